@@ -1,0 +1,58 @@
+# The two commands of a new user are `make serve` and `make test`; `make help` lists the rest.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Ray phones home and pip nags unless told otherwise.
+export RAY_USAGE_STATS_ENABLED = 0
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help serve test unit check bench examples schema lock clean
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+serve: $(VENV)/.serve examples  ## install, train the examples where missing, and serve in the foreground
+	@exec $(BIN)/modelyard up
+
+test: $(VENV)/.dev examples  ## the whole suite
+	$(BIN)/pytest
+
+unit: $(VENV)/.dev  ## the tests that start no server
+	$(BIN)/pytest tests/unit tests/contract tests/meta
+
+check: $(VENV)/.dev  ## lint, types, layers, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/contract tests/meta
+
+bench: $(VENV)/.serve examples  ## measure against rivals (wrk must be installed)
+	$(BIN)/python -m benchmarks
+
+examples: $(VENV)/.serve  ## train the example models that are missing
+	@$(BIN)/python examples/train.py model_repository
+
+schema: $(VENV)/.serve  ## rewrite the JSON Schemas
+	$(BIN)/modelyard schema
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.lock setup.cfg | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --extra examples --build-isolation setup.cfg requirements.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --extra examples --extra dev -c requirements.lock setup.cfg requirements.in -o requirements-dev.lock
+
+clean:  ## remove what was built here, models included
+	rm -rf $(VENV) .modelyard build dist *.egg-info model_repository/*/

@@ -1,0 +1,1 @@
+"""modelyard: a config-driven, multi-model inference server on Ray Serve."""

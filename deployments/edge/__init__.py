@@ -1,0 +1,1 @@
+"""HAProxy: our frontends beside Serve's own."""

@@ -1,0 +1,1 @@
+"""What no model answers: the catalogue, readiness and unknown paths."""

@@ -1,0 +1,1 @@
+"""Pure codecs between a protocol's bytes and tensors; no IO."""

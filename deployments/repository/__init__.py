@@ -1,0 +1,1 @@
+"""The model repository: scan, digests, versions; pure decisions over a snapshot."""

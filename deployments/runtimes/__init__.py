@@ -1,0 +1,1 @@
+"""Adapters of frameworks, and the table that names them."""

@@ -1,0 +1,39 @@
+"""What a runtime is: the adapter between the model server and one framework."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from deployments.spec.model import ModelSpec
+from deployments.tensors import Signature, Tensors
+
+Files = Mapping[str, bytes]
+"""A version's verified files by their path inside the version directory ("model.onnx", "weights/0.bin")."""
+
+
+class LoadedModel(Protocol):
+    """One loaded version of a model."""
+
+    signature: Signature
+    example: Tensors
+    """Inputs that this model takes, as good as the artefact alone can tell; at least two rows where the model is rowwise."""
+
+    def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        """The named outputs for inputs that fit the signature. Called by one thread at a time, on any thread.
+
+        For a rowwise model every array's first axis is the rows, in the inputs' order. Whatever it raises fails this call alone.
+        """
+
+
+class Runtime(Protocol):
+    """A module under `runtimes/` named in RUNTIMES: it must hold this function."""
+
+    def load(self, files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
+        """Build the model from its bytes; nothing is read from the repository again.
+
+        `cpus` is the replica's share of the machine, for thread counts. Raises LoadError, with a message for the operator, when
+        the bytes are not a model of this runtime, or the spec does not allow it.
+        """
+
+
+class LoadError(Exception):
+    """A model that cannot be loaded; its one argument tells the operator why and what would help."""

@@ -1,0 +1,1 @@
+"""The model server: admission, deadline, batching."""

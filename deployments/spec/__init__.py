@@ -1,0 +1,1 @@
+"""YAML to frozen specs, with errors that point at the place."""
