@@ -1,0 +1,1 @@
+"""Example models: real data, small trainers, one module a model."""
