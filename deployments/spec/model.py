@@ -1,21 +1,48 @@
 """One model's file, as a frozen spec. Field names are the YAML's keys; descriptions become the editor's hover text."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from deployments.spec import routes, size
+from deployments.spec.refusal import EXPECTED, expected, refused
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+RUNTIME = r"^(onnx|sklearn|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*)$"
+FOLDER = r"^[^/\x00-\x1f\x7f\\]+(/[^/\x00-\x1f\x7f\\]+)*$"
+RESERVED_NAMES = ("gateway",)
+"""Ray Serve applications of the server's own; a model's application has the model's name."""
+A_DAY_S = 86_400
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return size.parse(value)
+    except ValueError:
+        nearest = size.nearest(value)
+        hint = f"did you mean {nearest}?" if nearest else ""
+        raise expected("a size such as 512MiB, 1.5GB or a number of bytes", hint) from None
+
 
 Name = Annotated[str, Field(pattern=NAME)]
-Bytes = Annotated[int, Field(ge=1)]
-"""A size in bytes; YAML may write it as 512MiB, 1.5GB or a plain number."""
+Bytes = Annotated[
+    int,
+    Field(ge=1, le=2**50),
+    BeforeValidator(
+        _size,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=2**50)] | Annotated[str, Field(pattern=size.PATTERN)],
+    ),
+]
+"""A size in bytes, a pebibyte at most; YAML may write it as 512MiB, 1.5GB or a plain number."""
 
 
 class Spec(BaseModel):
-    """Base of everything read from YAML: frozen, strict, and with no room for unknown keys."""
+    """Base of everything read from YAML: frozen, strict, and with no room for unknown keys or for infinite numbers."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class LatestVersions(Spec):
@@ -24,61 +51,150 @@ class LatestVersions(Spec):
     latest: int = Field(ge=1, description="How many of the newest versions are served")
 
 
-class Replicas(Spec):
-    """How many replicas run, and when there should be more."""
+def _kind_of_versions(value: object) -> str | None:
+    if isinstance(value, str):
+        return "(word)"
+    if isinstance(value, dict | LatestVersions):
+        return "(newest)"
+    return "(numbers)" if isinstance(value, list) else None
 
-    min: int = Field(default=1, ge=0, description="Replicas kept running; 0 scales to zero when nobody asks")
-    max: int = Field(default=1, ge=1, description="Replicas at most")
-    target_in_flight: float = Field(default=8, gt=0, description="Requests in flight and queued that one replica is meant for")
+
+Versions = Annotated[
+    Annotated[Literal["latest", "all"], Tag("(word)")]
+    | Annotated[LatestVersions, Tag("(newest)")]
+    | Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), Tag("(numbers)")],
+    # Told apart first, so that a mistake is explained once and not once for each form.
+    Discriminator(
+        _kind_of_versions,
+        custom_error_type=EXPECTED,
+        custom_error_message="expected {what}",
+        custom_error_context={"what": "latest, all, {latest: N} or a list of version numbers"},
+    ),
+]
+
+
+class Replicas(Spec):
+    """How many replicas run, and when there should be more.
+
+    Either bound may stand alone: `max` defaults to 1, or to `min` where that is more, so `{min: 2}` is always two.
+    """
+
+    min: int = Field(default=1, ge=0, le=10_000, description="Replicas kept running; 0 scales to zero when nobody asks")
+    max: int = Field(
+        default=1, ge=1, le=10_000, description="Replicas at most; default: 1, or as many as `min` where that is more"
+    )
+    target_in_flight: float = Field(
+        default=8.0, gt=0, le=1_000_000, description="Requests in flight and queued that one replica is meant for"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _raise_max_to_min(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "max" not in data and type(low := data.get("min")) is int and low > 1:
+            return {**data, "max": low}
+        return data
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min > self.max:
+            raise refused(f"replicas.min is {self.min}, which is above replicas.max, {self.max}", at="min")
+        return self
+
+
+def _fixed_replicas(value: object) -> object:
+    if type(value) is not int:
+        return value
+    if value < 1:
+        raise refused("a fixed number of replicas is at least 1", "{min: 0, max: 1} scales to zero")
+    return {"min": value, "max": value}
 
 
 class Batching(Spec):
     """How requests that wait at the same time run together."""
 
     max_size: int = Field(default=64, ge=1, description="Rows in one call of the model; 1 turns batching off")
-    max_delay_ms: float = Field(default=0, ge=0, description="Wait this long for more rows, even where the model is idle")
+    max_delay_ms: float = Field(
+        default=0.0, ge=0, le=60_000, description="Wait this long for more rows, even where the model is idle"
+    )
 
 
 class Limits(Spec):
     """What one replica takes on before it refuses."""
 
-    queue: int = Field(default=256, ge=1, description="Requests that may wait in a replica; one more is refused with 429")
-    timeout_s: float = Field(default=10, gt=0, description="Seconds until a request is answered with 504")
+    queue: int = Field(
+        default=256, ge=1, description="Requests that may wait in a replica; one more is refused with 429"
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=A_DAY_S, description="Seconds until a request is answered with 504")
     body: Bytes = Field(default=64 * 2**20, description="Largest request body")
 
 
 class Resources(Spec):
     """What one replica reserves."""
 
-    cpus: float = Field(default=1, gt=0, description="CPU cores; also the model's number of threads, rounded up")
+    cpus: float = Field(
+        default=1.0, gt=0, le=10_000, description="CPU cores; also the model's number of threads, rounded up"
+    )
     memory: Bytes | None = Field(default=None, description="Memory the model may take before it fails alone")
 
 
-class ModelSpec(Spec):
+class ModelDefaults(Spec):
+    """The keys of a model's file that `server.yaml` may set for all of them; a model's own keys win."""
+
+    runtime: str | None = Field(
+        default=None,
+        pattern=RUNTIME,
+        description="onnx, sklearn or python:<module>:<Class>; default: from the artefact",
+    )
+    versions: Versions = Field(default="latest", description="latest, all, {latest: N} or a list of version numbers")
+    required: bool = Field(default=True, description="Whether the server is ready only when this model is")
+    trusted: bool = Field(
+        default=False, description="Allow artefacts that run code when loaded (joblib, pickle, python)"
+    )
+    any_sklearn_version: bool = Field(default=False, description="Load a model that another scikit-learn version made")
+    replicas: Annotated[
+        Replicas,
+        BeforeValidator(_fixed_replicas, json_schema_input_type=Annotated[int, Field(ge=1, le=10_000)] | Replicas),
+    ] = Field(default=Replicas(), description="How many replicas run, and when there should be more; a number fixes it")
+    batching: Batching = Field(default=Batching(), description="How requests that wait at the same time run together")
+    limits: Limits = Field(default=Limits(), description="What one replica takes on before it refuses")
+    resources: Resources = Field(default=Resources(), description="What one replica reserves")
+    load_timeout_s: float = Field(
+        default=120.0, gt=0, le=A_DAY_S, description="Seconds a replica may take to load and warm the model"
+    )
+
+
+class ModelSpec(ModelDefaults):
     """A model's file in `serve_config/models/`. Only `name` is needed."""
 
     name: Name = Field(description="The model's name, and its folder in the repository unless `path` says otherwise")
-    description: str = ""
-    path: str | None = Field(default=None, description="The model's folder inside the repository; default: its name")
-    route: str | None = Field(default=None, description="URL path; default: /models/<name>")
-    runtime: str | None = Field(
-        default=None,
-        pattern=r"^(onnx|sklearn|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
-        description="onnx, sklearn or python:<module>:<Class>; default: from the artefact",
+    description: str = Field(default="", description="What the model does, for the people who find it in the catalogue")
+    path: str | None = Field(
+        default=None, pattern=FOLDER, description="The model's folder inside the repository; default: its name"
     )
-    versions: Literal["latest", "all"] | LatestVersions | list[Annotated[int, Field(ge=1)]] = Field(
-        default="latest", description="latest, all, {latest: N} or a list of version numbers"
-    )
-    required: bool = Field(default=True, description="Whether the server is ready only when this model is")
-    trusted: bool = Field(default=False, description="Allow artefacts that run code when loaded (joblib, pickle, python)")
-    any_sklearn_version: bool = Field(default=False, description="Load a model that another scikit-learn version made")
+    route: str | None = Field(default=None, pattern=routes.ROUTE, description="URL path; default: /models/<name>")
     labels: list[str] = Field(default=[], description="Names of the classes, by their index")
-    replicas: Replicas = Replicas()
-    batching: Batching = Batching()
-    limits: Limits = Limits()
-    resources: Resources = Resources()
-    load_timeout_s: float = Field(default=120, gt=0, description="Seconds a replica may take to load and warm the model")
     options: dict[str, Any] = Field(default={}, description="Passed to a python model's load()")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name in RESERVED_NAMES:
+            raise refused(f"the name {name!r} is the server's own")
+        return name
+
+    @field_validator("path")
+    @classmethod
+    def _path_stays_inside(cls, path: str | None) -> str | None:
+        if path is not None and not {".", ".."}.isdisjoint(path.split("/")):
+            raise expected("a folder inside the repository, without '.' and '..'")
+        return path
+
+    @field_validator("route")
+    @classmethod
+    def _route_is_free(cls, route: str | None) -> str | None:
+        if route is not None and (taken := routes.taken_by_server(route)):
+            raise refused(f"{taken} is the server's own")
+        return route
 
     @property
     def url_path(self) -> str:
@@ -93,4 +209,4 @@ class ModelSpec(Spec):
 
 def is_model_name(text: str) -> bool:
     """Whether a model may be called this."""
-    return re.match(NAME, text) is not None
+    return re.fullmatch(NAME.strip("^$"), text) is not None

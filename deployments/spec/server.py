@@ -1,43 +1,66 @@
 """`server.yaml`, as a frozen spec: what belongs to the server and not to one model."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from deployments.spec.model import Spec
+from deployments.spec.model import Bytes, ModelDefaults, Spec
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+HOST = r"^[A-Za-z0-9._:-]+$"
+RAY_ADDRESS = r"^(local|[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5})$"
+ANY_FOLDER = r"^[^\x00-\x1f\x7f]+$"
 
 
 class Listen(Spec):
     """Where a protocol is spoken."""
 
-    host: str = Field(default="127.0.0.1", description="Address to bind; 0.0.0.0 opens the server to other machines")
-    port: Port = 8000
+    host: str = Field(
+        default="127.0.0.1", pattern=HOST, description="Address to bind; 0.0.0.0 opens the server to other machines"
+    )
+    port: Port = Field(default=8000, description="TCP port")
 
 
 class RepositorySpec(Spec):
     """Where models are kept."""
 
-    path: str = Field(default="model_repository", description="The model repository; relative to the folder above serve_config")
+    path: str = Field(
+        default="model_repository",
+        pattern=ANY_FOLDER,
+        description="The model repository; relative to the folder above serve_config",
+    )
     settle_s: float = Field(
-        default=2, ge=0, description="Seconds a version's files must be unchanged before it is taken as complete"
+        default=2.0,
+        ge=0,
+        le=3600,
+        description="Seconds a version's files must be unchanged before it is taken as complete",
     )
 
 
 class RaySpec(Spec):
     """Where Ray is."""
 
-    address: Literal["local"] | str = Field(default="local", description="local starts Ray here; else a cluster's host:port")
-    cpus: float | None = Field(default=None, gt=0, description="Cores that replicas may reserve; default: the machine's")
+    address: str = Field(
+        default="local", pattern=RAY_ADDRESS, description="local starts Ray here; else a cluster's host:port"
+    )
+    cpus: float | None = Field(
+        default=None, gt=0, le=10_000, description="Cores that replicas may reserve; default: the machine's"
+    )
 
 
 class ServerSpec(Spec):
     """`serve_config/server.yaml`. Every key has a default; the file may be missing."""
 
-    http: Listen = Listen()
-    repository: RepositorySpec = RepositorySpec()
-    ray: RaySpec = RaySpec()
-    state: str = Field(default=".modelyard", description="Folder for logs, sockets and the token of the running server")
-    drain_s: float = Field(default=5, ge=0, description="Seconds a replaced replica keeps answering while the edge forgets it")
-    body: Annotated[int, Field(ge=1)] = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
+    http: Listen = Field(default=Listen(), description="Where clients speak HTTP")
+    repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
+    ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
+    state: str = Field(
+        default=".modelyard",
+        pattern=ANY_FOLDER,
+        description="Folder for the server's logs, sockets and token; relative to the folder above serve_config",
+    )
+    drain_s: float = Field(
+        default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
+    )
+    body: Bytes = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
+    defaults: ModelDefaults = Field(default=ModelDefaults(), description="For every model; a model's own keys win")

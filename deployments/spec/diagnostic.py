@@ -1,0 +1,90 @@
+"""What is wrong with a configuration file, and where, in the form of a compiler's messages, which editors know."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+WIDEST_LINE = 160
+"""Characters of a source line that are quoted; more would hide the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One error at one place."""
+
+    path: str
+    """The file or folder, as the operator named it."""
+    line: int
+    """Counted from 1; 0 where the error belongs to the whole file."""
+    column: int
+    """Counted from 1, in characters; 0 where the error belongs to the whole file."""
+    message: str
+    source_line: str = ""
+    """The line at fault, without its end."""
+    length: int = 1
+    """Characters that are at fault, from `column` on."""
+    suggestion: str = ""
+    """What would help, as a phrase: "did you mean 'replicas'?"; may be empty."""
+
+    def render(self) -> str:
+        """Place and message, then the quoted line with the fault underlined; several lines, no final newline."""
+        if not self.line:
+            hint = f"; {self.suggestion}" if self.suggestion else ""
+            return f"{self.path}: error: {self.message}{hint}"
+        before, fault, after = self._quoted()
+        number = f"{self.line:5}"
+        return "\n".join(
+            (
+                f"{self.path}:{self.line}:{self.column}: error: {self.message}",
+                f"{number} | {before}{fault}{after}".rstrip(),
+                f"{'':5} | {_blank(before)}{'^' * max(1, _cells(fault))} {self.suggestion}".rstrip(),
+            )
+        )
+
+    def as_json(self) -> dict[str, str | int]:
+        """The fields, for `-o json`."""
+        return asdict(self)
+
+    def _quoted(self) -> tuple[str, str, str]:
+        """What stands before, at and after the fault in its line, shortened where that is too wide to read."""
+        start = self.column - 1
+        text = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in self.source_line)
+        before, fault, after = text[:start], text[start : start + self.length], text[start + self.length :]
+        if len(text) <= WIDEST_LINE:
+            return before, fault, after
+        third = WIDEST_LINE // 3
+        return (
+            before if len(before) <= third else "…" + before[-third:],
+            fault[:third],
+            after
+            if len(fault) <= third and len(after) <= third
+            else (after if len(fault) <= third else "")[:third] + "…",
+        )
+
+
+class SpecError(Exception):
+    """A configuration that cannot be used. Its one argument is the tuple of everything that is wrong with it."""
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All errors, by file and place."""
+        found: tuple[Diagnostic, ...] = self.args[0]
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join(diagnostic.render() for diagnostic in self.diagnostics)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Each diagnostic once, by file, then by place."""
+    return tuple(sorted(set(diagnostics), key=lambda d: (d.path, d.line, d.column, d.message)))
+
+
+def _cells(text: str) -> int:
+    """Columns of a terminal that the text takes: two for a wide character, none for a combining one."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def _blank(text: str) -> str:
+    """Blanks as wide as the text; tabs stay, since only the terminal knows their width."""
+    return "\t".join(" " * _cells(part) for part in text.split("\t"))

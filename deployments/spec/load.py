@@ -1,0 +1,151 @@
+"""A configuration folder to validated specs. Every error of every file is reported at once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from deployments.spec import defaults, source, yaml
+from deployments.spec.conflicts import claim, conflicts
+from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
+from deployments.spec.environment import expand
+from deployments.spec.explain import describe, explain, leading_zeros, slug
+from deployments.spec.model import ModelSpec, Spec
+from deployments.spec.server import ServerSpec
+from deployments.spec.source import Source
+from deployments.spec.yaml import Document, Node, Scalar, parse, plain
+
+S = TypeVar("S", bound=Spec)
+
+MOST_PROBLEMS = 100
+"""Errors reported of one file; who has more reads none of them."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that `serve_config/` says."""
+
+    server: ServerSpec
+    models: tuple[ModelSpec, ...]
+    """By name."""
+    sources: Mapping[str, Path]
+    """Each model's file, by the model's name."""
+    root: Path
+    """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
+
+    @property
+    def repository_root(self) -> Path:
+        """Where the model repository is; it need not exist."""
+        return self.root / self.server.repository.path
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the running server keeps its logs, sockets and token; it need not exist."""
+        return self.root / self.server.state
+
+
+def load(config_dir: Path, environ: Mapping[str, str]) -> Config:
+    """Read `server.yaml`, which may be missing, and `models/*.yaml`, of which there may be none.
+
+    `environ` is where `${NAME}` is looked up. Raises SpecError, with everything that is wrong in all files.
+    """
+    problems = list(_wrong_layout(config_dir))
+    server_path, model_paths = config_dir / "server.yaml", _model_paths(config_dir / "models")
+    server_file = _read(server_path, environ) if server_path.exists() else Document(Source(str(server_path), ""))
+    server, shared = _server(server_file)
+    files = {path: _read(path, environ) for path in model_paths}
+    specs = [(_model(file, shared), path) for path, file in files.items()]
+    for file in (server_file, *files.values()):
+        problems += _first_at_each_place(file.problems)
+    problems += conflicts(filter(None, map(claim, files.values())))
+    if problems:
+        raise SpecError(in_order(problems))
+    models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
+    # resolve() would follow a link to the folder, and relative paths start where the link stands.
+    root = Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
+    return Config(server, tuple(spec for spec, _ in models), {spec.name: path for spec, path in models}, root)
+
+
+def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
+    """What is wrong with the folder itself. SpecError where nothing can be read in it."""
+    if not config_dir.is_dir():
+        wrong = "not a folder" if config_dir.exists() else "there is no such folder"
+        raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
+    models, misnamed = config_dir / "models", config_dir / "server.yml"
+    if models.exists() and not models.is_dir():
+        yield Diagnostic(str(models), 0, 0, "not a folder")
+    if misnamed.exists():
+        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion="its name must be server.yaml")
+
+
+def _model_paths(folder: Path) -> list[Path]:
+    """The models' files; not those that an editor hides or keeps as a backup (.x.yaml, #x.yaml#, x.yaml~)."""
+    try:
+        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
+    except OSError as error:
+        raise SpecError((Diagnostic(str(folder), 0, 0, f"cannot be read: {error.strerror}"),)) from error
+    return [folder / name for name in sorted(names) if name.endswith((".yaml", ".yml")) and name[0] not in ".#~"]
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> Document:
+    try:
+        text = source.read(path)
+    except SpecError as error:
+        return Document(Source(str(path), ""), problems=list(error.diagnostics))
+    document = parse(text)
+    expand(document, environ)
+    return document
+
+
+def _server(document: Document) -> tuple[ServerSpec, yaml.Mapping | None]:
+    """The server's spec, and the defaults for models, as far as they are valid."""
+    root = document.root
+    if root is None or (isinstance(root, Scalar) and root.span.is_empty):
+        return ServerSpec(), None
+    spec = _validated(ServerSpec, document, root)
+    if spec is None or not isinstance(root, yaml.Mapping):
+        return ServerSpec(), None
+    shared = root.entries.get("defaults")
+    return spec, shared if isinstance(shared, yaml.Mapping) else None
+
+
+def _model(document: Document, shared: yaml.Mapping | None) -> ModelSpec | None:
+    root = document.root
+    if root is None or (isinstance(root, Scalar) and root.span.is_empty):
+        if not document.problems:
+            name = slug(Path(document.source.path).stem) or "..."
+            document.problems.append(
+                document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
+            )
+        return None
+    if shared is not None and isinstance(root, yaml.Mapping):
+        root = defaults.under(root, shared)
+    return _validated(ModelSpec, document, root, free=("options",))
+
+
+def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
+    """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
+    if not isinstance(root, yaml.Mapping):
+        document.problems.append(root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}"))
+        return None
+    valid = None
+    try:
+        valid = spec.model_validate(plain(root))
+    except ValidationError as error:
+        document.problems += explain(error, spec, root)
+    document.problems += leading_zeros(root, free=free)
+    return None if document.problems else valid
+
+
+def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """The first thing said about each place, for the rest follows from it."""
+    first: dict[tuple[str, int, int], Diagnostic] = {}
+    for problem in problems:
+        first.setdefault((problem.path, problem.line, problem.column), problem)
+    shown = sorted(first.values(), key=lambda problem: problem.line)
+    yield from shown[:MOST_PROBLEMS]
+    if (more := len(shown) - MOST_PROBLEMS) > 0:
+        yield replace(shown[MOST_PROBLEMS], message=f"and {more} more errors in this file", suggestion="")
