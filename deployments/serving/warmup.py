@@ -1,0 +1,181 @@
+"""Warm-up: run a model before it takes traffic, measure what a call costs, and prove that its rows may go together."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy as np
+
+from deployments.runtimes.base import LoadedModel
+from deployments.serving.call import joined, key_of, outputs_of
+from deployments.spec.model import Batching
+from deployments.tensors import Array, InferRequest, Tensors
+
+BUDGET_S = 0.3
+"""For timing one size of call, and about what the largest call that is tried may take."""
+SETTLED = 1.2
+"""A call within this factor of the quickest one before it: lazy initialisation is over."""
+MOST_ROWS = 4
+"""How many different rows are put together for the proof."""
+UNKNOWN_S = 0.01
+"""What a call is taken to cost where nothing was measured: dear, so that it stays off the event loop until known
+better."""
+RTOL, ATOL = 1e-4, 1e-6
+"""How far floats may differ between a row alone and in a batch: other kernels add up in another order."""
+
+Clock = Callable[[], float]
+
+
+class WarmupFailed(Exception):  # noqa: N818 - named like the errors that clients meet
+    """The model fails on the operator's own example; its one argument tells the operator how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """What warm-up found out. A call of n rows takes about `fixed_s + n * per_row_s` seconds."""
+
+    fixed_s: float
+    per_row_s: float
+    batchable: bool
+    reason: str = ""
+    """Why requests never share a call; "" where they do."""
+
+
+def warm(
+    model: LoadedModel,
+    examples: Sequence[InferRequest],
+    *,
+    batching: Batching,
+    synthesised: bool = False,
+    clock: Clock = time.perf_counter,
+) -> Warmup:
+    """Run the model on each example, then measure and judge it; two examples or one of two different rows are enough.
+
+    `synthesised` says that the examples are guesses from the signature: a model that fails on them may still be good,
+    so it is served, one request at a time. A failure on the operator's own examples raises WarmupFailed.
+    """
+    try:
+        for example in examples:
+            _run(model, example)
+        return _judge(model, examples, batching, clock)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        if synthesised:
+            return Warmup(0.0, UNKNOWN_S, False, f"it failed on an example made from its signature ({told})")
+        raise WarmupFailed(f"the model failed on its example: {told}") from error
+
+
+def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batching, clock: Clock) -> Warmup:
+    if not examples:
+        return Warmup(0.0, UNKNOWN_S, False, "there is no example to try it with")
+    rowwise = model.signature.rowwise
+    rows = different_rows(examples) if rowwise else examples
+    one_s = _timing(model, rows[0], clock)
+    reason = (
+        "not every input and output has a free first axis"
+        if not rowwise
+        else "it is turned off (max_size: 1)"
+        if batching.max_size == 1
+        else "the example has no two different rows to prove it with"
+        if len(rows) == 1
+        else difference(model, rows, len(rows))
+    )
+    if reason:
+        # More rows were not measured: each is taken to cost a call.
+        return Warmup(0.0, one_s, False, reason)
+    size = _affordable(model, rows, one_s, batching, clock)
+    reason = difference(model, rows, size)
+    many_s = _timing(model, _repeated(rows, size), clock)
+    per_row_s = max(0.0, (many_s - one_s) / (size - 1))
+    return Warmup(max(0.0, one_s - per_row_s), per_row_s, not reason, reason)
+
+
+def _affordable(
+    model: LoadedModel, rows: Sequence[InferRequest], one_s: float, batching: Batching, clock: Clock
+) -> int:
+    """Rows of the largest call to try: `max_size`, or what a slow model does within the budget; at least 2."""
+    two_s = _timing(model, _repeated(rows, 2), clock)
+    if one_s + (two_s - one_s) * (batching.max_size - 1) <= BUDGET_S:
+        return batching.max_size
+    return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / (two_s - one_s))))
+
+
+def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
+    """Seconds of the quickest of a few calls: until three are about as quick as the best, or the budget is spent."""
+    begun = clock()
+    best = float("inf")
+    settled = 0
+    while settled < 3 and clock() - begun < BUDGET_S:
+        started = clock()
+        _run(model, request)
+        took = clock() - started
+        settled = settled + 1 if took <= best * SETTLED else 0
+        best = min(best, took)
+    return best
+
+
+def _run(model: LoadedModel, request: InferRequest) -> Tensors:
+    """The model's outputs for one request as it is; raises RowsError, and whatever the model raises."""
+    return outputs_of(model, model.signature.rowwise, [request], request.rows)[0]
+
+
+def different_rows(examples: Sequence[InferRequest]) -> list[InferRequest]:
+    """Up to MOST_ROWS rows of the examples that differ from one another and may share a call; at least one."""
+    first = key_of(examples[0])
+    found: list[InferRequest] = []
+    for example in examples:
+        if key_of(example) != first:
+            continue
+        for index in range(example.rows):
+            inputs = {name: array[index : index + 1] for name, array in example.inputs.items()}
+            if not any(_equal(inputs, other.inputs) for other in found):
+                found.append(InferRequest(inputs, 1, example.outputs))
+            if len(found) == MOST_ROWS:
+                return found
+    return found
+
+
+def _equal(some: Tensors, others: Tensors) -> bool:
+    return all(np.array_equal(array, others[name]) for name, array in some.items())
+
+
+def _repeated(rows: Sequence[InferRequest], size: int) -> InferRequest:
+    """One request of `size` rows: these, over and over."""
+    requests = list(islice(cycle(rows), size))
+    return InferRequest(joined(requests), size, rows[0].outputs)
+
+
+def difference(model: LoadedModel, rows: Sequence[InferRequest], size: int) -> str:
+    """How the answers of a call of `size` rows differ from those of the rows alone; "" where they do not.
+
+    The order is tried both ways, so that a model that mixes rows up, or looks at their neighbours, is found out.
+    """
+    alone = [_run(model, row) for row in rows]
+    if not _agree(alone[0], _run(model, rows[0])):
+        return "the same row gives another answer each time"
+    for order in (range(len(rows)), range(len(rows) - 1, -1, -1)):
+        request = _repeated([rows[index] for index in order], size)
+        answers = list(islice(cycle([alone[index] for index in order]), size))
+        expected = {name: np.concatenate([answer[name] for answer in answers]) for name in request.outputs}
+        try:
+            together = _run(model, request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the model does well with one row
+            return f"it fails on {size} rows together ({type(error).__name__}: {error})"
+        if not _agree(expected, together):
+            return f"rows give other answers among {size} rows than alone"
+    return ""
+
+
+def _agree(expected: Tensors, got: Tensors) -> bool:
+    return all(_close(array, got[name]) for name, array in expected.items())
+
+
+def _close(expected: Array, got: Array) -> bool:
+    if expected.dtype.kind != "f" or got.dtype.kind != "f":
+        return np.array_equal(expected, got)
+    # Half precision cannot keep the tolerance of the wider types.
+    rtol = max(RTOL, 4 * float(np.finfo(expected.dtype).eps))
+    return expected.shape == got.shape and np.allclose(
+        got, expected, rtol=rtol, atol=max(ATOL, rtol * 1e-2), equal_nan=True
+    )

@@ -1,0 +1,186 @@
+"""Stand-ins that we own, for what unit tests must not touch: real models, time, and an event loop that runs by
+itself."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from deployments.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
+
+PATIENCE_S = 10
+"""How long a test waits for another thread before it fails; far beyond what any of them takes."""
+
+DOUBLER = Signature(
+    inputs=(TensorSpec("x", "FP32", (FREE, 1)),),
+    outputs=(TensorSpec("y", "FP32", (FREE, 1)),),
+)
+"""One column in, one column out."""
+
+
+class FakeClock:
+    """A monotonic clock that moves only when told to. Call it for the time in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeModel:
+    """A loaded model that doubles its input, after doing what the test asks for.
+
+    `call` replaces the doubling. `seconds(rows)` is what a call takes on the fake clock; `burn_s` is what it really
+    takes. With `hold()` the calls stop in `predict` until `release()`, and `entered()` waits for one to get there.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Tensors], Tensors] | None = None,
+        *,
+        signature: Signature = DOUBLER,
+        example: Tensors | None = None,
+        clock: FakeClock | None = None,
+        seconds: Callable[[int], float] = lambda rows: 0.0,
+        burn_s: float = 0.0,
+    ) -> None:
+        self.signature = signature
+        self.example: Tensors = {"x": np.array([[1], [2]], np.float32)} if example is None else example
+        self.calls: list[Tensors] = []
+        """The inputs of each call so far."""
+        self.threads: set[str] = set()
+        """Names of the threads that called."""
+        self._call = call or (lambda inputs: {"y": inputs["x"] * 2})
+        self._clock = clock
+        self._seconds = seconds
+        self._burn_s = burn_s
+        self._gate = threading.Event()
+        self._gate.set()
+        self._entered = threading.Semaphore(0)
+        self._running = threading.Lock()
+
+    @property
+    def batches(self) -> list[int]:
+        """The rows of each call so far."""
+        return [len(next(iter(inputs.values()))) for inputs in self.calls]
+
+    def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
+        assert self._running.acquire(blocking=False), "a model is called by one thread at a time"
+        try:
+            self.calls.append(inputs)
+            self.threads.add(threading.current_thread().name)
+            self._entered.release()
+            assert self._gate.wait(PATIENCE_S), "the test never released the model"
+            if self._clock is not None:
+                self._clock.advance(self._seconds(self.batches[-1]))
+            if self._burn_s:
+                until = time.perf_counter() + self._burn_s
+                while time.perf_counter() < until:
+                    pass
+            got = self._call(inputs)
+            return {name: got[name] for name in outputs}
+        finally:
+            self._running.release()
+
+    def hold(self) -> None:
+        self._gate.clear()
+
+    def release(self) -> None:
+        self._gate.set()
+
+    def entered(self) -> None:
+        """Return once a call has begun that no earlier `entered()` has seen."""
+        assert self._entered.acquire(timeout=PATIENCE_S), "the model was not called"
+
+
+class FakeHandle:
+    """What FakeLoop gives for a scheduled callback."""
+
+    def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.when = when
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def run(self) -> None:
+        if not self._cancelled:
+            self._callback(*self._args)
+
+
+class FakeLoop(asyncio.AbstractEventLoop):
+    """The callback half of an event loop, turned by hand, with timers on a FakeClock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._ready: deque[FakeHandle] = deque()
+        self.timers: list[FakeHandle] = []
+        """Those that wait for their time, in no order."""
+        self._from_threads: SimpleQueue[FakeHandle] = SimpleQueue()
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+        handle = FakeHandle(self._clock(), callback, args)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+        handle = FakeHandle(self._clock() + delay, callback, args)
+        self.timers.append(handle)
+        return handle
+
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+        handle = FakeHandle(self._clock(), callback, args)
+        self._from_threads.put(handle)
+        return handle
+
+    def turn(self) -> None:
+        """One turn: run what was ready when it began, and the timers whose time has come."""
+        self.timers = [timer for timer in self.timers if not timer.cancelled()]
+        due = sorted((timer for timer in self.timers if timer.when <= self._clock()), key=lambda timer: timer.when)
+        self.timers = [timer for timer in self.timers if timer not in due]
+        ready = [*due, *self._ready]
+        self._ready.clear()
+        for handle in ready:
+            handle.run()
+
+    def settle(self) -> None:
+        """Turn until nothing is ready."""
+        while self._ready or any(timer.when <= self._clock() for timer in self.timers if not timer.cancelled()):
+            self.turn()
+
+    def turn_with_thread(self) -> None:
+        """Wait for one callback from another thread, run it, and settle."""
+        self._from_threads.get(timeout=PATIENCE_S).run()
+        self.settle()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, stopping at each timer on the way."""
+        self.settle()
+        until = self._clock() + seconds
+        while True:
+            waiting = [timer.when for timer in self.timers if not timer.cancelled() and timer.when <= until]
+            if not waiting:
+                break
+            self._clock.now = max(self._clock.now, min(waiting))
+            self.settle()
+        self._clock.now = until
+        self.settle()
+
+
+def request_of(*values: float, outputs: tuple[str, ...] = ("y",)) -> InferRequest:
+    """A request for DOUBLER, one row a value."""
+    return InferRequest({"x": np.array(values, np.float32).reshape(-1, 1)}, len(values), outputs)

@@ -1,0 +1,48 @@
+"""A model server on a loop and a clock that the test turns by hand."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deployments.serving.server import ModelServer
+from deployments.serving.warmup import Warmup
+from deployments.spec.model import Batching, Limits
+from tests.fakes import FakeClock, FakeLoop, FakeModel
+from tests.unit.serving.rig import CHEAP, Make, Rig
+
+
+@pytest.fixture
+def rig() -> Iterator[Make]:
+    """Make a Rig: `rig(model, measured, queue=..., timeout_s=..., max_size=..., max_delay_ms=...)`."""
+    made: list[Rig] = []
+
+    def make(
+        model: FakeModel | None = None,
+        measured: Warmup = CHEAP,
+        *,
+        clock: FakeClock | None = None,
+        queue: int = 256,
+        timeout_s: float = 10,
+        **batching: Any,
+    ) -> Rig:
+        model = model or FakeModel()
+        clock = clock or FakeClock()
+        loop = FakeLoop(clock)
+        server = ModelServer(
+            model,
+            measured,
+            limits=Limits(queue=queue, timeout_s=timeout_s),
+            batching=Batching(**batching),
+            loop=loop,
+            clock=clock,
+            record=lambda *record: made[-1].records.append(record),
+        )
+        made.append(Rig(model, clock, server, loop))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.server.close()
+        assert not one.answered_again, "done is called once"
+        one.model.release()
