@@ -67,7 +67,7 @@ class ModelServer:
         self._most_waiting = limits.queue
         self._timeout_s = limits.timeout_s
         self._most_rows = batching.max_size if measured.batchable else 0
-        self._delay_s = batching.max_delay_ms / 1000 if measured.batchable else 0.0
+        self._delay_s = batching.max_delay_ms / 1000
         self._loop = loop
         self._clock = clock
         self._cost = CallCost(measured.fixed_s, measured.per_row_s)
@@ -132,7 +132,6 @@ class ModelServer:
         for timer in (self._start, self._deadline):
             if timer is not None:
                 timer.cancel()
-        self._start = self._deadline = None
         self._worker.stop()
 
     # Admission

@@ -102,15 +102,16 @@ def _affordable(
 
 
 def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
-    """Seconds of the quickest of a few calls: until three are about as quick as the best, or the budget is spent."""
+    """Seconds of the quickest of a few calls: until two in a row are about as quick as the best before them, or the
+    budget is spent."""
     begun = clock()
     best = float("inf")
     settled = 0
-    while settled < 3 and clock() - begun < BUDGET_S:
+    while settled < 2 and clock() - begun < BUDGET_S:
         started = clock()
         _run(model, request)
         took = clock() - started
-        settled = settled + 1 if took <= best * SETTLED else 0
+        settled = settled + 1 if best / SETTLED <= took <= best * SETTLED else 0
         best = min(best, took)
     return best
 

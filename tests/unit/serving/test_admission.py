@@ -39,6 +39,11 @@ def test_one_request_more_than_the_queue_holds_is_refused(rig: Make) -> None:
     one.submit(5)
 
 
+def test_the_servers_thread_does_not_keep_the_process_from_ending(rig: Make) -> None:
+    busy(rig)
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "modelyard-model"] == [True]
+
+
 @pytest.mark.parametrize(
     ("measured", "seconds"),
     [
@@ -74,6 +79,22 @@ def test_a_queue_that_fills_while_the_model_is_idle_goes_to_the_model_and_nobody
     assert one.model.batches == [2, 2, 2, 2, 1]
 
 
+def test_a_call_that_makes_room_is_followed_by_no_second_one_while_it_runs(rig: Make) -> None:
+    one = rig(measured=DEAR, queue=1)
+    one.model.hold()
+    one.submit(1)
+    one.submit(2)
+    one.loop.settle()
+    one.tickets[1].cancel()
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.submit(3)
+    one.loop.settle()
+    one.loop.turn_with_thread()
+    assert list(one.results) == [0, 2]
+    assert one.model.batches == [1, 1]
+
+
 def test_in_flight_counts_the_waiting_and_the_running(rig: Make) -> None:
     one = busy(rig)
     one.submit_each(1, 2)
@@ -96,7 +117,9 @@ def test_a_closed_server_refuses_and_answers_what_was_open(rig: Make) -> None:
         one.submit(2)
     one.model.release()
     one.loop.turn_with_thread()
+    one.clock.advance(1)
     assert len(one.results) == 2
+    assert one.server.stuck_s() == 0, "what was closed is not run"
     assert not [timer for timer in one.loop.timers if not timer.cancelled()]
 
 
@@ -166,6 +189,21 @@ def test_draining_answers_everything_accepted_and_nothing_new(
         await server.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
+    server.close()
+
+
+def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -> None:
+    server = ModelServer(
+        FakeModel(), DEAR, limits=Limits(timeout_s=60), batching=Batching(max_delay_ms=60_000), loop=loop
+    )
+    answers: list[object] = []
+
+    async def drain() -> None:
+        server.submit(request_of(1), answers.append)
+        await server.drain()
+
+    loop.run_until_complete(asyncio.wait_for(drain(), 10))
+    assert len(answers) == 1
     server.close()
 
 

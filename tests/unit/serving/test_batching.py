@@ -268,6 +268,27 @@ def test_a_lone_client_is_answered_within_submit_and_company_is_noticed(rig: Mak
     assert not answered_at_once(), "there was company"
 
 
+def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -> None:
+    one = rig(measured=Warmup(20e-6, 0, batchable=False, reason="turned off"))
+    for _ in range(LOOK_AGAIN):
+        first, second = one.submit_each(1, 2)
+        assert first not in one.results
+        one.loop.settle()
+        assert second in one.results
+
+
+def test_a_request_submitted_from_an_answer_waits_for_its_turn(rig: Make) -> None:
+    one = rig()
+    for _ in range(ALONE):
+        one.submit(1)
+        one.loop.settle()
+    answered_inside: list[bool] = []
+    one.server.submit(tensors("x"), lambda answer: answered_inside.append(one.submit(1) in one.results))
+    assert answered_inside == [False]
+    one.loop.settle()
+    assert ALONE in one.results
+
+
 def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Make) -> None:
     one = rig()
     for _ in range(ALONE):

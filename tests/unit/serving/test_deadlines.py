@@ -91,7 +91,7 @@ def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: 
     one.clock.now += 9
     one.submit(2)
     one.clock.now += 2  # the loop was held up: the deadline passes before any timer is seen
-    one.loop._ready[0].run()
+    one.loop.turn_without_timers()
     if len(one.results) < 2:
         one.loop.turn_with_thread()
     assert one.model.batches == [1]
@@ -184,3 +184,17 @@ def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call
     one.loop.turn_with_thread()
     one.loop.turn_with_thread()
     assert one.kinds() == ["Answer", "Answer"]
+
+
+def test_requests_of_one_hung_call_are_answered_each_at_its_own_deadline(rig: Make) -> None:
+    one = rig(measured=DEAR, timeout_s=10)
+    one.model.hold()
+    one.submit(1)
+    one.clock.advance(4)
+    one.submit(2)
+    one.loop.settle()
+    one.model.entered()
+    one.loop.advance(6.01)
+    assert one.kinds() == ["DeadlineExceeded"]
+    one.loop.advance(4)
+    assert one.kinds() == ["DeadlineExceeded"] * 2

@@ -8,7 +8,7 @@ import pytest
 from deployments.errors import InferenceFailed, InvalidRequest
 from deployments.serving.warmup import Warmup
 from deployments.tensors import Tensors
-from tests.fakes import FakeModel
+from tests.fakes import FakeModel, request_of
 from tests.unit.serving.rig import CHEAP, DEAR, Make, Rig
 
 POISON = 666.0
@@ -54,12 +54,39 @@ def test_a_failed_batch_is_tried_again_before_what_came_later(rig: Make) -> None
     assert list(one.results) == [0, 1, 2, 3]
 
 
+def test_halves_are_tried_at_once_though_others_wait_for_max_delay(rig: Make) -> None:
+    one = rig(FakeModel(poisoned), max_size=2, max_delay_ms=5)
+    one.submit_each(1, POISON, 3)
+    one.loop.settle()
+    assert one.kinds() == ["Answer", "InferenceFailed"]
+    one.loop.advance(0.0051)
+    assert one.values(2) == [6]
+
+
+def test_a_client_that_submits_again_when_it_failed_starts_no_second_call(rig: Make) -> None:
+    one = rig(FakeModel(poisoned), DEAR)
+    one.server.submit(request_of(POISON), lambda error: one.submit(1))
+    one.loop.settle()
+    one.model.entered()
+    one.model.hold()
+    one.loop.turn_with_thread()
+    one.model.entered()
+    one.tickets[one.submit(2)].cancel()
+    one.submit(3)
+    one.loop.settle()
+    one.tickets[2].cancel()
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.values(0) == [2]
+    assert one.model.batches == [1, 1]
+
+
 def test_a_request_whose_deadline_passes_while_halves_are_tried_is_not_run_again(rig: Make) -> None:
     one = rig(FakeModel(poisoned), timeout_s=10)
     one.submit_each(1, POISON)
     one.loop.turn()
     one.clock.now += 11
-    one.loop.settle()
+    one.loop.turn_without_timers()
     assert one.kinds() == ["DeadlineExceeded"] * 2
     assert one.model.batches == [2]
 
