@@ -20,6 +20,12 @@ class Listen(Spec):
     )
     port: Port = Field(default=8000, description="TCP port")
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port for a client on this machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
 
 class RepositorySpec(Spec):
     """Where models are kept."""

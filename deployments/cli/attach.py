@@ -1,0 +1,61 @@
+"""A command's connection to the server that `modelyard up` runs, or to a cluster by its address."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployments.cli.places import places_of
+from deployments.control.desired import Desired, DesiredState
+from deployments.control.environment import attach_environment
+
+if TYPE_CHECKING:
+    from deployments.control.apply import Applier
+    from deployments.control.status import ModelStatus
+
+POLL_S = 0.5
+
+
+@contextmanager
+def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", Desired]]:
+    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError where no server runs.
+
+    `starting` starts Serve in a cluster that has none yet.
+    """
+    desired = DesiredState(config_dir, os.environ).read_settled()
+    server = desired.config.server
+    places = places_of(desired.config)
+    local = server.ray.address == "local"
+    if local and not places.running.exists():
+        raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
+    where = json.loads(places.running.read_text()) if local else {"address": server.ray.address, "origin": ""}
+    if local:
+        os.environ.update(attach_environment(places))
+    # Ray reads the environment when it is imported, so only now.
+    from deployments.control.apply import Applier  # noqa: PLC0415
+    from deployments.control.client import attach, detach  # noqa: PLC0415
+    from deployments.control.last_good import LastGood  # noqa: PLC0415
+    from deployments.control.rollback import Rollback  # noqa: PLC0415
+
+    client = attach(where["address"], start=starting and not local)
+    try:
+        last = LastGood.read(places.last_good)
+        yield Applier(client, Rollback(good=dict(last.applications)), where["origin"]), desired
+    finally:
+        detach()
+
+
+def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":
+    """Wait until nothing changes any more, or the time is over; models that failed have gone back by then."""
+    from deployments.control.apply import settled  # noqa: PLC0415
+
+    deadline = time.monotonic() + timeout_s
+    while True:
+        running, _ = applier.check()
+        statuses = applier.statuses(running)
+        if settled(statuses) or time.monotonic() > deadline:
+            return statuses
+        time.sleep(POLL_S)

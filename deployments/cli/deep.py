@@ -1,0 +1,28 @@
+"""`modelyard validate --deep`: load every model here and run its example, without Ray."""
+
+from pathlib import Path
+
+from deployments.control.desired import Desired
+from deployments.repository.resolve import Resolved
+
+
+def check_models(desired: Desired) -> dict[str, str]:
+    """Reasons by model, of those that do not load or do not answer their example."""
+    root = desired.config.repository_root
+    return {
+        model.spec.name: reason
+        for model in desired.models
+        if isinstance(model, Resolved) and (reason := _rehearse(model, root))
+    }
+
+
+def _rehearse(model: Resolved, root: Path) -> str:
+    """Do here what the model's replica would do before it takes traffic; "" where that goes well."""
+    from deployments.serving.version import load_version  # noqa: PLC0415 - brings the frameworks
+
+    try:
+        for version in model.versions:
+            load_version(model.spec, model.runtime, root, version)
+    except Exception as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
+        return str(error) or type(error).__name__
+    return ""

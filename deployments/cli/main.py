@@ -1,0 +1,255 @@
+"""The `modelyard` command: each subcommand reads as what it does; the work is below `control` and `spec`.
+
+Exit codes: 0 fine, 1 invalid or failed, 2 usage.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deployments.cli.report import action_line, console, status_table
+from deployments.spec.diagnostic import SpecError
+from deployments.spec.load import Config, load
+
+FAILED = 1
+CHANGES = 2
+
+app = typer.Typer(
+    help="Serve models from a repository and a few lines of YAML, on Ray Serve.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+out = console()
+err = console(stderr=True)
+
+
+class Output(StrEnum):
+    """The form of what is printed."""
+
+    text = "text"
+    json = "json"
+
+
+ConfigDir = Annotated[Path, typer.Option("--config", "-c", help="The configuration folder.")]
+Form = Annotated[Output, typer.Option("-o", "--output", help="text, or json for programs.")]
+HERE = Path("serve_config")
+
+
+@app.command()
+def up(config: ConfigDir = HERE) -> None:
+    """Start the server in the foreground, apply the configuration, and watch it."""
+    from deployments.cli.up import Supervisor  # noqa: PLC0415 - each command imports what it needs
+
+    with _mistakes_told(Output.text):
+        loaded = load(config, os.environ)
+    if loaded.server.ray.address != "local":
+        from deployments.cli.remote import serve_cluster  # noqa: PLC0415
+
+        raise typer.Exit(serve_cluster(config, loaded))
+    try:
+        raise typer.Exit(Supervisor(config, loaded).run())
+    except BlockingIOError:
+        err.print(f"error: a server of {config} runs already", markup=False)
+        raise typer.Exit(FAILED) from None
+
+
+@app.command()
+def validate(
+    config: ConfigDir = HERE,
+    deep: Annotated[bool, typer.Option("--deep", help="Also load each model and run its example.")] = False,
+    output: Form = Output.text,
+) -> None:
+    """Check the YAML and the repository; needs no running server."""
+    from deployments.cli.deep import check_models  # noqa: PLC0415
+    from deployments.control.desired import DesiredState  # noqa: PLC0415
+
+    with _mistakes_told(output):
+        desired = DesiredState(config, os.environ).read_settled()
+    findings = {**desired.refused, **(check_models(desired) if deep else {})}
+    names = [model.name for model in desired.config.models]
+    if output is Output.json:
+        _print_json({"valid": not findings, "models": names, "errors": [], "refused": findings})
+    else:
+        for name, reason in sorted(findings.items()):
+            err.print(f"{_source(desired.config, name)}: error: {name}: {reason}", markup=False)
+        if not findings:
+            out.print(f"{len(names)} models are valid" + (" and answer their examples" if deep else ""))
+    raise typer.Exit(FAILED if findings else 0)
+
+
+@app.command()
+def plan(
+    config: ConfigDir = HERE,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 2 where there are changes.")] = False,
+    output: Form = Output.text,
+) -> None:
+    """What an apply would add, restart, scale or remove, and why."""
+    from deployments.cli.attach import attached  # noqa: PLC0415
+
+    with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
+        actions = applier.plan(desired)
+    changes = [action for action in actions if action.kind != "refuse"]
+    if output is Output.json:
+        _print_json({"actions": [{"kind": a.kind, "model": a.model, "why": a.why} for a in actions]})
+    else:
+        for action in actions:
+            out.print(action_line(action), markup=False)
+        if not actions:
+            out.print("nothing to change")
+    if len(changes) < len(actions):
+        raise typer.Exit(FAILED)
+    raise typer.Exit(CHANGES if exit_code and changes else 0)
+
+
+@app.command()
+def apply(
+    config: ConfigDir = HERE,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when every model is up or has failed.")] = False,
+    timeout_s: Annotated[float, typer.Option(help="With --wait: seconds to wait at most.")] = 600,
+    output: Form = Output.text,
+) -> None:
+    """Make the running server match the configuration."""
+    from deployments.cli.attach import attached, wait_settled  # noqa: PLC0415
+
+    with _mistakes_told(output), attached(config, starting=True) as (applier, desired):
+        actions = applier.apply(desired)
+        statuses = wait_settled(applier, timeout_s) if wait else None
+    if output is Output.json:
+        _print_json(
+            {
+                "actions": [{"kind": a.kind, "model": a.model, "why": a.why} for a in actions],
+                "models": None if statuses is None else [status.as_json() for status in statuses],
+            }
+        )
+    else:
+        for action in actions:
+            out.print(action_line(action), markup=False)
+        if not actions:
+            out.print("nothing to change")
+        if statuses is not None:
+            out.print(status_table(statuses))
+    failed = any(status.reason or status.state != "READY" for status in statuses or ())
+    raise typer.Exit(FAILED if desired.refused or failed else 0)
+
+
+@app.command()
+def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
+    """Every model's state, and why it is not READY."""
+    from deployments.cli.attach import attached  # noqa: PLC0415
+    from deployments.control.look import describe_model  # noqa: PLC0415
+
+    with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
+        statuses = applier.statuses(applier.running())
+        told = {s.name: describe_model(applier.origin, s) for s in statuses if s.state == "READY" and s.replicas}
+    batching = {name: about["batching"] for name, about in told.items() if about}
+    if output is Output.json:
+        _print_json({"models": [{**s.as_json(), "batching": batching.get(s.name)} for s in statuses]})
+    else:
+        out.print(status_table(statuses))
+        for name, how in batching.items():
+            if not how["batched"]:
+                out.print(f"{name}: requests are not batched: {how['reason']}", markup=False)
+    missing = {model.name for model in desired.config.models} - {s.name for s in statuses}
+    raise typer.Exit(FAILED if missing or any(s.state != "READY" for s in statuses) else 0)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="The model.")],
+    config: ConfigDir = HERE,
+    lines: Annotated[int, typer.Option("-n", help="Lines of each replica.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what comes.")] = False,
+) -> None:
+    """What a model's replicas have logged."""
+    from deployments.cli.logs import follow_logs, replica_logs, tail  # noqa: PLC0415
+
+    with _mistakes_told(Output.text):
+        loaded = load(config, os.environ)
+    files = replica_logs(loaded, name)
+    if not files:
+        err.print(f"no logs of a model {name!r}", markup=False)
+        raise typer.Exit(FAILED)
+    for path in files:
+        out.print(f"==> {path.name} <==", style="bold", markup=False)
+        out.print(tail(path, lines), markup=False)
+    if follow:
+        follow_logs(loaded, name, lambda text: out.print(text, markup=False))
+
+
+@config_app.command("show")
+def config_show(config: ConfigDir = HERE, output: Form = Output.text) -> None:
+    """The configuration with every default filled in."""
+    from deployments.spec.show import show  # noqa: PLC0415
+
+    with _mistakes_told(output):
+        loaded = load(config, os.environ)
+    if output is Output.json:
+        models = [model.model_dump(mode="json") for model in loaded.models]
+        _print_json({"server": loaded.server.model_dump(mode="json"), "models": models})
+    else:
+        sys.stdout.write(show(loaded))
+
+
+@app.command()
+def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")] = HERE / "schema") -> None:
+    """Write the JSON Schemas that editors read."""
+    from deployments.spec.schema import schemas  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in schemas().items():
+        (folder / name).write_text(text)
+        out.print(str(folder / name))
+
+
+@app.command()
+def render(config: ConfigDir = HERE) -> None:
+    """The Ray Serve config that `serve deploy` takes."""
+    from deployments.control.desired import DesiredState  # noqa: PLC0415
+    from deployments.spec.dump import dump  # noqa: PLC0415
+
+    with _mistakes_told(Output.text):
+        desired = DesiredState(config, os.environ).read_settled()
+    for name, reason in desired.refused.items():
+        err.print(f"left out {name}: {reason}", markup=False)
+    sys.stdout.write(dump(desired.serve_config({})))
+    raise typer.Exit(FAILED if desired.refused else 0)
+
+
+@contextmanager
+def _mistakes_told(output: Output) -> Iterator[None]:
+    """A configuration with mistakes ends the command: each is shown, and the exit code is 1."""
+    try:
+        yield
+    except SpecError as error:
+        if output is Output.json:
+            _print_json({"valid": False, "errors": [diagnostic.as_json() for diagnostic in error.diagnostics]})
+        else:
+            for diagnostic in error.diagnostics:
+                err.print(diagnostic.render(), markup=False)
+        raise typer.Exit(FAILED) from None
+    except ConnectionError as error:
+        err.print(f"error: {error}", markup=False)
+        raise typer.Exit(FAILED) from None
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _source(config: Config, name: str) -> str:
+    return str(config.sources.get(name, name))
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,107 @@
+"""What the running server tells the operator's terminal."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from deployments.control.plan import Action
+from deployments.control.status import ModelStatus
+from deployments.spec.diagnostic import SpecError
+
+COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
+MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
+
+
+WIDE = 200
+"""Columns where the output is a file: lines are not for folding there."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where the command prints."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else WIDE)
+
+
+class TerminalReport:
+    """Plain lines; colours and a table where they are of use. Implements `control.server.Report`."""
+
+    def __init__(self, to: Console | None = None) -> None:
+        self._console = to or console()
+        self._begun = time.monotonic()
+        self._shown = ""
+
+    def starting(self, what: str) -> None:
+        """A step of the start-up or the end."""
+        self._line(what)
+
+    def progress(self, statuses: Sequence[ModelStatus]) -> None:
+        """How many models are up; a line only where that has changed."""
+        up = sum(status.state == "READY" for status in statuses)
+        waiting = [status.name for status in statuses if status.state == "LOADING"]
+        text = f"{up} of {len(statuses)} models ready" + (f"; loading {', '.join(waiting)}" if waiting else "")
+        if text != self._shown:
+            self._shown = text
+            self._line(text)
+
+    def started(self, statuses: Sequence[ModelStatus], curl: str) -> None:
+        """The table, and a line to paste."""
+        self._console.print(status_table(statuses))
+        if curl:
+            self._console.print(f"\nTry:\n  {curl}\n", markup=False)
+        self._line("watching serve_config and the repository; Ctrl-C stops")
+
+    def mistakes(self, error: SpecError) -> None:
+        """A configuration that cannot be used."""
+        for diagnostic in error.diagnostics:
+            self._console.print(diagnostic.render(), markup=False)
+        self._line("nothing has changed", "red")
+
+    def applied(self, actions: Sequence[Action]) -> None:
+        """What is being changed."""
+        for action in actions:
+            self._line(action_line(action), "red" if action.kind == "refuse" else "")
+
+    def changed(self, status: ModelStatus) -> None:
+        """A model's new state."""
+        versions = f" version {', '.join(status.versions)}" if status.versions else ""
+        replicas = f", {status.replicas} of {status.replicas_wanted} replicas" if status.replicas_wanted else ""
+        reason = f": {status.reason}" if status.reason else ""
+        self._line(f"{status.name} {status.state}{versions}{replicas}{reason}", COLOURS[status.state])
+
+    def trouble(self, what: str) -> None:
+        """Something the operator should look at."""
+        self._line(what, "red")
+
+    def _line(self, text: str, colour: str = "") -> None:
+        self._console.print(f"{time.monotonic() - self._begun:7.1f}s  {text}", style=colour or None, markup=False)
+
+
+def status_table(statuses: Sequence[ModelStatus]) -> Table:
+    """The models, a row each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "URL"):
+        table.add_column(heading, no_wrap=heading != "URL", overflow="fold")
+    for status in statuses:
+        table.add_row(
+            status.name,
+            f"[{COLOURS[status.state]}]{status.state}[/]",
+            ", ".join(status.versions) or "-",
+            status.runtime or "-",
+            f"{status.replicas}/{status.replicas_wanted}",
+            status.url or "-",
+        )
+        if status.reason:
+            table.add_row("", *[""] * 4, f"[red]{_escaped(status.reason)}[/]")
+    return table
+
+
+def action_line(action: Action) -> str:
+    """One line of a plan."""
+    return f"{MARKS[action.kind]} {action.kind} {action.model}: {action.why}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,141 @@
+"""From resolved models to the config that Ray Serve runs: one application a model, and the gateway. Pure.
+
+Serve compares applications by their config. What stands in `args` restarts the application's replicas when it changes,
+so everything that changes answers is there, the artefact's digest included; replica counts and texts are not.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deployments.repository.resolve import Refused, Resolved
+from deployments.spec.model import ModelSpec, Replicas
+from deployments.spec.server import ServerSpec
+
+GATEWAY = "gateway"
+MODEL_IMPORT = "deployments.replica.deployment:build"
+GATEWAY_IMPORT = "deployments.gateway.deployment:build"
+MODEL_DEPLOYMENT = "model"
+GATEWAY_DEPLOYMENT = "gateway"
+
+NOT_IN_ARGS = {"replicas", "required", "description"}
+"""Fields of a spec that change without restarting a replica."""
+UNBOUNDED = 1_000_000
+"""Serve's own limits on requests, set out of the way: the model server admits, and says so in a client's terms."""
+UPSCALE_DELAY_S = 2.0
+DOWNSCALE_DELAY_S = 60.0
+LOOK_BACK_S = 4.0
+"""Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
+
+ServeConfig = dict[str, Any]
+"""A `ServeDeploySchema` as plain values."""
+
+
+def serve_config(
+    server: ServerSpec, repository: Path, models: Sequence[Resolved | Refused], *, kept: Mapping[str, ServeConfig]
+) -> ServeConfig:
+    """The whole config. A refused model keeps the application it has (`kept`, by name): nothing is lost by a mistake."""
+    applications = [
+        model_application(server, repository, model) if isinstance(model, Resolved) else kept[model.name]
+        for model in models
+        if isinstance(model, Resolved) or model.name in kept
+    ]
+    return {
+        "proxy_location": "HeadOnly" if server.ray.address == "local" else "EveryNode",
+        "applications": [gateway_application(server, models), *applications],
+    }
+
+
+def model_application(server: ServerSpec, repository: Path, model: Resolved) -> ServeConfig:
+    """One model's application."""
+    spec = model.spec
+    return {
+        "name": spec.name,
+        "route_prefix": spec.url_path,
+        "import_path": MODEL_IMPORT,
+        "args": {
+            "spec": spec.model_dump(mode="json", exclude=NOT_IN_ARGS, exclude_defaults=True),
+            "runtime": model.runtime,
+            "versions": [[version.number, version.digest] for version in model.versions],
+            "repository": str(repository),
+        },
+        "deployments": [
+            {
+                "name": MODEL_DEPLOYMENT,
+                "user_config": {"description": spec.description},
+                "ray_actor_options": _actor_options(spec),
+                "health_check_period_s": 5.0,
+                "health_check_timeout_s": 15.0,
+                **_scaling(spec.replicas),
+                **_lifecycle(server),
+            }
+        ],
+    }
+
+
+def gateway_application(server: ServerSpec, models: Sequence[Resolved | Refused]) -> ServeConfig:
+    """What answers where no model does. The catalogue is its user_config: it changes without a restart."""
+    return {
+        "name": GATEWAY,
+        "route_prefix": "/",
+        "import_path": GATEWAY_IMPORT,
+        "args": {"body_limit": server.body},
+        "deployments": [
+            {
+                "name": GATEWAY_DEPLOYMENT,
+                "num_replicas": 1,
+                "user_config": {"models": [_catalogue_entry(model) for model in models]},
+                "ray_actor_options": {"num_cpus": 0},
+                "max_ongoing_requests": UNBOUNDED,
+                **_lifecycle(server),
+            }
+        ],
+    }
+
+
+def _catalogue_entry(model: Resolved | Refused) -> dict[str, Any]:
+    if isinstance(model, Refused):
+        return {"name": model.name, "route": f"/models/{model.name}", "required": True, "refused": model.reason}
+    spec = model.spec
+    return {
+        "name": spec.name,
+        "route": spec.url_path,
+        "required": spec.required,
+        "refused": "",
+        "description": spec.description,
+        "runtime": model.runtime,
+        "versions": [{"version": str(version.number), "digest": version.digest} for version in model.versions],
+    }
+
+
+def _scaling(replicas: Replicas) -> dict[str, Any]:
+    if replicas.min == replicas.max:
+        return {"num_replicas": replicas.min, "max_ongoing_requests": UNBOUNDED}
+    return {
+        "max_ongoing_requests": UNBOUNDED,
+        "autoscaling_config": {
+            "min_replicas": replicas.min,
+            "max_replicas": replicas.max,
+            "target_ongoing_requests": replicas.target_in_flight,
+            "upscale_delay_s": UPSCALE_DELAY_S,
+            "downscale_delay_s": DOWNSCALE_DELAY_S,
+            "look_back_period_s": LOOK_BACK_S,
+            "metrics_interval_s": 1.0,
+        },
+    }
+
+
+def _lifecycle(server: ServerSpec) -> dict[str, Any]:
+    """Start the new before stopping the old, and let the old finish what it accepted."""
+    return {
+        "max_surge_percent": 100,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "graceful_shutdown_timeout_s": server.drain_s + 60.0,
+    }
+
+
+def _actor_options(spec: ModelSpec) -> dict[str, Any]:
+    options: dict[str, Any] = {"num_cpus": spec.resources.cpus}
+    if spec.resources.memory:
+        options["memory"] = spec.resources.memory
+    return options

@@ -1,0 +1,79 @@
+"""The only caller of Ray Serve's API: start, deploy, look, stop."""
+
+import logging
+
+import ray
+from ray.exceptions import RayError
+from ray.serve._private.api import serve_start
+from ray.serve._private.client import ServeControllerClient
+from ray.serve._private.constants import SERVE_NAMESPACE
+from ray.serve.context import _get_global_client
+from ray.serve.exceptions import RayServeException
+from ray.serve.schema import ServeDeploySchema
+
+from deployments.control.applications import ServeConfig
+from deployments.control.running import Running
+
+SERVE_PORT = 8000
+"""Of Serve's own frontend in a cluster that is not ours."""
+REQUEST_TIMEOUT_S = 3600
+"""Serve's own limit on a request; the model server's deadline comes first. Longer streams are nobody's accident."""
+
+
+class ServeClient:
+    """A connection to Serve in a cluster that this process is attached to."""
+
+    def __init__(self, client: ServeControllerClient) -> None:
+        self._client = client
+
+    @classmethod
+    def start(cls, *, port: int, proxy_location: str) -> "ServeClient":
+        """Start Serve, or find it running. Replicas and Serve's own frontend listen on 127.0.0.1 only."""
+        options = {
+            "host": "127.0.0.1",
+            "port": port,
+            "request_timeout_s": REQUEST_TIMEOUT_S,
+            "keep_alive_timeout_s": REQUEST_TIMEOUT_S,
+        }
+        return cls(serve_start(http_options=options, proxy_location=proxy_location))
+
+    @classmethod
+    def find(cls) -> "ServeClient":
+        """The running Serve. Raises RayServeException where there is none."""
+        return cls(_get_global_client())
+
+    def deploy(self, config: ServeConfig) -> None:
+        """Make Serve run exactly these applications; returns before they are up."""
+        self._client.deploy_apps(ServeDeploySchema.model_validate(config))
+
+    def running(self) -> Running:
+        """What runs now. Raises ray.exceptions.RayError when the controller is away."""
+        details = self._client.get_serve_details()
+        return Running(details["applications"])
+
+    def shutdown(self) -> None:
+        """Drain and stop every replica and proxy."""
+        self._client.shutdown()
+
+
+def attach(address: str, *, start: bool) -> ServeClient:
+    """Connect this process to a running cluster. Raises ConnectionError where there is none, or no Serve in it.
+
+    `start` starts Serve where the cluster has none yet.
+    """
+    try:
+        ray.init(
+            address=address,
+            namespace=SERVE_NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+        )
+        return ServeClient.start(port=SERVE_PORT, proxy_location="EveryNode") if start else ServeClient.find()
+    except (ConnectionError, RayServeException, RayError) as error:
+        raise ConnectionError(f"cannot reach the server at {address}: {error}") from error
+
+
+def detach() -> None:
+    """Leave the cluster as it is."""
+    ray.shutdown()

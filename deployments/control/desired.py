@@ -1,0 +1,69 @@
+"""What the files ask for: configuration and repository, read and resolved. Needs no Ray."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.control.applications import ServeConfig, serve_config
+from deployments.repository.resolve import Refused, Resolved, resolve_all
+from deployments.repository.scan import DigestCache, scan
+from deployments.spec.diagnostic import SpecError
+from deployments.spec.load import Config, load
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A configuration that is valid as YAML, with each model resolved against the repository, or refused."""
+
+    config: Config
+    models: tuple[Resolved | Refused, ...]
+    settles_in_s: float | None
+    """When to look again, because a version is still being written."""
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Reasons by model."""
+        return {model.name: model.reason for model in self.models if isinstance(model, Refused)}
+
+    def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
+        """The Serve config; see `applications.serve_config`."""
+        return serve_config(self.config.server, self.config.repository_root, self.models, kept=kept)
+
+
+class DesiredState:
+    """Reads the files as often as asked; digests of unchanged artefacts are remembered between readings."""
+
+    def __init__(self, config_dir: Path, environ: Mapping[str, str], now: Callable[[], float] = time.time) -> None:
+        self.config_dir = config_dir
+        self._environ = environ
+        self._now = now
+        self._digests = DigestCache()
+
+    def read(self) -> Desired:
+        """The files as they are now. Raises SpecError with every mistake in the YAML."""
+        return self._resolve(load(self.config_dir, self._environ))
+
+    def read_settled(self, otherwise: Config | None = None) -> Desired:
+        """As `read`, once what is being written now has settled; with `otherwise` in the YAML's place where that has mistakes."""
+        try:
+            config = load(self.config_dir, self._environ)
+        except SpecError:
+            if otherwise is None:
+                raise
+            config = otherwise
+        desired = self._resolve(config)
+        if desired.settles_in_s is not None:
+            time.sleep(desired.settles_in_s)
+            desired = self._resolve(config)
+        return desired
+
+    def _resolve(self, config: Config) -> Desired:
+        snapshot = scan(
+            config.repository_root,
+            {spec.folder for spec in config.models},
+            settle_s=config.server.repository.settle_s,
+            now=self._now,
+            cache=self._digests,
+        )
+        return Desired(config, resolve_all(config.models, snapshot), snapshot.settles_in_s)

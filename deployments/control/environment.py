@@ -1,0 +1,104 @@
+"""The environment in which Ray and Serve run as this server needs them. Pure: it is set where processes are started."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.edge.files import LAUNCHER
+from deployments.spec.server import ServerSpec
+
+LANE_CALLBACK = "deployments.replica.lane:install"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a running server keeps its files."""
+
+    state: Path
+    """The operator's: token, last good configuration, where to attach."""
+    run: Path
+    """Ray's and HAProxy's, gone when the server stops. Short: HAProxy takes at most 97 bytes for its socket's path, of
+    which Serve uses 68."""
+
+    @property
+    def token(self) -> Path:
+        """Ray's authentication token, mode 0600."""
+        return self.state / "token"
+
+    @property
+    def running(self) -> Path:
+        """Where the running server is to be found."""
+        return self.state / "running.json"
+
+    @property
+    def last_good(self) -> Path:
+        """The configuration to come back to."""
+        return self.state / "last-good.json"
+
+    @property
+    def ray(self) -> Path:
+        """Ray's own; it opens this folder to everybody, so it stands inside one that is closed."""
+        return self.run / "ray"
+
+    @property
+    def edge(self) -> Path:
+        """HAProxy's files, ours and Serve's."""
+        return self.run / "lb"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePorts:
+    """Ports of Serve's own HAProxy that nobody is meant to use; chosen free at each start."""
+
+    serve: int
+    fallback: int
+    """Of Serve's Python proxy, which answers while a model has no replica."""
+    metrics: int
+    stats: int
+
+
+def attach_environment(places: Places) -> dict[str, str]:
+    """What any process needs to talk to the running Ray."""
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(places.token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Its console handler would mix with what the command prints.
+        "RAY_SERVE_LOG_TO_STDERR": "0",
+    }
+
+
+def server_environment(
+    server: ServerSpec, places: Places, ports: EdgePorts, haproxy: Path, cores: int
+) -> dict[str, str]:
+    """What the processes of the server itself need."""
+    edge = places.edge
+    return {
+        **attach_environment(places),
+        # HAProxy sends requests straight to the replicas (ADR 1).
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": LANE_CALLBACK,
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(LAUNCHER),
+        "MODELYARD_HAPROXY": str(haproxy),
+        "MODELYARD_EDGE": str(edge),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(edge / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(edge / "admin.sock"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(edge / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(edge),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(edge / "server-state"),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
+        # Per-request metrics of Serve's own frontend, which no request passes.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        # A replica that left is forgotten, and idle connections to it closed, before it stops answering (drain_s).
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
+        "RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S": "1",
+        # A killed HAProxy is seen after one missed check, and is back within seconds.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "3",
+        # A model that cannot start is told so after two tries, not after 20 minutes.
+        "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "2",
+    }

@@ -1,0 +1,51 @@
+"""What a server remembers between runs: the configuration that was last valid, and each model's config that last answered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployments.control.applications import ServeConfig
+from deployments.spec.load import Config
+from deployments.spec.model import ModelSpec
+from deployments.spec.server import ServerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """Empty where there was no last run."""
+
+    config: Config | None = None
+    applications: Mapping[str, ServeConfig] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "LastGood":
+        """From its file; empty where that is missing or not what `write` wrote."""
+        try:
+            stored = json.loads(path.read_text())
+            config = Config(
+                server=ServerSpec.model_validate_json(json.dumps(stored["server"])),
+                models=tuple(ModelSpec.model_validate_json(json.dumps(model)) for model in stored["models"]),
+                sources={name: Path(source) for name, source in stored["sources"].items()},
+                root=Path(stored["root"]),
+            )
+            return cls(config, dict(stored["applications"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        """Replace the file at once; it holds what the YAML holds, so it is for its owner's eyes."""
+        config = self.config
+        if config is None:
+            return
+        stored = {
+            "server": config.server.model_dump(mode="json"),
+            "models": [model.model_dump(mode="json") for model in config.models],
+            "sources": {name: str(source) for name, source in config.sources.items()},
+            "root": str(config.root),
+            "applications": self.applications,
+        }
+        partial = path.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(stored))
+        partial.replace(path)

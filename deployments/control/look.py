@@ -1,0 +1,30 @@
+"""What a model's replica says of itself, asked over HTTP as a client would."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+from deployments.control.status import ModelStatus
+
+TIMEOUT_S = 3.0
+
+
+def describe_model(origin: str, status: ModelStatus) -> dict[str, Any] | None:
+    """`GET /models/<name>` as plain values; None where it does not answer."""
+    url = status.url.removesuffix("/predict")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url if url.startswith(origin) else f"{origin}{url}", timeout=TIMEOUT_S) as answer:
+            document: dict[str, Any] = json.load(answer)
+            return document if "curl" in document else None
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+
+
+def paste_line(origin: str, statuses: Sequence[ModelStatus]) -> str:
+    """A curl command to paste, as the first model that answers tells it itself; "" where none answers."""
+    answering = (status for status in statuses if status.state == "READY" and status.replicas)
+    described = (describe_model(origin, status) for status in answering)
+    return next((str(told["curl"]) for told in described if told), "")

@@ -1,0 +1,98 @@
+"""The embedded server: Ray here, everything applied, the files watched. In a process of its own below `modelyard up`."""
+
+import json
+import threading
+
+from deployments.control.apply import Applier
+from deployments.control.client import ServeClient
+from deployments.control.desired import Desired, DesiredState
+from deployments.control.environment import Places
+from deployments.control.last_good import LastGood
+from deployments.control.look import paste_line
+from deployments.control.node import Node
+from deployments.control.rollback import Rollback
+from deployments.control.watch import Report, Watcher
+from deployments.edge.files import EdgeFiles
+
+
+class NodeDied(Exception):  # noqa: N818 - an event the supervisor waits for, named as it is said
+    """Ray ended under the server; its one argument says which of its processes."""
+
+
+class EmbeddedServer:
+    """One start of the server, until it is told to stop or Ray dies."""
+
+    def __init__(
+        self,
+        desired: DesiredState,
+        first: Desired,
+        places: Places,
+        serve_port: int,
+        report: Report,
+        stop: threading.Event,
+    ) -> None:
+        self.was_up = False
+        self._desired = desired
+        self._first = first
+        self._current = first
+        self._server = first.config.server
+        self._places = places
+        self._serve_port = serve_port
+        self._report = report
+        self._stop = stop
+        self._edge = EdgeFiles(places.edge)
+
+    def run(self) -> None:
+        """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
+        self._write_edge(self._first)
+        self._report.starting("starting Ray")
+        node = Node(self._places.ray, self._server.ray.cpus)
+        try:
+            self._serve(node)
+        finally:
+            self._places.running.unlink(missing_ok=True)
+            node.keep_logs(self._places.state / "logs")
+            node.stop()
+
+    def _serve(self, node: Node) -> None:
+        self._report.starting("starting Ray Serve and HAProxy")
+        client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
+        origin = self._server.http.origin
+        self._places.running.write_text(json.dumps({"address": node.address, "origin": origin}))
+        last = LastGood.read(self._places.last_good)
+        applier = Applier(client, Rollback(good=dict(last.applications)), origin)
+        remembered: dict[str, object] = {}
+
+        def each_look() -> None:
+            if dead := node.dead_processes():
+                raise NodeDied(", ".join(dead))
+            if error := self._edge.error():
+                watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}")
+            if remembered != applier.rollback.good:
+                remembered.update(applier.rollback.good)
+                LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
+
+        def on_applied(desired: Desired) -> None:
+            self._current = desired
+            self._write_edge(desired)
+            LastGood(desired.config, applier.rollback.good).write(self._places.last_good)
+
+        watcher = Watcher(
+            self._desired,
+            self._first,
+            applier,
+            self._report,
+            self._stop,
+            each_look=each_look,
+            on_applied=on_applied,
+        )
+        statuses = watcher.start()
+        self.was_up = True
+        self._report.started(statuses, paste_line(origin, statuses))
+        watcher.run()
+        self._report.starting("draining and stopping")
+        client.shutdown()
+
+    def _write_edge(self, desired: Desired) -> None:
+        custom = {spec.url_path: spec.name for spec in desired.config.models if spec.route is not None}
+        self._edge.write(self._server, custom)

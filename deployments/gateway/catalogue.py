@@ -1,0 +1,43 @@
+"""The models as clients may know them: configured, running or not. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.serving.state import Deployed, State, reason_in, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One configured model and how it is now."""
+
+    name: str
+    route: str
+    required: bool
+    state: State
+    reason: str
+    about: Mapping[str, Any]
+    """Description, runtime and versions, where they are known."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One element of `GET /models`."""
+        told: dict[str, Any] = {"name": self.name, "state": self.state, "url": self.route, **self.about}
+        if self.reason:
+            told["reason"] = self.reason
+        return told
+
+
+def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, Deployed]) -> dict[str, Entry]:
+    """Entries by name, from the gateway's user_config and what Serve says now."""
+    return {model["name"]: _entry(model, deployed.get(model["name"])) for model in configured}
+
+
+def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
+    reason = model["refused"] or (reason_in(deployed.message) if deployed else "")
+    about = {key: model[key] for key in ("description", "runtime", "versions") if key in model}
+    return Entry(model["name"], model["route"], model["required"], state_of(deployed), reason, about)
+
+
+def ready(entries: Mapping[str, Entry]) -> list[str]:
+    """Names of required models that are not READY; the server is ready when there are none."""
+    return [entry.name for entry in entries.values() if entry.required and entry.state != "READY"]

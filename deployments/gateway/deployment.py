@@ -1,0 +1,64 @@
+"""The Ray Serve deployment of the gateway."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from deployments.gateway.catalogue import Entry, catalogue
+from deployments.gateway.routes import GatewayRoutes
+from deployments.serving.asgi import AsgiApp
+from deployments.serving.state import Deployed
+
+FRESH_S = 0.5
+"""For how long one look at Serve answers everybody."""
+
+
+def build(args: dict[str, Any]) -> Application:
+    """Serve's application builder."""
+    return serve.deployment(name="gateway")(serve.ingress()(Gateway)).bind(args)
+
+
+class Gateway:
+    """Knows every configured model (by its user_config) and asks Serve how they are."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self._configured: list[dict[str, Any]] = []
+        self._body_limit: int = args["body_limit"]
+        self._entries: Mapping[str, Entry] = {}
+        self._seen_at = float("-inf")
+        self._looking = asyncio.Lock()
+
+    def __serve_build_asgi_app__(self) -> AsgiApp:
+        return AsgiApp(GatewayRoutes(self._look).respond, body_limit=self._body_limit)
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """A new catalogue, without a restart."""
+        self._configured = user_config["models"]
+        self._seen_at = float("-inf")
+
+    async def _look(self) -> Mapping[str, Entry]:
+        async with self._looking:
+            if time.monotonic() - self._seen_at > FRESH_S:
+                deployed = await asyncio.to_thread(_deployed)
+                self._entries, self._seen_at = catalogue(self._configured, deployed), time.monotonic()
+        return self._entries
+
+
+def _deployed() -> dict[str, Deployed]:
+    return {
+        name: Deployed(
+            status=application.status.value,
+            replica_states={
+                state.value if hasattr(state, "value") else str(state): count
+                for deployment in application.deployments.values()
+                for state, count in deployment.replica_states.items()
+            },
+            message="\n".join(deployment.message for deployment in application.deployments.values())
+            or application.message,
+        )
+        for name, application in serve.status().applications.items()
+    }

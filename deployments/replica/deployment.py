@@ -1,0 +1,87 @@
+"""The Ray Serve deployment of a model: the adapter between Serve's replica and ours.
+
+Everything that can be wrong with a model is found in the constructor. Serve starts a new replica before it stops an old one, and
+keeps the old one where the constructor of the new one raises: so a bad model never takes traffic.
+"""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from deployments.replica.lane import LANE
+from deployments.replica.load import LoadMeter
+from deployments.replica.memory import limit_memory
+from deployments.replica.routes import ModelRoutes
+from deployments.replica.version import run_version
+from deployments.repository.resolve import ServedVersion
+from deployments.serving.asgi import AsgiApp
+from deployments.serving.version import LoadedVersion, load_version
+from deployments.spec.model import ModelSpec
+
+logger = logging.getLogger("ray.serve")
+
+DEPLOYMENT = "model"
+"""The name of the one deployment in a model's application."""
+STUCK_AFTER_TIMEOUTS = 3
+"""A call of the model that has run for this many of its time-outs is taken as hung, and the replica is replaced."""
+
+
+def build(args: dict[str, Any]) -> Application:
+    """Serve's application builder: `args` are what `control.applications` wrote. Runs in a process of its own."""
+    return serve.deployment(name=DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
+
+
+class ModelReplica:
+    """Serves every chosen version of one model."""
+
+    async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
+        self._spec = spec = ModelSpec.model_validate(args["spec"])
+        self._loop = asyncio.get_running_loop()
+        if spec.resources.memory:
+            limit_memory(spec.resources.memory)
+        loaded = await self._load(args)
+        self._versions = {each.served.number: run_version(each, spec, self._loop) for each in loaded}
+        self._routes = ModelRoutes(spec, args["runtime"], self._versions)
+        self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
+        hot = {path.encode(): version.predictor for path, version in self._routes.hot_paths().items()}
+        LANE.open(hot, self._meter, body_limit=spec.limits.body)
+
+    async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
+        """All versions, loaded in a thread so that one that hangs can be given up."""
+        spec, root = self._spec, Path(args["repository"])
+        served = [ServedVersion(number, digest) for number, digest in args["versions"]]
+
+        def load() -> list[LoadedVersion]:
+            return [load_version(spec, args["runtime"], root, each) for each in served]
+
+        try:
+            return await asyncio.wait_for(self._loop.run_in_executor(None, load), spec.load_timeout_s)
+        except TimeoutError:
+            # The thread cannot be stopped; Serve ends this process because its constructor raised.
+            raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
+
+    def __serve_build_asgi_app__(self) -> AsgiApp:
+        return AsgiApp(self._routes.respond, body_limit=self._spec.limits.body)
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """What may change without a restart."""
+        self._routes.description = user_config["description"]
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose health check raises."""
+        limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
+        for number, version in self._versions.items():
+            if version.server.stuck_s() > limit_s:
+                raise RuntimeError(f"version {number} has been in one call for {version.server.stuck_s():.0f} s")
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
+        return {"running_requests": self._meter.read()}
+
+    def _in_flight(self) -> int:
+        return sum(version.server.in_flight for version in self._versions.values())

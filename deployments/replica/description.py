@@ -1,0 +1,58 @@
+"""What `GET /models/<name>` says of a model that is being served. Pure."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from deployments.serving.version import LoadedVersion
+from deployments.spec.model import ModelSpec
+from deployments.tensors import TensorSpec
+
+
+def describe(
+    spec: ModelSpec,
+    description: str,
+    runtime: str,
+    version: LoadedVersion,
+    all_: Sequence[LoadedVersion],
+    *,
+    origin: str,
+) -> bytes:
+    """The JSON for one version; `origin` is the scheme, host and port that the client itself used."""
+    signature = version.model.signature
+    document: dict[str, Any] = {
+        "name": spec.name,
+        "description": description,
+        "state": "READY",
+        "version": str(version.served.number),
+        "digest": version.served.digest,
+        "runtime": runtime,
+        "task": signature.task,
+        "inputs": [_tensor(tensor) for tensor in signature.inputs],
+        "outputs": [_tensor(tensor) for tensor in signature.outputs],
+        "classes": list(signature.classes),
+        "batching": {"batched": version.warmup.batchable, "reason": version.warmup.reason},
+        "versions": [
+            {"version": str(each.served.number), "digest": each.served.digest, "state": "READY"} for each in all_
+        ],
+        "example": orjson.loads(version.example),
+        "curl": curl_line(f"{origin}{spec.url_path}/predict", version.example),
+    }
+    return orjson.dumps(document)
+
+
+def curl_line(url: str, body: bytes) -> str:
+    """A command that works when pasted into a shell."""
+    text = orjson.dumps(orjson.loads(body)).decode()
+    return f"curl -s {url} -H 'content-type: application/json' -d {shlex.quote(text)}"
+
+
+def _tensor(tensor: TensorSpec) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    if tensor.columns:
+        told["columns"] = list(tensor.columns)
+    if tensor.optional:
+        told["optional"] = True
+    return told

@@ -1,0 +1,100 @@
+"""Every path that a model answers, and what each does; the ASGI path looks here, the lane knows the hot ones already."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from deployments.errors import MethodNotAllowed, ModelNotFound
+from deployments.protocols.http import HttpRequest, server_timing
+from deployments.protocols.problem import HttpAnswer
+from deployments.replica.description import describe
+from deployments.replica.predictor import Prediction
+from deployments.replica.version import RunningVersion
+from deployments.serving.ticket import Ticket
+from deployments.spec.model import ModelSpec
+
+JSON = (b"content-type", b"application/json")
+VERSIONED = re.compile(r"^(?:/versions/([^/]+))?(/predict|/ready)?/?$")
+ORIGIN = re.compile(rb"^[A-Za-z0-9.:\[\]-]{1,255}$")
+
+Endpoint = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
+
+
+class ModelRoutes:
+    """The paths below one model's route."""
+
+    def __init__(self, spec: ModelSpec, runtime: str, versions: Mapping[int, RunningVersion]) -> None:
+        self.description = ""
+        self._spec = spec
+        self._runtime = runtime
+        self._versions = versions
+        """Newest first; the first answers where no version is named."""
+        self._endpoints: dict[str, tuple[str, Endpoint]] = {
+            "": ("GET", self._describe),
+            "/ready": ("GET", self._ready),
+            "/predict": ("POST", self._predict),
+        }
+
+    def hot_paths(self) -> dict[str, RunningVersion]:
+        """The exact paths of predict, with the version that answers on each."""
+        route = self._spec.url_path
+        newest = next(iter(self._versions.values()))
+        named = {f"{route}/versions/{number}/predict": version for number, version in self._versions.items()}
+        return {f"{route}/predict": newest, **named}
+
+    async def respond(self, request: HttpRequest) -> HttpAnswer:
+        """Find the version and the endpoint, and answer."""
+        found = VERSIONED.match(request.path.removeprefix(self._spec.url_path))
+        if found is None:
+            raise ModelNotFound(f"a model has no path {request.path!r}; see {self._spec.url_path}")
+        version = self._version(found[1])
+        method, endpoint = self._endpoints[found[2] or ""]
+        if request.method != method and not (method == "GET" and request.method == "HEAD"):
+            error = MethodNotAllowed(f"{request.path} takes {method}, not {request.method}")
+            error.allow = (method,) if method == "POST" else (method, "HEAD")
+            raise error
+        return await endpoint(request, version)
+
+    def _version(self, text: str | None) -> RunningVersion:
+        if text is None:
+            return next(iter(self._versions.values()))
+        version = self._versions.get(int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        if version is None:
+            served = ", ".join(str(number) for number in self._versions)
+            raise ModelNotFound(f"model {self._spec.name!r} has no version {text!r} here; served: {served}")
+        return version
+
+    async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        host = request.headers.get(b"host", b"")
+        origin = f"http://{host.decode()}" if ORIGIN.match(host) else ""
+        loaded = [each.loaded for each in self._versions.values()]
+        body = describe(self._spec, self.description, self._runtime, version.loaded, loaded, origin=origin)
+        return HttpAnswer(200, (JSON,), body)
+
+    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        return HttpAnswer(200, (JSON,), b'{"ready":true}')
+
+    async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        outcome: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+
+        def reply(result: Prediction | Exception) -> None:
+            if outcome.done():
+                return
+            if isinstance(result, Exception):
+                outcome.set_exception(result)
+            else:
+                outcome.set_result(result)
+
+        ticket: Ticket = version.predictor.start(
+            request.body,
+            request.headers.get(b"content-type", b""),
+            reply,
+            probabilities=request.flag("probabilities"),
+        )
+        try:
+            made = await outcome
+        except asyncio.CancelledError:
+            ticket.cancel()
+            raise
+        timing = server_timing(made.queue_s, made.batch_rows, made.compute_s)
+        return HttpAnswer(200, (JSON, (b"server-timing", timing)), made.body)

@@ -1,0 +1,85 @@
+"""The plain ASGI way in: one application that reads a request whole, asks for the answer and sends it.
+
+Replicas and the gateway both stand on it; what they answer is theirs.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from deployments.errors import InvalidRequest, PayloadTooLarge
+from deployments.protocols.http import HttpRequest, RequestIds
+from deployments.protocols.problem import HttpAnswer, problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Respond = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+
+
+class AsgiApp:
+    """An ASGI application that answers with `respond`. Whatever it raises becomes a problem document."""
+
+    def __init__(self, respond: Respond, *, body_limit: int) -> None:
+        self._respond = respond
+        self._body_limit = body_limit
+        self._request_ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request = HttpRequest(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"],
+            headers=headers,
+            body=b"",
+            request_id=self._request_ids.choose(headers.get(b"x-request-id", b"")),
+        )
+        try:
+            request.body = await self._read(receive, headers)
+            answer = await self._respond(request)
+        except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
+            answer = problem(error, request.request_id, request.path)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    *answer.headers,
+                    (b"content-length", b"%d" % len(answer.body)),
+                    (b"x-request-id", request.request_id.encode()),
+                ],
+            }
+        )
+        body = b"" if request.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._body_limit:
+            raise PayloadTooLarge(f"the body has {int(length)} bytes; at most {self._body_limit} are taken")
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise InvalidRequest("the client left before the body was complete")
+            body += message.get("body", b"")
+            if len(body) > self._body_limit:
+                raise PayloadTooLarge(f"the body passes {self._body_limit} bytes, the most that is taken")
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return
