@@ -1,0 +1,59 @@
+"""Measure modelyard against its rivals on this machine: `python -m benchmarks` (`make bench`)."""
+
+import argparse
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import machine, race, report, startup, wrk
+from benchmarks.artefacts import train_iris
+from benchmarks.farm import SubjectError
+from benchmarks.processes import adopt_orphans
+from benchmarks.subjects import SUBJECTS
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+START_UP = "start-up"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the report; 1 where a subject failed, for then there is nothing to compare."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=[*SUBJECTS, START_UP], help="measure only these; default: all")
+    parser.add_argument("--seconds", type=int, default=5, help="length of one load (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each subject (default: 3)")
+    parser.add_argument("--record", action="store_true", help=f"write the report into {RESULTS.name} too")
+    arguments = parser.parse_args(argv)
+    wanted = arguments.only or [*SUBJECTS, START_UP]
+    command = shlex.join(["python", "-m", "benchmarks", *(sys.argv[1:] if argv is None else argv)])
+
+    adopt_orphans()
+    try:
+        wrk.require()
+        # a short path: Ray's sockets lie below it, and their paths may have 107 characters
+        with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as name:
+            text = measure(Path(name), wanted, command, rounds=arguments.rounds, seconds=arguments.seconds)
+    except (SubjectError, wrk.WrkError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(text)
+    if arguments.record:
+        RESULTS.write_text(text, encoding="utf-8")
+    return 0
+
+
+def measure(folder: Path, wanted: Sequence[str], command: str, *, rounds: int, seconds: int) -> str:
+    """The report on what is wanted."""
+    names = [name for name in SUBJECTS if name in wanted]
+    artefacts = train_iris(folder)
+    samples = race.run(names, artefacts, folder, rounds=rounds, seconds=seconds)
+    start_up = None
+    if START_UP in wanted:
+        (folder / START_UP).mkdir()
+        start_up = startup.measure(folder / START_UP)
+    return report.render(command, machine.describe(), samples, start_up, rounds=rounds, seconds=seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

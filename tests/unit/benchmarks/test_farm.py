@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from benchmarks.farm import SubjectError, answers_as_expected, fetch, free_port, launch, wait_until
+from benchmarks.subjects import Subject
+
+
+class Rival(BaseHTTPRequestHandler):
+    """Answers setosa, virginica or 503, as the path says."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(503 if self.path == "/503" else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"predictions": [self.path.strip("/")]}).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Rival) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_right_answer_is_ready_and_an_error_is_not_yet(url: str) -> None:
+    assert answers_as_expected(f"{url}/setosa")
+    assert not answers_as_expected(f"{url}/503")
+
+
+def test_a_wrong_answer_ends_the_race(url: str) -> None:
+    with pytest.raises(SubjectError, match="virginica"):
+        answers_as_expected(f"{url}/virginica")
+
+
+def test_nobody_listening_is_status_0() -> None:
+    assert fetch(f"http://127.0.0.1:{free_port()}/") == (0, b"")
+
+
+def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
+    words = "import sys; print('no model'); sys.exit(3)"
+    process = launch(Subject((sys.executable, "-c", words), "http://x"), tmp_path / "log")
+    process.wait()
+    with pytest.raises(SubjectError, match=r"(?s)ended with 3:\nno model"):
+        wait_until(process, tmp_path / "log", lambda: False)
+
+
+STOPPING = """
+import subprocess, sys
+from benchmarks.farm import launch, living_children, stop, wait_until
+from benchmarks.processes import adopt_orphans
+from benchmarks.subjects import Subject
+from pathlib import Path
+
+adopt_orphans()
+log = Path(sys.argv[1])
+child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+process = launch(Subject((sys.executable, "-c", parent), "http://x"), log)
+wait_until(process, log, lambda: "up" in log.read_text())
+stop(process, linger_s=0)
+print(living_children())
+"""
+
+
+def test_a_child_that_outlives_its_subject_is_told_and_ended(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPING, str(tmp_path / "log")],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "left behind: python -c\n" in done.stderr
+    assert done.stdout == "[]\n"

@@ -1,0 +1,105 @@
+import pytest
+
+from benchmarks.race import CONNECTIONS, Sample
+from benchmarks.report import (
+    COMPARISONS,
+    TITLES,
+    comparison_table,
+    goals_table,
+    render,
+    start_up_tables,
+    summarize,
+    table,
+)
+from benchmarks.startup import StartUp
+from benchmarks.subjects import SUBJECTS
+from benchmarks.wrk import Load
+
+
+def sample(subject: str, rate: float, *, connections: int = 64, replica_us: float = 50) -> Sample:
+    load = Load(requests=100, requests_per_s=rate, p50_ms=rate / 1000, p99_ms=rate / 100)
+    cpu_us = {"replica": replica_us, "proxy": 20.0, "other": 1.0}
+    return Sample(subject, connections, load, cpu_us, pss_bytes=300_000_000)  # type: ignore[arg-type]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_every_number_is_the_median_of_its_rounds() -> None:
+    summary = summarize([sample("modelyard", rate) for rate in (900, 100, 500)])["modelyard", 64]
+    assert (summary.requests_per_s, summary.slowest_round, summary.fastest_round) == (500, 100, 900)
+    assert (summary.p50_ms, summary.p99_ms) == (0.5, 5)
+
+
+def test_loads_and_subjects_are_not_mixed() -> None:
+    summaries = summarize([sample("modelyard", 7), sample("modelyard", 8, connections=1), sample("uvicorn", 9)])
+    assert {key: summary.requests_per_s for key, summary in summaries.items()} == {
+        ("modelyard", 64): 7,
+        ("modelyard", 1): 8,
+        ("uvicorn", 64): 9,
+    }
+
+
+def test_a_table_is_aligned_markdown() -> None:
+    assert table(["a", "long head"], [["wide cell", "1"]]) == (
+        "| a         | long head |\n| --------- | --------- |\n| wide cell | 1         |"
+    )
+
+
+def test_a_comparison_gives_ratios_to_its_baseline_at_the_same_load() -> None:
+    runs = [sample("modelyard", 12_000), sample("ray-serve", 100), sample("ray-serve", 10, connections=1)]
+    lines = comparison_table(COMPARISONS[0], summarize(runs)).splitlines()[2:]
+    assert [cells(line) for line in lines] == [
+        ["1", TITLES["ray-serve"], "10", "10", "10", "1.0x", "0.01", "0.10", "50", "20", "1", "300"],
+        ["64", TITLES["modelyard"], "12,000", "12,000", "12,000", "120.0x", "12.00", "120.00", "50", "20", "1", "300"],
+        ["64", TITLES["ray-serve"], "100", "100", "100", "1.0x", "0.10", "1.00", "50", "20", "1", "300"],
+    ]
+
+
+def test_without_the_baseline_there_is_no_ratio() -> None:
+    (line,) = comparison_table(COMPARISONS[0], summarize([sample("modelyard", 10)])).splitlines()[2:]
+    assert cells(line)[5] == ""
+
+
+@pytest.mark.parametrize(
+    ("runs", "verdicts"),
+    [
+        ([sample("modelyard", 3000), sample("ray-serve", 100)], ["met", "met"]),
+        ([sample("modelyard", 2999), sample("ray-serve", 100)], ["**missed**", "met"]),
+        ([sample("modelyard", 1, replica_us=60)], ["met"]),
+        ([sample("modelyard", 1, replica_us=60.1)], ["**missed**"]),
+        ([sample("sklearn", 500), sample("sklearn-unbatched", 100)], ["met"]),
+        ([sample("sklearn", 499), sample("sklearn-unbatched", 100)], ["**missed**"]),
+        ([sample("sklearn", 499), sample("modelyard", 1, connections=1)], []),
+    ],
+)
+def test_a_goal_is_judged_where_all_it_needs_was_measured(runs: list[Sample], verdicts: list[str]) -> None:
+    assert [cells(line)[3] for line in goals_table(summarize(runs)).splitlines()[2:]] == verdicts
+
+
+def test_start_up_tells_the_waits_and_weighs_every_kind_of_process() -> None:
+    start_up = StartUp(6, 12.34, 3.21, {"raylet": [40_000_000], "ray::ServeReplica": [100_000_000, 120_000_000]})
+    rows = [cells(line) for line in start_up_tables(start_up).splitlines() if line]
+    assert ["`modelyard up`", "all 6 examples READY", "12.3"] in rows
+    assert ["a new model's YAML saved", "its first answer", "3.2"] in rows
+    assert rows[-3:] == [
+        ["ray::ServeReplica", "2", "110", "220"],
+        ["raylet", "1", "40", "40"],
+        ["all", "3", "", "260"],
+    ]
+
+
+def test_a_report_holds_only_what_was_measured() -> None:
+    runs = [sample("uvicorn", 10, connections=connections) for connections in CONNECTIONS]
+    text = render("python -m benchmarks", {"CPU": "a fast one"}, runs, None, rounds=1, seconds=2)
+    assert "`python -m benchmarks` on this machine:\n\n- CPU: a fast one\n" in text
+    assert "2 s a load" in text
+    assert "ONNX" in text
+    assert "scikit-learn, batched" not in text
+    assert "Start-up" not in text
+
+
+def test_every_subject_has_a_title_and_its_place_in_one_comparison() -> None:
+    assert sorted(TITLES) == sorted(SUBJECTS)
+    assert sorted(name for comparison in COMPARISONS for name in comparison.subjects) == sorted(SUBJECTS)
