@@ -8,7 +8,7 @@ from deployments.spec import routes
 from deployments.spec.diagnostic import Diagnostic
 from deployments.spec.model import is_model_name
 from deployments.spec.source import Span
-from deployments.spec.yaml import Document, Mapping, Scalar
+from deployments.spec.tree import Document, Mapping, Scalar
 
 
 @dataclass(frozen=True, slots=True)

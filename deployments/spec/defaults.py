@@ -3,7 +3,7 @@
 Nodes are merged and not their values, so that an error still knows the file and line that it comes from.
 """
 
-from deployments.spec.yaml import Mapping, Node, Scalar
+from deployments.spec.tree import Mapping, Node, Scalar
 
 
 def under(model: Mapping, defaults: Mapping) -> Mapping:

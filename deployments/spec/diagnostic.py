@@ -47,19 +47,14 @@ class Diagnostic:
 
     def _quoted(self) -> tuple[str, str, str]:
         """What stands before, at and after the fault in its line, shortened where that is too wide to read."""
-        start = self.column - 1
-        text = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in self.source_line)
-        before, fault, after = text[:start], text[start : start + self.length], text[start + self.length :]
-        if len(text) <= WIDEST_LINE:
-            return before, fault, after
-        third = WIDEST_LINE // 3
-        return (
-            before if len(before) <= third else "…" + before[-third:],
-            fault[:third],
-            after
-            if len(fault) <= third and len(after) <= third
-            else (after if len(fault) <= third else "")[:third] + "…",
-        )
+        line, start, end = self.source_line, self.column - 1, self.column - 1 + self.length
+        before, fault, after = line[:start], line[start:end], line[end:]
+        if len(line) > WIDEST_LINE:
+            part = WIDEST_LINE // 3
+            before = before if len(before) <= part else "…" + before[-part:]
+            after = "…" if len(fault) > part else after if len(after) <= part else after[:part] + "…"
+            fault = fault[:part]
+        return _harmless(before), _harmless(fault), _harmless(after)
 
 
 class SpecError(Exception):
@@ -78,6 +73,11 @@ class SpecError(Exception):
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Each diagnostic once, by file, then by place."""
     return tuple(sorted(set(diagnostics), key=lambda d: (d.path, d.line, d.column, d.message)))
+
+
+def _harmless(text: str) -> str:
+    """The text without what would steer a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
 
 def _cells(text: str) -> int:

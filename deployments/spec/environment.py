@@ -8,7 +8,7 @@ from collections.abc import Mapping as Map
 
 from deployments.spec import scalar
 from deployments.spec.diagnostic import Diagnostic
-from deployments.spec.yaml import Document, Mapping, Node, Scalar
+from deployments.spec.tree import Document, Mapping, Node, Scalar, shortened
 
 REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
 """A reference, as JSON Schema can tell it."""
@@ -52,7 +52,7 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
             return "$"
         if match["broken"]:
             suggestion = "write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
-            return fail(match, f"{match.group()!r} names no environment variable", suggestion)
+            return fail(match, f"{shortened(match.group())!r} names no environment variable", suggestion)
         node.variable = match.group()
         if value := environ.get(match["name"], ""):
             return value

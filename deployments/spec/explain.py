@@ -1,20 +1,16 @@
 """What a spec refused, in an operator's words and at its place in the file."""
 
 import difflib
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import PurePath
-from typing import Any, get_args
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from deployments.spec import routes, scalar, server
+from deployments.spec import keys, routes, scalar, server
 from deployments.spec.diagnostic import Diagnostic
-from deployments.spec.model import FOLDER, NAME, RUNTIME, ModelDefaults, ModelSpec
+from deployments.spec.model import FOLDER, NAME, RUNTIME, slug
 from deployments.spec.refusal import EXPECTED, REFUSED
-from deployments.spec.source import Span
-from deployments.spec.yaml import Mapping, Node, Scalar
-from deployments.spec.yaml import Sequence as List
+from deployments.spec.tree import Mapping, Node, Scalar, locate, shortened
 
 _KINDS = {
     "int_type": "a whole number",
@@ -45,23 +41,29 @@ _FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false
 """What YAML 1.1 took for flags, and many still write."""
 
 
-def explain(error: ValidationError, spec: type[BaseModel], root: Mapping) -> Iterator[Diagnostic]:
-    """One diagnostic for each thing that is wrong; nothing for values that were reported before they were validated."""
+def explain(error: ValidationError, spec: type[BaseModel], root: Mapping, *, most: int) -> Iterator[Diagnostic]:
+    """One diagnostic for each of the `most` first things that are wrong; to guess at every wrong key may take a minute.
+
+    Nothing for values that were reported before they were validated.
+    """
     details = error.errors(include_url=False)
-    misspelt = {_guess(spec, detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
-    for detail in details:
+    misspelt = {keys.guess(spec, detail["loc"]) for detail in details[:most] if detail["type"] == "extra_forbidden"}
+    for detail in details[:most]:
         loc, kind = detail["loc"], detail["type"]
-        node, span = _locate(root, loc)
+        context = detail.get("ctx", {})
+        if blamed := context.get("at"):
+            loc = (*loc, blamed)
+        node, span = locate(root, loc)
         if kind == "extra_forbidden":
-            yield _unknown_key(spec, root, loc)
+            yield keys.unknown(spec, root, loc)
         elif kind == "missing":
             if loc not in misspelt:
-                yield _missing_key(root, loc)
+                yield keys.missing(root, loc)
         elif not (isinstance(node, Scalar) and node.broken):
-            yield span.diagnostic(*_wrong_value(kind, detail.get("ctx", {}), node))
+            yield span.diagnostic(*_wrong_value(kind, context, node))
 
 
-def leading_zeros(root: Mapping, *, free: Sequence[str] = ()) -> Iterator[Diagnostic]:
+def leading_zeros(root: Mapping, *, free: Collection[str] = ()) -> Iterator[Diagnostic]:
     """A diagnostic for each number such as 012, which is 12 here and 10 to many tools; keys in `free` may hold any."""
     for key, node in root.entries.items():
         if key not in free:
@@ -77,30 +79,8 @@ def describe(node: Node) -> str:
     kind = {bool: "the flag", int: "the whole number", float: "the number", str: "the string"}[type(node.value)]
     if node.variable:
         return f"{kind.replace('the', 'a', 1)} from {node.variable}"
-    text = node.text if len(node.text) <= 40 else node.text[:40] + "…"
+    text = shortened(node.text)
     return f"{kind} {text!r}" if isinstance(node.value, str) else f"{kind} {text}"
-
-
-def slug(text: str) -> str:
-    """The model name nearest to a text that is none, or nothing."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
-
-
-def _locate(root: Mapping, loc: Sequence[int | str]) -> tuple[Node, Span]:
-    """The value at a pydantic location, and what to underline: its key, where nothing is written as its value.
-
-    A location also holds the tags of unions, which are no keys; they are passed over.
-    """
-    node: Node = root
-    span = root.span
-    for part in loc:
-        if isinstance(node, Mapping) and isinstance(part, str) and part in node.entries:
-            key, node = node.keys[part], node.entries[part]
-            span = key if node.span.is_empty else node.span
-        elif isinstance(node, List) and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-            span = span if node.span.is_empty else node.span
-    return node, span
 
 
 def _wrong_value(kind: str, context: dict[str, Any], node: Node) -> tuple[str, str]:
@@ -152,69 +132,22 @@ def _well_formed(pattern: str, node: Node) -> str:
     return _nearest(node, ("onnx", "sklearn")) if pattern == RUNTIME else ""
 
 
-def _nearest(node: Node, words: Sequence[str]) -> str:
+def _nearest(node: Node, words: Collection[str]) -> str:
     near = difflib.get_close_matches(node.text, words, 1) if isinstance(node, Scalar) and not node.variable else []
     return f"did you mean {near[0]}?" if near else ""
-
-
-def _missing_key(root: Mapping, loc: Sequence[int | str]) -> Diagnostic:
-    section, span = _locate(root, loc[:-1])
-    if isinstance(section, Mapping) and section.keys and len(loc) == 1:
-        span = next(iter(section.keys.values()))
-    key = str(loc[-1])
-    name = slug(PurePath(span.source.path).stem) if loc == ("name",) else ""
-    return span.diagnostic(f"missing key {key!r}", f"add '{key}: {name or '...'}'")
-
-
-def _unknown_key(spec: type[BaseModel], root: Mapping, loc: Sequence[int | str]) -> Diagnostic:
-    section, span = _locate(root, loc[:-1])
-    key = str(loc[-1])
-    if isinstance(section, Mapping):
-        span = section.keys.get(key, span)
-    owner = _section(spec, loc[:-1])
-    if owner is ModelDefaults and key in ModelSpec.model_fields:
-        return span.diagnostic(f"{key!r} cannot have a default", "it belongs in a model's own file")
-    if key == "<<":
-        suggestion = "models share keys through 'defaults' in server.yaml"
-        return span.diagnostic("merge keys ('<<') are not part of YAML 1.2", suggestion)
-    return span.diagnostic(f"unknown key {key!r}", _did_you_mean(spec, loc))
-
-
-def _did_you_mean(spec: type[BaseModel], loc: Sequence[int | str]) -> str:
-    if guess := _guess(spec, tuple(loc)):
-        return f"did you mean {str(guess[-1])!r}?"
-    key = str(loc[-1])
-    if len(loc) > 1 and key in spec.model_fields:
-        return f"{key!r} belongs at the top, not under {str(loc[0])!r}"
-    homes = [name for name in spec.model_fields if key in _section(spec, (name,)).model_fields and name != loc[0]]
-    return f"did you mean '{homes[0]}.{key}'?" if homes else ""
-
-
-def _guess(spec: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The location of the key that a misspelt one was meant to be, or ()."""
-    near = difflib.get_close_matches(str(loc[-1]), _section(spec, loc[:-1]).model_fields, 1)
-    return (*loc[:-1], near[0]) if near else ()
-
-
-def _section(spec: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel]:
-    """The model that a section is read as; a base model without fields where the location is a plain value."""
-    for part in loc:
-        if isinstance(part, str) and part in spec.model_fields:
-            spec = _model_in(spec.model_fields[part].annotation) or BaseModel
-    return spec
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
 
 
 def _leading_zeros(node: Node) -> Iterator[Diagnostic]:
     if isinstance(node, Scalar):
         if node.plain and isinstance(node.value, int) and scalar.has_leading_zero(node.text):
-            suggestion = f"write {node.value}, or 0o{node.text.lstrip('+-0') or '0'} where octal was meant"
-            yield node.span.diagnostic(f"{node.text} is {node.value} in YAML 1.2, but octal elsewhere", suggestion)
+            yield node.span.diagnostic(*_octal_or_not(node))
         return
     for child in node.entries.values() if isinstance(node, Mapping) else node.items:
         yield from _leading_zeros(child)
+
+
+def _octal_or_not(node: Scalar) -> tuple[str, str]:
+    if node.variable:
+        return f"{node.variable} begins with a zero: decimal in YAML 1.2, but octal elsewhere", "leave the zero out"
+    suggestion = f"write {node.value}, or 0o{node.text.lstrip('+-0') or '0'} where octal was meant"
+    return f"{node.text} is {node.value} in YAML 1.2, but octal elsewhere", suggestion

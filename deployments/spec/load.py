@@ -1,22 +1,24 @@
 """A configuration folder to validated specs. Every error of every file is reported at once."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from deployments.spec import defaults, source, yaml
+from deployments.spec import defaults, source
 from deployments.spec.conflicts import claim, conflicts
 from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
 from deployments.spec.environment import expand
-from deployments.spec.explain import describe, explain, leading_zeros, slug
-from deployments.spec.model import ModelSpec, Spec
+from deployments.spec.explain import describe, explain, leading_zeros
+from deployments.spec.model import ModelSpec, Spec, slug
 from deployments.spec.server import ServerSpec
 from deployments.spec.source import Source
-from deployments.spec.yaml import Document, Node, Scalar, parse, plain
+from deployments.spec.tree import Document, Mapping, Node, plain
+from deployments.spec.yaml import parse
 
 S = TypeVar("S", bound=Spec)
 
@@ -31,7 +33,7 @@ class Config:
     server: ServerSpec
     models: tuple[ModelSpec, ...]
     """By name."""
-    sources: Mapping[str, Path]
+    sources: Map[str, Path]
     """Each model's file, by the model's name."""
     root: Path
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
@@ -47,16 +49,20 @@ class Config:
         return self.root / self.server.state
 
 
-def load(config_dir: Path, environ: Mapping[str, str]) -> Config:
+def load(config_dir: Path, environ: Map[str, str]) -> Config:
     """Read `server.yaml`, which may be missing, and `models/*.yaml`, of which there may be none.
 
     `environ` is where `${NAME}` is looked up. Raises SpecError, with everything that is wrong in all files.
     """
-    problems = list(_wrong_layout(config_dir))
-    server_path, model_paths = config_dir / "server.yaml", _model_paths(config_dir / "models")
-    server_file = _read(server_path, environ) if server_path.exists() else Document(Source(str(server_path), ""))
+    try:
+        problems = list(_wrong_layout(config_dir))
+        server_files, model_files = _files(config_dir)
+    except OSError as error:
+        wrong = f"cannot be read: {error.strerror}"
+        raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
+    server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
     server, shared = _server(server_file)
-    files = {path: _read(path, environ) for path in model_paths}
+    files = {path: _read(path, environ) for path in model_files}
     specs = [(_model(file, shared), path) for path, file in files.items()]
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
@@ -81,16 +87,15 @@ def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
         yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion="its name must be server.yaml")
 
 
-def _model_paths(folder: Path) -> list[Path]:
-    """The models' files; not those that an editor hides or keeps as a backup (.x.yaml, #x.yaml#, x.yaml~)."""
-    try:
-        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    except OSError as error:
-        raise SpecError((Diagnostic(str(folder), 0, 0, f"cannot be read: {error.strerror}"),)) from error
-    return [folder / name for name in sorted(names) if name.endswith((".yaml", ".yml")) and name[0] not in ".#~"]
+def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
+    """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
+    server, models = config_dir / "server.yaml", config_dir / "models"
+    names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
+    kept = [name for name in sorted(names) if name.endswith((".yaml", ".yml")) and name[0] not in ".#~"]
+    return [server] if server.exists() else [], [models / name for name in kept]
 
 
-def _read(path: Path, environ: Mapping[str, str]) -> Document:
+def _read(path: Path, environ: Map[str, str]) -> Document:
     try:
         text = source.read(path)
     except SpecError as error:
@@ -100,42 +105,42 @@ def _read(path: Path, environ: Mapping[str, str]) -> Document:
     return document
 
 
-def _server(document: Document) -> tuple[ServerSpec, yaml.Mapping | None]:
+def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     """The server's spec, and the defaults for models, as far as they are valid."""
     root = document.root
-    if root is None or (isinstance(root, Scalar) and root.span.is_empty):
+    if root is None or document.is_empty:
         return ServerSpec(), None
     spec = _validated(ServerSpec, document, root)
-    if spec is None or not isinstance(root, yaml.Mapping):
+    if spec is None or not isinstance(root, Mapping):
         return ServerSpec(), None
     shared = root.entries.get("defaults")
-    return spec, shared if isinstance(shared, yaml.Mapping) else None
+    return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _model(document: Document, shared: yaml.Mapping | None) -> ModelSpec | None:
+def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
     root = document.root
-    if root is None or (isinstance(root, Scalar) and root.span.is_empty):
+    if root is None or document.is_empty:
         if not document.problems:
             name = slug(Path(document.source.path).stem) or "..."
             document.problems.append(
                 document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
             )
         return None
-    if shared is not None and isinstance(root, yaml.Mapping):
+    if shared is not None and isinstance(root, Mapping):
         root = defaults.under(root, shared)
     return _validated(ModelSpec, document, root, free=("options",))
 
 
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
     """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
-    if not isinstance(root, yaml.Mapping):
+    if not isinstance(root, Mapping):
         document.problems.append(root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}"))
         return None
     valid = None
     try:
         valid = spec.model_validate(plain(root))
     except ValidationError as error:
-        document.problems += explain(error, spec, root)
+        document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
     document.problems += leading_zeros(root, free=free)
     return None if document.problems else valid
 
@@ -147,5 +152,5 @@ def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
         first.setdefault((problem.path, problem.line, problem.column), problem)
     shown = sorted(first.values(), key=lambda problem: problem.line)
     yield from shown[:MOST_PROBLEMS]
-    if (more := len(shown) - MOST_PROBLEMS) > 0:
-        yield replace(shown[MOST_PROBLEMS], message=f"and {more} more errors in this file", suggestion="")
+    for problem in shown[MOST_PROBLEMS : MOST_PROBLEMS + 1]:
+        yield replace(problem, message="there are more errors from here on", suggestion="mend the others first")

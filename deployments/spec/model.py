@@ -207,6 +207,11 @@ class ModelSpec(ModelDefaults):
         return self.path or self.name
 
 
+def slug(text: str) -> str:
+    """The model name nearest to a text that is none, or nothing."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
+
+
 def is_model_name(text: str) -> bool:
     """Whether a model may be called this."""
     return re.fullmatch(NAME.strip("^$"), text) is not None

@@ -29,6 +29,7 @@ _PLAIN_WORDS = {
         "a backslash in double quotes begins an escape",
         "use single quotes, or write it twice",
     ),
+    "maximum nesting depth": ("nested too deep", ""),
     "incompatible YAML document": ("this file declares a version of YAML that is not read here", "leave the line out"),
 }
 """By a part of the complaint: what is wrong, and what would help."""
@@ -42,10 +43,11 @@ def explain(source: Source, error: Exception) -> Diagnostic:
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     mark, start = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line, column = _place(mark or start)
-    indent = source.lines[line][: column + 1] if line < len(source.lines) else ""
+    text = source.lines[line] if line < len(source.lines) else ""
+    indent = text[: column + 1]
     if "\t" in indent and not indent.strip():
         return source.diagnostic(line, indent.index("\t"), "a tab in the indentation", suggestion="YAML wants spaces")
-    if context.startswith("while parsing a flow") and source.lines[line][:column].endswith(("${", "$")):
+    if context.startswith("while parsing a flow") and text[:column].endswith(("${", "$")):
         hint = "write the section on lines of its own"
         return source.diagnostic(line, column, "inside { } or [ ], ${NAME} must be quoted", suggestion=hint)
     for doing, message in _NEVER_CLOSED.items():

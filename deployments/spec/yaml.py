@@ -1,72 +1,25 @@
-"""YAML text to a tree of values that know their place.
+"""YAML text to a tree.
 
 Built from the parser's events, because PyYAML's own loader resolves scalars by YAML 1.1, lets a later duplicate key win
 silently, recurses as deep as the text likes, and forgets where a value stood. libyaml's parser is ten times faster than
 the pure one; where PyYAML was built without it, the pure one does the same.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from deployments.spec import scalar
-from deployments.spec.diagnostic import Diagnostic
 from deployments.spec.source import Source, Span
 from deployments.spec.syntax import explain
+from deployments.spec.tree import Document, Mapping, Node, Scalar, Sequence, shortened
 
 DEEPEST = 64
 """Levels of mappings and lists."""
 MOST_EXPANDED = 10_000
 """Values that aliases may add to those that are written: enough to repeat a section, too few for a bomb."""
-
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-
-
-@dataclass(slots=True)
-class Scalar:
-    """One value that holds no others."""
-
-    span: Span
-    text: str
-    """As written, without quotes; after expansion, as it would have been written."""
-    value: scalar.Value
-    plain: bool
-    """Without quotes, so that the text decides the type."""
-    broken: bool = False
-    """Already reported; what its value says is meaningless."""
-    variable: str = ""
-    """The `${NAME}` that the value came from, if it did; the value may be a secret."""
-
-
-@dataclass(slots=True)
-class Sequence:
-    """A list."""
-
-    span: Span
-    items: list["Node"] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Mapping:
-    """A mapping. A key is always its text: `1`, `on` and `null` are no numbers, flags or nothings here."""
-
-    span: Span
-    entries: dict[str, "Node"] = field(default_factory=dict)
-    keys: dict[str, Span] = field(default_factory=dict)
-
-
-Node = Scalar | Sequence | Mapping
-
-
-@dataclass(slots=True)
-class Document:
-    """What a file holds, as far as it could be read."""
-
-    source: Source
-    root: Node | None = None
-    """None where the file is empty or is not YAML."""
-    problems: list[Diagnostic] = field(default_factory=list)
 
 
 def parse(source: Source, *, loader: Any = _LOADER) -> Document:
@@ -77,25 +30,13 @@ def parse(source: Source, *, loader: Any = _LOADER) -> Document:
     document = Document(source)
     try:
         _Composer(document, loader(source.text)).compose()
-    except (
-        yaml.YAMLError,
-        ValueError,
-        OverflowError,
-    ) as error:  # the pure parser fails on "\\Uffffffff" with Python's own
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The last two are the pure parser's, for an escape such as \Uffffffff.
         document.root = None
         document.problems.append(explain(source, error))
     except _TooLargeError:
         document.root = None
     return document
-
-
-def plain(node: Node) -> Any:
-    """The tree as dicts, lists and scalars."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, Mapping):
-        return {key: plain(value) for key, value in node.entries.items()}
-    return [plain(item) for item in node.items]
 
 
 class _TooLargeError(Exception):
@@ -137,7 +78,7 @@ class _Composer:
             return self._alias(event, depth)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._report(self._span(event), f"tags such as {tag} are not read here", "leave it out")
+            self._report(self._span(event), f"tags such as {shortened(tag)} are not read here", "leave it out")
         if event.anchor is not None:
             return self._anchor(event, depth)
         return self._written(event, depth)
@@ -177,7 +118,7 @@ class _Composer:
             if key is None:
                 self._report(span, "a key must be plain text")
             elif key in entries:
-                self._report(span, f"duplicate key {key!r}", f"it is already on line {keys[key].line + 1}")
+                self._report(span, f"duplicate key {shortened(key)!r}", f"it is already on line {keys[key].line + 1}")
             else:
                 entries[key], keys[key] = value, span
         return Mapping(self._span(start, event), entries, keys)
@@ -203,7 +144,7 @@ class _Composer:
         anchored = self._anchors.get(event.anchor)
         if anchored is None or anchored.node is None:
             wrong = "is not defined above" if anchored is None else "contains itself"
-            self._report(span, f"the anchor {event.anchor!r} {wrong}")
+            self._report(span, f"the anchor {shortened(event.anchor)!r} {wrong}")
             return Scalar(span, "", None, plain=True, broken=True)
         self._expanded += anchored.size
         if self._expanded > MOST_EXPANDED:
