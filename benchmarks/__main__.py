@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks import machine, race, report, startup, wrk
 from benchmarks.artefacts import train_iris
 from benchmarks.farm import SubjectError
-from benchmarks.processes import adopt_orphans
 from benchmarks.subjects import SUBJECTS
+from deployments.control.processes import adopt_orphans
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 START_UP = "start-up"

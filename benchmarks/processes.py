@@ -1,6 +1,5 @@
 """Processes of this machine, as /proc tells them: who started whom, what they are, what they cost."""
 
-import ctypes
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +9,6 @@ from typing import Literal
 
 PROC = Path("/proc")
 TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 Group = Literal["replica", "proxy", "other"]
 
@@ -123,9 +121,3 @@ def pss_bytes(pid: int) -> int | None:
         return None
     match = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
     return int(match[1]) * 1024 if match else None
-
-
-def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent ends, so that none is lost from sight."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")

@@ -59,8 +59,8 @@ def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Pat
 STOPPING = """
 import subprocess, sys
 from benchmarks.farm import launch, living_children, stop, wait_until
-from benchmarks.processes import adopt_orphans
 from benchmarks.subjects import Subject
+from deployments.control.processes import adopt_orphans
 from pathlib import Path
 
 adopt_orphans()
