@@ -138,7 +138,7 @@ class Directory:
         nothing or to another link; for a FIFO, socket or device; for a file with hard links; for a name not of NAME.
         """
         if not NAME.fullmatch(name):
-            raise Forbidden("has a name with characters that are not allowed" if name.strip(".") else "traverses")
+            raise Forbidden("has a name with characters that are not allowed" if name.strip(".") else "leads elsewhere")
         found = self._look(name)
         if stat.S_ISLNK(found.stat.st_mode):
             found = self._follow(found, os.readlink(name, dir_fd=self._fd))

@@ -1,0 +1,194 @@
+from pathlib import Path
+
+import pytest
+
+from deployments.repository.resolve import Refused, Resolved, ServedVersion, resolve, resolve_all
+from deployments.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
+from deployments.spec.model import ModelSpec
+
+
+def version(number: int, *files: str, problem: str | None = None, settled: bool = True, was_settled: bool = False):
+    """A version whose files have ten bytes, or none where the name ends in a bang."""
+    entries = tuple(FileEntry(name.rstrip("!"), 0 if name.endswith("!") else 10) for name in files or ["model.onnx"])
+    digest = f"sha256:{number}" if settled and not problem else ""
+    return VersionSnapshot(number, entries, digest, problem, settled, was_settled)
+
+
+def folder(*versions: VersionSnapshot, exists: bool = True, problem: str | None = None) -> FolderSnapshot:
+    return FolderSnapshot("churn", exists, versions, problem)
+
+
+def spec(**keys) -> ModelSpec:
+    return ModelSpec(name="churn", **keys)
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "runtime"),
+    [
+        ("model.onnx", {}, "onnx"),
+        ("model.onnx", {"runtime": "onnx"}, "onnx"),
+        ("model.skops", {}, "sklearn"),
+        ("model.skops", {"runtime": "sklearn"}, "sklearn"),
+        ("model.joblib", {"trusted": True}, "sklearn"),
+        ("model.pkl", {"trusted": True}, "sklearn"),
+        ("churn.py", {"trusted": True, "runtime": "python:churn:Model"}, "python"),
+        ("pkg/sub.py", {"trusted": True, "runtime": "python:pkg.sub:Model"}, "python"),
+        ("pkg/__init__.py", {"trusted": True, "runtime": "python:pkg:Model"}, "python"),
+    ],
+)
+def test_the_runtime_is_told_by_the_artefact(file, keys, runtime):
+    model = spec(**keys)
+    assert resolve(model, folder(version(3, file))) == Resolved(model, runtime, (ServedVersion(3, "sha256:3"),))
+
+
+def test_a_python_model_may_bring_any_other_files():
+    files = ["churn.py", "model.onnx", "model.pkl", "lib/__init__.py!"]
+    resolved = resolve(spec(runtime="python:churn:Model", trusted=True), folder(version(1, *files)))
+    assert isinstance(resolved, Resolved)
+    assert resolved.runtime == "python"
+
+
+def test_versions_are_served_newest_first():
+    resolved = resolve(spec(versions="all"), folder(version(1), version(2), version(10)))
+    assert [served.number for served in resolved.versions] == [10, 2, 1]
+
+
+def test_a_version_that_is_still_being_written_is_passed_over():
+    resolved = resolve(spec(), folder(version(1), version(2, settled=False)))
+    assert [served.number for served in resolved.versions] == [1]
+
+
+PICKLE = (
+    "a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, if you trust "
+    "whoever made the file, say `trusted: true` in the model's YAML"
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "seen", "reason", "place"),
+    [
+        ({}, folder(exists=False), "there is no folder churn in the model repository", None),
+        ({}, folder(problem="churn is a file, not a folder"), "churn is a file, not a folder", "churn"),
+        (
+            {},
+            folder(),
+            "there is no version in churn: a version is a folder with a number for a name, such as churn/1",
+            "churn",
+        ),
+        (
+            {},
+            folder(version(1, settled=False), version(2, settled=False, problem=".incomplete stands in it")),
+            "there is no complete version in churn: versions 1, 2 (.incomplete stands in it) are still being written",
+            "churn",
+        ),
+        (
+            {"versions": [1, 2, 4]},
+            folder(version(1), version(3)),
+            "versions 4, 2 are not in churn: there is 3, 1",
+            "churn",
+        ),
+        ({"versions": [4]}, folder(), "version 4 is not in churn: there is none", "churn"),
+        (
+            {"versions": [1, 2]},
+            folder(version(1), version(2, settled=False)),
+            "version 2 is still being written",
+            "churn",
+        ),
+        (
+            {},
+            folder(version(1), version(2, problem="pipe is a FIFO")),
+            "version 2 cannot be served: pipe is a FIFO",
+            "churn/2",
+        ),
+        (
+            {},
+            folder(version(1), version(2, settled=False, was_settled=True, problem=".incomplete stands in it")),
+            "version 2 is being changed in place (.incomplete stands in it): waiting until that is done",
+            "churn/2",
+        ),
+        (
+            {},
+            folder(version(1, "model.onnx", "model.skops")),
+            "version 1 holds both model.onnx and model.skops: a version is one model",
+            "churn/1/model.onnx",
+        ),
+        (
+            {"runtime": "onnx"},
+            folder(version(1, "model.skops")),
+            "version 1 holds model.skops, which is for sklearn, but the model's YAML says `runtime: onnx`",
+            "churn/1/model.skops",
+        ),
+        ({}, folder(version(1, "model.joblib")), f"version 1 holds model.joblib, {PICKLE}", "churn/1/model.joblib"),
+        ({}, folder(version(1, "model.pkl")), f"version 1 holds model.pkl, {PICKLE}", "churn/1/model.pkl"),
+        (
+            {"runtime": "python:churn:Model"},
+            folder(version(1, "churn.py")),
+            "version 1 holds churn.py, which is code that the server would run: save the model as skops or ONNX instead, "
+            "or, if you trust whoever wrote it, say `trusted: true` in the model's YAML",
+            "churn/1/churn.py",
+        ),
+        (
+            {"runtime": "python:a.b:Model", "trusted": True},
+            folder(version(1, "a.py")),
+            "version 1 holds no module a.b: neither a/b.py nor a/b/__init__.py is there",
+            "churn/1",
+        ),
+        (
+            {"runtime": "python:churn:Model", "trusted": True},
+            folder(version(1, "churn.py!")),
+            "version 1 holds an empty file, churn.py",
+            "churn/1/churn.py",
+        ),
+        ({}, folder(version(1, "model.onnx!")), "version 1 holds an empty file, model.onnx", "churn/1/model.onnx"),
+        (
+            {},
+            folder(version(1, "model.onnx", "weights.bin!")),
+            "version 1 holds an empty file, weights.bin",
+            "churn/1/weights.bin",
+        ),
+        (
+            {"versions": "all"},
+            folder(version(1, "model.skops"), version(2, "model.onnx")),
+            "version 2 is for the runtime onnx and version 1 for sklearn: the versions that are served together must be "
+            "of one runtime",
+            "churn/1",
+        ),
+    ],
+)
+def test_a_refusal_says_why_and_where(keys, seen, reason, place):
+    assert resolve(spec(**keys), seen) == Refused("churn", reason, place)
+
+
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        ([], "it is empty"),
+        (["churn.onnx"], "if churn.onnx is the model, name it model.onnx"),
+        (["README.md", "sub/model.joblib"], "if sub/model.joblib is the model, name it model.joblib"),
+        (["my/churn.py"], "if my/churn.py is the model, say `runtime: python:my.churn:<Class>` in the model's YAML"),
+        (["model.bin"], "there is model.bin"),
+        (list("abcdefg"), "there is a, b, c, d, e and 2 more"),
+    ],
+)
+def test_a_version_without_an_artefact_is_refused_with_advice(files, advice):
+    empty = VersionSnapshot(1, tuple(FileEntry(name, 1) for name in files), "sha256:1", None, settled=True)
+    refused = resolve(spec(), folder(empty))
+    assert refused.reason == (f"version 1 holds none of model.onnx, model.skops, model.joblib, model.pkl: {advice}")
+    assert refused.place == "churn/1"
+
+
+def test_an_older_version_with_a_problem_does_not_matter_unless_it_is_served():
+    seen = folder(version(1, problem="pipe is a FIFO"), version(2))
+    assert isinstance(resolve(spec(), seen), Resolved)
+    assert isinstance(resolve(spec(versions="all"), seen), Refused)
+
+
+def test_every_spec_is_resolved_with_its_own_folder():
+    snapshot = Snapshot(
+        Path("repository"),
+        {"churn": folder(version(1)), "team/iris": FolderSnapshot("team/iris", False, ())},
+        None,
+    )
+    first, second = resolve_all([ModelSpec(name="iris", path="team/iris"), spec()], snapshot)
+    assert first == Refused("iris", "there is no folder team/iris in the model repository", None)
+    assert isinstance(second, Resolved)

@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.repository.policy import choose, missing
+from deployments.spec.model import LatestVersions
+
+NUMBERS = st.sets(st.integers(1, 10**18 - 1), max_size=8)
+POLICIES = st.one_of(
+    st.just("latest"),
+    st.just("all"),
+    st.builds(LatestVersions, latest=st.integers(1, 10)),
+    st.lists(st.integers(1, 12), min_size=1, max_size=5),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "chosen"),
+    [
+        ("latest", (10,)),
+        ("all", (10, 9, 3, 1)),
+        (LatestVersions(latest=2), (10, 9)),
+        (LatestVersions(latest=7), (10, 9, 3, 1)),
+        ([1, 3], (3, 1)),
+        ([3, 1, 3], (3, 1)),
+        ([4], ()),
+    ],
+)
+def test_the_policy_chooses_newest_first(policy, chosen):
+    assert choose([3, 10, 1, 9], policy) == chosen
+
+
+@pytest.mark.parametrize(("policy", "told"), [([1, 4, 2], (4, 2)), ([1], ()), ("all", ()), ("latest", ())])
+def test_listed_versions_that_are_missing_are_told(policy, told):
+    assert missing([1, 3], policy) == told
+
+
+@given(NUMBERS | st.sets(st.integers(1, 12)), POLICIES)
+def test_what_is_chosen_is_available_distinct_and_newest_first(available, policy):
+    chosen = choose(available, policy)
+    assert set(chosen) <= available
+    assert list(chosen) == sorted(set(chosen), reverse=True)
+    if available and not isinstance(policy, list):
+        assert chosen[0] == max(available)
+
+
+@given(st.sets(st.integers(1, 12)), st.lists(st.integers(1, 12), min_size=1))
+def test_a_listed_version_is_either_chosen_or_missing(available, listed):
+    assert sorted([*choose(available, listed), *missing(available, listed)]) == sorted(set(listed))
