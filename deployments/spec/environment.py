@@ -29,7 +29,9 @@ def expand(document: Document, environ: Map[str, str]) -> None:
     As in a shell, a default also stands in for a variable that is empty. An unquoted value is read again once expanded,
     so `max: ${MAX:-4}` is a number and `max: "${MAX:-4}"` a string. What a variable holds is not expanded again.
     """
-    if document.root is not None and "$" in document.source.text:
+    text = document.source.text
+    # "$schema" in a comment for editors is the one dollar sign of most files.
+    if document.root is not None and ("${" in text or "$$" in text):
         for node in _scalars(document.root, seen=set()):
             if "$" in node.text:
                 _expand(node, environ, document.problems)
