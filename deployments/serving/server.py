@@ -258,14 +258,15 @@ class ModelServer:
         One bad request of n costs 2 log2(n) more calls; n bad ones 2 n in all. Deadlines bound the time.
         """
         batch = [ticket for ticket in call.batch if ticket.done is not None]
-        if len(batch) > 1 and not isinstance(error, RowsError):
-            log.warning("the model failed on %d requests at once (%s): trying halves", len(batch), type(error).__name__)
+        tried = len(call.batch)  # whoever has left since may be the one
+        if tried > 1 and not isinstance(error, RowsError):
+            log.warning("the model failed on %d requests at once (%s): trying halves", tried, type(error).__name__)
             half = len(batch) // 2
             self._again += (batch[half:], batch[:half])
             return
         shown = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
         if shown is not error:
-            log.error("the model failed on %d requests, %d rows", len(call.batch), call.rows, exc_info=error)
+            log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error)
         for ticket in batch:
             self._ledger.close(ticket, shown, call)
 

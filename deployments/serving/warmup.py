@@ -50,7 +50,9 @@ def warm(
     synthesised: bool = False,
     clock: Clock = time.perf_counter,
 ) -> Warmup:
-    """Run the model on each example, then measure and judge it; two examples or one of two different rows are enough.
+    """Run the model on each example, then measure and judge it.
+
+    The proof that rows may go together needs two different ones: from the examples, or from the model's own.
 
     `synthesised` says that the examples are guesses from the signature: a model that fails on them may still be good,
     so it is served, one request at a time. A failure on the operator's own examples raises WarmupFailed.
@@ -70,7 +72,7 @@ def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batch
     if not examples:
         return Warmup(0.0, UNKNOWN_S, False, "there is no example to try it with")
     rowwise = model.signature.rowwise
-    rows = different_rows(examples) if rowwise else examples
+    rows = different_rows([*examples, *_own_example(model, examples[0])]) if rowwise else examples
     one_s = _timing(model, rows[0], clock)
     reason = (
         "not every input and output has a free first axis"
@@ -89,6 +91,17 @@ def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batch
     many_s = _timing(model, _repeated(rows, size), clock)
     per_row_s = max(0.0, (many_s - one_s) / (size - 1))
     return Warmup(max(0.0, one_s - per_row_s), per_row_s, not reason, reason)
+
+
+def _own_example(model: LoadedModel, like: InferRequest) -> list[InferRequest]:
+    """What the model itself names as an example, if it works: an operator's example often holds a single row."""
+    rows = next((len(array) for array in model.example.values()), 0)
+    request = InferRequest(model.example, rows, like.outputs)
+    try:
+        _run(model, request)
+    except Exception:  # noqa: BLE001 - a guess from the signature; nobody said that it works
+        return []
+    return [request]
 
 
 def _affordable(

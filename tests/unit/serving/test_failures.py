@@ -101,6 +101,19 @@ def test_a_request_cancelled_while_halves_are_tried_is_not_run_again(rig: Make) 
     assert one.kinds() == ["Answer"]
 
 
+def test_a_request_is_not_blamed_for_a_neighbour_that_left_during_the_call(rig: Make) -> None:
+    one = rig(FakeModel(poisoned), DEAR)
+    one.model.hold()
+    one.submit_each(1, POISON)
+    one.loop.settle()
+    one.model.entered()
+    one.tickets[1].cancel()
+    one.model.release()
+    finish(one, 1)
+    assert one.values(0) == [2]
+    assert one.model.batches == [2, 1]
+
+
 def test_the_client_reads_nothing_of_the_models_failure_and_the_log_all(
     rig: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -123,9 +123,23 @@ def test_floats_may_differ_by_a_little_and_labels_not_at_all(make: Callable[[Any
 
 
 def test_one_row_proves_nothing() -> None:
-    measured = warm(FakeModel(), [request_of(1), request_of(1, 1)], batching=Batching())
+    model = FakeModel(example={"x": np.ones((2, 1), np.float32)})
+    measured = warm(model, [request_of(1), request_of(1, 1)], batching=Batching())
     assert not measured.batchable
     assert measured.reason == "the example has no two different rows to prove it with"
+
+
+def test_the_models_own_example_completes_an_operators_single_row() -> None:
+    assert warm(FakeModel(), [request_of(1)], batching=Batching()).batchable
+
+
+def test_a_model_that_fails_on_its_own_example_may_still_be_good() -> None:
+    def call(inputs: Tensors) -> Tensors:
+        return {"y": inputs["x"]} if (inputs["x"] < 3).all() else failing(inputs)
+
+    model = FakeModel(call, example={"x": np.full((2, 1), 9, np.float32)})
+    assert warm(model, [request_of(1), request_of(2)], batching=Batching()).batchable
+    assert not warm(model, [request_of(1)], batching=Batching()).batchable
 
 
 def test_batching_can_be_turned_off() -> None:
