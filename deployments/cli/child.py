@@ -5,27 +5,23 @@ server down: the last good one is served.
 """
 
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
 
 from deployments.cli.places import places_of
-from deployments.cli.report import TerminalReport
+from deployments.cli.report import TerminalReport, console
 from deployments.cli.up import FAILED, FINE, NODE_DIED
 from deployments.control.desired import DesiredState
 from deployments.control.last_good import LastGood
-from deployments.control.processes import die_with_parent
 from deployments.spec.diagnostic import SpecError
 
 
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
-    die_with_parent()
     stop = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
-    report = TerminalReport()
+    threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+    report = TerminalReport(console(os.fdopen(os.dup(sys.stdout.fileno()), "w")))
     state = DesiredState(Path(sys.argv[1]), os.environ)
     report.starting("reading the configuration and the repository")
     try:
@@ -33,9 +29,10 @@ def main() -> int:
     except SpecError as error:
         report.mistakes(error)
         return FAILED
+    places = places_of(first.config)
+    _divert_output(places.state / "server.log")
     from deployments.control.server import EmbeddedServer, NodeDied  # noqa: PLC0415 - Ray takes seconds to import
 
-    places = places_of(first.config)
     server = EmbeddedServer(state, first, places, int(os.environ["MODELYARD_SERVE_PORT"]), report, stop)
     try:
         server.run()
@@ -46,6 +43,24 @@ def main() -> int:
         report.trouble(f"{type(error).__name__}: {error}")
         return NODE_DIED if server.was_up else FAILED
     return FINE
+
+
+def _divert_output(path: Path) -> None:
+    """What Ray and its processes print goes to a file: the terminal is for the operator."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    """The supervisor closes this process's input to stop it, and the kernel does when the supervisor is killed.
+
+    Not by a signal: Ray takes those for crashes and prints its stack.
+    """
+    while sys.stdin.buffer.read(1024):
+        pass
+    stop.set()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -19,10 +20,11 @@ WIDE = 200
 """Columns where the output is a file: lines are not for folding there."""
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Where the command prints."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else WIDE)
+def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Where the command prints: standard output unless told otherwise."""
+    shown = stream or (sys.stderr if stderr else sys.stdout)
+    width = None if shown.isatty() else WIDE
+    return Console(file=stream, stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
 class TerminalReport:

@@ -64,7 +64,9 @@ class Supervisor:
         command = [sys.executable, "-m", "deployments.cli.child", str(self._config_dir), *last_good]
         try:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the child in good order.
-            self._child = subprocess.Popen(command, env={**os.environ, **self._environment()}, start_new_session=True)
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, env={**os.environ, **self._environment()}, start_new_session=True
+            )
             return self._child.wait()
         finally:
             end_descendants(grace_s=2.0)
@@ -86,6 +88,7 @@ class Supervisor:
         child = self._child
         if child is None or child.poll() is not None:
             return
-        child.send_signal(signal.SIGTERM)
+        if child.stdin is not None:
+            child.stdin.close()  # the child stops when its input ends
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
         signal.alarm(int(STOP_GRACE_S))

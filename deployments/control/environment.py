@@ -97,8 +97,8 @@ def server_environment(
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
         "RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S": "1",
         # A killed HAProxy is seen after one missed check, and is back within seconds.
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "3",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
         # A model that cannot start is told so after two tries, not after 20 minutes.
         "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "2",
     }

@@ -13,17 +13,11 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
-PR_SET_PDEATHSIG = 1
 
 
 def adopt_orphans() -> None:
     """From now on, orphans below this process become its children."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-
-
-def die_with_parent() -> None:
-    """Have the kernel send SIGTERM to this process when its parent ends."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def descendants(root: int) -> list[int]:

@@ -36,8 +36,6 @@ def load_version(spec: ModelSpec, runtime_name: str, root: Path, served: ServedV
     own = files.get(EXAMPLE_FILE)
     example = own or example_body(model.signature, model.example)
     # The operator's example must work; one made up from the signature only tells how fast the model is.
-    requests = [codec.decode(example, b"application/json").request]
-    if own and model.signature.rowwise:
-        requests.append(codec.decode(example_body(model.signature, model.example), b"application/json").request)
-    warmup = warm(model, requests[:1], batching=spec.batching, synthesised=own is None)
+    request = codec.decode(example, b"application/json").request
+    warmup = warm(model, [request], batching=spec.batching, synthesised=own is None)
     return LoadedVersion(served, model, codec, example, warmup)
