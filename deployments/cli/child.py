@@ -33,7 +33,8 @@ def main() -> int:
     _divert_output(places.state / "server.log")
     from deployments.control.server import EmbeddedServer, NodeDied  # noqa: PLC0415 - Ray takes seconds to import
 
-    server = EmbeddedServer(state, first, places, int(os.environ["MODELYARD_SERVE_PORT"]), report, stop)
+    serve_port = int(os.environ["MODELYARD_SERVE_PORT"])
+    server = EmbeddedServer(state, first, places, serve_port=serve_port, report=report, stop=stop)
     try:
         server.run()
     except NodeDied as error:

@@ -27,6 +27,7 @@ class EmbeddedServer:
         desired: DesiredState,
         first: Desired,
         places: Places,
+        *,
         serve_port: int,
         report: Report,
         stop: threading.Event,

@@ -1,0 +1,60 @@
+"""One real server for the session, with every example and a few models made for the tests."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serve.models import ECHO, SLOW
+from tests.serve.project import REPOSITORY, Project, Server
+
+CONFIG = Path(__file__).parents[2] / "serve_config" / "models"
+EXAMPLES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Shared: a test that changes it puts it back."""
+    project = Project(tmp_path_factory.mktemp("yard"), "ray: {cpus: 8}\n")
+    for name in EXAMPLES:
+        project.add_example(name)
+        (project.models / f"{name}.yaml").write_text((CONFIG / f"{name}.yaml").read_text())
+    project.add_python("echo", ECHO)
+    project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
+    project.add_python("slow", SLOW)
+    project.configure(
+        "slow",
+        """\
+        runtime: python:model:Model
+        trusted: true
+        required: false
+        replicas: {min: 1, max: 3, target_in_flight: 2}
+        batching: {max_size: 1}
+        limits: {queue: 8, timeout_s: 3}
+        """,
+    )
+    running = Server(project)
+    try:
+        running.wait_up()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, with one model, not yet up: for tests that kill it."""
+    project = Project(tmp_path)
+    project.add_python("echo", ECHO)
+    project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
+    running = Server(project)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def example_body(name: str) -> object:
+    """The request that stands beside an example model."""
+    return json.loads((REPOSITORY / name / "1" / "example.json").read_text())

@@ -1,0 +1,147 @@
+"""What operations people do to a running server."""
+
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.serve.conftest import EXAMPLES
+from tests.serve.models import DIES, EATS_MEMORY, ECHO, ECHO_TIMES_THREE, HANGS, RAISES
+from tests.serve.project import Server
+
+TRUSTED = "runtime: python:model:Model\ntrusted: true\n"
+
+
+@pytest.fixture
+def fresh(server: Server) -> Iterator[Server]:
+    """The shared server; models that the test adds are taken out again."""
+    kept = {path.name: path.read_text() for path in server.project.models.iterdir()}
+    yield server
+    for path in server.project.models.iterdir():
+        if path.name not in kept:
+            path.unlink()
+            shutil.rmtree(server.project.repository / path.stem, ignore_errors=True)
+            server.wait_for(lambda name=path.stem: name not in server.models())
+    for name, text in kept.items():
+        if (server.project.models / name).read_text() != text:
+            (server.project.models / name).write_text(text)
+
+
+@contextmanager
+def constant_load(server: Server, name: str, body: object) -> Iterator[Counter[object]]:
+    """Two clients asking all the time; counts what they get."""
+    seen: Counter[object] = Counter()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            answer = server.predict(name, body)
+            seen[(answer.status_code, str(answer.json().get("predictions")))] += 1
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+
+def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_is_touched(fresh: Server) -> None:
+    before = {name: fresh.replicas(name) for name in EXAMPLES}
+    fresh.project.add_python("twice", ECHO)
+    fresh.project.configure("twice", TRUSTED)
+    fresh.wait_for(lambda: fresh.answers("twice", {"instances": [4]}), what="the new model")
+    assert fresh.predict("twice", {"instances": [4]}).json()["predictions"] == [8.0]
+    assert {name: fresh.replicas(name) for name in EXAMPLES} == before
+
+
+def test_a_bad_edit_is_told_with_its_place_and_changes_nothing(fresh: Server) -> None:
+    before = fresh.replicas("echo")
+    echo = fresh.project.models / "echo.yaml"
+    fresh.project.configure("echo", f"{TRUSTED}replcas: 2\n")
+    fresh.wait_printed("echo.yaml:4:1: error: unknown key 'replcas'")
+    assert "did you mean 'replicas'?" in fresh.printed()
+    assert fresh.predict("echo", {"instances": [1]}).status_code == 200
+    assert fresh.replicas("echo") == before
+    assert echo.exists()
+
+
+def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
+    fresh.project.add_python("rolling", ECHO)
+    fresh.project.configure("rolling", TRUSTED)
+    fresh.wait_for(lambda: fresh.answers("rolling", {"instances": [4]}), what="version 1")
+    with constant_load(fresh, "rolling", {"instances": [4]}) as seen:
+        fresh.project.add_python("rolling", ECHO_TIMES_THREE, version=2)
+        fresh.wait_for(lambda: seen[(200, "[12.0]")] > 50, what="version 2")
+        # The old replica leaves while clients go on asking.
+        fresh.wait_for(lambda: len(fresh.replicas("rolling")) == 1, what="the old replica to leave")
+    assert seen.keys() == {(200, "[8.0]"), (200, "[12.0]")}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (RAISES, "these weights are for another planet"),
+        (HANGS, "load_timeout_s"),
+        (DIES, "died"),
+        (EATS_MEMORY, "memory"),
+    ],
+    ids=["raises", "hangs", "dies", "outgrows its memory"],
+)
+def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
+    fresh: Server, code: str, reason: str
+) -> None:
+    fresh.project.add_python("fragile", ECHO)
+    fresh.project.configure("fragile", f"{TRUSTED}load_timeout_s: 5\nresources: {{memory: 512MiB}}\nrequired: false\n")
+    fresh.wait_for(lambda: fresh.answers("fragile", {"instances": [4]}), what="version 1")
+    with constant_load(fresh, "fragile", {"instances": [4]}) as seen:
+        fresh.project.add_python("fragile", code, version=2)
+        fresh.wait_for(lambda: "went back" in fresh.models()["fragile"].get("reason", ""), what="the way back")
+    assert seen.keys() == {(200, "[8.0]")}
+    told = fresh.status()["fragile"]
+    assert told["state"] == "READY"
+    assert told["versions"] == ["1"]
+    assert reason in told["reason"].lower()
+
+
+def test_a_model_that_never_started_is_unavailable_with_its_reason(fresh: Server) -> None:
+    fresh.project.add_python("stillborn", RAISES)
+    fresh.project.configure("stillborn", f"{TRUSTED}required: false\n")
+    fresh.wait_for(
+        lambda: (
+            fresh.models().get("stillborn", {}).get("state") == "UNAVAILABLE"
+            and "another planet" in fresh.models()["stillborn"].get("reason", "")
+        ),
+        what="the reason",
+    )
+    answer = fresh.predict("stillborn", {"instances": [1]})
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert fresh.get("/ready").status_code == 200
+
+
+def test_a_pickle_is_refused_unless_it_is_trusted(fresh: Server) -> None:
+    def make(folder: object) -> None:
+        folder.mkdir()
+        (folder / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+
+    fresh.project.publish("pickled", 1, make)
+    fresh.project.configure("pickled", "required: false\n")
+    fresh.wait_printed("refuse pickled")
+    reason = fresh.models()["pickled"]["reason"]
+    assert "trusted: true" in reason
+    assert "skops" in reason
+    assert "ONNX" in reason
+
+
+def test_replica_counts_change_in_place(fresh: Server) -> None:
+    before = fresh.replicas("echo")
+    fresh.project.configure("echo", f"{TRUSTED}replicas: 2\n")
+    fresh.wait_for(lambda: len(fresh.replicas("echo")) == 2, what="the second replica")
+    assert set(before) < set(fresh.replicas("echo"))

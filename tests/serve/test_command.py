@@ -1,0 +1,50 @@
+"""The command beside a running server."""
+
+import json
+
+from tests.serve.conftest import EXAMPLES
+from tests.serve.project import Server
+
+
+def test_status_shows_every_model_with_its_digest_and_replicas(server: Server) -> None:
+    told = server.status()
+    for name in EXAMPLES:
+        assert told[name]["state"] == "READY"
+        assert told[name]["digest"].startswith("sha256:")
+        assert told[name]["replicas"] >= 1
+        assert told[name]["url"].endswith(f"/models/{name}/predict")
+
+
+def test_status_says_why_a_model_is_not_batched(server: Server) -> None:
+    assert server.status()["slow"]["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+
+
+def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Server) -> None:
+    assert "nothing to change" in server.command("plan").stdout
+    text = (server.project.models / "iris.yaml").read_text()
+    other = server.project.root / "other"
+    (other / "models").mkdir(parents=True)
+    for path in server.project.models.iterdir():
+        (other / "models" / path.name).write_text(path.read_text())
+    (other / "server.yaml").write_text((server.project.root / "serve_config" / "server.yaml").read_text())
+    (other / "models" / "iris.yaml").write_text(f"{text}\nlimits: {{timeout_s: 7}}\n")
+    planned = server.command("plan", "--config", "other", "--exit-code", "-o", "json", check=False)
+    assert planned.returncode == 2
+    (action,) = json.loads(planned.stdout)["actions"]
+    assert (action["kind"], action["model"]) == ("restart", "iris")
+    assert "limits" in action["why"]
+    assert "timeout_s" in action["why"]
+
+
+def test_apply_with_nothing_to_do_waits_for_nothing(server: Server) -> None:
+    done = server.command("apply", "--wait")
+    assert "nothing to change" in done.stdout
+    assert "READY" in done.stdout
+
+
+def test_logs_shows_what_a_models_replicas_wrote(server: Server) -> None:
+    assert "replica_iris_model" in server.command("logs", "iris").stdout
+
+
+def test_deep_validation_loads_every_model_and_runs_its_example(server: Server) -> None:
+    assert "answer their examples" in server.command("validate", "--deep").stdout
