@@ -6,7 +6,8 @@ BIN    := $(VENV)/bin
 export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help serve test unit check bench examples schema lock clean
+
+.PHONY: help serve test unit lint check bench examples schema lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -19,12 +20,13 @@ test: $(VENV)/.dev examples  ## the whole suite
 unit: $(VENV)/.dev  ## the tests that start no server
 	$(BIN)/pytest tests/unit tests/contract tests/meta
 
-check: $(VENV)/.dev  ## lint, types, layers, unit tests
+lint: $(VENV)/.dev  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/contract tests/meta
+
+check: lint unit  ## all that starts no server
 
 bench: $(VENV)/.serve examples  ## measure against rivals (wrk must be installed)
 	$(BIN)/python -m benchmarks

@@ -132,7 +132,10 @@ class Resources(Spec):
     """What one replica reserves."""
 
     cpus: float = Field(
-        default=1.0, gt=0, le=10_000, description="CPU cores; also the model's number of threads, rounded up"
+        default=0.1,  # a small model's, so that a dozen fit on a laptop
+        gt=0,
+        le=10_000,
+        description="CPU cores that a replica reserves; rounded up, the threads its model runs with",
     )
     memory: Bytes | None = Field(default=None, description="Memory the model may take before it fails alone")
 
