@@ -1,0 +1,123 @@
+"""A scikit-learn artefact's bytes to the fitted estimator in them, as far as the operator trusts them."""
+
+import io
+import pickle
+import warnings
+from typing import Any
+from zipfile import BadZipFile
+
+import joblib
+import skops.io
+from sklearn import __version__ as sklearn_version
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.sklearn_trees import check_trees
+from deployments.spec.model import ModelSpec
+
+SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
+
+HARMLESS = (
+    "numpy.dtype",
+    "scipy.interpolate._bsplines.BSpline",
+    "scipy.sparse._csr.csr_matrix",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.cluster._bisect_k_means._BisectingTree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+)
+"""Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
+choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has. Trees hold indices that
+are used unchecked, so `check_trees` looks at those. Types with such indices that it does not know (KDTree, BallTree) are not
+here. The names are exact: scikit-learn's modules also hold imported names such as `subprocess.check_output`, which a
+prefix would let in."""
+
+
+def read_estimator(files: Files, spec: ModelSpec) -> Any:
+    """The fitted estimator in a version's files. Raises LoadError."""
+    name = next((name for name in (SKOPS, JOBLIB, PICKLE) if name in files), None)
+    if name is None:
+        raise LoadError(f"there is no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
+    if name != SKOPS and not spec.trusted:
+        raise LoadError(
+            f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
+            "if you trust whoever made the file, say `trusted: true` in the model's YAML"
+        )
+    estimator = _same_version(name, files[name], spec)
+    _check_fitted(name, estimator)
+    check_trees(estimator)
+    return estimator
+
+
+def _same_version(name: str, content: bytes, spec: ModelSpec) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if spec.any_sklearn_version else "error", InconsistentVersionWarning)
+        try:
+            return _skops(content, spec) if name == SKOPS else _pickle(name, content)
+        except InconsistentVersionWarning as warning:
+            raise LoadError(
+                f"{name} was made by scikit-learn {warning.original_sklearn_version}, and this is scikit-learn "
+                f"{sklearn_version}, which may answer differently: train the model again, install that version, or say "
+                "`any_sklearn_version: true` in the model's YAML"
+            ) from None
+        except LoadError:
+            raise
+        except BadZipFile:
+            raise LoadError(f"{name} is damaged, or no skops file: it is not a zip archive") from None
+        except ModuleNotFoundError as error:
+            raise LoadError(f"{name} needs the Python module {error.name!r}, which is not installed here") from error
+        except Exception as error:
+            raise LoadError(
+                f"{name} cannot be read: it is damaged, or was made by other versions of its libraries than are here "
+                f"(scikit-learn {sklearn_version}): {type(error).__name__}: {error}"
+            ) from error
+
+
+def _skops(content: bytes, spec: ModelSpec) -> Any:
+    untrusted = skops.io.get_untrusted_types(data=content)
+    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS))
+    if refused:
+        raise LoadError(
+            f"{SKOPS} holds types that are not known to be harmless: {', '.join(refused)}. If you trust whoever made the "
+            "file, say `trusted: true` in the model's YAML"
+        )
+    return skops.io.loads(content, trusted=untrusted)
+
+
+def _pickle(name: str, content: bytes) -> Any:
+    return pickle.loads(content) if name == PICKLE else joblib.load(io.BytesIO(content))  # noqa: S301 - spec.trusted
+
+
+def _check_fitted(name: str, estimator: Any) -> None:
+    if not isinstance(estimator, BaseEstimator) and not hasattr(estimator, "predict"):
+        raise LoadError(f"{name} holds a {type(estimator).__name__}, not a scikit-learn estimator")
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise LoadError(f"the {type(estimator).__name__} in {name} is not fitted: save it after fit()") from None
+    except TypeError:
+        raise LoadError(
+            f"{name} holds a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
+        ) from None
