@@ -4,6 +4,7 @@ from pathlib import Path
 
 from deployments.control.desired import Desired
 from deployments.repository.resolve import Resolved
+from deployments.serving.state import told
 
 
 def check_models(desired: Desired) -> dict[str, str]:
@@ -23,6 +24,6 @@ def _rehearse(model: Resolved, root: Path) -> str:
     try:
         for version in model.versions:
             load_version(model.spec, model.runtime, root, version)
-    except Exception as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
-        return str(error) or type(error).__name__
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
+        return told(type(error).__name__, str(error))
     return ""

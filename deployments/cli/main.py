@@ -2,24 +2,30 @@
 
 Exit codes: 0 fine, 1 invalid or failed, 2 usage.
 """
+# ruff: noqa: PLC0415 - each command imports what it needs: `--help` waits for no specs, and only what talks to Ray for Ray
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.cli.report import action_line, console, status_table
 from deployments.spec.diagnostic import SpecError
-from deployments.spec.load import Config, load
+
+if TYPE_CHECKING:
+    from deployments.control.plan import Action
+    from deployments.spec.load import Config
 
 FAILED = 1
 CHANGES = 2
+"""Of `plan --exit-code`."""
 
 app = typer.Typer(
     help="Serve models from a repository and a few lines of YAML, on Ray Serve.",
@@ -48,19 +54,14 @@ HERE = Path("serve_config")
 @app.command()
 def up(config: ConfigDir = HERE) -> None:
     """Start the server in the foreground, apply the configuration, and watch it."""
-    from deployments.cli.up import Supervisor  # noqa: PLC0415 - each command imports what it needs
+    from deployments.cli.remote import serve_cluster
+    from deployments.cli.up import Supervisor
 
     with _mistakes_told(Output.text):
-        loaded = load(config, os.environ)
-    if loaded.server.ray.address != "local":
-        from deployments.cli.remote import serve_cluster  # noqa: PLC0415
-
-        raise typer.Exit(serve_cluster(config, loaded))
-    try:
+        loaded = _load(config)
+        if loaded.server.ray.address != "local":
+            raise typer.Exit(serve_cluster(config, loaded))
         raise typer.Exit(Supervisor(config, loaded).run())
-    except BlockingIOError:
-        err.print(f"error: a server of {config} runs already", markup=False)
-        raise typer.Exit(FAILED) from None
 
 
 @app.command()
@@ -70,8 +71,8 @@ def validate(
     output: Form = Output.text,
 ) -> None:
     """Check the YAML and the repository; needs no running server."""
-    from deployments.cli.deep import check_models  # noqa: PLC0415
-    from deployments.control.desired import DesiredState  # noqa: PLC0415
+    from deployments.cli.deep import check_models
+    from deployments.control.desired import DesiredState
 
     with _mistakes_told(output):
         desired = DesiredState(config, os.environ).read_settled()
@@ -81,9 +82,10 @@ def validate(
         _print_json({"valid": not findings, "models": names, "errors": [], "refused": findings})
     else:
         for name, reason in sorted(findings.items()):
-            err.print(f"{_source(desired.config, name)}: error: {name}: {reason}", markup=False)
+            err.print(f"{desired.config.sources[name]}: error: {name}: {reason}", markup=False)
         if not findings:
-            out.print(f"{len(names)} models are valid" + (" and answer their examples" if deep else ""))
+            models = "1 model is" if len(names) == 1 else f"{len(names)} models are"
+            out.print(f"{models} valid" + (", loaded and tried on an example" if deep else ""))
     raise typer.Exit(FAILED if findings else 0)
 
 
@@ -94,21 +96,17 @@ def plan(
     output: Form = Output.text,
 ) -> None:
     """What an apply would add, restart, scale or remove, and why."""
-    from deployments.cli.attach import attached  # noqa: PLC0415
+    from deployments.cli.attach import attached
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
         actions = applier.plan(desired)
-    changes = [action for action in actions if action.kind != "refuse"]
     if output is Output.json:
-        _print_json({"actions": [{"kind": a.kind, "model": a.model, "why": a.why} for a in actions]})
+        _print_json({"actions": [asdict(action) for action in actions]})
     else:
-        for action in actions:
-            out.print(action_line(action), markup=False)
-        if not actions:
-            out.print("nothing to change")
-    if len(changes) < len(actions):
+        _print_actions(actions)
+    if desired.refused:
         raise typer.Exit(FAILED)
-    raise typer.Exit(CHANGES if exit_code and changes else 0)
+    raise typer.Exit(CHANGES if exit_code and actions else 0)
 
 
 @app.command()
@@ -119,23 +117,16 @@ def apply(
     output: Form = Output.text,
 ) -> None:
     """Make the running server match the configuration."""
-    from deployments.cli.attach import attached, wait_settled  # noqa: PLC0415
+    from deployments.cli.attach import attached, wait_settled
 
     with _mistakes_told(output), attached(config, starting=True) as (applier, desired):
         actions = applier.apply(desired)
         statuses = wait_settled(applier, timeout_s) if wait else None
     if output is Output.json:
-        _print_json(
-            {
-                "actions": [{"kind": a.kind, "model": a.model, "why": a.why} for a in actions],
-                "models": None if statuses is None else [status.as_json() for status in statuses],
-            }
-        )
+        models = None if statuses is None else [status.as_json() for status in statuses]
+        _print_json({"actions": [asdict(action) for action in actions], "models": models})
     else:
-        for action in actions:
-            out.print(action_line(action), markup=False)
-        if not actions:
-            out.print("nothing to change")
+        _print_actions(actions)
         if statuses is not None:
             out.print(status_table(statuses))
     failed = any(status.reason or status.state != "READY" for status in statuses or ())
@@ -145,8 +136,8 @@ def apply(
 @app.command()
 def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """Every model's state, and why it is not READY."""
-    from deployments.cli.attach import attached  # noqa: PLC0415
-    from deployments.control.look import describe_model  # noqa: PLC0415
+    from deployments.cli.attach import attached
+    from deployments.control.look import describe_model
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
         statuses = applier.statuses(applier.running())
@@ -171,10 +162,10 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what comes.")] = False,
 ) -> None:
     """What a model's replicas have logged."""
-    from deployments.cli.logs import follow_logs, replica_logs, tail  # noqa: PLC0415
+    from deployments.cli.logs import follow_logs, replica_logs, tail
 
     with _mistakes_told(Output.text):
-        loaded = load(config, os.environ)
+        loaded = _load(config)
     files = replica_logs(loaded, name)
     if not files:
         err.print(f"no logs of a model {name!r}", markup=False)
@@ -189,10 +180,10 @@ def logs(
 @config_app.command("show")
 def config_show(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """The configuration with every default filled in."""
-    from deployments.spec.show import show  # noqa: PLC0415
+    from deployments.spec.show import show
 
     with _mistakes_told(output):
-        loaded = load(config, os.environ)
+        loaded = _load(config)
     if output is Output.json:
         models = [model.model_dump(mode="json") for model in loaded.models]
         _print_json({"server": loaded.server.model_dump(mode="json"), "models": models})
@@ -203,7 +194,7 @@ def config_show(config: ConfigDir = HERE, output: Form = Output.text) -> None:
 @app.command()
 def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")] = HERE / "schema") -> None:
     """Write the JSON Schemas that editors read."""
-    from deployments.spec.schema import schemas  # noqa: PLC0415
+    from deployments.spec.schema import schemas
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in schemas().items():
@@ -214,8 +205,8 @@ def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")]
 @app.command()
 def render(config: ConfigDir = HERE) -> None:
     """The Ray Serve config that `serve deploy` takes."""
-    from deployments.control.desired import DesiredState  # noqa: PLC0415
-    from deployments.spec.dump import dump  # noqa: PLC0415
+    from deployments.control.desired import DesiredState
+    from deployments.spec.dump import dump
 
     with _mistakes_told(Output.text):
         desired = DesiredState(config, os.environ).read_settled()
@@ -227,7 +218,7 @@ def render(config: ConfigDir = HERE) -> None:
 
 @contextmanager
 def _mistakes_told(output: Output) -> Iterator[None]:
-    """A configuration with mistakes ends the command: each is shown, and the exit code is 1."""
+    """What keeps a command from its work ends it: mistakes in the configuration, each shown; no server; exit code 1."""
     try:
         yield
     except SpecError as error:
@@ -237,7 +228,7 @@ def _mistakes_told(output: Output) -> Iterator[None]:
             for diagnostic in error.diagnostics:
                 err.print(diagnostic.render(), markup=False)
         raise typer.Exit(FAILED) from None
-    except ConnectionError as error:
+    except (ConnectionError, PermissionError, BlockingIOError) as error:
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(FAILED) from None
 
@@ -246,8 +237,17 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def _source(config: Config, name: str) -> str:
-    return str(config.sources.get(name, name))
+def _print_actions(actions: "Sequence[Action]") -> None:
+    for action in actions:
+        out.print(action_line(action), markup=False)
+    if not actions:
+        out.print("nothing to change")
+
+
+def _load(config: Path) -> "Config":
+    from deployments.spec.load import load
+
+    return load(config, os.environ)
 
 
 def main() -> None:

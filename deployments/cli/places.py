@@ -4,11 +4,13 @@ import fcntl
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.control.environment import Places
+from deployments.control.private_file import write_private
 from deployments.spec.load import Config
 
 
@@ -24,18 +26,19 @@ def only_server(places: Places) -> Iterator[None]:
     """Hold the lock of this server's state folder. Raises BlockingIOError where another server holds it."""
     places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (places.state / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"a server that keeps its state in {places.state} runs already") from None
         yield
 
 
 def prepare(places: Places) -> None:
-    """Make the folders (mode 0700) and, once, Ray's token (mode 0600)."""
+    """Make the folders and, once, Ray's token. Raises PermissionError where somebody else has made the one below /tmp."""
     for folder in (places.state, places.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    owner = places.run.stat()
-    if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
-        raise PermissionError(f"{places.run} must belong to this user, with mode 0700")
+    found = places.run.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{places.run} must be a folder of this user, with mode 0700; remove it")
     if not places.token.exists():
-        descriptor = os.open(places.token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+        write_private(places.token, secrets.token_hex(32))

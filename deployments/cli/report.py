@@ -1,21 +1,21 @@
-"""What the running server tells the operator's terminal."""
+"""What the command and the running server tell the operator's terminal."""
 
 import sys
 import time
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from deployments.control.plan import Action
-from deployments.control.status import ModelStatus
-from deployments.spec.diagnostic import SpecError
+if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should
+    from deployments.control.plan import Action
+    from deployments.control.status import ModelStatus
+    from deployments.spec.diagnostic import SpecError
 
 COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
 MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
-
-
 WIDE = 200
 """Columns where the output is a file: lines are not for folding there."""
 
@@ -28,7 +28,7 @@ def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
 
 
 class TerminalReport:
-    """Plain lines; colours and a table where they are of use. Implements `control.server.Report`."""
+    """Plain lines; colours and a table where they are of use. Implements `control.watch.Report`."""
 
     def __init__(self, to: Console | None = None) -> None:
         self._console = to or console()
@@ -39,34 +39,33 @@ class TerminalReport:
         """A step of the start-up or the end."""
         self._line(what)
 
-    def progress(self, statuses: Sequence[ModelStatus]) -> None:
-        """How many models are up; a line only where that has changed."""
+    def progress(self, statuses: Sequence["ModelStatus"]) -> None:
+        """How many models are up, and what the others do; a line only where that has changed."""
         up = sum(status.state == "READY" for status in statuses)
-        waiting = [status.name for status in statuses if status.state == "LOADING"]
-        text = f"{up} of {len(statuses)} models ready" + (f"; loading {', '.join(waiting)}" if waiting else "")
+        text = "; ".join([f"{up} of {len(statuses)} models ready", *_waiting(statuses)])
         if text != self._shown:
             self._shown = text
             self._line(text)
 
-    def started(self, statuses: Sequence[ModelStatus], curl: str) -> None:
+    def started(self, statuses: Sequence["ModelStatus"], curl: str) -> None:
         """The table, and a line to paste."""
         self._console.print(status_table(statuses))
         if curl:
             self._console.print(f"\nTry:\n  {curl}\n", markup=False)
         self._line("watching serve_config and the repository; Ctrl-C stops")
 
-    def mistakes(self, error: SpecError) -> None:
+    def mistakes(self, error: "SpecError") -> None:
         """A configuration that cannot be used."""
         for diagnostic in error.diagnostics:
             self._console.print(diagnostic.render(), markup=False)
         self._line("nothing has changed", "red")
 
-    def applied(self, actions: Sequence[Action]) -> None:
+    def applied(self, actions: Sequence["Action"]) -> None:
         """What is being changed."""
         for action in actions:
             self._line(action_line(action), "red" if action.kind == "refuse" else "")
 
-    def changed(self, status: ModelStatus) -> None:
+    def changed(self, status: "ModelStatus") -> None:
         """A model's new state."""
         versions = f" version {', '.join(status.versions)}" if status.versions else ""
         replicas = f", {status.replicas} of {status.replicas_wanted} replicas" if status.replicas_wanted else ""
@@ -81,29 +80,35 @@ class TerminalReport:
         self._console.print(f"{time.monotonic() - self._begun:7.1f}s  {text}", style=colour or None, markup=False)
 
 
-def status_table(statuses: Sequence[ModelStatus]) -> Table:
-    """The models, a row each."""
+def status_table(statuses: Sequence["ModelStatus"]) -> Table:
+    """The models, a row each; below a model that has one, its reason."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "URL"):
         table.add_column(heading, no_wrap=heading != "URL", overflow="fold")
     for status in statuses:
         table.add_row(
             status.name,
-            f"[{COLOURS[status.state]}]{status.state}[/]",
+            Text(status.state, COLOURS[status.state]),
             ", ".join(status.versions) or "-",
             status.runtime or "-",
             f"{status.replicas}/{status.replicas_wanted}",
-            status.url or "-",
+            Text(status.url or "-"),
         )
         if status.reason:
-            table.add_row("", *[""] * 4, f"[red]{_escaped(status.reason)}[/]")
+            table.add_row(*[""] * 5, Text(status.reason, "red"))
     return table
 
 
-def action_line(action: Action) -> str:
+def action_line(action: "Action") -> str:
     """One line of a plan."""
     return f"{MARKS[action.kind]} {action.kind} {action.model}: {action.why}"
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
+    """What loads, and each reason to wait or to have failed."""
+    loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
+    if loading:
+        yield f"loading {', '.join(loading)}"
+    for status in statuses:
+        if status.state != "READY" and status.reason:
+            yield f"{status.name} {status.state}: {status.reason}"

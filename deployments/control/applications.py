@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.repository.resolve import Refused, Resolved
+from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec, Replicas
 from deployments.spec.server import ServerSpec
 
@@ -28,21 +29,33 @@ LOOK_BACK_S = 4.0
 """Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
 
 ServeConfig = dict[str, Any]
-"""A `ServeDeploySchema` as plain values."""
+"""A `ServeDeploySchema`, or one of its applications, as plain values."""
 
 
 def serve_config(
-    server: ServerSpec, repository: Path, models: Sequence[Resolved | Refused], *, kept: Mapping[str, ServeConfig]
+    config: Config, models: Sequence[Resolved | Refused], *, kept: Mapping[str, ServeConfig]
 ) -> ServeConfig:
-    """The whole config. A refused model keeps the application it has (`kept`, by name): nothing is lost by a mistake."""
-    applications = [
-        model_application(server, repository, model) if isinstance(model, Resolved) else kept[model.name]
+    """The whole config; `models` are what became of `config.models`, in their order.
+
+    A refused model keeps the application it has (`kept`, by name): nothing is lost by a mistake. Only where its route has
+    gone to another model it cannot.
+    """
+    applications = {
+        model.spec.name: model_application(config.server, config.repository_root, model)
         for model in models
-        if isinstance(model, Resolved) or model.name in kept
+        if isinstance(model, Resolved)
+    }
+    routes = {application["route_prefix"] for application in applications.values()}
+    for model in models:
+        if isinstance(model, Refused) and model.name in kept and kept[model.name]["route_prefix"] not in routes:
+            applications[model.name] = kept[model.name]
+    catalogue = [
+        catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Refused) else "")
+        for spec, model in zip(config.models, models, strict=True)
     ]
     return {
-        "proxy_location": "HeadOnly" if server.ray.address == "local" else "EveryNode",
-        "applications": [gateway_application(server, models), *applications],
+        "proxy_location": "HeadOnly" if config.server.ray.address == "local" else "EveryNode",
+        "applications": [gateway_application(config.server, catalogue), *applications.values()],
     }
 
 
@@ -54,7 +67,7 @@ def model_application(server: ServerSpec, repository: Path, model: Resolved) -> 
         "route_prefix": spec.url_path,
         "import_path": MODEL_IMPORT,
         "args": {
-            "spec": spec.model_dump(mode="json", exclude=NOT_IN_ARGS, exclude_defaults=True),
+            "spec": _filled_in(model).model_dump(mode="json", exclude=NOT_IN_ARGS),
             "runtime": model.runtime,
             "versions": [[version.number, version.digest] for version in model.versions],
             "repository": str(repository),
@@ -73,7 +86,7 @@ def model_application(server: ServerSpec, repository: Path, model: Resolved) -> 
     }
 
 
-def gateway_application(server: ServerSpec, models: Sequence[Resolved | Refused]) -> ServeConfig:
+def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:
     """What answers where no model does. The catalogue is its user_config: it changes without a restart."""
     return {
         "name": GATEWAY,
@@ -84,7 +97,7 @@ def gateway_application(server: ServerSpec, models: Sequence[Resolved | Refused]
             {
                 "name": GATEWAY_DEPLOYMENT,
                 "num_replicas": 1,
-                "user_config": {"models": [_catalogue_entry(model) for model in models]},
+                "user_config": {"models": list(catalogue)},
                 "ray_actor_options": {"num_cpus": 0},
                 "max_ongoing_requests": UNBOUNDED,
                 **_lifecycle(server),
@@ -93,19 +106,36 @@ def gateway_application(server: ServerSpec, models: Sequence[Resolved | Refused]
     }
 
 
-def _catalogue_entry(model: Resolved | Refused) -> dict[str, Any]:
-    if isinstance(model, Refused):
-        return {"name": model.name, "route": f"/models/{model.name}", "required": True, "refused": model.reason}
-    spec = model.spec
+def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: str) -> dict[str, Any]:
+    """What the gateway knows of a model: how it is configured, and what its application, if it has one, serves."""
     return {
         "name": spec.name,
         "route": spec.url_path,
         "required": spec.required,
-        "refused": "",
+        "refused": refused,
         "description": spec.description,
-        "runtime": model.runtime,
-        "versions": [{"version": str(version.number), "digest": version.digest} for version in model.versions],
+        **(served_by(application) if application else {}),
     }
+
+
+def served_by(application: ServeConfig) -> dict[str, Any]:
+    """The part of a model's catalogue entry that its application decides, and not its file."""
+    args = application["args"]
+    return {
+        "route": application["route_prefix"],
+        "runtime": args["runtime"],
+        "versions": [{"version": str(number), "digest": digest} for number, digest in args["versions"]],
+    }
+
+
+def _filled_in(model: Resolved) -> ModelSpec:
+    """The spec with what it leaves to be inferred: writing that down in the YAML later is no change then.
+
+    Defaults are in it for the like reason: where a later release has other ones, replicas restart with them.
+    """
+    spec = model.spec
+    inferred = {"runtime": spec.runtime or model.runtime, "path": spec.folder, "route": spec.url_path}
+    return spec.model_copy(update=inferred)
 
 
 def _scaling(replicas: Replicas) -> dict[str, Any]:

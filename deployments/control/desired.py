@@ -28,7 +28,7 @@ class Desired:
 
     def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""
-        return serve_config(self.config.server, self.config.repository_root, self.models, kept=kept)
+        return serve_config(self.config, self.models, kept=kept)
 
 
 class DesiredState:

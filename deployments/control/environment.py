@@ -101,4 +101,7 @@ def server_environment(
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
         # A model that cannot start is told so after two tries, not after 20 minutes.
         "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "2",
+        # A replica for which there is no room is told of after seconds.
+        "RAY_SERVE_SLOW_STARTUP_WARNING_S": "5",
+        "RAY_SERVE_SLOW_STARTUP_WARNING_PERIOD_S": "5",
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployments.control.applications import ServeConfig
+from deployments.control.private_file import write_private
 from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec
 from deployments.spec.server import ServerSpec
@@ -34,7 +35,7 @@ class LastGood:
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the file at once; it holds what the YAML holds, so it is for its owner's eyes."""
+        """Replace the file, unless there is nothing to remember; it holds what the YAML holds, so it is for its owner's eyes."""
         config = self.config
         if config is None:
             return
@@ -45,7 +46,4 @@ class LastGood:
             "root": str(config.root),
             "applications": self.applications,
         }
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_text(json.dumps(stored))
-        partial.replace(path)
+        write_private(path, json.dumps(stored))

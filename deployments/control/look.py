@@ -1,7 +1,7 @@
 """What a model's replica says of itself, asked over HTTP as a client would."""
 
+import http.client
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ def describe_model(origin: str, status: ModelStatus) -> dict[str, Any] | None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url if url.startswith(origin) else f"{origin}{url}", timeout=TIMEOUT_S) as answer:
-            document: dict[str, Any] = json.load(answer)
-            return document if "curl" in document else None
-    except (OSError, ValueError, urllib.error.URLError):
+            document = json.load(answer)
+    except (OSError, ValueError, http.client.HTTPException):
         return None
+    return document if isinstance(document, dict) and "curl" in document else None
 
 
 def paste_line(origin: str, statuses: Sequence[ModelStatus]) -> str:

@@ -1,12 +1,13 @@
 """What would make Serve match the configuration, and why. Pure: two configs in, actions out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from deployments.control.applications import GATEWAY, ServeConfig
 
 Kind = Literal["add", "restart", "scale", "update", "remove", "refuse"]
+_SCALING = ("num_replicas", "autoscaling_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,53 +32,56 @@ def plan(
             actions.append(Action("add", name, _versions(application)))
         else:
             actions += _changes(name, current[name], application)
-    actions += [Action("remove", name, "no longer configured") for name in current if name not in target]
+    actions += [Action("remove", name, _why_removed(name, refused)) for name in current if name not in target]
     return tuple(sorted(actions, key=lambda action: (action.model, action.kind)))
 
 
-def _changes(name: str, old: ServeConfig, new: ServeConfig) -> list[Action]:
-    if reasons := _restart_reasons(old, new):
-        return [Action("restart", name, "; ".join(reasons))]
+def _why_removed(name: str, refused: Mapping[str, str]) -> str:
+    return "its route has gone to another model" if name in refused else "no longer configured"
+
+
+def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
+    """The one action that a change asks for, or none."""
+    if old["import_path"] != new["import_path"]:
+        yield Action("restart", name, f"an application of another kind has its name: {old['import_path']}")
+        return
+    if reasons := [*_restart_reasons(old, new)]:
+        yield Action("restart", name, "; ".join(reasons))
+        return
     (before,), (after,) = old["deployments"], new["deployments"]
-    changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-    if not changed:
-        return []
-    if all(key in ("num_replicas", "autoscaling_config") for key in changed):
-        return [Action("scale", name, f"replicas {_replicas(before)} -> {_replicas(after)}")]
-    return [Action("update", name, ", ".join(changed))]
+    changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+    updates = [_update(key, before, after) for key in changed if key not in _SCALING]
+    scale = [f"replicas {_replicas(before)} -> {_replicas(after)}"] if {*changed} & {*_SCALING} else []
+    if changed:
+        yield Action("update" if updates else "scale", name, "; ".join(scale + updates))
 
 
-def _restart_reasons(old: ServeConfig, new: ServeConfig) -> list[str]:
+def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
+    """What differs in `args`; the runtime is in the spec too."""
     before, after = old["args"], new["args"]
-    reasons = []
-    if before.get("versions") != after["versions"]:
-        reasons.append(f"{_versions(old)} -> {_versions(new)}")
-    if before.get("runtime") != after["runtime"]:
-        reasons.append(f"runtime {before.get('runtime')} -> {after['runtime']}")
-    if before.get("repository") != after["repository"]:
-        reasons.append("another repository")
-    reasons += _differences(before.get("spec", {}), after["spec"])
-    if old["route_prefix"] != new["route_prefix"] and not any(reason.startswith("route ") for reason in reasons):
-        reasons.append(f"route {old['route_prefix']} -> {new['route_prefix']}")
-    if old["deployments"][0].get("ray_actor_options") != new["deployments"][0].get("ray_actor_options") and not reasons:
-        reasons.append("resources")
-    return reasons
+    if before["versions"] != after["versions"]:
+        yield f"{_versions(old)} -> {_versions(new)}"
+    if before["repository"] != after["repository"]:
+        yield f"repository {before['repository']} -> {after['repository']}"
+    yield from _differences(before["spec"], after["spec"])
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """One line a changed key; keys left at their defaults are not in either."""
-    found = []
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """One line a changed key."""
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{prefix}{key}.")
+            yield from _differences(old, new, f"{prefix}{key}.")
         elif old != new:
-            found.append(f"{prefix}{key} {_shown(old)} -> {_shown(new)}")
-    return found
+            yield f"{prefix}{key} {_shown(old)} -> {_shown(new)}"
+
+
+def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return "description" if key == "user_config" else f"{key} {_shown(before.get(key))} -> {_shown(after.get(key))}"
 
 
 def _shown(value: Any) -> str:
-    return "default" if value is None else str(value)
+    return "none" if value is None else str(value)
 
 
 def _versions(application: ServeConfig) -> str:
@@ -86,11 +90,7 @@ def _versions(application: ServeConfig) -> str:
 
 
 def _replicas(deployment: Mapping[str, Any]) -> str:
-    if (scaling := deployment.get("autoscaling_config")) is not None:
-        return f"{scaling['min_replicas']} to {scaling['max_replicas']}"
-    return str(deployment.get("num_replicas"))
-
-
-def changed_models(actions: Sequence[Action]) -> list[str]:
-    """Names of the models that an apply would touch."""
-    return [action.model for action in actions if action.kind != "refuse"]
+    scaling = deployment.get("autoscaling_config")
+    if scaling is None:
+        return str(deployment.get("num_replicas", 1))
+    return f"{scaling['min_replicas']} to {scaling['max_replicas']} (aim: {scaling['target_ongoing_requests']:g} in flight)"

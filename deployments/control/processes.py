@@ -13,11 +13,16 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
+KILL_S = 10.0
+"""For the kernel to end what was killed; a process that hangs in a device outlives even that."""
+POLL_S = 0.05
 
 
 def adopt_orphans() -> None:
     """From now on, orphans below this process become its children."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def descendants(root: int) -> list[int]:
@@ -38,28 +43,30 @@ def descendants(root: int) -> list[int]:
 
 
 def end_descendants(*, grace_s: float) -> None:
-    """End everything below this process: asked first, killed after `grace_s`, and reaped."""
-    me = os.getpid()
-    deadline = time.monotonic() + grace_s
-    sent = signal.SIGTERM
-    while below := descendants(me):
+    """End everything below this process: each is asked once, killed after `grace_s`, and reaped."""
+    killing_from = time.monotonic() + grace_s
+    asked: set[int] = set()
+    while below := descendants(os.getpid()):
+        now = time.monotonic()
+        if now > killing_from + KILL_S:
+            return
         for pid in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sent)
+            if now > killing_from:
+                _send(pid, signal.SIGKILL)
+            elif pid not in asked:
+                _send(pid, signal.SIGTERM)
+        asked.update(below)
         _reap()
-        if time.monotonic() > deadline:
-            sent = signal.SIGKILL
-        time.sleep(0.05)
-    _reap()
+        time.sleep(POLL_S)
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, sign)
 
 
 def _reap() -> None:
+    """Take leave of the children that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")

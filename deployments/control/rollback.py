@@ -6,8 +6,9 @@ replica would be an outage. So a configuration that failed is put back to the on
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from deployments.control.applications import GATEWAY, GATEWAY_DEPLOYMENT, ServeConfig
+from deployments.control.applications import GATEWAY, ServeConfig, served_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Rollback:
 
     good: dict[str, ServeConfig] = field(default_factory=dict)
     rejected: dict[str, Rejected] = field(default_factory=dict)
+    """Not tried again by itself: until it has answered after all, or something else has failed."""
 
     def proved(self, name: str, config: ServeConfig) -> bool:
         """This configuration answers; whether that is news."""
@@ -42,33 +44,52 @@ class Rollback:
         return True
 
     def applied_to(self, wanted: ServeConfig) -> ServeConfig:
-        """The config to deploy: as wanted, but with the good one in place of each that was rejected, and the reason told."""
-        applications, reasons = [], {}
-        for application in wanted["applications"]:
-            name = application["name"]
-            rejected = self.rejected.get(name)
-            if rejected is not None and rejected.config == application:
-                reasons[name] = f"went back to the last good version: {rejected.reason}"
-                application = self.good[name]  # noqa: PLW2901 - the replacement is the point
-            applications.append(application)
-        return {**wanted, "applications": [_with_reasons(each, reasons) for each in applications]}
+        """The config to deploy: as wanted, but with the good one in place of each that was rejected, and the reason told.
+
+        One that was good stays away where its route has gone to another model since: Serve takes no route twice.
+        """
+        routes = {application["route_prefix"]: application["name"] for application in wanted["applications"]}
+        back = {
+            name: self.good[name]
+            for name, application in _by_name(wanted).items()
+            if name in self.rejected
+            and self.rejected[name].config == application
+            and routes.get(self.good[name]["route_prefix"], name) == name
+        }
+        reasons = {name: f"went back to the last good version: {self.rejected[name].reason}" for name in back}
+        return {
+            **wanted,
+            "applications": [
+                _told(application, back, reasons) if name == GATEWAY else back.get(name, application)
+                for name, application in _by_name(wanted).items()
+            ],
+        }
 
 
 def reasons_told(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
     """The reasons, by model, in the gateway's running configuration."""
     gateway = applications.get(GATEWAY)
-    if gateway is None:
-        return {}
-    models = gateway["deployments"][0]["user_config"]["models"]
-    return {model["name"]: model["refused"] for model in models if model["refused"]}
+    return (
+        {}
+        if gateway is None
+        else {model["name"]: model["refused"] for model in _catalogue(gateway) if model["refused"]}
+    )
 
 
-def _with_reasons(application: ServeConfig, reasons: Mapping[str, str]) -> ServeConfig:
-    if application["name"] != GATEWAY or not reasons:
-        return application
-    (deployment,) = (each for each in application["deployments"] if each["name"] == GATEWAY_DEPLOYMENT)
+def _told(gateway: ServeConfig, back: Mapping[str, ServeConfig], reasons: Mapping[str, str]) -> ServeConfig:
+    """The gateway with a catalogue that tells what serves in the place of what was wanted, and why."""
     models = [
-        {**model, "refused": reasons.get(model["name"], model["refused"])}
-        for model in deployment["user_config"]["models"]
+        {**model, **served_by(back[name]), "refused": reasons[name]} if (name := model["name"]) in back else model
+        for model in _catalogue(gateway)
     ]
-    return {**application, "deployments": [{**deployment, "user_config": {"models": models}}]}
+    (deployment,) = gateway["deployments"]
+    return {**gateway, "deployments": [{**deployment, "user_config": {"models": models}}]}
+
+
+def _catalogue(gateway: ServeConfig) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = gateway["deployments"][0]["user_config"]["models"]
+    return models
+
+
+def _by_name(config: ServeConfig) -> dict[str, ServeConfig]:
+    return {application["name"]: application for application in config["applications"]}

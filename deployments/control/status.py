@@ -1,12 +1,14 @@
 """The state of every model, from what Serve runs and what the files ask for. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
 from deployments.control.applications import GATEWAY
 from deployments.control.running import Running
-from deployments.serving.state import Deployed, State, reason_in, state_of
+from deployments.serving.state import Deployed, State, reason_of, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,9 @@ class ModelStatus:
     replicas_wanted: int
     url: str
     reason: str
-    """Why it is not READY, or why its last change did not take; "" where all is well."""
+    """Why it is not READY, what it waits for, or why its last change did not take; "" where all is well."""
     changing: bool
-    """A change is under way."""
+    """A change is under way, and nothing is known that would keep it from its end."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -41,35 +43,37 @@ def model_statuses(running: Running, refused: Mapping[str, str], origin: str) ->
 
 def deployed(details: Mapping[str, Any]) -> Deployed:
     """Serve's ApplicationDetails as `serving.state` reads them."""
-    counts: dict[str, int] = {}
-    messages = []
-    for deployment in details["deployments"].values():
-        messages.append(deployment["message"])
-        for replica in deployment["replicas"]:
-            state = str(getattr(replica["state"], "value", replica["state"]))
-            counts[state] = counts.get(state, 0) + 1
-    status = str(getattr(details["status"], "value", details["status"]))
-    return Deployed(status, counts, "\n".join(messages) or details["message"])
+    deployments = details["deployments"].values()
+    states = Counter(_text(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
+    messages = [deployment["message"] for deployment in deployments if deployment["message"]]
+    return Deployed(_text(details["status"]), states, "\n".join(messages) or details["message"])
 
 
 def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: str) -> ModelStatus:
     if details is None:
         return ModelStatus(name, "UNAVAILABLE", (), "", "", 0, 0, "", refused, changing=False)
     seen = deployed(details)
-    args = (details.get("deployed_app_config") or {}).get("args", {})
+    config = details.get("deployed_app_config") or {}
+    args = config.get("args", {})
     versions = args.get("versions", [])
-    wanted = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
-    state = state_of(seen)
-    failed = reason_in(seen.message) or (seen.message.strip() if state == "UNAVAILABLE" else "")
+    route = (
+        config.get("route_prefix") or details["route_prefix"]
+    )  # Serve's own is absent until the application is built
+    reason = reason_of(seen)
     return ModelStatus(
         name=name,
-        state=state,
+        state=state_of(seen),
         versions=tuple(str(number) for number, _ in versions),
         digest=versions[0][1] if versions else "",
         runtime=args.get("runtime", ""),
         replicas=seen.replica_states.get("RUNNING", 0),
-        replicas_wanted=wanted,
-        url=f"{origin}{details['route_prefix']}/predict",
-        reason=refused or failed,
-        changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not failed,
+        replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
+        url=f"{origin}{route}/predict" if route else "",
+        reason=refused or reason,
+        changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
     )
+
+
+def _text(value: str | Enum) -> str:
+    """A member of one of Serve's enumerations, which is a string too but does not print as one."""
+    return str(value.value) if isinstance(value, Enum) else value

@@ -4,17 +4,20 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 `http-<application>`, so one dynamic `use_backend` routes in constant time, where Serve's own frontend tries a list of prefixes.
 """
 
+import json
 from collections.abc import Mapping
 
 from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
-NOT_READY = '{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the model is not ready"}'
-STARTING = '{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the server is starting"}'
-TOO_LARGE = '{"type":"about:blank","title":"Content Too Large","status":413,"detail":"the body is larger than this server takes"}'
+ROUTES_FILE = "routes.map"
 
 TEMPLATE = """\
 # Written by modelyard; read by HAProxy together with Ray Serve's own file.
+global
+    # Other files are named relative to this one, whatever the path to it.
+    default-path config
+
 defaults edge
     mode http
     timeout connect 5s
@@ -29,35 +32,48 @@ defaults edge
 
 frontend edge_http from edge
     bind {bind}
+
     # Two headers with which a client could change how Ray Serve treats its request.
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
-    http-request return status 413 content-type application/problem+json string {too_large} if {{ req.hdr_val(content-length) gt {body_limit} }}
-    http-request set-var(txn.model) path,field(3,/) if {{ path_beg /models/ }}
-{custom}    # A model whose replicas are all away: say when to come back, in the client's own terms.
-    http-request set-var(txn.servers) str(http-),concat(,txn.model),nbsrv if {{ var(txn.model) -m found }}
-    http-request return status 503 content-type application/problem+json string {not_ready} hdr retry-after 1 if {{ var(txn.servers) -m int 0 }}
-    use_backend http-%[var(txn.model)] if {{ var(txn.servers) -m found }}
+
+    acl too_large req.hdr_val(content-length) gt {body_limit}
+    http-request return {too_large} if too_large
+
+    # The model by its route: /models/<name>, unless it has one of its own.
+    acl below_models path_beg /models/
+    http-request set-var(txn.model) path,field(3,/) if below_models
+{custom}
+    # The backend's servers that are up. Not set where there is no such backend: the gateway answers then.
+    acl named var(txn.model) -m found
+    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if named
+    acl known var(txn.up) -m found
+    acl all_away var(txn.up) -m int 0
+    http-request return {not_ready} if known all_away
+    use_backend http-%[var(txn.model)] if known
     default_backend {default}
 
 backend edge_starting from edge
-    http-request return status 503 content-type application/problem+json string {starting} hdr retry-after 1
+    http-request return {starting}
 """
 
 
-def render(server: ServerSpec, custom_routes: Mapping[str, str], routes_map: str, *, starting: bool) -> str:
+def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bool) -> str:
     """The configuration. `starting` is for as long as Serve has no gateway backend: a default_backend must exist to be named.
 
-    `custom_routes` are models by a route that is not /models/<name>; they are looked up in the file `routes_map`.
+    `custom_routes` are models by a route that is not /models/<name>; they are looked up in ROUTES_FILE, beside this file.
     """
-    custom = f"    http-request set-var(txn.model) path,map_beg({routes_map})\n" if custom_routes else ""
+    # A slash on both sides: /x is the route of /x and of /x/predict, and not of /xy.
+    custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
     return TEMPLATE.format(
         bind=f"{_address(server.http.host)}:{server.http.port}",
         body_limit=server.body,
         custom=custom,
-        too_large=_quoted(TOO_LARGE),
-        not_ready=_quoted(NOT_READY),
-        starting=_quoted(STARTING),
+        too_large=_problem(
+            413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
+        ),
+        not_ready=_problem(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
+        starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default="edge_starting" if starting else GATEWAY_BACKEND,
     )
 
@@ -71,5 +87,8 @@ def _address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _quoted(text: str) -> str:
-    return "'" + text + "'"
+def _problem(status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> str:
+    """The arguments of `http-request return` for a problem document (RFC 9457); the texts hold no quotes."""
+    document = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    retry = "" if retry_after_s is None else f"hdr retry-after {retry_after_s} "
+    return f"status {status} {retry}content-type application/problem+json string '{document}'"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.serving.state import Deployed, State, reason_in, state_of
+from deployments.serving.state import Deployed, State, reason_of, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, De
 
 
 def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
-    reason = model["refused"] or (reason_in(deployed.message) if deployed else "")
+    reason = model["refused"] or (reason_of(deployed) if deployed else "")
     about = {key: model[key] for key in ("description", "runtime", "versions") if key in model}
     return Entry(model["name"], model["route"], model["required"], state_of(deployed), reason, about)
 
 
-def ready(entries: Mapping[str, Entry]) -> list[str]:
+def waiting_for(entries: Mapping[str, Entry]) -> list[str]:
     """Names of required models that are not READY; the server is ready when there are none."""
     return [entry.name for entry in entries.values() if entry.required and entry.state != "READY"]

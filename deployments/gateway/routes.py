@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 
 from deployments.errors import MethodNotAllowed, ModelNotFound, ModelNotReady
-from deployments.gateway.catalogue import Entry, ready
+from deployments.gateway.catalogue import Entry, waiting_for
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.names import nearest
 from deployments.protocols.problem import HttpAnswer
@@ -29,7 +29,7 @@ class GatewayRoutes:
         if path == "/models":
             return _answer(request, {"models": [entry.as_json() for entry in entries.values()]})
         if path == "/ready":
-            missing = ready(entries)
+            missing = waiting_for(entries)
             return _answer(request, {"ready": not missing, "waiting_for": missing}, status=503 if missing else 200)
         if path == "/":
             return _answer(request, {"name": "modelyard", "models": "/models", "ready": "/ready", "live": "/live"})
@@ -42,9 +42,15 @@ class GatewayRoutes:
             raise ModelNotFound(_unknown(path, entries))
         if path == entry.route:
             return _answer(request, entry.as_json())
-        error = ModelNotReady(f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else ""))
+        error = ModelNotReady(_not_ready(entry))
         error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
         raise error
+
+
+def _not_ready(entry: Entry) -> str:
+    if entry.state == "READY":
+        return f"model {entry.name!r} has no replica at hand"
+    return f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else "")
 
 
 def _unknown(path: str, entries: Mapping[str, Entry]) -> str:

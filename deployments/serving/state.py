@@ -1,18 +1,26 @@
-"""A model's state in Triton's words, from what Ray Serve says of its application. Pure."""
+"""A model's state in Triton's words, and the operator's reason, from what Ray Serve says of its application. Pure."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Literal
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
 
-_RAISED = re.compile(
-    r"^(?:[A-Za-z_][\w.]*\.)?([A-Z]\w*(?:Error|Exception|Failed|Changed|Unreadable)): (.*)", re.MULTILINE
-)
-_OWN_WORDS = frozenset(("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable", "TimeoutError"))
+LONGEST_REASON = 1000
+"""Characters; what is longer is for the log."""
+_FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
+_OWN_WORDS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
 """Errors whose message is written for the operator; of others the class is told too."""
-_DEAD = "The actor died"
+_TRACEBACK = re.compile(
+    r"Traceback \(most recent call last\):\n|^(?:\x1b\[\d+m)?ray::.*\(pid=\d+, ip=.*\n",  # Ray puts the second for the first
+    re.MULTILINE,
+)
+_NEXT_TRACEBACK = re.compile(r"\n\n(?:During handling of|The above exception was) .*", re.DOTALL)
+_RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)(?:: ?(.*))?", re.DOTALL)
+_WAITING = re.compile(r"Resources required for each replica: (\{.*?\}), total resources available: (\{.*?\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +40,62 @@ def state_of(deployed: Deployed | None) -> State:
         return "UNAVAILABLE"
     if deployed.replica_states.get("RUNNING", 0) > 0 or deployed.status == "RUNNING":
         return "READY"  # RUNNING with no replica is scaled to zero: the next request starts one
-    failed = deployed.status in ("DEPLOY_FAILED", "UNHEALTHY") or reason_in(deployed.message)
-    return "UNAVAILABLE" if failed else "LOADING"
+    gone = deployed.status in (*_FAILED, "DELETING") or reason_in(deployed.message)
+    return "UNAVAILABLE" if gone else "LOADING"
+
+
+def reason_of(deployed: Deployed) -> str:
+    """Why it is not READY, or not yet, or why its last change did not take; "" where there is nothing to tell."""
+    if failed := reason_in(deployed.message):
+        return failed
+    return _shortened(deployed.message) if deployed.status in _FAILED else _waiting_in(deployed.message)
 
 
 def reason_in(message: str) -> str:
-    """The operator's reason in a Serve message, which holds a traceback or two; "" where it holds none."""
-    raised: list[tuple[str, str]] = _RAISED.findall(message)
-    for kind, text in reversed(raised):
-        if kind in _OWN_WORDS:
-            return text.strip()
-    if _DEAD in message:
+    """The operator's reason in a message of Serve that tells of a failure, without its tracebacks; "" where it tells of none."""
+    raised = _raised_in(message)
+    if own := [text for kind, text in raised if kind in _OWN_WORDS]:
+        return _shortened(own[-1])
+    if "ActorDiedError" in message or "The actor died" in message:
         return "the replica's process died while it started (out of memory, or killed)"
     if raised:
-        kind, text = raised[-1]
-        return f"{kind}: {text}".strip()
-    return ""
+        return told(*raised[-1])
+    _, _, error = message.partition("Error:\n")
+    return _shortened(error)
+
+
+def told(kind: str, text: str) -> str:
+    """An exception for the operator, from the name of its class and its message."""
+    if kind in ("MemoryError", "_ArrayMemoryError"):
+        return _shortened(
+            f"out of memory (resources.memory is what the model may take): {text or 'no more could be had'}"
+        )
+    if kind in _OWN_WORDS or (kind == "TimeoutError" and text):
+        return _shortened(text)
+    return _shortened(f"{kind}: {text}" if text else kind)
+
+
+def _raised_in(message: str) -> list[tuple[str, str]]:
+    """Class and message of each exception that the message shows with its traceback; a cause comes before its effect."""
+    found = []
+    for traceback in _TRACEBACK.split(message)[1:]:
+        # Frames are indented; what is not, until the next traceback, is the exception.
+        lines = dropwhile(lambda line: line.startswith(" "), traceback.split("\n"))
+        if raised := _RAISED.fullmatch(_NEXT_TRACEBACK.sub("", "\n".join(lines)).strip()):
+            found.append((raised[1], (raised[2] or "").strip()))
+    return found
+
+
+def _waiting_in(message: str) -> str:
+    """What a replica waits for, where Serve finds no place for it."""
+    found = _WAITING.search(message)
+    if found is None:
+        return ""
+    required, free = (json.loads(text) for text in found.groups())
+    lacking = [f"{amount:g} {name} (free: {free.get(name, 0):g})" for name, amount in required.items()]
+    return f"no room for a replica that needs {' and '.join(lacking)}: lower resources.cpus or resources.memory"
+
+
+def _shortened(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
