@@ -1,0 +1,120 @@
+"""Nested JSON lists to one array: quickly where all is well, else value by value, so that each bad one can be named."""
+
+from collections.abc import Sequence
+from itertools import chain
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from deployments.protocols.bad_values import BadValues, described
+from deployments.protocols.values import DATATYPES, Read
+from deployments.tensors import FREE, Array
+
+FEW = 64
+"""Values that Python adds up before numpy has made up its mind."""
+
+_flattened = chain.from_iterable
+
+
+class ArrayReader:
+    """Reads arrays of one datatype and shape; FREE where an axis may have any length."""
+
+    def __init__(self, datatype: str, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._datatype = DATATYPES[datatype]
+        self._kinds, self._dtype, self._narrow = self._datatype.kinds, self._datatype.dtype, self._datatype.narrow
+        self._nested = range(len(shape) - 1)
+        self._rest = shape[1:]
+        self._rest_alone = shape[:1] == (FREE,)
+        """Whether an array fits if its shape after the first axis does."""
+
+    def quick(self, values: Any) -> Array | None:
+        """The array, or None where `walk` must look: perhaps something is wrong, perhaps it is only unusual.
+
+        numpy takes True for 1 and "1" for 1.0 where it is told the dtype, so the types of all values are looked at first.
+        An array comes out only if `walk` would have made the same.
+        """
+        flat = values
+        try:
+            for _ in self._nested:
+                flat = _flattened(flat)
+            if not self._kinds.issuperset(map(type, flat)):
+                return None
+            array = np.asarray(values, self._dtype)
+        except (TypeError, ValueError, OverflowError, RuntimeWarning):  # the last where warnings are errors, see below
+            return None
+        if not (self._rest_alone and array.shape[1:] == self._rest) and not fits(array.shape, self.shape):
+            return None
+        # numpy only warns of a number that becomes infinite on the way to a narrower type; JSON has no infinity.
+        return None if self._narrow and _has_infinity(array) else array
+
+    def walk(self, bad: BadValues) -> "Walk":
+        """The slow way."""
+        return Walk(self._datatype.read, self._dtype, self.shape, bad)
+
+
+def _has_infinity(array: Array) -> bool:
+    if array.size <= FEW and isfinite(sum(array.ravel().tolist())):
+        return False
+    return bool(np.isinf(array).any())
+
+
+class Walk:
+    """Reads value by value. Give it one whole array, or many of the same shape, one after the other."""
+
+    def __init__(self, read: Read, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues) -> None:
+        self._read = read
+        self._dtype = dtype
+        self._lengths = list(shape)
+        """Of each axis; a free one gets the length that is met first."""
+        self._declared = shape
+        self._bad = bad
+        self._flat: list[Any] = []
+
+    def add(self, value: Any, pointer: str) -> None:
+        """Read what stands at the pointer."""
+        self._descend(value, 0, pointer)
+
+    def array(self, prefix: tuple[int, ...] = ()) -> Array:
+        """All that was added, as one array; `prefix` is its shape before the axes of each. Only where nothing was bad."""
+        shape = (*prefix, *(0 if length == FREE else length for length in self._lengths))
+        return np.array(self._flat, self._dtype).reshape(shape)
+
+    def _descend(self, value: Any, axis: int, pointer: str) -> None:
+        if axis == len(self._lengths):
+            self._leaf(value, pointer)
+        elif type(value) is list:
+            self._check_length(len(value), axis, pointer)
+            for index, item in enumerate(value):
+                self._descend(item, axis + 1, f"{pointer}/{index}")
+        else:
+            self._bad.add(pointer, f"expected {self._list(axis)}, got {described(value)}")
+
+    def _leaf(self, value: Any, pointer: str) -> None:
+        try:
+            self._flat.append(self._read(value))
+        except ValueError as error:
+            self._bad.add(pointer, str(error))
+
+    def _check_length(self, length: int, axis: int, pointer: str) -> None:
+        expected = self._lengths[axis]
+        if expected == FREE:
+            self._lengths[axis] = length
+        elif length != expected:
+            like = " as in the lists before" if self._declared[axis] == FREE else ""
+            self._bad.add(pointer, f"expected {counted(expected)}{like}, got {length}")
+
+    def _list(self, axis: int) -> str:
+        length = self._lengths[axis]
+        return "a list" if length == FREE else f"a list of {counted(length)}"
+
+
+def counted(values: int) -> str:
+    """ "1 value", "2 values"."""
+    return "1 value" if values == 1 else f"{values} values"
+
+
+def fits(found: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether an array of one shape may stand where the other is declared."""
+    return len(found) == len(shape) and all(want in (FREE, got) for got, want in zip(found, shape, strict=True))

@@ -1,0 +1,89 @@
+"""What is wrong with a request: every bad value, with a JSON pointer to it (RFC 6901)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from deployments.errors import BadValue, InvalidRequest
+from deployments.protocols.names import nearest
+
+LISTED = 100
+"""Bad values that an answer lists; the rest are only counted."""
+COUNTED = 10_000
+"""After so many the request is not looked at any further."""
+SUGGESTED = 10
+"""Unknown names that get a suggestion; each costs a comparison with every known name."""
+SHOWN = 60
+"""Characters of a string that an error repeats."""
+
+
+class BadValues:
+    """The bad values found so far. Reading goes on after each, so that a client learns of all at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._listed: list[BadValue] = []
+        self._suggestions = SUGGESTED
+
+    def add(self, pointer: str, message: str) -> None:
+        """One more. Raises InvalidRequest where nobody would read on."""
+        self.count += 1
+        if self.count <= LISTED:
+            self._listed.append(BadValue(pointer, message))
+        elif self.count == COUNTED:
+            raise self._error()
+
+    def unknown(self, pointer: str, what: str, name: str, known: Iterable[str]) -> None:
+        """A name that is not among the known ones; `what` says what it would be the name of."""
+        near = None
+        if self._suggestions:
+            self._suggestions -= 1
+            near = nearest(name, known)
+        self.add(pointer, f"unknown {what} {quoted(name)}" + (f"; did you mean {quoted(near)}?" if near else ""))
+
+    def raise_if_any(self) -> None:
+        """Raise InvalidRequest for all of them, if there are any."""
+        if self.count:
+            raise self._error()
+
+    def _error(self) -> InvalidRequest:
+        error = InvalidRequest.at(self._listed)
+        if self.count > LISTED:
+            more = f"{self.count - 1} more" if self.count < COUNTED else f"at least {self.count - 1} more"
+            shown = InvalidRequest.at(self._listed[:1])
+            error.args = (f"{shown.message} (and {more}, of which {LISTED - 1} are listed)",)
+        return error
+
+
+def refuse(pointer: str, message: str) -> InvalidRequest:
+    """The error for one bad value that nothing can be read beside."""
+    return InvalidRequest.at([BadValue(pointer, message)])
+
+
+def escaped(name: str) -> str:
+    """A name as a part of a JSON pointer; a very long one is cut short."""
+    return shortened(name).replace("~", "~0").replace("/", "~1")
+
+
+def shortened(text: str) -> str:
+    """Text that fits into a message."""
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def quoted(name: str) -> str:
+    """A name or string as JSON writes it, cut short."""
+    return orjson.dumps(shortened(name)).decode()
+
+
+def described(value: Any) -> str:
+    """A JSON value for "got ...": what it is, and what it says where that is short."""
+    if isinstance(value, str):
+        return f"the string {quoted(value)}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    if value is None or isinstance(value, bool):
+        return orjson.dumps(value).decode()
+    return f"the number {value}"

@@ -1,0 +1,91 @@
+"""A JSON request body: one object that holds one form of input, and perhaps options."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.bad_values import BadValues, described, escaped, quoted
+
+FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
+OPTIONS = ("outputs", "probabilities")
+INFINITE = ("NaN", "Infinity", "nan", "inf")
+"""How other JSON writers spell what JSON has no words for; orjson stops at them, after a sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a body says beside its input, checked for types only."""
+
+    outputs: tuple[str, ...] = ()
+    """Empty where the client named none."""
+    probabilities: bool = False
+
+
+NO_OPTIONS = Options()
+
+
+def read_body(body: bytes) -> tuple[str, Any, Options]:
+    """The form (one of FORMS), what stands in it, and the options. Raises InvalidRequest."""
+    document = parse(body)
+    if type(document) is not dict:
+        example = '{"instances": [...]}'
+        raise InvalidRequest(f"expected an object such as {example}, got {described(document)}")
+    if len(document) == 1:  # the usual one
+        [(form, value)] = document.items()
+        if form in FORMS:
+            return form, value, NO_OPTIONS
+    options = _options(document)
+    [form] = [name for name in FORMS if name in document]
+    return form, document[form], options
+
+
+def parse(body: bytes) -> Any:
+    """Any JSON. Of a member that comes twice, the last counts. Raises InvalidRequest with line and column."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        message = _explained(error)
+    raise InvalidRequest(message)  # outside, so that the error does not keep the body alive
+
+
+def _explained(error: orjson.JSONDecodeError) -> str:
+    place = f"line {error.lineno}, column {error.colno}"
+    if error.doc.startswith(INFINITE, error.pos):
+        return f"the body is not valid JSON: NaN and Infinity are not part of it, send null ({place})"
+    if not error.doc:
+        return 'the body is empty; expected JSON such as {"instances": [...]}'
+    return f"the body is not valid JSON: {error.msg} ({place})"
+
+
+def _options(document: dict[str, Any]) -> Options:
+    bad = BadValues()
+    for name in document:
+        if name not in FORMS and name not in OPTIONS:
+            bad.unknown(f"/{escaped(name)}", "member", name, (*FORMS, *OPTIONS))
+    forms = [quoted(name) for name in FORMS if name in document]
+    if len(forms) != 1:
+        known = ", ".join(quoted(name) for name in FORMS)
+        bad.add("", f"expected exactly one of {known}, got {' and '.join(forms) or 'none'}")
+    probabilities = document.get("probabilities", False)
+    if type(probabilities) is not bool:
+        bad.add("/probabilities", f"expected true or false, got {described(probabilities)}")
+    outputs = _output_names(document["outputs"], bad) if "outputs" in document else ()
+    bad.raise_if_any()
+    return Options(outputs, probabilities)
+
+
+def _output_names(value: Any, bad: BadValues) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    if type(value) is not list or not value:
+        bad.add("/outputs", f"expected a list of output names, got {described(value)}")
+        return ()
+    for index, name in enumerate(value):
+        if type(name) is not str:
+            bad.add(f"/outputs/{index}", f"expected an output's name, got {described(name)}")
+        elif name in names:
+            bad.add(f"/outputs/{index}", f"output {quoted(name)} comes twice")
+        else:
+            names[name] = None
+    return tuple(names)

@@ -1,0 +1,123 @@
+"""What one row of a request is made of: the named cells that a signature's inputs divide into."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+
+from deployments.protocols.arrays import ArrayReader
+from deployments.tensors import FREE, Signature, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One named part of a row."""
+
+    name: str
+    shape: tuple[int, ...]
+    """() for a plain value."""
+    input: str
+    """The input that it is a part of."""
+    datatype: str
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputPart:
+    """One input's part of a row: how many cells, and how they become an array."""
+
+    name: str
+    cells: int
+    whole: ArrayReader
+    """Reads all rows of the input, each nested as the input's shape is."""
+    column: ArrayReader
+    """Reads one cell of all rows."""
+    cell: ArrayReader
+    """Reads one cell of one row."""
+    per_row: tuple[int, ...]
+    """The array's axes between the rows and those of a cell: (n,) where n plain cells make a row of it."""
+
+
+class Layout:
+    """The cells of a row, input after input in the signature's order: the order of a row that is a list."""
+
+    def __init__(self, cells: tuple[Cell, ...], parts: tuple[InputPart, ...]) -> None:
+        self.cells = cells
+        self.parts = parts
+        self.names = frozenset(cell.name for cell in cells)
+        self.pick = itemgetter(*(cell.name for cell in cells))
+        """An object's values in the order of the cells: a tuple, or the bare value where there is one cell."""
+        self._optional = any(cell.optional for cell in cells)
+
+    @property
+    def plain(self) -> bool:
+        """Whether every cell is one value, as in a table."""
+        return all(cell.shape == () for cell in self.cells)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether a row is one list of values that have no names."""
+        return len(self.cells) == 1 and len(self.cells[0].shape) == 1
+
+    def present(self, names: Iterable[str]) -> "Layout":
+        """The layout without those optional inputs that have no cell among these names."""
+        if not self._optional:
+            return self
+        given = set(names)
+        kept = {cell.input for cell in self.cells if not cell.optional or cell.name in given}
+        cells = tuple(cell for cell in self.cells if cell.input in kept)
+        return Layout(cells, tuple(part for part in self.parts if part.name in kept)) if cells else self
+
+
+def by_column(signature: Signature) -> Layout:
+    """A cell for each column of each input that names its columns, and one for each other input.
+
+    Where two cells would have one name, columns cannot be told apart, and this is the same as `by_input`.
+    """
+    layout = _layout(signature, expand=True)
+    return layout if len(layout.names) == len(layout.cells) else by_input(signature)
+
+
+def by_input(signature: Signature) -> Layout:
+    """A cell for each input, whole."""
+    return _layout(signature, expand=False)
+
+
+def has_columns(spec: TensorSpec) -> bool:
+    """Whether each row of this input is a list of named values."""
+    return len(spec.shape) == 2 and bool(spec.columns) and spec.shape[1] in (FREE, len(spec.columns))
+
+
+def row_shape(spec: TensorSpec) -> tuple[int, ...]:
+    """The shape of one row of this input."""
+    return (len(spec.columns),) if has_columns(spec) else spec.shape[1:]
+
+
+def row_count(signature: Signature) -> int | None:
+    """How many rows a request holds: FREE for any number, None where the inputs do not share a first axis."""
+    lengths = {spec.shape[:1] for spec in signature.inputs}
+    if len(lengths) != 1 or lengths == {()}:
+        return None
+    [(length,)] = lengths
+    return None if length == FREE and not signature.rowwise else length
+
+
+def _layout(signature: Signature, *, expand: bool) -> Layout:
+    cells: list[Cell] = []
+    parts: list[InputPart] = []
+    for spec in signature.inputs:
+        row = row_shape(spec)
+        columns = spec.columns if expand and has_columns(spec) else ()
+        plain = bool(columns) or row == (1,)
+        names, shape = columns or (spec.name,), () if plain else row
+        cells += [Cell(name, shape, spec.name, spec.datatype, spec.optional) for name in names]
+        parts.append(
+            InputPart(
+                name=spec.name,
+                cells=len(names),
+                whole=ArrayReader(spec.datatype, (FREE, *row)),
+                column=ArrayReader(spec.datatype, (FREE, *shape)),
+                cell=ArrayReader(spec.datatype, shape),
+                per_row=row if plain else (),
+            )
+        )
+    return Layout(tuple(cells), tuple(parts))

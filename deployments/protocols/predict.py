@@ -1,0 +1,90 @@
+"""`POST .../predict` for one served version: a request's bytes to tensors, and tensors to the answer's bytes.
+
+docs/predict.md shows every form. What is read, and how strictly, is in the modules beside this one; here they come together.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.answers import AnswerWriter
+from deployments.protocols.bad_values import BadValues
+from deployments.protocols.body import NO_OPTIONS, Options, read_body
+from deployments.protocols.columns import TensorReader
+from deployments.protocols.csv import read_csv
+from deployments.protocols.media import form_of
+from deployments.protocols.rows import RowReader
+from deployments.tensors import InferRequest, Signature, Tensors
+
+MAX_ROWS = 100_000
+"""Rows in one request; their answer is made in one piece, and nothing else is answered meanwhile."""
+
+
+@dataclass(slots=True)
+class PredictCall:
+    """A decoded request, and what its answer is to look like."""
+
+    request: InferRequest
+    probabilities: bool
+    """Whether each row's score of every class is wanted."""
+    chosen: tuple[str, ...]
+    """The outputs that the client named; empty where it named none and gets them all."""
+    by_row: bool
+    """Whether the answer has one prediction a row, or whole outputs."""
+
+
+class PredictCodec:
+    """Decodes and encodes for one version of one model; built once."""
+
+    def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
+        self._signature = signature
+        self._rowwise = signature.rowwise
+        self._outputs = tuple(spec.name for spec in signature.outputs)
+        self._rows = RowReader(signature, max_rows=max_rows)
+        self._answers = AnswerWriter(model_name, version, signature)
+        self._forms: Mapping[str, Callable[[Any], Tensors]] = {
+            "instances": self._rows.instances,
+            "inputs": TensorReader(signature, max_rows=max_rows).read,
+            "dataframe_split": self._rows.split,
+            "dataframe_records": self._rows.records,
+        }
+        lengths = {spec.shape[:1] for spec in (*signature.inputs, *signature.outputs)}
+        self._fixed_rows = len(lengths) == 1 and lengths != {()}
+        """Whether all inputs and outputs share a first axis; then rows in are rows out, even where their number is fixed."""
+
+    def decode(self, body: bytes, content_type: bytes, *, probabilities: bool = False) -> PredictCall:
+        """What the client asks for. `probabilities` may be asked for beside the body too, in the URL.
+
+        Raises InvalidRequest, with every bad value, or UnsupportedMediaType.
+        """
+        if form_of(content_type, body) == "json":
+            form, value, options = read_body(body)
+            tensors = self._forms[form](value)
+        else:
+            form, options = "csv", NO_OPTIONS
+            tensors = read_csv(body, self._rows)
+        rows = len(next(iter(tensors.values()))) if self._rowwise else 1
+        by_row = self._rowwise or (self._fixed_rows and form != "inputs")
+        request = InferRequest(tensors, rows, self._outputs)
+        if options is NO_OPTIONS and not probabilities:  # the usual one
+            return PredictCall(request, False, (), by_row)
+        return self._with_options(request, by_row, options, options.probabilities or probabilities)
+
+    def encode(self, call: PredictCall, outputs: Tensors) -> bytes:
+        """The answer, as JSON, from the outputs that `call.request` names."""
+        return self._answers.write(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
+
+    def _with_options(self, request: InferRequest, by_row: bool, options: Options, probabilities: bool) -> PredictCall:
+        bad = BadValues()
+        for index, name in enumerate(options.outputs):
+            if name not in self._outputs:
+                bad.unknown(f"/outputs/{index}", "output", name, self._outputs)
+        bad.raise_if_any()
+        scores = self._signature.scores
+        if probabilities and not (scores and by_row):
+            raise InvalidRequest("there are no probabilities: this model gives no score for each class and row")
+        request.outputs = options.outputs or self._outputs
+        if probabilities and scores not in request.outputs:
+            request.outputs = (*request.outputs, scores)
+        return PredictCall(request, probabilities, options.outputs, by_row)

@@ -1,0 +1,127 @@
+"""Rows to tensors: lists, objects by name, plain values, and tables whose columns are named once."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from deployments.protocols.bad_values import BadValues, described, escaped, quoted, refuse
+from deployments.protocols.forms import Bare, Objects, Table, Where, read
+from deployments.protocols.layout import Layout, by_column, by_input, row_count
+from deployments.protocols.values import BASE64_KEY
+from deployments.tensors import FREE, Signature, Tensors
+
+
+class RowReader:
+    """Reads the rows of one model."""
+
+    def __init__(self, signature: Signature, *, max_rows: int) -> None:
+        self.layout = by_column(signature)
+        self._required = self.layout.present(())
+        """The cells of a row that leaves out what is optional."""
+        self._by_input = by_input(signature)
+        self._count = row_count(signature)
+        self._max_rows = max_rows
+
+    def instances(self, rows: Any) -> Tensors:
+        """Rows as lists, as objects, or as plain values where a row is only one."""
+        self.check_count(rows, "/instances")
+        if type(rows[0]) is dict and not self._is_bytes(rows[0]):
+            return self._objects(rows, "/instances/{}".format)
+        return self.lists(rows, "/instances/{}".format)
+
+    def records(self, rows: Any) -> Tensors:
+        """Rows as objects."""
+        self.check_count(rows, "/dataframe_records")
+        return self._objects(rows, "/dataframe_records/{}".format)
+
+    def split(self, table: Any) -> Tensors:
+        """A table as `pandas.DataFrame.to_dict("split")` gives it."""
+        pointer = "/dataframe_split"
+        bad = BadValues()
+        if type(table) is not dict:
+            raise refuse(pointer, f'expected an object with "columns" and "data", got {described(table)}')
+        for name in table:
+            if name not in ("columns", "data", "index"):
+                bad.unknown(f"{pointer}/{escaped(name)}", "member", name, ("columns", "data", "index"))
+        for name in ("columns", "data"):
+            if type(table.get(name)) is not list:
+                got = described(table[name]) if name in table else "nothing"
+                bad.add(f"{pointer}/{name}", f"expected a list, got {got}")
+        bad.raise_if_any()
+        columns, rows = table["columns"], table["data"]
+        self.check_count(rows, f"{pointer}/data")
+        where = f"{pointer}/data/{{}}".format
+        if self.layout.unnamed:
+            return self.lists(rows, where)
+        return self.table(columns, f"{pointer}/columns", rows, where, [f"/{place}" for place in range(len(columns))])
+
+    def lists(self, rows: Sequence[Any], where: Where) -> Tensors:
+        """Rows in the order of the cells."""
+        layout, short = self.layout, self._required
+        if short is not layout and type(rows[0]) is list and len(rows[0]) == len(short.cells):
+            layout = short
+        if len(layout.parts) == 1:
+            [part] = layout.parts
+            array = part.whole.quick(rows)
+            if array is not None:
+                return {part.name: array}
+        if len(layout.cells) == 1:
+            return read(Bare(layout, rows, where))
+        order = list(range(len(layout.cells)))
+        return read(Table(layout, rows, where, order, [f"/{place}" for place in order]))
+
+    def table(
+        self, names: Sequence[Any], header: str, rows: Sequence[Any], where: Where, ends: Sequence[str]
+    ) -> Tensors:
+        """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`."""
+        layout = self._layout_of([name for name in names if type(name) is str])
+        _check_names(layout, names, header)
+        return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
+
+    def check_count(self, rows: Any, pointer: str) -> None:
+        """Refuse what is no list of as many rows as the model takes."""
+        if self._count is None:
+            raise refuse(pointer, 'this model does not take rows; send whole tensors in "inputs"')
+        if type(rows) is not list:
+            raise refuse(pointer, f"expected a list of rows, got {described(rows)}")
+        check_rows(len(rows), self._max_rows, pointer)
+        if self._count not in (FREE, len(rows)):
+            raise refuse(pointer, f"this model takes exactly {self._count} rows, got {len(rows)}")
+
+    def _objects(self, rows: Sequence[Any], where: Where) -> Tensors:
+        layout = self._layout_of(rows[0]) if type(rows[0]) is dict else self.layout
+        return read(Objects(layout, rows, where))
+
+    def _layout_of(self, names: Collection[str]) -> Layout:
+        """By column, unless these names are those of whole inputs."""
+        whole = self.layout.names.isdisjoint(names) and not self._by_input.names.isdisjoint(names)
+        return (self._by_input if whole else self.layout).present(names)
+
+    def _is_bytes(self, row: dict[str, Any]) -> bool:
+        return len(self.layout.cells) == 1 and row.keys() == {BASE64_KEY} and BASE64_KEY not in self.layout.names
+
+
+def check_rows(rows: int, most: int, pointer: str) -> None:
+    """Refuse no rows, and more than `most`."""
+    if rows == 0:
+        raise refuse(pointer, "expected at least one row, got none")
+    if rows > most:
+        raise refuse(pointer, f"expected at most {most} rows, got {rows}; send them in several requests")
+
+
+def _check_names(layout: Layout, names: Sequence[Any], header: str) -> None:
+    bad = BadValues()
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        pointer = f"{header}/{index}"
+        if type(name) is not str:
+            bad.add(pointer, f"expected a column's name, got {described(name)}")
+        elif name in seen:
+            bad.add(pointer, f"column {quoted(name)} comes twice")
+        elif name not in layout.names:
+            bad.unknown(pointer, "column", name, sorted(layout.names.difference(names)))
+        else:
+            seen.add(name)
+    for cell in layout.cells:
+        if cell.name not in seen:
+            bad.add(header, f"missing column {quoted(cell.name)}")
+    bad.raise_if_any()
