@@ -20,6 +20,7 @@ from deployments.spec.model import ModelSpec
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 
 HARMLESS = (
+    "functools.partial",
     "numpy.dtype",
     "scipy.interpolate._bsplines.BSpline",
     "scipy.sparse._csr.csr_matrix",
@@ -28,6 +29,7 @@ HARMLESS = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.cluster._bisect_k_means._BisectingTree",
+    "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.chi2",
     "sklearn.feature_selection._univariate_selection.f_classif",
@@ -47,6 +49,7 @@ HARMLESS = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
 )
 """Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
 choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has. Trees hold indices that

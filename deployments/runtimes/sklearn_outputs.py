@@ -8,11 +8,13 @@ import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from deployments.runtimes import sklearn_linear
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn_parts import steps
 from deployments.runtimes.sklearn_signature import datatype_of_values
+from deployments.runtimes.sklearn_steps import same_or
 from deployments.tensors import DTYPES, FREE, Array, Scalar, Task, Tensors, TensorSpec
 
 LABEL_IS_ARGMAX = (
@@ -28,7 +30,7 @@ LABEL_IS_ARGMAX = (
 Others come near: SVC calibrates its probabilities apart from its labels, and linear models round theirs."""
 
 Compute = Callable[[Any], Array]
-"""The final estimator's X to one output."""
+"""What went through the pipeline's front to one output."""
 
 
 @dataclass(slots=True)
@@ -38,81 +40,99 @@ class Answers:
     specs: tuple[TensorSpec, ...]
     compute: dict[str, Compute]
     task: Task
-    front: tuple[Any, ...]
-    """The steps before the final estimator, in order; each has `transform`."""
     classes: tuple[Scalar, ...] = ()
     label: str = ""
     scores: str = ""
-    label_of_scores: Callable[[Array], Array] | None = None
-    """Where labels need no computing of their own."""
+    together: Callable[[Any], Tensors] | None = None
+    """Label and scores at once, where that is less work than one after the other."""
 
     def answer(self, rows: Any, wanted: Sequence[str]) -> Tensors:
-        """The wanted outputs; X goes through the front once."""
-        for step in self.front:
-            rows = step.transform(rows)
-        outputs: Tensors = {}
-        if self.label_of_scores and self.scores in wanted and self.label in wanted:
-            scores = self.compute[self.scores](rows)
-            outputs = {self.scores: scores, self.label: self.label_of_scores(scores)}
-        for name in wanted:
-            if name not in outputs:
-                outputs[name] = self.compute[name](rows)
-        return outputs
+        """The wanted outputs for what went through the pipeline's front."""
+        if self.together and len(wanted) == 2:
+            return self.together(rows)
+        return {name: self.compute[name](rows) for name in wanted}
 
 
-def answers_of(estimator: Any, example: Any) -> Answers:
-    """The outputs of a fitted estimator. Their shapes are seen by asking it about the example. Raises LoadError."""
-    *front, final = steps(estimator)
-    rows = example
-    for step in front:
-        rows = step.transform(rows)
+def answers_of(final: Any, rows: Any) -> Answers:
+    """The outputs of a pipeline's last step. Their shapes are seen by asking it about these rows. Raises LoadError."""
     if is_classifier(final):
-        return _classifier(final, tuple(front), rows)
+        return _classifier(final, rows)
     if is_outlier_detector(final):
-        return _outlier_detector(final, tuple(front), rows)
-    task: Task = "regression" if is_regressor(final) else "clustering" if is_clusterer(final) else "tensors"
-    if hasattr(final, "predict"):
-        name = {"regression": "value", "clustering": "cluster"}.get(task, "prediction")
-        return _single(name, final.predict, task, tuple(front), rows)
-    if hasattr(final, "transform"):
-        return _single("features", lambda x: _dense(final.transform(x)), "transformation", tuple(front), rows)
-    raise LoadError(f"a {type(final).__name__} has neither predict() nor transform(): it cannot answer for new rows")
+        return _outlier_detector(final)
+    if not hasattr(final, "predict"):
+        raise LoadError(
+            f"a {type(final).__name__} has neither predict() nor transform(): it cannot answer for new rows"
+        )
+    if is_regressor(final):
+        return _single("value", same_or(final.predict, sklearn_linear.value(final), rows), "regression", rows)
+    if is_clusterer(final) or isinstance(final, GaussianMixture | BayesianGaussianMixture):
+        return _single("cluster", final.predict, "clustering", rows)
+    return _single("prediction", final.predict, "tensors", rows)
 
 
-def _single(name: str, compute: Compute, task: Task, front: tuple[Any, ...], rows: Any) -> Answers:
+def features_of(rows: Any) -> Answers:
+    """The output of a pipeline that only transforms."""
+    return _single("features", _dense, "transformation", rows)
+
+
+def _single(name: str, compute: Compute, task: Task, rows: Any) -> Answers:
     example = np.asarray(compute(rows))
     datatype = "INT64" if task == "clustering" else datatype_of_values(example)
     spec = TensorSpec(name, datatype, (FREE, *example.shape[1:]))
-    return Answers((spec,), {name: _as(datatype, compute)}, task, front)
+    return Answers((spec,), {name: _as(datatype, compute)}, task)
 
 
-def _classifier(final: Any, front: tuple[Any, ...], rows: Any) -> Answers:
-    example = np.asarray(final.predict(rows))
-    if example.ndim > 1:
-        return _single("labels", final.predict, "classification", front, rows)
-    values = np.asarray(final.classes_)
-    datatype = datatype_of_values(values)
-    specs = [TensorSpec("label", datatype, (FREE,))]
-    compute = {"label": _as(datatype, final.predict)}
-    answers = Answers((), compute, "classification", front, _plain(datatype, values), "label")
+def _classifier(final: Any, rows: Any) -> Answers:
+    if np.ndim(final.predict(rows)) > 1:
+        return _single("labels", final.predict, "classification", rows)
+    classes = np.asarray(final.classes_)
+    datatype = datatype_of_values(classes)
+    labels = as_datatype(datatype, classes)
+    label, scores = TensorSpec("label", datatype, (FREE,)), TensorSpec("scores", "FP64", (FREE, len(classes)))
+    answers = Answers((label,), {}, "classification", tuple(labels.tolist()), "label")
+    decide = sklearn_linear.decision(final)
+    decide = decide and _if_same(decide, final.decision_function, rows)
+    answers.compute["label"] = (
+        (lambda x: labels[sklearn_linear.indices(decide(x))]) if decide else _as(datatype, final.predict)
+    )
     if hasattr(final, "predict_proba"):
-        specs.append(TensorSpec("scores", "FP64", (FREE, len(values))))
-        compute["scores"] = _as("FP64", final.predict_proba)
-        answers.scores = "scores"
-        if type(final) in LABEL_IS_ARGMAX:
-            labels = as_datatype(datatype, values)
-            answers.label_of_scores = lambda scores: labels[scores.argmax(axis=1)]
-    answers.specs = tuple(specs)
+        answers.specs, answers.scores = (label, scores), "scores"
+        _add_scores(answers, final, decide, labels)
     return answers
 
 
-def _outlier_detector(final: Any, front: tuple[Any, ...], rows: Any) -> Answers:
+def _add_scores(answers: Answers, final: Any, decide: Compute | None, labels: Array) -> None:
+    of_decision = sklearn_linear.probabilities(final)
+    if decide and of_decision:
+        answers.compute["scores"] = lambda x: of_decision(decide(x))
+
+        def decided(rows: Any) -> Tensors:
+            found = decide(rows)
+            return {"label": labels[sklearn_linear.indices(found)], "scores": of_decision(found)}
+
+        answers.together = decided
+        return
+    compute = answers.compute["scores"] = _as("FP64", final.predict_proba)
+    if type(final) in LABEL_IS_ARGMAX:
+
+        def likeliest(rows: Any) -> Tensors:
+            scores = compute(rows)
+            return {"label": labels[scores.argmax(axis=1)], "scores": scores}
+
+        answers.together = likeliest
+
+
+def _if_same(quick: Compute, safe: Compute, rows: Any) -> Compute | None:
+    return quick if same_or(safe, quick, rows) is quick else None
+
+
+def _outlier_detector(final: Any) -> Answers:
     """1 is an inlier and -1 an outlier; the lower the score, the stranger the row. scikit-learn's conventions, kept."""
     if not hasattr(final, "predict"):
         raise LoadError(f"a {type(final).__name__} without novelty=True cannot answer for new rows")
     compute = {"label": _as("INT64", final.predict), "score": _as("FP64", final.decision_function)}
     specs = (TensorSpec("label", "INT64", (FREE,)), TensorSpec("score", "FP64", (FREE,)))
-    return Answers(specs, compute, "classification", front, (-1, 1), "label")
+    return Answers(specs, compute, "classification", (-1, 1), "label")
 
 
 def _as(datatype: str, compute: Compute) -> Compute:
@@ -129,10 +149,6 @@ def as_datatype(datatype: str, values: Any) -> Array:
     texts = np.empty(array.shape, object)
     texts.ravel()[:] = [value if type(value) is str else str(value) for value in array.ravel().tolist()]
     return texts
-
-
-def _plain(datatype: str, classes: Array) -> tuple[Scalar, ...]:
-    return tuple(as_datatype(datatype, classes).tolist())
 
 
 def _dense(features: Any) -> Array:

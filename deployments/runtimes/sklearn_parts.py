@@ -1,12 +1,14 @@
 """What an estimator is made of: the estimators inside pipelines, ensembles and other estimators."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 INNER = ("best_estimator_", "regressor_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator")
 """Where estimators that wrap others keep a fitted one that reads the same rows."""
@@ -56,18 +58,42 @@ def served(estimator: Any) -> Any:
     return served(estimator.best_estimator_) if hasattr(estimator, "best_estimator_") else estimator
 
 
-def settle(estimator: Any) -> None:
-    """Make every part take and give plain arrays, on one thread.
+def keep_quiet(estimator: Any) -> None:
+    """Make every part work on one thread, and print nothing.
 
-    Parts fitted with a data frame would warn at every call without one. A pool of threads or processes for each request
-    is slower than none, and takes the cores of other replicas.
+    A pool of threads or processes for each request is slower than none, and takes the cores of other replicas.
     """
+    for part in parts(estimator):
+        if vars(part).get("n_jobs") is not None:
+            part.n_jobs = 1
+        if vars(part).get("verbose"):
+            part.verbose = 0
+
+
+def take_arrays(estimator: Any) -> None:
+    """Make every part take and give plain arrays: those fitted with a data frame would warn at every call without one."""
     for part in parts(estimator):
         for name in ("feature_names_in_", "_sklearn_output_config"):
             vars(part).pop(name, None)
-        if vars(part).get("n_jobs") is not None:
-            part.n_jobs = 1
         if isinstance(part, ColumnTransformer):
-            # Private, but the only place where names, slices, masks and callables have all become indices.
-            indices = part._transformer_to_input_indices
-            part.transformers_ = [(name, inside, indices.get(name, [])) for name, inside, _ in part.transformers_]
+            part.transformers_ = [
+                (name, inside, indices_of(part, name, chosen)) for name, inside, chosen in part.transformers_
+            ]
+
+
+def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
+    """The columns of one of its transformers as numbers: one number where it takes that column alone, as texts are."""
+    # Private, but the only place where names, slices, masks and callables have all become numbers.
+    indices = part._transformer_to_input_indices.get(name, [])
+    return indices[0] if isinstance(chosen, str | int) else indices
+
+
+def needs_frames(estimator: Any) -> bool:
+    """Whether it holds code that is not scikit-learn's own, which may count on the names of a data frame."""
+    return any(not _takes_arrays(part) for part in parts(estimator))
+
+
+def _takes_arrays(part: Any) -> bool:
+    if isinstance(part, FunctionTransformer):
+        return part.func is None or isinstance(part.func, np.ufunc | partial)
+    return type(part).__module__.startswith("sklearn.")

@@ -9,24 +9,50 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
 
 from deployments.errors import BadValue, InvalidRequest
+from deployments.runtimes.base import LoadError
 from deployments.runtimes.sklearn_parts import inner, parts
 from deployments.runtimes.sklearn_signature import Columns
 from deployments.tensors import DTYPES, Array, Tensors
 
-Read = Callable[[Tensors], Array]
+Read = Callable[[Tensors], Any]
 WORDS = 3
 """Of the vocabulary, in each text of an example."""
 
 
-def reader(columns: Columns | None) -> Read:
-    """How the inputs become X; None stands for texts."""
+def arrays(columns: Columns | None) -> Read:
+    """How the inputs become an array; None stands for texts."""
     if columns is None:
         return lambda inputs: as_text("text", inputs["text"])
     if set(columns.datatypes) == {"FP64"}:
         return lambda inputs: inputs["x"]
-    if "BYTES" not in columns.datatypes:
-        return lambda inputs: _table(columns, inputs, np.dtype(np.float64))
-    return lambda inputs: _table(columns, inputs, np.dtype(object))
+    dtype = np.dtype(object if "BYTES" in columns.datatypes else np.float64)
+    return lambda inputs: _table(columns, inputs, dtype)
+
+
+def frames(columns: Columns) -> Read:
+    """How the inputs become a data frame. Raises LoadError where pandas is missing."""
+    try:
+        import pandas as pd  # noqa: PLC0415 - a big library that few models need
+    except ModuleNotFoundError:
+        raise LoadError(
+            "the model holds code that was fitted with a pandas data frame, and pandas is not installed: install it, or "
+            "fit the model with arrays"
+        ) from None
+
+    def framed(inputs: Tensors) -> Any:
+        if "x" in inputs and set(columns.datatypes) == {"FP64"}:
+            return pd.DataFrame(inputs["x"], columns=columns.names)
+        rows = len(next(iter(inputs.values())))
+        return pd.DataFrame(
+            {
+                name: (as_text(name, inputs[name]) if datatype == "BYTES" else inputs[name])
+                if datatype
+                else np.zeros(rows)
+                for name, datatype in zip(columns.names, columns.datatypes, strict=True)
+            }
+        )
+
+    return framed
 
 
 def _table(columns: Columns, inputs: Tensors, dtype: np.dtype[Any]) -> Array:

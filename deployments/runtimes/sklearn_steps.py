@@ -1,0 +1,79 @@
+"""The way of rows through a pipeline: each step as a function, without what scikit-learn adds around it at every call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
+from sklearn.compose import ColumnTransformer
+
+from deployments.runtimes import sklearn_linear
+from deployments.runtimes.sklearn_parts import steps
+
+Function = Callable[[Any], Any]
+
+
+def through(functions: Sequence[Function], rows: Any) -> Any:
+    """What the last function gives when each takes what the one before it gave."""
+    for function in functions:
+        rows = function(rows)
+    return rows
+
+
+def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any) -> list[Function]:
+    """The functions of a fitted pipeline's steps. `datatypes` are those of the columns of `rows`, which are an example."""
+    functions: list[Function] = []
+    for step in estimators:
+        if isinstance(step, ColumnTransformer):
+            function = _by_columns(step, datatypes, rows)
+        else:
+            function = same_or(step.transform, sklearn_linear.scale(step), rows)
+        functions.append(function)
+        rows, datatypes = function(rows), ()
+    return functions
+
+
+def same_or(safe: Function, quick: Function | None, rows: Any) -> Function:
+    """The quick function where it is for such rows and gives the same for these; else the safe one."""
+    if quick is None or getattr(rows, "dtype", None) != np.float64:
+        return safe
+    try:
+        same = np.allclose(quick(rows), safe(rows), rtol=1e-12, atol=1e-12)
+    except (TypeError, ValueError, AttributeError):
+        return safe
+    return quick if same else safe
+
+
+def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) -> Function:
+    """As its `transform`, for arrays. Where rows mix text and numbers, each transformer gets what it was fitted with: numbers
+    as FP64, and not as Python's objects."""
+    weights = part.transformer_weights or {}
+    blocks: list[tuple[Any, bool, list[Function], float]] = []
+    for name, transformer, chosen in part.transformers_:
+        indices = np.atleast_1d(chosen)
+        if (isinstance(transformer, str) and transformer == "drop") or not len(indices):
+            continue
+        numbers = rows.dtype == object and not any(datatypes[index] == "BYTES" for index in indices)
+        block = _block(rows, chosen, numbers)
+        inside = [] if isinstance(transformer, str) else transforms_of(steps(transformer), (), block)
+        blocks.append((chosen, numbers, inside, weights.get(name, 1.0)))
+
+    def transform(table: Any) -> Any:
+        found = [
+            through(functions, _block(table, chosen, numbers))
+            if weight == 1.0
+            else through(functions, _block(table, chosen, numbers)) * weight
+            for chosen, numbers, functions, weight in blocks
+        ]
+        if part.sparse_output_:
+            return sparse.hstack(
+                [block if sparse.issparse(block) else block.astype(np.float64) for block in found]
+            ).tocsr()
+        return np.hstack([block.toarray() if sparse.issparse(block) else block for block in found])
+
+    return transform
+
+
+def _block(table: Any, chosen: Any, numbers: bool) -> Any:
+    block = table[:, chosen]
+    return block.astype(np.float64) if numbers else block

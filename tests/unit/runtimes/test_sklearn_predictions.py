@@ -1,0 +1,52 @@
+"""Every kind of scikit-learn model answers as it does without us."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from deployments.runtimes import sklearn
+from deployments.runtimes.base import LoadedModel
+from deployments.spec.model import ModelSpec
+from deployments.tensors import DTYPES, Tensors
+from tests.unit.runtimes.sklearn_models import ASKED, CASES, fitted
+
+EVERY = pytest.mark.parametrize("name", CASES)
+
+
+def loaded(name: str) -> LoadedModel:
+    spec = ModelSpec(name="m", trusted=CASES[name].trusted)
+    return sklearn.load({"model.skops": skops.io.dumps(fitted(name))}, spec, cpus=1)
+
+
+def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
+    """Rows as a request for the model would bring them."""
+    if isinstance(rows, list):
+        return {"text": np.array(rows, dtype=object)}
+    if [spec.name for spec in model.signature.inputs] == ["x"]:
+        return {"x": np.asarray(rows, dtype=np.float64)}
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows).rename(columns="x{}".format)
+    return {spec.name: table[spec.name].to_numpy(DTYPES[spec.datatype]) for spec in model.signature.inputs}
+
+
+def expected(estimator: Any, method: str, rows: Any) -> Any:
+    answer = getattr(estimator, method)(rows)
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+@EVERY
+def test_a_model_answers_as_the_estimator_itself(name: str) -> None:
+    case, model = CASES[name], loaded(name)
+    rows = case.rows[ASKED]
+    assert [spec.name for spec in model.signature.outputs] == list(case.outputs)
+    answers = model.predict(inputs_of(model, rows), list(case.outputs))
+    for spec in model.signature.outputs:
+        found, told = answers[spec.name], expected(fitted(name), case.outputs[spec.name], rows)
+        assert found.dtype == DTYPES[spec.datatype]
+        assert found.shape == told.shape
+        if found.dtype.kind == "f":
+            np.testing.assert_allclose(found, told, rtol=1e-12, atol=1e-12)
+        else:
+            assert found.tolist() == told.tolist()
