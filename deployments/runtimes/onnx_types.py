@@ -1,0 +1,50 @@
+"""ONNX's type names and this project's: what a graph's inputs and outputs are as tensors. Pure.
+
+Source of the names: the type strings of onnxruntime's NodeArg ("tensor(float)", "seq(map(int64,tensor(float)))").
+"""
+
+import re
+from collections.abc import Sequence
+
+from deployments.runtimes.base import LoadError
+from deployments.tensors import FREE
+
+DATATYPES = {
+    "bool": "BOOL",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "float16": "FP16",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+}
+_TENSOR = re.compile(r"^tensor\((\w+)\)$")
+_CLASS_SCORES = re.compile(r"^seq\(map\((?:int64|string),tensor\((float|double)\)\)\)$")
+
+
+def tensor_datatype(name: str, type_: str) -> str | None:
+    """The datatype of a tensor type; None where it is a sequence or a map. LoadError for elements numpy cannot carry."""
+    found = _TENSOR.match(type_)
+    if found is None:
+        return None
+    datatype = DATATYPES.get(found[1])
+    if datatype is None:
+        raise LoadError(f"{name!r} is a {type_}, which cannot be sent to clients; cast it to float in the graph")
+    return datatype
+
+
+def scores_datatype(type_: str) -> str | None:
+    """The datatype of the scores in a ZipMap's output, one map a row from class to score; None for another type."""
+    found = _CLASS_SCORES.match(type_)
+    return DATATYPES[found[1]] if found else None
+
+
+def shape_of(dimensions: Sequence[object]) -> tuple[int, ...]:
+    """FREE for each axis that the graph leaves open, by a name, by nothing or by a number below zero."""
+    return tuple(axis if isinstance(axis, int) and axis >= 0 else FREE for axis in dimensions)

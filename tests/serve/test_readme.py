@@ -1,0 +1,66 @@
+"""The README's commands, run as they stand against the real server; only the port is the test's."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serve.project import COMMAND, Server
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ASKED = re.findall(r"```bash\n(.*?)```\n```json\n(.*?)```", README, re.DOTALL)
+STEPS = re.findall(r"^   ```bash\n(.*?)^   ```", README, re.DOTALL | re.MULTILINE)
+
+
+def run(server: Server, command: str) -> str:
+    """In the project's folder, with the installed command on the path."""
+    done = subprocess.run(
+        ["bash", "-ec", command.replace(":8000", f":{server.project.port}")],
+        cwd=server.project.root,
+        env={**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def rounded(value: Any) -> Any:
+    """Numbers as the README shows them: to four decimals."""
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize(("command", "shown"), ASKED, ids=[re.search(r"models/([\w-]+)", c)[1] for c, _ in ASKED])
+def test_a_command_of_the_readme_answers_what_it_shows(server: Server, command: str, shown: str) -> None:
+    assert rounded(json.loads(run(server, command))) == json.loads(shown)
+
+
+def test_every_example_model_is_asked_in_the_readme() -> None:
+    asked = {name for command, _ in ASKED for name in re.findall(r"models/([\w-]+)/predict", command)}
+    configured = {path.stem for path in (Path(__file__).parents[2] / "serve_config" / "models").glob("*.yaml")}
+    assert asked == configured
+
+
+def test_the_three_steps_of_the_readme_serve_a_model(server: Server) -> None:
+    publish, configure, look = STEPS
+    try:
+        run(server, publish)
+        run(server, configure)
+        iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+        server.wait_for(lambda: server.answers("flowers", iris), what="the model of the three steps")
+        assert re.search(r"^flowers +READY", run(server, look), re.MULTILINE)
+    finally:
+        (server.project.models / "flowers.yaml").unlink(missing_ok=True)
+        server.wait_for(lambda: "flowers" not in server.models())
+        shutil.rmtree(server.project.repository / "flowers", ignore_errors=True)
