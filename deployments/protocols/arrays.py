@@ -35,7 +35,7 @@ class ArrayReader:
         numpy takes True for 1 and "1" for 1.0 where it is told the dtype, so the types of all values are looked at first.
         An array comes out only if `walk` would have made the same.
         """
-        flat = values
+        flat = values if self.shape else (values,)
         try:
             for _ in self._nested:
                 flat = _flattened(flat)
@@ -44,7 +44,8 @@ class ArrayReader:
             array = np.asarray(values, self._dtype)
         except (TypeError, ValueError, OverflowError, RuntimeWarning):  # the last where warnings are errors, see below
             return None
-        if not (self._rest_alone and array.shape[1:] == self._rest) and not fits(array.shape, self.shape):
+        shape = array.shape
+        if not (shape and self._rest_alone and shape[1:] == self._rest) and not fits(shape, self.shape):
             return None
         # numpy only warns of a number that becomes infinite on the way to a narrower type; JSON has no infinity.
         return None if self._narrow and _has_infinity(array) else array

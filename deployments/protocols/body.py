@@ -7,6 +7,7 @@ import orjson
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import BadValues, described, escaped, quoted
+from deployments.protocols.text import text_of
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 OPTIONS = ("outputs", "probabilities")
@@ -46,16 +47,16 @@ def parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        message = _explained(error)
-    raise InvalidRequest(message)  # outside, so that the error does not keep the body alive
+        message = _explained(error, text_of(body))
+    raise InvalidRequest(message)  # out here, so that the error does not keep the body alive
 
 
-def _explained(error: orjson.JSONDecodeError) -> str:
-    place = f"line {error.lineno}, column {error.colno}"
-    if error.doc.startswith(INFINITE, error.pos):
-        return f"the body is not valid JSON: NaN and Infinity are not part of it, send null ({place})"
-    if not error.doc:
+def _explained(error: orjson.JSONDecodeError, text: str) -> str:
+    if not text:
         return 'the body is empty; expected JSON such as {"instances": [...]}'
+    place = f"line {error.lineno}, column {error.colno}"
+    if text.startswith(INFINITE, error.pos):
+        return f"the body is not valid JSON: NaN and Infinity are not part of it, send null ({place})"
     return f"the body is not valid JSON: {error.msg} ({place})"
 
 

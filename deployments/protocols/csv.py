@@ -13,6 +13,7 @@ from typing import Any
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import escaped, quoted
 from deployments.protocols.rows import RowReader
+from deployments.protocols.text import text_of
 from deployments.tensors import Tensors
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -34,7 +35,7 @@ def read_csv(body: bytes, reader: RowReader) -> Tensors:
     if not layout.plain and not layout.unnamed:
         nested = next(cell.name for cell in layout.cells if cell.shape != ())
         raise InvalidRequest(f"a row of {quoted(nested)} does not fit into CSV; send JSON")
-    lines = _lines(_text(body))
+    lines = _lines(text_of(body))
     names = [layout.cells[0].name]
     if len(layout.cells) > 1 or lines[0][0] == names:
         (names, _), *lines = lines
@@ -44,20 +45,12 @@ def read_csv(body: bytes, reader: RowReader) -> Tensors:
     def where(index: int) -> str:
         return f"/lines/{numbers[index]}"
 
-    reader.check_count(rows, "")
     if layout.unnamed:
+        reader.check_count(rows, "")
         convert = _converter(layout.cells[0].datatype)
         return reader.lists([list(map(convert, cells)) for cells in rows], where)
     _convert(rows, [cell.datatype for cell in layout.cells], [_position(names, cell.name) for cell in layout.cells])
     return reader.table(names, "/lines/1", rows, where, [f"/{escaped(name)}" for name in names])
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-    raise InvalidRequest(f"the body is not UTF-8 (line {line})")
 
 
 def _lines(text: str) -> list[Line]:

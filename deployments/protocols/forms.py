@@ -131,7 +131,9 @@ class Objects:
                 bad.add(pointer, f"expected an object, got {described(row)}")
                 continue
             for name in row:
-                if name not in ends:
+                if name in self.layout.left_out:
+                    bad.add(pointer + f"/{escaped(name)}", f"{quoted(name)} is for every row or for none")
+                elif name not in ends:
                     bad.unknown(f"{pointer}/{escaped(name)}", "name", name, [each for each in ends if each not in row])
             for cell in self.layout.cells:
                 if cell.name in row:

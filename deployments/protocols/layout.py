@@ -40,9 +40,13 @@ class InputPart:
 class Layout:
     """The cells of a row, input after input in the signature's order: the order of a row that is a list."""
 
-    def __init__(self, cells: tuple[Cell, ...], parts: tuple[InputPart, ...]) -> None:
+    def __init__(
+        self, cells: tuple[Cell, ...], parts: tuple[InputPart, ...], left_out: frozenset[str] = frozenset()
+    ) -> None:
         self.cells = cells
         self.parts = parts
+        self.left_out = left_out
+        """Names of optional cells that are not among these."""
         self.names = frozenset(cell.name for cell in cells)
         self.pick = itemgetter(*(cell.name for cell in cells))
         """An object's values in the order of the cells: a tuple, or the bare value where there is one cell."""
@@ -65,7 +69,10 @@ class Layout:
         given = set(names)
         kept = {cell.input for cell in self.cells if not cell.optional or cell.name in given}
         cells = tuple(cell for cell in self.cells if cell.input in kept)
-        return Layout(cells, tuple(part for part in self.parts if part.name in kept)) if cells else self
+        if not cells:
+            return self
+        left_out = frozenset(cell.name for cell in self.cells if cell.input not in kept)
+        return Layout(cells, tuple(part for part in self.parts if part.name in kept), left_out)
 
 
 def by_column(signature: Signature) -> Layout:

@@ -75,6 +75,7 @@ class RowReader:
         """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`."""
         layout = self._layout_of([name for name in names if type(name) is str])
         _check_names(layout, names, header)
+        self.check_count(rows, "")
         return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
 
     def check_count(self, rows: Any, pointer: str) -> None:

@@ -1,0 +1,30 @@
+"""Suggestions for names that are not known."""
+
+import pytest
+
+from deployments.protocols.names import nearest
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("irs", ["iris", "digits"], "iris"),
+        ("Iris", ["iris", "digits"], "iris"),
+        ("sepal_lenght", ["sepal_width", "sepal_length"], "sepal_length"),
+        ("zebra", ["iris", "digits"], None),
+        ("iris", [], None),
+        ("", ["iris"], None),
+    ],
+)
+def test_the_nearest_name_is_found_if_one_is_near(name: str, known: list[str], expected: str | None) -> None:
+    assert nearest(name, known) == expected
+
+
+def test_a_name_too_long_to_be_meant_is_not_compared() -> None:
+    assert nearest("a" * 1_000_000, ["a" * 1_000_000]) is None
+
+
+def test_only_the_first_thousand_names_are_looked_at() -> None:
+    known = [f"{number:04}" for number in range(2000)]
+    assert nearest("0999x", known) == "0999"
+    assert nearest("model-x", [*known, "model-y"]) is None

@@ -1,0 +1,183 @@
+"""Outputs become the answer that a client reads."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from deployments.protocols.predict import PredictCodec
+from deployments.tensors import FREE, Array, Signature, TensorSpec
+from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, SPECIES, WHOLE, answered, one, texts
+
+ONE = {"instances": [[1, 2, 3, 4]]}
+TWO = {"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}
+SCORES = np.array([[0.75, 0.125, 0.125], [0.25, 0.25, 0.5]], np.float32)
+NAMES = {"model_name": "m", "model_version": "1"}
+
+
+def classifier(datatype: str, classes: tuple[Any, ...], **changes: Any) -> Signature:
+    """Iris, with another kind of labels."""
+    outputs = (TensorSpec("label", datatype, (FREE,)), TensorSpec("scores", "FP32", (FREE, 3)))
+    return replace(IRIS, outputs=outputs, classes=classes, **changes)
+
+
+def test_the_answer_names_the_model_and_is_compact_json() -> None:
+    codec = PredictCodec("iris", 3, IRIS)
+    call = codec.decode(orjson.dumps(ONE), b"")
+    outputs = {"label": texts("setosa"), "scores": np.array([[0.97, 0.02, 0.01]], np.float32)}
+    expected = b'{"model_name":"iris","model_version":"3","predictions":["setosa"],"confidences":[0.97]}'
+    assert codec.encode(call, outputs) == expected
+
+
+@pytest.mark.parametrize(
+    ("signature", "labels", "predictions", "confidences"),
+    [
+        (IRIS, texts("setosa", "virginica"), ["setosa", "virginica"], [0.75, 0.5]),
+        # The score of the label, which need not be the greatest.
+        (IRIS, texts("versicolor", "versicolor"), ["versicolor", "versicolor"], [0.125, 0.25]),
+        (IRIS, texts(b"setosa", b"virginica"), ["setosa", "virginica"], [0.75, 0.5]),
+        (IRIS, np.array(["setosa", "virginica"]), ["setosa", "virginica"], [0.75, 0.5]),
+        (IRIS, np.array([["setosa"], ["virginica"]], object), ["setosa", "virginica"], [0.75, 0.5]),
+        (IRIS, texts("setosa", "tulip"), ["setosa", "tulip"], [0.75, None]),
+        (classifier("INT64", SPECIES), np.array([0, 2]), ["setosa", "virginica"], [0.75, 0.5]),
+        (classifier("INT64", SPECIES[:2]), np.array([0, 2]), ["setosa", 2], [0.75, None]),
+        (classifier("INT64", (5, 6, 7)), np.array([5, 7]), [5, 7], [0.75, 0.5]),
+        (classifier("INT64", ("1", "2", "3")), np.array([1, 3]), ["1", "3"], [0.75, 0.5]),
+        (classifier("INT64", ()), np.array([50, 70]), [50, 70], [0.75, 0.5]),
+        (classifier("BOOL", ("no", "yes")), np.array([False, True]), ["no", "yes"], [0.75, 0.25]),
+        (classifier("FP32", (1.5, 2.5, 3.5)), np.array([1.5, 3.5], np.float32), [1.5, 3.5], [0.75, 0.5]),
+    ],
+)
+def test_a_label_comes_with_its_own_score(
+    signature: Signature, labels: Array, predictions: list[Any], confidences: list[Any]
+) -> None:
+    answer = answered(signature, TWO, {"label": labels, "scores": SCORES})
+    assert answer == {**NAMES, "predictions": predictions, "confidences": confidences}
+
+
+@pytest.mark.parametrize(
+    ("classes", "predictions"), [(SPECIES, ["setosa", "virginica"]), ((5, 6, 7), [5, 7]), ((), [0, 2])]
+)
+def test_scores_alone_give_the_class_of_the_greatest(classes: tuple[Any, ...], predictions: list[Any]) -> None:
+    signature = replace(IRIS, outputs=IRIS.outputs[1:], label="", classes=classes)
+    answer = answered(signature, TWO, {"scores": SCORES})
+    assert answer == {**NAMES, "predictions": predictions, "confidences": [0.75, 0.5]}
+
+
+def test_labels_alone_come_without_confidences() -> None:
+    signature = replace(IRIS, outputs=IRIS.outputs[:1], scores="")
+    assert answered(signature, ONE, {"label": texts("setosa")}) == {**NAMES, "predictions": ["setosa"]}
+
+
+def test_probabilities_come_with_their_classes() -> None:
+    outputs = {"label": texts("setosa", "virginica"), "scores": SCORES}
+    answer = answered(IRIS, {**TWO, "probabilities": True}, outputs)
+    assert answer["probabilities"] == SCORES.tolist()
+    assert answer["classes"] == list(SPECIES)
+    assert answered(classifier("INT64", ()), {**TWO, "probabilities": True}, {**outputs, "label": np.array([0, 2])})[
+        "classes"
+    ] == [0, 1, 2]
+
+
+def test_probabilities_may_be_asked_for_beside_the_body() -> None:
+    codec = PredictCodec("m", 1, IRIS)
+    call = codec.decode(b'{"instances": [[1, 2, 3, 4]]}', b"", probabilities=True)
+    assert call.probabilities
+    assert b'"classes"' in codec.encode(call, {"label": texts("setosa"), "scores": SCORES[:1]})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wanted", "predictions"),
+    [
+        (["label"], ("label",), ["setosa", "virginica"]),
+        (["scores"], ("scores",), SCORES.tolist()),
+        (
+            ["scores", "label"],
+            ("scores", "label"),
+            [
+                {"scores": [0.75, 0.125, 0.125], "label": "setosa"},
+                {"scores": [0.25, 0.25, 0.5], "label": "virginica"},
+            ],
+        ),
+    ],
+)
+def test_only_the_outputs_asked_for_are_computed_and_answered(
+    outputs: list[str], wanted: tuple[str, ...], predictions: list[Any]
+) -> None:
+    document = {**TWO, "outputs": outputs}
+    call = PredictCodec("m", 1, IRIS).decode(orjson.dumps(document), b"")
+    assert call.request.outputs == wanted
+    answer = answered(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
+    assert answer == {**NAMES, "predictions": predictions}
+
+
+def test_probabilities_are_computed_even_if_the_scores_are_not_among_the_outputs() -> None:
+    document = {**TWO, "outputs": ["label"], "probabilities": True}
+    assert PredictCodec("m", 1, IRIS).decode(orjson.dumps(document), b"").request.outputs == ("label", "scores")
+    answer = answered(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
+    assert answer["predictions"] == ["setosa", "virginica"]
+    assert answer["probabilities"] == SCORES.tolist()
+
+
+def test_a_classifier_gives_its_other_outputs_too() -> None:
+    signature = replace(IRIS, outputs=(*IRIS.outputs, TensorSpec("leaf", "INT32", (FREE,))))
+    outputs = {"label": texts("setosa"), "scores": SCORES[:1], "leaf": np.array([7], np.int32)}
+    assert answered(signature, ONE, outputs)["outputs"] == {"leaf": [7]}
+
+
+def test_several_outputs_make_an_object_of_each_row() -> None:
+    outputs = {"embedding": np.array([[1, 2], [3, 4]], np.float32), "mean": np.array([0.1, np.nan], np.float32)}
+    answer = answered(IMAGE, {"instances": [[[[1], [2]], [[3], [4]]]] * 2}, outputs)
+    assert answer["predictions"] == [{"embedding": [1, 2], "mean": 0.1}, {"embedding": [3, 4], "mean": None}]
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_a_regression_gives_one_number_a_row_however_the_framework_shapes_it(shape: tuple[int, ...]) -> None:
+    answer = answered(one("FP32"), {"instances": [1, 2]}, {"y": np.array([1.5, 2.5]).reshape(shape)})
+    assert answer == {**NAMES, "predictions": [1.5, 2.5]}
+
+
+def test_a_model_that_is_not_rowwise_gives_whole_outputs() -> None:
+    document = {"inputs": {"matrix": [[1, 2]], "scale": 1}}
+    assert answered(WHOLE, document, {"norm": np.array(2.5, np.float32)}) == {**NAMES, "outputs": {"norm": 2.5}}
+
+
+def test_a_fixed_number_of_rows_is_answered_as_it_was_sent() -> None:
+    outputs = {"y": np.array([1, 2], np.float32), "z": np.array([3, 4], np.float32)}
+    rows = [[1, 2, 3], [4, 5, 6]]
+    assert answered(FIXED, {"inputs": rows}, outputs) == {**NAMES, "outputs": {"y": [1, 2], "z": [3, 4]}}
+    assert answered(FIXED, {"instances": rows}, outputs) == {
+        **NAMES,
+        "predictions": [{"y": 1, "z": 3}, {"y": 2, "z": 4}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([np.nan, np.inf, -np.inf, 1.5]), [None, None, None, 1.5]),
+        (np.array([np.nan, 0.1], np.float32), [None, 0.1]),
+        (np.array([np.inf, 0.5], np.float16), [None, 0.5]),
+        (np.array([1, 2], ">i4"), [1, 2]),
+        (np.array([[1, 2], [3, 4]]).T, [[1, 3], [2, 4]]),
+        (np.array([1, 2, 3, 4])[::2], [1, 3]),
+        (np.array([True, False]), [True, False]),
+        (np.array([2**64 - 1], np.uint64), [2**64 - 1]),
+        (np.array(["a", "ß"]), ["a", "ß"]),
+        (np.array([b"a", b"\xff"], object), ["a", {"b64": "/w=="}]),
+        (np.array([[b"a"], [b"b"]], "S1"), [["a"], ["b"]]),
+        (np.zeros((1, 0)), [[]]),
+    ],
+)
+def test_every_kind_of_array_becomes_json(array: Array, expected: list[Any]) -> None:
+    signature = Signature(inputs=one("FP32").inputs, outputs=(TensorSpec("y", "FP64", (FREE,)),))
+    assert answered(signature, {"instances": [1]}, {"y": array})["predictions"] == expected
+
+
+def test_a_score_that_is_not_a_number_is_null() -> None:
+    scores = np.array([[np.nan, np.nan, np.nan]], np.float32)
+    answer = answered(IRIS, {**ONE, "probabilities": True}, {"label": texts("setosa"), "scores": scores})
+    assert answer["confidences"] == [None]
+    assert answer["probabilities"] == [[None, None, None]]

@@ -1,0 +1,161 @@
+"""CSV bodies: what is read, and what is refused with its line."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.errors import InvalidRequest
+from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from tests.unit.protocols.samples import (
+    FIXED,
+    IMAGE,
+    IRIS,
+    MIXED,
+    NAMELESS,
+    TEXT,
+    VALUE,
+    WHOLE,
+    decoded_csv,
+    one,
+    same,
+    texts,
+)
+
+HEADER = "sepal_length,sepal_width,petal_length,petal_width\n"
+NUMBERED = Signature(inputs=(TensorSpec("x", "FP32", (FREE, 2), ("a", "b")),), outputs=(VALUE,))
+FLOWERS: Tensors = {"X": np.array([[5, 3, 1.5, 0], [6, 3, 4, 1]], np.float32)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "5,3,1.5,0\n6,3,4,1\n",
+        HEADER + "5,3,1.5,0\n6,3,4,1",
+        (HEADER + "5,3,1.5,0\n6,3,4,1\n").replace("\n", "\r\n"),
+        HEADER + '"5","3","1.5","0"\n\n+6,3.,4e0,10E-1\n\n',
+        "petal_width,petal_length,sepal_width,sepal_length\n0,1.5,3,5\n1,4,3,6\n",
+        b"\xef\xbb\xbf" + HEADER.encode() + b"5,3,1.5,0\n6,3,4,1\n",
+    ],
+)
+def test_rows_are_read_by_their_header(text: str | bytes) -> None:
+    assert same(decoded_csv(IRIS, text), FLOWERS)
+
+
+@pytest.mark.parametrize("blank", ["", '""'])
+def test_an_empty_cell_is_a_missing_number(blank: str) -> None:
+    found = decoded_csv(IRIS, HEADER + f"5,{blank},1.5,0\n")
+    assert same(found, {"X": np.array([[5, np.nan, 1.5, 0]], np.float32)})
+
+
+def test_columns_of_several_types_go_to_their_inputs() -> None:
+    found = decoded_csv(MIXED, 'city,age,member,income,visits\n"Oslo, ""N""\nNorge",3,true,1,3.0\nRom,4,False,,4\n')
+    assert same(
+        found,
+        {
+            "numbers": np.array([[3, 1], [4, np.nan]]),
+            "city": np.array([['Oslo, "N"\nNorge'], ["Rom"]], object),
+            "member": np.array([True, False]),
+            "visits": np.array([3, 4], np.int8),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "text", "expected"),
+    [
+        (TEXT, "text\nhello\n1.5\n", {"text": texts("hello", "1.5")}),
+        (TEXT, "hello\n", {"text": texts("hello")}),
+        (NAMELESS, "1,2\n3,4\n", {"x": np.array([[1, 2], [3, 4]], np.float32)}),
+        (FIXED, "1,2,3\n4,5,6\n", {"x": np.array([[1, 2, 3], [4, 5, 6]], np.float32)}),
+        (one("INT64", (FREE, 1)), "-7\n9007199254740993\n", {"x": np.array([[-7], [9007199254740993]])}),
+        (one("UINT64"), "x\n18446744073709551615\n", {"x": np.array([2**64 - 1], np.uint64)}),
+    ],
+)
+def test_a_model_without_column_names_needs_no_header(signature: Signature, text: str, expected: Tensors) -> None:
+    assert same(decoded_csv(signature, text), expected)
+
+
+@pytest.mark.parametrize(
+    ("signature", "text", "expected"),
+    [
+        (IRIS, HEADER + "5,3,abc,0\n", ['/lines/2/petal_length: expected a number, got the string "abc"']),
+        (IRIS, HEADER + "\n5, 3,1,0\n", ['/lines/3/sepal_width: expected a number, got the string " 3"']),
+        (IRIS, HEADER + "5,3,1\n", ["/lines/2: expected 4 values, got 3"]),
+        (IRIS, HEADER + "5,3,1,2,9\n", ["/lines/2: expected 4 values, got 5"]),
+        (
+            IRIS,
+            HEADER + "1e39,3,1,2\n",
+            ["/lines/2/sepal_length: expected a number up to 3.40282e+38 (FP32), got the number 1e+39"],
+        ),
+        (IRIS, HEADER, [": expected at least one row, got none"]),
+        (
+            IRIS,
+            "sepal_lenght,sepal_width,petal_length,petal_width\n1,2,3,4\n",
+            [
+                '/lines/1/0: unknown column "sepal_lenght"; did you mean "sepal_length"?',
+                '/lines/1: missing column "sepal_length"',
+            ],
+        ),
+        (
+            NUMBERED,
+            "5,3\n",
+            [
+                '/lines/1/0: unknown column "5"',
+                '/lines/1/1: unknown column "3"',
+                '/lines/1: missing column "a"',
+                '/lines/1: missing column "b"',
+            ],
+        ),
+        (
+            MIXED,
+            'age,income,city,member\n1,1,"a\nb",true\n1,1,c,yes\n',
+            ['/lines/4/member: expected true or false, got the string "yes"'],
+        ),
+        (
+            MIXED,
+            "age,income,city,member\n1,1,,\n",
+            ["/lines/2/city: expected a string, got null", "/lines/2/member: expected true or false, got null"],
+        ),
+        (NAMELESS, "1,2\n3\n", ["/lines/2: expected 2 values, got 1"]),
+        (TEXT, "a,b\n", ["/lines/1: expected 1 value, got 2"]),
+        (one("INT8"), "1.5\n", ["/lines/1/x: expected a whole number, got the number 1.5"]),
+        (FIXED, "1,2,3\n", [": this model takes exactly 2 rows, got 1"]),
+        (WHOLE, "1,2\n", []),
+    ],
+)
+def test_bad_cells_are_told_with_their_line(signature: Signature, text: str, expected: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        decoded_csv(signature, text)
+    assert [f"{bad.pointer}: {bad.message}" for bad in raised.value.bad_values] == expected
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["nan", "NaN", "inf", "-Infinity", "1_000", "\u0661", "0x10", "1e999", "1e", ".", "9" * 500, "1\u00a0"],
+)
+@pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64"])
+def test_what_only_python_takes_for_a_number_is_refused(number: str, datatype: str) -> None:
+    with pytest.raises(InvalidRequest, match="got the string"):
+        decoded_csv(one(datatype), number + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the body is empty; expected CSV"),
+        ("\n\n", "the body is empty; expected CSV"),
+        (HEADER + '1,2,"3', "the body is not valid CSV: unexpected end of data (line 2)"),
+        (HEADER + '1,2,"3"x,4\n', "the body is not valid CSV: ',' expected after '\"' (line 2)"),
+        (HEADER.encode() + b"\n\xff\n", "the body is not UTF-8 (line 3)"),
+    ],
+)
+def test_what_is_no_csv_is_refused_with_its_line(text: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        decoded_csv(IRIS, text)
+    assert raised.value.message == message
+
+
+def test_values_that_are_lists_do_not_fit_into_csv() -> None:
+    with pytest.raises(InvalidRequest, match='a row of "image" does not fit into CSV; send JSON'):
+        decoded_csv(IMAGE, "1,2,3,4\n")

@@ -1,0 +1,90 @@
+"""Every error has its HTTP status, and an unknown one tells nothing."""
+
+import inspect
+
+import orjson
+import pytest
+
+from deployments import errors
+from deployments.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
+from deployments.protocols.problem import STATUSES, problem
+
+ERRORS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, ModelyardError) and kind is not ModelyardError
+]
+
+
+def test_the_table_covers_every_error() -> None:
+    assert set(ERRORS) == set(STATUSES)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_is_told_in_its_own_words(kind: type[ModelyardError]) -> None:
+    answer = problem(kind("what went wrong"), "r-1", "/models/iris/predict")
+    status, title = STATUSES[kind]
+    assert answer.status == status
+    assert answer.headers[0] == (b"content-type", b"application/problem+json")
+    assert orjson.loads(answer.body) == {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": "what went wrong",
+        "instance": "/models/iris/predict",
+        "request_id": "r-1",
+    }
+
+
+def test_each_bad_value_has_a_pointer() -> None:
+    error = InvalidRequest.at([BadValue("/instances/0/1", "expected a number"), BadValue("/instances/3", "too short")])
+    document = orjson.loads(problem(error, "r", "/").body)
+    assert document["detail"] == "expected a number at /instances/0/1 (and 1 more)"
+    assert document["errors"] == [
+        {"pointer": "/instances/0/1", "detail": "expected a number"},
+        {"pointer": "/instances/3", "detail": "too short"},
+    ]
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), SystemExit("secret"), MemoryError()])
+def test_an_unknown_error_leaks_nothing(error: BaseException) -> None:
+    answer = problem(error, "r-9", "/models/iris/predict")
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert type(error).__name__.encode() not in answer.body
+    assert orjson.loads(answer.body)["request_id"] == "r-9"
+
+
+def test_an_error_of_a_later_kind_is_answered_like_the_one_above_it() -> None:
+    class StillLoading(ModelNotReady):
+        pass
+
+    assert problem(StillLoading("soon"), "r", "/").status == 503
+    assert problem(ModelyardError("anything"), "r", "/").status == 500
+
+
+@pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
+def test_a_client_learns_when_to_try_again(kind: type[Overloaded | ModelNotReady]) -> None:
+    error = kind("later")
+    assert (b"retry-after", b"1") in problem(error, "r", "/").headers
+    error.retry_after_s = 30
+    assert (b"retry-after", b"30") in problem(error, "r", "/").headers
+
+
+def test_a_wrong_method_is_answered_with_the_right_ones() -> None:
+    error = MethodNotAllowed("GET, please")
+    error.allow = ("GET", "HEAD")
+    assert (b"allow", b"GET, HEAD") in problem(error, "r", "/").headers
+
+
+@pytest.mark.parametrize(
+    ("instance", "expected"),
+    [
+        ("/models/iris/predict?a=1", "/models/iris/predict?a=1"),
+        ("/models/caf%C3%A9", "/models/caf%C3%A9"),
+        ("/models/café \n", "/models/caf%C3%A9%20%0A"),
+        ("/\ud800", "/?"),
+    ],
+)
+def test_the_instance_is_a_url_whatever_was_asked_for(instance: str, expected: str) -> None:
+    assert orjson.loads(problem(ValueError(), "r", instance).body)["instance"] == expected
