@@ -3,41 +3,64 @@
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from deployments.runtimes import sklearn_parts, sklearn_rows
-from deployments.runtimes.base import Files, LoadedModel
+from deployments.runtimes.base import Files, LoadedModel, LoadError
 from deployments.runtimes.sklearn_artefact import read_estimator
+from deployments.runtimes.sklearn_example import examples_of
 from deployments.runtimes.sklearn_outputs import Answers, answers_of, features_of
+from deployments.runtimes.sklearn_refusal import Known, known_categories, refusal
 from deployments.runtimes.sklearn_signature import Columns, columns_of, inputs_of, reads_text
 from deployments.runtimes.sklearn_steps import Function, through, transforms_of
 from deployments.spec.model import ModelSpec
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from deployments.tensors import Signature, Tensors, TensorSpec
 
-TEXT = (TensorSpec("text", "BYTES", (FREE,)),)
 _limits = threading.local()
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     """The model in a version's files. Raises LoadError."""
     estimator = sklearn_parts.served(read_estimator(files, spec))
-    limit_threads(math.ceil(cpus))
+    threads = math.ceil(cpus)
+    limit_threads(threads)
     sklearn_parts.keep_quiet(estimator)
     columns = None if reads_text(estimator) else columns_of(estimator)
-    example = sklearn_rows.example_of(estimator, columns)
-    read, front, answers = _prepare(estimator, columns, example)
-    inputs = TEXT if columns is None else inputs_of(columns)
-    return SklearnModel(inputs, example, read, front, answers, threads=math.ceil(cpus))
+    known = known_categories(estimator, columns)
+    failure: Exception | None = None
+    for example in examples_of(estimator, columns):
+        try:
+            with np.errstate(all="ignore"):  # a logarithm of a made-up number is no news
+                path = _path(estimator, columns, example, spec.labels)
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+            failure = failure or error
+        else:
+            return SklearnModel(inputs_of(columns), example, path, known, threads)
+    raise LoadError(
+        f"the {type(estimator).__name__} fails on rows made from what it was fitted with: "
+        f"{type(failure).__name__}: {failure}"
+    ) from failure
 
 
-def _prepare(
-    estimator: Any, columns: Columns | None, example: Tensors
-) -> tuple[sklearn_rows.Read, Sequence[Function], Answers]:
-    """How the estimator's inputs become X, what X goes through, and what comes out."""
-    whole = sklearn_parts.steps(estimator)
-    front = whole if not hasattr(whole[-1], "predict") and hasattr(whole[-1], "transform") else whole[:-1]
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way from inputs to outputs."""
+
+    read: sklearn_rows.Read
+    front: Sequence[Function]
+    """The steps of the pipeline before the last."""
+    answers: Answers
+
+
+def _path(estimator: Any, columns: Columns | None, example: Tensors, labels: Sequence[str]) -> Path:
+    """The quickest way through the estimator that is certain to give what it gives."""
+    steps = sklearn_parts.steps(estimator)
+    only_transforms = not hasattr(steps[-1], "predict") and hasattr(steps[-1], "transform")
+    front = steps if only_transforms else steps[:-1]
     if columns and columns.named and sklearn_parts.needs_frames(estimator):
         read = sklearn_rows.frames(columns)
         functions: Sequence[Function] = [step.transform for step in front]
@@ -46,7 +69,7 @@ def _prepare(
         read = sklearn_rows.arrays(columns)
         functions = transforms_of(front, columns.datatypes if columns else (), read(example))
     rows = through(functions, read(example))
-    return read, functions, features_of(rows) if front is whole else answers_of(whole[-1], rows)
+    return Path(read, functions, features_of(rows) if only_transforms else answers_of(steps[-1], rows, labels))
 
 
 def limit_threads(threads: int) -> None:
@@ -60,30 +83,26 @@ class SklearnModel:
     """A loaded estimator; see LoadedModel."""
 
     def __init__(
-        self,
-        inputs: tuple[TensorSpec, ...],
-        example: Tensors,
-        read: sklearn_rows.Read,
-        front: Sequence[Function],
-        answers: Answers,
-        *,
-        threads: int,
+        self, inputs: tuple[TensorSpec, ...], example: Tensors, path: Path, known: Known, threads: int
     ) -> None:
+        answers = path.answers
         self.signature = Signature(
             inputs, answers.specs, answers.task, answers.classes, label=answers.label, scores=answers.scores
         )
         self.example = example
-        self._read = read
-        self._front = front
-        self._answers = answers
+        self._read, self._front, self._answer = path.read, path.front, answers.answer
+        self._known = known
         self._threads = threads
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """The named outputs. Raises InvalidRequest for NaN and infinity where the estimator does not take them."""
+        """The named outputs.
+
+        Raises InvalidRequest for NaN, infinity and unknown categories where the estimator does not take them.
+        """
         limit_threads(self._threads)
         try:
-            return self._answers.answer(through(self._front, self._read(inputs)), outputs)
+            return self._answer(through(self._front, self._read(inputs)), outputs)
         except ValueError as error:
-            if (refused := sklearn_rows.explain_not_finite(inputs)) is None:
+            if (refused := refusal(inputs, self._known)) is None:
                 raise
             raise refused from error

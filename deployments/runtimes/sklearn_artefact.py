@@ -14,6 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.sklearn_parts import steps
 from deployments.runtimes.sklearn_trees import check_trees
 from deployments.spec.model import ModelSpec
 
@@ -117,7 +118,8 @@ def _check_fitted(name: str, estimator: Any) -> None:
     if not isinstance(estimator, BaseEstimator) and not hasattr(estimator, "predict"):
         raise LoadError(f"{name} holds a {type(estimator).__name__}, not a scikit-learn estimator")
     try:
-        check_is_fitted(estimator)
+        for step in steps(estimator):
+            check_is_fitted(step)
     except NotFittedError:
         raise LoadError(f"the {type(estimator).__name__} in {name} is not fitted: save it after fit()") from None
     except TypeError:

@@ -10,11 +10,39 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse  # type: ignore[import-untyped]  # it ships no types
 from scipy.special import expit  # type: ignore[import-untyped]  # the same
-from sklearn.linear_model import LogisticRegression
-from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
-from sklearn.preprocessing import StandardScaler
+from sklearn.linear_model import (
+    BayesianRidge,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lasso,
+    LassoCV,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeCV,
+    SGDRegressor,
+)
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVR
 
 from deployments.tensors import Array
+
+LINEAR = (
+    BayesianRidge,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lasso,
+    LassoCV,
+    LinearRegression,
+    LinearSVR,
+    Ridge,
+    RidgeCV,
+    SGDRegressor,
+)
+"""Regressors whose `predict` is a product and a sum. Each is compared with itself before it is believed, see `same_or`."""
 
 Function = Callable[[Any], Array]
 
@@ -26,27 +54,27 @@ class NotFiniteError(ValueError):
     """NaN or infinity where the model takes none; scikit-learn raises ValueError for it."""
 
 
-def scale(scaler: StandardScaler) -> Function | None:
+def scale(scaler: Any) -> Function | None:
     """What `transform` of this fitted scaler does to a dense table of FP64; None where that is not known."""
-    if type(scaler) is not StandardScaler or not (scaler.with_mean and scaler.with_std):
-        return None
-    mean, by = scaler.mean_, scaler.scale_
+    if type(scaler) is StandardScaler and scaler.with_mean and scaler.with_std:
+        return _finite_or_nan(lambda rows: (rows - scaler.mean_) / scaler.scale_)
+    if type(scaler) is MinMaxScaler and not scaler.clip:
+        return _finite_or_nan(lambda rows: rows * scaler.scale_ + scaler.min_)
+    return None
 
-    def scaled(rows: Array) -> Array:
-        if _any(_is_inf(rows), axis=None):  # NaN it lets through
+
+def _finite_or_nan(function: Function) -> Function:
+    def checked(rows: Array) -> Array:
+        if _any(_is_inf(rows), axis=None):  # NaN is let through, for those after the scaler that take it
             raise NotFiniteError("the input contains infinity")
-        found: Array = (rows - mean) / by
-        return found
+        return function(rows)
 
-    return scaled
+    return checked
 
 
 def value(model: Any) -> Function | None:
     """What `predict` of this fitted linear regressor does; None where that is not known."""
-    kind = type(model)
-    if getattr(kind, "predict", None) is not LinearModel.predict:
-        return None
-    return _decision(model) if kind._decision_function is LinearModel._decision_function else None
+    return _decision(model) if type(model) in LINEAR else None
 
 
 def decision(model: Any) -> Function | None:

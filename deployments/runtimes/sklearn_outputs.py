@@ -53,10 +53,13 @@ class Answers:
         return {name: self.compute[name](rows) for name in wanted}
 
 
-def answers_of(final: Any, rows: Any) -> Answers:
-    """The outputs of a pipeline's last step. Their shapes are seen by asking it about these rows. Raises LoadError."""
+def answers_of(final: Any, rows: Any, names: Sequence[str] = ()) -> Answers:
+    """The outputs of a pipeline's last step. Their shapes are seen by asking it about these rows. Raises LoadError.
+
+    `names` are the operator's for the classes, by their index.
+    """
     if is_classifier(final):
-        return _classifier(final, rows)
+        return _classifier(final, rows, names)
     if is_outlier_detector(final):
         return _outlier_detector(final)
     if not hasattr(final, "predict"):
@@ -82,19 +85,24 @@ def _single(name: str, compute: Compute, task: Task, rows: Any) -> Answers:
     return Answers((spec,), {name: _as(datatype, compute)}, task)
 
 
-def _classifier(final: Any, rows: Any) -> Answers:
+def _classifier(final: Any, rows: Any, names: Sequence[str]) -> Answers:
     if np.ndim(final.predict(rows)) > 1:
         return _single("labels", final.predict, "classification", rows)
     classes = np.asarray(final.classes_)
-    datatype = datatype_of_values(classes)
-    labels = as_datatype(datatype, classes)
+    if names and len(names) != len(classes):
+        raise LoadError(f"the YAML has {len(names)} labels, and the model {len(classes)} classes")
+    datatype = "BYTES" if names else datatype_of_values(classes)
+    labels = as_datatype(datatype, names or classes)
     label, scores = TensorSpec("label", datatype, (FREE,)), TensorSpec("scores", "FP64", (FREE, len(classes)))
     answers = Answers((label,), {}, "classification", tuple(labels.tolist()), "label")
-    decide = sklearn_linear.decision(final)
-    decide = decide and _if_same(decide, final.decision_function, rows)
-    answers.compute["label"] = (
-        (lambda x: labels[sklearn_linear.indices(decide(x))]) if decide else _as(datatype, final.predict)
-    )
+    quick = sklearn_linear.decision(final)
+    decide = quick if quick and same_or(final.decision_function, quick, rows) is quick else None
+    if decide:
+        answers.compute["label"] = lambda x: labels[sklearn_linear.indices(decide(x))]
+    elif names:
+        answers.compute["label"] = lambda x: labels[np.searchsorted(classes, final.predict(x))]
+    else:
+        answers.compute["label"] = _as(datatype, final.predict)
     if hasattr(final, "predict_proba"):
         answers.specs, answers.scores = (label, scores), "scores"
         _add_scores(answers, final, decide, labels)
@@ -120,10 +128,6 @@ def _add_scores(answers: Answers, final: Any, decide: Compute | None, labels: Ar
             return {"label": labels[scores.argmax(axis=1)], "scores": scores}
 
         answers.together = likeliest
-
-
-def _if_same(quick: Compute, safe: Compute, rows: Any) -> Compute | None:
-    return quick if same_or(safe, quick, rows) is quick else None
 
 
 def _outlier_detector(final: Any) -> Answers:

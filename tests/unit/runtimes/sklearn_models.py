@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector, make_column_transformer
@@ -55,6 +56,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
+from deployments.runtimes import sklearn
+from deployments.runtimes.base import LoadedModel
+from deployments.spec.model import ModelSpec
+
 FLOWERS = load_iris(as_frame=True)
 NAMED = FLOWERS.data.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
 ROWS = NAMED.to_numpy()
@@ -82,7 +87,6 @@ class Case:
     outputs: dict[str, str]
     """The method that tells what each output must be."""
     target: Any = None
-    trusted: bool = False
 
     def fitted(self) -> Any:
         with warnings.catch_warnings():
@@ -137,7 +141,7 @@ CASES = {
     "gradient descent": Case(lambda: SGDClassifier(random_state=0), ROWS, LABEL, SPECIES),
     "naive Bayes": Case(GaussianNB, ROWS, SCORES, SPECIES),
     "nearest neighbours": Case(lambda: KNeighborsClassifier(algorithm="brute"), ROWS, SCORES, SPECIES),
-    "network": Case(lambda: MLPClassifier((4,), max_iter=3000, random_state=0), ROWS, SCORES, SPECIES),
+    "network": Case(lambda: MLPClassifier((4,), tol=0.1, n_iter_no_change=2, random_state=0), ROWS, SCORES, SPECIES),
     "calibrated": Case(lambda: CalibratedClassifierCV(LinearSVC(), cv=2), NAMED, SCORES, SPECIES),
     "soft vote": Case(
         lambda: VotingClassifier([("nb", GaussianNB()), ("tree", DecisionTreeClassifier(max_depth=2))], voting="soft"),
@@ -276,3 +280,9 @@ CASES = {
 def fitted(name: str) -> Any:
     """The case's model, fitted once; nobody changes it."""
     return CASES[name].fitted()
+
+
+@cache
+def served(name: str) -> LoadedModel:
+    """The case's model, loaded once from what it was saved as."""
+    return sklearn.load({"model.skops": skops.io.dumps(fitted(name))}, ModelSpec(name="m"), cpus=1)

@@ -5,20 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 
-from deployments.runtimes import sklearn
 from deployments.runtimes.base import LoadedModel
-from deployments.spec.model import ModelSpec
 from deployments.tensors import DTYPES, Tensors
-from tests.unit.runtimes.sklearn_models import ASKED, CASES, fitted
-
-EVERY = pytest.mark.parametrize("name", CASES)
-
-
-def loaded(name: str) -> LoadedModel:
-    spec = ModelSpec(name="m", trusted=CASES[name].trusted)
-    return sklearn.load({"model.skops": skops.io.dumps(fitted(name))}, spec, cpus=1)
+from tests.unit.runtimes.sklearn_models import ASKED, CASES, fitted, served
 
 
 def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
@@ -36,9 +26,9 @@ def expected(estimator: Any, method: str, rows: Any) -> Any:
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 
-@EVERY
+@pytest.mark.parametrize("name", CASES)
 def test_a_model_answers_as_the_estimator_itself(name: str) -> None:
-    case, model = CASES[name], loaded(name)
+    case, model = CASES[name], served(name)
     rows = case.rows[ASKED]
     assert [spec.name for spec in model.signature.outputs] == list(case.outputs)
     answers = model.predict(inputs_of(model, rows), list(case.outputs))

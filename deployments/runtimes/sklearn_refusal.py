@@ -1,0 +1,71 @@
+"""Why a model failed on a request, where the request is to blame. Looked for only after it failed. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deployments.errors import BadValue, InvalidRequest
+from deployments.runtimes.sklearn_signature import Columns, categories_of, readers
+from deployments.tensors import Tensors
+
+MOST_NAMED = 5
+"""Categories named in a message."""
+
+Known = Mapping[str, list[Any]]
+"""The categories of each input that may hold no others."""
+
+
+def known_categories(estimator: Any, columns: Columns | None) -> Known:
+    """Of the inputs that encoders read which fail on what they do not know."""
+    if columns is None or columns.numbers:
+        return {}
+    known: dict[str, list[Any]] = {}
+    for part, indices in readers(estimator, range(len(columns.names))):
+        if getattr(part, "handle_unknown", "") == "error":
+            for index, values in zip(indices, categories_of(part, len(indices)), strict=False):
+                known[columns.names[index]] = values.tolist()
+    return known
+
+
+def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
+    """The error for all numbers that are not finite and all unknown categories, if there are any.
+
+    Call it where the model failed: many models take both.
+    """
+    bad = [*_not_finite(inputs), *_unknown(inputs, known)]
+    return InvalidRequest.at(bad) if bad else None
+
+
+def _not_finite(inputs: Tensors) -> list[BadValue]:
+    bad = []
+    for name, array in inputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row, *column = np.argwhere(~np.isfinite(array))[0].tolist()
+            where = f"row {row}" + (f", column {column[0]}" if column else "")
+            value = array[(row, *column)]
+            bad.append(
+                BadValue("", f"input {name!r} holds {value} ({where}), where the model takes finite numbers only")
+            )
+    return bad
+
+
+def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
+    bad = []
+    for name, categories in known.items():
+        values = [
+            value.decode(errors="replace") if isinstance(value, bytes) else value for value in inputs[name].tolist()
+        ]
+        row = next((row for row, value in enumerate(values) if value not in categories), None)
+        if row is not None:
+            bad.append(
+                BadValue(
+                    "", f"input {name!r} holds {values[row]!r} (row {row}), where the model knows {_some(categories)}"
+                )
+            )
+    return bad
+
+
+def _some(categories: list[Any]) -> str:
+    more = len(categories) - MOST_NAMED
+    return ", ".join(map(repr, categories[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
