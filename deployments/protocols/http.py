@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+from deployments.errors import PayloadTooLarge
+
 REQUEST_ID_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@")
 REQUEST_ID_LENGTH = 128
 """Bytes; enough for a UUID, a W3C trace id or a load balancer's own form."""
@@ -46,3 +48,8 @@ class RequestIds:
 def server_timing(queue_s: float, batch_rows: int, compute_s: float) -> bytes:
     """The `Server-Timing` value (W3C Server Timing): time in the queue, rows in the batch, time in the model; in ms."""
     return b'queue;dur=%.3f, batch;desc="%d", compute;dur=%.3f' % (queue_s * 1e3, batch_rows, compute_s * 1e3)
+
+
+def body_too_large(limit: int) -> PayloadTooLarge:
+    """The error for a body of more than `limit` bytes."""
+    return PayloadTooLarge(f"the body has more than {limit} bytes, the most that is taken")

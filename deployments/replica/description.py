@@ -46,7 +46,7 @@ def describe(
 def curl_line(url: str, body: bytes) -> str:
     """A command that works when pasted into a shell."""
     text = orjson.dumps(orjson.loads(body)).decode()
-    return f"curl -s {url} -H 'content-type: application/json' -d {shlex.quote(text)}"
+    return f"curl -s {shlex.quote(url)} -H 'content-type: application/json' -d {shlex.quote(text)}"
 
 
 def _tensor(tensor: TensorSpec) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
-from deployments.errors import MethodNotAllowed, ModelNotFound
+from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
 from deployments.protocols.http import HttpRequest, server_timing
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica.description import describe
@@ -14,8 +14,9 @@ from deployments.serving.ticket import Ticket
 from deployments.spec.model import ModelSpec
 
 JSON = (b"content-type", b"application/json")
-VERSIONED = re.compile(r"^(?:/versions/([^/]+))?(/predict|/ready)?/?$")
-ORIGIN = re.compile(rb"^[A-Za-z0-9.:\[\]-]{1,255}$")
+BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/ready)?/?"
+HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
+"""A Host header that may stand in a command which people paste into a shell."""
 
 Endpoint = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
 
@@ -29,6 +30,8 @@ class ModelRoutes:
         self._runtime = runtime
         self._versions = versions
         """Newest first; the first answers where no version is named."""
+        self._named = {str(number): version for number, version in versions.items()}
+        self._paths = re.compile(re.escape(spec.url_path) + BELOW_ROUTE)
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "": ("GET", self._describe),
             "/ready": ("GET", self._ready),
@@ -44,7 +47,7 @@ class ModelRoutes:
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Find the version and the endpoint, and answer."""
-        found = VERSIONED.match(request.path.removeprefix(self._spec.url_path))
+        found = self._paths.fullmatch(request.path)
         if found is None:
             raise ModelNotFound(f"a model has no path {request.path!r}; see {self._spec.url_path}")
         version = self._version(found[1])
@@ -58,15 +61,15 @@ class ModelRoutes:
     def _version(self, text: str | None) -> RunningVersion:
         if text is None:
             return next(iter(self._versions.values()))
-        version = self._versions.get(int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        version = self._named.get(text)
         if version is None:
-            served = ", ".join(str(number) for number in self._versions)
+            served = ", ".join(self._named)
             raise ModelNotFound(f"model {self._spec.name!r} has no version {text!r} here; served: {served}")
         return version
 
     async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         host = request.headers.get(b"host", b"")
-        origin = f"http://{host.decode()}" if ORIGIN.match(host) else ""
+        origin = f"http://{host.decode()}" if HOST.fullmatch(host) else ""
         loaded = [each.loaded for each in self._versions.values()]
         body = describe(self._spec, self.description, self._runtime, version.loaded, loaded, origin=origin)
         return HttpAnswer(200, (JSON,), body)
@@ -75,6 +78,11 @@ class ModelRoutes:
         return HttpAnswer(200, (JSON,), b'{"ready":true}')
 
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        encoding = request.headers.get(b"content-encoding", b"identity")
+        if encoding.lower() != b"identity":
+            raise UnsupportedMediaType(
+                f"content encoding {encoding.decode('latin-1')!r} is not taken; send the body as it is"
+            )
         outcome: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
 
         def reply(result: Prediction | Exception) -> None:

@@ -3,21 +3,36 @@
 Replicas and the gateway both stand on it; what they answer is theirs.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from deployments.errors import InvalidRequest, PayloadTooLarge
-from deployments.protocols.http import HttpRequest, RequestIds
+from deployments.errors import InvalidRequest
+from deployments.protocols.http import HttpRequest, RequestIds, body_too_large
 from deployments.protocols.problem import HttpAnswer, problem
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Respond = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+
+logger = logging.getLogger(__name__)
+
+
+def answer_error(error: Exception, request_id: str, path: str) -> HttpAnswer:
+    """The answer for an error; what the client is not told of goes to the log, under the request's id."""
+    answer = problem(error, request_id, path)
+    if answer.status == 500:
+        logger.error("request %s failed", request_id, exc_info=error)
+    return answer
 
 
 class AsgiApp:
-    """An ASGI application that answers with `respond`. Whatever it raises becomes a problem document."""
+    """An ASGI application that answers with `respond`. Whatever it raises becomes a problem document.
+
+    The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
+    """
 
     def __init__(self, respond: Respond, *, body_limit: int) -> None:
         self._respond = respond
@@ -46,16 +61,12 @@ class AsgiApp:
             request.body = await self._read(receive, headers)
             answer = await self._respond(request)
         except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
-            answer = problem(error, request.request_id, request.path)
+            answer = answer_error(error, request.request_id, request.path)
         await send(
             {
                 "type": "http.response.start",
                 "status": answer.status,
-                "headers": [
-                    *answer.headers,
-                    (b"content-length", b"%d" % len(answer.body)),
-                    (b"x-request-id", request.request_id.encode()),
-                ],
+                "headers": [*answer.headers, (b"content-length", b"%d" % len(answer.body))],
             }
         )
         body = b"" if request.method == "HEAD" else answer.body
@@ -64,7 +75,7 @@ class AsgiApp:
     async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._body_limit:
-            raise PayloadTooLarge(f"the body has {int(length)} bytes; at most {self._body_limit} are taken")
+            raise body_too_large(self._body_limit)
         body = bytearray()
         while True:
             message = await receive()
@@ -72,7 +83,7 @@ class AsgiApp:
                 raise InvalidRequest("the client left before the body was complete")
             body += message.get("body", b"")
             if len(body) > self._body_limit:
-                raise PayloadTooLarge(f"the body passes {self._body_limit} bytes, the most that is taken")
+                raise body_too_large(self._body_limit)
             if not message.get("more_body", False):
                 return bytes(body)
 

@@ -1,0 +1,223 @@
+"""The fast lane's connection: uvicorn's HTTP protocol, which answers hot paths by itself.
+
+A request is the lane's if its URL is hot, it is an ordinary POST, and nothing before it on the connection is unanswered, so that
+answers keep their order. Any other is left to uvicorn from its headers on, as if the lane had never looked.
+"""
+
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from deployments.protocols.http import body_too_large
+from deployments.replica import http1
+from deployments.replica.lane import LANE, Lane
+from deployments.replica.predictor import Prediction, Predictor
+from deployments.serving.asgi import answer_error
+from deployments.serving.ticket import Ticket
+
+COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
+"""A request that carries one of these wants more than the lane does."""
+
+
+class LaneCycle:
+    """The lane's request on a connection, with the attributes that uvicorn looks at on its own request cycles."""
+
+    __slots__ = ("disconnected", "keep_alive", "more_body", "response_complete")
+
+    def __init__(self) -> None:
+        self.response_complete = True
+        self.more_body = False
+        self.keep_alive = True
+        self.disconnected = False
+
+    @property
+    def message_event(self) -> "LaneCycle":
+        """uvicorn wakes whoever waits for the body; nobody does here."""
+        return self
+
+    def set(self) -> None:
+        """See `message_event`."""
+
+
+class LaneProtocol(HttpToolsProtocol):
+    """One connection. At most one request of the lane is under way on it."""
+
+    lane: ClassVar[Lane] = LANE
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._own = LaneCycle()
+        self._predictor: Predictor | None = None
+        """Of the lane's request whose body is being read."""
+        self._body: bytes | bytearray = b""
+        self._content_type = b""
+        self._request_id = ""
+        self._ticket: Ticket | None = None
+        self._answered = False
+        """Whether anything was, since the last look for idleness."""
+        self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    # The parser's callbacks, in the order of a request
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.transport.is_closing():
+            return  # what stands behind a `connection: close` that was answered is nobody's request
+        predictor = self.lane.hot.get(self.url)
+        if predictor is None or not self._enter(predictor):
+            self._go_uvicorns_way()
+
+    def on_body(self, body: bytes) -> None:
+        if self._predictor is None:
+            super().on_body(body)
+            return
+        have = self._body
+        if not have:
+            self._body = body
+        elif isinstance(have, bytearray):
+            have += body
+        else:
+            # Not a list of pieces: a client may send a million, and each would cost more than what it holds.
+            self._body = bytearray(have) + body
+        if len(self._body) > self.lane.body_limit:
+            # The rest is read and dropped: uvicorn does so with what comes after the answer.
+            self._predictor, self._body = None, b""
+            self._reply(body_too_large(self.lane.body_limit))
+
+    def on_message_complete(self) -> None:
+        predictor = self._predictor
+        if predictor is None:
+            super().on_message_complete()
+            return
+        body = bytes(self._body)
+        self._predictor, self._body, self._own.more_body = None, b"", False
+        self.lane.arrived()
+        try:
+            ticket = predictor.start(body, self._content_type, self._reply)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the connection lives on
+            self._reply(error)
+        else:
+            if not self._own.response_complete:
+                self._ticket = ticket
+
+    # The lane's steps
+
+    def _enter(self, predictor: Predictor) -> bool:
+        """Take the request on, if it is an ordinary one, nothing is unanswered before it, and the client reads its answers."""
+        own, cycle = self._own, self.cycle
+        if (
+            self.parser.get_method() != b"POST"
+            or not (cycle is None or cycle.response_complete)
+            or self.flow.write_paused
+        ):
+            return False
+        offered = content_type = connection = b""
+        for name, value in self.headers:
+            if name == b"content-length":
+                if int(value) > self.lane.body_limit:
+                    return False
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"x-request-id":
+                offered = value
+            elif name == b"connection":
+                connection = value
+            elif name in COLD_HEADERS:
+                return False
+        own.keep_alive = self.parser.should_keep_alive()
+        if connection and self.parser.get_http_version() == "1.0":
+            own.keep_alive = False  # an HTTP/1.0 client that asks for more would need to be told that it gets it
+        own.response_complete = own.disconnected = False
+        own.more_body = True
+        self.cycle = own  # type: ignore[assignment] # it has what uvicorn looks at on a cycle
+        self._predictor = predictor
+        self._content_type = content_type
+        self._request_id = self.lane.request_ids.choose(offered)
+        return True
+
+    def _go_uvicorns_way(self) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+
+    def _reply(self, outcome: Prediction | Exception) -> None:
+        own = self._own
+        if own.disconnected or own.response_complete:
+            return
+        own.response_complete = self._answered = True
+        self._ticket = None
+        more = self.lane.date_line(self.server_state.default_headers)
+        if not own.keep_alive:
+            more += http1.CLOSE
+        if isinstance(outcome, Prediction):
+            self.transport.write(http1.prediction(outcome, self._request_id, more))
+        else:
+            answer = answer_error(outcome, self._request_id, self.url.decode("latin-1"))
+            self.transport.write(http1.refusal(answer, self._request_id, more))
+        if not own.keep_alive:
+            self.transport.close()
+        elif self.pipeline:
+            self.on_response_complete()
+
+    # The connection's own events
+
+    def on_response_complete(self) -> None:
+        self._answered = True
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._idle_timer.cancel()
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it; uvicorn always says no
+        """A client may stop sending and still wait for its answer. One that went away is seen by a reset: HAProxy sends that."""
+        return self._last_answer_is_due()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be parsed is answered in its turn: if a whole request before it is not answered yet, by closing after it."""
+        if self._last_answer_is_due():
+            self.flow.pause_reading()
+        elif not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _last_answer_is_due(self) -> bool:
+        """Whether a whole request waits for its answer; if so, the connection closes behind it."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers is not read from either."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.pipeline:  # else reading goes on when that is answered
+            self.flow.resume_reading()
+
+    def _close_if_idle(self) -> None:
+        """Close a connection on which nothing was answered for a while: after one to two times uvicorn's own keep-alive time.
+
+        uvicorn sets a timer after each answer and cancels it with the next request. That costs as much as writing the answer.
+        """
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self._answered:
+            self._answered = False
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+        else:
+            self.timeout_keep_alive_handler()

@@ -1,0 +1,102 @@
+"""One request of each kind through the lane with nobody at the other end, to see that uvicorn is as the lane expects.
+
+The lane stands on names inside uvicorn that no release of it promises. Going through them all once is the one check that
+forgets none, and takes a millisecond.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from uvicorn.importer import import_from_string
+from uvicorn.server import ServerState
+
+from deployments.replica.lane import Lane
+from deployments.replica.predictor import Prediction
+
+HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
+COLD = b"GET /cold HTTP/1.1\r\nhost: rehearsal\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\n"
+
+
+class NotAsExpected(Exception):  # noqa: N818 - reads as a sentence in the one log line where it is seen
+    """Says what was."""
+
+
+def rehearse(uvicorn_config: Any, protocol: str) -> None:
+    """Raise NotAsExpected, or whatever else goes wrong, unless both kinds of requests go through."""
+    if "auto" not in uvicorn_config.HTTP_PROTOCOLS:
+        raise NotAsExpected("there is no HTTP protocol 'auto'")
+    kind = import_from_string(protocol)
+    lane = Lane()
+    lane.open({b"/hot": _Predictor()}, _Meter(), body_limit=100)  # type: ignore[dict-item] # has what the lane uses of one
+    config = uvicorn_config.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
+    loop, transport = _Loop(), _Transport()
+    connection = type("Rehearsed", (kind,), {"lane": lane})(config, ServerState(), {}, loop)
+    connection.connection_made(transport)
+    connection.data_received(HOT)
+    if not transport.written.startswith(ANSWER):
+        raise NotAsExpected(f"a hot request was answered with {transport.written[:100]!r}")
+    connection.data_received(COLD)
+    if not loop.tasks:
+        raise NotAsExpected("another request did not reach the application")
+    connection.eof_received()
+    connection.pause_writing()
+    connection.resume_writing()
+    connection.connection_lost(None)
+
+
+async def _no_app(scope: object, receive: object, send: object) -> None:
+    """Nothing runs in a rehearsal."""
+
+
+class _Predictor:
+    def start(self, body: bytes, content_type: bytes, reply: Any) -> None:
+        reply(Prediction(body, 0.0, 1, 0.0))
+
+
+class _Meter:
+    def arrived(self) -> None:
+        pass
+
+
+class _Loop:
+    """As much of an event loop, and of a handle and a task of it, as a connection touches."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+
+    def call_later(self, *_: object) -> "_Loop":
+        return self
+
+    def cancel(self) -> None:
+        pass
+
+    def create_task(self, coroutine: Coroutine[Any, Any, Any], **_: object) -> "_Loop":
+        coroutine.close()
+        self.tasks += 1
+        return self
+
+    def add_done_callback(self, _: object) -> None:
+        pass
+
+
+class _Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass

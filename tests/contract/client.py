@@ -1,0 +1,99 @@
+"""A client that says exactly what the test writes, and reads answers one by one."""
+
+import json
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tests.fakes import PATIENCE_S
+
+
+@dataclass
+class Answer:
+    """One answer, as it came."""
+
+    version: str
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """The values of every header of this name."""
+        return [value for key, value in self.headers if key == name]
+
+    def header(self, name: str) -> str | None:
+        values = self.all(name)
+        assert len(values) < 2, f"{name} comes twice: {values}"
+        return values[0] if values else None
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self.socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self.socket.close()
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.socket.sendall(piece)
+
+    def read(self, *, head: bool = False) -> Answer:
+        """The next answer; of one to HEAD, no body is read."""
+        version, _, rest = self._line().partition(" ")
+        headers = []
+        while line := self._line():
+            name, _, value = line.partition(": ")
+            headers.append((name.lower(), value))
+        answer = Answer(version, int(rest.split(" ")[0]), headers, b"")
+        length = answer.header("content-length")
+        if length is not None and not head:
+            answer.body = self._file.read(int(length))
+        return answer
+
+    def ask(self, *pieces: bytes) -> Answer:
+        self.send(*pieces)
+        return self.read()
+
+    def at_end(self) -> bool:
+        """Whether the server has closed the connection, and nothing more came."""
+        return self._file.read(1) == b""
+
+    def reset(self) -> None:
+        """Go away as HAProxy does when its client did: with a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._file.close()
+        self.socket.close()
+
+    def _line(self) -> str:
+        line = self._file.readline()
+        assert line.endswith(b"\r\n"), f"the answer ends in the middle: {line!r}"
+        return line[:-2].decode("latin-1")
+
+
+def request(path: str, body: bytes = b"", method: str = "POST", version: str = "1.1", **headers: str) -> bytes:
+    """A request with a content-length and these headers; underscores in their names are hyphens."""
+    lines = [f"{method} {path} HTTP/{version}", "host: replica"]
+    if body or method == "POST":
+        lines.append(f"content-length: {len(body)}")
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def chunked(path: str, *chunks: bytes, **headers: str) -> bytes:
+    """The same with a chunked body."""
+    head = request(path, transfer_encoding="chunked", **headers).replace(b"content-length: 0\r\n", b"")
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"

@@ -1,0 +1,72 @@
+"""What a replica has behind its server: routes, predictor, codec and model server of one version of a fake model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployments.protocols.predict import PredictCodec
+from deployments.replica.load import LoadMeter
+from deployments.replica.routes import ModelRoutes
+from deployments.replica.version import RunningVersion, run_version
+from deployments.repository.resolve import ServedVersion
+from deployments.serving.asgi import AsgiApp
+from deployments.serving.version import LoadedVersion
+from deployments.serving.warmup import Warmup
+from deployments.spec.model import ModelSpec
+from tests.contract.client import Answer, Client
+from tests.contract.front import Front
+from tests.fakes import FakeModel
+
+PREDICT = "/models/doubler/predict"
+ONE, TWO = b'{"instances": [[1.5]]}', b'{"instances": [[2], [-4]]}'
+CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
+"""Runs on the loop."""
+DEAR = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
+"""Runs in the worker, where a test may hold it."""
+
+
+class Replica:
+    """Version 3 of the model "doubler", on one way in."""
+
+    def __init__(
+        self, front: Front, way: str, model: FakeModel | None = None, warmup: Warmup = CHEAP, **limits: Any
+    ) -> None:
+        self.front = front
+        self.way = way
+        self.model = model or FakeModel()
+        spec = ModelSpec.model_validate({"name": "doubler", "limits": limits})
+        loaded = LoadedVersion(
+            ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup
+        )
+        self._asgi_before = front.reached_app
+        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop))
+        front.on_loop(lambda: self._open(spec))
+
+    def _open(self, spec: ModelSpec) -> None:
+        routes = ModelRoutes(spec, "onnx", {3: self.version})
+        hot: Mapping[str, RunningVersion] = routes.hot_paths() if self.way == "lane" else {}
+        meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
+        self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body)
+        self.front.lane.open(
+            {path.encode(): version.predictor for path, version in hot.items()}, meter, body_limit=spec.limits.body
+        )
+
+    @property
+    def in_flight(self) -> int:
+        return self.version.server.in_flight
+
+    @property
+    def by_lane(self) -> bool:
+        """Whether the lane answered all requests so far."""
+        return self.front.reached_app == self._asgi_before
+
+    def connect(self) -> Client:
+        return Client(self.front.port)
+
+    def ask(self, *pieces: bytes) -> Answer:
+        """The answer to one request on a connection of its own."""
+        with self.connect() as client:
+            return client.ask(*pieces)
+
+    def close(self) -> None:
+        self.model.release()
+        self.front.on_loop(self.version.server.close)

@@ -1,0 +1,10 @@
+"""What stands in front of an ingress in Ray Serve, out of Ray itself. Importing it warns of Ray's own use of pydantic."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from ray.serve._private.direct_ingress_http_util import ASGIDIReceiveProxy as ReceiveProxy
+    from ray.serve._private.http_util import _apply_middlewares as apply_middlewares
+
+__all__ = ["ReceiveProxy", "apply_middlewares"]
