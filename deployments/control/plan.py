@@ -37,7 +37,7 @@ def plan(
 
 
 def _why_removed(name: str, refused: Mapping[str, str]) -> str:
-    return "its route has gone to another model" if name in refused else "no longer configured"
+    return "refused, and nothing of it can be kept" if name in refused else "no longer configured"
 
 
 def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:

@@ -92,8 +92,14 @@ def _waiting_in(message: str) -> str:
     if found is None:
         return ""
     required, free = (json.loads(text) for text in found.groups())
-    lacking = [f"{amount:g} {name} (free: {free.get(name, 0):g})" for name, amount in required.items()]
-    return f"no room for a replica that needs {' and '.join(lacking)}: lower resources.cpus or resources.memory"
+    if all(free.get(name, 0) >= amount for name, amount in required.items()):
+        return ""  # Serve says this of a replica whose process is slow to start, too
+    needs = [f"{_amount(name, much)} ({_amount(name, free.get(name, 0))} free)" for name, much in required.items()]
+    return f"no room for a replica that needs {' and '.join(needs)}: lower resources.cpus or resources.memory"
+
+
+def _amount(resource: str, amount: float) -> str:
+    return f"{amount / 2**20:.0f} MiB" if resource == "memory" else f"{amount:g} {resource}"
 
 
 def _shortened(text: str) -> str:

@@ -1,0 +1,37 @@
+"""Unit tests do not touch Ray: whatever imports it while they are collected or run fails them, at the place of the import."""
+
+import builtins
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+
+@contextmanager
+def without_ray() -> Iterator[None]:
+    """Fail on `import ray`. By the statement and not by sys.modules: other tests of the same run may have loaded it."""
+    real = builtins.__import__
+
+    def guarded(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.partition(".")[0] == "ray":
+            pytest.fail(f"a unit test imported {name}; what needs Ray is tested in tests/contract or tests/serve")
+        return real(name, *args, **kwargs)
+
+    builtins.__import__ = guarded
+    try:
+        yield
+    finally:
+        builtins.__import__ = real
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    with without_ray():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    with without_ray():
+        return (yield)

@@ -1,0 +1,103 @@
+"""Configurations and what Serve would say of them, in few words."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deployments.control.applications import ServeConfig, serve_config
+from deployments.control.running import Running
+from deployments.repository.resolve import Refused, Resolved, ServedVersion
+from deployments.spec.load import Config
+from deployments.spec.model import ModelSpec
+from deployments.spec.server import ServerSpec
+
+ROOT = Path("/srv/yard")
+
+
+def spec(name: str = "churn", **keys: Any) -> ModelSpec:
+    """A model's spec from the keys of its file."""
+    return ModelSpec.model_validate({"name": name, **keys})
+
+
+def resolved(name: str = "churn", digests: str = "a", runtime: str = "onnx", **keys: Any) -> Resolved:
+    """A model with one version a letter of `digests`, which stands for its digest; the newest comes first."""
+    numbers = range(len(digests), 0, -1)
+    versions = tuple(ServedVersion(n, f"sha256:{letter * 64}") for n, letter in zip(numbers, digests, strict=True))
+    return Resolved(spec(name, **keys), runtime, versions)
+
+
+def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, Refused]:
+    """A model whose file is as it should be, and that cannot be served."""
+    return spec(name, **keys), Refused(name, reason, None)
+
+
+def configured(
+    *models: Resolved | tuple[ModelSpec, Refused], kept: Mapping[str, ServeConfig] | None = None, **server: Any
+) -> ServeConfig:
+    """The Serve config of these models."""
+    outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
+    config = Config(
+        server=ServerSpec.model_validate(server),
+        models=tuple(spec for spec, _ in outcomes),
+        sources={spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec, _ in outcomes},
+        root=ROOT,
+    )
+    return serve_config(config, [outcome for _, outcome in outcomes], kept=kept or {})
+
+
+def applications(config: ServeConfig) -> dict[str, ServeConfig]:
+    """The applications of a config by name."""
+    return {application["name"]: application for application in config["applications"]}
+
+
+def application(model: Resolved, **server: Any) -> ServeConfig:
+    """One model's application."""
+    return applications(configured(model, **server))[model.spec.name]
+
+
+def deployment(application: ServeConfig) -> dict[str, Any]:
+    """The one deployment of an application."""
+    (only,) = application["deployments"]
+    return only
+
+
+def catalogue(config: ServeConfig) -> dict[str, dict[str, Any]]:
+    """The gateway's entries by name."""
+    return {entry["name"]: entry for entry in deployment(applications(config)["gateway"])["user_config"]["models"]}
+
+
+def details(
+    config: ServeConfig | None, status: str = "RUNNING", replicas: Mapping[str, int] | None = None, message: str = ""
+) -> dict[str, Any]:
+    """Serve's ApplicationDetails, as `get_serve_details` gives them: plain values, what is unset left out."""
+    states = [state for state, count in (replicas or {}).items() for _ in range(count)]
+    told = {
+        "name": config["name"] if config else "churn",
+        "route_prefix": config["route_prefix"] if config else None,
+        "docs_path": None,
+        "status": status,
+        "message": "",
+        "last_deployed_time_s": 1700000000.0,
+        "source": "declarative",
+        "deployments": {
+            "model": {
+                "name": "model",
+                "status": "UPDATING",
+                "status_trigger": "CONFIG_UPDATE_STARTED",
+                "message": message,
+                "deployment_config": {"name": "model"},
+                "target_num_replicas": max(1, len(states)),
+                "required_resources": {"CPU": 1.0},
+                "replicas": [
+                    {"actor_name": f"SERVE_REPLICA::churn#model#{n}", "replica_id": str(n), "state": state, "pid": 4711}
+                    for n, state in enumerate(states)
+                ],
+            }
+        },
+    }
+    return told if config is None else {**told, "deployed_app_config": config}
+
+
+def running(*applications: dict[str, Any]) -> Running:
+    """One look at a Serve that has these ApplicationDetails."""
+    return Running({told["name"]: told for told in applications})

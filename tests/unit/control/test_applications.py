@@ -1,0 +1,178 @@
+"""One application a model: what restarts it, what does not, and what a mistake leaves in place."""
+
+from typing import Any
+
+import pytest
+
+from deployments.spec.model import ModelSpec
+from tests.unit.control.models import (
+    application,
+    applications,
+    catalogue,
+    configured,
+    deployment,
+    refused,
+    resolved,
+    spec,
+)
+
+RESTARTING: list[dict[str, Any]] = [
+    {"digests": "b"},
+    {"digests": "ab"},
+    {"runtime": "sklearn"},
+    {"path": "elsewhere"},
+    {"route": "/predict/churn"},
+    {"versions": "all"},
+    {"trusted": True},
+    {"any_sklearn_version": True},
+    {"batching": {"max_size": 1}},
+    {"limits": {"timeout_s": 1.5}},
+    {"resources": {"cpus": 2}},
+    {"resources": {"memory": 2**30}},
+    {"load_timeout_s": 1.0},
+    {"labels": ["no", "yes"]},
+    {"options": {"beam": [1, {"width": 2.5}]}},
+]
+
+
+@pytest.mark.parametrize("change", RESTARTING, ids=str)
+def test_what_could_change_an_answer_is_in_the_args(change):
+    assert application(resolved(**change))["args"] != application(resolved())["args"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"replicas": 3}, {"replicas": {"min": 0, "max": 2}}, {"required": False}, {"description": "Who leaves"}],
+    ids=str,
+)
+def test_what_cannot_change_an_answer_is_not_in_the_args(change):
+    assert application(resolved(**change))["args"] == application(resolved())["args"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"runtime": "onnx"}, {"path": "churn"}, {"route": "/models/churn"}, {"limits": {"queue": 256}}, {"labels": []}],
+    ids=str,
+)
+def test_writing_down_what_holds_anyway_changes_nothing(written):
+    made = {key: value for key, value in written.items() if key != "runtime"}
+    explicit = resolved(**made)
+    if "runtime" in written:
+        explicit = type(explicit)(spec(runtime="onnx"), "onnx", explicit.versions)
+    assert application(explicit) == application(resolved())
+
+
+def test_the_fields_that_restart_and_those_that_do_not_are_all_of_a_specs_fields():
+    tested = {key for change in RESTARTING for key in change if key != "digests"}
+    assert tested | {"name", "replicas", "required", "description"} == set(ModelSpec.model_fields)
+
+
+def test_a_replica_reads_the_spec_back_from_the_args():
+    keys = {
+        "path": "a/b",
+        "route": "/x/y",
+        "versions": [1, 3],
+        "labels": ["a", "b"],
+        "options": {"a": [1, {"b": None}]},
+        "resources": {"cpus": 0.5, "memory": "512MiB"},
+        "limits": {"body": "1KiB"},
+        "batching": {"max_delay_ms": 2},
+        "trusted": True,
+    }
+    read = ModelSpec.model_validate(application(resolved(**keys))["args"]["spec"])
+    assert read == spec(**keys, runtime="onnx")
+
+
+def test_the_class_of_a_python_model_is_what_its_file_says():
+    args = application(resolved(runtime="python"))["args"]
+    assert (args["runtime"], args["spec"]["runtime"]) == ("python", "python")
+    model = resolved(runtime="python")
+    with_class = type(model)(spec(runtime="python:model:Model"), "python", model.versions)
+    assert application(with_class)["args"]["spec"]["runtime"] == "python:model:Model"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "expected"),
+    [(1, {"num_replicas": 1}), (4, {"num_replicas": 4}), ({"min": 2}, {"num_replicas": 2})],
+)
+def test_a_fixed_number_of_replicas_does_not_autoscale(replicas, expected):
+    options = deployment(application(resolved(replicas=replicas)))
+    assert expected.items() <= options.items()
+    assert "autoscaling_config" not in options
+
+
+def test_a_range_of_replicas_follows_the_load_between_its_bounds():
+    options = deployment(application(resolved(replicas={"min": 0, "max": 5, "target_in_flight": 3})))
+    bounds = {"min_replicas": 0, "max_replicas": 5, "target_ongoing_requests": 3.0}
+    assert bounds.items() <= options["autoscaling_config"].items()
+    assert "num_replicas" not in options
+
+
+def test_a_replica_reserves_what_its_spec_says():
+    options = deployment(application(resolved(resources={"cpus": 0.5, "memory": "1GiB"})))["ray_actor_options"]
+    assert options == {"num_cpus": 0.5, "memory": 2**30}
+    assert set(deployment(application(resolved()))["ray_actor_options"]) == {"num_cpus"}
+
+
+def test_new_replicas_start_before_old_ones_stop():
+    for each in applications(configured(resolved())).values():
+        assert deployment(each)["max_surge_percent"] == 100
+
+
+def test_an_old_replica_may_finish_for_longer_than_the_edge_takes_to_forget_it():
+    assert deployment(application(resolved(), drain_s=100.0))["graceful_shutdown_timeout_s"] > 100
+
+
+@pytest.mark.parametrize(("address", "location"), [("local", "HeadOnly"), ("ray.example:6379", "EveryNode")])
+def test_a_cluster_has_a_proxy_on_every_node(address, location):
+    assert configured(ray={"address": address})["proxy_location"] == location
+
+
+def test_the_gateway_takes_the_root_and_knows_every_model():
+    config = configured(resolved("churn", "ba", description="Who leaves", required=False), resolved("iris"))
+    assert applications(config)["gateway"]["route_prefix"] == "/"
+    assert list(catalogue(config)) == ["churn", "iris"]
+    assert catalogue(config)["churn"] == {
+        "name": "churn",
+        "route": "/models/churn",
+        "required": False,
+        "refused": "",
+        "description": "Who leaves",
+        "runtime": "onnx",
+        "versions": [
+            {"version": "2", "digest": f"sha256:{'b' * 64}"},
+            {"version": "1", "digest": f"sha256:{'a' * 64}"},
+        ],
+    }
+
+
+def test_the_gateway_does_not_restart_for_a_change_of_models():
+    before, after = (applications(configured(resolved(name)))["gateway"] for name in ("churn", "iris"))
+    assert before["args"] == after["args"]
+    assert before != after
+
+
+def test_a_refused_model_that_never_ran_has_no_application_and_its_reason_in_the_catalogue():
+    config = configured(refused("there is no folder churn", route="/who", required=False))
+    assert list(applications(config)) == ["gateway"]
+    entry = catalogue(config)["churn"]
+    assert entry["refused"] == "there is no folder churn"
+    assert (entry["route"], entry["required"]) == ("/who", False)
+    assert "versions" not in entry
+
+
+def test_a_refused_model_keeps_the_application_it_has():
+    ran = application(resolved("churn", "a"))
+    config = configured(refused("no folder", route="/new"), kept={"churn": ran, "removed": ran})
+    assert applications(config) == {"gateway": applications(config)["gateway"], "churn": ran}
+    entry = catalogue(config)["churn"]
+    assert entry["route"] == "/models/churn", "where it answers, not where its file wants it"
+    assert entry["versions"] == [{"version": "1", "digest": f"sha256:{'a' * 64}"}]
+
+
+def test_a_refused_model_loses_its_application_where_another_model_has_its_route_now():
+    kept = {"churn": application(resolved("churn", route="/who"))}
+    config = configured(resolved("leavers", route="/who"), refused("no folder", route="/why"), kept=kept)
+    routes = [each["route_prefix"] for each in config["applications"]]
+    assert sorted(routes) == ["/", "/who"]
+    assert catalogue(config)["churn"]["route"] == "/why"

@@ -1,0 +1,51 @@
+"""The environment of the server's processes."""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.control.environment import EdgePorts, Places, attach_environment, server_environment
+from deployments.spec.server import ServerSpec
+
+PLACES = Places(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
+NODE_ID = "d" * 56
+"""Serve keeps each node's files in a folder of this name below ours."""
+LONGEST_SOCKET = 97
+"""HAProxy's limit for a path of a socket that it binds (its own suffix is in it)."""
+
+
+def environment(cores: int = 2, **server: object) -> dict[str, str]:
+    ports = EdgePorts(serve=1, fallback=2, metrics=3, stats=4)
+    return server_environment(ServerSpec.model_validate(server), PLACES, ports, Path("/opt/haproxy"), cores)
+
+
+@pytest.mark.parametrize("key", ["RAY_SERVE_HAPROXY_SOCKET_PATH", "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"])
+def test_haproxys_sockets_are_short_enough_with_serves_folder_in_their_path(key):
+    socket = Path(environment()[key])
+    assert len(str(socket.parent / NODE_ID / socket.name)) <= LONGEST_SOCKET
+
+
+def test_whoever_attaches_finds_the_servers_token():
+    assert attach_environment(PLACES).items() <= environment().items()
+    assert attach_environment(PLACES)["RAY_AUTH_TOKEN_PATH"] == "/srv/yard/.modelyard/token"
+    assert attach_environment(PLACES)["RAY_AUTH_MODE"] == "token"
+
+
+def test_nobody_is_told_of_this_servers_use():
+    assert attach_environment(PLACES)["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_replica_drains_as_long_as_the_yaml_says():
+    assert environment(drain_s=2.5)["RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"] == "2.5"
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, "1"), (2, "1"), (8, "2"), (64, "16")])
+def test_haproxy_has_a_thread_for_every_four_cores(cores, threads):
+    assert environment(cores)["RAY_SERVE_HAPROXY_NBTHREAD"] == threads
+
+
+def test_every_port_of_serve_is_the_one_that_was_chosen_for_it():
+    told = environment()
+    assert told["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "2"
+    assert told["RAY_SERVE_HAPROXY_METRICS_PORT"] == "3"
+    assert told["RAY_SERVE_HAPROXY_STATS_PORT"] == "4"

@@ -1,0 +1,82 @@
+"""What a server remembers between runs."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments.control.last_good import LastGood
+from deployments.spec.load import Config
+from deployments.spec.server import ServerSpec
+from tests.unit.control.models import application, resolved, spec
+
+CONFIG = Config(
+    server=ServerSpec.model_validate({"http": {"port": 9000}, "defaults": {"versions": [1, 2]}}),
+    models=(
+        spec("churn", replicas={"min": 0, "max": 3}, options={"a": [None, 1.5]}),
+        spec("iris", versions={"latest": 2}),
+    ),
+    sources={"churn": Path("serve_config/models/churn.yaml"), "iris": Path("serve_config/models/iris.yaml")},
+    root=Path("/srv/yard"),
+)
+GOOD = {"churn": application(resolved())}
+
+
+def test_what_was_written_is_read_back(tmp_path: Path):
+    LastGood(CONFIG, GOOD).write(tmp_path / "last-good.json")
+    assert LastGood.read(tmp_path / "last-good.json") == LastGood(CONFIG, GOOD)
+
+
+def test_nothing_is_remembered_before_the_first_run(tmp_path: Path):
+    assert LastGood.read(tmp_path / "last-good.json") == LastGood(None, {})
+
+
+def test_having_nothing_to_remember_forgets_nothing(tmp_path: Path):
+    LastGood(CONFIG, GOOD).write(tmp_path / "last-good.json")
+    LastGood().write(tmp_path / "last-good.json")
+    assert LastGood.read(tmp_path / "last-good.json").config == CONFIG
+
+
+WHOLE = {"server": {}, "models": [{"name": "a"}], "sources": {}, "root": "/", "applications": {}}
+
+
+def test_the_smallest_file_is_read(tmp_path: Path):
+    (tmp_path / "f").write_text(json.dumps(WHOLE))
+    assert LastGood.read(tmp_path / "f").config is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        json.dumps({key: value for key, value in WHOLE.items() if key != "applications"}),
+        json.dumps({**WHOLE, "models": [{"name": "NOT A NAME"}]}),
+        json.dumps({**WHOLE, "models": 3}),
+        json.dumps({**WHOLE, "server": {"unknown": 1}}),
+        json.dumps({**WHOLE, "sources": []}),
+        json.dumps({**WHOLE, "root": None}),
+        json.dumps({**WHOLE, "applications": 3}),
+        b"\xff",
+    ],
+    ids=repr,
+)
+def test_a_file_of_another_make_is_as_good_as_none(tmp_path: Path, text: str | bytes):
+    (tmp_path / "f").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert LastGood.read(tmp_path / "f") == LastGood()
+
+
+def test_the_file_is_for_its_owners_eyes_whatever_stood_there(tmp_path: Path):
+    path = tmp_path / "last-good.json"
+    path.write_text("old")
+    path.chmod(0o666)
+    before = os.umask(0)
+    try:
+        LastGood(CONFIG, GOOD).write(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["last-good.json"]

@@ -1,0 +1,128 @@
+"""The plan: which models change, how, and why, in words for the operator."""
+
+from typing import Any
+
+import pytest
+
+from deployments.control.plan import Action, plan
+from tests.unit.control.models import application, applications, configured, refused, resolved
+
+A, B = (f"({letter * 8})" for letter in "ab")
+
+
+def change(before: dict[str, Any], after: dict[str, Any]) -> tuple[Action, ...]:
+    """The plan for one model that was and is to be so."""
+    return plan(applications(configured(resolved(**before))), configured(resolved(**after)))
+
+
+def test_nothing_is_planned_where_nothing_changes():
+    models = resolved("churn", replicas={"min": 1, "max": 3}), resolved("iris", "ab")
+    assert plan(applications(configured(*models)), configured(*models)) == ()
+
+
+def test_a_new_model_is_added_with_its_versions():
+    assert plan({}, configured(resolved("churn", "ab"))) == (Action("add", "churn", f"versions 2 {A}, 1 {B}"),)
+
+
+def test_a_model_without_a_file_is_removed():
+    assert plan(applications(configured(resolved())), configured()) == (
+        Action("remove", "churn", "no longer configured"),
+    )
+
+
+RESTARTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"digests": "a"}, {"digests": "ba"}, f"version 1 {A} -> versions 2 {B}, 1 {A}"),
+    ({"digests": "a"}, {"digests": "b"}, f"version 1 {A} -> version 1 {B}"),
+    ({"runtime": "onnx"}, {"runtime": "sklearn"}, "runtime onnx -> sklearn"),
+    ({}, {"limits": {"queue": 512}}, "limits.queue 256 -> 512"),
+    ({"limits": {"queue": 512}}, {}, "limits.queue 512 -> 256"),
+    ({}, {"resources": {"cpus": 2}, "labels": ["a"]}, "labels [] -> ['a']; resources.cpus 0.1 -> 2.0"),
+    ({}, {"resources": {"memory": "1MiB"}}, "resources.memory none -> 1048576"),
+    ({}, {"route": "/who"}, "route /models/churn -> /who"),
+    ({}, {"versions": {"latest": 2}}, "versions latest -> {'latest': 2}"),
+    ({"options": {"a": 1, "b": 2}}, {"options": {"b": 3}}, "options.a 1 -> none; options.b 2 -> 3"),
+    (
+        {"digests": "a", "description": "old", "replicas": 1},
+        {"digests": "b", "description": "new", "replicas": 2},
+        f"version 1 {A} -> version 1 {B}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "why"), RESTARTS)
+def test_a_change_of_what_answers_restarts_the_model(before, after, why):
+    assert change(before, after) == (Action("restart", "churn", why),)
+
+
+def test_every_difference_in_the_args_is_a_restart_with_a_reason():
+    moved = {"churn": {**application(resolved()), "args": {**application(resolved())["args"], "repository": "/old"}}}
+    (action,) = plan(moved, configured(resolved()))
+    assert action == Action("restart", "churn", "repository /old -> /srv/yard/model_repository")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (1, 3, "replicas 1 -> 3"),
+        (1, {"min": 0, "max": 4}, "replicas 1 -> 0 to 4 (aim: 8 in flight)"),
+        (
+            {"min": 1, "max": 4},
+            {"min": 1, "max": 4, "target_in_flight": 2},
+            "replicas 1 to 4 (aim: 8 in flight) -> 1 to 4 (aim: 2 in flight)",
+        ),
+    ],
+)
+def test_a_change_of_the_replicas_alone_scales_in_place(before, after, why):
+    assert change({"replicas": before}, {"replicas": after}) == (Action("scale", "churn", why),)
+
+
+def test_a_new_description_is_an_update_in_place():
+    assert change({}, {"description": "Who leaves"}) == (Action("update", "churn", "description"),)
+
+
+def test_one_action_tells_of_a_scaling_and_an_update_together():
+    (action,) = change({}, {"description": "Who leaves", "replicas": 2})
+    assert action == Action("update", "churn", "replicas 1 -> 2; description")
+
+
+def test_a_change_of_the_server_updates_its_models():
+    (action,) = plan(applications(configured(resolved())), configured(resolved(), drain_s=10.0))
+    assert action == Action("update", "churn", "graceful_shutdown_timeout_s 65.0 -> 70.0")
+
+
+def test_a_refused_model_is_told_and_left_alone():
+    ran = applications(configured(resolved()))
+    wanted = configured(refused("no folder"), kept=ran)
+    assert plan(ran, wanted, {"churn": "no folder"}) == (Action("refuse", "churn", "no folder"),)
+
+
+def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
+    ran = applications(configured(resolved(route="/who")))
+    wanted = configured(resolved("leavers", route="/who"), refused("no folder"), kept=ran)
+    assert plan(ran, wanted, {"churn": "no folder"}) == (
+        Action("refuse", "churn", "no folder"),
+        Action("remove", "churn", "refused, and nothing of it can be kept"),
+        Action("add", "leavers", f"version 1 {A}"),
+    )
+
+
+def test_an_application_of_somebody_else_with_a_models_name_is_replaced():
+    foreign = {"churn": {"name": "churn", "route_prefix": "/", "import_path": "their.app:app"}}
+    (action,) = plan(foreign, configured(resolved()))
+    assert action == Action("restart", "churn", "an application of another kind has its name: their.app:app")
+
+
+def test_the_gateway_is_nobodys_business():
+    before = applications(configured(resolved(required=True)))
+    assert plan(before, configured(resolved(required=False))) == ()
+    assert plan(before | {"gateway": before["gateway"]}, configured(resolved())) == ()
+
+
+def test_actions_come_by_model():
+    current = applications(configured(resolved("b"), resolved("c")))
+    wanted = configured(resolved("a"), resolved("c", "x"))
+    assert [(action.model, action.kind) for action in plan(current, wanted)] == [
+        ("a", "add"),
+        ("b", "remove"),
+        ("c", "restart"),
+    ]

@@ -1,0 +1,18 @@
+"""Ports that nobody listens on."""
+
+import os
+import socket
+
+from deployments.control.ports import free_ports, haproxy_binary
+
+
+def test_free_ports_are_different_and_free():
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    for port in ports:
+        with socket.socket() as each:
+            each.bind(("127.0.0.1", port))
+
+
+def test_the_haproxy_that_comes_with_serve_can_be_run():
+    assert os.access(haproxy_binary(), os.X_OK)
