@@ -132,9 +132,9 @@ class Objects:
                 continue
             for name in row:
                 if name in self.layout.left_out:
-                    bad.add(pointer + f"/{escaped(name)}", f"{quoted(name)} is for every row or for none")
+                    bad.add(f"{pointer}/{escaped(name)}", f"{quoted(name)} is for every row or for none")
                 elif name not in ends:
-                    bad.unknown(f"{pointer}/{escaped(name)}", "name", name, [each for each in ends if each not in row])
+                    bad.unknown(f"{pointer}/{escaped(name)}", "name", name, (each for each in ends if each not in row))
             for cell in self.layout.cells:
                 if cell.name in row:
                     yield cell, row[cell.name], pointer + ends[cell.name]

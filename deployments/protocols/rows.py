@@ -73,7 +73,7 @@ class RowReader:
         self, names: Sequence[Any], header: str, rows: Sequence[Any], where: Where, ends: Sequence[str]
     ) -> Tensors:
         """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`."""
-        layout = self._layout_of([name for name in names if type(name) is str])
+        layout = self._layout_of({name for name in names if type(name) is str})
         _check_names(layout, names, header)
         self.check_count(rows, "")
         return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
@@ -112,6 +112,7 @@ def check_rows(rows: int, most: int, pointer: str) -> None:
 def _check_names(layout: Layout, names: Sequence[Any], header: str) -> None:
     bad = BadValues()
     seen: set[str] = set()
+    free = sorted(layout.names.difference(name for name in names if type(name) is str))
     for index, name in enumerate(names):
         pointer = f"{header}/{index}"
         if type(name) is not str:
@@ -119,7 +120,7 @@ def _check_names(layout: Layout, names: Sequence[Any], header: str) -> None:
         elif name in seen:
             bad.add(pointer, f"column {quoted(name)} comes twice")
         elif name not in layout.names:
-            bad.unknown(pointer, "column", name, sorted(layout.names.difference(names)))
+            bad.unknown(pointer, "column", name, free)
         else:
             seen.add(name)
     for cell in layout.cells:

@@ -153,10 +153,10 @@ def test_bad_columns_are_told(signature: Signature, document: Any, expected: lis
         ),
         (
             IRIS,
-            {"dataframe_split": {"columns": [A, A, 3, "sepal_widht"], "data": GOOD}},
+            {"dataframe_split": {"columns": [A, A, [3], "sepal_widht"], "data": GOOD}},
             [
                 '/dataframe_split/columns/1: column "sepal_length" comes twice',
-                "/dataframe_split/columns/2: expected a column's name, got the number 3",
+                "/dataframe_split/columns/2: expected a column's name, got a list of 1",
                 '/dataframe_split/columns/3: unknown column "sepal_widht"; did you mean "sepal_width"?',
                 '/dataframe_split/columns: missing column "sepal_width"',
                 '/dataframe_split/columns: missing column "petal_length"',

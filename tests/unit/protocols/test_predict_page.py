@@ -1,0 +1,153 @@
+"""Every request in docs/predict.md is decoded, and answered as the page says."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deployments.errors import ModelyardError
+from deployments.protocols.predict import MAX_ROWS, PredictCall, PredictCodec
+from deployments.protocols.problem import problem
+from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from tests.unit.protocols.samples import same, texts
+
+PAGE = (Path(__file__).parents[3] / "docs" / "predict.md").read_text(encoding="utf-8")
+BLOCK = re.compile(
+    r"^```http\nPOST (?P<path>/models/(?P<model>\S+)/predict)\ncontent-type: (?P<content_type>\S+)\n\n(?P<body>.*?)^```\n"
+    r"(?:\n```json\n(?P<answer>.*?)^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+EXCHANGES = [match.groupdict() for match in BLOCK.finditer(PAGE)]
+FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the page: its signature, and what it would give for these inputs."""
+
+    signature: Signature
+    predict: Callable[[Tensors], Tensors]
+
+
+def iris(inputs: Tensors) -> Tensors:
+    large = inputs["x"][:, 3] > 1
+    scores = np.where(large[:, None], [0.02, 0.12, 0.86], [0.97, 0.02, 0.01])
+    return {"label": np.where(large, "virginica", "setosa").astype(object), "scores": scores}
+
+
+def ticket_topic(inputs: Tensors) -> Tensors:
+    rows = len(inputs["text"])
+    return {"label": texts(*["delivery"] * rows), "scores": np.full((rows, 2), 0.5)}
+
+
+def thumbnail(inputs: Tensors) -> Tensors:
+    image = inputs["image"]
+    return {
+        "brightness": image.mean((1, 2), dtype=np.float32),
+        "embedding": np.full((len(image), 2), [0.5, 0.25], np.float32),
+    }
+
+
+def distance(inputs: Tensors) -> Tensors:
+    steps = np.diff(inputs["points"], axis=0)
+    return {"total": inputs["scale"] * np.sqrt((steps**2).sum())}
+
+
+MODELS = {
+    "iris": Model(
+        Signature(
+            inputs=(TensorSpec("x", "FP64", (FREE, 4), FEATURES),),
+            outputs=(TensorSpec("label", "BYTES", (FREE,)), TensorSpec("scores", "FP64", (FREE, 3))),
+            task="classification",
+            classes=("setosa", "versicolor", "virginica"),
+            label="label",
+            scores="scores",
+        ),
+        iris,
+    ),
+    "ticket-topic": Model(
+        Signature(
+            inputs=(TensorSpec("text", "BYTES", (FREE,)),),
+            outputs=(TensorSpec("label", "BYTES", (FREE,)), TensorSpec("scores", "FP64", (FREE, 2))),
+            task="classification",
+            classes=("delivery", "refund"),
+            label="label",
+            scores="scores",
+        ),
+        ticket_topic,
+    ),
+    "wine": Model(
+        Signature(
+            inputs=(
+                TensorSpec("cultivar", "BYTES", (FREE,)),
+                TensorSpec("magnesium", "INT64", (FREE,)),
+                TensorSpec("proline", "FP64", (FREE,)),
+            ),
+            outputs=(TensorSpec("value", "FP64", (FREE,)),),
+            task="regression",
+        ),
+        lambda inputs: {"value": inputs["magnesium"] * inputs["proline"]},
+    ),
+    "thumbnail": Model(
+        Signature(
+            inputs=(TensorSpec("image", "UINT8", (FREE, FREE, FREE)),),
+            outputs=(TensorSpec("brightness", "FP32", (FREE,)), TensorSpec("embedding", "FP32", (FREE, 2))),
+        ),
+        thumbnail,
+    ),
+    "distance": Model(
+        Signature(
+            inputs=(TensorSpec("points", "FP32", (FREE, 2)), TensorSpec("scale", "FP32", ())),
+            outputs=(TensorSpec("total", "FP32", ()),),
+        ),
+        distance,
+    ),
+}
+
+
+def decode(exchange: dict[str, str]) -> PredictCall:
+    codec = PredictCodec(exchange["model"], 1, MODELS[exchange["model"]].signature)
+    return codec.decode(exchange["body"].encode(), exchange["content_type"].encode())
+
+
+def answer(exchange: dict[str, str]) -> bytes:
+    model = MODELS[exchange["model"]]
+    try:
+        call = decode(exchange)
+    except ModelyardError as error:
+        return problem(error, "5f2b", exchange["path"]).body
+    outputs = model.predict(call.request.inputs)
+    wanted = {name: outputs[name] for name in call.request.outputs}
+    return PredictCodec(exchange["model"], 1, model.signature).encode(call, wanted)
+
+
+def test_no_block_of_the_page_is_overlooked() -> None:
+    assert len(EXCHANGES) == PAGE.count("```http")
+    assert sum(exchange["answer"] is not None for exchange in EXCHANGES) == PAGE.count("```json")
+
+
+@pytest.mark.parametrize("exchange", [each for each in EXCHANGES if each["answer"]], ids=lambda each: each["body"][:40])
+def test_the_answer_is_the_one_on_the_page(exchange: dict[str, str]) -> None:
+    assert json.loads(answer(exchange)) == json.loads(exchange["answer"])
+
+
+@pytest.mark.parametrize(
+    "exchange", [each for each in EXCHANGES if not each["answer"]], ids=lambda each: each["body"][:40]
+)
+def test_a_request_without_an_answer_on_the_page_is_answered(exchange: dict[str, str]) -> None:
+    assert "predictions" in json.loads(answer(exchange))
+
+
+def test_all_forms_of_two_flowers_say_the_same() -> None:
+    flowers = {"x": np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])}
+    said = [decode(each).request.inputs for each in EXCHANGES if each["model"] == "iris" and not each["answer"]]
+    assert len(said) == 7
+    assert all(same(inputs, flowers) for inputs in said)
+
+
+def test_the_most_rows_are_as_the_page_says() -> None:
+    assert f"at most {MAX_ROWS:,} rows" in PAGE
