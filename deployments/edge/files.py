@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.edge.render import ROUTES_FILE, render, render_routes
+from deployments.edge.render import REPLICAS_FILE, ROUTES_FILE, render, render_routes
 from deployments.spec.server import ServerSpec
 
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
@@ -19,7 +19,8 @@ class EdgeFiles:
     def write(self, server: ServerSpec, custom_routes: Mapping[str, str]) -> None:
         """Write what differs. Each file is replaced at once: HAProxy may start at any moment."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._replace(ROUTES_FILE, render_routes(custom_routes))  # first: the others name it
+        self._replace(ROUTES_FILE, render_routes(custom_routes))  # first: the others name them
+        (self.folder / REPLICAS_FILE).touch()
         self._replace("edge.cfg", render(server, custom_routes, starting=False))
         self._replace("edge-starting.cfg", render(server, custom_routes, starting=True))
 

@@ -11,6 +11,8 @@ from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
 ROUTES_FILE = "routes.map"
+REPLICAS_FILE = "replicas.map"
+"""Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
 
 TEMPLATE = """\
 # Written by modelyard; read by HAProxy together with Ray Serve's own file.
@@ -50,8 +52,16 @@ frontend edge_http from edge
     acl known var(txn.up) -m found
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known all_away
-    use_backend http-%[var(txn.model)] if known
+
+    # Without a replica, Serve's backend has its Python proxy alone, which can wake a model that is scaled to zero, and
+    # nothing else: the gateway describes the model then.
+    acl has_replica var(txn.model),map({replicas}) -m found
+    use_backend http-%[var(txn.model)] if known has_replica
+    use_backend http-%[var(txn.model)] if known METH_POST
     default_backend {default}
+
+    # What that proxy says when it cannot is for Ray's eyes.
+    http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }}
 
 backend edge_starting from edge
     http-request return {starting}
@@ -73,6 +83,10 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
         ),
         not_ready=_problem(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
+        no_replica=_problem(
+            503, "Service Unavailable", "the model has no replica, GET its route says why", retry_after_s=5
+        ),
+        replicas=REPLICAS_FILE,
         starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default="edge_starting" if starting else GATEWAY_BACKEND,
     )

@@ -85,26 +85,25 @@ def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("name", "code", "reason"),
     [
-        (RAISES, "these weights are for another planet"),
-        (HANGS, "load_timeout_s"),
-        (DIES, "died"),
-        (EATS_MEMORY, "memory"),
+        ("raiser", RAISES, "these weights are for another planet"),
+        ("sleeper", HANGS, "load_timeout_s"),
+        ("leaver", DIES, "died"),
+        ("eater", EATS_MEMORY, "memory"),
     ],
-    ids=["raises", "hangs", "dies", "outgrows its memory"],
 )
 def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
-    fresh: Server, code: str, reason: str
+    fresh: Server, name: str, code: str, reason: str
 ) -> None:
-    fresh.project.add_python("fragile", ECHO)
-    fresh.project.configure("fragile", f"{TRUSTED}load_timeout_s: 5\nresources: {{memory: 512MiB}}\nrequired: false\n")
-    fresh.wait_for(lambda: fresh.answers("fragile", {"instances": [4]}), what="version 1")
-    with constant_load(fresh, "fragile", {"instances": [4]}) as seen:
-        fresh.project.add_python("fragile", code, version=2)
-        fresh.wait_for(lambda: "went back" in fresh.models()["fragile"].get("reason", ""), what="the way back")
+    fresh.project.add_python(name, ECHO)
+    fresh.project.configure(name, f"{TRUSTED}load_timeout_s: 5\nresources: {{memory: 512MiB}}\nrequired: false\n")
+    fresh.wait_for(lambda: fresh.answers(name, {"instances": [4]}), what="version 1")
+    with constant_load(fresh, name, {"instances": [4]}) as seen:
+        fresh.project.add_python(name, code, version=2)
+        fresh.wait_for(lambda: "went back" in fresh.models()[name].get("reason", ""), what="the way back")
     assert seen.keys() == {(200, "[8.0]")}
-    told = fresh.status()["fragile"]
+    told = fresh.status()[name]
     assert told["state"] == "READY"
     assert told["versions"] == ["1"]
     assert reason in told["reason"].lower()
