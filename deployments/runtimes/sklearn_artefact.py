@@ -14,7 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.sklearn_parts import steps
+from deployments.runtimes.sklearn_parts import parts, steps
 from deployments.runtimes.sklearn_trees import check_trees
 from deployments.spec.model import ModelSpec
 
@@ -23,8 +23,6 @@ SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 HARMLESS = (
     "functools.partial",
     "numpy.dtype",
-    "scipy.interpolate._bsplines.BSpline",
-    "scipy.sparse._csr.csr_matrix",
     "sklearn._loss.loss.HalfTweedieLoss",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.calibration._CalibratedClassifier",
@@ -53,10 +51,12 @@ HARMLESS = (
     "sklearn.utils.validation.check_array",
 )
 """Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
-choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has. Trees hold indices that
-are used unchecked, so `check_trees` looks at those. Types with such indices that it does not know (KDTree, BallTree) are not
-here. The names are exact: scikit-learn's modules also hold imported names such as `subprocess.check_output`, which a
-prefix would let in."""
+choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has.
+
+Trees hold indices that C code uses unchecked, so `check_trees` looks at those. Other types with such indices (KDTree, BallTree,
+BSpline, sparse matrices) are not here. The names are exact: scikit-learn's modules also hold what they import, such as
+`subprocess.check_output`, which a prefix would let in.
+"""
 
 
 def read_estimator(files: Files, spec: ModelSpec) -> Any:
@@ -71,6 +71,7 @@ def read_estimator(files: Files, spec: ModelSpec) -> Any:
         )
     estimator = _same_version(name, files[name], spec)
     _check_fitted(name, estimator)
+    _check_reads_no_files(estimator)
     check_trees(estimator)
     return estimator
 
@@ -126,3 +127,12 @@ def _check_fitted(name: str, estimator: Any) -> None:
         raise LoadError(
             f"{name} holds a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
         ) from None
+
+
+def _check_reads_no_files(estimator: Any) -> None:
+    for part in parts(estimator):
+        if getattr(part, "input", "content") in ("file", "filename"):
+            raise LoadError(
+                f"the {type(part).__name__} opens the files that its texts name (input={part.input!r}), which would open "
+                "the server's files to every client: fit it with input='content'"
+            )

@@ -14,6 +14,7 @@ from sklearn import __version__ as this_version
 from sklearn.cluster import DBSCAN
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -98,6 +99,10 @@ BROKEN = {
     "an unfitted model": (skops.io.dumps(LogisticRegression()), "LogisticRegression in model.skops is not fitted"),
     "an unfitted pipeline": (skops.io.dumps(make_pipeline(StandardScaler(), LogisticRegression())), "is not fitted"),
     "a clustering of its own rows": (skops.io.dumps(DBSCAN().fit(ROWS)), "cannot answer for new rows"),
+    "a reader of files": (
+        skops.io.dumps(HashingVectorizer(input="filename").fit([])),
+        "opens the files that its texts name",
+    ),
     "a reader of dictionaries": (skops.io.dumps(DictVectorizer().fit([{"a": 1}])), "takes dictionaries"),
 }
 
