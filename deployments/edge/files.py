@@ -27,9 +27,10 @@ class EdgeFiles:
     def error(self) -> str:
         """What HAProxy said against our files at its last start; "" when it took them."""
         try:
-            return (self.folder / "error").read_text().strip()
+            said = (self.folder / "error").read_text()
         except FileNotFoundError:
             return ""
+        return "\n".join(line for line in said.splitlines() if not line.startswith("[NOTICE]"))
 
     def _replace(self, name: str, text: str) -> None:
         path = self.folder / name

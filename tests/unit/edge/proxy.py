@@ -1,0 +1,162 @@
+"""A real HAProxy with our frontends, in front of small real servers, with a file such as Ray Serve writes."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from deployments.control.ports import free_ports, haproxy_binary
+from deployments.edge.files import LAUNCHER, EdgeFiles
+from deployments.spec.server import ServerSpec
+
+PATIENCE_S = 20
+
+
+@dataclass(slots=True)
+class Backend:
+    """A server that answers every request with its own name, and keeps what it was asked."""
+
+    name: str
+    port: int
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Path and headers (lower-case names) of each request."""
+
+
+@contextmanager
+def backend(name: str, status: int = 200) -> Iterator[Backend]:
+    """A server on a port of its own, until the end of the block."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
+            body = name.encode()
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    asked = Backend(name, server.server_port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def serve_config(port: int, backends: Mapping[str, Sequence[int]], fallback: int | None = None) -> str:
+    """What Ray Serve would write: a frontend of its own, and a backend an application with its replicas' ports.
+
+    `fallback` is the port of Serve's Python proxy, which stands behind the replicas of each. A port 0 is a server that is down.
+    """
+    text = f"""\
+global
+    maxconn 100
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 10s
+    timeout server 10s
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain string serve
+"""
+    for name, ports in backends.items():
+        text += f"backend http-{name}\n"
+        for replica in ports:
+            text += f"    server SERVE_REPLICA_{name}-model-r{replica} 127.0.0.1:{replica or '1 disabled'}\n"
+        if fallback is not None:
+            text += f"    server SERVE_PROXY_ACTOR-fallback-0123 127.0.0.1:{fallback} backup\n"
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Edge:
+    """The edge's files in a folder, and HAProxy as Serve would start it."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "the edge's own 100% folder"
+        self.files = EdgeFiles(self.folder)
+        self.serve_port, self.port = free_ports(2)
+        self._serve_file = root / "haproxy.cfg"
+
+    def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
+        listen = {"http": {"port": self.port}}
+        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
+
+    @contextmanager
+    def running(
+        self, backends: Mapping[str, Sequence[int]], *more: str, fallback: int | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """HAProxy through the launcher, with more arguments of Serve's; listening, and ended with the block."""
+        self._serve_file.write_text(serve_config(self.serve_port, backends, fallback))
+        process = self._launch(*more)
+        try:
+            self._wait_until_listening(process)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _launch(self, *more: str) -> subprocess.Popen[bytes]:
+        environ = {**os.environ, "MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(self.folder)}
+        command = [str(LAUNCHER), "-db", "-f", str(self._serve_file), *more]
+        return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        """Our frontend's answer. Underscores in the names of headers stand for dashes."""
+        return _ask(self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def listens(self) -> bool:
+        """Whether anything answers on our port."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _wait_until_listening(self, process: subprocess.Popen[bytes]) -> None:
+        """HAProxy answers on any port only once it listens on all of them."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(ConnectionError):
+                _ask(self.serve_port, "/", "GET", None, {})
+                return
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"HAProxy did not start: {process.communicate()[1].decode()}")
+            time.sleep(0.01)
+
+
+def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, told, answer.read())
+    finally:
+        connection.close()

@@ -1,0 +1,43 @@
+"""The edge's files, written so that HAProxy may start at any moment."""
+
+from pathlib import Path
+
+from deployments.edge.files import EdgeFiles
+from deployments.spec.server import ServerSpec
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+
+def test_what_has_not_changed_is_left_alone(tmp_path: Path):
+    files = EdgeFiles(tmp_path / "lb")
+    files.write(ServerSpec(), {"/who": "churn"})
+    before = stamps(files.folder)
+    assert set(before) == {"routes.map", "replicas.map", "edge.cfg", "edge-starting.cfg"}
+    files.write(ServerSpec(), {"/who": "churn"})
+    assert stamps(files.folder) == before
+
+
+def test_what_has_changed_is_replaced_whole_and_nothing_is_left_over(tmp_path: Path):
+    files = EdgeFiles(tmp_path / "lb")
+    files.write(ServerSpec(), {"/who": "churn"})
+    before = stamps(files.folder)
+    files.write(ServerSpec(), {"/who": "leavers"})
+    after = stamps(files.folder)
+    assert {name for name in before if before[name] != after[name]} == {"routes.map"}
+    assert set(after) == set(before)
+    assert (files.folder / "routes.map").read_text() == "/who/ leavers\n"
+
+
+def test_the_folder_is_its_owners_alone(tmp_path: Path):
+    files = EdgeFiles(tmp_path / "lb")
+    files.write(ServerSpec(), {})
+    assert files.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_the_launcher_reported_is_the_error(tmp_path: Path):
+    files = EdgeFiles(tmp_path)
+    assert files.error() == ""
+    (tmp_path / "error").write_text("[NOTICE] haproxy version is 2.8\n[ALERT] no such keyword\n[ALERT] fatal\n")
+    assert files.error() == "[ALERT] no such keyword\n[ALERT] fatal"

@@ -1,0 +1,100 @@
+"""The launcher, run as Serve runs it: it becomes HAProxy, with our frontends if HAProxy takes them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deployments.control.ports import haproxy_binary
+from deployments.edge.files import LAUNCHER
+from tests.unit.edge.proxy import Edge, backend
+
+BROKEN = "frontend edge_http\n    bend 127.0.0.1:1\n"
+
+
+def test_haproxy_starts_with_our_frontends(edge: Edge):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}) as process:
+        assert edge.ask("/").body == b"gateway"
+        command = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
+        assert command[0].endswith("/haproxy"), "it execs: Serve signals HAProxy by this process's id"
+        assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], (
+            "by which Serve finds its workers"
+        )
+    assert edge.files.error() == ""
+
+
+def test_until_serve_has_a_gateway_clients_are_told_to_come_back(edge: Edge):
+    edge.write()
+    with edge.running({}):
+        answer = edge.ask("/models")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert b"the server is starting" in answer.body
+    assert edge.files.error() == ""
+
+
+def test_a_model_is_served_before_there_is_a_gateway(edge: Edge):
+    edge.write()
+    with backend("churn") as churn, edge.running({"churn": [churn.port]}):
+        assert edge.ask("/models/churn/predict").body == b"churn"
+
+
+def test_a_gateway_of_a_model_with_a_like_name_is_not_taken_for_the_gateway(edge: Edge):
+    edge.write()
+    with backend("x") as model, edge.running({"gateway-2": [model.port]}):
+        assert edge.ask("/models").status == 503
+    assert edge.files.error() == ""
+
+
+@pytest.mark.parametrize(
+    ("damage", "report"),
+    [
+        (BROKEN, "unknown keyword 'bend'"),
+        ("\0\0", "edge.cfg"),
+        ("frontend edge_http\n    default_backend nowhere\n", "unable to find required default_backend: 'nowhere'"),
+    ],
+)
+def test_a_file_of_ours_that_is_broken_does_not_stop_haproxy_and_is_reported(edge: Edge, damage: str, report: str):
+    edge.write()
+    (edge.folder / "edge.cfg").write_text(damage)
+    with edge.running({"gateway": [1]}):
+        assert not edge.listens()
+    assert report in edge.files.error()
+
+
+def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
+    edge.write({"/who": "churn"})
+    (edge.folder / "routes.map").unlink()
+    with edge.running({"gateway": [1]}):
+        assert "routes.map" in edge.files.error()
+
+
+def test_a_folder_that_is_gone_does_not_stop_haproxy(edge: Edge):
+    with edge.running({"gateway": [1]}):
+        assert not edge.listens()
+
+
+def test_the_report_goes_when_the_file_is_mended(edge: Edge):
+    edge.write()
+    (edge.folder / "edge.cfg").write_text(BROKEN)
+    with edge.running({"gateway": [1]}):
+        assert edge.files.error()
+    edge.write()
+    with edge.running({"gateway": [1]}):
+        assert edge.listens()
+    assert edge.files.error() == ""
+
+
+def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
+    edge.write()
+    with backend("old") as old, backend("new") as new, edge.running({"gateway": [old.port]}) as first:
+        assert edge.ask("/").body == b"old"
+        with edge.running({"gateway": [new.port]}, "-sf", str(first.pid)):
+            assert first.wait(timeout=20) == 0
+            assert edge.ask("/").body == b"new"
+
+
+def test_a_question_about_the_version_goes_to_haproxy_as_it_is(edge: Edge):
+    environ = {"MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(edge.folder)}
+    told = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("HAProxy version")

@@ -1,0 +1,65 @@
+"""The text of our frontends, and that HAProxy takes it."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from deployments.control.ports import haproxy_binary
+from deployments.edge.render import REPLICAS_FILE, ROUTES_FILE, render, render_routes
+from deployments.spec.server import ServerSpec
+from tests.unit.edge.proxy import serve_config
+
+
+def rendered(custom_routes: Mapping[str, str] | None = None, starting: bool = False, **server: object) -> str:
+    return render(ServerSpec.model_validate(server), custom_routes or {}, starting=starting)
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("host", "bind"),
+    [
+        ("127.0.0.1", "127.0.0.1:9000"),
+        ("0.0.0.0", "0.0.0.0:9000"),
+        ("::1", "[::1]:9000"),
+        ("a.example", "a.example:9000"),
+    ],
+)
+def test_the_frontend_binds_where_the_yaml_says(host, bind):
+    assert f"bind {bind}" in lines(rendered(http={"host": host, "port": 9000}))
+
+
+def test_the_body_limit_is_the_yamls():
+    assert "acl too_large req.hdr_val(content-length) gt 1024" in lines(rendered(body="1KiB"))
+
+
+def test_the_default_backend_is_one_that_exists_at_the_time():
+    assert "default_backend http-gateway" in lines(rendered())
+    assert "default_backend edge_starting" in lines(rendered(starting=True))
+
+
+def test_the_map_of_routes_is_read_only_where_there_are_any():
+    assert ROUTES_FILE not in rendered()
+    assert ROUTES_FILE in rendered({"/who": "churn"})
+
+
+def test_the_map_of_routes_is_a_line_each():
+    assert render_routes({"/z/deep": "a", "/who": "churn"}) == "/who/ churn\n/z/deep/ a\n"
+
+
+@pytest.mark.parametrize("custom_routes", [{}, {"/who": "churn"}], ids=["no routes", "routes"])
+@pytest.mark.parametrize("starting", [True, False], ids=["starting", "started"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes, starting, host):
+    serve, ours = tmp_path / "haproxy.cfg", tmp_path / "edge.cfg"
+    serve.write_text(serve_config(1, {} if starting else {"gateway": [2], "churn": [3]}))
+    ours.write_text(rendered(custom_routes, starting, http={"host": host}))
+    (tmp_path / ROUTES_FILE).write_text(render_routes(custom_routes))
+    (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
+    command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr

@@ -1,0 +1,123 @@
+"""Requests through the real HAProxy: which server each reaches, and what the edge answers itself."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.edge.proxy import Answer, Backend, Edge, backend
+
+BODY_LIMIT = 1000
+
+
+@pytest.fixture
+def backends(edge: Edge) -> Iterator[dict[str, Backend]]:
+    """Behind a running edge; the one replica of `away` is down, and `leavers` has the route /who/leaves."""
+    edge.write({"/who/leaves": "leavers"}, body=BODY_LIMIT)
+    with backend("gateway") as gateway, backend("churn") as churn, backend("leavers") as leavers:
+        ports = {each.name: [each.port] for each in (gateway, churn, leavers)}
+        with edge.running({**ports, "away": [0]}):
+            yield {"gateway": gateway, "churn": churn, "leavers": leavers}
+
+
+def problem(answer: Answer) -> dict[str, object]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = json.loads(answer.body)
+    assert document["status"] == answer.status
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [
+        ("/models/churn", "churn"),
+        ("/models/churn/predict", "churn"),
+        ("/models/churn/versions/1/predict?raw=1", "churn"),
+        ("/models/churn?x=/who/leaves/", "churn"),
+        ("/who/leaves", "leavers"),
+        ("/who/leaves/predict", "leavers"),
+        ("/who/leaves/predict?x=1", "leavers"),
+        ("/", "gateway"),
+        ("/models", "gateway"),
+        ("/models/", "gateway"),
+        ("/models//churn", "gateway"),
+        ("/models/churns/predict", "gateway"),
+        ("/models/Churn/predict", "gateway"),
+        ("/models/%63hurn/predict", "gateway"),
+        ("/models/gateway/predict", "gateway"),
+        ("/who", "gateway"),
+        ("/who/leaves2/predict", "gateway"),
+        ("/x/who/leaves/predict", "gateway"),
+        ("/churn/predict", "gateway"),
+        ("/ready", "gateway"),
+        ("/v2/models/churn", "gateway"),
+    ],
+)
+def test_a_path_reaches_the_models_own_servers_or_else_the_gateway(edge, backends, path, reached):
+    assert edge.ask(path, "POST", b"{}").body == reached.encode()
+    assert backends[reached].requests[-1][0] == path, "as the client sent it"
+
+
+def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
+    answer = edge.ask("/models/away/predict", "POST", b"{}")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert problem(answer)["detail"] == "the model has no replica at hand"
+
+
+@pytest.mark.parametrize(
+    ("method", "reached"),
+    [("POST", b"proxy"), ("GET", b"gateway")],
+    ids=["a request wakes it", "asking about it does not"],
+)
+def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, reached):
+    edge.write()
+    with (
+        backend("gateway") as gateway,
+        backend("proxy") as proxy,
+        edge.running({"gateway": [gateway.port], "asleep": []}, fallback=proxy.port),
+    ):
+        assert edge.ask("/models/asleep", method, b"").body == reached
+
+
+def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
+    edge.write()
+    with (
+        backend("churn") as churn,
+        backend("proxy") as proxy,
+        edge.running({"churn": [churn.port]}, fallback=proxy.port),
+    ):
+        assert edge.ask("/models/churn", "GET").body == b"churn"
+        assert edge.ask("/models/churn/predict", "POST", b"").body == b"churn"
+
+
+def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge):
+    edge.write()
+    with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
+        answer = edge.ask("/models/broken/predict", "POST", b"")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert problem(answer)["detail"] == "the model has no replica, GET its route says why"
+
+
+def test_what_a_replica_itself_says_is_not_translated(edge):
+    edge.write()
+    with backend("its own words", 503) as churn, edge.running({"churn": [churn.port]}, fallback=1):
+        assert edge.ask("/models/churn/predict", "POST", b"").body == b"its own words"
+
+
+def test_a_body_over_the_limit_is_refused_at_the_edge(edge, backends):
+    answer = edge.ask("/models/churn/predict", "POST", b"x" * (BODY_LIMIT + 1))
+    assert answer.status == 413
+    assert str(BODY_LIMIT) in str(problem(answer)["detail"])
+    assert backends["churn"].requests == []
+
+
+def test_a_body_at_the_limit_is_let_in(edge, backends):
+    assert edge.ask("/models/churn/predict", "POST", b"x" * BODY_LIMIT).body == b"churn"
+
+
+@pytest.mark.parametrize("path", ["/models/churn/predict", "/who/leaves/predict", "/models"])
+def test_clients_cannot_change_how_serve_treats_their_request(edge, backends, path):
+    edge.ask(path, x_request_timeout_seconds="0.001", x_request_disconnect_disabled="?1", x_request_id="mine")
+    (headers,) = [headers for each in backends.values() for _, headers in each.requests]
+    assert not {"x-request-timeout-seconds", "x-request-disconnect-disabled"} & headers.keys()
+    assert headers["x-request-id"] == "mine", "others pass"
