@@ -11,7 +11,7 @@ from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomFore
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from deployments.runtimes import sklearn_linear
+from deployments.runtimes import sklearn_forest, sklearn_linear
 from deployments.runtimes.base import LoadError
 from deployments.runtimes.sklearn_signature import datatype_of_values
 from deployments.runtimes.sklearn_steps import same_or
@@ -67,10 +67,14 @@ def answers_of(final: Any, rows: Any, names: Sequence[str] = ()) -> Answers:
             f"a {type(final).__name__} has neither predict() nor transform(): it cannot answer for new rows"
         )
     if is_regressor(final):
-        return _single("value", same_or(final.predict, sklearn_linear.value(final), rows), "regression", rows)
+        return _single("value", _value(final, rows), "regression", rows)
     if is_clusterer(final) or isinstance(final, GaussianMixture | BayesianGaussianMixture):
         return _single("cluster", final.predict, "clustering", rows)
     return _single("prediction", final.predict, "tensors", rows)
+
+
+def _value(final: Any, rows: Any) -> Compute:
+    return same_or(final.predict, sklearn_linear.value(final) or sklearn_forest.value(final), rows)
 
 
 def features_of(rows: Any) -> Answers:
@@ -105,26 +109,28 @@ def _classifier(final: Any, rows: Any, names: Sequence[str]) -> Answers:
         answers.compute["label"] = _as(datatype, final.predict)
     if hasattr(final, "predict_proba"):
         answers.specs, answers.scores = (label, scores), "scores"
-        _add_scores(answers, final, decide, labels)
+        _add_scores(answers, final, decide, labels, rows)
     return answers
 
 
-def _add_scores(answers: Answers, final: Any, decide: Compute | None, labels: Array) -> None:
+def _add_scores(answers: Answers, final: Any, decide: Compute | None, labels: Array, rows: Any) -> None:
     of_decision = sklearn_linear.probabilities(final)
     if decide and of_decision:
         answers.compute["scores"] = lambda x: of_decision(decide(x))
 
-        def decided(rows: Any) -> Tensors:
-            found = decide(rows)
+        def decided(x: Any) -> Tensors:
+            found = decide(x)
             return {"label": labels[sklearn_linear.indices(found)], "scores": of_decision(found)}
 
         answers.together = decided
         return
-    compute = answers.compute["scores"] = _as("FP64", final.predict_proba)
+    compute = same_or(final.predict_proba, sklearn_forest.probabilities(final), rows)
+    answers.compute["scores"] = compute = _as("FP64", compute)
     if type(final) in LABEL_IS_ARGMAX:
+        answers.compute["label"] = lambda x: labels[compute(x).argmax(axis=1)]
 
-        def likeliest(rows: Any) -> Tensors:
-            scores = compute(rows)
+        def likeliest(x: Any) -> Tensors:
+            scores = compute(x)
             return {"label": labels[scores.argmax(axis=1)], "scores": scores}
 
         answers.together = likeliest

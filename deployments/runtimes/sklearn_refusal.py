@@ -38,15 +38,20 @@ def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
 
 
 def _not_finite(inputs: Tensors) -> list[BadValue]:
+    """The first in each input. What single precision cannot hold counts as well: forests compute in it."""
     bad = []
     for name, array in inputs.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            row, *column = np.argwhere(~np.isfinite(array))[0].tolist()
+        if array.dtype.kind != "f":
+            continue
+        with np.errstate(over="ignore"):
+            usable = np.isfinite(array.astype(np.float32))
+        if not usable.all():
+            row, *column = np.argwhere(~usable)[0].tolist()
             where = f"row {row}" + (f", column {column[0]}" if column else "")
-            value = array[(row, *column)]
-            bad.append(
-                BadValue("", f"input {name!r} holds {value} ({where}), where the model takes finite numbers only")
+            message = (
+                f"input {name!r} holds {array[(row, *column)]} ({where}), where the model takes finite numbers only"
             )
+            bad.append(BadValue("", message + ("" if not np.isfinite(array[(row, *column)]) else ", up to 3.4e38")))
     return bad
 
 

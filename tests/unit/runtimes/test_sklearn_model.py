@@ -152,6 +152,20 @@ def test_holes_are_fine_where_the_model_fills_them() -> None:
     assert len(everything(model, {"x": HOLES})["label"]) == len(HOLES)
 
 
+def test_a_forest_answers_rows_with_holes_if_it_was_fitted_with_some() -> None:
+    forest = RandomForestClassifier(3, random_state=0).fit(HOLES, SPECIES)
+    answer = everything(load(forest), {"x": HOLES})
+    np.testing.assert_array_equal(answer["scores"], forest.predict_proba(HOLES))
+    assert answer["label"].tolist() == forest.predict(HOLES).tolist()
+
+
+@pytest.mark.parametrize("name", ["random forest", "gradient boosting", "ridge in a pipeline"])
+def test_a_number_too_large_to_compute_with_is_refused(name: str) -> None:
+    told = r"input 'x' holds 1e\+308 \(row 1, column 0\).*, up to 3.4e38"
+    with np.errstate(all="ignore"), pytest.raises(InvalidRequest, match=told):
+        everything(served(name), {"x": np.vstack([ROWS[:1], np.full((1, 4), 1e308)])})
+
+
 def test_an_unknown_category_is_the_clients_mistake_and_named() -> None:
     columns = make_column_transformer((OneHotEncoder(), ["species"]), (StandardScaler(), ["petal_width"]))
     model = load(make_pipeline(columns, Ridge()).fit(MIXED, TARGET))
