@@ -42,6 +42,10 @@ class GatewayRoutes:
             raise ModelNotFound(_unknown(path, entries))
         if path == entry.route:
             return _answer(request, entry.as_json())
+        if (
+            path == f"{entry.route}/ready" and entry.state == "READY"
+        ):  # scaled to zero: the next request starts a replica
+            return _answer(request, {"ready": True})
         error = ModelNotReady(_not_ready(entry))
         error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
         raise error
@@ -57,6 +61,8 @@ def _unknown(path: str, entries: Mapping[str, Entry]) -> str:
     name = path.split("/")[2] if path.startswith("/models/") else ""
     if not name:
         return f"nothing answers {path!r}; GET /models lists what does"
+    if name in entries:
+        return f"model {name!r} has its own route, {entries[name].route}"
     near = nearest(name, entries)
     return f"there is no model {name!r}" + (f"; did you mean {near!r}?" if near else "; GET /models lists them")
 
