@@ -41,12 +41,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: requirements.lock setup.cfg | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@echo "installing the locked dependencies into $(VENV): about two minutes, once"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@echo "installing the development tools"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg

@@ -15,7 +15,7 @@ from deployments.control.watch import Report, Watcher
 from deployments.edge.files import EdgeFiles
 
 
-class NodeDied(Exception):  # noqa: N818 - an event the supervisor waits for, named as it is said
+class NodeDied(Exception):
     """Ray ended under the server; its one argument says which of its processes."""
 
 

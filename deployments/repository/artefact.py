@@ -16,7 +16,7 @@ MOST_NAMED = 5
 """Files named in a message."""
 
 
-class Unusable(Exception):  # noqa: N818 - named for what it says, as in errors.py
+class Unusable(Exception):
     """A version's files do not fit the spec; the arguments are the reason and the file that it is about, or ""."""
 
 

@@ -9,11 +9,11 @@ from deployments.repository.survey import INCOMPLETE, Survey, explain, survey
 from deployments.repository.tree import GONE, Changed, Forbidden, Found, Tree
 
 
-class ArtefactUnreadable(Exception):  # noqa: N818 - named for what it says, as in errors.py
+class ArtefactUnreadable(Exception):
     """The version is not there or may not be read; its one argument tells the operator what stands in the way."""
 
 
-class ArtefactChanged(Exception):  # noqa: N818 - named for what it says, as in errors.py
+class ArtefactChanged(Exception):
     """The version is not the one that the scan saw; its one argument tells the operator."""
 
 

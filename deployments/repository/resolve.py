@@ -60,7 +60,7 @@ def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Refused:
     return Resolved(spec, runtimes[0], tuple(ServedVersion(version.number, version.digest) for version in versions))
 
 
-class _Refusal(Exception):  # noqa: N818 - never leaves this module
+class _Refusal(Exception):
     """The last two fields of Refused."""
 
 

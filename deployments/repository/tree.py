@@ -35,11 +35,11 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEVER_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
-class Forbidden(Exception):  # noqa: N818 - named for what it says, as in errors.py
+class Forbidden(Exception):
     """Something that is never read; its one argument follows the name in a sentence: "is a FIFO"."""
 
 
-class Changed(Exception):  # noqa: N818 - named for what it says, as in errors.py
+class Changed(Exception):
     """A file is no longer the one that was found; its one argument is its path inside the repository."""
 
 

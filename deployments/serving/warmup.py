@@ -27,7 +27,7 @@ RTOL, ATOL = 1e-4, 1e-6
 Clock = Callable[[], float]
 
 
-class WarmupFailed(Exception):  # noqa: N818 - named like the errors that clients meet
+class WarmupFailed(Exception):
     """The model fails on the operator's own example; its one argument tells the operator how."""
 
 
