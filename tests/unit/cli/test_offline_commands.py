@@ -1,0 +1,122 @@
+"""The commands that need no server: config show, schema, render, --help; and what the others say without one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployments.control.desired import DesiredState
+from deployments.spec.load import load
+from deployments.spec.schema import schemas
+from tests.unit.cli.yard import Yard, run
+
+COMMANDS = ["up", "validate", "plan", "apply", "status", "logs", "config", "config show", "schema", "render"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_explains_itself(command):
+    done = run(*command.split(), "--help")
+    assert done.exit_code == 0
+    assert "Usage" in done.stdout
+
+
+def test_the_help_lists_every_command():
+    shown = run("--help").stdout
+    assert all(f" {command.split()[0]} " in shown for command in COMMANDS)
+
+
+def test_config_show_fills_in_every_default_and_can_be_read_again(yard: Yard, tmp_path: Path):
+    yard.model("churn", "replicas: 2\n")
+    done = yard.run("config", "show")
+    assert done.exit_code == 0
+    documents = list(yaml.safe_load_all(done.stdout))
+    assert documents[0]["http"] == {"host": "127.0.0.1", "port": 8000}
+    assert documents[1]["replicas"] == {"min": 2, "max": 2, "target_in_flight": 8.0}
+
+
+def test_config_show_for_programs_holds_the_same(yard: Yard):
+    yard.model("churn", "replicas: 2\n")
+    told = yard.json("config", "show")
+    assert told["server"]["repository"]["settle_s"] == 0
+    assert told["models"] == [load(yard.config, {}).models[0].model_dump(mode="json")]
+
+
+@pytest.mark.parametrize("command", ["config show", "render", "plan", "apply", "status", "logs churn", "up"])
+def test_a_mistake_in_the_yaml_ends_every_command_alike(yard: Yard, command: str):
+    yard.model("churn", "replcas: 2\n")
+    done = yard.run(*command.split())
+    assert done.exit_code == 1
+    assert "error: unknown key 'replcas'" in done.stderr
+    assert done.stdout == ""
+
+
+def test_schema_writes_what_editors_read(tmp_path: Path):
+    done = run("schema", "--to", str(tmp_path / "a" / "schema"))
+    assert done.exit_code == 0
+    for name, text in schemas().items():
+        assert (tmp_path / "a" / "schema" / name).read_text() == text
+        assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_render_prints_the_config_that_serve_deploy_takes(yard: Yard):
+    yard.model("churn", 'description: "yes: é"\noptions: {a: [1, {b: null}]}\n')
+    yard.model("iris")
+    yard.artefact("churn")
+    yard.artefact("iris")
+    done = yard.run("render")
+    assert done.exit_code == 0
+    assert yaml.safe_load(done.stdout) == DesiredState(yard.config, {}).read().serve_config({})
+    assert "&id" not in done.stdout, "nothing by reference: it is for reading"
+
+
+def test_render_leaves_out_what_cannot_be_served_and_says_so(yard: Yard):
+    yard.model("churn")
+    yard.model("iris")
+    yard.artefact("iris")
+    done = yard.run("render")
+    assert done.exit_code == 1
+    assert done.stderr == "left out churn: there is no folder churn in the model repository\n"
+    assert [each["name"] for each in yaml.safe_load(done.stdout)["applications"]] == ["gateway", "iris"]
+
+
+@pytest.mark.parametrize("command", ["plan", "plan --exit-code", "apply", "apply --wait", "status"])
+def test_without_a_server_a_command_says_how_to_start_one(yard: Yard, command: str):
+    yard.model("churn")
+    done = yard.run(*command.split())
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"error: no server of {yard.config} runs here; start it with `modelyard up`\n"
+
+
+def test_logs_of_a_model_that_never_ran_are_an_error(yard: Yard):
+    yard.model("churn")
+    done = yard.run("logs", "churn")
+    assert (done.exit_code, done.stderr) == (1, "no logs of a model 'churn'\n")
+
+
+@pytest.mark.parametrize("command", ["--help", "validate", "config show", "schema", "render"])
+def test_what_needs_no_server_does_not_load_ray(yard: Yard, command: str):
+    yard.model("churn")
+    yard.artefact("churn")
+    where = {"--help": [], "schema": ["--to", str(yard.root / "schema")]}.get(command, ["-c", str(yard.config)])
+    program = """
+import sys
+from deployments.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+loaded = {name.partition(".")[0] for name in sys.modules} & {"ray", "sklearn", "onnxruntime"}
+sys.exit(", ".join(loaded) or 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command.split(), *where], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def test_the_help_does_not_wait_for_the_specs():
+    program = "import sys, deployments.cli.main; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

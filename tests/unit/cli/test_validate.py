@@ -1,0 +1,111 @@
+"""`modelyard validate`: what is wrong, for people and for programs."""
+
+import pytest
+from onnx import TensorProto, helper
+
+from tests.unit.cli.yard import Yard, run
+
+
+def identity() -> bytes:
+    """An ONNX model that gives back its input."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", tensors[:1], tensors[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def test_a_valid_configuration_is_told_in_one_line(yard: Yard):
+    yard.model("churn")
+    yard.artefact("churn")
+    done = yard.run("validate")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "1 model is valid\n", "")
+    yard.model("iris")
+    yard.artefact("iris")
+    assert yard.run("validate").stdout == "2 models are valid\n"
+
+
+def test_programs_read_what_is_valid(yard: Yard):
+    yard.model("churn")
+    yard.artefact("churn")
+    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "refused": {}}
+
+
+def test_every_mistake_in_the_yaml_is_shown_with_its_place(yard: Yard):
+    yard.model("churn", "replcas: 2\nruntime: tensorflow\n")
+    done = yard.run("validate")
+    assert (done.exit_code, done.stdout) == (1, "")
+    file = yard.config / "models" / "churn.yaml"
+    assert f"{file}:2:1: error: unknown key 'replcas'" in done.stderr
+    assert "^^^^^^^ did you mean 'replicas'?" in done.stderr
+    assert f"{file}:3:10: error:" in done.stderr
+
+
+def test_programs_read_every_mistake(yard: Yard):
+    yard.model("churn", "replcas: 2\n")
+    told = yard.json("validate", exit_code=1)
+    (error,) = told["errors"]
+    assert told["valid"] is False
+    assert (error["line"], error["column"], error["suggestion"]) == (2, 1, "did you mean 'replicas'?")
+
+
+def test_text_that_looks_like_markup_is_shown_as_it_is(yard: Yard):
+    yard.model("churn", "'[red]x[/red]': 2\n")
+    assert "[red]x[/red]" in yard.run("validate").stderr
+
+
+def test_a_model_without_an_artefact_is_refused_with_its_file_and_reason(yard: Yard):
+    yard.model("churn")
+    done = yard.run("validate")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"{yard.config / 'models' / 'churn.yaml'}: error: churn: there is no folder churn in the model repository\n"
+    )
+    told = yard.json("validate", exit_code=1)
+    assert told["refused"] == {"churn": "there is no folder churn in the model repository"}
+    assert told["valid"] is False
+
+
+def test_a_configuration_that_is_not_there_is_an_error_and_not_a_traceback(yard: Yard):
+    done = run("validate", "--config", str(yard.root / "elsewhere"))
+    assert done.exit_code == 1
+    assert done.stderr == f"{yard.root / 'elsewhere'}: error: there is no such folder\n"
+
+
+@pytest.mark.parametrize("arguments", [["validate", "--dep"], ["validate", "-o", "xml"], ["validat"], ["logs"]])
+def test_wrong_usage_has_an_exit_code_of_its_own(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_deep_loads_each_model_and_tries_it_on_an_example(yard: Yard):
+    yard.model("churn")
+    yard.artefact("churn", identity())
+    done = yard.run("validate", "--deep")
+    assert (done.exit_code, done.stdout) == (0, "1 model is valid, loaded and tried on an example\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"weights", "model.onnx"),
+        (identity()[:40], "model.onnx"),
+    ],
+    ids=["no model", "truncated"],
+)
+def test_deep_finds_what_does_not_load(yard: Yard, content: bytes, reason: str):
+    yard.model("good")
+    yard.artefact("good", identity())
+    yard.model("bad")
+    yard.artefact("bad", content)
+    assert yard.run("validate").exit_code == 0
+    told = yard.json("validate", "--deep", exit_code=1)
+    assert list(told["refused"]) == ["bad"]
+    assert reason in told["refused"]["bad"]
+
+
+def test_deep_tries_the_operators_own_example(yard: Yard):
+    yard.model("churn")
+    yard.artefact("churn", identity())
+    yard.artefact("churn", b'{"inputs": {"x": [[1, 2, 3]]}}', file="example.json")
+    assert list(yard.json("validate", "--deep", exit_code=1)["refused"]) == ["churn"]
+    yard.artefact("churn", b'{"inputs": {"x": [[1, 2], [3, 4]]}}', file="example.json")
+    assert yard.json("validate", "--deep")["valid"] is True
