@@ -148,6 +148,9 @@ class LaneProtocol(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
+        self.headers = [
+            *self.headers
+        ]  # to which the parser adds what comes behind a body; it is no header of the request
 
     def _reply(self, outcome: Prediction | Exception) -> None:
         own = self._own

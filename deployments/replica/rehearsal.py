@@ -19,7 +19,7 @@ COLD = b"GET /cold HTTP/1.1\r\nhost: rehearsal\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\n"
 
 
-class NotAsExpected(Exception):  # noqa: N818 - reads as a sentence in the one log line where it is seen
+class NotAsExpected(Exception):
     """Says what was."""
 
 

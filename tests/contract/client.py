@@ -32,12 +32,22 @@ class Answer:
         return json.loads(self.body)
 
 
+def small_buffers(endpoint: socket.socket) -> None:
+    """Let the kernel hold little on the way; by itself it takes megabytes before it says that nobody reads."""
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**15)
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**15)
+
+
 class Client:
     """One connection."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE_S)
+        small_buffers(self.socket)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port: int = self.socket.getsockname()[1]
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from deployments.replica.connection import LaneProtocol
 from deployments.replica.lane import Lane
 from deployments.replica.request_id import CleanRequestId
+from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares
 from tests.fakes import PATIENCE_S
 
@@ -28,8 +29,9 @@ class Front:
         self.reached_app = 0
         """Requests that were not the lane's."""
         self.connections: list[LaneProtocol] = []
-        """Open or not, in the order of their coming."""
+        """Open or not."""
         self._listener = socket.create_server(("127.0.0.1", 0))
+        small_buffers(self._listener)
         self.port: int = self._listener.getsockname()[1]
         self.loop = uvloop.new_event_loop()
         front, connections = self, self.connections
@@ -70,6 +72,19 @@ class Front:
         left.cancel()
         await request
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def connection(self, client_port: int) -> LaneProtocol:
+        """The server's side of a client's connection."""
+
+        def found() -> list[LaneProtocol]:
+            return [each for each in self.connections if each.client and each.client[1] == client_port]
+
+        self.until(found)
+        return found()[-1]
+
     def on_loop(self, function: Callable[[], Any]) -> Any:
         """What the function gives, called on the loop."""
 
@@ -100,4 +115,4 @@ class Front:
     def stop(self) -> None:
         self.begin_to_stop()
         self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive(), "a connection is still open"
+        assert not self.running, "a connection is still open"

@@ -69,4 +69,5 @@ class Replica:
 
     def close(self) -> None:
         self.model.release()
-        self.front.on_loop(self.version.server.close)
+        if self.front.running:
+            self.front.on_loop(self.version.server.close)
