@@ -45,15 +45,15 @@ class TensorReader:
                 if array is None:
                     return None
                 tensors[each.name] = array
-        return tensors if len(tensors) == len(given) == len(self._inputs) else None
+            elif not each.optional:
+                return None
+        return tensors if len(tensors) == len(given) else None
 
     def _alone(self, value: Any) -> Tensors:
         [only] = self._inputs
-        array = only.quick(value)
-        if array is None:
-            bad = BadValues()
-            array = only.tensor(value, POINTER, bad)
-            bad.raise_if_any()
+        bad = BadValues()
+        array = only.tensor(value, POINTER, bad)
+        bad.raise_if_any()
         return {} if array is None else {only.name: array}
 
     def _walk(self, given: Mapping[str, Any]) -> Tensors:
@@ -69,12 +69,13 @@ class TensorReader:
         rows = {name: len(array) for name, array in tensors.items()}
         first = next(iter(rows), "")
         check_rows(rows.get(first, 0), self._max_rows, POINTER)
-        bad = BadValues()
-        for name, count in rows.items():
-            if count != rows[first]:
-                pointer = f"{POINTER}/{escaped(name)}"
-                bad.add(pointer, f"expected as many rows as in {quoted(first)}, {rows[first]}, got {count}")
-        bad.raise_if_any()
+        if len(rows) > 1:
+            bad = BadValues()
+            like = f"expected as many rows as in {quoted(first)}, {rows[first]}"
+            for name, count in rows.items():
+                if count != rows[first]:
+                    bad.add(f"{POINTER}/{escaped(name)}", f"{like}, got {count}")
+            bad.raise_if_any()
 
 
 class _Input:
@@ -83,7 +84,7 @@ class _Input:
     def __init__(self, spec: TensorSpec) -> None:
         self.name = spec.name
         self.columns = spec.columns if has_columns(spec) else ()
-        self._optional = spec.optional
+        self.optional = spec.optional
         self._whole = ArrayReader(spec.datatype, (*spec.shape[:1], *row_shape(spec)))
         self._column = ArrayReader(spec.datatype, spec.shape[:1])
         self._narrow = len(spec.shape) == 2 and row_shape(spec) == (1,)
@@ -107,12 +108,15 @@ class _Input:
             return self.tensor(given[self.name], pointer, bad)
         if columns:
             return self._columnwise(given, bad)
-        if not self._optional:
+        if not self.optional:
             bad.add(POINTER, f"missing input {quoted(self.name)}")
         return None
 
     def tensor(self, value: Any, pointer: str, bad: BadValues) -> Array | None:
-        """The array for a tensor, read value by value; None where something is bad."""
+        """The array for a tensor; None where something is bad."""
+        array = self.quick(value)
+        if array is not None:
+            return array
         before = bad.count
         flat = self._narrow and type(value) is list and not any(type(item) is list for item in value)
         walk = (self._column if flat else self._whole).walk(bad)

@@ -6,7 +6,7 @@ A cell holds what JSON would: a number, true or false, or text without its quote
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -49,7 +49,7 @@ def read_csv(body: bytes, reader: RowReader) -> Tensors:
         reader.check_count(rows, "")
         convert = _converter(layout.cells[0].datatype)
         return reader.lists([list(map(convert, cells)) for cells in rows], where)
-    _convert(rows, [cell.datatype for cell in layout.cells], [_position(names, cell.name) for cell in layout.cells])
+    _convert(rows, names, {cell.name: cell.datatype for cell in layout.cells})
     return reader.table(names, "/lines/1", rows, where, [f"/{escaped(name)}" for name in names])
 
 
@@ -69,16 +69,12 @@ def _lines(text: str) -> list[Line]:
     return lines
 
 
-def _position(names: list[Any], name: str) -> int:
-    return names.index(name) if name in names else -1
-
-
-def _convert(rows: list[list[Any]], datatypes: list[str], positions: list[int]) -> None:
-    """Replace the text at these positions by what it says; a position of -1 is a column that is not there."""
-    for datatype, position in zip(datatypes, positions, strict=True):
-        if position < 0:
+def _convert(rows: list[list[Any]], names: list[Any], datatypes: Mapping[str, str]) -> None:
+    """Replace the text of the columns that are known by what it says."""
+    for position, name in enumerate(names):
+        if name not in datatypes:
             continue
-        convert = _converter(datatype)
+        convert = _converter(datatypes[name])
         for cells in rows:
             if position < len(cells):
                 cells[position] = convert(cells[position])
