@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployments.errors import InvalidRequest, UnsupportedMediaType
+from deployments.errors import InvalidRequest
 from deployments.protocols.predict import PredictCodec
 from deployments.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, decoded, one
@@ -280,55 +280,6 @@ def test_bad_members_are_told(signature: Signature, document: Any, expected: lis
     assert told(signature, document) == expected
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"", 'the body is empty; expected JSON such as {"instances": [...]}'),
-        (b"[]", 'expected an object such as {"instances": [...]}, got a list of 0'),
-        (b"3", 'expected an object such as {"instances": [...]}, got the number 3'),
-        (b'{"instances": [[1, 2', "the body is not valid JSON: unexpected end of data (line 1, column 21)"),
-        (b'{\n"instances": [1,]}', "the body is not valid JSON: trailing comma is not allowed (line 2, column 16)"),
-        (
-            b'{"instances": [\nNaN]}',
-            "the body is not valid JSON: NaN and Infinity are not part of it, send null (line 2, column 1)",
-        ),
-        (
-            b'{"instances": [-Infinity]}',
-            "the body is not valid JSON: NaN and Infinity are not part of it, send null (line 1, column 17)",
-        ),
-        (
-            b'{"instances": [1e999]}',
-            "the body is not valid JSON: number is infinity when parsed as double (line 1, column 16)",
-        ),
-        (
-            b'{"instances": ["\\ud800"]}',
-            "the body is not valid JSON: no low surrogate in string (line 1, column 17)",
-        ),
-        (
-            b'{"instances":\n["\xff"]}',
-            "the body is not UTF-8 (line 2)",
-        ),
-        (
-            b'{"instances": ' + b"[" * 2000 + b"]" * 2000 + b"}",
-            "the body is not valid JSON: depth limit exceeded (line 1, column 1039)",
-        ),
-        (
-            b"\xef\xbb\xbf{}",
-            "the body is not valid JSON: UTF-8 byte order mark (BOM) is not supported (line 1, column 1)",
-        ),
-    ],
-)
-def test_what_is_no_json_object_is_refused_with_its_place(body: bytes, message: str) -> None:
-    with pytest.raises(InvalidRequest) as raised:
-        decoded(IRIS, body)
-    assert raised.value.message == message
-
-
-def test_nesting_that_json_allows_is_still_only_a_bad_value() -> None:
-    with pytest.raises(InvalidRequest, match="expected a number, got a list of 1"):
-        decoded(one("FP32"), b'{"instances": [2, ' + b"[" * 1000 + b"1" + b"]" * 1000 + b"]}")
-
-
 def test_more_rows_than_allowed_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="expected at most 2 rows, got 3"):
         decoded(IRIS, {"instances": GOOD * 3}, max_rows=2)
@@ -365,47 +316,6 @@ def test_probabilities_are_refused_where_there_are_none() -> None:
         decoded(one("FP32"), {"instances": [1], "probabilities": True})
     with pytest.raises(InvalidRequest, match="there are no probabilities"):
         PredictCodec("m", 1, one("FP32")).decode(b'{"instances": [1]}', b"", probabilities=True)
-
-
-JSON = b'{"instances": [[1, 2, 3, 4]]}'
-CSV = b"sepal_length,sepal_width,petal_length,petal_width\n1,2,3,4\n"
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body"),
-    [
-        (b"", JSON),
-        (b"application/json", JSON),
-        (b"application/json; charset=utf-8", JSON),
-        (b'Application/JSON;charset="UTF-8"', JSON),
-        (b"application/vnd.api+json", JSON),
-        (b"application/x-www-form-urlencoded", b" \n" + JSON),
-        (b"text/csv", CSV),
-        (b"text/csv; header=present; charset=UTF-8", CSV),
-    ],
-)
-def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, body: bytes) -> None:
-    call = PredictCodec("m", 1, IRIS).decode(body, content_type)
-    assert call.request.inputs["X"].tolist() == [[1, 2, 3, 4]]
-
-
-@pytest.mark.parametrize(
-    ("content_type", "message"),
-    [
-        (b"text/plain", "content type 'text/plain' is not taken, only application/json and text/csv, in UTF-8"),
-        (b"application/json; charset=latin-1", "charset 'latin-1' is not taken, only application/json and text/csv"),
-        (b"image/png+json", "content type 'image/png.json' is not taken"),
-        (b"\xff/\xfe", "content type 'ÿ/þ' is not taken"),
-        (
-            b"application/x-www-form-urlencoded",
-            "forms are not taken, only application/json and text/csv, in UTF-8; curl",
-        ),
-        (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not taken"),
-    ],
-)
-def test_another_content_type_is_refused_with_those_that_are_taken(content_type: bytes, message: str) -> None:
-    with pytest.raises(UnsupportedMediaType, match=message):
-        PredictCodec("m", 1, IRIS).decode(b"a=1", content_type)
 
 
 def test_an_optional_input_may_come_with_all_rows_or_none() -> None:
