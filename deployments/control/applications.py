@@ -150,6 +150,7 @@ def _scaling(replicas: Replicas) -> dict[str, Any]:
             "upscale_delay_s": UPSCALE_DELAY_S,
             "downscale_delay_s": DOWNSCALE_DELAY_S,
             "look_back_period_s": LOOK_BACK_S,
+            # Serve means to replace this by environment variables, which 2.60 does not read yet.
             "metrics_interval_s": 1.0,
         },
     }

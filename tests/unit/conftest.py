@@ -2,10 +2,13 @@
 
 import builtins
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+HERE = Path(__file__).parent
 
 
 @contextmanager
@@ -25,13 +28,17 @@ def without_ray() -> Iterator[None]:
         builtins.__import__ = real
 
 
+def _guard(node: pytest.Item | pytest.Collector) -> AbstractContextManager[None]:
+    return without_ray() if node.path.is_relative_to(HERE) else nullcontext()  # hooks hear of every test of the run
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Any:
-    with without_ray():
+    with _guard(collector):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Any:
-    with without_ray():
+    with _guard(item):
         return (yield)

@@ -79,6 +79,7 @@ def details(
         "message": "",
         "last_deployed_time_s": 1700000000.0,
         "source": "declarative",
+        "external_scaler_enabled": False,
         "deployments": {
             "model": {
                 "name": "model",

@@ -1,0 +1,111 @@
+"""What the control path relies on in Ray Serve: its schema takes our config and gives it back, and it reads our settings."""
+
+import json
+import re
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.core.generated.common_pb2 import ActorDiedErrorContext
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.serve.schema import ApplicationDetails, ServeApplicationSchema, ServeDeploySchema
+
+from deployments.control.environment import EdgePorts, Places, server_environment
+from deployments.control.plan import plan
+from deployments.serving.state import reason_in
+from deployments.spec.server import ServerSpec
+from tests.unit.control.models import applications, configured, details, refused, resolved
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "one model": configured(resolved()),
+    "no model": configured(),
+    "a range of replicas": configured(resolved(replicas={"min": 0, "max": 3, "target_in_flight": 2})),
+    "a fixed number": configured(resolved(replicas=4)),
+    "memory": configured(resolved(resources={"cpus": 0.25, "memory": "1GiB"})),
+    "everything": configured(
+        resolved("churn", "cba", options={"a": [1, {"b": None}], "é": 1.5}, labels=["x"], versions={"latest": 3}),
+        resolved("iris", route="/who/is-it", description="Which iris"),
+        refused("no folder", "fraud"),
+        drain_s=0,
+        ray={"address": "ray.example:6379"},
+    ),
+}
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The `metrics_interval_s` field:DeprecationWarning"
+)  # see applications.py
+
+
+@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS)
+def config(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return request.param
+
+
+def test_serve_gives_a_config_back_as_the_same_plain_values(config):
+    given = ServeDeploySchema.model_validate(config).model_dump(exclude_unset=True)
+    assert given == config
+    assert json.loads(json.dumps(given)) == config
+
+
+def test_a_config_that_came_back_needs_no_change(config):
+    given = ServeDeploySchema.model_validate(config).model_dump(exclude_unset=True)
+    assert plan(applications(given), config) == ()
+
+
+def test_the_details_of_the_tests_are_what_serve_would_give():
+    config = applications(configured(resolved()))["churn"]
+    told = details(config, "RUNNING", {"RUNNING": 1, "STARTING": 1}, "a message")
+    for deployment in told["deployments"].values():
+        for replica in deployment["replicas"]:
+            replica |= {"start_time_s": 1.0}
+    read = ApplicationDetails.model_validate(told)
+    assert read.deployed_app_config == ServeApplicationSchema.model_validate(config)
+    assert set(told) <= set(ApplicationDetails.model_fields)
+
+
+def test_ray_knows_every_setting_that_we_make():
+    """One that it no longer reads would be ignored without a word."""
+    environ = server_environment(
+        ServerSpec(), Places(Path("/s"), Path("/r")), EdgePorts(1, 2, 3, 4), Path("/haproxy"), 2
+    )
+    settings = {name for name in environ if name.startswith("RAY_")}
+    source = Path(ray.__file__).parent
+    texts = [path.read_text() for path in source.glob("**/_private/**/*.py")]
+    texts += [path.read_text() for path in source.glob("_common/**/*.py")]
+    known = set(re.findall(r"\bRAY_\w+", "\n".join(texts)))
+    assert settings - known == set()
+
+
+class LoadError(Exception):
+    """Of the same name as ours."""
+
+
+def fail_to_load() -> None:
+    try:
+        raise OSError("disk")
+    except OSError as error:
+        raise LoadError("model.onnx is truncated\nit has 12 bytes") from error
+
+
+def task_error(raised: BaseException, text: str) -> str:
+    """What Serve makes of an exception in a replica's constructor (replica.py and deployment_state.py)."""
+    wrapped = f"Traceback (most recent call last):\nRuntimeError: {text}"
+    error = RayTaskError("init", wrapped, raised, proctitle="ray::ServeReplica:churn:model.init", pid=1, ip="127.0.0.1")
+    return f"A replica failed to start with exception. Retrying 1 more time(s). Error:\n{error.as_instanceof_cause()}"
+
+
+def test_the_reason_is_found_in_what_ray_makes_of_an_exception():
+    try:
+        fail_to_load()
+    except LoadError as error:
+        message = task_error(error, traceback.format_exc())
+    assert reason_in(message) == "model.onnx is truncated\nit has 12 bytes"
+
+
+def test_the_reason_is_found_in_what_ray_says_of_a_dead_replica():
+    context = ActorDiedErrorContext(error_message="its worker process has died", actor_id=b"0" * 16)
+    message = f"A replica failed to start with exception. Retrying 1 more time(s). Error:\n{ActorDiedError(context)!r}"
+    assert "process died" in reason_in(message)

@@ -1,0 +1,53 @@
+"""The project's own rules, checked: the size of modules, empty packages, and the layers of imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(path for package in ("deployments", "monitoring") for path in (ROOT / package).rglob("*.py"))
+PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
+MOST_LINES = 400
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_modules_are_found():
+    assert {"deployments/errors.py", "deployments/cli/main.py", "monitoring/__init__.py"} <= {*map(shown, MODULES)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_a_module_can_be_read_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES, "split it by its nouns"
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=shown)
+def test_a_package_file_holds_a_docstring_and_nothing_else(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path not in PACKAGES], ids=shown)
+def test_a_module_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_imports_point_one_way():
+    program = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_unit_test_names_ray():
+    """What imports it while it runs, tests/unit/conftest.py finds; this finds what never runs."""
+    for path in sorted((ROOT / "tests" / "unit").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.partition(".")[0] == "ray" for name in names), shown(path)

@@ -1,0 +1,104 @@
+"""Where a server keeps its files, and that nobody else can be there."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.cli.places import only_server, places_of, prepare
+from deployments.control.environment import Places
+from deployments.spec.load import Config
+from deployments.spec.server import ServerSpec
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(state=tmp_path / "yard" / "state", run=tmp_path / "run")
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def config(root: Path, state: str = ".modelyard") -> Config:
+    return Config(ServerSpec(state=state), (), {}, root)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_two_configurations_never_share_a_folder_and_one_always_has_the_same(tmp_path: Path):
+    first, again, other = (places_of(config(tmp_path / name)) for name in ("a", "a", "b"))
+    assert first == again
+    assert first.state != other.state
+    assert first.run != other.run
+
+
+def test_one_state_is_one_place_by_whatever_path(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    assert places_of(config(tmp_path / "link")) == places_of(config(tmp_path / "a"))
+    assert places_of(config(tmp_path, "a/.modelyard")) == places_of(config(tmp_path / "a"))
+
+
+def test_the_folders_are_their_owners_alone(places: Places, open_umask: None):
+    prepare(places)
+    assert (mode(places.state), mode(places.run)) == (0o700, 0o700)
+
+
+def test_the_token_is_its_owners_alone_whatever_the_umask(places: Places, open_umask: None):
+    prepare(places)
+    assert mode(places.token) == 0o600
+    assert len(places.token.read_text()) == 64
+    assert [path.name for path in places.state.iterdir()] == ["token"]
+
+
+def test_the_token_is_made_once(places: Places):
+    prepare(places)
+    token = places.token.read_text()
+    prepare(places)
+    assert places.token.read_text() == token
+
+
+def test_two_servers_have_two_tokens(places: Places, tmp_path: Path):
+    other = Places(state=tmp_path / "other", run=tmp_path / "other-run")
+    prepare(places)
+    prepare(other)
+    assert places.token.read_text() != other.token.read_text()
+
+
+@pytest.mark.parametrize("loose", [0o755, 0o770, 0o701])
+def test_a_run_folder_that_others_can_enter_is_refused(places: Places, loose: int):
+    places.run.mkdir()
+    places.run.chmod(loose)
+    with pytest.raises(PermissionError, match="must be a folder of this user, with mode 0700"):
+        prepare(places)
+
+
+def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: Places, tmp_path: Path):
+    (tmp_path / "mine").mkdir(mode=0o700)
+    places.run.symlink_to(tmp_path / "mine")
+    with pytest.raises(PermissionError):
+        prepare(places)
+    assert not list((tmp_path / "mine").iterdir())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_run_folder_of_somebody_else_is_refused(places: Places):
+    places.run.mkdir(mode=0o700)
+    os.chown(places.run, 12345, 12345)
+    with pytest.raises(PermissionError):
+        prepare(places)
+
+
+def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(places: Places):
+    refused = pytest.raises(BlockingIOError, match=f"keeps its state in {places.state} runs already")
+    with only_server(places), refused, only_server(places):
+        pass
+    with only_server(places):
+        pass
