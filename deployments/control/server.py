@@ -96,4 +96,5 @@ class EmbeddedServer:
 
     def _write_edge(self, desired: Desired) -> None:
         custom = {spec.url_path: spec.name for spec in desired.config.models if spec.route is not None}
-        self._edge.write(self._server, custom)
+        on_demand = [spec.name for spec in desired.config.models if spec.replicas.min == 0]
+        self._edge.write(self._server, custom, on_demand)

@@ -5,12 +5,13 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
 ROUTES_FILE = "routes.map"
+ON_DEMAND_FILE = "on-demand.map"
 REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
 
@@ -53,11 +54,12 @@ frontend edge_http from edge
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known all_away
 
-    # Without a replica, Serve's backend has its Python proxy alone, which can wake a model that is scaled to zero, and
-    # nothing else: the gateway describes the model then.
+    # Without a replica, Serve's backend has its Python proxy alone, which holds a request until there is one: right for a
+    # model that is scaled to zero and wakes by it. Of any other the gateway says why it does not answer.
     acl has_replica var(txn.model),map({replicas}) -m found
     use_backend http-%[var(txn.model)] if known has_replica
-    use_backend http-%[var(txn.model)] if known METH_POST
+    acl wakes var(txn.model),map({on_demand}) -m found
+    use_backend http-%[var(txn.model)] if known wakes METH_POST
     default_backend {default}
 
     # What that proxy says when it cannot is for Ray's eyes.
@@ -87,6 +89,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
             503, "Service Unavailable", "the model has no replica, GET its route says why", retry_after_s=5
         ),
         replicas=REPLICAS_FILE,
+        on_demand=ON_DEMAND_FILE,
         starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default="edge_starting" if starting else GATEWAY_BACKEND,
     )
@@ -95,6 +98,11 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
 def render_routes(custom_routes: Mapping[str, str]) -> str:
     """The map file: a path prefix and its model a line."""
     return "".join(f"{route}/ {model}\n" for route, model in sorted(custom_routes.items()))
+
+
+def render_on_demand(models: Collection[str]) -> str:
+    """The map file: a model that may be scaled to zero a line."""
+    return "".join(f"{model} 1\n" for model in sorted(models))
 
 
 def _address(host: str) -> str:

@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.serve.project import Server
 
 ECHO_BODY = {"instances": [4]}
@@ -28,6 +30,7 @@ def test_a_killed_haproxy_is_back_in_seconds(server: Server) -> None:
     assert time.monotonic() - begun < 30  # the limit is for a starved machine; it is about 3 s on an idle one
 
 
+@pytest.mark.timeout(900)  # three starts of Ray
 def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alone: Server) -> None:
     alone.wait_up()
     assert alone.answers("echo", ECHO_BODY)

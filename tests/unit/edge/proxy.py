@@ -106,9 +106,11 @@ class Edge:
         self.serve_port, self.port = free_ports(2)
         self._serve_file = root / "haproxy.cfg"
 
-    def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
+    def write(
+        self, custom_routes: Mapping[str, str] | None = None, on_demand: Sequence[str] = (), **server: object
+    ) -> None:
         listen = {"http": {"port": self.port}}
-        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
+        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {}, on_demand)
 
     @contextmanager
     def running(

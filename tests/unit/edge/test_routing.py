@@ -70,7 +70,7 @@ def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
     ids=["a request wakes it", "asking about it does not"],
 )
 def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, reached):
-    edge.write()
+    edge.write(on_demand=["asleep"])
     with (
         backend("gateway") as gateway,
         backend("proxy") as proxy,
@@ -90,8 +90,18 @@ def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
         assert edge.ask("/models/churn/predict", "POST", b"").body == b"churn"
 
 
-def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge):
+def test_a_model_that_lost_its_replicas_is_left_to_the_gateway_which_does_not_hold_the_request(edge):
     edge.write()
+    with (
+        backend("gateway") as gateway,
+        backend("proxy") as proxy,
+        edge.running({"gateway": [gateway.port], "broken": []}, fallback=proxy.port),
+    ):
+        assert edge.ask("/models/broken/predict", "POST", b"").body == b"gateway"
+
+
+def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge):
+    edge.write(on_demand=["broken"])
     with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
         answer = edge.ask("/models/broken/predict", "POST", b"")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
