@@ -306,7 +306,7 @@ def test_a_long_string_is_not_repeated_whole() -> None:
 
 
 def test_one_long_string_among_many_numbers_costs_no_memory() -> None:
-    # As an array of strings, numpy would give each of the values the room of the longest: a hundred terabytes.
+    # As an array of strings, numpy would give each of the values the room of the longest: a hundred gigabytes.
     with pytest.raises(InvalidRequest, match="expected a number"):
         decoded(one("FP32"), {"instances": ["x" * 1_000_000] + [1.0] * 25_000})
 
@@ -318,7 +318,7 @@ def test_probabilities_are_refused_where_there_are_none() -> None:
         PredictCodec("m", 1, one("FP32")).decode(b'{"instances": [1]}', b"", probabilities=True)
 
 
-def test_an_optional_input_may_come_with_all_rows_or_none() -> None:
+def test_a_request_needs_an_input_even_if_all_are_optional() -> None:
     spec = TensorSpec("x", "FP32", (FREE,), optional=True)
     only = Signature(inputs=(spec,), outputs=(TensorSpec("y", "FP32", (FREE,)),))
     with pytest.raises(InvalidRequest, match="expected at least one row, got none"):
