@@ -147,6 +147,11 @@ class FakeLoop(asyncio.AbstractEventLoop):
         self._from_threads.put(handle)
         return handle
 
+    @property
+    def idle(self) -> bool:
+        """Whether a real loop would now wait for its sockets and timers."""
+        return not self._ready
+
     def turn(self) -> None:
         """One turn: run what was ready when it began, and the timers whose time has come."""
         self.timers = [timer for timer in self.timers if not timer.cancelled()]
