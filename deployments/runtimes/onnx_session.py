@@ -1,17 +1,28 @@
 """An onnxruntime session from bytes: threads by the replica's share, external data from memory, errors in plain words."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+import posixpath
+import re
+from pathlib import PurePosixPath
 
 import onnxruntime
 
 from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.onnx_graph import external_files
 
 MODEL_FILE = "model.onnx"
 NOT_WEIGHTS = frozenset((MODEL_FILE, "example.json"))
-ERRORS_ONLY = 3
-"""onnxruntime's log severity: warnings about a graph are for its author."""
+FATAL_ONLY = 4
+"""onnxruntime's log severity: errors are raised as well, and warnings about a graph are for its author."""
+LONGEST_REASON = 300
+"""Characters; onnxruntime quotes whole nodes."""
+LOCATION = b"location"
+"""The protobuf key of every tensor that is kept outside: a model without it has none, and need not be parsed for them."""
+
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
+_NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
+_PLACE = re.compile(r"\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?")
+_ADVICE = " Please fix either the inputs/outputs or the model."
 
 
 def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
@@ -23,47 +34,38 @@ def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = ERRORS_ONLY
-    model = files[MODEL_FILE]
-    weights = {name: content for name, content in files.items() if name not in NOT_WEIGHTS}
+    options.log_severity_level = FATAL_ONLY
+    weights = _weights(files)
     if weights:
-        named = sorted(set(_external_files(model)))
-        for name in named:
-            if name not in weights:
-                raise LoadError(f"{MODEL_FILE} keeps weights in {name!r}, which is not in its version directory")
-        contents = [weights[name] for name in named]
-        options.add_external_initializers_from_files_in_memory(named, contents, [len(each) for each in contents])
+        sizes = [len(content) for content in weights.values()]
+        options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise LoadError(f"{MODEL_FILE} cannot be loaded: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:
-    """What onnxruntime says, without its error codes and places in its source."""
-    text = str(error).rsplit("[ONNXRuntimeError] : ", 1)[-1]
-    return text.split(" : ", 2)[-1].strip().splitlines()[0]
+    """What onnxruntime says, on one line, without its error code and the place in its source."""
+    text = _NODE.sub(r"\1: ", _CODE.sub("", " ".join(str(error).split())))
+    text = _PLACE.sub("", text).removesuffix(_ADVICE)
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 3] + "..."
 
 
-def _external_files(model: bytes) -> Iterator[str]:
-    """The files in which the model's tensors are, as it names them; subgraphs' too."""
-    import onnx  # noqa: PLC0415 - 30 MB that only a model with files of its own needs
+def _weights(files: Files) -> dict[str, bytes]:
+    """The contents of the files in which the model keeps tensors, by their names as the model writes them.
 
-    try:
-        proto = onnx.load_model_from_string(model)
-    except Exception as error:
-        raise LoadError(f"{MODEL_FILE} is not an ONNX model") from error
-    yield from _locations(proto.graph, onnx.TensorProto.EXTERNAL)
-
-
-def _locations(graph: Any, external: int) -> Iterator[str]:
-    tensors = list(graph.initializer)
-    for node in graph.node:
-        for attribute in node.attribute:
-            tensors += [attribute.t, *attribute.tensors]
-            for subgraph in (attribute.g, *attribute.graphs):
-                if subgraph.node:
-                    yield from _locations(subgraph, external)
-    for tensor in tensors:
-        if tensor.data_location == external:
-            yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+    All of them come from `files`: onnxruntime never looks for one on the disk.
+    """
+    model = files[MODEL_FILE]
+    if LOCATION not in model:
+        return {}
+    weights: dict[str, bytes] = {}
+    for name in external_files(model):
+        file = posixpath.normpath(name)
+        if file in NOT_WEIGHTS or file not in files:
+            raise LoadError(f"{MODEL_FILE} keeps tensors in {name!r}, which is no file of its version directory")
+        weights[str(PurePosixPath(name))] = files[
+            file
+        ]  # onnxruntime takes "./w" and "w" for one name, and no name twice
+    return weights

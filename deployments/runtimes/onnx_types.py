@@ -24,24 +24,27 @@ DATATYPES = {
     "double": "FP64",
     "string": "BYTES",
 }
-_TENSOR = re.compile(r"^tensor\((\w+)\)$")
-_CLASS_SCORES = re.compile(r"^seq\(map\((?:int64|string),tensor\((float|double)\)\)\)$")
+_TENSOR = re.compile(r"tensor\((\w+)\)")
+_CLASS_SCORES = re.compile(r"seq\(map\((?:int64|string),tensor\((float|double)\)\)\)")
 
 
 def tensor_datatype(name: str, type_: str) -> str | None:
-    """The datatype of a tensor type; None where it is a sequence or a map. LoadError for elements numpy cannot carry."""
-    found = _TENSOR.match(type_)
-    if found is None:
-        return None
-    datatype = DATATYPES.get(found[1])
-    if datatype is None:
-        raise LoadError(f"{name!r} is a {type_}, which cannot be sent to clients; cast it to float in the graph")
-    return datatype
+    """The datatype of a tensor type; None where it is a sequence, a map or optional.
+
+    Raises LoadError wherever the elements are of a type that numpy does not have, or the tensor is sparse.
+    """
+    for element in _TENSOR.findall(type_):
+        if element not in DATATYPES:
+            raise LoadError(f"{name!r} is a {type_}, which numpy cannot hold; cast it to float in the graph")
+    if "sparse_tensor" in type_:
+        raise LoadError(f"{name!r} is a {type_}, which cannot be sent; make it dense in the graph")
+    found = _TENSOR.fullmatch(type_)
+    return DATATYPES[found[1]] if found else None
 
 
 def scores_datatype(type_: str) -> str | None:
     """The datatype of the scores in a ZipMap's output, one map a row from class to score; None for another type."""
-    found = _CLASS_SCORES.match(type_)
+    found = _CLASS_SCORES.fullmatch(type_)
     return DATATYPES[found[1]] if found else None
 
 

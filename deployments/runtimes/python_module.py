@@ -1,69 +1,128 @@
-"""An operator's module, imported from a version's own files and from nowhere else.
+"""An operator's modules, imported from a version's own files.
 
-Each version has its files in a private folder and its modules under a private name, so that two versions with a `model.py`, or a
-`features.py` beside it, never meet in `sys.modules`.
+Each version's files become a package under a private name. Its modules import one another as if their folder were on `sys.path`,
+but nobody else sees them: two versions with a `model.py`, or a `features.py` beside it, never meet in `sys.modules`.
 """
 
+import builtins
 import importlib
 import sys
-import tempfile
-import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, all_suffixes
+from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from deployments.runtimes.base import Files, LoadError
+_numbers = count(1)
 
 
-class PrivateFolder:
-    """The files on disk for as long as this object lives."""
+class PrivatePackage:
+    """A folder of modules under a name of its own."""
 
-    def __init__(self, files: Files) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="modelyard-model-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name)
-        for name, content in files.items():
-            target = self.path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    def __init__(self, folder: Path, files: Iterable[str]) -> None:
+        self.name = f"_modelyard_model_{next(_numbers)}"
+        self.modules = _top_modules(files)
+        self._plain = False
+        package = ModuleType(self.name)
+        package.__path__ = [str(folder)]
+        sys.modules[self.name] = package
+        self._finder = _PrivateNames(self.name, {**vars(builtins), "__import__": self._import})
+        sys.meta_path.insert(0, self._finder)
 
     def import_module(self, name: str) -> ModuleType:
-        """Import a module of the folder; what it imports from beside itself is its own copy too."""
-        with self._first_on_path() as before, operators_errors(self.path, f"importing {name}"):
-            module = importlib.import_module(name)
-            origin = Path(module.__file__ or "")
-            if not origin.is_relative_to(self.path):
-                raise LoadError(f"the version has no module {name}; {name} is {origin}")
-        # What came from this folder leaves the shared table; functions keep their modules alive.
-        for key in [key for key, each in sys.modules.items() if key not in before and self._owns(each)]:
-            del sys.modules[key]
-        return module
-
-    def _owns(self, module: ModuleType) -> bool:
-        origin = getattr(module, "__file__", None)
-        return origin is not None and Path(origin).is_relative_to(self.path)
+        """The module of this name in the folder; raises whatever the module raises."""
+        return importlib.import_module(f"{self.name}.{name}")
 
     @contextmanager
-    def _first_on_path(self) -> Iterator[frozenset[str]]:
-        sys.path.insert(0, str(self.path))
-        importlib.invalidate_caches()
+    def plain_names(self) -> Iterator[None]:
+        """For a while, everyone finds these modules by their plain names: a pickle names its classes' modules so."""
+        before = frozenset(sys.modules)
+        finder = _PlainNames(self)
+        sys.meta_path.insert(0, finder)
+        self._plain = True
         try:
-            yield frozenset(sys.modules)
+            yield
         finally:
-            sys.path.remove(str(self.path))
+            self._plain = False
+            sys.meta_path.remove(finder)
+            for name in sys.modules.keys() - before:
+                if name.partition(".")[0] in self.modules:
+                    del sys.modules[name]
+
+    def forget(self) -> None:
+        """Let go of the modules; for when the model is gone."""
+        sys.meta_path.remove(self._finder)
+        for name in [name for name in sys.modules if name.partition(".")[0] == self.name]:
+            del sys.modules[name]
+
+    def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        """What an `import` statement in these modules calls: `__import__`, with the neighbours found first."""
+        top = name.partition(".")[0]
+        if level or top not in self.modules:
+            return builtins.__import__(name, globals, locals, fromlist, level)
+        module = builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
+        if self._plain:
+            builtins.__import__(name)  # pickle imports too, in the name of its caller, and then looks in sys.modules
+        # `import a.b` binds a; with names to take from it, the module itself is given.
+        return module if fromlist else sys.modules[f"{self.name}.{top}"]
 
 
-@contextmanager
-def operators_errors(folder: Path, doing: str) -> Iterator[None]:
-    """What the operator's code raises becomes a LoadError with the operator's file and line."""
-    try:
-        yield
-    except LoadError:
-        raise
-    except Exception as error:
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(folder))]
-        place = f" at {Path(own[-1].filename).relative_to(folder)}:{own[-1].lineno}" if own else ""
-        if isinstance(error, SyntaxError) and error.filename:
-            place = f" at {Path(error.filename).name}:{error.lineno}"
-        text = f": {error}" if str(error) else ""
-        raise LoadError(f"{doing} failed{place}: {type(error).__name__}{text}") from error
+def _top_modules(files: Iterable[str]) -> frozenset[str]:
+    """What can be imported from a folder of these files: `features.py`, `shared/clean.py` -> features, shared."""
+    suffixes = tuple(all_suffixes())
+    return frozenset(file.replace(".", "/").split("/")[0] for file in files if file.endswith(suffixes))
+
+
+class _PrivateNames(MetaPathFinder):
+    """Finds the modules of one package by their private names, and gives them builtins of its own."""
+
+    def __init__(self, package: str, names: dict[str, Any]) -> None:
+        self._prefix = f"{package}."
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(self._prefix):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _PrivateLoader(fullname, spec.loader.path, self._names)
+        return spec
+
+
+class _PrivateLoader(SourceFileLoader):
+    """Runs a module with other builtins: Python looks there for what an `import` statement calls."""
+
+    def __init__(self, fullname: str, path: str, names: dict[str, Any]) -> None:
+        super().__init__(fullname, path)
+        self._names = names
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = self._names
+        super().exec_module(module)
+
+
+class _PlainNames(MetaPathFinder, Loader):
+    """Finds a package's modules by their plain names: the same modules, not copies."""
+
+    def __init__(self, package: PrivatePackage) -> None:
+        self._package = package
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname.partition(".")[0] in self._package.modules else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = self._package.import_module(spec.name)
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has run already. Only its spec is not its own: the import system has put the plain name's there."""
+        if module.__spec__ is not None:
+            module.__spec__ = module.__spec__.loader_state

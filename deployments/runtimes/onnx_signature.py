@@ -1,0 +1,71 @@
+"""A graph's signature: its inputs, and which of its outputs is a label and which the scores of the classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from deployments.runtimes.base import LoadError
+from deployments.runtimes.onnx_graph import has_shape
+from deployments.runtimes.onnx_outputs import Output
+from deployments.runtimes.onnx_types import shape_of, tensor_datatype
+from deployments.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
+
+
+def inputs_of(required: Sequence[Any], optional: Sequence[Any], model: bytes) -> tuple[TensorSpec, ...]:
+    """The inputs, and the optional ones: those with a value of their own in the graph. Raises LoadError."""
+    return (*(_input(arg, False, model) for arg in required), *(_input(arg, True, model) for arg in optional))
+
+
+def _input(arg: Any, optional: bool, model: bytes) -> TensorSpec:
+    datatype = tensor_datatype(arg.name, arg.type)
+    if datatype is None:
+        raise LoadError(f"input {arg.name!r} is a {arg.type}, and requests hold tensors")
+    if not arg.shape and not optional and not has_shape(model, arg.name):
+        raise LoadError(
+            f"input {arg.name!r} has no shape in the graph: say how many axes it has, with names for those of any length"
+        )
+    return TensorSpec(arg.name, datatype, shape_of(arg.shape), optional=optional)
+
+
+def rows_of(inputs: Sequence[TensorSpec]) -> int:
+    """The first axis that all inputs share which must be there; FREE where they share none."""
+    lengths = {spec.shape[:1] for spec in inputs if not spec.optional}
+    return lengths.pop()[0] if len(lengths) == 1 and lengths != {()} else FREE
+
+
+def signature_of(inputs: tuple[TensorSpec, ...], outputs: Sequence[Output], labels: Sequence[str]) -> Signature:
+    """A classifier is what skl2onnx makes of one, a label and the probabilities or a ZipMap, or what the YAML's `labels`
+    make one: a single output of scores. Raises LoadError where the labels do not fit."""
+    specs = tuple(output.spec for output in outputs)
+    rows = rows_of(inputs)
+    label = _only([output for output in outputs if _is_label(output.spec, rows)])
+    scores = _only([output for output in outputs if _is_scores(output.spec, rows)])
+    if len(outputs) > 2 or (len(outputs) == 2 and label is None):
+        scores = None
+    if scores is None or not (labels or scores.classes or (label and "prob" in scores.spec.name.lower())):
+        if labels:
+            raise LoadError("the YAML has `labels`, but the model has no single output of one score a row and class")
+        return Signature(inputs, specs)
+    classes = _named(labels, scores) if labels else scores.classes
+    return Signature(inputs, specs, "classification", classes, label.spec.name if label else "", scores.spec.name)
+
+
+def _is_label(spec: TensorSpec, rows: int) -> bool:
+    return spec.datatype in ("INT64", "INT32", "BYTES") and spec.shape in ((rows,), (rows, 1))
+
+
+def _is_scores(spec: TensorSpec, rows: int) -> bool:
+    return DTYPES[spec.datatype].kind == "f" and len(spec.shape) == 2 and spec.shape[0] == rows
+
+
+def _only(found: Sequence[Output]) -> Output | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _named(labels: Sequence[str], scores: Output) -> tuple[Scalar, ...]:
+    """The YAML's names for the classes, if they fit."""
+    if scores.width not in (FREE, len(labels)):
+        raise LoadError(f"the YAML has {len(labels)} labels, and the model gives {scores.width} scores a row")
+    keys = scores.classes
+    if keys and keys not in (tuple(range(len(labels))), tuple(labels)) and list(map(str, keys)) != list(labels):
+        raise LoadError(f"the YAML's labels are names for classes 0, 1, ..., and the model's own are {list(keys)}")
+    return tuple(labels)

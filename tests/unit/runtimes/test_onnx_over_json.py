@@ -1,0 +1,168 @@
+"""What clients send to ONNX models and what they are answered: load, example, codec and predict together."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from skl2onnx import to_onnx
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.example import example_body
+from deployments.protocols.predict import PredictCodec
+from deployments.runtimes.onnx import OnnxModel
+from deployments.serving.warmup import Warmup, warm
+from deployments.spec.model import Batching
+from tests.unit.runtimes.onnx_graphs import graph, load, tensor, weights
+
+FLOAT, DOUBLE, INT64, STRING, BOOL = (
+    TensorProto.FLOAT,
+    TensorProto.DOUBLE,
+    TensorProto.INT64,
+    TensorProto.STRING,
+    TensorProto.BOOL,
+)
+X, Y = load_iris(return_X_y=True)
+X = X.astype(np.float32)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+FLOWERS: list[list[float]] = X[[0, 60, 120]].tolist()
+
+
+def asked(model: OnnxModel, body: object = None) -> dict[str, Any]:
+    """The answer to this body, or to the example that the catalogue shows."""
+    codec = PredictCodec("m", 1, model.signature)
+    text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
+    call = codec.decode(text, b"application/json")
+    answer: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
+    return answer
+
+
+def warmed(model: OnnxModel) -> Warmup:
+    """As a replica warms it: the example goes through the codec. Raises if the model fails on it."""
+    codec = PredictCodec("m", 1, model.signature)
+    call = codec.decode(example_body(model.signature, model.example), b"application/json")
+    return warm(model, [call.request], batching=Batching(max_size=4))
+
+
+def converted(estimator: BaseEstimator, target: Any, **options: Any) -> bytes:
+    fitted = estimator.fit(X, target)
+    return bytes(to_onnx(fitted, X[:1], options={id(fitted): options} if options else None).SerializeToString())
+
+
+def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+    return helper.make_node(kind, inputs, outputs, **attributes)
+
+
+SEQUENCE = helper.make_tensor_sequence_value_info("parts", FLOAT, None)
+OPTIONAL = graph(
+    [node("Mul", ["x", "factor"], ["y"])],
+    [tensor("x", FLOAT, ["N", 2]), tensor("factor", FLOAT, [1])],
+    [tensor("y", FLOAT, ["N", 2])],
+    [weights("factor", np.array([3], np.float32))],
+)
+GRAPHS: dict[str, bytes] = {
+    "a scalar": graph([node("Neg", ["x"], ["y"])], [tensor("x", DOUBLE, [])], [tensor("y", DOUBLE, [])]),
+    "one row": graph([node("Neg", ["x"], ["y"])], [tensor("x", FLOAT, [1, 3])], [tensor("y", FLOAT, [1, 3])]),
+    "three rows": graph([node("Neg", ["x"], ["y"])], [tensor("x", FLOAT, [3])], [tensor("y", FLOAT, [3])]),
+    "rows to a scalar": graph(
+        [node("ReduceMax", ["x"], ["y"], keepdims=0)], [tensor("x", FLOAT, ["N", 2])], [tensor("y", FLOAT, [])]
+    ),
+    "free in the middle": graph(
+        [node("Neg", ["x"], ["y"])], [tensor("x", FLOAT, [2, "T", 3])], [tensor("y", FLOAT, [2, "T", 3])]
+    ),
+    "texts": graph([node("Identity", ["x"], ["y"])], [tensor("x", STRING, ["N"])], [tensor("y", STRING, ["N"])]),
+    "two of one shape": graph(
+        [node("Add", ["a", "b"], ["y"])],
+        [tensor("a", INT64, ["N"]), tensor("b", INT64, ["N"])],
+        [tensor("y", INT64, ["N"])],
+    ),
+    "two of other lengths": graph(
+        [node("Gather", ["table", "places"], ["y"])],
+        [tensor("table", FLOAT, ["N"]), tensor("places", INT64, ["M"])],
+        [tensor("y", FLOAT, ["M"])],
+    ),
+    "a scalar beside rows": graph(
+        [node("Mul", ["x", "factor"], ["y"])],
+        [tensor("x", FLOAT, ["N"]), tensor("factor", FLOAT, [])],
+        [tensor("y", FLOAT, ["N"])],
+    ),
+    "optional": OPTIONAL,
+    "a sequence": graph([node("SplitToSequence", ["x"], ["parts"])], [tensor("x", FLOAT, ["N", 2])], [SEQUENCE]),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_example_of_any_graph_goes_through_codec_and_warm_up(name: str) -> None:
+    model = load(GRAPHS[name])
+    assert asked(model).keys() & {"predictions", "outputs"}
+    assert warmed(model).batchable is model.signature.rowwise
+
+
+def test_a_scalar_is_a_plain_number() -> None:
+    assert asked(load(GRAPHS["a scalar"]), {"inputs": {"x": 2.5}})["outputs"] == {"y": -2.5}
+
+
+def test_a_sequence_is_one_json_text() -> None:
+    answer = asked(load(GRAPHS["a sequence"]), {"inputs": {"x": [[1, 2], [3, 4]]}})
+    assert json.loads(answer["outputs"]["parts"]) == [[[1, 2]], [[3, 4]]]
+
+
+def test_an_optional_input_may_be_given_or_left_out() -> None:
+    model = load(OPTIONAL)
+    assert asked(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[3, 6]]}
+    assert asked(model, {"inputs": {"x": [[1, 2]], "factor": [10]}})["outputs"] == {"y": [[10, 20]]}
+
+
+def test_lengths_that_the_graph_refuses_are_told_without_its_source_code() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked(load(GRAPHS["two of other lengths"]), {"inputs": {"table": [1, 2], "places": [5]}})
+    assert "out of data bounds" in caught.value.message
+    assert not any(internal in caught.value.message for internal in (".cc", ".h:", "Status", "onnxruntime"))
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("target", [Y, NAMES[Y]], ids=["numbers", "texts"])
+def test_a_converted_classifier_answers_as_the_estimator(zipmap: bool, target: Any) -> None:
+    estimator = RandomForestClassifier(10, random_state=0)
+    model = load(converted(estimator, target, zipmap=zipmap))
+    assert warmed(model).batchable
+    answer = asked(model, {"instances": FLOWERS, "probabilities": True})
+    assert answer["predictions"] == estimator.predict(FLOWERS).tolist()
+    expected = estimator.predict_proba(FLOWERS)
+    assert answer["probabilities"] == pytest.approx(expected, abs=1e-5)
+    assert answer["confidences"] == pytest.approx(expected.max(1), abs=1e-5)
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+def test_labels_name_the_classes_in_every_part_of_the_answer(zipmap: bool) -> None:
+    model = load(converted(LogisticRegression(max_iter=500), Y, zipmap=zipmap), labels=NAMES.tolist())
+    answer = asked(model, {"instances": FLOWERS, "probabilities": True})
+    assert answer["predictions"] == answer["classes"] == NAMES.tolist()
+    assert answer["confidences"] == [max(row) for row in answer["probabilities"]]
+
+
+def test_labels_make_a_classifier_of_a_single_softmax() -> None:
+    softmax = graph([node("Softmax", ["x"], ["p"])], [tensor("x", FLOAT, ["N", 3])], [tensor("p", FLOAT, ["N", 3])])
+    answer = asked(load(softmax, labels=["low", "mid", "high"]), {"instances": [[0, 9, 0], [9, 0, 0]]})
+    assert answer["predictions"] == ["mid", "low"]
+    assert answer["confidences"] == pytest.approx([0.99975, 0.99975], abs=1e-4)
+
+
+@pytest.mark.parametrize("estimator", [LinearRegression(), KMeans(3, random_state=0), IsolationForest(random_state=0)])
+def test_other_converted_estimators_give_what_they_predict(estimator: BaseEstimator) -> None:
+    model = load(converted(estimator, Y))
+    first = model.signature.outputs[0].name
+    answer = asked(model, {"instances": FLOWERS, "outputs": [first]})
+    assert np.ravel(answer["predictions"]) == pytest.approx(np.ravel(estimator.predict(FLOWERS)), abs=1e-4)
+
+
+def test_no_rows_are_answered_with_none_or_refused() -> None:
+    model = load(converted(LogisticRegression(max_iter=500), Y))
+    empty = model.predict({"X": np.zeros((0, 4), np.float32)}, ["output_label", "output_probability"])
+    assert [array.shape for array in empty.values()] == [(0,), (0, 3)]
