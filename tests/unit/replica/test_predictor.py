@@ -1,0 +1,62 @@
+"""Decode, submit, encode: what `reply` is told."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.errors import DeadlineExceeded, InvalidRequest
+from deployments.protocols.predict import PredictCodec
+from deployments.replica.predictor import Prediction, Predictor
+from deployments.serving.ticket import Answer
+from tests.fakes import DOUBLER
+
+
+class FakeServer:
+    """Takes requests, and gives the answer that the test has for them."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.requests: list[Any] = []
+
+    def submit(self, request: Any, done: Any) -> str:
+        self.requests.append(request)
+        done(self.answer)
+        return "ticket"
+
+
+def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any], FakeServer]:
+    """What `reply` got, and the server that was asked."""
+    server = FakeServer(answer)
+    replies: list[Any] = []
+    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server)  # type: ignore[arg-type]
+    assert predictor.start(body, b"application/json", replies.append) == "ticket"  # type: ignore[comparison-overlap]
+    return replies, server
+
+
+def test_an_answer_is_told_as_json_with_its_times() -> None:
+    answer = Answer({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
+    [made], server = start(answer)
+    assert made == Prediction(
+        b'{"model_name":"doubler","model_version":"1","predictions":[[2.0]]}', queue_s=0.25, batch_rows=5, compute_s=0.5
+    )
+    assert [request.rows for request in server.requests] == [1]
+
+
+def test_an_error_of_the_server_is_told_as_it_is() -> None:
+    error = DeadlineExceeded("late")
+    replies, _ = start(error)
+    assert replies == [error]
+
+
+def test_outputs_that_cannot_be_written_are_this_requests_error() -> None:
+    [error], _ = start(Answer({}, 1, 0.0, 0.0))
+    assert isinstance(error, KeyError)
+
+
+def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
+    server = FakeServer(None)
+    replies: list[Any] = []
+    with pytest.raises(InvalidRequest):
+        Predictor(PredictCodec("doubler", 1, DOUBLER), server).start(b"{", b"", replies.append)  # type: ignore[arg-type]
+    assert replies == server.requests == []

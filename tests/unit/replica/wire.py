@@ -1,0 +1,126 @@
+"""The lane's connection without sockets: bytes in by hand, bytes out in a list."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from deployments.replica.connection import LaneProtocol
+from deployments.replica.lane import Lane
+from deployments.replica.predictor import Prediction
+from tests.fakes import FakeClock, FakeHandle, FakeLoop
+
+HOT = "/models/m/predict"
+KEEP_ALIVE_S = 30
+DATE = b"Tue, 01 Jan 2030 00:00:00 GMT"
+
+
+class FakeTicket:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakePredictor:
+    """Keeps what it is asked; answers at once, or when the test says so."""
+
+    def __init__(self, *, at_once: bool = True, error: Exception | None = None) -> None:
+        self.asked: list[tuple[bytes, bytes]] = []
+        self.tickets: list[FakeTicket] = []
+        self.replies: list[Callable[[Any], None]] = []
+        self._at_once = at_once
+        self._error = error
+
+    def start(self, body: bytes, content_type: bytes, reply: Callable[[Any], None]) -> FakeTicket:
+        if self._error:
+            raise self._error
+        self.asked.append((body, content_type))
+        self.tickets.append(FakeTicket())
+        self.replies.append(reply)
+        if self._at_once:
+            reply(prediction(len(self.asked)))
+        return self.tickets[-1]
+
+
+def prediction(number: int) -> Prediction:
+    return Prediction(b"%d" % number, 0.001, 1, 0.002)
+
+
+class FakeTransport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.reading = True
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        assert not self.closed, "written after the end"
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class TaskLoop(FakeLoop):
+    """Keeps the tasks of uvicorn's own requests without running them."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.tasks = 0
+
+    def create_task(self, coroutine: Any, **_: Any) -> Any:
+        coroutine.close()
+        self.tasks += 1
+        return TaskHandle(0, lambda: None, ())
+
+
+class TaskHandle(FakeHandle):
+    def add_done_callback(self, _: object) -> None:
+        pass
+
+
+class Wire:
+    """One connection of the lane, with HOT in its table."""
+
+    def __init__(self, predictor: FakePredictor | None = None, *, body_limit: int = 2**20) -> None:
+        self.predictor = predictor or FakePredictor()
+        self.arrived_count = 0
+        lane = Lane()
+        lane.open({HOT.encode(): self.predictor}, self, body_limit=body_limit)  # type: ignore[dict-item]
+        self.loop = TaskLoop(FakeClock())
+        self.transport = FakeTransport()
+        self.state = ServerState()
+        self.state.default_headers = [(b"date", DATE), (b"server", b"uvicorn")]
+        config = uvicorn.Config(
+            _app, interface="asgi3", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_S, ws="none"
+        )
+        self.connection = type("Protocol", (LaneProtocol,), {"lane": lane})(config, self.state, {}, self.loop)
+        self.connection.connection_made(self.transport)
+
+    def arrived(self) -> None:
+        self.arrived_count += 1
+
+    def receive(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.data_received(piece)
+
+    @property
+    def statuses(self) -> list[bytes]:
+        return [answer.split(b" ", 2)[1] for answer in self.transport.written]
+
+
+async def _app(scope: object, receive: object, send: object) -> None:
+    """Never runs."""
