@@ -44,8 +44,11 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
     try:
         with package.plain_names():
             instance = _instance(folder, package, spec, cpus)
-        signature, tried = _declarations(instance, folder, spec.labels)
-        model = PythonModel(instance, signature, tried, folder)
+        signature, own = _declarations(instance, folder, spec.labels)
+        model = PythonModel(instance, signature, own or example(signature.inputs), folder)
+        if own:  # it says that this works; where one was made up, the model may well refuse it
+            with folder.errors("predict() on `example`"):
+                model.predict(own, [output.name for output in signature.outputs])
     except BaseException:
         package.forget()
         raise
@@ -74,14 +77,14 @@ def _instance(folder: PrivateFolder, package: PrivatePackage, spec: ModelSpec, c
 
 
 def _declarations(instance: Any, folder: PrivateFolder, labels: Sequence[str]) -> tuple[Signature, Tensors]:
-    """What the loaded object says of itself; either may be a property."""
+    """What the loaded object says of itself, {} for an example that it does not have; either may be a property."""
     with folder.errors("reading `signature`"):
         declared = instance.signature
     signature = declared_signature(declared, labels)
     with folder.errors("reading `example`"):
         own = getattr(instance, "example", None)
     if own is None:
-        return signature, example(signature.inputs)
+        return signature, {}
     required = {spec.name for spec in signature.inputs if not spec.optional}
     known = {spec.name for spec in signature.inputs}
     if not isinstance(own, Mapping) or not required <= own.keys() <= known:

@@ -1,7 +1,9 @@
 """A version's files on disk for an operator's code, and whose fault an error in it is."""
 
+import shutil
 import tempfile
 import traceback
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +15,8 @@ class PrivateFolder:
     """The files, for as long as this object lives; removed when the process ends at the latest."""
 
     def __init__(self, files: Files) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="modelyard-model-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name).resolve()
+        self.path = Path(tempfile.mkdtemp(prefix="modelyard-model-")).resolve()
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         for name, content in files.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -27,6 +29,9 @@ class PrivateFolder:
             yield
         except LoadError:
             raise
+        except MemoryError as error:  # Python's own says nothing at all
+            memory = "out of memory (resources.memory is what the model may take)"
+            raise LoadError(f"{doing} failed{self._place(error)}: {memory}") from error
         except (Exception, SystemExit) as error:
             text = error.msg if isinstance(error, SyntaxError) else str(error)
             said = f"{type(error).__name__}: {text}" if text else type(error).__name__

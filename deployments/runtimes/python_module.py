@@ -39,7 +39,7 @@ class PrivatePackage:
     @contextmanager
     def plain_names(self) -> Iterator[None]:
         """For a while, everyone finds these modules by their plain names: a pickle names its classes' modules so."""
-        before = frozenset(sys.modules)
+        others = self._taken_out()
         finder = _PlainNames(self)
         sys.meta_path.insert(0, finder)
         self._plain = True
@@ -48,9 +48,13 @@ class PrivatePackage:
         finally:
             self._plain = False
             sys.meta_path.remove(finder)
-            for name in sys.modules.keys() - before:
-                if name.partition(".")[0] in self.modules:
-                    del sys.modules[name]
+            self._taken_out()
+            sys.modules.update(others)
+
+    def _taken_out(self) -> dict[str, ModuleType]:
+        """All modules with plain names like these, which are in `sys.modules` no more."""
+        names = [name for name in sys.modules if name.partition(".")[0] in self.modules]
+        return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
         """Let go of the modules; for when the model is gone."""
