@@ -24,15 +24,15 @@ def example_body(signature: Signature, example: Tensors) -> bytes:
 
 
 def _rows(signature: Signature, values: dict[str, Any]) -> list[Any]:
-    layout = by_column(signature)
-    layout = layout.present(cell.name for cell in layout.cells if cell.input in values)
+    all_cells = by_column(signature)
+    layout = all_cells.present(cell.name for cell in all_cells.cells if cell.input in values)
     rows: list[list[Any]] = []
     for row in zip(*(values[part.name] for part in layout.parts), strict=True):
         cells: list[Any] = []
         for part, value in zip(layout.parts, row, strict=True):
             cells += value if part.per_row else [value]
         rows.append(cells)
-    if len(layout.cells) == 1 and layout.cells[0].name == layout.cells[0].input:
+    if len(all_cells.cells) == 1 and all_cells.cells[0].name == all_cells.cells[0].input:
         return [value for [value] in rows]
     names = [cell.name for cell in layout.cells]
     return [dict(zip(names, row, strict=True)) for row in rows]

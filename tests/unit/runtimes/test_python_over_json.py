@@ -1,0 +1,121 @@
+"""What clients send to an operator's class and what they are answered: load, example, codec and predict together."""
+
+import json
+import textwrap
+from typing import Any
+
+import pytest
+
+from deployments.protocols.example import example_body
+from deployments.protocols.predict import PredictCodec
+from deployments.runtimes import python
+from deployments.runtimes.base import LoadError
+from deployments.runtimes.python import PythonModel
+from deployments.serving.call import RowsError, outputs_of
+from deployments.serving.warmup import warm
+from deployments.spec.model import Batching, ModelSpec
+
+
+def model_of(inputs: str, outputs: str, body: str, more: str = "") -> PythonModel:
+    """A class with these tensors; `inputs` and `outputs` are `name datatype shape` each, `body` is what predict() gives."""
+    source = f"""
+import numpy as np
+
+class Model:
+    signature = {{"inputs": {_tensors(inputs)}, "outputs": {_tensors(outputs)}}}
+
+    def predict(self, inputs):
+        return {body}
+
+{textwrap.indent(textwrap.dedent(more), "    ")}
+"""
+    spec = ModelSpec(name="m", runtime="python:model:Model", trusted=True)
+    return python.load({"model.py": source.encode()}, spec, cpus=1)
+
+
+def _tensors(text: str) -> list[dict[str, Any]]:
+    found = []
+    for each in text.split("; "):
+        name, datatype, shape, *rest = each.split(" ", 3)
+        found.append({"name": name, "datatype": datatype, "shape": json.loads(shape), "optional": bool(rest)})
+    return found
+
+
+def asked(model: PythonModel, body: object = None) -> dict[str, Any]:
+    """The answer to this body, or to the example that the catalogue shows."""
+    codec = PredictCodec("m", 1, model.signature)
+    text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
+    call = codec.decode(text, b"application/json")
+    answer: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "body"),
+    [
+        ("x FP32 []", "y FP32 []", "{'y': inputs['x'] * 2}"),
+        ("x FP32 [-1]", "y FP64 []", "{'y': inputs['x'].sum()}"),
+        ("x INT64 [2,3]", "y INT64 [2,3]", "{'y': inputs['x']}"),
+        ("x FP32 [-1,4,4]", "y FP32 [-1,4,4]", "{'y': inputs['x']}"),
+        ("x BOOL [-1]", "y UINT8 [-1]", "{'y': inputs['x']}"),
+        ("x BYTES [-1]", "y BYTES []", "{'y': ' '.join(inputs['x'])}"),
+        ("x BYTES [-1]; k INT32 [] optional", "y BYTES [-1]", "{'y': inputs['x']}"),
+        ("x FP64 [-1]; k FP64 [-1] optional", "y FP64 [-1]", "{'y': inputs['x'] + inputs.get('k', 1)}"),
+        ("a FP64 [-1]; b BYTES [-1]", "y FP64 [-1]; z BYTES [-1]", "{'y': inputs['a'], 'z': inputs['b']}"),
+    ],
+)
+def test_the_example_of_any_signature_goes_through_codec_and_warm_up(inputs: str, outputs: str, body: str) -> None:
+    model = model_of(inputs, outputs, body)
+    assert asked(model).keys() & {"predictions", "outputs"}
+    codec = PredictCodec("m", 1, model.signature)
+    call = codec.decode(example_body(model.signature, model.example), b"application/json")
+    assert warm(model, [call.request], batching=Batching(max_size=4)).batchable is model.signature.rowwise
+
+
+def test_an_optional_input_is_given_to_predict_only_where_the_request_has_it() -> None:
+    model = model_of("x FP64 [-1]; k FP64 [-1] optional", "y FP64 [-1]", "{'y': inputs['x'] + inputs.get('k', 1)}")
+    assert asked(model, {"instances": [{"x": 1}, {"x": 2}]})["predictions"] == [2, 3]
+    assert asked(model, {"instances": [{"x": 1, "k": 5}, {"x": 2, "k": 6}]})["predictions"] == [6, 8]
+
+
+def test_numbers_that_are_no_numpy_arrays_are_answered_too() -> None:
+    assert asked(model_of("x INT64 [-1]", "y FP32 [-1]", "{'y': [0.5] * len(inputs['x'])}"))["predictions"] == [
+        0.5,
+        0.5,
+    ]
+
+
+def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
+    model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [1.0, 2.0, 3.0]}")
+    call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1, 2]}', b"application/json")
+    with pytest.raises(RowsError, match=r"output 'y' has shape \(3,\) for 2 rows"):
+        outputs_of(model, True, [call.request], 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("{'y': inputs['x'] + missing}", "failed at model.py:8: NameError: name 'missing' is not defined"),
+        ("{'z': 1}", "failed: ValueError: predict.. left out 'y'"),
+        ("{'y': ['a']}", "failed: ValueError: predict.. gave for 'y' what its signature does not say: it is <U1"),
+        ("{'y': 1.0}", "failed: ValueError: predict.. gave for 'y' .* its shape is .., not .-1."),
+        ("[1]", "failed: TypeError: predict.. gives a dict of arrays by output, not list"),
+    ],
+)
+def test_a_model_that_fails_on_its_own_example_is_not_loaded(body: str, message: str) -> None:
+    with pytest.raises(LoadError, match=f"^predict.. on `example` {message}"):
+        model_of("x FP64 [-1]", "y FP64 [-1]", body, more="example = {'x': [1.0]}")
+
+
+def test_a_model_that_fails_on_a_made_up_example_is_loaded() -> None:
+    model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [[1, 2].index(value) for value in inputs['x']]}")
+    assert asked(model, {"instances": [1, 2]})["predictions"] == [0, 1]
+
+
+def test_a_load_without_memory_says_so_and_what_would_help() -> None:
+    load = """
+    def load(self, directory, options, cpus):
+        raise MemoryError
+    """
+    with pytest.raises(LoadError, match=r"^Model.load\(\) failed at model.py:12: out of memory \(resources.memory is"):
+        model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more=load)
