@@ -21,7 +21,7 @@ LOCATION = b"location"
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
 _NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
-_PLACE = re.compile(r"\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?")
+_PLACE = re.compile(r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?")
 _ADVICE = " Please fix either the inputs/outputs or the model."
 
 

@@ -1,0 +1,48 @@
+"""The example of docs/runtimes.md, as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployments.protocols.example import example_body
+from deployments.protocols.predict import PredictCodec
+from deployments.runtimes import python
+from deployments.runtimes.base import LoadError
+from deployments.serving.warmup import warm
+from deployments.spec.model import ModelSpec
+
+PAGE = (Path(__file__).parents[3] / "docs" / "runtimes.md").read_text()
+SECTION = PAGE.partition("\n## Python\n")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for kind, text in BLOCKS if kind == language]
+
+
+def risk(**changes: object) -> tuple[ModelSpec, dict[str, bytes]]:
+    [written] = blocks("yaml")
+    sources = {text.partition("\n")[0].rpartition("/")[2]: text.encode() for text in blocks("python")}
+    return ModelSpec(**{**yaml.safe_load(written), **changes}), {**sources, "weights.json": blocks("json")[0].encode()}
+
+
+def test_the_pages_example_loads_and_answers_the_pages_request() -> None:
+    spec, files = risk()
+    model = python.load(files, spec, cpus=1)
+    codec = PredictCodec(spec.name, 1, model.signature)
+    body = blocks("json")[1]
+    call = codec.decode(body.encode(), b"application/json")
+    answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs)).decode()
+    assert '"predictions":["low","high"]' in answer
+    assert json.loads(example_body(model.signature, model.example)) == json.loads(body)
+    assert warm(model, [call.request], batching=spec.batching).batchable
+
+
+def test_the_pages_error_is_what_the_operator_sees() -> None:
+    spec, files = risk(options={})
+    with pytest.raises(LoadError) as caught:
+        python.load(files, spec, cpus=1)
+    assert blocks("") == [f"{caught.value}\n"]
