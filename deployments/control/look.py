@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from deployments.control.status import ModelStatus
 
 TIMEOUT_S = 3.0
+POLL_S = 0.1
 
 
 def describe_model(origin: str, status: ModelStatus) -> dict[str, Any] | None:
@@ -21,6 +23,15 @@ def describe_model(origin: str, status: ModelStatus) -> dict[str, Any] | None:
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return document if isinstance(document, dict) and "curl" in document else None
+
+
+def wait_reachable(origin: str, statuses: Sequence[ModelStatus], timeout_s: float) -> None:
+    """Until every model that is up answers at the edge, which learns of its replicas a moment after Serve does."""
+    deadline = time.monotonic() + timeout_s
+    for status in statuses:
+        if status.state == "READY" and status.replicas:
+            while describe_model(origin, status) is None and time.monotonic() < deadline:
+                time.sleep(POLL_S)
 
 
 def paste_line(origin: str, statuses: Sequence[ModelStatus]) -> str:

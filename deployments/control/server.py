@@ -8,11 +8,14 @@ from deployments.control.client import ServeClient
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
 from deployments.control.last_good import LastGood
-from deployments.control.look import paste_line
+from deployments.control.look import paste_line, wait_reachable
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
 from deployments.control.watch import Report, Watcher
 from deployments.edge.files import EdgeFiles
+
+EDGE_S = 15.0
+"""HAProxy's usual delay behind Serve is under a second."""
 
 
 class NodeDied(Exception):
@@ -89,6 +92,7 @@ class EmbeddedServer:
         )
         statuses = watcher.start()
         self.was_up = True
+        wait_reachable(origin, statuses, EDGE_S)
         self._report.started(statuses, paste_line(origin, statuses))
         watcher.run()
         self._report.starting("draining and stopping")
@@ -96,5 +100,4 @@ class EmbeddedServer:
 
     def _write_edge(self, desired: Desired) -> None:
         custom = {spec.url_path: spec.name for spec in desired.config.models if spec.route is not None}
-        on_demand = [spec.name for spec in desired.config.models if spec.replicas.min == 0]
-        self._edge.write(self._server, custom, on_demand)
+        self._edge.write(self._server, custom)

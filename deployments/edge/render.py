@@ -5,15 +5,18 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
 ROUTES_FILE = "routes.map"
-ON_DEMAND_FILE = "on-demand.map"
 REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
+ERROR_FILE = "unavailable.http"
+"""What HAProxy answers itself; the launcher puts it in the place of Serve's, which says 500 in plain text."""
+HOLD_S = 30
+"""How long a request waits for a model that has no replica: about three cold starts."""
 
 TEMPLATE = """\
 # Written by modelyard; read by HAProxy together with Ray Serve's own file.
@@ -33,7 +36,8 @@ defaults edge
     option redispatch 1
     retry-on conn-failure
 
-frontend edge_http from edge
+# Both a frontend and a backend, as what it does to time-outs asks for the second; its own backend side is never used.
+listen edge_http from edge
     bind {bind}
 
     # Two headers with which a client could change how Ray Serve treats its request.
@@ -54,12 +58,12 @@ frontend edge_http from edge
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known all_away
 
-    # Without a replica, Serve's backend has its Python proxy alone, which holds a request until there is one: right for a
-    # model that is scaled to zero and wakes by it. Of any other the gateway says why it does not answer.
+    # Without a replica, Serve's backend has its Python proxy alone. It wakes a model that is scaled to zero, and holds a
+    # request until there is a replica, for as long as we let it. What only asks about the model goes to the gateway.
     acl has_replica var(txn.model),map({replicas}) -m found
+    http-request set-timeout server {hold_s}s if known METH_POST !has_replica
     use_backend http-%[var(txn.model)] if known has_replica
-    acl wakes var(txn.model),map({on_demand}) -m found
-    use_backend http-%[var(txn.model)] if known wakes METH_POST
+    use_backend http-%[var(txn.model)] if known METH_POST
     default_backend {default}
 
     # What that proxy says when it cannot is for Ray's eyes.
@@ -89,7 +93,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
             503, "Service Unavailable", "the model has no replica, GET its route says why", retry_after_s=5
         ),
         replicas=REPLICAS_FILE,
-        on_demand=ON_DEMAND_FILE,
+        hold_s=HOLD_S,
         starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default="edge_starting" if starting else GATEWAY_BACKEND,
     )
@@ -100,9 +104,17 @@ def render_routes(custom_routes: Mapping[str, str]) -> str:
     return "".join(f"{route}/ {model}\n" for route, model in sorted(custom_routes.items()))
 
 
-def render_on_demand(models: Collection[str]) -> str:
-    """The map file: a model that may be scaled to zero a line."""
-    return "".join(f"{model} 1\n" for model in sorted(models))
+def render_error() -> str:
+    """ERROR_FILE, a raw answer as HAProxy's `errorfile` wants it: no replica took the request, or it died on it."""
+    title = "Service Unavailable"
+    body = _document(503, title, "no replica of the model answered")
+    lines = (
+        f"HTTP/1.1 503 {title}",
+        "content-type: application/problem+json",
+        "retry-after: 1",
+        f"content-length: {len(body)}",
+    )
+    return "".join(f"{line}\r\n" for line in (*lines, "")) + body
 
 
 def _address(host: str) -> str:
@@ -111,6 +123,10 @@ def _address(host: str) -> str:
 
 def _problem(status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> str:
     """The arguments of `http-request return` for a problem document (RFC 9457); the texts hold no quotes."""
-    document = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    document = _document(status, title, detail)
     retry = "" if retry_after_s is None else f"hdr retry-after {retry_after_s} "
     return f"status {status} {retry}content-type application/problem+json string '{document}'"
+
+
+def _document(status: int, title: str, detail: str) -> str:
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})

@@ -61,10 +61,13 @@ def backend(name: str, status: int = 200) -> Iterator[Backend]:
         thread.join()
 
 
-def serve_config(port: int, backends: Mapping[str, Sequence[int]], fallback: int | None = None) -> str:
+def serve_config(
+    port: int, backends: Mapping[str, Sequence[int]], fallback: int | None = None, errors: Path | None = None
+) -> str:
     """What Ray Serve would write: a frontend of its own, and a backend an application with its replicas' ports.
 
     `fallback` is the port of Serve's Python proxy, which stands behind the replicas of each. A port 0 is a server that is down.
+    `errors` is the file that stands in for HAProxy's own answers.
     """
     text = f"""\
 global
@@ -81,6 +84,9 @@ frontend http_frontend
 backend default_backend
     http-request return status 404 content-type text/plain string serve
 """
+    if errors is not None:
+        lines = "".join(f"    errorfile {status} {errors}\n" for status in (502, 503, 504))
+        text = text.replace("frontend http_frontend\n", f"{lines}frontend http_frontend\n")
     for name, ports in backends.items():
         text += f"backend http-{name}\n"
         for replica in ports:
@@ -106,18 +112,18 @@ class Edge:
         self.serve_port, self.port = free_ports(2)
         self._serve_file = root / "haproxy.cfg"
 
-    def write(
-        self, custom_routes: Mapping[str, str] | None = None, on_demand: Sequence[str] = (), **server: object
-    ) -> None:
+    def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
         listen = {"http": {"port": self.port}}
-        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {}, on_demand)
+        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
 
     @contextmanager
     def running(
         self, backends: Mapping[str, Sequence[int]], *more: str, fallback: int | None = None
     ) -> Iterator[subprocess.Popen[bytes]]:
         """HAProxy through the launcher, with more arguments of Serve's; listening, and ended with the block."""
-        self._serve_file.write_text(serve_config(self.serve_port, backends, fallback))
+        self._serve_file.write_text(
+            serve_config(self.serve_port, backends, fallback, self._serve_file.with_name("500.http"))
+        )
         process = self._launch(*more)
         try:
             self._wait_until_listening(process)

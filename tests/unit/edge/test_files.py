@@ -14,7 +14,7 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
     files.write(ServerSpec(), {"/who": "churn"})
     before = stamps(files.folder)
-    assert set(before) == {"routes.map", "replicas.map", "on-demand.map", "edge.cfg", "edge-starting.cfg"}
+    assert set(before) == {"routes.map", "replicas.map", "unavailable.http", "edge.cfg", "edge-starting.cfg"}
     files.write(ServerSpec(), {"/who": "churn"})
     assert stamps(files.folder) == before
 

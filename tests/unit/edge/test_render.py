@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.control.ports import haproxy_binary
-from deployments.edge.render import ON_DEMAND_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_on_demand, render_routes
+from deployments.edge.render import REPLICAS_FILE, ROUTES_FILE, render, render_routes
 from deployments.spec.server import ServerSpec
 from tests.unit.edge.proxy import serve_config
 
@@ -60,7 +60,6 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
     ours.write_text(rendered(custom_routes, starting, http={"host": host}))
     (tmp_path / ROUTES_FILE).write_text(render_routes(custom_routes))
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
-    (tmp_path / ON_DEMAND_FILE).write_text(render_on_demand(["churn"]))
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -1,6 +1,8 @@
 """Requests through the real HAProxy: which server each reaches, and what the edge answers itself."""
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -64,13 +66,23 @@ def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
     assert problem(answer)["detail"] == "the model has no replica at hand"
 
 
+def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves_plain_500(edge):
+    edge.write()
+    with socket.create_server(("127.0.0.1", 0)) as dies:
+        threading.Thread(target=lambda: dies.accept()[0].close(), daemon=True).start()
+        with edge.running({"gateway": [dies.getsockname()[1]], "frail": [dies.getsockname()[1]]}):
+            answer = edge.ask("/models/frail/predict", "POST", b"{}")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert problem(answer)["detail"] == "no replica of the model answered"
+
+
 @pytest.mark.parametrize(
     ("method", "reached"),
     [("POST", b"proxy"), ("GET", b"gateway")],
     ids=["a request wakes it", "asking about it does not"],
 )
 def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, reached):
-    edge.write(on_demand=["asleep"])
+    edge.write()
     with (
         backend("gateway") as gateway,
         backend("proxy") as proxy,
@@ -90,18 +102,8 @@ def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
         assert edge.ask("/models/churn/predict", "POST", b"").body == b"churn"
 
 
-def test_a_model_that_lost_its_replicas_is_left_to_the_gateway_which_does_not_hold_the_request(edge):
-    edge.write()
-    with (
-        backend("gateway") as gateway,
-        backend("proxy") as proxy,
-        edge.running({"gateway": [gateway.port], "broken": []}, fallback=proxy.port),
-    ):
-        assert edge.ask("/models/broken/predict", "POST", b"").body == b"gateway"
-
-
 def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge):
-    edge.write(on_demand=["broken"])
+    edge.write()
     with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
         answer = edge.ask("/models/broken/predict", "POST", b"")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
