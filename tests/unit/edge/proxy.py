@@ -121,9 +121,9 @@ class Edge:
         self, backends: Mapping[str, Sequence[int]], *more: str, fallback: int | None = None
     ) -> Iterator[subprocess.Popen[bytes]]:
         """HAProxy through the launcher, with more arguments of Serve's; listening, and ended with the block."""
-        self._serve_file.write_text(
-            serve_config(self.serve_port, backends, fallback, self._serve_file.with_name("500.http"))
-        )
+        errors = self._serve_file.with_name("500.http")
+        errors.write_text("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 5\r\n\r\nServe", newline="")
+        self._serve_file.write_text(serve_config(self.serve_port, backends, fallback, errors))
         process = self._launch(*more)
         try:
             self._wait_until_listening(process)

@@ -69,7 +69,7 @@ def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
 def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves_plain_500(edge):
     edge.write()
     with socket.create_server(("127.0.0.1", 0)) as dies:
-        threading.Thread(target=lambda: dies.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=_accept_and_close, args=(dies,), daemon=True).start()
         with edge.running({"gateway": [dies.getsockname()[1]], "frail": [dies.getsockname()[1]]}):
             answer = edge.ask("/models/frail/predict", "POST", b"{}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -133,3 +133,10 @@ def test_clients_cannot_change_how_serve_treats_their_request(edge, backends, pa
     (headers,) = [headers for each in backends.values() for _, headers in each.requests]
     assert not {"x-request-timeout-seconds", "x-request-disconnect-disabled"} & headers.keys()
     assert headers["x-request-id"] == "mine", "others pass"
+
+
+def _accept_and_close(listener: socket.socket) -> None:
+    """A replica that dies as soon as it has a request."""
+    connection, _ = listener.accept()
+    connection.recv(1)
+    connection.close()
