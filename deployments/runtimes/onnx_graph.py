@@ -3,24 +3,29 @@
 It takes 30 MB of a replica's memory, so it is imported only for a model that leaves one of these questions open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from deployments.runtimes.base import LoadError
 from deployments.tensors import Scalar
 
 
-def external_files(model: bytes) -> list[str]:
-    """The files in which the model's tensors are, as it names them."""
+def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
+    """The model, and the names of the files that its main graph's weights are in, as it writes them.
+
+    onnxruntime takes only those from memory. The tensors of branches, functions and sparse weights it would look for on the
+    disk, in the working directory: they are put into the model. Main weights stay out of it, as they may pass protobuf's 2 GB.
+    """
     proto = _parsed(model)
-    named = {
-        entry.value
-        for tensor in (*_tensors(proto.graph), *(each for part in proto.functions for each in _of_nodes(part.node)))
+    weights = [tensor for tensor in proto.graph.initializer if tensor.data_location == tensor.EXTERNAL]
+    others = [
+        tensor
+        for tensor in (*_tensors(proto, "graph"), *_tensors(proto.graph, "initializer"))
         if tensor.data_location == tensor.EXTERNAL
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return sorted(named)
+    ]
+    for tensor in others:
+        _take_in(tensor, content_of)
+    return proto.SerializeToString() if others else model, sorted({_place(tensor)["location"] for tensor in weights})
 
 
 def has_shape(model: bytes, input_name: str) -> bool:
@@ -49,19 +54,32 @@ def _parsed(model: bytes) -> Any:
         raise LoadError("model.onnx is not an ONNX model") from error
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor with values of its own, those of the graphs inside nodes too."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _of_nodes(graph.node)
+def _tensors(message: Any, but: str) -> Iterator[Any]:
+    """Every tensor anywhere in a message, except in its field of this name."""
+    for field, value in message.ListFields():
+        if field.message_type is None or field.name == but:
+            continue
+        for each in value if field.is_repeated else (value,):
+            if field.message_type.name == "TensorProto":
+                yield each
+            else:
+                yield from _tensors(each, "")
 
 
-def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _tensors(graph)
+def _place(tensor: Any) -> dict[str, str]:
+    return {"location": "", **{entry.key: entry.value for entry in tensor.external_data}}
+
+
+def _take_in(tensor: Any, content_of: Callable[[str], bytes]) -> None:
+    place = _place(tensor)
+    content = content_of(place["location"])
+    try:
+        offset = int(place.get("offset", 0))
+        end = offset + int(place["length"]) if "length" in place else len(content)
+    except ValueError:
+        offset, end = -1, -1
+    if not 0 <= offset <= end <= len(content):
+        raise LoadError(f"tensor {tensor.name!r} of model.onnx lies outside of its file {place['location']!r}")
+    tensor.raw_data = content[offset:end]
+    tensor.data_location = tensor.DEFAULT
+    del tensor.external_data[:]

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import onnxruntime
 
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.onnx_graph import external_files
+from deployments.runtimes.onnx_graph import kept_outside
 
 MODEL_FILE = "model.onnx"
 NOT_WEIGHTS = frozenset((MODEL_FILE, "example.json"))
@@ -21,7 +21,9 @@ LOCATION = b"location"
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
 _NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
-_PLACE = re.compile(r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?")
+_PLACE = re.compile(
+    r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?"
+)
 _ADVICE = " Please fix either the inputs/outputs or the model."
 
 
@@ -35,12 +37,12 @@ def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = FATAL_ONLY
-    weights = _weights(files)
+    model, weights = _settled(files)
     if weights:
         sizes = [len(content) for content in weights.values()]
         options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
     try:
-        return onnxruntime.InferenceSession(files[MODEL_FILE], options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise LoadError(f"{MODEL_FILE} cannot be loaded: {reason(error)}") from error
 
@@ -52,20 +54,21 @@ def reason(error: Exception) -> str:
     return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 3] + "..."
 
 
-def _weights(files: Files) -> dict[str, bytes]:
-    """The contents of the files in which the model keeps tensors, by their names as the model writes them.
+def _settled(files: Files) -> tuple[bytes, dict[str, bytes]]:
+    """The model, and the contents of the files in which it keeps weights, by their names as the model writes them.
 
     All of them come from `files`: onnxruntime never looks for one on the disk.
     """
     model = files[MODEL_FILE]
     if LOCATION not in model:
-        return {}
-    weights: dict[str, bytes] = {}
-    for name in external_files(model):
+        return model, {}
+
+    def content_of(name: str) -> bytes:
         file = posixpath.normpath(name)
         if file in NOT_WEIGHTS or file not in files:
             raise LoadError(f"{MODEL_FILE} keeps tensors in {name!r}, which is no file of its version directory")
-        weights[str(PurePosixPath(name))] = files[
-            file
-        ]  # onnxruntime takes "./w" and "w" for one name, and no name twice
-    return weights
+        return files[file]
+
+    model, names = kept_outside(model, content_of)
+    # onnxruntime takes "./w" and "w" for one name, and no name twice.
+    return model, {str(PurePosixPath(name)): content_of(name) for name in names}

@@ -1,7 +1,14 @@
-"""A version's files on disk for an operator's code, and whose fault an error in it is."""
+"""A version's files on disk for an operator's code, and whose fault an error in it is.
 
+Ray ends replicas without running their exit functions, so a folder may outlive its process. Each is locked by the process that
+made it, and the next one to make a folder removes those that nobody holds.
+"""
+
+import fcntl
+import os
 import shutil
 import tempfile
+import time
 import traceback
 import weakref
 from collections.abc import Iterator
@@ -10,13 +17,20 @@ from pathlib import Path
 
 from deployments.runtimes.base import Files, LoadError
 
+PREFIX = "modelyard-model-"
+MADE_AND_LOCKED_S = 60.0
+"""Younger folders are left alone: their makers may not have come to lock them yet."""
+
 
 class PrivateFolder:
-    """The files, for as long as this object lives; removed when the process ends at the latest."""
+    """The files, for as long as this object lives; removed when the process ends, or by the next one if it was killed."""
 
     def __init__(self, files: Files) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="modelyard-model-")).resolve()
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        remove_abandoned(Path(tempfile.gettempdir()), time.time())
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        weakref.finalize(self, _remove, self.path, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         for name, content in files.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -44,3 +58,25 @@ class PrivateFolder:
             frames.append((error.filename or "", error.lineno))
         own = [(Path(file), line) for file, line in frames if Path(file).is_relative_to(self.path)]
         return f" at {own[-1][0].relative_to(self.path)}:{own[-1][1]}" if own else ""
+
+
+def remove_abandoned(parent: Path, now_s: float) -> None:
+    """Remove the folders of processes that are gone. `now_s` is in seconds since the epoch, as files' times are."""
+    for path in parent.glob(f"{PREFIX}*"):
+        try:
+            if now_s - path.stat().st_mtime < MADE_AND_LOCKED_S:
+                continue
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # another user's, or just removed
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # it is in use
+            os.close(lock)
+        else:
+            _remove(path, lock)
+
+
+def _remove(path: Path, lock: int) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    os.close(lock)
