@@ -44,6 +44,8 @@ class ModelReplica:
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        # Into the replica's log, which `modelyard logs` shows, with its level: Serve holds back what is no error in its buffer.
+        logging.getLogger("deployments").parent = logger
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:

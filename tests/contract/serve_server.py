@@ -1,0 +1,65 @@
+"""A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints what two requests are answered.
+
+Ray reads the environment when it is imported, and the lane changes uvicorn for a whole process: so this is one of its own.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from typing import Any
+
+import uvloop
+from ray.serve._private.http_util import configure_http_middlewares, start_asgi_http_server
+from ray.serve.config import HTTPOptions
+
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.problem import HttpAnswer
+from deployments.replica.lane import LANE
+from deployments.replica.predictor import Prediction
+from deployments.serving.asgi import AsgiApp
+from tests.contract.client import Client, request
+
+
+class OnePredictor:
+    def start(self, body: bytes, content_type: bytes, reply: Any) -> None:
+        reply(Prediction(b'"lane"', 0.0, 1, 0.0))
+
+
+class NoMeter:
+    def arrived(self) -> None:
+        pass
+
+
+async def respond(request: HttpRequest) -> HttpAnswer:
+    return HttpAnswer(200, (), json.dumps(request.request_id).encode())
+
+
+def ask(port: int) -> list[Any]:
+    """Status, body and request ids of a hot and a cold request."""
+    told = []
+    with Client(port) as client:
+        for path in ("/hot", "/cold"):
+            answer = client.ask(request(path, b"{}", x_request_id='not "clean"'))
+            told.append([answer.status, answer.json, answer.all("x-request-id")])
+    return told
+
+
+async def main() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    options = configure_http_middlewares(HTTPOptions(host="127.0.0.1", port=port))
+    LANE.open({b"/hot": OnePredictor()}, NoMeter(), body_limit=100)  # type: ignore[dict-item]
+    app = AsgiApp(respond, body_limit=100)
+    loop = asyncio.get_running_loop()
+    serving, server = await start_asgi_http_server(app, options, event_loop=loop)
+    while not server.started:
+        await asyncio.sleep(0)
+    told = await asyncio.to_thread(ask, port)
+    server.should_exit = True
+    await serving
+    sys.stdout.write(json.dumps(told))
+
+
+uvloop.run(main())
