@@ -74,11 +74,13 @@ class Signature:
     classes: tuple[Scalar, ...] = ()
     label: str = ""
     scores: str = ""
+    rows: bool = True
+    """False where free first axes are no rows, but lengths of their own: queries and documents, or the boxes found in images."""
 
     @property
     def rowwise(self) -> bool:
-        """Whether one request may hold many rows: every input and output has a first axis, and it is free in all of them."""
-        return all(spec.shape[:1] == (FREE,) for spec in (*self.inputs, *self.outputs))
+        """Whether one request may hold many rows: every input and output has a free first axis, and it is the rows."""
+        return self.rows and all(spec.shape[:1] == (FREE,) for spec in (*self.inputs, *self.outputs))
 
 
 @dataclass(slots=True)

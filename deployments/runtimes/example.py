@@ -6,18 +6,22 @@ import numpy as np
 
 from deployments.tensors import DTYPES, FREE, Array, Tensors, TensorSpec
 
-FREE_AXIS = 1
-"""How long a free axis is that is not the rows."""
+ROWS = 2
+"""How long a free first axis is."""
 
 
-def example(inputs: Sequence[TensorSpec]) -> Tensors:
-    """Two different rows of zeros and ones, or "a" and "b", for every input that must be there."""
-    return {spec.name: _example(spec) for spec in inputs if not spec.optional}
+def example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
+    """Two different rows of zeros and ones, or "a" and "b", for every input that must be there, or for all where none must.
+
+    `length` is how long a free axis is that is not the rows.
+    """
+    required = [spec for spec in inputs if not spec.optional]
+    return {spec.name: _example(spec, length) for spec in required or inputs}
 
 
-def _example(spec: TensorSpec) -> Array:
-    first = 2 if spec.shape[:1] == (FREE,) else None
-    shape = tuple(FREE_AXIS if axis == FREE else axis for axis in spec.shape)
+def _example(spec: TensorSpec, length: int) -> Array:
+    first = ROWS if spec.shape[:1] == (FREE,) else None
+    shape = tuple(length if axis == FREE else axis for axis in spec.shape)
     shape = (first, *shape[1:]) if first else shape
     if spec.datatype == "BYTES":
         values = np.full(shape, "a", object)

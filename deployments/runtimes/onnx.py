@@ -7,10 +7,10 @@ import onnxruntime
 
 from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.example import example
 from deployments.runtimes.onnx_outputs import Output, outputs_of
 from deployments.runtimes.onnx_session import MODEL_FILE, open_session, reason
 from deployments.runtimes.onnx_signature import inputs_of, rows_of, signature_of
+from deployments.runtimes.onnx_trial import shares_rows, trial
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Array, Signature, Tensors
 
@@ -31,7 +31,7 @@ class OnnxModel:
         self._convert = {output.spec.name: output.convert for output in outputs if output.convert}
         self._texts = [spec.name for spec in signature.inputs if spec.datatype == "BYTES"]
         self._session = session
-        # The public method looks for what the codec has seen to already: half of the 25 us that a small model takes.
+        # The public method first looks for what the codec has seen to already: 2.5 of the 8.5 us that a small model takes.
         self._run = getattr(getattr(session, "_sess", None), "run", session.run)
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
@@ -65,18 +65,12 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     model = files[MODEL_FILE]
     session = open_session(files, cpus)
     inputs = inputs_of(session.get_inputs(), session.get_overridable_initializers(), model)
-    tried = example(inputs)
-    outputs = outputs_of(session.get_outputs(), rows_of(inputs), _trial(session, tried), model)
-    return OnnxModel(session, signature_of(inputs, outputs, spec.labels), outputs, tried)
-
-
-def _trial(session: onnxruntime.InferenceSession, inputs: Tensors) -> dict[str, object]:
-    """What the graph gives for the example, by output: its declarations leave some things open."""
-    names = [arg.name for arg in session.get_outputs()]
-    try:
-        return dict(zip(names, session.run(names, inputs), strict=True))
-    except Exception:  # noqa: BLE001 - a guess from the signature; a good model may refuse it
-        return {}
+    tried, given = trial(session, inputs)
+    outputs = outputs_of(session.get_outputs(), rows_of(inputs), given, model)
+    signature = signature_of(inputs, outputs, spec.labels)
+    if signature.rowwise and not shares_rows(session, tried, given):
+        signature = Signature(inputs, signature.outputs, rows=False)
+    return OnnxModel(session, signature, outputs, tried)
 
 
 def _texts(name: str, array: Array) -> Array:

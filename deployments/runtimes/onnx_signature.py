@@ -12,6 +12,8 @@ from deployments.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 def inputs_of(required: Sequence[Any], optional: Sequence[Any], model: bytes) -> tuple[TensorSpec, ...]:
     """The inputs, and the optional ones: those with a value of their own in the graph. Raises LoadError."""
+    if not (required or optional):
+        raise LoadError("the graph has no inputs: there is nothing that a request could ask")
     return (*(_input(arg, False, model) for arg in required), *(_input(arg, True, model) for arg in optional))
 
 

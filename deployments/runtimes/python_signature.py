@@ -3,7 +3,7 @@
 signature = {
     "inputs": [{"name": "x", "datatype": "FP64", "shape": [-1, 3], "columns": ["a", "b", "c"]}],
     "outputs": [{"name": "label", "datatype": "BYTES", "shape": [-1]}],
-    "task": "classification", "classes": ["yes", "no"], "label": "label", "scores": "",   # these may be left out
+    "task": "classification", "classes": ["yes", "no"], "label": "label", "scores": "", "rows": True,  # may be left out
 }
 """
 
@@ -13,7 +13,7 @@ from typing import Any, get_args
 from deployments.runtimes.base import LoadError
 from deployments.tensors import DTYPES, FREE, Scalar, Signature, Task, TensorSpec
 
-_KEYS = frozenset(("inputs", "outputs", "task", "classes", "label", "scores"))
+_KEYS = frozenset(("inputs", "outputs", "task", "classes", "label", "scores", "rows"))
 _TENSOR_KEYS = frozenset(("name", "datatype", "shape", "columns", "optional"))
 _SCALARS = frozenset((str, int, float, bool))
 
@@ -36,7 +36,10 @@ def declared_signature(declared: Any, labels: Sequence[str] = ()) -> Signature:
     classes = _classes(whole, labels, scores)
     if labels and not (label or scores):
         raise LoadError("the YAML has `labels`, but the signature names no output as its 'label' or 'scores'")
-    return Signature(inputs, outputs, task, classes, label.name if label else "", scores.name if scores else "")
+    rows = whole.get("rows", True)
+    if not isinstance(rows, bool):
+        raise LoadError(f"signature['rows'] is True or False, not {rows!r}")
+    return Signature(inputs, outputs, task, classes, label.name if label else "", scores.name if scores else "", rows)
 
 
 def _classes(whole: Mapping[str, Any], labels: Sequence[str], scores: TensorSpec | None) -> tuple[Scalar, ...]:

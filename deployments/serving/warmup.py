@@ -75,7 +75,7 @@ def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batch
     rows = different_rows([*examples, *_own_example(model, examples[0])]) if rowwise else examples
     one_s = _timing(model, rows[0], clock)
     reason = (
-        "not every input and output has a free first axis"
+        "its inputs and outputs do not share one free first axis"
         if not rowwise
         else "it is turned off (max_size: 1)"
         if batching.max_size == 1

@@ -17,6 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from deployments.errors import InvalidRequest
 from deployments.protocols.example import example_body
 from deployments.protocols.predict import PredictCodec
+from deployments.runtimes.base import LoadError
 from deployments.runtimes.onnx import OnnxModel
 from deployments.serving.warmup import Warmup, warm
 from deployments.spec.model import Batching
@@ -69,6 +70,16 @@ OPTIONAL = graph(
     [tensor("y", FLOAT, ["N", 2])],
     [weights("factor", np.array([3], np.float32))],
 )
+FOUND = graph(
+    [node("NonZero", ["x"], ["found"]), node("Transpose", ["found"], ["places"])],
+    [tensor("x", FLOAT, ["N"])],
+    [tensor("places", INT64, ["M", 1])],
+)
+QUERIES = graph(
+    [node("Transpose", ["documents"], ["turned"], perm=[1, 0]), node("MatMul", ["queries", "turned"], ["likeness"])],
+    [tensor("queries", FLOAT, ["Q", 2]), tensor("documents", FLOAT, ["D", 2])],
+    [tensor("likeness", FLOAT, ["Q", "D"])],
+)
 GRAPHS: dict[str, bytes] = {
     "a scalar": graph([node("Neg", ["x"], ["y"])], [tensor("x", DOUBLE, [])], [tensor("y", DOUBLE, [])]),
     "one row": graph([node("Neg", ["x"], ["y"])], [tensor("x", FLOAT, [1, 3])], [tensor("y", FLOAT, [1, 3])]),
@@ -102,6 +113,20 @@ GRAPHS: dict[str, bytes] = {
         [tensor("y", FLOAT, ["N"])],
     ),
     "optional": OPTIONAL,
+    "only optional": graph(
+        [node("Neg", ["x"], ["y"])],
+        [tensor("x", FLOAT, ["N"])],
+        [tensor("y", FLOAT, ["N"])],
+        [weights("x", np.array([3, 4, 5], np.float32))],
+    ),
+    "larger than a kernel": graph(
+        [node("Conv", ["x", "kernel"], ["y"])],
+        [tensor("x", FLOAT, ["N", 1, "H", "W"])],
+        [tensor("y", FLOAT, ["N", 1, "h", "w"])],
+        [weights("kernel", np.ones((1, 1, 3, 3), np.float32))],
+    ),
+    "found places": FOUND,
+    "queries and documents": QUERIES,
     "a sequence": graph([node("SplitToSequence", ["x"], ["parts"])], [tensor("x", FLOAT, ["N", 2])], [SEQUENCE]),
 }
 
@@ -126,6 +151,26 @@ def test_an_optional_input_may_be_given_or_left_out() -> None:
     model = load(OPTIONAL)
     assert asked(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[3, 6]]}
     assert asked(model, {"inputs": {"x": [[1, 2]], "factor": [10]}})["outputs"] == {"y": [[10, 20]]}
+
+
+def test_an_output_that_is_no_row_each_is_given_whole() -> None:
+    assert asked(load(FOUND), {"inputs": {"x": [0, 1, 0, 1, 1]}})["outputs"] == {"places": [[1], [3], [4]]}
+
+
+def test_inputs_of_different_lengths_are_taken_where_the_graph_takes_them() -> None:
+    asked_for = {"queries": [[1, 0], [0, 1]], "documents": [[5, 6], [7, 8], [9, 0]]}
+    assert asked(load(QUERIES), {"inputs": asked_for})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
+
+
+def test_rows_stay_rows_where_an_exporter_gives_each_input_a_name_for_them() -> None:
+    ends = [tensor("a", FLOAT, ["a_axis_0"]), tensor("b", FLOAT, ["b_axis_0"])]
+    model = load(graph([node("Add", ["a", "b"], ["y"])], ends, [tensor("y", FLOAT, ["y_axis_0"])]))
+    assert asked(model, {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})["predictions"] == [3, 7]
+
+
+def test_a_graph_without_inputs_is_refused() -> None:
+    with pytest.raises(LoadError, match="the graph has no inputs"):
+        load(graph([node("Constant", [], ["y"], value_float=1.0)], [], [tensor("y", FLOAT, [])]))
 
 
 def test_lengths_that_the_graph_refuses_are_told_without_its_source_code() -> None:

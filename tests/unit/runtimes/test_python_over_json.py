@@ -85,6 +85,14 @@ def test_numbers_that_are_no_numpy_arrays_are_answered_too() -> None:
     ]
 
 
+def test_lengths_of_their_own_are_no_rows_where_the_signature_says_so() -> None:
+    more = "signature |= {'rows': False}"
+    model = model_of("x FP64 [-1]; k INT64 [-1]", "y FP64 [-1]", "{'y': inputs['x'][inputs['k']]}", more=more)
+    assert asked(model, {"inputs": {"x": [1, 2, 3], "k": [2]}})["outputs"] == {"y": [3]}
+    with pytest.raises(LoadError, match=r"^signature\['rows'\] is True or False, not 1"):
+        model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more="signature |= {'rows': 1}")
+
+
 def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [1.0, 2.0, 3.0]}")
     call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1, 2]}', b"application/json")

@@ -152,7 +152,7 @@ def test_a_model_without_a_free_first_axis_is_not_batched() -> None:
     clock = FakeClock()
     model = FakeModel(signature=signature, clock=clock, seconds=lambda rows: 0.003)
     measured = warm(model, [request_of(1)], batching=Batching(), clock=clock)
-    assert (measured.batchable, measured.reason) == (False, "not every input and output has a free first axis")
+    assert (measured.batchable, measured.reason) == (False, "its inputs and outputs do not share one free first axis")
     assert measured.per_row_s == pytest.approx(0.003), "each row counts as a call"
 
 
