@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 from deployments.control.ports import free_ports, haproxy_binary
@@ -141,11 +141,6 @@ class Edge:
         """Our frontend's answer. Underscores in the names of headers stand for dashes."""
         return _ask(self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
-    def listens(self) -> bool:
-        """Whether anything answers on our port."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
     def _wait_until_listening(self, process: subprocess.Popen[bytes]) -> None:
         """HAProxy answers on any port only once it listens on all of them."""
         deadline = time.monotonic() + PATIENCE_S
@@ -157,6 +152,12 @@ class Edge:
                 process.kill()
                 raise AssertionError(f"HAProxy did not start: {process.communicate()[1].decode()}")
             time.sleep(0.01)
+
+
+def files_of(process: subprocess.Popen[bytes]) -> list[str]:
+    """The names of the files that this HAProxy was started with."""
+    arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
+    return [Path(file).name for flag, file in pairwise(arguments) if flag == "-f"]
 
 
 def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:

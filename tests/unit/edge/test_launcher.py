@@ -7,7 +7,7 @@ import pytest
 
 from deployments.control.ports import haproxy_binary
 from deployments.edge.files import LAUNCHER
-from tests.unit.edge.proxy import Edge, backend
+from tests.unit.edge.proxy import Edge, backend, files_of
 
 BROKEN = "frontend edge_http\n    bend 127.0.0.1:1\n"
 
@@ -57,21 +57,22 @@ def test_a_gateway_of_a_model_with_a_like_name_is_not_taken_for_the_gateway(edge
 def test_a_file_of_ours_that_is_broken_does_not_stop_haproxy_and_is_reported(edge: Edge, damage: str, report: str):
     edge.write()
     (edge.folder / "edge.cfg").write_text(damage)
-    with edge.running({"gateway": [1]}):
-        assert not edge.listens()
+    with edge.running({"gateway": [1]}) as process:
+        assert files_of(process) == ["haproxy.cfg"]
     assert report in edge.files.error()
 
 
 def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
     edge.write({"/who": "churn"})
     (edge.folder / "routes.map").unlink()
-    with edge.running({"gateway": [1]}):
+    with edge.running({"gateway": [1]}) as process:
+        assert files_of(process) == ["haproxy.cfg"]
         assert "routes.map" in edge.files.error()
 
 
 def test_a_folder_that_is_gone_does_not_stop_haproxy(edge: Edge):
-    with edge.running({"gateway": [1]}):
-        assert not edge.listens()
+    with edge.running({"gateway": [1]}) as process:
+        assert files_of(process) == ["haproxy.cfg"]
 
 
 def test_the_report_goes_when_the_file_is_mended(edge: Edge):
@@ -80,8 +81,8 @@ def test_the_report_goes_when_the_file_is_mended(edge: Edge):
     with edge.running({"gateway": [1]}):
         assert edge.files.error()
     edge.write()
-    with edge.running({"gateway": [1]}):
-        assert edge.listens()
+    with edge.running({"gateway": [1]}) as process:
+        assert files_of(process) == ["haproxy.cfg", "edge.cfg"]
     assert edge.files.error() == ""
 
 
