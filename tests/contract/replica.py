@@ -68,6 +68,10 @@ class Replica:
             return client.ask(*pieces)
 
     def close(self) -> None:
+        """Leave nothing behind: no request, and not the thread that the model may have run in."""
         self.model.release()
+        end = self.version.server.close
         if self.front.running:
-            self.front.on_loop(self.version.server.close)
+            self.front.on_loop(end)
+        else:
+            end()
