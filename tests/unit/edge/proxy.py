@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
-from deployments.control.ports import free_ports, haproxy_binary
+from deployments.control.ports import haproxy_binary
 from deployments.edge.files import LAUNCHER, EdgeFiles
 from deployments.spec.server import ServerSpec
 
@@ -109,8 +110,14 @@ class Edge:
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
-        self.serve_port, self.port = free_ports(2)
+        self._held = [_hold_port() for _ in range(2)]
+        self.serve_port, self.port = (each.getsockname()[1] for each in self._held)
         self._serve_file = root / "haproxy.cfg"
+
+    def close(self) -> None:
+        """Give the ports back."""
+        for each in self._held:
+            each.close()
 
     def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
         listen = {"http": {"port": self.port}}
@@ -152,6 +159,14 @@ class Edge:
                 process.kill()
                 raise AssertionError(f"HAProxy did not start: {process.communicate()[1].decode()}")
             time.sleep(0.01)
+
+
+def _hold_port() -> socket.socket:
+    """A port that nobody else is given while this is open; HAProxy, which shares its ports, can listen on it all the same."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 def files_of(process: subprocess.Popen[bytes]) -> list[str]:
