@@ -27,7 +27,7 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     client = attach(config.server.ray.address, start=True)
     try:
         applier = Applier(client, Rollback(), config.server.http.origin)
-        watcher = Watcher(state, first, applier, report, stop, each_look=lambda: None, on_applied=lambda _: None)
+        watcher = Watcher(state, first, applier, report, stop, each_look=lambda: None, on_target=lambda *_: None)
         report.started(watcher.start(), "")
         watcher.run()
     finally:

@@ -15,6 +15,7 @@ from types import FrameType
 
 from deployments.cli.places import only_server, places_of, prepare
 from deployments.control.environment import EdgePorts, Places, server_environment
+from deployments.control.ports import free_ports, haproxy_binary, in_use
 from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.spec.load import Config
 
@@ -43,6 +44,10 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> int:
+        listen = self._config.server.http
+        if in_use(listen.host, listen.port):
+            print(f"error: {listen.host}:{listen.port} is in use", file=sys.stderr)  # noqa: T201 - to the operator
+            return FAILED
         adopt_orphans()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, self._stop)
@@ -73,8 +78,6 @@ class Supervisor:
             shutil.rmtree(self._places.run, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
-        from deployments.control.ports import free_ports, haproxy_binary  # noqa: PLC0415 - not needed by other commands
-
         serve, *others = free_ports(4)
         ports = EdgePorts(serve, *others)
         cores = len(os.sched_getaffinity(0))

@@ -59,6 +59,12 @@ def serve_config(
     }
 
 
+def custom_routes(config: ServeConfig) -> dict[str, str]:
+    """Models by their routes, of those that are not where their names say."""
+    routes = {application["route_prefix"]: application["name"] for application in config["applications"]}
+    return {route: name for route, name in routes.items() if route not in ("/", f"/models/{name}")}
+
+
 def model_application(server: ServerSpec, repository: Path, model: Resolved) -> ServeConfig:
     """One model's application."""
     spec = model.spec

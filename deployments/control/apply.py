@@ -21,21 +21,22 @@ class Applier:
         self._wanted: ServeConfig | None = None
         self.rollback = rollback
 
+    def target(self, desired: Desired) -> ServeConfig:
+        """What Serve is to run: as the files want it, but a refused model as it is, and a failed one as it last was good."""
+        kept = {**self._client.running().configs, **self.rollback.good}
+        self._wanted = desired.serve_config(kept)
+        return self.rollback.applied_to(self._wanted)
+
     def plan(self, desired: Desired) -> tuple[Action, ...]:
         """What `apply` would do now."""
-        wanted = self.rollback.applied_to(desired.serve_config(self.rollback.good))
-        return plan(self._client.running().configs, wanted, desired.refused)
+        return plan(self._client.running().configs, self.target(desired), desired.refused)
 
     def apply(self, desired: Desired) -> tuple[Action, ...]:
         """Deploy what differs; returns before it is up. See `check` for how it goes on."""
-        return self.apply_config(desired.serve_config(self.rollback.good), desired)
-
-    def apply_config(self, wanted: ServeConfig, desired: Desired | None = None) -> tuple[Action, ...]:
-        """As `apply`, for a config that was made before."""
-        self._wanted = wanted
+        self.rollback.forget_all_but({model.name for model in desired.config.models})
+        target = self.target(desired)
         current = self._client.running().configs
-        target = self.rollback.applied_to(wanted)
-        actions = plan(current, target, desired.refused if desired else {})
+        actions = plan(current, target, desired.refused)
         if any(action.kind != "refuse" for action in actions) or _gateway(current) != _gateway(_by_name(target)):
             self._client.deploy(target)
         return actions
@@ -69,8 +70,8 @@ class Applier:
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:
-    """Whether nothing changes any more: each model is up, or will not come up by itself."""
-    return all(not status.changing and (status.state != "LOADING") for status in statuses)
+    """Whether nothing changes any more: each model is up, or will not come up as things are."""
+    return not any(status.changing for status in statuses)
 
 
 def _by_name(config: ServeConfig) -> dict[str, ServeConfig]:

@@ -47,8 +47,11 @@ class ServeClient:
         self._client.deploy_apps(ServeDeploySchema.model_validate(config))
 
     def running(self) -> Running:
-        """What runs now. Raises ray.exceptions.RayError when the controller is away."""
-        details = self._client.get_serve_details()
+        """What runs now. Raises ConnectionError while the controller is away."""
+        try:
+            details = self._client.get_serve_details()
+        except RayError as error:
+            raise ConnectionError(f"Serve's controller does not answer: {error}") from error
         return Running(details["applications"])
 
     def shutdown(self) -> None:

@@ -99,6 +99,8 @@ def server_environment(
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        # Throughput mode keeps 1000 lines back; what a replica warns of is for `modelyard logs` now.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         # A model that cannot start is told so after two tries, not after 20 minutes.
         "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "2",
         # A replica for which there is no room is told of after seconds.

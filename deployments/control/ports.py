@@ -18,6 +18,18 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def in_use(host: str, port: int) -> bool:
+    """Whether somebody listens there. HAProxy would not notice: it shares its ports with others of the same user."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
 def haproxy_binary() -> Path:
     """The HAProxy that comes with ray[serve]."""
     return Path(get_haproxy_binary())

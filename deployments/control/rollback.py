@@ -4,7 +4,7 @@ Serve keeps a model's old replicas when the new ones cannot start, but goes on m
 replica would be an outage. So a configuration that failed is put back to the one that last answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,11 @@ class Rollback:
             return False
         self.rejected[name] = Rejected(config, reason)
         return True
+
+    def forget_all_but(self, names: Collection[str]) -> None:
+        """A model that was taken out starts anew when it comes back."""
+        self.good = {name: config for name, config in self.good.items() if name in names}
+        self.rejected = {name: tried for name, tried in self.rejected.items() if name in names}
 
     def applied_to(self, wanted: ServeConfig) -> ServeConfig:
         """The config to deploy: as wanted, but with the good one in place of each that was rejected, and the reason told.

@@ -3,6 +3,7 @@
 import json
 import threading
 
+from deployments.control.applications import ServeConfig, custom_routes
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
 from deployments.control.desired import Desired, DesiredState
@@ -48,7 +49,7 @@ class EmbeddedServer:
 
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
-        self._write_edge(self._first)
+        self._edge.write(self._server, {})
         self._report.starting("starting Ray")
         node = Node(self._places.ray, self._server.ray.cpus)
         try:
@@ -76,9 +77,9 @@ class EmbeddedServer:
                 remembered.update(applier.rollback.good)
                 LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
 
-        def on_applied(desired: Desired) -> None:
+        def on_target(desired: Desired, target: ServeConfig) -> None:
             self._current = desired
-            self._write_edge(desired)
+            self._edge.write(self._server, custom_routes(target))
             LastGood(desired.config, applier.rollback.good).write(self._places.last_good)
 
         watcher = Watcher(
@@ -88,7 +89,7 @@ class EmbeddedServer:
             self._report,
             self._stop,
             each_look=each_look,
-            on_applied=on_applied,
+            on_target=on_target,
         )
         statuses = watcher.start()
         self.was_up = True
@@ -97,7 +98,3 @@ class EmbeddedServer:
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()
-
-    def _write_edge(self, desired: Desired) -> None:
-        custom = {spec.url_path: spec.name for spec in desired.config.models if spec.route is not None}
-        self._edge.write(self._server, custom)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from watchfiles import watch
 
+from deployments.control.applications import ServeConfig
 from deployments.control.apply import Applier, settled
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.plan import Action
@@ -56,7 +57,7 @@ class Watcher:
         stop: threading.Event,
         *,
         each_look: Callable[[], None],
-        on_applied: Callable[[Desired], None],
+        on_target: Callable[[Desired, ServeConfig], None],
     ) -> None:
         self._desired = desired
         self._first = first
@@ -65,14 +66,14 @@ class Watcher:
         self._stop = stop
         self._each_look = each_look
         """Called before each look; what it raises ends the loop."""
-        self._on_applied = on_applied
-        """Called with the configuration before it is applied."""
+        self._on_target = on_target
+        """Called with the configuration, and what it makes of Serve, before it is applied."""
         self._again_at = _settles_at(first)
         self._told: dict[str, tuple[object, ...]] = {}
 
     def start(self) -> tuple[ModelStatus, ...]:
         """Apply the first configuration and wait until every model is up or has failed, or until told to stop."""
-        self._on_applied(self._first)
+        self._on_target(self._first, self._applier.target(self._first))
         self._report.applied(self._applier.apply(self._first))
         while True:
             statuses = self._look()
@@ -84,13 +85,23 @@ class Watcher:
 
     def run(self) -> None:
         """Until told to stop."""
-        for touched in self._ticks():
-            for status in self._look():
-                if not status.changing and self._told.get(status.name) != _essence(status):
-                    self._told[status.name] = _essence(status)
-                    self._report.changed(status)
-            if touched:
-                self._apply_files()
+        touched = True  # by edits during the start-up, perhaps
+        ticks = self._ticks()
+        while not self._stop.is_set():
+            try:
+                self._tell_changes()
+                if touched:
+                    self._apply_files()
+                touched = False
+            except ConnectionError as error:  # Ray starts the controller again; what was to be applied waits for it
+                self.tell_once("controller", str(error))
+            touched = next(ticks, False) or touched
+
+    def _tell_changes(self) -> None:
+        for status in self._look():
+            if not status.changing and self._told.get(status.name) != _essence(status):
+                self._told[status.name] = _essence(status)
+                self._report.changed(status)
 
     def tell_once(self, key: str, text: str) -> None:
         """Report a trouble that lasts, once for as long as it is the same."""
@@ -118,6 +129,7 @@ class Watcher:
             yield bool(changes) or (self._again_at is not None and time.monotonic() >= self._again_at)
 
     def _apply_files(self) -> None:
+        self._again_at = None
         try:
             desired = self._desired.read()
         except SpecError as error:
@@ -129,7 +141,7 @@ class Watcher:
         self._again_at = _settles_at(desired)
         if desired.config.server != self._first.config.server:
             self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
-        self._on_applied(desired)
+        self._on_target(desired, self._applier.target(desired))
         if actions := self._applier.apply(desired):
             self._report.applied(actions)
 

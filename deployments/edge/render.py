@@ -33,6 +33,8 @@ defaults edge
     timeout http-keep-alive 75s
     option http-no-delay
     option idle-close-on-response
+    # A client that has gone is passed on as gone, so that its request is dropped before its batch.
+    option abortonclose
     option redispatch 1
     retry-on conn-failure
 
