@@ -1,9 +1,9 @@
 """Bring Serve to what the files ask for, and back from what does not start."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from deployments.control.applications import GATEWAY, ServeConfig
-from deployments.control.client import ServeClient
 from deployments.control.desired import Desired
 from deployments.control.plan import Action, plan
 from deployments.control.rollback import Rollback, reasons_told
@@ -11,11 +11,14 @@ from deployments.control.running import Running
 from deployments.control.status import ModelStatus, deployed, model_statuses
 from deployments.serving.state import reason_in
 
+if TYPE_CHECKING:  # decisions are tested without Ray
+    from deployments.control.client import ServeClient
+
 
 class Applier:
     """Holds what was last wanted and what is known to be good; everything else it reads from Serve."""
 
-    def __init__(self, client: ServeClient, rollback: Rollback, origin: str) -> None:
+    def __init__(self, client: "ServeClient", rollback: Rollback, origin: str) -> None:
         self._client = client
         self.origin = origin
         self._wanted: ServeConfig | None = None
