@@ -11,7 +11,7 @@ from deployments.spec.load import Config
 
 
 def serve_cluster(config_dir: Path, config: Config) -> int:
-    """The command's exit code. The cluster's nodes were started with the environment that docs/cluster.md names."""
+    """The command's exit code. The cluster's nodes were started with the environment that docs/operations.md names."""
     from deployments.control.apply import Applier  # noqa: PLC0415 - Ray takes seconds to import
     from deployments.control.client import attach, detach  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
