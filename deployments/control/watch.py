@@ -85,9 +85,9 @@ class Watcher:
 
     def run(self) -> None:
         """Until told to stop."""
-        touched = True  # by edits during the start-up, perhaps
-        ticks = self._ticks()
-        while not self._stop.is_set():
+        touched = True  # during the start-up, perhaps: from the first tick on nothing escapes the watch
+        for ticked in self._ticks():
+            touched = touched or ticked
             try:
                 self._tell_changes()
                 if touched:
@@ -95,7 +95,6 @@ class Watcher:
                 touched = False
             except ConnectionError as error:  # Ray starts the controller again; what was to be applied waits for it
                 self.tell_once("controller", str(error))
-            touched = next(ticks, False) or touched
 
     def _tell_changes(self) -> None:
         for status in self._look():
