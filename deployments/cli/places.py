@@ -40,5 +40,6 @@ def prepare(places: Places) -> None:
     found = places.run.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{places.run} must be a folder of this user, with mode 0700; remove it")
+    places.scratch.mkdir(exist_ok=True, mode=0o700)
     if not places.token.exists():
         write_private(places.token, secrets.token_hex(32))

@@ -40,6 +40,11 @@ class Places:
         return self.run / "ray"
 
     @property
+    def scratch(self) -> Path:
+        """Temporary files of the server's processes: a killed one leaves nothing that outlives the run."""
+        return self.run / "tmp"
+
+    @property
     def edge(self) -> Path:
         """HAProxy's files, ours and Serve's."""
         return self.run / "lb"
@@ -75,6 +80,7 @@ def server_environment(
     edge = places.edge
     return {
         **attach_environment(places),
+        "TMPDIR": str(places.scratch),
         # HAProxy sends requests straight to the replicas (ADR 1).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
