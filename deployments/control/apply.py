@@ -1,6 +1,6 @@
 """Bring Serve to what the files ask for, and back from what does not start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deployments.control.applications import GATEWAY, ServeConfig
@@ -24,25 +24,29 @@ class Applier:
         self._wanted: ServeConfig | None = None
         self.rollback = rollback
 
-    def target(self, desired: Desired) -> ServeConfig:
-        """What Serve is to run: as the files want it, but a refused model as it is, and a failed one as it last was good."""
-        kept = {**self._client.running().configs, **self.rollback.good}
-        self._wanted = desired.serve_config(kept)
-        return self.rollback.applied_to(self._wanted)
-
     def plan(self, desired: Desired) -> tuple[Action, ...]:
         """What `apply` would do now."""
-        return plan(self._client.running().configs, self.target(desired), desired.refused)
-
-    def apply(self, desired: Desired) -> tuple[Action, ...]:
-        """Deploy what differs; returns before it is up. See `check` for how it goes on."""
-        self.rollback.forget_all_but({model.name for model in desired.config.models})
-        target = self.target(desired)
         current = self._client.running().configs
+        return plan(current, self._target(desired, current), desired.refused)
+
+    def apply(self, desired: Desired, on_target: Callable[[ServeConfig], None] = lambda _: None) -> tuple[Action, ...]:
+        """Deploy what differs; returns before it is up. See `check` for how it goes on.
+
+        `on_target` is called with what Serve is to run, before it is deployed.
+        """
+        self.rollback.forget_all_but({model.name for model in desired.config.models})
+        current = self._client.running().configs
+        target = self._target(desired, current)
+        on_target(target)
         actions = plan(current, target, desired.refused)
         if any(action.kind != "refuse" for action in actions) or _gateway(current) != _gateway(_by_name(target)):
             self._client.deploy(target)
         return actions
+
+    def _target(self, desired: Desired, current: Mapping[str, ServeConfig]) -> ServeConfig:
+        """As the files want it, but a refused model as it is, and a failed one as it last was good."""
+        self._wanted = desired.serve_config({**current, **self.rollback.good})
+        return self.rollback.applied_to(self._wanted)
 
     def running(self) -> Running:
         """What runs now."""

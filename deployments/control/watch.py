@@ -73,8 +73,7 @@ class Watcher:
 
     def start(self) -> tuple[ModelStatus, ...]:
         """Apply the first configuration and wait until every model is up or has failed, or until told to stop."""
-        self._on_target(self._first, self._applier.target(self._first))
-        self._report.applied(self._applier.apply(self._first))
+        self._report.applied(self._apply(self._first))
         while True:
             statuses = self._look()
             self._report.progress(statuses)
@@ -140,9 +139,11 @@ class Watcher:
         self._again_at = _settles_at(desired)
         if desired.config.server != self._first.config.server:
             self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
-        self._on_target(desired, self._applier.target(desired))
-        if actions := self._applier.apply(desired):
+        if actions := self._apply(desired):
             self._report.applied(actions)
+
+    def _apply(self, desired: Desired) -> Sequence[Action]:
+        return self._applier.apply(desired, lambda target: self._on_target(desired, target))
 
 
 def _settles_at(desired: Desired) -> float | None:
