@@ -1,6 +1,8 @@
 """A project folder of a test's own, and the real server on it: `modelyard up` in a process, on its own ports."""
 
+import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -139,10 +141,13 @@ class Server:
                 found[pid] = line
         return found
 
-    def one_process(self, part: str) -> int:
-        """The process whose command line holds `part`."""
-        (pid,) = [pid for pid, line in self.processes().items() if part in line]
-        return pid
+    def kill(self, part: str) -> None:
+        """Kill what has `part` in its command line: after a change a second, draining HAProxy may run beside the first."""
+        found = [pid for pid, line in self.processes().items() if part in line]
+        assert found, f"no process has {part!r} in its command line"
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
 
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `modelyard` beside the server."""

@@ -1,7 +1,5 @@
 """Processes that die, and the server's end."""
 
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -12,19 +10,15 @@ from tests.serve.project import Server
 ECHO_BODY = {"instances": [4]}
 
 
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-
-
 def test_a_killed_replica_is_replaced(server: Server) -> None:
-    (old,) = server.replicas("iris")
-    kill(old)
-    server.wait_for(lambda: server.replicas("iris") not in ([], [old]), what="a new replica")
+    old = server.replicas("iris")
+    server.kill("ray::ServeReplica:iris:")
+    server.wait_for(lambda: not set(server.replicas("iris")) <= set(old), what="a new replica")
     server.wait_for(lambda: server.get("/models/iris").json().get("state") == "READY", what="the model")
 
 
 def test_a_killed_haproxy_is_back_in_seconds(server: Server) -> None:
-    kill(server.one_process("/haproxy -db"))
+    server.kill("/haproxy -db")
     begun = time.monotonic()
     server.wait_for(lambda: server.answers("echo", ECHO_BODY), 60, "HAProxy")
     assert time.monotonic() - begun < 30  # the limit is for a starved machine; it is about 3 s on an idle one
@@ -41,7 +35,7 @@ def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alo
     alone.wait_printed("nothing has changed")
     for part in ("raylet/raylet", "gcs/gcs_server"):
         ends = alone.printed().count("watching serve_config")
-        kill(alone.one_process(part))
+        alone.kill(part)
         alone.wait_for(lambda seen=ends: alone.printed().count("watching serve_config") > seen, 240, "the next start")
         assert alone.answers("echo", ECHO_BODY)
     below = [*alone.processes()]
