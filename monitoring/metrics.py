@@ -1,0 +1,146 @@
+"""Every metric of the server, declared once: its name, type, help, labels and buckets.
+
+Whoever counts (a replica, the control loop, the hub) takes the declarations from here; rules and dashboards are written against
+them. `model` and `version` are names from the configuration and the repository. No label ever holds what a client made up.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+CODES = ("ok", "invalid", "overloaded", "timeout", "error")
+"""How a request ended. `invalid` is the client's mistake and no other is. `timeout` is no answer in time: the deadline passed, or
+the client left before its answer, which is how its own shorter deadline looks from here (a hanging model must not look like
+clients that make mistakes). `overloaded` was refused for a full queue; `error` is all else, a model that is not ready included."""
+PROTOCOLS = ("predict", "oip", "grpc", "tfserving", "invocations", "generate", "stream", "websocket")
+"""How a request came in. predict: `POST .../predict`. oip: `/v2` REST. grpc: the same over gRPC. tfserving: `/v1`. invocations:
+MLflow's and SageMaker's. generate: `/v2/.../generate` and `generate_stream`. stream: server-sent events. websocket: a message."""
+REPLICA_STATES = ("running", "starting", "stopping")
+START_REASONS = ("deploy", "scale", "cold", "replace")
+"""Why a replica was started. deploy: its model is new or has changed. scale: one more is wanted. cold: there was none, and a
+request came for it. replace: in the place of one that died."""
+
+REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""A small model answers in half a millisecond; the usual deadline is 10 s, and what passes it lands above."""
+STEP_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *REQUEST_SECONDS)
+"""A call of a small model takes some ten microseconds, and so does a wait for it."""
+LOAD_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+BATCH_ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family of series."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    """Upper bounds of a histogram, without infinity."""
+
+
+VERSION = ("model", "version")
+
+REQUESTS = Metric(
+    "inference_requests_total",
+    "counter",
+    "Requests that have ended, by how they ended and how they came in.",
+    (*VERSION, "code", "protocol"),
+)
+REQUEST_DURATION = Metric(
+    "inference_request_duration_seconds",
+    "histogram",
+    "From the whole request in the replica to its answer's bytes, of requests that were taken on (not invalid or overloaded).",
+    VERSION,
+    REQUEST_SECONDS,
+)
+QUEUE_DURATION = Metric(
+    "inference_queue_duration_seconds",
+    "histogram",
+    "From taking a request on to the start of its call of the model, or to its end where none was started; once a request.",
+    VERSION,
+    STEP_SECONDS,
+)
+COMPUTE_DURATION = Metric(
+    "inference_compute_duration_seconds",
+    "histogram",
+    "A call of the model; once a call, so that the rate of its sum is the share of time in which a replica computes.",
+    VERSION,
+    STEP_SECONDS,
+)
+BATCH_SIZE = Metric(
+    "inference_batch_size", "histogram", "Rows in a call of the model; once a call.", VERSION, BATCH_ROWS
+)
+ROWS = Metric("inference_rows_total", "counter", "Rows in requests that were answered.", VERSION)
+IN_FLIGHT = Metric(
+    "inference_requests_in_flight", "gauge", "Requests that were taken on and are not answered yet.", VERSION
+)
+QUEUE_DEPTH = Metric("inference_queue_depth", "gauge", "Requests that wait for a call of the model.", VERSION)
+CAPACITY = Metric(
+    "inference_capacity",
+    "gauge",
+    "Requests that may wait in all live replicas together: a replica whose inference_queue_depth gets there refuses.",
+    VERSION,
+)
+
+INFO = Metric("model_info", "gauge", "1 for each version that is served.", (*VERSION, "runtime", "digest"))
+READY = Metric(
+    "model_ready", "gauge", "1 where the version can be asked (also if it is scaled to zero), else 0.", VERSION
+)
+REPLICAS = Metric("model_replicas", "gauge", "Replicas by state (running, starting, stopping).", ("model", "state"))
+REPLICAS_TARGET = Metric("model_replicas_target", "gauge", "Replicas that are wanted now.", ("model",))
+REPLICAS_MAX = Metric("model_replicas_max", "gauge", "Replicas that the configuration allows.", ("model",))
+REPLICA_STARTS = Metric(
+    "model_replica_starts_total",
+    "counter",
+    "Replicas started, by why (deploy, scale, cold, replace).",
+    ("model", "reason"),
+)
+LOAD_DURATION = Metric(
+    "model_load_duration_seconds",
+    "histogram",
+    "Reading, checking, loading and warming a version; once in each replica.",
+    VERSION,
+    LOAD_SECONDS,
+)
+MEMORY = Metric("model_memory_bytes", "gauge", "Resident memory of all live replicas' processes.", ("model",))
+
+RELOAD_SUCCESSFUL = Metric(
+    "config_last_reload_successful", "gauge", "1 where the configuration as it was last read is in use, else 0."
+)
+RELOAD_TIMESTAMP = Metric(
+    "config_last_reload_success_timestamp_seconds",
+    "gauge",
+    "When a configuration was last read and applied, Unix time.",
+)
+HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "When the hub of these metrics started, Unix time.")
+HUB_REPLICAS = Metric(
+    "metrics_hub_replicas", "gauge", "Replicas whose numbers the hub has heard of in the last seconds."
+)
+
+METRICS = (
+    REQUESTS,
+    REQUEST_DURATION,
+    QUEUE_DURATION,
+    COMPUTE_DURATION,
+    BATCH_SIZE,
+    ROWS,
+    IN_FLIGHT,
+    QUEUE_DEPTH,
+    CAPACITY,
+    INFO,
+    READY,
+    REPLICAS,
+    REPLICAS_TARGET,
+    REPLICAS_MAX,
+    REPLICA_STARTS,
+    LOAD_DURATION,
+    MEMORY,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    HUB_STARTED,
+    HUB_REPLICAS,
+)
+"""All of them, in the order in which they are shown."""
