@@ -1,0 +1,39 @@
+"""The classification extension's strings."""
+
+import numpy as np
+import pytest
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.oip.classification import classified
+from deployments.tensors import Array
+from tests.unit.protocols.samples import FIXED, IMAGE, IRIS
+
+
+def test_each_row_has_its_largest_values_with_places_and_labels() -> None:
+    scores = np.array([[0.25, 0.5, 0.25], [1, 0, -3]], np.float32)
+    assert classified("scores", scores, 2, IRIS).tolist() == [
+        ["0.500000:1:versicolor", "0.250000:0:setosa"],
+        ["1.000000:0:setosa", "0.000000:1:versicolor"],
+    ]
+
+
+def test_an_output_that_is_no_scores_has_no_labels() -> None:
+    assert classified("embedding", np.array([[3, 7]]), 5, IMAGE).tolist() == [["7:1", "3:0"]]
+
+
+def test_a_row_of_many_axes_is_taken_flat() -> None:
+    assert classified("embedding", np.array([[[1, 2], [4, 3]]]), 1, IMAGE).tolist() == [["4:2"]]
+
+
+def test_without_rows_there_is_one_list() -> None:
+    assert classified("y", np.array([1.5, 2.5]), 3, FIXED).tolist() == ["2.500000:1", "1.500000:0"]
+
+
+def test_large_unsigned_numbers_keep_their_order() -> None:
+    assert classified("y", np.array([2, 2**63 - 1], np.uint64), 1, FIXED).tolist() == [f"{2**63 - 1}:1"]
+
+
+@pytest.mark.parametrize("array", [np.array([["a"]], object), np.array([[True]])])
+def test_what_holds_no_numbers_is_refused(array: Array) -> None:
+    with pytest.raises(InvalidRequest, match="output 'label' holds no numbers"):
+        classified("label", array, 1, IRIS)
