@@ -27,6 +27,10 @@ class CallCost:
             return float("inf")
         return (seconds / self._scale - self._fixed_s) / self._per_row_s
 
+    def forget(self) -> None:
+        """Move towards what warm-up measured, as nothing new is known."""
+        self._scale += DOWN * (1.0 - self._scale)
+
     def observe(self, rows: int, seconds: float) -> None:
         """Learn from a call."""
         ratio = seconds / (self._fixed_s + self._per_row_s * rows)

@@ -71,6 +71,9 @@ class ModelServer:
         self._loop = loop
         self._clock = clock
         self._cost = CallCost(measured.fixed_s, measured.per_row_s)
+        # Of calls on the loop. What one takes in the worker says little of that: there it waits for the interpreter, and a
+        # model once believed dear would never come back.
+        self._cost_here = CallCost(measured.fixed_s, measured.per_row_s)
         self._ledger = Ledger(clock, record)
         self._line = Line()
         self._again: list[list[Ticket]] = []  # parts of batches that failed; the next one to run is last
@@ -156,7 +159,7 @@ class ModelServer:
 
     def _may_run_at_once(self, rows: int) -> bool:
         idle = self._call is None and self._start is None and not self._delay_s
-        return idle and self._alone % LOOK_AGAIN > 1 and self._cost.of(rows) < DIRECT_BELOW_S
+        return idle and self._alone % LOOK_AGAIN > 1 and self._cost_here.of(rows) < DIRECT_BELOW_S
 
     # Gathering and running
 
@@ -185,8 +188,11 @@ class ModelServer:
         self._start = None
         if (call := self._next_call()) is None:
             return
-        run = self._run_here if self._cost.of(call.rows) < INLINE_BELOW_S else self._run_in_worker
+        run = self._run_here if self._is_cheap_here(call.rows) else self._run_in_worker
         run(call)
+
+    def _is_cheap_here(self, rows: int) -> bool:
+        return self._cost_here.of(rows) < INLINE_BELOW_S
 
     def _next_call(self) -> Call | None:
         """The oldest requests that go together, of those whose deadlines have not passed."""
@@ -211,10 +217,18 @@ class ModelServer:
         # Taken until the answers are out: a client that submits again from `done` joins the line, not the stack.
         self._call = call
         call.run(self._model, self._rowwise, self._clock)
+        if call.error is None:
+            self._cost_here.observe(call.rows, call.seconds)
         self._finish(call)
         self._call = None
         if self._line.waiting or self._again:
             self._gather()
+
+    def _next_is_cheap_here(self) -> bool:
+        oldest = self._line.oldest()
+        if oldest is None or self._again:
+            return False
+        return self._is_cheap_here(max(oldest.rows, min(self._line.rows, self._most_rows)))
 
     def _run_in_worker(self, call: Call) -> None:
         loop, model, rowwise, clock = self._loop, self._model, self._rowwise, self._clock
@@ -233,8 +247,9 @@ class ModelServer:
         if call.error is not None:
             self._finish(call)
         self._call = None
+        self._cost_here.forget()
         if self._line.waiting or self._again:
-            if self._delay_left_s() > 0:
+            if self._delay_left_s() > 0 or self._next_is_cheap_here():
                 self._gather()
             elif (following := self._next_call()) is not None:
                 self._run_in_worker(following)

@@ -1,5 +1,7 @@
 """Which requests go together, when, and what each gets back."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -209,6 +211,31 @@ def test_a_model_that_turns_out_slow_moves_to_the_worker_and_back_when_it_is_qui
     assert (slow[0], slow[-1]) == (False, True)
     seconds[0] = 20e-6
     assert not [ran_in_worker() for _ in range(200)][-1]
+
+
+def test_a_model_that_is_slow_in_the_worker_alone_comes_back_to_the_loop_under_load(rig: Make) -> None:
+    """In the worker each call also waits for the interpreter, so its time there must not keep the model there."""
+    clock = FakeClock()
+    preempted = [True]
+
+    def seconds(rows: int) -> float:
+        return 0.01 if preempted[0] or threading.current_thread().name == "modelyard-model" else 20e-6
+
+    one = rig(FakeModel(clock=clock, seconds=seconds), CHEAP, clock=clock)
+    while "modelyard-model" not in one.model.threads:
+        one.submit(1)
+        one.loop.settle()
+    preempted[0] = False
+    one.model.threads.clear()
+    for _ in range(100):
+        one.submit(1)  # there is always one that waits when the call before it ends
+        if one.loop.idle:
+            one.loop.turn_with_thread()
+        else:
+            one.loop.turn()
+        if "MainThread" in one.model.threads:
+            return
+    pytest.fail(f"{len(one.model.calls)} calls, all of them in the worker")
 
 
 def test_max_delay_waits_for_more_rows_though_the_model_is_idle(rig: Make) -> None:
