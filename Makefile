@@ -14,10 +14,10 @@ help:  ## this list
 serve: $(VENV)/.serve examples  ## install, train the examples where missing, and serve in the foreground
 	@exec $(BIN)/modelyard up
 
-test: $(VENV)/.dev examples  ## the whole suite
+test: $(VENV)/.dev $(VENV)/.prometheus examples  ## the whole suite
 	$(BIN)/pytest
 
-unit: $(VENV)/.dev  ## the tests that start no server
+unit: $(VENV)/.dev $(VENV)/.prometheus  ## the tests that start no server
 	$(BIN)/pytest tests/unit tests/contract tests/meta
 
 lint: $(VENV)/.dev  ## style, types, layers
@@ -49,6 +49,17 @@ $(VENV)/.serve: requirements.lock setup.cfg | $(VENV)/bin/python
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
 	@echo "installing the development tools"
 	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The tests run prometheus and promtool. Where they are missing, Debian's package is unpacked beside the Python packages:
+# installing it would start a service, and root may not be at hand.
+$(VENV)/.prometheus: | $(VENV)/bin/python
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null || { \
+	  echo "unpacking Debian's prometheus into $(VENV)" && cd $(VENV) && rm -rf prometheus && mkdir prometheus && \
+	  { apt-get -qq download prometheus || { apt-get -qq update && apt-get -qq download prometheus; }; } && \
+	  dpkg-deb -x prometheus_*.deb prometheus && rm prometheus_*.deb && \
+	  ln -sf ../prometheus/usr/bin/prometheus ../prometheus/usr/bin/promtool bin/; \
+	} || { echo "the tests need prometheus and promtool on the PATH" >&2; exit 1; }
 	@touch $@
 
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
