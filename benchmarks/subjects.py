@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deployments.control.ports import free_ports
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MODEL_URL = "http://127.0.0.1:{port}/models/iris/predict"
@@ -63,9 +65,11 @@ def modelyard(folder: Path, port: int, repository: Path, models: Mapping[str, st
     (config / "models").mkdir(parents=True)
     for name, text in models.items():
         (config / "models" / name).write_text(text)
+    metrics, edge_metrics = free_ports(2)
     # JSON is YAML, and quotes what needs quotes
     (config / "server.yaml").write_text(
         f"http: {{port: {port}}}\n"
+        f"metrics: {{port: {metrics}, edge_port: {edge_metrics}}}\n"
         f"repository: {{path: {json.dumps(str(repository))}}}\n"
         f"state: {json.dumps(str(folder / 'state'))}\n"
     )

@@ -44,10 +44,11 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> int:
-        listen = self._config.server.http
-        if in_use(listen.host, listen.port):
-            print(f"error: {listen.host}:{listen.port} is in use", file=sys.stderr)  # noqa: T201 - to the operator
-            return FAILED
+        http, metrics = self._config.server.http, self._config.server.metrics
+        for host, port in ((http.host, http.port), (metrics.host, metrics.port), (metrics.host, metrics.edge_port)):
+            if in_use(host, port):
+                print(f"error: {host}:{port} is in use", file=sys.stderr)  # noqa: T201 - to the operator
+                return FAILED
         adopt_orphans()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, self._stop)

@@ -71,6 +71,12 @@ listen edge_http from edge
     # What that proxy says when it cannot is for Ray's eyes.
     http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }}
 
+# Numbers for Prometheus. Serve's own frontend for them listens on all interfaces, on a port that nobody knows.
+frontend edge_metrics from edge
+    bind {metrics_bind}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    http-request return status 404
+
 backend edge_starting from edge
     http-request return {starting}
 """
@@ -85,6 +91,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
     return TEMPLATE.format(
         bind=f"{_address(server.http.host)}:{server.http.port}",
+        metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         body_limit=server.body,
         custom=custom,
         too_large=_problem(

@@ -27,6 +27,26 @@ class Listen(Spec):
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
+class MetricsSpec(Spec):
+    """Where the server's numbers are read."""
+
+    host: str = Field(
+        default="127.0.0.1", pattern=HOST, description="Address to bind; 0.0.0.0 shows the numbers to other machines"
+    )
+    port: Port = Field(default=8002, description="TCP port of the models' and the server's own metrics, at /metrics")
+    edge_port: Port = Field(default=8003, description="TCP port of HAProxy's metrics, at /metrics")
+
+    @property
+    def url(self) -> str:
+        """Of the models' metrics, for a reader on this machine."""
+        return f"{Listen(host=self.host, port=self.port).origin}/metrics"
+
+    @property
+    def edge_url(self) -> str:
+        """Of HAProxy's."""
+        return f"{Listen(host=self.host, port=self.edge_port).origin}/metrics"
+
+
 class RepositorySpec(Spec):
     """Where models are kept."""
 
@@ -58,6 +78,7 @@ class ServerSpec(Spec):
     """`serve_config/server.yaml`. Every key has a default; the file may be missing."""
 
     http: Listen = Field(default=Listen(), description="Where clients speak HTTP")
+    metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
     repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
     state: str = Field(

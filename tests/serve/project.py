@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from deployments.control.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 COMMAND = str(Path(sys.executable).with_name("modelyard"))
@@ -28,12 +29,13 @@ class Project:
 
     def __init__(self, root: Path, server_yaml: str = "") -> None:
         self.root = root
-        self.port = free_port()
+        self.port, self.metrics_port, self.edge_metrics_port = free_ports(3)
         self.models = root / "serve_config" / "models"
         self.repository = root / "model_repository"
         self.models.mkdir(parents=True)
         self.repository.mkdir()
-        self.write(root / "serve_config" / "server.yaml", f"http: {{port: {self.port}}}\n{server_yaml}")
+        metrics = f"metrics: {{port: {self.metrics_port}, edge_port: {self.edge_metrics_port}}}\n"
+        self.write(root / "serve_config" / "server.yaml", f"http: {{port: {self.port}}}\n{metrics}{server_yaml}")
 
     def write(self, path: Path, text: str) -> None:
         """Replace a file at once, as an editor does."""
@@ -178,10 +180,3 @@ class Server:
             raise
         finally:
             self.http.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

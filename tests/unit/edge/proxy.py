@@ -110,8 +110,8 @@ class Edge:
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
-        self._held = [_hold_port() for _ in range(2)]
-        self.serve_port, self.port = (each.getsockname()[1] for each in self._held)
+        self._held = [_hold_port() for _ in range(3)]
+        self.serve_port, self.port, self.metrics_port = (each.getsockname()[1] for each in self._held)
         self._serve_file = root / "haproxy.cfg"
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class Edge:
             each.close()
 
     def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
-        listen = {"http": {"port": self.port}}
+        listen = {"http": {"port": self.port}, "metrics": {"edge_port": self.metrics_port}}
         self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
 
     @contextmanager
@@ -147,6 +147,10 @@ class Edge:
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Our frontend's answer. Underscores in the names of headers stand for dashes."""
         return _ask(self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def numbers(self, path: str) -> Answer:
+        """The answer of the frontend for Prometheus."""
+        return _ask(self.metrics_port, path, "GET", None, {})
 
     def _wait_until_listening(self, process: subprocess.Popen[bytes]) -> None:
         """HAProxy answers on any port only once it listens on all of them."""

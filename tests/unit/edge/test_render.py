@@ -33,6 +33,11 @@ def test_the_frontend_binds_where_the_yaml_says(host, bind):
     assert f"bind {bind}" in lines(rendered(http={"host": host, "port": 9000}))
 
 
+def test_numbers_are_shown_where_the_yaml_says_and_to_this_machine_alone_by_itself():
+    assert "bind 127.0.0.1:8003" in lines(rendered())
+    assert "bind [::1]:9003" in lines(rendered(metrics={"host": "::1", "edge_port": 9003}))
+
+
 def test_the_body_limit_is_the_yamls():
     assert "acl too_large req.hdr_val(content-length) gt 1024" in lines(rendered(body="1KiB"))
 

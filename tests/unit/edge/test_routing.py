@@ -140,3 +140,12 @@ def _accept_and_close(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     connection.recv(1)
     connection.close()
+
+
+def test_prometheus_reads_haproxys_numbers_on_a_port_of_their_own(edge, backends):
+    edge.ask("/models/churn/predict", "POST", b"{}")
+    told = edge.numbers("/metrics")
+    assert told.status == 200
+    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in told.body.decode()
+    assert edge.numbers("/").status == 404
+    assert edge.ask("/metrics").body == b"gateway", "clients do not see them"
