@@ -8,9 +8,8 @@ from deployments.errors import MethodNotAllowed, ModelNotFound, ModelNotReady
 from deployments.gateway.catalogue import Entry, waiting_for
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.names import nearest
-from deployments.protocols.problem import HttpAnswer
+from deployments.protocols.problem import JSON, HttpAnswer
 
-JSON = (b"content-type", b"application/json")
 Look = Callable[[], Awaitable[Mapping[str, Entry]]]
 
 

@@ -37,6 +37,9 @@ UNKNOWN = InferenceFailed("the server failed on this request; its log says more 
 """What a client is told of anything else, whose own words are not meant for it."""
 
 
+JSON = (b"content-type", b"application/json")
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A whole HTTP answer; `content-length` is for whoever sends it."""

@@ -10,10 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deployments.protocols.http import body_too_large
 from deployments.replica import http1
+from deployments.replica.endpoint import Begun, Endpoint, Made
 from deployments.replica.lane import LANE, Lane
-from deployments.replica.predictor import Prediction, Predictor
-from deployments.serving.asgi import answer_error
-from deployments.serving.ticket import Ticket
 
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
@@ -47,12 +45,14 @@ class LaneProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._own = LaneCycle()
-        self._predictor: Predictor | None = None
-        """Of the lane's request whose body is being read."""
+        self._endpoint: Endpoint
+        """Of the lane's last request."""
+        self._reading = False
+        """Whether that one's body is being read."""
         self._body: bytes | bytearray = b""
         self._content_type = b""
         self._request_id = ""
-        self._ticket: Ticket | None = None
+        self._begun: Begun | None = None
         self._answered = False
         """Whether anything was, since the last look for idleness."""
         self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
@@ -69,12 +69,12 @@ class LaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return  # what stands behind a `connection: close` that was answered is nobody's request
-        predictor = self.lane.hot.get(self.url)
-        if predictor is None or not self._enter(predictor):
+        endpoint = self.lane.hot.get(self.url)
+        if endpoint is None or not self._enter(endpoint):
             self._go_uvicorns_way()
 
     def on_body(self, body: bytes) -> None:
-        if self._predictor is None:
+        if not self._reading:
             super().on_body(body)
             return
         have = self._body
@@ -87,28 +87,27 @@ class LaneProtocol(HttpToolsProtocol):
             self._body = bytearray(have) + body
         if len(self._body) > self.lane.body_limit:
             # The rest is read and dropped: uvicorn does so with what comes after the answer.
-            self._predictor, self._body = None, b""
+            self._reading, self._body = False, b""
             self._reply(body_too_large(self.lane.body_limit))
 
     def on_message_complete(self) -> None:
-        predictor = self._predictor
-        if predictor is None:
+        if not self._reading:
             super().on_message_complete()
             return
         body = bytes(self._body)
-        self._predictor, self._body, self._own.more_body = None, b"", False
+        self._reading, self._body, self._own.more_body = False, b"", False
         self.lane.arrived()
         try:
-            ticket = predictor.start(body, self._content_type, self._reply)
+            begun = self._endpoint.start(body, self._content_type, self.headers, self._reply)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the connection lives on
             self._reply(error)
         else:
             if not self._own.response_complete:
-                self._ticket = ticket
+                self._begun = begun
 
     # The lane's steps
 
-    def _enter(self, predictor: Predictor) -> bool:
+    def _enter(self, endpoint: Endpoint) -> bool:
         """Take the request on, if it is an ordinary one, nothing is unanswered before it, and the client reads its answers."""
         own, cycle = self._own, self.cycle
         if (
@@ -136,7 +135,8 @@ class LaneProtocol(HttpToolsProtocol):
         own.response_complete = own.disconnected = False
         own.more_body = True
         self.cycle = own  # type: ignore[assignment] # it has what uvicorn looks at on a cycle
-        self._predictor = predictor
+        self._endpoint = endpoint
+        self._reading = True
         self._content_type = content_type
         self._request_id = self.lane.request_ids.choose(offered)
         return True
@@ -152,20 +152,18 @@ class LaneProtocol(HttpToolsProtocol):
             *self.headers
         ]  # to which the parser adds what comes behind a body; it is no header of the request
 
-    def _reply(self, outcome: Prediction | Exception) -> None:
+    def _reply(self, outcome: Made | Exception) -> None:
         own = self._own
         if own.disconnected or own.response_complete:
             return
         own.response_complete = self._answered = True
-        self._ticket = None
+        self._begun = None
         more = self.lane.date_line(self.server_state.default_headers)
         if not own.keep_alive:
             more += http1.CLOSE
-        if isinstance(outcome, Prediction):
-            self.transport.write(http1.prediction(outcome, self._request_id, more))
-        else:
-            answer = answer_error(outcome, self._request_id, self.url.decode("latin-1"))
-            self.transport.write(http1.refusal(answer, self._request_id, more))
+        if isinstance(outcome, Exception):
+            outcome = self._endpoint.refusal(outcome, self._request_id, self.url.decode("latin-1"))
+        self.transport.write(outcome.http1(self._request_id, more))
         if not own.keep_alive:
             self.transport.close()
         elif self.pipeline:
@@ -179,9 +177,9 @@ class LaneProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._idle_timer.cancel()
-        if self._ticket is not None:
-            self._ticket.cancel()
-            self._ticket = None
+        if self._begun is not None:
+            self._begun.cancel()
+            self._begun = None
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it; uvicorn always says no

@@ -14,6 +14,7 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from deployments.replica.endpoint import Endpoint
 from deployments.replica.lane import LANE
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
@@ -54,7 +55,9 @@ class ModelReplica:
         self._versions = {each.served.number: run_version(each, spec, self._loop) for each in loaded}
         self._routes = ModelRoutes(spec, args["runtime"], self._versions)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        hot = {path.encode(): version.predictor for path, version in self._routes.hot_paths().items()}
+        hot: dict[bytes, Endpoint] = {
+            path.encode(): version.predictor for path, version in self._routes.hot_paths().items()
+        }
         LANE.open(hot, self._meter, body_limit=spec.limits.body)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:

@@ -1,34 +1,31 @@
-"""Whole answers as HTTP/1.1 writes them. `more` is further header lines, each with its end."""
+"""Answers as HTTP/1.1 writes them. `more` is further header lines, each with its end."""
 
-from deployments.protocols.http import server_timing
+from dataclasses import dataclass
+
 from deployments.protocols.problem import STATUSES, HttpAnswer
-from deployments.replica.predictor import Prediction
 
 CLOSE = b"connection: close\r\n"
 STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, title.encode()) for status, title in STATUSES.values()}
 
 
-def prediction(made: Prediction, request_id: str, more: bytes) -> bytes:
-    """A model's answer."""
-    return (
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\nserver-timing: %b\r\nx-request-id: %b\r\n%b\r\n%b"
-    ) % (
-        len(made.body),
-        server_timing(made.queue_s, made.batch_rows, made.compute_s),
-        request_id.encode(),
-        more,
-        made.body,
-    )
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer that any endpoint may give."""
 
+    answer: HttpAnswer
 
-def refusal(answer: HttpAnswer, request_id: str, more: bytes) -> bytes:
-    """The answer for an error."""
-    return b"%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
-        STATUS_LINES[answer.status],
-        b"".join(b"%b: %b\r\n" % header for header in answer.headers),
-        len(answer.body),
-        request_id.encode(),
-        more,
-        answer.body,
-    )
+    def http1(self, request_id: str, more: bytes) -> bytes:
+        """The whole answer, status line to end."""
+        answer = self.answer
+        return b"%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
+            STATUS_LINES[answer.status],
+            b"".join(b"%b: %b\r\n" % header for header in answer.headers),
+            len(answer.body),
+            request_id.encode(),
+            more,
+            answer.body,
+        )
+
+    def whole(self) -> HttpAnswer:
+        """What it was made of."""
+        return self.answer

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from starlette.middleware import Middleware
 
 from deployments.protocols.http import RequestIds
-from deployments.replica.predictor import Predictor
+from deployments.replica.endpoint import Endpoint
 from deployments.replica.request_id import CleanRequestId
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Lane:
     """What all connections of this process share."""
 
     def __init__(self) -> None:
-        self.hot: dict[bytes, Predictor] = {}
+        self.hot: dict[bytes, Endpoint] = {}
         """Empty until `open`: in the process of Serve's own proxy the lane never answers."""
         self.body_limit = 0
         self.arrived: Callable[[], None]
@@ -40,7 +40,7 @@ class Lane:
         self._seen: list[tuple[bytes, bytes]] = []
         self._date_line = b""
 
-    def open(self, hot: dict[bytes, Predictor], meter: Meter, *, body_limit: int) -> None:
+    def open(self, hot: dict[bytes, Endpoint], meter: Meter, *, body_limit: int) -> None:
         """Start answering these URLs here."""
         self.hot, self.arrived, self.body_limit = hot, meter.arrived, body_limit
 

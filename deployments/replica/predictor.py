@@ -1,14 +1,17 @@
 """`POST .../predict` on one version: decode, submit, encode. The lane and the ASGI path both go through here."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployments.errors import ModelyardError
+from deployments.protocols.http import server_timing
 from deployments.protocols.predict import PredictCodec
+from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.replica.endpoint import Header, Reply
+from deployments.replica.http1 import Whole
+from deployments.serving.asgi import answer_error
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
-
-Reply = Callable[["Prediction | Exception"], None]
 
 
 @dataclass(slots=True)
@@ -20,16 +23,40 @@ class Prediction:
     batch_rows: int
     compute_s: float
 
+    @property
+    def timing(self) -> bytes:
+        """The `Server-Timing` value."""
+        return server_timing(self.queue_s, self.batch_rows, self.compute_s)
+
+    def http1(self, request_id: str, more: bytes) -> bytes:
+        """See `endpoint.Made`."""
+        return (
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\nserver-timing: %b\r\nx-request-id: %b\r\n%b\r\n%b"
+        ) % (len(self.body), self.timing, request_id.encode(), more, self.body)
+
+    def whole(self) -> HttpAnswer:
+        """See `endpoint.Made`."""
+        return HttpAnswer(200, (JSON, (b"server-timing", self.timing)), self.body)
+
 
 class Predictor:
-    """Answers predict requests for one served version."""
+    """Answers predict requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
     def __init__(self, codec: PredictCodec, server: ModelServer) -> None:
         self.codec = codec
         self.server = server
 
-    def start(self, body: bytes, content_type: bytes, reply: Reply, *, probabilities: bool = False) -> Ticket:
-        """Begin; `reply` is called once, on the loop, perhaps before this returns. Raises what is wrong with the request."""
+    def start(
+        self,
+        body: bytes,
+        content_type: bytes,
+        headers: Sequence[Header],
+        reply: Reply,
+        *,
+        probabilities: bool = False,
+    ) -> Ticket:
+        """See `Endpoint`. The reply is a Prediction or an error."""
         call = self.codec.decode(body, content_type, probabilities=probabilities)
         encode = self.codec.encode
 
@@ -45,3 +72,7 @@ class Predictor:
                 reply(answer)
 
         return self.server.submit(call.request, done)
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+        """A problem document."""
+        return Whole(answer_error(error, request_id, path))

@@ -11,6 +11,7 @@ from typing import Any
 from uvicorn.importer import import_from_string
 from uvicorn.server import ServerState
 
+from deployments.replica.endpoint import Made, Reply
 from deployments.replica.lane import Lane
 from deployments.replica.predictor import Prediction
 
@@ -29,7 +30,7 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
         raise NotAsExpected("there is no HTTP protocol 'auto'")
     kind = import_from_string(protocol)
     lane = Lane()
-    lane.open({b"/hot": _Predictor()}, _Meter(), body_limit=100)  # type: ignore[dict-item] # has what the lane uses of one
+    lane.open({b"/hot": _Endpoint()}, _Meter(), body_limit=100)
     config = uvicorn_config.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
     loop, transport = _Loop(), _Transport()
     connection = type("Rehearsed", (kind,), {"lane": lane})(config, ServerState(), {}, loop)
@@ -50,9 +51,16 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
     """Nothing runs in a rehearsal."""
 
 
-class _Predictor:
-    def start(self, body: bytes, content_type: bytes, reply: Any) -> None:
+class _Endpoint:
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> "_Endpoint":
         reply(Prediction(body, 0.0, 1, 0.0))
+        return self
+
+    def cancel(self) -> None:
+        pass
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Made:
+        raise error
 
 
 class _Meter:

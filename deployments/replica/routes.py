@@ -5,15 +5,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
-from deployments.protocols.http import HttpRequest, server_timing
-from deployments.protocols.problem import HttpAnswer
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
-from deployments.replica.predictor import Prediction
+from deployments.replica.endpoint import Begun, Made, Reply
 from deployments.replica.version import RunningVersion
-from deployments.serving.ticket import Ticket
 from deployments.spec.model import ModelSpec
 
-JSON = (b"content-type", b"application/json")
 BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/ready)?/?"
 HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 """A Host header that may stand in a command which people paste into a shell."""
@@ -83,26 +81,29 @@ class ModelRoutes:
             raise UnsupportedMediaType(
                 f"content encoding {encoding.decode('latin-1')!r} is not taken; send the body as it is"
             )
-        outcome: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
-
-        def reply(result: Prediction | Exception) -> None:
-            if outcome.done():
-                return
-            if isinstance(result, Exception):
-                outcome.set_exception(result)
-            else:
-                outcome.set_result(result)
-
-        ticket: Ticket = version.predictor.start(
-            request.body,
-            request.headers.get(b"content-type", b""),
-            reply,
-            probabilities=request.flag("probabilities"),
+        content_type = request.headers.get(b"content-type", b"")
+        probabilities = request.flag("probabilities")
+        made = await _answer(
+            lambda reply: version.predictor.start(request.body, content_type, (), reply, probabilities=probabilities)
         )
-        try:
-            made = await outcome
-        except asyncio.CancelledError:
-            ticket.cancel()
-            raise
-        timing = server_timing(made.queue_s, made.batch_rows, made.compute_s)
-        return HttpAnswer(200, (JSON, (b"server-timing", timing)), made.body)
+        return made.whole()
+
+
+async def _answer(start: Callable[[Reply], Begun]) -> Made:
+    """What an endpoint replies. Raises its error; whoever stops waiting cancels the request."""
+    outcome: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
+
+    def reply(result: Made | Exception) -> None:
+        if outcome.done():
+            return
+        if isinstance(result, Exception):
+            outcome.set_exception(result)
+        else:
+            outcome.set_result(result)
+
+    begun = start(reply)
+    try:
+        return await outcome
+    except asyncio.CancelledError:
+        begun.cancel()
+        raise

@@ -15,15 +15,23 @@ from ray.serve.config import HTTPOptions
 
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
+from deployments.replica.endpoint import Made, Reply
 from deployments.replica.lane import LANE
 from deployments.replica.predictor import Prediction
 from deployments.serving.asgi import AsgiApp
 from tests.contract.client import Client, request
 
 
-class OnePredictor:
-    def start(self, body: bytes, content_type: bytes, reply: Any) -> None:
+class OneEndpoint:
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> "OneEndpoint":
         reply(Prediction(b'"lane"', 0.0, 1, 0.0))
+        return self
+
+    def cancel(self) -> None:
+        pass
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Made:
+        raise error
 
 
 class NoMeter:
@@ -50,7 +58,7 @@ async def main() -> None:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     options = configure_http_middlewares(HTTPOptions(host="127.0.0.1", port=port))
-    LANE.open({b"/hot": OnePredictor()}, NoMeter(), body_limit=100)  # type: ignore[dict-item]
+    LANE.open({b"/hot": OneEndpoint()}, NoMeter(), body_limit=100)
     app = AsgiApp(respond, body_limit=100)
     loop = asyncio.get_running_loop()
     serving, server = await start_asgi_http_server(app, options, event_loop=loop)

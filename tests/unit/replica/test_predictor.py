@@ -30,7 +30,7 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
     server = FakeServer(answer)
     replies: list[Any] = []
     predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server)  # type: ignore[arg-type]
-    assert predictor.start(body, b"application/json", replies.append) == "ticket"  # type: ignore[comparison-overlap]
+    assert predictor.start(body, b"application/json", (), replies.append) == "ticket"  # type: ignore[comparison-overlap]
     return replies, server
 
 
@@ -58,5 +58,5 @@ def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
     server = FakeServer(None)
     replies: list[Any] = []
     with pytest.raises(InvalidRequest):
-        Predictor(PredictCodec("doubler", 1, DOUBLER), server).start(b"{", b"", replies.append)  # type: ignore[arg-type]
+        Predictor(PredictCodec("doubler", 1, DOUBLER), server).start(b"{", b"", (), replies.append)  # type: ignore[arg-type]
     assert replies == server.requests == []

@@ -1,13 +1,15 @@
 """The lane's connection without sockets: bytes in by hand, bytes out in a list."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
 
+from deployments.protocols.problem import problem
 from deployments.replica.connection import LaneProtocol
+from deployments.replica.endpoint import Reply
+from deployments.replica.http1 import Whole
 from deployments.replica.lane import Lane
 from deployments.replica.predictor import Prediction
 from tests.fakes import FakeClock, FakeHandle, FakeLoop
@@ -31,11 +33,11 @@ class FakePredictor:
     def __init__(self, *, at_once: bool = True, error: Exception | None = None) -> None:
         self.asked: list[tuple[bytes, bytes]] = []
         self.tickets: list[FakeTicket] = []
-        self.replies: list[Callable[[Any], None]] = []
+        self.replies: list[Reply] = []
         self._at_once = at_once
         self._error = error
 
-    def start(self, body: bytes, content_type: bytes, reply: Callable[[Any], None]) -> FakeTicket:
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> FakeTicket:
         if self._error:
             raise self._error
         self.asked.append((body, content_type))
@@ -44,6 +46,9 @@ class FakePredictor:
         if self._at_once:
             reply(prediction(len(self.asked)))
         return self.tickets[-1]
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+        return Whole(problem(error, request_id, path))
 
 
 def prediction(number: int) -> Prediction:
