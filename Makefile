@@ -2,12 +2,13 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+PROTOS := deployments/protocols/grpc/proto
 # Ray phones home and pip nags unless told otherwise.
 export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit lint check bench examples schema lock clean
+.PHONY: help serve test unit lint check bench examples schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -36,6 +37,9 @@ examples: $(VENV)/.serve  ## train the example models that are missing
 
 schema: $(VENV)/.serve  ## rewrite the JSON Schemas
 	$(BIN)/modelyard schema
+
+protos: $(VENV)/.dev  ## compile the .proto files again
+	cd $(PROTOS) && $(CURDIR)/$(BIN)/python -m grpc_tools.protoc -I . --include_imports --descriptor_set_out=../services.binpb *.proto
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

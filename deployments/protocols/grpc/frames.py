@@ -1,0 +1,103 @@
+"""gRPC's frames: each message with a flag and a length before it, on its way in and out. Pure.
+
+Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-Prefixed-Message)
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+
+from deployments.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+
+PREFIX = struct.Struct(">BI")
+"""Whether the message is compressed, and its length in bytes."""
+ENCODINGS: Mapping[bytes, int] = {b"gzip": 31, b"deflate": 15}
+"""How a client may compress messages (`grpc-encoding`), as zlib's window bits."""
+ACCEPTED = b"identity,gzip,deflate"
+"""For `grpc-accept-encoding`."""
+
+
+class UnknownEncoding(UnsupportedMediaType):
+    """A `grpc-encoding` that is not read here; its answer lists those that are."""
+
+
+def frame(message: bytes) -> bytes:
+    """A message of ours; never compressed."""
+    return PREFIX.pack(0, len(message)) + message
+
+
+def only_message(body: bytes, encoding: bytes, limit_bytes: int) -> bytes | memoryview:
+    """The message of a request that has one; `encoding` is its `grpc-encoding`, b"" for none.
+
+    Raises InvalidRequest where the body is not one whole frame, PayloadTooLarge, UnknownEncoding.
+    """
+    if len(body) < PREFIX.size:
+        raise InvalidRequest("the request ends before its message" if body else "the request holds no message")
+    flag, length = PREFIX.unpack_from(body)
+    _check(flag, length, limit_bytes)
+    got = len(body) - PREFIX.size
+    if got < length:
+        raise InvalidRequest(f"the message ends after {got} of {length} bytes")
+    if got > length:
+        raise InvalidRequest("this method takes one message, and more came behind it")
+    message = memoryview(body)[PREFIX.size :]
+    return inflated(message, encoding, limit_bytes) if flag else message
+
+
+class FrameReader:
+    """Finds the messages in the body of a stream, which comes in pieces of any size."""
+
+    def __init__(self, encoding: bytes, limit_bytes: int) -> None:
+        self._encoding = encoding
+        self._limit_bytes = limit_bytes
+        """Of one message, compressed or not."""
+        self._buffer = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The messages that are whole with this piece. Raises as `only_message` does; nothing can be read behind an error."""
+        buffer = self._buffer
+        buffer += piece
+        while len(buffer) >= PREFIX.size:
+            flag, length = PREFIX.unpack_from(buffer)
+            _check(flag, length, self._limit_bytes)
+            end = PREFIX.size + length
+            if len(buffer) < end:
+                return
+            message = bytes(memoryview(buffer)[PREFIX.size : end])
+            del buffer[:end]
+            yield inflated(message, self._encoding, self._limit_bytes) if flag else message
+
+    def end(self) -> None:
+        """The body is over. Raises InvalidRequest if that was in the middle of a frame."""
+        if self._buffer:
+            raise InvalidRequest("the stream ends in the middle of a message")
+
+
+def inflated(message: bytes | memoryview, encoding: bytes, limit_bytes: int) -> bytes:
+    """What a compressed message holds."""
+    if encoding in (b"", b"identity"):
+        raise InvalidRequest("the message is flagged as compressed, but grpc-encoding names no compression")
+    window_bits = ENCODINGS.get(encoding)
+    if window_bits is None:
+        raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not read here")
+    inflater = zlib.decompressobj(window_bits)
+    try:
+        plain = inflater.decompress(message, limit_bytes + 1)  # 0 would mean no limit
+    except zlib.error as error:
+        raise InvalidRequest(f"the message is not {encoding.decode()}: {error}") from None
+    if len(plain) > limit_bytes:
+        raise _too_large(limit_bytes)
+    if not inflater.eof:
+        raise InvalidRequest(f"the message's {encoding.decode()} is cut short")
+    return plain
+
+
+def _check(flag: int, length: int, limit_bytes: int) -> None:
+    if flag > 1:
+        raise InvalidRequest(f"a message begins with {flag}; gRPC has 0 and 1 there")
+    if length > limit_bytes:
+        raise _too_large(limit_bytes)
+
+
+def _too_large(limit_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the most that is taken")

@@ -1,0 +1,119 @@
+"""Frames in, whole, in pieces, compressed and broken."""
+
+import contextlib
+import gzip
+import random
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.errors import InvalidRequest, ModelyardError, PayloadTooLarge
+from deployments.protocols.grpc.frames import FrameReader, UnknownEncoding, frame, only_message
+
+LIMIT = 1000
+MESSAGES = [b"", b"a", b"the second", bytes(LIMIT)]
+
+
+def packed(message: bytes, flag: int = 1) -> bytes:
+    return struct.pack(">BI", flag, len(message)) + message
+
+
+def read(*pieces: bytes, encoding: bytes = b"", limit: int = LIMIT) -> list[bytes]:
+    reader = FrameReader(encoding, limit)
+    messages = [message for piece in pieces for message in reader.feed(piece)]
+    reader.end()
+    return messages
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=len)
+def test_a_message_comes_back_from_its_frame(message):
+    assert only_message(frame(message), b"", LIMIT) == message
+    assert read(frame(message)) == [message]
+
+
+def test_messages_are_found_wherever_the_stream_is_cut():
+    whole = b"".join(map(frame, MESSAGES[:3]))
+    for at in range(len(whole) + 1):
+        assert read(whole[:at], whole[at:]) == MESSAGES[:3]
+    assert read(*(whole[at : at + 1] for at in range(len(whole)))) == MESSAGES[:3]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5), st.randoms(use_true_random=False))
+def test_messages_are_found_in_pieces_of_any_size(messages: list[bytes], pick: random.Random):
+    whole, pieces = b"".join(map(frame, messages)), []
+    while whole:
+        size = pick.randint(1, len(whole))
+        pieces.append(whole[:size])
+        whole = whole[size:]
+    assert read(*pieces) == messages
+
+
+@pytest.mark.parametrize(("encoding", "compress"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
+def test_compressed_messages_are_read(encoding, compress):
+    squeezed = packed(compress(b"the message"))
+    assert only_message(squeezed, encoding, LIMIT) == b"the message"
+    assert read(squeezed + frame(b"plain"), encoding=encoding) == [b"the message", b"plain"]
+
+
+BROKEN = [
+    (b"", b"", InvalidRequest, "holds no message"),
+    (b"\0\0\0", b"", InvalidRequest, "ends before its message"),
+    (frame(b"cut")[:-1], b"", InvalidRequest, "ends after 2 of 3 bytes"),
+    (frame(b"one") + frame(b"two"), b"", InvalidRequest, "one message"),
+    (packed(b"x", flag=2), b"", InvalidRequest, "begins with 2"),
+    (b"POST / HTTP/1.1", b"", InvalidRequest, "begins with 80"),
+    (packed(bytes(LIMIT + 1), flag=0), b"", PayloadTooLarge, "more than 1000 bytes"),
+    (struct.pack(">BI", 0, 2**32 - 1), b"", PayloadTooLarge, "more than 1000 bytes"),
+    (packed(gzip.compress(bytes(LIMIT + 1))), b"gzip", PayloadTooLarge, "more than 1000 bytes"),
+    (packed(gzip.compress(b"cut short")[:-9]), b"gzip", InvalidRequest, "cut short"),
+    (packed(b"no gzip"), b"gzip", InvalidRequest, "is not gzip"),
+    (packed(b""), b"gzip", InvalidRequest, "cut short"),
+    (packed(gzip.compress(b"x")), b"", InvalidRequest, "names no compression"),
+    (packed(gzip.compress(b"x")), b"identity", InvalidRequest, "names no compression"),
+    (packed(gzip.compress(b"x")), b"snappy", UnknownEncoding, "'snappy' is not read"),
+]
+
+
+@pytest.mark.parametrize(("body", "encoding", "error", "says"), BROKEN)
+def test_what_is_no_whole_frame_is_refused(body, encoding, error, says):
+    with pytest.raises(error, match=says):
+        only_message(body, encoding, LIMIT)
+
+
+@pytest.mark.parametrize(("body", "encoding", "error", "says"), [each for each in BROKEN if each[0][5:]])
+def test_a_stream_is_refused_for_the_same_reasons(body, encoding, error, says):
+    if body == frame(b"one") + frame(b"two"):
+        assert read(body) == [b"one", b"two"], "of which a stream may have many"
+        return
+    with pytest.raises(error):
+        read(body, encoding=encoding)
+
+
+def test_a_stream_may_be_empty_but_not_end_in_a_frame():
+    assert read() == []
+    with pytest.raises(InvalidRequest, match="in the middle of a message"):
+        read(frame(b"one"), frame(b"two")[:-1])
+
+
+def test_messages_before_a_broken_one_are_given():
+    got = []
+    with pytest.raises(InvalidRequest):
+        for message in FrameReader(b"", LIMIT).feed(frame(b"good") + b"\7bad bad"):
+            got.append(message)  # noqa: PERF402 - what came before the error is the point
+    assert got == [b"good"]
+
+
+def test_a_bomb_is_not_inflated():
+    bomb = packed(gzip.compress(bytes(50_000_000)))
+    with pytest.raises(PayloadTooLarge):
+        only_message(bomb, b"gzip", 100_000)
+
+
+@given(st.binary(max_size=64), st.sampled_from([b"", b"identity", b"gzip", b"deflate", b"br"]))
+def test_no_bytes_at_all_bring_the_reader_down(body, encoding):
+    for parse in (only_message, lambda *given: list(FrameReader(given[1], given[2]).feed(given[0]))):
+        with contextlib.suppress(ModelyardError):
+            parse(body, encoding, LIMIT)
