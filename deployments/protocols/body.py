@@ -11,6 +11,7 @@ from deployments.protocols.text import text_of
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
 OPTIONS = ("outputs", "probabilities")
+EXAMPLE = '{"instances": [...]}'
 INFINITE = ("NaN", "Infinity", "nan", "inf")
 """How other JSON writers spell what JSON has no words for; orjson stops at them, after a sign."""
 
@@ -31,8 +32,7 @@ def read_body(body: bytes) -> tuple[str, Any, Options]:
     """The form (one of FORMS), what stands in it, and the options. Raises InvalidRequest."""
     document = parse(body)
     if type(document) is not dict:
-        example = '{"instances": [...]}'
-        raise InvalidRequest(f"expected an object such as {example}, got {described(document)}")
+        raise InvalidRequest(f"expected an object such as {EXAMPLE}, got {described(document)}")
     if len(document) == 1:  # the usual one
         [(form, value)] = document.items()
         if form in FORMS:
@@ -42,18 +42,21 @@ def read_body(body: bytes) -> tuple[str, Any, Options]:
     return form, document[form], options
 
 
-def parse(body: bytes) -> Any:
-    """Any JSON. Of a member that comes twice, the last counts. Raises InvalidRequest with line and column."""
+def parse(body: bytes, example: str = EXAMPLE) -> Any:
+    """Any JSON. Of a member that comes twice, the last counts. Raises InvalidRequest with line and column.
+
+    `example` is what a client is told that sends nothing at all.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        message = _explained(error, text_of(body))
+        message = _explained(error, text_of(body), example)
     raise InvalidRequest(message)  # out here, so that the error does not keep the body alive
 
 
-def _explained(error: orjson.JSONDecodeError, text: str) -> str:
+def _explained(error: orjson.JSONDecodeError, text: str, example: str) -> str:
     if not text:
-        return 'the body is empty; expected JSON such as {"instances": [...]}'
+        return f"the body is empty; expected JSON such as {example}"
     place = f"line {error.lineno}, column {error.colno}"
     if text.startswith(INFINITE, error.pos):
         return f"the body is not valid JSON: NaN and Infinity are not part of it, send null ({place})"

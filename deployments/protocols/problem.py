@@ -52,8 +52,8 @@ class HttpAnswer:
 
 def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
     """The answer for an error. `instance` is the request's path; what it holds beside URL characters is escaped."""
-    known = error if isinstance(error, ModelyardError) else UNKNOWN
-    status, title = _status(known)
+    known = told(error)
+    status, title = status_of(known)
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
@@ -64,16 +64,22 @@ def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
     }
     if isinstance(known, InvalidRequest) and known.bad_values:
         document["errors"] = [{"pointer": bad.pointer, "detail": bad.message} for bad in known.bad_values]
-    headers = ((b"content-type", b"application/problem+json"), *_headers(known))
+    headers = ((b"content-type", b"application/problem+json"), *headers_of(known))
     return HttpAnswer(status, headers, orjson.dumps(document))
 
 
-def _status(error: ModelyardError) -> tuple[int, str]:
-    """Of the error's class or the nearest one above it that has one."""
+def told(error: BaseException) -> ModelyardError:
+    """The error that a client is told of in place of this one."""
+    return error if isinstance(error, ModelyardError) else UNKNOWN
+
+
+def status_of(error: ModelyardError) -> tuple[int, str]:
+    """Status and title of the error's class, or of the nearest one above it that has them."""
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), STATUSES[InferenceFailed])
 
 
-def _headers(error: ModelyardError) -> tuple[tuple[bytes, bytes], ...]:
+def headers_of(error: ModelyardError) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that belong to the error in any form of answer."""
     if isinstance(error, Overloaded | ModelNotReady):
         return ((b"retry-after", b"%d" % error.retry_after_s),)
     if isinstance(error, MethodNotAllowed):

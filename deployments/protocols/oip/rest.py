@@ -1,0 +1,104 @@
+"""`POST /v2/models/<name>/infer` for one served version: a request's bytes to tensors, and tensors to the answer's bytes. Pure.
+
+Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and, for everything beyond it,
+https://github.com/triton-inference-server/server/tree/main/docs/protocol
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.bad_values import refuse, shortened
+from deployments.protocols.oip.answer import InferAnswer, InferAnswers
+from deployments.protocols.oip.document import InferDocument, InputHead, OutputWish, read_document
+from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.json_values import JsonValues
+from deployments.protocols.oip.raw_body import read_raw_body
+from deployments.protocols.predict import MAX_ROWS
+from deployments.tensors import Array, InferRequest, Signature, Tensors
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""The header that says where in a body the JSON ends; 0 where there is none."""
+
+
+@dataclass(slots=True)
+class InferCall:
+    """A decoded request, and what its answer is to look like."""
+
+    request: InferRequest
+    id: str
+    wishes: Sequence[OutputWish]
+    timeout_s: float | None = None
+    """The client's own; the model's still holds where it is shorter."""
+
+
+class InferCodec:
+    """Decodes and encodes for one version of one model; built once."""
+
+    def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
+        self._signature = signature
+        self._inputs = ModelInputs(signature, max_rows=max_rows)
+        self._values = {spec.name: JsonValues(spec) for spec in signature.inputs}
+        self._answers = InferAnswers(model_name, version, signature)
+        names = [spec.name for spec in signature.outputs]
+        self._all = {binary: [OutputWish(name, binary) for name in names] for binary in (False, True)}
+
+    def decode(self, body: bytes, header_length: bytes = b"") -> InferCall:
+        """What the client asks for; `header_length` is the value of that header, b"" where there is none.
+
+        Raises InvalidRequest.
+        """
+        if header_length and not header_length.strip(b"0"):
+            return self._decode_raw(body)
+        json, rest = _divided(body, header_length)
+        document = read_document(json)
+        given = list(self._given(document, rest))
+        wishes = document.outputs or self._all[document.binary]
+        request = self._inputs.request(given, [wish.name for wish in document.outputs])
+        return InferCall(request, document.id, wishes, document.timeout_s)
+
+    def encode(self, call: InferCall, outputs: Tensors) -> InferAnswer:
+        """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
+        return self._answers.write(call.id, call.wishes, outputs)
+
+    def _decode_raw(self, body: bytes) -> InferCall:
+        return InferCall(self._inputs.request([read_raw_body(body, self._signature)]), "", self._all[True])
+
+    def _given(self, document: InferDocument, rest: memoryview | None) -> Iterator[tuple[str, Array]]:
+        """Every input's name and array; `rest` is what stands behind the JSON."""
+        at = 0
+        for index, head in enumerate(document.inputs):
+            if head.data is not None:
+                self._inputs.check(head.name, head.datatype, head.shape)
+                yield head.name, self._values[head.name].read(head.data, head.shape, f"/inputs/{index}/data")
+                continue
+            contents = _next(head, rest, at, f"/inputs/{index}")
+            yield head.name, self._inputs.raw(head.name, head.datatype, head.shape, contents)
+            at += head.binary_size
+        if rest is not None and at != len(rest):
+            raise InvalidRequest(f"{len(rest) - at} bytes at the end of the body belong to no input")
+
+
+def _divided(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | None]:
+    """The JSON, and what is behind it; None where the request does not say where the JSON ends."""
+    if not header_length:
+        return body, None
+    if not (header_length.isdigit() and len(header_length) < 20):
+        said = shortened(header_length.decode("latin-1"))
+        raise InvalidRequest(f"expected a number of bytes in {HEADER_LENGTH}, got {said!r}")
+    end = int(header_length)
+    if end > len(body):
+        raise InvalidRequest(f"{HEADER_LENGTH} is {end}, and the body has {len(body)} bytes")
+    return body[:end], memoryview(body)[end:]
+
+
+def _next(head: InputHead, rest: memoryview | None, at: int, pointer: str) -> memoryview:
+    """The raw contents of an input."""
+    if rest is None:
+        raise refuse(f"{pointer}/parameters/binary_data_size", f"say in {HEADER_LENGTH} where the JSON ends")
+    if head.binary_size > len(rest) - at:
+        raise refuse(
+            f"{pointer}/parameters/binary_data_size",
+            f"expected {head.binary_size} bytes, of which {len(rest) - at} came",
+        )
+    return rest[at : at + head.binary_size]

@@ -1,0 +1,44 @@
+"""Errors in the protocol's own form."""
+
+import inspect
+
+import orjson
+import pytest
+
+from deployments import errors
+from deployments.errors import MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
+from deployments.protocols.oip.error import oip_error
+from deployments.protocols.problem import problem
+
+ERRORS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, ModelyardError) and kind is not ModelyardError
+]
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_has_one_member_and_the_status_that_it_has_anywhere(kind: type[ModelyardError]) -> None:
+    answer = oip_error(kind("what went wrong"), "r-1")
+    assert answer.status == problem(kind("what went wrong"), "r-1", "/").status
+    assert (b"content-type", b"application/json") in answer.headers
+    told = "what went wrong (r-1)" if answer.status == 500 else "what went wrong"
+    assert orjson.loads(answer.body) == {"error": told}
+
+
+def test_an_error_that_nobody_knows_tells_nothing_but_the_requests_id() -> None:
+    answer = oip_error(ValueError("secret"), "r-9")
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert b"(r-9)" in answer.body
+
+
+@pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
+def test_who_should_come_again_is_told_when(kind: type[Overloaded]) -> None:
+    assert (b"retry-after", b"1") in oip_error(kind("busy"), "r").headers
+
+
+def test_a_wrong_method_is_told_the_right_ones() -> None:
+    error = MethodNotAllowed("no")
+    error.allow = ("GET", "HEAD")
+    assert (b"allow", b"GET, HEAD") in oip_error(error, "r").headers

@@ -1,0 +1,315 @@
+"""Infer requests over REST: JSON, raw contents behind JSON, and a body that is raw contents alone."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.oip.rest import InferCodec
+from deployments.tensors import FREE, Array, Signature, TensorSpec
+from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
+
+X: dict[str, Any] = {"name": "X", "shape": [2, 4], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6, 7, 8]}
+ROWS = np.arange(1, 9, dtype=np.float32).reshape(2, 4)
+SIZED = {**{key: X[key] for key in ("name", "shape", "datatype")}, "parameters": {"binary_data_size": 32}}
+SCORES = np.array([[0.5, 0.25, 0.25], [0, 0, 1]], np.float32)
+OUTPUTS = {"label": texts("setosa", "virginica"), "scores": SCORES}
+
+
+def body(*inputs: Any, **members: Any) -> bytes:
+    return orjson.dumps({"inputs": inputs, **members})
+
+
+def read(signature: Signature, document: bytes, raw: bytes = b"") -> dict[str, Array]:
+    length = b"%d" % len(document) if raw else b""
+    return InferCodec("m", 1, signature).decode(document + raw, length).request.inputs
+
+
+def refused(signature: Signature, document: bytes, header_length: bytes = b"") -> str:
+    with pytest.raises(InvalidRequest) as error:
+        InferCodec("m", 1, signature).decode(document, header_length)
+    return error.value.message
+
+
+def answered(document: bytes, header_length: bytes = b"", outputs: Any = OUTPUTS) -> tuple[Any, bytes]:
+    """The JSON of the answer, and what stands behind it."""
+    codec = InferCodec("m", 3, IRIS)
+    answer = codec.encode(codec.decode(document, header_length), outputs)
+    end = len(answer.body) if answer.json_length is None else answer.json_length
+    return orjson.loads(answer.body[:end]), answer.body[end:]
+
+
+# Inputs
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[1, 2, 3, 4, 5, 6, 7, 8], [[1, 2, 3, 4], [5, 6, 7, 8]], [1.0, 2, 3, 4, 5, 6, 7, 8.0]],
+    ids=["flat", "nested", "mixed"],
+)
+def test_values_may_be_flat_or_nested_as_the_shape_is(data: Any) -> None:
+    assert equal(read(IRIS, body({**X, "data": data}))["X"], ROWS)
+
+
+def test_raw_contents_follow_the_json_in_the_order_of_the_inputs() -> None:
+    numbers = {"name": "numbers", "shape": [1, 2], "datatype": "FP64", "parameters": {"binary_data_size": 16}}
+    member = {"name": "member", "shape": [1], "datatype": "BOOL", "data": [True]}
+    city = {"name": "city", "shape": [1, 1], "datatype": "BYTES", "parameters": {"binary_data_size": 8}}
+    raw = b"\x04\0\0\0Rome" + np.array([41, 1e5]).tobytes()
+    tensors = read(MIXED, body(city, member, numbers), raw)
+    assert {name: array.tolist() for name, array in tensors.items()} == {
+        "city": [["Rome"]],
+        "member": [True],
+        "numbers": [[41, 1e5]],
+    }
+
+
+def test_a_header_length_may_cover_the_whole_body() -> None:
+    document = body(X)
+    assert equal(InferCodec("m", 1, IRIS).decode(document, b"%d" % len(document)).request.inputs["X"], ROWS)
+
+
+@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
+def test_null_is_nan_among_floats(datatype: str) -> None:
+    array = read(one(datatype), body({"name": "x", "shape": [2], "datatype": datatype, "data": [None, 1]}))["x"]
+    assert np.isnan(array[0])
+    assert array[1] == 1
+
+
+def test_a_bf16_may_be_a_json_number_or_two_bytes() -> None:
+    head = {"name": "x", "shape": [1], "datatype": "BF16"}
+    assert read(one("FP32"), body({**head, "data": [1.5]}))["x"].tolist() == [1.5]
+    raw = body({**head, "parameters": {"binary_data_size": 2}})
+    assert read(one("FP32"), raw, b"\xc0\x3f")["x"].tolist() == [1.5]
+
+
+def test_a_scalar_is_a_list_of_one_value() -> None:
+    matrix = {"name": "matrix", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+    scale = {"name": "scale", "shape": [], "datatype": "FP32", "data": [3]}
+    assert read(WHOLE, body(matrix, scale))["scale"].tolist() == 3
+
+
+def test_members_that_the_protocol_does_not_have_are_passed_over() -> None:
+    document = body(
+        {**X, "parameters": {"content_type": "np"}}, model_name="m", parameters={"sequence_id": 0, "own": "x"}
+    )
+    assert equal(read(IRIS, document)["X"], ROWS)
+
+
+BINARY_2 = {"name": "X", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b"", 'the body is empty; expected JSON such as {"inputs": [{"name"'),
+        (b"[]", "expected an object such as"),
+        (b'{"inputs": [', "the body is not valid JSON"),
+        (b"{}", "expected a list, got nothing at /inputs"),
+        (body("X"), "expected an object with name, shape, datatype and data"),
+        (body({**X, "name": 1}), "expected a string, got the number 1 at /inputs/0/name"),
+        (body({**X, "datatype": None}), "expected a string, got null at /inputs/0/datatype"),
+        (body({**X, "shape": 8}), "expected a list of whole numbers, got the number 8 at /inputs/0/shape"),
+        (body({**X, "shape": [2, 4.0]}), "expected a whole number, got the number 4.0 at /inputs/0/shape/1"),
+        (body({**X, "shape": [2, True]}), "expected a whole number, got true at /inputs/0/shape/1"),
+        (body({**X, "shape": [-2, -4]}), "expected shape [-1, 4], got [-2, -4]"),
+        (body({**X, "shape": [2**63 - 1, 4]}), f"is {(2**63 - 1) * 4} values, got 8 values"),
+        (body({**X, "shape": [0, 4], "data": []}), "expected at least one row, got none"),
+        (body({**X, "shape": [1] * 1000}), "expected shape [-1, 4], got [1, 1"),
+        (body({**X, "data": "abc"}), "expected a list, got the string"),
+        (body({**X, "data": [1, 2, "3", 4, 5, 6, 7, True]}), 'got the string "3" at /inputs/0/data/2 (and 1 more)'),
+        (body({**X, "data": [1, 2]}), "shape [2, 4] is 8 values, got 2 values"),
+        (body({**X, "data": [[1, 2, 3, 4]]}), "its data is nested as [1, 4], not as [2, 4]"),
+        (body({**X, "data": [[1, 2], [3, 4]]}), "expected 4 values, got 2 at /inputs/0/data/0"),
+        (body({**X, "data": [1e39, 2, 3, 4, 5, 6, 7, 8]}), "expected a number up to"),
+        (body({**X, "name": "Y"}), "unknown input 'Y'"),
+        (body({**X, "datatype": "INT64"}), "input 'X': expected FP32, got INT64"),
+        (body(X, X), "input 'X' comes twice"),
+        (body(), "missing input 'X'"),
+        (body(X, outputs=[{"name": "labels"}]), "unknown output 'labels'"),
+        (body(X, outputs=[{"name": "label"}, {"name": "label"}]), "output 'label' comes twice"),
+        (body(X, outputs={}), "expected a list, got an object at /outputs"),
+        (body(X, outputs=["label"]), "expected an object with a name"),
+        (body(X, id=7), "expected a string, got the number 7 at /id"),
+        (body(X, parameters=[]), "expected an object, got a list of 0 at /parameters"),
+        (body(X, parameters={"timeout": -1}), "at /parameters/timeout"),
+        (body(X, parameters={"timeout": 0.5}), "at /parameters/timeout"),
+        (body(X, parameters={"priority": "high"}), "at /parameters/priority"),
+        (body(X, parameters={"binary_data_output": 1}), "expected true or false, got the number 1"),
+        (
+            body(X, outputs=[{"name": "label", "parameters": {"binary_data": "yes"}}]),
+            "/outputs/0/parameters/binary_data",
+        ),
+        (body(X, outputs=[{"name": "scores", "parameters": {"classification": -1}}]), "/parameters/classification"),
+        (body({**X, "parameters": {"binary_data_size": 32}}), 'got both "data" and "binary_data_size"'),
+        (body({key: X[key] for key in ("name", "shape", "datatype")}), 'got neither "data" nor "binary_data_size"'),
+        (body(SIZED), "say in Inference-Header-Content-Length where the JSON ends at /inputs/0"),
+        (
+            body({**X, "parameters": {"shared_memory_region": "r"}}),
+            "shared memory is not taken; send the values at /inputs/0/parameters/shared_memory_region",
+        ),
+        (
+            body(X, outputs=[{"name": "label", "parameters": {"shared_memory_region": "r"}}]),
+            "shared memory is not taken",
+        ),
+    ],
+)
+def test_a_document_that_is_not_as_it_should_be_is_refused(document: bytes, message: str) -> None:
+    assert message in refused(IRIS, document)
+
+
+@pytest.mark.parametrize(
+    ("size", "raw", "message"),
+    [
+        (32, b"\0" * 31, "expected 32 bytes, of which 31 came at /inputs/0/parameters/binary_data_size"),
+        (32, b"\0" * 33, "1 bytes at the end of the body belong to no input"),
+        (28, b"\0" * 28, "FP32 of shape [2, 4] is 32 bytes, got 28"),
+        (-1, b"", "expected a whole number from 0"),
+        (2**62, b"\0" * 32, f"expected {2**62} bytes, of which 32 came"),
+    ],
+)
+def test_raw_contents_that_do_not_fit_are_refused(size: int, raw: bytes, message: str) -> None:
+    document = body({**SIZED, "parameters": {"binary_data_size": size}})
+    assert message in refused(IRIS, document + raw, b"%d" % len(document))
+
+
+@pytest.mark.parametrize("length", [b"-1", b"+5", b"1e2", b" 5", b"9" * 20, b"9" * 5000, "\u0665".encode(), b"x"])
+def test_a_header_length_that_is_no_number_is_refused(length: bytes) -> None:
+    assert "expected a number of bytes in Inference-Header-Content-Length" in refused(IRIS, body(X), length)
+
+
+def test_a_header_length_past_the_end_is_refused() -> None:
+    assert "is 1000, and the body has" in refused(IRIS, body(X), b"1000")
+
+
+def test_a_header_length_in_the_middle_of_the_json_is_refused() -> None:
+    assert "not valid JSON" in refused(IRIS, body(X), b"20")
+
+
+# Raw bodies
+
+
+@pytest.mark.parametrize("zero", [b"0", b"000"])
+def test_a_body_without_a_header_is_the_one_input(zero: bytes) -> None:
+    call = InferCodec("m", 1, IRIS).decode(ROWS.tobytes(), zero)
+    assert equal(call.request.inputs["X"], ROWS)
+    assert all(wish.binary for wish in call.wishes)
+
+
+def test_a_raw_body_of_bytes_is_one_value_without_its_length() -> None:
+    assert InferCodec("m", 1, TEXT).decode(b"hello", b"0").request.inputs["text"].tolist() == ["hello"]
+
+
+def test_a_raw_body_for_a_model_with_two_free_axes_is_one_row() -> None:
+    signature = one("UINT8", (FREE, FREE))
+    assert InferCodec("m", 1, signature).decode(b"abc", b"0").request.inputs["x"].tolist() == [[97, 98, 99]]
+
+
+def test_a_raw_body_of_a_fixed_shape_is_that() -> None:
+    raw = np.zeros((2, 3), np.float32).tobytes()
+    assert InferCodec("m", 1, FIXED).decode(raw, b"0").request.inputs["x"].shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("signature", "raw", "message"),
+    [
+        (MIXED, b"", "for models of one input, and this one has 3"),
+        (IRIS, b"\0" * 15, "expected a multiple of 16 bytes, got 15"),
+        (IRIS, b"", "expected at least one row, got none"),
+        (FIXED, b"\0", "FP32 of shape [2, 3] is 24 bytes, got 1"),
+        (one("INT8", (FREE, FREE, FREE)), b"\0", "several axes of any length"),
+        (one("BYTES", (FREE, 2)), b"\0", "takes more than the one value"),
+        (one("INT8", (FREE, 0)), b"\0", "expected a multiple of 0 bytes"),
+    ],
+)
+def test_a_raw_body_that_does_not_tell_the_shape_is_refused(signature: Signature, raw: bytes, message: str) -> None:
+    assert message in refused(signature, raw, b"0")
+
+
+# Answers
+
+
+def test_an_answer_names_model_and_version_and_every_output() -> None:
+    answer, rest = answered(body(X, id="42"))
+    assert rest == b""
+    assert answer == {
+        "model_name": "m",
+        "model_version": "3",
+        "id": "42",
+        "outputs": [
+            {"name": "label", "datatype": "BYTES", "shape": [2], "data": ["setosa", "virginica"]},
+            {"name": "scores", "datatype": "FP32", "shape": [2, 3], "data": [0.5, 0.25, 0.25, 0, 0, 1]},
+        ],
+    }
+
+
+def test_an_answer_without_an_id_has_none() -> None:
+    assert "id" not in answered(body(X))[0]
+
+
+def test_outputs_that_are_wanted_come_alone_and_in_their_order() -> None:
+    answer, _ = answered(body(X, outputs=[{"name": "scores"}]))
+    assert [output["name"] for output in answer["outputs"]] == ["scores"]
+
+
+def test_all_outputs_come_binary_where_the_request_says_so() -> None:
+    answer, rest = answered(body(X, parameters={"binary_data_output": True}))
+    assert [output["parameters"]["binary_data_size"] for output in answer["outputs"]] == [23, 24]
+    assert all("data" not in output for output in answer["outputs"])
+    assert rest == b"\x06\0\0\0setosa\x09\0\0\0virginica" + SCORES.tobytes()
+
+
+def test_an_outputs_own_word_on_binary_wins() -> None:
+    outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "scores"}]
+    answer, rest = answered(body(X, outputs=outputs, parameters={"binary_data_output": True}))
+    assert answer["outputs"][0]["data"] == ["setosa", "virginica"]
+    assert rest == SCORES.tobytes()
+
+
+def test_a_classification_stands_in_the_outputs_place() -> None:
+    wish = {"name": "scores", "parameters": {"classification": 1}}
+    answer, _ = answered(body(X, outputs=[wish]))
+    assert answer["outputs"] == [
+        {"name": "scores", "datatype": "BYTES", "shape": [2, 1], "data": ["0.500000:0:setosa", "1.000000:2:virginica"]}
+    ]
+
+
+def test_a_classification_may_be_binary() -> None:
+    wish = {"name": "scores", "parameters": {"classification": 1, "binary_data": True}}
+    assert answered(body(X, outputs=[wish]))[1] == b"\x11\0\0\x000.500000:0:setosa\x14\0\0\x001.000000:2:virginica"
+
+
+def test_labels_cannot_be_classified() -> None:
+    with pytest.raises(InvalidRequest, match="output 'label' holds no numbers"):
+        answered(body(X, outputs=[{"name": "label", "parameters": {"classification": 1}}]))
+
+
+def test_what_is_not_finite_is_null_and_what_is_no_text_is_base64() -> None:
+    outputs = {"label": texts(b"\xff", "x"), "scores": np.array([[np.nan, np.inf, 1]])}
+    answer, _ = answered(body(X), outputs=outputs)
+    assert [output["data"] for output in answer["outputs"]] == [[{"b64": "/w=="}, "x"], [None, None, 1]]
+
+
+def test_a_scalar_output_has_no_axes() -> None:
+    codec = InferCodec("m", 1, WHOLE)
+    matrix = {"name": "matrix", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+    scale = {"name": "scale", "shape": [], "datatype": "FP32", "data": [3]}
+    answer = codec.encode(codec.decode(body(matrix, scale)), {"norm": np.array(2.5, np.float32)})
+    assert orjson.loads(answer.body)["outputs"] == [{"name": "norm", "datatype": "FP32", "shape": [], "data": [2.5]}]
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(0, None), (1_500_000, 1.5), (86_400_000_000, 86_400)])
+def test_a_timeout_is_in_microseconds_and_0_is_none(timeout: int, seconds: float | None) -> None:
+    assert InferCodec("m", 1, IRIS).decode(body(X, parameters={"timeout": timeout, "priority": 2})).timeout_s == seconds
+
+
+def test_a_model_of_no_rows_gets_what_it_declares() -> None:
+    spec = Signature((TensorSpec("x", "INT32", (2,)),), (TensorSpec("y", "INT32", ()),))
+    assert read(spec, body({"name": "x", "shape": [2], "datatype": "INT32", "data": [1, 2]}))["x"].tolist() == [1, 2]
+
+
+def test_a_row_of_an_image_is_nested_deep() -> None:
+    image = {"name": "image", "shape": [1, 2, 2, 1], "datatype": "FP32", "data": [[[[1], [2]], [[3], [4]]]]}
+    assert read(IMAGE, body(image))["image"].ravel().tolist() == [1, 2, 3, 4]
