@@ -6,7 +6,7 @@ from pathlib import Path
 from deployments.edge.files import LAUNCHER
 from deployments.spec.server import ServerSpec
 
-LANE_CALLBACK = "deployments.replica.lane:install"
+LANE_CALLBACK = "deployments.lane.install:install"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Inside one replica: the HTTP lane, the routes and the adapter to Ray Serve."""
+"""Inside one replica: its endpoints, the routes and the adapter to Ray Serve."""

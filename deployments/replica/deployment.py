@@ -14,8 +14,8 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from deployments.replica.endpoint import Endpoint
-from deployments.replica.lane import LANE
+from deployments.lane.endpoint import Endpoint
+from deployments.lane.table import LANE
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
 from deployments.replica.routes import ModelRoutes

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployments.errors import ModelyardError
+from deployments.lane.endpoint import Header, Reply
+from deployments.lane.http1 import Whole
 from deployments.protocols.http import server_timing
 from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import JSON, HttpAnswer
-from deployments.replica.endpoint import Header, Reply
-from deployments.replica.http1 import Whole
 from deployments.serving.asgi import answer_error
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket

@@ -5,10 +5,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
+from deployments.lane.endpoint import Begun, Made, Reply
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
-from deployments.replica.endpoint import Begun, Made, Reply
 from deployments.replica.version import RunningVersion
 from deployments.spec.model import ModelSpec
 

@@ -10,9 +10,9 @@ import uvicorn
 import uvloop
 from starlette.middleware import Middleware
 
-from deployments.replica.connection import LaneProtocol
-from deployments.replica.lane import Lane
-from deployments.replica.request_id import CleanRequestId
+from deployments.lane.connection import LaneProtocol
+from deployments.lane.request_id import CleanRequestId
+from deployments.lane.table import Lane
 from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares
 from tests.fakes import PATIENCE_S

@@ -13,10 +13,10 @@ import uvloop
 from ray.serve._private.http_util import configure_http_middlewares, start_asgi_http_server
 from ray.serve.config import HTTPOptions
 
+from deployments.lane.endpoint import Made, Reply
+from deployments.lane.table import LANE
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
-from deployments.replica.endpoint import Made, Reply
-from deployments.replica.lane import LANE
 from deployments.replica.predictor import Prediction
 from deployments.serving.asgi import AsgiApp
 from tests.contract.client import Client, request

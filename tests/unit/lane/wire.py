@@ -6,11 +6,11 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from deployments.lane.connection import LaneProtocol
+from deployments.lane.endpoint import Reply
+from deployments.lane.http1 import Whole
+from deployments.lane.table import Lane
 from deployments.protocols.problem import problem
-from deployments.replica.connection import LaneProtocol
-from deployments.replica.endpoint import Reply
-from deployments.replica.http1 import Whole
-from deployments.replica.lane import Lane
 from deployments.replica.predictor import Prediction
 from tests.fakes import FakeClock, FakeHandle, FakeLoop
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from deployments.lane import http1
+from deployments.lane.endpoint import Begun, Endpoint, Made
+from deployments.lane.table import LANE, Lane
 from deployments.protocols.http import body_too_large
-from deployments.replica import http1
-from deployments.replica.endpoint import Begun, Endpoint, Made
-from deployments.replica.lane import LANE, Lane
 
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""

@@ -7,7 +7,7 @@ import pytest
 from deployments.errors import InvalidRequest
 from deployments.replica.predictor import Prediction
 from tests.contract.client import chunked, request
-from tests.unit.replica.wire import DATE, HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
+from tests.unit.lane.wire import DATE, HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
 
 BODY = b'{"instances": [[1.5]]}'
 POST = request(HOT, BODY, content_type="application/json", x_request_id="one")

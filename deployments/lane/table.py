@@ -1,24 +1,15 @@
-"""The fast lane's table of hot paths, and how the lane is put in front of Ray Serve.
+"""The fast lane's table of hot paths.
 
 Serve wraps every request in a task, a request context, access logs and metrics: 175 to 275 us of CPU. A hot path (an exact URL
 in `LANE.hot`, POST, an ordinary body) needs none of it: `connection.py` answers it inside uvicorn's protocol, before Serve's
 wrapper sees it. Everything else takes uvicorn's way, health checks included.
 """
 
-import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from starlette.middleware import Middleware
-
+from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import RequestIds
-from deployments.replica.endpoint import Endpoint
-from deployments.replica.request_id import CleanRequestId
-
-logger = logging.getLogger(__name__)
-
-PROTOCOL = "deployments.replica.connection:LaneProtocol"
-"""Imported by uvicorn, and not here: where uvicorn or httptools are not as expected, that import is what fails."""
 
 
 class Meter(Protocol):
@@ -53,23 +44,3 @@ class Lane:
 
 
 LANE = Lane()
-
-
-def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middleware]:
-    """Make uvicorn use the lane for connections it accepts from now on, if one request through it shows that this works.
-
-    Serve calls this in every process that is about to start uvicorn (each replica, and the fallback proxy on the head node), and
-    puts the middlewares it gets in front of its own. `uvicorn_config` is the module of that name.
-    """
-    try:
-        # Imported here, because an import that fails is one of the ways in which it does not work.
-        import uvicorn.config  # noqa: PLC0415
-
-        from deployments.replica.rehearsal import rehearse  # noqa: PLC0415
-
-        config = uvicorn_config or uvicorn.config
-        rehearse(config, protocol)
-        config.HTTP_PROTOCOLS["auto"] = protocol
-    except Exception as error:  # noqa: BLE001 - a uvicorn that we do not know may fail in any way; it serves without the lane
-        logger.warning("uvicorn is not as the fast lane expects (%r): requests take the ASGI path", error)
-    return [Middleware(CleanRequestId)]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from deployments.protocols.problem import STATUSES, HttpAnswer
 
 CLOSE = b"connection: close\r\n"
-STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, title.encode()) for status, title in STATUSES.values()}
+STATUS_LINES = {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, title.encode()) for status, title in ((200, "OK"), *STATUSES.values())
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments.replica.request_id import CleanRequestId
+from deployments.lane.request_id import CleanRequestId
 
 
 def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tuple[bytes, bytes]]:

@@ -7,11 +7,12 @@ import pytest
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from deployments.replica.connection import LaneProtocol
-from deployments.replica.lane import LANE, PROTOCOL, install
-from deployments.replica.request_id import CleanRequestId
+from deployments.lane.connection import LaneProtocol
+from deployments.lane.install import PROTOCOL, install
+from deployments.lane.request_id import CleanRequestId
+from deployments.lane.table import LANE
 
-HERE = "tests.unit.replica.test_lane_install"
+HERE = "tests.unit.lane.test_lane_install"
 
 
 def config_module(**protocols: str) -> Any:

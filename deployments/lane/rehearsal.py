@@ -11,9 +11,10 @@ from typing import Any
 from uvicorn.importer import import_from_string
 from uvicorn.server import ServerState
 
-from deployments.replica.endpoint import Made, Reply
-from deployments.replica.lane import Lane
-from deployments.replica.predictor import Prediction
+from deployments.lane.endpoint import Made, Reply
+from deployments.lane.http1 import Whole
+from deployments.lane.table import Lane
+from deployments.protocols.problem import HttpAnswer
 
 HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
 COLD = b"GET /cold HTTP/1.1\r\nhost: rehearsal\r\n\r\n"
@@ -53,7 +54,7 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
 
 class _Endpoint:
     def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> "_Endpoint":
-        reply(Prediction(body, 0.0, 1, 0.0))
+        reply(Whole(HttpAnswer(200, (), body)))
         return self
 
     def cancel(self) -> None:
