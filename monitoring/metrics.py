@@ -39,6 +39,8 @@ class Metric:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, without infinity."""
+    merge: Literal["sum", "max"] = "sum"
+    """What a gauge is that several processes tell: replicas add up; what the control loop tells, it alone knows."""
 
 
 VERSION = ("model", "version")
@@ -85,13 +87,19 @@ CAPACITY = Metric(
     VERSION,
 )
 
-INFO = Metric("model_info", "gauge", "1 for each version that is served.", (*VERSION, "runtime", "digest"))
+INFO = Metric("model_info", "gauge", "1 for each version that is served.", (*VERSION, "runtime", "digest"), merge="max")
 READY = Metric(
-    "model_ready", "gauge", "1 where the version can be asked (also if it is scaled to zero), else 0.", VERSION
+    "model_ready",
+    "gauge",
+    "1 where the version can be asked (also if it is scaled to zero), else 0.",
+    VERSION,
+    merge="max",
 )
-REPLICAS = Metric("model_replicas", "gauge", "Replicas by state (running, starting, stopping).", ("model", "state"))
-REPLICAS_TARGET = Metric("model_replicas_target", "gauge", "Replicas that are wanted now.", ("model",))
-REPLICAS_MAX = Metric("model_replicas_max", "gauge", "Replicas that the configuration allows.", ("model",))
+REPLICAS = Metric(
+    "model_replicas", "gauge", "Replicas by state (running, starting, stopping).", ("model", "state"), merge="max"
+)
+REPLICAS_TARGET = Metric("model_replicas_target", "gauge", "Replicas that are wanted now.", ("model",), merge="max")
+REPLICAS_MAX = Metric("model_replicas_max", "gauge", "Replicas that the configuration allows.", ("model",), merge="max")
 REPLICA_STARTS = Metric(
     "model_replica_starts_total",
     "counter",
@@ -108,12 +116,16 @@ LOAD_DURATION = Metric(
 MEMORY = Metric("model_memory_bytes", "gauge", "Resident memory of all live replicas' processes.", ("model",))
 
 RELOAD_SUCCESSFUL = Metric(
-    "config_last_reload_successful", "gauge", "1 where the configuration as it was last read is in use, else 0."
+    "config_last_reload_successful",
+    "gauge",
+    "1 where the configuration as it was last read is in use, else 0.",
+    merge="max",
 )
 RELOAD_TIMESTAMP = Metric(
     "config_last_reload_success_timestamp_seconds",
     "gauge",
     "When a configuration was last read and applied, Unix time.",
+    merge="max",
 )
 HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "When the hub of these metrics started, Unix time.")
 HUB_REPLICAS = Metric(

@@ -88,7 +88,9 @@ class LaneProtocol(HttpToolsProtocol):
         if len(self._body) > self.lane.body_limit:
             # The rest is read and dropped: uvicorn does so with what comes after the answer.
             self._reading, self._body = False, b""
-            self._reply(body_too_large(self.lane.body_limit))
+            error = body_too_large(self.lane.body_limit)
+            self._endpoint.unread(error, self._request_id)
+            self._reply(error)
 
     def on_message_complete(self) -> None:
         if not self._reading:
@@ -98,7 +100,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._reading, self._body, self._own.more_body = False, b"", False
         self.lane.arrived()
         try:
-            begun = self._endpoint.start(body, self._content_type, self.headers, self._reply)
+            begun = self._endpoint.start(body, self._content_type, self.headers, self._reply, self._request_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the connection lives on
             self._reply(error)
         else:

@@ -33,12 +33,17 @@ class Begun(Protocol):
 class Endpoint(Protocol):
     """Answers on a hot URL; one object for all connections."""
 
-    def start(self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply) -> Begun:
+    def start(
+        self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
+    ) -> Begun:
         """Begin; `reply` may be called before this returns. Raises what is wrong with the request.
 
         `headers` holds all of them, `content_type` (b"" where there is none) too. What is given back is cancelled if the
-        client leaves.
+        client leaves. The request is recorded, whatever becomes of it (`serving.recorder`), under `request_id`.
         """
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        """Record a request for this endpoint that was refused before it could be started."""
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Made:
         """The answer for an error, in the protocol's own form."""

@@ -53,11 +53,14 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
 
 
 class _Endpoint:
-    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> "_Endpoint":
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> "_Endpoint":
         reply(Whole(HttpAnswer(200, (), body)))
         return self
 
     def cancel(self) -> None:
+        pass
+
+    def unread(self, error: Exception, request_id: str) -> None:
         pass
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Made:

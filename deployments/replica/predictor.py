@@ -10,6 +10,7 @@ from deployments.protocols.http import server_timing
 from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.serving.asgi import answer_error
+from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
 
@@ -43,9 +44,10 @@ class Prediction:
 class Predictor:
     """Answers predict requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
-    def __init__(self, codec: PredictCodec, server: ModelServer) -> None:
+    def __init__(self, codec: PredictCodec, server: ModelServer, recorder: Recorder) -> None:
         self.codec = codec
         self.server = server
+        self._recorder = recorder
 
     def start(
         self,
@@ -53,25 +55,37 @@ class Predictor:
         content_type: bytes,
         headers: Sequence[Header],
         reply: Reply,
+        request_id: str,
         *,
         probabilities: bool = False,
     ) -> Ticket:
         """See `Endpoint`. The reply is a Prediction or an error."""
-        call = self.codec.decode(body, content_type, probabilities=probabilities)
+        origin = self.server.ledger.origin(self._recorder, request_id, len(body))
+        try:
+            call = self.codec.decode(body, content_type, probabilities=probabilities)
+        except Exception as error:
+            self.server.ledger.refuse(origin, error)
+            raise
         encode = self.codec.encode
 
-        def done(answer: Answer | ModelyardError) -> None:
-            if isinstance(answer, Answer):
-                try:
-                    encoded = encode(call, answer.outputs)
-                except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
-                    reply(error)
-                else:
-                    reply(Prediction(encoded, answer.queue_s, answer.batch_rows, answer.compute_s))
-            else:
+        def done(answer: Answer | ModelyardError) -> Exception | None:
+            if not isinstance(answer, Answer):
                 reply(answer)
+                return None
+            try:
+                encoded = encode(call, answer.outputs)
+            except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
+                reply(error)
+                return error
+            reply(Prediction(encoded, answer.queue_s, answer.batch_rows, answer.compute_s))
+            return None
 
-        return self.server.submit(call.request, done)
+        return self.server.submit(call.request, done, origin)
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        """See `Endpoint`."""
+        ledger = self.server.ledger
+        ledger.refuse(ledger.origin(self._recorder, request_id), error)
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
         """A problem document."""

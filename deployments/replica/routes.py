@@ -78,13 +78,17 @@ class ModelRoutes:
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         encoding = request.headers.get(b"content-encoding", b"identity")
         if encoding.lower() != b"identity":
-            raise UnsupportedMediaType(
+            error = UnsupportedMediaType(
                 f"content encoding {encoding.decode('latin-1')!r} is not taken; send the body as it is"
             )
+            version.predictor.unread(error, request.request_id)
+            raise error
         content_type = request.headers.get(b"content-type", b"")
         probabilities = request.flag("probabilities")
         made = await _answer(
-            lambda reply: version.predictor.start(request.body, content_type, (), reply, probabilities=probabilities)
+            lambda reply: version.predictor.start(
+                request.body, content_type, (), reply, request.request_id, probabilities=probabilities
+            )
         )
         return made.whole()
 

@@ -1,12 +1,17 @@
 """A version that answers, inside a replica."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployments.replica.predictor import Predictor
+from deployments.replica.recorder import RequestRecorder
+from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.version import LoadedVersion
 from deployments.spec.model import ModelSpec
+from monitoring.accumulate import VersionCounts
+from monitoring.metrics import PROTOCOLS
 
 
 @dataclass(slots=True)
@@ -16,9 +21,18 @@ class RunningVersion:
     loaded: LoadedVersion
     server: ModelServer
     predictor: Predictor
+    counts: VersionCounts
+    """What has become of its requests."""
+    recorders: Mapping[str, Recorder]
+    """By protocol."""
 
 
 def run_version(loaded: LoadedVersion, spec: ModelSpec, loop: asyncio.AbstractEventLoop) -> RunningVersion:
     """Put a model server in front of a loaded version."""
-    server = ModelServer(loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop)
-    return RunningVersion(loaded, server, Predictor(loaded.codec, server))
+    counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
+    recorders = {protocol: RequestRecorder(counts, protocol) for protocol in PROTOCOLS}
+    predict = recorders["predict"]
+    server = ModelServer(
+        loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict
+    )
+    return RunningVersion(loaded, server, Predictor(loaded.codec, server, predict), counts, recorders)

@@ -1,25 +1,27 @@
-"""The account of requests that were taken on: every one is closed once, told to its client, and reported."""
+"""The account of requests: every one is closed once, told to its client, and reported."""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from deployments.errors import ModelyardError
 from deployments.serving.call import Call
-from deployments.serving.recorder import Recorder
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.ticket import Answer, Ticket
+
+AnError = TypeVar("AnError", bound=Exception)
 
 log = logging.getLogger(__name__)
 
 
 class Ledger:
-    """Counts open requests and closes them. The only caller of the recorder."""
+    """Counts open requests and closes them. The only caller of the recorders."""
 
-    def __init__(self, clock: Callable[[], float], record: Recorder) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.open = 0
         """Requests taken on and not closed yet; whoever takes one on adds it."""
         self._clock = clock
-        self._record = record
         self._empty: asyncio.Event | None = None  # made by the first who waits for it
 
     def close(self, ticket: Ticket, result: Answer | ModelyardError | None, call: Call | None = None) -> None:
@@ -34,16 +36,23 @@ class Ledger:
         self.open -= 1
         if self._empty is not None and not self.open:
             self._empty.set()
-        self._report(result, ticket.rows, ticket.submitted, call)
+        unwritten: Exception | None = None
         if result is not None:
             try:
-                done(result)
-            except Exception:  # one client's callback must not cost the others in its batch their answers
+                unwritten = done(result)
+            except Exception as error:  # one client's callback must not cost the others in its batch their answers
                 log.exception("a client's callback failed")
+                unwritten = error
+        # Only now: how long a request took, and how it ended, is known when its answer is written.
+        self._report(ticket, unwritten or result, call)
 
-    def refuse(self, rows: int, error: ModelyardError) -> ModelyardError:
-        """Note that a request of so many rows was not taken on; gives the error back, to be raised."""
-        self._report(error, rows, self._clock(), None)
+    def origin(self, recorder: Recorder, request_id: str = "", body_bytes: int = 0) -> Origin:
+        """Of a request that has just come in as a whole."""
+        return Origin(recorder, self._clock(), request_id, body_bytes)
+
+    def refuse(self, origin: Origin, error: AnError) -> AnError:
+        """Note that a request was not taken on; gives the error back, to be raised."""
+        origin.recorder.refused(origin, type(error).__name__, self._clock() - origin.received)
         return error
 
     async def emptied(self) -> None:
@@ -52,12 +61,8 @@ class Ledger:
             self._empty = self._empty or asyncio.Event()
             await self._empty.wait()
 
-    def _report(self, result: Answer | ModelyardError | None, rows: int, submitted: float, call: Call | None) -> None:
-        if isinstance(result, Answer):
-            self._record("OK", rows, result.queue_s, result.compute_s, result.batch_rows)
-            return
-        outcome = "Cancelled" if result is None else type(result).__name__
-        if call is None:
-            self._record(outcome, rows, self._clock() - submitted, 0.0, 0)
-        else:
-            self._record(outcome, rows, call.started - submitted, call.seconds, call.rows)
+    def _report(self, ticket: Ticket, result: Answer | Exception | None, call: Call | None) -> None:
+        origin, now = ticket.origin, self._clock()
+        outcome = "OK" if isinstance(result, Answer) else "Cancelled" if result is None else type(result).__name__
+        queue_s = (now if call is None else call.started) - ticket.submitted
+        origin.recorder.ended(origin, outcome, now - origin.received, queue_s, call)

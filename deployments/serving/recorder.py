@@ -1,19 +1,72 @@
-"""What is told about each request that a model server is done with."""
+"""What is told about each request, and of each call of the model."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # which has tickets, which have origins
+    from deployments.serving.call import Call
+
+CODES: Mapping[str, str] = {
+    "OK": "ok",
+    "InvalidRequest": "invalid",
+    "ModelNotFound": "invalid",
+    "MethodNotAllowed": "invalid",
+    "UnsupportedMediaType": "invalid",
+    "PayloadTooLarge": "invalid",
+    "Overloaded": "overloaded",
+    "DeadlineExceeded": "timeout",
+    # A client that has had enough: its deadline was shorter than ours. See docs/monitoring.md.
+    "Cancelled": "timeout",
+    "ModelNotReady": "error",
+    "InferenceFailed": "error",
+}
+"""The code that each outcome counts as; any other outcome is an `error`."""
 
 
 class Recorder(Protocol):
-    """Called once for each request that was submitted, on the event loop; it must be quick and must not raise."""
+    """Told of the requests that one version gets by one protocol; on the event loop, so it is quick, and it must not raise.
 
-    def __call__(self, outcome: str, rows: int, queue_s: float, compute_s: float, batch_rows: int) -> None:
-        """How it ended.
+    Each request is told of once. `outcome` is "OK", "Cancelled" or the name of the error's class.
+    """
 
-        `outcome` is "OK", "Cancelled" or the name of the error's class. `compute_s` and `batch_rows` are the duration
-        and rows of the model's call that decided it, and `queue_s` is from submit to the start of that call. Where no
-        call did (refused, cancelled, too late) they are 0, and `queue_s` is from submit to the end.
+    def ended(self, origin: "Origin", outcome: str, total_s: float, queue_s: float, call: "Call | None") -> None:
+        """A request that was taken on.
+
+        `total_s` is from `origin.received` until it was answered. `call` is the call of the model that decided it, and
+        `queue_s` is from submit to the start of that. Where no call did (cancelled, too late) it is to the end.
         """
 
+    def refused(self, origin: "Origin", outcome: str, total_s: float) -> None:
+        """A request that was not: it could not be read, or there was no place for it."""
 
-def record_nothing(outcome: str, rows: int, queue_s: float, compute_s: float, batch_rows: int) -> None:
-    """The recorder of a server that nobody watches."""
+    def called(self, rows: int, seconds: float) -> None:
+        """A call of the model, by whatever protocols its requests came. One that failed is a call too."""
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a request comes from, and who is told of it."""
+
+    recorder: Recorder
+    received: float
+    """When it was there as a whole, by the model server's clock."""
+    request_id: str
+    body_bytes: int
+    rows: int = 0
+    """0 until it is known."""
+
+
+class _Unrecorded:
+    def ended(self, origin: Origin, outcome: str, total_s: float, queue_s: float, call: "Call | None") -> None:
+        """Nothing."""
+
+    def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
+        """Nothing."""
+
+    def called(self, rows: int, seconds: float) -> None:
+        """Nothing."""
+
+
+UNRECORDED: Recorder = _Unrecorded()
+"""The recorder of a server that nobody watches."""

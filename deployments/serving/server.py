@@ -21,7 +21,7 @@ from deployments.serving.call import Call, RowsError
 from deployments.serving.cost import CallCost
 from deployments.serving.ledger import Ledger
 from deployments.serving.line import Line
-from deployments.serving.recorder import Recorder, record_nothing
+from deployments.serving.recorder import UNRECORDED, Origin, Recorder
 from deployments.serving.ticket import Answer, Done, Ticket
 from deployments.serving.warmup import Warmup
 from deployments.serving.worker import Worker
@@ -60,7 +60,7 @@ class ModelServer:
         batching: Batching,
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float] = time.perf_counter,
-        record: Recorder = record_nothing,
+        recorder: Recorder = UNRECORDED,
     ) -> None:
         self._model = model
         self._rowwise = model.signature.rowwise
@@ -74,7 +74,9 @@ class ModelServer:
         # Of calls on the loop. What one takes in the worker says little of that: there it waits for the interpreter, and a
         # model once believed dear would never come back.
         self._cost_here = CallCost(measured.fixed_s, measured.per_row_s)
-        self._ledger = Ledger(clock, record)
+        self._recorder = recorder
+        self.ledger = Ledger(clock)
+        """Whoever reads requests tells it of those that cannot be submitted."""
         self._line = Line()
         self._again: list[list[Ticket]] = []  # parts of batches that failed; the next one to run is last
         self._call: Call | None = None  # the one that runs
@@ -88,21 +90,28 @@ class ModelServer:
     @property
     def in_flight(self) -> int:
         """Accepted requests that are not answered yet, waiting or running."""
-        return self._ledger.open
+        return self.ledger.open
 
-    def submit(self, request: InferRequest, done: Done) -> Ticket:
+    @property
+    def waiting(self) -> int:
+        """Of these, those whose call has not begun."""
+        return self._line.waiting + sum(len(batch) for batch in self._again)
+
+    def submit(self, request: InferRequest, done: Done, origin: Origin | None = None) -> Ticket:
         """Take a request on; `done` gets its answer or error once, on the loop, perhaps before this returns.
 
         A refusal is raised instead, and `done` never called: Overloaded when the queue is full, ModelNotReady when the
-        server drains or is closed.
+        server drains or is closed. The request is recorded as one of `origin`, or else by the server's own recorder.
         """
+        origin = origin or self.ledger.origin(self._recorder)
+        origin.rows = request.rows
         if self._closing:
-            raise self._ledger.refuse(request.rows, ModelNotReady("the model is shutting down"))
+            raise self.ledger.refuse(origin, ModelNotReady("the model is shutting down"))
         direct = self._alone >= ALONE and self._may_run_at_once(request.rows)
         if not direct and self._line.waiting >= self._most_waiting:
-            self._make_room(request)
-        ticket = Ticket(request, done, self._clock(), self._cancelled)
-        self._ledger.open += 1
+            self._make_room(origin)
+        ticket = Ticket(request, done, self._clock(), self._cancelled, origin)
+        self.ledger.open += 1
         if direct:
             self._alone += 1
             self._run_here(Call([ticket], ticket.submitted))
@@ -123,7 +132,7 @@ class ModelServer:
         self._closing = True
         if self._start is not None:
             self._start_now()
-        await self._ledger.emptied()
+        await self.ledger.emptied()
 
     def close(self) -> None:
         """Refuse new requests, answer the open ones with ModelNotReady, and let the thread end after its call."""
@@ -131,7 +140,7 @@ class ModelServer:
         tickets = [*self._line, *self._begun()]
         self._line, self._again = Line(), []
         for ticket in tickets:
-            self._ledger.close(ticket, ModelNotReady("the model was shut down before it answered"))
+            self.ledger.close(ticket, ModelNotReady("the model was shut down before it answered"))
         for timer in (self._start, self._deadline):
             if timer is not None:
                 timer.cancel()
@@ -139,7 +148,7 @@ class ModelServer:
 
     # Admission
 
-    def _make_room(self, request: InferRequest) -> None:
+    def _make_room(self, origin: Origin) -> None:
         """Raise Overloaded, unless the model is idle: what has gathered for it is no queue yet, and goes to it now."""
         if self._call is None and self._start is not None:
             self._start.cancel()
@@ -147,7 +156,7 @@ class ModelServer:
         if self._line.waiting >= self._most_waiting:
             error = Overloaded(f"{self._line.waiting} requests are waiting already")
             error.retry_after_s = self._retry_after_s()
-            raise self._ledger.refuse(request.rows, error)
+            raise self.ledger.refuse(origin, error)
 
     def _retry_after_s(self) -> int:
         """Whole seconds in which the line, as it stands, will be done, judged by what calls have cost so far."""
@@ -259,11 +268,12 @@ class ModelServer:
     # Answering
 
     def _finish(self, call: Call) -> None:
+        self._recorder.called(call.rows, call.seconds)
         if call.error is not None:
             self._failed(call, call.error)
             return
         self._cost.observe(call.rows, call.seconds)
-        close = self._ledger.close
+        close = self.ledger.close
         for ticket, outputs in zip(call.batch, call.outputs, strict=True):
             close(ticket, Answer(outputs, call.rows, call.started - ticket.submitted, call.seconds), call)
 
@@ -283,7 +293,7 @@ class ModelServer:
         if shown is not error:
             log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error)
         for ticket in batch:
-            self._ledger.close(ticket, shown, call)
+            self.ledger.close(ticket, shown, call)
 
     def _begun(self) -> Iterator[Ticket]:
         """Tickets that have left the line, closed ones among them."""
@@ -294,7 +304,7 @@ class ModelServer:
 
     def _too_late(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:
-            self._ledger.close(ticket, DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
+            self.ledger.close(ticket, DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
 
     def _deadline_passed(self) -> None:
         """Answer those whose deadlines have passed, wherever they are, and come back for the next."""
@@ -310,4 +320,4 @@ class ModelServer:
     def _drop(self, ticket: Ticket) -> None:
         if ticket.waiting:
             self._line.remove(ticket)
-        self._ledger.close(ticket, None)
+        self.ledger.close(ticket, None)

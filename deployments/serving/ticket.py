@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployments.errors import ModelyardError
+from deployments.serving.recorder import Origin
 from deployments.tensors import InferRequest, Tensors
 
 
@@ -21,22 +22,29 @@ class Answer:
     """Seconds that the call took."""
 
 
-Done = Callable[[Answer | ModelyardError], None]
+Done = Callable[[Answer | ModelyardError], Exception | None]
+"""Takes a request's result to its client; gives back why an answer could not be written, if so."""
 
 
 class Ticket:
     """An accepted request. Open until it is answered or cancelled; `done` is called at most once, while it closes."""
 
-    __slots__ = ("_cancelled", "done", "key", "request", "rows", "submitted", "waiting")
+    __slots__ = ("_cancelled", "done", "key", "origin", "request", "rows", "submitted", "waiting")
 
     def __init__(
-        self, request: InferRequest, done: Done, submitted: float, cancelled: Callable[["Ticket"], None]
+        self,
+        request: InferRequest,
+        done: Done,
+        submitted: float,
+        cancelled: Callable[["Ticket"], None],
+        origin: Origin,
     ) -> None:
         self.request = request
         self.rows = request.rows
         self.done: Done | None = done
         """None once closed."""
         self.submitted = submitted
+        self.origin = origin
         self.waiting = False
         """Whether it stands in the line."""
         self.key: object = None

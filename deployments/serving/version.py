@@ -1,5 +1,6 @@
 """One version of a model, from the repository's bytes to a warmed model: in a replica, and in `modelyard validate --deep`."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +27,13 @@ class LoadedVersion:
     example: bytes
     """A body for `POST .../predict` that works."""
     warmup: Warmup
+    load_s: float
+    """What all of this took."""
 
 
 def load_version(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion) -> LoadedVersion:
     """Read, verify, load and warm. Whatever is wrong with the model is raised here, before a client could meet it."""
+    begun = time.perf_counter()
     files = read_verified(root, spec.folder, served)
     model = runtime(runtime_name).load(files, spec, cpus=spec.resources.cpus)
     codec = PredictCodec(spec.name, served.number, model.signature)
@@ -38,4 +42,4 @@ def load_version(spec: ModelSpec, runtime_name: str, root: Path, served: ServedV
     # The operator's example must work; one made up from the signature only tells how fast the model is.
     request = codec.decode(example, b"application/json").request
     warmup = warm(model, [request], batching=spec.batching, synthesised=own is None)
-    return LoadedVersion(served, model, codec, example, warmup)
+    return LoadedVersion(served, model, codec, example, warmup, time.perf_counter() - begun)

@@ -35,7 +35,7 @@ class Replica:
         self.model = model or FakeModel()
         spec = ModelSpec.model_validate({"name": "doubler", "limits": limits})
         loaded = LoadedVersion(
-            ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup
+            ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
         self._asgi_before = front.reached_app
         self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop))

@@ -23,11 +23,14 @@ from tests.contract.client import Client, request
 
 
 class OneEndpoint:
-    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> "OneEndpoint":
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> "OneEndpoint":
         reply(Prediction(b'"lane"', 0.0, 1, 0.0))
         return self
 
     def cancel(self) -> None:
+        pass
+
+    def unread(self, error: Exception, request_id: str) -> None:
         pass
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Made:

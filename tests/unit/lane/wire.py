@@ -34,10 +34,11 @@ class FakePredictor:
         self.asked: list[tuple[bytes, bytes]] = []
         self.tickets: list[FakeTicket] = []
         self.replies: list[Reply] = []
+        self.unreads: list[str] = []
         self._at_once = at_once
         self._error = error
 
-    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply) -> FakeTicket:
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> FakeTicket:
         if self._error:
             raise self._error
         self.asked.append((body, content_type))
@@ -46,6 +47,9 @@ class FakePredictor:
         if self._at_once:
             reply(prediction(len(self.asked)))
         return self.tickets[-1]
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        self.unreads.append(type(error).__name__)
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
         return Whole(problem(error, request_id, path))

@@ -44,7 +44,7 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
 
     def loaded(number: int) -> LoadedVersion:
         codec = PredictCodec("doubler", number, model.signature)
-        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP)
+        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP, 0.0)
 
     return ModelRoutes(told, "onnx", {number: run_version(loaded(number), told, loop) for number in (7, 3)})
 

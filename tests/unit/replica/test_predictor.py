@@ -8,8 +8,11 @@ import pytest
 from deployments.errors import DeadlineExceeded, InvalidRequest
 from deployments.protocols.predict import PredictCodec
 from deployments.replica.predictor import Prediction, Predictor
+from deployments.serving.ledger import Ledger
+from deployments.serving.recorder import UNRECORDED, Origin
 from deployments.serving.ticket import Answer
-from tests.fakes import DOUBLER
+from tests.fakes import DOUBLER, FakeClock
+from tests.unit.serving.rig import Records
 
 
 class FakeServer:
@@ -18,10 +21,12 @@ class FakeServer:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.requests: list[Any] = []
+        self.ledger = Ledger(FakeClock())
+        self.unwritten: Any = None
 
-    def submit(self, request: Any, done: Any) -> str:
+    def submit(self, request: Any, done: Any, origin: Origin) -> str:
         self.requests.append(request)
-        done(self.answer)
+        self.unwritten = done(self.answer)
         return "ticket"
 
 
@@ -29,8 +34,8 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
     """What `reply` got, and the server that was asked."""
     server = FakeServer(answer)
     replies: list[Any] = []
-    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server)  # type: ignore[arg-type]
-    assert predictor.start(body, b"application/json", (), replies.append) == "ticket"  # type: ignore[comparison-overlap]
+    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED)  # type: ignore[arg-type]
+    assert predictor.start(body, b"application/json", (), replies.append, "id") == "ticket"  # type: ignore[comparison-overlap]
     return replies, server
 
 
@@ -50,13 +55,15 @@ def test_an_error_of_the_server_is_told_as_it_is() -> None:
 
 
 def test_outputs_that_cannot_be_written_are_this_requests_error() -> None:
-    [error], _ = start(Answer({}, 1, 0.0, 0.0))
+    [error], server = start(Answer({}, 1, 0.0, 0.0))
     assert isinstance(error, KeyError)
+    assert server.unwritten is error, "so it is recorded"
 
 
 def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
-    server = FakeServer(None)
+    server, recorder = FakeServer(None), Records()
     replies: list[Any] = []
     with pytest.raises(InvalidRequest):
-        Predictor(PredictCodec("doubler", 1, DOUBLER), server).start(b"{", b"", (), replies.append)  # type: ignore[arg-type]
+        Predictor(PredictCodec("doubler", 1, DOUBLER), server, recorder).start(b"{", b"", (), replies.append, "id")  # type: ignore[arg-type]
     assert replies == server.requests == []
+    assert recorder.requests == [("InvalidRequest", 0, 0.0, 0.0, 0)]

@@ -9,7 +9,7 @@ from deployments.serving.server import ModelServer
 from deployments.serving.warmup import Warmup
 from deployments.spec.model import Batching, Limits
 from tests.fakes import FakeClock, FakeLoop, FakeModel
-from tests.unit.serving.rig import CHEAP, Make, Rig
+from tests.unit.serving.rig import CHEAP, Make, Records, Rig
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def rig() -> Iterator[Make]:
     ) -> Rig:
         model = model or FakeModel()
         clock = clock or FakeClock()
-        loop = FakeLoop(clock)
+        loop, recorder = FakeLoop(clock), Records()
         server = ModelServer(
             model,
             measured,
@@ -36,9 +36,9 @@ def rig() -> Iterator[Make]:
             batching=Batching(**batching),
             loop=loop,
             clock=clock,
-            record=lambda *record: made[-1].records.append(record),
+            recorder=recorder,
         )
-        made.append(Rig(model, clock, server, loop))
+        made.append(Rig(model, clock, server, loop, recorder))
         return made[-1]
 
     yield make

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from deployments.errors import ModelyardError
+from deployments.serving.call import Call
+from deployments.serving.recorder import Origin
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
 from deployments.serving.warmup import Warmup
@@ -17,10 +19,33 @@ DEAR = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
 """Runs in the worker."""
 
 
+class Records:
+    """A recorder that keeps what it is told: outcome, rows, queue_s, compute_s, batch_rows of each request."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, int, float, float, int]] = []
+        self.totals_s: list[float] = []
+        self.calls: list[tuple[int, float]] = []
+
+    def ended(self, origin: Origin, outcome: str, total_s: float, queue_s: float, call: Call | None) -> None:
+        compute_s, batch_rows = (call.seconds, call.rows) if call else (0.0, 0)
+        self.requests.append((outcome, origin.rows, queue_s, compute_s, batch_rows))
+        self.totals_s.append(total_s)
+
+    def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
+        self.requests.append((outcome, origin.rows, 0.0, 0.0, 0))
+        self.totals_s.append(total_s)
+
+    def called(self, rows: int, seconds: float) -> None:
+        self.calls.append((rows, seconds))
+
+
 class Rig:
     """A server of `model`; what became of each request is in `results`, by its number, in the order of the answers."""
 
-    def __init__(self, model: FakeModel, clock: FakeClock, server: ModelServer, loop: FakeLoop) -> None:
+    def __init__(
+        self, model: FakeModel, clock: FakeClock, server: ModelServer, loop: FakeLoop, recorder: Records
+    ) -> None:
         self.model = model
         self.clock = clock
         self.loop = loop
@@ -28,7 +53,12 @@ class Rig:
         self.results: dict[int, Answer | ModelyardError] = {}
         self.answered_again = False
         self.tickets: list[Ticket] = []
-        self.records: list[tuple[str, int, float, float, int]] = []
+        self.recorder = recorder
+
+    @property
+    def records(self) -> list[tuple[str, int, float, float, int]]:
+        """Every request that has ended so far."""
+        return self.recorder.requests
 
     def submit(self, *values: float, request: InferRequest | None = None) -> int:
         """Submit one row a value; gives the request's number."""

@@ -225,6 +225,7 @@ def test_a_model_that_is_slow_in_the_worker_alone_comes_back_to_the_loop_under_l
     while "modelyard-model" not in one.model.threads:
         one.submit(1)
         one.loop.settle()
+        one.model.entered()  # else the line fills before the thread has started
     preempted[0] = False
     one.model.threads.clear()
     for _ in range(100):

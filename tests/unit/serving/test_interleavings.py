@@ -14,7 +14,7 @@ from deployments.serving.warmup import Warmup
 from deployments.spec.model import Batching, Limits
 from deployments.tensors import InferRequest, Tensors
 from tests.fakes import FakeClock, FakeLoop, FakeModel
-from tests.unit.serving.rig import CHEAP, DEAR
+from tests.unit.serving.rig import CHEAP, DEAR, Records
 
 POISON = 666.0
 TIMEOUT_S = 5.0
@@ -80,7 +80,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
     clock = FakeClock()
     loop = FakeLoop(clock)
     model = FakeModel(doubled)
-    records: list[tuple[object, ...]] = []
+    records = Records()
     server = ModelServer(
         model,
         measured,
@@ -88,7 +88,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
         batching=Batching(max_size=6, max_delay_ms=max_delay_ms),
         loop=loop,
         clock=clock,
-        record=lambda *record: records.append(record),
+        recorder=records,
     )
     clients: list[Client] = []
 
@@ -134,5 +134,5 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
             loop.turn_with_thread()
     for client in clients:
         client.check()
-    assert len(records) == len(clients)
+    assert len(records.requests) == len(clients)
     server.close()

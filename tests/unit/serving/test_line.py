@@ -3,13 +3,14 @@
 import numpy as np
 
 from deployments.serving.line import LOOK_AHEAD, Line
+from deployments.serving.recorder import UNRECORDED, Origin
 from deployments.serving.ticket import Ticket
 from deployments.tensors import InferRequest
 
 
 def ticket(width: int = 1, rows: int = 1, submitted: float = 0.0) -> Ticket:
     request = InferRequest({"x": np.zeros((rows, width))}, rows, ("y",))
-    return Ticket(request, lambda result: None, submitted, lambda ticket: None)
+    return Ticket(request, lambda result: None, submitted, lambda ticket: None, Origin(UNRECORDED, submitted, "", 0))
 
 
 def line_of(*tickets: Ticket) -> Line:

@@ -1,0 +1,85 @@
+"""What a request adds to the metrics, by how it ended."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from deployments.replica.recorder import RequestRecorder
+from deployments.serving.recorder import Origin
+from monitoring.accumulate import VersionCounts
+from monitoring.metrics import BATCH_SIZE, COMPUTE_DURATION, LOAD_DURATION, QUEUE_DURATION, REQUEST_DURATION, ROWS
+from monitoring.snapshot import Totals
+
+
+class Counted:
+    """The series of version 3 of `churn`, and a recorder of each of two protocols."""
+
+    def __init__(self) -> None:
+        self.counts = VersionCounts("churn", "3", ("predict", "grpc"), load_s=0.7)
+        self.predict, self.grpc = (RequestRecorder(self.counts, name) for name in ("predict", "grpc"))
+
+    @property
+    def totals(self) -> Totals:
+        totals = Totals()
+        self.counts.add_to(totals)
+        return totals
+
+    def requests(self) -> Mapping[tuple[str, ...], int]:
+        """Code and protocol of each request."""
+        counters = self.totals.counters
+        return {key[3:]: count for key, count in counters.items() if key[0] == "inference_requests_total" and count}
+
+    def observed(self, name: str) -> tuple[int, float]:
+        """How many, and their sum."""
+        histogram = self.totals.histograms[(name, "churn", "3")]
+        return sum(histogram.counts), histogram.nanos / 1e9
+
+
+def origin(recorder: RequestRecorder, rows: int = 2) -> Origin:
+    return Origin(recorder, 0.0, "id", 10, rows)
+
+
+def test_an_answer_counts_under_its_protocol_with_its_rows_and_times() -> None:
+    one = Counted()
+    one.grpc.ended(origin(one.grpc), "OK", 0.5, 0.25, None)
+    assert one.requests() == {("ok", "grpc"): 1}
+    assert one.totals.counters[(ROWS.name, "churn", "3")] == 2
+    assert one.observed(REQUEST_DURATION.name) == (1, 0.5)
+    assert one.observed(QUEUE_DURATION.name) == (1, 0.25)
+    assert one.observed(LOAD_DURATION.name) == (1, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [("Cancelled", "timeout"), ("DeadlineExceeded", "timeout"), ("InferenceFailed", "error"), ("KeyError", "error")],
+)
+def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows(outcome: str, code: str) -> None:
+    one = Counted()
+    one.predict.ended(origin(one.predict), outcome, 10.0, 10.0, None)
+    assert one.requests() == {(code, "predict"): 1}
+    assert one.totals.counters[(ROWS.name, "churn", "3")] == 0
+    assert one.observed(REQUEST_DURATION.name) == (1, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("InvalidRequest", "invalid"), ("Overloaded", "overloaded"), ("PayloadTooLarge", "invalid")]
+)
+def test_a_request_that_was_not_taken_on_has_no_duration(outcome: str, code: str) -> None:
+    one = Counted()
+    one.predict.refused(origin(one.predict), outcome, 0.001)
+    assert one.requests() == {(code, "predict"): 1}
+    assert one.observed(REQUEST_DURATION.name) == (0, 0.0)
+
+
+def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() -> None:
+    one = Counted()
+    one.grpc.called(5, 0.125)
+    one.predict.called(1, 0.125)
+    assert one.observed(COMPUTE_DURATION.name) == (2, 0.25)
+    assert one.observed(BATCH_SIZE.name) == (2, 6.0)
+
+
+def test_every_code_is_there_before_it_first_happens() -> None:
+    """A series that appears with its first error has no rate until the second."""
+    counters = Counted().totals.counters
+    assert counters[("inference_requests_total", "churn", "3", "error", "predict")] == 0
