@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit lint check bench examples schema protos lock clean
+.PHONY: help serve test unit lint check bench examples dashboards schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -34,6 +34,9 @@ bench: $(VENV)/.serve examples  ## measure against rivals (wrk must be installed
 
 examples: $(VENV)/.serve  ## train the example models that are missing
 	@$(BIN)/python examples/train.py model_repository
+
+dashboards: $(VENV)/.dev  ## rewrite the Grafana dashboards
+	$(BIN)/python -W ignore -m monitoring.grafana
 
 schema: $(VENV)/.serve  ## rewrite the JSON Schemas
 	$(BIN)/modelyard schema

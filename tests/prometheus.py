@@ -1,21 +1,20 @@
-"""Prometheus' own programs, for the tests. `make` gets them where they are not installed."""
+"""Prometheus' rules and the dashboards' queries, for the tests."""
 
-import shutil
+import json
 import subprocess
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[1] / "monitoring" / "prometheus"
+from monitoring.history.prometheus import program
+
+MONITORING = Path(__file__).parents[1] / "monitoring"
+FOLDER = MONITORING / "prometheus"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))
-
-
-def program(name: str) -> str:
-    """The path of `prometheus` or `promtool`."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    assert found, f"no {name}: `make test` gets it from Debian's package, see .prometheus in the Makefile"
-    return found
+DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))
 
 
 def promtool(*arguments: str) -> None:
@@ -26,6 +25,40 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def rules() -> list[dict[str, object]]:
+def rules() -> list[dict[str, Any]]:
     """Every recording rule and alert, as its YAML says."""
     return [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A panel's query; shown as a test's name."""
+
+    dashboard: str
+    panel: str
+    ref: str
+    expr: str
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}: {self.panel}: {self.ref}"
+
+    def filled_in(self, model: str, window: str = "2m") -> str:
+        """As Grafana sends it."""
+        return self.expr.replace("$__rate_interval", window).replace("$model", model)
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every panel that shows something, with its dashboard's name."""
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            if panel["type"] != "row":
+                yield path.stem, panel
+
+
+def queries() -> list[Query]:
+    """Every query of every panel."""
+    return [
+        Query(name, panel["title"], target["refId"], target["expr"])
+        for name, panel in panels()
+        for target in panel["targets"]
+    ]

@@ -1,0 +1,60 @@
+"""PromQL that several panels share. Pure text.
+
+Whatever divides filters its divisor by `> 0`: where there was no traffic there is no value, and never NaN.
+"""
+
+WINDOW = "$__rate_interval"
+REQUESTS = "inference_requests_total"
+DURATION = "inference_request_duration_seconds"
+QUEUE = "inference_queue_duration_seconds"
+COMPUTE = "inference_compute_duration_seconds"
+BATCH = "inference_batch_size"
+LOAD = "model_load_duration_seconds"
+SERVED = 'code!="invalid"'
+"""All but what clients got wrong."""
+FAILED = 'code=~"overloaded|timeout|error"'
+
+
+def rate(metric: str, by: str = "", where: str = "", window: str = WINDOW) -> str:
+    """How fast a counter grows, each second. `by` are labels, `where` label matchers, both with commas between."""
+    return f"sum by ({by}) (rate({metric}{_matchers(where)}[{window}]))"
+
+
+def mean(metric: str, by: str = "", where: str = "", window: str = WINDOW) -> str:
+    """A histogram's mean."""
+    return f"{rate(f'{metric}_sum', by, where, window)} / ({rate(f'{metric}_count', by, where, window)} > 0)"
+
+
+def percentile(share: float, metric: str, by: str = "", where: str = "", window: str = WINDOW) -> str:
+    """The value that `share` (of 1) of a histogram's observations are below."""
+    buckets = rate(f"{metric}_bucket", f"le, {by}" if by else "le", where, window)
+    return f"histogram_quantile({share:g}, {buckets}) and on ({by}) {rate(f'{metric}_count', by, where, window)} > 0"
+
+
+def failed_share(by: str = "", where: str = "", window: str = WINDOW) -> str:
+    """The share (of 1) of requests that failed, of those that were not their client's mistake."""
+    failed = rate(REQUESTS, by, _and(where, FAILED), window)
+    no_failure = f"0 * {rate(REQUESTS, by, where, window)}"  # a code that never happened has no series
+    return f"({failed} or {no_failure}) / ({rate(REQUESTS, by, _and(where, SERVED), window)} > 0)"
+
+
+def busy_share(by: str = "model", where: str = "", window: str = WINDOW) -> str:
+    """The share (of 1) of its replicas' time in which a model computes; `by` begins with the model."""
+    running = _matchers(_and(where, 'state="running"'))
+    return f"{rate(f'{COMPUTE}_sum', by, where, window)} / on (model) group_left () (sum by (model) (model_replicas{running}) > 0)"
+
+
+def queue_share(by: str = "model", where: str = "") -> str:
+    """The share (of 1) of the places to wait that are taken; at 1, requests are refused."""
+    return (
+        f"sum by ({by}) (inference_queue_depth{_matchers(where)})"
+        f" / (sum by ({by}) (inference_capacity{_matchers(where)}) > 0)"
+    )
+
+
+def _matchers(where: str) -> str:
+    return f"{{{where}}}" if where else ""
+
+
+def _and(*parts: str) -> str:
+    return ",".join(part for part in parts if part)

@@ -1,0 +1,54 @@
+"""Prometheus and Grafana in containers: what one file says of another is true."""
+
+import json
+from pathlib import PurePosixPath
+
+import pytest
+import yaml
+
+from tests.prometheus import DASHBOARDS, MONITORING
+
+SERVICES = yaml.safe_load((MONITORING / "compose.yaml").read_text())["services"]
+PROVISIONING = MONITORING / "grafana" / "provisioning"
+
+
+def mounts(service: str) -> dict[PurePosixPath, str]:
+    """Folders of ours by their place in the container."""
+    parts = [volume.split(":") for volume in SERVICES[service]["volumes"]]
+    return {PurePosixPath(inside): outside for outside, inside, *_ in parts if outside.startswith(".")}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_mounted_is_there(service):
+    for folder in mounts(service).values():
+        assert (MONITORING / folder).is_dir()
+
+
+def test_prometheus_reads_our_configuration():
+    (flag,) = [flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--config.file=")]
+    inside = PurePosixPath(flag.partition("=")[2])
+    assert (MONITORING / mounts("prometheus")[inside.parent] / inside.name).is_file()
+
+
+def test_grafana_finds_the_dashboards_and_opens_with_the_fleet():
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "modelyard.yaml").read_text())["providers"]
+    folder = PurePosixPath(provider["options"]["path"])
+    assert MONITORING / mounts("grafana")[folder] == DASHBOARDS[0].parent
+    home = PurePosixPath(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.parent == folder
+    assert home.name in [path.name for path in DASHBOARDS]
+
+
+def test_grafana_asks_the_prometheus_beside_it():
+    (source,) = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yaml").read_text())["datasources"]
+    (flag,) = [flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--web.listen-address=")]
+    assert source["url"] == f"http://{flag.partition('=')[2]}"
+    assert source["isDefault"]
+
+
+def test_links_between_dashboards_lead_somewhere():
+    text = "".join(path.read_text() for path in DASHBOARDS)
+    uids = [json.loads(path.read_text())["uid"] for path in DASHBOARDS]
+    assert len(set(uids)) == 4
+    assert '"url": "/d/modelyard-model?var-model=' in text
+    assert "modelyard-model" in uids
