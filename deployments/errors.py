@@ -5,6 +5,7 @@
     ├── ModelNotFound           no such model, version or path
     ├── MethodNotAllowed        the path exists, the method is not one of its own
     ├── UnsupportedMediaType    a content type or encoding that is not read here
+    ├── NotSupported            a part of a protocol that this server does not have
     ├── PayloadTooLarge         the body passes its limit
     ├── Overloaded              the queue is full; try again after `retry_after_s`
     ├── ModelNotReady           the model is not loaded; try again after `retry_after_s`
@@ -63,6 +64,10 @@ class MethodNotAllowed(ModelyardError):
 
 class UnsupportedMediaType(ModelyardError):
     """A content type or encoding that this path does not take."""
+
+
+class NotSupported(ModelyardError):
+    """A part of a protocol that this server does not have, such as shared memory."""
 
 
 class PayloadTooLarge(ModelyardError):

@@ -15,6 +15,7 @@ from deployments.errors import (
     ModelNotFound,
     ModelNotReady,
     ModelyardError,
+    NotSupported,
     Overloaded,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -28,6 +29,7 @@ STATUSES: Mapping[type[ModelyardError], tuple[int, str]] = {
     UnsupportedMediaType: (415, "Unsupported Media Type"),
     Overloaded: (429, "Too Many Requests"),
     InferenceFailed: (500, "Internal Server Error"),
+    NotSupported: (501, "Not Implemented"),
     ModelNotReady: (503, "Service Unavailable"),
     DeadlineExceeded: (504, "Gateway Timeout"),
 }

@@ -14,11 +14,10 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from deployments.lane.endpoint import Endpoint
 from deployments.lane.table import LANE
+from deployments.replica.dispatch import Dispatch
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
-from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
@@ -53,12 +52,9 @@ class ModelReplica:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
         self._versions = {each.served.number: run_version(each, spec, self._loop) for each in loaded}
-        self._routes = ModelRoutes(spec, args["runtime"], self._versions)
+        self._routes = Dispatch(spec, args["runtime"], self._versions)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        hot: dict[bytes, Endpoint] = {
-            path.encode(): version.predictor for path, version in self._routes.hot_paths().items()
-        }
-        LANE.open(hot, self._meter, body_limit=spec.limits.body)
+        LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
         """All versions, loaded in a thread so that one that hangs can be given up."""
@@ -79,7 +75,7 @@ class ModelReplica:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart."""
-        self._routes.description = user_config["description"]
+        self._routes.model.description = user_config["description"]
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""

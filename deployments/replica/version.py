@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deployments.protocols.oip.rest import InferCodec
+from deployments.replica.infer import InferEndpoint
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
 from deployments.serving.recorder import Recorder
@@ -21,6 +23,7 @@ class RunningVersion:
     loaded: LoadedVersion
     server: ModelServer
     predictor: Predictor
+    infer: InferEndpoint
     counts: VersionCounts
     """What has become of its requests."""
     recorders: Mapping[str, Recorder]
@@ -35,4 +38,6 @@ def run_version(loaded: LoadedVersion, spec: ModelSpec, loop: asyncio.AbstractEv
     server = ModelServer(
         loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict
     )
-    return RunningVersion(loaded, server, Predictor(loaded.codec, server, predict), counts, recorders)
+    codec = InferCodec(spec.name, loaded.served.number, loaded.model.signature)
+    infer = InferEndpoint(codec, server, recorders["oip"], loop)
+    return RunningVersion(loaded, server, Predictor(loaded.codec, server, predict), infer, counts, recorders)

@@ -9,7 +9,8 @@ from typing import Any
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.http import HttpRequest, RequestIds, body_too_large
-from deployments.protocols.problem import HttpAnswer, problem
+from deployments.protocols.problem import HttpAnswer
+from deployments.protocols.refusal import refusal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 def answer_error(error: Exception, request_id: str, path: str) -> HttpAnswer:
     """The answer for an error; what the client is not told of goes to the log, under the request's id."""
-    answer = problem(error, request_id, path)
+    answer = refusal(error, request_id, path)
     if answer.status == 500:
         logger.error("request %s failed", request_id, exc_info=error)
     return answer
 
 
 class AsgiApp:
-    """An ASGI application that answers with `respond`. Whatever it raises becomes a problem document.
+    """An ASGI application that answers with `respond`. Whatever it raises becomes an answer too.
 
     The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
     """

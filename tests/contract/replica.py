@@ -1,11 +1,10 @@
 """What a replica has behind its server: routes, predictor, codec and model server of one version of a fake model."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from deployments.protocols.predict import PredictCodec
+from deployments.replica.dispatch import Dispatch
 from deployments.replica.load import LoadMeter
-from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import RunningVersion, run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
@@ -42,13 +41,11 @@ class Replica:
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = ModelRoutes(spec, "onnx", {3: self.version})
-        hot: Mapping[str, RunningVersion] = routes.hot_paths() if self.way == "lane" else {}
+        routes = Dispatch(spec, "onnx", {3: self.version})
+        hot = routes.hot() if self.way == "lane" else {}
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body)
-        self.front.lane.open(
-            {path.encode(): version.predictor for path, version in hot.items()}, meter, body_limit=spec.limits.body
-        )
+        self.front.lane.open(hot, meter, body_limit=spec.limits.body)
 
     @property
     def in_flight(self) -> int:

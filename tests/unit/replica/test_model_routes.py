@@ -14,8 +14,10 @@ from deployments.protocols.http import HttpRequest
 from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica.description import curl_line
+from deployments.replica.predictor import Predictor
 from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import run_version
+from deployments.replica.versions import Versions
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.version import LoadedVersion
 from deployments.serving.warmup import Warmup
@@ -46,7 +48,8 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
         codec = PredictCodec("doubler", number, model.signature)
         return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP, 0.0)
 
-    return ModelRoutes(told, "onnx", {number: run_version(loaded(number), told, loop) for number in (7, 3)})
+    versions = {number: run_version(loaded(number), told, loop) for number in (7, 3)}
+    return ModelRoutes(told, "onnx", Versions("doubler", versions))
 
 
 @pytest.fixture
@@ -76,12 +79,15 @@ def ask(loop: asyncio.AbstractEventLoop) -> Asker:
 
 
 def test_the_hot_paths_are_predict_of_the_newest_and_of_each_version(loop: asyncio.AbstractEventLoop) -> None:
-    hot = make(loop).hot_paths()
-    assert {path: version.loaded.served.number for path, version in hot.items()} == {
-        "/models/doubler/predict": 7,
-        "/models/doubler/versions/7/predict": 7,
-        "/models/doubler/versions/3/predict": 3,
+    hot = make(loop).hot()
+    newest = hot[b"/models/doubler/predict"]
+    assert hot.keys() == {
+        b"/models/doubler/predict",
+        b"/models/doubler/versions/7/predict",
+        b"/models/doubler/versions/3/predict",
     }
+    assert hot[b"/models/doubler/versions/7/predict"] is newest
+    assert hot[b"/models/doubler/versions/3/predict"] is not newest
 
 
 @pytest.mark.parametrize(
@@ -250,7 +256,8 @@ def test_a_compressed_body_is_refused(ask: Asker) -> None:
 
 def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
-    server = routes.hot_paths()["/models/doubler/predict"].server
+    predictor = routes.hot()[b"/models/doubler/predict"]
+    assert isinstance(predictor, Predictor)
     request = HttpRequest("POST", "/models/doubler/predict", b"", {}, b'{"instances": [[4]]}', "id")
 
     async def give_up() -> None:
@@ -260,4 +267,4 @@ def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.Abstr
             await asked
 
     loop.run_until_complete(give_up())
-    assert server.in_flight == 0
+    assert predictor.server.in_flight == 0

@@ -1,0 +1,38 @@
+"""All paths that a replica answers, whichever protocol they belong to."""
+
+from collections.abc import Mapping
+
+from deployments.lane.endpoint import Endpoint
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.problem import HttpAnswer
+from deployments.replica.oip_routes import OipRoutes
+from deployments.replica.routes import ModelRoutes
+from deployments.replica.version import RunningVersion
+from deployments.replica.versions import Versions
+from deployments.spec.model import ModelSpec
+
+WOKEN = "/-"
+"""What stands between a model's route and another protocol's path, where the edge had to go through Ray Serve's own proxy to
+wake the model: that knows models by their routes alone."""
+
+
+class Dispatch:
+    """Knows which routes a path is one of."""
+
+    def __init__(self, spec: ModelSpec, runtime: str, versions: Mapping[int, RunningVersion]) -> None:
+        own = Versions(spec.name, versions)
+        self.model = ModelRoutes(spec, runtime, own)
+        self._oip = OipRoutes(spec, runtime, own)
+        self._woken = f"{spec.url_path}{WOKEN}/"
+
+    def hot(self) -> dict[bytes, Endpoint]:
+        """The exact paths that the lane answers, and what answers there."""
+        return {**self.model.hot(), **self._oip.hot()}
+
+    async def respond(self, request: HttpRequest) -> HttpAnswer:
+        """Any request of this replica."""
+        if request.path.startswith(self._woken):
+            request.path = request.path[len(self._woken) - 1 :]
+        if request.path.startswith("/v2/"):
+            return await self._oip.respond(request)
+        return await self.model.respond(request)

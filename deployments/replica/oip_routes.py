@@ -1,0 +1,95 @@
+"""The Open Inference Protocol's paths of one model; what is the whole server's is the gateway's."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from deployments.errors import ModelNotFound, NotSupported
+from deployments.lane.endpoint import Endpoint
+from deployments.protocols.compression import inflated
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.replica.infer import OFF_THE_LOOP_BYTES
+from deployments.replica.methods import check_method
+from deployments.replica.version import RunningVersion
+from deployments.replica.versions import Versions
+from deployments.replica.waiting import replied
+from deployments.spec.model import ModelSpec
+
+BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|ready|config|trace/setting))?/?"
+
+Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
+
+
+class OipRoutes:
+    """Everything below /v2/models/<name>."""
+
+    def __init__(self, spec: ModelSpec, runtime: str, versions: Versions) -> None:
+        self._spec = spec
+        self._runtime = runtime
+        self._versions = versions
+        self._root = f"/v2/models/{spec.name}"
+        self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
+        self._endpoints: Mapping[str, tuple[str, Answers]] = {
+            "": ("GET", self._metadata),
+            "ready": ("GET", self._ready),
+            "config": ("GET", self._config),
+            "trace/setting": ("GET", self._trace),
+            "infer": ("POST", self._infer),
+        }
+
+    def hot(self) -> dict[bytes, Endpoint]:
+        """The exact paths of infer, and what answers there."""
+        named = {f"{self._root}/versions/{number}/infer": each.infer for number, each in self._versions}
+        paths = {f"{self._root}/infer": self._versions.newest.infer, **named}
+        return {path.encode(): endpoint for path, endpoint in paths.items()}
+
+    async def respond(self, request: HttpRequest) -> HttpAnswer:
+        """Find the version and the endpoint, and answer."""
+        found = self._paths.fullmatch(request.path)
+        if found is None:
+            raise ModelNotFound(f"model {self._spec.name!r} has no path {request.path!r}; see {self._root}")
+        version = self._versions.find(found[1])
+        method, answer = self._endpoints[found[2] or ""]
+        if found[2] != "trace/setting":
+            check_method(request, method)
+        return await answer(request, version)
+
+    async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        signature = version.loaded.model.signature
+        return _json(model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature))
+
+    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        return _json({"name": self._spec.name, "ready": True})
+
+    async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        loaded = version.loaded
+        batched = loaded.warmup.batchable
+        return _json(model_config(self._spec, self._runtime, loaded.model.signature, batched=batched))
+
+    async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        raise NotSupported("the server does not support tracing")
+
+    async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        try:
+            body = await self._inflated(request)
+        except Exception as error:
+            version.infer.unread(error, request.request_id)
+            raise
+        headers = tuple(request.headers.items())
+        made = await replied(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
+        return made.whole()
+
+    async def _inflated(self, request: HttpRequest) -> bytes:
+        encoding, limit = request.headers.get(b"content-encoding", b""), self._spec.limits.body
+        if not encoding or len(request.body) < OFF_THE_LOOP_BYTES:
+            return inflated(request.body, encoding, limit)
+        return await asyncio.to_thread(inflated, request.body, encoding, limit)
+
+
+def _json(document: Mapping[str, Any]) -> HttpAnswer:
+    return HttpAnswer(200, (JSON,), orjson.dumps(document))

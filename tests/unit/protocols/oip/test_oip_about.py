@@ -1,0 +1,73 @@
+"""What a model says of itself in the protocol's words."""
+
+from typing import Any
+
+import pytest
+
+from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.oip.tensors import DATATYPES
+from deployments.spec.model import ModelSpec
+from deployments.tensors import FREE, Signature, TensorSpec
+from tests.unit.protocols.samples import IRIS, MIXED, WHOLE, one
+
+
+def spec(**members: Any) -> ModelSpec:
+    return ModelSpec.model_validate({"name": "m", **members})
+
+
+def test_metadata_lists_versions_in_rising_order_and_all_tensors() -> None:
+    assert model_metadata("iris", "sklearn", [10, 9], IRIS) == {
+        "name": "iris",
+        "versions": ["9", "10"],
+        "platform": "sklearn",
+        "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}],
+        "outputs": [
+            {"name": "label", "datatype": "BYTES", "shape": [-1]},
+            {"name": "scores", "datatype": "FP32", "shape": [-1, 3]},
+        ],
+    }
+
+
+def test_the_shape_is_the_one_that_requests_are_held_against() -> None:
+    columns = Signature((TensorSpec("x", "FP32", (FREE, FREE), ("a", "b")),), ())
+    assert model_metadata("m", "onnx", [1], columns)["inputs"][0]["shape"] == [-1, 2]
+
+
+def test_a_model_that_batches_is_configured_by_the_row() -> None:
+    config = model_config(spec(batching={"max_size": 16, "max_delay_ms": 2.5}), "onnx", MIXED, batched=True)
+    assert config["max_batch_size"] == 16
+    assert config["dynamic_batching"] == {"max_queue_delay_microseconds": 2500}
+    assert config["input"] == [
+        {"name": "numbers", "data_type": "TYPE_FP64", "dims": [2]},
+        {"name": "city", "data_type": "TYPE_STRING", "dims": [1]},
+        {"name": "member", "data_type": "TYPE_BOOL", "dims": []},
+        {"name": "visits", "data_type": "TYPE_INT8", "dims": [], "optional": True},
+    ]
+    assert (config["platform"], config["backend"]) == ("onnxruntime_onnx", "onnxruntime")
+
+
+def test_a_model_that_does_not_is_configured_whole() -> None:
+    config = model_config(spec(), "python:model:Model", WHOLE, batched=False)
+    assert config["max_batch_size"] == 0
+    assert "dynamic_batching" not in config
+    assert config["input"][0]["dims"] == [-1, 2]
+    assert (config["platform"], config["backend"]) == ("python", "python")
+
+
+@pytest.mark.parametrize(
+    ("versions", "policy"),
+    [
+        ("latest", {"latest": {"num_versions": 1}}),
+        ({"latest": 3}, {"latest": {"num_versions": 3}}),
+        ("all", {"all": {}}),
+        ([4, 2], {"specific": {"versions": [4, 2]}}),
+    ],
+)
+def test_the_version_policy_is_the_yamls(versions: Any, policy: Any) -> None:
+    assert model_config(spec(versions=versions), "onnx", IRIS, batched=True)["version_policy"] == policy
+
+
+@pytest.mark.parametrize("datatype", [name for name in DATATYPES if name not in ("BYTES", "BF16")])
+def test_every_other_datatype_keeps_its_name(datatype: str) -> None:
+    config = model_config(spec(), "onnx", one(datatype), batched=False)
+    assert config["input"][0]["data_type"] == f"TYPE_{datatype}"
