@@ -20,6 +20,7 @@ class Within:
         request: InferRequest,
         done: Done,
         origin: Origin,
+        *,
         timeout_s: float,
         loop: asyncio.AbstractEventLoop,
     ) -> None:

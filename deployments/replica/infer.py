@@ -86,7 +86,7 @@ class InferEndpoint:
         done = partial(self._done, call, wanted(accept) if accept else None, reply)
         if call.timeout_s is None:
             return self.server.submit(call.request, done, origin)
-        return Within(self.server, call.request, done, origin, call.timeout_s, self._loop)
+        return Within(self.server, call.request, done, origin, timeout_s=call.timeout_s, loop=self._loop)
 
     def unread(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""
