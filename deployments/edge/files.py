@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.edge.render import ERROR_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_error, render_routes
+from deployments.edge.render import (
+    ERROR_FILE,
+    NAMES_FILE,
+    REPLICAS_FILE,
+    ROUTES_FILE,
+    render,
+    render_error,
+    render_names,
+    render_routes,
+)
 from deployments.spec.server import ServerSpec
 
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
@@ -20,6 +29,7 @@ class EdgeFiles:
         """Write what differs; each file is replaced at once, since HAProxy may start at any moment."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._replace(ROUTES_FILE, render_routes(custom_routes))  # first: the others name them
+        self._replace(NAMES_FILE, render_names(custom_routes))
         self._replace(ERROR_FILE, render_error())
         (self.folder / REPLICAS_FILE).touch()
         self._replace("edge.cfg", render(server, custom_routes, starting=False))

@@ -13,8 +13,12 @@ GATEWAY_BACKEND = "http-gateway"
 ROUTES_FILE = "routes.map"
 REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
+NAMES_FILE = "names.map"
+"""The routes of those models that have another than /models/<name>."""
 ERROR_FILE = "unavailable.http"
 """What HAProxy answers itself; the launcher puts it in the place of Serve's, which says 500 in plain text."""
+WOKEN = "/-"
+"""Between a model's route and the path of a protocol that names models, where Serve's proxy must find the model by its route."""
 HOLD_S = 30
 """How long a request waits for a model that has no replica: about three cold starts."""
 
@@ -52,7 +56,11 @@ listen edge_http from edge
     # The model by its route: /models/<name>, unless it has one of its own.
     acl below_models path_beg /models/
     http-request set-var(txn.model) path,field(3,/) if below_models
-{custom}
+{custom}    # Or by its name: /v2/models/<name>/infer, /v1/models/<name>:predict.
+    acl by_name path_beg /v1/models/ /v2/models/
+    acl of_all_models path /v2/models/stats
+    http-request set-var(txn.model) path,field(4,/),field(1,:) if by_name !of_all_models
+
     # The backend's servers that are up. Not set where there is no such backend: the gateway answers then.
     acl named var(txn.model) -m found
     http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if named
@@ -64,6 +72,9 @@ listen edge_http from edge
     # request until there is a replica, for as long as we let it. What only asks about the model goes to the gateway.
     acl has_replica var(txn.model),map({replicas}) -m found
     http-request set-timeout server {hold_s}s if known METH_POST !has_replica
+    # It knows models by their routes alone; a replica finds the rest behind its own route.
+    http-request set-var(txn.route) str(/models/),concat(,txn.model)
+{routes}    http-request set-path %[var(txn.route)]{woken}%[path] if by_name known METH_POST !has_replica
     use_backend http-%[var(txn.model)] if known has_replica
     use_backend http-%[var(txn.model)] if known METH_POST
     default_backend {default}
@@ -89,11 +100,15 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     """
     # A slash on both sides: /x is the route of /x and of /x/predict, and not of /xy.
     custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
+    route = f"var(txn.model),map({NAMES_FILE})"
+    routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if custom_routes else ""
     return TEMPLATE.format(
         bind=f"{_address(server.http.host)}:{server.http.port}",
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         body_limit=server.body,
         custom=custom,
+        routes=routes,
+        woken=WOKEN,
         too_large=_problem(
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
         ),
@@ -111,6 +126,11 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
 def render_routes(custom_routes: Mapping[str, str]) -> str:
     """The map file: a path prefix and its model a line."""
     return "".join(f"{route}/ {model}\n" for route, model in sorted(custom_routes.items()))
+
+
+def render_names(custom_routes: Mapping[str, str]) -> str:
+    """The map file the other way round: a model and its route a line."""
+    return "".join(f"{model} {route}\n" for route, model in sorted(custom_routes.items()))
 
 
 def render_error() -> str:
@@ -138,4 +158,5 @@ def _problem(status: int, title: str, detail: str, *, retry_after_s: int | None 
 
 
 def _document(status: int, title: str, detail: str) -> str:
-    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    """For every protocol: the clients of /v1 and /v2 look for `error`, which RFC 9457 lets be there."""
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail})

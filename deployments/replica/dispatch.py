@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from deployments.edge.render import WOKEN
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
@@ -11,10 +12,6 @@ from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.spec.model import ModelSpec
 
-WOKEN = "/-"
-"""What stands between a model's route and another protocol's path, where the edge had to go through Ray Serve's own proxy to
-wake the model: that knows models by their routes alone."""
-
 
 class Dispatch:
     """Knows which routes a path is one of."""
@@ -23,7 +20,7 @@ class Dispatch:
         own = Versions(spec.name, versions)
         self.model = ModelRoutes(spec, runtime, own)
         self._oip = OipRoutes(spec, runtime, own)
-        self._woken = f"{spec.url_path}{WOKEN}/"
+        self._woken = f"{spec.url_path}{WOKEN}/"  # see the edge
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that the lane answers, and what answers there."""

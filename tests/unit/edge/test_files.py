@@ -14,7 +14,14 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
     files.write(ServerSpec(), {"/who": "churn"})
     before = stamps(files.folder)
-    assert set(before) == {"routes.map", "replicas.map", "unavailable.http", "edge.cfg", "edge-starting.cfg"}
+    assert set(before) == {
+        "routes.map",
+        "names.map",
+        "replicas.map",
+        "unavailable.http",
+        "edge.cfg",
+        "edge-starting.cfg",
+    }
     files.write(ServerSpec(), {"/who": "churn"})
     assert stamps(files.folder) == before
 
@@ -25,9 +32,10 @@ def test_what_has_changed_is_replaced_whole_and_nothing_is_left_over(tmp_path: P
     before = stamps(files.folder)
     files.write(ServerSpec(), {"/who": "leavers"})
     after = stamps(files.folder)
-    assert {name for name in before if before[name] != after[name]} == {"routes.map"}
+    assert {name for name in before if before[name] != after[name]} == {"routes.map", "names.map"}
     assert set(after) == set(before)
     assert (files.folder / "routes.map").read_text() == "/who/ leavers\n"
+    assert (files.folder / "names.map").read_text() == "leavers /who\n"
 
 
 def test_the_folder_is_its_owners_alone(tmp_path: Path):

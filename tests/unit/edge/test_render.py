@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.control.ports import haproxy_binary
-from deployments.edge.render import REPLICAS_FILE, ROUTES_FILE, render, render_routes
+from deployments.edge.render import NAMES_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_names, render_routes
 from deployments.spec.server import ServerSpec
 from tests.unit.edge.proxy import serve_config
 
@@ -53,7 +53,9 @@ def test_the_map_of_routes_is_read_only_where_there_are_any():
 
 
 def test_the_map_of_routes_is_a_line_each():
-    assert render_routes({"/z/deep": "a", "/who": "churn"}) == "/who/ churn\n/z/deep/ a\n"
+    routes = {"/z/deep": "a", "/who": "churn"}
+    assert render_routes(routes) == "/who/ churn\n/z/deep/ a\n"
+    assert render_names(routes) == "churn /who\na /z/deep\n"
 
 
 @pytest.mark.parametrize("custom_routes", [{}, {"/who": "churn"}], ids=["no routes", "routes"])
@@ -64,6 +66,7 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
     serve.write_text(serve_config(1, {} if starting else {"gateway": [2], "churn": [3]}))
     ours.write_text(rendered(custom_routes, starting, http={"host": host}))
     (tmp_path / ROUTES_FILE).write_text(render_routes(custom_routes))
+    (tmp_path / NAMES_FILE).write_text(render_names(custom_routes))
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
     checked = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -26,6 +26,7 @@ def problem(answer: Answer) -> dict[str, object]:
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = json.loads(answer.body)
     assert document["status"] == answer.status
+    assert document["error"] == document["detail"], "where other protocols look"
     return document
 
 
@@ -52,7 +53,23 @@ def problem(answer: Answer) -> dict[str, object]:
         ("/x/who/leaves/predict", "gateway"),
         ("/churn/predict", "gateway"),
         ("/ready", "gateway"),
-        ("/v2/models/churn", "gateway"),
+        ("/v2/models/churn", "churn"),
+        ("/v2/models/churn/infer", "churn"),
+        ("/v2/models/churn/versions/1/infer?x=1", "churn"),
+        ("/v2/models/leavers/infer", "leavers"),
+        ("/v2/models/who/leaves/infer", "gateway"),
+        ("/v2/models/churns/infer", "gateway"),
+        ("/v2/models/stats", "gateway"),
+        ("/v2/models", "gateway"),
+        ("/v2/models/", "gateway"),
+        ("/v2", "gateway"),
+        ("/v2/health/ready", "gateway"),
+        ("/v2/repository/models/churn/load", "gateway"),
+        ("/v1/models/churn", "churn"),
+        ("/v1/models/churn:predict", "churn"),
+        ("/v1/models/churn/versions/1:predict", "churn"),
+        ("/v1/models/churns:predict", "gateway"),
+        ("/v3/models/churn/infer", "gateway"),
     ],
 )
 def test_a_path_reaches_the_models_own_servers_or_else_the_gateway(edge, backends, path, reached):
@@ -89,6 +106,27 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, r
         edge.running({"gateway": [gateway.port], "asleep": []}, fallback=proxy.port),
     ):
         assert edge.ask("/models/asleep", method, b"").body == reached
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v2/models/asleep/infer", "/models/asleep/-/v2/models/asleep/infer"),
+        ("/v1/models/asleep:predict?x=1", "/models/asleep/-/v1/models/asleep:predict?x=1"),
+        ("/v2/models/leavers/infer", "/who/leaves/-/v2/models/leavers/infer"),
+        ("/models/asleep/predict", "/models/asleep/predict"),
+    ],
+)
+def test_serves_proxy_finds_a_model_by_its_route_whatever_the_protocol(edge, path, asked):
+    edge.write({"/who/leaves": "leavers"})
+    with (
+        backend("gateway") as gateway,
+        backend("proxy") as proxy,
+        edge.running({"gateway": [gateway.port], "asleep": [], "leavers": []}, fallback=proxy.port),
+    ):
+        assert edge.ask(path, "POST", b"").body == b"proxy"
+        assert [path for path, _ in proxy.requests] == [asked]
+        assert edge.ask(path, "GET").body == b"gateway"
 
 
 def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
