@@ -10,6 +10,7 @@ from ray.serve import Application
 
 from deployments.gateway.catalogue import Entry, catalogue
 from deployments.gateway.routes import GatewayRoutes
+from deployments.gateway.statistics import statistics_of
 from deployments.serving.asgi import AsgiApp
 from deployments.serving.state import Deployed
 
@@ -33,7 +34,7 @@ class Gateway:
         self._looking = asyncio.Lock()
 
     def __serve_build_asgi_app__(self) -> AsgiApp:
-        return AsgiApp(GatewayRoutes(self._look).respond, body_limit=self._body_limit)
+        return AsgiApp(GatewayRoutes(self._look, statistics_of).respond, body_limit=self._body_limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""

@@ -88,5 +88,9 @@ class ModelReplica:
         """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
         return {"running_requests": self._meter.read()}
 
+    def statistics(self) -> list[dict[str, Any]]:
+        """What this replica's versions have done, as the Open Inference Protocol tells it; the gateway asks."""
+        return self._routes.oip.statistics()
+
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())

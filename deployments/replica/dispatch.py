@@ -19,17 +19,17 @@ class Dispatch:
     def __init__(self, spec: ModelSpec, runtime: str, versions: Mapping[int, RunningVersion]) -> None:
         own = Versions(spec.name, versions)
         self.model = ModelRoutes(spec, runtime, own)
-        self._oip = OipRoutes(spec, runtime, own)
+        self.oip = OipRoutes(spec, runtime, own)
         self._woken = f"{spec.url_path}{WOKEN}/"  # see the edge
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that the lane answers, and what answers there."""
-        return {**self.model.hot(), **self._oip.hot()}
+        return {**self.model.hot(), **self.oip.hot()}
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Any request of this replica."""
         if request.path.startswith(self._woken):
             request.path = request.path[len(self._woken) - 1 :]
         if request.path.startswith("/v2/"):
-            return await self._oip.respond(request)
+            return await self.oip.respond(request)
         return await self.model.respond(request)

@@ -11,16 +11,18 @@ from deployments.errors import ModelNotFound, NotSupported
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.compression import inflated
 from deployments.protocols.http import HttpRequest
+from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.oip.statistics import model_statistics
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.infer import OFF_THE_LOOP_BYTES
-from deployments.replica.methods import check_method
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
+from deployments.replica.work import work_of
 from deployments.spec.model import ModelSpec
 
-BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|ready|config|trace/setting))?/?"
+BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|ready|config|stats|trace/setting))?/?"
 
 Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
 
@@ -38,6 +40,7 @@ class OipRoutes:
             "": ("GET", self._metadata),
             "ready": ("GET", self._ready),
             "config": ("GET", self._config),
+            "stats": ("GET", self._stats),
             "trace/setting": ("GET", self._trace),
             "infer": ("POST", self._infer),
         }
@@ -47,6 +50,10 @@ class OipRoutes:
         named = {f"{self._root}/versions/{number}/infer": each.infer for number, each in self._versions}
         paths = {f"{self._root}/infer": self._versions.newest.infer, **named}
         return {path.encode(): endpoint for path, endpoint in paths.items()}
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """What each version has done, the newest first."""
+        return [model_statistics(self._spec.name, number, work_of(each.counts)) for number, each in self._versions]
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Find the version and the endpoint, and answer."""
@@ -70,6 +77,11 @@ class OipRoutes:
         loaded = version.loaded
         batched = loaded.warmup.batchable
         return _json(model_config(self._spec, self._runtime, loaded.model.signature, batched=batched))
+
+    async def _stats(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        number = str(version.loaded.served.number)
+        named = request.path.startswith(f"{self._root}/versions/")
+        return _json({"model_stats": [each for each in self.statistics() if not named or each["version"] == number]})
 
     async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         raise NotSupported("the server does not support tracing")

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from deployments.errors import ModelNotFound, UnsupportedMediaType
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
+from deployments.protocols.methods import check_method
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
-from deployments.replica.methods import check_method
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied

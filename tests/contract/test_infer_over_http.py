@@ -333,6 +333,20 @@ def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
     assert config["backend"] == "onnxruntime"
 
 
+def test_statistics_count_rows_calls_and_failures(replica: Make) -> None:
+    one = replica()
+    one.ask(infer(body(1, 2, 3)))
+    one.ask(infer(b"{"))
+    one.ask(request(PREDICT, ONE))
+    for path in ("/v2/models/doubler/stats", "/v2/models/doubler/versions/3/stats"):
+        [told] = ask(one, path).json["model_stats"]
+        assert (told["name"], told["version"]) == ("doubler", "3")
+        assert (told["inference_count"], told["execution_count"]) == (4, 2)
+        spent = told["inference_stats"]
+        assert (spent["success"]["count"], spent["fail"]["count"]) == (2, 1)
+        assert 0 < spent["compute_infer"]["ns"] < spent["success"]["ns"]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_tracing_is_told_not_to_be_there(replica: Make, method: str) -> None:
     refused(ask(replica(), "/v2/models/doubler/trace/setting", method), 501, "does not support tracing")

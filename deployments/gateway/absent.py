@@ -1,0 +1,24 @@
+"""Errors for requests that no model's replica answered."""
+
+from collections.abc import Mapping
+
+from deployments.errors import ModelNotFound, ModelNotReady
+from deployments.gateway.catalogue import Entry
+from deployments.protocols.names import nearest
+
+
+def unknown_model(name: str, entries: Mapping[str, Entry]) -> ModelNotFound:
+    """There is none of this name; the nearest is told."""
+    near = nearest(name, entries)
+    return ModelNotFound(
+        f"there is no model {name!r}" + (f"; did you mean {near!r}?" if near else "; GET /models lists them")
+    )
+
+
+def not_ready(entry: Entry) -> ModelNotReady:
+    """It is configured, and has no replica."""
+    if entry.state == "READY":
+        return ModelNotReady(f"model {entry.name!r} has no replica at hand")
+    error = ModelNotReady(f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else ""))
+    error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
+    return error

@@ -1,0 +1,148 @@
+"""The Open Inference Protocol's paths that are the whole server's, and those of models that have no replica."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from deployments.errors import InvalidRequest, ModelNotFound, NotSupported
+from deployments.gateway.absent import not_ready, unknown_model
+from deployments.gateway.catalogue import Entry, waiting_for
+from deployments.protocols.bad_values import described, refuse
+from deployments.protocols.body import parse
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.methods import check_method
+from deployments.protocols.oip.server import repository_index, server_metadata
+from deployments.protocols.problem import JSON, HttpAnswer
+
+Entries = Mapping[str, Entry]
+Statistics = Callable[[list[str]], Awaitable[list[dict[str, Any]]]]
+"""What the models of these names have done so far, as `model_stats` has it."""
+
+Answers = Callable[[HttpRequest, Entries], Awaitable[HttpAnswer]]
+
+OF_A_MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?(/ready)?(?:/.*)?")
+CONTROL = re.compile(r"/v2/repository/models/([^/]+)/(load|unload)")
+SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/([^/]+))?/(status|register|unregister)")
+
+
+class OipServerRoutes:
+    """Everything below /v2 that comes to the gateway."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
+        self._paths: Mapping[str, tuple[Sequence[str], Answers]] = {
+            "/v2": (("GET",), _metadata),
+            "/v2/health/ready": (("GET",), _ready),
+            "/v2/models": (("GET",), _models),
+            "/v2/models/stats": (("GET",), self._stats),
+            "/v2/repository/index": (("POST",), _index),
+            "/v2/trace/setting": (("GET", "POST"), _no_tracing),
+            "/v2/logging": (("GET", "POST"), _no_logging),
+        }
+
+    async def respond(self, request: HttpRequest, path: str, entries: Entries) -> HttpAnswer:
+        """The answer; `path` has no slash at its end. Raises what is to be told in the protocol's form."""
+        if path in self._paths:
+            methods, answer = self._paths[path]
+            check_method(request, *methods)
+            return await answer(request, entries)
+        if found := CONTROL.fullmatch(path):
+            check_method(request, "POST")
+            return _control(found[1], found[2], request.body, entries)
+        if found := SHARED_MEMORY.fullmatch(path):
+            return _shared_memory(request, found[1], found[2])
+        if found := OF_A_MODEL.fullmatch(path):
+            return _of_a_model(request, found[1], found[2], entries)
+        raise ModelNotFound(f"nothing answers {path!r}")
+
+    async def _stats(self, request: HttpRequest, entries: Entries) -> HttpAnswer:
+        running = [name for name, entry in entries.items() if entry.state == "READY"]
+        return _json({"model_stats": await self._statistics(running)})
+
+
+async def _metadata(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    return _json(server_metadata())
+
+
+async def _ready(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    ready = not waiting_for(entries)
+    return _json({"ready": ready}, status=200 if ready else 503)
+
+
+async def _models(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    return _json({"models": list(entries)})
+
+
+async def _index(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    return _json(repository_index(entries.values(), ready_only=_ready_only(request.body)))
+
+
+async def _no_tracing(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    raise NotSupported("the server does not support tracing")
+
+
+async def _no_logging(request: HttpRequest, entries: Entries) -> HttpAnswer:
+    raise NotSupported("the server does not tell or change over HTTP what it logs")
+
+
+def _of_a_model(request: HttpRequest, name: str, ready: str | None, entries: Entries) -> HttpAnswer:
+    entry = _entry(name, entries)
+    if ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
+        check_method(request, "GET")
+        return _json({"name": name, "ready": True})
+    raise not_ready(entry)
+
+
+def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpAnswer:
+    """The YAML says what is served. To load what it says is no change; nothing else can be asked for here."""
+    entry = _entry(name, entries)
+    if action == "unload":
+        raise NotSupported(
+            f"models are not unloaded over HTTP, the server's YAML says what is served: remove {name}.yaml from "
+            "serve_config/models"
+        )
+    if _document(body).get("parameters"):
+        raise NotSupported(
+            f"a model is not configured over HTTP, the server's YAML says how it is served: change {name}.yaml in "
+            "serve_config/models"
+        )
+    if entry.state != "READY":
+        raise not_ready(entry)
+    return _json({})
+
+
+def _shared_memory(request: HttpRequest, region: str | None, action: str) -> HttpAnswer:
+    check_method(request, "GET" if action == "status" else "POST")
+    if action != "status":
+        raise NotSupported("the server does not support shared memory; send tensors in the request")
+    if region is not None:
+        raise ModelNotFound("there is no shared memory region: the server does not support shared memory")
+    return _json([])
+
+
+def _entry(name: str, entries: Entries) -> Entry:
+    entry = entries.get(name)
+    if entry is None:
+        raise unknown_model(name, entries)
+    return entry
+
+
+def _ready_only(body: bytes) -> bool:
+    ready = _document(body).get("ready", False)
+    if type(ready) is not bool:
+        raise refuse("/ready", f"expected true or false, got {described(ready)}")
+    return ready
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """The body's object; clients of Triton send none where they have nothing to say."""
+    document = parse(body) if body.strip() else {}
+    if type(document) is not dict:
+        raise InvalidRequest(f"expected an object, got {described(document)}")
+    return document
+
+
+def _json(document: Any, status: int = 200) -> HttpAnswer:
+    return HttpAnswer(status, (JSON,), orjson.dumps(document))

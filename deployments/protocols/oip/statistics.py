@@ -1,0 +1,49 @@
+"""The statistics extension: what a version has done, in Triton's words. Pure.
+
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_statistics.md
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one version has done since its replica started; durations in nanoseconds."""
+
+    rows: int
+    """Of requests that were answered."""
+    calls: int
+    """Of the model."""
+    answered: int
+    failed: int
+    """Requests; those that could not be read among them."""
+    total_ns: int
+    """From receiving requests until they were answered."""
+    queue_ns: int
+    compute_ns: int
+
+
+def model_statistics(name: str, version: int, work: Work) -> dict[str, Any]:
+    """An element of `model_stats`. What is not measured apart (how long failures took, copying inputs and outputs, single batch
+    sizes) is 0 or empty; there is no response cache."""
+    nothing = {"count": 0, "ns": 0}
+    return {
+        "name": name,
+        "version": str(version),
+        "inference_count": work.rows,
+        "execution_count": work.calls,
+        "inference_stats": {
+            "success": {"count": work.answered, "ns": work.total_ns},
+            "fail": {"count": work.failed, "ns": 0},
+            "queue": {"count": work.answered, "ns": work.queue_ns},
+            "compute_input": nothing,
+            "compute_infer": {"count": work.calls, "ns": work.compute_ns},
+            "compute_output": nothing,
+            "cache_hit": nothing,
+            "cache_miss": nothing,
+        },
+        "response_stats": {},
+        "batch_stats": [],
+        "memory_usage": [],
+    }

@@ -1,0 +1,66 @@
+"""One request through the gateway's application, with a catalogue of the test's own."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.gateway.catalogue import Entry
+from deployments.gateway.routes import GatewayRoutes
+from deployments.serving.asgi import AsgiApp
+from deployments.serving.state import State
+
+LIMIT = 100
+
+
+def entry(name: str, state: State = "READY", reason: str = "", route: str = "", *, required: bool = True) -> Entry:
+    return Entry(name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"})
+
+
+MODELS = [
+    entry("iris"),
+    entry("churn", "LOADING"),
+    entry("fraud", "UNAVAILABLE", "there is no folder fraud"),
+    entry("leavers", route="/who/leaves"),
+]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(path: str, method: str = "GET", body: bytes = b"", entries: list[Entry] = MODELS) -> Answer:
+    """One request through the gateway's application."""
+
+    async def look() -> Mapping[str, Entry]:
+        return {entry.name: entry for entry in entries}
+
+    async def statistics(names: list[str]) -> list[dict[str, Any]]:
+        return [{"name": name} for name in names]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"x-request-id", b"mine")],
+    }
+    asyncio.run(AsgiApp(GatewayRoutes(look, statistics).respond, body_limit=LIMIT)(scope, receive, send))
+    head, tail = sent
+    return Answer(head["status"], dict(head["headers"]), tail["body"])
