@@ -7,11 +7,11 @@ from typing import cast
 from deployments.runtimes.base import Runtime
 
 RUNTIMES: Mapping[str, str] = {
-    "sklearn": "deployments.runtimes.sklearn",
-    "onnx": "deployments.runtimes.onnx",
-    "python": "deployments.runtimes.python",
+    "sklearn": "deployments.runtimes.sklearn.model",
+    "onnx": "deployments.runtimes.onnx.model",
+    "python": "deployments.runtimes.python.model",
 }
-"""A new framework is a row here and a module that holds `load`."""
+"""A new framework is a row here and a package of its own, with a module that holds `load`."""
 
 
 def runtime(name: str) -> Runtime:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from deployments.runtimes import onnx
-from deployments.runtimes.onnx import OnnxModel
+from deployments.runtimes.onnx import model as onnx
+from deployments.runtimes.onnx.model import OnnxModel
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Tensors
 

@@ -56,8 +56,8 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from deployments.runtimes import sklearn
 from deployments.runtimes.base import LoadedModel
+from deployments.runtimes.sklearn import model as sklearn
 from deployments.spec.model import ModelSpec
 
 FLOWERS = load_iris(as_frame=True)

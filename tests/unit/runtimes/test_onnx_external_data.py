@@ -96,7 +96,7 @@ def test_the_onnx_package_is_not_imported_for_a_model_in_one_file(tmp_path: Path
     model = proto([helper.make_node("Identity", ["x"], ["y"])], ends[:1], ends[1:])
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     program = (
-        "import sys; from pathlib import Path; from deployments.runtimes import onnx; "
+        "import sys; from pathlib import Path; from deployments.runtimes.onnx import model as onnx; "
         "from deployments.spec.model import ModelSpec; "
         "files = {'model.onnx': Path(sys.argv[1]).read_bytes(), 'README.md': b'', 'example.json': b''}; "
         "onnx.load(files, ModelSpec(name='m'), cpus=1); print('onnx' in sys.modules)"

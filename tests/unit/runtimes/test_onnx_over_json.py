@@ -18,7 +18,7 @@ from deployments.errors import InvalidRequest
 from deployments.protocols.example import example_body
 from deployments.protocols.predict import PredictCodec
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx import OnnxModel
+from deployments.runtimes.onnx.model import OnnxModel
 from deployments.serving.warmup import Warmup, warm
 from deployments.spec.model import Batching
 from tests.unit.runtimes.onnx_graphs import graph, load, tensor, weights

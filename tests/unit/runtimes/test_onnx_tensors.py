@@ -5,9 +5,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from deployments.errors import InvalidRequest
-from deployments.runtimes import onnx
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx_session import reason
+from deployments.runtimes.onnx import model as onnx
+from deployments.runtimes.onnx.session import reason
 from deployments.spec.model import ModelSpec
 from deployments.tensors import DTYPES, FREE, TensorSpec
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights

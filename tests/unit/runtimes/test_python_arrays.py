@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.python_arrays import checked_output
-from deployments.runtimes.python_signature import declared_signature
+from deployments.runtimes.python.arrays import checked_output
+from deployments.runtimes.python.signature import declared_signature
 from deployments.tensors import DTYPES, Signature, TensorSpec
 
 TENSOR = {"name": "x", "datatype": "FP64", "shape": [-1, 2]}

@@ -9,8 +9,8 @@ import yaml
 
 from deployments.protocols.example import example_body
 from deployments.protocols.predict import PredictCodec
-from deployments.runtimes import python
 from deployments.runtimes.base import LoadError
+from deployments.runtimes.python import model as python
 from deployments.serving.warmup import warm
 from deployments.spec.model import ModelSpec
 

@@ -8,9 +8,9 @@ import pytest
 
 from deployments.protocols.example import example_body
 from deployments.protocols.predict import PredictCodec
-from deployments.runtimes import python
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.python import PythonModel
+from deployments.runtimes.python import model as python
+from deployments.runtimes.python.model import PythonModel
 from deployments.serving.call import RowsError, outputs_of
 from deployments.serving.warmup import warm
 from deployments.spec.model import Batching, ModelSpec

@@ -20,8 +20,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from deployments.runtimes import sklearn
 from deployments.runtimes.base import LoadedModel, LoadError
+from deployments.runtimes.sklearn import model as sklearn
 from deployments.spec.model import ModelSpec
 from tests.unit.runtimes.sklearn_models import LARGE, ROWS, SPECIES, fitted
 

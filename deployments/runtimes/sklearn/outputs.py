@@ -11,10 +11,10 @@ from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomFore
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from deployments.runtimes import sklearn_forest, sklearn_linear
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn_signature import datatype_of_values
-from deployments.runtimes.sklearn_steps import same_or
+from deployments.runtimes.sklearn import forest, linear
+from deployments.runtimes.sklearn.signature import datatype_of_values
+from deployments.runtimes.sklearn.steps import same_or
 from deployments.tensors import DTYPES, FREE, Array, Scalar, Task, Tensors, TensorSpec
 
 LABEL_IS_ARGMAX = (
@@ -74,7 +74,7 @@ def answers_of(final: Any, rows: Any, names: Sequence[str] = ()) -> Answers:
 
 
 def _value(final: Any, rows: Any) -> Compute:
-    return same_or(final.predict, sklearn_linear.value(final) or sklearn_forest.value(final), rows)
+    return same_or(final.predict, linear.value(final) or forest.value(final), rows)
 
 
 def features_of(rows: Any) -> Answers:
@@ -99,10 +99,10 @@ def _classifier(final: Any, rows: Any, names: Sequence[str]) -> Answers:
     labels = as_datatype(datatype, names or classes)
     label, scores = TensorSpec("label", datatype, (FREE,)), TensorSpec("scores", "FP64", (FREE, len(classes)))
     answers = Answers((label,), {}, "classification", tuple(labels.tolist()), "label")
-    quick = sklearn_linear.decision(final)
+    quick = linear.decision(final)
     decide = quick if quick and same_or(final.decision_function, quick, rows) is quick else None
     if decide:
-        answers.compute["label"] = lambda x: labels[sklearn_linear.indices(decide(x))]
+        answers.compute["label"] = lambda x: labels[linear.indices(decide(x))]
     elif names:
         answers.compute["label"] = lambda x: labels[np.searchsorted(classes, final.predict(x))]
     else:
@@ -114,17 +114,17 @@ def _classifier(final: Any, rows: Any, names: Sequence[str]) -> Answers:
 
 
 def _add_scores(answers: Answers, final: Any, decide: Compute | None, labels: Array, rows: Any) -> None:
-    of_decision = sklearn_linear.probabilities(final)
+    of_decision = linear.probabilities(final)
     if decide and of_decision:
         answers.compute["scores"] = lambda x: of_decision(decide(x))
 
         def decided(x: Any) -> Tensors:
             found = decide(x)
-            return {"label": labels[sklearn_linear.indices(found)], "scores": of_decision(found)}
+            return {"label": labels[linear.indices(found)], "scores": of_decision(found)}
 
         answers.together = decided
         return
-    compute = same_or(final.predict_proba, sklearn_forest.probabilities(final), rows)
+    compute = same_or(final.predict_proba, forest.probabilities(final), rows)
     answers.compute["scores"] = compute = _as("FP64", compute)
     if type(final) in LABEL_IS_ARGMAX:
         answers.compute["label"] = lambda x: labels[compute(x).argmax(axis=1)]

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-from deployments.runtimes.sklearn_parts import parts
-from deployments.runtimes.sklearn_signature import Columns, categories_of, is_missing, readers
+from deployments.runtimes.sklearn.parts import parts
+from deployments.runtimes.sklearn.signature import Columns, categories_of, is_missing, readers
 from deployments.tensors import DTYPES, Array, Tensors
 
 WORDS = 3

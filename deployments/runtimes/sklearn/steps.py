@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 from sklearn.compose import ColumnTransformer
 
-from deployments.runtimes import sklearn_linear
-from deployments.runtimes.sklearn_parts import steps
+from deployments.runtimes.sklearn import linear
+from deployments.runtimes.sklearn.parts import steps
 
 Function = Callable[[Any], Any]
 
@@ -27,7 +27,7 @@ def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any
         if isinstance(step, ColumnTransformer):
             function = _by_columns(step, datatypes, rows)
         else:
-            function = same_or(step.transform, sklearn_linear.scale(step), rows)
+            function = same_or(step.transform, linear.scale(step), rows)
         functions.append(function)
         rows, datatypes = function(rows), ()
     return functions

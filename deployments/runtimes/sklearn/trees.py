@@ -10,7 +10,7 @@ from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.tree._tree import Tree
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn_parts import parts
+from deployments.runtimes.sklearn.parts import parts
 from deployments.tensors import Array
 
 LEAF = -1

@@ -14,8 +14,8 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.sklearn_parts import parts, steps
-from deployments.runtimes.sklearn_trees import check_trees
+from deployments.runtimes.sklearn.parts import parts, steps
+from deployments.runtimes.sklearn.trees import check_trees
 from deployments.spec.model import ModelSpec
 
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"

@@ -7,10 +7,10 @@ import onnxruntime
 
 from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.onnx_outputs import Output, outputs_of
-from deployments.runtimes.onnx_session import MODEL_FILE, open_session, reason
-from deployments.runtimes.onnx_signature import inputs_of, rows_of, signature_of
-from deployments.runtimes.onnx_trial import shares_rows, trial
+from deployments.runtimes.onnx.outputs import Output, outputs_of
+from deployments.runtimes.onnx.session import MODEL_FILE, open_session, reason
+from deployments.runtimes.onnx.signature import inputs_of, rows_of, signature_of
+from deployments.runtimes.onnx.trial import shares_rows, trial
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Array, Signature, Tensors
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
-from deployments.runtimes import sklearn_parts, sklearn_rows
 from deployments.runtimes.base import Files, LoadedModel, LoadError
-from deployments.runtimes.sklearn_artefact import read_estimator
-from deployments.runtimes.sklearn_example import examples_of
-from deployments.runtimes.sklearn_outputs import Answers, answers_of, features_of
-from deployments.runtimes.sklearn_refusal import Known, known_categories, refusal
-from deployments.runtimes.sklearn_signature import Columns, columns_of, inputs_of, reads_text
-from deployments.runtimes.sklearn_steps import Function, through, transforms_of
+from deployments.runtimes.sklearn import parts
+from deployments.runtimes.sklearn.artefact import read_estimator
+from deployments.runtimes.sklearn.example import examples_of
+from deployments.runtimes.sklearn.outputs import Answers, answers_of, features_of
+from deployments.runtimes.sklearn.refusal import Known, known_categories, refusal
+from deployments.runtimes.sklearn.rows import Read, arrays, frames
+from deployments.runtimes.sklearn.signature import Columns, columns_of, inputs_of, reads_text
+from deployments.runtimes.sklearn.steps import Function, through, transforms_of
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors, TensorSpec
 
@@ -25,10 +26,10 @@ _limits = threading.local()
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     """The model in a version's files. Raises LoadError."""
-    estimator = sklearn_parts.served(read_estimator(files, spec))
+    estimator = parts.served(read_estimator(files, spec))
     threads = math.ceil(cpus)
     limit_threads(threads)
-    sklearn_parts.keep_quiet(estimator)
+    parts.keep_quiet(estimator)
     columns = None if reads_text(estimator) else columns_of(estimator)
     known = known_categories(estimator, columns)
     failure: Exception | None = None
@@ -50,7 +51,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
 class Path:
     """The way from inputs to outputs."""
 
-    read: sklearn_rows.Read
+    read: Read
     front: Sequence[Function]
     """The steps of the pipeline before the last."""
     answers: Answers
@@ -58,15 +59,15 @@ class Path:
 
 def _path(estimator: Any, columns: Columns | None, example: Tensors, labels: Sequence[str]) -> Path:
     """The quickest way through the estimator that is certain to give what it gives."""
-    steps = sklearn_parts.steps(estimator)
+    steps = parts.steps(estimator)
     only_transforms = not hasattr(steps[-1], "predict") and hasattr(steps[-1], "transform")
     front = steps if only_transforms else steps[:-1]
-    if columns and columns.named and sklearn_parts.needs_frames(estimator):
-        read = sklearn_rows.frames(columns)
+    if columns and columns.named and parts.needs_frames(estimator):
+        read = frames(columns)
         functions: Sequence[Function] = [step.transform for step in front]
     else:
-        sklearn_parts.take_arrays(estimator)
-        read = sklearn_rows.arrays(columns)
+        parts.take_arrays(estimator)
+        read = arrays(columns)
         functions = transforms_of(front, columns.datatypes if columns else (), read(example))
     rows = through(functions, read(example))
     return Path(read, functions, features_of(rows) if only_transforms else answers_of(steps[-1], rows, labels))

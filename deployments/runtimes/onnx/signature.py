@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx_graph import has_shape
-from deployments.runtimes.onnx_outputs import Output
-from deployments.runtimes.onnx_types import shape_of, tensor_datatype
+from deployments.runtimes.onnx.graph import has_shape
+from deployments.runtimes.onnx.outputs import Output
+from deployments.runtimes.onnx.types import shape_of, tensor_datatype
 from deployments.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import onnxruntime
 
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.onnx_graph import kept_outside
+from deployments.runtimes.onnx.graph import kept_outside
 
 MODEL_FILE = "model.onnx"
 NOT_WEIGHTS = frozenset((MODEL_FILE, "example.json"))

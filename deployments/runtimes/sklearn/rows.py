@@ -7,7 +7,7 @@ import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn_signature import Columns
+from deployments.runtimes.sklearn.signature import Columns
 from deployments.tensors import Array, Tensors
 
 Read = Callable[[Tensors], Any]

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn_parts import indices_of, inner
+from deployments.runtimes.sklearn.parts import indices_of, inner
 from deployments.tensors import FREE, Array, TensorSpec
 
 WIDEST = ("BYTES", "FP64", "INT64", "BOOL")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from deployments.runtimes.onnx_graph import zipmap_classes
-from deployments.runtimes.onnx_types import scores_datatype, shape_of, tensor_datatype
+from deployments.runtimes.onnx.graph import zipmap_classes
+from deployments.runtimes.onnx.types import scores_datatype, shape_of, tensor_datatype
 from deployments.tensors import DTYPES, FREE, Array, Scalar, TensorSpec
 
 Convert = Callable[[Any], Array]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
-from deployments.runtimes.sklearn_signature import Columns, categories_of, readers
+from deployments.runtimes.sklearn.signature import Columns, categories_of, readers
 from deployments.tensors import Tensors
 
 MOST_NAMED = 5

@@ -1,0 +1,1 @@
+"""The onnx runtime; `model.py` is where it starts."""

@@ -1,0 +1,1 @@
+"""The scikit-learn runtime; `model.py` is where it starts."""
