@@ -1,10 +1,12 @@
-"""Counting inside one process, in plain Python: on the request path, so each call here costs well under a microsecond.
+"""Counting inside one process, on the request path: all series of a request together cost it well under a microsecond.
 
-`python -m benchmarks.metrics` measures it. Everything is called on one thread.
+An observation is only appended to a list, in C. A snapshot, once a second and in a thread of its own, sorts them into buckets, with
+numpy: a tenth of what it costs to do that one by one. `python -m benchmarks.metrics` measures both.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from monitoring.metrics import (
     BATCH_SIZE,
@@ -21,23 +23,26 @@ from monitoring.snapshot import Histogram, Totals
 
 
 class Observations:
-    """One histogram that grows."""
+    """One histogram that grows. `observe` may be called in one thread while another calls `histogram`."""
 
-    __slots__ = ("_bounds", "_counts", "_sum")
+    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "observe")
 
     def __init__(self, metric: Metric) -> None:
-        self._bounds = metric.buckets
-        self._counts = [0] * (len(metric.buckets) + 1)
-        self._sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count one; a value that equals a bound is in its bucket, as Prometheus has it."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
+        self._bounds = np.array(metric.buckets)
+        self._counts = np.zeros(len(metric.buckets) + 1, np.int64)
+        self._nanos = 0
+        self._pending: list[float] = []
+        self.observe = self._pending.append
+        """Observe a value."""
 
     def histogram(self) -> Histogram:
-        """As it is now."""
-        return Histogram(tuple(self._counts), round(self._sum * 1e9))
+        """All that was observed until now."""
+        values = np.array(self._pending[:], np.float64)
+        del self._pending[: len(values)]  # what has come meanwhile stands behind these
+        # A value that equals a bound is in its bucket, as Prometheus has it.
+        self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
+        self._nanos += round(float(values.sum()) * 1e9)
+        return Histogram(tuple(self._counts.tolist()), self._nanos)
 
 
 class VersionCounts:
@@ -47,37 +52,27 @@ class VersionCounts:
         self._key = (model, version)
         self.codes: Mapping[str, dict[str, int]] = {protocol: dict.fromkeys(CODES, 0) for protocol in protocols}
         """Requests by protocol and code. They are there from the start: a series that begins at 1 has no rate."""
-        self._rows = 0
-        self._request = Observations(REQUEST_DURATION)
-        self._queue = Observations(QUEUE_DURATION)
-        self._compute = Observations(COMPUTE_DURATION)
-        self._batch = Observations(BATCH_SIZE)
+        self.rows = 0
+        """Rows that were answered."""
+        self.request = Observations(REQUEST_DURATION)
+        self.queue = Observations(QUEUE_DURATION)
+        self.compute = Observations(COMPUTE_DURATION)
+        self.batch = Observations(BATCH_SIZE)
         self._load = Observations(LOAD_DURATION)
         self._load.observe(load_s)
 
-    def request(self, rows: int, total_s: float, queue_s: float) -> None:
-        """A request that was taken on has ended; `rows` are those that were answered. Its code is counted apart."""
-        self._rows += rows
-        self._request.observe(total_s)
-        self._queue.observe(queue_s)
-
-    def call(self, rows: int, seconds: float) -> None:
-        """The model was called."""
-        self._compute.observe(seconds)
-        self._batch.observe(rows)
-
     def add_to(self, totals: Totals) -> None:
-        """All series as they are now."""
+        """All series as they are now; in whatever thread."""
         key = self._key
         for protocol, codes in self.codes.items():
             for code, count in codes.items():
                 totals.counters[(REQUESTS.name, *key, code, protocol)] = count
-        totals.counters[(ROWS.name, *key)] = self._rows
+        totals.counters[(ROWS.name, *key)] = self.rows
         for metric, observations in (
-            (REQUEST_DURATION, self._request),
-            (QUEUE_DURATION, self._queue),
-            (COMPUTE_DURATION, self._compute),
-            (BATCH_SIZE, self._batch),
+            (REQUEST_DURATION, self.request),
+            (QUEUE_DURATION, self.queue),
+            (COMPUTE_DURATION, self.compute),
+            (BATCH_SIZE, self.batch),
             (LOAD_DURATION, self._load),
         ):
             totals.histograms[(metric.name, *key)] = observations.histogram()

@@ -47,9 +47,11 @@ class TerminalReport:
             self._shown = text
             self._line(text)
 
-    def started(self, statuses: Sequence["ModelStatus"], curl: str) -> None:
-        """The table, and a line to paste."""
+    def started(self, statuses: Sequence["ModelStatus"], curl: str, metrics: str) -> None:
+        """The table, where metrics are, and a line to paste."""
         self._console.print(status_table(statuses))
+        if metrics:
+            self._console.print(f"\nMetrics: {metrics}", markup=False)
         if curl:
             self._console.print(f"\nTry:\n  {curl}\n", markup=False)
         self._line("watching serve_config and the repository; Ctrl-C stops")

@@ -45,6 +45,11 @@ class Places:
         return self.run / "tmp"
 
     @property
+    def metrics(self) -> Path:
+        """What the metrics hub must not forget when it dies; a new run counts from zero."""
+        return self.run / "metrics.json"
+
+    @property
     def edge(self) -> Path:
         """HAProxy's files, ours and Serve's."""
         return self.run / "lb"

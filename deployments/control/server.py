@@ -10,10 +10,14 @@ from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
 from deployments.control.last_good import LastGood
 from deployments.control.look import paste_line, wait_reachable
+from deployments.control.metrics import ControlMetrics
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
 from deployments.control.watch import Report, Watcher
 from deployments.edge.files import EdgeFiles
+from monitoring import hub
+from monitoring.hub import HubClient, HubPlace
+from monitoring.pusher import Pusher
 
 EDGE_S = 15.0
 """HAProxy's usual delay behind Serve is under a second."""
@@ -46,6 +50,8 @@ class EmbeddedServer:
         self._report = report
         self._stop = stop
         self._edge = EdgeFiles(places.edge)
+        self._metrics = ControlMetrics()
+        self._pusher = Pusher(self._metrics.snapshot, HubClient().push)
 
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
@@ -55,12 +61,14 @@ class EmbeddedServer:
         try:
             self._serve(node)
         finally:
+            self._pusher.close()
             self._places.running.unlink(missing_ok=True)
             node.keep_logs(self._places.state / "logs")
             node.stop()
 
     def _serve(self, node: Node) -> None:
         self._report.starting("starting Ray Serve and HAProxy")
+        hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
         origin = self._server.http.origin
         self._places.running.write_text(json.dumps({"address": node.address, "origin": origin}))
@@ -88,13 +96,15 @@ class EmbeddedServer:
             applier,
             self._report,
             self._stop,
+            metrics=self._metrics,
             each_look=each_look,
             on_target=on_target,
         )
+        self._pusher.start()
         statuses = watcher.start()
         self.was_up = True
         wait_reachable(origin, statuses, EDGE_S)
-        self._report.started(statuses, paste_line(origin, statuses))
+        self._report.started(statuses, paste_line(origin, statuses), self._server.metrics.url)
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()

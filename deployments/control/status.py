@@ -44,9 +44,9 @@ def model_statuses(running: Running, refused: Mapping[str, str], origin: str) ->
 def deployed(details: Mapping[str, Any]) -> Deployed:
     """Serve's ApplicationDetails as `serving.state` reads them."""
     deployments = details["deployments"].values()
-    states = Counter(_text(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
+    states = Counter(text_of(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
     messages = [deployment["message"] for deployment in deployments if deployment["message"]]
-    return Deployed(_text(details["status"]), states, "\n".join(messages) or details["message"])
+    return Deployed(text_of(details["status"]), states, "\n".join(messages) or details["message"])
 
 
 def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: str) -> ModelStatus:
@@ -74,6 +74,6 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
     )
 
 
-def _text(value: str | Enum) -> str:
+def text_of(value: str | Enum) -> str:
     """A member of one of Serve's enumerations, which is a string too but does not print as one."""
     return str(value.value) if isinstance(value, Enum) else value

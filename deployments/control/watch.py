@@ -10,6 +10,7 @@ from watchfiles import watch
 from deployments.control.applications import ServeConfig
 from deployments.control.apply import Applier, settled
 from deployments.control.desired import Desired, DesiredState
+from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
 from deployments.spec.diagnostic import SpecError
@@ -29,8 +30,8 @@ class Report(Protocol):
     def progress(self, statuses: Sequence[ModelStatus]) -> None:
         """How far the start-up is."""
 
-    def started(self, statuses: Sequence[ModelStatus], curl: str) -> None:
-        """The end of the start-up, with a command to paste."""
+    def started(self, statuses: Sequence[ModelStatus], curl: str, metrics: str) -> None:
+        """The end of the start-up, with a command to paste and where metrics are read."""
 
     def mistakes(self, error: SpecError) -> None:
         """A configuration that cannot be used."""
@@ -56,6 +57,7 @@ class Watcher:
         report: Report,
         stop: threading.Event,
         *,
+        metrics: ControlMetrics,
         each_look: Callable[[], None],
         on_target: Callable[[Desired, ServeConfig], None],
     ) -> None:
@@ -64,6 +66,7 @@ class Watcher:
         self._applier = applier
         self._report = report
         self._stop = stop
+        self._metrics = metrics
         self._each_look = each_look
         """Called before each look; what it raises ends the loop."""
         self._on_target = on_target
@@ -110,7 +113,9 @@ class Watcher:
     def _look(self) -> tuple[ModelStatus, ...]:
         self._each_look()
         running, _ = self._applier.check()
-        return self._applier.statuses(running)
+        statuses = self._applier.statuses(running)
+        self._metrics.looked(running, statuses)
+        return statuses
 
     def _ticks(self) -> Iterator[bool]:
         """A tick a second; True where the files were touched, or a version has settled."""
@@ -131,9 +136,11 @@ class Watcher:
         try:
             desired = self._desired.read()
         except SpecError as error:
+            self._metrics.reloaded(successful=False)
             self._report.mistakes(error)  # nothing changes until it is mended
             return
         except OSError as error:
+            self._metrics.reloaded(successful=False)
             self._report.trouble(f"cannot read the configuration: {error}")
             return
         self._again_at = _settles_at(desired)
@@ -143,7 +150,9 @@ class Watcher:
             self._report.applied(actions)
 
     def _apply(self, desired: Desired) -> Sequence[Action]:
-        return self._applier.apply(desired, lambda target: self._on_target(desired, target))
+        actions = self._applier.apply(desired, lambda target: self._on_target(desired, target))
+        self._metrics.reloaded(successful=True)
+        return actions
 
 
 def _settles_at(desired: Desired) -> float | None:

@@ -18,11 +18,14 @@ from deployments.lane.table import LANE
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
+from deployments.replica.metrics import replica_snapshot
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
 from deployments.serving.version import LoadedVersion, load_version
 from deployments.spec.model import ModelSpec
+from monitoring.hub import HubClient
+from monitoring.pusher import Pusher
 
 logger = logging.getLogger("ray.serve")
 
@@ -55,6 +58,12 @@ class ModelReplica:
         self._routes = Dispatch(spec, args["runtime"], self._versions)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body)
+        self._pusher = Pusher(lambda: replica_snapshot(spec, self._versions), HubClient().push)
+        self._pusher.start()
+
+    async def __del__(self) -> None:
+        """Serve awaits this once when the replica has drained: its last requests are pushed too."""
+        await asyncio.to_thread(self._pusher.close)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
         """All versions, loaded in a thread so that one that hangs can be given up."""

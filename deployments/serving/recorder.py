@@ -14,6 +14,7 @@ CODES: Mapping[str, str] = {
     "MethodNotAllowed": "invalid",
     "UnsupportedMediaType": "invalid",
     "PayloadTooLarge": "invalid",
+    "NotSupported": "invalid",
     "Overloaded": "overloaded",
     "DeadlineExceeded": "timeout",
     # A client that has had enough: its deadline was shorter than ours. See docs/monitoring.md.

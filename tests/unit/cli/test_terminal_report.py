@@ -62,7 +62,7 @@ def test_a_mistake_is_shown_as_it_is_and_that_nothing_has_changed(report: Termin
 
 def test_the_start_ends_with_the_table_and_a_line_to_paste(report: TerminalReport, printed: io.StringIO):
     curl = "curl -s http://127.0.0.1:8000/models/a/predict -d '{\"instances\": [[1, 2]]}'" + " " * 200 + "#end"
-    report.started([row("a")], curl)
+    report.started([row("a")], curl, "http://127.0.0.1:8002/metrics")
     assert f"  {curl}\n" in printed.getvalue(), "in one line, and not as markup"
 
 

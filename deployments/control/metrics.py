@@ -1,0 +1,108 @@
+"""What the control loop knows, as metrics: how many replicas there are and should be, what is ready, how the last reload went."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from deployments.control.applications import GATEWAY
+from deployments.control.running import Running
+from deployments.control.starts import ReplicaStarts
+from deployments.control.status import ModelStatus, text_of
+from monitoring.metrics import (
+    INFO,
+    READY,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    REPLICA_STARTS,
+    REPLICA_STATES,
+    REPLICAS,
+    REPLICAS_MAX,
+    REPLICAS_TARGET,
+    START_REASONS,
+)
+from monitoring.snapshot import Key, Snapshot, Totals
+
+STATES: Mapping[str, str] = {
+    "STARTING": "starting",
+    "RECOVERING": "starting",
+    "UPDATING": "running",
+    "RUNNING": "running",
+    "PENDING_MIGRATION": "running",
+    "STOPPING": "stopping",
+}
+"""Serve's ReplicaState, as `model_replicas` has it."""
+
+
+class ControlMetrics:
+    """Is told of each look at Serve and of each reload; gives all that is known as a snapshot, in whatever thread."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._starts = ReplicaStarts()
+        self._reload: dict[Key, float] = {}
+        self._snapshot = Snapshot(Totals(), {})
+
+    def reloaded(self, *, successful: bool) -> None:
+        """The configuration was read; whether it could be used."""
+        self._reload[(RELOAD_SUCCESSFUL.name,)] = float(successful)
+        if successful:
+            self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()
+
+    def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
+        """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
+        gauges: dict[Key, float] = dict(self._reload)
+        applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
+        self._starts.forget_all_but(applications)
+        for status in statuses:
+            details = applications.get(status.name)
+            gauges |= _readiness(status, details)
+            if details is not None:
+                gauges |= _replicas(status, details)
+                ids = [replica["replica_id"] for replica in _replica_details(details)]
+                config = (details.get("deployed_app_config") or {}).get("args")
+                through = text_of(details["status"]) == "RUNNING"
+                self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
+        self._snapshot = Snapshot(Totals(counters=self._started()), gauges)
+
+    def snapshot(self) -> Snapshot:
+        """As of the last look."""
+        return self._snapshot
+
+    def _started(self) -> dict[Key, int]:
+        counts = self._starts.counts
+        models = {model for model, _ in counts}
+        return {
+            (REPLICA_STARTS.name, model, reason): counts[(model, reason)]
+            for model in models
+            for reason in START_REASONS
+        }
+
+
+def _readiness(status: ModelStatus, details: Mapping[str, Any] | None) -> dict[Key, float]:
+    """Of each version that is asked for; a model that has none is not ready in the version ""."""
+    ready = float(status.state == "READY")
+    gauges: dict[Key, float] = {(READY.name, status.name, version): ready for version in status.versions or ("",)}
+    config = (details or {}).get("deployed_app_config") or {}
+    for number, digest in config.get("args", {}).get("versions", []):
+        gauges[(INFO.name, status.name, str(number), status.runtime, digest)] = 1.0
+    return gauges
+
+
+def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:
+    states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
+    gauges: dict[Key, float] = {(REPLICAS.name, status.name, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, status.name)] = float(status.replicas_wanted)
+    config = details.get("deployed_app_config") or {}
+    most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
+    gauges[(REPLICAS_MAX.name, status.name)] = float(most)
+    return gauges
+
+
+def _most_replicas(deployment: Mapping[str, Any]) -> int:
+    scaling = deployment.get("autoscaling_config")
+    return int(scaling["max_replicas"] if scaling else deployment.get("num_replicas") or 1)
+
+
+def _replica_details(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [replica for deployment in details["deployments"].values() for replica in deployment["replicas"]]

@@ -1,0 +1,125 @@
+"""The hub's book-keeping: what every process has counted, and the sums that are shown. Pure.
+
+A total is the sum of each process's last snapshot, whether the process lives or not. Snapshots are cumulative, so a push that gets
+lost is made up by the next, and one that comes twice or late changes nothing. What a killed process counted after its last push is
+lost: at most one interval.
+
+The processes that have ended are added up into one, so that a scrape costs by those that live. They are remembered for a while all
+the same: one that was only stalled takes its place again, and nothing is counted twice.
+
+A hub that is started again reads what its predecessor wrote, and nothing is shown before it is written: so no total ever goes back,
+and those that live catch up with their next push. A hub that finds nothing to read counts a process from its first push on, if it
+had pushed to somebody before. Its totals then begin at zero, which Prometheus takes for what it is; they never jump up.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from monitoring.metrics import METRICS
+from monitoring.snapshot import Key, Push, Totals
+
+LIVE_S = 5.0
+"""The gauges of a process that has been silent for so long are not shown."""
+ENDED_S = 120.0
+"""A process that has been silent for so long is added to the ended ones."""
+REMEMBERED = 1000
+"""So many of the ended are remembered one by one."""
+
+_MAX = {metric.name for metric in METRICS if metric.merge == "max"}
+
+
+@dataclass(slots=True)
+class Source:
+    """One process that pushes."""
+
+    number: int
+    heard_at: float
+    totals: Totals
+    before: Totals
+    """What of it is not to be counted; empty but for a hub that has lost its book."""
+    gauges: dict[Key, float]
+
+    def counted(self) -> Totals:
+        """Its part in the totals."""
+        if not self.before.counters and not self.before.histograms:
+            return self.totals
+        part = Totals()
+        part.add(self.totals)
+        part.add(self.before, -1)
+        return part
+
+
+@dataclass(slots=True)
+class Book:
+    """All that the hub knows. Times are seconds of the hub's own clock."""
+
+    restored: bool = False
+    """Whether this goes on from what a hub before has written."""
+    live: dict[str, Source] = field(default_factory=dict)
+    ended: OrderedDict[str, Source] = field(default_factory=OrderedDict)
+    """The last ones, oldest first."""
+    kept: Totals = field(default_factory=Totals)
+    """The sum of all that have ended, those in `ended` included."""
+
+    def take(self, push: Push, now: float) -> None:
+        """Note a push; one that is older than what is known of its source is dropped."""
+        source = self.live.get(push.source) or self._woken(push.source)
+        snapshot = push.snapshot
+        if source is None:
+            before = snapshot.totals if push.known and not self.restored else Totals()
+            source = Source(push.number, now, snapshot.totals, before, {})
+        elif push.number <= source.number:
+            self.live[push.source] = source
+            return
+        source.number, source.heard_at = push.number, now
+        source.totals, source.gauges = snapshot.totals, dict(snapshot.gauges)
+        self.live[push.source] = source
+        if push.final:
+            self._end(push.source)
+
+    def tidy(self, now: float) -> None:
+        """Add those that have been silent for long to the ended."""
+        for name in [name for name, source in self.live.items() if now - source.heard_at > ENDED_S]:
+            self._end(name)
+
+    def totals(self) -> Totals:
+        """The sum over all processes that ever pushed."""
+        total = Totals()
+        total.add(self.kept)
+        for source in self.live.values():
+            total.add(source.counted())
+        return total
+
+    def gauges(self, now: float) -> dict[Key, float]:
+        """Those of the live processes together."""
+        together: dict[Key, float] = {}
+        for source in self._heard(now):
+            for key, value in source.gauges.items():
+                if key not in together:
+                    together[key] = value
+                else:
+                    together[key] = max(together[key], value) if key[0] in _MAX else together[key] + value
+        return together
+
+    def replicas(self, now: float) -> int:
+        """How many live processes serve a model: those that have counters of one."""
+        return sum(bool(source.totals.histograms) for source in self._heard(now))
+
+    def _heard(self, now: float) -> Iterator[Source]:
+        return (source for source in self.live.values() if now - source.heard_at <= LIVE_S)
+
+    def _end(self, name: str) -> None:
+        source = self.live.pop(name)
+        source.gauges = {}
+        self.kept.add(source.counted())
+        self.ended[name] = source
+        if len(self.ended) > REMEMBERED:
+            self.ended.popitem(last=False)
+
+    def _woken(self, name: str) -> Source | None:
+        """A process that was taken for ended and was not."""
+        source = self.ended.pop(name, None)
+        if source is not None:
+            self.kept.add(source.counted(), -1)
+        return source

@@ -1,0 +1,81 @@
+"""The control loop's own metrics."""
+
+from typing import Any
+
+from deployments.control.metrics import ControlMetrics
+from deployments.control.running import Running
+from deployments.control.status import model_statuses
+from monitoring.snapshot import Key
+
+CHURN: dict[str, Any] = {"runtime": "onnx", "versions": [[3, "sha256:3"], [2, "sha256:2"]], "spec": {}}
+SCALING = {"min_replicas": 1, "max_replicas": 4}
+
+
+def application(*states: str, status: str = "RUNNING", target: int = 1, **deployment: Any) -> dict[str, Any]:
+    """Serve's details of one model with a replica in each of these states."""
+    replicas = [{"replica_id": f"r{number}", "state": state} for number, state in enumerate(states)]
+    return {
+        "status": status,
+        "message": "",
+        "route_prefix": "/models/churn",
+        "deployments": {"model": {"replicas": replicas, "message": "", "target_num_replicas": target}},
+        "deployed_app_config": {"route_prefix": "/models/churn", "args": CHURN, "deployments": [deployment]},
+    }
+
+
+def gauges(metrics: ControlMetrics, churn: dict[str, Any] | None, refused: str = "") -> dict[Key, float]:
+    """After one more look."""
+    running = Running({"churn": churn} if churn else {})
+    metrics.looked(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
+    return dict(metrics.snapshot().gauges)
+
+
+def test_replicas_are_told_by_state_beside_what_is_wanted_and_allowed():
+    seen = gauges(
+        ControlMetrics(),
+        application("RUNNING", "UPDATING", "STARTING", "STOPPING", target=3, autoscaling_config=SCALING),
+    )
+    states = {key[2]: value for key, value in seen.items() if key[0] == "model_replicas"}
+    assert states == {"running": 2, "starting": 1, "stopping": 1}
+    assert seen[("model_replicas_target", "churn")] == 3
+    assert seen[("model_replicas_max", "churn")] == 4
+
+
+def test_a_fixed_number_of_replicas_is_also_the_most():
+    assert gauges(ControlMetrics(), application(num_replicas=2))[("model_replicas_max", "churn")] == 2
+
+
+def test_each_version_is_ready_and_has_its_info():
+    seen = gauges(ControlMetrics(), application("RUNNING"))
+    assert {key[2]: value for key, value in seen.items() if key[0] == "model_ready"} == {"3": 1, "2": 1}
+    assert seen[("model_info", "churn", "3", "onnx", "sha256:3")] == 1
+    assert gauges(ControlMetrics(), application(status="DEPLOYING"))[("model_ready", "churn", "3")] == 0
+
+
+def test_a_model_that_was_refused_is_not_ready_in_no_version():
+    assert gauges(ControlMetrics(), None, refused="it is a pickle") == {("model_ready", "churn", ""): 0}
+
+
+def test_a_model_that_was_taken_out_is_no_longer_told_of():
+    metrics = ControlMetrics()
+    gauges(metrics, application("RUNNING"))
+    assert gauges(metrics, None) == {}
+
+
+def test_a_reload_that_failed_keeps_the_time_of_the_last_good_one():
+    now = [100.0]
+    metrics = ControlMetrics(now=lambda: now[0])
+    metrics.reloaded(successful=True)
+    now[0] = 200.0
+    metrics.reloaded(successful=False)
+    seen = gauges(metrics, None)
+    assert seen[("config_last_reload_successful",)] == 0
+    assert seen[("config_last_reload_success_timestamp_seconds",)] == 100
+
+
+def test_starts_are_counted_under_every_reason_from_the_first_on():
+    metrics = ControlMetrics()
+    gauges(metrics, application(status="DEPLOYING"))
+    gauges(metrics, application("STARTING", status="DEPLOYING"))
+    counters = metrics.snapshot().totals.counters
+    assert {key[2]: count for key, count in counters.items()} == {"deploy": 1, "scale": 0, "cold": 0, "replace": 0}
