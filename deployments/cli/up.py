@@ -44,8 +44,7 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> int:
-        http, metrics = self._config.server.http, self._config.server.metrics
-        for host, port in ((http.host, http.port), (metrics.host, metrics.port), (metrics.host, metrics.edge_port)):
+        for host, port in self._config.server.addresses:
             if in_use(host, port):
                 print(f"error: {host}:{port} is in use", file=sys.stderr)  # noqa: T201 - to the operator
                 return FAILED

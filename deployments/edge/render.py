@@ -7,6 +7,8 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 import json
 from collections.abc import Mapping
 
+from deployments.edge.grpc import refusal, render_grpc
+from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
@@ -82,6 +84,7 @@ listen edge_http from edge
     # What that proxy says when it cannot is for Ray's eyes.
     http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }}
 
+{grpc}
 # Numbers for Prometheus. Serve's own frontend for them listens on all interfaces, on a port that nobody knows.
 frontend edge_metrics from edge
     bind {metrics_bind}
@@ -89,6 +92,7 @@ frontend edge_metrics from edge
     http-request return status 404
 
 backend edge_starting from edge
+    http-request return {starting_grpc} if {{ fe_name edge_grpc }}
     http-request return {starting}
 """
 
@@ -102,7 +106,15 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
     route = f"var(txn.model),map({NAMES_FILE})"
     routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if custom_routes else ""
+    default = "edge_starting" if starting else GATEWAY_BACKEND
     return TEMPLATE.format(
+        grpc=render_grpc(
+            server,
+            bind=f"{_address(server.grpc.host)}:{server.grpc.port}",
+            replicas_file=REPLICAS_FILE,
+            default=default,
+        ),
+        starting_grpc=refusal(Status.UNAVAILABLE, "the server is starting"),
         bind=f"{_address(server.http.host)}:{server.http.port}",
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         body_limit=server.body,
@@ -119,7 +131,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         replicas=REPLICAS_FILE,
         hold_s=HOLD_S,
         starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
-        default="edge_starting" if starting else GATEWAY_BACKEND,
+        default=default,
     )
 
 

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deployments.lane import http1
 from deployments.lane.endpoint import Begun, Endpoint, Made
+from deployments.lane.stream import LaneStream
 from deployments.lane.table import LANE, Lane
 from deployments.protocols.http import body_too_large
 
@@ -53,6 +54,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._content_type = b""
         self._request_id = ""
         self._begun: Begun | None = None
+        self._stream: LaneStream | None = None
+        """The lane's request, where it is a streamed one."""
         self._answered = False
         """Whether anything was, since the last look for idleness."""
         self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
@@ -70,12 +73,21 @@ class LaneProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return  # what stands behind a `connection: close` that was answered is nobody's request
         endpoint = self.lane.hot.get(self.url)
-        if endpoint is None or not self._enter(endpoint):
+        if endpoint is not None and self._enter():
+            self._endpoint = endpoint
+            self._reading = True
+        elif (streaming := self.lane.streams.get(self.url)) is not None and self._enter():
+            self._stream = LaneStream(self, self._request_id)
+            self._stream.open(streaming, self.headers)
+        else:
             self._go_uvicorns_way()
 
     def on_body(self, body: bytes) -> None:
         if not self._reading:
-            super().on_body(body)
+            if self._stream is None:
+                super().on_body(body)
+            else:
+                self._stream.exchange.on_piece(body)
             return
         have = self._body
         if not have:
@@ -94,7 +106,11 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._reading:
-            super().on_message_complete()
+            if self._stream is None:
+                super().on_message_complete()
+            else:
+                self._own.more_body = False
+                self._stream.exchange.on_request_end()
             return
         body = bytes(self._body)
         self._reading, self._body, self._own.more_body = False, b"", False
@@ -109,7 +125,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     # The lane's steps
 
-    def _enter(self, endpoint: Endpoint) -> bool:
+    def _enter(self) -> bool:
         """Take the request on, if it is an ordinary one, nothing is unanswered before it, and the client reads its answers."""
         own, cycle = self._own, self.cycle
         if (
@@ -137,8 +153,6 @@ class LaneProtocol(HttpToolsProtocol):
         own.response_complete = own.disconnected = False
         own.more_body = True
         self.cycle = own  # type: ignore[assignment] # it has what uvicorn looks at on a cycle
-        self._endpoint = endpoint
-        self._reading = True
         self._content_type = content_type
         self._request_id = self.lane.request_ids.choose(offered)
         return True
@@ -171,6 +185,19 @@ class LaneProtocol(HttpToolsProtocol):
         elif self.pipeline:
             self.on_response_complete()
 
+    def end_stream(self, data: bytes) -> None:
+        """Write the last bytes of a streamed answer. Where the request is not over, the connection ends too."""
+        own = self._own
+        own.response_complete = self._answered = True
+        self._stream = None
+        self.transport.write(data)
+        if own.more_body or not own.keep_alive:
+            self.transport.close()
+            return
+        self.resume_reading()
+        if self.pipeline:
+            self.on_response_complete()
+
     # The connection's own events
 
     def on_response_complete(self) -> None:
@@ -182,7 +209,15 @@ class LaneProtocol(HttpToolsProtocol):
         if self._begun is not None:
             self._begun.cancel()
             self._begun = None
+        if self._stream is not None:
+            self._stream.exchange.cancel()
+            self._stream = None
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._stream is not None:
+            self._stream.exchange.on_shutdown()
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it; uvicorn always says no
         """A client may stop sending and still wait for its answer. One that went away is seen by a reset: HAProxy sends that."""
@@ -210,7 +245,13 @@ class LaneProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if not self.pipeline:  # else reading goes on when that is answered
+        self.resume_reading()
+        if self._stream is not None:
+            self._stream.exchange.on_room()
+
+    def resume_reading(self) -> None:
+        """Read on, unless the client does not read itself, a stream has enough, or requests wait: then when that is answered."""
+        if not (self.flow.write_paused or self.pipeline or (self._stream and not self._stream.reads)):
             self.flow.resume_reading()
 
     def _close_if_idle(self) -> None:

@@ -1,4 +1,4 @@
-"""What the fast lane asks of whatever answers on a hot URL. A protocol joins the lane by implementing `Endpoint`."""
+"""What the fast lane asks of whatever answers on a hot URL. A protocol joins it by an `Endpoint`, or a `StreamEndpoint`."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -26,7 +26,7 @@ Reply = Callable[[Made | Exception], None]
 class Begun(Protocol):
     """A request under way."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """The client left: nobody waits for the reply."""
 
 
@@ -47,3 +47,48 @@ class Endpoint(Protocol):
 
     def refusal(self, error: Exception, request_id: str, path: str) -> Made:
         """The answer for an error, in the protocol's own form."""
+
+
+class Sink(Protocol):
+    """Where a streamed answer goes: the connection, as the endpoint sees it."""
+
+    request_id: str
+
+    @property
+    def full(self) -> bool:
+        """Whether the client has not read what was written already; `Exchange.on_room` tells of the end of that."""
+
+    def write(self, data: bytes) -> None:
+        """The next bytes of the HTTP/1.1 answer, its head included."""
+
+    def end(self, data: bytes) -> None:
+        """The last ones. The exchange hears nothing more."""
+
+    def read_on(self, wanted: bool) -> None:
+        """Whether more of the request may come. It does not while the sink is full."""
+
+
+class Exchange(Protocol):
+    """One streamed request and answer; called on the loop, and never raises."""
+
+    def on_piece(self, piece: bytes) -> None:
+        """The next bytes of the request's body."""
+
+    def on_request_end(self) -> None:
+        """There are no more."""
+
+    def on_room(self) -> None:
+        """The client reads again."""
+
+    def on_shutdown(self) -> None:
+        """The server is about to stop: end soon."""
+
+    def cancel(self) -> None:
+        """The client left."""
+
+
+class StreamEndpoint(Protocol):
+    """Answers on a hot URL bit by bit, perhaps while the request is still being read."""
+
+    def open(self, headers: Sequence[Header], sink: Sink) -> Exchange:
+        """Begin, with the request's headers; nothing of its body is there yet. Does not raise, nor end before it returns."""

@@ -8,7 +8,7 @@ wrapper sees it. Everything else takes uvicorn's way, health checks included.
 from collections.abc import Callable
 from typing import Protocol
 
-from deployments.lane.endpoint import Endpoint
+from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.protocols.http import RequestIds
 
 
@@ -25,15 +25,25 @@ class Lane:
     def __init__(self) -> None:
         self.hot: dict[bytes, Endpoint] = {}
         """Empty until `open`: in the process of Serve's own proxy the lane never answers."""
+        self.streams: dict[bytes, StreamEndpoint] = {}
+        """Of hot URLs where request and answer are streamed."""
         self.body_limit = 0
         self.arrived: Callable[[], None]
         self.request_ids = RequestIds()
         self._seen: list[tuple[bytes, bytes]] = []
         self._date_line = b""
 
-    def open(self, hot: dict[bytes, Endpoint], meter: Meter, *, body_limit: int) -> None:
-        """Start answering these URLs here."""
+    def open(
+        self,
+        hot: dict[bytes, Endpoint],
+        meter: Meter,
+        *,
+        body_limit: int,
+        streams: dict[bytes, StreamEndpoint] | None = None,
+    ) -> None:
+        """Start answering these URLs here; what limits a stream is its endpoint's."""
         self.hot, self.arrived, self.body_limit = hot, meter.arrived, body_limit
+        self.streams = streams or {}
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The Date header, which RFC 9110 asks of an origin, out of uvicorn's default headers: a new list every second."""

@@ -55,9 +55,10 @@ class ModelReplica:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
         self._versions = {each.served.number: run_version(each, spec, self._loop) for each in loaded}
-        self._routes = Dispatch(spec, args["runtime"], self._versions)
+        self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body)
+        streams = self._routes.streams(self._meter.arrived)
+        LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body, streams=streams)
         self._pusher = Pusher(lambda: replica_snapshot(spec, self._versions), HubClient().push)
         self._pusher.start()
 

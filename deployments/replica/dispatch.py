@@ -1,11 +1,16 @@
 """All paths that a replica answers, whichever protocol they belong to."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 
 from deployments.edge.render import WOKEN
-from deployments.lane.endpoint import Endpoint
+from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
+from deployments.replica import grpc_infer, grpc_stream
+from deployments.replica.grpc_infer import GrpcInfer
+from deployments.replica.grpc_model import GrpcModel
+from deployments.replica.grpc_stream import stream_infer
 from deployments.replica.oip_routes import OipRoutes
 from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import RunningVersion
@@ -16,15 +21,28 @@ from deployments.spec.model import ModelSpec
 class Dispatch:
     """Knows which routes a path is one of."""
 
-    def __init__(self, spec: ModelSpec, runtime: str, versions: Mapping[int, RunningVersion]) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        runtime: str,
+        versions: Mapping[int, RunningVersion],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         own = Versions(spec.name, versions)
         self.model = ModelRoutes(spec, runtime, own)
         self.oip = OipRoutes(spec, runtime, own)
+        self._grpc_infer = GrpcInfer(spec, own, loop)
+        self._grpc_model = GrpcModel(spec, runtime, own)
         self._woken = f"{spec.url_path}{WOKEN}/"  # see the edge
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that the lane answers, and what answers there."""
-        return {**self.model.hot(), **self.oip.hot()}
+        grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
+        return {**self.model.hot(), **self.oip.hot(), **grpc}
+
+    def streams(self, arrived: Callable[[], None]) -> dict[bytes, StreamEndpoint]:
+        """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
+        return {grpc_stream.METHOD.path: stream_infer(self._grpc_infer, arrived)}
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Any request of this replica."""

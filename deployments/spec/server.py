@@ -27,6 +27,12 @@ class Listen(Spec):
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
+class GrpcListen(Listen):
+    """Where gRPC is spoken."""
+
+    port: Port = Field(default=8001, description="TCP port")
+
+
 class MetricsSpec(Spec):
     """Where the server's numbers are read."""
 
@@ -78,6 +84,7 @@ class ServerSpec(Spec):
     """`serve_config/server.yaml`. Every key has a default; the file may be missing."""
 
     http: Listen = Field(default=Listen(), description="Where clients speak HTTP")
+    grpc: GrpcListen = Field(default=GrpcListen(), description="Where clients speak gRPC")
     metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
     repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
@@ -91,3 +98,9 @@ class ServerSpec(Spec):
     )
     body: Bytes = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
     defaults: ModelDefaults = Field(default=ModelDefaults(), description="For every model; a model's own keys win")
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port that is bound for clients and for Prometheus."""
+        listeners = ((each.host, each.port) for each in (self.http, self.grpc, self.metrics))
+        return (*listeners, (self.metrics.host, self.metrics.edge_port))

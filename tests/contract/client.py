@@ -63,9 +63,9 @@ class Client:
 
     def read(self, *, head: bool = False) -> Answer:
         """The next answer; of one to HEAD, no body is read."""
-        version, _, rest = self._line().partition(" ")
+        version, _, rest = self.line().partition(" ")
         headers = []
-        while line := self._line():
+        while line := self.line():
             name, _, value = line.partition(": ")
             headers.append((name.lower(), value))
         answer = Answer(version, int(rest.split(" ")[0]), headers, b"")
@@ -88,7 +88,11 @@ class Client:
         self._file.close()
         self.socket.close()
 
-    def _line(self) -> str:
+    def take(self, size: int) -> bytes:
+        """So many bytes."""
+        return self._file.read(size)
+
+    def line(self) -> str:
         line = self._file.readline()
         assert line.endswith(b"\r\n"), f"the answer ends in the middle: {line!r}"
         return line[:-2].decode("latin-1")

@@ -41,11 +41,16 @@ class Replica:
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = Dispatch(spec, "onnx", {3: self.version})
-        hot = routes.hot() if self.way == "lane" else {}
+        routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body)
-        self.front.lane.open(hot, meter, body_limit=spec.limits.body)
+        on_lane = self.way == "lane"
+        self.front.lane.open(
+            routes.hot() if on_lane else {},
+            meter,
+            body_limit=spec.limits.body,
+            streams=routes.streams(meter.arrived) if on_lane else {},
+        )
 
     @property
     def in_flight(self) -> int:

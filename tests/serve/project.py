@@ -29,13 +29,14 @@ class Project:
 
     def __init__(self, root: Path, server_yaml: str = "") -> None:
         self.root = root
-        self.port, self.metrics_port, self.edge_metrics_port = free_ports(3)
+        self.port, self.grpc_port, self.metrics_port, self.edge_metrics_port = free_ports(4)
         self.models = root / "serve_config" / "models"
         self.repository = root / "model_repository"
         self.models.mkdir(parents=True)
         self.repository.mkdir()
+        listen = f"http: {{port: {self.port}}}\ngrpc: {{port: {self.grpc_port}}}\n"
         metrics = f"metrics: {{port: {self.metrics_port}, edge_port: {self.edge_metrics_port}}}\n"
-        self.write(root / "serve_config" / "server.yaml", f"http: {{port: {self.port}}}\n{metrics}{server_yaml}")
+        self.write(root / "serve_config" / "server.yaml", f"{listen}{metrics}{server_yaml}")
 
     def write(self, path: Path, text: str) -> None:
         """Replace a file at once, as an editor does."""

@@ -5,7 +5,7 @@ Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-P
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from deployments.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
@@ -53,22 +53,26 @@ class FrameReader:
         """Of one message, compressed or not."""
         self._buffer = bytearray()
 
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The messages that are whole with this piece. Raises as `only_message` does; nothing can be read behind an error."""
+    def feed(self, piece: bytes) -> None:
+        """The next bytes of the body."""
+        self._buffer += piece
+
+    def next(self) -> bytes | None:
+        """The next whole message, if there is one. Raises as `only_message` does; nothing can be read behind an error."""
         buffer = self._buffer
-        buffer += piece
-        while len(buffer) >= PREFIX.size:
-            flag, length = PREFIX.unpack_from(buffer)
-            _check(flag, length, self._limit_bytes)
-            end = PREFIX.size + length
-            if len(buffer) < end:
-                return
-            message = bytes(memoryview(buffer)[PREFIX.size : end])
-            del buffer[:end]
-            yield inflated(message, self._encoding, self._limit_bytes) if flag else message
+        if len(buffer) < PREFIX.size:
+            return None
+        flag, length = PREFIX.unpack_from(buffer)
+        _check(flag, length, self._limit_bytes)
+        end = PREFIX.size + length
+        if len(buffer) < end:
+            return None
+        message = bytes(memoryview(buffer)[PREFIX.size : end])
+        del buffer[:end]
+        return inflated(message, self._encoding, self._limit_bytes) if flag else message
 
     def end(self) -> None:
-        """The body is over. Raises InvalidRequest if that was in the middle of a frame."""
+        """The body is over, and `next` has given all. Raises InvalidRequest if that was in the middle of a frame."""
         if self._buffer:
             raise InvalidRequest("the stream ends in the middle of a message")
 

@@ -55,7 +55,7 @@ LONGEST_MESSAGE = 1024
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
 
 OK = ((b"grpc-status", b"0"),)
-"""The trailers of a call that went well."""
+"""What ends a call that went well."""
 
 
 def status_of(error: Exception) -> tuple[Status, str]:
@@ -65,9 +65,11 @@ def status_of(error: Exception) -> tuple[Status, str]:
     return status, known.message
 
 
-def trailers(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
-    """What ends a call that failed."""
+def trailers(error: Exception, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What ends a call that failed. Where the server itself did, the request's id says what to look for in its log."""
     status, message = status_of(error)
+    if status is Status.INTERNAL:
+        message = f"{message} ({request_id})"
     told = ((b"grpc-status", b"%d" % status), (b"grpc-message", escaped(message)))
     if isinstance(error, Overloaded | ModelNotReady):
         return (*told, (b"grpc-retry-pushback-ms", b"%d" % (error.retry_after_s * 1000)))

@@ -110,8 +110,8 @@ class Edge:
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
-        self._held = [_hold_port() for _ in range(3)]
-        self.serve_port, self.port, self.metrics_port = (each.getsockname()[1] for each in self._held)
+        self._held = [_hold_port() for _ in range(4)]
+        self.serve_port, self.port, self.grpc_port, self.metrics_port = (each.getsockname()[1] for each in self._held)
         self._serve_file = root / "haproxy.cfg"
 
     def close(self) -> None:
@@ -120,7 +120,11 @@ class Edge:
             each.close()
 
     def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
-        listen = {"http": {"port": self.port}, "metrics": {"edge_port": self.metrics_port}}
+        listen = {
+            "http": {"port": self.port},
+            "grpc": {"port": self.grpc_port},
+            "metrics": {"edge_port": self.metrics_port},
+        }
         self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
 
     @contextmanager
@@ -144,9 +148,11 @@ class Edge:
         command = [str(LAUNCHER), "-db", "-f", str(self._serve_file), *more]
         return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-        """Our frontend's answer. Underscores in the names of headers stand for dashes."""
-        return _ask(self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str) -> Answer:
+        """The answer of our HTTP frontend, or of another port. Underscores in the names of headers stand for dashes."""
+        return _ask(
+            port or self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
 
     def numbers(self, path: str) -> Answer:
         """The answer of the frontend for Prometheus."""
@@ -188,3 +194,19 @@ def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping
         return Answer(answer.status, told, answer.read())
     finally:
         connection.close()
+
+
+def accept_and_close(listener: socket.socket) -> None:
+    """A replica that dies as soon as it has a request."""
+    connection, _ = listener.accept()
+    connection.recv(1)
+    connection.close()
+
+
+def test_prometheus_reads_haproxys_numbers_on_a_port_of_their_own(edge, backends):
+    edge.ask("/models/churn/predict", "POST", b"{}")
+    told = edge.numbers("/metrics")
+    assert told.status == 200
+    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in told.body.decode()
+    assert edge.numbers("/").status == 404
+    assert edge.ask("/metrics").body == b"gateway", "clients do not see them"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.edge.proxy import Answer, Backend, Edge, backend
+from tests.unit.edge.proxy import Answer, Backend, Edge, accept_and_close, backend
 
 BODY_LIMIT = 1000
 
@@ -86,7 +86,7 @@ def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
 def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves_plain_500(edge):
     edge.write()
     with socket.create_server(("127.0.0.1", 0)) as dies:
-        threading.Thread(target=_accept_and_close, args=(dies,), daemon=True).start()
+        threading.Thread(target=accept_and_close, args=(dies,), daemon=True).start()
         with edge.running({"gateway": [dies.getsockname()[1]], "frail": [dies.getsockname()[1]]}):
             answer = edge.ask("/models/frail/predict", "POST", b"{}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -171,19 +171,3 @@ def test_clients_cannot_change_how_serve_treats_their_request(edge, backends, pa
     (headers,) = [headers for each in backends.values() for _, headers in each.requests]
     assert not {"x-request-timeout-seconds", "x-request-disconnect-disabled"} & headers.keys()
     assert headers["x-request-id"] == "mine", "others pass"
-
-
-def _accept_and_close(listener: socket.socket) -> None:
-    """A replica that dies as soon as it has a request."""
-    connection, _ = listener.accept()
-    connection.recv(1)
-    connection.close()
-
-
-def test_prometheus_reads_haproxys_numbers_on_a_port_of_their_own(edge, backends):
-    edge.ask("/models/churn/predict", "POST", b"{}")
-    told = edge.numbers("/metrics")
-    assert told.status == 200
-    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in told.body.decode()
-    assert edge.numbers("/").status == 404
-    assert edge.ask("/metrics").body == b"gateway", "clients do not see them"

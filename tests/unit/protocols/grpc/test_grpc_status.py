@@ -36,21 +36,25 @@ def test_what_is_not_meant_for_clients_is_not_told():
 
 def test_an_error_ends_a_call_with_status_and_message():
     error = InvalidRequest.at([BadValue("/x", "what: ünfit"), BadValue("/y", "z")])
-    assert trailers(error) == (
+    assert trailers(error, "id") == (
         (b"grpc-status", b"3"),
         (b"grpc-message", b"what: %C3%BCnfit at /x (and 1 more)"),
     )
+
+
+def test_a_failure_of_the_servers_own_says_under_which_id_its_log_tells_more():
+    assert dict(trailers(ValueError("x"), "req-7"))[b"grpc-message"].endswith(b"(req-7)")
 
 
 @pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
 def test_clients_are_told_when_to_try_again(kind: type[Overloaded | ModelNotReady]):
     error = kind("later")
     error.retry_after_s = 7
-    assert dict(trailers(error))[b"grpc-retry-pushback-ms"] == b"7000"
+    assert dict(trailers(error, "id"))[b"grpc-retry-pushback-ms"] == b"7000"
 
 
 def test_who_compresses_in_an_unknown_way_is_told_the_known_ones():
-    assert dict(trailers(UnknownEncoding("snappy")))[b"grpc-accept-encoding"] == b"identity,gzip,deflate"
+    assert dict(trailers(UnknownEncoding("snappy"), "id"))[b"grpc-accept-encoding"] == b"identity,gzip,deflate"
     assert status_of(UnknownEncoding("snappy"))[0] == Status.UNIMPLEMENTED
 
 

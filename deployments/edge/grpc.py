@@ -1,0 +1,66 @@
+"""Our HAProxy frontend for gRPC, as text. Pure. It ends HTTP/2; replicas and the gateway get HTTP/1.1 with its trailers.
+
+A call on a model goes to a replica by the model's name, which is field 1 of the first message of every method that has it. Where
+the name cannot be read there (compressed, or written in another order), or no replica has it, the gateway answers.
+"""
+
+from deployments.protocols.grpc.status import Status, escaped
+from deployments.spec.server import ServerSpec
+
+TEMPLATE = """\
+listen edge_grpc from edge
+    bind {bind}
+    # A stream may be quiet for long; slow headers and slow first messages have time-outs of their own.
+    timeout client 1h
+
+    http-request return status 415 unless {{ req.hdr(content-type) -m reg ^application/grpc(\\+proto)?(;.*)?$ }}
+    http-request del-header x-request-timeout-seconds
+    http-request del-header x-request-disconnect-disabled
+    acl too_large req.hdr_val(content-length) gt {body_limit}
+    http-request return {too_large} if too_large
+
+    # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. Longer names are waited
+    # for in steps, as a stream's first message may be short, and nothing come behind it until it is answered.
+    acl of_model path_beg /inference.GRPCInferenceService/Model
+    http-request wait-for-body time 20s at-least 16 if of_model
+    http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if of_model
+    http-request wait-for-body time 20s at-least 32 if of_model {{ var(txn.name_bytes) -m int gt 9 }}
+    http-request wait-for-body time 20s at-least 70 if of_model {{ var(txn.name_bytes) -m int gt 25 }}
+    acl plain req.body,bytes(0,1),hex 00
+    http-request set-var(txn.model) req.body,bytes(5),protobuf(1) if of_model plain
+
+    acl named var(txn.model) -m len gt 0
+    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if named
+    acl known var(txn.up) -m found
+    acl has_replica var(txn.model),map({replicas}) -m found
+    acl all_away var(txn.up) -m int 0
+    http-request return {not_ready} if known has_replica all_away
+    use_backend http-%[var(txn.model)] if known has_replica
+    default_backend {default}
+
+    # Serve's own proxy, which stands behind a model's replicas, cannot answer gRPC.
+    http-response return {not_ready} if {{ srv_name -m beg SERVE_PROXY_ACTOR }}
+
+    # `return` without a body leaves this out, and some clients insist on it.
+    http-after-response set-header content-type application/grpc if {{ res.hdr(grpc-status) -m found }}
+"""
+
+
+def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: str) -> str:
+    """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers."""
+    return TEMPLATE.format(
+        bind=bind,
+        body_limit=server.body,
+        too_large=refusal(
+            Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
+        ),
+        not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
+        replicas=replicas_file,
+        default=default,
+    )
+
+
+def refusal(status: Status, message: str) -> str:
+    """The arguments of `http-request return` for a call that ends with this status."""
+    text = escaped(message).decode().replace("%", "%%").replace(" ", "\\ ")
+    return f"status 200 hdr grpc-status {int(status)} hdr grpc-message {text}"

@@ -1,0 +1,115 @@
+"""`ModelInfer` for one served version: a message to tensors, and tensors to a message. Pure.
+
+Sources: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_grpc.md and, for
+parameters, https://github.com/triton-inference-server/server/tree/main/docs/protocol
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.bad_values import shortened
+from deployments.protocols.grpc.contents import from_contents
+from deployments.protocols.grpc.messages import ModelInferResponse
+from deployments.protocols.oip.classification import classified
+from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.tensors import to_raw
+from deployments.protocols.predict import MAX_ROWS
+from deployments.tensors import Array, InferRequest, Signature, Tensors, datatype_of
+
+FINAL_WANTED = "triton_enable_empty_final_response"
+FINAL = "triton_final_response"
+"""With the first, a client asks to be told by the second which response of a stream is a request's last."""
+
+
+@dataclass(slots=True)
+class InferCall:
+    """A decoded request, and what its answer is to look like."""
+
+    request: InferRequest
+    id: str
+    classes: dict[str, int]
+    """How many of its largest values are wanted in an output's place, by the output's name."""
+    timeout_s: float | None
+    """The client's own; the model's still holds where it is shorter."""
+    tell_final: bool
+
+
+class GrpcInferCodec:
+    """Decodes and encodes for one version of one model; built once."""
+
+    def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
+        self._name = model_name
+        self._version = str(version)
+        self._signature = signature
+        self._inputs = ModelInputs(signature, max_rows=max_rows)
+
+    def decode(self, message: Any) -> InferCall:
+        """What a ModelInferRequest asks for. Raises InvalidRequest."""
+        raw = message.raw_input_contents
+        given = self._raw(message.inputs, raw) if raw else self._values(message.inputs)
+        if not message.outputs and not message.parameters:  # the usual one
+            return InferCall(self._inputs.request(given), message.id, {}, None, False)
+        classes = {output.name: _classes(output) for output in message.outputs}
+        request = self._inputs.request(given, [output.name for output in message.outputs])
+        timeout_us = _whole(message.parameters, "timeout")
+        return InferCall(
+            request,
+            message.id,
+            {name: most for name, most in classes.items() if most},
+            timeout_us / 1e6 if timeout_us else None,
+            FINAL_WANTED in message.parameters and message.parameters[FINAL_WANTED].bool_param,
+        )
+
+    def encode(self, call: InferCall, outputs: Tensors) -> Any:
+        """The ModelInferResponse, from the outputs that `call.request` names. Raises InvalidRequest: not all can be classified."""
+        response = ModelInferResponse(model_name=self._name, model_version=self._version, id=call.id)
+        for name in call.request.outputs:
+            array = outputs[name]
+            if name in call.classes:
+                array = classified(name, array, call.classes[name], self._signature)
+            response.outputs.add(name=name, datatype=datatype_of(array.dtype), shape=array.shape)
+            response.raw_output_contents.append(to_raw(array))
+        if call.tell_final:
+            response.parameters[FINAL].bool_param = True
+        return response
+
+    def _raw(self, inputs: Any, raw: Any) -> Iterator[tuple[str, Array]]:
+        """Every input's name and array, where all stand in `raw_input_contents`."""
+        if len(raw) != len(inputs):
+            raise InvalidRequest(f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents")
+        for head, contents in zip(inputs, raw, strict=True):
+            if head.HasField("contents"):
+                raise InvalidRequest(f"input {head.name!r} has contents beside its raw_input_contents")
+            _no_shared_memory(head)
+            yield head.name, self._inputs.raw(head.name, head.datatype, head.shape, contents)
+
+    def _values(self, inputs: Any) -> Iterator[tuple[str, Array]]:
+        """The same where each has its own contents."""
+        for head in inputs:
+            _no_shared_memory(head)
+            self._inputs.check(head.name, head.datatype, head.shape)
+            yield head.name, from_contents(head.name, head.datatype, head.shape, head.contents)
+
+
+def _no_shared_memory(tensor: Any) -> None:
+    if tensor.parameters and "shared_memory_region" in tensor.parameters:
+        raise InvalidRequest(f"{shortened(tensor.name)!r}: shared memory is not taken; send the values")
+
+
+def _classes(output: Any) -> int:
+    _no_shared_memory(output)
+    return _whole(output.parameters, "classification")
+
+
+def _whole(parameters: Any, name: str) -> int:
+    """A parameter that is a number of something; 0 where it is not there."""
+    if name not in parameters:
+        return 0
+    value = parameters[name]
+    choice = value.WhichOneof("parameter_choice")
+    number: int = getattr(value, choice) if choice in ("int64_param", "uint64_param") else -1
+    if number < 0:
+        raise InvalidRequest(f"parameter {name!r}: expected int64_param of 0 or more")
+    return number

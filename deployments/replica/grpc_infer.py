@@ -1,0 +1,108 @@
+"""`ModelInfer`: one message to its version's model server and back. Streams of such messages go through here too."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from deployments.errors import ModelNotFound, ModelyardError
+from deployments.lane.endpoint import Begun, Header, Reply
+from deployments.lane.grpc import Failure, OneMessage, failure, of_headers
+from deployments.protocols.grpc.frames import only_message
+from deployments.protocols.grpc.infer import GrpcInferCodec, InferCall
+from deployments.protocols.grpc.messages import INFERENCE, methods
+from deployments.protocols.grpc.timeout import timeout_s
+from deployments.replica.deadline import Within
+from deployments.replica.versions import Versions
+from deployments.serving.recorder import Origin
+from deployments.serving.ticket import Answer
+from deployments.spec.model import ModelSpec
+
+METHOD = methods(INFERENCE)["ModelInfer"]
+PROTOCOL = "grpc"
+"""As metrics have it."""
+Done = Callable[[Any], None]
+"""Gets a ModelInferResponse or an Exception, once."""
+
+
+class GrpcInfer:
+    """The endpoint of ModelInfer, for all versions of a model."""
+
+    def __init__(self, spec: ModelSpec, versions: Versions, loop: asyncio.AbstractEventLoop) -> None:
+        self.limit_bytes = spec.limits.body
+        self._name = spec.name
+        self._timeout_s = spec.limits.timeout_s
+        self._versions = versions
+        self._codecs = {
+            number: GrpcInferCodec(spec.name, number, version.loaded.model.signature) for number, version in versions
+        }
+        self._loop = loop
+
+    def start(
+        self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
+    ) -> Begun:
+        """See `Endpoint`."""
+        origin = self.origin(request_id, len(body))
+        encoding, timeout = of_headers(headers)
+        try:
+            within_s = timeout_s(timeout) if timeout else None
+            message = METHOD.read(only_message(body, encoding, self.limit_bytes))
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+
+        def done(outcome: Any) -> None:
+            reply(outcome if isinstance(outcome, Exception) else OneMessage(outcome.SerializeToString()))
+
+        return self.begin(message, origin, done, within_s)
+
+    def begin(self, message: Any, origin: Origin, done: Done, within_s: float | None = None) -> Begun:
+        """Begin with a ModelInferRequest; `done` is called once, perhaps before this returns, unless it is cancelled.
+
+        Raises what is wrong with the request. The shortest holds of the model's time-out, the message's own and `within_s`.
+        """
+        try:
+            if message.model_name != self._name:
+                raise ModelNotFound(f"this call has reached model {self._name!r}, not {message.model_name!r}")
+            version = self._versions.find(message.model_version or None)
+            origin.recorder = version.recorders[PROTOCOL]
+            codec = self._codecs[version.loaded.served.number]
+            call = codec.decode(message)
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+        answered = partial(_answered, codec, call, done)
+        limit_s = min(within_s or self._timeout_s, call.timeout_s or self._timeout_s)
+        if limit_s >= self._timeout_s:
+            return version.server.submit(call.request, answered, origin)
+        return Within(version.server, call.request, answered, origin, timeout_s=limit_s, loop=self._loop)
+
+    def origin(self, request_id: str, body_bytes: int) -> Origin:
+        """Of a request that has just come in; until it says otherwise it is one for the newest version."""
+        newest = self._versions.newest
+        return newest.server.ledger.origin(newest.recorders[PROTOCOL], request_id, body_bytes)
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        """See `Endpoint`."""
+        self._refuse(self.origin(request_id, 0), error)
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Failure:
+        """In trailers."""
+        return failure(error, request_id)
+
+    def _refuse(self, origin: Origin, error: Exception) -> None:
+        self._versions.newest.server.ledger.refuse(origin, error)
+
+
+def _answered(codec: GrpcInferCodec, call: InferCall, done: Done, answer: Answer | ModelyardError) -> Exception | None:
+    """See `ticket.Done`."""
+    if not isinstance(answer, Answer):
+        done(answer)
+        return None
+    try:
+        response = codec.encode(call, answer.outputs)
+    except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
+        done(error)
+        return error
+    done(response)
+    return None

@@ -1,0 +1,187 @@
+"""gRPC on the lane of a replica: `ModelStreamInfer`."""
+
+import numpy as np
+import pytest
+
+from deployments.lane.grpc_stream import MOST_OPEN
+from deployments.protocols.grpc.status import Status
+from tests.contract.client import request
+from tests.contract.front import Front
+from tests.contract.grpc_call import Call, framed
+from tests.contract.replica import DEAR, ONE, PREDICT
+
+
+@pytest.fixture
+def way() -> str:
+    """gRPC is the lane's alone."""
+    return "lane"
+
+
+def ask(*values: float, **fields: object) -> bytes:
+    raw = np.array(values, np.float32).tobytes()
+    tensor = {"name": "x", "datatype": "FP32", "shape": [len(values), 1]}
+    fields = {"model_name": "doubler", "inputs": [tensor], "raw_input_contents": [raw], **fields}
+    return framed("ModelInfer", **fields)
+
+
+def opened(client, **headers: str) -> Call:
+    call = Call(client, "ModelStreamInfer", headers)
+    call.start()
+    assert "grpc-status" not in call.head(), "the stream is open before anything is asked"
+    return call
+
+
+def values(response) -> list[float]:
+    return np.frombuffer(response.infer_response.raw_output_contents[0], np.float32).tolist()
+
+
+def test_each_question_is_answered_when_it_comes(replica):
+    with (rig := replica()).connect() as client:
+        call = opened(client)
+        for value in (1.5, -2, 7):
+            call.send(ask(value, id=f"q{value}"))
+            told = call.read()
+            assert (values(told), told.infer_response.id, told.error_message) == ([2 * value], f"q{value}", "")
+        call.end()
+        assert call.rest().trailers == {"grpc-status": "0"}
+        assert client.ask(request(PREDICT, ONE)).status == 200, "the connection lives on"
+    assert rig.by_lane
+
+
+def test_many_questions_in_one_piece_are_answered_in_order(replica):
+    count = 3 * MOST_OPEN
+    with replica(queue=1000).connect() as client:
+        call = opened(client)
+        call.send(b"".join(ask(value) for value in range(count)))
+        call.end()
+        told = call.rest()
+    assert told.status == Status.OK
+    assert [values(each) for each in told.messages] == [[2.0 * value] for value in range(count)]
+
+
+def test_questions_are_found_in_chunks_of_one_byte(replica):
+    body = ask(1) + ask(2)
+    with replica().connect() as client:
+        call = opened(client)
+        call.send(*(body[at : at + 1] for at in range(len(body))))
+        call.end()
+        assert [values(each) for each in call.rest().messages] == [[2.0], [4.0]]
+
+
+def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
+    with replica().connect() as client:
+        call = opened(client)
+        call.send(
+            ask(1), ask(2, model_version="7", id="bad"), ask(3, model_name="tripler"), ask(4, raw_input_contents=[b""])
+        )
+        call.send(ask(5))
+        call.end()
+        told = call.rest()
+    first, *bad, last = told.messages
+    assert (values(first), values(last), told.status) == ([2.0], [10.0], Status.OK)
+    assert ["served: 3" in bad[0].error_message, "'tripler'" in bad[1].error_message, "got 0" in bad[2].error_message]
+    assert bad[0].infer_response.id == "bad"
+
+
+@pytest.mark.parametrize(
+    ("tail", "status", "says"),
+    [
+        (ask(2)[:-1], Status.INVALID_ARGUMENT, "middle of a message"),
+        (b"\7\0\0\0\0", Status.INVALID_ARGUMENT, "begins with 7"),
+        (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
+        (b"\0\0\0\0\2\xff\xff", Status.INVALID_ARGUMENT, "no inference.ModelInferRequest"),
+        (b"\1" + ask(2)[1:], Status.INVALID_ARGUMENT, "names no compression"),
+    ],
+)
+def test_what_is_no_message_ends_the_stream_behind_the_answers_to_what_was_asked(replica, tail, status, says):
+    with replica().connect() as client:
+        call = opened(client)
+        call.send(ask(1), tail)
+        call.end()
+        told = call.rest()
+    assert [values(each) for each in told.messages] == [[2.0]]
+    assert (told.status, says in told.trailers["grpc-message"]) == (status, True)
+
+
+def test_a_broken_stream_that_goes_on_sending_is_closed(replica):
+    with replica().connect() as client:
+        call = opened(client)
+        call.send(b"\7bad", b"more")
+        assert call.rest().status == Status.INVALID_ARGUMENT
+        assert client.at_end()
+
+
+def test_an_empty_stream_is_fine(replica):
+    with replica().connect() as client:
+        call = opened(client)
+        call.end()
+        assert call.rest().status == Status.OK
+
+
+def test_no_more_is_asked_of_the_model_than_the_stream_may_have_open(replica):
+    rig = replica(warmup=DEAR, queue=1000)
+    rig.model.hold()
+    with rig.connect() as client:
+        call = opened(client)
+        call.send(b"".join(ask(value) for value in range(2 * MOST_OPEN)))
+        call.end()
+        rig.front.until(lambda: rig.in_flight == MOST_OPEN)
+        rig.model.release()
+        assert len(call.rest().messages) == 2 * MOST_OPEN
+
+
+def test_a_client_that_leaves_takes_its_questions_along(replica):
+    rig = replica(warmup=DEAR)
+    rig.model.hold()
+    with rig.connect() as client:
+        call = opened(client)
+        call.send(ask(1))
+        rig.model.entered()
+        call.send(ask(2))
+        rig.front.until(lambda: rig.in_flight == 2)
+        client.reset()
+        rig.front.until(lambda: rig.in_flight == 0)
+    rig.model.release()
+    assert len(rig.model.calls) == 1
+
+
+def test_a_streams_deadline_ends_it(replica):
+    with replica().connect() as client:
+        call = opened(client, **{"grpc-timeout": "30m"})
+        call.send(ask(1))
+        told = call.rest()
+    assert ([values(each) for each in told.messages], told.status) == ([[2.0]], Status.DEADLINE_EXCEEDED)
+
+
+def test_a_replica_that_stops_ends_its_streams_behind_their_answers(replica):
+    front = Front()
+    rig = replica(warmup=DEAR, front=front)
+    rig.model.hold()
+    with rig.connect() as client:
+        call = opened(client)
+        call.send(ask(1))
+        rig.model.entered()
+        front.begin_to_stop()
+        rig.model.release()
+        told = call.rest()
+    assert [values(each) for each in told.messages] == [[2.0]]
+    assert told.status == Status.UNAVAILABLE
+    front.stop()
+
+
+def test_a_client_that_does_not_read_is_not_read_from(replica):
+    rows, count = 2000, 400
+    rig = replica(queue=1000)
+    with rig.connect() as client:
+        call = opened(client)
+        question = ask(*range(rows))
+        sent = 0
+        client.socket.settimeout(0.2)
+        try:
+            for _ in range(count):
+                call.send(question)
+                sent += 1
+        except TimeoutError:
+            pass
+        assert sent < count, "the server took everything"
+        assert rig.in_flight <= MOST_OPEN
