@@ -16,6 +16,7 @@ from ray.serve import Application
 
 from deployments.lane.table import LANE
 from deployments.replica.dispatch import Dispatch
+from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import replica_snapshot
@@ -58,6 +59,7 @@ class ModelReplica:
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived)
+        settle_heap()
         LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body, streams=streams)
         self._pusher = Pusher(lambda: replica_snapshot(spec, self._versions), HubClient().push)
         self._pusher.start()

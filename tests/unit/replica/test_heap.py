@@ -1,0 +1,43 @@
+"""The garbage collector leaves alone what was there before."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from deployments.replica.heap import settle_heap
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """As it was, afterwards: the other tests run in this process."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+class Node:
+    """Garbage that only the collector finds, as it refers to itself."""
+
+    def __init__(self, freed: list[str], name: str) -> None:
+        self.itself = self
+        self._freed, self._name = freed, name
+
+    def __del__(self) -> None:
+        self._freed.append(self._name)
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_was_there_is_never_looked_through_again_and_later_garbage_is_still_found() -> None:
+    freed: list[str] = []
+    old = Node(freed, "old")
+    settle_heap()
+    assert gc.get_freeze_count() > 0
+    Node(freed, "new")
+    del old
+    gc.collect()
+    assert freed == ["new"]
+    gc.unfreeze()
+    gc.collect()
+    assert freed == ["new", "old"]
