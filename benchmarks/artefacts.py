@@ -1,10 +1,12 @@
 """Train what the subjects serve: one pipeline, in both formats."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 from skl2onnx import to_onnx
 
+from benchmarks.rivals import own_predict
 from benchmarks.subjects import Artefacts
 from examples.models import iris
 from examples.train import publish, train
@@ -12,10 +14,14 @@ from examples.trained import Score, Trained
 
 
 def train_iris(folder: Path) -> Artefacts:
-    """The iris example, as it is and converted to ONNX with the same rows behind it."""
-    artefacts = Artefacts(onnx=folder / "onnx", sklearn=folder / "sklearn")
+    """The iris example: as it is, converted to ONNX with the same rows behind it, and behind a class of an operator's own."""
+    artefacts = Artefacts(onnx=folder / "onnx", sklearn=folder / "sklearn", own_predict=folder / "own")
     publish(artefacts.sklearn / "iris", train("iris"))
     publish(artefacts.onnx / "iris", iris_as_onnx())
+    own = artefacts.own_predict / "iris" / "1"
+    own.mkdir(parents=True)
+    shutil.copy(own_predict.__file__, own)
+    shutil.copy(artefacts.sklearn / "iris" / "1" / "model.skops", own / own_predict.FILE)
     return artefacts
 
 

@@ -13,6 +13,7 @@ TITLES = {
     "ray-serve": "Ray Serve as documented",
     "sklearn": "**modelyard**, batching",
     "sklearn-unbatched": "modelyard, `batching: {max_size: 1}`",
+    "sklearn-own-predict": "the pipeline's own `predict_proba`, `max_size: 1`",
 }
 
 METHOD = """\
@@ -59,7 +60,9 @@ class Comparison:
 
 COMPARISONS = (
     Comparison("The iris model as ONNX, one row a request", ("modelyard", "uvicorn", "ray-serve")),
-    Comparison("The iris pipeline of scikit-learn, one row a request", ("sklearn", "sklearn-unbatched")),
+    Comparison(
+        "The iris pipeline of scikit-learn, one row a request", ("sklearn", "sklearn-unbatched", "sklearn-own-predict")
+    ),
 )
 
 
@@ -117,7 +120,7 @@ def goals_table(summaries: Summaries) -> str:
     """The goals that this run can tell something about; "" where there are none."""
     rows = []
     ours, documented = summaries.get(("modelyard", 64)), summaries.get(("ray-serve", 64))
-    batched, unbatched = summaries.get(("sklearn", 64)), summaries.get(("sklearn-unbatched", 64))
+    batched, unbatched = summaries.get(("sklearn", 64)), summaries.get(("sklearn-own-predict", 64))
     if ours and documented:
         ratio = ours.requests_per_s / documented.requests_per_s
         rows.append(["requests/s to Ray Serve as documented", "at least 30x", f"{ratio:.1f}x", _met(ratio >= 30)])
@@ -127,7 +130,9 @@ def goals_table(summaries: Summaries) -> str:
         )
     if batched and unbatched:
         ratio = batched.requests_per_s / unbatched.requests_per_s
-        rows.append(["scikit-learn, batched to unbatched", "at least 5x", f"{ratio:.1f}x", _met(ratio >= 5)])
+        rows.append(
+            ["scikit-learn, to its own `predict_proba` unbatched", "at least 5x", f"{ratio:.1f}x", _met(ratio >= 5)]
+        )
     return table(["at 64 connections", "goal", "measured", ""], rows) if rows else ""
 
 

@@ -20,10 +20,12 @@ MODEL_URL = "http://127.0.0.1:{port}/models/iris/predict"
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """The iris model in the two formats, each in a model repository of its own."""
+    """The iris model in three forms, each in a model repository of its own."""
 
     onnx: Path
     sklearn: Path
+    own_predict: Path
+    """The pipeline behind a class that calls its own `predict_proba`."""
 
     @property
     def onnx_file(self) -> Path:
@@ -57,6 +59,11 @@ def modelyard_sklearn(folder: Path, port: int, artefacts: Artefacts) -> Subject:
 
 def modelyard_unbatched(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     return modelyard(folder, port, artefacts.sklearn, {"iris.yaml": "name: iris\nbatching: {max_size: 1}\n"})
+
+
+def own_predict(folder: Path, port: int, artefacts: Artefacts) -> Subject:
+    text = "name: iris\nruntime: python:own_predict:Pipeline\ntrusted: true\nbatching: {max_size: 1}\n"
+    return modelyard(folder, port, artefacts.own_predict, {"iris.yaml": text})
 
 
 def modelyard(folder: Path, port: int, repository: Path, models: Mapping[str, str]) -> Subject:
@@ -113,6 +120,7 @@ SUBJECTS: Mapping[str, Prepare] = {
     "ray-serve": documented_serve,
     "sklearn": modelyard_sklearn,
     "sklearn-unbatched": modelyard_unbatched,
+    "sklearn-own-predict": own_predict,
 }
 
 

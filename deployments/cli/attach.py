@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from deployments.cli.places import places_of
 from deployments.control.desired import Desired, DesiredState
-from deployments.control.environment import attach_environment
+from deployments.control.environment import attach_environment, cluster_environment
+from deployments.control.ports import knock
+from deployments.spec.server import ServerSpec
 
 if TYPE_CHECKING:
     from deployments.control.apply import Applier
@@ -31,21 +33,26 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     local = server.ray.address == "local"
     if local and not places.running.exists():
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
-    where = json.loads(places.running.read_text()) if local else {"address": server.ray.address, "origin": ""}
-    if local:
-        os.environ.update(attach_environment(places))
+    if not local:
+        knock(server.ray.address)
+    where = json.loads(places.running.read_text()) if local else _cluster(server)
+    os.environ.update(attach_environment(places) if local else cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
     from deployments.control.last_good import LastGood  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
 
-    client = attach(where["address"], start=starting and not local)
+    client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
         last = LastGood.read(places.last_good)
         yield Applier(client, Rollback(good=dict(last.applications)), where["origin"]), desired
     finally:
         detach()
+
+
+def _cluster(server: ServerSpec) -> dict[str, str]:
+    return {"address": server.ray.address, "origin": server.http.origin}
 
 
 def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":

@@ -8,13 +8,27 @@ from pathlib import Path
 from deployments.cli.places import places_of
 from deployments.cli.report import TerminalReport
 from deployments.control.desired import DesiredState
+from deployments.control.environment import cluster_environment
+from deployments.control.ports import knock
 from deployments.spec.load import Config
 
 
 def serve_cluster(config_dir: Path, config: Config) -> int:
-    """The command's exit code. The cluster's nodes were started with the environment that docs/operations.md names."""
-    from deployments.control.apply import Applier  # noqa: PLC0415 - Ray takes seconds to import
+    """The command's exit code. The cluster's nodes were started with the environment that docs/operations.md names.
+
+    Raises ConnectionError where the cluster does not answer.
+    """
+    state = DesiredState(config_dir, os.environ)
+    first = state.read_settled()
+    server = config.server
+    report = TerminalReport()
+    knock(server.ray.address)
+    report.starting(f"attaching to {server.ray.address}")
+    os.environ.update(cluster_environment(os.environ, Path.home()))
+    # Ray reads the environment when it is imported, so only now.
+    from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
+    from deployments.control.look import EDGE_S, paste_line, wait_reachable  # noqa: PLC0415
     from deployments.control.metrics import ControlMetrics  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
     from deployments.control.watch import Watcher  # noqa: PLC0415
@@ -22,25 +36,25 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     from monitoring.hub import HubClient, HubPlace  # noqa: PLC0415
     from monitoring.pusher import Pusher  # noqa: PLC0415
 
+    client = attach(server.ray.address, frontend=server.http)
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
-    report = TerminalReport()
-    state = DesiredState(config_dir, os.environ)
-    first = state.read_settled()
-    report.starting(f"attaching to {config.server.ray.address}")
-    client = attach(config.server.ray.address, start=True)
+        signal.signal(sign, lambda *_: stop.set())  # after Ray, which takes SIGTERM for a crash and prints its stack
     try:
-        metrics, place = ControlMetrics(), config.server.metrics
+        metrics, place = ControlMetrics(), server.metrics
         hub.start(HubPlace(place.host, place.port, places_of(config).metrics))
         pusher = Pusher(metrics.snapshot, HubClient().push)
         pusher.start()
-        applier = Applier(client, Rollback(), config.server.http.origin)
+        applier = Applier(client, Rollback(), server.http.origin)
         watcher = Watcher(
             state, first, applier, report, stop, metrics=metrics, each_look=lambda: None, on_target=lambda *_: None
         )
-        report.started(watcher.start(), "", f"port {place.port} of the cluster's head node")
+        statuses = watcher.start()
+        wait_reachable(server.http.origin, statuses, EDGE_S)
+        where = f"port {place.port} of the cluster's head node"
+        report.started(statuses, paste_line(server.http.origin, statuses), where)
         watcher.run()
+        report.starting("leaving the cluster as it is")
         pusher.close()
     finally:
         detach()

@@ -3,7 +3,7 @@
 import logging
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.serve._private.api import serve_start
 from ray.serve._private.client import ServeControllerClient
 from ray.serve._private.constants import SERVE_NAMESPACE
@@ -13,9 +13,8 @@ from ray.serve.schema import ServeDeploySchema
 
 from deployments.control.applications import ServeConfig
 from deployments.control.running import Running
+from deployments.spec.server import Listen
 
-SERVE_PORT = 8000
-"""Of Serve's own frontend in a cluster that is not ours."""
 REQUEST_TIMEOUT_S = 3600
 """Serve's own limit on a request; the model server's deadline comes first. Longer streams are nobody's accident."""
 
@@ -27,15 +26,19 @@ class ServeClient:
         self._client = client
 
     @classmethod
-    def start(cls, *, port: int, proxy_location: str) -> "ServeClient":
-        """Start Serve, or find it running. Replicas and Serve's own frontend listen on 127.0.0.1 only."""
+    def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
+        """Start Serve, or find it running. Replicas and Serve's own frontend listen on `host`."""
         options = {
-            "host": "127.0.0.1",
+            "host": host,
             "port": port,
             "request_timeout_s": REQUEST_TIMEOUT_S,
             "keep_alive_timeout_s": REQUEST_TIMEOUT_S,
         }
-        return cls(serve_start(http_options=options, proxy_location=proxy_location))
+        try:
+            return cls(serve_start(http_options=options, proxy_location=proxy_location))
+        except RayActorError:
+            # On a machine that is very busy the first proxy is given up and replaced; Serve itself runs by then.
+            return cls.find()
 
     @classmethod
     def find(cls) -> "ServeClient":
@@ -59,10 +62,10 @@ class ServeClient:
         self._client.shutdown()
 
 
-def attach(address: str, *, start: bool) -> ServeClient:
+def attach(address: str, *, frontend: Listen | None = None) -> ServeClient:
     """Connect this process to a running cluster. Raises ConnectionError where there is none, or no Serve in it.
 
-    `start` starts Serve where the cluster has none yet.
+    `frontend` starts Serve where the cluster has none yet, with its own frontend on that address of every node.
     """
     try:
         ray.init(
@@ -72,7 +75,9 @@ def attach(address: str, *, start: bool) -> ServeClient:
             logging_level=logging.ERROR,
             configure_logging=False,
         )
-        return ServeClient.start(port=SERVE_PORT, proxy_location="EveryNode") if start else ServeClient.find()
+        if frontend is None:
+            return ServeClient.find()
+        return ServeClient.start(proxy_location="EveryNode", port=frontend.port, host=frontend.host)
     except (ConnectionError, RayServeException, RayError) as error:
         raise ConnectionError(f"cannot reach the server at {address}: {error}") from error
 

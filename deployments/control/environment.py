@@ -1,5 +1,6 @@
 """The environment in which Ray and Serve run as this server needs them. Pure: it is set where processes are started."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,14 @@ from deployments.edge.files import LAUNCHER
 from deployments.spec.server import ServerSpec
 
 LANE_CALLBACK = "deployments.lane.install:install"
+RAY_TOKEN = Path(".ray", "auth_token")
+"""Where Ray looks for a token in the home directory."""
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Its console handler would mix with what the command prints.
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,18 @@ def attach_environment(places: Places) -> dict[str, str]:
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(places.token),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        # Its console handler would mix with what the command prints.
-        "RAY_SERVE_LOG_TO_STDERR": "0",
+        **QUIET,
     }
+
+
+def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """What a process needs to talk to somebody else's Ray, besides what it has.
+
+    `ray start` turns authentication on where it finds a token; a client does so only if it is told to.
+    """
+    token = any(name in environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (home / RAY_TOKEN).exists()
+    mode = {"RAY_AUTH_MODE": "token"} if token and "RAY_AUTH_MODE" not in environ else {}
+    return {**mode, **QUIET}
 
 
 def server_environment(
@@ -110,6 +126,8 @@ def server_environment(
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        # Serve's own 5 s are too few for a proxy's first start beside a dozen models that load.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         # Throughput mode keeps 1000 lines back; what a replica warns of is for `modelyard logs` now.
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         # A model that cannot start is told so after two tries, not after 20 minutes.

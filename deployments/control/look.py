@@ -11,6 +11,8 @@ from deployments.control.status import ModelStatus
 
 TIMEOUT_S = 3.0
 POLL_S = 0.1
+EDGE_S = 15.0
+"""How long HAProxy is given to learn of a replica; usually it takes less than a second."""
 
 
 def describe_model(origin: str, status: ModelStatus) -> dict[str, Any] | None:

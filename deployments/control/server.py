@@ -9,7 +9,7 @@ from deployments.control.client import ServeClient
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
 from deployments.control.last_good import LastGood
-from deployments.control.look import paste_line, wait_reachable
+from deployments.control.look import EDGE_S, paste_line, wait_reachable
 from deployments.control.metrics import ControlMetrics
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
@@ -18,9 +18,6 @@ from deployments.edge.files import EdgeFiles
 from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
 from monitoring.pusher import Pusher
-
-EDGE_S = 15.0
-"""HAProxy's usual delay behind Serve is under a second."""
 
 
 class NodeDied(Exception):

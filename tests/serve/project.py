@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,9 @@ class Project:
 class Server:
     """`modelyard up`, running."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, environment: Mapping[str, str] | None = None) -> None:
         self.project = project
+        self.environment = {**os.environ, **(environment or {})}
         self.url = f"http://127.0.0.1:{project.port}"
         self.output = project.root / "up.log"
         self.http = requests.Session()
@@ -83,6 +84,7 @@ class Server:
             self.process = subprocess.Popen(
                 [COMMAND, "up"],
                 cwd=project.root,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -157,6 +159,7 @@ class Server:
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.project.root,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=180,

@@ -69,8 +69,8 @@ def test_without_the_baseline_there_is_no_ratio() -> None:
         ([sample("modelyard", 2999), sample("ray-serve", 100)], ["**missed**", "met"]),
         ([sample("modelyard", 1, replica_us=60)], ["met"]),
         ([sample("modelyard", 1, replica_us=60.1)], ["**missed**"]),
-        ([sample("sklearn", 500), sample("sklearn-unbatched", 100)], ["met"]),
-        ([sample("sklearn", 499), sample("sklearn-unbatched", 100)], ["**missed**"]),
+        ([sample("sklearn", 500), sample("sklearn-own-predict", 100)], ["met"]),
+        ([sample("sklearn", 499), sample("sklearn-own-predict", 100)], ["**missed**"]),
         ([sample("sklearn", 499), sample("modelyard", 1, connections=1)], []),
     ],
 )

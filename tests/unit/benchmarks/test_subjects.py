@@ -12,7 +12,7 @@ from benchmarks.wrk import SCRIPT
 from deployments.spec.model import ModelSpec
 from deployments.spec.server import ServerSpec
 
-ARTEFACTS = Artefacts(onnx=Path("/models/onnx"), sklearn=Path("/models/sklearn"))
+ARTEFACTS = Artefacts(onnx=Path("/models/onnx"), sklearn=Path("/models/sklearn"), own_predict=Path("/models/own"))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ ARTEFACTS = Artefacts(onnx=Path("/models/onnx"), sklearn=Path("/models/sklearn")
         ("modelyard", "/models/onnx", 64),
         ("sklearn", "/models/sklearn", 64),
         ("sklearn-unbatched", "/models/sklearn", 1),
+        ("sklearn-own-predict", "/models/own", 1),
     ],
 )
 def test_our_server_is_configured_for_the_artefact_and_batching_it_stands_for(

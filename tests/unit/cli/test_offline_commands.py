@@ -120,3 +120,11 @@ sys.exit(", ".join(loaded) or 0)
 def test_the_help_does_not_wait_for_the_specs():
     program = "import sys, deployments.cli.main; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "apply", "status"])
+def test_a_cluster_that_does_not_answer_is_told_at_once(yard: Yard, command):
+    yard.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
+    done = yard.run(command)
+    assert done.exit_code == 1
+    assert "nobody listens at 127.0.0.1:1" in done.output

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.environment import EdgePorts, Places, attach_environment, server_environment
+from deployments.control.environment import (
+    EdgePorts,
+    Places,
+    attach_environment,
+    cluster_environment,
+    server_environment,
+)
 from deployments.spec.server import ServerSpec
 
 PLACES = Places(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
@@ -29,6 +35,23 @@ def test_whoever_attaches_finds_the_servers_token():
     assert attach_environment(PLACES).items() <= environment().items()
     assert attach_environment(PLACES)["RAY_AUTH_TOKEN_PATH"] == "/srv/yard/.modelyard/token"
     assert attach_environment(PLACES)["RAY_AUTH_MODE"] == "token"
+
+
+@pytest.mark.parametrize(
+    ("environ", "token_at_home", "mode"),
+    [
+        ({}, False, None),
+        ({}, True, "token"),
+        ({"RAY_AUTH_TOKEN": "secret"}, False, "token"),
+        ({"RAY_AUTH_TOKEN_PATH": "/run/token"}, False, "token"),
+        ({"RAY_AUTH_MODE": "disabled"}, True, None),
+    ],
+)
+def test_a_client_of_a_cluster_uses_the_token_that_ray_start_would_find(tmp_path, environ, token_at_home, mode):
+    if token_at_home:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("secret")
+    assert cluster_environment(environ, tmp_path).get("RAY_AUTH_MODE") == mode
 
 
 def test_nobody_is_told_of_this_servers_use():
