@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit lint check bench examples dashboards schema protos lock clean
+.PHONY: help serve test unit lint check bench examples dashboards pictures schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -37,6 +37,12 @@ examples: $(VENV)/.serve  ## train the example models that are missing
 
 dashboards: $(VENV)/.dev  ## rewrite the Grafana dashboards
 	$(BIN)/python -W ignore -m monitoring.grafana
+
+# With Grafana's own components, in a browser: needs node, npm and Chromium ($CHROMIUM, else /usr/bin/chromium).
+pictures: $(VENV)/.dev $(VENV)/.prometheus  ## draw the dashboards for docs/
+	cd monitoring/pictures && npm ci --ignore-scripts --no-audit --no-fund
+	history=$$(mktemp -d) && $(BIN)/python -m monitoring.history $$history/blocks \
+	  node monitoring/pictures/draw.mjs docs/pictures; status=$$?; rm -rf $$history; exit $$status
 
 schema: $(VENV)/.serve  ## rewrite the JSON Schemas
 	$(BIN)/modelyard schema

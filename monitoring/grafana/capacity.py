@@ -19,11 +19,11 @@ def capacity() -> Dashboard:
 
 def _table() -> Panels:
     columns = (
-        Column("Running", "short", RUNNING, decimals=0),
-        Column("Starting", "short", 'sum by (model) (model_replicas{state="starting"})', decimals=0),
-        Column("Stopping", "short", 'sum by (model) (model_replicas{state="stopping"})', decimals=0),
-        Column("Wanted", "short", "sum by (model) (model_replicas_target)", decimals=0),
-        Column("Allowed", "short", "sum by (model) (model_replicas_max)", decimals=0),
+        Column("Running", "none", RUNNING, decimals=0),
+        Column("Starting", "none", 'sum by (model) (model_replicas{state="starting"})', decimals=0),
+        Column("Stopping", "none", 'sum by (model) (model_replicas{state="stopping"})', decimals=0),
+        Column("Wanted", "none", "sum by (model) (model_replicas_target)", decimals=0),
+        Column("Allowed", "none", "sum by (model) (model_replicas_max)", decimals=0),
         Column("Busy", "percentunit", busy_share(window="5m"), gauge=True),
         Column("Queue full", "percentunit", queue_share(), gauge=True),
         Column("Requests/s", "reqps", rate(REQUESTS, "model", window="5m"), zero="no traffic"),
@@ -36,13 +36,14 @@ def _table() -> Panels:
         "model_replicas by state, model_replicas_target (wanted), model_replicas_max (allowed). Wanted over running for long: no "
         "room, or it cannot start (`modelyard status`). Wanted at allowed and busy: raise replicas.max.",
         link="/d/modelyard-model",
+        worst="Busy",
     )
 
 
 def _replicas() -> Panels:
     yield lines(
         "Replicas running",
-        "short",
+        "none",
         {"{{model}}": RUNNING},
         "model_replicas in state running. A saw-tooth means that the autoscaler cannot make up its mind: raise "
         "replicas.target_in_flight.",
@@ -50,13 +51,13 @@ def _replicas() -> Panels:
     )
     yield lines(
         "Replicas wanted but not running",
-        "short",
+        "none",
         {"{{model}}": f"clamp_min(sum by (model) (model_replicas_target) - {RUNNING}, 0)"},
         "model_replicas_target less model_replicas. More than a start takes: no room on the machine, or it dies at once.",
     )
     yield lines(
         "Replicas still allowed",
-        "short",
+        "none",
         {"{{model}}": f"sum by (model) (model_replicas_max) - {RUNNING}"},
         "model_replicas_max less model_replicas. At 0 a model can grow no more; with a queue that opens a ticket.",
     )
@@ -85,7 +86,7 @@ def _saturation() -> Panels:
 def _starts() -> Panels:
     yield lines(
         "Starts of replicas",
-        "short",
+        "none",
         {
             "{{model}}: {{reason}}": f"round(sum by (model, reason) (increase(model_replica_starts_total[{WINDOW}]))) > 0"
         },

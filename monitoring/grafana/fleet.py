@@ -22,7 +22,7 @@ def fleet() -> Dashboard:
 def _stats() -> Panels:
     yield single(
         "Pages",
-        "short",
+        "none",
         'count(ALERTS{alertstate="firing",severity="page"}) or vector(0)',
         "ALERTS: alerts that page and fire now. Open Prometheus' alerts page; each links to its section of the runbook.",
         steps=((1, "red"),),
@@ -30,7 +30,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Models not ready",
-        "short",
+        "none",
         "count(max by (model) (model_ready) == 0) or vector(0)",
         "model_ready: models of which no version can answer. `modelyard status` says why.",
         steps=((1, "red"),),
@@ -54,7 +54,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Waiting",
-        "short",
+        "none",
         "sum(inference_queue_depth)",
         "inference_queue_depth: requests that wait for a call of their model, everywhere. If it grows, see Capacity.",
         steps=((50, "orange"), (200, "red")),
@@ -71,15 +71,18 @@ def _stats() -> Panels:
 
 
 def _table() -> Panels:
+    def now(expr: str) -> str:  # counters of versions that have gone stay for as long as the hub does
+        return f"({expr}) and on ({VERSIONS}) {SERVED}"
+
     running = f'sum by (model) (model_replicas{{state="running"}}) * on (model) group_right () {SERVED}'
     columns = (
-        Column("Replicas", "short", running, steps=(), decimals=0),
-        Column("Requests/s", "reqps", rate(REQUESTS, VERSIONS, window="5m"), zero="no traffic"),
-        Column("p99", "s", percentile(0.99, DURATION, VERSIONS, window="5m"), ((0.25, "orange"), (1, "red"))),
-        Column("Failed", "percentunit", failed_share(VERSIONS, window="5m"), FAILED_STEPS, decimals=2),
-        Column("Waiting", "short", f"sum by ({VERSIONS}) (inference_queue_depth)", decimals=0),
-        Column("Queue full", "percentunit", queue_share(VERSIONS), gauge=True),
-        Column("Busy", "percentunit", busy_share(VERSIONS, window="5m"), gauge=True),
+        Column("Replicas", "none", running, decimals=0),
+        Column("Requests/s", "reqps", now(rate(REQUESTS, VERSIONS, window="5m")), zero="no traffic"),
+        Column("p99", "s", now(percentile(0.99, DURATION, VERSIONS, window="5m")), ((0.25, "orange"), (1, "red"))),
+        Column("Failed", "percentunit", now(failed_share(VERSIONS, window="5m")), FAILED_STEPS, decimals=2),
+        Column("Waiting", "none", now(f"sum by ({VERSIONS}) (inference_queue_depth)"), decimals=0),
+        Column("Queue full", "percentunit", now(queue_share(VERSIONS)), gauge=True),
+        Column("Busy", "percentunit", now(busy_share(VERSIONS, window="5m")), gauge=True),
     )
     yield rows(
         "Models",
@@ -89,6 +92,7 @@ def _table() -> Panels:
         "and of inference_capacity, at which requests are refused. Busy: inference_compute_duration_seconds, the share of its "
         "replicas' time. Click a model for its own dashboard.",
         link="/d/modelyard-model",
+        worst="Failed",
         height=10,
     )
 
@@ -108,7 +112,7 @@ def _by_model() -> Panels:
         {"{{model}}": DURATION_P99},
         "model:inference_request_duration_seconds:p99_5m, over 5 minutes; a gap is no traffic. The dashed line is the usual "
         "target. One model alone: open it. All at once: look at the machine (Server).",
-        log=True,
+        axis="log",
         targets=((0.25, TARGET_LINE),),
         height=9,
     )
@@ -118,7 +122,7 @@ def _by_model() -> Panels:
         {"{{model}}": "model:error_budget_burn:1h"},
         "model:error_budget_burn:1h: how many times faster than allowed the hour's failures use up the error budget. Over 14.4 "
         "pages. Open the model and look at its outcomes.",
-        log=True,
+        axis="symlog",
         targets=((14.4, TARGET_LINE),),
         height=9,
     )

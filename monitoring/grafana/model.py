@@ -87,7 +87,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Replicas",
-        "short",
+        "none",
         f'sum(model_replicas{{{THIS},state="running"}})',
         "model_replicas: how many run now. How many are wanted and allowed is on Capacity.",
         words={0: ("scaled to zero", "text")},
@@ -108,7 +108,7 @@ def _durations() -> Panels:
         },
         "inference_request_duration_seconds: in the replica, from the whole request to its answer, of requests that were taken "
         "on; a gap is no traffic. If only the tail rises, look at the heatmap: a second band is another kind of request.",
-        log=True,
+        axis="log",
         colours={"p99.9": "purple", "p99": "red", "p90": "orange", "p50": "green", "target of p99": "#808080"},
         span=12,
     )
@@ -160,7 +160,7 @@ def _load() -> Panels:
         },
         "inference_queue_duration_seconds against inference_compute_duration_seconds. The queue: more replicas or larger "
         "batches. The model: a new version, larger requests, or a busy machine.",
-        log=True,
+        axis="log",
         colours={
             "in the queue, p99": "orange",
             "in the queue, mean": "light-orange",
@@ -170,7 +170,7 @@ def _load() -> Panels:
     )
     yield lines(
         "Waiting and in flight",
-        "short",
+        "none",
         {
             "in flight": f"sum(inference_requests_in_flight{{{THIS}}})",
             "waiting": f"sum(inference_queue_depth{{{THIS}}})",
@@ -179,11 +179,11 @@ def _load() -> Panels:
         "inference_requests_in_flight, inference_queue_depth, and inference_capacity, at which requests are refused. When "
         "waiting gets there, allow more replicas or a longer queue.",
         colours={"in flight": "blue", "waiting": "orange", "room to wait": "#808080"},
-        log=True,
+        axis="symlog",
     )
     yield lines(
         "Rows a batch",
-        "short",
+        "none",
         {
             "p99": percentile(0.99, BATCH, where=THIS),
             "mean": mean(BATCH, where=THIS),
@@ -197,21 +197,21 @@ def _versions() -> Panels:
     yield lines(
         "Requests by version",
         "reqps",
-        {"{{version}}": rate(REQUESTS, "version", THIS)},
+        {"version {{version}}": rate(REQUESTS, "version", THIS)},
         "inference_requests_total by version. During an update the new one takes over once it is ready.",
         stacked=True,
     )
     yield lines(
         "p99 by version",
         "s",
-        {"{{version}}": percentile(0.99, DURATION, "version", THIS)},
+        {"version {{version}}": percentile(0.99, DURATION, "version", THIS)},
         "inference_request_duration_seconds by version. If the new one is slower, go back: `versions: [old]` in the model's YAML.",
-        log=True,
+        axis="log",
     )
     yield lines(
         "Failed by version",
         "percentunit",
-        {"{{version}}": failed_share("version", THIS)},
+        {"version {{version}}": failed_share("version", THIS)},
         "inference_requests_total by version: failed, of all but the invalid ones. If the new one fails more, go back: "
         "`versions: [old]` in the model's YAML.",
     )

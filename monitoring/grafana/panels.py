@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from string import ascii_uppercase
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as build_dashboard
@@ -61,7 +61,7 @@ def lines(
     description: str,
     *,
     stacked: bool = False,
-    log: bool = False,
+    axis: Literal["linear", "log", "symlog"] = "linear",
     bars: bool = False,
     at_most: float | None = None,
     targets: Steps = (),
@@ -70,20 +70,23 @@ def lines(
     span: int = 8,
     height: int = 8,
 ) -> timeseries.Panel:
-    """Values over time; `queries` by the legend of their series. `targets` are drawn as lines across."""
+    """Values over time; `queries` by the legend of their series. `targets` are drawn as lines across.
+
+    A `log` axis has no room for zero; a `symlog` one is linear below 1.
+    """
     panel = _common(timeseries.Panel(), title, unit, description, span=span, height=height, empty=empty)
     for letter, (legend, expr) in zip(ascii_uppercase, queries.items(), strict=False):
         panel.with_target(_query(expr, letter, legend))
     panel.color_scheme(_colours(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-    panel.line_width(1 if stacked else 2).fill_opacity(70 if bars else 25 if stacked else 0)
+    panel.line_width(0 if stacked else 2).fill_opacity(60 if stacked else 0)  # lines would hide what is stacked below
     panel.show_points(common.VisibilityMode.NEVER).span_nulls(False)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
     if stacked:
         panel.stacking(build.StackingConfig().mode(common.StackingMode.NORMAL))
-    if log:  # linear below the threshold, since a logarithmic axis has no room for zero
-        scale = build.ScaleDistributionConfig().type(common.ScaleDistribution.SYMLOG).log(10).linear_threshold(0.001)
-        panel.scale_distribution(scale)
-    else:
+    if axis != "linear":
+        scale = build.ScaleDistributionConfig().type(common.ScaleDistribution(axis)).log(10)
+        panel.scale_distribution(scale.linear_threshold(1) if axis == "symlog" else scale)
+    if axis != "log":
         panel.min(0)
     if at_most is not None:
         panel.max(at_most)
@@ -95,7 +98,7 @@ def lines(
         fixed = {"mode": "fixed", "fixedColor": colour}
         panel.override_by_name(name, [dashboard.DynamicConfigValue("color", fixed)])
     legend_options = build.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM)
-    panel.legend(legend_options.display_mode(common.LegendDisplayMode.LIST).calcs(["lastNotNull"]))
+    panel.legend(legend_options.display_mode(common.LegendDisplayMode.LIST))
     every_series = build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
     return panel.tooltip(every_series.sort(common.SortOrder.DESCENDING))
 
@@ -107,6 +110,9 @@ def heat(title: str, unit: str, expr: str, description: str, *, span: int = 12, 
     panel.calculate(False).y_axis(heatmap.YAxisConfig().unit(unit))
     colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64)
     return panel.color(colours).cell_gap(1).filter_values(heatmap.FilterValueRange().le(1e-9)).show_legend()
+
+
+FULL_STEPS = ((0.8, "orange"), (0.95, "red"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +137,11 @@ def rows(
     description: str,
     *,
     link: str,
+    worst: str,
     span: int = 24,
     height: int = 9,
 ) -> table.Panel:
-    """A row for each value of the labels `keys`; the first of them links to `link`."""
+    """A row for each value of the labels `keys`, the most of the column `worst` on top; the first key links to `link`."""
     panel = _common(table.Panel(), title, "short", description, span=span, height=height, empty=NO_TRAFFIC)
     letters = dict(zip(ascii_uppercase, columns, strict=False))
     for letter, column in letters.items():
@@ -150,6 +157,7 @@ def rows(
     panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("organize", options=organize))
     panel.override_by_name(keys[0].capitalize(), [dashboard.DynamicConfigValue("links", [_row_link(keys[0], link)])])
+    panel.sort_by([build.TableSortByFieldState().display_name(worst).desc(True)])
     for column in columns:
         panel.override_by_name(column.title, _column_properties(column))
     return panel.thresholds(_thresholds(()))
@@ -162,6 +170,9 @@ def new_dashboard(
     board = build_dashboard.Dashboard(title).uid(uid).description(description).tags(["modelyard"]).editable()
     board.time(f"now-{hours}h", "now").refresh("10s").tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
     board.with_variable(build_dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+    changed = "changes(config_last_reload_success_timestamp_seconds[1m]) > 0"
+    mark = build_dashboard.AnnotationQuery().name("Configuration taken").datasource(DATASOURCE).expr(changed)
+    board.annotation(mark.enable(True).icon_color("blue").title_format("configuration taken").step("60s"))
     link = build_dashboard.DashboardLink("modelyard").type(dashboard.DashboardLinkType.DASHBOARDS)
     board.link(link.tags(["modelyard"]).keep_time(True))
     number = count(1)  # ids make links to a panel last
@@ -197,13 +208,18 @@ def _row_link(key: str, path: str) -> dict[str, str]:
 
 
 def _column_properties(column: Column) -> list[dashboard.DynamicConfigValue]:
-    properties: dict[str, object] = {"unit": column.unit}
+    properties: dict[str, Any] = {"unit": column.unit}
     if column.decimals is not None:
         properties["decimals"] = column.decimals
+    nothing = {"match": "null+nan", "result": {"text": NO_TRAFFIC, "color": "text"}}
+    properties["mappings"] = [{"type": "special", "options": nothing}]
     if column.zero:
-        properties["mappings"] = [{"type": "value", "options": {"0": {"text": column.zero}}}]
-    if column.steps:
-        levels = [{"value": None, "color": "green"}, *({"value": value, "color": c} for value, c in column.steps)]
+        properties["mappings"].append({"type": "value", "options": {"0": {"text": column.zero, "color": "text"}}})
+    if column.steps or column.gauge:
+        levels = [
+            {"value": None, "color": "green"},
+            *({"value": value, "color": c} for value, c in column.steps or FULL_STEPS),
+        ]
         properties["thresholds"] = {"mode": "absolute", "steps": levels}
         properties["custom.cellOptions"] = {"type": "color-text"}
     if column.gauge:

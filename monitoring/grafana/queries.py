@@ -41,7 +41,8 @@ def failed_share(by: str = "", where: str = "", window: str = WINDOW) -> str:
 def busy_share(by: str = "model", where: str = "", window: str = WINDOW) -> str:
     """The share (of 1) of its replicas' time in which a model computes; `by` begins with the model."""
     running = _matchers(_and(where, 'state="running"'))
-    return f"{rate(f'{COMPUTE}_sum', by, where, window)} / on (model) group_left () (sum by (model) (model_replicas{running}) > 0)"
+    replicas = f"sum by (model) (avg_over_time(model_replicas{running}[{window}]))"
+    return f"{rate(f'{COMPUTE}_sum', by, where, window)} / on (model) group_left () ({replicas} > 0)"
 
 
 def queue_share(by: str = "model", where: str = "") -> str:

@@ -19,7 +19,7 @@ def server() -> Dashboard:
 def _stats() -> Panels:
     yield single(
         "Edge",
-        "short",
+        "none",
         'max(up{job="modelyard-edge"}) or vector(0)',
         "up of HAProxy's exporter. Down: no request gets in; see the runbook, EdgeDown.",
         words=UP,
@@ -27,7 +27,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Hub",
-        "short",
+        "none",
         'max(up{job="modelyard"}) or vector(0)',
         "up of the hub, where all model metrics come from. Down: see the runbook, HubDown.",
         words=UP,
@@ -35,7 +35,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Configuration",
-        "short",
+        "none",
         "min(config_last_reload_successful)",
         "config_last_reload_successful: whether what is on disk is what runs. Refused: `modelyard validate` says why.",
         words={0: ("refused", "red"), 1: ("in use", "green")},
@@ -53,7 +53,7 @@ def _stats() -> Panels:
     )
     yield single(
         "Connections",
-        "short",
+        "none",
         f"sum(haproxy_frontend_current_sessions{{{EDGE}}})",
         "haproxy_frontend_current_sessions: clients that are connected now. If it climbs while requests do not, clients leak "
         "connections.",
@@ -103,7 +103,7 @@ def _edge() -> Panels:
     )
     yield lines(
         "Connections",
-        "short",
+        "none",
         {
             "open": f"sum(haproxy_frontend_current_sessions{{{EDGE}}})",
             "most allowed": "max(haproxy_process_max_connections)",
@@ -112,11 +112,11 @@ def _edge() -> Panels:
         "haproxy_frontend_current_sessions and haproxy_process_current_ssl_connections against haproxy_process_max_connections. "
         "Near it, new clients wait to be let in.",
         colours={"most allowed": "#808080", "open": "blue", "open, with TLS": "green"},
-        log=True,
+        axis="symlog",
     )
     yield lines(
         "New connections",
-        "short",
+        "none",
         {
             "a second": rate("haproxy_frontend_connections_total", "", EDGE),
             "TLS handshakes a second": rate("haproxy_process_ssl_connections_total"),
@@ -139,7 +139,7 @@ def _edge() -> Panels:
 def _hub() -> Panels:
     yield lines(
         "Replicas that report",
-        "short",
+        "none",
         {
             "report": "sum(metrics_hub_replicas)",
             "run": 'sum(model_replicas{state="running"})',
@@ -150,7 +150,7 @@ def _hub() -> Panels:
     )
     yield lines(
         "Configurations taken",
-        "short",
+        "none",
         {
             "taken": "changes(config_last_reload_success_timestamp_seconds[$__rate_interval])",
             "refused": "1 - min(config_last_reload_successful)",
@@ -165,7 +165,7 @@ def _hub() -> Panels:
         "s",
         {"{{job}}": 'scrape_duration_seconds{job=~"modelyard.*"}'},
         "scrape_duration_seconds: how long each exporter takes to answer Prometheus. Seconds mean that the machine is starved.",
-        log=True,
+        axis="log",
         empty="unknown",
     )
 

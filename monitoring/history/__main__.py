@@ -1,10 +1,13 @@
-"""`python -m monitoring.history FOLDER`: make Prometheus' database of the six hours."""
+"""`python -m monitoring.history FOLDER [COMMAND...]`: make Prometheus' database of the six hours, and serve it to a command."""
 
+import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from monitoring.history import prometheus
+from monitoring.history import day, prometheus
 from monitoring.history.replay import replay
 from monitoring.history.simulate import Simulation
 
@@ -23,5 +26,14 @@ def build(folder: Path) -> None:
         prometheus.load(recorded, folder)
 
 
+def serve_to(command: Sequence[str], folder: Path) -> int:
+    """Run a command that finds Prometheus at $PROMETHEUS_URL, and when the history begins in $HISTORY_START; its exit code."""
+    with prometheus.Prometheus(folder, CONFIG) as server:
+        told = {"PROMETHEUS_URL": server.url, "HISTORY_START": str(day.START)}
+        return subprocess.run(command, env=os.environ | told, check=False).returncode
+
+
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    blocks, *rest = sys.argv[1:]
+    build(Path(blocks))
+    sys.exit(serve_to(rest, Path(blocks)) if rest else 0)

@@ -29,14 +29,15 @@ class Ledger:
         """A gauge."""
         self._now.setdefault(name, {})[key] = value
 
-    def observe(self, metric: Metric, key: Labels, count: float, median: float, spread: float = 0.5) -> None:
-        """`count` observations around `median`, log-normal: a factor of e^spread is one standard deviation."""
+    def observe(self, metric: Metric, key: Labels, count: float, mean: float, spread: float = 0.5) -> None:
+        """`count` observations around `mean`, log-normal: a factor of e^spread is one standard deviation."""
+        median = mean * math.exp(-(spread**2) / 2)
         for bound in metric.buckets:
             below = 0.5 * (1 + math.erf((math.log(bound) - math.log(median)) / (spread * math.sqrt(2))))
             self.add(f"{metric.name}_bucket", (*key, ("le", f"{bound:g}")), count * below)
         self.add(f"{metric.name}_bucket", (*key, ("le", "+Inf")), count)
         self.add(f"{metric.name}_count", key, count)
-        self.add(f"{metric.name}_sum", key, count * median * math.exp(spread**2 / 2))
+        self.add(f"{metric.name}_sum", key, count * mean)
 
     def forget(self, name: str, key: Labels) -> None:
         """A series that ends."""
