@@ -20,7 +20,7 @@ NAMES_FILE = "names.map"
 ERROR_FILE = "unavailable.http"
 """What HAProxy answers itself; the launcher puts it in the place of Serve's, which says 500 in plain text."""
 WOKEN = "/-"
-"""Between a model's route and the path of a protocol that names models, where Serve's proxy must find the model by its route."""
+"""Between a model's route and the path of a protocol that names models, where Serve must find the model by its route."""
 HOLD_S = 30
 """How long a request waits for a model that has no replica: about three cold starts."""
 
@@ -55,7 +55,7 @@ listen edge_http from edge
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
-    # The model by its route: /models/<name>, unless it has one of its own.
+{default_model}    # The model by its route: /models/<name>, unless it has one of its own.
     acl below_models path_beg /models/
     http-request set-var(txn.model) path,field(3,/) if below_models
 {custom}    # Or by its name: /v2/models/<name>/infer, /v1/models/<name>:predict.
@@ -97,6 +97,13 @@ backend edge_starting from edge
 """
 
 
+DEFAULT_MODEL = """\
+    # What SageMaker asks of a container, of the model that server.yaml names.
+    http-request set-path {route}/invocations if {{ path /invocations }}
+    http-request set-path {route}/ready if {{ path /ping }}
+"""
+
+
 def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bool) -> str:
     """The configuration. `starting` is for as long as Serve has no gateway backend: a default_backend must exist to be named.
 
@@ -104,6 +111,9 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     """
     # A slash on both sides: /x is the route of /x and of /x/predict, and not of /xy.
     custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
+    by_name = {name: route for route, name in custom_routes.items()}
+    chosen = server.default_model
+    default_route = by_name.get(chosen, f"/models/{chosen}") if chosen else ""
     route = f"var(txn.model),map({NAMES_FILE})"
     routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if custom_routes else ""
     default = "edge_starting" if starting else GATEWAY_BACKEND
@@ -120,6 +130,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         body_limit=server.body,
         custom=custom,
         routes=routes,
+        default_model=DEFAULT_MODEL.format(route=default_route) if chosen else "",
         woken=WOKEN,
         too_large=_problem(
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"

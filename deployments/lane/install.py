@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from deployments.lane.mount import Mounted
 from deployments.lane.request_id import CleanRequestId
 
 logger = logging.getLogger(__name__)
@@ -30,4 +31,4 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
         config.HTTP_PROTOCOLS["auto"] = protocol
     except Exception as error:  # noqa: BLE001 - a uvicorn that we do not know may fail in any way; it serves without the lane
         logger.warning("uvicorn is not as the fast lane expects (%r): requests take the ASGI path", error)
-    return [Middleware(CleanRequestId)]
+    return [Middleware(CleanRequestId), Middleware(Mounted)]

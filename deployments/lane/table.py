@@ -28,6 +28,8 @@ class Lane:
         self.streams: dict[bytes, StreamEndpoint] = {}
         """Of hot URLs where request and answer are streamed."""
         self.body_limit = 0
+        self.mount = ""
+        """What stands before the paths of other protocols when they take Serve's way."""
         self.arrived: Callable[[], None]
         self.request_ids = RequestIds()
         self._seen: list[tuple[bytes, bytes]] = []
@@ -39,11 +41,12 @@ class Lane:
         meter: Meter,
         *,
         body_limit: int,
+        mount: str = "",
         streams: dict[bytes, StreamEndpoint] | None = None,
     ) -> None:
         """Start answering these URLs here; what limits a stream is its endpoint's."""
         self.hot, self.arrived, self.body_limit = hot, meter.arrived, body_limit
-        self.streams = streams or {}
+        self.mount, self.streams = mount, streams or {}
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The Date header, which RFC 9110 asks of an origin, out of uvicorn's default headers: a new list every second."""

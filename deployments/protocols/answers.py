@@ -39,11 +39,23 @@ class AnswerWriter:
             answer["classes"] = self._classes or list(range(scores.shape[1]))
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
+    def predictions(self, outputs: Tensors, chosen: Sequence[str]) -> Any:
+        """What `write` has by row, without anything beside it: labels, numbers, or one object a row."""
+        if (self._label or self._scores) and not chosen:
+            return self._names(self._labels_of(outputs))
+        return self._rows(outputs, chosen or self._outputs)
+
+    def _labels_of(self, outputs: Tensors) -> list[Any]:
+        return _labels(outputs[self._label]) if self._label else outputs[self._scores].argmax(1).tolist()
+
+    def _names(self, labels: list[Any]) -> list[Any]:
+        shown = self._shown
+        return [shown.get(label, label) for label in labels] if shown else labels
+
     def _add_labels(self, answer: dict[str, Any], outputs: Tensors) -> None:
         """One label a row, with its score; then the outputs that are neither."""
-        labels = _labels(outputs[self._label]) if self._label else outputs[self._scores].argmax(1).tolist()
-        shown = self._shown
-        answer["predictions"] = [shown.get(label, label) for label in labels] if shown else labels
+        labels = self._labels_of(outputs)
+        answer["predictions"] = self._names(labels)
         if self._scores:
             answer["confidences"] = self._scores_of(labels, outputs[self._scores])
         if self._others:

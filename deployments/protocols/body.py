@@ -1,5 +1,6 @@
 """A JSON request body: one object that holds one form of input, and perhaps options."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +29,11 @@ class Options:
 NO_OPTIONS = Options()
 
 
-def read_body(body: bytes) -> tuple[str, Any, Options]:
-    """The form (one of FORMS), what stands in it, and the options. Raises InvalidRequest."""
+def read_body(body: bytes, passed_over: Collection[str] = ()) -> tuple[str, Any, Options]:
+    """The form (one of FORMS), what stands in it, and the options. Raises InvalidRequest.
+
+    `passed_over` are members of another protocol that mean nothing here.
+    """
     document = parse(body)
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object such as {EXAMPLE}, got {described(document)}")
@@ -37,7 +41,7 @@ def read_body(body: bytes) -> tuple[str, Any, Options]:
         [(form, value)] = document.items()
         if form in FORMS:
             return form, value, NO_OPTIONS
-    options = _options(document)
+    options = _options({name: value for name, value in document.items() if name not in passed_over})
     [form] = [name for name in FORMS if name in document]
     return form, document[form], options
 

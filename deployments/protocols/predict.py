@@ -3,12 +3,14 @@
 docs/predict.md shows every form. What is read, and how strictly, is in the modules beside this one; here they come together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from deployments.errors import InvalidRequest
-from deployments.protocols.answers import AnswerWriter
+from deployments.protocols.answers import AnswerWriter, jsonable
 from deployments.protocols.bad_values import BadValues
 from deployments.protocols.body import NO_OPTIONS, Options, read_body
 from deployments.protocols.columns import TensorReader
@@ -37,8 +39,18 @@ class PredictCall:
 class PredictCodec:
     """Decodes and encodes for one version of one model; built once."""
 
-    def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        version: int,
+        signature: Signature,
+        *,
+        max_rows: int = MAX_ROWS,
+        passed_over: Collection[str] = (),
+    ) -> None:
+        """`passed_over` are members of a body that mean nothing here, and are no mistake."""
         self._signature = signature
+        self._passed_over = passed_over
         self._rowwise = signature.rowwise
         self._outputs = tuple(spec.name for spec in signature.outputs)
         self._rows = RowReader(signature, max_rows=max_rows)
@@ -59,7 +71,7 @@ class PredictCodec:
         Raises InvalidRequest, with every bad value, or UnsupportedMediaType.
         """
         if form_of(content_type, body) == "json":
-            form, value, options = read_body(body)
+            form, value, options = read_body(body, self._passed_over)
             tensors = self._forms[form](value)
         else:
             form, options = "csv", NO_OPTIONS
@@ -74,6 +86,14 @@ class PredictCodec:
     def encode(self, call: PredictCall, outputs: Tensors) -> bytes:
         """The answer, as JSON, from the outputs that `call.request` names."""
         return self._answers.write(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
+
+    def encode_bare(self, call: PredictCall, outputs: Tensors) -> bytes:
+        """The predictions and nothing else, as MLflow's clients expect them; by output, where the answer is not by row."""
+        if call.by_row:
+            predictions = self._answers.predictions(outputs, call.chosen)
+        else:
+            predictions = {name: jsonable(array) for name, array in outputs.items()}
+        return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
     def _with_options(self, request: InferRequest, by_row: bool, options: Options, probabilities: bool) -> PredictCall:
         bad = BadValues()

@@ -60,7 +60,8 @@ class ModelReplica:
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived)
         settle_heap()
-        LANE.open(self._routes.hot(), self._meter, body_limit=spec.limits.body, streams=streams)
+        hot, mount = self._routes.hot(), self._routes.mount
+        LANE.open(hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams)
         self._pusher = Pusher(lambda: replica_snapshot(spec, self._versions), HubClient().push)
         self._pusher.start()
 
@@ -83,7 +84,7 @@ class ModelReplica:
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> AsgiApp:
-        return AsgiApp(self._routes.respond, body_limit=self._spec.limits.body)
+        return AsgiApp(self._routes.respond, body_limit=self._spec.limits.body, mount=self._routes.mount)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart."""

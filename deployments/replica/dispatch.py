@@ -13,6 +13,7 @@ from deployments.replica.grpc_model import GrpcModel
 from deployments.replica.grpc_stream import stream_infer
 from deployments.replica.oip_routes import OipRoutes
 from deployments.replica.routes import ModelRoutes
+from deployments.replica.tensorflow_routes import TensorflowRoutes
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.spec.model import ModelSpec
@@ -33,12 +34,14 @@ class Dispatch:
         self.oip = OipRoutes(spec, runtime, own)
         self._grpc_infer = GrpcInfer(spec, own, loop)
         self._grpc_model = GrpcModel(spec, runtime, own)
-        self._woken = f"{spec.url_path}{WOKEN}/"  # see the edge
+        self._tensorflow = TensorflowRoutes(spec, own)
+        self.mount = f"{spec.url_path}{WOKEN}"
+        """What stands before the paths of other protocols where only the model's own route leads here."""
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that the lane answers, and what answers there."""
         grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
-        return {**self.model.hot(), **self.oip.hot(), **grpc}
+        return {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
 
     def streams(self, arrived: Callable[[], None]) -> dict[bytes, StreamEndpoint]:
         """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
@@ -46,8 +49,8 @@ class Dispatch:
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Any request of this replica."""
-        if request.path.startswith(self._woken):
-            request.path = request.path[len(self._woken) - 1 :]
         if request.path.startswith("/v2/"):
             return await self.oip.respond(request)
+        if request.path.startswith("/v1/"):
+            return await self._tensorflow.respond(request)
         return await self.model.respond(request)

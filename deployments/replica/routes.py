@@ -3,18 +3,20 @@
 import re
 from collections.abc import Awaitable, Callable
 
-from deployments.errors import ModelNotFound, UnsupportedMediaType
+from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
+from deployments.protocols.invocations import InvocationsCodec
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
+from deployments.replica.exchange import Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
-from deployments.replica.waiting import replied
+from deployments.replica.waiting import asked, check_not_encoded, replied
 from deployments.spec.model import ModelSpec
 
-BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/ready)?/?"
+BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/invocations|/ready)?/?"
 HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 """A Host header that may stand in a command which people paste into a shell."""
 
@@ -34,14 +36,18 @@ class ModelRoutes:
             "": ("GET", self._describe),
             "/ready": ("GET", self._ready),
             "/predict": ("POST", self._predict),
+            "/invocations": ("POST", self._invocations),
         }
+        self._invoked = {number: _invocations(spec.name, number, each) for number, each in versions}
 
     def hot(self) -> dict[bytes, Endpoint]:
-        """The exact paths of predict, and what answers there."""
-        route = self._spec.url_path
-        named = {f"{route}/versions/{number}/predict": each.predictor for number, each in self._versions}
-        paths = {f"{route}/predict": self._versions.newest.predictor, **named}
-        return {path.encode(): endpoint for path, endpoint in paths.items()}
+        """The exact paths that are asked for predictions, and what answers there."""
+        hot: dict[bytes, Endpoint] = {}
+        for number, version in self._versions:
+            for verb, endpoint in (("predict", version.predictor), ("invocations", self._invoked[number])):
+                hot.setdefault(f"{self._spec.url_path}/{verb}".encode(), endpoint)  # the newest comes first
+                hot[f"{self._spec.url_path}/versions/{number}/{verb}".encode()] = endpoint
+        return hot
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Find the version and the endpoint, and answer."""
@@ -64,13 +70,7 @@ class ModelRoutes:
         return HttpAnswer(200, (JSON,), b'{"ready":true}')
 
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        encoding = request.headers.get(b"content-encoding", b"identity")
-        if encoding.lower() != b"identity":
-            error = UnsupportedMediaType(
-                f"content encoding {encoding.decode('latin-1')!r} is not taken; send the body as it is"
-            )
-            version.predictor.unread(error, request.request_id)
-            raise error
+        check_not_encoded(request, version.predictor)
         content_type = request.headers.get(b"content-type", b"")
         probabilities = request.flag("probabilities")
         made = await replied(
@@ -79,3 +79,11 @@ class ModelRoutes:
             )
         )
         return made.whole()
+
+    async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        return await asked(request, self._invoked[version.loaded.served.number])
+
+
+def _invocations(name: str, number: int, version: RunningVersion) -> Endpoint:
+    codec = InvocationsCodec(name, number, version.loaded.model.signature)
+    return Exchange(codec.decode, codec.encode, version.server, version.recorders["invocations"])

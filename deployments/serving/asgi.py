@@ -35,8 +35,10 @@ class AsgiApp:
     The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
     """
 
-    def __init__(self, respond: Respond, *, body_limit: int) -> None:
+    def __init__(self, respond: Respond, *, body_limit: int, mount: str = "") -> None:
+        """`mount` is taken off a path that begins with it and goes on."""
         self._respond = respond
+        self._mount = f"{mount}/" if mount else ""
         self._body_limit = body_limit
         self._request_ids = RequestIds()
 
@@ -49,10 +51,12 @@ class AsgiApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        headers, path = dict(scope["headers"]), scope["path"]
+        if self._mount and path.startswith(self._mount):
+            path = path[len(self._mount) - 1 :]
         request = HttpRequest(
             method=scope["method"],
-            path=scope["path"],
+            path=path,
             query=scope["query_string"],
             headers=headers,
             body=b"",

@@ -1,7 +1,8 @@
 """A configuration folder to validated specs. Every error of every file is reported at once."""
 
+import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,13 +67,24 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     specs = [(_model(file, shared), path) for path, file in files.items()]
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
-    problems += conflicts(filter(None, map(claim, files.values())))
+    claims = [claimed for claimed in map(claim, files.values()) if claimed]
+    problems += conflicts(claims)
+    problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
     if problems:
         raise SpecError(in_order(problems))
     models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
     # resolve() would follow a link to the folder, and relative paths start where the link stands.
     root = Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
     return Config(server, tuple(spec for spec, _ in models), {spec.name: path for spec, path in models}, root)
+
+
+def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
+    """A default model that no file is about."""
+    root, name = document.root, server.default_model
+    if name is not None and name not in names and isinstance(root, Mapping):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
 
 
 def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deployments.spec.model import Bytes, ModelDefaults, Spec
+from deployments.spec.model import Bytes, ModelDefaults, Name, Spec
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST = r"^[A-Za-z0-9._:-]+$"
@@ -97,6 +97,9 @@ class ServerSpec(Spec):
         default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
     )
     body: Bytes = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
+    default_model: Name | None = Field(
+        default=None, description="The model that answers /invocations and /ping, as SageMaker asks its containers"
+    )
     defaults: ModelDefaults = Field(default=ModelDefaults(), description="For every model; a model's own keys win")
 
     @property

@@ -11,10 +11,11 @@ import uvloop
 from starlette.middleware import Middleware
 
 from deployments.lane.connection import LaneProtocol
+from deployments.lane.mount import Mounted
 from deployments.lane.request_id import CleanRequestId
 from deployments.lane.table import Lane
 from tests.contract.client import small_buffers
-from tests.contract.serve_parts import ReceiveProxy, apply_middlewares
+from tests.contract.serve_parts import ReceiveProxy, apply_middlewares, convert_object_to_asgi_messages
 from tests.fakes import PATIENCE_S
 
 KEEP_ALIVE_S = 60
@@ -26,6 +27,8 @@ class Front:
     def __init__(self, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self.lane = Lane()
         self.app: Any = None
+        self.route = ""
+        """Of the application; Serve lets nothing else through."""
         self.reached_app = 0
         """Requests that were not the lane's."""
         self.connections: list[LaneProtocol] = []
@@ -44,7 +47,7 @@ class Front:
                 connections.append(self)
 
         config = uvicorn.Config(
-            apply_middlewares(self._as_serve_does, [Middleware(CleanRequestId)]),
+            apply_middlewares(self._as_serve_does, [Middleware(CleanRequestId), Middleware(Mounted, lane=self.lane)]),
             http=Protocol,
             timeout_keep_alive=keep_alive_s,
             lifespan="off",
@@ -62,6 +65,10 @@ class Front:
     async def _as_serve_does(self, scope: Any, receive: Any, send: Any) -> None:
         """Run the application in a task, and cancel it when the client is gone: `_direct_ingress_asgi` without its bookkeeping."""
         self.reached_app += 1
+        if not scope["path"].startswith(self.route):
+            for message in convert_object_to_asgi_messages("not found", status_code=404):
+                await send(message)
+            return
         proxy = ReceiveProxy(scope, receive, self.loop)
         left = proxy.fetch_until_disconnect_task()
         request = asyncio.create_task(self.app(scope, proxy, send))

@@ -43,12 +43,14 @@ class Replica:
     def _open(self, spec: ModelSpec) -> None:
         routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
-        self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body)
+        self.front.route = spec.url_path
+        self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body, mount=routes.mount)
         on_lane = self.way == "lane"
         self.front.lane.open(
             routes.hot() if on_lane else {},
             meter,
             body_limit=spec.limits.body,
+            mount=routes.mount,
             streams=routes.streams(meter.arrived) if on_lane else {},
         )
 

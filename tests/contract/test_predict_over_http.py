@@ -142,7 +142,6 @@ def test_another_method_is_405_and_names_the_right_one(replica: Make, method: st
         "/models/doubler/predict%0A",
         "/models/doubler/PREDICT",
         "/models/doublers/predict",
-        "/elsewhere",
     ],
 )
 def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str) -> None:

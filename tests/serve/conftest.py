@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.models import ECHO, SLOW
+from tests.serve.models import ECHO, MIRROR, SLOW
 from tests.serve.project import REPOSITORY, Project, Server
 
 CONFIG = Path(__file__).parents[2] / "serve_config" / "models"
@@ -22,6 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         (project.models / f"{name}.yaml").write_text((CONFIG / f"{name}.yaml").read_text())
     project.add_python("echo", ECHO)
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
+    project.add_python("mirror", MIRROR)
+    project.configure("mirror", "runtime: python:model:Model\ntrusted: true\n")
     project.add_python("slow", SLOW)
     project.configure(
         "slow",

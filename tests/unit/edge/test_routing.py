@@ -108,6 +108,23 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, r
         assert edge.ask("/models/asleep", method, b"").body == reached
 
 
+@pytest.mark.parametrize(("model", "route"), [("churn", "/models/churn"), ("leavers", "/who/leaves")])
+@pytest.mark.parametrize(
+    ("path", "method", "asked"), [("/invocations", "POST", "/invocations"), ("/ping", "GET", "/ready")]
+)
+def test_sagemakers_paths_are_the_default_models(edge, model, route, path, method, asked):
+    edge.write({"/who/leaves": "leavers"}, default_model=model)
+    with backend("gateway") as gateway, backend(model) as chosen:
+        with edge.running({"gateway": [gateway.port], model: [chosen.port]}):
+            assert edge.ask(path, method, b"{}" if method == "POST" else None).body == model.encode()
+        assert chosen.requests[-1][0] == route + asked
+
+
+def test_without_a_default_model_sagemakers_paths_are_nobodys(edge, backends):
+    assert edge.ask("/invocations", "POST", b"{}").body == b"gateway"
+    assert backends["gateway"].requests[-1][0] == "/invocations"
+
+
 @pytest.mark.parametrize(
     ("path", "asked"),
     [

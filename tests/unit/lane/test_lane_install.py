@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deployments.lane.connection import LaneProtocol
 from deployments.lane.install import PROTOCOL, install
+from deployments.lane.mount import Mounted
 from deployments.lane.request_id import CleanRequestId
 from deployments.lane.table import LANE
 
@@ -75,10 +76,9 @@ def test_another_uvicorn_is_left_alone_with_one_warning(
     assert message.endswith("requests take the ASGI path")
 
 
-def test_request_ids_are_cleaned_with_and_without_the_lane() -> None:
+def test_request_ids_are_cleaned_and_paths_mounted_with_and_without_the_lane() -> None:
     for module in (config_module(auto="x"), config_module()):
-        [middleware] = install(module)
-        assert middleware.cls is CleanRequestId
+        assert [middleware.cls for middleware in install(module)] == [CleanRequestId, Mounted]
 
 
 def test_a_rehearsal_leaves_no_trace_in_the_lane_of_this_process() -> None:

@@ -78,13 +78,13 @@ def ask(loop: asyncio.AbstractEventLoop) -> Asker:
     return Asker(loop, make(loop))
 
 
-def test_the_hot_paths_are_predict_of_the_newest_and_of_each_version(loop: asyncio.AbstractEventLoop) -> None:
+def test_the_hot_paths_are_those_of_the_newest_and_of_each_version(loop: asyncio.AbstractEventLoop) -> None:
     hot = make(loop).hot()
     newest = hot[b"/models/doubler/predict"]
     assert hot.keys() == {
-        b"/models/doubler/predict",
-        b"/models/doubler/versions/7/predict",
-        b"/models/doubler/versions/3/predict",
+        f"/models/doubler{version}/{verb}".encode()
+        for version in ("", "/versions/7", "/versions/3")
+        for verb in ("predict", "invocations")
     }
     assert hot[b"/models/doubler/versions/7/predict"] is newest
     assert hot[b"/models/doubler/versions/3/predict"] is not newest

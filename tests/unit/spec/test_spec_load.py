@@ -491,3 +491,13 @@ def test_any_text_is_a_config_or_a_spec_error(folder, server, model):
         assert str(error)
         assert "Input should" not in str(error)
         assert "something else" not in str(error)
+
+
+def test_a_default_model_is_one_of_those_that_there_are(folder):
+    folder.write({"server.yaml": "default_model: churn\n", "models/churn.yaml": "name: churn\n"})
+    assert folder.load().server.default_model == "churn"
+
+
+def test_a_default_model_that_no_file_is_about_is_refused_with_the_nearest(folder):
+    folder.write({"server.yaml": "default_model: chrun\n", "models/churn.yaml": "name: churn\n"})
+    assert folder.told() == ["server.yaml:1:16: there is no model 'chrun'; did you mean 'churn'?"]

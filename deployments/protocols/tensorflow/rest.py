@@ -1,0 +1,129 @@
+"""`/v1/models/<name>:predict`, `:classify` and `:regress` for one served version. Pure.
+
+Source: https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.answers import jsonable, text
+from deployments.protocols.bad_values import described, refuse, shortened
+from deployments.protocols.body import parse
+from deployments.protocols.columns import TensorReader
+from deployments.protocols.layout import row_count
+from deployments.protocols.predict import MAX_ROWS
+from deployments.protocols.rows import RowReader
+from deployments.tensors import FREE, Array, InferRequest, Signature, Tensors
+
+SIGNATURE_NAME = "serving_default"
+"""TensorFlow models may have several signatures; these have one, and this is its usual name."""
+EXAMPLE = '{"instances": [...]}'
+
+Write = Callable[[Tensors], Any]
+"""Outputs to what the answer's JSON holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorflowCall:
+    """A decoded request, and how its answer is written."""
+
+    request: InferRequest
+    write: Write
+
+
+class TensorflowCodec:
+    """Decodes and encodes for one version of one model; built once."""
+
+    def __init__(self, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
+        self._signature = signature
+        self._rows = RowReader(signature, max_rows=max_rows)
+        self._tensors = TensorReader(signature, max_rows=max_rows)
+        self._outputs = tuple(spec.name for spec in signature.outputs)
+        self._row_count = row_count(signature)
+
+    def predict(self, body: bytes) -> TensorflowCall:
+        """Rows in `instances`, answered with rows, or whole tensors in `inputs`, answered with tensors. Raises InvalidRequest."""
+        document = _document(body)
+        forms = [name for name in ("instances", "inputs") if name in document]
+        if len(forms) != 1:
+            raise InvalidRequest(
+                f'expected exactly one of "instances" and "inputs", got {" and ".join(forms) or "none"}'
+            )
+        if forms == ["instances"]:
+            return TensorflowCall(self._request(self._rows.instances(document["instances"])), self._by_row)
+        return TensorflowCall(self._request(self._tensors.read(document["inputs"])), self._by_output)
+
+    def classify(self, body: bytes) -> TensorflowCall:
+        """`examples`, each answered with a label and a score for every class. Raises InvalidRequest."""
+        if not self._signature.scores:
+            raise InvalidRequest("the model gives no score for each class; ask it with :predict")
+        scores = self._signature.scores
+        return TensorflowCall(
+            self._request(self._examples(body), (scores,)), lambda outputs: self._classes(outputs[scores])
+        )
+
+    def regress(self, body: bytes) -> TensorflowCall:
+        """`examples`, each answered with a number. Raises InvalidRequest."""
+        if self._signature.task != "regression" or len(self._outputs) != 1:
+            raise InvalidRequest("the model does not give one number a row; ask it with :predict")
+        return TensorflowCall(self._request(self._examples(body)), _one_number_a_row)
+
+    def encode(self, call: TensorflowCall, outputs: Tensors) -> bytes:
+        """The answer's JSON."""
+        return orjson.dumps(call.write(outputs), option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def _request(self, tensors: Tensors, outputs: tuple[str, ...] = ()) -> InferRequest:
+        rows = len(next(iter(tensors.values()))) if self._signature.rowwise else 1
+        return InferRequest(tensors, rows, outputs or self._outputs)
+
+    def _examples(self, body: bytes) -> Tensors:
+        """Rows by the names of their features; what `context` names is every row's."""
+        document = _document(body)
+        context = document.get("context", {})
+        examples = document.get("examples")
+        if type(context) is not dict:
+            raise refuse("/context", f"expected an object, got {described(context)}")
+        if type(examples) is not list:
+            raise refuse("/examples", f"expected a list of objects, got {described(examples)}")
+        for index, example in enumerate(examples):
+            if type(example) is not dict:
+                raise refuse(f"/examples/{index}", f"expected an object, got {described(example)}")
+        return self._rows.instances([{**context, **example} for example in examples])
+
+    def _by_row(self, outputs: Tensors) -> Any:
+        for name, array in outputs.items():
+            if array.ndim == 0 or self._row_count not in (FREE, len(array)):
+                raise InvalidRequest(f'output {name!r} has no row for each instance; send whole tensors in "inputs"')
+        columns = [jsonable(outputs[name]) for name in self._outputs]
+        if len(columns) == 1:
+            return {"predictions": columns[0]}
+        rows = zip(*columns, strict=True)
+        return {"predictions": [dict(zip(self._outputs, row, strict=True)) for row in rows]}
+
+    def _by_output(self, outputs: Tensors) -> Any:
+        told = {name: jsonable(outputs[name]) for name in self._outputs}
+        return {"outputs": told[self._outputs[0]] if len(told) == 1 else told}
+
+    def _classes(self, scores: Array) -> Any:
+        names = [str(text(name)) for name in self._signature.classes or range(scores.shape[1])]
+        return {"result": [[[name, score] for name, score in zip(names, row, strict=True)] for row in scores]}
+
+
+def _one_number_a_row(outputs: Tensors) -> Any:
+    [array] = outputs.values()
+    return {"result": jsonable(array.reshape(len(array), -1)[:, 0])}
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    document = parse(body, EXAMPLE)
+    if type(document) is not dict:
+        raise InvalidRequest(f"expected an object such as {EXAMPLE}, got {described(document)}")
+    name = document.get("signature_name", "")
+    if name not in ("", SIGNATURE_NAME):
+        shown = shortened(name) if type(name) is str else described(name)
+        raise refuse("/signature_name", f"the model has the signature {SIGNATURE_NAME!r} alone, got {shown!r}")
+    return document

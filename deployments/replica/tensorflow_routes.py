@@ -1,0 +1,73 @@
+"""TensorFlow Serving's paths of one model."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import orjson
+
+from deployments.errors import ModelNotFound
+from deployments.lane.endpoint import Endpoint
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.methods import check_method
+from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.tensorflow.about import metadata, status
+from deployments.protocols.tensorflow.rest import TensorflowCall, TensorflowCodec
+from deployments.replica.exchange import Decode, Exchange
+from deployments.replica.version import RunningVersion
+from deployments.replica.versions import Versions
+from deployments.replica.waiting import asked
+from deployments.spec.model import ModelSpec
+
+BELOW_MODEL = r"(?:/versions/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
+
+
+class TensorflowRoutes:
+    """Everything at and below /v1/models/<name>."""
+
+    def __init__(self, spec: ModelSpec, versions: Versions) -> None:
+        self._name = spec.name
+        self._root = f"/v1/models/{spec.name}"
+        self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
+        self._versions = versions
+        self._endpoints = {number: _endpoints(each) for number, each in versions}
+
+    def hot(self) -> dict[bytes, Endpoint]:
+        """The exact paths that are asked for predictions, and what answers there."""
+        hot: dict[bytes, Endpoint] = {}
+        for number, endpoints in self._endpoints.items():
+            for verb, endpoint in endpoints.items():
+                hot.setdefault(f"{self._root}{verb}".encode(), endpoint)  # the newest comes first
+                hot[f"{self._root}/versions/{number}{verb}".encode()] = endpoint
+        return hot
+
+    async def respond(self, request: HttpRequest) -> HttpAnswer:
+        """Find the version and the endpoint, and answer."""
+        found = self._paths.fullmatch(request.path)
+        if found is None:
+            raise ModelNotFound(f"model {self._name!r} has no path {request.path!r}; see {self._root}")
+        version = self._versions.find(found[1])
+        number = version.loaded.served.number
+        verb = found[2] or ""
+        if verb.startswith(":"):
+            check_method(request, "POST")
+            return await asked(request, self._endpoints[number][verb])
+        check_method(request, "GET")
+        if verb:
+            document = metadata(self._name, number, version.loaded.model.signature)
+        else:
+            document = status([number] if found[1] else self._versions.numbers)
+        return HttpAnswer(200, (JSON,), orjson.dumps(document))
+
+
+def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
+    codec = TensorflowCodec(version.loaded.model.signature)
+    verbs = {":predict": codec.predict, ":classify": codec.classify, ":regress": codec.regress}
+    recorder = version.recorders["tfserving"]
+    return {
+        verb: Exchange(_of_any_type(decode), codec.encode, version.server, recorder) for verb, decode in verbs.items()
+    }
+
+
+def _of_any_type(decode: Callable[[bytes], TensorflowCall]) -> Decode[TensorflowCall]:
+    """The content type is not looked at: there is only JSON, and curl calls that a form."""
+    return lambda body, content_type: decode(body)

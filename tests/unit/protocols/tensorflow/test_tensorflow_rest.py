@@ -1,0 +1,177 @@
+"""TensorFlow Serving's requests and answers."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.answers import jsonable
+from deployments.protocols.tensorflow.about import TYPES, metadata, status
+from deployments.protocols.tensorflow.rest import TensorflowCodec
+from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
+from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
+
+LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}
+
+
+def body(**members: Any) -> bytes:
+    return orjson.dumps(members)
+
+
+def answered(signature: Signature, verb: str, document: bytes, outputs: Tensors) -> Any:
+    codec = TensorflowCodec(signature)
+    call = getattr(codec, verb)(document)
+    return orjson.loads(codec.encode(call, {name: outputs[name] for name in call.request.outputs}))
+
+
+def inputs(signature: Signature, document: bytes, verb: str = "predict") -> Any:
+    call = getattr(TensorflowCodec(signature), verb)(document)
+    return {name: array.tolist() for name, array in call.request.inputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("signature", "document", "expected"),
+    [
+        (IRIS, body(instances=[[1, 2, 3, 4]]), {"X": [[1, 2, 3, 4]]}),
+        (IRIS, body(instances=[{"X": [1, 2, 3, 4]}]), {"X": [[1, 2, 3, 4]]}),
+        (IRIS, body(signature_name="serving_default", inputs=[[1, 2, 3, 4]]), {"X": [[1, 2, 3, 4]]}),
+        (IRIS, body(signature_name="", inputs={"X": [[1, 2, 3, 4]]}), {"X": [[1, 2, 3, 4]]}),
+        (TEXT, body(instances=["a", {"b64": "/w=="}]), {"text": ["a", b"\xff"]}),
+        (WHOLE, body(inputs={"matrix": [[1, 2]], "scale": 3}), {"matrix": [[1, 2]], "scale": 3}),
+        (FIXED, body(instances=[[1, 2, 3], [4, 5, 6]]), {"x": [[1, 2, 3], [4, 5, 6]]}),
+    ],
+)
+def test_rows_and_tensors_are_read(signature: Signature, document: bytes, expected: Any) -> None:
+    assert inputs(signature, document) == expected
+
+
+@pytest.mark.parametrize(
+    ("signature", "document", "outputs", "expected"),
+    [
+        (one("FP32"), body(instances=[1, 2]), {"y": np.array([2.5, 5])}, {"predictions": [2.5, 5]}),
+        (
+            IRIS,
+            body(instances=[[1, 2, 3, 4]]),
+            LABELLED,
+            {"predictions": [{"label": "setosa", "scores": [0.5, 0.25, 0.25]}]},
+        ),
+        (one("FP32"), body(inputs=[1]), {"y": np.array([2.5])}, {"outputs": [2.5]}),
+        (
+            IRIS,
+            body(inputs=[[1, 2, 3, 4]]),
+            LABELLED,
+            {"outputs": {"label": ["setosa"], "scores": [[0.5, 0.25, 0.25]]}},
+        ),
+        (WHOLE, body(inputs={"matrix": [[1, 2]], "scale": 3}), {"norm": np.array(2.5)}, {"outputs": 2.5}),
+    ],
+)
+def test_rows_are_answered_with_rows_and_tensors_with_tensors(
+    signature: Signature, document: bytes, outputs: Tensors, expected: Any
+) -> None:
+    assert answered(signature, "predict", document, outputs) == expected
+
+
+def test_a_classifier_tells_every_class_with_its_score() -> None:
+    first, second, third, fourth = IRIS.inputs[0].columns
+    document = body(context={first: 1, second: 2}, examples=[{third: 3, fourth: 4}, {second: 5, third: 6, fourth: 7}])
+    assert inputs(IRIS, document, "classify") == {"X": [[1, 2, 3, 4], [1, 5, 6, 7]]}
+    told = answered(IRIS, "classify", document, {"scores": np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)})
+    assert told["result"][0] == [["setosa", 0.5], ["versicolor", 0.25], ["virginica", 0.25]]
+    assert told["result"][1] == [["setosa", 0], ["versicolor", 1], ["virginica", 0]]
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
+    outputs = {"y": np.array([2.5, 5]).reshape(shape)}
+    assert answered(one("FP32"), "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
+
+
+@pytest.mark.parametrize(
+    ("signature", "verb", "document", "message"),
+    [
+        (IRIS, "predict", b"", 'the body is empty; expected JSON such as {"instances"'),
+        (IRIS, "predict", b"[1]", "expected an object"),
+        (IRIS, "predict", b"{}", 'expected exactly one of "instances" and "inputs", got none'),
+        (IRIS, "predict", body(instances=[], inputs=[]), "got instances and inputs"),
+        (IRIS, "predict", body(instances=[[1, 2, 3, "4"]]), 'got the string "4" at /instances/0/3'),
+        (IRIS, "predict", body(instances=[[1]]), "expected 4 values, got 1"),
+        (IRIS, "predict", body(instances=[]), "expected at least one row"),
+        (IRIS, "predict", body(inputs={"Y": 1}), 'unknown input "Y"'),
+        (WHOLE, "predict", body(instances=[1]), 'send whole tensors in "inputs"'),
+        (
+            IRIS,
+            "predict",
+            body(instances=[[1, 2, 3, 4]], signature_name="other"),
+            "the signature 'serving_default' alone",
+        ),
+        (IRIS, "predict", body(instances=[[1, 2, 3, 4]], signature_name=[]), "at /signature_name"),
+        (MIXED, "classify", body(examples=[{}]), "no score for each class; ask it with :predict"),
+        (IRIS, "regress", body(examples=[{}]), "does not give one number a row; ask it with :predict"),
+        (IRIS, "classify", body(), "expected a list of objects, got null at /examples"),
+        (IRIS, "classify", body(examples=[1]), "expected an object, got the number 1 at /examples/0"),
+        (IRIS, "classify", body(examples=[{}], context=1), "expected an object, got the number 1 at /context"),
+        (IRIS, "classify", body(examples=[{"sepal_length": 1}]), 'missing "sepal_width"'),
+        (IRIS, "classify", body(examples=[]), "expected at least one row"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(signature: Signature, verb: str, document: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        getattr(TensorflowCodec(signature), verb)(document)
+    assert message in refused.value.message
+
+
+def test_outputs_without_rows_are_not_told_by_row() -> None:
+    signature = Signature(FIXED.inputs, (TensorSpec("norm", "FP32", ()),))
+    with pytest.raises(InvalidRequest, match="output 'norm' has no row for each instance"):
+        answered(signature, "predict", body(instances=[[1, 2, 3], [4, 5, 6]]), {"norm": np.array(1.0)})
+
+
+NUMBERS = arrays.arrays(np.float32, (2, 3), elements=st.floats(-100, 100, width=32))
+
+
+@settings(max_examples=50, deadline=None)
+@given(NUMBERS)
+def test_any_rows_and_any_tensor_come_back(array: Any) -> None:
+    signature = one("FP32", (FREE, 3))
+    values = orjson.loads(orjson.dumps(jsonable(array), option=orjson.OPT_SERIALIZE_NUMPY))
+    for document in (body(instances=values), body(inputs={"x": values})):
+        assert equal(TensorflowCodec(signature).predict(document).request.inputs["x"], array)
+    both = Signature(signature.inputs, (TensorSpec("y", "FP32", (FREE, 3)),))
+    for form, part in (("instances", "predictions"), ("inputs", "outputs")):
+        assert np.array(answered(both, "predict", body(**{form: values}), {"y": array})[part], np.float32).tolist() == (
+            array.tolist()
+        )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=20) | st.sampled_from([b'{"instances":1}', b'{"inputs":null}', b'{"examples":[{"X":{}}]}']))
+def test_no_body_does_anything_but_ask_or_be_refused(document: bytes) -> None:
+    for verb in ("predict", "classify"):
+        try:
+            getattr(TensorflowCodec(IRIS), verb)(document)
+        except InvalidRequest as refused:
+            assert refused.message
+
+
+def test_every_version_is_available() -> None:
+    told = status([7, 3])["model_version_status"]
+    assert [(each["version"], each["state"]) for each in told] == [("7", "AVAILABLE"), ("3", "AVAILABLE")]
+    assert told[0]["status"] == {"error_code": "OK", "error_message": ""}
+
+
+def test_metadata_tells_types_and_shapes() -> None:
+    told = metadata("image", 3, IMAGE)
+    assert told["model_spec"] == {"name": "image", "signature_name": "", "version": "3"}
+    definition = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert definition["inputs"]["image"]["dtype"] == "DT_FLOAT"
+    assert [each["size"] for each in definition["inputs"]["image"]["tensor_shape"]["dim"]] == ["-1", "2", "2", "1"]
+    assert definition["outputs"].keys() == {"embedding", "mean"}
+
+
+def test_every_datatype_has_a_type() -> None:
+    assert TYPES.keys() == DTYPES.keys()
