@@ -16,7 +16,7 @@ EXAMPLES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Shared: a test that changes it puts it back."""
-    project = Project(tmp_path_factory.mktemp("yard"), "ray: {cpus: 8}\n")
+    project = Project(tmp_path_factory.mktemp("yard"), "ray: {cpus: 8}\ndefault_model: echo\n")
     for name in EXAMPLES:
         project.add_example(name)
         (project.models / f"{name}.yaml").write_text((CONFIG / f"{name}.yaml").read_text())

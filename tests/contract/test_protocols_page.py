@@ -1,0 +1,63 @@
+"""Every path over HTTP that docs/protocols.md lists does what its table says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deployments.tensors import FREE, Signature, TensorSpec
+from tests.contract.client import request
+from tests.contract.conftest import Make
+from tests.contract.replica import ONE
+from tests.contract.test_infer_over_http import body
+from tests.fakes import DOUBLER, FakeModel
+from tests.unit.gateway.gate import ask, entry
+
+PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+ROWS = re.findall(r"^\| (GET|POST) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
+AT_THE_EDGE = ("/ping", "/invocations")
+"""Rewritten by HAProxy: see tests/unit/edge."""
+OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*")
+SCORED = Signature(
+    DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
+)
+NUMBERED = Signature(DOUBLER.inputs, DOUBLER.outputs, task="regression")
+
+
+def status_of(state: str) -> int:
+    return 501 if state == "answers as unsupported" else 200
+
+
+def filled(path: str) -> str:
+    return path.replace("<name>", "doubler").replace("<version>", "3").replace("<region>", "r")
+
+
+def test_the_page_lists_what_it_is_about() -> None:
+    assert len(ROWS) > 40
+    assert all(state == "answers as unsupported" or state.startswith("works") for _, _, state in ROWS)
+
+
+@pytest.mark.parametrize(("method", "path", "state"), [row for row in ROWS if OF_A_MODEL.fullmatch(row[1])], ids=str)
+def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path: str, state: str) -> None:
+    model = FakeModel()
+    sent = {"infer": body(1), "invocations": ONE, "predict": ONE}.get(re.split("[/:]", path)[-1], b"")
+    if path.endswith(":classify"):
+        model, sent = (
+            FakeModel(lambda inputs: {"y": np.repeat(inputs["x"], 2, 1)}, signature=SCORED),
+            b'{"examples":[{"x":1}]}',
+        )
+    elif path.endswith(":regress"):
+        model, sent = FakeModel(signature=NUMBERED), b'{"examples":[{"x":1}]}'
+    answer = replica(model).ask(request(filled(path), sent, method=method))
+    assert answer.status == status_of(state), answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "state"),
+    [row for row in ROWS if not OF_A_MODEL.fullmatch(row[1]) and row[1] not in AT_THE_EDGE],
+    ids=str,
+)
+def test_the_servers_path_does_what_the_page_says(method: str, path: str, state: str) -> None:
+    answer = ask(filled(path), method, b"", [entry("doubler")])
+    assert answer.status == status_of(state), answer.body
