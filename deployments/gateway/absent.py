@@ -22,3 +22,11 @@ def not_ready(entry: Entry) -> ModelNotReady:
     error = ModelNotReady(f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else ""))
     error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
     return error
+
+
+def find(name: str, entries: Mapping[str, Entry]) -> Entry:
+    """The model of this name. Raises ModelNotFound."""
+    entry = entries.get(name)
+    if entry is None:
+        raise unknown_model(name, entries)
+    return entry

@@ -9,9 +9,13 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.gateway.catalogue import Entry, catalogue
+from deployments.gateway.grpc_routes import GrpcRoutes
+from deployments.gateway.replicas import ask_replica
 from deployments.gateway.routes import GatewayRoutes
 from deployments.gateway.statistics import statistics_of
-from deployments.serving.asgi import AsgiApp
+from deployments.lane.table import LANE
+from deployments.serving.asgi import Asgi, AsgiApp
+from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.state import Deployed
 
 FRESH_S = 0.5
@@ -32,9 +36,12 @@ class Gateway:
         self._entries: Mapping[str, Entry] = {}
         self._seen_at = float("-inf")
         self._looking = asyncio.Lock()
+        self._grpc = GrpcRoutes(self._look, statistics_of, ask_replica, limit_bytes=self._body_limit)
+        LANE.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
-    def __serve_build_asgi_app__(self) -> AsgiApp:
-        return AsgiApp(GatewayRoutes(self._look, statistics_of).respond, body_limit=self._body_limit)
+    def __serve_build_asgi_app__(self) -> Asgi:
+        app = AsgiApp(GatewayRoutes(self._look, statistics_of).respond, body_limit=self._body_limit)
+        return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=self._body_limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""
@@ -47,6 +54,13 @@ class Gateway:
                 deployed = await asyncio.to_thread(_deployed)
                 self._entries, self._seen_at = catalogue(self._configured, deployed), time.monotonic()
         return self._entries
+
+
+class _Uncounted:
+    """The lane's meter: there is one gateway, however much it has to do."""
+
+    def arrived(self) -> None:
+        """See `lane.table.Meter`."""
 
 
 def _deployed() -> dict[str, Deployed]:

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from deployments.errors import InvalidRequest, ModelNotFound, NotSupported
-from deployments.gateway.absent import not_ready, unknown_model
+from deployments.gateway.absent import find, not_ready
 from deployments.gateway.catalogue import Entry, waiting_for
+from deployments.gateway.load import check_load, no_unload
 from deployments.protocols.bad_values import described, refuse
 from deployments.protocols.body import parse
 from deployments.protocols.http import HttpRequest
@@ -88,7 +89,7 @@ async def _no_logging(request: HttpRequest, entries: Entries) -> HttpAnswer:
 
 
 def _of_a_model(request: HttpRequest, name: str, ready: str | None, entries: Entries) -> HttpAnswer:
-    entry = _entry(name, entries)
+    entry = find(name, entries)
     if ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
         check_method(request, "GET")
         return _json({"name": name, "ready": True})
@@ -96,20 +97,9 @@ def _of_a_model(request: HttpRequest, name: str, ready: str | None, entries: Ent
 
 
 def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpAnswer:
-    """The YAML says what is served. To load what it says is no change; nothing else can be asked for here."""
-    entry = _entry(name, entries)
     if action == "unload":
-        raise NotSupported(
-            f"models are not unloaded over HTTP, the server's YAML says what is served: remove {name}.yaml from "
-            "serve_config/models"
-        )
-    if _document(body).get("parameters"):
-        raise NotSupported(
-            f"a model is not configured over HTTP, the server's YAML says how it is served: change {name}.yaml in "
-            "serve_config/models"
-        )
-    if entry.state != "READY":
-        raise not_ready(entry)
+        raise no_unload(name, entries)
+    check_load(name, bool(_document(body).get("parameters")), entries)
     return _json({})
 
 
@@ -120,13 +110,6 @@ def _shared_memory(request: HttpRequest, region: str | None, action: str) -> Htt
     if region is not None:
         raise ModelNotFound("there is no shared memory region: the server does not support shared memory")
     return _json([])
-
-
-def _entry(name: str, entries: Entries) -> Entry:
-    entry = entries.get(name)
-    if entry is None:
-        raise unknown_model(name, entries)
-    return entry
 
 
 def _ready_only(body: bytes) -> bool:

@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.lane.endpoint import Header, Reply
+from deployments.errors import DeadlineExceeded, NotSupported
+from deployments.lane.endpoint import Begun, Header, Reply
+from deployments.lane.http1 import Whole
 from deployments.protocols.grpc.frames import frame, only_message
 from deployments.protocols.grpc.messages import Method
-from deployments.protocols.grpc.status import OK, Status, status_of, trailers
+from deployments.protocols.grpc.status import OK, Status, ended, status_of, trailers
+from deployments.protocols.grpc.timeout import timeout_s
 from deployments.protocols.problem import HttpAnswer
 
 logger = logging.getLogger(__name__)
 
-TYPE = (b"content-type", b"application/grpc")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\ntrailer: grpc-status\r\n"
-NOT_ON_ASGI = HttpAnswer(200, (TYPE, (b"grpc-status", b"12"), (b"grpc-message", b"gRPC needs the fast lane")), b"")
 
 
 def chunk(data: bytes) -> bytes:
@@ -50,32 +51,13 @@ class OneMessage:
 
     def whole(self) -> HttpAnswer:
         """ASGI carries no trailers here, and a message without them is no answer."""
-        return NOT_ON_ASGI
+        return ended(NotSupported("gRPC needs the fast lane"), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The answer of a call that failed before it had a message: what would be its trailers stand among its headers."""
-
-    headers: tuple[Header, ...]
-
-    def http1(self, request_id: str, more: bytes) -> bytes:
-        """See `endpoint.Made`."""
-        lines = b"".join(b"%b: %b\r\n" % header for header in (TYPE, *self.headers))
-        return b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\nx-request-id: %b\r\n%b\r\n" % (
-            lines,
-            request_id.encode(),
-            more,
-        )
-
-    def whole(self) -> HttpAnswer:
-        """See `endpoint.Made`."""
-        return HttpAnswer(200, (TYPE, *self.headers), b"")
-
-
-def failure(error: Exception, request_id: str) -> Failure:
-    """The answer for an error; what the client is not told of goes to the log, under the request's id."""
-    return Failure(failed(error, request_id))
+def failure(error: Exception, request_id: str) -> Whole:
+    """The answer of a call that failed before it had a message; what the client is not told of goes to the log."""
+    note(error, request_id)
+    return Whole(ended(error, request_id))
 
 
 def failed(error: Exception, request_id: str) -> tuple[Header, ...]:
@@ -102,32 +84,36 @@ def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:
 
 
 class Unary:
-    """The endpoint of a method that takes one message and gives one, for all but the hottest; `answer` may wait."""
+    """The endpoint of a method that takes one message and gives one, for all but the hottest."""
 
-    def __init__(self, method: Method, answer: Callable[[Any], Awaitable[Any]], *, limit_bytes: int) -> None:
+    def __init__(self, method: Method, answer: Callable[[Any, str], Awaitable[bytes]], *, limit_bytes: int) -> None:
+        """`answer` gets the message and the request's id, and gives the message that is sent back."""
         self._method = method
         self._answer = answer
         self._limit_bytes = limit_bytes
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> "asyncio.Task[None]":
+    ) -> Begun:
         """See `Endpoint`."""
-        encoding, _ = of_headers(headers)
+        encoding, timeout = of_headers(headers)
+        limit_s = timeout_s(timeout) if timeout else None
         message = self._method.read(only_message(body, encoding, self._limit_bytes))
-        return asyncio.get_running_loop().create_task(self._reply(message, reply))
+        return asyncio.get_running_loop().create_task(self._reply(message, request_id, limit_s, reply))
 
-    async def _reply(self, message: Any, reply: Reply) -> None:
+    async def _reply(self, message: Any, request_id: str, limit_s: float | None, reply: Reply) -> None:
         try:
-            answer = await self._answer(message)
+            answer = await asyncio.wait_for(self._answer(message, request_id), limit_s)
+        except TimeoutError:
+            reply(DeadlineExceeded(f"no answer within {limit_s:g} s"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             reply(error)
         else:
-            reply(OneMessage(answer.SerializeToString()))
+            reply(OneMessage(answer))
 
     def unread(self, error: Exception, request_id: str) -> None:
         """Calls beside inference are not recorded."""
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Failure:
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
         """In trailers."""
         return failure(error, request_id)

@@ -19,7 +19,7 @@ MOST_OPEN = 64
 class Question:
     """One message in, and the messages out for it as they come."""
 
-    __slots__ = ("_call", "begun", "done", "message_bytes", "request_id", "waiting")
+    __slots__ = ("_call", "begun", "done", "endless", "message_bytes", "request_id", "waiting")
 
     def __init__(self, call: "StreamCall", request_id: str, message_bytes: int) -> None:
         self.request_id = request_id
@@ -28,6 +28,8 @@ class Question:
         self._call = call
         self.begun: Begun | None = None
         self.done = False
+        self.endless = False
+        """Whether its answers only end with the call."""
         self.waiting: list[bytes] = []
         """Answers that must wait for those to an earlier question."""
 
@@ -39,6 +41,10 @@ class Question:
         """There is no further answer."""
         self.done = True
         self._call.on_finished()
+
+    def fail(self, error: Exception) -> None:
+        """The call ends with this error, whatever else is open."""
+        self._call.on_failed(error)
 
 
 Ask = Callable[[Any, Question], Begun | None]
@@ -96,9 +102,12 @@ class StreamCall:
         self._go_on()
 
     def on_shutdown(self) -> None:
-        """See `Exchange`. What was asked is answered."""
-        self._ending = self._ending or ModelNotReady("the replica is being replaced; call again")
-        self._go_on()
+        """See `Exchange`. What was asked is answered, if that ever ends."""
+        self._ending = self._ending or ModelNotReady("the server's process is being replaced; call again")
+        if any(question.endless for question in self._open):
+            self._end(self._ending)
+        else:
+            self._settle()
 
     def cancel(self) -> None:
         """See `Exchange`."""
@@ -129,6 +138,11 @@ class StreamCall:
                     self._sink.write(chunk(frame(message)))
                 self._open[0].waiting.clear()
         self._go_on()
+
+    def on_failed(self, error: Exception) -> None:
+        """End at once."""
+        if not self._ended:
+            self._end(error)
 
     # The call's own steps
 

@@ -14,7 +14,10 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from deployments.errors import ModelyardError
+from deployments.lane.grpc import note
 from deployments.lane.table import LANE
+from deployments.protocols.problem import UNKNOWN
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
@@ -22,7 +25,8 @@ from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import replica_snapshot
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
-from deployments.serving.asgi import AsgiApp
+from deployments.serving.asgi import Asgi, AsgiApp
+from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.version import LoadedVersion, load_version
 from deployments.spec.model import ModelSpec
 from monitoring.hub import HubClient
@@ -83,8 +87,10 @@ class ModelReplica:
             # The thread cannot be stopped; Serve ends this process because its constructor raised.
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
-    def __serve_build_asgi_app__(self) -> AsgiApp:
-        return AsgiApp(self._routes.respond, body_limit=self._spec.limits.body, mount=self._routes.mount)
+    def __serve_build_asgi_app__(self) -> Asgi:
+        limit = self._spec.limits.body
+        app = AsgiApp(self._routes.respond, body_limit=limit, mount=self._routes.mount)
+        return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart."""
@@ -100,6 +106,15 @@ class ModelReplica:
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
         return {"running_requests": self._meter.read()}
+
+    async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
+        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route. Errors are given back:
+        raised, they would lose their type."""
+        try:
+            return await self._routes.grpc(path, message, request_id)
+        except Exception as error:  # noqa: BLE001 - the gateway can tell a client of any
+            note(error, request_id)
+            return error if isinstance(error, ModelyardError) else UNKNOWN
 
     def statistics(self) -> list[dict[str, Any]]:
         """What this replica's versions have done, as the Open Inference Protocol tells it; the gateway asks."""

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from deployments.edge.render import WOKEN
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
+from deployments.lane.grpc import OneMessage
+from deployments.protocols.grpc.frames import frame
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica import grpc_infer, grpc_stream
@@ -16,6 +19,7 @@ from deployments.replica.routes import ModelRoutes
 from deployments.replica.tensorflow_routes import TensorflowRoutes
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
+from deployments.replica.waiting import replied
 from deployments.spec.model import ModelSpec
 
 
@@ -46,6 +50,12 @@ class Dispatch:
     def streams(self, arrived: Callable[[], None]) -> dict[bytes, StreamEndpoint]:
         """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
         return {grpc_stream.METHOD.path: stream_infer(self._grpc_infer, arrived)}
+
+    async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
+        """The answer to a gRPC message that did not come by the lane. Raises its error."""
+        endpoint = self.hot()[path]
+        made = await replied(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
+        return cast(OneMessage, made).message
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
         """Any request of this replica."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from deployments.errors import ModelNotFound, ModelyardError
 from deployments.lane.endpoint import Begun, Header, Reply
-from deployments.lane.grpc import Failure, OneMessage, failure, of_headers
+from deployments.lane.grpc import OneMessage, failure, of_headers
+from deployments.lane.http1 import Whole
 from deployments.protocols.grpc.frames import only_message
 from deployments.protocols.grpc.infer import GrpcInferCodec, InferCall
 from deployments.protocols.grpc.messages import INFERENCE, methods
@@ -86,7 +87,7 @@ class GrpcInfer:
         """See `Endpoint`."""
         self._refuse(self.origin(request_id, 0), error)
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Failure:
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
         """In trailers."""
         return failure(error, request_id)
 

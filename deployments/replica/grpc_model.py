@@ -1,4 +1,4 @@
-"""The other methods on one model: whether it is ready, what it is, how it is configured."""
+"""The other methods on one model: whether it is ready, what it is, how it is configured, what it has done."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,25 +9,28 @@ from deployments.lane.endpoint import Endpoint
 from deployments.lane.grpc import Unary
 from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.oip.statistics import model_statistics
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
+from deployments.replica.work import work_of
 from deployments.spec.model import ModelSpec
 
-Answer = Callable[[RunningVersion], dict[str, Any]]
-"""The response, as JSON has it."""
+Answer = Callable[[str], dict[str, Any]]
+"""From the version that a message names to the response, as JSON has it."""
 
 
 class GrpcModel:
-    """Answers by the version that a message names."""
+    """Answers by the version that a message names, "" for the newest."""
 
     def __init__(self, spec: ModelSpec, runtime: str, versions: Versions) -> None:
         self._spec = spec
         self._runtime = runtime
         self._versions = versions
         self._answers: Mapping[str, Answer] = {
-            "ModelReady": lambda version: {"ready": True},
+            "ModelReady": self._ready,
             "ModelMetadata": self._metadata,
             "ModelConfig": self._config,
+            "ModelStatistics": self._statistics,
         }
 
     def endpoints(self) -> dict[bytes, Endpoint]:
@@ -38,17 +41,34 @@ class GrpcModel:
     def _endpoint(self, name: str, answer: Answer) -> Unary:
         method = methods(INFERENCE)[name]
 
-        async def answered(message: Any) -> Any:
-            document = answer(self._versions.find(message.version or None))
-            return ParseDict(document, method.response())
+        async def answered(message: Any, request_id: str) -> bytes:
+            told: bytes = ParseDict(answer(message.version), method.response()).SerializeToString()
+            return told
 
         return Unary(method, answered, limit_bytes=self._spec.limits.body)
 
-    def _metadata(self, version: RunningVersion) -> dict[str, Any]:
-        signature = version.loaded.model.signature
+    def _ready(self, version: str) -> dict[str, Any]:
+        self._find(version)
+        return {"ready": True}
+
+    def _metadata(self, version: str) -> dict[str, Any]:
+        signature = self._find(version).loaded.model.signature
         return model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature)
 
-    def _config(self, version: RunningVersion) -> dict[str, Any]:
-        loaded = version.loaded
+    def _config(self, version: str) -> dict[str, Any]:
+        loaded = self._find(version).loaded
         batched = loaded.warmup.batchable
         return {"config": model_config(self._spec, self._runtime, loaded.model.signature, batched=batched)}
+
+    def _statistics(self, version: str) -> dict[str, Any]:
+        """Of all versions where none is named."""
+        only = self._find(version) if version else None
+        told = [
+            model_statistics(self._spec.name, number, work_of(each.counts))
+            for number, each in self._versions
+            if only in (None, each)
+        ]
+        return {"model_stats": told}
+
+    def _find(self, version: str) -> RunningVersion:
+        return self._versions.find(version or None)

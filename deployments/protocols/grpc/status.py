@@ -20,7 +20,7 @@ from deployments.errors import (
     UnsupportedMediaType,
 )
 from deployments.protocols.grpc.frames import ACCEPTED, UnknownEncoding
-from deployments.protocols.problem import UNKNOWN
+from deployments.protocols.problem import UNKNOWN, HttpAnswer
 
 
 class Status(IntEnum):
@@ -50,6 +50,7 @@ STATUSES: Mapping[type[ModelyardError], Status] = {
     DeadlineExceeded: Status.DEADLINE_EXCEEDED,
 }
 """The status of each error."""
+TYPE = b"application/grpc"
 LONGEST_MESSAGE = 1024
 """Bytes of a `grpc-message`; clients take 8 KiB of headers in all."""
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
@@ -76,6 +77,11 @@ def trailers(error: Exception, request_id: str) -> tuple[tuple[bytes, bytes], ..
     if isinstance(error, UnknownEncoding):
         return (*told, (b"grpc-accept-encoding", ACCEPTED))
     return told
+
+
+def ended(error: Exception, request_id: str) -> HttpAnswer:
+    """A call that failed without a message: what would be its trailers stand among its headers."""
+    return HttpAnswer(200, ((b"content-type", TYPE), *trailers(error, request_id)), b"")
 
 
 def escaped(message: str) -> bytes:

@@ -1,0 +1,39 @@
+"""All gRPC methods that the gateway answers, by their paths."""
+
+from typing import Any
+
+from deployments.gateway.grpc_health import GrpcHealth
+from deployments.gateway.grpc_models import AskReplica, GrpcModels
+from deployments.gateway.grpc_server import GrpcServer, Look
+from deployments.gateway.oip_routes import Statistics
+from deployments.lane.endpoint import Endpoint, StreamEndpoint
+from deployments.lane.grpc_stream import Question
+from deployments.lane.grpc_stream import StreamEndpoint as GrpcStreamEndpoint
+from deployments.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
+
+
+class GrpcRoutes:
+    """What the lane of the gateway's process is to answer."""
+
+    def __init__(self, look: Look, statistics: Statistics, ask: AskReplica, *, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._server = GrpcServer(look, statistics, limit_bytes=limit_bytes)
+        self._models = GrpcModels(look, ask, self._server, limit_bytes=limit_bytes)
+        self._health = GrpcHealth(look, limit_bytes=limit_bytes)
+
+    def hot(self) -> dict[bytes, Endpoint]:
+        """Methods of one message and one answer."""
+        return {**self._server.endpoints(), **self._models.endpoints(), **self._health.endpoints()}
+
+    def streams(self) -> dict[bytes, StreamEndpoint]:
+        """The others."""
+        reflection = {
+            method.path: GrpcStreamEndpoint(method, _reflect, limit_bytes=self._limit_bytes)
+            for method in (METHOD, OLD_METHOD)
+        }
+        return {**self._models.streams(), **self._health.streams(), **reflection}
+
+
+def _reflect(message: Any, question: Question) -> None:
+    question.tell(reflected(message))
+    question.finish()

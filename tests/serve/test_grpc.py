@@ -1,0 +1,223 @@
+"""Stock gRPC clients against the real server, through HAProxy."""
+
+import asyncio
+import queue
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import tritonclient.grpc
+import tritonclient.grpc.aio
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from tritonclient.utils import InferenceServerException
+
+from tests.serve.conftest import EXAMPLES
+from tests.serve.project import Server
+
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def address(server: Server) -> str:
+    return f"127.0.0.1:{server.project.grpc_port}"
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Iterator[tritonclient.grpc.InferenceServerClient]:
+    with tritonclient.grpc.InferenceServerClient(address) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def channel(address: str) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(address) as channel:
+        yield channel
+
+
+def tensor(name: str, values: Any, datatype: str = "FP64") -> tritonclient.grpc.InferInput:
+    array = np.asarray(values, np.float64)
+    given = tritonclient.grpc.InferInput(name, list(array.shape), datatype)
+    given.set_data_from_numpy(array)
+    return given
+
+
+def refused(code: str, call: Any, *arguments: Any, **options: Any) -> str:
+    """What the client is told."""
+    with pytest.raises(InferenceServerException) as caught:
+        call(*arguments, **options)
+    assert caught.value.status() == f"StatusCode.{code}"
+    return str(caught.value.message())
+
+
+def test_the_server_is_live_ready_and_says_what_it_is(client) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    about = client.get_server_metadata()
+    assert about.name == "modelyard"
+    assert "binary_tensor_data" in about.extensions
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_ready_and_described(client, name) -> None:
+    assert client.is_model_ready(name)
+    assert client.get_model_metadata(name).name == name
+    assert client.get_model_config(name, as_json=True)["config"]["name"] == name
+
+
+def test_infer_answers_as_predict_does(server, client) -> None:
+    told = client.infer("echo", [tensor("x", [1.5, -2])], request_id="mine")
+    assert told.as_numpy("y").tolist() == [3, -4]
+    assert (told.get_response().id, told.get_response().model_version) == ("mine", "1")
+    assert server.predict("echo", {"instances": [1.5, -2]}).json()["predictions"] == [3, -4]
+
+
+def test_text_goes_in_and_labels_come_out(client) -> None:
+    texts = np.array([["Please cancel my subscription"], ["The thermostat is not found in the wifi"]], object)
+    metadata = client.get_model_metadata("ticket-topic")
+    (given,) = metadata.inputs
+    asked = tritonclient.grpc.InferInput(given.name, [2, 1][: len(given.shape)], "BYTES")
+    asked.set_data_from_numpy(texts.reshape(asked.shape()))
+    told = client.infer("ticket-topic", [asked])
+    labels = told.as_numpy(metadata.outputs[0].name)
+    assert {label.decode() for label in labels.ravel()} <= {
+        "billing",
+        "technical",
+        "account",
+        "shipping",
+        "other",
+    } or len(labels) == 2
+
+
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_compressed_messages_are_taken(client, algorithm) -> None:
+    told = client.infer("echo", [tensor("x", range(1000))], compression_algorithm=algorithm)
+    assert told.as_numpy("y")[-1] == 1998
+
+
+def test_a_large_tensor_goes_through(client) -> None:
+    values = np.arange(80_000, dtype=np.float64)
+    assert np.array_equal(client.infer("echo", [tensor("x", values)]).as_numpy("y"), values * 2)
+
+
+def test_mistakes_get_their_status(client) -> None:
+    assert "did you mean 'echo'" in refused("NOT_FOUND", client.infer, "ecko", [tensor("x", [1])])
+    assert "served: 1" in refused("NOT_FOUND", client.infer, "echo", [tensor("x", [1])], model_version="7")
+    assert "'X'" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("X", [1])])
+    assert "expected shape" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [[1]])])
+
+
+def test_a_clients_deadline_ends_its_call(client, server) -> None:
+    refused("DEADLINE_EXCEEDED", client.infer, "slow", [tensor("seconds", [1.0])], client_timeout=0.1)
+
+
+def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:
+    answers: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    try:
+        for value in range(5):
+            client.async_stream_infer("echo", [tensor("x", [value])], request_id=str(value))
+        client.async_stream_infer("echo", [tensor("wrong", [1])])
+        client.async_stream_infer("echo", [tensor("x", [7])], enable_empty_final_response=True)
+        got = [answers.get(timeout=PATIENCE_S) for _ in range(7)]
+    finally:
+        client.stop_stream()
+    assert [result.as_numpy("y").tolist() for result, error in got[:5]] == [[0], [2], [4], [6], [8]]
+    assert "wrong" in str(got[5][1])
+    last = got[6][0].get_response()
+    assert last.parameters["triton_final_response"].bool_param
+
+
+@pytest.mark.parametrize("algorithm", ["gzip"])
+def test_a_compressed_stream_is_passed_on(client, algorithm) -> None:
+    answers: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)), compression_algorithm=algorithm)
+    try:
+        client.async_stream_infer("echo", [tensor("x", range(500))])
+        result, error = answers.get(timeout=PATIENCE_S)
+    finally:
+        client.stop_stream()
+    assert error is None
+    assert result.as_numpy("y")[-1] == 998
+
+
+def test_an_asyncio_client_asks_much_at_once(address: str) -> None:
+    async def ask() -> list[list[float]]:
+        async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
+            calls = [client.infer("echo", [tensor("x", [value])]) for value in range(50)]
+            return [told.as_numpy("y").tolist() for told in await asyncio.gather(*calls)]
+
+    assert asyncio.run(ask()) == [[2.0 * value] for value in range(50)]
+
+
+def test_an_asyncio_client_streams(address: str) -> None:
+    async def ask() -> list[list[float]]:
+        async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
+
+            async def questions() -> Any:
+                for value in range(5):
+                    yield {"model_name": "echo", "inputs": [tensor("x", [value])]}
+
+            return [result.as_numpy("y").tolist() async for result, _ in client.stream_infer(questions())]
+
+    assert asyncio.run(ask()) == [[2.0 * value] for value in range(5)]
+
+
+def test_the_repository_is_listed_and_not_changed(client) -> None:
+    index = client.get_model_repository_index()
+    assert {each.name: each.state for each in index.models}["echo"] == "READY"
+    client.load_model("echo")
+    assert "echo.yaml" in refused("UNIMPLEMENTED", client.unload_model, "echo")
+    refused("NOT_FOUND", client.load_model, "ecko")
+
+
+def test_statistics_are_told_of_one_model_and_of_all(client) -> None:
+    client.infer("echo", [tensor("x", [1])])
+    (one,) = client.get_inference_statistics("echo").model_stats
+    assert one.inference_stats.success.count > 0
+    assert {each.name for each in client.get_inference_statistics().model_stats} >= {*EXAMPLES, "echo"}
+
+
+def test_what_there_is_not_is_said_so(client) -> None:
+    assert not client.get_system_shared_memory_status().regions
+    assert not client.get_cuda_shared_memory_status().regions
+    client.unregister_system_shared_memory()
+    client.unregister_cuda_shared_memory()
+    refused("UNIMPLEMENTED", client.register_system_shared_memory, "r", "/r", 8)
+    refused("UNIMPLEMENTED", client.get_trace_settings)
+    refused("UNIMPLEMENTED", client.get_log_settings)
+
+
+def test_the_health_service_knows_the_server_and_each_model(channel) -> None:
+    health = health_pb2_grpc.HealthStub(channel)
+
+    def check(service: str) -> int:
+        status: int = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE_S).status
+        return status
+
+    for service in ("", "inference.GRPCInferenceService", "echo"):
+        assert check(service) == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        check("ecko")
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    watching = health.Watch(health_pb2.HealthCheckRequest(service="echo"), timeout=PATIENCE_S)
+    assert next(watching).status == health_pb2.HealthCheckResponse.SERVING
+    watching.cancel()
+
+
+def test_reflection_tells_stock_tools_what_the_services_are(channel) -> None:
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert "inference.GRPCInferenceService" in database.get_services()
+    service = DescriptorPool(database).FindServiceByName("inference.GRPCInferenceService")
+    assert len(service.methods) == 20
+    assert service.methods_by_name["ModelInfer"].input_type.fields_by_name["raw_input_contents"].number == 7
+
+
+def test_an_unknown_method_is_unimplemented(channel) -> None:
+    for path in ("/inference.GRPCInferenceService/ModelDance", "/no.such.Service/Method"):
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(path)(b"", timeout=PATIENCE_S)
+        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -1,0 +1,172 @@
+"""Infer messages to tensors and back."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+from deployments.errors import InvalidRequest, ModelyardError
+from deployments.protocols.grpc.contents import FIELDS
+from deployments.protocols.grpc.infer import GrpcInferCodec
+from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
+from deployments.protocols.oip.tensors import from_raw, to_raw
+from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
+
+NUMBERS = [name for name in DTYPES if name != "BYTES"]
+
+
+def codec(datatype: str = "FP32", shape: tuple[int, ...] = (FREE,), **signature: Any) -> GrpcInferCodec:
+    """Of a model that takes and gives one tensor."""
+    told = Signature((TensorSpec("x", datatype, shape),), (TensorSpec("y", datatype, shape),), **signature)
+    return GrpcInferCodec("m", 3, told)
+
+
+def request(array: np.ndarray, datatype: str = "", **fields: Any) -> Any:
+    """With raw contents."""
+    tensor = {"name": "x", "datatype": datatype or datatype_of(array.dtype), "shape": array.shape}
+    fields = {"model_name": "m", "inputs": [tensor], "raw_input_contents": [to_raw(array)], **fields}
+    return ModelInferRequest(**fields)
+
+
+def typed(datatype: str, values: list[Any], **fields: Any) -> Any:
+    """With contents of its own."""
+    tensor = {"name": "x", "datatype": datatype, "shape": [len(values)], "contents": {FIELDS[datatype]: values}}
+    return ModelInferRequest(model_name="m", inputs=[tensor], **fields)
+
+
+@given(st.data())
+@pytest.mark.parametrize("datatype", NUMBERS)
+def test_numbers_come_through_both_ways_as_they_are(datatype, data):
+    shape = data.draw(nps.array_shapes(max_dims=3, max_side=4))
+    array = data.draw(nps.arrays(DTYPES[datatype], shape))
+    one = codec(datatype, (FREE,) * array.ndim)
+    sent = ModelInferRequest.FromString(request(array).SerializeToString())
+    call = one.decode(sent)
+    got = call.request.inputs["x"]
+    assert (got.dtype, got.shape, got.tobytes()) == (array.dtype, array.shape, array.tobytes())
+    response = ModelInferResponse.FromString(one.encode(call, {"y": got}).SerializeToString())
+    (head,), (raw,) = response.outputs, response.raw_output_contents
+    assert from_raw("y", head.datatype, head.shape, raw).tobytes() == array.tobytes()
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=5))
+def test_texts_come_through_both_ways(texts):
+    one = codec("BYTES")
+    for asked in (request(np.array(texts, object)), typed("BYTES", [text.encode() for text in texts])):
+        call = one.decode(asked)
+        assert call.request.inputs["x"].tolist() == texts
+        assert one.encode(call, {"y": call.request.inputs["x"]}).raw_output_contents == [
+            to_raw(np.array(texts, object))
+        ]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values"),
+    [
+        ("BOOL", [True, False]),
+        ("INT8", [-128, 127]),
+        ("INT16", [-(2**15), 2**15 - 1]),
+        ("INT32", [-(2**31), 2**31 - 1]),
+        ("INT64", [-(2**63), 2**63 - 1]),
+        ("UINT8", [0, 255]),
+        ("UINT16", [0, 2**16 - 1]),
+        ("UINT32", [0, 2**32 - 1]),
+        ("UINT64", [0, 2**64 - 1]),
+        ("FP32", [1.5, float("inf")]),
+        ("FP64", [0.1, -1e300]),
+    ],
+)
+def test_typed_contents_hold_every_value_of_their_datatype(datatype, values):
+    array = codec(datatype).decode(typed(datatype, values)).request.inputs["x"]
+    assert (array.dtype, array.tolist()) == (DTYPES[datatype], values)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values"),
+    [("INT8", [128]), ("INT8", [0, -129]), ("INT16", [2**15]), ("UINT8", [256]), ("UINT16", [2**16])],
+)
+def test_a_value_that_its_datatype_cannot_hold_is_refused(datatype, values):
+    with pytest.raises(InvalidRequest, match=f"is no {datatype}"):
+        codec(datatype).decode(typed(datatype, values))
+
+
+@pytest.mark.parametrize("datatype", ["FP16", "BF16"])
+def test_half_precision_is_taken_as_raw_contents_only(datatype):
+    asked = ModelInferRequest(
+        inputs=[{"name": "x", "datatype": datatype, "shape": [1], "contents": {"fp32_contents": [1]}}]
+    )
+    with pytest.raises(InvalidRequest, match="raw_input_contents only"):
+        codec("FP16" if datatype == "FP16" else "FP32").decode(asked)
+
+
+def test_bf16_is_widened():
+    asked = request(np.array([0x3FC0], np.uint16), "BF16")
+    assert codec("FP32").decode(asked).request.inputs["x"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        ({"fp64_contents": [1.0]}, "stand in fp32_contents, not in fp64_contents"),
+        ({"fp32_contents": [1.0], "int_contents": [1]}, "not in int_contents"),
+        ({"fp32_contents": [1.0, 2.0]}, "1 value, got 2"),
+        ({}, "1 value, got 0"),
+    ],
+)
+def test_contents_that_do_not_fit_are_refused(contents, says):
+    asked = ModelInferRequest(inputs=[{"name": "x", "datatype": "FP32", "shape": [1], "contents": contents}])
+    with pytest.raises(InvalidRequest, match=says):
+        codec().decode(asked)
+
+
+def test_the_largest_values_stand_in_an_outputs_place_where_that_is_wanted():
+    one = codec("FP32", (FREE, 3), classes=("a", "b", "c"), scores="y", task="classification")
+    wish = {"name": "y", "parameters": {"classification": {"int64_param": 2}}}
+    call = one.decode(request(np.zeros((1, 3), np.float32), outputs=[wish]))
+    response = one.encode(call, {"y": np.array([[0.1, 0.7, 0.2]], np.float32)})
+    (output,) = response.outputs
+    assert (output.datatype, list(output.shape)) == ("BYTES", [1, 2])
+    assert from_raw("y", "BYTES", [1, 2], response.raw_output_contents[0]).tolist() == [
+        ["0.700000:1:b", "0.200000:2:c"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", [{"int64_param": -1}, {"string_param": "2"}, {"bool_param": True}, {"double_param": 2}, {}]
+)
+@pytest.mark.parametrize("where", ["classification", "timeout"])
+def test_a_parameter_that_is_no_number_is_refused(where, value):
+    if where == "timeout":
+        asked = request(np.zeros(1, np.float32), parameters={"timeout": value})
+    else:
+        asked = request(np.zeros(1, np.float32), outputs=[{"name": "y", "parameters": {"classification": value}}])
+    with pytest.raises(InvalidRequest, match=f"parameter '{where}'"):
+        codec().decode(asked)
+
+
+def test_parameters_of_other_servers_are_passed_over():
+    asked = request(
+        np.zeros(1, np.float32), parameters={"sequence_id": {"int64_param": 7}, "priority": {"uint64_param": 1}}
+    )
+    assert codec().decode(asked).timeout_s is None
+
+
+def test_a_clients_timeout_is_in_microseconds():
+    asked = request(np.zeros(1, np.float32), parameters={"timeout": {"int64_param": 250_000}})
+    assert codec().decode(asked).timeout_s == 0.25
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_at_all_bring_the_codec_down(body):
+    """Whatever is a message by chance is read or refused."""
+    try:
+        asked = ModelInferRequest.FromString(body)
+    except Exception:  # noqa: BLE001 - protobuf's own
+        return
+    try:
+        codec().decode(asked)
+    except ModelyardError:
+        return
