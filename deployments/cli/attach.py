@@ -41,18 +41,19 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
     from deployments.control.last_good import LastGood  # noqa: PLC0415
+    from deployments.control.look import Front  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
 
     client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
         last = LastGood.read(places.last_good)
-        yield Applier(client, Rollback(good=dict(last.applications)), where["origin"]), desired
+        yield Applier(client, Rollback(good=dict(last.applications)), Front(where["inside"], where["outside"])), desired
     finally:
         detach()
 
 
 def _cluster(server: ServerSpec) -> dict[str, str]:
-    return {"address": server.ray.address, "origin": server.http.origin}
+    return {"address": server.ray.address, "inside": server.origin, "outside": server.origin}
 
 
 def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":

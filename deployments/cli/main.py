@@ -141,7 +141,7 @@ def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
         statuses = applier.statuses(applier.running())
-        told = {s.name: describe_model(applier.origin, s) for s in statuses if s.state == "READY" and s.replicas}
+        told = {s.name: describe_model(applier.front, s) for s in statuses if s.state == "READY" and s.replicas}
     batching = {name: about["batching"] for name, about in told.items() if about}
     if output is Output.json:
         _print_json({"models": [{**s.as_json(), "batching": batching.get(s.name)} for s in statuses]})

@@ -28,7 +28,7 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     # Ray reads the environment when it is imported, so only now.
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
-    from deployments.control.look import EDGE_S, paste_line, wait_reachable  # noqa: PLC0415
+    from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable  # noqa: PLC0415
     from deployments.control.metrics import ControlMetrics  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
     from deployments.control.watch import Watcher  # noqa: PLC0415
@@ -45,14 +45,15 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
         hub.start(HubPlace(place.host, place.port, places_of(config).metrics))
         pusher = Pusher(metrics.snapshot, HubClient().push)
         pusher.start()
-        applier = Applier(client, Rollback(), server.http.origin)
+        front = Front(inside=server.origin, outside=server.origin)
+        applier = Applier(client, Rollback(), front)
         watcher = Watcher(
             state, first, applier, report, stop, metrics=metrics, each_look=lambda: None, on_target=lambda *_: None
         )
         statuses = watcher.start()
-        wait_reachable(server.http.origin, statuses, EDGE_S)
+        wait_reachable(front, statuses, EDGE_S)
         where = f"port {place.port} of the cluster's head node"
-        report.started(statuses, paste_line(server.http.origin, statuses), where)
+        report.started(statuses, paste_line(front, statuses), where)
         watcher.run()
         report.starting("leaving the cluster as it is")
         pusher.close()

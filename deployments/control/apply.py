@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from deployments.control.applications import GATEWAY, ServeConfig
 from deployments.control.desired import Desired
+from deployments.control.look import Front
 from deployments.control.plan import Action, plan
 from deployments.control.rollback import Rollback, reasons_told
 from deployments.control.running import Running
@@ -18,9 +19,9 @@ if TYPE_CHECKING:  # decisions are tested without Ray
 class Applier:
     """Holds what was last wanted and what is known to be good; everything else it reads from Serve."""
 
-    def __init__(self, client: "ServeClient", rollback: Rollback, origin: str) -> None:
+    def __init__(self, client: "ServeClient", rollback: Rollback, front: Front) -> None:
         self._client = client
-        self.origin = origin
+        self.front = front
         self._wanted: ServeConfig | None = None
         self.rollback = rollback
 
@@ -73,7 +74,7 @@ class Applier:
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
-        return model_statuses(running, reasons_told(running.configs), self.origin)
+        return model_statuses(running, reasons_told(running.configs), self.front.outside)
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:

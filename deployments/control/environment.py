@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.edge.files import LAUNCHER
+from deployments.edge.files import ADMIN_SOCKET, LAUNCHER
 from deployments.spec.server import ServerSpec
 
 LANE_CALLBACK = "deployments.lane.install:install"
@@ -110,7 +110,7 @@ def server_environment(
         "MODELYARD_HAPROXY": str(haproxy),
         "MODELYARD_EDGE": str(edge),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(edge / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(edge / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(edge / ADMIN_SOCKET),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(edge / "metrics.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(edge),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(edge / "server-state"),

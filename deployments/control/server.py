@@ -2,14 +2,16 @@
 
 import json
 import threading
+from dataclasses import asdict
 
 from deployments.control.applications import ServeConfig, custom_routes
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
+from deployments.control.identity import IdentityWatch
 from deployments.control.last_good import LastGood
-from deployments.control.look import EDGE_S, paste_line, wait_reachable
+from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable
 from deployments.control.metrics import ControlMetrics
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
@@ -47,12 +49,16 @@ class EmbeddedServer:
         self._report = report
         self._stop = stop
         self._edge = EdgeFiles(places.edge)
+        tls = self._server.tls
+        self._identity = IdentityWatch(tls, first.config.root, self._edge) if tls else None
         self._metrics = ControlMetrics()
         self._pusher = Pusher(self._metrics.snapshot, HubClient().push)
 
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
         self._edge.write(self._server, {})
+        if self._identity:
+            self._identity.start()
         self._report.starting("starting Ray")
         node = Node(self._places.ray, self._server.ray.cpus)
         try:
@@ -67,10 +73,10 @@ class EmbeddedServer:
         self._report.starting("starting Ray Serve and HAProxy")
         hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
-        origin = self._server.http.origin
-        self._places.running.write_text(json.dumps({"address": node.address, "origin": origin}))
+        front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
+        self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
         last = LastGood.read(self._places.last_good)
-        applier = Applier(client, Rollback(good=dict(last.applications)), origin)
+        applier = Applier(client, Rollback(good=dict(last.applications)), front)
         remembered: dict[str, object] = {}
 
         def each_look() -> None:
@@ -78,6 +84,8 @@ class EmbeddedServer:
                 raise NodeDied(", ".join(dead))
             if error := self._edge.error():
                 watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}")
+            if self._identity:
+                self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
             if remembered != applier.rollback.good:
                 remembered.update(applier.rollback.good)
                 LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
@@ -100,8 +108,8 @@ class EmbeddedServer:
         self._pusher.start()
         statuses = watcher.start()
         self.was_up = True
-        wait_reachable(origin, statuses, EDGE_S)
-        self._report.started(statuses, paste_line(origin, statuses), self._server.metrics.url)
+        wait_reachable(front, statuses, EDGE_S)
+        self._report.started(statuses, paste_line(front, statuses), self._server.metrics.url)
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()

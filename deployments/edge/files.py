@@ -14,8 +14,10 @@ from deployments.edge.render import (
     render_names,
     render_routes,
 )
+from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
 
+ADMIN_SOCKET = "admin.sock"
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
 
 
@@ -35,6 +37,17 @@ class EdgeFiles:
         self._replace("edge.cfg", render(server, custom_routes, starting=False))
         self._replace("edge-starting.cfg", render(server, custom_routes, starting=True))
 
+    def write_identity(self, identity: Identity) -> None:
+        """For HAProxy's next start."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._replace(BUNDLE_FILE, identity.bundle)
+        if identity.client_ca is not None:
+            self._replace(CLIENT_CA_FILE, identity.client_ca)
+
+    def admin_sockets(self) -> list[Path]:
+        """Of the running HAProxy; Serve puts it into a folder of the node's name."""
+        return list(self.folder.glob(f"*/{ADMIN_SOCKET}"))
+
     def error(self) -> str:
         """What HAProxy said against our files at its last start; "" when it took them."""
         try:
@@ -43,9 +56,10 @@ class EdgeFiles:
             return ""
         return "\n".join(line for line in said.splitlines() if not line.startswith("[NOTICE]"))
 
-    def _replace(self, name: str, text: str) -> None:
-        path = self.folder / name
-        if not path.exists() or path.read_bytes() != text.encode():
+    def _replace(self, name: str, content: str | bytes) -> None:
+        path, wanted = self.folder / name, content.encode() if isinstance(content, str) else content
+        if not path.exists() or path.read_bytes() != wanted:
             partial = path.with_suffix(".partial")
-            partial.write_text(text, newline="")
+            partial.touch(mode=0o600)  # one of them holds a private key
+            partial.write_bytes(wanted)
             partial.replace(path)

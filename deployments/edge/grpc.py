@@ -10,6 +10,7 @@ from deployments.spec.server import ServerSpec
 TEMPLATE = """\
 listen edge_grpc from edge
     bind {bind}
+    maxconn {connections}
     # A stream may be quiet for long; slow headers and slow first messages have time-outs of their own.
     timeout client 1h
 
@@ -50,6 +51,7 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
     """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers."""
     return TEMPLATE.format(
         bind=bind,
+        connections=server.connections,
         body_limit=server.body,
         too_large=refusal(
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"

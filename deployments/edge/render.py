@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 
 from deployments.edge.grpc import refusal, render_grpc
+from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
 from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
 
@@ -46,7 +47,12 @@ defaults edge
 
 # Both a frontend and a backend, as what it does to time-outs asks for the second; its own backend side is never used.
 listen edge_http from edge
-    bind {bind}
+    bind {bind}{tls}
+    maxconn {connections}
+
+    # A body that fits the buffer has as long as the headers.
+    http-request wait-for-body time 20s if METH_POST
+    http-request {forwarded_proto}
 
     # Two headers with which a client could change how Ray Serve treats its request.
     http-request del-header x-request-timeout-seconds
@@ -120,12 +126,16 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     return TEMPLATE.format(
         grpc=render_grpc(
             server,
-            bind=f"{_address(server.grpc.host)}:{server.grpc.port}",
+            bind=f"{_address(server.grpc.host)}:{server.grpc.port}{_tls(server, 'h2')}",
             replicas_file=REPLICAS_FILE,
             default=default,
         ),
         starting_grpc=refusal(Status.UNAVAILABLE, "the server is starting"),
         bind=f"{_address(server.http.host)}:{server.http.port}",
+        tls=_tls(server, "h2,http/1.1"),
+        connections=server.connections,
+        # For the URLs that a model tells of itself; a client's own word does not count.
+        forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         body_limit=server.body,
         custom=custom,
@@ -167,6 +177,14 @@ def render_error() -> str:
         f"content-length: {len(body)}",
     )
     return "".join(f"{line}\r\n" for line in (*lines, "")) + body
+
+
+def _tls(server: ServerSpec, protocols: str) -> str:
+    """What makes a bind speak TLS; the files are those that EdgeFiles writes."""
+    if server.tls is None:
+        return ""
+    client = f" ca-file {CLIENT_CA_FILE} verify required" if server.tls.client_ca else ""
+    return f" ssl crt {BUNDLE_FILE} alpn {protocols} ssl-min-ver TLSv1.2{client}"
 
 
 def _address(host: str) -> str:

@@ -61,7 +61,9 @@ class ModelRoutes:
 
     async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         host = request.headers.get(b"host", b"")
-        origin = f"http://{host.decode()}" if HOST.fullmatch(host) else ""
+        # The edge writes this one, and lets no client's through.
+        scheme = "https" if request.headers.get(b"x-forwarded-proto") == b"https" else "http"
+        origin = f"{scheme}://{host.decode()}" if HOST.fullmatch(host) else ""
         loaded = [each.loaded for _, each in self._versions]
         body = describe(self._spec, self.description, self._runtime, version.loaded, loaded, origin=origin)
         return HttpAnswer(200, (JSON,), body)

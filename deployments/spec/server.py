@@ -21,10 +21,10 @@ class Listen(Spec):
     port: Port = Field(default=8000, description="TCP port")
 
     @property
-    def origin(self) -> str:
-        """Scheme, host and port for a client on this machine."""
+    def here(self) -> str:
+        """Host and port for a client on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 class GrpcListen(Listen):
@@ -45,12 +45,24 @@ class MetricsSpec(Spec):
     @property
     def url(self) -> str:
         """Of the models' metrics, for a reader on this machine."""
-        return f"{Listen(host=self.host, port=self.port).origin}/metrics"
+        return f"http://{Listen(host=self.host, port=self.port).here}/metrics"
 
     @property
     def edge_url(self) -> str:
         """Of HAProxy's."""
-        return f"{Listen(host=self.host, port=self.edge_port).origin}/metrics"
+        return f"http://{Listen(host=self.host, port=self.edge_port).here}/metrics"
+
+
+class TlsSpec(Spec):
+    """The server's identity; the files are read again when they change. Relative to the folder above serve_config."""
+
+    certificate: str = Field(pattern=ANY_FOLDER, description="PEM file with the certificate and its chain")
+    key: str = Field(pattern=ANY_FOLDER, description="PEM file with its private key, without a passphrase")
+    client_ca: str | None = Field(
+        default=None,
+        pattern=ANY_FOLDER,
+        description="PEM file with the authorities whose client certificates are asked for and required",
+    )
 
 
 class RepositorySpec(Spec):
@@ -85,6 +97,10 @@ class ServerSpec(Spec):
 
     http: Listen = Field(default=Listen(), description="Where clients speak HTTP")
     grpc: GrpcListen = Field(default=GrpcListen(), description="Where clients speak gRPC")
+    tls: TlsSpec | None = Field(default=None, description="Speak TLS on the HTTP and gRPC ports")
+    connections: int = Field(
+        default=4000, ge=1, le=1_000_000, description="Client connections on each port; more wait until one ends"
+    )
     metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
     repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
@@ -101,6 +117,11 @@ class ServerSpec(Spec):
         default=None, description="The model that answers /invocations and /ping, as SageMaker asks its containers"
     )
     defaults: ModelDefaults = Field(default=ModelDefaults(), description="For every model; a model's own keys win")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the HTTP frontend for a client on this machine."""
+        return f"{'https' if self.tls else 'http'}://{self.http.here}"
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

@@ -8,6 +8,7 @@ import pytest
 from deployments.control.applications import ServeConfig, custom_routes
 from deployments.control.apply import Applier, settled
 from deployments.control.desired import Desired
+from deployments.control.look import Front
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.repository.resolve import Refused, Resolved
@@ -15,6 +16,8 @@ from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec
 from deployments.spec.server import ServerSpec
 from tests.unit.control.models import ROOT, applications, configured, details, refused, resolved
+
+FRONT = Front(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
 
 
 class FakeServe:
@@ -44,7 +47,7 @@ def serve() -> FakeServe:
 
 @pytest.fixture
 def applier(serve: FakeServe) -> Applier:
-    return Applier(serve, Rollback(), "http://127.0.0.1:8000")
+    return Applier(serve, Rollback(), FRONT)
 
 
 def desired(*models: Resolved | tuple[ModelSpec, Refused]) -> Desired:

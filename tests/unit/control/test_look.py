@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deployments.control.look import describe_model, paste_line
+from deployments.control.look import Front, describe_model, paste_line
 from deployments.control.ports import free_ports
 from deployments.control.status import ModelStatus
 
@@ -40,14 +40,14 @@ def ok(document: object) -> bytes:
     return b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(document).encode()
 
 
-def status(origin: str, name: str = "churn", state: str = "READY", replicas: int = 1) -> ModelStatus:
-    url = f"{origin}/models/{name}/predict"
+def status(name: str = "churn", state: str = "READY", replicas: int = 1) -> ModelStatus:
+    url = f"https://models.example/models/{name}/predict"
     return ModelStatus(name, state, ("1",), "", "onnx", replicas, 1, url, "", changing=False)  # type: ignore[arg-type]
 
 
 def test_a_model_describes_itself():
     with answering({"/models/churn": ok({"curl": "curl it"})}) as origin:
-        assert describe_model(origin, status(origin)) == {"curl": "curl it"}
+        assert describe_model(Front(origin, "https://models.example"), status()) == {"curl": "curl it"}
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_a_model_describes_itself():
 )
 def test_what_is_no_description_is_none(answer):
     with answering({"/models/churn": answer}) as origin:
-        assert describe_model(origin, status(origin)) is None
+        assert describe_model(Front(origin, "https://models.example"), status()) is None
 
 
 def test_nobody_there_is_none():
     (port,) = free_ports(1)
     origin = f"http://127.0.0.1:{port}"
-    assert describe_model(origin, status(origin)) is None
+    assert describe_model(Front(origin, "https://models.example"), status()) is None
 
 
 def test_the_line_to_paste_is_the_first_answering_models_own():
@@ -83,9 +83,9 @@ def test_the_line_to_paste_is_the_first_answering_models_own():
     }
     with answering(answers) as origin:
         rows = [
-            status(origin, "a", state="LOADING"),
-            status(origin, "z", replicas=0),
-            *(status(origin, name) for name in "bcd"),
+            status("a", state="LOADING"),
+            status("z", replicas=0),
+            *(status(name) for name in "bcd"),
         ]
-        assert paste_line(origin, rows) == "curl c"
-        assert paste_line(origin, rows[:2]) == ""
+        assert paste_line(Front(origin, "https://models.example"), rows) == "curl c"
+        assert paste_line(Front(origin, "https://models.example"), rows[:2]) == ""

@@ -63,17 +63,22 @@ def backend(name: str, status: int = 200) -> Iterator[Backend]:
 
 
 def serve_config(
-    port: int, backends: Mapping[str, Sequence[int]], fallback: int | None = None, errors: Path | None = None
+    port: int,
+    backends: Mapping[str, Sequence[int]],
+    fallback: int | None = None,
+    errors: Path | None = None,
+    admin: Path | None = None,
 ) -> str:
     """What Ray Serve would write: a frontend of its own, and a backend an application with its replicas' ports.
 
     `fallback` is the port of Serve's Python proxy, which stands behind the replicas of each. A port 0 is a server that is down.
-    `errors` is the file that stands in for HAProxy's own answers.
+    `errors` is the file that stands in for HAProxy's own answers, `admin` the path of its admin socket.
     """
     text = f"""\
 global
     maxconn 100
     nbthread 1
+{"" if admin is None else f"    stats socket {admin} mode 666 level admin expose-fd listeners"}
 defaults
     mode http
     timeout connect 5s
@@ -110,8 +115,9 @@ class Edge:
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
-        self._held = [_hold_port() for _ in range(4)]
-        self.serve_port, self.port, self.grpc_port, self.metrics_port = (each.getsockname()[1] for each in self._held)
+        self._held = [_hold_port() for _ in range(5)]
+        ports = (int(each.getsockname()[1]) for each in self._held)
+        self.serve_port, self.port, self.grpc_port, self.metrics_port, self.open_port = ports
         self._serve_file = root / "haproxy.cfg"
 
     def close(self) -> None:
@@ -129,12 +135,19 @@ class Edge:
 
     @contextmanager
     def running(
-        self, backends: Mapping[str, Sequence[int]], *more: str, fallback: int | None = None
+        self,
+        backends: Mapping[str, Sequence[int]],
+        *more: str,
+        fallback: int | None = None,
+        admin: Path | None = None,
+        opened: str = "",
     ) -> Iterator[subprocess.Popen[bytes]]:
         """HAProxy through the launcher, with more arguments of Serve's; listening, and ended with the block."""
         errors = self._serve_file.with_name("500.http")
         errors.write_text("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 5\r\n\r\nServe", newline="")
-        self._serve_file.write_text(serve_config(self.serve_port, backends, fallback, errors))
+        self._serve_file.write_text(serve_config(self.serve_port, backends, fallback, errors, admin))
+        if opened:
+            self._open(opened)
         process = self._launch(*more)
         try:
             self._wait_until_listening(process)
@@ -142,6 +155,11 @@ class Edge:
         finally:
             process.kill()
             process.communicate()
+
+    def _open(self, address: str) -> None:
+        """As Serve opens its statistics."""
+        with self._serve_file.open("a") as file:
+            file.write(f"listen stats\n    bind {address}{self.open_port}\n    stats enable\n")
 
     def _launch(self, *more: str) -> subprocess.Popen[bytes]:
         environ = {**os.environ, "MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(self.folder)}

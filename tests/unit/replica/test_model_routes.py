@@ -167,6 +167,11 @@ def test_the_curl_line_goes_to_where_the_client_asked(ask: Asker, host: str) -> 
     assert curl_arguments(ask("/models/doubler", host=host))[2] == f"http://{host}/models/doubler/predict"
 
 
+def test_the_curl_line_speaks_tls_where_the_edge_does(ask: Asker) -> None:
+    answer = ask("/models/doubler", host="models.example", x_forwarded_proto="https")
+    assert curl_arguments(answer)[2] == "https://models.example/models/doubler/predict"
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -1,0 +1,41 @@
+"""HAProxy's admin socket: what may change without a new HAProxy (its management guide, 9.3)."""
+
+import socket
+from pathlib import Path
+
+from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
+
+TIMEOUT_S = 5.0
+
+
+class AdminError(Exception):
+    """Its one argument is what HAProxy said."""
+
+
+def renew(admin: Path, identity: Identity) -> None:
+    """Make the running HAProxy use this identity for connections from now on. Raises AdminError."""
+    _replace(admin, "cert", BUNDLE_FILE, identity.bundle)
+    if identity.client_ca is not None:
+        _replace(admin, "ca-file", CLIENT_CA_FILE, identity.client_ca)
+
+
+def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
+    for command in (b"set ssl %b %b <<\n%b\n" % (kind.encode(), name.encode(), content), f"commit ssl {kind} {name}\n"):
+        said = _ask(admin, command if isinstance(command, bytes) else command.encode())
+        if "Success" not in said and "created" not in said and "updated" not in said:
+            raise AdminError(said.strip() or "HAProxy said nothing")
+
+
+def _ask(admin: Path, command: bytes) -> str:
+    """One command a connection, as HAProxy has it where none is interactive."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(admin))
+            connection.sendall(command)
+            said = b""
+            while more := connection.recv(65536):
+                said += more
+    except OSError as error:
+        raise AdminError(f"{admin} does not answer: {error}") from error
+    return said.decode(errors="replace")

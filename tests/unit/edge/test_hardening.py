@@ -1,0 +1,66 @@
+"""What the edge does not let through, and what it does not let others see."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.unit.edge.proxy import Edge, backend
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+"""Of a client of HTTP/2, with empty settings (RFC 9113, 3.4)."""
+SETTINGS = 4
+
+
+def say(port: int, text: bytes) -> bytes:
+    """The first bytes of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(text)
+        return connection.recv(4096)
+
+
+def test_of_two_lengths_one_is_passed_on_so_that_nothing_can_be_smuggled_behind_a_request(edge: Edge):
+    """HAProxy takes out content-length before any rule could refuse the request; RFC 9112, 6.1 lets it."""
+    edge.write()
+    smuggled = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET"
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        assert say(edge.port, smuggled).startswith(b"HTTP/1.")
+        [(_, headers)] = gateway.requests
+        assert "content-length" not in headers
+        assert headers["transfer-encoding"] == "chunked"
+
+
+def test_two_content_lengths_are_refused(edge: Edge):
+    edge.write()
+    doubled = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde"
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        assert say(edge.port, doubled).startswith(b"HTTP/1.1 400")
+        assert gateway.requests == []
+
+
+def test_http_2_is_spoken_on_the_http_port_without_tls_too(edge: Edge):
+    edge.write()
+    with edge.running({}):
+        assert say(edge.port, PREFACE)[3] == SETTINGS
+
+
+def test_a_client_cannot_say_that_it_came_by_tls(edge: Edge):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        edge.ask("/", x_forwarded_proto="https")
+        assert "x-forwarded-proto" not in gateway.requests[0][1]
+
+
+@pytest.mark.parametrize("address", [":", "*:"])
+def test_serves_own_ports_are_closed_to_other_machines_and_its_socket_to_other_users(
+    edge: Edge, address: str, admin: Path
+):
+    edge.write()
+    written = edge.folder.parent / "haproxy.cfg"
+    with edge.running({}, admin=admin, opened=address):
+        text = written.read_text()
+        listening = Path("/proc/net/tcp").read_text()
+        assert f"00000000:{edge.open_port:04X} " not in listening
+        assert f"0100007F:{edge.open_port:04X} " in listening
+    assert "mode 600 level admin" in text
+    assert "mode 666" not in text

@@ -1,0 +1,147 @@
+"""TLS at the edge, by a real HAProxy: who is let in, and how certificates change while it runs."""
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from deployments.control.identity import IdentityWatch
+from deployments.edge.tls import BUNDLE_FILE, TlsError, read_identity
+from deployments.spec.server import TlsSpec
+from tests.unit.edge.proxy import backend
+
+FILES = TlsSpec(certificate="server.pem", key="server.key")
+MUTUAL = TlsSpec(certificate="server.pem", key="server.key", client_ca="clients.pem")
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def root(tmp_path: Path, authority: trustme.CA) -> Path:
+    """The folder with the operator's files."""
+    issue(authority, tmp_path)
+    authority.cert_pem.write_to_path(tmp_path / "clients.pem")
+    return tmp_path
+
+
+def issue(authority: trustme.CA, root: Path) -> None:
+    """A new certificate for 127.0.0.1."""
+    made = authority.issue_cert("127.0.0.1")
+    (root / "server.pem").write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
+    made.private_key_pem.write_to_path(root / "server.key")
+
+
+def client(authority: trustme.CA, *protocols: str) -> ssl.SSLContext:
+    """A client that trusts this authority alone."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_alpn_protocols(list(protocols) or ["http/1.1"])
+    return context
+
+
+def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
+    """The server's certificate, and the protocol that was agreed on."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        # Whether a client without a certificate is let in is told by what comes after the handshake (TLS 1.3).
+        if secure.selected_alpn_protocol() != "h2":
+            secure.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert secure.recv(12).endswith(b" 200")
+        return secure.getpeercert(binary_form=True) or b"", secure.selected_alpn_protocol()
+
+
+class Tell:
+    """Keeps what the operator is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def __call__(self, trouble: str) -> None:
+        self.told.append(trouble)
+
+
+def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edge, root, authority):
+    IdentityWatch(FILES, root, edge.files).start()
+    edge.write(tls=FILES.model_dump())
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        assert edge.files.error() == ""
+        assert shake(edge.port, client(authority, "h2", "http/1.1"))[1] == "h2"
+        assert shake(edge.port, client(authority))[1] == "http/1.1"
+        assert shake(edge.grpc_port, client(authority, "h2"))[1] == "h2"
+        assert gateway.requests[0][1]["x-forwarded-proto"] == "https"
+    assert (edge.folder / BUNDLE_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for(edge, root, authority):
+    IdentityWatch(MUTUAL, root, edge.files).start()
+    edge.write(tls=MUTUAL.model_dump())
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            shake(edge.port, client(authority))
+        assert gateway.requests == []
+        known = client(authority)
+        authority.issue_cert("someone@example.org").configure_cert(known)
+        shake(edge.port, known)
+
+
+def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, root, authority, admin):
+    watch, tell = IdentityWatch(FILES, root, edge.files), Tell()
+    watch.start()
+    edge.write(tls=FILES.model_dump())
+    (edge.folder / "node").mkdir()
+    (edge.folder / "node" / "admin.sock").symlink_to(admin)
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
+        first, _ = shake(edge.port, client(authority))
+        watch.look(tell)
+        assert shake(edge.port, client(authority))[0] == first
+
+        (root / "server.key").write_text("no key")
+        watch.look(tell)
+        watch.look(tell)
+        assert len(tell.told) == 1, "told once for as long as the files are the same"
+        assert "server.key are no certificate with its key" in tell.told[0]
+        assert shake(edge.port, client(authority))[0] == first
+
+        issue(authority, root)
+        watch.look(tell)
+        second, _ = shake(edge.port, client(authority))
+        assert second != first
+        assert len(tell.told) == 1
+
+
+def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
+    watch, tell = IdentityWatch(FILES, root, edge.files), Tell()
+    watch.start()
+    (edge.folder / "node").mkdir()
+    (edge.folder / "node" / "admin.sock").touch()
+    issue(authority, root)
+    watch.look(tell)
+    watch.look(tell)
+    assert len(tell.told) == 2
+    assert "does not answer" in tell.told[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("server.pem", None, "server.pem cannot be read: No such file"),
+        ("server.key", None, "server.key cannot be read: No such file"),
+        ("server.pem", b"not PEM", "are no certificate with its key"),
+        ("server.key", trustme.CA().private_key_pem.bytes(), "KEY_VALUES_MISMATCH"),
+        ("clients.pem", b"not PEM", "clients.pem holds no certificates"),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(root: Path, name: str, content: bytes | None, reason: str):
+    if content is None:
+        (root / name).unlink()
+    else:
+        (root / name).write_bytes(content)
+    with pytest.raises(TlsError, match=reason):
+        read_identity(MUTUAL, root)
