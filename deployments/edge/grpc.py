@@ -11,7 +11,7 @@ TEMPLATE = """\
 listen edge_grpc from edge
     bind {bind}
     maxconn {connections}
-    # A stream may be quiet for long; slow headers and slow first messages have time-outs of their own.
+    # A stream may be quiet for long, before its first message too; slow headers and slow single messages may not.
     timeout client 1h
 
     http-request return status 415 unless {{ req.hdr(content-type) -m reg ^application/grpc(\\+proto)?(;.*)?$ }}
@@ -23,7 +23,9 @@ listen edge_grpc from edge
     # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. Longer names are waited
     # for in steps, as a stream's first message may be short, and nothing come behind it until it is answered.
     acl of_model path_beg /inference.GRPCInferenceService/Model
-    http-request wait-for-body time 20s at-least 16 if of_model
+    acl stream path /inference.GRPCInferenceService/ModelStreamInfer
+    http-request wait-for-body time 20s at-least 16 if of_model !stream
+    http-request wait-for-body time 1h at-least 16 if stream
     http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if of_model
     http-request wait-for-body time 20s at-least 32 if of_model {{ var(txn.name_bytes) -m int gt 9 }}
     http-request wait-for-body time 20s at-least 70 if of_model {{ var(txn.name_bytes) -m int gt 25 }}

@@ -24,6 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
     project.add_python("mirror", MIRROR)
     project.configure("mirror", "runtime: python:model:Model\ntrusted: true\n")
+    project.add_python("dozer", ECHO)
+    project.configure("dozer", "runtime: python:model:Model\ntrusted: true\nreplicas: {min: 0, max: 1}\n")
     project.add_python("slow", SLOW)
     project.configure(
         "slow",

@@ -64,13 +64,20 @@ class GrpcInferCodec:
 
     def encode(self, call: InferCall, outputs: Tensors) -> Any:
         """The ModelInferResponse, from the outputs that `call.request` names. Raises InvalidRequest: not all can be classified."""
-        response = ModelInferResponse(model_name=self._name, model_version=self._version, id=call.id)
+        heads, raw = [], []
         for name in call.request.outputs:
             array = outputs[name]
             if name in call.classes:
                 array = classified(name, array, call.classes[name], self._signature)
-            response.outputs.add(name=name, datatype=datatype_of(array.dtype), shape=array.shape)
-            response.raw_output_contents.append(to_raw(array))
+            heads.append({"name": name, "datatype": datatype_of(array.dtype), "shape": array.shape})
+            raw.append(to_raw(array))
+        response = ModelInferResponse(
+            model_name=self._name,
+            model_version=self._version,
+            id=call.id,
+            outputs=heads,
+            raw_output_contents=raw,
+        )
         if call.tell_final:
             response.parameters[FINAL].bool_param = True
         return response
@@ -83,14 +90,16 @@ class GrpcInferCodec:
             if head.HasField("contents"):
                 raise InvalidRequest(f"input {head.name!r} has contents beside its raw_input_contents")
             _no_shared_memory(head)
-            yield head.name, self._inputs.raw(head.name, head.datatype, head.shape, contents)
+            # A tuple, since a field of a message is slow to look at again and again.
+            yield head.name, self._inputs.raw(head.name, head.datatype, tuple(head.shape), contents)
 
     def _values(self, inputs: Any) -> Iterator[tuple[str, Array]]:
         """The same where each has its own contents."""
         for head in inputs:
             _no_shared_memory(head)
-            self._inputs.check(head.name, head.datatype, head.shape)
-            yield head.name, from_contents(head.name, head.datatype, head.shape, head.contents)
+            shape = tuple(head.shape)
+            self._inputs.check(head.name, head.datatype, shape)
+            yield head.name, from_contents(head.name, head.datatype, shape, head.contents)
 
 
 def _no_shared_memory(tensor: Any) -> None:
