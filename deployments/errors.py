@@ -5,6 +5,7 @@
     ├── ModelNotFound           no such model, version or path
     ├── MethodNotAllowed        the path exists, the method is not one of its own
     ├── UnsupportedMediaType    a content type or encoding that is not read here
+    ├── NotAcceptable           the answer has no form that the client takes
     ├── NotSupported            a part of a protocol that this server does not have
     ├── PayloadTooLarge         the body passes its limit
     ├── Overloaded              the queue is full; try again after `retry_after_s`
@@ -64,6 +65,10 @@ class MethodNotAllowed(ModelyardError):
 
 class UnsupportedMediaType(ModelyardError):
     """A content type or encoding that this path does not take."""
+
+
+class NotAcceptable(ModelyardError):
+    """The answer does not fit into the form that the client asks for."""
 
 
 class NotSupported(ModelyardError):

@@ -45,6 +45,11 @@ class AnswerWriter:
             return self._names(self._labels_of(outputs))
         return self._rows(outputs, chosen or self._outputs)
 
+    def labelled(self, outputs: Tensors) -> tuple[list[Any], list[Any] | None]:
+        """A classifier's label for each row, and its score; None where there are no scores."""
+        labels = self._labels_of(outputs)
+        return self._names(labels), self._scores_of(labels, outputs[self._scores]) if self._scores else None
+
     def _labels_of(self, outputs: Tensors) -> list[Any]:
         return _labels(outputs[self._label]) if self._label else outputs[self._scores].argmax(1).tolist()
 

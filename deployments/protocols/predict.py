@@ -9,18 +9,18 @@ from typing import Any
 
 import orjson
 
-from deployments.errors import InvalidRequest
+from deployments.errors import InvalidRequest, NotAcceptable
+from deployments.protocols.accept import JSON, Media, media_of
 from deployments.protocols.answers import AnswerWriter, jsonable
 from deployments.protocols.bad_values import BadValues
 from deployments.protocols.body import NO_OPTIONS, Options, read_body
 from deployments.protocols.columns import TensorReader
 from deployments.protocols.csv import read_csv
 from deployments.protocols.media import form_of
-from deployments.protocols.rows import RowReader
+from deployments.protocols.npy import NpyReader, write_npy
+from deployments.protocols.rows import MAX_ROWS, RowReader
+from deployments.protocols.tables import TableWriter
 from deployments.tensors import InferRequest, Signature, Tensors
-
-MAX_ROWS = 100_000
-"""Rows in one request; their answer is made in one piece, and nothing else is answered meanwhile."""
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class PredictCall:
     """The outputs that the client named; empty where it named none and gets them all."""
     by_row: bool
     """Whether the answer has one prediction a row, or whole outputs."""
+    media: Media = JSON
+    """The answer's form."""
 
 
 class PredictCodec:
@@ -55,6 +57,8 @@ class PredictCodec:
         self._outputs = tuple(spec.name for spec in signature.outputs)
         self._rows = RowReader(signature, max_rows=max_rows)
         self._answers = AnswerWriter(model_name, version, signature)
+        self._tables = TableWriter(self._answers, signature)
+        self._npy = NpyReader(signature, max_rows=max_rows)
         self._forms: Mapping[str, Callable[[Any], Tensors]] = {
             "instances": self._rows.instances,
             "inputs": TensorReader(signature, max_rows=max_rows).read,
@@ -65,17 +69,28 @@ class PredictCodec:
         self._fixed_rows = len(lengths) == 1 and lengths != {()}
         """Whether all inputs and outputs share a first axis; then rows in are rows out, even where their number is fixed."""
 
-    def decode(self, body: bytes, content_type: bytes, *, probabilities: bool = False) -> PredictCall:
+    def decode(
+        self, body: bytes, content_type: bytes, *, accept: bytes = b"", probabilities: bool = False
+    ) -> PredictCall:
         """What the client asks for. `probabilities` may be asked for beside the body too, in the URL.
 
         Raises InvalidRequest, with every bad value, or UnsupportedMediaType.
         """
-        if form_of(content_type, body) == "json":
+        call = self._decoded(body, content_type, probabilities)
+        if accept and accept not in (b"*/*", b"application/json"):
+            call.media = media_of(accept)
+        return call
+
+    def _decoded(self, body: bytes, content_type: bytes, probabilities: bool) -> PredictCall:
+        form: str = form_of(content_type, body)
+        options = NO_OPTIONS
+        if form == "json":
             form, value, options = read_body(body, self._passed_over)
             tensors = self._forms[form](value)
-        else:
-            form, options = "csv", NO_OPTIONS
+        elif form == "csv":
             tensors = read_csv(body, self._rows)
+        else:
+            tensors = self._npy.read(body).inputs
         rows = len(next(iter(tensors.values()))) if self._rowwise else 1
         by_row = self._rowwise or (self._fixed_rows and form != "inputs")
         request = InferRequest(tensors, rows, self._outputs)
@@ -84,8 +99,19 @@ class PredictCodec:
         return self._with_options(request, by_row, options, options.probabilities or probabilities)
 
     def encode(self, call: PredictCall, outputs: Tensors) -> bytes:
-        """The answer, as JSON, from the outputs that `call.request` names."""
+        """The answer in its form, from the outputs that `call.request` names. Raises NotAcceptable where it does not fit."""
+        if call.media != JSON:
+            return self._other_media(call, outputs)
         return self._answers.write(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
+
+    def _other_media(self, call: PredictCall, outputs: Tensors) -> bytes:
+        if call.media == "application/x-npy":
+            return write_npy(
+                self._tables.array(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
+            )
+        if not call.by_row:
+            raise NotAcceptable("whole outputs do not fit into a table; ask for JSON")
+        return self._tables.csv(self._tables.columns(outputs, call.chosen, probabilities=call.probabilities))
 
     def encode_bare(self, call: PredictCall, outputs: Tensors) -> bytes:
         """The predictions and nothing else, as MLflow's clients expect them; by output, where the answer is not by row."""

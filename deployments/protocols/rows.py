@@ -9,6 +9,9 @@ from deployments.protocols.layout import Layout, by_column, by_input, row_count
 from deployments.protocols.values import BASE64_KEY
 from deployments.tensors import FREE, Signature, Tensors
 
+MAX_ROWS = 100_000
+"""Rows in one request; their answer is made in one piece, and nothing else is answered meanwhile."""
+
 
 class RowReader:
     """Reads the rows of one model."""

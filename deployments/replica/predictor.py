@@ -8,7 +8,7 @@ from deployments.lane.endpoint import Header, Reply
 from deployments.lane.http1 import Whole
 from deployments.protocols.http import server_timing
 from deployments.protocols.predict import PredictCodec
-from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.problem import HttpAnswer
 from deployments.serving.asgi import answer_error
 from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
@@ -17,12 +17,13 @@ from deployments.serving.ticket import Answer, Ticket
 
 @dataclass(slots=True)
 class Prediction:
-    """A request's whole outcome: the JSON body and where its time went."""
+    """A request's whole outcome: the body and where its time went."""
 
     body: bytes
     queue_s: float
     batch_rows: int
     compute_s: float
+    media: str = "application/json"
 
     @property
     def timing(self) -> bytes:
@@ -32,13 +33,14 @@ class Prediction:
     def http1(self, request_id: str, more: bytes) -> bytes:
         """See `endpoint.Made`."""
         return (
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+            b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
             b"content-length: %d\r\nserver-timing: %b\r\nx-request-id: %b\r\n%b\r\n%b"
-        ) % (len(self.body), self.timing, request_id.encode(), more, self.body)
+        ) % (self.media.encode(), len(self.body), self.timing, request_id.encode(), more, self.body)
 
     def whole(self) -> HttpAnswer:
         """See `endpoint.Made`."""
-        return HttpAnswer(200, (JSON, (b"server-timing", self.timing)), self.body)
+        content_type = (b"content-type", self.media.encode())
+        return HttpAnswer(200, (content_type, (b"server-timing", self.timing)), self.body)
 
 
 class Predictor:
@@ -60,9 +62,13 @@ class Predictor:
         probabilities: bool = False,
     ) -> Ticket:
         """See `Endpoint`. The reply is a Prediction or an error."""
+        accept = b""
+        for name, value in headers:
+            if name == b"accept":
+                accept = value
         origin = self.server.ledger.origin(self._recorder, request_id, len(body))
         try:
-            call = self.codec.decode(body, content_type, probabilities=probabilities)
+            call = self.codec.decode(body, content_type, accept=accept, probabilities=probabilities)
         except Exception as error:
             self.server.ledger.refuse(origin, error)
             raise
@@ -77,7 +83,8 @@ class Predictor:
             except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
                 reply(error)
                 return error
-            reply(Prediction(encoded, answer.queue_s, answer.batch_rows, answer.compute_s))
+            made = Prediction(encoded, answer.queue_s, answer.batch_rows, answer.compute_s, call.media)
+            reply(made)
             return None
 
         return self.server.submit(call.request, done, origin)

@@ -74,10 +74,11 @@ class ModelRoutes:
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         check_not_encoded(request, version.predictor)
         content_type = request.headers.get(b"content-type", b"")
+        headers = tuple(request.headers.items())
         probabilities = request.flag("probabilities")
         made = await replied(
             lambda reply: version.predictor.start(
-                request.body, content_type, (), reply, request.request_id, probabilities=probabilities
+                request.body, content_type, headers, reply, request.request_id, probabilities=probabilities
             )
         )
         return made.whole()

@@ -1,10 +1,12 @@
 """What clients of `POST .../predict` get from a replica: the same on the lane and on the ASGI path."""
 
 import http.client
+import io
 import logging
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.contract.client import Answer, chunked, request
@@ -244,3 +246,20 @@ def test_both_ways_give_the_same_answer_to_the_byte(shared_front: Front, raw: by
         headers = {(name, value) for name, value in answer.headers if name not in ("date", "server", "server-timing")}
         told.append((answer.status, answer.body, headers, timeless, closed))
     assert told[0] == told[1]
+
+
+def test_csv_and_arrays_are_answered_to_who_accepts_them(replica: Make) -> None:
+    one = replica()
+    table = one.ask(request(PREDICT, TWO, accept="text/csv"))
+    assert (table.header("content-type"), table.body) == ("text/csv", b"prediction\n4.0\n-8.0\n")
+    file = io.BytesIO()
+    np.save(file, np.array([[2], [-4]], np.float32))
+    array = one.ask(request(PREDICT, file.getvalue(), content_type="application/x-npy", accept="application/x-npy"))
+    assert array.header("content-type") == "application/x-npy"
+    assert np.load(io.BytesIO(array.body)).tolist() == [[4.0], [-8.0]]
+    assert one.by_lane == (one.way == "lane")
+
+
+def test_an_answer_that_does_not_fit_what_is_accepted_is_406(replica: Make) -> None:
+    one = replica(FakeModel(lambda inputs: {"y": np.ones((len(inputs["x"]), 2, 2))}))
+    refused(one.ask(request(PREDICT, ONE, accept="text/csv")), 406, "does not fit into a table; ask for JSON")

@@ -15,7 +15,7 @@ from deployments.protocols.grpc.messages import ModelInferResponse
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.tensors import to_raw
-from deployments.protocols.predict import MAX_ROWS
+from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 
 FINAL_WANTED = "triton_enable_empty_final_response"

@@ -8,7 +8,7 @@ from deployments.protocols.bad_values import shortened
 from deployments.protocols.layout import row_shape
 from deployments.protocols.names import nearest
 from deployments.protocols.oip.tensors import DATATYPES, HELD_AS, from_raw
-from deployments.protocols.predict import MAX_ROWS
+from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors, TensorSpec
 
 MOST_AXES = 32

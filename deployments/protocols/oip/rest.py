@@ -14,7 +14,7 @@ from deployments.protocols.oip.document import InferDocument, InputHead, OutputW
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
 from deployments.protocols.oip.raw_body import read_raw_body
-from deployments.protocols.predict import MAX_ROWS
+from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors
 
 HEADER_LENGTH = "Inference-Header-Content-Length"

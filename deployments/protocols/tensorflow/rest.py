@@ -15,8 +15,7 @@ from deployments.protocols.bad_values import described, refuse, shortened
 from deployments.protocols.body import parse
 from deployments.protocols.columns import TensorReader
 from deployments.protocols.layout import row_count
-from deployments.protocols.predict import MAX_ROWS
-from deployments.protocols.rows import RowReader
+from deployments.protocols.rows import MAX_ROWS, RowReader
 from deployments.tensors import FREE, Array, InferRequest, Signature, Tensors
 
 SIGNATURE_NAME = "serving_default"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from deployments.errors import ModelyardError
-from deployments.protocols.predict import MAX_ROWS, PredictCall, PredictCodec
+from deployments.protocols.predict import PredictCall, PredictCodec
 from deployments.protocols.problem import problem
+from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import same, texts
 

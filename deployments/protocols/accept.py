@@ -1,0 +1,42 @@
+"""Which form an answer is to have, by the client's Accept header. Pure."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+Media = Literal["application/json", "text/csv", "application/x-npy"]
+
+JSON: Media = "application/json"
+ANY: Mapping[str, Media] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
+KNOWN: Mapping[str, Media] = {"text/csv": "text/csv", "application/x-npy": "application/x-npy", JSON: JSON, **ANY}
+
+
+LONGEST = 1000
+"""Bytes of the header that is looked at; a browser's has about 150."""
+
+
+def media_of(accept: bytes) -> Media:
+    """The form that the client likes best. JSON where it says nothing, or nothing that is there: who takes neither sees why."""
+    return _liked_best(accept) if len(accept) <= LONGEST else JSON
+
+
+@lru_cache(maxsize=256)
+def _liked_best(accept: bytes) -> Media:
+    best, weight = JSON, 0.0
+    for entry in accept.decode("latin-1").lower().split(","):
+        name, *parameters = (part.strip() for part in entry.split(";"))
+        found = KNOWN.get(name)
+        if found is not None and (liked := _weight(parameters)) > weight:
+            best, weight = found, liked
+    return best
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

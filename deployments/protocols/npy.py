@@ -1,0 +1,100 @@
+"""NumPy's own file format (.npy), versions 1 to 3: one array. Pure.
+
+Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+import io
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from deployments.errors import InvalidRequest, NotAcceptable
+from deployments.protocols.oip.inputs import ModelInputs
+from deployments.tensors import DTYPES, Array, InferRequest, Signature, datatype_of
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+LARGEST_HEADER = 10_000
+"""Bytes; that of an array without fields has about 100."""
+
+
+class NpyReader:
+    """Reads the one input of a model."""
+
+    def __init__(self, signature: Signature, *, max_rows: int) -> None:
+        self._signature = signature
+        self._inputs = ModelInputs(signature, max_rows=max_rows)
+
+    def read(self, body: bytes) -> InferRequest:
+        """The request for all outputs. Raises InvalidRequest.
+
+        Numbers of another type are taken where that loses nothing but precision: whole numbers for floats, FP64 for FP32.
+        """
+        required = [spec for spec in self._signature.inputs if not spec.optional]
+        if len(required) != 1:
+            raise InvalidRequest(f"one array is for models of one input, and this one has {len(required)}")
+        [spec] = required
+        array = _converted(read_npy(body), spec.datatype)
+        if len(spec.shape) == array.ndim + 1 and spec.shape[-1] == 1:
+            array = array[..., None]  # one column may come as a list of values
+        self._inputs.check(spec.name, spec.datatype, array.shape)
+        return self._inputs.request([(spec.name, array)])
+
+
+def read_npy(body: bytes) -> Array:
+    """The array, with memory of its own. Python objects are not taken. Raises InvalidRequest."""
+    file = io.BytesIO(body)
+    try:
+        version = npy.read_magic(file)
+        shape, fortran, dtype = _HEADERS[version](file, max_header_size=LARGEST_HEADER)
+    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise InvalidRequest("the body is no array as numpy.save writes it") from None
+    if dtype.hasobject or dtype.names or dtype.subdtype or not dtype.itemsize:
+        raise InvalidRequest(f"an array of {dtype} is not taken, only numbers, booleans and texts")
+    values = memoryview(body)[file.tell() :]
+    if len(values) != prod(shape) * dtype.itemsize:
+        raise InvalidRequest(
+            f"the array's header says {prod(shape) * dtype.itemsize} bytes of values, and {len(values)} came"
+        )
+    try:
+        flat = np.frombuffer(values, dtype) if len(values) else np.empty(0, dtype)
+        return np.array(flat.reshape(shape, order="F" if fortran else "C"), order="C")
+    except ValueError:  # no values, and an axis that no array can have
+        raise InvalidRequest("the array's shape is too large") from None
+
+
+def write_npy(array: Array) -> bytes:
+    """The array, texts as numpy's own. Raises NotAcceptable for bytes that are no text."""
+    if array.dtype.kind == "O":
+        values = [
+            value.decode() if isinstance(value, bytes) and value.isascii() else value
+            for value in array.ravel().tolist()
+        ]
+        if not all(isinstance(value, str) for value in values):
+            raise NotAcceptable("bytes that are no text do not fit into an array of numpy's; ask for JSON")
+        array = np.array(values, np.str_).reshape(array.shape)
+    file = io.BytesIO()
+    npy.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
+    return file.getvalue()
+
+
+def _converted(array: Array, datatype: str) -> Array:
+    target = DTYPES[datatype]
+    try:
+        own = datatype_of(array.dtype)
+    except KeyError:
+        raise InvalidRequest(f"an array of {array.dtype} is not taken, only numbers, booleans and texts") from None
+    if datatype == "BYTES" and own == "BYTES":
+        return array.astype(object)
+    wanted: Any = target
+    if own == "BYTES" or datatype == "BYTES" or not np.can_cast(array.dtype, wanted, "same_kind"):
+        raise InvalidRequest(f"expected an array of {datatype}, got {own}")
+    with np.errstate(over="ignore"):
+        cast = array.astype(target)
+    if target.kind in "iu":
+        if not np.array_equal(cast, array):
+            raise InvalidRequest(f"a value of the array is outside of {datatype}")
+    elif target.kind == "f" and np.isinf(cast).sum() > np.isinf(array).sum():
+        raise InvalidRequest(f"a value of the array is too large for {datatype}")
+    return cast
