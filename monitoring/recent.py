@@ -2,8 +2,9 @@
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate
+from typing import Any
 
 from monitoring.metrics import REQUEST_DURATION, REQUESTS
 from monitoring.snapshot import Totals
@@ -22,6 +23,10 @@ class Traffic:
     """Of those that were taken on, interpolated as Prometheus does it; None where there were none."""
     codes: dict[str, int]
     """Requests by code."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "failed": self.failed}
 
     @property
     def failed(self) -> int:

@@ -17,6 +17,7 @@ from deployments.spec.server import ServerSpec
 if TYPE_CHECKING:
     from deployments.control.apply import Applier
     from deployments.control.status import ModelStatus
+    from monitoring.recent import Traffic
 
 POLL_S = 0.5
 
@@ -54,6 +55,16 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
 
 def _cluster(server: ServerSpec) -> dict[str, str]:
     return {"address": server.ray.address, "inside": server.origin, "outside": server.origin}
+
+
+def traffic() -> "dict[str, Traffic]":
+    """What the last minute was like, by model, as the metrics hub tells it; nothing where the hub is away."""
+    from monitoring.hub import HubClient  # noqa: PLC0415
+
+    try:
+        return HubClient().traffic()
+    except Exception:  # noqa: BLE001 - Ray has many ways to say that it is away; the rest of the status is worth telling
+        return {}
 
 
 def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":

@@ -7,8 +7,9 @@ Exit codes: 0 fine, 1 invalid or failed, 2 usage.
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -136,22 +137,50 @@ def apply(
 @app.command()
 def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """Every model's state, and why it is not READY."""
-    from deployments.cli.attach import attached
+    from deployments.cli.attach import attached, traffic
     from deployments.control.look import describe_model
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
-        statuses = applier.statuses(applier.running())
+        statuses, seen = applier.statuses(applier.running()), traffic()
         told = {s.name: describe_model(applier.front, s) for s in statuses if s.state == "READY" and s.replicas}
     batching = {name: about["batching"] for name, about in told.items() if about}
     if output is Output.json:
-        _print_json({"models": [{**s.as_json(), "batching": batching.get(s.name)} for s in statuses]})
+        recent = {name: model.as_json() for name, model in seen.items()}
+        told_of = [{"batching": batching.get(s.name), "traffic": recent.get(s.name)} for s in statuses]
+        _print_json({"models": [{**s.as_json(), **more} for s, more in zip(statuses, told_of, strict=True)]})
     else:
-        out.print(status_table(statuses))
+        out.print(status_table(statuses, seen))
         for name, how in batching.items():
             if not how["batched"]:
                 out.print(f"{name}: requests are not batched: {how['reason']}", markup=False)
     missing = {model.name for model in desired.config.models} - {s.name for s in statuses}
     raise typer.Exit(FAILED if missing or any(s.state != "READY" for s in statuses) else 0)
+
+
+@app.command()
+def top(
+    config: ConfigDir = HERE,
+    times: Annotated[int, typer.Option("-n", help="Looks to take; 0 goes on until Ctrl-C.")] = 0,
+    every_s: Annotated[float, typer.Option(help="Seconds between two looks.")] = 2.0,
+) -> None:
+    """The status and the traffic of the last minute, live."""
+    from itertools import count
+
+    from rich.live import Live
+
+    from deployments.cli.attach import attached, traffic
+
+    looks = range(times) if times else count()
+    with (
+        _mistakes_told(Output.text),
+        attached(config, starting=False) as (applier, _),
+        Live(console=out, auto_refresh=False) as live,
+        suppress(KeyboardInterrupt),
+    ):
+        for look in looks:
+            if look:
+                time.sleep(every_s)
+            live.update(status_table(applier.statuses(applier.running()), traffic()), refresh=True)
 
 
 @app.command()

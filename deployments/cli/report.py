@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyar
     from deployments.control.plan import Action
     from deployments.control.status import ModelStatus
     from deployments.spec.diagnostic import SpecError
+    from monitoring.recent import Traffic
 
 COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
 MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
@@ -82,11 +83,13 @@ class TerminalReport:
         self._console.print(f"{time.monotonic() - self._begun:7.1f}s  {text}", style=colour or None, markup=False)
 
 
-def status_table(statuses: Sequence["ModelStatus"]) -> Table:
-    """The models, a row each; below a model that has one, its reason."""
+def status_table(statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None) -> Table:
+    """The models, a row each; below a model that has one, its reason. With `traffic`, its columns too: of the last minute."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "URL"):
-        table.add_column(heading, no_wrap=heading != "URL", overflow="fold")
+    busy = () if traffic is None else ("REQ/S", "P99", "FAILED")
+    for heading in ("MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", *busy, "URL"):
+        right = heading in busy
+        table.add_column(heading, no_wrap=heading != "URL", overflow="fold", justify="right" if right else "left")
     for status in statuses:
         table.add_row(
             status.name,
@@ -94,11 +97,22 @@ def status_table(statuses: Sequence["ModelStatus"]) -> Table:
             ", ".join(status.versions) or "-",
             status.runtime or "-",
             f"{status.replicas}/{status.replicas_wanted}",
+            *(() if traffic is None else _traffic_cells(traffic.get(status.name))),
             Text(status.url or "-"),
         )
         if status.reason:
-            table.add_row(*[""] * 5, Text(status.reason, "red"))
+            table.add_row(*[""] * (5 + len(busy)), Text(status.reason, "red"))
     return table
+
+
+def _traffic_cells(traffic: "Traffic | None") -> Iterator[Text]:
+    """Requests a second, 99th percentile, requests that failed; dashes where nothing is known."""
+    if traffic is None:
+        yield from [Text("-")] * 3
+        return
+    yield Text(f"{traffic.requests_per_s:.1f}")
+    yield Text("-" if traffic.p99_s is None else f"{traffic.p99_s * 1000:.3g} ms")
+    yield Text(str(traffic.failed), "red" if traffic.failed else "")
 
 
 def action_line(action: "Action") -> str:

@@ -1,6 +1,7 @@
 """One real server for the session, with every example and a few models made for the tests."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def fresh(server: Server) -> Iterator[Server]:
+    """The shared server; models that the test adds are taken out again."""
+    kept = {path.name: path.read_text() for path in server.project.models.iterdir()}
+    yield server
+    for path in server.project.models.iterdir():
+        if path.name not in kept:
+            path.unlink()
+            shutil.rmtree(server.project.repository / path.stem, ignore_errors=True)
+            server.wait_for(lambda name=path.stem: name not in server.models())
+    for name, text in kept.items():
+        if (server.project.models / name).read_text() != text:
+            (server.project.models / name).write_text(text)
 
 
 @pytest.fixture

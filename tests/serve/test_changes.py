@@ -1,6 +1,5 @@
 """What operations people do to a running server."""
 
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,21 +12,6 @@ from tests.serve.models import DIES, EATS_MEMORY, ECHO, ECHO_TIMES_THREE, HANGS,
 from tests.serve.project import Server
 
 TRUSTED = "runtime: python:model:Model\ntrusted: true\n"
-
-
-@pytest.fixture
-def fresh(server: Server) -> Iterator[Server]:
-    """The shared server; models that the test adds are taken out again."""
-    kept = {path.name: path.read_text() for path in server.project.models.iterdir()}
-    yield server
-    for path in server.project.models.iterdir():
-        if path.name not in kept:
-            path.unlink()
-            shutil.rmtree(server.project.repository / path.stem, ignore_errors=True)
-            server.wait_for(lambda name=path.stem: name not in server.models())
-    for name, text in kept.items():
-        if (server.project.models / name).read_text() != text:
-            (server.project.models / name).write_text(text)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
 from deployments.serving.state import State
 from deployments.spec.diagnostic import Diagnostic, SpecError
+from monitoring.recent import Traffic
 
 
 def row(name: str, state: State = "READY", reason: str = "", *, replicas: int = 1, wanted: int = 1) -> ModelStatus:
@@ -88,3 +89,22 @@ def test_an_empty_cell_shows_a_dash():
 )
 def test_an_action_is_one_line(kind, line):
     assert action_line(Action(kind, "a", "why")) == line
+
+
+def test_the_traffic_of_the_last_minute_stands_beside_the_state():
+    out = io.StringIO()
+    churn = Traffic(requests_per_s=12.34, p99_s=0.00251, codes={"ok": 700, "invalid": 9, "timeout": 3, "error": 1})
+    quiet = Traffic(requests_per_s=0.0, p99_s=None, codes={"ok": 0})
+    Console(file=out, width=200).print(
+        status_table([row("churn"), row("quiet"), row("new")], {"churn": churn, "quiet": quiet})
+    )
+    table = [line.split() for line in out.getvalue().splitlines()]
+    assert table[0] == ["MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "REQ/S", "P99", "FAILED", "URL"]
+    assert table[1][6:-1] == ["12.3", "2.51", "ms", "4"]
+    assert table[2][6:-1] == ["0.0", "-", "0"]
+    assert table[3][6:-1] == ["-", "-", "-"]
+
+
+def test_the_start_says_where_metrics_are(report: TerminalReport, printed: io.StringIO):
+    report.started([row("a")], "", "http://127.0.0.1:8002/metrics")
+    assert "Metrics: http://127.0.0.1:8002/metrics\n" in printed.getvalue()

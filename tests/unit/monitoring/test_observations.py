@@ -34,12 +34,17 @@ def test_looking_in_between_changes_nothing(parts: list[list[float]]):
     assert abs(seen.nanos - unseen.nanos) <= len(parts) + 1
 
 
-def test_nothing_is_lost_while_one_thread_observes_and_another_reads():
+def test_nothing_is_lost_or_counted_twice_while_one_thread_observes_and_others_read():
     seen = Observations(REQUEST_DURATION)
     observing = threading.Thread(target=lambda: [seen.observe(0.001) for _ in range(50_000)])
-    observing.start()
-    while observing.is_alive():
-        seen.histogram()
-    observing.join()
-    histogram = seen.histogram()
-    assert sum(histogram.counts) == 50_000
+
+    def read() -> None:
+        while observing.is_alive():
+            seen.histogram()
+
+    reading = [threading.Thread(target=read) for _ in range(2)]
+    for thread in (observing, *reading):
+        thread.start()
+    for thread in (observing, *reading):
+        thread.join()
+    assert sum(seen.histogram().counts) == 50_000
