@@ -5,8 +5,10 @@ A request that has its call to itself is the dearest: it is recorded, and so is 
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from deployments.replica.recorder import RequestRecorder
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.serving.call import Call
 from deployments.serving.recorder import UNRECORDED, Origin, Recorder
 from monitoring.accumulate import VersionCounts
@@ -46,11 +48,12 @@ def best_ns(
 
 def main() -> None:
     counts = VersionCounts("iris", "1", PROTOCOLS, load_s=1.0)
+    log = RequestLog("iris", LogPlace(Path("/nowhere"), share=0.0))
     call = Call.__new__(Call)  # its times are all that anybody looks at
     call.rows, call.seconds, call.started = 1, 20e-6, 0.0
 
     def recorded() -> None:
-        requests(RequestRecorder(counts, "predict"), call)
+        requests(RequestRecorder(counts, "predict", log), call)
 
     def snapshot() -> None:
         counts.add_to(Totals())

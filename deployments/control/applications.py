@@ -5,7 +5,6 @@ so everything that changes answers is there, the artefact's digest included; rep
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from deployments.repository.resolve import Refused, Resolved
@@ -41,9 +40,7 @@ def serve_config(
     gone to another model it cannot.
     """
     applications = {
-        model.spec.name: model_application(config.server, config.repository_root, model)
-        for model in models
-        if isinstance(model, Resolved)
+        model.spec.name: model_application(config, model) for model in models if isinstance(model, Resolved)
     }
     routes = {application["route_prefix"] for application in applications.values()}
     for model in models:
@@ -65,9 +62,9 @@ def custom_routes(config: ServeConfig) -> dict[str, str]:
     return {route: name for route, name in routes.items() if route not in ("/", f"/models/{name}")}
 
 
-def model_application(server: ServerSpec, repository: Path, model: Resolved) -> ServeConfig:
+def model_application(config: Config, model: Resolved) -> ServeConfig:
     """One model's application."""
-    spec = model.spec
+    spec, server = model.spec, config.server
     return {
         "name": spec.name,
         "route_prefix": spec.url_path,
@@ -76,7 +73,8 @@ def model_application(server: ServerSpec, repository: Path, model: Resolved) -> 
             "spec": _filled_in(model).model_dump(mode="json", exclude=NOT_IN_ARGS),
             "runtime": model.runtime,
             "versions": [[version.number, version.digest] for version in model.versions],
-            "repository": str(repository),
+            "repository": str(config.repository_root),
+            "request_log": {"folder": str(config.state_dir / "requests"), "share": server.request_log.share},
         },
         "deployments": [
             {

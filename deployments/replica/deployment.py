@@ -23,6 +23,7 @@ from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import replica_snapshot
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import Asgi, AsgiApp
@@ -31,6 +32,7 @@ from deployments.serving.version import LoadedVersion, load_version
 from deployments.spec.model import ModelSpec
 from monitoring.hub import HubClient
 from monitoring.pusher import Pusher
+from monitoring.snapshot import Snapshot
 
 logger = logging.getLogger("ray.serve")
 
@@ -59,14 +61,20 @@ class ModelReplica:
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
-        self._versions = {each.served.number: run_version(each, spec, self._loop) for each in loaded}
+        log = RequestLog(spec.name, LogPlace(Path(args["request_log"]["folder"]), args["request_log"]["share"]))
+        self._versions = {each.served.number: run_version(each, spec, self._loop, log) for each in loaded}
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived)
         settle_heap()
         hot, mount = self._routes.hot(), self._routes.mount
         LANE.open(hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams)
-        self._pusher = Pusher(lambda: replica_snapshot(spec, self._versions), HubClient().push)
+
+        def snapshot() -> Snapshot:
+            log.write()
+            return replica_snapshot(spec, self._versions)
+
+        self._pusher = Pusher(snapshot, HubClient().push)
         self._pusher.start()
 
     async def __del__(self) -> None:

@@ -8,6 +8,7 @@ from deployments.protocols.oip.rest import InferCodec
 from deployments.replica.infer import InferEndpoint
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
+from deployments.replica.request_log import RequestLog
 from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.version import LoadedVersion
@@ -30,10 +31,12 @@ class RunningVersion:
     """By protocol."""
 
 
-def run_version(loaded: LoadedVersion, spec: ModelSpec, loop: asyncio.AbstractEventLoop) -> RunningVersion:
+def run_version(
+    loaded: LoadedVersion, spec: ModelSpec, loop: asyncio.AbstractEventLoop, log: RequestLog
+) -> RunningVersion:
     """Put a model server in front of a loaded version."""
     counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
-    recorders = {protocol: RequestRecorder(counts, protocol) for protocol in PROTOCOLS}
+    recorders = {protocol: RequestRecorder(counts, protocol, log) for protocol in PROTOCOLS}
     predict = recorders["predict"]
     server = ModelServer(
         loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict

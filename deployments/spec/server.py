@@ -1,6 +1,6 @@
 """`server.yaml`, as a frozen spec: what belongs to the server and not to one model."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -65,6 +65,20 @@ class TlsSpec(Spec):
     )
 
 
+class RequestLogSpec(Spec):
+    """Which requests get a line in the log of their model."""
+
+    requests: Literal["off", "sampled", "all"] = Field(
+        default="off", description="off, sampled or all; a request that fails is always written"
+    )
+    sample: float = Field(default=0.01, gt=0, le=1, description="With sampled: the share of requests that is written")
+
+    @property
+    def share(self) -> float:
+        """Of the requests that do not fail."""
+        return {"off": 0.0, "sampled": self.sample, "all": 1.0}[self.requests]
+
+
 class RepositorySpec(Spec):
     """Where models are kept."""
 
@@ -102,6 +116,9 @@ class ServerSpec(Spec):
         default=4000, ge=1, le=1_000_000, description="Client connections on each port; more wait until one ends"
     )
     metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
+    request_log: RequestLogSpec = Field(
+        default=RequestLogSpec(), description="Which requests are written to requests/<model>.jsonl in the state folder"
+    )
     repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
     state: str = Field(

@@ -1,10 +1,12 @@
 """What a replica has behind its server: routes, predictor, codec and model server of one version of a fake model."""
 
+from pathlib import Path
 from typing import Any
 
 from deployments.protocols.predict import PredictCodec
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.load import LoadMeter
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.version import RunningVersion, run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
@@ -15,6 +17,8 @@ from tests.contract.client import Answer, Client
 from tests.contract.front import Front
 from tests.fakes import FakeModel
 
+UNWRITTEN = RequestLog("doubler", LogPlace(Path("/nowhere"), 0.0))
+"""Nobody writes what it is told."""
 PREDICT = "/models/doubler/predict"
 ONE, TWO = b'{"instances": [[1.5]]}', b'{"instances": [[2], [-4]]}'
 CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
@@ -37,7 +41,7 @@ class Replica:
             ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
         self._asgi_before = front.reached_app
-        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop))
+        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop, UNWRITTEN))
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:

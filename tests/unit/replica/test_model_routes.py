@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica.description import curl_line
 from deployments.replica.predictor import Predictor
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import run_version
 from deployments.replica.versions import Versions
@@ -25,6 +27,7 @@ from deployments.spec.model import ModelSpec
 from deployments.tensors import FREE, Signature, TensorSpec
 from tests.fakes import FakeModel
 
+UNWRITTEN = RequestLog("iris", LogPlace(Path("/nowhere"), 0.0))
 WARMUP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=False, reason="it is turned off (max_size: 1)")
 TWO_COLUMNS = Signature(
     inputs=(
@@ -48,7 +51,7 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
         codec = PredictCodec("doubler", number, model.signature)
         return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP, 0.0)
 
-    versions = {number: run_version(loaded(number), told, loop) for number in (7, 3)}
+    versions = {number: run_version(loaded(number), told, loop, UNWRITTEN) for number in (7, 3)}
     return ModelRoutes(told, "onnx", Versions("doubler", versions))
 
 

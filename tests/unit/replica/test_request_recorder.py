@@ -1,10 +1,12 @@
 """What a request adds to the metrics, by how it ended."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from deployments.replica.recorder import RequestRecorder
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.serving.recorder import Origin
 from monitoring.accumulate import VersionCounts
 from monitoring.metrics import BATCH_SIZE, COMPUTE_DURATION, LOAD_DURATION, QUEUE_DURATION, REQUEST_DURATION, ROWS
@@ -15,8 +17,9 @@ class Counted:
     """The series of version 3 of `churn`, and a recorder of each of two protocols."""
 
     def __init__(self) -> None:
+        log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0))
         self.counts = VersionCounts("churn", "3", ("predict", "grpc"), load_s=0.7)
-        self.predict, self.grpc = (RequestRecorder(self.counts, name) for name in ("predict", "grpc"))
+        self.predict, self.grpc = (RequestRecorder(self.counts, name, log) for name in ("predict", "grpc"))
 
     @property
     def totals(self) -> Totals:

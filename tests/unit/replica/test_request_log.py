@@ -1,0 +1,130 @@
+"""A line of JSON a request, in a file that replicas share."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from deployments.replica import request_log
+from deployments.replica.recorder import RequestRecorder
+from deployments.replica.request_log import Line, LogPlace, RequestLog
+from deployments.serving.recorder import Origin
+from monitoring.accumulate import VersionCounts
+
+
+def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> Line:
+    values = {"at": 1.5, "version": "3", "protocol": "predict", "rows": 2, "queue_s": 0.001, "compute_s": 0.0025}
+    rest = {"total_s": 0.004, "batch_rows": 8, "body_bytes": 77}
+    return Line(request_id=request_id, code=code, **{**values, **rest, **more})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> LogPlace:
+    return LogPlace(tmp_path / "requests", share=1.0)
+
+
+def written(place: LogPlace) -> list[dict[str, object]]:
+    """The lines in churn's file."""
+    path = place.folder / "churn.jsonl"
+    return [json.loads(text) for text in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
+
+
+def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: LogPlace):
+    log = RequestLog("churn", place)
+    log.note(line())
+    log.write()
+    assert written(place) == [
+        {
+            "time": "1970-01-01T00:00:01.500+00:00",
+            "request_id": "abc-1",
+            "model": "churn",
+            "version": "3",
+            "protocol": "predict",
+            "code": "ok",
+            "rows": 2,
+            "queue_ms": 1.0,
+            "compute_ms": 2.5,
+            "total_ms": 4.0,
+            "batch_rows": 8,
+            "bytes": 77,
+        }
+    ]
+
+
+@pytest.mark.parametrize("forged", ['x\n{"code": "ok"}', "x\r\ny", "\x00\x1b[31m", 'a"},{"b', "\u2028\x85"])
+def test_no_value_can_forge_a_line(place: LogPlace, forged: str):
+    log = RequestLog("churn", place)
+    log.note(line(request_id=forged))
+    log.write()
+    assert [told["request_id"] for told in written(place)] == [forged]
+    raw = (place.folder / "churn.jsonl").read_bytes()
+    assert raw.count(b"\n") == 1
+    assert not any(byte < 0x20 for byte in raw[:-1])
+
+
+def test_replicas_append_to_one_file_that_only_its_owner_reads(place: LogPlace):
+    logs = [RequestLog("churn", place) for _ in range(2)]
+    for number in range(6):
+        logs[number % 2].note(line(request_id=str(number)))
+        logs[number % 2].write()
+    assert [told["request_id"] for told in written(place)] == list("012345")
+    assert (place.folder / "churn.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn", "code", "wanted"),
+    [
+        (0.0, 0.0, "ok", False),
+        (0.0, 0.0, "invalid", False),
+        (0.0, 0.9, "error", True),
+        (0.0, 0.9, "timeout", True),
+        (0.1, 0.05, "ok", True),
+        (0.1, 0.5, "ok", False),
+        (0.1, 0.5, "error", True),
+        (1.0, 0.999, "overloaded", True),
+    ],
+)
+def test_what_failed_is_always_written_and_the_rest_by_its_share(
+    tmp_path: Path, share: float, drawn: float, code: str, wanted: bool
+):
+    log = RequestLog("churn", LogPlace(tmp_path, share), draw=lambda: drawn)
+    assert log.wants(code) is wanted
+
+
+def test_what_cannot_be_written_waits_and_is_complained_of_once(place: LogPlace, caplog: pytest.LogCaptureFixture):
+    place.folder.write_text("a file where the folder should be")
+    log = RequestLog("churn", place)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            log.note(line())
+            log.write()
+    assert len(caplog.records) == 1
+    place.folder.unlink()
+    log.write()
+    assert len(written(place)) == 3
+
+
+def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
+    log = RequestLog("churn", place)
+    place.folder.mkdir()
+    with (place.folder / "churn.jsonl").open("wb") as file:
+        file.truncate(request_log.LARGEST_BYTES)
+    log.note(line())
+    log.write()
+    log.note(line(request_id="next"))
+    log.write()
+    assert [told["request_id"] for told in written(place)] == ["next"]
+    assert (place.folder / "churn.jsonl.1").exists()
+
+
+def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace):
+    log = RequestLog("churn", place, now=lambda: 1.5)
+    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder.ended(Origin(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
+    recorder.refused(Origin(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
+    log.write()
+    told = [
+        (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
+    ]
+    assert told == [("one", "ok", 2, 500.0, 10), ("two", "invalid", 0, 125.0, 20)]
