@@ -15,7 +15,7 @@ OBJECT_STORE_BYTES = 96 * 2**20
 class Node:
     """A Ray head node of our own."""
 
-    def __init__(self, run_dir: Path, cpus: float | None) -> None:
+    def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int) -> None:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         context = ray.init(
             num_cpus=None if cpus is None else max(1, round(cpus)),
@@ -24,6 +24,7 @@ class Node:
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=str(run_dir),
             _node_ip_address="127.0.0.1",
+            _metrics_export_port=metrics_port,
             log_to_driver=False,
             logging_level=logging.ERROR,
             configure_logging=False,

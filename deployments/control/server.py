@@ -60,7 +60,7 @@ class EmbeddedServer:
         if self._identity:
             self._identity.start()
         self._report.starting("starting Ray")
-        node = Node(self._places.ray, self._server.ray.cpus)
+        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port)
         try:
             self._serve(node)
         finally:

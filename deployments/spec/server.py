@@ -41,6 +41,7 @@ class MetricsSpec(Spec):
     )
     port: Port = Field(default=8002, description="TCP port of the models' and the server's own metrics, at /metrics")
     edge_port: Port = Field(default=8003, description="TCP port of HAProxy's metrics, at /metrics")
+    ray_port: Port = Field(default=8004, description="TCP port of Ray's own metrics of this machine, at /metrics")
 
     @property
     def url(self) -> str:
@@ -144,4 +145,4 @@ class ServerSpec(Spec):
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Every host and port that is bound for clients and for Prometheus."""
         listeners = ((each.host, each.port) for each in (self.http, self.grpc, self.metrics))
-        return (*listeners, (self.metrics.host, self.metrics.edge_port))
+        return (*listeners, (self.metrics.host, self.metrics.edge_port), ("127.0.0.1", self.metrics.ray_port))

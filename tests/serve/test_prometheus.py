@@ -1,0 +1,112 @@
+"""Debian's Prometheus, with our configuration and rules, scrapes the real server: every panel and every rule has its answer."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitoring.history.prometheus import Prometheus
+from monitoring.history.replay import rules
+from tests.prometheus import FOLDER, queries
+from tests.serve.conftest import example_body
+from tests.serve.project import Server
+
+EVERY = "1s"
+MODEL = "iris"
+JOBS = {"modelyard", "modelyard-edge", "modelyard-ray"}
+UNTOUCHED = "diabetes"
+"""Nobody asks it while these tests run, but for the one that counts."""
+QUIET = {"Starts of replicas", "Load time, p90 of the last hour"}
+"""They show what happened since Prometheus came, and replicas had started before."""
+
+
+def configuration(server: Server) -> dict[str, Any]:
+    """Ours, on this server's ports, and quicker, so that a test need not wait for minutes."""
+    project = server.project
+    ports = {"8002": project.metrics_port, "8003": project.edge_metrics_port, "8004": project.ray_metrics_port}
+    text = (FOLDER / "prometheus.yml").read_text()
+    for usual, port in ports.items():
+        text = text.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{port}")
+    config = yaml.safe_load(text)
+    config["global"] |= {"scrape_interval": EVERY, "evaluation_interval": EVERY}
+    for job in config["scrape_configs"]:
+        job.pop("scrape_interval", None)
+    return config
+
+
+@pytest.fixture(scope="module")
+def prometheus(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    folder: Path = tmp_path_factory.mktemp("prometheus")
+    config = configuration(server)
+    for path in FOLDER.glob("rules/*.yml"):
+        (folder / path.name).write_text(path.read_text().replace("interval: 1m", f"interval: {EVERY}"))
+    config["rule_files"] = [str(folder / path.name) for path in FOLDER.glob("rules/*.yml")]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with Prometheus(folder / "blocks", folder / "prometheus.yml") as running:
+        yield running
+
+
+def ask_the_model(server: Server) -> None:
+    """Some requests that work and one that does not."""
+    body = example_body(MODEL)
+    for _ in range(5):
+        assert server.predict(MODEL, body).status_code == 200
+    assert server.predict(MODEL, {"instances": "nonsense"}).status_code == 400
+
+
+def all_answered(server: Server, prometheus: Prometheus, pending: dict[str, str]) -> bool:
+    """Ask once more whatever had no answer; NaN is none that anybody wants to see."""
+    ask_the_model(server)
+    for name, expr in list(pending.items()):
+        if values := [float(series["value"][1]) for series in prometheus.at(expr)]:
+            assert not any(map(math.isnan, values)), expr
+            del pending[name]
+    return not pending
+
+
+def test_every_job_is_scraped(server, prometheus):
+    def up() -> set[str]:
+        return {series["metric"]["job"] for series in prometheus.at("up == 1")}
+
+    server.wait_for(lambda: up() == JOBS, 60, "all jobs to be scraped")
+
+
+def test_every_panel_has_an_answer(server, prometheus):
+    pending = {str(query): query.filled_in(MODEL, "30s") for query in queries() if query.panel not in QUIET}
+    assert len(pending) > 50
+    try:
+        server.wait_for(lambda: all_answered(server, prometheus, pending), 60, "every panel to show something")
+    except AssertionError:
+        assert pending == {}, "these panels are empty"
+        raise
+
+
+def test_every_rule_is_recorded_and_no_alert_fails(server, prometheus):
+    pending = {rule.name: rule.name for rule in rules() if not rule.alert}
+    server.wait_for(lambda: all_answered(server, prometheus, pending), 60, "every rule to be recorded")
+    for rule in rules():
+        prometheus.at(rule.expr)
+
+
+def test_the_numbers_are_those_of_the_requests(server, prometheus):
+    def counted() -> float:
+        return float(
+            prometheus.at(f'sum(inference_requests_total{{model="{UNTOUCHED}",code="invalid"}})')[0]["value"][1]
+        )
+
+    before = counted()
+    for _ in range(7):
+        assert server.predict(UNTOUCHED, {"instances": "nonsense"}).status_code == 400
+    server.wait_for(lambda: counted() == before + 7, 30, "seven more to be counted")
+
+
+def test_what_is_noisy_is_dropped(prometheus):
+    names = {series["metric"]["__name__"] for series in prometheus.at('count by (__name__) ({job="modelyard-ray"})')}
+    scraped = {name for name in names if name.startswith("ray_")}
+    assert not scraped - {name for name in scraped if name.startswith("ray_node_")}
+    (edge,) = prometheus.at('scrape_samples_post_metric_relabeling{job="modelyard-edge"}')
+    (before,) = prometheus.at('scrape_samples_scraped{job="modelyard-edge"}')
+    assert float(edge["value"][1]) < float(before["value"][1])
