@@ -5,7 +5,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -196,3 +196,22 @@ class FakeLoop(asyncio.AbstractEventLoop):
 def request_of(*values: float, outputs: tuple[str, ...] = ("y",)) -> InferRequest:
     """A request for DOUBLER, one row a value."""
     return InferRequest({"x": np.array(values, np.float32).reshape(-1, 1)}, len(values), outputs)
+
+
+class FakeGenerator(FakeModel):
+    """The same, and it generates: once, twice, three times what it predicts, up to `parts`, or until the test's call raises."""
+
+    def __init__(self, parts: int = 3, **options: Any) -> None:
+        super().__init__(**options)
+        self.parts = parts
+        self.ended: list[int] = []
+        """Of each generation that has ended, whether by itself or not, the parts it gave."""
+
+    def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
+        given = 0
+        try:
+            for number in range(1, self.parts + 1):
+                given = number
+                yield self.predict({"x": inputs["x"] * number}, outputs)
+        finally:
+            self.ended.append(given)

@@ -20,6 +20,7 @@ from deployments.replica.tensorflow_routes import TensorflowRoutes
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
+from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
 
 
@@ -57,7 +58,7 @@ class Dispatch:
         made = await replied(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
         return cast(OneMessage, made).message
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer:
+    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
         """Any request of this replica."""
         if request.path.startswith("/v2/"):
             return await self.oip.respond(request)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,18 +14,23 @@ from deployments.protocols.compression import inflated
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.oip.generate import GenerateCodec
 from deployments.protocols.oip.statistics import model_statistics
 from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.replica.event_stream import Decode, event_stream
 from deployments.replica.infer import OFF_THE_LOOP_BYTES
+from deployments.replica.parts import whole
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
 from deployments.replica.work import work_of
+from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
+from deployments.tensors import InferRequest, Tensors
 
-BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|ready|config|stats|trace/setting))?/?"
+BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|generate|generate_stream|ready|config|stats|trace/setting))?/?"
 
-Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
+Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
 
 
 class OipRoutes:
@@ -43,6 +49,8 @@ class OipRoutes:
             "stats": ("GET", self._stats),
             "trace/setting": ("GET", self._trace),
             "infer": ("POST", self._infer),
+            "generate": ("POST", self._generate),
+            "generate_stream": ("POST", self._generate_stream),
         }
 
     def hot(self) -> dict[bytes, Endpoint]:
@@ -55,7 +63,7 @@ class OipRoutes:
         """What each version has done, the newest first."""
         return [model_statistics(self._spec.name, number, work_of(each.counts)) for number, each in self._versions]
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer:
+    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
         """Find the version and the endpoint, and answer."""
         found = self._paths.fullmatch(request.path)
         if found is None:
@@ -95,6 +103,30 @@ class OipRoutes:
         headers = tuple(request.headers.items())
         made = await replied(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
         return made.whole()
+
+    async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+        ledger = version.server.ledger
+        origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body))
+        try:
+            asked, encode = self._generating(version)(await self._inflated(request))
+        except Exception as error:
+            ledger.refuse(origin, error)
+            raise
+        return HttpAnswer(200, (JSON,), await whole(version.server, asked, origin, encode))
+
+    async def _generate_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
+        decode = self._generating(version)
+        return await event_stream(version, "generate", request, decode, limit=self._spec.limits.body)
+
+    def _generating(self, version: RunningVersion) -> Decode:
+        loaded = version.loaded
+        codec = GenerateCodec(self._spec.name, loaded.served.number, loaded.model.signature)
+
+        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = codec.decode(body)
+            return call.request, partial(codec.encode, call)
+
+        return decode
 
     async def _inflated(self, request: HttpRequest) -> bytes:
         encoding, limit = request.headers.get(b"content-encoding", b""), self._spec.limits.body

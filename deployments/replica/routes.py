@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Endpoint
@@ -10,17 +11,20 @@ from deployments.protocols.invocations import InvocationsCodec
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
+from deployments.replica.event_stream import event_stream
 from deployments.replica.exchange import Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked, check_not_encoded, replied
+from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
+from deployments.tensors import InferRequest, Tensors
 
-BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/invocations|/ready)?/?"
+BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/invocations|/stream|/ready)?/?"
 HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 """A Host header that may stand in a command which people paste into a shell."""
 
-Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer]]
+Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
 
 
 class ModelRoutes:
@@ -37,6 +41,7 @@ class ModelRoutes:
             "/ready": ("GET", self._ready),
             "/predict": ("POST", self._predict),
             "/invocations": ("POST", self._invocations),
+            "/stream": ("POST", self._stream),
         }
         self._invoked = {number: _invocations(spec.name, number, each) for number, each in versions}
 
@@ -49,7 +54,7 @@ class ModelRoutes:
                 hot[f"{self._spec.url_path}/versions/{number}/{verb}".encode()] = endpoint
         return hot
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer:
+    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
         """Find the version and the endpoint, and answer."""
         found = self._paths.fullmatch(request.path)
         if found is None:
@@ -85,6 +90,16 @@ class ModelRoutes:
 
     async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         return await asked(request, self._invoked[version.loaded.served.number])
+
+    async def _stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
+        codec, content_type = version.predictor.codec, request.headers.get(b"content-type", b"")
+
+        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = codec.decode(body, content_type, probabilities=request.flag("probabilities"))
+            return call.request, partial(codec.encode, call)
+
+        limit = self._spec.limits.body
+        return await event_stream(version, "stream", request, decode, limit=limit, error_kind=b"error")
 
 
 def _invocations(name: str, number: int, version: RunningVersion) -> Endpoint:

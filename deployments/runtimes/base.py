@@ -1,7 +1,7 @@
 """What a runtime is: the adapter between the model server and one framework."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors
@@ -21,6 +21,18 @@ class LoadedModel(Protocol):
         """The named outputs for inputs that fit the signature. Called by one thread at a time, on any thread.
 
         For a rowwise model every array's first axis is the rows, in the inputs' order. Whatever it raises fails this call alone.
+        """
+
+
+@runtime_checkable
+class GeneratingModel(LoadedModel, Protocol):
+    """A loaded model that can give its outputs in parts, too."""
+
+    def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
+        """Partial results, each with the named outputs, for the inputs of one request.
+
+        Steps of several requests alternate, with one another and with `predict`, all on one thread. There the iterator is also
+        closed (if it has `close`), perhaps before its end: nobody may want the rest. Whatever it raises ends this request alone.
         """
 
 

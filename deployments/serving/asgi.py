@@ -4,10 +4,12 @@ Replicas and the gateway both stand on it; what they answer is theirs.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
-from deployments.errors import InvalidRequest
+from deployments.errors import InvalidRequest, ModelNotFound
 from deployments.protocols.http import HttpRequest, RequestIds, body_too_large
 from deployments.protocols.problem import HttpAnswer
 from deployments.protocols.refusal import refusal
@@ -16,7 +18,20 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-Respond = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpStream:
+    """An HTTP answer whose body comes piece by piece; the next piece is asked for when the client has room for it."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Lower-case names."""
+    pieces: AsyncGenerator[bytes]
+    """Raises nothing: errors are pieces, in the protocol's own form. Closed when the client leaves."""
+
+
+Respond = Callable[[HttpRequest], Awaitable[HttpAnswer | HttpStream]]
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +45,16 @@ def answer_error(error: Exception, request_id: str, path: str) -> HttpAnswer:
 
 
 class AsgiApp:
-    """An ASGI application that answers with `respond`. Whatever it raises becomes an answer too.
+    """An ASGI application that answers with `respond`. Whatever it raises becomes an answer too. WebSockets are for `sockets`.
 
     The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
     """
 
-    def __init__(self, respond: Respond, *, body_limit: int, mount: str = "") -> None:
+    def __init__(self, respond: Respond, *, body_limit: int, mount: str = "", sockets: Asgi | None = None) -> None:
         """`mount` is taken off a path that begins with it and goes on."""
         self._respond = respond
         self._mount = f"{mount}/" if mount else ""
+        self._sockets = sockets or no_socket
         self._body_limit = body_limit
         self._request_ids = RequestIds()
 
@@ -48,12 +64,13 @@ class AsgiApp:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1000})
+            await self._sockets(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = dict(scope["headers"]), scope["path"]
         if self._mount and path.startswith(self._mount):
             path = path[len(self._mount) - 1 :]
+        answer: HttpAnswer | HttpStream
         request = HttpRequest(
             method=scope["method"],
             path=path,
@@ -67,15 +84,10 @@ class AsgiApp:
             answer = await self._respond(request)
         except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
             answer = answer_error(error, request.request_id, request.path)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [*answer.headers, (b"content-length", b"%d" % len(answer.body))],
-            }
-        )
-        body = b"" if request.method == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        if isinstance(answer, HttpStream):
+            await _send_stream(answer, send)
+        else:
+            await _send_whole(answer, send, head=request.method == "HEAD")
 
     async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         length = headers.get(b"content-length", b"0")
@@ -99,3 +111,34 @@ async def _live(receive: Receive, send: Send) -> None:
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return
+
+
+async def _send_whole(answer: HttpAnswer, send: Send, *, head: bool) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body, "more_body": False})
+
+
+async def _send_stream(answer: HttpStream, send: Send) -> None:
+    """Serve cancels this when the client leaves, and uvicorn's `send` waits while the client does not read."""
+    async with aclosing(answer.pieces) as pieces:
+        await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers]})
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is open, with an ordinary answer where the server can give one."""
+    error = ModelNotFound(f"there is no WebSocket at {scope['path']!r}")
+    await refuse_socket(answer_error(error, "", scope["path"]), scope, send)
+
+
+async def refuse_socket(answer: HttpAnswer, scope: Scope, send: Send) -> None:
+    """The same with this answer."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "websocket.http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": answer.body})

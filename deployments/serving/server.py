@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from deployments.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
-from deployments.runtimes.base import LoadedModel
+from deployments.runtimes.base import GeneratingModel, LoadedModel
 from deployments.serving.call import Call, RowsError
 from deployments.serving.cost import CallCost
+from deployments.serving.generation import Generations
 from deployments.serving.ledger import Ledger
 from deployments.serving.line import Line
 from deployments.serving.recorder import UNRECORDED, Origin, Recorder
@@ -86,6 +87,12 @@ class ModelServer:
         self._closing = False
         self._worker = Worker("modelyard-model")
         self._cancelled = self._drop  # bound once, not for each ticket
+        self.generations: Generations | None = None
+        """Where the model can answer in parts; those requests are taken on there."""
+        if isinstance(model, GeneratingModel):
+            self.generations = Generations(
+                model, self._worker, self.ledger, recorder, limits=limits, loop=loop, clock=clock
+            )
 
     @property
     def in_flight(self) -> int:
@@ -124,12 +131,15 @@ class ModelServer:
         return ticket
 
     def stuck_s(self) -> float:
-        """Seconds since the running call began; 0 when none runs."""
-        return 0.0 if self._call is None else self._clock() - self._call.started
+        """Seconds since the running call, or step of a generation, began; 0 when none runs."""
+        step_s = 0.0 if self.generations is None else self.generations.stuck_s()
+        return max(step_s, 0.0 if self._call is None else self._clock() - self._call.started)
 
     async def drain(self) -> None:
         """Refuse new requests and return when all accepted ones are answered, at their deadlines at the latest."""
         self._closing = True
+        if self.generations is not None:
+            self.generations.closing = True
         if self._start is not None:
             self._start_now()
         await self.ledger.emptied()
@@ -141,6 +151,8 @@ class ModelServer:
         self._line, self._again = Line(), []
         for ticket in tickets:
             self.ledger.close(ticket, ModelNotReady("the model was shut down before it answered"))
+        if self.generations is not None:
+            self.generations.close()
         for timer in (self._start, self._deadline):
             if timer is not None:
                 timer.cancel()
@@ -167,7 +179,7 @@ class ModelServer:
         return min(MOST_RETRY_AFTER_S, max(1, math.ceil(running_s + self._cost.of(rows, calls))))
 
     def _may_run_at_once(self, rows: int) -> bool:
-        idle = self._call is None and self._start is None and not self._delay_s
+        idle = self._call is None and self._start is None and not self._delay_s and self.generations is None
         return idle and self._alone % LOOK_AGAIN > 1 and self._cost_here.of(rows) < DIRECT_BELOW_S
 
     # Gathering and running
@@ -201,7 +213,8 @@ class ModelServer:
         run(call)
 
     def _is_cheap_here(self, rows: int) -> bool:
-        return self._cost_here.of(rows) < INLINE_BELOW_S
+        # A model that generates is in the worker between the loop's turns, and is never called in two threads.
+        return self.generations is None and self._cost_here.of(rows) < INLINE_BELOW_S
 
     def _next_call(self) -> Call | None:
         """The oldest requests that go together, of those whose deadlines have not passed."""

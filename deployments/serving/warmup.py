@@ -7,7 +7,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from deployments.runtimes.base import LoadedModel
+from deployments.runtimes.base import GeneratingModel, LoadedModel
 from deployments.serving.call import joined, key_of, outputs_of
 from deployments.spec.model import Batching
 from deployments.tensors import Array, InferRequest, Tensors
@@ -60,6 +60,7 @@ def warm(
     try:
         for example in examples:
             _run(model, example)
+            _first_part(model, example)
         return _judge(model, examples, batching, clock)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
@@ -132,6 +133,15 @@ def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
 def _run(model: LoadedModel, request: InferRequest) -> Tensors:
     """The model's outputs for one request as it is; raises RowsError, and whatever the model raises."""
     return outputs_of(model, model.signature.rowwise, [request], request.rows)[0]
+
+
+def _first_part(model: LoadedModel, request: InferRequest) -> None:
+    """Generate as far as the first part, where the model can; the rest costs no more surprises, only time."""
+    if isinstance(model, GeneratingModel):
+        steps = iter(model.generate(request.inputs, request.outputs))
+        next(steps, None)
+        if hasattr(steps, "close"):
+            steps.close()
 
 
 def different_rows(examples: Sequence[InferRequest]) -> list[InferRequest]:

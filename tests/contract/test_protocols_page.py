@@ -41,7 +41,11 @@ def test_the_page_lists_what_it_is_about() -> None:
 @pytest.mark.parametrize(("method", "path", "state"), [row for row in ROWS if OF_A_MODEL.fullmatch(row[1])], ids=str)
 def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path: str, state: str) -> None:
     model = FakeModel()
-    sent = {"infer": body(1), "invocations": ONE, "predict": ONE}.get(re.split("[/:]", path)[-1], b"")
+    sent = {"infer": body(1), "invocations": ONE, "predict": ONE, "stream": ONE}.get(
+        verb := re.split("[/:]", path)[-1], b""
+    )
+    if verb.startswith("generate"):
+        sent = b'{"x": 1}'
     if path.endswith(":classify"):
         model, sent = (
             FakeModel(lambda inputs: {"y": np.repeat(inputs["x"], 2, 1)}, signature=SCORED),

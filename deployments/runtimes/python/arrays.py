@@ -23,11 +23,11 @@ def checked_output(spec: TensorSpec, answered: Mapping[str, Any]) -> Array:
     """One output as an array of the declared datatype. Raises ValueError where that would change values, or the shape
     does not fit."""
     if spec.name not in answered:
-        raise ValueError(f"predict() left out {spec.name!r}")
+        raise ValueError(f"output {spec.name!r} was left out")
     try:
         return _fitting(np.asarray(answered[spec.name]), spec)
     except ValueError as error:
-        raise ValueError(f"predict() gave for {spec.name!r} what its signature does not say: {error}") from error
+        raise ValueError(f"output {spec.name!r} is not what its signature says: {error}") from error
 
 
 def _fitting(array: Array, spec: TensorSpec) -> Array:

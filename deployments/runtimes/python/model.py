@@ -1,7 +1,7 @@
 """The python runtime: an operator's own class, for what no framework's file can say. docs/runtimes.md describes its protocol."""
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deployments.runtimes.base import Files, LoadError
@@ -26,10 +26,30 @@ class PythonModel:
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """See `LoadedModel`. Raises what the class raises, and TypeError or ValueError where it breaks its signature."""
-        answered = self._predict(inputs)
+        return self._checked(self._predict(inputs), outputs, "predict() gives")
+
+    def _checked(self, answered: Any, outputs: Sequence[str], gives: str) -> Tensors:
         if not isinstance(answered, Mapping):
-            raise TypeError(f"predict() gives a dict of arrays by output, not {type(answered).__name__}")
+            raise TypeError(f"{gives} a dict of arrays by output, not {type(answered).__name__}")
         return {name: checked_output(self._outputs[name], answered) for name in outputs}
+
+
+class GeneratingPythonModel(PythonModel):
+    """The same for a class that has `generate` too."""
+
+    def __init__(self, instance: Any, signature: Signature, example: Tensors, folder: PrivateFolder) -> None:
+        super().__init__(instance, signature, example, folder)
+        self._generate = instance.generate
+
+    def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
+        """See `GeneratingModel`. Raises as `predict` does."""
+        steps = iter(self._generate(inputs))
+        try:
+            for step in steps:
+                yield self._checked(step, outputs, "generate() yields")
+        finally:
+            if hasattr(steps, "close"):
+                steps.close()
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
@@ -45,7 +65,8 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
         with package.plain_names():
             instance = _instance(folder, package, spec, cpus)
         signature, own = _declarations(instance, folder, spec.labels)
-        model = PythonModel(instance, signature, own or example(signature.inputs), folder)
+        kind = GeneratingPythonModel if callable(getattr(instance, "generate", None)) else PythonModel
+        model = kind(instance, signature, own or example(signature.inputs), folder)
         if own:  # it says that this works; where one was made up, the model may well refuse it
             with folder.errors("predict() on `example`"):
                 model.predict(own, [output.name for output in signature.outputs])

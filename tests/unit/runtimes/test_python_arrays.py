@@ -59,7 +59,7 @@ def test_outputs_become_arrays_of_the_declared_datatype(
     ],
 )
 def test_outputs_that_would_change_are_refused(datatype: str, shape: tuple[int, ...], value: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"gave for 'y' what its signature does not say: .*{message}"):
+    with pytest.raises(ValueError, match=f"output 'y' is not what its signature says: .*{message}"):
         checked_output(TensorSpec("y", datatype, shape), {"y": value})
 
 

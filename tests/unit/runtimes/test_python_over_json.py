@@ -4,15 +4,16 @@ import json
 import textwrap
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deployments.protocols.example import example_body
 from deployments.protocols.predict import PredictCodec
-from deployments.runtimes.base import LoadError
+from deployments.runtimes.base import GeneratingModel, LoadError
 from deployments.runtimes.python import model as python
 from deployments.runtimes.python.model import PythonModel
 from deployments.serving.call import RowsError, outputs_of
-from deployments.serving.warmup import warm
+from deployments.serving.warmup import WarmupFailed, warm
 from deployments.spec.model import Batching, ModelSpec
 
 
@@ -93,6 +94,36 @@ def test_lengths_of_their_own_are_no_rows_where_the_signature_says_so() -> None:
         model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more="signature |= {'rows': 1}")
 
 
+GENERATE = """
+def generate(self, inputs):
+    try:
+        for number in (1, 2):
+            yield {GIVEN}
+    finally:
+        self.closed = True
+"""
+
+
+def test_a_class_that_generates_gives_its_parts_and_is_closed_when_nobody_wants_the_rest() -> None:
+    model = model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", GENERATE.replace("GIVEN", "'y': inputs['x'] * number"))
+    assert isinstance(model, GeneratingModel)
+    steps = model.generate({"x": np.array([3.0])}, ["y"])
+    assert next(steps)["y"].tolist() == [3.0]
+    steps.close()  # type: ignore[attr-defined] # it is a generator, which the protocol does not promise
+    assert model._generate.__self__.closed
+
+
+def test_a_class_that_does_not_generate_is_not_taken_for_one_that_does() -> None:
+    assert not isinstance(model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': inputs['x']}"), GeneratingModel)
+
+
+def test_a_part_that_breaks_the_signature_fails_the_warm_up() -> None:
+    model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': inputs['x']}", GENERATE.replace("GIVEN", "'y': ['a']"))
+    call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1]}', b"application/json")
+    with pytest.raises(WarmupFailed, match="output 'y' is not what its signature says"):
+        warm(model, [call.request], batching=Batching())
+
+
 def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [1.0, 2.0, 3.0]}")
     call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1, 2]}', b"application/json")
@@ -104,9 +135,9 @@ def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
     ("body", "message"),
     [
         ("{'y': inputs['x'] + missing}", "failed at model.py:8: NameError: name 'missing' is not defined"),
-        ("{'z': 1}", "failed: ValueError: predict.. left out 'y'"),
-        ("{'y': ['a']}", "failed: ValueError: predict.. gave for 'y' what its signature does not say: it is <U1"),
-        ("{'y': 1.0}", "failed: ValueError: predict.. gave for 'y' .* its shape is .., not .-1."),
+        ("{'z': 1}", "failed: ValueError: output 'y' was left out"),
+        ("{'y': ['a']}", "failed: ValueError: output 'y' is not what its signature says: it is <U1"),
+        ("{'y': 1.0}", "failed: ValueError: output 'y' is not .* its shape is .., not .-1."),
         ("[1]", "failed: TypeError: predict.. gives a dict of arrays by output, not list"),
     ],
 )

@@ -1,0 +1,86 @@
+"""Triton's generate extension for one served version: an object of values by input's name, and one by output's. Pure.
+
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.answers import jsonable
+from deployments.protocols.bad_values import BadValues, described, refuse
+from deployments.protocols.body import parse
+from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.json_values import JsonValues
+from deployments.tensors import Array, InferRequest, Signature, Tensors, TensorSpec
+
+EXAMPLE = '{"text_input": "once upon", "parameters": {"length": 20}}'
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateCall:
+    """A decoded request."""
+
+    request: InferRequest
+    id: str
+
+
+class GenerateCodec:
+    """Decodes and encodes for one version of one model; built once."""
+
+    def __init__(self, model_name: str, version: int, signature: Signature) -> None:
+        self._head = {"model_name": model_name, "model_version": str(version)}
+        self._specs = {spec.name: spec for spec in signature.inputs}
+        self._inputs = ModelInputs(signature)
+        self._values = {spec.name: JsonValues(spec) for spec in signature.inputs}
+
+    def decode(self, body: bytes) -> GenerateCall:
+        """What the client asks for. Raises InvalidRequest.
+
+        An input stands among the members or, as clients of language models have it, among `parameters`. A parameter that is no
+        input is passed over, as by Triton's backends.
+        """
+        document = parse(body, EXAMPLE)
+        if type(document) is not dict:
+            raise InvalidRequest(f"expected an object such as {EXAMPLE}, got {described(document)}")
+        request_id, parameters = document.pop("id", ""), document.pop("parameters", {})
+        if type(request_id) is not str:
+            raise refuse("/id", f"expected a string, got {described(request_id)}")
+        if type(parameters) is not dict:
+            raise refuse("/parameters", f"expected an object, got {described(parameters)}")
+        bad = BadValues()
+        for name in document:
+            if name not in self._specs:
+                bad.unknown(f"/{name}", "input", name, self._specs)
+        bad.raise_if_any()
+        given = [*self._given(document, ""), *self._given(parameters, "/parameters")]
+        return GenerateCall(self._inputs.request(given), request_id)
+
+    def encode(self, call: GenerateCall, outputs: Tensors) -> bytes:
+        """The answer, or a part of it, as JSON on one line: a value, or a list of them, by output's name."""
+        head = {**self._head, "id": call.id} if call.id else self._head
+        return orjson.dumps(
+            {**head, **{name: _told(outputs[name]) for name in call.request.outputs}}, option=orjson.OPT_SERIALIZE_NUMPY
+        )
+
+    def _given(self, members: dict[str, Any], pointer: str) -> Iterator[tuple[str, Array]]:
+        for name, value in members.items():
+            spec = self._specs.get(name)
+            if spec is not None:
+                data = value if type(value) is list else [value]
+                shape = _shape(spec, len(data))
+                self._inputs.check(name, spec.datatype, shape)
+                yield name, self._values[name].read(data, shape, f"{pointer}/{name}")
+
+
+def _shape(spec: TensorSpec, length: int) -> list[int]:
+    """Of so many values in a row: the last axis has them, the others one element."""
+    return [1] * (len(spec.shape) - 1) + [length] if spec.shape else []
+
+
+def _told(array: Array) -> Any:
+    flat = jsonable(array.reshape(-1))
+    return flat[0] if len(flat) == 1 else flat

@@ -1,0 +1,152 @@
+"""Answers in parts over HTTP: server-sent events of our own, and Triton's generate extension."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from deployments.errors import InferenceFailed
+from tests.contract.client import Client, request
+from tests.contract.replica import ONE
+from tests.fakes import PATIENCE_S, FakeGenerator
+
+STREAM = "/models/doubler/stream"
+GENERATE, GENERATE_STREAM = "/v2/models/doubler/generate", "/v2/models/doubler/generate_stream"
+
+
+@pytest.fixture
+def way() -> str:
+    """Streams are never the lane's."""
+    return "asgi"
+
+
+def asked(rig, path: str, body: bytes, **headers: str) -> requests.Response:
+    return requests.post(
+        f"http://127.0.0.1:{rig.front.port}{path}", data=body, headers=headers, stream=True, timeout=PATIENCE_S
+    )
+
+
+def events(response: requests.Response) -> Iterator[tuple[str, dict]]:
+    """Kind and data of each, as they come."""
+    for event in response.iter_lines(delimiter=b"\n\n", chunk_size=1):
+        if event:
+            fields = dict(line.split(": ", 1) for line in event.decode().split("\n"))
+            yield fields.get("event", "message"), json.loads(fields["data"])
+
+
+def test_each_part_is_an_event_that_reads_like_an_answer(replica):
+    with asked(replica(FakeGenerator(2)), STREAM, ONE) as response:
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
+        told = list(events(response))
+    head = {"model_name": "doubler", "model_version": "3"}
+    assert told == [("message", {**head, "predictions": [[value]]}) for value in (3.0, 6.0)]
+
+
+def test_a_part_is_there_before_the_next_is_computed(replica):
+    rig = replica(FakeGenerator(2))
+    with asked(rig, STREAM, ONE) as response:
+        rig.model.entered()
+        rig.model.hold()
+        came = events(response)
+        assert next(came)[1]["predictions"] == [[3.0]]
+        rig.model.release()
+        assert next(came)[1]["predictions"] == [[6.0]]
+
+
+def test_a_model_that_does_not_generate_gives_its_answer_as_the_only_event(replica):
+    with asked(replica(), STREAM, ONE) as response:
+        assert [data["predictions"] for _, data in events(response)] == [[[3.0]]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        (STREAM, b'{"instances": [["a"]]}', "detail"),
+        (GENERATE_STREAM, b'{"x": "a"}', "error"),
+        (GENERATE, b'{"x": "a"}', "error"),
+        (GENERATE, b'{"z": 1}', "error"),
+    ],
+)
+def test_what_is_wrong_before_the_first_part_is_an_ordinary_answer(replica, path, body, says):
+    with asked(replica(FakeGenerator()), path, body) as response:
+        assert (response.status_code, says in response.json()) == (400, True)
+
+
+def test_a_failure_of_the_first_step_is_an_ordinary_answer(replica):
+    def fail(inputs):
+        raise ValueError("internals")
+
+    with asked(replica(FakeGenerator(call=fail)), STREAM, ONE) as response:
+        assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+        assert "internals" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "member"), [(STREAM, "error", "detail"), (GENERATE_STREAM, "message", "error")]
+)
+def test_a_later_failure_is_the_last_event(replica, path, kind, member):
+    def once(inputs):
+        if inputs["x"][0, 0] > 2:
+            raise InferenceFailed("out of words")
+        return {"y": inputs["x"]}
+
+    body = ONE if path == STREAM else b'{"x": 1.5}'
+    with asked(replica(FakeGenerator(call=once)), path, body) as response:
+        (_, first), (told_kind, told) = events(response)
+    assert (told_kind, told[member].partition(" (")[0], member in first) == (kind, "out of words", False)
+
+
+def test_a_client_that_leaves_stops_the_model_within_a_step(replica):
+    rig = replica(FakeGenerator(10**9))
+    with rig.connect() as client:
+        client.send(request(STREAM, ONE))
+        client.line()
+        rig.model.entered()
+    rig.front.until(lambda: rig.in_flight == 0)
+    rig.front.until(lambda: len(rig.model.ended) == 1)
+    calls = len(rig.model.calls)
+    assert rig.model.ended == [calls]
+
+
+def test_a_client_that_does_not_read_holds_up_its_own_stream_and_fills_no_memory(replica):
+    rig = replica(FakeGenerator(10**9))
+    with rig.connect() as lazy:
+        lazy.send(request(STREAM, b'{"instances": [' + b"[1.5]," * 2000 + b"[1.5]]}"))
+        connection = rig.front.connection(lazy.port)
+        rig.front.until(lambda: connection.flow.write_paused)
+        calls = len(rig.model.calls)
+        assert rig.ask(request("/models/doubler/predict", ONE)).status == 200
+        assert len(rig.model.calls) <= calls + 2, "the other request's call, and a step under way"
+
+
+def test_generate_takes_values_and_gives_values(replica):
+    rig = replica(FakeGenerator(2))
+    body = b'{"x": 1.5, "id": "7", "parameters": {"temperature": 0}}'
+    with asked(rig, GENERATE, body) as response:
+        assert response.json() == {"model_name": "doubler", "model_version": "3", "id": "7", "y": 3.0}
+    with asked(rig, "/v2/models/doubler/versions/3/generate_stream", body) as response:
+        assert [data["y"] for _, data in events(response)] == [3.0, 6.0]
+
+
+def test_an_input_of_generate_may_stand_among_the_parameters(replica):
+    with asked(replica(), GENERATE, b'{"parameters": {"x": 4}}') as response:
+        assert response.json()["y"] == 8.0
+
+
+def test_every_stream_is_counted_once_by_its_protocol(replica):
+    rig = replica(FakeGenerator(2))
+    for path, body in ((STREAM, ONE), (GENERATE_STREAM, b'{"x": 1}'), (GENERATE, b'{"x": 1}'), (GENERATE, b"{}")):
+        with asked(rig, path, body) as response:
+            response.content  # noqa: B018 - to its end
+    codes = rig.version.counts.codes
+    assert (codes["stream"]["ok"], codes["generate"]["ok"], codes["generate"]["invalid"]) == (1, 2, 1)
+
+
+def test_one_more_than_the_queue_holds_is_refused(replica):
+    rig = replica(FakeGenerator(10**9), queue=1)
+    with Client(rig.front.port) as first:
+        first.send(request(STREAM, ONE))
+        rig.model.entered()
+        with asked(rig, STREAM, ONE) as response:
+            assert (response.status_code, response.headers["retry-after"]) == (429, "1")
