@@ -12,6 +12,7 @@ CODES: Mapping[str, str] = {
     "InvalidRequest": "invalid",
     "ModelNotFound": "invalid",
     "MethodNotAllowed": "invalid",
+    "NotAcceptable": "invalid",
     "UnsupportedMediaType": "invalid",
     "PayloadTooLarge": "invalid",
     "NotSupported": "invalid",
