@@ -72,12 +72,12 @@ def modelyard(folder: Path, port: int, repository: Path, models: Mapping[str, st
     (config / "models").mkdir(parents=True)
     for name, text in models.items():
         (config / "models" / name).write_text(text)
-    grpc, metrics, edge_metrics = free_ports(3)
+    grpc, metrics, edge, ray = free_ports(4)
     # JSON is YAML, and quotes what needs quotes
     (config / "server.yaml").write_text(
         f"http: {{port: {port}}}\n"
         f"grpc: {{port: {grpc}}}\n"
-        f"metrics: {{port: {metrics}, edge_port: {edge_metrics}}}\n"
+        f"metrics: {{port: {metrics}, edge_port: {edge}, ray_port: {ray}}}\n"
         f"repository: {{path: {json.dumps(str(repository))}}}\n"
         f"state: {json.dumps(str(folder / 'state'))}\n"
     )
