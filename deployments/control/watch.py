@@ -13,6 +13,7 @@ from deployments.control.desired import Desired, DesiredState
 from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
+from deployments.repository.resolve import STILL_WRITTEN
 from deployments.spec.diagnostic import SpecError
 
 TICK_S = 1.0
@@ -100,9 +101,13 @@ class Watcher:
 
     def _tell_changes(self) -> None:
         for status in self._look():
-            if not status.changing and self._told.get(status.name) != _essence(status):
+            if self._is_news(status.reason) and not status.changing and self._told.get(status.name) != _essence(status):
                 self._told[status.name] = _essence(status)
                 self._report.changed(status)
+
+    def _is_news(self, reason: str) -> bool:
+        """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
+        return self._again_at is None or STILL_WRITTEN not in reason
 
     def tell_once(self, key: str, text: str) -> None:
         """Report a trouble that lasts, once for as long as it is the same."""
@@ -146,7 +151,7 @@ class Watcher:
         self._again_at = _settles_at(desired)
         if desired.config.server != self._first.config.server:
             self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
-        if actions := self._apply(desired):
+        if actions := [action for action in self._apply(desired) if self._is_news(action.why)]:
             self._report.applied(actions)
 
     def _apply(self, desired: Desired) -> Sequence[Action]:

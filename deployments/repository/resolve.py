@@ -8,6 +8,9 @@ from deployments.repository.artefact import Unusable, runtime_of
 from deployments.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 from deployments.spec.model import ModelSpec
 
+STILL_WRITTEN = "still being written"
+"""In the reason of a refusal that may be over in a moment."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedVersion:
@@ -130,7 +133,7 @@ def _nothing_complete(folder: FolderSnapshot) -> str:
 
 def _still_written(versions: Sequence[VersionSnapshot]) -> str:
     told = [f"{version.number} ({version.problem})" if version.problem else version.number for version in versions]
-    return f"{_versions(told)} still being written"
+    return f"{_versions(told)} {STILL_WRITTEN}"
 
 
 def _versions(told: Sequence[object]) -> str:
