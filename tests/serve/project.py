@@ -19,7 +19,7 @@ from deployments.control.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 COMMAND = str(Path(sys.executable).with_name("modelyard"))
-START_S, CHANGE_S = 240.0, 120.0
+START_S, CHANGE_S = 420.0, 180.0
 """How long a busy two-core machine may take; nothing waits so long when all is well."""
 UP_LINE = "watching serve_config"
 

@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
             running.stop()
 
 
-@pytest.mark.timeout(900)  # two starts of Ray's processes
+@pytest.mark.timeout(1800)  # two starts of Ray's processes
 def test_up_attaches_to_a_cluster_applies_changes_and_leaves_it_running(cluster: Cluster, tmp_path: Path) -> None:
     project = Project(tmp_path, f'ray: {{address: "{cluster.address}"}}\n')
     project.add_python("echo", ECHO)
