@@ -8,6 +8,9 @@ from deployments.edge.files import ADMIN_SOCKET, LAUNCHER
 from deployments.spec.server import ServerSpec
 
 LANE_CALLBACK = "deployments.lane.install:install"
+LONGEST_SESSION_S = 3660
+"""For a WebSocket or stream of one model that outlives changes of others. Serve keeps the port of a replica that has ended free
+for as long, and has a thousand of them on a machine."""
 RAY_TOKEN = Path(".ray", "auth_token")
 """Where Ray looks for a token in the home directory."""
 QUIET = {
@@ -123,6 +126,8 @@ def server_environment(
         # A replica that left is forgotten, and idle connections to it closed, before it stops answering (drain_s).
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
         "RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S": "1",
+        # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long.
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

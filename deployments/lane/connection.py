@@ -4,6 +4,7 @@ A request is the lane's if its URL is hot, it is an ordinary POST, and nothing b
 answers keep their order. Any other is left to uvicorn from its headers on, as if the lane had never looked.
 """
 
+import asyncio
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -213,6 +214,20 @@ class LaneProtocol(HttpToolsProtocol):
             self._stream.exchange.cancel()
             self._stream = None
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
+        self._idle_timer.cancel()
+        kind, application = self.ws_protocol_class, self.lane.sockets
+        if kind is not None and application is not None:
+
+            def with_application(**parts: Any) -> asyncio.Protocol:
+                protocol: Any = kind(**parts)
+                protocol.app = application
+                return protocol  # type: ignore[no-any-return] # as `kind` says
+
+            self.ws_protocol_class = with_application  # type: ignore[assignment] # it is only ever called
+        super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:
         super().shutdown()

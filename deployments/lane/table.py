@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.protocols.http import RequestIds
+from deployments.serving.asgi import Asgi
 
 
 class Meter(Protocol):
@@ -27,6 +28,8 @@ class Lane:
         """Empty until `open`: in the process of Serve's own proxy the lane never answers."""
         self.streams: dict[bytes, StreamEndpoint] = {}
         """Of hot URLs where request and answer are streamed."""
+        self.sockets: Asgi | None = None
+        """Answers WebSockets in the place of Serve's wrapper, which reads as fast as the client sends, whoever answers."""
         self.body_limit = 0
         self.mount = ""
         """What stands before the paths of other protocols when they take Serve's way."""
@@ -43,10 +46,11 @@ class Lane:
         body_limit: int,
         mount: str = "",
         streams: dict[bytes, StreamEndpoint] | None = None,
+        sockets: Asgi | None = None,
     ) -> None:
         """Start answering these URLs here; what limits a stream is its endpoint's."""
         self.hot, self.arrived, self.body_limit = hot, meter.arrived, body_limit
-        self.mount, self.streams = mount, streams or {}
+        self.mount, self.streams, self.sockets = mount, streams or {}, sockets
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The Date header, which RFC 9110 asks of an origin, out of uvicorn's default headers: a new list every second."""

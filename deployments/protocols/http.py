@@ -27,8 +27,13 @@ class HttpRequest:
 
     def flag(self, name: str) -> bool:
         """Whether the query holds `name=true`."""
-        values = parse_qs(self.query.decode("latin-1")).get(name, [])
-        return bool(values) and values[-1] in ("true", "1")
+        return flag(self.query, name)
+
+
+def flag(query: bytes, name: str) -> bool:
+    """Whether a query holds `name=true`."""
+    values = parse_qs(query.decode("latin-1")).get(name, [])
+    return bool(values) and values[-1] in ("true", "1")
 
 
 class RequestIds:

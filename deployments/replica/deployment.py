@@ -68,7 +68,9 @@ class ModelReplica:
         streams = self._routes.streams(self._meter.arrived)
         settle_heap()
         hot, mount = self._routes.hot(), self._routes.mount
-        LANE.open(hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams)
+        LANE.open(
+            hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams, sockets=self._routes.sockets
+        )
 
         def snapshot() -> Snapshot:
             log.write()
@@ -97,7 +99,7 @@ class ModelReplica:
 
     def __serve_build_asgi_app__(self) -> Asgi:
         limit = self._spec.limits.body
-        app = AsgiApp(self._routes.respond, body_limit=limit, mount=self._routes.mount)
+        app = AsgiApp(self._routes.respond, body_limit=limit, mount=self._routes.mount, sockets=self._routes.sockets)
         return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:

@@ -16,11 +16,12 @@ from deployments.replica.grpc_model import GrpcModel
 from deployments.replica.grpc_stream import stream_infer
 from deployments.replica.oip_routes import OipRoutes
 from deployments.replica.routes import ModelRoutes
+from deployments.replica.sockets import Sockets
 from deployments.replica.tensorflow_routes import TensorflowRoutes
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
-from deployments.serving.asgi import HttpStream
+from deployments.serving.asgi import Asgi, HttpStream
 from deployments.spec.model import ModelSpec
 
 
@@ -40,6 +41,8 @@ class Dispatch:
         self._grpc_infer = GrpcInfer(spec, own, loop)
         self._grpc_model = GrpcModel(spec, runtime, own)
         self._tensorflow = TensorflowRoutes(spec, own)
+        self.sockets: Asgi = Sockets(spec, own)
+        """Answers WebSockets."""
         self.mount = f"{spec.url_path}{WOKEN}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from deployments.errors import ModelyardError
+from deployments.lane.endpoint import Begun
+from deployments.replica.deadline import Within
 from deployments.serving.recorder import Origin
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer
@@ -26,7 +28,7 @@ async def parts(
     """
     generations = server.generations
     if generations is None:
-        yield await whole(server, request, origin, encode)
+        yield await whole(server, request, origin, encode, timeout_s)
         return
     mail: _Mail[T] = _Mail(encode)
     generation = generations.begin(request, mail.part, mail.done, origin, timeout_s)
@@ -39,9 +41,16 @@ async def parts(
         generation.cancel()
 
 
-async def whole(server: ModelServer, request: InferRequest, origin: Origin, encode: Callable[[Tensors], T]) -> T:
+async def whole(
+    server: ModelServer,
+    request: InferRequest,
+    origin: Origin,
+    encode: Callable[[Tensors], T],
+    timeout_s: float | None = None,
+) -> T:
     """The whole answer, encoded. Raises the request's error; whoever stops waiting cancels the request."""
-    came: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[T] = loop.create_future()
 
     def done(answer: Answer | ModelyardError) -> Exception | None:
         if came.done():  # whoever waited has gone
@@ -55,11 +64,15 @@ async def whole(server: ModelServer, request: InferRequest, origin: Origin, enco
             return error
         return None
 
-    ticket = server.submit(request, done, origin)
+    begun: Begun
+    if timeout_s is None:
+        begun = server.submit(request, done, origin)
+    else:
+        begun = Within(server, request, done, origin, timeout_s=timeout_s, loop=loop)
     try:
         return await came
     finally:
-        ticket.cancel()
+        begun.cancel()
 
 
 class _Mail(Generic[T]):

@@ -48,7 +48,9 @@ class Replica:
         routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.route = spec.url_path
-        self.front.app = AsgiApp(routes.respond, body_limit=spec.limits.body, mount=routes.mount)
+        self.front.app = AsgiApp(
+            routes.respond, body_limit=spec.limits.body, mount=routes.mount, sockets=routes.sockets
+        )
         on_lane = self.way == "lane"
         self.front.lane.open(
             routes.hot() if on_lane else {},
@@ -56,6 +58,7 @@ class Replica:
             body_limit=spec.limits.body,
             mount=routes.mount,
             streams=routes.streams(meter.arrived) if on_lane else {},
+            sockets=routes.sockets if on_lane else None,
         )
 
     @property

@@ -1,0 +1,114 @@
+"""One open WebSocket: requests are begun as they come, and answered in their order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+from deployments.errors import ModelyardError
+from deployments.protocols.http import RequestIds, body_too_large
+from deployments.protocols.websocket import END, Message, SocketCall, SocketCodec
+from deployments.replica.parts import parts, whole
+from deployments.replica.version import RunningVersion
+from deployments.serving.asgi import Receive, Send, answer_error
+from deployments.serving.recorder import Origin
+
+MOST_OPEN = 16
+"""Requests of one socket under way; no more is read meanwhile, so a client that does not read is not read from either."""
+
+Turn = Callable[[Send], Awaitable[None]]
+"""Sends all of an answer."""
+
+
+class _Left(Exception):
+    """The client has."""
+
+
+class SocketSession:
+    """A client's session with one version."""
+
+    def __init__(
+        self,
+        version: RunningVersion,
+        codec: SocketCodec,
+        path: str,
+        *,
+        limit_bytes: int,
+        in_parts: bool,
+        ids: RequestIds,
+    ) -> None:
+        """`in_parts` says that each answer comes in as many messages as it has parts, and one that ends it."""
+        self._server = version.server
+        self._recorder = version.recorders["websocket"]
+        self._codec = codec
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._in_parts = in_parts
+        self._ids = ids
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Until the client leaves; what is under way then is cancelled."""
+        turns: asyncio.Queue[Turn] = asyncio.Queue(MOST_OPEN)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_take_turns(turns, send))
+                while (message := await receive())["type"] == "websocket.receive":
+                    text: str | None = message.get("text")
+                    await turns.put(self._turn(message["bytes"] if text is None else text, group))
+                raise _Left
+        except* (_Left, OSError):  # uvicorn raises the second where a client has gone that is written to
+            pass
+
+    def _turn(self, message: Message, group: asyncio.TaskGroup) -> Turn:
+        origin = self._server.ledger.origin(self._recorder, self._ids.choose(b""), len(message))
+        if self._in_parts:
+            return partial(self._tell_parts, message, origin)
+        # Begun now, and not in its turn: requests that wait together run together.
+        return partial(_tell_whole, group.create_task(self._answer(message, origin)))
+
+    async def _answer(self, message: Message, origin: Origin) -> Message:
+        try:
+            call = self._read(message, origin)
+            return await whole(self._server, call.request, origin, call.encode, call.timeout_s)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the socket stays open
+            return self._error(error, origin)
+
+    async def _tell_parts(self, message: Message, origin: Origin, send: Send) -> None:
+        last: Message = END
+        try:
+            call = self._read(message, origin)
+            async with aclosing(parts(self._server, call.request, origin, call.encode, call.timeout_s)) as all_:
+                async for part in all_:
+                    await _send(part, send)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the same
+            last = self._error(error, origin)
+        await _send(last, send)
+
+    def _read(self, message: Message, origin: Origin) -> SocketCall:
+        try:
+            if len(message) > self._limit_bytes:
+                raise body_too_large(self._limit_bytes)
+            return self._codec.decode(message)
+        except ModelyardError as error:
+            raise self._server.ledger.refuse(origin, error) from None
+
+    def _error(self, error: Exception, origin: Origin) -> str:
+        return answer_error(error, origin.request_id, self._path).body.decode()
+
+
+async def _take_turns(turns: asyncio.Queue[Turn], send: Send) -> None:
+    while True:
+        turn = await turns.get()
+        await turn(send)
+
+
+async def _tell_whole(answer: asyncio.Task[Message], send: Send) -> None:
+    await _send(await answer, send)
+
+
+async def _send(message: Message, send: Send) -> None:
+    """uvicorn waits here while the client does not read."""
+    kind = "text" if isinstance(message, str) else "bytes"
+    await send({"type": "websocket.send", kind: message})
