@@ -80,7 +80,7 @@ lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --extra examples --build-isolation setup.cfg requirements.in -o requirements.lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --extra examples --extra dev -c requirements.lock setup.cfg requirements.in -o requirements-dev.lock
+	  --custom-compile-command 'make lock' --extra examples --extra tracing --extra dev -c requirements.lock setup.cfg requirements.in -o requirements-dev.lock
 
 clean:  ## remove what was built here, models included
 	rm -rf $(VENV) .modelyard build dist *.egg-info model_repository/*/

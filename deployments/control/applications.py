@@ -75,6 +75,7 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             "versions": [[version.number, version.digest] for version in model.versions],
             "repository": str(config.repository_root),
             "request_log": {"folder": str(config.state_dir / "requests"), "share": server.request_log.share},
+            "tracing": server.tracing.model_dump() if server.tracing else None,
         },
         "deployments": [
             {

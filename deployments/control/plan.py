@@ -63,8 +63,9 @@ def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
         yield f"{_versions(old)} -> {_versions(new)}"
     if before["repository"] != after["repository"]:
         yield f"repository {before['repository']} -> {after['repository']}"
-    if before["request_log"] != after["request_log"]:
-        yield "request_log"
+    for key in ("request_log", "tracing"):
+        if before[key] != after[key]:
+            yield key
     yield from _differences(before["spec"], after["spec"])
 
 

@@ -33,6 +33,11 @@ class Question:
         self.waiting: list[bytes] = []
         """Answers that must wait for those to an earlier question."""
 
+    @property
+    def headers(self) -> Sequence[Header]:
+        """The stream's."""
+        return self._call.headers
+
     def tell(self, message: Any) -> None:
         """One answer."""
         self._call.on_answer(self, message.SerializeToString())
@@ -69,6 +74,7 @@ class StreamCall:
 
     def __init__(self, method: Method, ask: Ask, headers: Sequence[Header], sink: Sink, limit_bytes: int) -> None:
         encoding, timeout = of_headers(headers)
+        self.headers = headers
         self._method = method
         self._ask = ask
         self._sink = sink

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
@@ -24,6 +24,7 @@ from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import replica_snapshot
 from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.replica.tracing import Tracing
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import Asgi, AsgiApp
@@ -33,6 +34,9 @@ from deployments.spec.model import ModelSpec
 from monitoring.hub import HubClient
 from monitoring.pusher import Pusher
 from monitoring.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from deployments.replica.spans import Spans
 
 logger = logging.getLogger("ray.serve")
 
@@ -55,14 +59,17 @@ class ModelReplica:
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         # Into the replica's log, which `modelyard logs` shows, with its level: Serve holds back what is no error in its buffer.
-        logging.getLogger("deployments").parent = logger
+        for name in ("deployments", "opentelemetry"):
+            logging.getLogger(name).parent = logger
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
         log = RequestLog(spec.name, LogPlace(Path(args["request_log"]["folder"]), args["request_log"]["share"]))
-        self._versions = {each.served.number: run_version(each, spec, self._loop, log) for each in loaded}
+        self._spans = _spans(spec.name, args["tracing"])
+        tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
+        self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived)
@@ -74,6 +81,8 @@ class ModelReplica:
 
         def snapshot() -> Snapshot:
             log.write()
+            if tracing is not None:
+                tracing.write()
             return replica_snapshot(spec, self._versions)
 
         self._pusher = Pusher(snapshot, HubClient().push)
@@ -82,6 +91,8 @@ class ModelReplica:
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""
         await asyncio.to_thread(self._pusher.close)
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
         """All versions, loaded in a thread so that one that hangs can be given up."""
@@ -132,3 +143,12 @@ class ModelReplica:
 
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())
+
+
+def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":
+    """What sends traces, as `server.yaml` has it; None where they are off."""
+    if settings is None:
+        return None
+    from deployments.replica import spans  # noqa: PLC0415 - an extra: only there for who wants traces
+
+    return spans.Spans(model, settings["endpoint"])

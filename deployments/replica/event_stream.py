@@ -23,7 +23,8 @@ async def event_stream(
     What goes wrong later is an event of `error_kind`. `protocol` is for metrics, `limit` is of the body in bytes.
     """
     ledger = version.server.ledger
-    origin = ledger.origin(version.recorders[protocol], request.request_id, len(request.body))
+    headers = tuple(request.headers.items())
+    origin = ledger.origin(version.recorders[protocol], request.request_id, len(request.body), headers)
     try:
         body = inflated(request.body, request.headers.get(b"content-encoding", b""), limit)
         asked, encode = decode(body)

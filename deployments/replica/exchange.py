@@ -42,7 +42,7 @@ class Exchange(Generic[CallT]):
     ) -> Ticket:
         """See `Endpoint`."""
         ledger = self._server.ledger
-        origin = ledger.origin(self._recorder, request_id, len(body))
+        origin = ledger.origin(self._recorder, request_id, len(body), headers)
         try:
             call = self._decode(body, content_type)
         except Exception as error:

@@ -43,7 +43,7 @@ class GrpcInfer:
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
     ) -> Begun:
         """See `Endpoint`."""
-        origin = self.origin(request_id, len(body))
+        origin = self.origin(request_id, len(body), headers)
         encoding, timeout = of_headers(headers)
         try:
             within_s = timeout_s(timeout) if timeout else None
@@ -78,10 +78,10 @@ class GrpcInfer:
             return version.server.submit(call.request, answered, origin)
         return Within(version.server, call.request, answered, origin, timeout_s=limit_s, loop=self._loop)
 
-    def origin(self, request_id: str, body_bytes: int) -> Origin:
+    def origin(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> Origin:
         """Of a request that has just come in; until it says otherwise it is one for the newest version."""
         newest = self._versions.newest
-        return newest.server.ledger.origin(newest.recorders[PROTOCOL], request_id, body_bytes)
+        return newest.server.ledger.origin(newest.recorders[PROTOCOL], request_id, body_bytes, headers)
 
     def unread(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""

@@ -27,7 +27,8 @@ def stream_infer(infer: GrpcInfer, arrived: Callable[[], None]) -> StreamEndpoin
 
         arrived()
         try:
-            return infer.begin(message, infer.origin(question.request_id, question.message_bytes), done)
+            origin = infer.origin(question.request_id, question.message_bytes, question.headers)
+            return infer.begin(message, origin, done)
         except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
             done(error)
             return None

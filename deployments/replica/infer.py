@@ -77,7 +77,7 @@ class InferEndpoint:
                 header_length = value
             elif name == b"accept-encoding":
                 accept = value
-        origin = self.server.ledger.origin(self._recorder, request_id, len(body))
+        origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
         try:
             call = self.codec.decode(body, header_length)
         except Exception as error:

@@ -106,7 +106,8 @@ class OipRoutes:
 
     async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         ledger = version.server.ledger
-        origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body))
+        headers = tuple(request.headers.items())
+        origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body), headers)
         try:
             asked, encode = self._generating(version)(await self._inflated(request))
         except Exception as error:

@@ -66,7 +66,7 @@ class Predictor:
         for name, value in headers:
             if name == b"accept":
                 accept = value
-        origin = self.server.ledger.origin(self._recorder, request_id, len(body))
+        origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
         try:
             call = self.codec.decode(body, content_type, accept=accept, probabilities=probabilities)
         except Exception as error:

@@ -1,9 +1,11 @@
-"""Counts a version's requests, for metrics, and notes them for the log.
+"""Counts a version's requests, for metrics, and notes them for the log and for traces.
 
 On the request path: `python -m benchmarks.metrics` says what it costs.
 """
 
+from deployments.protocols.traceparent import of_headers
 from deployments.replica.request_log import Line, RequestLog
+from deployments.replica.tracing import Traced, Tracing
 from deployments.serving.call import Call
 from deployments.serving.recorder import CODES, Origin
 from monitoring.accumulate import VersionCounts
@@ -12,13 +14,25 @@ from monitoring.accumulate import VersionCounts
 class RequestRecorder:
     """The recorder of one version and one protocol."""
 
-    __slots__ = ("_batch", "_codes", "_compute", "_counts", "_log", "_protocol", "_queue", "_request", "_sampling")
+    __slots__ = (
+        "_batch",
+        "_codes",
+        "_compute",
+        "_counts",
+        "_log",
+        "_looking",
+        "_protocol",
+        "_queue",
+        "_request",
+        "_tracing",
+    )
 
-    def __init__(self, counts: VersionCounts, protocol: str, log: RequestLog) -> None:
+    def __init__(self, counts: VersionCounts, protocol: str, log: RequestLog, tracing: Tracing | None = None) -> None:
         self._counts = counts
         self._protocol = protocol
         self._log = log
-        self._sampling = log.share > 0
+        self._tracing = tracing
+        self._looking = log.share > 0 or tracing is not None  # at those that go well
         self._codes = counts.codes[protocol]
         # Bound once, not looked up for each request.
         self._request, self._queue = counts.request.observe, counts.queue.observe
@@ -29,41 +43,47 @@ class RequestRecorder:
         if outcome == "OK":
             self._codes["ok"] += 1
             self._counts.rows += origin.rows
-            if self._sampling:
-                self._note(origin, "ok", total_s, queue_s, call)
+            if self._looking:
+                self._note(origin, outcome, total_s, queue_s, call)
         else:
-            code = CODES.get(outcome, "error")
-            self._codes[code] += 1
-            self._note(origin, code, total_s, queue_s, call)
+            self._codes[CODES.get(outcome, "error")] += 1
+            self._note(origin, outcome, total_s, queue_s, call)
         self._request(total_s)
         self._queue(queue_s)
 
     def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
         """See `Recorder`."""
-        code = CODES.get(outcome, "error")
-        self._codes[code] += 1
-        self._note(origin, code, total_s, 0.0, None)
+        self._codes[CODES.get(outcome, "error")] += 1
+        self._note(origin, outcome, total_s, None, None)
 
     def called(self, rows: int, seconds: float) -> None:
         """See `Recorder`."""
         self._compute(seconds)
         self._batch(rows)
 
-    def _note(self, origin: Origin, code: str, total_s: float, queue_s: float, call: Call | None) -> None:
-        log = self._log
-        if log.wants(code):
-            log.note(
-                Line(
-                    at=log.now(),
-                    request_id=origin.request_id,
-                    version=self._counts.version,
-                    protocol=self._protocol,
-                    code=code,
-                    rows=origin.rows,
-                    queue_s=queue_s,
-                    compute_s=call.seconds if call else 0.0,
-                    total_s=total_s,
-                    batch_rows=call.rows if call else 0,
-                    body_bytes=origin.body_bytes,
-                )
-            )
+    def _note(self, origin: Origin, outcome: str, total_s: float, queue_s: float | None, call: Call | None) -> None:
+        """For the log and for traces, if they want it. `queue_s` is None of a request that was not taken on."""
+        log, tracing, code = self._log, self._tracing, CODES.get(outcome, "error")
+        logged = log.wants(code)
+        parent = of_headers(origin.headers) if tracing else None
+        traced = tracing is not None and tracing.wants(parent)
+        if not (logged or traced):
+            return
+        line = Line(
+            at=log.now(),
+            request_id=origin.request_id,
+            version=self._counts.version,
+            protocol=self._protocol,
+            code=code,
+            rows=origin.rows,
+            queue_s=queue_s or 0.0,
+            compute_s=call.seconds if call else 0.0,
+            total_s=total_s,
+            batch_rows=call.rows if call else 0,
+            body_bytes=origin.body_bytes,
+        )
+        if logged:
+            log.note(line)
+        if tracing is not None and traced:
+            called_s = call.started - origin.received if call else total_s
+            tracing.note(Traced(parent, line, outcome, None if queue_s is None else called_s))

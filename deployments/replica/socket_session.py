@@ -1,7 +1,7 @@
 """One open WebSocket: requests are begun as they come, and answered in their order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -36,8 +36,12 @@ class SocketSession:
         limit_bytes: int,
         in_parts: bool,
         ids: RequestIds,
+        headers: Sequence[tuple[bytes, bytes]],
     ) -> None:
-        """`in_parts` says that each answer comes in as many messages as it has parts, and one that ends it."""
+        """`headers` are those of the request that opened it.
+
+        `in_parts` says that each answer comes in as many messages as it has parts, and one that ends it.
+        """
         self._server = version.server
         self._recorder = version.recorders["websocket"]
         self._codec = codec
@@ -45,6 +49,7 @@ class SocketSession:
         self._limit_bytes = limit_bytes
         self._in_parts = in_parts
         self._ids = ids
+        self._headers = headers
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Until the client leaves; what is under way then is cancelled."""
@@ -60,7 +65,7 @@ class SocketSession:
             pass
 
     def _turn(self, message: Message, group: asyncio.TaskGroup) -> Turn:
-        origin = self._server.ledger.origin(self._recorder, self._ids.choose(b""), len(message))
+        origin = self._server.ledger.origin(self._recorder, self._ids.choose(b""), len(message), self._headers)
         if self._in_parts:
             return partial(self._tell_parts, message, origin)
         # Begun now, and not in its turn: requests that wait together run together.

@@ -32,7 +32,7 @@ class Sockets:
             await refuse_socket(answer_error(error, self._ids.choose(b""), path), scope, send)
             return
         await send({"type": "websocket.accept"})
-        await self._session(version, path, scope["query_string"]).run(receive, send)
+        await self._session(version, scope).run(receive, send)
 
     def _version(self, path: str) -> RunningVersion:
         found = self._paths.fullmatch(path)
@@ -40,8 +40,15 @@ class Sockets:
             raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._spec.url_path}/ws")
         return self._versions.find(found[1])
 
-    def _session(self, version: RunningVersion, path: str, query: bytes) -> SocketSession:
+    def _session(self, version: RunningVersion, scope: Scope) -> SocketSession:
+        query = scope["query_string"]
         codec = SocketCodec(version.predictor.codec, version.infer.codec, probabilities=flag(query, "probabilities"))
         return SocketSession(
-            version, codec, path, limit_bytes=self._spec.limits.body, in_parts=flag(query, "stream"), ids=self._ids
+            version,
+            codec,
+            scope["path"],
+            limit_bytes=self._spec.limits.body,
+            in_parts=flag(query, "stream"),
+            ids=self._ids,
+            headers=tuple(scope["headers"]),
         )

@@ -9,6 +9,7 @@ from deployments.replica.infer import InferEndpoint
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
 from deployments.replica.request_log import RequestLog
+from deployments.replica.tracing import Tracing
 from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.version import LoadedVersion
@@ -32,11 +33,15 @@ class RunningVersion:
 
 
 def run_version(
-    loaded: LoadedVersion, spec: ModelSpec, loop: asyncio.AbstractEventLoop, log: RequestLog
+    loaded: LoadedVersion,
+    spec: ModelSpec,
+    loop: asyncio.AbstractEventLoop,
+    log: RequestLog,
+    tracing: Tracing | None = None,
 ) -> RunningVersion:
     """Put a model server in front of a loaded version."""
     counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
-    recorders = {protocol: RequestRecorder(counts, protocol, log) for protocol in PROTOCOLS}
+    recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     predict = recorders["predict"]
     server = ModelServer(
         loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict

@@ -13,7 +13,8 @@ async def asked(request: HttpRequest, endpoint: Endpoint) -> HttpAnswer:
     """An endpoint's answer to a request. Raises its error."""
     check_not_encoded(request, endpoint)
     content_type = request.headers.get(b"content-type", b"")
-    made = await replied(lambda reply: endpoint.start(request.body, content_type, (), reply, request.request_id))
+    headers = tuple(request.headers.items())
+    made = await replied(lambda reply: endpoint.start(request.body, content_type, headers, reply, request.request_id))
     return made.whole()
 
 

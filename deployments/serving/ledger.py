@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from deployments.errors import ModelyardError
@@ -46,9 +46,15 @@ class Ledger:
         # Only now: how long a request took, and how it ended, is known when its answer is written.
         self._report(ticket, unwritten or result, call)
 
-    def origin(self, recorder: Recorder, request_id: str = "", body_bytes: int = 0) -> Origin:
+    def origin(
+        self,
+        recorder: Recorder,
+        request_id: str = "",
+        body_bytes: int = 0,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> Origin:
         """Of a request that has just come in as a whole."""
-        return Origin(recorder, self._clock(), request_id, body_bytes)
+        return Origin(recorder, self._clock(), request_id, body_bytes, 0, headers)
 
     def refuse(self, origin: Origin, error: AnError) -> AnError:
         """Note that a request was not taken on; gives the error back, to be raised."""

@@ -1,6 +1,6 @@
 """What is told about each request, and of each call of the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,6 +57,8 @@ class Origin:
     body_bytes: int
     rows: int = 0
     """0 until it is known."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Of the request, with lower-case names, as far as its protocol has any; read by who traces it, when it has ended."""
 
 
 class _Unrecorded:

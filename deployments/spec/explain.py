@@ -36,6 +36,7 @@ _PATTERNS = {
     server.HOST: "an address such as 127.0.0.1 or a host's name",
     server.RAY_ADDRESS: "local or <host>:<port>",
     server.ANY_FOLDER: "a folder's path",
+    server.COLLECTOR: "a URL such as http://127.0.0.1:4318",
 }
 _FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 """What YAML 1.1 took for flags, and many still write."""

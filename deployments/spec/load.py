@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ from deployments.spec.yaml import parse
 
 S = TypeVar("S", bound=Spec)
 
+TRACING = "opentelemetry.exporter.otlp.proto.http"
+"""What the extra `tracing` brings."""
 MOST_PROBLEMS = 100
 """Errors reported of one file; who has more reads none of them."""
 
@@ -70,6 +73,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     claims = [claimed for claimed in map(claim, files.values()) if claimed]
     problems += conflicts(claims)
     problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
+    problems += _no_tracing(server, server_file)
     if problems:
         raise SpecError(in_order(problems))
     models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
@@ -85,6 +89,20 @@ def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str
         near = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else ""
         yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
+
+
+def _no_tracing(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
+    """Traces that nothing here can send."""
+    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING):
+        missing = "OpenTelemetry's exporter is not installed, and traces need it"
+        yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is not there either
+        return False
 
 
 def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:

@@ -9,6 +9,8 @@ from deployments.spec.model import Bytes, ModelDefaults, Name, Spec
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST = r"^[A-Za-z0-9._:-]+$"
 RAY_ADDRESS = r"^(local|[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5})$"
+COLLECTOR = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
+"""No user in it, who would be shown with the configuration."""
 ANY_FOLDER = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -80,6 +82,21 @@ class RequestLogSpec(Spec):
         return {"off": 0.0, "sampled": self.sample, "all": 1.0}[self.requests]
 
 
+class TracingSpec(Spec):
+    """Where traces of requests go, and which."""
+
+    endpoint: str = Field(
+        pattern=COLLECTOR,
+        description="URL of a collector that takes OTLP over HTTP, without /v1/traces",
+    )
+    sample: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="The share that is traced of the requests whose client does not decide it with a traceparent header",
+    )
+
+
 class RepositorySpec(Spec):
     """Where models are kept."""
 
@@ -119,6 +136,10 @@ class ServerSpec(Spec):
     metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
     request_log: RequestLogSpec = Field(
         default=RequestLogSpec(), description="Which requests are written to requests/<model>.jsonl in the state folder"
+    )
+    tracing: TracingSpec | None = Field(
+        default=None,
+        description="Send OpenTelemetry traces of requests; needs the extra: pip install 'modelyard[tracing]'",
     )
     repository: RepositorySpec = Field(default=RepositorySpec(), description="Where models are kept")
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")

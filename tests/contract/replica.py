@@ -7,6 +7,7 @@ from deployments.protocols.predict import PredictCodec
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.load import LoadMeter
 from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.replica.tracing import Tracing
 from deployments.replica.version import RunningVersion, run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
@@ -31,7 +32,13 @@ class Replica:
     """Version 3 of the model "doubler", on one way in."""
 
     def __init__(
-        self, front: Front, way: str, model: FakeModel | None = None, warmup: Warmup = CHEAP, **limits: Any
+        self,
+        front: Front,
+        way: str,
+        model: FakeModel | None = None,
+        warmup: Warmup = CHEAP,
+        tracing: Tracing | None = None,
+        **limits: Any,
     ) -> None:
         self.front = front
         self.way = way
@@ -41,7 +48,7 @@ class Replica:
             ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
         self._asgi_before = front.reached_app
-        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop, UNWRITTEN))
+        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop, UNWRITTEN, tracing))
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:

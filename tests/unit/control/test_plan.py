@@ -61,6 +61,14 @@ def test_every_difference_in_the_args_is_a_restart_with_a_reason():
 
 
 @pytest.mark.parametrize(
+    "server", [{"request_log": {"requests": "all"}}, {"tracing": {"endpoint": "http://collector:4318"}}]
+)
+def test_what_is_noted_of_requests_is_settled_when_a_replica_starts(server):
+    before = {"churn": application(resolved())}
+    assert plan(before, configured(resolved(), **server)) == (Action("restart", "churn", *server),)
+
+
+@pytest.mark.parametrize(
     ("before", "after", "why"),
     [
         (1, 3, "replicas 1 -> 3"),

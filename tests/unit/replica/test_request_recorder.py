@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from deployments.protocols.traceparent import TraceParent
 from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.replica.request_log import Line, LogPlace, RequestLog
+from deployments.replica.tracing import Traced, Tracing
+from deployments.serving.call import Call
 from deployments.serving.recorder import Origin
 from monitoring.accumulate import VersionCounts
 from monitoring.metrics import BATCH_SIZE, COMPUTE_DURATION, LOAD_DURATION, QUEUE_DURATION, REQUEST_DURATION, ROWS
@@ -80,6 +83,21 @@ def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() ->
     one.predict.called(1, 0.125)
     assert one.observed(COMPUTE_DURATION.name) == (2, 0.25)
     assert one.observed(BATCH_SIZE.name) == (2, 6.0)
+
+
+def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
+    traced: list[Traced] = []
+    tracing = Tracing(0.0, traced.extend)
+    log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0), now=lambda: 1000.0)
+    recorder = RequestRecorder(VersionCounts("churn", "3", ("predict",), 0.7), "predict", log, tracing)
+    caller = (b"traceparent", b"00-%032x-%016x-01" % (7, 8))
+    call = Call([], started=103.0)
+    call.rows, call.seconds = 4, 0.5
+    recorder.ended(Origin(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
+    recorder.ended(Origin(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
+    tracing.write()
+    line = Line(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
+    assert traced == [Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0)]
 
 
 def test_every_code_is_there_before_it_first_happens() -> None:

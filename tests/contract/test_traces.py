@@ -1,0 +1,162 @@
+"""Requests whose clients trace them: every protocol hands its `traceparent` on, on the lane and on the ASGI path."""
+
+import numpy as np
+import pytest
+import requests
+from websockets.sync.client import connect
+
+from deployments.protocols.traceparent import TraceParent
+from deployments.replica.spans import Spans
+from deployments.replica.tracing import Traced, Tracing
+from tests.collector import Collector
+from tests.contract.client import request
+from tests.contract.conftest import Make
+from tests.contract.grpc_call import Call, call, framed
+from tests.contract.replica import ONE, PREDICT
+from tests.fakes import PATIENCE_S, FakeGenerator
+
+TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+SAMPLED, UNSAMPLED = f"00-{TRACE_ID}-{SPAN_ID}-01", f"00-{TRACE_ID}-{SPAN_ID}-00"
+PARENT = TraceParent(int(TRACE_ID, 16), int(SPAN_ID, 16), sampled=True)
+OIP = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.5]}]}'
+GRPC = framed(
+    "ModelInfer",
+    model_name="doubler",
+    inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}],
+    raw_input_contents=[np.float32(1.5).tobytes()],
+)
+
+
+class Traces:
+    """What is noted to be traced, of a server that by itself traces `share`."""
+
+    def __init__(self, share: float = 0.0) -> None:
+        self.written: list[Traced] = []
+        self.tracing = Tracing(share, self.written.extend)
+
+    def take(self, replica) -> list[Traced]:
+        """Of all requests that are answered."""
+        replica.front.until(lambda: not replica.in_flight)
+        replica.front.on_loop(self.tracing.write)
+        return self.written
+
+
+@pytest.mark.parametrize(
+    ("protocol", "path", "body"),
+    [
+        ("predict", PREDICT, ONE),
+        ("oip", "/v2/models/doubler/infer", OIP),
+        ("tfserving", "/v1/models/doubler:predict", ONE),
+        ("invocations", "/models/doubler/invocations", b'{"instances": [[1.5]]}'),
+    ],
+)
+def test_a_request_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str, body: bytes) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    asked = request(path, body, traceparent=SAMPLED, x_request_id="mine", content_type="application/json")
+    assert one.ask(asked).status == 200
+    (traced,) = traces.take(one)
+    assert traced.parent == PARENT
+    assert (traced.outcome, traced.line.protocol, traced.line.request_id) == ("OK", protocol, "mine")
+    assert (traced.line.rows, traced.line.batch_rows, traced.line.body_bytes) == (1, 1, len(body))
+    assert traced.queue_until_s is not None
+    assert traced.line.queue_s <= traced.queue_until_s <= traced.line.total_s
+    assert one.by_lane == (one.way == "lane")
+
+
+@pytest.mark.parametrize("traceparent", [UNSAMPLED, SAMPLED.upper(), SAMPLED[:-1], f"{SAMPLED}-x", "ff" + SAMPLED[2:]])
+def test_an_unsampled_or_garbled_header_makes_no_trace(replica: Make, traceparent: str) -> None:
+    traces = Traces(share=0.0)
+    one = replica(tracing=traces.tracing)
+    assert one.ask(request(PREDICT, ONE, traceparent=traceparent)).status == 200
+    assert traces.take(one) == []
+
+
+def test_chance_decides_of_requests_without_a_caller_and_of_garbled_ones(replica: Make) -> None:
+    traces = Traces(share=1.0)
+    one = replica(tracing=traces.tracing)
+    for headers in ({}, {"traceparent": "00-garbled"}, {"traceparent": UNSAMPLED}):
+        assert one.ask(request(PREDICT, ONE, **headers)).status == 200
+    assert [traced.parent for traced in traces.take(one)] == [None, None]
+
+
+def test_a_request_that_is_refused_is_traced_without_a_wait(replica: Make) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    assert one.ask(request(PREDICT, b"{", traceparent=SAMPLED)).status == 400
+    (traced,) = traces.take(one)
+    assert (traced.parent, traced.outcome, traced.queue_until_s) == (PARENT, "InvalidRequest", None)
+
+
+@pytest.mark.parametrize("way", ["lane"], indirect=False)
+def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    with one.connect() as client:
+        assert call(client, "ModelInfer", GRPC, traceparent=SAMPLED).status == 0
+    (traced,) = traces.take(one)
+    assert (traced.parent, traced.line.protocol) == (PARENT, "grpc")
+
+
+@pytest.mark.parametrize("way", ["lane"], indirect=False)
+def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    with one.connect() as client:
+        stream = Call(client, "ModelStreamInfer", {"traceparent": SAMPLED})
+        stream.start()
+        stream.head()
+        stream.send(GRPC, GRPC)
+        stream.end()
+        assert len(stream.rest().messages) == 2
+    assert [traced.parent for traced in traces.take(one)] == [PARENT, PARENT]
+
+
+@pytest.mark.parametrize("path", ["/models/doubler/ws", "/models/doubler/ws?stream=true"])
+def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: Make, path: str) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    url = f"ws://127.0.0.1:{one.front.port}{path}"
+    with connect(url, open_timeout=PATIENCE_S, proxy=None, additional_headers={"traceparent": SAMPLED}) as socket:
+        socket.send(ONE.decode())
+        socket.recv(PATIENCE_S)
+    (traced,) = traces.take(one)
+    assert (traced.parent, traced.line.protocol) == (PARENT, "websocket")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "path"),
+    [
+        ("stream", "/models/doubler/stream"),
+        ("generate", "/v2/models/doubler/generate"),
+        ("generate", "/v2/models/doubler/generate_stream"),
+    ],
+)
+def test_an_answer_in_parts_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str) -> None:
+    traces = Traces()
+    one = replica(FakeGenerator(2), tracing=traces.tracing)
+    body = b'{"x": 1.5}' if protocol == "generate" else ONE
+    url = f"http://127.0.0.1:{one.front.port}{path}"
+    assert requests.post(url, data=body, headers={"traceparent": SAMPLED}, timeout=PATIENCE_S).status_code == 200
+    (traced,) = traces.take(one)
+    assert (traced.parent, traced.line.protocol, traced.outcome) == (PARENT, protocol, "OK")
+
+
+def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(replica: Make) -> None:
+    with Collector() as collector:
+        spans = Spans("doubler", collector.url)
+        tracing = Tracing(0.0, spans.write)
+        one = replica(tracing=tracing)
+        assert one.ask(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
+        assert one.ask(request(PREDICT, ONE)).status == 200
+        one.front.until(lambda: not one.in_flight)
+        one.front.on_loop(tracing.write)
+        spans.close()
+    told = collector.by_name
+    assert set(told) == {"predict doubler", "queue", "compute"}
+    assert {span.trace_id.hex() for span in told.values()} == {TRACE_ID}
+    whole = told["predict doubler"]
+    assert whole.parent_span_id.hex() == SPAN_ID
+    for part in (told["queue"], told["compute"]):
+        assert whole.start_time_unix_nano <= part.start_time_unix_nano
+        assert part.end_time_unix_nano <= whole.end_time_unix_nano

@@ -1,0 +1,100 @@
+"""Requests that have ended, as a collector sees them."""
+
+import socket
+
+import pytest
+
+from deployments.protocols.traceparent import TraceParent
+from deployments.replica.request_log import Line
+from deployments.replica.spans import Spans
+from deployments.replica.tracing import Traced
+from tests.collector import Collector
+
+PARENT = TraceParent(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, sampled=True)
+AT = 1_700_000_000.0
+LINE = Line(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40)
+
+
+def collected(*requests: Traced) -> Collector:
+    with Collector() as collector:
+        spans = Spans("iris", collector.url)
+        spans.write(requests)
+        spans.close()
+    return collector
+
+
+def test_a_request_is_a_span_of_its_clients_trace_with_the_wait_and_the_call_in_it() -> None:
+    collector = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3))
+    spans = collector.by_name
+    request, queue, compute = (spans[name] for name in ("predict iris", "queue", "compute"))
+    assert {span.trace_id.hex() for span in spans.values()} == {f"{PARENT.trace_id:032x}"}
+    assert request.parent_span_id.hex() == f"{PARENT.span_id:016x}"
+    assert (queue.parent_span_id, compute.parent_span_id) == (request.span_id, request.span_id)
+    assert request.kind == request.SPAN_KIND_SERVER
+    assert collector.services == {"modelyard"}
+    assert collector.paths == {"/v1/traces"}
+
+
+def test_spans_lie_where_the_time_went() -> None:
+    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3)).by_name
+    arrived = AT - 0.5
+    times = {
+        name: (round(span.start_time_unix_nano / 1e9 - arrived, 6), round(span.end_time_unix_nano / 1e9 - arrived, 6))
+        for name, span in spans.items()
+    }
+    assert times == {"predict iris": (0.0, 0.5), "queue": (0.05, 0.3), "compute": (0.3, 0.425)}
+
+
+def test_a_span_says_what_the_request_was() -> None:
+    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3)).by_name
+    told = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
+    assert told == {
+        "modelyard.request_id": "r-1",
+        "modelyard.model": "iris",
+        "modelyard.version": "3",
+        "modelyard.protocol": "predict",
+        "modelyard.code": "ok",
+        "modelyard.rows": 2,
+        "modelyard.bytes": 40,
+    }
+    (rows,) = spans["compute"].attributes
+    assert (rows.key, rows.value.int_value) == ("modelyard.batch_rows", 8)
+
+
+def test_a_request_without_a_caller_begins_a_trace_of_its_own() -> None:
+    collector = collected(*[Traced(None, LINE, "OK", queue_until_s=0.3)] * 2)
+    roots = [span for span in collector.spans if span.name == "predict iris"]
+    assert [span.parent_span_id for span in roots] == [b"", b""]
+    assert len({span.trace_id for span in roots}) == 2
+    assert len(collector.spans) == 6
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "failed"),
+    [
+        ("InferenceFailed", "error", True),
+        ("DeadlineExceeded", "timeout", True),
+        ("Overloaded", "overloaded", True),
+        ("InvalidRequest", "invalid", False),
+    ],
+)
+def test_what_is_the_servers_fault_is_an_error_with_its_name(outcome: str, code: str, failed: bool) -> None:
+    line = LINE._replace(code=code, batch_rows=0)
+    (request,) = collected(Traced(PARENT, line, outcome, queue_until_s=None)).spans
+    assert (request.status.code == request.status.STATUS_CODE_ERROR) is failed
+    assert request.status.message == (outcome if failed else "")
+
+
+def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
+    line = LINE._replace(code="timeout", queue_s=0.4, batch_rows=0)
+    spans = collected(Traced(PARENT, line, "DeadlineExceeded", queue_until_s=0.5)).by_name
+    assert set(spans) == {"predict iris", "queue"}
+    assert spans["queue"].end_time_unix_nano == spans["predict iris"].end_time_unix_nano
+
+
+def test_nobody_waits_for_a_collector_that_is_not_there() -> None:
+    """It takes connections and never answers; whoever waited for it would do so for longer than a test may take."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        spans = Spans("iris", f"http://127.0.0.1:{silent.getsockname()[1]}", send_s=600, close_s=0.05)
+        spans.write([Traced(PARENT, LINE, "OK", queue_until_s=0.3)] * 200)
+        spans.close()
