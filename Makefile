@@ -29,7 +29,7 @@ lint: $(VENV)/.dev  ## style, types, layers
 
 check: lint unit  ## all that starts no server
 
-bench: $(VENV)/.serve examples  ## measure against rivals (wrk must be installed)
+bench: $(VENV)/.serve examples  ## measure against rivals (wrk and h2load must be installed)
 	$(BIN)/python -m benchmarks
 
 examples: $(VENV)/.serve  ## train the example models that are missing

@@ -7,34 +7,38 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine, race, report, startup, wrk
-from benchmarks.artefacts import train_iris
+from benchmarks import edge, h2load, machine, race, recording, report, startup, wrk
+from benchmarks.artefacts import make
 from benchmarks.farm import SubjectError
+from benchmarks.load import LoadError
 from benchmarks.subjects import SUBJECTS
 from deployments.control.processes import adopt_orphans
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 START_UP = "start-up"
+PARTS = ("metrics", "edge")
+ALL = (*PARTS, *SUBJECTS, START_UP)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; 1 where a subject failed, for then there is nothing to compare."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=[*SUBJECTS, START_UP], help="measure only these; default: all")
+    parser.add_argument("--only", nargs="+", choices=ALL, help="measure only these; default: all")
     parser.add_argument("--seconds", type=int, default=5, help="length of one load (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each subject (default: 3)")
     parser.add_argument("--record", action="store_true", help=f"write the report into {RESULTS.name} too")
     arguments = parser.parse_args(argv)
-    wanted = arguments.only or [*SUBJECTS, START_UP]
+    wanted = arguments.only or ALL
     command = shlex.join(["python", "-m", "benchmarks", *(sys.argv[1:] if argv is None else argv)])
 
     adopt_orphans()
     try:
         wrk.require()
+        h2load.require()
         # a short path: Ray's sockets lie below it, and their paths may have 107 characters
         with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as name:
             text = measure(Path(name), wanted, command, rounds=arguments.rounds, seconds=arguments.seconds)
-    except (SubjectError, wrk.WrkError) as error:
+    except (SubjectError, LoadError) as error:
         print(error, file=sys.stderr)
         return 1
     print(text)
@@ -45,14 +49,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(folder: Path, wanted: Sequence[str], command: str, *, rounds: int, seconds: int) -> str:
     """The report on what is wanted."""
+    artefacts = make(folder)
+    recorded = recording.measure(artefacts.onnx_file, artefacts.requests.row) if "metrics" in wanted else None
+    edges = None
+    if "edge" in wanted:
+        (folder / "edge").mkdir()
+        edges = edge.measure(folder / "edge", artefacts.requests.row, rounds=rounds, seconds=seconds)
     names = [name for name in SUBJECTS if name in wanted]
-    artefacts = train_iris(folder)
     samples = race.run(names, artefacts, folder, rounds=rounds, seconds=seconds)
     start_up = None
     if START_UP in wanted:
         (folder / START_UP).mkdir()
         start_up = startup.measure(folder / START_UP)
-    return report.render(command, machine.describe(), samples, start_up, rounds=rounds, seconds=seconds)
+    about = machine.describe()
+    return report.render(
+        command, about, samples, start_up, edge=edges, recording=recorded, rounds=rounds, seconds=seconds
+    )
 
 
 if __name__ == "__main__":

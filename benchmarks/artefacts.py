@@ -1,11 +1,13 @@
-"""Train what the subjects serve: one pipeline, in both formats."""
+"""Make what the subjects serve: one pipeline in several forms, and a model that takes a large tensor."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
+from onnx import TensorProto, checker, helper
 from skl2onnx import to_onnx
 
+from benchmarks import bodies
 from benchmarks.rivals import own_predict
 from benchmarks.subjects import Artefacts
 from examples.models import iris
@@ -13,15 +15,26 @@ from examples.train import publish, train
 from examples.trained import Score, Trained
 
 
-def train_iris(folder: Path) -> Artefacts:
-    """The iris example: as it is, converted to ONNX with the same rows behind it, and behind a class of an operator's own."""
-    artefacts = Artefacts(onnx=folder / "onnx", sklearn=folder / "sklearn", own_predict=folder / "own")
+def make(folder: Path) -> Artefacts:
+    """The iris example as it is, converted to ONNX, and behind a class of an operator's own; the tensors' model; requests."""
+    requests = folder / "requests"
+    requests.mkdir()
+    artefacts = Artefacts(
+        onnx=folder / "onnx",
+        sklearn=folder / "sklearn",
+        own_predict=folder / "own",
+        tensor=folder / "tensor",
+        requests=bodies.write(requests),
+    )
     publish(artefacts.sklearn / "iris", train("iris"))
     publish(artefacts.onnx / "iris", iris_as_onnx())
     own = artefacts.own_predict / "iris" / "1"
     own.mkdir(parents=True)
     shutil.copy(own_predict.__file__, own)
     shutil.copy(artefacts.sklearn / "iris" / "1" / "model.skops", own / own_predict.FILE)
+    tensor = artefacts.tensor / "tensor" / "1"
+    tensor.mkdir(parents=True)
+    (tensor / "model.onnx").write_bytes(largest_as_onnx())
     return artefacts
 
 
@@ -36,3 +49,15 @@ def iris_as_onnx() -> Trained:
         score=Score("accuracy", pipeline.score(held_out, species), at_least=0.9, rows=len(rows)),
         instances=held_out.head(1).to_numpy().tolist(),
     )
+
+
+def largest_as_onnx() -> bytes:
+    """Rows of FP32 in, the largest of each out: little work for the model, so that it is the protocols that are measured."""
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", bodies.TENSOR_VALUES])
+    largest = helper.make_tensor_value_info("largest", TensorProto.FLOAT, ["rows"])
+    node = helper.make_node("ReduceMax", ["x"], ["largest"], axes=[1], keepdims=0)
+    graph = helper.make_graph([node], "largest", [rows], [largest])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content

@@ -1,6 +1,5 @@
 """Start a subject, wait until it answers, stop it, and see that nothing of it is left."""
 
-import json
 import os
 import signal
 import socket
@@ -9,18 +8,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from benchmarks import h2load
+from benchmarks.load import Request
 from benchmarks.processes import Process, descendants, snapshot
-from benchmarks.subjects import ROOT, Subject, environment
+from benchmarks.subjects import ROOT, Subject, Target, environment
 
-ROW = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
-"""The request of predict.lua."""
-EXPECTED = ["setosa"]
-
+JSON = {"content-type": "application/json"}
+ASK_S = 10
 START_S = 180
 STOP_S = 90  # modelyard drains for up to 75
 LINGER_S = 10
@@ -36,7 +34,7 @@ def running(subject: Subject, folder: Path) -> Iterator[int]:
     """The pid of the subject's first process, while it runs and answers. Its output goes to `log` in the folder."""
     process = launch(subject, folder / "log")
     try:
-        wait_until(process, folder / "log", lambda: answers_as_expected(subject.url))
+        wait_until(process, folder / "log", lambda: all(map(answers_as_expected, subject.targets)))
         yield process.pid
     finally:
         stop(process)
@@ -68,24 +66,29 @@ def wait_until(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], 
     return time.monotonic() - start
 
 
-def answers_as_expected(url: str) -> bool:
+def answers_as_expected(target: Target) -> bool:
     """Whether the subject answers; raises SubjectError where it answers wrongly, which would be no fair race."""
-    status, body = fetch(url, ROW)
-    if status != 200:
+    request = target.request
+    body = h2load.ask(target.url, request) if request.grpc else ask(target.url, request)
+    if body is None:
         return False
-    answer = json.loads(body)
-    if answer.get("predictions") != EXPECTED:
-        raise SubjectError(f"{url} answered {answer}, not {EXPECTED}")
+    answer = request.read(body)
+    if answer != request.expected:
+        raise SubjectError(f"{target.url} answered {answer}, not {request.expected}")
     return True
 
 
-def fetch(url: str, request: Any = None) -> tuple[int, bytes]:
+def ask(url: str, request: Request) -> bytes | None:
+    """The answer's body; None where the status is not 200."""
+    headers = dict(header.split(": ", 1) for header in request.headers)
+    status, body = fetch(url, request.body.read_bytes(), headers)
+    return body if status == 200 else None
+
+
+def fetch(url: str, body: bytes | None = None, headers: Mapping[str, str] = JSON) -> tuple[int, bytes]:
     """Status and body; POST if there is a request. Status 0 is nobody listening, or a connection that broke."""
-    body = None if request is None else json.dumps(request).encode()
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, body, {"content-type": "application/json"}), timeout=5
-        ) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, body, dict(headers)), timeout=ASK_S) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

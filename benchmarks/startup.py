@@ -45,7 +45,7 @@ def measure(folder: Path) -> StartUp:
     try:
         ready_s = wait_until(process, log, lambda: fetch(f"{url}/ready")[0] == 200)
         save(served / "serve_config" / "models" / f"{NEWCOMER}.yaml", f"name: {NEWCOMER}\n")
-        request = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+        request = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
         new_model_s = wait_until(process, log, lambda: fetch(f"{url}/models/{NEWCOMER}/predict", request)[0] == 200)
         return StartUp(len(files), ready_s, new_model_s, memory_of(process.pid))
     finally:

@@ -11,21 +11,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.bodies import Requests
+from benchmarks.load import Request
 from deployments.control.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-MODEL_URL = "http://127.0.0.1:{port}/models/iris/predict"
 
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """The iris model in three forms, each in a model repository of its own."""
+    """Models, each form in a model repository of its own, and the requests for them."""
 
     onnx: Path
+    """iris"""
     sklearn: Path
+    """iris"""
     own_predict: Path
-    """The pipeline behind a class that calls its own `predict_proba`."""
+    """iris: the pipeline behind a class that calls its own `predict_proba`."""
+    tensor: Path
+    """tensor: the largest of a row of many numbers, in ONNX."""
+    requests: Requests
 
     @property
     def onnx_file(self) -> Path:
@@ -33,12 +39,23 @@ class Artefacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Something that a running subject is asked."""
+
+    name: str
+    """In the report."""
+    url: str
+    request: Request
+    connections: tuple[int, ...] = (64,)
+    """Each a load of its own; there is one request at a time on each connection."""
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A server ready to be started."""
 
     command: tuple[str, ...]
-    url: str
-    """Takes POST with a row of iris."""
+    targets: tuple[Target, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """Besides what every subject gets."""
     root_is_replica: bool = False
@@ -49,42 +66,73 @@ Prepare = Callable[[Path, int, Artefacts], Subject]
 """Writes the subject's configuration into an empty folder, for a port."""
 
 
+def row(name: str, port: int, artefacts: Artefacts, *connections: int) -> Target:
+    """A row of iris, as JSON."""
+    return Target(name, f"http://127.0.0.1:{port}/models/iris/predict", artefacts.requests.row, connections or (64,))
+
+
+def call(name: str, port: int, artefacts: Artefacts) -> Target:
+    """The same over gRPC."""
+    method = "inference.GRPCInferenceService/ModelInfer"
+    return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call)
+
+
 def modelyard_onnx(folder: Path, port: int, artefacts: Artefacts) -> Subject:
-    return modelyard(folder, port, artefacts.onnx, {"iris.yaml": "name: iris\n"})
+    (grpc,) = free_ports(1)
+    targets = (row("modelyard", port, artefacts, 1, 64), call("modelyard-grpc", grpc, artefacts))
+    return modelyard(folder, port, artefacts.onnx, {"iris.yaml": "name: iris\n"}, targets, grpc=grpc)
+
+
+def modelyard_tensors(folder: Path, port: int, artefacts: Artefacts) -> Subject:
+    url, requests = f"http://127.0.0.1:{port}/v2/models/tensor/infer", artefacts.requests
+    targets = (
+        Target("tensor-binary", url, requests.tensor_binary),
+        Target("tensor-json", url, requests.tensor_json),
+    )
+    return modelyard(folder, port, artefacts.tensor, {"tensor.yaml": "name: tensor\n"}, targets)
 
 
 def modelyard_sklearn(folder: Path, port: int, artefacts: Artefacts) -> Subject:
-    return modelyard(folder, port, artefacts.sklearn, {"iris.yaml": "name: iris\n"})
+    targets = (row("sklearn", port, artefacts),)
+    return modelyard(folder, port, artefacts.sklearn, {"iris.yaml": "name: iris\n"}, targets)
 
 
 def modelyard_unbatched(folder: Path, port: int, artefacts: Artefacts) -> Subject:
-    return modelyard(folder, port, artefacts.sklearn, {"iris.yaml": "name: iris\nbatching: {max_size: 1}\n"})
+    text = "name: iris\nbatching: {max_size: 1}\n"
+    targets = (row("sklearn-unbatched", port, artefacts),)
+    return modelyard(folder, port, artefacts.sklearn, {"iris.yaml": text}, targets)
 
 
 def own_predict(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     text = "name: iris\nruntime: python:own_predict:Pipeline\ntrusted: true\nbatching: {max_size: 1}\n"
-    return modelyard(folder, port, artefacts.own_predict, {"iris.yaml": text})
+    targets = (row("sklearn-own-predict", port, artefacts),)
+    return modelyard(folder, port, artefacts.own_predict, {"iris.yaml": text}, targets)
 
 
-def modelyard(folder: Path, port: int, repository: Path, models: Mapping[str, str]) -> Subject:
+def modelyard(
+    folder: Path,
+    port: int,
+    repository: Path,
+    models: Mapping[str, str],
+    targets: tuple[Target, ...] = (),
+    *,
+    grpc: int | None = None,
+) -> Subject:
     """Our server over a repository, with these model files."""
     config = folder / "serve_config"
     (config / "models").mkdir(parents=True)
     for name, text in models.items():
         (config / "models" / name).write_text(text)
-    grpc, metrics, edge, ray = free_ports(4)
+    spare, metrics, edge, ray = free_ports(4)
     # JSON is YAML, and quotes what needs quotes
     (config / "server.yaml").write_text(
         f"http: {{port: {port}}}\n"
-        f"grpc: {{port: {grpc}}}\n"
+        f"grpc: {{port: {grpc or spare}}}\n"
         f"metrics: {{port: {metrics}, edge_port: {edge}, ray_port: {ray}}}\n"
         f"repository: {{path: {json.dumps(str(repository))}}}\n"
         f"state: {json.dumps(str(folder / 'state'))}\n"
     )
-    return Subject(
-        command=(str(BIN / "modelyard"), "up", "--config", str(config)),
-        url=MODEL_URL.format(port=port),
-    )
+    return Subject((str(BIN / "modelyard"), "up", "--config", str(config)), targets)
 
 
 def plain_uvicorn(folder: Path, port: int, artefacts: Artefacts) -> Subject:
@@ -92,7 +140,16 @@ def plain_uvicorn(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     server = (sys.executable, "-m", "uvicorn", app, "--port", str(port), "--loop", "uvloop", "--http", "httptools")
     return Subject(
         command=(*server, "--lifespan", "off", "--no-access-log"),
-        url=MODEL_URL.format(port=port),
+        targets=(row("uvicorn", port, artefacts, 1, 64),),
+        environment={"IRIS_ONNX": str(artefacts.onnx_file)},
+        root_is_replica=True,
+    )
+
+
+def grpc_aio(folder: Path, port: int, artefacts: Artefacts) -> Subject:
+    return Subject(
+        command=(sys.executable, "-m", "benchmarks.rivals.grpc_aio", str(port)),
+        targets=(call("grpc-aio", port, artefacts),),
         environment={"IRIS_ONNX": str(artefacts.onnx_file)},
         root_is_replica=True,
     )
@@ -109,7 +166,7 @@ def documented_serve(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     config.write_text(json.dumps({"http_options": {"port": port}, "applications": [application]}))
     return Subject(
         command=(str(BIN / "serve"), "run", "--address", "local", str(config)),
-        url=MODEL_URL.format(port=port),
+        targets=(row("ray-serve", port, artefacts, 1, 64),),
         environment={"RAY_TMPDIR": str(folder)},
     )
 
@@ -118,6 +175,8 @@ SUBJECTS: Mapping[str, Prepare] = {
     "modelyard": modelyard_onnx,
     "uvicorn": plain_uvicorn,
     "ray-serve": documented_serve,
+    "grpc-aio": grpc_aio,
+    "tensors": modelyard_tensors,
     "sklearn": modelyard_sklearn,
     "sklearn-unbatched": modelyard_unbatched,
     "sklearn-own-predict": own_predict,

@@ -1,12 +1,13 @@
-"""The load program: wrk, told what to send by predict.lua."""
+"""The load program for HTTP/1.1: wrk, told what to send by post.lua."""
 
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPT = Path(__file__).with_name("predict.lua")
+from benchmarks.load import Load, LoadError, Request
+
+SCRIPT = Path(__file__).with_name("post.lua")
 ERRORS = ("connect", "read", "write", "status", "timeout")
 """What wrk counts; `status` are answers of 400 and above."""
 
@@ -14,45 +15,32 @@ PATIENCE = "30s"
 """wrk takes a slow answer for an error after this; its own 2 s would disqualify slow servers instead of timing them."""
 
 
-class WrkError(Exception):
-    """wrk is missing or broke, or a request was not answered well: a fast server that fails is not fast."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What one run of wrk saw."""
-
-    requests: int
-    requests_per_s: float
-    p50_ms: float
-    p99_ms: float
-
-
 def require() -> None:
-    """Raises WrkError where wrk is not installed."""
+    """Raises LoadError where wrk is not installed."""
     if shutil.which("wrk") is None:
-        raise WrkError("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
+        raise LoadError("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
 
 
-def run(url: str, *, connections: int, seconds: float) -> Load:
+def run(url: str, request: Request, *, connections: int, seconds: float) -> Load:
     """Load the URL from one thread for whole seconds, at least one."""
     duration = f"-d{max(1, round(seconds))}s"
-    command = ["wrk", "-t1", f"-c{connections}", duration, "--timeout", PATIENCE, "-s", str(SCRIPT), url]
+    options = ["-t1", f"-c{connections}", duration, "--timeout", PATIENCE, "-s", str(SCRIPT)]
+    command = ["wrk", *options, url, "--", str(request.body), *request.headers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise WrkError(
+        raise LoadError(
             f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
         )
     return parse(done.stdout)
 
 
 def parse(output: str) -> Load:
-    """What predict.lua reported in wrk's output. Raises WrkError for any failed request, and for none answered."""
+    """What post.lua reported in wrk's output. Raises LoadError for any failed request, and for none answered."""
     summary = json.loads(output.strip().splitlines()[-1])
     failed = {kind: summary[kind] for kind in ERRORS if summary[kind]}
     if failed or not summary["requests"]:
         kinds = ", ".join(f"{count} {kind} errors" for kind, count in failed.items()) or "no answers"
-        raise WrkError(f"{kinds} with {summary['requests']} requests answered")
+        raise LoadError(f"{kinds} with {summary['requests']} requests answered")
     return Load(
         requests=summary["requests"],
         requests_per_s=summary["requests"] / summary["duration_us"] * 1e6,

@@ -9,7 +9,8 @@ from threading import Thread
 import pytest
 
 from benchmarks.farm import SubjectError, answers_as_expected, fetch, free_port, launch, wait_until
-from benchmarks.subjects import Subject
+from benchmarks.load import Request
+from benchmarks.subjects import Subject, Target
 
 
 class Rival(BaseHTTPRequestHandler):
@@ -34,14 +35,20 @@ def url() -> Iterator[str]:
         thread.join()
 
 
-def test_the_right_answer_is_ready_and_an_error_is_not_yet(url: str) -> None:
-    assert answers_as_expected(f"{url}/setosa")
-    assert not answers_as_expected(f"{url}/503")
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    (tmp_path / "body").write_bytes(b"{}")
+    return Request(tmp_path / "body", ("content-type: application/json",), json.loads, {"predictions": ["setosa"]})
 
 
-def test_a_wrong_answer_ends_the_race(url: str) -> None:
+def test_the_right_answer_is_ready_and_an_error_is_not_yet(url: str, request_: Request) -> None:
+    assert answers_as_expected(Target("x", f"{url}/setosa", request_))
+    assert not answers_as_expected(Target("x", f"{url}/503", request_))
+
+
+def test_a_wrong_answer_ends_the_race(url: str, request_: Request) -> None:
     with pytest.raises(SubjectError, match="virginica"):
-        answers_as_expected(f"{url}/virginica")
+        answers_as_expected(Target("x", f"{url}/virginica", request_))
 
 
 def test_nobody_listening_is_status_0() -> None:
@@ -50,7 +57,7 @@ def test_nobody_listening_is_status_0() -> None:
 
 def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
     words = "import sys; print('no model'); sys.exit(3)"
-    process = launch(Subject((sys.executable, "-c", words), "http://x"), tmp_path / "log")
+    process = launch(Subject((sys.executable, "-c", words)), tmp_path / "log")
     process.wait()
     with pytest.raises(SubjectError, match=r"(?s)ended with 3:\nno model"):
         wait_until(process, tmp_path / "log", lambda: False)
@@ -67,7 +74,7 @@ adopt_orphans()
 log = Path(sys.argv[1])
 child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
-process = launch(Subject((sys.executable, "-c", parent), "http://x"), log)
+process = launch(Subject((sys.executable, "-c", parent)), log)
 wait_until(process, log, lambda: "up" in log.read_text())
 stop(process, linger_s=0)
 print(living_children())

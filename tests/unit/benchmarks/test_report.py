@@ -1,24 +1,23 @@
+from pathlib import Path
+
 import pytest
 
-from benchmarks.race import CONNECTIONS, Sample
-from benchmarks.report import (
-    COMPARISONS,
-    TITLES,
-    comparison_table,
-    goals_table,
-    render,
-    start_up_tables,
-    summarize,
-    table,
-)
+from benchmarks import bodies
+from benchmarks.edge import EdgeCost
+from benchmarks.goals import Measured, goals_table
+from benchmarks.load import Load
+from benchmarks.markdown import table
+from benchmarks.race import Sample
+from benchmarks.recording import RecordingCost
+from benchmarks.report import COMPARISONS, TITLES, comparison_table, parts_table, render, start_up_tables
 from benchmarks.startup import StartUp
-from benchmarks.subjects import SUBJECTS
-from benchmarks.wrk import Load
+from benchmarks.subjects import SUBJECTS, Artefacts
+from benchmarks.summary import summarize
 
 
-def sample(subject: str, rate: float, *, connections: int = 64, replica_us: float = 50) -> Sample:
+def sample(subject: str, rate: float, *, connections: int = 64, replica_us: float = 50, proxy_us: float = 20) -> Sample:
     load = Load(requests=100, requests_per_s=rate, p50_ms=rate / 1000, p99_ms=rate / 100)
-    cpu_us = {"replica": replica_us, "proxy": 20.0, "other": 1.0}
+    cpu_us = {"replica": replica_us, "proxy": proxy_us, "other": 1.0}
     return Sample(subject, connections, load, cpu_us, pss_bytes=300_000_000)  # type: ignore[arg-type]
 
 
@@ -65,17 +64,39 @@ def test_without_the_baseline_there_is_no_ratio() -> None:
 @pytest.mark.parametrize(
     ("runs", "verdicts"),
     [
-        ([sample("modelyard", 3000), sample("ray-serve", 100)], ["met", "met"]),
-        ([sample("modelyard", 2999), sample("ray-serve", 100)], ["**missed**", "met"]),
-        ([sample("modelyard", 1, replica_us=60)], ["met"]),
-        ([sample("modelyard", 1, replica_us=60.1)], ["**missed**"]),
+        ([sample("modelyard", 3000), sample("ray-serve", 100)], ["met", "met", "met"]),
+        ([sample("modelyard", 2999), sample("ray-serve", 100)], ["**missed**", "met", "met"]),
+        ([sample("modelyard", 1, replica_us=60)], ["met", "met"]),
+        ([sample("modelyard", 1, replica_us=60.1)], ["**missed**", "met"]),
+        ([sample("modelyard", 1, proxy_us=45)], ["met", "met"]),
+        ([sample("modelyard", 1, proxy_us=45.1)], ["met", "**missed**"]),
+        ([sample("modelyard", 100), sample("modelyard-grpc", 90)], ["met", "met", "met"]),
+        ([sample("modelyard", 100), sample("modelyard-grpc", 89)], ["met", "met", "**missed**"]),
+        ([sample("modelyard-grpc", 300), sample("grpc-aio", 100)], ["met"]),
+        ([sample("modelyard-grpc", 299), sample("grpc-aio", 100)], ["**missed**"]),
+        ([sample("tensor-binary", 300), sample("tensor-json", 100)], ["met"]),
+        ([sample("tensor-binary", 299), sample("tensor-json", 100)], ["**missed**"]),
         ([sample("sklearn", 500), sample("sklearn-own-predict", 100)], ["met"]),
         ([sample("sklearn", 499), sample("sklearn-own-predict", 100)], ["**missed**"]),
         ([sample("sklearn", 499), sample("modelyard", 1, connections=1)], []),
     ],
 )
 def test_a_goal_is_judged_where_all_it_needs_was_measured(runs: list[Sample], verdicts: list[str]) -> None:
-    assert [cells(line)[3] for line in goals_table(summarize(runs)).splitlines()[2:]] == verdicts
+    rows = goals_table(Measured(summarize(runs))).splitlines()[2:]
+    assert [cells(line)[3] for line in rows] == verdicts
+
+
+def test_what_parts_cost_is_the_median_of_ratios_side_by_side() -> None:
+    edge = EdgeCost(one_us=[40, 80, 20], many_us=[42, 80, 26])
+    recording = RecordingCost(with_us=[41.4, 62], without_us=[40, 60])
+    assert edge.ratio == 1.05
+    assert [cells(line) for line in goals_table(Measured({}, edge, recording)).splitlines()[2:]] == [
+        ["edge CPU with 200 models to 1", "at most 1.05x", "1.05x", "met"],
+        ["replica CPU with metrics to without", "at most 1.03x", "1.034x", "**missed**"],
+    ]
+    rows = [cells(line) for line in parts_table(edge, recording).splitlines()[2:]]
+    assert rows[1] == ["the same with 200 models", "42.0", "1.050x"]
+    assert rows[3] == ["the same with metrics", "51.7", "1.034x"]
 
 
 def test_start_up_tells_the_waits_and_weighs_every_kind_of_process() -> None:
@@ -91,7 +112,7 @@ def test_start_up_tells_the_waits_and_weighs_every_kind_of_process() -> None:
 
 
 def test_a_report_holds_only_what_was_measured() -> None:
-    runs = [sample("uvicorn", 10, connections=connections) for connections in CONNECTIONS]
+    runs = [sample("uvicorn", 10, connections=connections) for connections in (1, 64)]
     text = render("python -m benchmarks", {"CPU": "a fast one"}, runs, None, rounds=1, seconds=2)
     assert "`python -m benchmarks` on this machine:\n\n- CPU: a fast one\n" in text
     assert "2 s a load" in text
@@ -100,6 +121,12 @@ def test_a_report_holds_only_what_was_measured() -> None:
     assert "Start-up" not in text
 
 
-def test_every_subject_has_a_title_and_its_place_in_one_comparison() -> None:
-    assert sorted(TITLES) == sorted(SUBJECTS)
-    assert sorted(name for comparison in COMPARISONS for name in comparison.subjects) == sorted(SUBJECTS)
+def test_every_target_has_a_title_and_its_place_in_one_comparison(tmp_path: Path) -> None:
+    nowhere = Path("/models")
+    artefacts = Artefacts(nowhere, nowhere, nowhere, nowhere, bodies.write(tmp_path))
+    targets = []
+    for name, prepare in SUBJECTS.items():
+        (tmp_path / name).mkdir()
+        targets += [target.name for target in prepare(tmp_path / name, 18000, artefacts).targets]
+    assert sorted(TITLES) == sorted(targets)
+    assert sorted(name for comparison in COMPARISONS for name in comparison.targets) == sorted(targets)

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from benchmarks.wrk import Load, WrkError, parse
+from benchmarks.load import Load, LoadError
+from benchmarks.wrk import parse
 
 
 def output(**changes: int) -> str:
@@ -17,10 +18,10 @@ def test_rates_are_by_second_and_latencies_in_milliseconds() -> None:
 
 @pytest.mark.parametrize("kind", ["connect", "read", "write", "status", "timeout"])
 def test_one_error_of_any_kind_fails_the_run(kind: str) -> None:
-    with pytest.raises(WrkError, match=f"1 {kind} errors with 1000 requests answered"):
+    with pytest.raises(LoadError, match=f"1 {kind} errors with 1000 requests answered"):
         parse(output(**{kind: 1}))
 
 
 def test_a_run_without_answers_fails() -> None:
-    with pytest.raises(WrkError, match="no answers with 0 requests answered"):
+    with pytest.raises(LoadError, match="no answers with 0 requests answered"):
         parse(output(requests=0))

@@ -1,0 +1,82 @@
+"""The requests, written to files for the load programs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from benchmarks.load import Request
+from deployments.protocols.grpc.frames import frame
+from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
+
+JSON = "content-type: application/json"
+GRPC = ("content-type: application/grpc", "te: trailers")
+ROW = (5.1, 3.5, 1.4, 0.2)
+SPECIES = "setosa"
+"""What every subject says of that row."""
+TENSOR_VALUES = 2**18
+"""FP32, so 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """All that are sent."""
+
+    row: Request
+    """One iris, for predict."""
+    call: Request
+    """The same, for ModelInfer."""
+    tensor_json: Request
+    """One row of TENSOR_VALUES numbers, for infer; the model `tensor` answers with the largest."""
+    tensor_binary: Request
+    """The same by the binary tensor extension."""
+
+
+def write(folder: Path) -> Requests:
+    """Write the bodies into the folder."""
+    values = np.random.default_rng(seed=7).standard_normal((1, TENSOR_VALUES), dtype=np.float32)
+    tensor = {"name": "x", "datatype": "FP32", "shape": list(values.shape)}
+    # orjson writes an FP32 with the fewest digits that tell it from others: no longer than a client has to send.
+    as_json = orjson.dumps({"inputs": [{**tensor, "data": values.ravel()}]}, option=orjson.OPT_SERIALIZE_NUMPY)
+    header = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": values.nbytes}}]}).encode()
+    split = f"inference-header-content-length: {len(header)}"
+    binary = ("content-type: application/octet-stream", split)
+    row = json.dumps({"instances": [ROW]}).encode()
+
+    def saved(name: str, body: bytes) -> Path:
+        (folder / name).write_bytes(body)
+        return folder / name
+
+    largest = [[float(values.max())]]
+    return Requests(
+        row=Request(saved("row.json", row), (JSON,), _predictions, [SPECIES]),
+        call=Request(saved("row.grpc", frame(_infer_message())), GRPC, _label, SPECIES.encode(), grpc=True),
+        tensor_json=Request(saved("tensor.json", as_json), (JSON,), _output_data, largest),
+        tensor_binary=Request(saved("tensor.binary", header + values.tobytes()), binary, _output_data, largest),
+    )
+
+
+def _infer_message() -> bytes:
+    request = ModelInferRequest(model_name="iris")
+    request.inputs.add(name="X", datatype="FP32", shape=[1, len(ROW)])
+    request.raw_input_contents.append(np.array(ROW, dtype="<f4").tobytes())
+    message: bytes = request.SerializeToString(deterministic=True)
+    return message
+
+
+def _predictions(body: bytes) -> Any:
+    return json.loads(body).get("predictions")
+
+
+def _output_data(body: bytes) -> Any:
+    """As FP32, of which JSON has the first digits alone."""
+    return [np.array(output["data"], dtype=np.float32).tolist() for output in json.loads(body)["outputs"]]
+
+
+def _label(message: bytes) -> bytes:
+    """The first output's only string, behind its length."""
+    contents: bytes = ModelInferResponse.FromString(message).raw_output_contents[0]
+    return contents[4:]

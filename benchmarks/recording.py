@@ -1,0 +1,162 @@
+"""What metrics cost a request: CPU of the lane, the codec, the model server and the model, with a recorder and without.
+
+In this process, without sockets: connections that always have a request in flight. `python -m benchmarks.metrics` tells of
+the recorder alone.
+"""
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from benchmarks.load import Request
+from deployments.lane.connection import LaneProtocol
+from deployments.lane.table import Lane
+from deployments.protocols.predict import PredictCodec
+from deployments.replica.load import LoadMeter
+from deployments.replica.predictor import Predictor
+from deployments.replica.recorder import RequestRecorder
+from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.runtimes.table import runtime
+from deployments.serving.recorder import UNRECORDED, Recorder
+from deployments.serving.server import ModelServer
+from deployments.serving.warmup import warm
+from deployments.spec.model import ModelSpec
+from monitoring.accumulate import VersionCounts
+from monitoring.metrics import PROTOCOLS
+from monitoring.snapshot import Totals
+
+CONNECTIONS = 64
+WAVES = 60
+"""Requests of each connection in a turn: together about half a second's worth of a busy replica."""
+PAIRS = 40
+PATH = "/models/iris/predict"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCost:
+    """CPU microseconds a request in each turn."""
+
+    with_us: list[float]
+    without_us: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Of with to without; the median of the pairs'."""
+        return median(with_us / without_us for with_us, without_us in zip(self.with_us, self.without_us, strict=True))
+
+
+class Wire(asyncio.Transport):
+    """A socket that counts what is written to it."""
+
+    answers = 0
+    last = b""
+
+    def write(self, data: Any) -> None:
+        self.answers += 1
+        self.last = data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Replica:
+    """A model's server as in a replica, from its connections on."""
+
+    def __init__(self, predictor: Predictor, request: bytes, after: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        lane = Lane()
+        meter = LoadMeter(loop.call_soon, lambda: predictor.server.in_flight, time.perf_counter)
+        lane.open({PATH.encode(): predictor}, meter, body_limit=10**6)
+        kind = type("Connection", (LaneProtocol,), {"lane": lane})
+        config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
+        state = ServerState()
+        state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]
+        self.wires = [Wire() for _ in range(CONNECTIONS)]
+        self._connections = [kind(config, state, {}, loop) for _ in self.wires]
+        for connection, wire in zip(self._connections, self.wires, strict=True):
+            connection.connection_made(wire)
+        self._request = request
+        self._after = after
+
+    async def turn(self, waves: int) -> float:
+        """CPU microseconds a request."""
+        begun = time.process_time()
+        for _ in range(waves):
+            wanted = self.wires[0].answers + 1
+            for connection in self._connections:
+                connection.data_received(self._request)
+            while any(wire.answers < wanted for wire in self.wires):
+                await asyncio.sleep(0)
+        self._after()
+        return (time.process_time() - begun) / (waves * CONNECTIONS) * 1e6
+
+    def close(self) -> None:
+        """End the connections' timers."""
+        for connection in self._connections:
+            connection.connection_lost(None)
+
+
+async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Nothing gets here: the lane answers."""
+
+
+def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int = WAVES) -> RecordingCost:
+    """Turns with and without in pairs, over the same loaded model of ONNX."""
+    print("the lane with and without metrics", file=sys.stderr, flush=True)
+    return uvloop.run(_measure(artefact, request, pairs, waves))
+
+
+async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> RecordingCost:
+    spec = ModelSpec(name="iris")
+    model = runtime("onnx").load({artefact.name: artefact.read_bytes()}, spec, cpus=1.0)
+    codec = PredictCodec(spec.name, 1, model.signature)
+    body = request.body.read_bytes()
+    warmup = warm(model, [codec.decode(body, b"application/json").request], batching=spec.batching)
+    loop = asyncio.get_running_loop()
+
+    def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
+        server = ModelServer(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
+        return Replica(Predictor(codec, server, recorder), http1(body), after)
+
+    counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
+    log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
+    # What the pushing thread does once a second is part of the price, so each turn ends with it.
+    recorded = replica(RequestRecorder(counts, "predict", log), lambda: counts.add_to(Totals()))
+    unrecorded = replica(UNRECORDED, lambda: None)
+    cost = await _turns(recorded, unrecorded, pairs, waves)
+    for each in (recorded, unrecorded):
+        if any(not wire.last.startswith(b"HTTP/1.1 200") for wire in each.wires):
+            raise RuntimeError(f"the lane answered {each.wires[0].last!r}")
+        each.close()
+    return cost
+
+
+async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int) -> RecordingCost:
+    cost = RecordingCost([], [])
+    gc.collect()
+    for _ in range(2):  # what is first is slow
+        await recorded.turn(waves), await unrecorded.turn(waves)
+    for pair in range(pairs):
+        turns = [(recorded, cost.with_us), (unrecorded, cost.without_us)]
+        for replica, spent_us in turns if pair % 2 else reversed(turns):
+            spent_us.append(await replica.turn(waves))
+    return cost
+
+
+def http1(body: bytes) -> bytes:
+    """The request as a client sends it."""
+    head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body

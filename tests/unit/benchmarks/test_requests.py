@@ -1,0 +1,61 @@
+"""The prepared requests mean what they say, to the rivals and to our codecs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from benchmarks import bodies, recording
+from benchmarks.artefacts import iris_as_onnx, largest_as_onnx
+from benchmarks.bodies import SPECIES, TENSOR_VALUES, Requests
+
+
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> Requests:
+    return bodies.write(tmp_path_factory.mktemp("requests"))
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("iris") / "model.onnx"
+    path.write_bytes(iris_as_onnx().content)
+    return path
+
+
+def test_the_rivals_answer_the_row_as_expected_in_both_protocols(
+    requests: Requests, iris: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRIS_ONNX", str(iris))
+    from benchmarks.rivals import grpc_aio
+    from benchmarks.rivals.plain_uvicorn import app
+
+    answer = app.predict(json.loads(requests.row.body.read_bytes())["instances"])
+    assert requests.row.read(json.dumps(answer).encode()) == requests.row.expected == [SPECIES]
+    assert 0.9 < answer["confidences"][0] <= 1
+
+    message = grpc_aio.METHOD.request.FromString(requests.call.body.read_bytes()[5:])
+    said = grpc_aio.Iris(str(iris)).predict(message).SerializeToString()
+    assert requests.call.read(said) == requests.call.expected == SPECIES.encode()
+
+
+def test_both_forms_of_the_tensor_are_the_same_numbers_of_which_the_model_finds_the_largest(requests: Requests) -> None:
+    as_json = json.loads(requests.tensor_json.body.read_bytes())["inputs"][0]
+    body = requests.tensor_binary.body.read_bytes()
+    split = int(requests.tensor_binary.headers[1].partition(": ")[2])
+    as_binary = json.loads(body[:split])["inputs"][0]
+    values = np.array(as_json.pop("data"), dtype=np.float32)
+    assert values.tobytes() == body[split:]
+    assert as_binary.pop("parameters") == {"binary_data_size": len(body) - split} == {"binary_data_size": 2**20}
+    assert as_json == as_binary == {"name": "x", "datatype": "FP32", "shape": [1, TENSOR_VALUES]}
+
+    (largest,) = onnxruntime.InferenceSession(largest_as_onnx()).run(None, {"x": values.reshape(1, -1)})
+    answer = json.dumps({"outputs": [{"name": "largest", "data": largest.tolist()}]}).encode()
+    assert requests.tensor_json.read(answer) == requests.tensor_json.expected == requests.tensor_binary.expected
+
+
+def test_the_lane_answers_every_request_with_metrics_and_without(requests: Requests, iris: Path) -> None:
+    cost = recording.measure(iris, requests.row, pairs=2, waves=1)
+    assert [len(cost.with_us), len(cost.without_us)] == [2, 2]
+    assert cost.ratio > 0
