@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = Any
@@ -16,19 +16,20 @@ NUMBERS_A_LINE = 8
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well the model did on rows that it was not trained on, and the least that this example should reach."""
+    """How well the model did, on rows that it was not trained on unless `of` says otherwise, and the least it should reach."""
 
     metric: str
     value: float
     at_least: float
     rows: int
+    of: str = "held-out rows"
 
     @property
     def good(self) -> bool:
         return self.value >= self.at_least
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.value:.3f} on {self.rows} held-out rows"
+        return f"{self.metric} {self.value:.3f} on {self.rows} {self.of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,12 @@ class Trained:
     score: Score
     instances: Sequence[Json]
     """Held-out rows in a form that `POST /models/<name>/predict` takes: lists, objects by feature name, or strings."""
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files of the version, by name."""
 
     def files(self) -> Mapping[str, bytes]:
-        """The version's files by name: the artefact, and example.json with a request body that the model answers."""
-        return {self.artefact: self.content, "example.json": request_body(self.instances).encode()}
+        """The version's files by name: the artefact, what it needs, and example.json with a request body that the model answers."""
+        return {self.artefact: self.content, **self.beside, "example.json": request_body(self.instances).encode()}
 
 
 def request_body(instances: Sequence[Json]) -> str:

@@ -19,7 +19,7 @@ MOST_OPEN = 64
 class Question:
     """One message in, and the messages out for it as they come."""
 
-    __slots__ = ("_call", "begun", "done", "endless", "message_bytes", "request_id", "waiting")
+    __slots__ = ("_call", "begun", "done", "endless", "message_bytes", "request_id", "resume", "waiting")
 
     def __init__(self, call: "StreamCall", request_id: str, message_bytes: int) -> None:
         self.request_id = request_id
@@ -30,6 +30,8 @@ class Question:
         self.done = False
         self.endless = False
         """Whether its answers only end with the call."""
+        self.resume: Callable[[], None] | None = None
+        """What goes on when there is room for a further answer."""
         self.waiting: list[bytes] = []
         """Answers that must wait for those to an earlier question."""
 
@@ -41,6 +43,11 @@ class Question:
     def tell(self, message: Any) -> None:
         """One answer."""
         self._call.on_answer(self, message.SerializeToString())
+
+    def when_room(self, go_on: Callable[[], None]) -> None:
+        """Call this, perhaps at once, when its turn has come and the client reads."""
+        self.resume = go_on
+        self._call.give_room()
 
     def finish(self) -> None:
         """There is no further answer."""
@@ -105,6 +112,7 @@ class StreamCall:
 
     def on_room(self) -> None:
         """See `Exchange`."""
+        self.give_room()
         self._go_on()
 
     def on_shutdown(self) -> None:
@@ -143,7 +151,17 @@ class StreamCall:
                 for message in self._open[0].waiting:
                     self._sink.write(chunk(frame(message)))
                 self._open[0].waiting.clear()
+        self.give_room()
         self._go_on()
+
+    def give_room(self) -> None:
+        """To the question whose turn it is, if there is any."""
+        if self._ended or not self._open or self._sink.full:
+            return
+        first = self._open[0]
+        if (resume := first.resume) is not None:
+            first.resume = None
+            resume()
 
     def on_failed(self, error: Exception) -> None:
         """End at once."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from deployments.protocols.grpc.timeout import timeout_s
 from deployments.replica.deadline import Within
 from deployments.replica.versions import Versions
 from deployments.serving.recorder import Origin
+from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer
 from deployments.spec.model import ModelSpec
 
@@ -24,6 +26,15 @@ PROTOCOL = "grpc"
 """As metrics have it."""
 Done = Callable[[Any], None]
 """Gets a ModelInferResponse or an Exception, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decoded message, and who answers it."""
+
+    server: ModelServer
+    codec: GrpcInferCodec
+    call: InferCall
 
 
 class GrpcInfer:
@@ -62,21 +73,29 @@ class GrpcInfer:
 
         Raises what is wrong with the request. The shortest holds of the model's time-out, the message's own and `within_s`.
         """
+        return self.submit(self.read(message, origin), origin, done, within_s)
+
+    def read(self, message: Any, origin: Origin) -> Asked:
+        """What a ModelInferRequest asks for. Raises what is wrong with it, which is noted."""
         try:
             if message.model_name != self._name:
                 raise ModelNotFound(f"this call has reached model {self._name!r}, not {message.model_name!r}")
             version = self._versions.find(message.model_version or None)
             origin.recorder = version.recorders[PROTOCOL]
             codec = self._codecs[version.loaded.served.number]
-            call = codec.decode(message)
+            return Asked(version.server, codec, codec.decode(message))
         except Exception as error:
             self._refuse(origin, error)
             raise
-        answered = partial(_answered, codec, call, done)
+
+    def submit(self, asked: Asked, origin: Origin, done: Done, within_s: float | None = None) -> Begun:
+        """Begin with what was read, as `begin` does."""
+        call = asked.call
+        answered = partial(_answered, asked.codec, call, done)
         limit_s = min(within_s or self._timeout_s, call.timeout_s or self._timeout_s)
         if limit_s >= self._timeout_s:
-            return version.server.submit(call.request, answered, origin)
-        return Within(version.server, call.request, answered, origin, timeout_s=limit_s, loop=self._loop)
+            return asked.server.submit(call.request, answered, origin)
+        return Within(asked.server, call.request, answered, origin, timeout_s=limit_s, loop=self._loop)
 
     def origin(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> Origin:
         """Of a request that has just come in; until it says otherwise it is one for the newest version."""

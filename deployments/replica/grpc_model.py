@@ -56,9 +56,10 @@ class GrpcModel:
         return model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature)
 
     def _config(self, version: str) -> dict[str, Any]:
-        loaded = self._find(version).loaded
-        batched = loaded.warmup.batchable
-        return {"config": model_config(self._spec, self._runtime, loaded.model.signature, batched=batched)}
+        found = self._find(version)
+        signature, batched = found.loaded.model.signature, found.loaded.warmup.batchable
+        parts = found.server.generations is not None
+        return {"config": model_config(self._spec, self._runtime, signature, batched=batched, decoupled=parts)}
 
     def _statistics(self, version: str) -> dict[str, Any]:
         """Of all versions where none is named."""

@@ -84,7 +84,8 @@ class OipRoutes:
     async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         loaded = version.loaded
         batched = loaded.warmup.batchable
-        return _json(model_config(self._spec, self._runtime, loaded.model.signature, batched=batched))
+        parts = version.server.generations is not None
+        return _json(model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts))
 
     async def _stats(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         number = str(version.loaded.served.number)

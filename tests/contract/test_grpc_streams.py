@@ -8,7 +8,9 @@ from deployments.protocols.grpc.status import Status
 from tests.contract.client import request
 from tests.contract.front import Front
 from tests.contract.grpc_call import Call, framed
+from tests.contract.grpc_call import call as grpc_call
 from tests.contract.replica import DEAR, ONE, PREDICT
+from tests.fakes import FakeGenerator
 
 
 @pytest.fixture
@@ -185,3 +187,74 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
             pass
         assert sent < count, "the server took everything"
         assert rig.in_flight <= MOST_OPEN
+
+
+def test_a_model_that_generates_answers_with_a_response_for_each_part(replica):
+    with (rig := replica(FakeGenerator(3))).connect() as client:
+        call = opened(client)
+        call.send(ask(1, id="a"), ask(10, id="b"))
+        call.end()
+        told = call.rest()
+    assert told.status == Status.OK
+    assert [(each.infer_response.id, values(each)) for each in told.messages] == [
+        *(("a", [value]) for value in (2.0, 4.0, 6.0)),
+        *(("b", [value]) for value in (20.0, 40.0, 60.0)),
+    ]
+    assert rig.version.counts.codes["grpc"]["ok"] == 2
+
+
+def test_a_client_may_be_told_of_the_end_by_an_empty_response(replica):
+    wanted = {"triton_enable_empty_final_response": {"bool_param": True}}
+    with replica(FakeGenerator(2)).connect() as client:
+        call = opened(client)
+        call.send(ask(1, parameters=wanted))
+        call.end()
+        *parts, last = [each.infer_response for each in call.rest().messages]
+    assert [("triton_final_response" in part.parameters, len(part.outputs)) for part in parts] == [(False, 1)] * 2
+    assert (last.parameters["triton_final_response"].bool_param, len(last.outputs)) == (True, 0)
+
+
+def test_a_failure_behind_some_parts_is_told_and_leaves_the_stream_open(replica):
+    def once(inputs):
+        if inputs["x"][0, 0] > 1:
+            raise ValueError("internals")
+        return {"y": inputs["x"]}
+
+    with replica(FakeGenerator(call=once)).connect() as client:
+        call = opened(client)
+        call.send(ask(1, id="a"), ask(0))
+        first, failed, *others = [call.read() for _ in range(5)]
+        assert (values(first), failed.infer_response.id, "internals" in failed.error_message) == ([1.0], "a", False)
+        assert [values(each) for each in others] == [[0.0]] * 3
+        call.end()
+        assert call.rest().status == Status.OK
+
+
+def test_a_generating_call_that_is_cancelled_ends_within_a_step(replica):
+    rig = replica(FakeGenerator(10**9))
+    with rig.connect() as client:
+        call = opened(client)
+        call.send(ask(1))
+        call.read()
+        client.reset()
+    rig.front.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
+
+
+def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
+    rig = replica(FakeGenerator(10**9))
+    with rig.connect() as client:
+        call = opened(client)
+        call.send(ask(*[1.5] * 20_000))
+        connection = rig.front.connection(client.port)
+        rig.front.until(lambda: connection.flow.write_paused)
+        calls = len(rig.model.calls)
+        rig.ask(request(PREDICT, ONE))
+        assert len(rig.model.calls) <= calls + 2
+        for _ in range(calls + 5):
+            assert call.read() is not None, "it goes on"
+
+
+def test_a_unary_call_of_a_model_that_generates_has_its_whole_answer(replica):
+    with replica(FakeGenerator(3)).connect() as client:
+        told = grpc_call(client, "ModelInfer", ask(1))
+    assert np.frombuffer(told.message.raw_output_contents[0], np.float32).tolist() == [2.0]

@@ -62,8 +62,11 @@ class GrpcInferCodec:
             FINAL_WANTED in message.parameters and message.parameters[FINAL_WANTED].bool_param,
         )
 
-    def encode(self, call: InferCall, outputs: Tensors) -> Any:
-        """The ModelInferResponse, from the outputs that `call.request` names. Raises InvalidRequest: not all can be classified."""
+    def encode(self, call: InferCall, outputs: Tensors, *, last: bool = True) -> Any:
+        """The ModelInferResponse, from the outputs that `call.request` names. Raises InvalidRequest: not all can be classified.
+
+        Responses with parts of an answer are not its `last`, which is what `end` gives.
+        """
         heads, raw = [], []
         for name in call.request.outputs:
             array = outputs[name]
@@ -78,8 +81,14 @@ class GrpcInferCodec:
             outputs=heads,
             raw_output_contents=raw,
         )
-        if call.tell_final:
+        if last and call.tell_final:
             response.parameters[FINAL].bool_param = True
+        return response
+
+    def end(self, call: InferCall) -> Any:
+        """The empty response behind the last part."""
+        response = ModelInferResponse(model_name=self._name, model_version=self._version, id=call.id)
+        response.parameters[FINAL].bool_param = True
         return response
 
     def _raw(self, inputs: Any, raw: Any) -> Iterator[tuple[str, Array]]:

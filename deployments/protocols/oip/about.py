@@ -33,8 +33,11 @@ def model_metadata(name: str, runtime: str, versions: Sequence[int], signature: 
     }
 
 
-def model_config(spec: ModelSpec, runtime: str, signature: Signature, *, batched: bool) -> dict[str, Any]:
-    """The configuration of a model, as JSON has Triton's message. `batched` says whether requests share calls.
+def model_config(
+    spec: ModelSpec, runtime: str, signature: Signature, *, batched: bool, decoupled: bool = False
+) -> dict[str, Any]:
+    """The configuration of a model, as JSON has Triton's message. `batched` says whether requests share calls, `decoupled` whether
+    answers may come in parts.
 
     Where they do, `dims` are those of one row, and `max_batch_size` is the most rows of a call; a request may have more.
     """
@@ -48,7 +51,7 @@ def model_config(spec: ModelSpec, runtime: str, signature: Signature, *, batched
         "input": [_configured(each, batched) for each in signature.inputs],
         "output": [_configured(each, batched) for each in signature.outputs],
         "instance_group": [{"name": spec.name, "kind": "KIND_CPU", "count": 1}],
-        "model_transaction_policy": {"decoupled": False},
+        "model_transaction_policy": {"decoupled": decoupled},
     }
     if batched:
         config["dynamic_batching"] = {"max_queue_delay_microseconds": round(spec.batching.max_delay_ms * 1000)}

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import skops.io
 
+from deployments.runtimes.python import model as python
+from deployments.spec.model import ModelSpec
 from examples.models import ticket_topic
 from examples.train import example_names, train
 from examples.trained import Trained
@@ -32,6 +34,11 @@ def example(request: pytest.FixtureRequest) -> tuple[str, Trained]:
 
 def predictions(trained: Trained, instances: list[Any]) -> list[Any]:
     """What the artefact says, asked in its framework's own way."""
+    if "model.py" in trained.beside:
+        spec = ModelSpec(name="m", runtime="python:model:Zen", trusted=True)
+        written = python.load(trained.files(), spec, cpus=1)
+        texts = np.array([instance["text_input"] for instance in instances], object)
+        return list(written.predict({"text_input": texts}, ["text_output"])["text_output"])
     if trained.artefact == "model.onnx":
         session = onnxruntime.InferenceSession(trained.content)
         (tensor,) = session.get_inputs()
@@ -57,6 +64,7 @@ def test_its_request_names_what_the_artefact_takes(example: tuple[str, Trained])
         "digits": [2],
         "iris": ["setosa", "virginica", "versicolor"],
         "ticket-topic": ["billing", "returns", "technical"],
+        "zen": [" better than ugly.", " better than never."],
     }
     if name in expected:
         assert answers == expected[name]

@@ -1,0 +1,74 @@
+"""Answers in parts and WebSockets, through HAProxy, while other models come and go."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+import tritonclient.grpc as triton
+from websockets.sync.client import connect
+
+from tests.serve.project import Server
+
+PAGE = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text()
+SHOWN = re.findall(r"```bash\n(.*?)```\n```\n(.*?)```", PAGE, re.DOTALL)
+LINE = {"instances": [{"text_input": "Beautiful is"}]}
+WRITTEN = " better than ugly."
+
+
+@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=["stream", "generate_stream"])
+def test_a_command_of_the_page_streams_what_it_shows(server: Server, command: str, shown: str) -> None:
+    told = subprocess.check_output(["bash", "-ec", command.replace(":8000", f":{server.project.port}")], text=True)
+    assert told.strip() == shown.strip()
+
+
+def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_models(server: Server) -> None:
+    url = f"ws://127.0.0.1:{server.project.port}/models/zen/ws?stream=true"
+    with connect(url, proxy=None) as socket:
+
+        def written() -> list[str]:
+            socket.send(json.dumps(LINE))
+            letters = []
+            while not (part := json.loads(socket.recv(60))).get("end"):
+                letters += part["predictions"]
+            return letters
+
+        assert written() == list(WRITTEN)
+        server.project.add_example("iris", "passing")
+        server.project.configure("passing")
+        iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+        try:
+            server.wait_for(lambda: server.answers("passing", iris), what="another model")
+            assert written() == list(WRITTEN), "the old HAProxy still carries it"
+        finally:
+            (server.project.models / "passing.yaml").unlink()
+            server.wait_for(lambda: "passing" not in server.models())
+        assert written() == list(WRITTEN)
+
+
+def test_a_text_is_written_letter_by_letter_over_grpc(server: Server) -> None:
+    text = triton.InferInput("text_input", [1], "BYTES")
+    text.set_data_from_numpy(np.array(["Beautiful is"], object))
+    told: list[str] = []
+
+    def hear(result: triton.InferResult, error: Exception | None) -> None:
+        told.append(str(error) if error else result.as_numpy("text_output")[0].decode())
+
+    with triton.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
+        client.start_stream(hear)
+        client.async_stream_infer("zen", [text])
+        client.stop_stream()
+    assert told == list(WRITTEN)
+
+
+def test_a_socket_where_there_is_no_model_is_refused(server: Server) -> None:
+    headers = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    assert requests.get(f"{server.url}/models/nobody/ws", headers=headers, timeout=60).status_code == 404
