@@ -20,13 +20,13 @@ from monitoring.metrics import (
     ROWS,
     Metric,
 )
-from monitoring.snapshot import Histogram, Totals
+from monitoring.snapshot import Exemplar, Histogram, Key, Totals
 
 
 class Observations:
     """One histogram that grows. `observe` may be called in one thread while others call `histogram`."""
 
-    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "_reading", "observe")
+    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "_reading", "exemplars", "observe")
 
     def __init__(self, metric: Metric) -> None:
         self._bounds = np.array(metric.buckets)
@@ -36,6 +36,12 @@ class Observations:
         self._reading = Lock()  # for those who sort in; who observes never waits
         self.observe = self._pending.append
         """Observe a value."""
+        self.exemplars: dict[int, Exemplar] = {}
+        """The last in each bucket."""
+
+    def mark(self, exemplar: Exemplar) -> None:
+        """Show this one of the values that were observed; by the thread that takes snapshots."""
+        self.exemplars[int(np.searchsorted(self._bounds, exemplar.value))] = exemplar
 
     def histogram(self) -> Histogram:
         """All that was observed until now."""
@@ -64,6 +70,11 @@ class VersionCounts:
         self.batch = Observations(BATCH_SIZE)
         self._load = Observations(LOAD_DURATION)
         self._load.observe(load_s)
+
+    def add_exemplars(self, exemplars: dict[Key, Mapping[int, Exemplar]]) -> None:
+        """Those of the series that have any."""
+        if self.request.exemplars:
+            exemplars[(REQUEST_DURATION.name, *self._key)] = dict(self.request.exemplars)
 
     def add_to(self, totals: Totals) -> None:
         """All series as they are now; in whatever thread."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from monitoring.metrics import METRICS
-from monitoring.snapshot import Key, Push, Totals
+from monitoring.snapshot import Exemplar, Exemplars, Key, Push, Totals
 
 LIVE_S = 5.0
 """The gauges of a process that has been silent for so long are not shown."""
@@ -39,6 +39,7 @@ class Source:
     before: Totals
     """What of it is not to be counted; empty but for a hub that has lost its book."""
     gauges: dict[Key, float]
+    exemplars: Exemplars = field(default_factory=dict)
 
     def counted(self) -> Totals:
         """Its part in the totals."""
@@ -74,6 +75,7 @@ class Book:
             return
         source.number, source.heard_at = push.number, now
         source.totals, source.gauges = snapshot.totals, dict(snapshot.gauges)
+        source.exemplars = snapshot.exemplars
         self.live[push.source] = source
         if push.final:
             self._end(push.source)
@@ -102,6 +104,16 @@ class Book:
                     together[key] = max(together[key], value) if key[0] in _MAX else together[key] + value
         return together
 
+    def exemplars(self, now: float) -> Exemplars:
+        """The last in each bucket, of those that the live processes tell."""
+        together: dict[Key, dict[int, Exemplar]] = {}
+        for source in self._heard(now):
+            for key, told in source.exemplars.items():
+                mine = together.setdefault(key, {})
+                for bucket, exemplar in told.items():
+                    mine[bucket] = max(exemplar, mine.get(bucket, exemplar))
+        return together
+
     def replicas(self, now: float) -> int:
         """How many live processes serve a model: those that have counters of one."""
         return sum(bool(source.totals.histograms) for source in self._heard(now))
@@ -111,7 +123,7 @@ class Book:
 
     def _end(self, name: str) -> None:
         source = self.live.pop(name)
-        source.gauges = {}
+        source.gauges, source.exemplars = {}, {}
         self.kept.add(source.counted())
         self.ended[name] = source
         if len(self.ended) > REMEMBERED:

@@ -9,13 +9,15 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar as Shown
 
 from monitoring.metrics import METRICS, Metric
-from monitoring.snapshot import Histogram, Key, Totals
+from monitoring.snapshot import Exemplar, Exemplars, Histogram, Key, Totals
 
 PATH = "/metrics"
-Look = Callable[[], tuple[Totals, Mapping[Key, float]]]
-"""Totals and gauges of one moment."""
+Bucket = tuple[str, float] | tuple[str, float, Shown]
+Look = Callable[[], tuple[Totals, Mapping[Key, float], Exemplars]]
+"""Totals, gauges and exemplars of one moment."""
 
 
 def metrics_app(look: Look) -> WSGIApplication:
@@ -34,7 +36,7 @@ def metrics_app(look: Look) -> WSGIApplication:
     return app
 
 
-def families(totals: Totals, gauges: Mapping[Key, float]) -> Iterator[Family]:
+def families(totals: Totals, gauges: Mapping[Key, float], exemplars: Exemplars) -> Iterator[Family]:
     """Every declared family, those without a series too."""
     series: dict[str, list[tuple[Key, Any]]] = {metric.name: [] for metric in METRICS}
     for part in (totals.counters, totals.histograms, gauges):
@@ -42,7 +44,7 @@ def families(totals: Totals, gauges: Mapping[Key, float]) -> Iterator[Family]:
             if name in series:
                 series[name].append((tuple(labels), value))
     for metric in METRICS:
-        yield _family(metric, sorted(series[metric.name]))
+        yield _family(metric, sorted(series[metric.name]), exemplars)
 
 
 class _Exposed(Collector):
@@ -53,11 +55,12 @@ class _Exposed(Collector):
         return families(*self._look())
 
 
-def _family(metric: Metric, series: list[tuple[Key, Any]]) -> Family:
+def _family(metric: Metric, series: list[tuple[Key, Any]], exemplars: Exemplars) -> Family:
     if metric.kind == "histogram":
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, value in series:
-            histogram.add_metric(labels, _cumulative(metric, value), sum_value=value.nanos / 1e9)
+            buckets = _cumulative(metric, value, exemplars.get((metric.name, *labels), {}))
+            histogram.add_metric(labels, buckets, sum_value=value.nanos / 1e9)
         return histogram
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     family = kind(metric.name, metric.help, labels=metric.labels)
@@ -66,7 +69,15 @@ def _family(metric: Metric, series: list[tuple[Key, Any]]) -> Family:
     return family
 
 
-def _cumulative(metric: Metric, histogram: Histogram) -> list[tuple[str, float]]:
-    """Each bound, as text, with the number of observations up to it."""
+def _cumulative(metric: Metric, histogram: Histogram, exemplars: Mapping[int, Exemplar]) -> list[Bucket]:
+    """Each bound, as text, with the number of observations up to it, and with its exemplar, which only OpenMetrics shows."""
     bounds = (*(repr(bound) for bound in metric.buckets), "+Inf")
-    return [(bound, float(count)) for bound, count in zip(bounds, accumulate(histogram.counts), strict=True)]
+    counts = accumulate(histogram.counts)
+    return [
+        (bound, float(count), _shown(exemplars[bucket])) if bucket in exemplars else (bound, float(count))
+        for bucket, (bound, count) in enumerate(zip(bounds, counts, strict=True))
+    ]
+
+
+def _shown(exemplar: Exemplar) -> Shown:
+    return Shown({"trace_id": exemplar.trace_id}, exemplar.value, exemplar.at)

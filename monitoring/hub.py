@@ -19,7 +19,7 @@ from monitoring import store
 from monitoring.exposition import metrics_app
 from monitoring.metrics import HUB_REPLICAS, HUB_STARTED
 from monitoring.recent import Recent, Traffic
-from monitoring.snapshot import Key, Push, Totals
+from monitoring.snapshot import Exemplars, Key, Push, Totals
 from monitoring.web import listen
 
 NAME = "modelyard-metrics"
@@ -76,7 +76,7 @@ class MetricsHub:
         """All that was ever counted."""
         return self._look()[0]
 
-    def _look(self) -> tuple[Totals, Mapping[Key, float]]:
+    def _look(self) -> tuple[Totals, Mapping[Key, float], Exemplars]:
         with self._lock:
             now = time.monotonic()
             self._save(now)  # before it is shown: a successor must not show less
@@ -84,7 +84,7 @@ class MetricsHub:
                 (HUB_STARTED.name,): self._started,
                 (HUB_REPLICAS.name,): self._book.replicas(now),
             }
-            return self._book.totals(), {**self._book.gauges(now), **own}
+            return self._book.totals(), {**self._book.gauges(now), **own}, self._book.exemplars(now)
 
     def _save(self, now: float) -> None:
         self._saved_at = now

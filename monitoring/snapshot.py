@@ -6,6 +6,7 @@ back by a rounding error. Prometheus takes a counter that goes back for one that
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Key = tuple[str, ...]
 """A series: the metric's name, then its label values in the order of their declaration."""
@@ -42,6 +43,20 @@ class Totals:
             self.histograms[key] = mine.plus(histogram, sign)
 
 
+class Exemplar(NamedTuple):
+    """One observation that a trace tells more of."""
+
+    at: float
+    """Unix time; comes first, so that the greatest is the last."""
+    value: float
+    trace_id: str
+    """32 hex digits."""
+
+
+Exemplars = Mapping[Key, Mapping[int, Exemplar]]
+"""The last one in each bucket, by its index, of histograms whose requests are traced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One process at one moment."""
@@ -49,6 +64,7 @@ class Snapshot:
     totals: Totals
     """Since the process started."""
     gauges: Mapping[Key, float]
+    exemplars: Exemplars = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

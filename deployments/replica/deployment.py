@@ -22,7 +22,7 @@ from deployments.replica.dispatch import Dispatch
 from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
 from deployments.replica.memory import limit_memory
-from deployments.replica.metrics import replica_snapshot
+from deployments.replica.metrics import mark_traced, replica_snapshot
 from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.tracing import Tracing
 from deployments.replica.version import run_version
@@ -82,7 +82,7 @@ class ModelReplica:
         def snapshot() -> Snapshot:
             log.write()
             if tracing is not None:
-                tracing.write()
+                mark_traced(self._versions, tracing.write())
             return replica_snapshot(spec, self._versions)
 
         self._pusher = Pusher(snapshot, HubClient().push)

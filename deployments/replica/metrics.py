@@ -1,28 +1,39 @@
 """What this replica tells the hub of itself."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deployments.replica.tracing import Traced
 from deployments.replica.version import RunningVersion
 from deployments.spec.model import ModelSpec
 from monitoring.metrics import CAPACITY, IN_FLIGHT, MEMORY, QUEUE_DEPTH
-from monitoring.snapshot import Key, Snapshot, Totals
+from monitoring.snapshot import Exemplar, Key, Snapshot, Totals
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, Traced]]) -> None:
+    """Note the traces of requests whose durations were counted, by trace id."""
+    for trace_id, traced in told:
+        line = traced.line
+        if traced.queue_until_s is not None:
+            versions[int(line.version)].counts.request.mark(Exemplar(line.at, line.total_s, trace_id))
 
 
 def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> Snapshot:
     """All versions together; in whatever thread."""
     totals = Totals()
+    exemplars: dict[Key, Mapping[int, Exemplar]] = {}
     gauges: dict[Key, float] = {(MEMORY.name, spec.name): resident_bytes()}
     for number, version in versions.items():
         version.counts.add_to(totals)
+        version.counts.add_exemplars(exemplars)
         key = (spec.name, str(number))
         gauges[(IN_FLIGHT.name, *key)] = version.server.in_flight
         gauges[(QUEUE_DEPTH.name, *key)] = version.server.waiting
         gauges[(CAPACITY.name, *key)] = spec.limits.queue
-    return Snapshot(totals, gauges)
+    return Snapshot(totals, gauges, exemplars)
 
 
 def resident_bytes() -> int:

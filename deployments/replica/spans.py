@@ -19,6 +19,7 @@ from opentelemetry.trace import (
     SpanKind,
     StatusCode,
     TraceFlags,
+    format_trace_id,
     set_span_in_context,
 )
 
@@ -58,10 +59,9 @@ class Spans:
         )
         self._tracer = self._provider.get_tracer("modelyard")
 
-    def write(self, requests: Sequence[Traced]) -> None:
-        """Make the spans of these, which will be sent."""
-        for traced in requests:
-            self._write(traced)
+    def write(self, requests: Sequence[Traced]) -> list[str]:
+        """Make the spans of these, which will be sent; gives each one's trace id."""
+        return [self._write(traced) for traced in requests]
 
     def close(self) -> None:
         """Send what is left, or give up after CLOSE_S."""
@@ -72,7 +72,7 @@ class Spans:
         if closing.is_alive():
             self._exporter.shutdown()  # type: ignore[no-untyped-call] # theirs
 
-    def _write(self, traced: Traced) -> None:
+    def _write(self, traced: Traced) -> str:
         line = traced.line
         ended = _ns(line.at)
         arrived = ended - _ns(line.total_s)
@@ -99,6 +99,7 @@ class Spans:
             if line.batch_rows:
                 self._child(span, "compute", called, called + _ns(line.compute_s), line.batch_rows)
         span.end(ended)
+        return format_trace_id(span.get_span_context().trace_id)
 
     def _child(self, parent: Span, name: str, start: int, end: int, batch_rows: int = 0) -> None:
         attributes = {"modelyard.batch_rows": batch_rows} if batch_rows else {}

@@ -33,9 +33,9 @@ class Tracing:
     """One model's, in one replica."""
 
     def __init__(
-        self, share: float, write: Callable[[Sequence[Traced]], None], *, draw: Callable[[], float] = random
+        self, share: float, write: Callable[[Sequence[Traced]], list[str]], *, draw: Callable[[], float] = random
     ) -> None:
-        """`share` is of the requests that come without a `traceparent`."""
+        """`share` is of the requests that come without a `traceparent`. `write` gives each one's trace id."""
         self._share = share
         self._write = write
         self._draw = draw
@@ -50,8 +50,8 @@ class Tracing:
         """Write this, later."""
         self._waiting.append(traced)
 
-    def write(self) -> None:
-        """Hand over what waits; in another thread."""
+    def write(self) -> list[tuple[str, Traced]]:
+        """Hand over what waits, and say by which trace id it is found; in another thread."""
         traced = self._waiting[:]
         del self._waiting[: len(traced)]
-        self._write(traced)
+        return list(zip(self._write(traced), traced, strict=True))

@@ -1,13 +1,18 @@
 """Requests whose clients trace them: every protocol hands its `traceparent` on, on the lane and on the ASGI path."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import requests
 from websockets.sync.client import connect
 
 from deployments.protocols.traceparent import TraceParent
+from deployments.replica.metrics import mark_traced, replica_snapshot
 from deployments.replica.spans import Spans
 from deployments.replica.tracing import Traced, Tracing
+from deployments.spec.model import ModelSpec
+from monitoring.metrics import REQUEST_DURATION
 from tests.collector import Collector
 from tests.contract.client import request
 from tests.contract.conftest import Make
@@ -32,7 +37,11 @@ class Traces:
 
     def __init__(self, share: float = 0.0) -> None:
         self.written: list[Traced] = []
-        self.tracing = Tracing(share, self.written.extend)
+        self.tracing = Tracing(share, self._write)
+
+    def _write(self, traced: Sequence[Traced]) -> list[str]:
+        self.written += traced
+        return ["" for _ in traced]
 
     def take(self, replica) -> list[Traced]:
         """Of all requests that are answered."""
@@ -140,6 +149,20 @@ def test_an_answer_in_parts_is_part_of_its_clients_trace(replica: Make, protocol
     assert requests.post(url, data=body, headers={"traceparent": SAMPLED}, timeout=PATIENCE_S).status_code == 200
     (traced,) = traces.take(one)
     assert (traced.parent, traced.line.protocol, traced.outcome) == (PARENT, protocol, "OK")
+
+
+def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_does_not(replica: Make) -> None:
+    tracing = Tracing(0.0, lambda requests: [f"{number}" for number, _ in enumerate(requests)])
+    one = replica(tracing=tracing)
+    for body in (b"{", ONE, b"{"):
+        one.ask(request(PREDICT, body, traceparent=SAMPLED))
+    one.front.until(lambda: not one.in_flight)
+    mark_traced({3: one.version}, one.front.on_loop(tracing.write))
+    snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: one.version})
+    key = (REQUEST_DURATION.name, "doubler", "3")
+    ((bucket, exemplar),) = snapshot.exemplars[key].items()
+    assert exemplar.trace_id == "1"
+    assert snapshot.totals.histograms[key].counts[bucket] == 1
 
 
 def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(replica: Make) -> None:

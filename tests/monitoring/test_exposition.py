@@ -13,7 +13,7 @@ from monitoring.accumulate import VersionCounts
 from monitoring.exposition import metrics_app
 from monitoring.history.prometheus import Prometheus
 from monitoring.metrics import METRICS, REPLICA_STATES
-from monitoring.snapshot import Key, Totals
+from monitoring.snapshot import Exemplars, Key, Totals
 from monitoring.web import listen
 from tests.prometheus import FOLDER, queries
 
@@ -36,7 +36,7 @@ class Pretended:
             for state in REPLICA_STATES
         }
 
-    def look(self) -> tuple[Totals, dict[Key, float]]:
+    def look(self) -> tuple[Totals, dict[Key, float], Exemplars]:
         counts = self._counts
         counts.codes["predict"]["ok"] += 9
         counts.codes["predict"]["error"] += 1
@@ -47,7 +47,7 @@ class Pretended:
         totals = Totals()
         counts.add_to(totals)
         totals.counters[("model_replica_starts_total", "iris", "deploy")] = 1
-        return totals, self._gauges
+        return totals, self._gauges, {}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from monitoring.metrics import BATCH_SIZE, IN_FLIGHT, READY, REQUESTS
-from monitoring.snapshot import Histogram, Push, Snapshot, Totals
+from monitoring.snapshot import Exemplars, Histogram, Push, Snapshot, Totals
 
 OK = (REQUESTS.name, "churn", "1", "ok", "predict")
 BATCHES = (BATCH_SIZE.name, "churn", "1")
@@ -26,8 +26,10 @@ class Process:
     number: int = 0
     known: bool = False
     gauges: dict[tuple[str, ...], float] = field(default_factory=dict)
+    exemplars: Exemplars = field(default_factory=dict)
 
     def push(self, *, final: bool = False) -> Push:
         """What it sends now; whether that arrives is the test's."""
         self.number += 1
-        return Push(self.name, self.number, self.known, final, Snapshot(totals_of(self.requests), self.gauges))
+        snapshot = Snapshot(totals_of(self.requests), self.gauges, self.exemplars)
+        return Push(self.name, self.number, self.known, final, snapshot)

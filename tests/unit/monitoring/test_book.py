@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from monitoring import store
 from monitoring.book import ENDED_S, LIVE_S, REMEMBERED, Book
-from monitoring.snapshot import Push
+from monitoring.snapshot import Exemplar, Push
 from tests.unit.monitoring.pushes import BATCHES, FLYING, IS_READY, OK, Process, totals_of
 
 
@@ -204,3 +204,16 @@ class Hubs(RuleBasedStateMachine):
 
 TestHubs = Hubs.TestCase
 TestHubs.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+
+
+def test_of_the_traces_that_live_processes_tell_the_last_in_each_bucket_is_shown():
+    book, key = Book(), BATCHES
+    one, other = Process("one"), Process("other")
+    early, late, alone = Exemplar(1.0, 0.2, "early"), Exemplar(2.0, 0.1, "late"), Exemplar(1.5, 9.0, "alone")
+    one.exemplars, other.exemplars = {key: {3: late}}, {key: {3: early, 7: alone}}
+    book.take(one.push(), now=0.0)
+    book.take(other.push(), now=0.0)
+    assert book.exemplars(1.0) == {key: {3: late, 7: alone}}
+    book.take(other.push(final=True), now=1.0)
+    assert book.exemplars(1.0) == {key: {3: late}}
+    assert book.exemplars(LIVE_S + 1.0) == {}

@@ -8,8 +8,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitoring.exposition import metrics_app
-from monitoring.metrics import BATCH_SIZE, METRICS, REQUESTS
-from monitoring.snapshot import Totals
+from monitoring.metrics import BATCH_SIZE, METRICS, REQUEST_DURATION, REQUESTS
+from monitoring.snapshot import Exemplar, Histogram, Totals
 from monitoring.web import listen
 from tests.unit.monitoring.pushes import FLYING, OK, totals_of
 
@@ -25,7 +25,9 @@ def ask(port: int, path: str = "/metrics", accept: str = "text/plain") -> tuple[
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    return listen("127.0.0.1", 0, metrics_app(lambda: (totals_of(7), {FLYING: 2.0, ("nobody_declared_this",): 1.0})))
+    return listen(
+        "127.0.0.1", 0, metrics_app(lambda: (totals_of(7), {FLYING: 2.0, ("nobody_declared_this",): 1.0}, {}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,28 @@ def test_nothing_else_is_answered(port: int, path: str):
 
 
 def test_a_label_cannot_break_out_of_its_line():
-    app = metrics_app(lambda: (Totals({(*OK[:1], 'x"} 1\nevil 2', *OK[2:]): 1}), {}))
+    app = metrics_app(lambda: (Totals({(*OK[:1], 'x"} 1\nevil 2', *OK[2:]): 1}), {}, {}))
     _, body = ask(listen("127.0.0.1", 0, app))
     assert "\nevil" not in body
     assert r"\nevil" in body
+
+
+def test_a_trace_of_a_slow_request_stands_at_its_bucket_in_openmetrics_alone():
+    counts = (*[0] * 5, 3, *[0] * (len(REQUEST_DURATION.buckets) - 5))
+    key = (REQUEST_DURATION.name, "churn", "1")
+    exemplar = Exemplar(1_700_000_000.5, 0.02, "4bf92f3577b34da6a3ce929d0e0e4736")
+    totals = Totals(histograms={key: Histogram(counts, 60_000_000)})
+    port = listen("127.0.0.1", 0, metrics_app(lambda: (totals, {}, {key: {5: exemplar}})))
+    _, body = ask(port, accept=OPENMETRICS)
+    told = [
+        (sample.labels["le"], sample.exemplar)
+        for family in parse_openmetrics(body)
+        for sample in family.samples
+        if sample.exemplar
+    ]
+    (bound, shown) = told[0]
+    assert len(told) == 1
+    assert (bound, shown.value, shown.labels) == ("0.025", 0.02, {"trace_id": exemplar.trace_id})
+    assert float(shown.timestamp) == exemplar.at
+    _, plain = ask(port)
+    assert exemplar.trace_id not in plain

@@ -5,8 +5,9 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.accumulate import Observations
+from monitoring.accumulate import Observations, VersionCounts
 from monitoring.metrics import BATCH_SIZE, REQUEST_DURATION
+from monitoring.snapshot import Exemplar
 
 DURATIONS = st.floats(0, 100, allow_nan=False)
 
@@ -48,3 +49,17 @@ def test_nothing_is_lost_or_counted_twice_while_one_thread_observes_and_others_r
     for thread in (observing, *reading):
         thread.join()
     assert sum(seen.histogram().counts) == 50_000
+
+
+def test_the_last_trace_in_each_bucket_is_kept():
+    counts = VersionCounts("churn", "1", (), 0.0)
+    exemplars = {}
+    counts.add_exemplars(exemplars)
+    assert exemplars == {}
+    quick, slow, slower, never = (Exemplar(at, value, f"{at}") for at, value in enumerate((0.0005, 0.03, 0.05, 99.0)))
+    for exemplar in (quick, slow, slower, never):
+        counts.request.mark(exemplar)
+    counts.add_exemplars(exemplars)
+    bucket = REQUEST_DURATION.buckets.index(0.05)
+    told = {0: quick, bucket: slower, len(REQUEST_DURATION.buckets): never}
+    assert exemplars == {(REQUEST_DURATION.name, "churn", "1"): told}

@@ -86,8 +86,7 @@ def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() ->
 
 
 def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
-    traced: list[Traced] = []
-    tracing = Tracing(0.0, traced.extend)
+    tracing = Tracing(0.0, lambda traced: ["trace" for _ in traced])
     log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0), now=lambda: 1000.0)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("predict",), 0.7), "predict", log, tracing)
     caller = (b"traceparent", b"00-%032x-%016x-01" % (7, 8))
@@ -95,9 +94,8 @@ def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
     call.rows, call.seconds = 4, 0.5
     recorder.ended(Origin(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
     recorder.ended(Origin(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
-    tracing.write()
     line = Line(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
-    assert traced == [Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0)]
+    assert tracing.write() == [("trace", Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0))]
 
 
 def test_every_code_is_there_before_it_first_happens() -> None:

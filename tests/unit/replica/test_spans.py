@@ -15,6 +15,16 @@ AT = 1_700_000_000.0
 LINE = Line(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40)
 
 
+def test_each_request_is_told_by_the_id_of_its_trace() -> None:
+    with Collector() as collector:
+        spans = Spans("iris", collector.url)
+        traced = Traced(PARENT, LINE, "OK", queue_until_s=0.3)
+        told, own = spans.write([traced, traced._replace(parent=None)])
+        spans.close()
+    assert told == f"{PARENT.trace_id:032x}"
+    assert {span.trace_id.hex() for span in collector.spans} == {told, own}
+
+
 def collected(*requests: Traced) -> Collector:
     with Collector() as collector:
         spans = Spans("iris", collector.url)

@@ -1,5 +1,7 @@
 """Which requests are traced."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from deployments.protocols.traceparent import TraceParent
@@ -8,6 +10,11 @@ from deployments.replica.request_log import Line
 from deployments.replica.tracing import Traced, Tracing
 
 LINE = Line(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
+
+
+def named(traced: Sequence[Traced]) -> list[str]:
+    """In the place of what makes spans."""
+    return [f"trace {number}" for number, _ in enumerate(traced)]
 
 
 def caller(*, sampled: bool) -> TraceParent:
@@ -25,24 +32,20 @@ def caller(*, sampled: bool) -> TraceParent:
     ],
 )
 def test_the_caller_decides_and_else_chance(parent: TraceParent | None, share: float, wanted: bool) -> None:
-    assert Tracing(share, list, draw=lambda: 0.5).wants(parent) is wanted
+    assert Tracing(share, named, draw=lambda: 0.5).wants(parent) is wanted
 
 
 def test_what_was_noted_is_written_once() -> None:
-    written: list[Traced] = []
-    tracing = Tracing(1.0, written.extend)
-    tracing.note(Traced(None, LINE, "OK", 0.0))
-    tracing.write()
-    tracing.write()
-    assert [traced.line for traced in written] == [LINE]
+    tracing, traced = Tracing(1.0, named), Traced(None, LINE, "OK", 0.0)
+    tracing.note(traced)
+    assert tracing.write() == [("trace 0", traced)]
+    assert tracing.write() == []
 
 
 def test_a_client_that_wants_everything_traced_gets_so_much_and_no_more() -> None:
-    written: list[Traced] = []
-    tracing = Tracing(0.0, written.extend)
+    tracing = Tracing(0.0, named)
     for _ in range(3 * under_test.MOST_WAITING):
         if tracing.wants(caller(sampled=True)):
             tracing.note(Traced(caller(sampled=True), LINE, "OK", 0.0))
-    tracing.write()
-    assert len(written) == under_test.MOST_WAITING
+    assert len(tracing.write()) == under_test.MOST_WAITING
     assert tracing.wants(caller(sampled=True)), "there is room again"
