@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
-Media = Literal["application/json", "text/csv", "application/x-npy"]
+Media = Literal["application/json", "text/csv", "application/x-npy", "application/vnd.apache.arrow.stream"]
 
 JSON: Media = "application/json"
+NPY: Media = "application/x-npy"
+ARROW: Media = "application/vnd.apache.arrow.stream"
 ANY: Mapping[str, Media] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
-KNOWN: Mapping[str, Media] = {"text/csv": "text/csv", "application/x-npy": "application/x-npy", JSON: JSON, **ANY}
+KNOWN: Mapping[str, Media] = {"text/csv": "text/csv", NPY: NPY, ARROW: ARROW, JSON: JSON, **ANY}
 
 
 LONGEST = 1000

@@ -6,10 +6,11 @@ from typing import Literal
 from deployments.errors import UnsupportedMediaType
 from deployments.protocols.bad_values import shortened
 
-Form = Literal["json", "csv", "npy"]
+Form = Literal["json", "csv", "npy", "arrow"]
 
 NPY = "application/x-npy"
-TAKEN = "application/json and text/csv, in UTF-8, and application/x-npy"
+ARROW = "application/vnd.apache.arrow.stream"
+TAKEN = f"application/json and text/csv, in UTF-8, {NPY}, and {ARROW}"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 BLANKS = b" \t\r\n"
 
@@ -33,7 +34,7 @@ def form_of(content_type: bytes, body: bytes) -> Form:
 
 
 @lru_cache(maxsize=64)
-def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "form"]:
+def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form"]:
     text = content_type.decode("latin-1").lower()
     media_type, *parameters = (part.strip() for part in text.split(";"))
     for parameter in parameters:
@@ -46,6 +47,8 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "form"]:
         return "csv"
     if media_type == NPY:
         return "npy"
+    if media_type == ARROW:
+        return "arrow"
     if media_type == "application/x-www-form-urlencoded":
         return "form"
     raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not taken, only {TAKEN}")

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from deployments.errors import InvalidRequest, NotAcceptable
-from deployments.protocols.accept import JSON, Media, media_of
+from deployments.protocols.accept import ARROW, JSON, NPY, Media, media_of
 from deployments.protocols.answers import AnswerWriter, jsonable
+from deployments.protocols.arrow.codec import ArrowCodec
 from deployments.protocols.bad_values import BadValues
 from deployments.protocols.body import NO_OPTIONS, Options, read_body
 from deployments.protocols.columns import TensorReader
@@ -59,6 +60,7 @@ class PredictCodec:
         self._answers = AnswerWriter(model_name, version, signature)
         self._tables = TableWriter(self._answers, signature)
         self._npy = NpyReader(signature, max_rows=max_rows)
+        self._arrow = ArrowCodec(self._rows)
         self._forms: Mapping[str, Callable[[Any], Tensors]] = {
             "instances": self._rows.instances,
             "inputs": TensorReader(signature, max_rows=max_rows).read,
@@ -74,11 +76,13 @@ class PredictCodec:
     ) -> PredictCall:
         """What the client asks for. `probabilities` may be asked for beside the body too, in the URL.
 
-        Raises InvalidRequest, with every bad value, or UnsupportedMediaType.
+        Raises InvalidRequest, with every bad value, UnsupportedMediaType, or NotAcceptable.
         """
         call = self._decoded(body, content_type, probabilities)
         if accept and accept not in (b"*/*", b"application/json"):
             call.media = media_of(accept)
+            if call.media == ARROW:
+                self._arrow.check_answers()
         return call
 
     def _decoded(self, body: bytes, content_type: bytes, probabilities: bool) -> PredictCall:
@@ -89,6 +93,8 @@ class PredictCodec:
             tensors = self._forms[form](value)
         elif form == "csv":
             tensors = read_csv(body, self._rows)
+        elif form == "arrow":
+            tensors = self._arrow.read(body)
         else:
             tensors = self._npy.read(body).inputs
         rows = len(next(iter(tensors.values()))) if self._rowwise else 1
@@ -105,13 +111,14 @@ class PredictCodec:
         return self._answers.write(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
 
     def _other_media(self, call: PredictCall, outputs: Tensors) -> bytes:
-        if call.media == "application/x-npy":
+        if call.media == NPY:
             return write_npy(
                 self._tables.array(outputs, call.chosen, by_row=call.by_row, probabilities=call.probabilities)
             )
         if not call.by_row:
             raise NotAcceptable("whole outputs do not fit into a table; ask for JSON")
-        return self._tables.csv(self._tables.columns(outputs, call.chosen, probabilities=call.probabilities))
+        columns = self._tables.columns(outputs, call.chosen, probabilities=call.probabilities)
+        return self._arrow.write(columns) if call.media == ARROW else self._tables.csv(columns)
 
     def encode_bare(self, call: PredictCall, outputs: Tensors) -> bytes:
         """The predictions and nothing else, as MLflow's clients expect them; by output, where the answer is not by row."""

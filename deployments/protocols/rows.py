@@ -22,7 +22,7 @@ class RowReader:
         """The cells of a row that leaves out what is optional."""
         self._by_input = by_input(signature)
         self._count = row_count(signature)
-        self._max_rows = max_rows
+        self.max_rows = max_rows
 
     def instances(self, rows: Any) -> Tensors:
         """Rows as lists, as objects, or as plain values where a row is only one."""
@@ -76,20 +76,33 @@ class RowReader:
         self, names: Sequence[Any], header: str, rows: Sequence[Any], where: Where, ends: Sequence[str]
     ) -> Tensors:
         """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`."""
-        layout = self._layout_of({name for name in names if type(name) is str})
-        _check_names(layout, names, header)
+        layout = self.layout_for(names, header)
         self.check_count(rows, "")
         return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
 
+    def layout_for(self, names: Sequence[Any], header: str) -> Layout:
+        """The cells that a table of these columns gives. Refuses other names, with pointers that begin with `header`."""
+        layout = self._layout_of({name for name in names if type(name) is str})
+        _check_names(layout, names, header)
+        return layout
+
     def check_count(self, rows: Any, pointer: str) -> None:
         """Refuse what is no list of as many rows as the model takes."""
-        if self._count is None:
-            raise refuse(pointer, 'this model does not take rows; send whole tensors in "inputs"')
+        self.check_taken(pointer)
         if type(rows) is not list:
             raise refuse(pointer, f"expected a list of rows, got {described(rows)}")
-        check_rows(len(rows), self._max_rows, pointer)
-        if self._count not in (FREE, len(rows)):
-            raise refuse(pointer, f"this model takes exactly {self._count} rows, got {len(rows)}")
+        self.check_length(len(rows), pointer)
+
+    def check_taken(self, pointer: str) -> None:
+        """Refuse any rows where the model does not take them."""
+        if self._count is None:
+            raise refuse(pointer, 'this model does not take rows; send whole tensors in "inputs"')
+
+    def check_length(self, rows: int, pointer: str) -> None:
+        """Refuse another number of rows than the model takes."""
+        check_rows(rows, self.max_rows, pointer)
+        if self._count not in (FREE, rows):
+            raise refuse(pointer, f"this model takes exactly {self._count} rows, got {rows}")
 
     def _objects(self, rows: Sequence[Any], where: Where) -> Tensors:
         layout = self._layout_of(rows[0]) if type(rows[0]) is dict else self.layout

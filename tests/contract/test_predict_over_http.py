@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.contract.client import Answer, chunked, request
@@ -14,6 +15,7 @@ from tests.contract.conftest import Make
 from tests.contract.front import Front
 from tests.contract.replica import DEAR, ONE, PREDICT, TWO, Replica
 from tests.fakes import FakeModel
+from tests.unit.protocols.arrow.streams import stream
 
 VERSIONED = "/models/doubler/versions/3/predict"
 JSON = "application/json"
@@ -257,6 +259,16 @@ def test_csv_and_arrays_are_answered_to_who_accepts_them(replica: Make) -> None:
     array = one.ask(request(PREDICT, file.getvalue(), content_type="application/x-npy", accept="application/x-npy"))
     assert array.header("content-type") == "application/x-npy"
     assert np.load(io.BytesIO(array.body)).tolist() == [[4.0], [-8.0]]
+    assert one.by_lane == (one.way == "lane")
+
+
+def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
+    one = replica()
+    arrow = "application/vnd.apache.arrow.stream"
+    answer = one.ask(request(PREDICT, stream({"x": [2, -4]}), content_type=arrow, accept=arrow))
+    assert (answer.status, answer.header("content-type")) == (200, arrow)
+    assert pa.ipc.open_stream(answer.body).read_all().to_pydict() == {"prediction": [4.0, -8.0]}
+    refused(one.ask(request(PREDICT, b"ARROW1", content_type=arrow)), 400, "no valid Arrow stream")
     assert one.by_lane == (one.way == "lane")
 
 

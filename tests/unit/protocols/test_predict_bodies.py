@@ -87,7 +87,8 @@ def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, 
         (b"\xff/\xfe", "content type 'ÿ/þ' is not taken"),
         (
             b"application/x-www-form-urlencoded",
-            "forms are not taken, only application/json and text/csv, in UTF-8, and application/x-npy; curl",
+            "forms are not taken, only application/json and text/csv, in UTF-8, application/x-npy, "
+            "and application/vnd.apache.arrow.stream; curl",
         ),
         (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not taken"),
     ],
