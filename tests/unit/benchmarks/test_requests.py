@@ -10,6 +10,11 @@ import pytest
 from benchmarks import bodies, recording
 from benchmarks.artefacts import iris_as_onnx, largest_as_onnx
 from benchmarks.bodies import SPECIES, TENSOR_VALUES, Requests
+from deployments.protocols.grpc.infer import GrpcInferCodec
+from deployments.protocols.grpc.messages import ModelInferRequest
+from deployments.protocols.oip.rest import InferCodec
+from deployments.runtimes.table import runtime
+from deployments.spec.model import ModelSpec
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,24 @@ def test_both_forms_of_the_tensor_are_the_same_numbers_of_which_the_model_finds_
     (largest,) = onnxruntime.InferenceSession(largest_as_onnx()).run(None, {"x": values.reshape(1, -1)})
     answer = json.dumps({"outputs": [{"name": "largest", "data": largest.tolist()}]}).encode()
     assert requests.tensor_json.read(answer) == requests.tensor_json.expected == requests.tensor_binary.expected
+
+
+def test_our_server_reads_the_call_and_answers_as_expected(requests: Requests, iris: Path) -> None:
+    model = runtime("onnx").load({"model.onnx": iris.read_bytes()}, ModelSpec(name="iris"), cpus=1)
+    codec = GrpcInferCodec("iris", 1, model.signature)
+    call = codec.decode(ModelInferRequest.FromString(requests.call.body.read_bytes()[5:]))
+    answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
+    assert requests.call.read(answer.SerializeToString()) == requests.call.expected
+
+
+def test_our_server_reads_the_tensor_in_both_forms_and_answers_as_expected(requests: Requests) -> None:
+    model = runtime("onnx").load({"model.onnx": largest_as_onnx()}, ModelSpec(name="tensor"), cpus=1)
+    codec = InferCodec("tensor", 1, model.signature)
+    for request in (requests.tensor_json, requests.tensor_binary):
+        split = dict(header.split(": ") for header in request.headers).get("inference-header-content-length", "")
+        call = codec.decode(request.body.read_bytes(), split.encode())
+        answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
+        assert request.read(answer.body) == request.expected
 
 
 def test_the_lane_answers_every_request_with_metrics_and_without(requests: Requests, iris: Path) -> None:
