@@ -5,7 +5,6 @@ the recorder alone.
 """
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from benchmarks.load import Request
 from deployments.lane.connection import LaneProtocol
 from deployments.lane.table import Lane
 from deployments.protocols.predict import PredictCodec
+from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
@@ -36,9 +36,9 @@ from monitoring.metrics import PROTOCOLS
 from monitoring.snapshot import Totals
 
 CONNECTIONS = 64
-WAVES = 60
-"""Requests of each connection in a turn: together about half a second's worth of a busy replica."""
-PAIRS = 40
+WAVES = 10
+"""Requests of each connection in a turn. Turns are short and many: whoever else runs here then disturbs few pairs."""
+PAIRS = 240
 PATH = "/models/iris/predict"
 
 
@@ -133,7 +133,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
 
     counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
     log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
-    # What the pushing thread does once a second is part of the price, so each turn ends with it.
+    # What the pushing thread does once a second is part of the price, so each turn ends with it, which is more often.
     recorded = replica(RequestRecorder(counts, "predict", log), lambda: counts.add_to(Totals()))
     unrecorded = replica(UNRECORDED, lambda: None)
     cost = await _turns(recorded, unrecorded, pairs, waves)
@@ -146,7 +146,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
 
 async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int) -> RecordingCost:
     cost = RecordingCost([], [])
-    gc.collect()
+    settle_heap()  # as a replica does
     for _ in range(2):  # what is first is slow
         await recorded.turn(waves), await unrecorded.turn(waves)
     for pair in range(pairs):
