@@ -61,6 +61,8 @@ class ModelReplica:
         # Into the replica's log, which `modelyard logs` shows, with its level: Serve holds back what is no error in its buffer.
         for name in ("deployments", "opentelemetry"):
             logging.getLogger(name).parent = logger
+        self._pusher: Pusher | None = None  # none as long as the constructor may raise: `__del__` is called all the same
+        self._spans: Spans | None = None
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
@@ -90,7 +92,8 @@ class ModelReplica:
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""
-        await asyncio.to_thread(self._pusher.close)
+        if self._pusher is not None:
+            await asyncio.to_thread(self._pusher.close)
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
 
