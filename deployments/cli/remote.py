@@ -42,7 +42,7 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
         signal.signal(sign, lambda *_: stop.set())  # after Ray, which takes SIGTERM for a crash and prints its stack
     try:
         metrics, place = ControlMetrics(), server.metrics
-        hub.start(HubPlace(place.host, place.port, places_of(config).metrics))
+        hub.start(HubPlace(place.host, place.port, places_of(config).state / "metrics.json"))
         pusher = Pusher(metrics.snapshot, HubClient().push)
         pusher.start()
         front = Front(inside=server.origin, outside=server.origin)

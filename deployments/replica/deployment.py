@@ -61,7 +61,9 @@ class ModelReplica:
         # Into the replica's log, which `modelyard logs` shows, with its level: Serve holds back what is no error in its buffer.
         for name in ("deployments", "opentelemetry"):
             logging.getLogger(name).parent = logger
-        self._pusher: Pusher | None = None  # none as long as the constructor may raise: `__del__` is called all the same
+        self._pusher: Pusher | None = (
+            None  # none as long as the constructor may raise: `__del__` is called all the same
+        )
         self._spans: Spans | None = None
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
