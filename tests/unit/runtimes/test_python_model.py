@@ -273,15 +273,15 @@ def test_labels_of_the_yaml_name_the_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "text"),
+    ("error", "text", "told"),
     [
-        (TypeError, "'not a dict'"),
-        (ValueError, "{}"),
+        (TypeError, "'not a dict'", r"predict\(\) gives a dict of arrays by output, not str"),
+        (ValueError, "{}", "output 'y' was left out"),
     ],
 )
-def test_predict_must_give_a_dict_of_all_outputs(error: type[Exception], text: str) -> None:
+def test_predict_must_give_a_dict_of_all_outputs(error: type[Exception], text: str, told: str) -> None:
     source = saying("0").replace('return {"y": 0}', f"return {text}")
-    with pytest.raises(error, match=r"predict\(\)"):
+    with pytest.raises(error, match=told):
         answer(load(source))
 
 
