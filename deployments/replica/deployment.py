@@ -78,7 +78,7 @@ class ModelReplica:
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived)
         settle_heap()
-        hot, mount = self._routes.hot(), self._routes.mount
+        hot, mount = self._routes.hot, self._routes.mount
         LANE.open(
             hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams, sockets=self._routes.sockets
         )

@@ -43,13 +43,11 @@ class Dispatch:
         self._tensorflow = TensorflowRoutes(spec, own)
         self.sockets: Asgi = Sockets(spec, own)
         """Answers WebSockets."""
+        grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
+        self.hot: dict[bytes, Endpoint] = {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
+        """The exact paths that the lane answers, and what answers there."""
         self.mount = f"{spec.url_path}{WOKEN}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
-
-    def hot(self) -> dict[bytes, Endpoint]:
-        """The exact paths that the lane answers, and what answers there."""
-        grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
-        return {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
 
     def streams(self, arrived: Callable[[], None]) -> dict[bytes, StreamEndpoint]:
         """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
@@ -57,7 +55,7 @@ class Dispatch:
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The answer to a gRPC message that did not come by the lane. Raises its error."""
-        endpoint = self.hot()[path]
+        endpoint = self.hot[path]
         made = await replied(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
         return cast(OneMessage, made).message
 

@@ -60,7 +60,7 @@ class Replica:
         )
         on_lane = self.way == "lane"
         self.front.lane.open(
-            routes.hot() if on_lane else {},
+            routes.hot if on_lane else {},
             meter,
             body_limit=spec.limits.body,
             mount=routes.mount,
