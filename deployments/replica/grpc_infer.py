@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from deployments.errors import ModelNotFound, ModelyardError
+from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Begun, Header, Reply
 from deployments.lane.grpc import OneMessage, failure, of_headers
 from deployments.lane.http1 import Whole
@@ -14,11 +13,11 @@ from deployments.protocols.grpc.frames import only_message
 from deployments.protocols.grpc.infer import GrpcInferCodec, InferCall
 from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.protocols.grpc.timeout import timeout_s
+from deployments.replica.answering import answering
 from deployments.replica.deadline import Within
 from deployments.replica.versions import Versions
 from deployments.serving.recorder import Origin
 from deployments.serving.server import ModelServer
-from deployments.serving.ticket import Answer
 from deployments.spec.model import ModelSpec
 
 METHOD = methods(INFERENCE)["ModelInfer"]
@@ -91,7 +90,7 @@ class GrpcInfer:
     def submit(self, asked: Asked, origin: Origin, done: Done, within_s: float | None = None) -> Begun:
         """Begin with what was read, as `begin` does."""
         call = asked.call
-        answered = partial(_answered, asked.codec, call, done)
+        answered = answering(lambda answer: asked.codec.encode(call, answer.outputs), done)
         limit_s = min(within_s or self._timeout_s, call.timeout_s or self._timeout_s)
         if limit_s >= self._timeout_s:
             return asked.server.submit(call.request, answered, origin)
@@ -112,17 +111,3 @@ class GrpcInfer:
 
     def _refuse(self, origin: Origin, error: Exception) -> None:
         self._versions.newest.server.ledger.refuse(origin, error)
-
-
-def _answered(codec: GrpcInferCodec, call: InferCall, done: Done, answer: Answer | ModelyardError) -> Exception | None:
-    """See `ticket.Done`."""
-    if not isinstance(answer, Answer):
-        done(answer)
-        return None
-    try:
-        response = codec.encode(call, answer.outputs)
-    except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
-        done(error)
-        return error
-    done(response)
-    return None

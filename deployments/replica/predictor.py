@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deployments.errors import ModelyardError
 from deployments.lane.endpoint import Header, Reply
-from deployments.lane.http1 import Whole
 from deployments.protocols.http import server_timing
 from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import HttpAnswer
-from deployments.serving.asgi import answer_error
+from deployments.replica.answering import Refusing, answering
 from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
@@ -43,13 +41,12 @@ class Prediction:
         return HttpAnswer(200, (content_type, (b"server-timing", self.timing)), self.body)
 
 
-class Predictor:
+class Predictor(Refusing):
     """Answers predict requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
     def __init__(self, codec: PredictCodec, server: ModelServer, recorder: Recorder) -> None:
+        super().__init__(server, recorder)
         self.codec = codec
-        self.server = server
-        self._recorder = recorder
 
     def start(
         self,
@@ -74,26 +71,8 @@ class Predictor:
             raise
         encode = self.codec.encode
 
-        def done(answer: Answer | ModelyardError) -> Exception | None:
-            if not isinstance(answer, Answer):
-                reply(answer)
-                return None
-            try:
-                encoded = encode(call, answer.outputs)
-            except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
-                reply(error)
-                return error
-            made = Prediction(encoded, answer.queue_s, answer.batch_rows, answer.compute_s, call.media)
-            reply(made)
-            return None
+        def made(answer: Answer) -> Prediction:
+            body = encode(call, answer.outputs)
+            return Prediction(body, answer.queue_s, answer.batch_rows, answer.compute_s, call.media)
 
-        return self.server.submit(call.request, done, origin)
-
-    def unread(self, error: Exception, request_id: str) -> None:
-        """See `Endpoint`."""
-        ledger = self.server.ledger
-        ledger.refuse(ledger.origin(self._recorder, request_id), error)
-
-    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
-        """A problem document."""
-        return Whole(answer_error(error, request_id, path))
+        return self.server.submit(call.request, answering(made, reply), origin)
