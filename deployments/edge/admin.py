@@ -20,8 +20,9 @@ def renew(admin: Path, identity: Identity) -> None:
 
 
 def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
-    for command in (b"set ssl %b %b <<\n%b\n" % (kind.encode(), name.encode(), content), f"commit ssl {kind} {name}\n"):
-        said = _ask(admin, command if isinstance(command, bytes) else command.encode())
+    target = f"ssl {kind} {name}".encode()
+    for command in (b"set %b <<\n%b\n" % (target, content), b"commit %b\n" % target):
+        said = _ask(admin, command)
         if "Success" not in said and "created" not in said and "updated" not in said:
             raise AdminError(said.strip() or "HAProxy said nothing")
 

@@ -1,6 +1,6 @@
 """The models as clients may know them: configured, running or not. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,10 @@ class Entry:
         return told
 
 
+Look = Callable[[], Awaitable[Mapping[str, Entry]]]
+"""Gives the models by name, as they are now."""
+
+
 def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, Deployed]) -> dict[str, Entry]:
     """Entries by name, from the gateway's user_config and what Serve says now."""
     return {model["name"]: _entry(model, deployed.get(model["name"])) for model in configured}
@@ -41,3 +45,8 @@ def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
 def waiting_for(entries: Mapping[str, Entry]) -> list[str]:
     """Names of required models that are not READY; the server is ready when there are none."""
     return [entry.name for entry in entries.values() if entry.required and entry.state != "READY"]
+
+
+def ready(entries: Mapping[str, Entry]) -> list[str]:
+    """Names of the models that are READY."""
+    return [entry.name for entry in entries.values() if entry.state == "READY"]

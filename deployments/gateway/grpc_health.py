@@ -4,8 +4,7 @@ import asyncio
 from typing import Any
 
 from deployments.errors import ModelNotFound
-from deployments.gateway.catalogue import waiting_for
-from deployments.gateway.grpc_server import Look
+from deployments.gateway.catalogue import Look, waiting_for
 from deployments.lane.endpoint import Begun
 from deployments.lane.grpc import Unary
 from deployments.lane.grpc_stream import Question, StreamEndpoint

@@ -10,7 +10,8 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 from deployments.gateway.absent import find, not_ready
-from deployments.gateway.grpc_server import GrpcServer, Look
+from deployments.gateway.catalogue import Look
+from deployments.gateway.grpc_server import GrpcServer
 from deployments.lane.endpoint import Begun
 from deployments.lane.grpc import Unary, note
 from deployments.lane.grpc_stream import Question, StreamEndpoint

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from deployments.gateway.catalogue import Look
 from deployments.gateway.grpc_health import GrpcHealth
 from deployments.gateway.grpc_models import AskReplica, GrpcModels
-from deployments.gateway.grpc_server import GrpcServer, Look
+from deployments.gateway.grpc_server import GrpcServer
 from deployments.gateway.oip_routes import Statistics
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.lane.grpc_stream import Question

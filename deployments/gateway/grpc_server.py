@@ -6,14 +6,13 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 from deployments.errors import ModelNotFound, NotSupported
-from deployments.gateway.catalogue import Entry, waiting_for
+from deployments.gateway.catalogue import Look, ready, waiting_for
 from deployments.gateway.load import check_load, no_unload
 from deployments.gateway.oip_routes import Statistics
 from deployments.lane.grpc import Unary
 from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.protocols.oip.server import repository_index, server_metadata
 
-Look = Callable[[], Awaitable[Mapping[str, Entry]]]
 Answer = Callable[[Any], Awaitable[Mapping[str, Any]]]
 """From a request to its response, as JSON has it."""
 
@@ -48,8 +47,7 @@ class GrpcServer:
 
     async def statistics(self) -> dict[str, Any]:
         """Of every model that runs."""
-        running = [name for name, entry in (await self._look()).items() if entry.state == "READY"]
-        return {"model_stats": await self._statistics(running)}
+        return {"model_stats": await self._statistics(ready(await self._look()))}
 
     def _endpoint(self, name: str, answer: Answer) -> Unary:
         method = methods(INFERENCE)[name]

@@ -4,18 +4,16 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from deployments.errors import InvalidRequest, ModelNotFound, NotSupported
 from deployments.gateway.absent import find, not_ready
-from deployments.gateway.catalogue import Entry, waiting_for
+from deployments.gateway.catalogue import Entry, ready, waiting_for
 from deployments.gateway.load import check_load, no_unload
 from deployments.protocols.bad_values import described, refuse
 from deployments.protocols.body import parse
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.server import repository_index, server_metadata
-from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.problem import HttpAnswer, json_answer
 
 Entries = Mapping[str, Entry]
 Statistics = Callable[[list[str]], Awaitable[list[dict[str, Any]]]]
@@ -59,25 +57,24 @@ class OipServerRoutes:
         raise ModelNotFound(f"nothing answers {path!r}")
 
     async def _stats(self, request: HttpRequest, entries: Entries) -> HttpAnswer:
-        running = [name for name, entry in entries.items() if entry.state == "READY"]
-        return _json({"model_stats": await self._statistics(running)})
+        return json_answer({"model_stats": await self._statistics(ready(entries))})
 
 
 async def _metadata(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return _json(server_metadata())
+    return json_answer(server_metadata())
 
 
 async def _ready(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    ready = not waiting_for(entries)
-    return _json({"ready": ready}, status=200 if ready else 503)
+    missing = waiting_for(entries)
+    return json_answer({"ready": not missing}, status=503 if missing else 200)
 
 
 async def _models(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return _json({"models": list(entries)})
+    return json_answer({"models": list(entries)})
 
 
 async def _index(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return _json(repository_index(entries.values(), ready_only=_ready_only(request.body)))
+    return json_answer(repository_index(entries.values(), ready_only=_ready_only(request.body)))
 
 
 async def _no_tracing(request: HttpRequest, entries: Entries) -> HttpAnswer:
@@ -88,11 +85,11 @@ async def _no_logging(request: HttpRequest, entries: Entries) -> HttpAnswer:
     raise NotSupported("the server does not tell or change over HTTP what it logs")
 
 
-def _of_a_model(request: HttpRequest, name: str, ready: str | None, entries: Entries) -> HttpAnswer:
+def _of_a_model(request: HttpRequest, name: str, asks_ready: str | None, entries: Entries) -> HttpAnswer:
     entry = find(name, entries)
-    if ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
+    if asks_ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
         check_method(request, "GET")
-        return _json({"name": name, "ready": True})
+        return json_answer({"name": name, "ready": True})
     raise not_ready(entry)
 
 
@@ -100,7 +97,7 @@ def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpAnswe
     if action == "unload":
         raise no_unload(name, entries)
     check_load(name, bool(_document(body).get("parameters")), entries)
-    return _json({})
+    return json_answer({})
 
 
 def _shared_memory(request: HttpRequest, region: str | None, action: str) -> HttpAnswer:
@@ -109,14 +106,14 @@ def _shared_memory(request: HttpRequest, region: str | None, action: str) -> Htt
         raise NotSupported("the server does not support shared memory; send tensors in the request")
     if region is not None:
         raise ModelNotFound("there is no shared memory region: the server does not support shared memory")
-    return _json([])
+    return json_answer([])
 
 
 def _ready_only(body: bytes) -> bool:
-    ready = _document(body).get("ready", False)
-    if type(ready) is not bool:
-        raise refuse("/ready", f"expected true or false, got {described(ready)}")
-    return ready
+    wanted = _document(body).get("ready", False)
+    if type(wanted) is not bool:
+        raise refuse("/ready", f"expected true or false, got {described(wanted)}")
+    return wanted
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -125,7 +122,3 @@ def _document(body: bytes) -> dict[str, Any]:
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object, got {described(document)}")
     return document
-
-
-def _json(document: Any, status: int = 200) -> HttpAnswer:
-    return HttpAnswer(status, (JSON,), orjson.dumps(document))

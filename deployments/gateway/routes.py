@@ -1,20 +1,17 @@
 """What the gateway answers: the catalogue, readiness, and paths that no model's replica answers."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-
-import orjson
+from collections.abc import Mapping
 
 from deployments.errors import ModelNotFound
-from deployments.gateway.absent import not_ready, unknown_model
-from deployments.gateway.catalogue import Entry, waiting_for
+from deployments.gateway.absent import find, not_ready, unknown_model
+from deployments.gateway.catalogue import Entry, Look, waiting_for
 from deployments.gateway.oip_routes import OipServerRoutes, Statistics
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
-from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.problem import HttpAnswer, json_answer
 
 TENSORFLOW = re.compile(r"/v1/models/([^/:]+).*")
-Look = Callable[[], Awaitable[Mapping[str, Entry]]]
 
 
 class GatewayRoutes:
@@ -40,8 +37,7 @@ class GatewayRoutes:
         if path == "/v2" or path.startswith("/v2/"):
             return await self._oip.respond(request, path, entries)
         if found := TENSORFLOW.fullmatch(path):
-            entry = entries.get(found[1])
-            raise not_ready(entry) if entry else unknown_model(found[1], entries)
+            raise not_ready(find(found[1], entries))
         return self._of_a_model(request, path, entries)
 
     def _of_a_model(self, request: HttpRequest, path: str, entries: Mapping[str, Entry]) -> HttpAnswer:
@@ -69,4 +65,4 @@ def _unknown(path: str, entries: Mapping[str, Entry]) -> ModelNotFound:
 
 def _answer(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpAnswer:
     check_method(request, "GET")
-    return HttpAnswer(status, (JSON,), orjson.dumps(document))
+    return json_answer(document, status)

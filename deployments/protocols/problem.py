@@ -54,6 +54,11 @@ class HttpAnswer:
     body: bytes
 
 
+def json_answer(document: Any, status: int = 200) -> HttpAnswer:
+    """A document as the whole answer."""
+    return HttpAnswer(status, (JSON,), orjson.dumps(document))
+
+
 def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
     """The answer for an error. `instance` is the request's path; what it holds beside URL characters is escaped."""
     known = told(error)

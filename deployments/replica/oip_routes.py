@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-import orjson
-
 from deployments.errors import ModelNotFound, NotSupported
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.compression import inflated
@@ -16,7 +14,7 @@ from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
 from deployments.protocols.oip.generate import GenerateCodec
 from deployments.protocols.oip.statistics import model_statistics
-from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
 from deployments.replica.infer import OFF_THE_LOOP_BYTES
 from deployments.replica.parts import whole
@@ -76,21 +74,25 @@ class OipRoutes:
 
     async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         signature = version.loaded.model.signature
-        return _json(model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature))
+        return json_answer(model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature))
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        return _json({"name": self._spec.name, "ready": True})
+        return json_answer({"name": self._spec.name, "ready": True})
 
     async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         loaded = version.loaded
         batched = loaded.warmup.batchable
         parts = version.server.generations is not None
-        return _json(model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts))
+        return json_answer(
+            model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts)
+        )
 
     async def _stats(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         number = str(version.loaded.served.number)
         named = request.path.startswith(f"{self._root}/versions/")
-        return _json({"model_stats": [each for each in self.statistics() if not named or each["version"] == number]})
+        return json_answer(
+            {"model_stats": [each for each in self.statistics() if not named or each["version"] == number]}
+        )
 
     async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         raise NotSupported("the server does not support tracing")
@@ -135,7 +137,3 @@ class OipRoutes:
         if not encoding or len(request.body) < OFF_THE_LOOP_BYTES:
             return inflated(request.body, encoding, limit)
         return await asyncio.to_thread(inflated, request.body, encoding, limit)
-
-
-def _json(document: Mapping[str, Any]) -> HttpAnswer:
-    return HttpAnswer(200, (JSON,), orjson.dumps(document))

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 
-import orjson
-
 from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
-from deployments.protocols.problem import JSON, HttpAnswer
+from deployments.protocols.problem import HttpAnswer, json_answer
 from deployments.protocols.tensorflow.about import metadata, status
 from deployments.protocols.tensorflow.rest import TensorflowCall, TensorflowCodec
 from deployments.replica.exchange import Decode, Exchange
@@ -56,7 +54,7 @@ class TensorflowRoutes:
             document = metadata(self._name, number, version.loaded.model.signature)
         else:
             document = status([number] if found[1] else self._versions.numbers)
-        return HttpAnswer(200, (JSON,), orjson.dumps(document))
+        return json_answer(document)
 
 
 def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
