@@ -11,48 +11,12 @@ import numpy as np
 import orjson
 import pytest
 
-from tests.contract.client import Answer, chunked, request
+from tests.contract.client import chunked, request
 from tests.contract.conftest import Make
 from tests.contract.front import Front
+from tests.contract.oip import INFER, VERSIONED, binary, body, infer, refused, values
 from tests.contract.replica import DEAR, ONE, PREDICT, Replica
 from tests.fakes import FakeModel
-
-INFER = "/v2/models/doubler/infer"
-VERSIONED = "/v2/models/doubler/versions/3/infer"
-
-
-def body(*values: float, **members: Any) -> bytes:
-    head = {"name": "x", "shape": [len(values), 1], "datatype": "FP32", "data": values}
-    return orjson.dumps({"inputs": [head], **members})
-
-
-def binary(*values: float, **members: Any) -> tuple[bytes, bytes]:
-    """The JSON, and what stands behind it."""
-    raw = np.array(values, np.float32).tobytes()
-    head = {"name": "x", "shape": [len(values), 1], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
-    return orjson.dumps({"inputs": [head], **members}), raw
-
-
-def infer(document: bytes, raw: bytes = b"", path: str = INFER, **headers: str) -> bytes:
-    """A request whose JSON has its length in a header if anything stands behind it."""
-    length = {"inference_header_content_length": str(len(document))} if raw else {}
-    return request(path, document + raw, **length, **headers)
-
-
-def values(answer: Answer) -> list[float]:
-    """The only output's."""
-    assert answer.status == 200, answer.body
-    [output] = answer.json["outputs"]
-    found: list[float] = output["data"]
-    return found
-
-
-def refused(answer: Answer, status: int, message: str) -> None:
-    assert answer.status == status, answer.body
-    assert answer.header("content-type") == "application/json"
-    assert answer.json.keys() == {"error"}
-    assert message in answer.json["error"]
-    assert "server-timing" not in dict(answer.headers)
 
 
 def test_an_infer_request_is_answered_with_every_output(replica: Make) -> None:
@@ -299,88 +263,6 @@ def test_an_output_that_cannot_be_written_is_500(replica: Make, caplog: pytest.L
     one = replica(FakeModel(lambda inputs: {"y": inputs["x"] * 1j}))
     refused(one.ask(infer(body(1))), 500, "the server failed on this request")
     assert caplog.records
-
-
-# What is not infer
-
-
-def ask(one: Replica, path: str, method: str = "GET") -> Answer:
-    return one.ask(request(path, method=method))
-
-
-def test_metadata_names_versions_inputs_and_outputs(replica: Make) -> None:
-    one = replica()
-    for path in ("/v2/models/doubler", "/v2/models/doubler/versions/3"):
-        assert ask(one, path).json == {
-            "name": "doubler",
-            "versions": ["3"],
-            "platform": "onnxruntime_onnx",
-            "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}],
-            "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
-        }
-
-
-def test_a_model_that_answers_is_ready(replica: Make) -> None:
-    one = replica()
-    for path in ("/v2/models/doubler/ready", "/v2/models/doubler/versions/3/ready"):
-        assert ask(one, path).json == {"name": "doubler", "ready": True}
-
-
-def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
-    config = ask(replica(), "/v2/models/doubler/config").json
-    assert config["max_batch_size"] == 64
-    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [1]}]
-    assert config["backend"] == "onnxruntime"
-
-
-def test_statistics_count_rows_calls_and_failures(replica: Make) -> None:
-    one = replica()
-    one.ask(infer(body(1, 2, 3)))
-    one.ask(infer(b"{"))
-    one.ask(request(PREDICT, ONE))
-    for path in ("/v2/models/doubler/stats", "/v2/models/doubler/versions/3/stats"):
-        [told] = ask(one, path).json["model_stats"]
-        assert (told["name"], told["version"]) == ("doubler", "3")
-        assert (told["inference_count"], told["execution_count"]) == (4, 2)
-        spent = told["inference_stats"]
-        assert (spent["success"]["count"], spent["fail"]["count"]) == (2, 1)
-        assert 0 < spent["compute_infer"]["ns"] < spent["success"]["ns"]
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_tracing_is_told_not_to_be_there(replica: Make, method: str) -> None:
-    refused(ask(replica(), "/v2/models/doubler/trace/setting", method), 501, "does not support tracing")
-
-
-@pytest.mark.parametrize(
-    ("path", "method", "allow"),
-    [(INFER, "GET", "POST"), (VERSIONED, "PUT", "POST"), ("/v2/models/doubler", "POST", "GET, HEAD")],
-)
-def test_another_method_is_405_and_names_the_right_one(replica: Make, path: str, method: str, allow: str) -> None:
-    answer = ask(replica(), path, method)
-    refused(answer, 405, f"not {method}")
-    assert answer.header("allow") == allow
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("/v2/models/doubler/versions/4/infer", "has no version '4' here; served: 3"),
-        ("/v2/models/doubler/versions/latest", "has no version 'latest'"),
-        ("/v2/models/doubler/inference", "has no path"),
-        ("/v2/models/doubler/infer%0A", "has no path"),
-        ("/v2/models/tripler/infer", "has no path"),
-        ("/v2/else", "has no path"),
-    ],
-)
-def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str, message: str) -> None:
-    refused(replica().ask(infer(body(1), path=path)), 404, message)
-
-
-def test_a_path_behind_the_models_own_route_is_the_same(replica: Make) -> None:
-    one = replica()
-    assert values(one.ask(infer(body(1), path=f"/models/doubler/-{INFER}"))) == [2]
-    refused(one.ask(infer(b"{", path=f"/models/doubler/-{INFER}")), 400, "not valid JSON")
 
 
 SAME = [
