@@ -9,6 +9,7 @@ from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Begun, Header, Reply
 from deployments.lane.grpc import OneMessage, failure, of_headers
 from deployments.lane.http1 import Whole
+from deployments.protocols.grpc.alike import Alike
 from deployments.protocols.grpc.frames import only_message
 from deployments.protocols.grpc.infer import GrpcInferCodec, InferCall
 from deployments.protocols.grpc.messages import INFERENCE, methods
@@ -16,9 +17,11 @@ from deployments.protocols.grpc.timeout import timeout_s
 from deployments.replica.answering import answering
 from deployments.replica.deadline import Within
 from deployments.replica.versions import Versions
-from deployments.serving.recorder import Origin
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
+from deployments.serving.ticket import Done as Answered
 from deployments.spec.model import ModelSpec
+from deployments.tensors import Tensors
 
 METHOD = methods(INFERENCE)["ModelInfer"]
 PROTOCOL = "grpc"
@@ -34,6 +37,11 @@ class Asked:
     server: ModelServer
     codec: GrpcInferCodec
     call: InferCall
+    recorder: Recorder
+
+    def again(self, inputs: Tensors) -> "Asked":
+        """The same with other values of the same shapes."""
+        return Asked(self.server, self.codec, self.call.again(inputs), self.recorder)
 
 
 class GrpcInfer:
@@ -47,6 +55,7 @@ class GrpcInfer:
         self._codecs = {
             number: GrpcInferCodec(spec.name, number, version.loaded.model.signature) for number, version in versions
         }
+        self._alike: Alike[Asked] = Alike()
         self._loop = loop
 
     def start(
@@ -55,24 +64,18 @@ class GrpcInfer:
         """See `Endpoint`."""
         origin = self.origin(request_id, len(body), headers)
         encoding, timeout = of_headers(headers)
-        try:
-            within_s = timeout_s(timeout) if timeout else None
-            message = METHOD.read(only_message(body, encoding, self.limit_bytes))
-        except Exception as error:
-            self._refuse(origin, error)
-            raise
-
-        def done(outcome: Any) -> None:
-            reply(outcome if isinstance(outcome, Exception) else OneMessage(outcome.SerializeToString()))
-
-        return self.begin(message, origin, done, within_s)
-
-    def begin(self, message: Any, origin: Origin, done: Done, within_s: float | None = None) -> Begun:
-        """Begin with a ModelInferRequest; `done` is called once, perhaps before this returns, unless it is cancelled.
-
-        Raises what is wrong with the request. The shortest holds of the model's time-out, the message's own and `within_s`.
-        """
-        return self.submit(self.read(message, origin), origin, done, within_s)
+        within_s = self._within_s(timeout, origin) if timeout else None
+        found = self._alike.find(body)
+        if found is None:
+            asked = self._unlike(body, encoding, origin)
+        else:
+            like, inputs = found
+            asked = like.again(inputs)
+            origin.recorder = asked.recorder
+        call, write = asked.call, asked.codec.answer
+        return self._begin(
+            asked, origin, answering(lambda answer: OneMessage(write(call, answer.outputs)), reply), within_s
+        )
 
     def read(self, message: Any, origin: Origin) -> Asked:
         """What a ModelInferRequest asks for. Raises what is wrong with it, which is noted."""
@@ -82,19 +85,16 @@ class GrpcInfer:
             version = self._versions.find(message.model_version or None)
             origin.recorder = version.recorders[PROTOCOL]
             codec = self._codecs[version.loaded.served.number]
-            return Asked(version.server, codec, codec.decode(message))
+            return Asked(version.server, codec, codec.decode(message), origin.recorder)
         except Exception as error:
             self._refuse(origin, error)
             raise
 
-    def submit(self, asked: Asked, origin: Origin, done: Done, within_s: float | None = None) -> Begun:
-        """Begin with what was read, as `begin` does."""
-        call = asked.call
-        answered = answering(lambda answer: asked.codec.encode(call, answer.outputs), done)
-        limit_s = min(within_s or self._timeout_s, call.timeout_s or self._timeout_s)
-        if limit_s >= self._timeout_s:
-            return asked.server.submit(call.request, answered, origin)
-        return Within(asked.server, call.request, answered, origin, timeout_s=limit_s, loop=self._loop)
+    def submit(self, asked: Asked, origin: Origin, done: Done) -> Begun:
+        """Begin with what was read; `done` is called once, perhaps before this returns, unless it is cancelled."""
+        return self._begin(
+            asked, origin, answering(lambda answer: asked.codec.encode(asked.call, answer.outputs), done)
+        )
 
     def origin(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> Origin:
         """Of a request that has just come in; until it says otherwise it is one for the newest version."""
@@ -108,6 +108,32 @@ class GrpcInfer:
     def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
         """In trailers."""
         return failure(error, request_id)
+
+    def _within_s(self, timeout: bytes, origin: Origin) -> float:
+        try:
+            return timeout_s(timeout)
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+
+    def _unlike(self, body: bytes, encoding: bytes, origin: Origin) -> Asked:
+        """What is asked by a message that none before was like."""
+        try:
+            message = METHOD.read(only_message(body, encoding, self.limit_bytes))
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+        asked = self.read(message, origin)
+        self._alike.remember(body, message, asked)
+        return asked
+
+    def _begin(self, asked: Asked, origin: Origin, answered: Answered, within_s: float | None = None) -> Begun:
+        """The shortest holds of the model's time-out, the message's own and `within_s`."""
+        request, own_s = asked.call.request, asked.call.timeout_s
+        limit_s = min(within_s or self._timeout_s, own_s or self._timeout_s)
+        if limit_s >= self._timeout_s:
+            return asked.server.submit(request, answered, origin)
+        return Within(asked.server, request, answered, origin, timeout_s=limit_s, loop=self._loop)
 
     def _refuse(self, origin: Origin, error: Exception) -> None:
         self._versions.newest.server.ledger.refuse(origin, error)

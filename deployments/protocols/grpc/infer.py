@@ -4,7 +4,7 @@ Sources: https://github.com/kserve/open-inference-protocol/blob/main/specificati
 parameters, https://github.com/triton-inference-server/server/tree/main/docs/protocol
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import shortened
 from deployments.protocols.grpc.contents import from_contents
 from deployments.protocols.grpc.messages import ModelInferResponse
+from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.tensors import to_raw
@@ -21,6 +22,9 @@ from deployments.tensors import Array, InferRequest, Signature, Tensors, datatyp
 FINAL_WANTED = "triton_enable_empty_final_response"
 FINAL = "triton_final_response"
 """With the first, a client asks to be told by the second which response of a stream is a request's last."""
+
+MOST_HEADS = 256
+"""That a codec keeps, for a model whose answers never look alike."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,11 @@ class InferCall:
     """The client's own; the model's still holds where it is shorter."""
     tell_final: bool
 
+    def again(self, inputs: Tensors) -> "InferCall":
+        """The same with other values of the same shapes."""
+        request = InferRequest(inputs, self.request.rows, self.request.outputs)
+        return InferCall(request, self.id, self.classes, self.timeout_s, self.tell_final)
+
 
 class GrpcInferCodec:
     """Decodes and encodes for one version of one model; built once."""
@@ -44,6 +53,8 @@ class GrpcInferCodec:
         self._version = str(version)
         self._signature = signature
         self._inputs = ModelInputs(signature, max_rows=max_rows)
+        self._heads: dict[Any, bytes] = {}
+        """What stands before the values of an answer, by the names, dtypes and shapes of its outputs."""
 
     def decode(self, message: Any) -> InferCall:
         """What a ModelInferRequest asks for. Raises InvalidRequest."""
@@ -72,7 +83,7 @@ class GrpcInferCodec:
             array = outputs[name]
             if name in call.classes:
                 array = classified(name, array, call.classes[name], self._signature)
-            heads.append({"name": name, "datatype": datatype_of(array.dtype), "shape": array.shape})
+            heads.append(_head(name, array))
             raw.append(to_raw(array))
         response = ModelInferResponse(
             model_name=self._name,
@@ -85,11 +96,40 @@ class GrpcInferCodec:
             response.parameters[FINAL].bool_param = True
         return response
 
+    def answer(self, call: InferCall, outputs: Tensors) -> bytes:
+        """What `encode` gives, as bytes."""
+        if call.classes or call.tell_final:
+            whole: bytes = self.encode(call, outputs).SerializeToString()
+            return whole
+        names = call.request.outputs
+        arrays = [outputs[name] for name in names]
+        looks = (names, *[(array.dtype, array.shape) for array in arrays])
+        head = self._heads.get(looks)
+        if head is None:
+            head = self._remember(looks, names, arrays)
+        pieces = [head]
+        if call.id:
+            written = call.id.encode()
+            pieces += field_head(ID, len(written)), written
+        for array in arrays:
+            raw = to_raw(array)
+            pieces += field_head(RAW_OUTPUT, len(raw)), raw
+        return b"".join(pieces)
+
     def end(self, call: InferCall) -> Any:
         """The empty response behind the last part."""
         response = ModelInferResponse(model_name=self._name, model_version=self._version, id=call.id)
         response.parameters[FINAL].bool_param = True
         return response
+
+    def _remember(self, looks: Any, names: Sequence[str], arrays: Sequence[Array]) -> bytes:
+        if len(self._heads) == MOST_HEADS:
+            self._heads.clear()
+        heads = [_head(name, array) for name, array in zip(names, arrays, strict=True)]
+        response = ModelInferResponse(model_name=self._name, model_version=self._version, outputs=heads)
+        written: bytes = response.SerializeToString()
+        self._heads[looks] = written
+        return written
 
     def _raw(self, inputs: Any, raw: Any) -> Iterator[tuple[str, Array]]:
         """Every input's name and array, where all stand in `raw_input_contents`."""
@@ -109,6 +149,11 @@ class GrpcInferCodec:
             shape = tuple(head.shape)
             self._inputs.check(head.name, head.datatype, shape)
             yield head.name, from_contents(head.name, head.datatype, shape, head.contents)
+
+
+def _head(name: str, array: Array) -> dict[str, Any]:
+    """The InferOutputTensor that tells of an output; its values stand elsewhere."""
+    return {"name": name, "datatype": datatype_of(array.dtype), "shape": array.shape}
 
 
 def _no_shared_memory(tensor: Any) -> None:

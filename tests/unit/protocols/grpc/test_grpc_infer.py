@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as nps
 
 from deployments.errors import InvalidRequest, ModelyardError
 from deployments.protocols.grpc.contents import FIELDS
-from deployments.protocols.grpc.infer import GrpcInferCodec
+from deployments.protocols.grpc.infer import MOST_HEADS, GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
 from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
@@ -170,3 +170,23 @@ def test_no_bytes_at_all_bring_the_codec_down(body):
         codec().decode(asked)
     except ModelyardError:
         return
+
+
+@given(
+    st.lists(nps.arrays(np.float32, nps.array_shapes(max_dims=2, max_side=40)), min_size=1, max_size=4),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+)
+def test_an_answer_written_by_hand_says_what_protobuf_writes(arrays, request_id):
+    one = codec(shape=(FREE, FREE))
+    for array in (*arrays, arrays[0] + 1, np.array(["a", "bc"], object)):
+        call = one.decode(request(np.ones((1, 1), np.float32), id=request_id))
+        expected = one.encode(call, {"y": array})
+        assert ModelInferResponse.FromString(one.answer(call, {"y": array})) == expected
+
+
+def test_answers_of_ever_new_shapes_are_written_too():
+    one = codec()
+    call = one.decode(request(np.ones(1, np.float32)))
+    for length in range(MOST_HEADS + 2):
+        (head,) = ModelInferResponse.FromString(one.answer(call, {"y": np.zeros(length, np.int8)})).outputs
+        assert list(head.shape) == [length]
