@@ -8,11 +8,12 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from deployments.errors import ModelyardError
 from deployments.gateway.catalogue import Entry, catalogue
 from deployments.gateway.grpc_routes import GrpcRoutes
-from deployments.gateway.replicas import ask_replica
 from deployments.gateway.routes import GatewayRoutes
 from deployments.gateway.statistics import statistics_of
+from deployments.handle import answered, ask_model
 from deployments.lane.table import LANE
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
@@ -36,7 +37,7 @@ class Gateway:
         self._entries: Mapping[str, Entry] = {}
         self._seen_at = float("-inf")
         self._looking = asyncio.Lock()
-        self._grpc = GrpcRoutes(self._look, statistics_of, ask_replica, limit_bytes=self._body_limit)
+        self._grpc = GrpcRoutes(self._look, statistics_of, ask_model, limit_bytes=self._body_limit)
         LANE.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
@@ -47,6 +48,10 @@ class Gateway:
         """A new catalogue, without a restart."""
         self._configured = user_config["models"]
         self._seen_at = float("-inf")
+
+    async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
+        """A message that a replica passes on, as it is for another model."""
+        return await answered(self._grpc.models.ask(path, message, request_id), request_id)
 
     async def _look(self) -> Mapping[str, Entry]:
         async with self._looking:

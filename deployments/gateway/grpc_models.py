@@ -5,6 +5,7 @@ They go on to a replica by Ray Serve's own way, which is slow, but wakes a model
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
@@ -13,12 +14,12 @@ from deployments.gateway.absent import find, not_ready
 from deployments.gateway.catalogue import Look
 from deployments.gateway.grpc_server import GrpcServer
 from deployments.lane.endpoint import Begun
-from deployments.lane.grpc import Unary, note
+from deployments.lane.grpc import Unary
 from deployments.lane.grpc_stream import Question, StreamEndpoint
-from deployments.protocols.grpc.messages import INFERENCE, Method, ModelStreamInferResponse, methods
-from deployments.protocols.grpc.status import status_of
+from deployments.lane.infer_stream import INFER, pass_on
+from deployments.protocols.grpc.messages import INFERENCE, Method, methods
 
-AskReplica = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
+AskModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
 """A message from a replica of this model, for the call with this path, message and request id. Raises the replica's error."""
 OF_A_MODEL = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer")
 
@@ -26,7 +27,7 @@ OF_A_MODEL = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "
 class GrpcModels:
     """Passes calls on."""
 
-    def __init__(self, look: Look, ask: AskReplica, server: GrpcServer, *, limit_bytes: int) -> None:
+    def __init__(self, look: Look, ask: AskModel, server: GrpcServer, *, limit_bytes: int) -> None:
         self._look = look
         self._ask = ask
         self._server = server
@@ -42,6 +43,11 @@ class GrpcModels:
         method = self._methods["ModelStreamInfer"]
         return {method.path: StreamEndpoint(method, self._begin, limit_bytes=self._limit_bytes)}
 
+    async def ask(self, path: bytes, message: bytes, request_id: str) -> bytes:
+        """The answer to a message that a replica passes on. Raises the call's error."""
+        method = next(each for each in self._methods.values() if each.path == path)
+        return await self._pass_on(method, method.read(message), request_id)
+
     def _endpoint(self, method: Method) -> Unary:
         async def answered(message: Any, request_id: str) -> bytes:
             return await self._pass_on(method, message, request_id)
@@ -49,8 +55,7 @@ class GrpcModels:
         return Unary(method, answered, limit_bytes=self._limit_bytes)
 
     async def _pass_on(self, method: Method, message: Any, request_id: str) -> bytes:
-        infer = method is self._methods["ModelInfer"]
-        name = message.model_name if infer else message.name
+        name = message.model_name if method == INFER else message.name
         if not name and method is self._methods["ModelStatistics"]:
             everything: bytes = ParseDict(await self._server.statistics(), method.response()).SerializeToString()
             return everything
@@ -63,17 +68,5 @@ class GrpcModels:
 
     def _begin(self, message: Any, question: Question) -> Begun:
         """One message of a stream. Here they may be for different models."""
-        return asyncio.get_running_loop().create_task(self._answer(message, question))
-
-    async def _answer(self, message: Any, question: Question) -> None:
-        try:
-            infer = self._methods["ModelInfer"]
-            told = infer.response.FromString(await self._pass_on(infer, message, question.request_id))
-        except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
-            note(error, question.request_id)
-            question.tell(
-                ModelStreamInferResponse(error_message=status_of(error)[1], infer_response={"id": message.id})
-            )
-        else:
-            question.tell(ModelStreamInferResponse(infer_response=told))
-        question.finish()
+        answered = pass_on(message, question, partial(self._pass_on, INFER))
+        return asyncio.get_running_loop().create_task(answered)

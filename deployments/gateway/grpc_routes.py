@@ -4,7 +4,7 @@ from typing import Any
 
 from deployments.gateway.catalogue import Look
 from deployments.gateway.grpc_health import GrpcHealth
-from deployments.gateway.grpc_models import AskReplica, GrpcModels
+from deployments.gateway.grpc_models import AskModel, GrpcModels
 from deployments.gateway.grpc_server import GrpcServer
 from deployments.gateway.oip_routes import Statistics
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
@@ -16,15 +16,15 @@ from deployments.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
 class GrpcRoutes:
     """What the lane of the gateway's process is to answer."""
 
-    def __init__(self, look: Look, statistics: Statistics, ask: AskReplica, *, limit_bytes: int) -> None:
+    def __init__(self, look: Look, statistics: Statistics, ask: AskModel, *, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._server = GrpcServer(look, statistics, limit_bytes=limit_bytes)
-        self._models = GrpcModels(look, ask, self._server, limit_bytes=limit_bytes)
+        self.models = GrpcModels(look, ask, self._server, limit_bytes=limit_bytes)
         self._health = GrpcHealth(look, limit_bytes=limit_bytes)
 
     def hot(self) -> dict[bytes, Endpoint]:
         """Methods of one message and one answer."""
-        return {**self._server.endpoints(), **self._models.endpoints(), **self._health.endpoints()}
+        return {**self._server.endpoints(), **self.models.endpoints(), **self._health.endpoints()}
 
     def streams(self) -> dict[bytes, StreamEndpoint]:
         """The others."""
@@ -32,7 +32,7 @@ class GrpcRoutes:
             method.path: GrpcStreamEndpoint(method, _reflect, limit_bytes=self._limit_bytes)
             for method in (METHOD, OLD_METHOD)
         }
-        return {**self._models.streams(), **self._health.streams(), **reflection}
+        return {**self.models.streams(), **self._health.streams(), **reflection}
 
 
 def _reflect(message: Any, question: Question) -> None:

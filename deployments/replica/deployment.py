@@ -15,9 +15,8 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.errors import ModelyardError
-from deployments.lane.grpc import note
+from deployments.handle import answered, ask_gateway
 from deployments.lane.table import LANE
-from deployments.protocols.problem import UNKNOWN
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
@@ -76,7 +75,7 @@ class ModelReplica:
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        streams = self._routes.streams(self._meter.arrived)
+        streams = self._routes.streams(self._meter.arrived, ask_gateway)
         settle_heap()
         hot, mount = self._routes.hot, self._routes.mount
         LANE.open(
@@ -134,13 +133,8 @@ class ModelReplica:
         return {"running_requests": self._meter.read()}
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
-        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route. Errors are given back:
-        raised, they would lose their type."""
-        try:
-            return await self._routes.grpc(path, message, request_id)
-        except Exception as error:  # noqa: BLE001 - the gateway can tell a client of any
-            note(error, request_id)
-            return error if isinstance(error, ModelyardError) else UNKNOWN
+        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
+        return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def statistics(self) -> list[dict[str, Any]]:
         """What this replica's versions have done, as the Open Inference Protocol tells it; the gateway asks."""

@@ -13,7 +13,7 @@ from deployments.protocols.problem import HttpAnswer
 from deployments.replica import grpc_infer, grpc_stream
 from deployments.replica.grpc_infer import GrpcInfer
 from deployments.replica.grpc_model import GrpcModel
-from deployments.replica.grpc_stream import stream_infer
+from deployments.replica.grpc_stream import AskOthers, stream_infer
 from deployments.replica.oip_routes import OipRoutes
 from deployments.replica.routes import ModelRoutes
 from deployments.replica.sockets import Sockets
@@ -49,9 +49,9 @@ class Dispatch:
         self.mount = f"{spec.url_path}{WOKEN}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
 
-    def streams(self, arrived: Callable[[], None]) -> dict[bytes, StreamEndpoint]:
+    def streams(self, arrived: Callable[[], None], others: AskOthers) -> dict[bytes, StreamEndpoint]:
         """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
-        return {grpc_stream.METHOD.path: stream_infer(self._grpc_infer, arrived)}
+        return {grpc_stream.METHOD.path: stream_infer(self._grpc_infer, arrived, others)}
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The answer to a gRPC message that did not come by the lane. Raises its error."""

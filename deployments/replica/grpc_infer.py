@@ -49,7 +49,7 @@ class GrpcInfer:
 
     def __init__(self, spec: ModelSpec, versions: Versions, loop: asyncio.AbstractEventLoop) -> None:
         self.limit_bytes = spec.limits.body
-        self._name = spec.name
+        self.name = spec.name
         self._timeout_s = spec.limits.timeout_s
         self._versions = versions
         self._codecs = {
@@ -80,8 +80,8 @@ class GrpcInfer:
     def read(self, message: Any, origin: Origin) -> Asked:
         """What a ModelInferRequest asks for. Raises what is wrong with it, which is noted."""
         try:
-            if message.model_name != self._name:
-                raise ModelNotFound(f"this call has reached model {self._name!r}, not {message.model_name!r}")
+            if message.model_name != self.name:
+                raise ModelNotFound(f"this call has reached model {self.name!r}, not {message.model_name!r}")
             version = self._versions.find(message.model_version or None)
             origin.recorder = version.recorders[PROTOCOL]
             codec = self._codecs[version.loaded.served.number]

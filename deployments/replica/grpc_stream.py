@@ -1,14 +1,14 @@
-"""`ModelStreamInfer`: a stream of infer requests to one model, in Triton's form."""
+"""`ModelStreamInfer`: a stream of infer requests in Triton's form, most of them to this replica's model."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from deployments.errors import ModelyardError
 from deployments.lane.endpoint import Begun
-from deployments.lane.grpc import note
 from deployments.lane.grpc_stream import Question, StreamEndpoint
+from deployments.lane.infer_stream import INFER, failed, pass_on
 from deployments.protocols.grpc.messages import INFERENCE, ModelStreamInferResponse, methods
-from deployments.protocols.grpc.status import status_of
 from deployments.replica.grpc_infer import Asked, GrpcInfer
 from deployments.serving.generation import Generations
 from deployments.serving.recorder import Origin
@@ -16,15 +16,26 @@ from deployments.serving.ticket import Answer
 from deployments.tensors import Tensors
 
 METHOD = methods(INFERENCE)["ModelStreamInfer"]
+AskOthers = Callable[[bytes, bytes, str], Awaitable[bytes]]
+"""Another model's answer, from the path of the call, the message and the request's id. Raises its error."""
 
 
-def stream_infer(infer: GrpcInfer, arrived: Callable[[], None]) -> StreamEndpoint:
-    """The endpoint. `arrived` is told of every request, as the lane tells of those that are no part of a stream."""
+def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOthers) -> StreamEndpoint:
+    """The endpoint. `arrived` is told of every request, as the lane tells of those that are no part of a stream.
+
+    HAProxy sends a stream to the model of its first message; those for another model are passed on to `others`.
+    """
+
+    async def ask_others(message: Any, request_id: str) -> bytes:
+        return await others(INFER.path, message.SerializeToString(), request_id)
 
     def ask(message: Any, question: Question) -> Begun | None:
+        if message.model_name != infer.name:
+            return asyncio.get_running_loop().create_task(pass_on(message, question, ask_others))
+
         def done(outcome: Any) -> None:
             if isinstance(outcome, Exception):
-                outcome = _failed(outcome, message.id, question.request_id)
+                outcome = failed(outcome, message.id, question.request_id)
             else:
                 outcome = ModelStreamInferResponse(infer_response=outcome)
             question.tell(outcome)
@@ -66,10 +77,3 @@ def _generate(
     generation = generations.begin(call.request, part, done, origin, call.timeout_s)
     generation.go_on()
     return generation
-
-
-def _failed(error: Exception, message_id: str, request_id: str) -> Any:
-    """As Triton answers: beside the error stands the request's own id, by which its client finds the request."""
-    note(error, request_id)
-    _, message = status_of(error)
-    return ModelStreamInferResponse(error_message=message, infer_response={"id": message_id})

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from deployments.errors import ModelNotFound
 from deployments.protocols.predict import PredictCodec
 from deployments.replica.dispatch import Dispatch
+from deployments.replica.grpc_stream import AskOthers
 from deployments.replica.load import LoadMeter
 from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.tracing import Tracing
@@ -28,6 +30,11 @@ DEAR = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
 """Runs in the worker, where a test may hold it."""
 
 
+async def alone(path: bytes, message: bytes, request_id: str) -> bytes:
+    """What the gateway would say of any other model."""
+    raise ModelNotFound("there is no other model")
+
+
 class Replica:
     """Version 3 of the model "doubler", on one way in."""
 
@@ -38,6 +45,7 @@ class Replica:
         model: FakeModel | None = None,
         warmup: Warmup = CHEAP,
         tracing: Tracing | None = None,
+        others: AskOthers | None = None,
         **limits: Any,
     ) -> None:
         self.front = front
@@ -47,6 +55,7 @@ class Replica:
         loaded = LoadedVersion(
             ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
+        self._others = others or alone
         self._asgi_before = front.reached_app
         self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop, UNWRITTEN, tracing))
         front.on_loop(lambda: self._open(spec))
@@ -64,7 +73,7 @@ class Replica:
             meter,
             body_limit=spec.limits.body,
             mount=routes.mount,
-            streams=routes.streams(meter.arrived) if on_lane else {},
+            streams=routes.streams(meter.arrived, self._others) if on_lane else {},
             sockets=routes.sockets if on_lane else None,
         )
 

@@ -1,13 +1,17 @@
 """gRPC on the lane of a replica: `ModelStreamInfer`."""
 
+import asyncio
+import threading
+
 import numpy as np
 import pytest
 
+from deployments.errors import ModelNotFound
 from deployments.lane.grpc_stream import MOST_OPEN
 from deployments.protocols.grpc.status import Status
 from tests.contract.client import request
 from tests.contract.front import Front
-from tests.contract.grpc_call import Call, framed
+from tests.contract.grpc_call import METHODS, Call, framed
 from tests.contract.grpc_call import call as grpc_call
 from tests.contract.replica import DEAR, ONE, PREDICT
 from tests.fakes import FakeGenerator
@@ -81,8 +85,84 @@ def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
         told = call.rest()
     first, *bad, last = told.messages
     assert (values(first), values(last), told.status) == ([2.0], [10.0], Status.OK)
-    assert ["served: 3" in bad[0].error_message, "'tripler'" in bad[1].error_message, "got 0" in bad[2].error_message]
+    assert [
+        "served: 3" in bad[0].error_message,
+        "no other model" in bad[1].error_message,
+        "got 0" in bad[2].error_message,
+    ]
     assert bad[0].infer_response.id == "bad"
+
+
+class Others:
+    """The gateway, which answers what is asked of other models when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, str]] = []
+        """The model and the id of each request."""
+        self.cancelled = 0
+        self.go = threading.Event()
+        self.error: Exception | None = None
+
+    async def __call__(self, path: bytes, message: bytes, request_id: str) -> bytes:
+        assert path == METHODS["ModelInfer"].path
+        asked = METHODS["ModelInfer"].request.FromString(message)
+        self.asked.append((asked.model_name, asked.id))
+        try:
+            while not self.go.is_set():
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error:
+            raise self.error
+        told: bytes = METHODS["ModelInfer"].response(model_name=asked.model_name, id=asked.id).SerializeToString()
+        return told
+
+
+def test_a_stream_may_ask_other_models_and_answers_keep_their_order(replica):
+    with (rig := replica(others=(others := Others()))).connect() as client:
+        call = opened(client)
+        call.send(
+            ask(1, id="a"), ask(2, id="b", model_name="tripler"), ask(3, id="c"), ask(4, id="d", model_name="halver")
+        )
+        assert call.read().infer_response.id == "a"
+        rig.front.until(lambda: len(others.asked) == 2)
+        others.go.set()
+        call.end()
+        told = call.rest()
+    assert others.asked == [("tripler", "b"), ("halver", "d")]
+    assert [(each.infer_response.model_name, each.infer_response.id) for each in told.messages] == [
+        ("tripler", "b"),
+        ("doubler", "c"),
+        ("halver", "d"),
+    ]
+    assert told.status == Status.OK
+
+
+def test_another_models_error_stands_in_the_stream_which_goes_on(replica):
+    others = Others()
+    others.error = ModelNotFound("there is no model 'tripler'; did you mean 'doubler'?")
+    others.go.set()
+    with replica(others=others).connect() as client:
+        call = opened(client)
+        call.send(ask(1, id="bad", model_name="tripler"), ask(2))
+        call.end()
+        bad, good = call.rest().messages
+    assert ("did you mean 'doubler'" in bad.error_message, bad.infer_response.id) == (True, "bad")
+    assert values(good) == [4.0]
+
+
+@pytest.mark.parametrize("how", ["deadline", "reset"])
+def test_a_question_to_another_model_is_given_up_with_its_stream(replica, how):
+    with (rig := replica(others=(others := Others()))).connect() as client:
+        call = opened(client, **({"grpc-timeout": "50m"} if how == "deadline" else {}))
+        call.send(ask(1, model_name="tripler"))
+        rig.front.until(lambda: others.asked)
+        if how == "deadline":
+            assert call.rest().status == Status.DEADLINE_EXCEEDED
+        else:
+            client.reset()
+        rig.front.until(lambda: others.cancelled)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,20 @@ def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:
     assert last.parameters["triton_final_response"].bool_param
 
 
+def test_a_stream_asks_several_models_and_is_told_of_one_that_is_none(client) -> None:
+    answers: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    try:
+        for name in ("echo", "dozer", "ecko", "echo"):
+            client.async_stream_infer(name, [tensor("x", [1.5])], request_id=name)
+        got = [answers.get(timeout=PATIENCE_S) for _ in range(4)]
+    finally:
+        client.stop_stream()
+    assert "did you mean 'echo'" in str(got[2][1])
+    told = [result.get_response() for result, error in got if error is None]
+    assert [(each.model_name, each.id) for each in told] == [(name, name) for name in ("echo", "dozer", "echo")]
+
+
 @pytest.mark.parametrize("algorithm", ["gzip"])
 def test_a_compressed_stream_is_passed_on(client, algorithm) -> None:
     answers: queue.Queue[Any] = queue.Queue()

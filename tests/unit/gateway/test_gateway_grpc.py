@@ -207,6 +207,18 @@ def test_a_replicas_error_is_passed_on():
     assert gate.refusal("ModelInfer", model_name="iris")[0] == Status.RESOURCE_EXHAUSTED
 
 
+def test_what_a_replica_passes_on_for_another_model_is_answered_as_a_call_is():
+    gate, method = Gate(), METHODS["ModelInfer"]
+
+    def ask(name: str) -> Any:
+        message = method.request(model_name=name).SerializeToString()
+        return method.response.FromString(asyncio.run(gate.routes.models.ask(method.path, message, "mine")))
+
+    assert ask("leavers").model_name == "leavers"
+    with pytest.raises(ModelNotFound, match="did you mean 'iris'"):
+        ask("irsi")
+
+
 def test_a_stream_may_ask_several_models():
     method = METHODS["ModelStreamInfer"]
     questions = [{"model_name": name, "id": name} for name in ("iris", "irsi", "leavers")]
