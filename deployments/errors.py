@@ -8,6 +8,7 @@
     ├── NotAcceptable           the answer has no form that the client takes
     ├── NotSupported            a part of a protocol that this server does not have
     ├── PayloadTooLarge         the body passes its limit
+    ├── BodyTooSlow             the body comes too slowly to wait for its end
     ├── Overloaded              the queue is full; try again after `retry_after_s`
     ├── ModelNotReady           the model is not loaded; try again after `retry_after_s`
     ├── DeadlineExceeded        no answer in the time allowed
@@ -77,6 +78,10 @@ class NotSupported(ModelyardError):
 
 class PayloadTooLarge(ModelyardError):
     """The body is larger than the server or the model allows."""
+
+
+class BodyTooSlow(ModelyardError):
+    """The client sends so slowly that nobody waits for the end; the connection closes."""
 
 
 class Overloaded(ModelyardError):

@@ -9,34 +9,19 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from deployments.errors import BodyTooSlow
 from deployments.lane import http1
+from deployments.lane.cycle import LaneCycle
 from deployments.lane.endpoint import Begun, Endpoint, Made
+from deployments.lane.http1 import Whole
 from deployments.lane.stream import LaneStream
 from deployments.lane.table import LANE, Lane
+from deployments.lane.watch import Watch
 from deployments.protocols.http import body_too_large
+from deployments.serving.asgi import answer_error
 
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
-
-
-class LaneCycle:
-    """The lane's request on a connection, with the attributes that uvicorn looks at on its own request cycles."""
-
-    __slots__ = ("disconnected", "keep_alive", "more_body", "response_complete")
-
-    def __init__(self) -> None:
-        self.response_complete = True
-        self.more_body = False
-        self.keep_alive = True
-        self.disconnected = False
-
-    @property
-    def message_event(self) -> "LaneCycle":
-        """uvicorn wakes whoever waits for the body; nobody does here."""
-        return self
-
-    def set(self) -> None:
-        """See `message_event`."""
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -59,7 +44,9 @@ class LaneProtocol(HttpToolsProtocol):
         """The lane's request, where it is a streamed one."""
         self._answered = False
         """Whether anything was, since the last look for idleness."""
-        self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+        self._uvicorns_bytes = 0
+        """What came of the body of uvicorn's last request."""
+        self._watch = Watch(self, self.loop, self.timeout_keep_alive)
 
     # The parser's callbacks, in the order of a request
 
@@ -86,6 +73,7 @@ class LaneProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if not self._reading:
             if self._stream is None:
+                self._uvicorns_bytes += len(body)
                 super().on_body(body)
             else:
                 self._stream.exchange.on_piece(body)
@@ -159,6 +147,7 @@ class LaneProtocol(HttpToolsProtocol):
         return True
 
     def _go_uvicorns_way(self) -> None:
+        self._uvicorns_bytes = 0
         url, headers = self.url, self.headers
         super().on_message_begin()
         self.url = url
@@ -206,7 +195,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._idle_timer.cancel()
+        self._watch.end()
         if self._begun is not None:
             self._begun.cancel()
             self._begun = None
@@ -217,7 +206,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
-        self._idle_timer.cancel()
+        self._watch.end()
         kind, application = self.ws_protocol_class, self.lane.sockets
         if kind is not None and application is not None:
 
@@ -269,14 +258,35 @@ class LaneProtocol(HttpToolsProtocol):
         if not (self.flow.write_paused or self.pipeline or (self._stream and not self._stream.reads)):
             self.flow.resume_reading()
 
-    def _close_if_idle(self) -> None:
-        """Close a connection on which nothing was answered for a while: after one to two times uvicorn's own keep-alive time.
+    # What the watch asks and tells
 
-        uvicorn sets a timer after each answer and cancels it with the next request. That costs as much as writing the answer.
-        """
+    def take_activity(self) -> bool:
+        """Whether a request is under way, or was answered since the last time that this was asked."""
         busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self._answered:
-            self._answered = False
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+        active, self._answered = busy or self._answered, False
+        return active
+
+    def coming(self) -> tuple[object, int]:
+        """What tells the body that the client is sending from others, and its bytes so far; None where nobody waits for more."""
+        cycle = self.cycle
+        if cycle is None or not cycle.more_body or cycle.response_complete or self.flow.read_paused:
+            return None, 0
+        if self._stream is not None:
+            return self._stream.exchange.coming()
+        return self.headers, len(self._body) if self._reading else self._uvicorns_bytes
+
+    def on_slow_body(self, error: BodyTooSlow) -> None:
+        """Answer with the error, and close: where the next request begins would only be known at the end of this one."""
+        if self._stream is not None:
+            self._stream.exchange.on_slow_body(error)
+        elif self._reading:
+            self._reading, self._body, self._own.keep_alive = False, b"", False
+            self._endpoint.unread(error, self._request_id)
+            self._reply(error)
         else:
-            self.timeout_keep_alive_handler()
+            if not self.cycle.response_started:
+                request_id = self.lane.request_ids.choose(dict(self.headers).get(b"x-request-id", b""))
+                answer = Whole(answer_error(error, request_id, self.url.decode("latin-1")))
+                more = self.lane.date_line(self.server_state.default_headers) + http1.CLOSE
+                self.transport.write(answer.http1(request_id, more))
+            self.transport.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from deployments.errors import BodyTooSlow
 from deployments.protocols.problem import HttpAnswer
 
 Header = tuple[bytes, bytes]
@@ -82,6 +83,12 @@ class Exchange(Protocol):
 
     def on_shutdown(self) -> None:
         """The server is about to stop: end soon."""
+
+    def coming(self) -> tuple[object, int]:
+        """What tells the message of which a part came from others, and the bytes so far; None where none is awaited."""
+
+    def on_slow_body(self, error: BodyTooSlow) -> None:
+        """That message comes too slowly: end with the error, behind the answers to what was asked before."""
 
     def cancel(self) -> None:
         """The client left."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deployments.errors import DeadlineExceeded, ModelNotReady
+from deployments.errors import BodyTooSlow, DeadlineExceeded, ModelNotReady
 from deployments.lane.endpoint import Begun, Header, Sink
 from deployments.lane.grpc import END, HEAD, chunk, end_of_body, failed, of_headers
 from deployments.protocols.grpc.frames import FrameReader, frame
@@ -87,6 +87,8 @@ class StreamCall:
         self._sink = sink
         self._reader = FrameReader(encoding, limit_bytes)
         self._open: deque[Question] = deque()
+        self._bytes = 0
+        """Of the request, so far."""
         self._all_read = False
         self._ending: Exception | None = None
         """Why no further question is taken; the call ends with it when those before are answered."""
@@ -102,6 +104,7 @@ class StreamCall:
 
     def on_piece(self, piece: bytes) -> None:
         """See `Exchange`."""
+        self._bytes += len(piece)
         self._reader.feed(piece)
         self._go_on()
 
@@ -116,12 +119,16 @@ class StreamCall:
         self._go_on()
 
     def on_shutdown(self) -> None:
-        """See `Exchange`. What was asked is answered, if that ever ends."""
-        self._ending = self._ending or ModelNotReady("the server's process is being replaced; call again")
-        if any(question.endless for question in self._open):
-            self._end(self._ending)
-        else:
-            self._settle()
+        """See `Exchange`."""
+        self._wind_up(ModelNotReady("the server's process is being replaced; call again"))
+
+    def coming(self) -> tuple[object, int]:
+        """See `Exchange`; the bytes are the whole stream's, as those of one message that came slowly would be all but these."""
+        return (self, self._bytes) if self._reader.in_message else (None, 0)
+
+    def on_slow_body(self, error: BodyTooSlow) -> None:
+        """See `Exchange`."""
+        self._wind_up(error)
 
     def cancel(self) -> None:
         """See `Exchange`."""
@@ -169,6 +176,14 @@ class StreamCall:
             self._end(error)
 
     # The call's own steps
+
+    def _wind_up(self, error: Exception) -> None:
+        """Take no more questions; what was asked is answered, if that ever ends."""
+        self._ending = self._ending or error
+        if any(question.endless for question in self._open):
+            self._end(self._ending)
+        else:
+            self._settle()
 
     def _go_on(self) -> None:
         """Ask what has come, as far as there is room."""

@@ -11,13 +11,14 @@ from typing import Any
 from uvicorn.importer import import_from_string
 from uvicorn.server import ServerState
 
+from deployments.errors import BodyTooSlow
 from deployments.lane.endpoint import Made, Reply
 from deployments.lane.http1 import Whole
 from deployments.lane.table import Lane
 from deployments.protocols.problem import HttpAnswer
 
 HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
-COLD = b"GET /cold HTTP/1.1\r\nhost: rehearsal\r\n\r\n"
+COLD = b"POST /cold HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{"
 ANSWER = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -42,6 +43,9 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
     connection.data_received(COLD)
     if not loop.tasks:
         raise NotAsExpected("another request did not reach the application")
+    if connection.coming()[1] != 1:
+        raise NotAsExpected("what came of a body is not known")
+    connection.on_slow_body(BodyTooSlow("rehearsed"))
     connection.eof_received()
     connection.pause_writing()
     connection.resume_writing()

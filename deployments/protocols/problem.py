@@ -8,6 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from deployments.errors import (
+    BodyTooSlow,
     DeadlineExceeded,
     InferenceFailed,
     InvalidRequest,
@@ -27,6 +28,7 @@ STATUSES: Mapping[type[ModelyardError], tuple[int, str]] = {
     ModelNotFound: (404, "Not Found"),
     MethodNotAllowed: (405, "Method Not Allowed"),
     NotAcceptable: (406, "Not Acceptable"),
+    BodyTooSlow: (408, "Request Timeout"),
     PayloadTooLarge: (413, "Content Too Large"),
     UnsupportedMediaType: (415, "Unsupported Media Type"),
     Overloaded: (429, "Too Many Requests"),

@@ -15,6 +15,7 @@ CODES: Mapping[str, str] = {
     "NotAcceptable": "invalid",
     "UnsupportedMediaType": "invalid",
     "PayloadTooLarge": "invalid",
+    "BodyTooSlow": "invalid",
     "NotSupported": "invalid",
     "Overloaded": "overloaded",
     "DeadlineExceeded": "timeout",

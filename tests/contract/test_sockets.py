@@ -216,4 +216,4 @@ def test_the_keep_alive_time_of_idle_connections_is_not_for_sockets(replica):
     rig = replica()
     with opened(rig) as socket:
         assert socket.ping().wait(PATIENCE_S)
-        assert rig.front.connections[-1]._idle_timer.cancelled()
+        assert rig.front.connections[-1]._watch._timer.cancelled()

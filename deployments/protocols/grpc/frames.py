@@ -71,6 +71,11 @@ class FrameReader:
         del buffer[:end]
         return inflated(message, self._encoding, self._limit_bytes) if flag else message
 
+    @property
+    def in_message(self) -> bool:
+        """Whether a part of a message has come that `next` has not given."""
+        return bool(self._buffer)
+
     def end(self) -> None:
         """The body is over, and `next` has given all. Raises InvalidRequest if that was in the middle of a frame."""
         if self._buffer:

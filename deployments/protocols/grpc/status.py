@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from deployments.errors import (
+    BodyTooSlow,
     DeadlineExceeded,
     InferenceFailed,
     InvalidRequest,
@@ -45,6 +46,7 @@ STATUSES: Mapping[type[ModelyardError], Status] = {
     UnknownEncoding: Status.UNIMPLEMENTED,
     NotAcceptable: Status.INVALID_ARGUMENT,
     NotSupported: Status.UNIMPLEMENTED,
+    BodyTooSlow: Status.DEADLINE_EXCEEDED,
     PayloadTooLarge: Status.RESOURCE_EXHAUSTED,
     Overloaded: Status.RESOURCE_EXHAUSTED,
     InferenceFailed: Status.INTERNAL,

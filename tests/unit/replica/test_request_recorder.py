@@ -68,7 +68,13 @@ def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code"), [("InvalidRequest", "invalid"), ("Overloaded", "overloaded"), ("PayloadTooLarge", "invalid")]
+    ("outcome", "code"),
+    [
+        ("InvalidRequest", "invalid"),
+        ("Overloaded", "overloaded"),
+        ("PayloadTooLarge", "invalid"),
+        ("BodyTooSlow", "invalid"),
+    ],
 )
 def test_a_request_that_was_not_taken_on_has_no_duration(outcome: str, code: str) -> None:
     one = Counted()

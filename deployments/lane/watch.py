@@ -1,0 +1,56 @@
+"""A look at a connection now and then: is it idle, and does the body that its client has begun still come?
+
+uvicorn sets a timer after each answer and cancels it with the next request, which costs as much as writing the answer. One timer
+a connection, that of the looks, costs a request nothing; what it finds is a look late at most.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from deployments.errors import BodyTooSlow
+
+if TYPE_CHECKING:  # each knows the other
+    from deployments.lane.connection import LaneProtocol
+
+LOOK_S = 10.0
+"""Between two looks."""
+SLOWEST = 4096
+"""Bytes a second of a body, in the mean of two looks; about what a phone without 3G sends."""
+PATIENCE_LOOKS = 2
+"""Looks in a row at which a body has come too slowly. HAProxy gives a body that fits its buffer as long."""
+
+
+class Watch:
+    """Of one connection."""
+
+    def __init__(self, connection: "LaneProtocol", loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
+        """`keep_alive_s` is how long a connection may have no request."""
+        self._connection = connection
+        self._loop = loop
+        self._keep_alive_s = keep_alive_s
+        self._every_s = min(LOOK_S, keep_alive_s)
+        self._idle_s = 0.0
+        self._body: object = None
+        """The one that was coming at the last look, and what had come of it."""
+        self._had_bytes = 0
+        self._slow_looks = 0
+        self._timer = loop.call_later(self._every_s, self._look)
+
+    def end(self) -> None:
+        """The connection is no more, or another protocol's."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        connection = self._connection
+        self._timer = self._loop.call_later(self._every_s, self._look)
+        self._idle_s = 0.0 if connection.take_activity() else self._idle_s + self._every_s
+        if self._idle_s >= self._keep_alive_s:
+            connection.timeout_keep_alive_handler()
+        elif self._comes_too_slowly(*connection.coming()):
+            connection.on_slow_body(BodyTooSlow(f"the body comes at less than {SLOWEST} bytes a second"))
+
+    def _comes_too_slowly(self, body: object, has_bytes: int) -> bool:
+        slow = body is not None and body is self._body and has_bytes - self._had_bytes < SLOWEST * self._every_s
+        self._body, self._had_bytes = body, has_bytes
+        self._slow_looks = self._slow_looks + 1 if slow else 0
+        return self._slow_looks == PATIENCE_LOOKS
