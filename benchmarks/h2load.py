@@ -15,6 +15,7 @@ from benchmarks.load import Load, LoadError, Request
 from deployments.protocols.grpc.frames import PREFIX
 
 ASK_S = 5
+IN_FLIGHT = 64
 FAILURES = ("failed", "errored", "timeout")
 
 
@@ -37,14 +38,21 @@ def ask(url: str, request: Request) -> bytes | None:
 
 
 def run(url: str, request: Request, *, connections: int, seconds: float) -> Load:
-    """Load the method from one thread, one call at a time on each connection, for whole seconds, at least one."""
+    """Load the method from one thread, with IN_FLIGHT calls over all connections, for whole seconds, at least one."""
     answer = ask(url, request)
     if answer is None:
         raise LoadError(f"{url} does not answer")
     duration = max(1, round(seconds))
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "calls"
-        options = ["-t1", f"-c{connections}", "-m1", f"-D{duration}", f"--log-file={log}", f"--data={request.body}"]
+        options = [
+            "-t1",
+            f"-c{connections}",
+            f"-m{IN_FLIGHT // connections}",
+            f"-D{duration}",
+            f"--log-file={log}",
+            f"--data={request.body}",
+        ]
         headers = [word for header in request.headers for word in ("-H", header)]
         command = ["h2load", *options, *headers, url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

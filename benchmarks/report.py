@@ -30,7 +30,8 @@ wrk, or h2load for gRPC, with one thread, on the same machine as the server, {se
 rounds in which the servers take turns, each running alone; slowest and fastest are rounds. Ratio is to the last server
 of each load. Replica, proxy and other are CPU microseconds a request: of the process that runs the model, of HAProxy or
 Ray Serve's Python proxy, and of all the rest. MB is the memory (PSS) of all the server's processes. No request failed:
-one error ends a run. Ray Serve runs with `max_ongoing_requests=100`; with its default of 5 it is many times slower at 64."""
+one error ends a run. Of gRPC's calls 64 are in flight, on so many connections: clients share one among many calls.
+Ray Serve runs with `max_ongoing_requests=100`; with its default of 5 it is many times slower at 64."""
 
 PARTS = """\
 Ratios are medians of turns side by side. HAProxy stands before one small server, to which the backends of all models lead.

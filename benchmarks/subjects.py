@@ -47,7 +47,7 @@ class Target:
     url: str
     request: Request
     connections: tuple[int, ...] = (64,)
-    """Each a load of its own; there is one request at a time on each connection."""
+    """Each a load of its own, with one request at a time on each connection. Of gRPC, 64 calls share them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def row(name: str, port: int, artefacts: Artefacts, *connections: int) -> Target
 
 
 def call(name: str, port: int, artefacts: Artefacts) -> Target:
-    """The same over gRPC."""
+    """The same over gRPC, on a few connections that calls share, as gRPC's clients have it, and with one for each."""
     method = "inference.GRPCInferenceService/ModelInfer"
-    return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call)
+    return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call, (4, 64))
 
 
 def modelyard_onnx(folder: Path, port: int, artefacts: Artefacts) -> Subject:

@@ -44,7 +44,7 @@ def test_grpc_is_called_on_the_port_that_our_server_is_told(tmp_path: Path, arte
     port = yaml.safe_load((tmp_path / "serve_config" / "server.yaml").read_text())["grpc"]["port"]
     (call,) = [target for target in subject.targets if target.request.grpc]
     assert call.url == f"http://127.0.0.1:{port}/inference.GRPCInferenceService/ModelInfer"
-    assert call.connections == (64,)
+    assert call.connections == (4, 64)
 
 
 def test_tensors_are_sent_both_ways_to_one_model_of_one_server(tmp_path: Path, artefacts: Artefacts) -> None:
