@@ -4,7 +4,6 @@ A request is the lane's if its URL is hot, it is an ordinary POST, and nothing b
 answers keep their order. Any other is left to uvicorn from its headers on, as if the lane had never looked.
 """
 
-import asyncio
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,6 +13,7 @@ from deployments.lane import http1
 from deployments.lane.cycle import LaneCycle
 from deployments.lane.endpoint import Begun, Endpoint, Made
 from deployments.lane.http1 import Whole
+from deployments.lane.socket import lane_sockets
 from deployments.lane.stream import LaneStream
 from deployments.lane.table import LANE, Lane
 from deployments.lane.watch import Watch
@@ -207,15 +207,8 @@ class LaneProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
         self._watch.end()
-        kind, application = self.ws_protocol_class, self.lane.sockets
-        if kind is not None and application is not None:
-
-            def with_application(**parts: Any) -> asyncio.Protocol:
-                protocol: Any = kind(**parts)
-                protocol.app = application
-                return protocol  # type: ignore[no-any-return] # as `kind` says
-
-            self.ws_protocol_class = with_application  # type: ignore[assignment] # it is only ever called
+        made = lane_sockets(self.ws_protocol_class, self.lane.sockets)
+        self.ws_protocol_class = made  # type: ignore[assignment] # it is only ever called
         super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:
@@ -261,13 +254,13 @@ class LaneProtocol(HttpToolsProtocol):
     # What the watch asks and tells
 
     def take_activity(self) -> bool:
-        """Whether a request is under way, or was answered since the last time that this was asked."""
+        """See `Watched`."""
         busy = self.cycle is not None and not self.cycle.response_complete
         active, self._answered = busy or self._answered, False
         return active
 
     def coming(self) -> tuple[object, int]:
-        """What tells the body that the client is sending from others, and its bytes so far; None where nobody waits for more."""
+        """See `Watched`."""
         cycle = self.cycle
         if cycle is None or not cycle.more_body or cycle.response_complete or self.flow.read_paused:
             return None, 0

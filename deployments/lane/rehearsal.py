@@ -10,10 +10,12 @@ from typing import Any
 
 from uvicorn.importer import import_from_string
 from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
 
 from deployments.errors import BodyTooSlow
 from deployments.lane.endpoint import Made, Reply
 from deployments.lane.http1 import Whole
+from deployments.lane.socket import LaneSocket
 from deployments.lane.table import Lane
 from deployments.protocols.problem import HttpAnswer
 
@@ -50,6 +52,20 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
     connection.pause_writing()
     connection.resume_writing()
     connection.connection_lost(None)
+    _rehearse_socket(config, loop)
+
+
+def _rehearse_socket(config: Any, loop: Any) -> None:
+    """A message in fragments."""
+    socket = LaneSocket(config, ServerState(), {}, loop)
+    socket.connection_made(_Transport())
+    socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
+    if socket.coming() == (None, 0):
+        raise NotAsExpected("a WebSocket's message is not seen to come")
+    socket.handle_cont(Frame(Opcode.CONT, b"}"))
+    if socket.queue.get_nowait() != {"type": "websocket.receive", "bytes": b"{}"}:
+        raise NotAsExpected("the fragments of a WebSocket's message are not joined")
+    socket.connection_lost(None)
 
 
 async def _no_app(scope: object, receive: object, send: object) -> None:

@@ -5,12 +5,9 @@ a connection, that of the looks, costs a request nothing; what it finds is a loo
 """
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from deployments.errors import BodyTooSlow
-
-if TYPE_CHECKING:  # each knows the other
-    from deployments.lane.connection import LaneProtocol
 
 LOOK_S = 10.0
 """Between two looks."""
@@ -20,10 +17,26 @@ PATIENCE_LOOKS = 2
 """Looks in a row at which a body has come too slowly. HAProxy gives a body that fits its buffer as long."""
 
 
+class Watched(Protocol):
+    """A connection."""
+
+    def take_activity(self) -> bool:
+        """Whether a request is under way, or was answered since the last time that this was asked."""
+
+    def coming(self) -> tuple[object, int]:
+        """What tells the body that the client is sending from others, and its bytes so far; None where nobody waits for more."""
+
+    def on_slow_body(self, error: BodyTooSlow) -> None:
+        """Tell the client, and close."""
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close: it is idle."""
+
+
 class Watch:
     """Of one connection."""
 
-    def __init__(self, connection: "LaneProtocol", loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
+    def __init__(self, connection: Watched, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
         """`keep_alive_s` is how long a connection may have no request."""
         self._connection = connection
         self._loop = loop
