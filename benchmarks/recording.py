@@ -36,9 +36,10 @@ from monitoring.metrics import PROTOCOLS
 from monitoring.snapshot import Totals
 
 CONNECTIONS = 64
-WAVES = 10
-"""Requests of each connection in a turn. Turns are short and many: whoever else runs here then disturbs few pairs."""
-PAIRS = 240
+WAVES = 40
+"""Requests of each connection in a turn. Turns are short and many: whoever else runs here then disturbs few pairs. At 2,560
+requests and a snapshot a turn, snapshots are still taken several times as often as in a replica under load."""
+PAIRS = 60
 PATH = "/models/iris/predict"
 
 

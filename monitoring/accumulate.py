@@ -26,12 +26,13 @@ from monitoring.snapshot import Exemplar, Histogram, Key, Totals
 class Observations:
     """One histogram that grows. `observe` may be called in one thread while others call `histogram`."""
 
-    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "_reading", "exemplars", "observe")
+    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "_reading", "_sorted", "exemplars", "observe")
 
     def __init__(self, metric: Metric) -> None:
         self._bounds = np.array(metric.buckets)
         self._counts = np.zeros(len(metric.buckets) + 1, np.int64)
         self._nanos = 0
+        self._sorted = Histogram(tuple(self._counts.tolist()), 0)
         self._pending: list[float] = []
         self._reading = Lock()  # for those who sort in; who observes never waits
         self.observe = self._pending.append
@@ -46,12 +47,15 @@ class Observations:
     def histogram(self) -> Histogram:
         """All that was observed until now."""
         with self._reading:
+            if not self._pending:
+                return self._sorted
             values = np.array(self._pending[:], np.float64)
             del self._pending[: len(values)]  # what has come meanwhile stands behind these
             # A value that equals a bound is in its bucket, as Prometheus has it.
             self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
             self._nanos += round(float(values.sum()) * 1e9)
-            return Histogram(tuple(self._counts.tolist()), self._nanos)
+            self._sorted = Histogram(tuple(self._counts.tolist()), self._nanos)
+            return self._sorted
 
 
 class VersionCounts:
