@@ -9,34 +9,18 @@ Source: https://protobuf.dev/programming-guides/encoding/ (Last One Wins: mergin
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
 from deployments.protocols.grpc.frames import PREFIX
 from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
-from deployments.protocols.oip.tensors import WIRE
-from deployments.tensors import DTYPES, Tensors
+from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, MOST_KEPT, Place, place_of, read_places
+from deployments.tensors import Tensors
 
 T = TypeVar("T")
 
-CHECKED_BY_VALUE = ("BYTES", "BOOL", "BF16")
-"""Datatypes whose bytes are looked at one by one."""
-MOST_HEAD_BYTES = 4096
-MOST_LENGTHS = 256
 MOST_OF_A_LENGTH = 4
-"""Bounds of what is kept, for clients whose messages never look alike."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an input's values stand in a body, and what they are."""
-
-    name: str
-    at: int
-    wire: np.dtype[Any]
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
+"""Forms that are kept of bodies of one length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +31,7 @@ class _Form(Generic[T]):
     """From the frame's first byte to the first value."""
     between: tuple[tuple[int, bytes], ...]
     """What stands between the values of one input and those of the next, and where."""
-    places: tuple[_Place, ...]
+    places: tuple[Place, ...]
     asked: T
 
 
@@ -67,11 +51,7 @@ class Alike(Generic[T]):
                 if not body.startswith(fixed, at):
                     break
             else:
-                # Each tensor has memory of its own: aligned, writable, and not a part of the body.
-                return form.asked, {
-                    place.name: np.ndarray(place.shape, place.wire, body, place.at).astype(place.dtype)
-                    for place in form.places
-                }
+                return form.asked, read_places(body, form.places)
         return None
 
     def remember(self, body: bytes, message: Any, asked: T) -> None:
@@ -82,7 +62,7 @@ class Alike(Generic[T]):
         form = _form(body, message, asked)
         if form is None:
             return
-        if not kept and len(self._forms) == MOST_LENGTHS:
+        if not kept and len(self._forms) == MOST_KEPT:
             self._forms.clear()
         self._forms[len(body)] = [*kept, form]
 
@@ -91,20 +71,21 @@ def _form(body: bytes, message: Any, asked: T) -> _Form[T] | None:
     """None where a message's values do not stand at its end, or must be looked at."""
     if body[0]:
         return None  # compressed
-    places: list[_Place] = []
+    places: list[Place] = []
     between: list[tuple[int, bytes]] = []
     at = len(body)
     for tensor, raw in zip(reversed(message.inputs), reversed(message.raw_input_contents), strict=False):
-        if tensor.datatype in CHECKED_BY_VALUE or not raw:
-            return None
         at -= len(raw)
-        places.append(_Place(tensor.name, at, WIRE[tensor.datatype], DTYPES[tensor.datatype], tuple(tensor.shape)))
+        place = place_of(tensor.name, tensor.datatype, tensor.shape, at, len(raw))
+        if place is None:
+            return None
+        places.append(place)
         head = field_head(RAW_INPUT, len(raw))
         at -= len(head)
         if at < PREFIX.size or not body.startswith(head, at):
             return None
         between.append((at, head))
-    if not places or at > MOST_HEAD_BYTES:
+    if not places or at > MOST_DESCRIPTION_BYTES:
         return None
     try:
         before = ModelInferRequest.FromString(body[PREFIX.size : at])

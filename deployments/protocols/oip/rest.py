@@ -13,6 +13,7 @@ from deployments.protocols.oip.answer import InferAnswer, InferAnswers
 from deployments.protocols.oip.document import InferDocument, InputHead, OutputWish, read_document
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
+from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, MOST_KEPT, Place, place_of, read_places
 from deployments.protocols.oip.raw_body import read_raw_body
 from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors
@@ -31,6 +32,20 @@ class InferCall:
     timeout_s: float | None = None
     """The client's own; the model's still holds where it is shorter."""
 
+    def again(self, inputs: Tensors) -> "InferCall":
+        """The same with other values of the same shapes."""
+        request = InferRequest(inputs, self.request.rows, self.request.outputs)
+        return InferCall(request, self.id, self.wishes, self.timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found out about a JSON, all of whose inputs stand behind it."""
+
+    places: tuple[Place, ...]
+    body_bytes: int
+    call: InferCall
+
 
 class InferCodec:
     """Decodes and encodes for one version of one model; built once."""
@@ -42,6 +57,8 @@ class InferCodec:
         self._answers = InferAnswers(model_name, version, signature)
         names = [spec.name for spec in signature.outputs]
         self._all = {binary: [OutputWish(name, binary) for name in names] for binary in (False, True)}
+        self._known: dict[bytes, _Known] = {}
+        """By the JSON, which a client sends again and again, with other values behind it."""
 
     def decode(self, body: bytes, header_length: bytes = b"") -> InferCall:
         """What the client asks for; `header_length` is the value of that header, b"" where there is none.
@@ -51,15 +68,37 @@ class InferCodec:
         if header_length and not header_length.strip(b"0"):
             return self._decode_raw(body)
         json, rest = _divided(body, header_length)
+        if rest is not None:
+            known = self._known.get(json)
+            if known is not None and known.body_bytes == len(body):
+                return known.call.again(read_places(body, known.places))
         document = read_document(json)
         given = list(self._given(document, rest))
         wishes = document.outputs or self._all[document.binary]
         request = self._inputs.request(given, [wish.name for wish in document.outputs])
-        return InferCall(request, document.id, wishes, document.timeout_s)
+        call = InferCall(request, document.id, wishes, document.timeout_s)
+        if rest is not None and not document.id:  # which would be another in each request
+            self._remember(json, document, call, len(body))
+        return call
 
     def encode(self, call: InferCall, outputs: Tensors) -> InferAnswer:
         """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
         return self._answers.write(call.id, call.wishes, outputs)
+
+    def _remember(self, json: bytes, document: InferDocument, call: InferCall, body_bytes: int) -> None:
+        places: list[Place] = []
+        at = len(json)
+        for head in document.inputs:
+            place = place_of(head.name, head.datatype, head.shape, at, head.binary_size)
+            if place is None:
+                return
+            places.append(place)
+            at += head.binary_size
+        if len(json) > MOST_DESCRIPTION_BYTES:
+            return
+        if len(self._known) == MOST_KEPT:
+            self._known.clear()
+        self._known[json] = _Known(tuple(places), body_bytes, call)
 
     def _decode_raw(self, body: bytes) -> InferCall:
         return InferCall(self._inputs.request([read_raw_body(body, self._signature)]), "", self._all[True])

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from deployments.errors import ModelyardError
-from deployments.protocols.grpc.alike import MOST_LENGTHS, MOST_OF_A_LENGTH, Alike
+from deployments.protocols.grpc.alike import MOST_OF_A_LENGTH, Alike
 from deployments.protocols.grpc.frames import PREFIX, frame
 from deployments.protocols.grpc.infer import GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
+from deployments.protocols.oip.places import MOST_KEPT
 from deployments.protocols.oip.tensors import to_raw
 from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
 
@@ -170,8 +171,8 @@ def test_forms_of_one_length_are_told_apart_and_no_more_than_some_are_kept():
 
 
 def test_of_messages_of_ever_new_lengths_the_latest_are_kept():
-    sent = [message({"x": np.zeros(length, np.int8)}) for length in range(1, MOST_LENGTHS + 50)]
+    sent = [message({"x": np.zeros(length, np.int8)}) for length in range(1, MOST_KEPT + 50)]
     alike = remembered(*sent)
     known = [alike.find(body(one)) is not None for one in sent]
     assert known[-1]
-    assert sum(known) <= MOST_LENGTHS
+    assert sum(known) <= MOST_KEPT

@@ -68,6 +68,36 @@ def test_a_request_in_any_mixture_of_forms_is_read_back(
 
 @FEW
 @given(tensors(), st.data())
+def test_a_request_with_the_same_json_as_one_before_is_read_with_its_own_values(
+    case: tuple[tuple[TensorSpec, ...], Tensors], data: st.DataObject
+) -> None:
+    specs, first = case
+    codec = InferCodec("m", 1, Signature(specs, (TensorSpec("y", "FP32", (FREE,)),)))
+    second = {
+        name: array if array.dtype == object else data.draw(arrays.arrays(array.dtype, array.shape))
+        for name, array in first.items()
+    }
+    heads = [
+        {
+            "name": spec.name,
+            "datatype": spec.datatype,
+            "shape": first[spec.name].shape,
+            "parameters": {"binary_data_size": len(to_raw(first[spec.name]))},
+        }
+        for spec in specs
+    ]
+    json = orjson.dumps({"inputs": heads, "parameters": {"timeout": 7_000_000}})
+    for sent in (first, second, first):
+        call = codec.decode(json + b"".join(map(to_raw, sent.values())), b"%d" % len(json))
+        assert {name: (x.dtype, x.shape, to_raw(x)) for name, x in call.request.inputs.items()} == {
+            name: (x.dtype, x.shape, to_raw(x)) for name, x in sent.items()
+        }
+        assert (call.timeout_s, call.request.rows) == (7, len(next(iter(sent.values()))))
+        assert all(array.flags.writeable and array.flags.aligned for array in call.request.inputs.values())
+
+
+@FEW
+@given(tensors(), st.data())
 def test_an_answer_holds_every_output_in_its_form(
     case: tuple[tuple[TensorSpec, ...], Tensors], data: st.DataObject
 ) -> None:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from deployments.errors import InvalidRequest
+from deployments.protocols.oip.places import MOST_KEPT
 from deployments.protocols.oip.rest import InferCodec
 from deployments.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
@@ -69,6 +70,22 @@ def test_raw_contents_follow_the_json_in_the_order_of_the_inputs() -> None:
 def test_a_header_length_may_cover_the_whole_body() -> None:
     document = body(X)
     assert equal(InferCodec("m", 1, IRIS).decode(document, b"%d" % len(document)).request.inputs["X"], ROWS)
+
+
+@pytest.mark.parametrize("size", [0, 28, 31, 36], ids="{} bytes".format)
+def test_what_stands_behind_a_json_that_is_known_must_still_fit(size: int) -> None:
+    codec, document = InferCodec("m", 1, IRIS), body(SIZED)
+    assert equal(codec.decode(document + ROWS.tobytes(), b"%d" % len(document)).request.inputs["X"], ROWS)
+    with pytest.raises(InvalidRequest, match=r"32 bytes|4 bytes at the end"):
+        codec.decode(document + b"\0" * size, b"%d" % len(document))
+
+
+def test_requests_of_ever_new_shapes_are_read_too() -> None:
+    codec = InferCodec("m", 1, IRIS)
+    for rows in range(1, MOST_KEPT + 3):
+        document = body({**SIZED, "shape": [rows, 4], "parameters": {"binary_data_size": 16 * rows}})
+        sent = np.full((rows, 4), rows, np.float32)
+        assert equal(codec.decode(document + sent.tobytes(), b"%d" % len(document)).request.inputs["X"], sent)
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])

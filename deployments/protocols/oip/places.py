@@ -1,0 +1,40 @@
+"""Where the raw contents of inputs stand in a body that looks like an earlier one, whose description of them was checked. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deployments.protocols.oip.tensors import WIRE
+from deployments.tensors import DTYPES, Tensors
+
+CHECKED_BY_VALUE = ("BYTES", "BOOL", "BF16")
+"""Datatypes whose bytes are looked at one by one."""
+MOST_KEPT = 256
+"""Looks that are remembered, for clients whose bodies never look alike."""
+MOST_DESCRIPTION_BYTES = 4096
+"""The longest description that is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One input's values in a body."""
+
+    name: str
+    at: int
+    wire: np.dtype[Any]
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def place_of(name: str, datatype: str, shape: Sequence[int], at: int, size: int) -> Place | None:
+    """The place of raw contents of `size` bytes that were checked once; None where each time's values must be."""
+    if datatype in CHECKED_BY_VALUE or not size:
+        return None
+    return Place(name, at, WIRE[datatype], DTYPES[datatype], tuple(shape))
+
+
+def read_places(body: bytes, places: Iterable[Place]) -> Tensors:
+    """Each input with memory of its own: aligned, writable, and not a part of the body."""
+    return {place.name: np.ndarray(place.shape, place.wire, body, place.at).astype(place.dtype) for place in places}
