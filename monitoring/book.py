@@ -13,10 +13,10 @@ had pushed to somebody before. Its totals then begin at zero, which Prometheus t
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from monitoring.metrics import METRICS
+from monitoring.metrics import CAPACITY, METRICS, VERSION
 from monitoring.snapshot import Exemplar, Exemplars, Key, Push, Totals
 
 LIVE_S = 5.0
@@ -26,7 +26,13 @@ ENDED_S = 120.0
 REMEMBERED = 1000
 """So many of the ended are remembered one by one."""
 
+FORGET_S = 3600.0
+"""The series of a version that no process has told of for so long are dropped; should it come back, they begin at zero."""
+
 _MAX = {metric.name for metric in METRICS if metric.merge == "max"}
+_OF_A_VERSION = {metric.name for metric in METRICS if metric.labels[:2] == VERSION}
+Version = tuple[str, ...]
+"""A model's name and the version's."""
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ class Source:
     """What of it is not to be counted; empty but for a hub that has lost its book."""
     gauges: dict[Key, float]
     exemplars: Exemplars = field(default_factory=dict)
+    wish: int = 0
+    """See Push."""
 
     def counted(self) -> Totals:
         """Its part in the totals."""
@@ -49,6 +57,16 @@ class Source:
         part.add(self.totals)
         part.add(self.before, -1)
         return part
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What some models have done."""
+
+    totals: Totals
+    """Of those models alone."""
+    running: frozenset[Version]
+    """What has a replica now."""
 
 
 @dataclass(slots=True)
@@ -62,6 +80,8 @@ class Book:
     """The last ones, oldest first."""
     kept: Totals = field(default_factory=Totals)
     """The sum of all that have ended, those in `ended` included."""
+    told_at: dict[Version, float] = field(default_factory=dict)
+    """When a process last told of a version."""
 
     def take(self, push: Push, now: float) -> None:
         """Note a push; one that is older than what is known of its source is dropped."""
@@ -75,15 +95,21 @@ class Book:
             return
         source.number, source.heard_at = push.number, now
         source.totals, source.gauges = snapshot.totals, dict(snapshot.gauges)
-        source.exemplars = snapshot.exemplars
+        source.exemplars, source.wish = snapshot.exemplars, push.wish
+        self.told_at |= dict.fromkeys(_versions(source), now)
         self.live[push.source] = source
         if push.final:
             self._end(push.source)
 
     def tidy(self, now: float) -> None:
-        """Add those that have been silent for long to the ended."""
+        """Add those that have been silent for long to the ended; forget versions of which nobody has told for longer."""
         for name in [name for name, source in self.live.items() if now - source.heard_at > ENDED_S]:
             self._end(name)
+        for version in _versions_in(self.kept):
+            self.told_at.setdefault(version, now)  # when that was, only the hub before this one knew
+        gone = {version for version, at in self.told_at.items() if now - at > FORGET_S}
+        if gone:
+            self._forget(gone)
 
     def totals(self) -> Totals:
         """The sum over all processes that ever pushed."""
@@ -92,6 +118,25 @@ class Book:
         for source in self.live.values():
             total.add(source.counted())
         return total
+
+    def counted(self, models: Collection[str], now: float) -> Counted:
+        """What these have done."""
+        totals = self.totals()
+        return Counted(
+            Totals(
+                {key: count for key, count in totals.counters.items() if key[1] in models},
+                {key: histogram for key, histogram in totals.histograms.items() if key[1] in models},
+            ),
+            frozenset(key[1:] for key in self.gauges(now) if key[0] == CAPACITY.name and key[1] in models),
+        )
+
+    def granted(self, wish: int, models: Collection[str], now: float) -> bool:
+        """Whether all live processes of these models have looked at their counts since that wish."""
+        return all(
+            source.wish >= wish
+            for source in self._heard(now)
+            if any(key[1] in models for key in source.totals.histograms)
+        )
 
     def gauges(self, now: float) -> dict[Key, float]:
         """Those of the live processes together."""
@@ -129,9 +174,25 @@ class Book:
         if len(self.ended) > REMEMBERED:
             self.ended.popitem(last=False)
 
+    def _forget(self, versions: Collection[Version]) -> None:
+        for totals in (self.kept, *(part for source in self.ended.values() for part in (source.totals, source.before))):
+            for series in (totals.counters, totals.histograms):
+                for key in [key for key in series if key[0] in _OF_A_VERSION and key[1:3] in versions]:
+                    del series[key]
+        for version in versions:
+            del self.told_at[version]
+
     def _woken(self, name: str) -> Source | None:
         """A process that was taken for ended and was not."""
         source = self.ended.pop(name, None)
         if source is not None:
             self.kept.add(source.counted(), -1)
         return source
+
+
+def _versions(source: Source) -> set[Version]:
+    return _versions_in(source.totals) | {key[1:3] for key in source.gauges if key[0] in _OF_A_VERSION}
+
+
+def _versions_in(totals: Totals) -> set[Version]:
+    return {key[1:3] for part in (totals.counters, totals.histograms) for key in part if key[0] in _OF_A_VERSION}

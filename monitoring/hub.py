@@ -7,7 +7,7 @@ and takes its book up again.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ import ray
 from ray.actor import ActorHandle
 
 from monitoring import store
+from monitoring.book import Counted
 from monitoring.exposition import metrics_app
 from monitoring.metrics import HUB_REPLICAS, HUB_STARTED
 from monitoring.recent import Recent, Traffic
 from monitoring.snapshot import Exemplars, Key, Push, Totals
 from monitoring.web import listen
+from monitoring.wishes import Wishes
 
 NAME = "modelyard-metrics"
 NAMESPACE = "serve"
@@ -30,6 +32,8 @@ HEAD = "node:__internal_head__"
 SEND_S = 5.0
 """How long a push waits for the hub."""
 SAVE_S = 1.0
+AT_ONCE = 100_000
+"""Calls that may be open: each process has one that waits for a wish."""
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +56,27 @@ class MetricsHub:
         self._book = store.read(place.book, time.monotonic())
         self._recent = Recent()
         self._started = time.time()
+        self._wishes = Wishes(first=time.time_ns())
         self._saved_at = 0.0
         self._lock = threading.Lock()  # scrapes come in threads of their own
         listen(place.host, place.port, metrics_app(self._look))
 
-    def push(self, push: Push) -> None:
+    async def push(self, push: Push) -> None:
         """Take in a snapshot."""
+        self._take(push)
+        await self._wishes.pushed()
+
+    async def wish_after(self, known: int) -> int:
+        """See Wishes."""
+        return await self._wishes.after(known)
+
+    async def counted(self, models: Sequence[str]) -> Counted:
+        """What these models have done so far, all that was counted when this was asked included."""
+        await self._wishes.make(lambda wish: self._book.granted(wish, models, time.monotonic()))
+        with self._lock:
+            return self._book.counted(models, time.monotonic())
+
+    def _take(self, push: Push) -> None:
         with self._lock:
             now = time.monotonic()
             self._book.take(push, now)
@@ -102,6 +121,7 @@ def start(place: HubPlace) -> None:
         get_if_exists=True,
         lifetime="detached",
         max_restarts=-1,
+        max_concurrency=AT_ONCE,
         num_cpus=0,
         resources={HEAD: 0.001},
     )
@@ -115,20 +135,33 @@ class HubClient:
         self._hub: ActorHandle | None = None
 
     def push(self, push: Push) -> None:
-        """Returns when the hub has it. Raises where it is away."""
+        """See `pusher.Hub`."""
         self._ask("push", push)
 
+    def on_wish(self, known: int, told: Callable[[int], None]) -> None:
+        """See `pusher.Hub`."""
+        asked = self._found().wish_after.remote(known).future()
+        asked.add_done_callback(lambda done: told(known if done.exception() else done.result()))
+
     def traffic(self) -> dict[str, Traffic]:
-        """See MetricsHub."""
+        """See MetricsHub. Raises where it is away, as all of these do."""
         traffic: dict[str, Traffic] = self._ask("traffic")
         return traffic
 
+    def counted(self, models: Sequence[str]) -> Counted:
+        """See MetricsHub."""
+        counted: Counted = self._ask("counted", models)
+        return counted
+
     def _ask(self, method: str, *arguments: object) -> Any:
-        if not ray.is_initialized():  # else looking for an actor would start a cluster of its own
-            raise ConnectionError("this process is not attached to Ray")
         try:
-            self._hub = self._hub or ray.get_actor(NAME, namespace=NAMESPACE)
-            return ray.get(getattr(self._hub, method).remote(*arguments), timeout=SEND_S)
+            return ray.get(getattr(self._found(), method).remote(*arguments), timeout=SEND_S)
         except Exception:
             self._hub = None
             raise
+
+    def _found(self) -> ActorHandle:
+        if not ray.is_initialized():  # else looking for an actor would start a cluster of its own
+            raise ConnectionError("this process is not attached to Ray")
+        hub = self._hub = self._hub or ray.get_actor(NAME, namespace=NAMESPACE)
+        return hub

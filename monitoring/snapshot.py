@@ -80,3 +80,5 @@ class Push:
     final: bool
     """Whether the source ends now."""
     snapshot: Snapshot
+    wish: int = 0
+    """The last that the source knew of before it looked at its counts; see `wishes.py`."""

@@ -43,7 +43,7 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     try:
         metrics, place = ControlMetrics(), server.metrics
         hub.start(HubPlace(place.host, place.port, places_of(config).state / "metrics.json"))
-        pusher = Pusher(metrics.snapshot, HubClient().push)
+        pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
         front = Front(inside=server.origin, outside=server.origin)
         applier = Applier(client, Rollback(), front)

@@ -52,7 +52,7 @@ class EmbeddedServer:
         tls = self._server.tls
         self._identity = IdentityWatch(tls, first.config.root, self._edge) if tls else None
         self._metrics = ControlMetrics()
-        self._pusher = Pusher(self._metrics.snapshot, HubClient().push)
+        self._pusher = Pusher(self._metrics.snapshot, HubClient())
 
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied when Ray is gone."""

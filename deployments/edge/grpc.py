@@ -32,8 +32,10 @@ listen edge_grpc from edge
     http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if of_model
     http-request wait-for-body time 20s at-least 32 if of_model {{ var(txn.name_bytes) -m int gt 9 }}
     http-request wait-for-body time 20s at-least 70 if of_model {{ var(txn.name_bytes) -m int gt 25 }}
+    # What all replicas of a model have done together is the gateway's to tell.
+    acl statistics path /inference.GRPCInferenceService/ModelStatistics
     acl plain req.body,bytes(0,1),hex 00
-    http-request set-var(txn.model) req.body,bytes(5),protobuf(1) if of_model plain
+    http-request set-var(txn.model) req.body,bytes(5),protobuf(1) if of_model plain !statistics
 
     acl named var(txn.model) -m len gt 0
     http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if named

@@ -66,8 +66,10 @@ listen edge_http from edge
     http-request set-var(txn.model) path,field(3,/) if below_models
 {custom}    # Or by its name: /v2/models/<name>/infer, /v1/models/<name>:predict.
     acl by_name path_beg /v1/models/ /v2/models/
-    acl of_all_models path /v2/models/stats
-    http-request set-var(txn.model) path,field(4,/),field(1,:) if by_name !of_all_models
+    # The gateway tells what all replicas of a model have done together.
+    acl statistics path_end /stats /stats/
+    acl of_v1 path_beg /v1/
+    http-request set-var(txn.model) path,field(4,/),field(1,:) if by_name !statistics or by_name of_v1
 
     # The backend's servers that are up. Not set where there is no such backend: the gateway answers then.
     acl named var(txn.model) -m found

@@ -2,22 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray import serve
+from ray.exceptions import RayError
 from ray.serve import Application
 
-from deployments.errors import ModelyardError
+from deployments.errors import ModelNotReady, ModelyardError
 from deployments.gateway.catalogue import Entry, catalogue
 from deployments.gateway.grpc_routes import GrpcRoutes
 from deployments.gateway.routes import GatewayRoutes
-from deployments.gateway.statistics import statistics_of
+from deployments.gateway.statistics import Statistics
 from deployments.handle import answered, ask_model
 from deployments.lane.table import LANE
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.state import Deployed
+from monitoring.book import Counted
+from monitoring.hub import HubClient
 
 FRESH_S = 0.5
 """For how long one look at Serve answers everybody."""
@@ -37,11 +40,13 @@ class Gateway:
         self._entries: Mapping[str, Entry] = {}
         self._seen_at = float("-inf")
         self._looking = asyncio.Lock()
-        self._grpc = GrpcRoutes(self._look, statistics_of, ask_model, limit_bytes=self._body_limit)
+        self._hub = HubClient()
+        self._statistics = Statistics(self._counted)
+        self._grpc = GrpcRoutes(self._look, self._statistics, ask_model, limit_bytes=self._body_limit)
         LANE.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(GatewayRoutes(self._look, statistics_of).respond, body_limit=self._body_limit)
+        app = AsgiApp(GatewayRoutes(self._look, self._statistics).respond, body_limit=self._body_limit)
         return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=self._body_limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
@@ -59,6 +64,13 @@ class Gateway:
                 deployed = await asyncio.to_thread(_deployed)
                 self._entries, self._seen_at = catalogue(self._configured, deployed), time.monotonic()
         return self._entries
+
+    async def _counted(self, models: Sequence[str]) -> Counted:
+        """See `statistics.AskHub`."""
+        try:
+            return await asyncio.to_thread(self._hub.counted, models)
+        except (RayError, ValueError) as error:  # it is dead, or was never started
+            raise ModelNotReady("the metrics' hub, which knows what models have done, does not answer") from error
 
 
 class _Uncounted:

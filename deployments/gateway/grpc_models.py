@@ -8,11 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from google.protobuf.json_format import ParseDict
-
 from deployments.gateway.absent import find, not_ready
 from deployments.gateway.catalogue import Look
-from deployments.gateway.grpc_server import GrpcServer
 from deployments.lane.endpoint import Begun
 from deployments.lane.grpc import Unary
 from deployments.lane.grpc_stream import Question, StreamEndpoint
@@ -21,16 +18,15 @@ from deployments.protocols.grpc.messages import INFERENCE, Method, methods
 
 AskModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
 """A message from a replica of this model, for the call with this path, message and request id. Raises the replica's error."""
-OF_A_MODEL = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer")
+OF_A_MODEL = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer")
 
 
 class GrpcModels:
     """Passes calls on."""
 
-    def __init__(self, look: Look, ask: AskModel, server: GrpcServer, *, limit_bytes: int) -> None:
+    def __init__(self, look: Look, ask: AskModel, *, limit_bytes: int) -> None:
         self._look = look
         self._ask = ask
-        self._server = server
         self._limit_bytes = limit_bytes
         self._methods = methods(INFERENCE)
 
@@ -56,9 +52,6 @@ class GrpcModels:
 
     async def _pass_on(self, method: Method, message: Any, request_id: str) -> bytes:
         name = message.model_name if method == INFER else message.name
-        if not name and method is self._methods["ModelStatistics"]:
-            everything: bytes = ParseDict(await self._server.statistics(), method.response()).SerializeToString()
-            return everything
         entry = find(name, await self._look())
         if entry.state != "READY":
             if method is self._methods["ModelReady"]:

@@ -6,7 +6,7 @@ from deployments.gateway.catalogue import Look
 from deployments.gateway.grpc_health import GrpcHealth
 from deployments.gateway.grpc_models import AskModel, GrpcModels
 from deployments.gateway.grpc_server import GrpcServer
-from deployments.gateway.oip_routes import Statistics
+from deployments.gateway.statistics import Statistics
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.lane.grpc_stream import Question
 from deployments.lane.grpc_stream import StreamEndpoint as GrpcStreamEndpoint
@@ -19,7 +19,7 @@ class GrpcRoutes:
     def __init__(self, look: Look, statistics: Statistics, ask: AskModel, *, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._server = GrpcServer(look, statistics, limit_bytes=limit_bytes)
-        self.models = GrpcModels(look, ask, self._server, limit_bytes=limit_bytes)
+        self.models = GrpcModels(look, ask, limit_bytes=limit_bytes)
         self._health = GrpcHealth(look, limit_bytes=limit_bytes)
 
     def hot(self) -> dict[bytes, Endpoint]:

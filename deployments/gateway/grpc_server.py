@@ -6,9 +6,9 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 from deployments.errors import ModelNotFound, NotSupported
-from deployments.gateway.catalogue import Look, ready, waiting_for
+from deployments.gateway.catalogue import Look, waiting_for
 from deployments.gateway.load import check_load, no_unload
-from deployments.gateway.oip_routes import Statistics
+from deployments.gateway.statistics import Statistics
 from deployments.lane.grpc import Unary
 from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.protocols.oip.server import repository_index, server_metadata
@@ -31,6 +31,7 @@ class GrpcServer:
             "ServerLive": _live,
             "ServerReady": self._ready,
             "ServerMetadata": _metadata,
+            "ModelStatistics": self._model_statistics,
             "RepositoryIndex": self._index,
             "RepositoryModelLoad": self._load,
             "RepositoryModelUnload": self._unload,
@@ -44,10 +45,6 @@ class GrpcServer:
             "LogSettings": _no_logging,
         }
         return {methods(INFERENCE)[name].path: self._endpoint(name, answer) for name, answer in answers.items()}
-
-    async def statistics(self) -> dict[str, Any]:
-        """Of every model that runs."""
-        return {"model_stats": await self._statistics(ready(await self._look()))}
 
     def _endpoint(self, name: str, answer: Answer) -> Unary:
         method = methods(INFERENCE)[name]
@@ -64,6 +61,12 @@ class GrpcServer:
     async def _index(self, message: Any) -> Mapping[str, Any]:
         entries = await self._look()
         return {"models": repository_index(entries.values(), ready_only=message.ready)}
+
+    async def _model_statistics(self, message: Any) -> Mapping[str, Any]:
+        entries = await self._look()
+        if not message.name:
+            return await self._statistics.of_all(entries)
+        return await self._statistics.of_one(message.name, message.version, entries)
 
     async def _load(self, message: Any) -> Mapping[str, Any]:
         check_load(message.model_name, bool(message.parameters), await self._look())

@@ -6,8 +6,9 @@ from typing import Any
 
 from deployments.errors import InvalidRequest, ModelNotFound, NotSupported
 from deployments.gateway.absent import find, not_ready
-from deployments.gateway.catalogue import Entry, ready, waiting_for
+from deployments.gateway.catalogue import Entry, waiting_for
 from deployments.gateway.load import check_load, no_unload
+from deployments.gateway.statistics import Statistics
 from deployments.protocols.bad_values import described, refuse
 from deployments.protocols.body import parse
 from deployments.protocols.http import HttpRequest
@@ -16,12 +17,10 @@ from deployments.protocols.oip.server import repository_index, server_metadata
 from deployments.protocols.problem import HttpAnswer, json_answer
 
 Entries = Mapping[str, Entry]
-Statistics = Callable[[list[str]], Awaitable[list[dict[str, Any]]]]
-"""What the models of these names have done so far, as `model_stats` has it."""
-
 Answers = Callable[[HttpRequest, Entries], Awaitable[HttpAnswer]]
 
 OF_A_MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?(/ready)?(?:/.*)?")
+STATISTICS = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/stats")
 CONTROL = re.compile(r"/v2/repository/models/([^/]+)/(load|unload)")
 SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/([^/]+))?/(status|register|unregister)")
 
@@ -52,12 +51,15 @@ class OipServerRoutes:
             return _control(found[1], found[2], request.body, entries)
         if found := SHARED_MEMORY.fullmatch(path):
             return _shared_memory(request, found[1], found[2])
+        if found := STATISTICS.fullmatch(path):
+            check_method(request, "GET")
+            return json_answer(await self._statistics.of_one(found[1], found[2] or "", entries))
         if found := OF_A_MODEL.fullmatch(path):
             return _of_a_model(request, found[1], found[2], entries)
         raise ModelNotFound(f"nothing answers {path!r}")
 
     async def _stats(self, request: HttpRequest, entries: Entries) -> HttpAnswer:
-        return json_answer({"model_stats": await self._statistics(ready(entries))})
+        return json_answer(await self._statistics.of_all(entries))
 
 
 async def _metadata(request: HttpRequest, entries: Entries) -> HttpAnswer:

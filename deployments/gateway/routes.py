@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from deployments.errors import ModelNotFound
 from deployments.gateway.absent import find, not_ready, unknown_model
 from deployments.gateway.catalogue import Entry, Look, waiting_for
-from deployments.gateway.oip_routes import OipServerRoutes, Statistics
+from deployments.gateway.oip_routes import OipServerRoutes
+from deployments.gateway.statistics import Statistics
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer

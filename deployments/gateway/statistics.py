@@ -1,29 +1,69 @@
-"""What models have done so far, asked of a replica of each."""
+"""What models have done so far, in Triton's words, from the numbers of the metrics' hub: all replicas together, dead ones too."""
 
-import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ray import serve
+from deployments.errors import ModelNotFound
+from deployments.gateway.absent import find, not_ready
+from deployments.gateway.catalogue import Entry, ready
+from deployments.protocols.oip.statistics import Work, model_statistics
+from monitoring.book import Counted
+from monitoring.metrics import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
+from monitoring.snapshot import Histogram, Totals
 
-PATIENCE_S = 2.0
-"""For the slowest of them; a model that does not answer in time is left out."""
+AskHub = Callable[[Sequence[str]], Awaitable[Counted]]
+"""What models of these names have counted until now. Raises ModelNotReady where the hub is away."""
 
-log = logging.getLogger(__name__)
-
-
-async def statistics_of(names: Sequence[str]) -> list[dict[str, Any]]:
-    """`model_stats` of these models. Of several replicas of a model one answers, for itself."""
-    found = await asyncio.gather(*(_of_a_model(name) for name in names))
-    return [each for model in found for each in model]
+NOTHING = Histogram((0,), 0)
 
 
-async def _of_a_model(name: str) -> list[dict[str, Any]]:
-    try:
-        handle = await asyncio.to_thread(serve.get_app_handle, name)
-        told: list[dict[str, Any]] = await asyncio.wait_for(handle.statistics.remote(), PATIENCE_S)
-    except Exception as error:  # noqa: BLE001 - one model that is going away must not cost the others their place
-        log.warning("no statistics of model %s: %r", name, error)
-        return []
-    return told
+class Statistics:
+    """Tells of versions that are configured, or that have a replica still."""
+
+    def __init__(self, ask: AskHub) -> None:
+        self._ask = ask
+
+    async def of_all(self, entries: Mapping[str, Entry]) -> dict[str, Any]:
+        """Every model that is READY."""
+        names = ready(entries)
+        counted = await self._ask(names)
+        return {"model_stats": [told for name in names for told in _of_a_model(entries[name], counted).values()]}
+
+    async def of_one(self, name: str, version: str, entries: Mapping[str, Entry]) -> dict[str, Any]:
+        """One model; all its versions where `version` is "". Raises ModelNotFound and ModelNotReady."""
+        entry = find(name, entries)
+        if entry.state != "READY":
+            raise not_ready(entry)
+        told = _of_a_model(entry, await self._ask([name]))
+        if version and version not in told:
+            raise ModelNotFound(f"model {name!r} has no version {version!r} here; served: {', '.join(told)}")
+        return {"model_stats": [told[version]] if version else list(told.values())}
+
+
+def _of_a_model(entry: Entry, counted: Counted) -> dict[str, dict[str, Any]]:
+    """By version, the newest first."""
+    configured = {each["version"] for each in entry.about.get("versions", ())}
+    running = {version for model, version in counted.running if model == entry.name}
+    versions = sorted(configured | running, key=int, reverse=True)
+    return {each: model_statistics(entry.name, each, work_of(counted.totals, entry.name, each)) for each in versions}
+
+
+def work_of(totals: Totals, model: str, version: str) -> Work:
+    """One version, by all protocols together."""
+    key = (model, version)
+    requests, queue, compute = (
+        totals.histograms.get((metric.name, *key), NOTHING)
+        for metric in (REQUEST_DURATION, QUEUE_DURATION, COMPUTE_DURATION)
+    )
+    codes = [(each[3], count) for each, count in totals.counters.items() if each[:3] == (REQUESTS.name, *key)]
+    answered = sum(count for code, count in codes if code == "ok")
+    return Work(
+        rows=totals.counters.get((ROWS.name, *key), 0),
+        answered=answered,
+        failed=sum(count for _, count in codes) - answered,
+        total_ns=requests.nanos,
+        queued=sum(queue.counts),
+        queue_ns=queue.nanos,
+        calls=sum(compute.counts),
+        compute_ns=compute.nanos,
+    )

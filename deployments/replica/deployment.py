@@ -88,7 +88,7 @@ class ModelReplica:
                 mark_traced(self._versions, tracing.write())
             return replica_snapshot(spec, self._versions)
 
-        self._pusher = Pusher(snapshot, HubClient().push)
+        self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
 
     async def __del__(self) -> None:
@@ -135,10 +135,6 @@ class ModelReplica:
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
         return await answered(self._routes.grpc(path, message, request_id), request_id)
-
-    def statistics(self) -> list[dict[str, Any]]:
-        """What this replica's versions have done, as the Open Inference Protocol tells it; the gateway asks."""
-        return self._routes.oip.statistics()
 
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())

@@ -1,4 +1,4 @@
-"""The other methods on one model: whether it is ready, what it is, how it is configured, what it has done."""
+"""The other methods on one model: whether it is ready, what it is, how it is configured."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,10 +9,8 @@ from deployments.lane.endpoint import Endpoint
 from deployments.lane.grpc import Unary
 from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.protocols.oip.about import model_config, model_metadata
-from deployments.protocols.oip.statistics import model_statistics
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
-from deployments.replica.work import work_of
 from deployments.spec.model import ModelSpec
 
 Answer = Callable[[str], dict[str, Any]]
@@ -30,7 +28,6 @@ class GrpcModel:
             "ModelReady": self._ready,
             "ModelMetadata": self._metadata,
             "ModelConfig": self._config,
-            "ModelStatistics": self._statistics,
         }
 
     def endpoints(self) -> dict[bytes, Endpoint]:
@@ -60,16 +57,6 @@ class GrpcModel:
         signature, batched = found.loaded.model.signature, found.loaded.warmup.batchable
         parts = found.server.generations is not None
         return {"config": model_config(self._spec, self._runtime, signature, batched=batched, decoupled=parts)}
-
-    def _statistics(self, version: str) -> dict[str, Any]:
-        """Of all versions where none is named."""
-        only = self._find(version) if version else None
-        told = [
-            model_statistics(self._spec.name, number, work_of(each.counts))
-            for number, each in self._versions
-            if only in (None, each)
-        ]
-        return {"model_stats": told}
 
     def _find(self, version: str) -> RunningVersion:
         return self._versions.find(version or None)

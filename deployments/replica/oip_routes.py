@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
 
 from deployments.errors import ModelNotFound, NotSupported
 from deployments.lane.endpoint import Endpoint
@@ -13,7 +12,6 @@ from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
 from deployments.protocols.oip.generate import GenerateCodec
-from deployments.protocols.oip.statistics import model_statistics
 from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
 from deployments.replica.infer import OFF_THE_LOOP_BYTES
@@ -21,12 +19,11 @@ from deployments.replica.parts import whole
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
-from deployments.replica.work import work_of
 from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
 
-BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|generate|generate_stream|ready|config|stats|trace/setting))?/?"
+BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|generate|generate_stream|ready|config|trace/setting))?/?"
 
 Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
 
@@ -44,7 +41,6 @@ class OipRoutes:
             "": ("GET", self._metadata),
             "ready": ("GET", self._ready),
             "config": ("GET", self._config),
-            "stats": ("GET", self._stats),
             "trace/setting": ("GET", self._trace),
             "infer": ("POST", self._infer),
             "generate": ("POST", self._generate),
@@ -56,10 +52,6 @@ class OipRoutes:
         named = {f"{self._root}/versions/{number}/infer": each.infer for number, each in self._versions}
         paths = {f"{self._root}/infer": self._versions.newest.infer, **named}
         return {path.encode(): endpoint for path, endpoint in paths.items()}
-
-    def statistics(self) -> list[dict[str, Any]]:
-        """What each version has done, the newest first."""
-        return [model_statistics(self._spec.name, number, work_of(each.counts)) for number, each in self._versions]
 
     async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
         """Find the version and the endpoint, and answer."""
@@ -85,13 +77,6 @@ class OipRoutes:
         parts = version.server.generations is not None
         return json_answer(
             model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts)
-        )
-
-    async def _stats(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        number = str(version.loaded.served.number)
-        named = request.path.startswith(f"{self._root}/versions/")
-        return json_answer(
-            {"model_stats": [each for each in self.statistics() if not named or each["version"] == number]}
         )
 
     async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:

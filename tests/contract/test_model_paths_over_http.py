@@ -2,6 +2,9 @@
 
 import pytest
 
+from deployments.gateway.statistics import work_of
+from deployments.replica.metrics import replica_snapshot
+from deployments.spec.model import ModelSpec
 from tests.contract.client import Answer, request
 from tests.contract.conftest import Make
 from tests.contract.oip import INFER, VERSIONED, body, infer, refused, values
@@ -37,18 +40,17 @@ def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
     assert config["backend"] == "onnxruntime"
 
 
-def test_statistics_count_rows_calls_and_failures(replica: Make) -> None:
+def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: Make) -> None:
     one = replica()
     one.ask(infer(body(1, 2, 3)))
     one.ask(infer(b"{"))
     one.ask(request(PREDICT, ONE))
-    for path in ("/v2/models/doubler/stats", "/v2/models/doubler/versions/3/stats"):
-        [told] = ask(one, path).json["model_stats"]
-        assert (told["name"], told["version"]) == ("doubler", "3")
-        assert (told["inference_count"], told["execution_count"]) == (4, 2)
-        spent = told["inference_stats"]
-        assert (spent["success"]["count"], spent["fail"]["count"]) == (2, 1)
-        assert 0 < spent["compute_infer"]["ns"] < spent["success"]["ns"]
+    one.front.until(lambda: not one.in_flight)
+    totals = replica_snapshot(ModelSpec(name="doubler"), {3: one.version}).totals
+    work = work_of(totals, "doubler", "3")
+    assert (work.rows, work.calls, work.answered, work.failed, work.queued) == (4, 2, 2, 1, 2)
+    assert 0 < work.compute_ns < work.total_ns
+    assert 0 < work.queue_ns < work.total_ns
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -1,6 +1,7 @@
 """Every path over HTTP that docs/protocols.md lists does what its table says."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
 ROWS = re.findall(r"^\| (GET|POST) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
-OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*")
+OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
+"""Those that a replica answers."""
 SCORED = Signature(
     DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
 )
@@ -63,5 +65,6 @@ def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path:
     ids=str,
 )
 def test_the_servers_path_does_what_the_page_says(method: str, path: str, state: str) -> None:
-    answer = ask(filled(path), method, b"", [entry("doubler")])
+    served = replace(entry("doubler"), about={"versions": [{"version": "3", "digest": "sha256:0"}]})
+    answer = ask(filled(path), method, b"", [served])
     assert answer.status == status_of(state), answer.body

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,12 +15,13 @@ BODY_LIMIT = 1000
 
 @pytest.fixture
 def backends(edge: Edge) -> Iterator[dict[str, Backend]]:
-    """Behind a running edge; the one replica of `away` is down, and `leavers` has the route /who/leaves."""
+    """Behind a running edge; the one replica of `away` is down, and `leavers` has the route /who/leaves. One is named `stats`."""
     edge.write({"/who/leaves": "leavers"}, body=BODY_LIMIT)
-    with backend("gateway") as gateway, backend("churn") as churn, backend("leavers") as leavers:
-        ports = {each.name: [each.port] for each in (gateway, churn, leavers)}
+    with ExitStack() as servers:
+        each = {name: servers.enter_context(backend(name)) for name in ("gateway", "churn", "leavers", "stats")}
+        ports = {name: [server.port] for name, server in each.items()}
         with edge.running({**ports, "away": [0]}):
-            yield {"gateway": gateway, "churn": churn, "leavers": leavers}
+            yield each
 
 
 def problem(answer: Answer) -> dict[str, object]:
@@ -60,6 +62,11 @@ def problem(answer: Answer) -> dict[str, object]:
         ("/v2/models/who/leaves/infer", "gateway"),
         ("/v2/models/churns/infer", "gateway"),
         ("/v2/models/stats", "gateway"),
+        ("/v2/models/churn/stats", "gateway"),
+        ("/v2/models/churn/stats/?x=1", "gateway"),
+        ("/v2/models/churn/versions/1/stats", "gateway"),
+        ("/v1/models/stats", "stats"),
+        ("/v2/models/stats/infer", "stats"),
         ("/v2/models", "gateway"),
         ("/v2/models/", "gateway"),
         ("/v2", "gateway"),

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deployments.gateway.catalogue import Entry
 from deployments.gateway.routes import GatewayRoutes
+from deployments.gateway.statistics import Statistics
 from deployments.serving.asgi import AsgiApp
 from deployments.serving.state import State
+from monitoring.book import Counted
+from monitoring.snapshot import Totals
 
 LIMIT = 100
 
@@ -37,14 +40,16 @@ class Answer:
         return json.loads(self.body)
 
 
+async def counted(names: Sequence[str]) -> Counted:
+    """A hub that has heard of a replica of each, which has done nothing yet."""
+    return Counted(Totals(), frozenset((name, "1") for name in names))
+
+
 def ask(path: str, method: str = "GET", body: bytes = b"", entries: list[Entry] = MODELS) -> Answer:
     """One request through the gateway's application."""
 
     async def look() -> Mapping[str, Entry]:
         return {entry.name: entry for entry in entries}
-
-    async def statistics(names: list[str]) -> list[dict[str, Any]]:
-        return [{"name": name} for name in names]
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -61,6 +66,6 @@ def ask(path: str, method: str = "GET", body: bytes = b"", entries: list[Entry] 
         "query_string": b"",
         "headers": [(b"x-request-id", b"mine")],
     }
-    asyncio.run(AsgiApp(GatewayRoutes(look, statistics).respond, body_limit=LIMIT)(scope, receive, send))
+    asyncio.run(AsgiApp(GatewayRoutes(look, Statistics(counted)).respond, body_limit=LIMIT)(scope, receive, send))
     head, tail = sent
     return Answer(head["status"], dict(head["headers"]), tail["body"])

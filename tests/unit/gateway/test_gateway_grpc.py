@@ -9,13 +9,14 @@ import pytest
 from deployments.errors import ModelNotFound, ModelyardError, Overloaded
 from deployments.gateway.catalogue import Entry
 from deployments.gateway.grpc_routes import GrpcRoutes
+from deployments.gateway.statistics import Statistics
 from deployments.lane.grpc import OneMessage
 from deployments.protocols.grpc.frames import FrameReader, frame
 from deployments.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from deployments.protocols.grpc.reflection import METHOD as REFLECT
 from deployments.protocols.grpc.reflection import OLD_METHOD
 from deployments.protocols.grpc.status import Status, status_of
-from tests.unit.gateway.gate import LIMIT, MODELS, entry
+from tests.unit.gateway.gate import LIMIT, MODELS, counted, entry
 
 METHODS = {**methods(INFERENCE), **methods(HEALTH)}
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
@@ -29,13 +30,10 @@ class Gate:
         self.asked: list[tuple[str, bytes]] = []
         """Model and path of each call that was passed on."""
         self._error = error
-        self.routes = GrpcRoutes(self._look, self._statistics, self._ask, limit_bytes=LIMIT)
+        self.routes = GrpcRoutes(self._look, Statistics(counted), self._ask, limit_bytes=LIMIT)
 
     async def _look(self) -> Mapping[str, Entry]:
         return {entry.name: entry for entry in self.entries}
-
-    async def _statistics(self, names: list[str]) -> list[dict[str, Any]]:
-        return [{"name": name} for name in names]
 
     async def _ask(self, model: str, path: bytes, message: bytes, request_id: str) -> bytes:
         self.asked.append((model, path))
@@ -191,11 +189,21 @@ def test_a_model_that_is_not_ready_says_so_and_no_error():
     assert not Gate().call("ModelReady", name="churn").ready
 
 
+@pytest.mark.parametrize("version", ["", "1"])
+def test_the_statistics_of_one_are_told_by_itself(version: str):
+    (told,) = Gate().call("ModelStatistics", name="iris", version=version).model_stats
+    assert (told.name, told.version, told.inference_count) == ("iris", "1", 0)
+
+
+def test_the_statistics_of_a_version_that_is_not_there_are_refused():
+    assert Gate().refusal("ModelStatistics", name="iris", version="7")[0] == Status.NOT_FOUND
+
+
 def test_the_statistics_of_all_are_those_of_the_models_that_run():
     assert [each.name for each in Gate().call("ModelStatistics").model_stats] == ["iris", "leavers"]
 
 
-@pytest.mark.parametrize("method", ["ModelInfer", "ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics"])
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelReady", "ModelMetadata", "ModelConfig"])
 def test_a_call_that_the_edge_could_not_route_is_passed_on_to_a_replica(method):
     gate = Gate()
     gate.call(method, **{"model_name" if method == "ModelInfer" else "name": "leavers"})
@@ -311,5 +319,5 @@ def test_an_error_of_the_catalogue_is_the_calls():
     async def broken() -> Mapping[str, Entry]:
         raise ModelNotFound("gone")
 
-    gate.routes = GrpcRoutes(broken, gate._statistics, gate._ask, limit_bytes=LIMIT)
+    gate.routes = GrpcRoutes(broken, Statistics(counted), gate._ask, limit_bytes=LIMIT)
     assert gate.refusal("ServerReady") == (Status.NOT_FOUND, "gone")

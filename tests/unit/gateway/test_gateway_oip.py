@@ -66,7 +66,29 @@ def test_an_index_request_that_cannot_be_read_is_refused(body: bytes, message: s
 
 
 def test_statistics_are_asked_of_the_models_that_are_ready() -> None:
-    assert ask("/v2/models/stats").json == {"model_stats": [{"name": "iris"}, {"name": "leavers"}]}
+    told = ask("/v2/models/stats").json["model_stats"]
+    assert [(each["name"], each["version"]) for each in told] == [("iris", "1"), ("leavers", "1")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/models/iris/stats", "/v2/models/iris/stats/", "/v2/models/iris/versions/1/stats"]
+)
+def test_the_statistics_of_a_model_are_told_by_itself(path: str) -> None:
+    [told] = ask(path).json["model_stats"]
+    assert (told["name"], told["version"], told["inference_count"]) == ("iris", "1", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "message"),
+    [
+        ("irsi/stats", "GET", 404, "did you mean 'iris'?"),
+        ("iris/versions/7/stats", "GET", 404, "no version '7' here; served: 1"),
+        ("churn/stats", "GET", 503, "model 'churn' is LOADING"),
+        ("iris/stats", "POST", 405, "not POST"),
+    ],
+)
+def test_statistics_of_what_is_not_there_are_refused(path: str, method: str, status: int, message: str) -> None:
+    refused(ask(f"/v2/models/{path}", method), status, message)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"parameters": {}}'])

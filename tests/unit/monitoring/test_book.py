@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitoring import store
-from monitoring.book import ENDED_S, LIVE_S, REMEMBERED, Book
-from monitoring.snapshot import Exemplar, Push
+from monitoring.book import ENDED_S, FORGET_S, LIVE_S, REMEMBERED, Book
+from monitoring.snapshot import Exemplar, Key, Push, Snapshot, Totals
 from tests.unit.monitoring.pushes import BATCHES, FLYING, IS_READY, OK, Process, totals_of
 
 
@@ -217,3 +217,50 @@ def test_of_the_traces_that_live_processes_tell_the_last_in_each_bucket_is_shown
     book.take(other.push(final=True), now=1.0)
     assert book.exemplars(1.0) == {key: {3: late}}
     assert book.exemplars(LIVE_S + 1.0) == {}
+
+
+def test_a_version_is_forgotten_an_hour_after_anybody_told_of_it_and_begins_at_zero_again():
+    book, old, other = Book(), Process("old", 3), Process("other", gauges={IS_READY: 1})
+    book.take(old.push(final=True), now=0)
+    book.tidy(now=FORGET_S)
+    assert shown(book) == 3, "an update loses nothing"
+    book.tidy(now=FORGET_S + 1)
+    assert book.totals() == Totals()
+    assert (book.kept, book.told_at) == (Totals(), {})
+    other.requests = 2
+    book.take(other.push(), now=FORGET_S + 2)
+    assert shown(book) == 2
+
+
+@pytest.mark.parametrize("gauge", [IS_READY, FLYING])
+def test_a_version_that_is_scaled_to_zero_is_kept_as_long_as_anybody_tells_of_it(gauge: Key):
+    book = Book()
+    book.take(Process("replica", 3).push(final=True), now=0)
+    loop = Push("loop", 1, known=False, final=False, snapshot=Snapshot(Totals(), {gauge: 1}))
+    book.take(loop, now=FORGET_S)
+    book.tidy(now=2 * FORGET_S)
+    assert shown(book) == 3
+
+
+def test_a_process_that_wakes_after_its_version_was_forgotten_is_counted_once():
+    book, stalled = Book(), Process("stalled", 3)
+    book.take(stalled.push(), now=0)
+    for now in (ENDED_S + 1, FORGET_S + 1):
+        book.tidy(now)
+    assert shown(book) == 0
+    stalled.requests = 5
+    book.take(stalled.push(), now=FORGET_S + 2)
+    assert shown(book) == 5
+
+
+def test_a_hub_that_is_started_again_forgets_an_hour_later():
+    book = Book()
+    book.take(Process("old", 3).push(final=True), now=0)
+    with TemporaryDirectory() as folder:
+        store.write(Path(folder) / "book", book)
+        book = store.read(Path(folder) / "book", now=50)
+    book.tidy(now=100)
+    book.tidy(now=FORGET_S + 99)
+    assert shown(book) == 3
+    book.tidy(now=FORGET_S + 101)
+    assert shown(book) == 0

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +21,11 @@ class Hub:
     def __init__(self) -> None:
         self.down = False
         self.got: list[Push] = []
+        self.listeners: list[Callable[[int], None]] = []
         self.tried = threading.Semaphore(0)
+
+    def on_wish(self, known: int, told: Callable[[int], None]) -> None:
+        self.listeners.append(told)
 
     def push(self, push: Push) -> None:
         self.tried.release()
@@ -40,7 +46,7 @@ def hub() -> Hub:
 
 def test_a_process_pushes_by_itself_and_once_more_as_it_ends(hub: Hub):
     answered = [0]
-    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub.push, every_s=0.001)
+    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub, every_s=0.001)
     pusher.start()
     hub.wait(3)
     answered[0] = 5
@@ -53,7 +59,7 @@ def test_a_process_pushes_by_itself_and_once_more_as_it_ends(hub: Hub):
 
 def test_a_hub_that_is_down_costs_nothing_and_hears_all_of_it_later(hub: Hub, caplog: pytest.LogCaptureFixture):
     answered = [3]
-    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub.push)
+    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub)
     hub.down = True
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -68,7 +74,7 @@ def test_a_hub_that_is_down_costs_nothing_and_hears_all_of_it_later(hub: Hub, ca
 
 
 def test_a_hub_can_tell_who_pushed_to_another_before_it(hub: Hub):
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub.push)
+    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
     hub.down = True
     pusher.push(final=False)
     hub.down = False
@@ -79,17 +85,48 @@ def test_a_hub_can_tell_who_pushed_to_another_before_it(hub: Hub):
 
 def test_two_processes_are_never_taken_for_one(hub: Hub):
     for _ in range(2):
-        Pusher(lambda: Snapshot(totals_of(1), {}), hub.push).push(final=True)
+        Pusher(lambda: Snapshot(totals_of(1), {}), hub).push(final=True)
     assert len({push.source for push in hub.got}) == 2
 
 
 def test_the_end_does_not_wait_for_a_hub_that_hangs():
     over = threading.Event()
 
-    def hang(push: Push) -> None:
-        over.wait(PATIENCE_S)
+    class Hanging(Hub):
+        def push(self, push: Push) -> None:
+            over.wait(PATIENCE_S)
 
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hang, every_s=60, close_s=0.01)
+    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), Hanging(), every_s=60, close_s=0.01)
     pusher.start()
     pusher.close()
     over.set()
+
+
+def test_a_wish_is_granted_without_waiting_for_the_next_second(hub: Hub):
+    answered = [1]
+    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub, every_s=60)
+    pusher.start()
+    hub.wait(1)
+    pusher_listens(hub)
+    answered[0] = 2
+    hub.listeners.pop()(7)
+    hub.wait(1)
+    pusher.close()
+    assert [(push.wish, push.snapshot.totals.counters[OK]) for push in hub.got] == [(0, 1), (7, 2), (7, 2)]
+
+
+def test_a_process_that_waits_for_a_wish_in_vain_asks_again_with_its_next_push(hub: Hub):
+    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
+    pusher.push(final=False)
+    pusher.push(final=False)
+    assert len(hub.listeners) == 1, "once at a time"
+    hub.listeners.pop()(0)
+    pusher.push(final=False)
+    assert len(hub.listeners) == 1
+
+
+def pusher_listens(hub: Hub) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not hub.listeners:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
