@@ -1,0 +1,175 @@
+"""Clients of every protocol, all of which ask the same: an answer, or an error in the protocol's own form."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import orjson
+from websockets.sync.client import connect
+
+from tests.contract.client import Client, request
+from tests.contract.grpc_call import Call, call, framed
+from tests.contract.replica import PREDICT, Replica
+from tests.fakes import PATIENCE_S
+
+ERROR = {"error"}
+OIP = "/v2/models/doubler/infer"
+
+Refusal = tuple[int, str]
+"""A status, of HTTP or of gRPC, and what is said."""
+
+
+class Speaker(Protocol):
+    """A client with one connection."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def ask(self, asked: Any) -> Refusal | None:
+        """The error for a request; None for an answer."""
+
+
+@dataclass(frozen=True)
+class Binary:
+    """JSON with raw contents behind it."""
+
+    document: bytes
+    raw: bytes
+    length: str | None = None
+    """What is said of the JSON's length, where that is not true."""
+
+    @property
+    def said(self) -> str:
+        return str(len(self.document)) if self.length is None else self.length
+
+
+class Http:
+    """Of any path; with `member` an error is an object of that one member, else a problem document."""
+
+    def __init__(self, rig: Replica, path: str, member: str = "", **headers: str) -> None:
+        self._client = Client(rig.front.port)
+        self._path, self._member, self._headers = path, member, headers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def ask(self, asked: bytes | Binary) -> Refusal | None:
+        answer = self._client.ask(self.request(asked))
+        if answer.status == 200:
+            return None
+        if self._member:
+            assert answer.json.keys() == {self._member}
+            return answer.status, answer.json[self._member]
+        assert answer.header("content-type") == "application/problem+json"
+        assert answer.json["status"] == answer.status
+        return answer.status, answer.json["detail"]
+
+    def request(self, asked: bytes | Binary) -> bytes:
+        if isinstance(asked, bytes):
+            return request(self._path, asked, **self._headers)
+        length = asked.said
+        return request(self._path, asked.document + asked.raw, inference_header_content_length=length, **self._headers)
+
+
+class Sse(Http):
+    """Of an endpoint that streams: an answer is read to its end, chunk by chunk."""
+
+    def ask(self, asked: bytes | Binary) -> Refusal | None:
+        client = self._client
+        client.send(self.request(asked))
+        answer = client.read()
+        if answer.status != 200:
+            told = answer.json[self._member or "detail"]
+            return answer.status, told
+        while size := int(client.line(), 16):
+            client.take(size + 2)
+        assert client.line() == ""
+        return None
+
+
+class Grpc:
+    """Calls of one message."""
+
+    def __init__(self, rig: Replica) -> None:
+        self._client = Client(rig.front.port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def ask(self, asked: dict[str, Any]) -> Refusal | None:
+        told = call(self._client, "ModelInfer", framed("ModelInfer", model_name="doubler", **asked))
+        return (told.status, told.trailers["grpc-message"]) if told.status else None
+
+
+class GrpcStream(Grpc):
+    """One stream of many messages."""
+
+    def __enter__(self) -> Self:
+        self._call = Call(self._client, "ModelStreamInfer")
+        self._call.start()
+        self._call.head()
+        return self
+
+    def ask(self, asked: dict[str, Any]) -> Refusal | None:
+        self._call.send(framed("ModelInfer", model_name="doubler", **asked))
+        told = self._call.read()
+        assert told is not None, "the stream has ended"
+        return (3, told.error_message) if told.error_message else None
+
+
+class Socket:
+    """Messages of a WebSocket."""
+
+    def __init__(self, rig: Replica, path: str = "/models/doubler/ws") -> None:
+        url = f"ws://127.0.0.1:{rig.front.port}{path}"
+        self._opened = connect(url, open_timeout=PATIENCE_S, proxy=None)
+
+    def __enter__(self) -> Self:
+        self._socket = self._opened.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.__exit__(None, None, None)
+
+    def ask(self, asked: bytes | Binary) -> Refusal | None:
+        if isinstance(asked, Binary):
+            self._socket.send(struct.pack("<I", int(asked.said) & 0xFFFFFFFF) + asked.document + asked.raw)
+        else:
+            self._socket.send(asked.decode())
+        answer = self._socket.recv(PATIENCE_S)
+        told = orjson.loads(answer) if isinstance(answer, str) else {}
+        return (told["status"], told["detail"]) if "status" in told else None
+
+
+SPEAKERS: dict[str, Callable[[Replica], Speaker]] = {
+    "predict": lambda rig: Http(rig, PREDICT, content_type="application/json"),
+    "csv": lambda rig: Http(rig, PREDICT, content_type="text/csv"),
+    "npy": lambda rig: Http(rig, PREDICT, content_type="application/x-npy"),
+    "arrow": lambda rig: Http(rig, PREDICT, content_type="application/vnd.apache.arrow.stream"),
+    "invocations": lambda rig: Http(rig, "/models/doubler/invocations", content_type="application/json"),
+    "tensorflow": lambda rig: Http(rig, "/v1/models/doubler:predict", "error"),
+    "oip": lambda rig: Http(rig, OIP, "error"),
+    "oip binary": lambda rig: Http(rig, OIP, "error"),
+    "oip raw body": lambda rig: Http(rig, OIP, "error", inference_header_content_length="0"),
+    "generate": lambda rig: Http(rig, "/v2/models/doubler/generate", "error"),
+    "generate stream": lambda rig: Sse(rig, "/v2/models/doubler/generate_stream", "error"),
+    "events": lambda rig: Sse(rig, "/models/doubler/stream"),
+    "grpc": Grpc,
+    "grpc stream": GrpcStream,
+    "websocket": Socket,
+    "websocket binary": Socket,
+    "websocket parts": lambda rig: Socket(rig, "/models/doubler/ws?stream=true"),
+}
+
+
+def raw(*values: float) -> bytes:
+    return np.array(values, np.float32).tobytes()
