@@ -50,17 +50,22 @@ class Http:
     """Of any path; with `member` an error is an object of that one member, else a problem document."""
 
     def __init__(self, rig: Replica, path: str, member: str = "", **headers: str) -> None:
-        self._client = Client(rig.front.port)
+        self.client = Client(rig.front.port)
         self._path, self._member, self._headers = path, member, headers
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.__exit__()
+        self.client.__exit__()
 
     def ask(self, asked: bytes | Binary) -> Refusal | None:
-        answer = self._client.ask(self.request(asked))
+        self.client.send(self.request(asked))
+        return self.read()
+
+    def read(self) -> Refusal | None:
+        """The next answer."""
+        answer = self.client.read()
         if answer.status == 200:
             return None
         if self._member:
@@ -80,9 +85,8 @@ class Http:
 class Sse(Http):
     """Of an endpoint that streams: an answer is read to its end, chunk by chunk."""
 
-    def ask(self, asked: bytes | Binary) -> Refusal | None:
-        client = self._client
-        client.send(self.request(asked))
+    def read(self) -> Refusal | None:
+        client = self.client
         answer = client.read()
         if answer.status != 200:
             told = answer.json[self._member or "detail"]
