@@ -1,11 +1,13 @@
 """Prometheus and Grafana in containers: what one file says of another is true."""
 
 import json
+import subprocess
 from pathlib import PurePosixPath
 
 import pytest
 import yaml
 
+from monitoring.history.prometheus import program
 from tests.prometheus import DASHBOARDS, MONITORING
 
 SERVICES = yaml.safe_load((MONITORING / "compose.yaml").read_text())["services"]
@@ -28,6 +30,39 @@ def test_prometheus_reads_our_configuration():
     (flag,) = [flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--config.file=")]
     inside = PurePosixPath(flag.partition("=")[2])
     assert (MONITORING / mounts("prometheus")[inside.parent] / inside.name).is_file()
+
+
+def test_prometheus_knows_each_flag_that_it_is_started_with():
+    told = subprocess.run(
+        [program("prometheus"), "--help"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    for flag in SERVICES["prometheus"]["command"]:
+        name, _, value = flag.partition("=")
+        assert f"{name}=" in told
+        if name == "--enable-feature":
+            assert value in told
+
+
+def test_prometheus_starts_with_its_configuration_where_the_container_has_it():
+    """What it reads is named relative to its configuration, or by a folder that is mounted."""
+    folder = MONITORING / mounts("prometheus")[PurePosixPath("/etc/prometheus")]
+    rules = yaml.safe_load((folder / "prometheus.yml").read_text())["rule_files"]
+    assert rules
+    assert all(list(folder.glob(pattern)) for pattern in rules)
+
+
+def test_what_is_kept_has_a_volume_and_what_is_ours_is_only_read():
+    declared = yaml.safe_load((MONITORING / "compose.yaml").read_text())["volumes"]
+    for service in SERVICES.values():
+        for volume in service["volumes"]:
+            outside, _, *mode = volume.split(":")
+            assert mode == ["ro"] if outside.startswith(".") else outside in declared
+
+
+def test_nobody_on_the_network_sees_them():
+    """Both share the host's network, so where they listen is where they can be reached."""
+    assert SERVICES["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+    assert all(service["network_mode"] == "host" for service in SERVICES.values())
 
 
 def test_grafana_finds_the_dashboards_and_opens_with_the_fleet():
