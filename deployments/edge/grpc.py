@@ -13,7 +13,7 @@ listen edge_grpc from edge
     maxconn {connections}
     # A stream may be quiet for long, before its first message too; slow headers and slow single messages may not.
     timeout client 1h
-
+{stamped}
     # The usual one first: a regular expression costs more than all that follows.
     acl grpc_messages req.hdr(content-type) -m str application/grpc
     acl grpc_messages req.hdr(content-type) -m reg ^application/grpc(\\+proto)?(;.*)?$
@@ -54,8 +54,9 @@ listen edge_grpc from edge
 """
 
 
-def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: str) -> str:
-    """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers."""
+def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: str, stamped: str) -> str:
+    """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers, `stamped` the rule
+    that notes when a request came, if one is wanted."""
     return TEMPLATE.format(
         bind=bind,
         connections=server.connections,
@@ -66,6 +67,7 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
         not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
         replicas=replicas_file,
         default=default,
+        stamped=stamped,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from deployments.edge.grpc import refusal, render_grpc
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
+from deployments.protocols import edge_start
 from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
 
@@ -49,7 +50,7 @@ defaults edge
 listen edge_http from edge
     bind {bind}{tls}
     maxconn {connections}
-
+{stamped}
     # A body that fits the buffer has as long as the headers.
     http-request wait-for-body time 20s if METH_POST
     http-request {forwarded_proto}
@@ -105,6 +106,10 @@ backend edge_starting from edge
 """
 
 
+STAMPED = f"""\
+    # For traces, and whatever a client says of that is replaced.
+    http-request set-header {edge_start.NAME.decode()} %[date(0,us)]
+"""
 DEFAULT_MODEL = """\
     # What SageMaker asks of a container, of the model that server.yaml names.
     http-request set-path {route}/invocations if {{ path /invocations }}
@@ -124,6 +129,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
     default_route = by_name.get(chosen, f"/models/{chosen}") if chosen else ""
     route = f"var(txn.model),map({NAMES_FILE})"
     routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if custom_routes else ""
+    stamped = STAMPED if server.tracing else ""
     default = "edge_starting" if starting else GATEWAY_BACKEND
     return TEMPLATE.format(
         grpc=render_grpc(
@@ -131,11 +137,13 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
             bind=f"{_address(server.grpc.host)}:{server.grpc.port}{_tls(server, 'h2')}",
             replicas_file=REPLICAS_FILE,
             default=default,
+            stamped=stamped,
         ),
         starting_grpc=refusal(Status.UNAVAILABLE, "the server is starting"),
         bind=f"{_address(server.http.host)}:{server.http.port}",
         tls=_tls(server, "h2,http/1.1"),
         connections=server.connections,
+        stamped=stamped,
         # For the URLs that a model tells of itself; a client's own word does not count.
         forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",

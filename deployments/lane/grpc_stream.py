@@ -8,6 +8,7 @@ from typing import Any
 from deployments.errors import BodyTooSlow, DeadlineExceeded, ModelNotReady
 from deployments.lane.endpoint import Begun, Header, Sink
 from deployments.lane.grpc import END, HEAD, chunk, end_of_body, failed, of_headers
+from deployments.protocols.edge_start import without
 from deployments.protocols.grpc.frames import FrameReader, frame
 from deployments.protocols.grpc.messages import Method
 from deployments.protocols.grpc.timeout import timeout_s
@@ -81,7 +82,7 @@ class StreamCall:
 
     def __init__(self, method: Method, ask: Ask, headers: Sequence[Header], sink: Sink, limit_bytes: int) -> None:
         encoding, timeout = of_headers(headers)
-        self.headers = headers
+        self.headers = without(headers)
         self._method = method
         self._ask = ask
         self._sink = sink

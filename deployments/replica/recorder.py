@@ -3,6 +3,7 @@
 On the request path: `python -m benchmarks.metrics` says what it costs.
 """
 
+from deployments.protocols import edge_start
 from deployments.protocols.traceparent import of_headers
 from deployments.replica.request_log import Line, RequestLog
 from deployments.replica.tracing import Traced, Tracing
@@ -86,4 +87,5 @@ class RequestRecorder:
             log.note(line)
         if tracing is not None and traced:
             called_s = call.started - origin.received if call else total_s
-            tracing.note(Traced(parent, line, outcome, None if queue_s is None else called_s))
+            queue_until_s = None if queue_s is None else called_s
+            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start.of_headers(origin.headers)))

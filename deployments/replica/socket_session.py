@@ -6,6 +6,7 @@ from contextlib import aclosing
 from functools import partial
 
 from deployments.errors import ModelyardError
+from deployments.protocols.edge_start import without
 from deployments.protocols.http import RequestIds, body_too_large
 from deployments.protocols.websocket import END, Message, SocketCall, SocketCodec
 from deployments.replica.parts import parts, whole
@@ -49,7 +50,7 @@ class SocketSession:
         self._limit_bytes = limit_bytes
         self._in_parts = in_parts
         self._ids = ids
-        self._headers = headers
+        self._headers = without(headers)
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Until the client leaves; what is under way then is cancelled."""

@@ -1,7 +1,8 @@
 """Spans of requests that have ended, sent to a collector by OTLP over HTTP. The only module that knows OpenTelemetry.
 
-A request is one span of kind "server", with a child `queue` from its being taken on to the start of its call of the model, and a
-child `compute`, that call. The SDK's own thread sends them; where the collector is away it tries for a while, then drops them.
+A request is one span of kind "server". Its children are `edge`, from its coming to HAProxy to its being here as a whole; `queue`,
+from its being taken on to the start of its call of the model; and `compute`, that call. The SDK's own thread sends them;
+where the collector is away it tries for a while, then drops them.
 """
 
 from collections.abc import Sequence
@@ -34,8 +35,10 @@ SEND_S = 5.0
 CLOSE_S = 5.0
 """How long what is left may take when the replica ends."""
 SEND_EVERY_MS = 1000
+LONGEST_EDGE_NS = 120 * 10**9
+"""Sending a body takes less, and so does waiting for a model that is scaled to zero."""
 MOST_QUEUED, MOST_A_BATCH = 4096, 512
-"""Spans, three a request. What is more is dropped."""
+"""Spans, four a request. What is more is dropped."""
 
 
 class Spans:
@@ -76,11 +79,12 @@ class Spans:
         line = traced.line
         ended = _ns(line.at)
         arrived = ended - _ns(line.total_s)
+        began = _began(traced.edge_at, arrived)
         span = self._tracer.start_span(
             f"{line.protocol} {self._model}",
             context=set_span_in_context(NonRecordingSpan(_remote(traced.parent))) if traced.parent else None,
             kind=SpanKind.SERVER,
-            start_time=arrived,
+            start_time=began,
             attributes={
                 "modelyard.request_id": line.request_id,
                 "modelyard.model": self._model,
@@ -93,6 +97,8 @@ class Spans:
         )
         if line.code not in FINE:
             span.set_status(StatusCode.ERROR, traced.outcome)
+        if began < arrived:
+            self._child(span, "edge", began, arrived)
         if traced.queue_until_s is not None:
             called = arrived + _ns(traced.queue_until_s)
             self._child(span, "queue", called - _ns(line.queue_s), called)
@@ -105,6 +111,12 @@ class Spans:
         attributes = {"modelyard.batch_rows": batch_rows} if batch_rows else {}
         context = set_span_in_context(parent)
         self._tracer.start_span(name, context, start_time=start, attributes=attributes).end(end)
+
+
+def _began(edge_at: float | None, arrived: int) -> int:
+    """When the request began, in nanoseconds since 1970. An edge on another machine, whose clock is wrong, is not believed."""
+    edge = arrived if edge_at is None else _ns(edge_at)
+    return edge if 0 <= arrived - edge <= LONGEST_EDGE_NS else arrived
 
 
 def _remote(parent: TraceParent) -> SpanContext:

@@ -27,6 +27,8 @@ class Traced(NamedTuple):
     """See `serving.recorder.Recorder`."""
     queue_until_s: float | None
     """From its arrival to the end of its wait, which took `line.queue_s`; None where it was not taken on."""
+    edge_at: float | None = None
+    """Unix time when it came to the edge; None where that is not known."""
 
 
 class Tracing:

@@ -22,6 +22,7 @@ from tests.fakes import PATIENCE_S, FakeGenerator
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED, UNSAMPLED = f"00-{TRACE_ID}-{SPAN_ID}-01", f"00-{TRACE_ID}-{SPAN_ID}-00"
+AT = 1_700_000_000.25
 PARENT = TraceParent(int(TRACE_ID, 16), int(SPAN_ID, 16), sampled=True)
 OIP = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.5]}]}'
 GRPC = framed(
@@ -73,6 +74,16 @@ def test_a_request_is_part_of_its_clients_trace(replica: Make, protocol: str, pa
     assert one.by_lane == (one.way == "lane")
 
 
+def test_it_is_known_when_a_request_came_to_the_edge(replica: Make) -> None:
+    traces = Traces()
+    one = replica(tracing=traces.tracing)
+    for path, body in ((PREDICT, ONE), ("/v2/models/doubler/infer", OIP)):
+        one.ask(request(path, body, traceparent=SAMPLED, x_edge_start="1700000000250000"))
+    one.ask(request(PREDICT, b"{", traceparent=SAMPLED, x_edge_start="1700000000500000"))
+    one.ask(request(PREDICT, ONE, traceparent=SAMPLED))
+    assert [traced.edge_at for traced in traces.take(one)] == [AT, AT, AT + 0.25, None]
+
+
 @pytest.mark.parametrize("traceparent", [UNSAMPLED, SAMPLED.upper(), SAMPLED[:-1], f"{SAMPLED}-x", "ff" + SAMPLED[2:]])
 def test_an_unsampled_or_garbled_header_makes_no_trace(replica: Make, traceparent: str) -> None:
     traces = Traces(share=0.0)
@@ -102,9 +113,9 @@ def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
     traces = Traces()
     one = replica(tracing=traces.tracing)
     with one.connect() as client:
-        assert call(client, "ModelInfer", GRPC, traceparent=SAMPLED).status == 0
+        assert call(client, "ModelInfer", GRPC, traceparent=SAMPLED, x_edge_start="1700000000250000").status == 0
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.line.protocol) == (PARENT, "grpc")
+    assert (traced.parent, traced.line.protocol, traced.edge_at) == (PARENT, "grpc", AT)
 
 
 @pytest.mark.parametrize("way", ["lane"], indirect=False)
@@ -112,13 +123,14 @@ def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) 
     traces = Traces()
     one = replica(tracing=traces.tracing)
     with one.connect() as client:
-        stream = Call(client, "ModelStreamInfer", {"traceparent": SAMPLED})
+        stream = Call(client, "ModelStreamInfer", {"traceparent": SAMPLED, "x-edge-start": "1700000000250000"})
         stream.start()
         stream.head()
         stream.send(GRPC, GRPC)
         stream.end()
         assert len(stream.rest().messages) == 2
-    assert [traced.parent for traced in traces.take(one)] == [PARENT, PARENT]
+    # When the stream was opened says nothing of when its messages came.
+    assert [(traced.parent, traced.edge_at) for traced in traces.take(one)] == [(PARENT, None)] * 2
 
 
 @pytest.mark.parametrize("path", ["/models/doubler/ws", "/models/doubler/ws?stream=true"])
@@ -126,11 +138,12 @@ def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: 
     traces = Traces()
     one = replica(tracing=traces.tracing)
     url = f"ws://127.0.0.1:{one.front.port}{path}"
-    with connect(url, open_timeout=PATIENCE_S, proxy=None, additional_headers={"traceparent": SAMPLED}) as socket:
+    headers = {"traceparent": SAMPLED, "x-edge-start": "1700000000250000"}
+    with connect(url, open_timeout=PATIENCE_S, proxy=None, additional_headers=headers) as socket:
         socket.send(ONE.decode())
         socket.recv(PATIENCE_S)
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.line.protocol) == (PARENT, "websocket")
+    assert (traced.parent, traced.line.protocol, traced.edge_at) == (PARENT, "websocket", None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector import Collector
 from tests.serve.models import ECHO, MIRROR, SLOW
 from tests.serve.project import REPOSITORY, Project, Server
 
@@ -15,9 +16,17 @@ EXAMPLES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def collector() -> Iterator[Collector]:
+    """Gets the traces of the server's requests whose clients ask for them."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Server]:
     """Shared: a test that changes it puts it back."""
-    project = Project(tmp_path_factory.mktemp("yard"), "ray: {cpus: 8}\ndefault_model: echo\n")
+    tracing = f"tracing: {{endpoint: '{collector.url}', sample: 0}}\nrequest_log: {{requests: all}}\n"
+    project = Project(tmp_path_factory.mktemp("yard"), f"ray: {{cpus: 8}}\ndefault_model: echo\n{tracing}")
     for name in EXAMPLES:
         project.add_example(name)
         (project.models / f"{name}.yaml").write_text((CONFIG / f"{name}.yaml").read_text())

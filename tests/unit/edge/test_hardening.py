@@ -1,6 +1,7 @@
 """What the edge does not let through, and what it does not let others see."""
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from tests.unit.edge.proxy import Edge, backend
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 """Of a client of HTTP/2, with empty settings (RFC 9113, 3.4)."""
 SETTINGS = 4
+TRACING = {"endpoint": "http://127.0.0.1:4318"}
+CLOCK_S = 1.0
+"""HAProxy reads its clock when it wakes."""
 
 
 def say(port: int, text: bytes) -> bytes:
@@ -64,3 +68,20 @@ def test_serves_own_ports_are_closed_to_other_machines_and_its_socket_to_other_u
         assert f"0100007F:{edge.open_port:04X} " in listening
     assert "mode 600 level admin" in text
     assert "mode 666" not in text
+
+
+def test_when_a_request_came_is_noted_for_traces_whatever_the_client_says(edge):
+    edge.write(tracing=TRACING)
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        before = time.time()
+        edge.ask("/models", x_edge_start="17")
+        after = time.time()
+    (_, headers) = gateway.requests[-1]
+    assert before - CLOCK_S <= int(headers["x-edge-start"]) / 1e6 <= after + CLOCK_S
+
+
+def test_nothing_is_noted_where_nothing_is_traced(edge):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        edge.ask("/models")
+    assert "x-edge-start" not in gateway.requests[-1][1]

@@ -55,6 +55,22 @@ def test_spans_lie_where_the_time_went() -> None:
     assert times == {"predict iris": (0.0, 0.5), "queue": (0.05, 0.3), "compute": (0.3, 0.425)}
 
 
+def test_a_request_begins_when_it_came_to_the_edge() -> None:
+    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3, edge_at=AT - 0.75)).by_name
+    request, edge, queue = (spans[name] for name in ("predict iris", "edge", "queue"))
+    assert edge.parent_span_id == request.span_id
+    assert edge.start_time_unix_nano == request.start_time_unix_nano == round((AT - 0.75) * 1e9)
+    assert edge.end_time_unix_nano == round((AT - 0.5) * 1e9), "its arrival in the replica"
+    assert edge.end_time_unix_nano <= queue.start_time_unix_nano
+
+
+@pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["not told", "too late", "too early"])
+def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> None:
+    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3, edge_at=edge_at)).by_name
+    assert set(spans) == {"predict iris", "queue", "compute"}
+    assert spans["predict iris"].start_time_unix_nano == round((AT - 0.5) * 1e9)
+
+
 def test_a_span_says_what_the_request_was() -> None:
     spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3)).by_name
     told = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
