@@ -7,6 +7,7 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 import json
 from collections.abc import Mapping
 
+from deployments.edge.cors import render_cors
 from deployments.edge.grpc import refusal, render_grpc
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
 from deployments.protocols import edge_start
@@ -59,6 +60,13 @@ listen edge_http from edge
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
 
+    # Browsers let any page open a WebSocket to anywhere, and say which page it is: this machine's own server is no exception.
+    acl socket req.hdr(upgrade) -i websocket
+    acl of_a_page req.fhdr(origin) -m found
+    http-request set-var(txn.host) req.fhdr(host) if socket of_a_page
+    acl own_page req.fhdr(origin),field(3,/),strcmp(txn.host) eq 0
+{cors}    http-request return {other_page} if socket of_a_page !own_page{unlisted}
+
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
@@ -81,13 +89,15 @@ listen edge_http from edge
 
     # Without a replica, Serve's backend has its Python proxy alone. It wakes a model that is scaled to zero, and holds a
     # request until there is a replica, for as long as we let it. What only asks about the model goes to the gateway.
+    acl wakes method POST
+    acl wakes req.hdr(upgrade) -i websocket
     acl has_replica var(txn.model),map({replicas}) -m found
-    http-request set-timeout server {hold_s}s if known METH_POST !has_replica
+    http-request set-timeout server {hold_s}s if known wakes !has_replica
     # It knows models by their routes alone; a replica finds the rest behind its own route.
     http-request set-var(txn.route) str(/models/),concat(,txn.model)
 {routes}    http-request set-path %[var(txn.route)]{woken}%[path] if by_name known METH_POST !has_replica
     use_backend http-%[var(txn.model)] if known has_replica
-    use_backend http-%[var(txn.model)] if known METH_POST
+    use_backend http-%[var(txn.model)] if known wakes
     default_backend {default}
 
     # What that proxy says when it cannot is for Ray's eyes.
@@ -148,6 +158,13 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         body_limit=server.body,
+        cors=render_cors(server.http.cors),
+        unlisted=" !listed_page" if server.http.cors else "",
+        other_page=_problem(
+            403,
+            "Forbidden",
+            "a page of another origin opens no WebSocket here; http.cors of server.yaml lists those that may",
+        ),
         custom=custom,
         routes=routes,
         default_model=DEFAULT_MODEL.format(route=default_route) if chosen else "",

@@ -1,6 +1,7 @@
 """What a spec refused, in an operator's words and at its place in the file."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -36,6 +37,7 @@ _PATTERNS = {
     server.HOST: "an address such as 127.0.0.1 or a host's name",
     server.RAY_ADDRESS: "local or <host>:<port>",
     server.ANY_FOLDER: "a folder's path",
+    server.ORIGIN: "an origin as browsers write it, such as https://app.example or http://localhost:3000",
     server.COLLECTOR: "a URL such as http://127.0.0.1:4318",
 }
 _FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -93,6 +95,8 @@ def _wrong_value(kind: str, context: dict[str, Any], node: Node) -> tuple[str, s
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
         return f"expected {words} {context[key]:.15g}, got {describe(node)}", ""
+    if kind == "too_long":
+        return f"expected at most {context['max_length']} items, got {context['actual_length']}", ""
     if kind == "literal_error":
         what = context["expected"].replace("'", "")
         return f"expected {what}, got {describe(node)}", _nearest(node, what.split(" or "))
@@ -130,6 +134,8 @@ def _well_formed(pattern: str, node: Node) -> str:
         return f"did you mean {name!r}?"
     if pattern == routes.ROUTE and routes.is_route(route := "/" + node.text.strip("/")):
         return f"did you mean {route!r}?"
+    if pattern == server.ORIGIN and re.fullmatch(pattern, origin := "/".join(node.text.lower().split("/")[:3])):
+        return f"did you mean {origin}?"
     return _nearest(node, ("onnx", "sklearn")) if pattern == RUNTIME else ""
 
 

@@ -2,15 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from deployments.spec.model import Bytes, ModelDefaults, Name, Spec
+from deployments.spec.refusal import refused
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST = r"^[A-Za-z0-9._:-]+$"
 RAY_ADDRESS = r"^(local|[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5})$"
+ORIGIN = r"^https?://([a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,8}|\[[0-9a-f:]{2,39}\])(:[1-9][0-9]{0,4})?$"
+"""As a browser writes it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case, no path, no slash."""
 COLLECTOR = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
 """No user in it, who would be shown with the configuration."""
+MOST_ORIGINS = 32
+"""They stand on one line of HAProxy's, which takes 64 words."""
 ANY_FOLDER = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -27,6 +32,27 @@ class Listen(Spec):
         """Host and port for a client on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
         return f"{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def _sent_by_browsers(origin: str) -> str:
+    """Refuse what no page's origin will ever equal."""
+    for scheme, port in (("http:", ":80"), ("https:", ":443")):
+        if origin.startswith(scheme) and origin.endswith(port):
+            raise refused(f"browsers leave out {port} from an origin of {scheme}", f"write {origin.removesuffix(port)}")
+    return origin
+
+
+Origin = Annotated[str, Field(pattern=ORIGIN), AfterValidator(_sent_by_browsers)]
+
+
+class HttpListen(Listen):
+    """Where HTTP is spoken, and which pages in browsers may speak it."""
+
+    cors: list[Origin] = Field(
+        default=[],
+        max_length=MOST_ORIGINS,
+        description="Origins whose pages may read answers and open WebSockets, such as https://app.example",
+    )
 
 
 class GrpcListen(Listen):
@@ -127,7 +153,7 @@ class RaySpec(Spec):
 class ServerSpec(Spec):
     """`serve_config/server.yaml`. Every key has a default; the file may be missing."""
 
-    http: Listen = Field(default=Listen(), description="Where clients speak HTTP")
+    http: HttpListen = Field(default=HttpListen(), description="Where clients speak HTTP")
     grpc: GrpcListen = Field(default=GrpcListen(), description="Where clients speak gRPC")
     tls: TlsSpec | None = Field(default=None, description="Speak TLS on the HTTP and gRPC ports")
     connections: int = Field(

@@ -1,22 +1,25 @@
 """Every path over HTTP that docs/protocols.md lists does what its table says."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from websockets.sync.client import connect
 
+from deployments.replica import routes, sockets
 from deployments.tensors import FREE, Signature, TensorSpec
 from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.replica import ONE
 from tests.contract.test_infer_over_http import body
-from tests.fakes import DOUBLER, FakeModel
+from tests.fakes import DOUBLER, PATIENCE_S, FakeModel
 from tests.unit.gateway.gate import ask, entry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
-ROWS = re.findall(r"^\| (GET|POST) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
 OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
@@ -40,7 +43,9 @@ def test_the_page_lists_what_it_is_about() -> None:
     assert all(state == "answers as unsupported" or state.startswith("works") for _, _, state in ROWS)
 
 
-@pytest.mark.parametrize(("method", "path", "state"), [row for row in ROWS if OF_A_MODEL.fullmatch(row[1])], ids=str)
+@pytest.mark.parametrize(
+    ("method", "path", "state"), [row for row in ROWS if OF_A_MODEL.fullmatch(row[1]) and row[0] != "WS"], ids=str
+)
 def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path: str, state: str) -> None:
     model = FakeModel()
     sent = {"infer": body(1), "invocations": ONE, "predict": ONE, "stream": ONE}.get(
@@ -57,6 +62,21 @@ def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path:
         model, sent = FakeModel(signature=NUMBERED), b'{"examples":[{"x":1}]}'
     answer = replica(model).ask(request(filled(path), sent, method=method))
     assert answer.status == status_of(state), answer.body
+
+
+@pytest.mark.parametrize("path", [path for method, path, _ in ROWS if method == "WS"])
+def test_a_models_socket_does_what_the_page_says(replica: Make, path: str) -> None:
+    with connect(f"ws://127.0.0.1:{replica(FakeModel()).front.port}{filled(path)}", proxy=None) as socket:
+        socket.send(ONE.decode())
+        assert json.loads(socket.recv(PATIENCE_S))["predictions"] == [[3.0]]
+
+
+def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
+    listed = {path for _, path, _ in ROWS}
+    verbs = re.findall(r"/(\w+)(?=[|)])", routes.BELOW_ROUTE) + re.findall(r"/(\w+)/\?$", sockets.BELOW_ROUTE)
+    assert {"predict", "stream", "ws"} <= {*verbs}
+    for verb in verbs:
+        assert {f"/models/<name>/{verb}", f"/models/<name>/versions/<version>/{verb}"} <= listed
 
 
 @pytest.mark.parametrize(

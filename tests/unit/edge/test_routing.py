@@ -11,6 +11,7 @@ import pytest
 from tests.unit.edge.proxy import Answer, Backend, Edge, accept_and_close, backend
 
 BODY_LIMIT = 1000
+KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 
 
 @pytest.fixture
@@ -101,18 +102,22 @@ def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves
 
 
 @pytest.mark.parametrize(
-    ("method", "reached"),
-    [("POST", b"proxy"), ("GET", b"gateway")],
-    ids=["a request wakes it", "asking about it does not"],
+    ("method", "headers", "reached"),
+    [
+        ("POST", {}, b"proxy"),
+        ("GET", {"upgrade": "WebSocket", "connection": "upgrade", "sec-websocket-key": KEY}, b"proxy"),
+        ("GET", {}, b"gateway"),
+    ],
+    ids=["a request wakes it", "a WebSocket does", "asking about it does not"],
 )
-def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, reached):
+def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, headers, reached):
     edge.write()
     with (
         backend("gateway") as gateway,
         backend("proxy") as proxy,
         edge.running({"gateway": [gateway.port], "asleep": []}, fallback=proxy.port),
     ):
-        assert edge.ask("/models/asleep", method, b"").body == reached
+        assert edge.ask("/models/asleep", method, b"", **headers).body == reached
 
 
 @pytest.mark.parametrize(("model", "route"), [("churn", "/models/churn"), ("leavers", "/who/leaves")])

@@ -18,7 +18,7 @@ from deployments.spec.model import (
     Resources,
     is_model_name,
 )
-from deployments.spec.server import Listen, RepositorySpec, ServerSpec
+from deployments.spec.server import HttpListen, RepositorySpec, ServerSpec
 from deployments.spec.show import files, show
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
@@ -70,7 +70,7 @@ MODELS = st.builds(
 )
 SERVERS = st.builds(
     ServerSpec,
-    http=st.builds(Listen, port=st.integers(1, 65535)),
+    http=st.builds(HttpListen, port=st.integers(1, 65535)),
     repository=st.builds(RepositorySpec, path=st.sampled_from(["models", "/srv/models", "a $x b", "${A}"])),
     defaults=st.builds(ModelDefaults, **SHARED),
 )

@@ -1,0 +1,104 @@
+"""Pages in browsers: what those of other origins may read, and which WebSockets they may open. Through the real HAProxy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deployments.spec.server import MOST_ORIGINS
+from tests.unit.edge.proxy import Answer, Edge, backend
+
+LISTED, OTHER = "https://app.example", "https://app.example.evil"
+SOCKET = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+
+
+@pytest.fixture
+def served(edge: Edge) -> Iterator[Edge]:
+    """One model, and as many listed origins as there may be."""
+    longest = "https://" + ".".join(["a" * 63] * 9) + ":65535"
+    edge.write(
+        http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MOST_ORIGINS - 2)]}, body=1000
+    )
+    with (
+        backend("gateway") as gateway,
+        backend("churn") as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
+    ):
+        yield edge
+
+
+@pytest.fixture
+def unlisted(edge: Edge) -> Iterator[Edge]:
+    """The same, with no origin listed."""
+    edge.write()
+    with (
+        backend("gateway") as gateway,
+        backend("churn") as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
+    ):
+        yield edge
+
+
+def ask_first(edge: Edge, origin: str) -> Answer:
+    """A browser's question before a request that a form could not send."""
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    return edge.ask("/models/churn/predict", "OPTIONS", origin=origin, **asked)
+
+
+def cors(answer: Answer) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+
+
+@pytest.mark.parametrize("origin", [LISTED, "http://[::1]:3000"])
+def test_a_listed_page_is_told_that_it_may_ask(served, origin):
+    answer = ask_first(served, origin)
+    assert (answer.status, answer.body, answer.headers["vary"]) == (204, b"", "origin")
+    assert cors(answer) == {
+        "access-control-allow-origin": origin,
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": "*",
+        "access-control-max-age": "600",
+        "access-control-expose-headers": "x-request-id, inference-header-content-length, retry-after",
+    }
+
+
+@pytest.mark.parametrize(
+    "origin", [OTHER, "http://app.example", "https://app.example:8443", "null", f"{LISTED}, {OTHER}"]
+)
+def test_another_page_is_told_nothing(served, origin):
+    assert cors(ask_first(served, origin)) == {}
+    answer = served.ask("/models/churn/predict", "POST", b"{}", origin=origin)
+    assert (answer.body, cors(answer), answer.headers["vary"]) == (b"churn", {}, "origin")
+
+
+def test_a_listed_page_may_read_answers_and_errors_of_the_edges_own(served):
+    for body, status in ((b"{}", 200), (b"x" * 1001, 413)):
+        answer = served.ask("/models/churn/predict", "POST", body, origin=LISTED)
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, LISTED)
+
+
+def test_nothing_is_said_to_a_client_that_is_no_page_but_for_caches(served):
+    answer = served.ask("/models/churn")
+    assert (cors(answer), answer.headers["vary"]) == ({}, "origin")
+
+
+def test_without_listed_origins_options_is_the_models_to_answer_and_nothing_is_added(unlisted):
+    assert cors(ask_first(unlisted, LISTED)) == {}
+    assert "vary" not in unlisted.ask("/models/churn", origin=LISTED).headers
+
+
+@pytest.mark.parametrize("origin", [LISTED, "http://localhost:8000", "null", ""])
+def test_a_page_of_another_host_opens_no_socket(unlisted, origin):
+    answer = unlisted.ask("/models/churn/ws", origin=origin, **SOCKET)
+    assert (answer.status, b"http.cors" in answer.body) == (403, True)
+
+
+def test_the_servers_own_pages_and_clients_that_are_none_open_sockets(unlisted):
+    for headers in ({"origin": f"http://127.0.0.1:{unlisted.port}"}, {}):
+        assert unlisted.ask("/models/churn/ws", **headers, **SOCKET).body == b"churn"
+    proxied = {"host": "models.example", "origin": "https://models.example"}
+    assert unlisted.ask("/models/churn/ws", **proxied, **SOCKET).body == b"churn", "TLS may end before us"
+
+
+def test_a_listed_page_opens_a_socket_and_another_does_not(served):
+    assert served.ask("/models/churn/ws", origin=LISTED, **SOCKET).body == b"churn"
+    assert served.ask("/models/churn/ws", origin=OTHER, **SOCKET).status == 403
