@@ -65,8 +65,8 @@ class TableWriter:
 
     def csv(self, columns: Columns) -> bytes:
         """With a header. What is missing or not finite is an empty cell."""
-        file = io.StringIO(newline="")
-        writer = csv.writer(file, lineterminator="\n")
+        file = _Lines(newline="")
+        writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*([_cell(value) for value in column] for column in columns.values()), strict=True))
         return file.getvalue().encode()
@@ -79,6 +79,13 @@ def _columns(name: str, array: Array, output: str) -> Columns:
     if array.ndim == 2:
         return {f"{name}_{index}": list(array[:, index]) for index in range(array.shape[1])}
     raise NotAcceptable(f"output {output!r} does not fit into a table; ask for JSON")
+
+
+class _Lines(io.StringIO):
+    """Lines that end in LF. Were the writer to end them so, it would not quote a CR within a text, at which readers end a row."""
+
+    def write(self, line: str) -> int:
+        return super().write(line.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,109 @@
+"""Messages of WebSockets both ways, and messages that are none."""
+
+import struct
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from deployments.errors import InvalidRequest
+from deployments.protocols.oip.rest import InferCodec
+from deployments.protocols.oip.tensors import from_raw, to_raw
+from deployments.protocols.predict import PredictCodec
+from deployments.protocols.websocket import SocketCodec
+from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
+from tests.unit.protocols.mutations import mutated, read_or_refused
+from tests.unit.protocols.samples import IRIS, equal
+
+FEW = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=70, deadline=None)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+
+
+def codec(signature: Signature) -> SocketCodec:
+    return SocketCodec(PredictCodec("m", 1, signature), InferCodec("m", 1, signature))
+
+
+def same_both_ways(datatype: str, shape: tuple[int, ...]) -> Signature:
+    declared = (FREE, *shape[1:])
+    return Signature((TensorSpec("x", datatype, declared),), (TensorSpec("y", datatype, declared),))
+
+
+def binary(array: Array, datatype: str, *, wanted: bool = True, request_id: str = "") -> bytes:
+    raw = to_raw(array)
+    head = {"name": "x", "datatype": datatype, "shape": array.shape, "parameters": {"binary_data_size": len(raw)}}
+    text = orjson.dumps({"id": request_id, "inputs": [head], "parameters": {"binary_data_output": wanted}})
+    return struct.pack("<I", len(text)) + text + raw
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> tuple[str, Array]:
+    datatype = draw(st.sampled_from(list(DTYPES)))
+    shape = draw(arrays.array_shapes(min_dims=1, max_dims=3, max_side=3))
+    if datatype == "BYTES":
+        return datatype, draw(arrays.arrays(object, shape, elements=TEXTS, fill=st.nothing()))
+    elements = arrays.from_dtype(DTYPES[datatype], allow_infinity=False, allow_nan=False)
+    return datatype, draw(arrays.arrays(DTYPES[datatype], shape, elements=elements))
+
+
+@FEW
+@given(tensors(), TEXTS)
+def test_a_binary_message_and_its_answer_hold_the_same_tensor(case: tuple[str, Array], request_id: str) -> None:
+    datatype, array = case
+    one = codec(same_both_ways(datatype, array.shape))
+    call = one.decode(binary(array, datatype, request_id=request_id))
+    assert equal(call.request.inputs["x"], array)
+    answer = call.encode({"y": array})
+    assert isinstance(answer, bytes)
+    (length,) = struct.unpack_from("<I", answer)
+    document, raw = orjson.loads(answer[4 : 4 + length]), answer[4 + length :]
+    (told,) = document["outputs"]
+    assert document.get("id", "") == request_id
+    assert equal(from_raw("y", told["datatype"], told["shape"], raw), array)
+
+
+@FEW
+@given(arrays.arrays(np.float32, (2, 4), elements=st.floats(-1e6, 1e6, width=32)))
+def test_a_text_and_its_answer_hold_the_same_rows(array: Array) -> None:
+    one = codec(same_both_ways("FP32", (2, 4)))
+    call = one.decode(orjson.dumps({"inputs": {"x": array}}, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+    assert equal(call.request.inputs["x"], array)
+    answer = call.encode({"y": array})
+    assert isinstance(answer, str)
+    told = orjson.loads(answer)
+    assert np.array_equal(np.array(told["predictions"], np.float32), array)
+
+
+IRISES = [
+    binary(np.ones((1, 4), np.float32), "FP32"),
+    binary(np.zeros((3, 4), np.float32), "FP32", wanted=False, request_id="seven"),
+]
+
+
+@MANY
+@given(mutated(IRISES))
+def test_a_changed_binary_message_is_read_or_refused(message: bytes) -> None:
+    one = codec(IRIS)
+
+    def read() -> None:
+        call = one.decode(message)
+        assert call.request.inputs["X"].shape == (call.request.rows, 4)
+
+    read_or_refused(read, len(message), factor=20)
+
+
+@MANY
+@given(mutated([b'{"instances": [[1, 2, 3, 4]]}', b'{"inputs": {"X": [[1, 2, 3, 4]]}, "probabilities": true}']))
+def test_a_changed_text_is_read_or_refused(message: bytes) -> None:
+    text = message.decode("utf-8", "replace")
+    one = codec(IRIS)
+    read_or_refused(lambda: one.decode(text), len(message), factor=100)
+
+
+@pytest.mark.parametrize("length", range(4))
+def test_a_message_that_ends_in_its_length_is_refused(length: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"expected 4 bytes with the length of the JSON, got {length}"):
+        codec(IRIS).decode(bytes(length))
