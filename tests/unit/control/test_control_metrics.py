@@ -1,5 +1,6 @@
 """The control loop's own metrics."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from deployments.control.metrics import ControlMetrics
@@ -79,3 +80,20 @@ def test_starts_are_counted_under_every_reason_from_the_first_on():
     gauges(metrics, application("STARTING", status="DEPLOYING"))
     counters = metrics.snapshot().totals.counters
     assert {key[2]: count for key, count in counters.items()} == {"deploy": 1, "scale": 0, "cold": 0, "replace": 0}
+
+
+def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():
+    metrics = ControlMetrics()
+    before = gauges(metrics, application("RUNNING"))
+    seen: list[dict[Key, float]] = []
+
+    class Statuses(list):
+        def __iter__(self) -> Iterator[Any]:
+            for status in super().__iter__():
+                yield status
+                seen.append(dict(metrics.snapshot().gauges))
+
+    running = Running({"churn": application("RUNNING", "STARTING", target=2)})
+    metrics.looked(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
+    assert seen == [before] * 2
+    assert metrics.snapshot().gauges[("model_replicas", "churn", "starting")] == 1
