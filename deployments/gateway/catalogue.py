@@ -18,6 +18,8 @@ class Entry:
     reason: str
     about: Mapping[str, Any]
     """Description, runtime and versions, where they are known."""
+    asleep: bool = False
+    """READY without a replica: scaled to zero."""
 
     def as_json(self) -> dict[str, Any]:
         """One element of `GET /models`."""
@@ -39,7 +41,8 @@ def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, De
 def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
     reason = model["refused"] or (reason_of(deployed) if deployed else "")
     about = {key: model[key] for key in ("description", "runtime", "versions") if key in model}
-    return Entry(model["name"], model["route"], model["required"], state_of(deployed), reason, about)
+    asleep = deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
+    return Entry(model["name"], model["route"], model["required"], state_of(deployed), reason, about, asleep)
 
 
 def waiting_for(entries: Mapping[str, Entry]) -> list[str]:
@@ -50,3 +53,8 @@ def waiting_for(entries: Mapping[str, Entry]) -> list[str]:
 def ready(entries: Mapping[str, Entry]) -> list[str]:
     """Names of the models that are READY."""
     return [entry.name for entry in entries.values() if entry.state == "READY"]
+
+
+def awake(entries: Mapping[str, Entry]) -> list[str]:
+    """Names of the models that can be asked without waking any."""
+    return [entry.name for entry in entries.values() if entry.state == "READY" and not entry.asleep]

@@ -13,6 +13,7 @@ from deployments.errors import ModelNotReady, ModelyardError
 from deployments.gateway.catalogue import Entry, catalogue
 from deployments.gateway.grpc_routes import GrpcRoutes
 from deployments.gateway.routes import GatewayRoutes
+from deployments.gateway.signatures import signatures_of
 from deployments.gateway.statistics import Statistics
 from deployments.handle import answered, ask_model
 from deployments.lane.table import LANE
@@ -46,7 +47,8 @@ class Gateway:
         LANE.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(GatewayRoutes(self._look, self._statistics).respond, body_limit=self._body_limit)
+        routes = GatewayRoutes(self._look, self._statistics, signatures_of)
+        app = AsgiApp(routes.respond, body_limit=self._body_limit)
         return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=self._body_limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:

@@ -1,25 +1,33 @@
 """What the gateway answers: the catalogue, readiness, and paths that no model's replica answers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from deployments.errors import ModelNotFound
 from deployments.gateway.absent import find, not_ready, unknown_model
-from deployments.gateway.catalogue import Entry, Look, waiting_for
+from deployments.gateway.catalogue import Entry, Look, awake, waiting_for
 from deployments.gateway.oip_routes import OipServerRoutes
+from deployments.gateway.openapi.document import openapi
 from deployments.gateway.statistics import Statistics
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer
+from deployments.tensors import Signature
+
+Signatures = Callable[[Sequence[str]], Awaitable[Mapping[str, Signature]]]
+"""Those of the models of these names, where they can be had."""
 
 TENSORFLOW = re.compile(r"/v1/models/([^/:]+).*")
+
+ROOT = {"name": "modelyard", "models": "/models", "ready": "/ready", "live": "/live", "openapi": "/openapi.json"}
 
 
 class GatewayRoutes:
     """Answers from the catalogue, which `look` reads afresh."""
 
-    def __init__(self, look: Look, statistics: Statistics) -> None:
+    def __init__(self, look: Look, statistics: Statistics, signatures: Signatures) -> None:
         self._look = look
+        self._signatures = signatures
         self._oip = OipServerRoutes(statistics)
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:
@@ -33,8 +41,10 @@ class GatewayRoutes:
         if path == "/ready":
             missing = waiting_for(entries)
             return _answer(request, {"ready": not missing, "waiting_for": missing}, status=503 if missing else 200)
+        if path == "/openapi.json":
+            return _answer(request, openapi(entries, await self._signatures(awake(entries))))
         if path == "/":
-            return _answer(request, {"name": "modelyard", "models": "/models", "ready": "/ready", "live": "/live"})
+            return _answer(request, ROOT)
         if path == "/v2" or path.startswith("/v2/"):
             return await self._oip.respond(request, path, entries)
         if found := TENSORFLOW.fullmatch(path):

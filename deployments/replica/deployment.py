@@ -30,6 +30,7 @@ from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.version import LoadedVersion, load_version
 from deployments.spec.model import ModelSpec
+from deployments.tensors import Signature
 from monitoring.hub import HubClient
 from monitoring.pusher import Pusher
 from monitoring.snapshot import Snapshot
@@ -135,6 +136,10 @@ class ModelReplica:
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
         return await answered(self._routes.grpc(path, message, request_id), request_id)
+
+    def signature(self) -> Signature:
+        """The newest version's; the gateway asks."""
+        return self._routes.signature
 
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())

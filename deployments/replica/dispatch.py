@@ -46,6 +46,7 @@ class Dispatch:
         grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
         self.hot: dict[bytes, Endpoint] = {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
         """The exact paths that the lane answers, and what answers there."""
+        self.signature = own.newest.loaded.model.signature
         self.mount = f"{spec.url_path}{WOKEN}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
 

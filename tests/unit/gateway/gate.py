@@ -11,14 +11,17 @@ from deployments.gateway.routes import GatewayRoutes
 from deployments.gateway.statistics import Statistics
 from deployments.serving.asgi import AsgiApp
 from deployments.serving.state import State
+from deployments.tensors import Signature
 from monitoring.book import Counted
 from monitoring.snapshot import Totals
 
 LIMIT = 100
 
 
-def entry(name: str, state: State = "READY", reason: str = "", route: str = "", *, required: bool = True) -> Entry:
-    return Entry(name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"})
+def entry(
+    name: str, state: State = "READY", reason: str = "", route: str = "", *, required: bool = True, asleep: bool = False
+) -> Entry:
+    return Entry(name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"}, asleep)
 
 
 MODELS = [
@@ -45,11 +48,20 @@ async def counted(names: Sequence[str]) -> Counted:
     return Counted(Totals(), frozenset((name, "1") for name in names))
 
 
-def ask(path: str, method: str = "GET", body: bytes = b"", entries: list[Entry] = MODELS) -> Answer:
+def ask(
+    path: str,
+    method: str = "GET",
+    body: bytes = b"",
+    entries: list[Entry] = MODELS,
+    known: Mapping[str, Signature] = {},
+) -> Answer:
     """One request through the gateway's application."""
 
     async def look() -> Mapping[str, Entry]:
         return {entry.name: entry for entry in entries}
+
+    async def signatures(names: Sequence[str]) -> dict[str, Signature]:
+        return {name: known[name] for name in names if name in known}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -66,6 +78,7 @@ def ask(path: str, method: str = "GET", body: bytes = b"", entries: list[Entry] 
         "query_string": b"",
         "headers": [(b"x-request-id", b"mine")],
     }
-    asyncio.run(AsgiApp(GatewayRoutes(look, Statistics(counted)).respond, body_limit=LIMIT)(scope, receive, send))
+    routes = GatewayRoutes(look, Statistics(counted), signatures)
+    asyncio.run(AsgiApp(routes.respond, body_limit=LIMIT)(scope, receive, send))
     head, tail = sent
     return Answer(head["status"], dict(head["headers"]), tail["body"])

@@ -1,0 +1,1 @@
+"""What the server answers over HTTP, told as an OpenAPI 3.1 document."""

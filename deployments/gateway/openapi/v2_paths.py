@@ -1,0 +1,110 @@
+"""The paths of the Open Inference Protocol, and of TensorFlow Serving. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from deployments.gateway.openapi.operations import ASKING, EVENTS, JSON, READING, Operation, in_path, named
+from deployments.gateway.openapi.own_paths import VERSION, Path
+from deployments.gateway.openapi.values import Schema
+
+OIP, TENSORFLOW = "Open Inference Protocol", "TensorFlow Serving"
+CONTROLLING = (400, 404, 405, 413, 500, 501, 503)
+OBJECT: dict[str, Schema] = {JSON: {"type": "object"}}
+OCTETS = "application/octet-stream"
+REGION = in_path("region", {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}, "a region of shared memory")
+
+
+def v2_paths(names: Sequence[str]) -> Iterator[Path]:
+    """Everything below /v2; `names` are those of the models."""
+    yield "/v2", "get", _server("oip_server", "Name, version and extensions", "ServerMetadata")
+    yield "/v2/health/live", "get", _server("oip_live", "The server runs", "Live")
+    yield "/v2/health/ready", "get", _server("oip_ready", "Every required model is ready", "ModelReady")
+    yield "/v2/models", "get", _server("oip_models", "Names of all models", "ModelNames")
+    yield "/v2/models/stats", "get", _server("oip_all_stats", "What all models have done", "Statistics")
+    index: dict[str, Schema] = {JSON: {"type": "object", "properties": {"ready": {"type": "boolean"}}}}
+    listed = Operation(
+        "oip_index", "Every version of every model", OIP, {JSON: named("Index")}, index, ASKING, body_required=False
+    )
+    yield "/v2/repository/index", "post", listed
+    name = name_in_path(names)
+    for verb in ("load", "unload"):
+        gives = OBJECT if verb == "load" else {}
+        told = Operation(
+            f"oip_{verb}", f"{verb} a model", OIP, gives, OBJECT, CONTROLLING, (name,), body_required=False
+        )
+        yield f"/v2/repository/models/{{name}}/{verb}", "post", told
+    yield from _unsupported()
+    for root, suffix, parameters in below("/v2/models/{name}", name):
+        yield from _of_a_model(root, suffix, parameters)
+    for verb in ("get", "post"):
+        traced = _refused(f"oip_model_trace_{verb}", (name,))
+        yield "/v2/models/{name}/trace/setting", verb, traced
+
+
+def v1_paths(names: Sequence[str]) -> Iterator[Path]:
+    """Everything below /v1."""
+    takes: dict[str, Schema] = {JSON: {"type": "object"}}
+    for root, suffix, parameters in below("/v1/models/{name}", name_in_path(names)):
+        status = {JSON: named("TensorflowStatus")}
+        yield (
+            root,
+            "get",
+            Operation(f"tf_status{suffix}", "What is served", TENSORFLOW, status, {}, READING, parameters),
+        )
+        metadata = Operation(f"tf_metadata{suffix}", "Inputs and outputs", TENSORFLOW, OBJECT, {}, READING, parameters)
+        yield f"{root}/metadata", "get", metadata
+        for verb, result in (("predict", "TensorflowPredictions"), ("classify", "Result"), ("regress", "Result")):
+            gives = {JSON: named(result)}
+            asked = Operation(f"tf_{verb}{suffix}", f"Ask it to {verb}", TENSORFLOW, gives, takes, ASKING, parameters)
+            yield f"{root}:{verb}", "post", asked
+
+
+def name_in_path(names: Sequence[str]) -> Schema:
+    """The parameter `name`: one of those that there are."""
+    schema: Schema = {"type": "string", "enum": list(names)} if names else {"type": "string", "minLength": 1}
+    return in_path("name", schema, "a model")
+
+
+def below(root: str, name: Schema) -> Iterator[tuple[str, str, tuple[Schema, ...]]]:
+    """A model's own paths, and those of its versions."""
+    yield root, "", (name,)
+    yield f"{root}/versions/{{version}}", "_version", (name, VERSION)
+
+
+def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:
+    for path, id_, summary, schema in (
+        ("", "metadata", "Inputs and outputs", "ModelMetadata"),
+        ("/ready", "model_ready", "Whether it answers", "ModelReady"),
+        ("/config", "config", "How it is configured, in Triton's words", "ModelConfig"),
+        ("/stats", "stats", "What it has done", "Statistics"),
+    ):
+        gives = {JSON: named(schema)}
+        yield f"{root}{path}", "get", Operation(f"oip_{id_}{suffix}", summary, OIP, gives, {}, READING, parameters)
+    takes: dict[str, Schema] = {JSON: named("InferRequest"), OCTETS: {}}
+    answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: {}}
+    asking = (*ASKING, 415)
+    yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, parameters)
+    for verb, gives in (("generate", OBJECT), ("generate_stream", {EVENTS: {"type": "string"}})):
+        told = Operation(f"oip_{verb}{suffix}", "Ask it by inputs' names", OIP, gives, OBJECT, asking, parameters)
+        yield f"{root}/{verb}", "post", told
+
+
+def _unsupported() -> Iterator[Path]:
+    """What a server without these extensions answers."""
+    for kind in ("system", "cuda"):
+        root = f"/v2/{kind}sharedmemory"
+        nothing: dict[str, Schema] = {JSON: {"type": "array", "maxItems": 0}}
+        yield f"{root}/status", "get", Operation(f"oip_{kind}_memory", "Shared memory: none", OIP, nothing)
+        yield f"{root}/unregister", "post", _refused(f"oip_{kind}_unregister_all", ())
+        for verb in ("register", "unregister"):
+            yield f"{root}/region/{{region}}/{verb}", "post", _refused(f"oip_{kind}_{verb}", (REGION,))
+    for path in ("trace/setting", "logging"):
+        for method in ("get", "post"):
+            yield f"/v2/{path}", method, _refused(f"oip_{path.replace('/', '_')}_{method}", ())
+
+
+def _refused(id_: str, parameters: tuple[Schema, ...]) -> Operation:
+    return Operation(id_, "Is not supported", OIP, {}, {}, CONTROLLING, parameters)
+
+
+def _server(id_: str, summary: str, schema: str) -> Operation:
+    return Operation(id_, summary, OIP, {JSON: named(schema)})

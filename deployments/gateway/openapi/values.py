@@ -1,0 +1,105 @@
+"""Schemas of values, rows and tensors, from a model's signature: what predict takes and gives, as JSON. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deployments.protocols.layout import Cell, Layout, by_column, row_shape
+from deployments.tensors import DTYPES, FREE, Signature, TensorSpec
+
+Schema = dict[str, Any]
+
+BYTES = {"$ref": "#/components/schemas/Bytes"}
+
+
+def value(datatype: str) -> Schema:
+    """One value of this datatype; null is NaN."""
+    dtype = DTYPES[datatype]
+    if dtype.kind == "b":
+        return {"type": "boolean"}
+    if dtype.kind == "O":
+        return {"anyOf": [{"type": "string"}, BYTES]}
+    if dtype.kind == "f":
+        limit = float(np.finfo(dtype).max)
+        return {"type": ["number", "null"], "minimum": -limit, "maximum": limit}
+    return {"type": "integer", "minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
+
+
+def nested(item: Schema, shape: Sequence[int]) -> Schema:
+    """Lists in lists, as the shape is; an axis that is FREE has any length."""
+    for length in reversed(shape):
+        item = {"type": "array", "items": item}
+        if length != FREE:
+            item |= {"minItems": length, "maxItems": length}
+    return item
+
+
+def tensor(spec: TensorSpec) -> Schema:
+    """A whole input or output."""
+    return nested(value(spec.datatype), (*spec.shape[:1], *row_shape(spec)))
+
+
+def rows_of(signature: Signature, count: int) -> Schema:
+    """`instances`: so many rows in one form; FREE for one or more."""
+    layout = by_column(signature)
+    forms = [_listed(layout), _object(layout)]
+    if len(layout.cells) == 1:
+        forms[0] = _alone(layout)
+    return {"anyOf": [_counted(form, count) for form in forms]}
+
+
+def records_of(signature: Signature, count: int) -> Schema:
+    """`dataframe_records`: rows as objects."""
+    return _counted(_object(by_column(signature)), count)
+
+
+def tensors_of(signature: Signature) -> Schema:
+    """`inputs`: tensors or columns by name; a single input also without its name."""
+    named: dict[str, Schema] = {spec.name: tensor(spec) for spec in signature.inputs}
+    layout = by_column(signature)
+    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.cells if cell.name not in named}
+    by_name: Schema = {"type": "object", "properties": {**columns, **named}, "additionalProperties": False}
+    if columns:
+        by_name["minProperties"] = 1
+    else:
+        by_name["required"] = [spec.name for spec in signature.inputs if not spec.optional]
+    return {"anyOf": [by_name, *named.values()]} if len(named) == 1 else by_name
+
+
+def _counted(row: Schema, count: int) -> Schema:
+    rows = nested(row, (count,))
+    return {**rows, "minItems": 1} if count == FREE else rows
+
+
+def _cell(layout: Layout, cell: Cell) -> Schema:
+    plain = value(cell.datatype)
+    if cell.shape:
+        return nested(plain, cell.shape)
+    [cells] = [part.cells for part in layout.parts if part.name == cell.input]
+    return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # it may stand in a list of one
+
+
+def _alone(layout: Layout) -> Schema:
+    """A row of one cell needs no list around it."""
+    return _cell(layout, layout.cells[0])
+
+
+def _listed(layout: Layout) -> Schema:
+    required = sum(not cell.optional for cell in layout.cells)
+    return {
+        "type": "array",
+        "prefixItems": [_cell(layout, cell) for cell in layout.cells],
+        "items": False,
+        "minItems": required,
+        "maxItems": len(layout.cells),
+    }
+
+
+def _object(layout: Layout) -> Schema:
+    return {
+        "type": "object",
+        "properties": {cell.name: _cell(layout, cell) for cell in layout.cells},
+        "required": [cell.name for cell in layout.cells if not cell.optional],
+        "additionalProperties": False,
+    }
