@@ -74,7 +74,9 @@ class MetricsHub:
         """What these models have done so far, all that was counted when this was asked included."""
         await self._wishes.make(lambda wish: self._book.granted(wish, models, time.monotonic()))
         with self._lock:
-            return self._book.counted(models, time.monotonic())
+            now = time.monotonic()
+            self._save(now)  # before it is told, as below
+            return self._book.counted(models, now)
 
     def _take(self, push: Push) -> None:
         with self._lock:

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-FRESH_S = 1.0
-"""How long a wish is waited for. A process that has not pushed by then is dead or hangs, and its last push has to do."""
+FRESH_S = 1.5
+"""How long a wish is waited for: a hub that was just started is pushed to within a second. A process that has not pushed by then is
+dead or hangs, and its last push has to do."""
 HOLD_S = 60.0
 """How long a process waits for a wish before it asks anew."""
 
