@@ -13,6 +13,7 @@ READING = (404, 405, 413, 500, 503)
 """Statuses that any path may have: the model is not there or not ready, or the server fails. 413 is the edge's, for any body."""
 ASKING = (400, 404, 405, 408, 413, 429, 500, 503, 504)
 """And those of a path that takes a body."""
+EVENT_DATA: Schema = {"description": "server-sent events; the data of each is JSON"}
 RETRY = (429, 503)
 TITLES = dict(STATUSES.values())
 TABLES: dict[str, Schema] = {"text/csv": {"type": "string"}, NPY: {}, ARROW: {}}

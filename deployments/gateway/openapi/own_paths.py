@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterator
 
 from deployments.gateway.catalogue import Entry
-from deployments.gateway.openapi.operations import ASKING, EVENTS, JSON, READING, TABLES, Operation, in_path, named
+from deployments.gateway.openapi.operations import (
+    ASKING,
+    EVENT_DATA,
+    EVENTS,
+    JSON,
+    READING,
+    TABLES,
+    Operation,
+    in_path,
+    named,
+)
 from deployments.gateway.openapi.predict import invocations_answer, predict_answer, predict_request
 from deployments.gateway.openapi.values import Schema
 from deployments.tensors import Signature
@@ -66,7 +76,7 @@ def _below(root: str, entry: Entry, signature: Signature | None, parameters: tup
         "post",
         Operation(f"invocations{suffix}", "The same in MLflow's words", tag, bare, invoked, sorted(asked), parameters),
     )
-    events = {EVENTS: {"type": "string"}}
+    events = {EVENTS: EVENT_DATA}
     yield (
         f"{root}/stream",
         "post",

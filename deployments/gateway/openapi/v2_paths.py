@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from deployments.gateway.openapi.operations import ASKING, EVENTS, JSON, READING, Operation, in_path, named
+from deployments.gateway.openapi.operations import ASKING, EVENT_DATA, EVENTS, JSON, READING, Operation, in_path, named
 from deployments.gateway.openapi.own_paths import VERSION, Path
 from deployments.gateway.openapi.values import Schema
 
@@ -83,7 +83,7 @@ def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Itera
     answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: {}}
     asking = (*ASKING, 415)
     yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, parameters)
-    for verb, gives in (("generate", OBJECT), ("generate_stream", {EVENTS: {"type": "string"}})):
+    for verb, gives in (("generate", OBJECT), ("generate_stream", {EVENTS: EVENT_DATA})):
         told = Operation(f"oip_{verb}{suffix}", "Ask it by inputs' names", OIP, gives, OBJECT, asking, parameters)
         yield f"{root}/{verb}", "post", told
 

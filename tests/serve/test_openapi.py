@@ -1,0 +1,95 @@
+"""The real server keeps to its own OpenAPI document: whatever that allows, and what it forbids, is asked of it by schemathesis.
+
+Cases are the same in every run. Models that sleep, or are slow on purpose, are left out: each case would wait for them.
+"""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi import checks
+
+from tests.serve.project import Server
+
+MODELS = ("iris", "wine-alcohol", "ticket-topic", "zen", "echo")
+CASES = 4
+"""Of each operation, as it allows them, and as many as it forbids."""
+CHECKS = (
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+)
+JSON_ONLY = (checks.negative_data_rejection,)
+"""What is wrong as a text or an array of bytes, JSON's schemas cannot say."""
+BOUNDED = settings(
+    derandomize=True,
+    database=None,
+    max_examples=CASES,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def document_of(server: Server) -> dict[str, Any]:
+    """The server's document, with no other models than these."""
+    document: dict[str, Any] = json.loads(server.get("/openapi.json").text)
+    own = {f"/models/{name}" for name in MODELS}
+    kept = {}
+    for path, methods in document["paths"].items():
+        if path.startswith("/models/") and "/".join(path.split("/")[:3]) not in own:
+            continue
+        kept[path] = methods
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "name":
+                    parameter["schema"]["enum"] = list(MODELS)
+    return {**document, "paths": kept}
+
+
+@schemathesis.serializer("text/csv", "application/x-npy", "application/vnd.apache.arrow.stream")
+def as_bytes(context: object, value: Any) -> bytes:
+    """A text as it is, and anything else as something that is no table and no array."""
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
+def wrong_with(case: Case, url: str) -> str:
+    """What the document has against the server's answer; "" where it fits."""
+    answer = case.call(base_url=url, timeout=60)
+    unsupported = answer.status_code == 501  # documented as always refused
+    judged = [*CHECKS, *(() if unsupported else (not_a_server_error,))]
+    if case.media_type in (None, "application/json") and not unsupported:
+        judged += JSON_ONLY
+    try:
+        case.validate_response(answer, checks=judged)
+    except FailureGroup as found:
+        return str(found)
+    return ""
+
+
+def test_the_server_keeps_to_its_document(server: Server) -> None:
+    wrong: list[str] = []
+    asked = 0
+    for found in schemathesis.openapi.from_dict(document_of(server)).get_all_operations():
+        operation = found.ok()
+        for mode in GenerationMode:
+
+            @BOUNDED
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case: Case) -> None:
+                nonlocal asked
+                asked += 1
+                if told := wrong_with(case, server.url):
+                    wrong.append(told)
+
+            with suppress(Unsatisfiable):  # nothing can be wrong with a path that takes nothing
+                ask()
+    assert asked > 300
+    assert not wrong, "\n\n".join(wrong)
