@@ -15,7 +15,7 @@ help:  ## this list
 serve: $(VENV)/.serve examples  ## install, train the examples where missing, and serve in the foreground
 	@exec $(BIN)/modelyard up
 
-test: $(VENV)/.dev $(VENV)/.prometheus examples  ## the whole suite
+test: $(VENV)/.dev $(VENV)/.prometheus $(VENV)/.chromium examples  ## the whole suite
 	$(BIN)/pytest
 
 unit: $(VENV)/.dev $(VENV)/.prometheus  ## the tests that start no server
@@ -73,6 +73,20 @@ $(VENV)/.prometheus: | $(VENV)/bin/python
 	  dpkg-deb -x prometheus_*.deb prometheus && rm prometheus_*.deb && \
 	  ln -sf ../prometheus/usr/bin/prometheus ../prometheus/usr/bin/promtool bin/; \
 	} || { echo "the tests need prometheus and promtool on the PATH" >&2; exit 1; }
+	@touch $@
+
+# Likewise Chromium, unless $CHROMIUM names one: a minute, and 220 MB to fetch at most. It comes with those of its libraries that the
+# machine lacks, and always with fonts, as it looks for them in one place.
+CHROMIUM_PACKAGES = { echo fontconfig-config fonts-dejavu-core && \
+  apt-get -qq -s -o Debug::NoLocking=1 install --no-install-recommends chromium | sed -n 's/^Inst \([^ ]*\) .*/\1/p'; } | tr ' ' '\n' | sort -u
+$(VENV)/.chromium: | $(VENV)/bin/python
+	@test -n "$$CHROMIUM" || command -v chromium >/dev/null || { \
+	  echo "unpacking Debian's Chromium into $(VENV)" && cd $(VENV) && rm -rf chromium && mkdir chromium && cd chromium && \
+	  { apt-cache show chromium >/dev/null 2>&1 || apt-get -qq update; } && \
+	  { apt-get -qq download $$($(CHROMIUM_PACKAGES)) || { apt-get -qq update && apt-get -qq download $$($(CHROMIUM_PACKAGES)); }; } && \
+	  for each in *.deb; do dpkg-deb -x $$each . || exit 1; done && rm *.deb && test -x usr/lib/chromium/chromium && \
+	  ln -sf $(CURDIR)/tests/serve/chromium-unpacked ../bin/chromium; \
+	} || { echo "the tests need Chromium on the PATH, or its place in \$$CHROMIUM" >&2; exit 1; }
 	@touch $@
 
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg

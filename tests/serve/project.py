@@ -31,13 +31,14 @@ class Project:
 
     def __init__(self, root: Path, server_yaml: str = "") -> None:
         self.root = root
-        self.port, self.grpc_port, self.metrics_port, *exporters = free_ports(5)
+        self.port, self.grpc_port, self.metrics_port, self.page_port, *exporters = free_ports(6)
         self.edge_metrics_port, self.ray_metrics_port = exporters
         self.models = root / "serve_config" / "models"
         self.repository = root / "model_repository"
         self.models.mkdir(parents=True)
         self.repository.mkdir()
-        listen = f"http: {{port: {self.port}}}\ngrpc: {{port: {self.grpc_port}}}\n"
+        page = f"http://127.0.0.1:{self.page_port}"
+        listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
         ports = {"port": self.metrics_port, "edge_port": self.edge_metrics_port, "ray_port": self.ray_metrics_port}
         metrics = f"metrics: {json.dumps(ports)}\n"
         self.write(root / "serve_config" / "server.yaml", f"{listen}{metrics}{server_yaml}")

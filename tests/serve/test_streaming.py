@@ -1,28 +1,16 @@
 """Answers in parts and WebSockets, through HAProxy, while other models come and go."""
 
 import json
-import re
-import subprocess
-from pathlib import Path
 
 import numpy as np
-import pytest
 import requests
 import tritonclient.grpc as triton
 from websockets.sync.client import connect
 
 from tests.serve.project import Server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text()
-SHOWN = re.findall(r"```bash\n(.*?)```\n```\n(.*?)```", PAGE, re.DOTALL)
 LINE = {"instances": [{"text_input": "Beautiful is"}]}
 WRITTEN = " better than ugly."
-
-
-@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=["stream", "generate_stream"])
-def test_a_command_of_the_page_streams_what_it_shows(server: Server, command: str, shown: str) -> None:
-    told = subprocess.check_output(["bash", "-ec", command.replace(":8000", f":{server.project.port}")], text=True)
-    assert told.strip() == shown.strip()
 
 
 def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_models(server: Server) -> None:
