@@ -82,7 +82,8 @@ def test_protocols_and_mistakes_are_told_apart(server: Server) -> None:
 def test_a_request_that_fails_has_a_line_that_its_client_can_name(fresh: Server) -> None:
     fresh.project.add_python("fails", FAILS)
     fresh.project.configure("fails", TRUSTED)
-    fresh.wait_for(lambda: fresh.answers("fails", {"instances": [1]}), what="the model")
+    # Before that a request goes by Serve's own proxy, whose errors are all told as 503.
+    fresh.wait_for(lambda: fresh.get("/models/fails").json().get("curl"), what="its replica at the edge")
     answer = fresh.predict("fails", {"instances": [13]})
     assert answer.status_code == 500
     line = line_of(fresh, "fails", answer.headers["x-request-id"])
