@@ -39,6 +39,33 @@ EATS_MEMORY = ECHO.replace("pass", "self.blob = bytearray(2 * 2**30)")
 DIES = ECHO.replace("pass", "__import__('os')._exit(9)")
 ECHO_TIMES_THREE = ECHO.replace("* 2", "* 3")
 
+TICKS = """\
+import itertools
+import time
+
+import numpy
+
+
+class Model:
+    # Goes on until the client leaves: `n` counts from 0, `at` is the time.
+    signature = {
+        "inputs": [{"name": "x", "datatype": "FP64", "shape": [-1]}],
+        "outputs": [{"name": name, "datatype": "FP64", "shape": [-1]} for name in ("n", "at")],
+        "rows": False,
+    }
+
+    def load(self, directory, options, cpus):
+        pass
+
+    def predict(self, inputs):
+        return {"n": inputs["x"], "at": inputs["x"]}
+
+    def generate(self, inputs):
+        for n in itertools.count():
+            yield {"n": numpy.array([float(n)]), "at": numpy.array([time.time()])}
+            time.sleep(0.05)
+"""
+
 MIRROR = """\
 KINDS = ["BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64", "BYTES"]
 

@@ -1,6 +1,9 @@
 """Replica counts follow load, both ways."""
 
+import json
 import threading
+
+from websockets.sync.client import connect
 
 from tests.serve.project import Server
 
@@ -22,3 +25,12 @@ def test_replicas_follow_the_load_up_and_down(server: Server) -> None:
         for client in clients:
             client.join()
     server.wait_for(lambda: len(server.replicas("slow")) == 1, 180, "one replica again")
+
+
+def test_a_socket_wakes_a_model_that_is_scaled_to_zero(server: Server) -> None:
+    server.wait_for(lambda: not server.replicas("dozer"), what="the model to fall asleep")
+    with connect(f"ws://127.0.0.1:{server.project.port}/models/dozer/ws", proxy=None, open_timeout=60) as socket:
+        for value in (1.5, -2.0):
+            socket.send(json.dumps({"instances": [value]}))
+            assert json.loads(socket.recv(60))["predictions"] == [value * 2]
+    assert server.replicas("dozer")

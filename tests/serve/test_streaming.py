@@ -1,16 +1,20 @@
 """Answers in parts and WebSockets, through HAProxy, while other models come and go."""
 
+import itertools
 import json
+import time
 
 import numpy as np
 import requests
 import tritonclient.grpc as triton
 from websockets.sync.client import connect
 
+from tests.serve.models import ECHO, TICKS
 from tests.serve.project import Server
 
 LINE = {"instances": [{"text_input": "Beautiful is"}]}
 WRITTEN = " better than ugly."
+PYTHON = "runtime: python:model:Model\ntrusted: true\nrequired: false\n"
 
 
 def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_models(server: Server) -> None:
@@ -35,6 +39,31 @@ def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_m
             (server.project.models / "passing.yaml").unlink()
             server.wait_for(lambda: "passing" not in server.models())
         assert written() == list(WRITTEN)
+
+
+def test_sessions_outlive_many_changes_of_other_models(fresh: Server) -> None:
+    """Each change starts another HAProxy; the one that carries these has to live on beside all of them."""
+    fresh.project.add_python("ticks", TICKS)
+    fresh.project.configure("ticks", PYTHON)
+    fresh.wait_for(lambda: fresh.models().get("ticks", {}).get("state") == "READY", what="the model that ticks")
+    url = f"ws://127.0.0.1:{fresh.project.port}/models/echo/ws"
+    ticks = requests.post(f"{fresh.url}/models/ticks/stream", json={"inputs": {"x": [0]}}, stream=True, timeout=60)
+    with connect(url, proxy=None) as socket, ticks:
+        events = (json.loads(line.removeprefix(b"data: "))["outputs"] for line in ticks.iter_lines(64) if line)
+        counted = itertools.count()
+        for turn in range(1, 5):
+            fresh.project.add_python("guest", ECHO, version=turn)
+            fresh.project.configure("guest", PYTHON)
+            fresh.wait_for(lambda: fresh.answers("guest", {"instances": [1.0]}), what="the guest")
+            (fresh.project.models / "guest.yaml").unlink()
+            fresh.wait_for(lambda: "guest" not in fresh.models())
+            changed = time.time()
+            socket.send(json.dumps({"instances": [turn]}))
+            assert json.loads(socket.recv(60))["predictions"] == [2.0 * turn]
+            for tick in events:
+                assert tick["n"] == [next(counted)]
+                if tick["at"][0] > changed:
+                    break
 
 
 def test_a_text_is_written_letter_by_letter_over_grpc(server: Server) -> None:
