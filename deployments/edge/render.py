@@ -100,8 +100,9 @@ listen edge_http from edge
     use_backend http-%[var(txn.model)] if known wakes
     default_backend {default}
 
-    # What that proxy says when it cannot is for Ray's eyes.
-    http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }}
+    # What that proxy says when it cannot is for Ray's eyes. Replicas answer through it in JSON, errors too.
+    acl of_a_replica res.hdr(content-type) -m sub json
+    http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }} !of_a_replica
 
 {grpc}
 # Numbers for Prometheus. Serve's own frontend for them listens on all interfaces, on a port that nobody knows.

@@ -32,7 +32,7 @@ class Backend:
 
 
 @contextmanager
-def backend(name: str, status: int = 200) -> Iterator[Backend]:
+def backend(name: str, status: int = 200, content_type: str = "text/plain") -> Iterator[Backend]:
     """A server on a port of its own, until the end of the block."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -42,6 +42,7 @@ def backend(name: str, status: int = 200) -> Iterator[Backend]:
             self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
+            self.send_header("content-type", content_type)
             self.end_headers()
             self.wfile.write(body)
 

@@ -177,6 +177,16 @@ def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge
     assert problem(answer)["detail"] == "the model has no replica, GET its route says why"
 
 
+def test_a_replicas_own_error_that_comes_by_serves_proxy_is_not_translated(edge):
+    edge.write()
+    with (
+        backend('{"title": "its own"}', 500, "application/problem+json") as proxy,
+        edge.running({"waking": []}, fallback=proxy.port),
+    ):
+        answer = edge.ask("/models/waking/predict", "POST", b"")
+    assert (answer.status, answer.body) == (500, b'{"title": "its own"}')
+
+
 def test_what_a_replica_itself_says_is_not_translated(edge):
     edge.write()
     with backend("its own words", 503) as churn, edge.running({"churn": [churn.port]}, fallback=1):
