@@ -21,7 +21,7 @@ from deployments.tensors import Signature
 
 Path = tuple[str, str, Operation]
 """Path, method in lower case, and what stands there."""
-VERSION = in_path("version", {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}, "a version that is served")
+VERSION: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}
 PROBABILITIES: Schema = {
     "name": "probabilities",
     "in": "query",
@@ -45,7 +45,13 @@ def model_paths(entry: Entry, signature: Signature | None) -> Iterator[Path]:
     """Those of one model; `signature` is its newest version's, where it is known."""
     root, versioned = entry.route, f"{entry.route}/versions/{{version}}"
     yield from _below(root, entry, signature, ())
-    yield from _below(versioned, entry, None, (VERSION,))
+    served = [each["version"] for each in entry.about.get("versions", ())]
+    yield from _below(versioned, entry, None, (version_in_path({"enum": served} if served else VERSION),))
+
+
+def version_in_path(schema: Schema) -> Schema:
+    """The parameter `version`."""
+    return in_path("version", schema, "a version that is served")
 
 
 def _below(root: str, entry: Entry, signature: Signature | None, parameters: tuple[Schema, ...]) -> Iterator[Path]:

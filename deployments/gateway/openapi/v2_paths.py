@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from deployments.gateway.openapi.operations import ASKING, EVENT_DATA, EVENTS, JSON, READING, Operation, in_path, named
-from deployments.gateway.openapi.own_paths import VERSION, Path
+from deployments.gateway.openapi.own_paths import VERSION, Path, version_in_path
 from deployments.gateway.openapi.values import Schema
 
 OIP, TENSORFLOW = "Open Inference Protocol", "TensorFlow Serving"
@@ -67,7 +67,7 @@ def name_in_path(names: Sequence[str]) -> Schema:
 def below(root: str, name: Schema) -> Iterator[tuple[str, str, tuple[Schema, ...]]]:
     """A model's own paths, and those of its versions."""
     yield root, "", (name,)
-    yield f"{root}/versions/{{version}}", "_version", (name, VERSION)
+    yield f"{root}/versions/{{version}}", "_version", (name, version_in_path(VERSION))
 
 
 def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:
