@@ -61,3 +61,18 @@ def test_statistics_keep_what_a_killed_replica_had_counted(pair: tuple[Server, s
     server.wait_for(lambda: server.answers(name, BODY), what="another replica")
     everybody = {each["name"]: each for each in server.get("/v2/models/stats").json()["model_stats"]}
     assert everybody[name]["inference_stats"]["success"]["count"] == before + 11
+
+
+def test_statistics_wait_for_a_hub_that_was_killed_or_say_that_it_is_away(pair: tuple[Server, str]) -> None:
+    server, name = pair
+    before = over_rest(server, name)["ok"]
+    server.kill("ray::MetricsHub")
+    assert server.predict(name, BODY).status_code == 200
+
+    def told() -> bool:
+        answer = server.get(f"/v2/models/{name}/stats")
+        assert answer.status_code == 200 or (answer.status_code == 503 and "does not answer" in answer.json()["error"])
+        return answer.status_code == 200
+
+    server.wait_for(told, what="the hub")
+    assert over_rest(server, name)["ok"] == before + 1
