@@ -33,7 +33,7 @@ def test_config_show_fills_in_every_default_and_can_be_read_again(yard: Yard, tm
     done = yard.run("config", "show")
     assert done.exit_code == 0
     documents = list(yaml.safe_load_all(done.stdout))
-    assert documents[0]["http"] == {"host": "127.0.0.1", "port": 8000}
+    assert documents[0]["http"] == {"host": "127.0.0.1", "port": 8000, "cors": []}
     assert documents[1]["replicas"] == {"min": 2, "max": 2, "target_in_flight": 8.0}
 
 
