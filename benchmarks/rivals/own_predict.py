@@ -15,7 +15,7 @@ class Pipeline:
     def load(self, directory: Path, options: object, cpus: float) -> None:
         self._pipeline = skops.io.load(directory / FILE)
         names = list(self._pipeline.feature_names_in_)
-        classes = list(self._pipeline.classes_)
+        classes = self._pipeline.classes_.tolist()
         self.signature = {
             "inputs": [{"name": "x", "datatype": "FP64", "shape": [-1, len(names)], "columns": names}],
             "outputs": [
