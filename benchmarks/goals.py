@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from benchmarks.edge import MANY, EdgeCost
 from benchmarks.markdown import table
 from benchmarks.recording import RecordingCost
+from benchmarks.subjects import CHANNELS
 from benchmarks.summary import Summaries
 
 CONNECTIONS = 64
-CHANNELS = 4
-"""Connections of gRPC's clients, whose calls share them; as many are in flight as anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from benchmarks.bodies import Requests
 from benchmarks.load import Request
 from deployments.control.ports import free_ports
 
+CHANNELS = 4
+"""Connections of gRPC's clients, whose calls share them; as many calls are in flight as anywhere."""
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
@@ -74,7 +76,7 @@ def row(name: str, port: int, artefacts: Artefacts, *connections: int) -> Target
 def call(name: str, port: int, artefacts: Artefacts) -> Target:
     """The same over gRPC, on a few connections that calls share, as gRPC's clients have it, and with one for each."""
     method = "inference.GRPCInferenceService/ModelInfer"
-    return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call, (4, 64))
+    return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call, (CHANNELS, 64))
 
 
 def modelyard_onnx(folder: Path, port: int, artefacts: Artefacts) -> Subject:

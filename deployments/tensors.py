@@ -92,3 +92,7 @@ class InferRequest:
     """The length of the first axis that all inputs share; 1 where the model is not rowwise."""
     outputs: tuple[str, ...]
     """Names of the outputs wanted, in this order; never empty."""
+
+    def again(self, inputs: Tensors) -> "InferRequest":
+        """The same with other values of the same shapes."""
+        return InferRequest(inputs, self.rows, self.outputs)

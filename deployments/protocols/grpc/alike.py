@@ -14,7 +14,8 @@ from google.protobuf.message import DecodeError
 from deployments.protocols.grpc.frames import PREFIX
 from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
-from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, MOST_KEPT, Place, place_of, read_places
+from deployments.protocols.kept import Kept
+from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
 from deployments.tensors import Tensors
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Alike(Generic[T]):
     """Remembers forms, each with what was found out about a first message of it."""
 
     def __init__(self) -> None:
-        self._forms: dict[int, list[_Form[T]]] = {}
+        self._forms: Kept[int, list[_Form[T]]] = Kept()
         """By the length of a body."""
 
     def find(self, body: bytes) -> tuple[T, Tensors] | None:
@@ -62,9 +63,7 @@ class Alike(Generic[T]):
         form = _form(body, message, asked)
         if form is None:
             return
-        if not kept and len(self._forms) == MOST_KEPT:
-            self._forms.clear()
-        self._forms[len(body)] = [*kept, form]
+        self._forms.keep(len(body), [*kept, form])
 
 
 def _form(body: bytes, message: Any, asked: T) -> _Form[T] | None:

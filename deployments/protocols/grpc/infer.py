@@ -13,6 +13,7 @@ from deployments.protocols.bad_values import shortened
 from deployments.protocols.grpc.contents import from_contents
 from deployments.protocols.grpc.messages import ModelInferResponse
 from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
+from deployments.protocols.kept import Kept
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.tensors import to_raw
@@ -22,9 +23,6 @@ from deployments.tensors import Array, InferRequest, Signature, Tensors, datatyp
 FINAL_WANTED = "triton_enable_empty_final_response"
 FINAL = "triton_final_response"
 """With the first, a client asks to be told by the second which response of a stream is a request's last."""
-
-MOST_HEADS = 256
-"""That a codec keeps, for a model whose answers never look alike."""
 
 
 @dataclass(slots=True)
@@ -41,8 +39,7 @@ class InferCall:
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        request = InferRequest(inputs, self.request.rows, self.request.outputs)
-        return InferCall(request, self.id, self.classes, self.timeout_s, self.tell_final)
+        return InferCall(self.request.again(inputs), self.id, self.classes, self.timeout_s, self.tell_final)
 
 
 class GrpcInferCodec:
@@ -53,7 +50,7 @@ class GrpcInferCodec:
         self._version = str(version)
         self._signature = signature
         self._inputs = ModelInputs(signature, max_rows=max_rows)
-        self._heads: dict[Any, bytes] = {}
+        self._heads: Kept[Any, bytes] = Kept()
         """What stands before the values of an answer, by the names, dtypes and shapes of its outputs."""
 
     def decode(self, message: Any) -> InferCall:
@@ -123,12 +120,10 @@ class GrpcInferCodec:
         return response
 
     def _remember(self, looks: Any, names: Sequence[str], arrays: Sequence[Array]) -> bytes:
-        if len(self._heads) == MOST_HEADS:
-            self._heads.clear()
         heads = [_head(name, array) for name, array in zip(names, arrays, strict=True)]
         response = ModelInferResponse(model_name=self._name, model_version=self._version, outputs=heads)
         written: bytes = response.SerializeToString()
-        self._heads[looks] = written
+        self._heads.keep(looks, written)
         return written
 
     def _raw(self, inputs: Any, raw: Any) -> Iterator[tuple[str, Array]]:

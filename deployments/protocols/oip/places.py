@@ -11,8 +11,6 @@ from deployments.tensors import DTYPES, Tensors
 
 CHECKED_BY_VALUE = ("BYTES", "BOOL", "BF16")
 """Datatypes whose bytes are looked at one by one."""
-MOST_KEPT = 256
-"""Looks that are remembered, for clients whose bodies never look alike."""
 MOST_DESCRIPTION_BYTES = 4096
 """The longest description that is remembered."""
 

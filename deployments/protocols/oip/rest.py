@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import refuse, shortened
+from deployments.protocols.kept import Kept
 from deployments.protocols.oip.answer import InferAnswer, InferAnswers
 from deployments.protocols.oip.document import InferDocument, InputHead, OutputWish, read_document
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
-from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, MOST_KEPT, Place, place_of, read_places
+from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
 from deployments.protocols.oip.raw_body import read_raw_body
 from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors
@@ -34,8 +35,7 @@ class InferCall:
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        request = InferRequest(inputs, self.request.rows, self.request.outputs)
-        return InferCall(request, self.id, self.wishes, self.timeout_s)
+        return InferCall(self.request.again(inputs), self.id, self.wishes, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class InferCodec:
         self._answers = InferAnswers(model_name, version, signature)
         names = [spec.name for spec in signature.outputs]
         self._all = {binary: [OutputWish(name, binary) for name in names] for binary in (False, True)}
-        self._known: dict[bytes, _Known] = {}
+        self._known: Kept[bytes, _Known] = Kept()
         """By the JSON, which a client sends again and again, with other values behind it."""
 
     def decode(self, body: bytes, header_length: bytes = b"") -> InferCall:
@@ -94,11 +94,8 @@ class InferCodec:
                 return
             places.append(place)
             at += head.binary_size
-        if len(json) > MOST_DESCRIPTION_BYTES:
-            return
-        if len(self._known) == MOST_KEPT:
-            self._known.clear()
-        self._known[json] = _Known(tuple(places), body_bytes, call)
+        if len(json) <= MOST_DESCRIPTION_BYTES:
+            self._known.keep(json, _Known(tuple(places), body_bytes, call))
 
     def _decode_raw(self, body: bytes) -> InferCall:
         return InferCall(self._inputs.request([read_raw_body(body, self._signature)]), "", self._all[True])

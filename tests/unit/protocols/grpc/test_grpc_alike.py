@@ -14,7 +14,7 @@ from deployments.protocols.grpc.frames import PREFIX, frame
 from deployments.protocols.grpc.infer import GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
-from deployments.protocols.oip.places import MOST_KEPT
+from deployments.protocols.kept import MOST_KEPT
 from deployments.protocols.oip.tensors import to_raw
 from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
 

@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as nps
 
 from deployments.errors import InvalidRequest, ModelyardError
 from deployments.protocols.grpc.contents import FIELDS
-from deployments.protocols.grpc.infer import MOST_HEADS, GrpcInferCodec
+from deployments.protocols.grpc.infer import GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
+from deployments.protocols.kept import MOST_KEPT
 from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
 
@@ -187,6 +188,6 @@ def test_an_answer_written_by_hand_says_what_protobuf_writes(arrays, request_id)
 def test_answers_of_ever_new_shapes_are_written_too():
     one = codec()
     call = one.decode(request(np.ones(1, np.float32)))
-    for length in range(MOST_HEADS + 2):
+    for length in range(MOST_KEPT + 2):
         (head,) = ModelInferResponse.FromString(one.answer(call, {"y": np.zeros(length, np.int8)})).outputs
         assert list(head.shape) == [length]

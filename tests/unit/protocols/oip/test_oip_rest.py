@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from deployments.errors import InvalidRequest
-from deployments.protocols.oip.places import MOST_KEPT
+from deployments.protocols.kept import MOST_KEPT
 from deployments.protocols.oip.rest import InferCodec
 from deployments.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
