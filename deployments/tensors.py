@@ -58,6 +58,9 @@ class TensorSpec:
     """Names along the last axis, where it has them: the features of a tabular input."""
     optional: bool = False
     """An input that a request may leave out."""
+    missing: bool = False
+    """Whether a value of this input may be missing: null in JSON, an empty cell in CSV. Where one is, the array has dtype object
+    and None in that place. Floating point needs no such mark: there null is NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ class Signature:
     scores: str = ""
     rows: bool = True
     """False where free first axes are no rows, but lengths of their own: queries and documents, or the boxes found in images."""
+    fitted: tuple[str, ...] = ()
+    """All columns of the table that the model was fitted with, in order. Requests may hold those that are no inputs; their values
+    are not read. Empty where all of them are inputs."""
 
     @property
     def rowwise(self) -> bool:

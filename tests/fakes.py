@@ -55,6 +55,8 @@ class FakeModel:
     ) -> None:
         self.signature = signature
         self.example: Tensors = {"x": np.array([[1], [2]], np.float32)} if example is None else example
+        self.notes: tuple[str, ...] = ()
+        self.loop_safe = True
         self.calls: list[Tensors] = []
         """The inputs of each call so far."""
         self.threads: set[str] = set()

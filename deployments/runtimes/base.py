@@ -16,6 +16,11 @@ class LoadedModel(Protocol):
     signature: Signature
     example: Tensors
     """Inputs that this model takes, as good as the artefact alone can tell; at least two rows where the model is rowwise."""
+    notes: tuple[str, ...]
+    """For the operator: each faster way that does not serve this model, and why. Empty where all of them do."""
+    loop_safe: bool
+    """Whether it may be called on the event loop: it runs no code of the operator's, and how long a call takes depends on the
+    sizes of its inputs alone."""
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """The named outputs for inputs that fit the signature. Called by one thread at a time, on any thread.

@@ -27,6 +27,7 @@ def _size(value: object) -> object:
         raise expected("a size such as 512MiB, 1.5GB or a number of bytes", hint) from None
 
 
+InputDatatype = Literal["BOOL", "INT64", "FP32", "FP64", "BYTES", "DATETIME"]
 Name = Annotated[str, Field(pattern=NAME)]
 Bytes = Annotated[
     int,
@@ -109,6 +110,17 @@ def _fixed_replicas(value: object) -> object:
     return {"min": value, "max": value}
 
 
+class InputType(Spec):
+    """The datatype of one input, where the artefact does not say it."""
+
+    name: str = Field(
+        min_length=1, description="The input's name: a column of the table that the model was fitted with"
+    )
+    datatype: InputDatatype = Field(
+        description="What requests hold; DATETIME is dates as ISO 8601 text, which the model gets as datetime64"
+    )
+
+
 class Batching(Spec):
     """How requests that wait at the same time run together."""
 
@@ -116,6 +128,10 @@ class Batching(Spec):
     max_delay_ms: float = Field(
         default=0.0, ge=0, le=60_000, description="Wait this long for more rows, even where the model is idle"
     )
+
+
+def _batching_off(value: object) -> object:
+    return {"max_size": 1} if value == "off" else value
 
 
 class Limits(Spec):
@@ -158,7 +174,9 @@ class ModelDefaults(Spec):
         Replicas,
         BeforeValidator(_fixed_replicas, json_schema_input_type=Annotated[int, Field(ge=1, le=10_000)] | Replicas),
     ] = Field(default=Replicas(), description="How many replicas run, and when there should be more; a number fixes it")
-    batching: Batching = Field(default=Batching(), description="How requests that wait at the same time run together")
+    batching: Annotated[Batching, BeforeValidator(_batching_off, json_schema_input_type=Literal["off"] | Batching)] = (
+        Field(default=Batching(), description="How requests that wait at the same time run together; off: each alone")
+    )
     limits: Limits = Field(default=Limits(), description="What one replica takes on before it refuses")
     resources: Resources = Field(default=Resources(), description="What one replica reserves")
     load_timeout_s: float = Field(
@@ -176,6 +194,11 @@ class ModelSpec(ModelDefaults):
     )
     route: str | None = Field(default=None, pattern=routes.ROUTE, description="URL path; default: /models/<name>")
     labels: list[str] = Field(default=[], description="Names of the classes, by their index")
+    inputs: list[InputType] = Field(default=[], description="Datatypes of inputs, where the artefact does not say them")
+    rows: bool | None = Field(
+        default=None,
+        description="onnx: whether the first axis of every input is the rows of a request; default: found out by a trial",
+    )
     options: dict[str, Any] = Field(default={}, description="Passed to a python model's load()")
 
     @field_validator("name")

@@ -28,6 +28,8 @@ class OnnxModel:
     ) -> None:
         self.signature = signature
         self.example = example
+        self.notes: tuple[str, ...] = ()
+        self.loop_safe = True
         self._convert = {output.spec.name: output.convert for output in outputs if output.convert}
         self._texts = [spec.name for spec in signature.inputs if spec.datatype == "BYTES"]
         self._session = session

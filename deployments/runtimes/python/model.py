@@ -20,6 +20,8 @@ class PythonModel:
     def __init__(self, instance: Any, signature: Signature, example: Tensors, folder: PrivateFolder) -> None:
         self.signature = signature
         self.example = example
+        self.notes: tuple[str, ...] = ()
+        self.loop_safe = False
         self._predict = instance.predict
         self._folder = folder  # the model may read its files at any time
         self._outputs = {spec.name: spec for spec in signature.outputs}

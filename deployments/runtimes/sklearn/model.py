@@ -91,6 +91,8 @@ class SklearnModel:
             inputs, answers.specs, answers.task, answers.classes, label=answers.label, scores=answers.scores
         )
         self.example = example
+        self.notes: tuple[str, ...] = ()
+        self.loop_safe = True
         self._read, self._front, self._answer = path.read, path.front, answers.answer
         self._known = known
         self._threads = threads
