@@ -24,7 +24,7 @@ def use_one_thread(part: Any) -> None:
     library = _library(part)
     if library in ("lightgbm", "xgboost"):
         part.n_jobs = 1
-    if library == "xgboost":
+    if library == "xgboost" and hasattr(part, "_Booster"):  # it is fitted, and no template inside a meta-estimator
         part.get_booster().set_param({"nthread": 1})
 
 

@@ -24,17 +24,18 @@ STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP32", "FP64", "BYTES")
 NAN = float("nan")
 
 
-def table_of(estimator: Any, names: Sequence[str] = ()) -> Table:
+def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table:
     """The columns of a fitted estimator that reads a table. Those that only other code reads than scikit-learn's own have the
     datatype UNKNOWN.
 
-    `names` are the operator's for the columns, for a model that says nothing of them. Raises LoadError.
+    For a model that says nothing of them, the operator may: `names` are those of the columns, or `width` says how many there are
+    without names. Raises LoadError.
     """
     found = feature_names(estimator)
     count = len(found) or feature_count(estimator) or 0
     if not count:
         found = tuple(names)
-        count = len(found)
+        count = len(found) or width
     if not count:
         raise LoadError(
             f"the {type(estimator).__name__} does not say which columns it was fitted with: name them in `inputs` in the model's "

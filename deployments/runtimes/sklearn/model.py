@@ -36,8 +36,8 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     threads = math.ceil(cpus)
     limit_threads(threads)
     parts.keep_quiet(estimator)
-    subject = subject_of(estimator, files, spec)
     with quiet():
+        subject = subject_of(estimator, files, spec)
         outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
         predict, notes = _way(subject, outputs)
     return SklearnModel(subject, outputs, predict, notes, threads)

@@ -10,7 +10,7 @@ from deployments.runtimes.base import Files
 from deployments.runtimes.sklearn import datatypes, made_up
 from deployments.runtimes.sklearn.columns import table_of
 from deployments.runtimes.sklearn.fitted import Fitted
-from deployments.runtimes.sklearn.given import given_rows
+from deployments.runtimes.sklearn.given import given_columns, given_rows
 from deployments.runtimes.sklearn.ranges import Range, ranges_of
 from deployments.runtimes.sklearn.readers import Reader, readers, reads_text
 from deployments.runtimes.sklearn.refusal import Known, known_categories
@@ -52,8 +52,8 @@ def _texts(estimator: Any) -> Subject:
 
 
 def _table(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
-    named = [each.name for each in spec.inputs] or [*given_rows(files, (), ())]
-    table = table_of(estimator, named)
+    names, width = ([each.name for each in spec.inputs], 0) if spec.inputs else given_columns(files)
+    table = table_of(estimator, names, width)
     fitted = Fitted(estimator, table.is_frame)
     table = datatypes.declared(table, spec.inputs)
     given = given_rows(files, table.names, [column.name for column in table.read])
