@@ -26,7 +26,8 @@ _limits = threading.local()
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     """The model in a version's files. Raises LoadError."""
-    estimator = parts.served(read_estimator(files, spec))
+    artefact = read_estimator(files, spec)
+    estimator = parts.served(artefact.estimator)
     threads = math.ceil(cpus)
     limit_threads(threads)
     parts.keep_quiet(estimator)
@@ -40,7 +41,9 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
         except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             failure = failure or error
         else:
-            return SklearnModel(inputs_of(columns), example, path, known, threads)
+            model = SklearnModel(inputs_of(columns), example, path, known, threads)
+            model.notes, model.code = artefact.notes, artefact.code
+            return model
     raise LoadError(
         f"the {type(estimator).__name__} fails on rows made from what it was fitted with: "
         f"{type(failure).__name__}: {failure}"
@@ -92,6 +95,8 @@ class SklearnModel:
         )
         self.example = example
         self.notes: tuple[str, ...] = ()
+        self.code: object = None
+        """Kept: the estimator may use it at any time."""
         self.loop_safe = True
         self._read, self._front, self._answer = path.read, path.front, answers.answer
         self._known = known
