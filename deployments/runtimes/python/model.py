@@ -6,9 +6,9 @@ from typing import Any
 
 from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.example import example
+from deployments.runtimes.operator_code.folder import PrivateFolder
+from deployments.runtimes.operator_code.package import PrivatePackage
 from deployments.runtimes.python.arrays import checked_output, example_input
-from deployments.runtimes.python.folder import PrivateFolder
-from deployments.runtimes.python.module import PrivatePackage
 from deployments.runtimes.python.signature import declared_signature
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors
