@@ -41,7 +41,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
         subject = subject_of(artefact.estimator, files, spec)
         outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
         predict, notes = _way(subject, outputs)
-    return SklearnModel(subject, outputs, predict, (*artefact.notes, *notes), threads, artefact.code)
+    return SklearnModel(subject, outputs, predict, notes=(*artefact.notes, *notes), threads=threads, code=artefact.code)
 
 
 def _way(subject: Subject, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
@@ -77,6 +77,7 @@ class SklearnModel:
         subject: Subject,
         outputs: Outputs,
         predict: Predict,
+        *,
         notes: tuple[str, ...],
         threads: int,
         code: CodeBeside | None,
