@@ -44,7 +44,13 @@ def run_version(
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     predict = recorders["predict"]
     server = ModelServer(
-        loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict
+        loaded.model,
+        loaded.warmup,
+        limits=spec.limits,
+        batching=spec.batching,
+        loop=loop,
+        recorder=predict,
+        worker=loaded.worker,
     )
     codec = InferCodec(spec.name, loaded.served.number, loaded.model.signature)
     infer = InferEndpoint(codec, server, recorders["oip"], loop)

@@ -40,6 +40,8 @@ class Warmup:
     batchable: bool
     reason: str = ""
     """Why requests never share a call; "" where they do."""
+    row_size: float = 0.0
+    """What a row held in these calls, where rows differ in size; see `row_size`."""
 
 
 def warm(
