@@ -29,6 +29,7 @@ from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.version import LoadedVersion, start_loading
+from deployments.serving.watchdog import LEAST_S, Watchdog, Watched
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature
 from monitoring.hub import HubClient
@@ -91,6 +92,13 @@ class ModelReplica:
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
+        limit_s = max(spec.limits.timeout_s, LEAST_S)
+        Watchdog(
+            [
+                Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)
+                for number, version in self._versions.items()
+            ]
+        ).start()
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import numpy as np
@@ -116,16 +116,13 @@ def test_a_model_that_runs_operator_code_is_never_called_on_the_loop(
 
 def test_what_the_loop_is_in_is_seen_from_outside(rig: Make) -> None:
     seen: list[object] = []
-
-    def watched(look: Callable[[], object]) -> Callable[[Tensors], Tensors]:
-        def call(inputs: Tensors) -> Tensors:
-            seen.append(look())
-            return {"y": inputs["x"]}
-
-        return call
-
     servers: list[ModelServer] = []
-    models = [FakeModel(watched(lambda: servers[-1].call_on_loop())) for _ in range(2)]
+
+    def look(inputs: Tensors) -> Tensors:
+        seen.append(servers[-1].call_on_loop())
+        return {"y": inputs["x"]}
+
+    models = [FakeModel(look), FakeModel(look)]
     models[1].loop_safe = False
     for model in models:
         one = rig(model)
