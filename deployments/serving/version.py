@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployments.protocols.example import example_body
-from deployments.protocols.predict import PredictCodec
 from deployments.repository.reader import read_verified
 from deployments.repository.resolve import ServedVersion
 from deployments.runtimes.base import LoadedModel
 from deployments.runtimes.table import runtime
+from deployments.serving.codecs import Codecs, codecs_of
+from deployments.serving.selftest import self_test
 from deployments.serving.warmup import Warmup, warm
 from deployments.serving.worker import Worker
 from deployments.spec.model import ModelSpec
@@ -25,7 +26,7 @@ class LoadedVersion:
 
     served: ServedVersion
     model: LoadedModel
-    codec: PredictCodec
+    codecs: Codecs
     example: bytes
     """A body for `POST .../predict` that works."""
     warmup: Warmup
@@ -62,10 +63,11 @@ def _load(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion,
     begun = time.perf_counter()
     files = read_verified(root, spec.folder, served)
     model = runtime(runtime_name).load(files, spec, cpus=spec.resources.cpus)
-    codec = PredictCodec(spec.name, served.number, model.signature)
+    codecs = codecs_of(spec.name, served.number, model.signature)
     own = files.get(EXAMPLE_FILE)
     example = own or example_body(model.signature, model.example)
     # The operator's example must work; one made up from the signature only tells how fast the model is.
-    request = codec.decode(example, b"application/json").request
-    warmup = warm(model, [request], batching=spec.batching, synthesised=own is None)
-    return LoadedVersion(served, model, codec, example, warmup, time.perf_counter() - begun, worker)
+    call = codecs.predict.decode(example, b"application/json")
+    warmup = warm(model, [call.request], batching=spec.batching, synthesised=own is None)
+    self_test(model, codecs, call, synthesised=own is None)
+    return LoadedVersion(served, model, codecs, example, warmup, time.perf_counter() - begun, worker)

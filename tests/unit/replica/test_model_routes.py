@@ -12,7 +12,6 @@ import pytest
 from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
 from deployments.protocols.example import example_body
 from deployments.protocols.http import HttpRequest
-from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica.description import curl_line
 from deployments.replica.predictor import Predictor
@@ -21,6 +20,7 @@ from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import run_version
 from deployments.replica.versions import Versions
 from deployments.repository.resolve import ServedVersion
+from deployments.serving.codecs import codecs_of
 from deployments.serving.version import LoadedVersion
 from deployments.serving.warmup import Warmup
 from deployments.spec.model import ModelSpec
@@ -48,8 +48,8 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
     example = example_body(model.signature, model.example)
 
     def loaded(number: int) -> LoadedVersion:
-        codec = PredictCodec("doubler", number, model.signature)
-        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP, 0.0)
+        codecs = codecs_of("doubler", number, model.signature)
+        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, example, WARMUP, 0.0)
 
     versions = {number: run_version(loaded(number), told, loop, UNWRITTEN) for number in (7, 3)}
     return ModelRoutes(told, "onnx", Versions("doubler", versions))
