@@ -110,7 +110,15 @@ def test_a_model_and_each_of_its_versions_is_described(ask: Asker, path: str, nu
     assert (document["state"], document["runtime"], document["task"]) == ("READY", "onnx", "tensors")
     assert document["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}]
     assert document["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+    assert document["notes"] == []
     assert [each["version"] for each in document["versions"]] == ["7", "3"]
+
+
+def test_what_the_operator_should_know_of_a_model_is_in_its_description(loop: asyncio.AbstractEventLoop) -> None:
+    routes = make(loop)
+    routes._versions.newest.loaded.model.notes = ("its forest is not rebuilt: it differs",)
+    document = orjson.loads(Asker(loop, routes)("/models/doubler").body)
+    assert document["notes"] == ["its forest is not rebuilt: it differs"]
 
 
 def test_columns_and_optional_inputs_are_named_in_the_description(loop: asyncio.AbstractEventLoop) -> None:
