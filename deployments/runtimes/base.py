@@ -23,7 +23,8 @@ class LoadedModel(Protocol):
     sizes of its inputs alone."""
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """The named outputs for inputs that fit the signature. Called by one thread at a time, on any thread.
+        """The named outputs for inputs that fit the signature. Called by one thread at a time: the one that loaded the model, and
+        where it is `loop_safe` the event loop's too.
 
         For a rowwise model every array's first axis is the rows, in the inputs' order. Whatever it raises fails this call alone.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from deployments.runtimes.base import GeneratingModel, LoadedModel
 from deployments.serving.call import joined, key_of, outputs_of
+from deployments.serving.cost import LEAST_S
 from deployments.serving.proof import Proof, copied, run
 from deployments.serving.row_size import row_size
 from deployments.spec.model import Batching
@@ -65,19 +66,25 @@ def warm(
         for example in examples:
             run(model, example)
             _first_part(model, example)
-        return _judge(model, examples, batching, clock)
     except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {error}"
         if synthesised:
             return Warmup(0.0, UNKNOWN_S, False, f"it failed on an example made from its signature ({told})")
         raise WarmupFailed(f"the model failed on its example: {told}") from error
+    try:
+        return _judge(model, examples, batching, clock)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the example works, and that was what had to
+        told = f"{type(error).__name__}: {error}"
+        return Warmup(0.0, UNKNOWN_S, False, f"it does not take each row of its example alone ({told})")
 
 
 def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batching, clock: Clock) -> Warmup:
     if not examples:
         return Warmup(0.0, UNKNOWN_S, False, "there is no example to try it with")
     rowwise = model.signature.rowwise
-    rows = different_rows([*examples, *_own_example(model, examples[0])]) if rowwise else examples
+    rows = different_rows(examples) if rowwise else examples
+    if rowwise and len(rows) == 1:
+        rows = different_rows([*examples, *_own_rows(model, examples[0])])
     size_of_row = row_size(model, rows[0])
     one_s = _timing(model, rows[0], clock)
     # Where more rows are not measured, each is taken to cost a call.
@@ -105,25 +112,30 @@ def _not_together(model: LoadedModel, rows: Sequence[InferRequest], batching: Ba
     return "the example has no two different rows to prove it with" if len(rows) == 1 else ""
 
 
-def _own_example(model: LoadedModel, like: InferRequest) -> list[InferRequest]:
-    """What the model itself names as an example, if it works: an operator's example often holds a single row."""
-    rows = next((len(array) for array in model.example.values()), 0)
-    request = InferRequest(model.example, rows, like.outputs)
+def _own_rows(model: LoadedModel, like: InferRequest) -> list[InferRequest]:
+    """Rows of the example that the model itself names, as far as they work: an operator's example often holds a single row."""
+    length = min((len(array) for array in model.example.values()), default=0)
+    rows = [
+        InferRequest({name: array[index : index + 1] for name, array in model.example.items()}, 1, like.outputs)
+        for index in range(min(length, MOST_ROWS))
+    ]
+    return [row for row in rows if _works(model, row)]
+
+
+def _works(model: LoadedModel, request: InferRequest) -> bool:
     try:
         run(model, request)
     except Exception:  # noqa: BLE001 - a guess from the signature; nobody said that it works
-        return []
-    return [request]
+        return False
+    return True
 
 
 def _affordable(
     model: LoadedModel, rows: Sequence[InferRequest], one_s: float, batching: Batching, clock: Clock
 ) -> int:
     """Rows of the largest call to try: `max_size`, or what a slow model does within the budget; at least 2."""
-    two_s = _timing(model, _repeated(rows, 2), clock)
-    if one_s + (two_s - one_s) * (batching.max_size - 1) <= BUDGET_S:
-        return batching.max_size
-    return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / (two_s - one_s))))
+    per_row_s = max(_timing(model, _repeated(rows, 2), clock) - one_s, LEAST_S)
+    return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / per_row_s)))
 
 
 def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
