@@ -1,6 +1,7 @@
 """All calls of a model that runs operator code come from one thread, from its import to the end of its last generation."""
 
 import asyncio
+import os
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,29 @@ def test_a_load_that_fails_ends_its_thread_and_tells_why(raised: str, told: str,
     """)
     error = loading(tmp_path, {"model.py": text.encode()}).exception(PATIENCE_S)
     assert f"{type(error).__name__}: {error}" == told.replace("load..", "load()")
+
+
+def test_a_load_that_hangs_can_be_given_up(tmp_path: Path) -> None:
+    text = source("""
+        def load(self, directory, options, cpus):
+            import os
+            os.read(options["until"], 1)
+
+        def predict(self, inputs):
+            return {"y": inputs["x"]}
+    """)
+    reads, writes = os.pipe()
+    hung = loading(tmp_path, {"model.py": text.encode()}, options={"until": reads})
+
+    async def wait() -> None:
+        await asyncio.wait_for(asyncio.wrap_future(hung), 0.01)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(wait())
+    os.write(writes, b".")
+    hung.result(PATIENCE_S).worker.stop()
+    os.close(reads)
+    os.close(writes)
 
 
 @pytest.mark.parametrize("raised", ["SystemExit(3)", "StopIteration()"])
