@@ -79,12 +79,13 @@ def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Arra
 
 
 def _with(rows: Any, indices: Sequence[int], value: Any) -> Any:
-    changed = rows.copy()
     if isinstance(rows, np.ndarray):
-        changed[:, list(indices)] = value
-        return changed
+        array = rows.astype(object)
+        array[:, list(indices)] = value
+        return array
     filled = np.empty(len(rows), object)
     filled[:] = [value] * len(rows)
+    changed = rows.copy()
     for index in indices:
         changed.isetitem(index, filled)
     return changed
