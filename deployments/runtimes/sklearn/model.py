@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from deployments.runtimes.base import Files, LoadedModel
 from deployments.runtimes.operator_code.beside import CodeBeside
 from deployments.runtimes.sklearn import parts
-from deployments.runtimes.sklearn.artefact import read_estimator
+from deployments.runtimes.sklearn.artefact.read import read_estimator
 from deployments.runtimes.sklearn.outputs import Outputs, outputs_of
-from deployments.runtimes.sklearn.proof import difference
-from deployments.runtimes.sklearn.quick import quick_way
+from deployments.runtimes.sklearn.quick.proof import difference
+from deployments.runtimes.sklearn.quick.way import quick_way
 from deployments.runtimes.sklearn.refusal import refusal
 from deployments.runtimes.sklearn.subject import Subject, subject_of
-from deployments.runtimes.sklearn.table import fitted_of, inputs_of
+from deployments.runtimes.sklearn.table.table import fitted_of, inputs_of
 from deployments.runtimes.sklearn.truth import Truth, quiet
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
-from deployments.runtimes.sklearn.columns import categories_of, is_missing
-from deployments.runtimes.sklearn.readers import Reader
-from deployments.runtimes.sklearn.table import Table
+from deployments.runtimes.sklearn.table.columns import categories_of, is_missing
+from deployments.runtimes.sklearn.table.readers import Reader
+from deployments.runtimes.sklearn.table.table import Table
 from deployments.tensors import Tensors
 
 MOST_NAMED = 5

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from deployments.runtimes.base import Files
-from deployments.runtimes.sklearn import datatypes, made_up
-from deployments.runtimes.sklearn.columns import table_of
-from deployments.runtimes.sklearn.fitted import Fitted
-from deployments.runtimes.sklearn.given import given_columns, given_rows
-from deployments.runtimes.sklearn.ranges import Range, ranges_of
-from deployments.runtimes.sklearn.readers import Reader, readers, reads_text
 from deployments.runtimes.sklearn.refusal import Known, known_categories
-from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, Column, Table
-from deployments.runtimes.sklearn.unread import settled
+from deployments.runtimes.sklearn.table import datatypes, made_up
+from deployments.runtimes.sklearn.table.columns import table_of
+from deployments.runtimes.sklearn.table.fitted import Fitted
+from deployments.runtimes.sklearn.table.given import given_columns, given_rows
+from deployments.runtimes.sklearn.table.ranges import Range, ranges_of
+from deployments.runtimes.sklearn.table.readers import Reader, readers, reads_text
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table
+from deployments.runtimes.sklearn.table.unread import settled
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Tensors
 

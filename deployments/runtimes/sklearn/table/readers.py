@@ -15,8 +15,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import boosters
 from deployments.runtimes.sklearn.parts import indices_of, inside, is_known
+from deployments.runtimes.sklearn.table import boosters
 
 PASSTHROUGH = "passthrough"
 ALL_NUMBERS = BaseForest | BaseGradientBoosting

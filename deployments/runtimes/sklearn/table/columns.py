@@ -12,11 +12,11 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import boosters
-from deployments.runtimes.sklearn.made_up import phrases
 from deployments.runtimes.sklearn.parts import is_known
-from deployments.runtimes.sklearn.readers import Reader, feature_count, feature_names, readers
-from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
+from deployments.runtimes.sklearn.table import boosters
+from deployments.runtimes.sklearn.table.made_up import phrases
+from deployments.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
 from deployments.tensors import Array
 
 STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP32", "FP64", "BYTES")
