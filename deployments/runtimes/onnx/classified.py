@@ -33,6 +33,18 @@ def classes_of(model: Model, label: Output, scores: Output, answers: Sequence[Ma
     return classes if not numbers or _agree(classes, labels, np.concatenate(numbers)) else ()
 
 
+def strange_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
+    """A note for the operator where the graph gives a label that is none of its own classes; "" where it does not.
+
+    onnxruntime gives 0 and 1 for some forests of two classes, whatever the classes are.
+    """
+    given = np.ravel(answer[label.spec.name]).tolist() if label.spec.name in answer else []
+    strange = [each for each in given if each not in classes] if classes else []
+    if not strange:
+        return ""
+    return f"output {label.spec.name!r} gives {strange[0]!r}, and the graph's classes are {list(classes)}: no score is this label's"
+
+
 def _as_labels(classes: tuple[Scalar, ...], label: Output) -> tuple[Scalar, ...]:
     """The classes as the label's output writes them; () where it cannot."""
     if label.spec.datatype == "BYTES":

@@ -8,7 +8,7 @@ import onnxruntime
 from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.example import own_example
-from deployments.runtimes.onnx.classified import classes_of
+from deployments.runtimes.onnx.classified import classes_of, strange_label
 from deployments.runtimes.onnx.dependence import Findings, findings
 from deployments.runtimes.onnx.graph import read_model
 from deployments.runtimes.onnx.outputs import Output, outputs_of
@@ -91,6 +91,8 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
         answers = (tried.given, run(session, many_rows(inputs)))
         classes = classes_of(model, label, scores, answers)
     signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, classes), tried, session, spec.rows)
+    if label and scores and (note := strange_label(scores.classes, label, tried.given)):
+        notes += (note,)
     found = findings(model, [given.name for given in inputs])
     return OnnxModel(session, signature, outputs, tried.example, found=found, notes=notes)
 
