@@ -45,14 +45,14 @@ def own_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> Own
             columns = _columns(rows, inputs)
             return OwnExample({name: _rows(specs[name], values) for name, values in columns.items()}, rows=True)
         tensors = {name: _tensor(specs[name], value) for name, value in body["inputs"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     whole = all(spec.optional or spec.name in tensors for spec in inputs)
     return OwnExample(tensors, rows=False) if tensors and whole else None
 
 
 def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[Any]]:
-    """The values of each input, from rows that are objects or values of a single input."""
+    """The values of each input, from rows that are objects, or values of a single input."""
     required = [spec.name for spec in inputs if not spec.optional] or [spec.name for spec in inputs]
     if not isinstance(rows[0], dict):
         [name] = required

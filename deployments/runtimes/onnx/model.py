@@ -8,7 +8,7 @@ import onnxruntime
 from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.example import own_example
-from deployments.runtimes.onnx.classified import classes_of, strange_label
+from deployments.runtimes.onnx.classified import Classified, classified, strange_label
 from deployments.runtimes.onnx.dependence import Findings, findings
 from deployments.runtimes.onnx.graph import read_model
 from deployments.runtimes.onnx.outputs import Output, outputs_of
@@ -17,7 +17,7 @@ from deployments.runtimes.onnx.session import MODEL_FILE, open_session, reason
 from deployments.runtimes.onnx.signature import inputs_of, roles_of, rows_of, signature_of
 from deployments.runtimes.onnx.trial import many_rows, run, trial
 from deployments.spec.model import ModelSpec
-from deployments.tensors import Array, Scalar, Signature, Tensors
+from deployments.tensors import Array, Signature, Tensors
 
 _errors = onnxruntime.capi.onnxruntime_pybind11_state
 REFUSALS = (_errors.InvalidArgument, _errors.Fail, _errors.RuntimeException)
@@ -86,11 +86,11 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     tried = trial(session, inputs, own_example(files, inputs))
     outputs = outputs_of(session.get_outputs(), rows_of(inputs), tried, model)
     label, scores = roles_of(inputs, outputs)
-    classes: tuple[Scalar, ...] = ()
-    if model and label and scores and not scores.classes:
+    known = Classified()
+    if label and scores and not scores.classes:
         answers = (tried.given, run(session, many_rows(inputs)))
-        classes = classes_of(model, label, scores, answers)
-    signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, classes), tried, session, spec.rows)
+        known = classified(model, label, scores, spec.labels, answers)
+    signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
     if label and scores and (note := strange_label(scores.classes, label, tried.given)):
         notes += (note,)
     found = findings(model, [given.name for given in inputs])

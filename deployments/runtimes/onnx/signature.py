@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployments.runtimes.base import LoadError
+from deployments.runtimes.onnx.classified import Classified
 from deployments.runtimes.onnx.graph import Model
 from deployments.runtimes.onnx.outputs import Output
 from deployments.runtimes.onnx.types import shape_of, tensor_datatype
@@ -45,10 +46,10 @@ def roles_of(inputs: tuple[TensorSpec, ...], outputs: Sequence[Output]) -> tuple
 
 
 def signature_of(
-    inputs: tuple[TensorSpec, ...], outputs: Sequence[Output], labels: Sequence[str], found: tuple[Scalar, ...] = ()
+    inputs: tuple[TensorSpec, ...], outputs: Sequence[Output], labels: Sequence[str], known: Classified
 ) -> Signature:
     """A classifier is what converters make of one, a label and the probabilities or a ZipMap, or what the YAML's `labels`
-    make one: a single output of scores. `found` are the classes that the graph says its label has, in the order of the scores.
+    make one: a single output of scores. `known` is what the graph says of its label.
 
     Raises LoadError where the YAML's labels do not fit.
     """
@@ -58,11 +59,10 @@ def signature_of(
         if labels:
             raise LoadError("the YAML has `labels`, but the model has no single output of one score a row and class")
         return Signature(inputs, specs)
-    own = scores.classes or found
+    own = scores.classes or known.classes
     classes = _named(labels, scores, own) if labels else own
     name = label.spec.name if label else ""
-    if label and classes and scores.width not in (FREE, len(classes)):
-        # A single number for two classes, as a decision function is, is no class's score.
+    if not known.scored:  # as a single number for two classes, which a decision function may be
         return Signature(inputs, specs, "classification", classes, name)
     return Signature(inputs, specs, "classification", classes, name, scores.spec.name)
 

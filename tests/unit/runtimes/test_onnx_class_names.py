@@ -39,6 +39,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from deployments.runtimes.base import LoadError
 from deployments.runtimes.onnx.model import OnnxModel
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, tensor, weights
 from tests.unit.runtimes.test_onnx_over_json import asked
@@ -123,7 +124,7 @@ def test_classes_and_scores_are_the_estimators_own(name: str, target: str) -> No
     classes = estimator.classes_.tolist()
     if NO_SCORE_A_CLASS.get(name) == target.split(maxsplit=1)[0]:
         assert (model.signature.label, model.signature.task) == ("label", "classification")
-        assert not (model.signature.classes and model.signature.scores)
+        assert (list(model.signature.classes), model.signature.scores) == (classes, "")
         assert asked(model, {"instances": SOME.tolist()})["predictions"] == estimator.predict(SOME).tolist()
         return
     assert list(model.signature.classes) == classes
@@ -141,6 +142,19 @@ def test_labels_of_every_kind_are_found(name: str, target: str) -> None:
     model = load(content)
     assert list(model.signature.classes) == estimator.classes_.tolist()
     check_confidences(model, content, estimator.classes_.tolist())
+
+
+@pytest.mark.parametrize("name", ["logistic regression", "Gaussian naive Bayes"])
+def test_classes_are_known_though_no_example_can_be_made_up(name: str) -> None:
+    from skl2onnx.common.data_types import FloatTensorType
+
+    estimator = fitted(CLASSIFIERS[name], "texts")
+    types = [("X", FloatTensorType([None, None]))]  # the weights want 4 columns
+    model = load(
+        to_onnx(estimator, initial_types=types, options={id(estimator): {"zipmap": False}}).SerializeToString()
+    )
+    assert list(model.signature.classes) == estimator.classes_.tolist()
+    assert (model.signature.scores, model.signature.rowwise) == ("probabilities", True)
 
 
 def test_a_zipmap_and_the_classes_without_it_agree() -> None:
@@ -244,6 +258,8 @@ def named(last: Sequence[Any], type_: int = STRING, order: Sequence[int] = (0, 1
 
 
 LOOKED_UP = [helper.make_node("Gather", ["names", "place"], ["label"])]
+PLACES = [helper.make_node("Identity", ["place"], ["label"])]
+DOUBLED = [helper.make_node("Add", ["place", "place"], ["label"])]
 ENCODED = [
     helper.make_node(
         "LabelEncoder", ["place"], ["label"], domain="ai.onnx.ml", keys_int64s=[0, 1, 2], values_strings=["a", "b", "c"]
@@ -252,19 +268,31 @@ ENCODED = [
 
 
 @pytest.mark.parametrize(
-    ("model", "classes"),
+    ("model", "classes", "scores"),
     [
-        (named(LOOKED_UP), ("low", "mid", "high")),
-        (named(ENCODED), ("a", "b", "c")),
-        (named([helper.make_node("Identity", ["place"], ["label"])], INT64), (0, 1, 2)),
-        (named([helper.make_node("Add", ["place", "place"], ["label"])], INT64), ()),
-        (named(LOOKED_UP, order=(2, 0, 1)), ()),
+        (named(LOOKED_UP), ("low", "mid", "high"), "probabilities"),
+        (named(ENCODED), ("a", "b", "c"), "probabilities"),
+        (named(PLACES, INT64), (0, 1, 2), "probabilities"),
+        (named(DOUBLED, INT64), (), "probabilities"),
+        (named(LOOKED_UP, order=(2, 0, 1)), ("low", "mid", "high"), ""),
     ],
     ids=["looked up", "encoded", "places", "computed", "scores in another order"],
 )
 def test_a_label_by_the_largest_score_says_its_classes_only_where_they_are_certain(
-    model: bytes, classes: tuple[Any, ...]
+    model: bytes, classes: tuple[Any, ...], scores: str
 ) -> None:
     signature = load(model).signature
     assert (signature.task, signature.classes) == ("classification", classes)
-    assert (signature.label, signature.scores) == ("label", "probabilities")
+    assert (signature.label, signature.scores) == ("label", scores)
+
+
+def test_the_yamls_labels_are_held_against_the_labels_that_the_graph_gives() -> None:
+    labels = ["a", "b", "c"]
+    assert load(named(PLACES, INT64), labels=labels).signature.classes == ("a", "b", "c")
+    with pytest.raises(LoadError, match=r"labels are names for classes 0, 1, \.\.\., and the model gives 4"):
+        load(named(DOUBLED, INT64), labels=labels)
+    assert load(named(PLACES, INT64, order=(2, 0, 1)), labels=labels).signature.scores == ""
+    content = converted(fitted(LOGISTIC, "numbers"), zipmap=False)
+    with pytest.raises(LoadError, match=r"the model's own are \[10, 20, 35\]"):
+        load(content, labels=labels)
+    assert load(content, labels=["10", "20", "35"]).signature.classes == ("10", "20", "35")
