@@ -151,6 +151,10 @@ class Graph:
             return None
         return next((attribute.scalar() for attribute in node.attributes.values()), None)
 
+    def lengths(self) -> set[int]:
+        """The lengths of all axes of its constants: some of them are those of its inputs."""
+        return {length for tensor in self._initializers.values() for length in integers(tensor, 1)}
+
     def has_shape(self, input_name: str) -> bool:
         """Whether an input says how many axes it has. A session shows one that does not as if it were a scalar."""
         for info in self._infos:

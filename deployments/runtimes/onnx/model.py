@@ -83,7 +83,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     session = open_session(files, cpus)
     model = read_model(files[MODEL_FILE])
     inputs = inputs_of(session.get_inputs(), session.get_overridable_initializers(), model)
-    tried = trial(session, inputs, own_example(files, inputs))
+    tried = trial(session, inputs, own_example(files, inputs), model.graph.lengths() if model else ())
     outputs = outputs_of(session.get_outputs(), rows_of(inputs), tried, model)
     label, scores = roles_of(inputs, outputs)
     known = Classified()

@@ -1,6 +1,6 @@
 """What a graph does with an example: its declarations leave ranks, lengths and rows open, and may be wrong."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,10 @@ from deployments.tensors import DTYPES, FREE, Tensors, TensorSpec
 
 LENGTHS = (1, 8, 64)
 """Tried for free axes that are not the rows: a convolution wants more than its kernel, and a text is short at first."""
+WIDEST = 4096
+"""The largest length of the graph's constants that is tried, where there is one free axis."""
+MOST_LENGTHS = 12
+"""How many lengths of the graph's own constants are tried as well, the shortest first."""
 MANY = 48
 """Rows of random numbers, at several scales."""
 
@@ -34,16 +38,30 @@ class Trial:
         return [value.shape for value in tried if isinstance(value, np.ndarray)]
 
 
-def trial(session: onnxruntime.InferenceSession, inputs: Sequence[TensorSpec], own: OwnExample | None = None) -> Trial:
-    """Try the operator's example and then those made up, until the graph takes one."""
+def trial(
+    session: onnxruntime.InferenceSession,
+    inputs: Sequence[TensorSpec],
+    own: OwnExample | None = None,
+    lengths: Iterable[int] = (),
+) -> Trial:
+    """Try the operator's example and then those made up, until the graph takes one and gives rows, or else takes one.
+
+    `lengths` are those of the graph's constants. A wrong length may be taken as well, for more rows or fewer.
+    """
+    made_up = list(_made_up(inputs, lengths))
     if own is not None and (given := run(session, own.tensors)):
         found = _with_more(session, inputs, own.tensors, given, own.rows)
-        # Two different rows that work are more than a single one.
-        return next((replace(found, example=made) for made in _made_up(inputs) if run(session, made)), found)
-    for made in _made_up(inputs):
+        # An operator's example is often a single row, and two different ones prove more.
+        others = (*made_up, _with_ones(own.tensors))
+        return next((replace(found, example=made) for made in others if run(session, made)), found)
+    taken = None
+    for made in made_up:
         if given := run(session, made):
-            return _with_more(session, inputs, made, given, False)
-    return Trial(example(inputs))
+            found = _with_more(session, inputs, made, given, False)
+            if not found.no_rows:
+                return found
+            taken = taken or found
+    return taken or Trial(example(inputs))
 
 
 def many_rows(inputs: Sequence[TensorSpec]) -> Tensors:
@@ -71,10 +89,25 @@ def run(session: onnxruntime.InferenceSession, inputs: Tensors) -> dict[str, obj
         return {}
 
 
-def _made_up(inputs: Sequence[TensorSpec]) -> Iterator[Tensors]:
-    lengths = LENGTHS if any(FREE in spec.shape[1:] for spec in inputs) else LENGTHS[:1]
-    for length in lengths:
+def _made_up(inputs: Sequence[TensorSpec], lengths: Iterable[int]) -> Iterator[Tensors]:
+    free = sum(spec.shape[1:].count(FREE) for spec in inputs)
+    if not free:
+        yield example(inputs)
+        return
+    longest = LENGTHS[-1] if free > 1 else WIDEST
+    own = sorted(length for length in set(lengths) if LENGTHS[0] < length <= longest)[:MOST_LENGTHS]
+    for length in dict.fromkeys((LENGTHS[0], *own, *LENGTHS)):
         yield example(inputs, length)
+
+
+def _with_ones(tensors: Tensors) -> Tensors:
+    """The first row of each, and one of ones or "b"."""
+    return {
+        name: np.concatenate([array[:1], np.full_like(array[:1], "b" if array.dtype == object else 1)])
+        if array.ndim
+        else array
+        for name, array in tensors.items()
+    }
 
 
 def _with_more(

@@ -22,6 +22,7 @@ from tests.unit.runtimes.test_onnx_over_json import QUERIES, asked
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 X, Y = load_iris(return_X_y=True)
 X = X.astype(np.float32)
+WIDE = 5000
 
 
 def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> NodeProto:
@@ -29,8 +30,8 @@ def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) ->
 
 
 def weighed(first: str | None = "N", last: str | None = "N") -> bytes:
-    """y = x @ w. The width of x is open, and must be 5: no example that is made up fits."""
-    w = weights("w", np.arange(10, dtype=np.float32).reshape(5, 2))
+    """y = x @ w. The width of x is open, and must be more than any example has that is made up."""
+    w = weights("w", np.ones((WIDE, 2), np.float32))
     return graph(
         [node("MatMul", ["x", "w"], ["y"])], [tensor("x", FLOAT, [first, None])], [tensor("y", FLOAT, [last, 2])], [w]
     )
@@ -40,7 +41,8 @@ def example(**body: Any) -> dict[str, bytes]:
     return {"example.json": json.dumps(body).encode()}
 
 
-ROW = [1.0, 2.0, 3.0, 4.0, 5.0]
+ROW = [1.0] * WIDE
+SUM = [WIDE, WIDE]
 BOTH_ENDS = graph(
     [
         node("ReduceMin", ["x"], ["low"], keepdims=1),
@@ -95,12 +97,21 @@ def test_a_column_that_a_transformer_drops_does_not_hide_the_rows() -> None:
     assert model.signature.rowwise
 
 
+@pytest.mark.parametrize("width", [5, 784])
+def test_a_free_axis_may_be_as_long_as_one_of_the_graphs_constants(width: int) -> None:
+    w = weights("w", np.ones((width, 2), np.float32))
+    ends = [tensor("x", FLOAT, [None, None])], [tensor("y", FLOAT, [None, 2])]
+    model = load(graph([node("MatMul", ["x", "w"], ["y"])], *ends, [w]))
+    assert model.signature.rowwise
+    assert model.example["x"].shape == (2, width)
+
+
 class TestAGraphThatTakesNoExample:
     def test_has_rows_where_all_its_first_axes_have_one_name(self) -> None:
         model = load(weighed())
         assert model.signature.rowwise
         assert model.notes == ()
-        assert asked(model, {"instances": [ROW, ROW]})["predictions"] == [[80, 95], [80, 95]]
+        assert asked(model, {"instances": [ROW, ROW]})["predictions"] == [SUM, SUM]
 
     @pytest.mark.parametrize(("first", "last"), [(None, None), ("N", "M")])
     def test_takes_whole_tensors_where_nothing_says_that_it_has_rows(self, first: str | None, last: str | None) -> None:
@@ -108,7 +119,7 @@ class TestAGraphThatTakesNoExample:
         assert not model.signature.rowwise
         [note] = model.notes
         assert "`rows: true`" in note
-        assert asked(model, {"inputs": {"x": [ROW]}})["outputs"] == {"y": [[80, 95]]}
+        assert asked(model, {"inputs": {"x": [ROW]}})["outputs"] == {"y": [SUM]}
 
     def test_has_rows_where_the_yaml_says_so(self) -> None:
         model = load(weighed(None, None), rows=True)
@@ -121,8 +132,8 @@ class TestAGraphThatTakesNoExample:
     def test_is_tried_with_the_operators_own(self, body: Any) -> None:
         model = load(weighed(None, None), files=example(**body))
         assert model.signature.rowwise
-        assert model.example["x"].shape == (len(body.get("instances", ROW[:2])), 5)
-        assert asked(model, {"instances": [ROW]})["predictions"] == [[80, 95]]
+        assert model.example["x"].shape == (2, WIDE)
+        assert asked(model, {"instances": [ROW]})["predictions"] == [SUM]
 
     @pytest.mark.parametrize(
         "content", [b"", b"[]", b"{}", b'{"instances": []}', b'{"inputs": {"z": 1}}', b'{"inputs": 3}']
