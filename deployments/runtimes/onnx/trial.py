@@ -52,7 +52,7 @@ def trial(
     if own is not None and (given := run(session, own.tensors)):
         found = _with_more(session, inputs, own.tensors, given, own.rows)
         # An operator's example is often a single row, and two different ones prove more.
-        others = (*made_up, _with_ones(own.tensors))
+        others = (_with_ones(own.tensors), *made_up)
         return next((replace(found, example=made) for made in others if run(session, made)), found)
     taken = None
     for made in made_up:
@@ -65,10 +65,11 @@ def trial(
 
 
 def many_rows(inputs: Sequence[TensorSpec]) -> Tensors:
-    """Rows of random numbers for every input that must be there; {} where an input is of another type or has another free axis."""
+    """Rows of random numbers for every input that must be there; {} where one is no float or has another free axis."""
     required = [spec for spec in inputs if not spec.optional]
     if not all(
-        DTYPES[spec.datatype].kind == "f" and spec.shape.count(FREE) == 1 == -spec.shape[0] for spec in required
+        DTYPES[spec.datatype].kind == "f" and spec.shape[:1] == (FREE,) and FREE not in spec.shape[1:]
+        for spec in required
     ):
         return {}
     random = np.random.default_rng(0)
@@ -127,7 +128,7 @@ def _with_more(
     more = run(session, {name: np.concatenate([array, array[-1:]]) for name, array in tried.items()}) if rows else {}
     no_rows = _other_length(given, rows) or _other_length(more, rows + 1)
     if not (no_rows or stated):
-        no_rows = _own_lengths(session, tried, given) if more else f"the graph takes {rows} rows and not {rows + 1}"
+        no_rows = _own_lengths(session, tried, given) if more else f"the graph takes {rows} of them and not {rows + 1}"
     return Trial(tried, given, more, no_rows)
 
 
