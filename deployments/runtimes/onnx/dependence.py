@@ -78,7 +78,7 @@ class _Walk:
             self._mixes(f"{node.kind} gives random numbers")
         if highest < VALUES:
             return
-        if reason := operators.OVER_ALL.get(node.kind, ""):
+        if reason := operators.over_all(node):
             self._mixes(f"{node.kind} {reason}")
         if operators.trains(graph, node):
             self._mixes(f"{node.kind} is in training mode")

@@ -16,13 +16,14 @@ RANDOM = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 )
 GENERATING = frozenset(("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch"))
-OVER_ALL: Mapping[str, str] = {
+_AS_MANY = "has as many results as the values of all rows of a call say"
+_OVER_ALL: Mapping[str, str] = {
     **dict.fromkeys(
         ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"), "scales by all rows of a call"
     ),
     **dict.fromkeys(
         ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit", "RemovePadding"),
-        "has as many results as the values of all rows of a call say",
+        _AS_MANY,
     ),
 }
 """Those whose every use mixes rows, by kind, with the reason."""
@@ -95,6 +96,13 @@ _KEEP_ROWS_FIRST = frozenset(
 )
 """Where the rows are the first axis of their first input, they are that of the output. An operator that is left out here only
 costs a proof by trial in place of one by the graph."""
+
+
+def over_all(node: Node) -> str:
+    """Why every use of this operator mixes rows; "" where not every one does."""
+    if node.kind == "StringNormalizer" and "stopwords" in node.attributes and node.attributes["stopwords"].strings():
+        return _AS_MANY  # it leaves out whole texts
+    return _OVER_ALL.get(node.kind, "")
 
 
 def governing(node: Node) -> tuple[int, ...]:

@@ -74,8 +74,10 @@ def _numbers(datatype: str) -> Convert:
     """onnxruntime gives 64 bits as C's `long long`, which compares equal to numpy's own type for them, but is another one: some
     who look for types by their number or class do not know it."""
 
+    dtype = DTYPES[datatype]
+
     def convert(array: Array) -> Array:
-        return array.view(DTYPES[datatype])
+        return array.view(dtype)
 
     return convert
 

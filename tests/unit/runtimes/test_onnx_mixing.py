@@ -129,6 +129,14 @@ MIXING: dict[str, tuple[ModelProto, str]] = {
             node("ReduceSum", "f", "n", keepdims=0), node("Mul", "x n", "y")]),
         "NonZero has as many results",
     ),
+    "texts that are left out": (
+        proto(
+            [node("StringNormalizer", "x", "y", stopwords=["a"], is_case_sensitive=1)],
+            [tensor("x", TensorProto.STRING, ["N"])],
+            [tensor("y", TensorProto.STRING, ["M"])],
+        ),
+        "StringNormalizer has as many results",
+    ),
     "noise": (of([node("RandomNormalLike", "x", "r"), node("Add", "x r", "y")]), "RandomNormalLike gives random numbers"),
     "draws": (of([node("Bernoulli", "x", "y")]), "Bernoulli gives random numbers"),
     "gaps as in training": (of([node("Dropout", "x zero true", "y")]), "Dropout is in training mode"),
