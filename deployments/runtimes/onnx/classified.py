@@ -43,9 +43,7 @@ def classified(
     one_each = scores.width in (FREE, len(classes))
     if found and model and (not one_each or in_order(model.graph, found, scores.spec.name)):
         return Classified(classes, one_each)
-    scored = not (held and classes) or _agree(
-        classes, labels, np.concatenate([answer[scores.spec.name] for answer in held])
-    )
+    scored = not (held and classes) or _agree(classes, labels, [answer[scores.spec.name] for answer in held])
     return Classified(classes if found else (), scored)
 
 
@@ -68,13 +66,14 @@ def _as_labels(classes: tuple[Scalar, ...], label: Output) -> tuple[Scalar, ...]
     return tuple(int(each) for each in classes) if not any(isinstance(each, str) for each in classes) else ()
 
 
-def _agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Array) -> bool:
+def _agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Sequence[Array]) -> bool:
     """Whether the class of the largest score is the label at least as often as by chance.
 
     A label need not be the class of the largest score (a support vector machine's is not always); columns in another order are
     found out, because then it nearly never is.
     """
-    if scores.shape[1] != len(classes):
+    if any(array.shape[1] != len(classes) for array in scores) or sum(map(len, scores)) != len(labels):
         return False
-    same = sum(classes[column] == label for column, label in zip(scores.argmax(1).tolist(), labels, strict=True))
+    largest = np.concatenate(scores).argmax(1).tolist()
+    same = sum(classes[column] == label for column, label in zip(largest, labels, strict=True))
     return bool(same * len(classes) >= len(labels))

@@ -13,7 +13,7 @@ LENGTHS = (1, 8, 64)
 """Tried for free axes that are not the rows: a convolution wants more than its kernel, and a text is short at first."""
 WIDEST = 4096
 """The largest length of the graph's constants that is tried, where there is one free axis."""
-MOST_LENGTHS = 12
+MOST_LENGTHS = 6
 """How many lengths of the graph's own constants are tried as well, the shortest first."""
 MANY = 48
 """Rows of random numbers, at several scales."""

@@ -286,6 +286,18 @@ def test_a_label_by_the_largest_score_says_its_classes_only_where_they_are_certa
     assert (signature.label, signature.scores) == ("label", scores)
 
 
+def test_scores_of_other_rows_than_the_labels_are_no_scores() -> None:
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["place"], axis=1, keepdims=0),
+        *LOOKED_UP,
+        helper.make_node("Concat", ["x", "x"], ["probabilities"], axis=0),
+    ]
+    outputs = [tensor("label", STRING, ["N"]), tensor("probabilities", FLOAT, ["M", 3])]
+    names = weights("names", np.array(["low", "mid", "high"], object))
+    signature = load(graph(nodes, [tensor("x", FLOAT, ["N", 3])], outputs, [names])).signature
+    assert (signature.scores, signature.rowwise) == ("", False)
+
+
 def test_the_yamls_labels_are_held_against_the_labels_that_the_graph_gives() -> None:
     labels = ["a", "b", "c"]
     assert load(named(PLACES, INT64), labels=labels).signature.classes == ("a", "b", "c")
