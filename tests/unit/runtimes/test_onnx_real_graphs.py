@@ -31,7 +31,8 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVR, OneClassSVM
 
 from deployments.runtimes.base import LoadError
-from deployments.serving.warmup import difference, different_rows
+from deployments.serving.proof import Proof
+from deployments.serving.warmup import different_rows
 from deployments.tensors import InferRequest
 from tests.unit.runtimes.onnx_graphs import everything, load
 from tests.unit.runtimes.test_onnx_over_json import asked
@@ -106,7 +107,7 @@ def rows_agree(content: bytes, inputs: dict[str, np.ndarray]) -> None:
     assert (model.signature.rowwise, model.mixes_rows, model.loop_safe) == (True, "", True)
     outputs = tuple(spec.name for spec in model.signature.outputs)
     rows = len(next(iter(inputs.values())))
-    assert difference(model, different_rows([InferRequest(inputs, rows, outputs)]), 16) == ""
+    assert Proof(model, different_rows([InferRequest(inputs, rows, outputs)])).together() == ""
     session = onnxruntime.InferenceSession(content)
     for name, values in zip(outputs, session.run(None, inputs), strict=True):
         np.testing.assert_array_equal(everything(model, inputs)[name], values)
