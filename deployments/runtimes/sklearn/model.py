@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
+from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadedModel
 from deployments.runtimes.operator_code.beside import CodeBeside
 from deployments.runtimes.sklearn import parts
@@ -102,12 +103,16 @@ class SklearnModel:
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """The named outputs.
 
-        Raises InvalidRequest for NaN, infinity and unknown categories where the estimator does not take them.
+        Raises InvalidRequest where the estimator does not take these rows: NaN, infinity, unknown categories, and whatever else
+        it refuses with a ValueError.
         """
         limit_threads(self._threads)
         try:
             return self._predict(inputs, outputs)
         except ValueError as error:
-            if (refused := refusal(inputs, self._known)) is None:
-                raise
-            raise refused from error
+            if (refused := refusal(inputs, self._known)) is not None:
+                raise refused from error
+            if not self.loop_safe:
+                raise  # a fault of code that is not a library's may have any reason
+            first, *_ = str(error).splitlines() or [""]
+            raise InvalidRequest(f"the model does not take this: {first}") from error

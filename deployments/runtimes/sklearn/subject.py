@@ -14,7 +14,7 @@ from deployments.runtimes.sklearn.table.fitted import Fitted
 from deployments.runtimes.sklearn.table.given import given_columns, given_rows
 from deployments.runtimes.sklearn.table.ranges import Range, ranges_of
 from deployments.runtimes.sklearn.table.readers import Reader, readers, reads_text
-from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table, single_precision
 from deployments.runtimes.sklearn.table.unread import settled
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Tensors
@@ -76,7 +76,10 @@ def _tried(
 ) -> Subject:
     """The subject with the first of these examples that the model takes."""
     complete = [values for values in made if all(column.name in values for column in table.read)]
-    base = next((values for values in complete if fitted.trial(table, values) is not None), None)
+    tried = ((table, values) for table in (table, single_precision(table)) for values in complete)
+    table, base = next(
+        ((table, values) for table, values in tried if fitted.trial(table, values) is not None), (table, None)
+    )
     known = known_categories(read_by, table)
     if base is None:
         return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)

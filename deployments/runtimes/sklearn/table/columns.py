@@ -116,9 +116,10 @@ def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
     value = np.asarray(imputer.statistics_)[index] if len(imputer.statistics_) > index else NAN
     if getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype).kind != "O":
         return Column(name, "FP64", missing=missing)
+    if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the values beside it
+        return Column(name, missing=missing)
     kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
-    datatype = UNKNOWN if is_missing(value) else kinds.get(type(value), "BYTES")
-    return Column(name, datatype, categories=() if is_missing(value) else (value,), missing=missing)
+    return Column(name, kinds.get(type(value), "BYTES"), categories=(value,), missing=missing)
 
 
 def categories_of(part: Any, count: int) -> list[Array] | None:

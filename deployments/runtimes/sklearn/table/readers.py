@@ -10,6 +10,8 @@ from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
@@ -47,6 +49,8 @@ class _Readers:
 
     def of(self, part: Any, indices: Sequence[int]) -> Iterator[Reader]:
         """Those inside one estimator that reads these columns."""
+        while isinstance(part, FrozenEstimator):  # which shows the attributes of what is inside as its own
+            part = part.estimator
         own = getattr(part, "feature_names_in_", None)
         if own is not None and all(name in self._places for name in own):
             # Members of an ensemble may have been fitted with other columns than the ensemble itself.
@@ -54,23 +58,29 @@ class _Readers:
         if isinstance(part, ColumnTransformer):
             yield from self._of_columns(part, indices)
         elif isinstance(part, FeatureUnion):
-            for _, transformer in part.transformer_list:
-                if not isinstance(transformer, str):
-                    yield from self.of(transformer, indices)
-                elif transformer == PASSTHROUGH:
-                    yield Reader(PASSTHROUGH, indices)
+            yield from self._of_union(part, indices)
         elif isinstance(part, Pipeline):
             yield from self._of_pipeline(part, indices)
         elif (preprocessor := getattr(part, "_preprocessor", None)) is not None:
             yield from self.of(preprocessor, indices)  # histogram gradient boosting encodes its categories there
         elif members := _members(part):
-            chosen = getattr(part, "estimators_features_", [range(len(indices))] * len(members))  # of bagging
-            for member, features in zip(members, chosen, strict=True):
-                yield from self.of(member, [indices[index] for index in features])
-            if getattr(part, PASSTHROUGH, False):  # of stacking
-                yield Reader(PASSTHROUGH, indices)
+            yield from self._of_members(part, members, indices)
         else:
             yield Reader(part, indices)
+
+    def _of_union(self, part: FeatureUnion, indices: Sequence[int]) -> Iterator[Reader]:
+        for _, transformer in part.transformer_list:
+            if not isinstance(transformer, str):
+                yield from self.of(transformer, indices)
+            elif transformer == PASSTHROUGH:
+                yield Reader(PASSTHROUGH, indices)
+
+    def _of_members(self, part: Any, members: Sequence[Any], indices: Sequence[int]) -> Iterator[Reader]:
+        chosen = getattr(part, "estimators_features_", [range(len(indices))] * len(members))  # of bagging
+        for member, features in zip(members, chosen, strict=True):
+            yield from self.of(member, [indices[index] for index in features])
+        if getattr(part, PASSTHROUGH, False):  # of stacking
+            yield Reader(PASSTHROUGH, indices)
 
     def _of_columns(self, part: ColumnTransformer, indices: Sequence[int]) -> Iterator[Reader]:
         for name, transformer, chosen in part.transformers_:
@@ -93,9 +103,20 @@ class _Readers:
             for reader in self.of(step, indices):
                 is_open = isinstance(reader.part, str) and reader.after is None
                 yield Reader(PASSTHROUGH, reader.indices, following) if is_open else reader
-            if isinstance(step, FunctionTransformer) and isinstance(step.func, np.ufunc):
-                continue  # value by value: the next step reads the same columns
-            return
+            if not _keeps_columns(step):
+                return
+
+
+def _keeps_columns(step: Any) -> bool:
+    """Whether the next step reads the same columns: this one works value by value, or fills in missing ones."""
+    if isinstance(step, SimpleImputer):
+        dropped = step.keep_empty_features is False and any(map(_is_nan, step.statistics_))
+        return step.indicator_ is None and not dropped
+    return isinstance(step, FunctionTransformer) and isinstance(step.func, np.ufunc)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _members(part: Any) -> list[Any]:
