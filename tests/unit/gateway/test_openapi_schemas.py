@@ -58,7 +58,7 @@ REFUSED: list[tuple[Signature, Any]] = [
     (IRIS, {"instances": [[1]]}),
     (IRIS, {"instances": [[1, 2, 3]]}),
     (IRIS, {"instances": [[1, "2"]]}),
-    (IRIS, {"instances": [[1, True]]}),
+    (IRIS, {"instances": [[1, "true"]]}),
     (IRIS, {"instances": [[1, 1e39]]}),
     (IRIS, {"instances": [{"length": 1}]}),
     (IRIS, {"instances": [{"length": 1, "width": 2, "height": 3}]}),
