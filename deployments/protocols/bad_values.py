@@ -61,9 +61,12 @@ def refuse(pointer: str, message: str) -> InvalidRequest:
     return InvalidRequest.at([BadValue(pointer, message)])
 
 
-def unknown_name(what: str, name: str, known: Collection[str]) -> str:
-    """What is said of a name that is not among the known ones, in one line; `what` says what it would be the name of."""
-    near = nearest(name, known)
+def unknown_name(what: str, name: str, known: Collection[str], meant: Iterable[str] = ()) -> str:
+    """What is said of a name that is not among the known ones, in one line; `what` says what it would be the name of.
+
+    `meant` are others that it may be a mistake for.
+    """
+    near = nearest(name, [*known, *meant])
     hint = f"did you mean {near!r}?" if near else f"the model has {', '.join(map(repr, known))}"
     return f"unknown {what} {shortened(name)!r}; {hint}"
 

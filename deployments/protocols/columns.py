@@ -95,6 +95,9 @@ class _Input:
         self._positions = self._layout.positions(signature.fitted) if len(signature.inputs) == 1 else ()
         self._narrow = len(spec.shape) == 2 and row_shape(spec) == (1,)
         """Whether it is one column, which may be given as a list of values."""
+        self._flat = len(spec.shape) == 1
+        """Whether it is a list of values, which may be given as one column."""
+        self._listed = ArrayReader(spec.datatype, (*spec.shape[:1], 1), missing=spec.missing)
 
     def quick(self, value: Any) -> Array | None:
         """The array for a tensor, or None where `walk` must look."""
@@ -102,6 +105,9 @@ class _Input:
         if array is None and self._narrow:
             column = self._column.quick(value)
             return None if column is None else column.reshape(-1, 1)
+        if array is None and self._flat:
+            column = self._listed.quick(value)
+            return None if column is None else column.reshape(-1)
         return array
 
     def walk(self, given: Mapping[str, Any], bad: BadValues) -> Array | None:

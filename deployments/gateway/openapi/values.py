@@ -56,8 +56,15 @@ def tensor(spec: TensorSpec) -> Schema:
 
 
 def given_tensor(spec: TensorSpec) -> Schema:
-    """A whole input of a request."""
-    return nested(given(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec)))
+    """A whole input of a request; one column may be a list of values, and the other way round."""
+    item, shape = given(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
+    forms = [shape]
+    if len(shape) == 1:
+        forms.append((*shape, 1))
+    elif len(shape) == 2 and shape[1] == 1:
+        forms.append(shape[:1])
+    schemas = [nested(item, form) for form in forms]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def rows_of(signature: Signature, count: int) -> Schema:

@@ -124,7 +124,7 @@ class Slots:
         if spec is None and alone and self._only:
             spec = self._specs[self._only]
         if spec is None:
-            raise InvalidRequest(unknown_name("input", name, self._known))
+            raise InvalidRequest(unknown_name("input", name, self._known, self._fitted))
         return self._whole(spec, head)
 
     def _whole(self, spec: TensorSpec, head: Head) -> Slot:
