@@ -97,7 +97,7 @@ class Slots:
         self._own = {
             spec.name: (spec.datatype, self._shapes[spec.name], as_declared(spec))
             for spec in signature.inputs
-            if spec.name not in self._columns and spec.name not in self._fitted
+            if not (spec.columns and (spec.name in self._columns or spec.name in self._fitted))
         }
         """By their names, datatype, shape and slot of what fits as it is."""
 

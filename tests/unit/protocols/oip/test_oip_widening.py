@@ -270,6 +270,25 @@ def test_numbers_of_json_are_of_the_tensors_own_type() -> None:
     assert equal(found, FLOWERS[:1].astype(np.float32).astype(np.float64))
 
 
+@pytest.mark.parametrize(
+    ("declared", "good", "bad"),
+    [
+        ("FP32", np.array([0.5]), np.array([0.1])),
+        ("FP64", np.array([2**53]), np.array([2**53 + 1])),
+        ("INT64", np.array([2.0]), np.array([2.5])),
+        ("INT8", np.array([127]), np.array([128])),
+    ],
+)
+def test_values_behind_a_json_that_is_known_are_looked_at_each_time(declared: str, good: Array, bad: Array) -> None:
+    codec = InferCodec("m", 1, one(declared))
+    json = orjson.dumps({"inputs": [{**head("x", good), "parameters": {"binary_data_size": good.nbytes}}]})
+    for _ in range(2):
+        found = codec.decode(json + to_raw(good), b"%d" % len(json)).request.inputs["x"]
+        assert equal(found, good.astype(DTYPES[declared]))
+        with pytest.raises(InvalidRequest, match="expected a"):
+            codec.decode(json + to_raw(bad), b"%d" % len(json))
+
+
 NUMBERS = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 
 
