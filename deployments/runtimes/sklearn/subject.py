@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.runtimes.base import Files
+from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.sklearn.refusal import Known, known_categories
 from deployments.runtimes.sklearn.table import datatypes, made_up
 from deployments.runtimes.sklearn.table.columns import table_of
@@ -48,6 +48,12 @@ def subject_of(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
 def _texts(estimator: Any) -> Subject:
     texts = np.array(made_up.texts(estimator), dtype=object)
     fitted = Fitted(estimator, is_frame=False)
+    try:
+        fitted.predict(texts[:2])
+    except Exception as error:
+        raise LoadError(
+            f"the {type(estimator).__name__} begins with a text vectorizer, and does not take texts: {error}"
+        ) from error
     return Subject(fitted, None, {"text": texts[:2]}, True, [{"text": texts}], {})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,8 @@ class _Readers:
                 yield from self.of(transformer, mine)
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
-        for place, (_, step) in enumerate(pipeline.steps):
-            if step in (None, PASSTHROUGH) or hasattr(step, "fit_resample"):  # a sampler does nothing but in fit()
-                continue
-            if isinstance(step, FunctionTransformer) and step.func is None:
-                continue
-            following = next(
-                (later for _, later in pipeline.steps[place + 1 :] if later not in (None, PASSTHROUGH)), None
-            )
+        steps = [step for step in _working(pipeline) if not _is_function(step) or step.func is not None]
+        for step, following in zip_longest(steps, steps[1:]):
             for reader in self.of(step, indices):
                 is_open = isinstance(reader.part, str) and reader.after is None
                 yield Reader(PASSTHROUGH, reader.indices, following) if is_open else reader
@@ -112,7 +107,7 @@ def _keeps_columns(step: Any) -> bool:
     if isinstance(step, SimpleImputer):
         dropped = step.keep_empty_features is False and any(map(_is_nan, step.statistics_))
         return step.indicator_ is None and not dropped
-    return isinstance(step, FunctionTransformer) and isinstance(step.func, np.ufunc)
+    return _is_function(step) and isinstance(step.func, np.ufunc)
 
 
 def _is_nan(value: Any) -> bool:
@@ -131,6 +126,10 @@ def reads_text(estimator: Any) -> bool:
         return True
     if isinstance(estimator, ColumnTransformer) or boosters.is_booster(estimator):
         return False
+    if isinstance(estimator, Pipeline):
+        # A function that got a table would say how many columns that had.
+        others = (step for step in _working(estimator) if not _is_function(step) or hasattr(step, "n_features_in_"))
+        return reads_text(next(others, None))
     first = [*_first(estimator)]
     return bool(first) and all(map(reads_text, first))
 
@@ -140,14 +139,21 @@ def _first(part: Any) -> Iterator[Any]:
     if isinstance(part, FeatureUnion):
         yield from (transformer for _, transformer in part.transformer_list if not isinstance(transformer, str))
     elif isinstance(part, Pipeline):
-        for _, step in part.steps:
-            if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"):
-                yield step
-                is_opaque = isinstance(step, FunctionTransformer) and step.func is not None
-                if not isinstance(step, FunctionTransformer) or (is_opaque and hasattr(step, "feature_names_in_")):
-                    return
+        for step in _working(part):
+            yield step
+            if not _is_function(step) or not (step.func is None or isinstance(step.func, np.ufunc)):
+                return
     else:
         yield from _members(part)
+
+
+def _working(pipeline: Pipeline) -> Iterator[Any]:
+    """Its steps, but for those that do nothing outside of fit()."""
+    return (step for _, step in pipeline.steps if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"))
+
+
+def _is_function(step: Any) -> bool:
+    return isinstance(step, FunctionTransformer)
 
 
 def feature_names(estimator: Any) -> tuple[str, ...]:
