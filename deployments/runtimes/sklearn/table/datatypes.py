@@ -52,7 +52,10 @@ def declared(table: Table, inputs: Sequence[InputType]) -> Table:
 
 
 def from_example(table: Table, example: Values, trial: Trial) -> Table:
-    """With the datatypes of the operator's example, if the model takes it so."""
+    """With the datatypes of the operator's example, if the model takes it so.
+
+    Whole numbers in it may stand for any numbers, unless the model gives something else for 1.0 than for 1.
+    """
     if any(column.name not in example for column in table.read):
         return table
     choices = [_kinds(column, example[column.name]) for column in table.read]
@@ -65,12 +68,14 @@ def from_example(table: Table, example: Values, trial: Trial) -> Table:
         given = trial(candidate, {column.name: example[column.name] for column in candidate.read})
         if given is None:
             continue
-        if best is None or (
-            all(new in (old, "FP64") for new, old in zip(kinds, best[1], strict=True))
-            and all(map(equal, best[2], given))
-        ):
+        if best is None or (_widens(best[1], kinds) and all(map(equal, best[2], given))):
             best = candidate, kinds, given
     return best[0] if best else table
+
+
+def _widens(kinds: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the others differ in that whole numbers stand for any numbers."""
+    return all(other == kind or (kind, other) == ("INT64", "FP64") for kind, other in zip(kinds, others, strict=True))
 
 
 def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
