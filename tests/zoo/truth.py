@@ -1,0 +1,67 @@
+"""What a fitted estimator answers by itself, by the names of the outputs that the server gives it."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+
+from deployments.tensors import Tensors
+from tests.zoo.case import Refuses
+from tests.zoo.data import Rows, Table
+
+REFUSING = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError)
+
+
+class EstimatorTruth:
+    """Calls the estimator's own methods on input as it was fitted."""
+
+    def __init__(self, estimator: Any, table: Table) -> None:
+        self.estimator = estimator
+        self.table = table
+
+    def __call__(self, rows: Rows) -> Tensors:
+        """Every output for these rows in one call. Raises Refuses."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
+            try:
+                found = {name: _dense(method(self.table.x(rows))) for name, method in self._methods().items()}
+            except REFUSING as error:
+                raise Refuses(f"{type(error).__name__}: {error}") from error
+        return _of_several(found) if np.ndim(found.get("label")) == 2 else found
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """A classifier's own, in the order of its scores; None where there are none, or several lists of them."""
+        if is_outlier_detector(self.estimator):
+            return [-1, 1]
+        classes = getattr(self.estimator, "classes_", None) if is_classifier(self.estimator) else None
+        return None if classes is None or np.ndim(classes) != 1 or isinstance(classes, list) else np.asarray(classes).tolist()
+
+    def _methods(self) -> dict[str, Any]:
+        model = self.estimator
+        if is_classifier(model):
+            with_scores = {"scores": model.predict_proba} if hasattr(model, "predict_proba") else {}
+            return {"label": model.predict, **with_scores}
+        if is_outlier_detector(model):
+            return {"label": model.predict, "score": model.decision_function}
+        if not hasattr(model, "predict"):
+            return {"features": model.transform}
+        if is_regressor(model):
+            return {"value": model.predict}
+        end = model.steps[-1][1] if hasattr(model, "steps") else model
+        if is_clusterer(model) or isinstance(end, GaussianMixture | BayesianGaussianMixture):
+            return {"cluster": model.predict}
+        return {"prediction": model.predict}
+
+
+def _dense(answer: Any) -> Any:
+    if isinstance(answer, list):  # predict_proba of several outputs
+        return [np.asarray(each) for each in answer]
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+def _of_several(found: Tensors) -> Tensors:
+    """Of a classifier that gives several labels a row."""
+    return {"labels": found["label"], **{name: value for name, value in found.items() if name != "label"}}
