@@ -1,18 +1,18 @@
 """`python -m tests.zoo --seconds 3600`: seed after seed until the time is over; exit code 1 where the server was wrong."""
 
 import argparse
+import logging
 import sys
 import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
-from tests.zoo import pipelines
-from tests.zoo.case import Case
-from tests.zoo.pipelines import NoCase
+from tests.zoo import graphs, pipelines
+from tests.zoo.case import Case, NoCase
 from tests.zoo.trial import Outcome, tried
 
-GENERATORS: Mapping[str, Callable[[int], Case]] = {"sklearn": pipelines.case}
+GENERATORS: Mapping[str, Callable[[int], Case]] = {"sklearn": pipelines.case, "onnx": graphs.case}
 SHOWN = 2
 """Faults of a kind that are shown while it runs."""
 
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     # Such a warning at each request would fill the server's log: the model was not given what it was fitted with.
     warnings.filterwarnings("error", message="X (does not have valid|has) feature names")
+    logging.disable()  # each failure is shown as a fault
     report = Report()
     names = [asked.only] if asked.only else list(GENERATORS)
     end, seed = time.monotonic() + asked.seconds, asked.seed

@@ -13,8 +13,8 @@ import pandas as pd
 
 from tests.zoo.draw import Draw
 
-Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose"]
-Form = Literal["frame", "numbered frame", "array", "texts"]
+Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
+Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 

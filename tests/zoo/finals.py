@@ -111,7 +111,7 @@ REGRESSORS: tuple[Make, ...] = (
     lambda draw: BaggingRegressor(draw.one(None, Ridge()), 4, max_features=draw.one(1.0, 0.6), random_state=0),
     lambda draw: KNeighborsRegressor(3, weights=draw.one("uniform", "distance")),
     lambda draw: RadiusNeighborsRegressor(1000.0),
-    lambda draw: MLPRegressor((4,), max_iter=20, random_state=0),
+    lambda draw: MLPRegressor(hidden_layer_sizes=(4,), max_iter=20, random_state=0),
     lambda draw: GaussianProcessRegressor(alpha=0.1, random_state=0),
     lambda draw: PLSRegression(1),
     lambda draw: DummyRegressor(),
@@ -155,7 +155,7 @@ SEVERAL_NUMBERS: tuple[Make, ...] = (
     lambda draw: DecisionTreeRegressor(max_depth=3, random_state=0),
     lambda draw: MultiOutputRegressor(draw.one(GradientBoostingRegressor(n_estimators=3), Ridge(), SVR())),
     lambda draw: RegressorChain(Ridge(), random_state=0),
-    lambda draw: MLPRegressor((4,), max_iter=20, random_state=0),
+    lambda draw: MLPRegressor(hidden_layer_sizes=(4,), max_iter=20, random_state=0),
     lambda draw: PLSRegression(1),
 )
 FINALS: Mapping[Task, tuple[Make, ...]] = {

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from deployments.protocols.grpc.contents import FIELDS
 from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.tensors import Array
+from deployments.tensors import DTYPES, Array
 from tests.zoo import told
 from tests.zoo.sent import CannotCarry, Sent, natural, nested, typed
 from tests.zoo.served import NAME, Served
@@ -76,7 +76,12 @@ async def split(served: Served, sent: Sent) -> told.Told:
 
 
 def _split(sent: Sent) -> dict[str, Any]:
-    rows = [dict(reversed(row.items())) for row in sent.as_fitted()]
+    rows = sent.as_fitted()
+    spread = _spread(rows)
+    if spread is rows:  # columns that have names may come in any order
+        rows = [dict(reversed(row.items())) for row in rows]
+    else:
+        rows = spread
     return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
 
 
@@ -98,18 +103,27 @@ def _csv(sent: Sent) -> bytes:
     if not told.text_kept(sent):
         raise CannotCarry("an empty text is a missing value in CSV")
     rows = sent.as_fitted() if sent.table.form != "texts" and set(sent.cells()) <= set(sent.names) else sent.by_cell()
-    if any(isinstance(value, list | np.ndarray) for row in rows for value in row.values()):
-        (values,) = zip(*(row.values() for row in rows), strict=True)
-        rows = [dict(enumerate(value)) for value in values]
+    rows = _spread(rows)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    if not isinstance(next(iter(rows[0])), int):
+    if rows[0].keys() != set(map(str, range(len(rows[0])))):  # a list has no names
         writer.writerow(rows[0])
     for row in rows:
         if list(row.values()) == [None]:
             raise CannotCarry("an empty line is no row in CSV")
         writer.writerow(["" if value is None else _csv_cell(value) for value in row.values()])
     return file.getvalue().encode()
+
+
+def _spread(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
+    """Rows that are one list, with a column for each of its values."""
+    if not any(isinstance(value, list | np.ndarray) for row in rows for value in row.values()):
+        return rows
+    if len(rows[0]) > 1 or np.ndim(next(iter(rows[0].values()))) > 1:
+        raise CannotCarry("a list beside others does not fit into a table")
+    if np.size(next(iter(rows[0].values()))) == 1:
+        return [{name: nested(value)[0] for name, value in row.items()} for row in rows]
+    return [{f"{index}": value for index, value in enumerate(*row.values())} for row in rows]
 
 
 def _csv_cell(value: Any) -> str:
@@ -159,8 +173,9 @@ async def arrow(served: Served, sent: Sent) -> told.Told:
 
 
 _ARROW_TYPES = {
-    "FP64": pa.float64(), "FP32": pa.float32(), "INT64": pa.int64(), "BOOL": pa.bool_(), "BYTES": pa.string(),
-}  # fmt: skip
+    **{name: pa.from_numpy_dtype(dtype) for name, dtype in DTYPES.items() if name != "BYTES"},
+    "BYTES": pa.string(),
+}
 
 
 async def invocations(served: Served, sent: Sent) -> told.Told:

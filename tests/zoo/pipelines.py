@@ -14,17 +14,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from tests.zoo import boosters, finals, fronts, metas, targets
-from tests.zoo.case import Case, Refuses
+from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase, Refuses
 from tests.zoo.data import CATEGORICAL, NUMERIC, Table, complete_rows, rows_to_ask, table
 from tests.zoo.draw import Draw
 from tests.zoo.truth import EstimatorTruth
 
 ATTEMPTS = 60
 MOST_ASKED = 24
-
-
-class NoCase(Exception):
-    """No attempt of a seed gave a model that fits."""
 
 
 def case(seed: int) -> Case:
@@ -121,7 +117,7 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     mixes = "centred" in shown
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
-        must_serve=own or with_example, single=single, alone_only=mixes,
+        must_serve=own or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
     )  # fmt: skip
 
 

@@ -106,7 +106,8 @@ def typed(values: Any, datatype: str) -> Array:
 
 def natural(table: Table, place: int) -> str:
     """The datatype of a column to a client who looks at its own data."""
-    return NATURAL[table.columns[place].kind]
+    column = table.columns[place]
+    return column.stored if column.kind == "tensor" else NATURAL[column.kind]
 
 
 def nested(value: Any) -> Any:

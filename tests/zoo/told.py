@@ -153,4 +153,4 @@ def _raw(raw: bytes, datatype: str, shape: list[int]) -> Any:
 
 def text_kept(sent: Sent) -> bool:
     """Whether CSV tells the rows' texts apart from missing values and from numbers."""
-    return all(value != "" for row in sent.rows for value in row)
+    return not any(isinstance(value, str) and value == "" for row in sent.rows for value in row)
