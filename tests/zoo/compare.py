@@ -105,7 +105,7 @@ def _equal(told: Any, expected: Any, tolerance: float) -> bool:
 def _same(told: Any, expected: Any, tolerance: float = DOUBLE) -> bool:
     if isinstance(told, Written):
         if isinstance(expected, bool):
-            return told == ("true" if expected else "false")
+            return told.lower() == str(expected).lower()
         if isinstance(expected, float):
             return _close(float(told) if told else np.nan, expected, tolerance)
         return str(told) == str(expected)

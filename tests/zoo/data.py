@@ -63,8 +63,8 @@ class Column:
         """The values that it was fitted with, each once."""
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
-    def series(self, values: Sequence[Any]) -> Any:
-        """These values as a column like the fitted one."""
+    def series(self, values: Sequence[Any], *, loose: bool = False) -> Any:
+        """These values as a column like the fitted one. What is no category is missing in one of categories, unless it is `loose`."""
         gapped = any(value is None for value in values)
         filled = [self.gap if value is None else value for value in values]
         match self.stored:
@@ -73,6 +73,8 @@ class Column:
             case "int64" if gapped:  # as pandas reads such a column
                 return pd.Series([np.nan if value is None else value for value in values], dtype="float64")
             case "bool" if gapped:
+                return pd.Series(filled, dtype=object)
+            case "category" if loose:
                 return pd.Series(filled, dtype=object)
             case "category":
                 known = sorted(self.known)
@@ -100,8 +102,8 @@ class Table:
     def named(self) -> bool:
         return self.form == "frame"
 
-    def x(self, rows: Rows) -> Any:
-        """The rows as the model was fitted: a data frame, an array, or an array of texts."""
+    def x(self, rows: Rows, *, loose: bool = False) -> Any:
+        """The rows as the model was fitted: a data frame, an array, or an array of texts. See `Column.series`."""
         columns = list(zip(*rows, strict=True))
         if self.form == "texts":
             return np.array(columns[0], dtype=object)
@@ -112,8 +114,13 @@ class Table:
             array[:] = cells
             return array
         names = [column.name for column in self.columns] if self.named else range(len(self.columns))
-        series = [column.series(values) for column, values in zip(self.columns, columns, strict=True)]
+        series = [column.series(values, loose=loose) for column, values in zip(self.columns, columns, strict=True)]
         return pd.concat(series, axis=1, keys=list(names))
+
+    def no_category(self, rows: Rows) -> bool:
+        """Whether a value is none of its column's categories, for which a data frame has no place."""
+        places = [place for place, column in enumerate(self.columns) if column.stored == "category"]
+        return any(row[place] is not None and row[place] not in self.columns[place].known for row in rows for place in places)
 
     def of(self, *kinds: Kind) -> list[int]:
         """The places of the columns of these kinds."""

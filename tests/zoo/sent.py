@@ -37,8 +37,10 @@ class Sent:
 
     @property
     def names(self) -> list[str]:
-        """Of the table's columns; x0, x1, ... where it has none."""
+        """Of the table's columns; x0, x1, ... where it has none, and x where that is all that there is."""
         columns = self.table.columns
+        if len(columns) == 1 and not self.table.named and len(self.signature.inputs) == 1:
+            return [self.signature.inputs[0].name]
         return [column.name if self.table.form != "numbered frame" else f"x{place}" for place, column in enumerate(columns)]
 
     @property

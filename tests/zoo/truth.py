@@ -21,12 +21,12 @@ class EstimatorTruth:
         self.estimator = estimator
         self.table = table
 
-    def __call__(self, rows: Rows) -> Tensors:
-        """Every output for these rows in one call. Raises Refuses."""
+    def __call__(self, rows: Rows, *, loose: bool = False) -> Tensors:
+        """Every output for these rows in one call. Raises Refuses. `loose` as in `Table.x`."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
             try:
-                found = {name: _dense(method(self.table.x(rows))) for name, method in self._methods().items()}
+                found = {name: _dense(method(self.table.x(rows, loose=loose))) for name, method in self._methods().items()}
             except REFUSING as error:
                 raise Refuses(f"{type(error).__name__}: {error}") from error
         return _of_several(found) if np.ndim(found.get("label")) == 2 else found
@@ -37,7 +37,7 @@ class EstimatorTruth:
         if is_outlier_detector(self.estimator):
             return [-1, 1]
         classes = getattr(self.estimator, "classes_", None) if is_classifier(self.estimator) else None
-        return None if classes is None or np.ndim(classes) != 1 or isinstance(classes, list) else np.asarray(classes).tolist()
+        return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
 
     def _methods(self) -> dict[str, Any]:
         model = self.estimator
