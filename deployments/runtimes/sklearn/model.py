@@ -1,76 +1,64 @@
-"""The scikit-learn runtime: any fitted estimator or pipeline, from skops, joblib or pickle files."""
+"""The scikit-learn runtime: any fitted estimator or pipeline, from skops, joblib or pickle files.
+
+The fitted object is the truth. Its own methods serve, on rows as it was fitted with them, unless a faster way was proved to give
+the same on rows that can tell the two apart.
+"""
 
 import math
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
-from deployments.runtimes.base import Files, LoadedModel, LoadError
+from deployments.runtimes.base import Files, LoadedModel
 from deployments.runtimes.sklearn import parts
 from deployments.runtimes.sklearn.artefact import read_estimator
-from deployments.runtimes.sklearn.example import examples_of
-from deployments.runtimes.sklearn.outputs import Answers, answers_of, features_of
-from deployments.runtimes.sklearn.refusal import Known, known_categories, refusal
-from deployments.runtimes.sklearn.rows import Read, arrays, frames
-from deployments.runtimes.sklearn.signature import Columns, columns_of, inputs_of, reads_text
-from deployments.runtimes.sklearn.steps import Function, through, transforms_of
+from deployments.runtimes.sklearn.outputs import Outputs, outputs_of
+from deployments.runtimes.sklearn.proof import difference
+from deployments.runtimes.sklearn.quick import quick_way
+from deployments.runtimes.sklearn.refusal import refusal
+from deployments.runtimes.sklearn.subject import Subject, subject_of
+from deployments.runtimes.sklearn.table import fitted_of, inputs_of
+from deployments.runtimes.sklearn.truth import Truth, quiet
 from deployments.spec.model import ModelSpec
-from deployments.tensors import Signature, Tensors, TensorSpec
+from deployments.tensors import Signature, Tensors
+
+Predict = Callable[[Tensors, Sequence[str]], Tensors]
+
+NO_ROWS = "no row could be made up that it takes, so nothing faster than its own methods serves: put a request into example.json"
 
 _limits = threading.local()
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     """The model in a version's files. Raises LoadError."""
-    estimator = parts.served(read_estimator(files, spec))
+    estimator = read_estimator(files, spec)
     threads = math.ceil(cpus)
     limit_threads(threads)
     parts.keep_quiet(estimator)
-    columns = None if reads_text(estimator) else columns_of(estimator)
-    known = known_categories(estimator, columns)
-    failure: Exception | None = None
-    for example in examples_of(estimator, columns):
-        try:
-            with np.errstate(all="ignore"):  # a logarithm of a made-up number is no news
-                path = _path(estimator, columns, example, spec.labels)
-        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
-            failure = failure or error
-        else:
-            return SklearnModel(inputs_of(columns), example, path, known, threads)
-    raise LoadError(
-        f"the {type(estimator).__name__} fails on rows made from what it was fitted with: "
-        f"{type(failure).__name__}: {failure}"
-    ) from failure
+    with quiet():
+        subject = subject_of(estimator, files, spec)
+        outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
+        predict, notes = _way(subject, outputs)
+    return SklearnModel(subject, outputs, predict, notes, threads)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """The way from inputs to outputs."""
-
-    read: Read
-    front: Sequence[Function]
-    """The steps of the pipeline before the last."""
-    answers: Answers
-
-
-def _path(estimator: Any, columns: Columns | None, example: Tensors, labels: Sequence[str]) -> Path:
-    """The quickest way through the estimator that is certain to give what it gives."""
-    steps = parts.steps(estimator)
-    only_transforms = not hasattr(steps[-1], "predict") and hasattr(steps[-1], "transform")
-    front = steps if only_transforms else steps[:-1]
-    if columns and columns.named and parts.needs_frames(estimator):
-        read = frames(columns)
-        functions: Sequence[Function] = [step.transform for step in front]
-    else:
-        parts.take_arrays(estimator)
-        read = arrays(columns)
-        functions = transforms_of(front, columns.datatypes if columns else (), read(example))
-    rows = through(functions, read(example))
-    return Path(read, functions, features_of(rows) if only_transforms else answers_of(steps[-1], rows, labels))
+def _way(subject: Subject, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
+    """How the model is served, and why it is not served faster."""
+    truth = Truth(subject.fitted.estimator, subject.fitted.read(subject.table), outputs, subject.fitted.has_other_code)
+    if not subject.works:
+        return truth.predict, (NO_ROWS,)
+    try:
+        quick = quick_way(subject.fitted.estimator, subject.table, outputs, subject.example)
+    except Exception as error:  # noqa: BLE001 - the model itself takes this example
+        return truth.predict, (f"served by its own methods: the quick way fails ({type(error).__name__}: {error})",)
+    if quick is None:
+        return truth.predict, ("served by its own methods: it holds code that is not scikit-learn's",)
+    names = outputs.names
+    differs = difference(lambda x: truth.predict(x, names), lambda x: quick.predict(x, names), subject.battery)
+    if differs:
+        return truth.predict, (f"served by its own methods: of the quick way, {differs}",)
+    return quick.predict, ()
 
 
 def limit_threads(threads: int) -> None:
@@ -84,17 +72,22 @@ class SklearnModel:
     """A loaded estimator; see LoadedModel."""
 
     def __init__(
-        self, inputs: tuple[TensorSpec, ...], example: Tensors, path: Path, known: Known, threads: int
+        self, subject: Subject, outputs: Outputs, predict: Predict, notes: tuple[str, ...], threads: int
     ) -> None:
-        answers = path.answers
         self.signature = Signature(
-            inputs, answers.specs, answers.task, answers.classes, label=answers.label, scores=answers.scores
+            inputs_of(subject.table),
+            outputs.specs,
+            outputs.task,
+            outputs.classes,
+            label=outputs.label,
+            scores=outputs.scores,
+            fitted=fitted_of(subject.table),
         )
-        self.example = example
-        self.notes: tuple[str, ...] = ()
-        self.loop_safe = True
-        self._read, self._front, self._answer = path.read, path.front, answers.answer
-        self._known = known
+        self.example = subject.example
+        self.notes = notes
+        self.loop_safe = not subject.fitted.has_other_code
+        self._predict = predict
+        self._known = subject.known
         self._threads = threads
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
@@ -104,7 +97,7 @@ class SklearnModel:
         """
         limit_threads(self._threads)
         try:
-            return self._answer(through(self._front, self._read(inputs)), outputs)
+            return self._predict(inputs, outputs)
         except ValueError as error:
             if (refused := refusal(inputs, self._known)) is None:
                 raise

@@ -6,18 +6,46 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
-INNER = ("best_estimator_", "regressor_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator")
-"""Where estimators that wrap others keep a fitted one that reads the same rows."""
+from deployments.runtimes.sklearn import boosters
+
+FITTED_INSIDE = (
+    "best_estimator_",
+    "estimators_",
+    "estimator_",
+    "regressor_",
+    "classifier_",
+    "calibrated_classifiers_",
+)
+"""Where estimators that wrap others keep the fitted ones that read the same rows. The first that is there counts: in ensembles with
+`estimators_`, `estimator_` is a template that was never fitted."""
+_PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
+NAMES = ("feature_names_in_", "_sklearn_output_config")
+"""Attributes by which an estimator knows that it was fitted with a data frame, or is to give one."""
+KNOWN_CODE = ("sklearn", "numpy", "scipy", "imblearn", "lightgbm", "xgboost", "catboost")
+"""Packages whose estimators do what their documentation says. All other code is the operator's."""
 
 
 def parts(estimator: Any) -> Iterator[Any]:
-    """The estimator and every one inside it, each once."""
+    """The estimator and every one inside it, fitted or not, each once."""
+    for value in _values(estimator):
+        if _is_estimator(value):
+            yield value
+
+
+def _is_estimator(value: Any) -> bool:
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _values(root: Any) -> Iterator[Any]:
+    """Every object below this one that scikit-learn's own classes or estimators hold, each once."""
     seen: set[int] = set()
-    waiting = [estimator]
+    waiting = [root]
     while waiting:
         value = waiting.pop()
         if isinstance(value, np.ndarray) and value.dtype == object:
@@ -26,36 +54,53 @@ def parts(estimator: Any) -> Iterator[Any]:
             waiting.extend(value)
         elif isinstance(value, dict):
             waiting.extend(value.values())
-        elif hasattr(value, "__dict__") and not isinstance(value, type) and id(value) not in seen:
+        elif type(value) not in _PLAIN and id(value) not in seen:
             seen.add(id(value))
-            if isinstance(value, BaseEstimator):
-                yield value
-            if type(value).__module__.startswith("sklearn.") or isinstance(value, BaseEstimator):
+            yield value
+            if isinstance(value, partial):
+                waiting.append(value.func)
+            is_known = type(value).__module__.partition(".")[0] == "sklearn" or isinstance(value, BaseEstimator)
+            if is_known and hasattr(value, "__dict__") and not isinstance(value, type):
                 waiting.extend(vars(value).values())
 
 
 def steps(estimator: Any) -> list[Any]:
-    """The estimators that rows go through one after the other; pipelines in pipelines are laid flat."""
-    if not isinstance(estimator, Pipeline):
+    """The estimators that rows go through one after the other. Pipelines in pipelines are laid flat; subclasses, whose methods may
+    do something else, are not."""
+    if type(estimator) is not Pipeline:
         return [estimator]
     return [step for _, part in estimator.steps if part not in (None, "passthrough") for step in steps(part)]
 
 
-def inner(estimator: Any) -> Any:
-    """A fitted estimator inside this one that reads the same rows, or None."""
-    for name in INNER:
-        found = getattr(estimator, name, None)
-        if isinstance(found, list | np.ndarray) and len(found):
-            found = np.ravel(np.asarray(found, dtype=object))[0]
-        found = getattr(found, "estimator", found) if type(found).__name__ == "_CalibratedClassifier" else found
-        if isinstance(found, BaseEstimator):
-            return found
-    return None
+def inside(estimator: Any) -> list[Any]:
+    """The fitted estimators inside this one that read the same rows; empty for one that reads them itself."""
+    if isinstance(estimator, FrozenEstimator):
+        return [estimator.estimator]
+    for name in FITTED_INSIDE:
+        members = flat(getattr(estimator, name, None))
+        # A calibrated classifier keeps its estimator in a holder that is none.
+        members = [
+            member if hasattr(member, "get_params") else getattr(member, "estimator", None) for member in members
+        ]
+        if members := [member for member in members if hasattr(member, "get_params")]:
+            return members
+    return []
+
+
+def flat(found: Any) -> list[Any]:
+    """The estimators in a list or an array of them. (An ensemble looks like a sequence to numpy.)"""
+    if isinstance(found, np.ndarray):
+        found = found.ravel().tolist()
+    if isinstance(found, list | tuple):
+        return [each for item in found for each in flat(item)]
+    return [] if found is None else [found]
 
 
 def served(estimator: Any) -> Any:
-    """The estimator that answers: a search answers with the best that it found."""
-    return served(estimator.best_estimator_) if hasattr(estimator, "best_estimator_") else estimator
+    """The estimator that does the work: a search predicts with the best that it found."""
+    while isinstance(estimator, BaseSearchCV | FrozenEstimator) and type(estimator).__module__.startswith("sklearn."):
+        estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.best_estimator_
+    return estimator
 
 
 def keep_quiet(estimator: Any) -> None:
@@ -68,17 +113,48 @@ def keep_quiet(estimator: Any) -> None:
             part.n_jobs = 1
         if vars(part).get("verbose"):
             part.verbose = 0
+        boosters.use_one_thread(part)
 
 
-def take_arrays(estimator: Any) -> None:
-    """Make every part take and give plain arrays: those fitted with a data frame would warn at every call without one."""
-    for part in parts(estimator):
-        for name in ("feature_names_in_", "_sklearn_output_config"):
-            vars(part).pop(name, None)
-        if isinstance(part, ColumnTransformer):
-            part.transformers_ = [
-                (name, inside, indices_of(part, name, chosen)) for name, inside, chosen in part.transformers_
+def without_names(estimator: Any) -> Any:
+    """A copy that takes and gives plain arrays; it shares the fitted arrays with the original.
+
+    An estimator that was fitted with a data frame warns at every call without one.
+    """
+    return _Nameless().copy(estimator)
+
+
+class _Nameless:
+    """Copies objects, each once, as far as they hold estimators."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+
+    def copy(self, value: Any) -> Any:
+        if type(value) in (list, tuple):
+            return type(value)(self.copy(item) for item in value)
+        if type(value) is dict:
+            return {key: self.copy(item) for key, item in value.items()}
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            array = np.empty_like(value)
+            array.ravel()[:] = [self.copy(item) for item in value.ravel().tolist()]
+            return array
+        if not isinstance(value, BaseEstimator | _CalibratedClassifier):
+            return value
+        if id(value) not in self._copies:
+            self._copies[id(value)] = self._estimator(value)
+        return self._copies[id(value)]
+
+    def _estimator(self, value: Any) -> Any:
+        copied = object.__new__(type(value))
+        state = {name: self.copy(item) for name, item in vars(value).items() if name not in NAMES}
+        if "transformers_" in state:  # of a ColumnTransformer
+            state["transformers_"] = [
+                (name, transformer, indices_of(value, name, chosen))
+                for name, transformer, chosen in state["transformers_"]
             ]
+        vars(copied).update(state)
+        return copied
 
 
 def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
@@ -88,12 +164,20 @@ def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
     return indices[0] if isinstance(chosen, str | int) else indices
 
 
-def needs_frames(estimator: Any) -> bool:
-    """Whether it holds code that is not scikit-learn's own, which may count on the names of a data frame."""
-    return any(not _takes_arrays(part) for part in parts(estimator))
+def holds_other_code(estimator: Any) -> bool:
+    """Whether it holds classes or functions of anyone else than the libraries in KNOWN_CODE."""
+    return any(map(_is_other_code, _values(estimator)))
 
 
-def _takes_arrays(part: Any) -> bool:
-    if isinstance(part, FunctionTransformer):
-        return part.func is None or isinstance(part.func, np.ufunc | partial)
-    return type(part).__module__.startswith("sklearn.")
+def is_known(estimator: Any, packages: tuple[str, ...] = KNOWN_CODE) -> bool:
+    """Whether its class comes from one of these packages."""
+    return type(estimator).__module__.partition(".")[0] in packages
+
+
+def _is_other_code(value: Any) -> bool:
+    if _is_estimator(value):
+        return not is_known(value)
+    if isinstance(value, np.ufunc | partial | np.random.RandomState) or not callable(value):
+        return False
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return str(module).partition(".")[0] not in (*KNOWN_CODE, "builtins")

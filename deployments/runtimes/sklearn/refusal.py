@@ -1,12 +1,14 @@
 """Why a model failed on a request, where the request is to blame. Looked for only after it failed. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
-from deployments.runtimes.sklearn.signature import Columns, categories_of, readers
+from deployments.runtimes.sklearn.columns import categories_of, is_missing
+from deployments.runtimes.sklearn.readers import Reader
+from deployments.runtimes.sklearn.table import Table
 from deployments.tensors import Tensors
 
 MOST_NAMED = 5
@@ -16,20 +18,22 @@ Known = Mapping[str, list[Any]]
 """The categories of each input that may hold no others."""
 
 
-def known_categories(estimator: Any, columns: Columns | None) -> Known:
+def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
     """Of the inputs that encoders read which fail on what they do not know."""
-    if columns is None or columns.numbers:
+    if table.is_plain:
         return {}
     known: dict[str, list[Any]] = {}
-    for part, indices in readers(estimator, range(len(columns.names))):
-        if getattr(part, "handle_unknown", "") == "error":
-            for index, values in zip(indices, categories_of(part, len(indices)), strict=False):
-                known[columns.names[index]] = values.tolist()
+    for reader in read_by:
+        if getattr(reader.part, "handle_unknown", "") == "error":
+            for index, values in zip(
+                reader.indices, categories_of(reader.part, len(reader.indices)) or (), strict=False
+            ):
+                known[table.names[index]] = values.tolist()
     return known
 
 
 def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
-    """The error for all numbers that are not finite and all unknown categories, if there are any.
+    """The error for all numbers that are not finite and unknown categories, if there are any.
 
     Call it where the model failed: many models take both.
     """
@@ -58,9 +62,13 @@ def _not_finite(inputs: Tensors) -> list[BadValue]:
 def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
     bad = []
     for name, categories in known.items():
+        if name not in inputs:
+            continue
         values = [
             value.decode(errors="replace") if isinstance(value, bytes) else value for value in inputs[name].tolist()
         ]
+        if any(map(is_missing, categories)):
+            values = [categories[0] if is_missing(value) else value for value in values]
         row = next((row for row, value in enumerate(values) if value not in categories), None)
         if row is not None:
             bad.append(

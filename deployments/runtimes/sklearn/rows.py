@@ -1,4 +1,4 @@
-"""A request's tensors to what an estimator takes as X."""
+"""A request's tensors to what an estimator takes as X: a data frame, an array or a list of texts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,66 +7,100 @@ import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.signature import Columns
+from deployments.runtimes.sklearn.table import DATETIME, NOT_MISSING, Column, Table
 from deployments.tensors import Array, Tensors
 
 Read = Callable[[Tensors], Any]
 
 
-def arrays(columns: Columns | None) -> Read:
+def arrays(table: Table | None) -> Read:
     """How the inputs become an array; None stands for texts."""
-    if columns is None:
+    if table is None:
         return lambda inputs: as_text("text", inputs["text"])
-    if columns.numbers:
+    if table.is_plain:
         return lambda inputs: inputs["x"]
-    dtype = np.dtype(object if "BYTES" in columns.datatypes else np.float64)
-    return lambda inputs: _table(columns, inputs, dtype)
+    if any(column.wire == "BYTES" for column in table.read):
+        dtype = np.dtype(object)
+    else:
+        dtype = np.dtype(np.float32 if table.is_uniform and table.read[0].datatype == "FP32" else np.float64)
+    return lambda inputs: _array(table, inputs, dtype)
 
 
-def frames(columns: Columns) -> Read:
+def frames(table: Table) -> Read:
     """How the inputs become a data frame. Raises LoadError where pandas is missing."""
     try:
-        import pandas as pd  # noqa: PLC0415 - a big library that few models need
+        import pandas as pd  # noqa: PLC0415 - a big library that some models need
     except ModuleNotFoundError:
         raise LoadError(
-            "the model holds code that was fitted with a pandas data frame, and pandas is not installed: install it, or "
-            "fit the model with arrays"
+            "the model was fitted with a pandas data frame, and pandas is not installed: install it, or fit the model with arrays"
         ) from None
+    names = list(table.names)
 
     def framed(inputs: Tensors) -> Any:
-        if columns.numbers:
-            return pd.DataFrame(inputs["x"], columns=columns.names)
+        if table.is_plain:
+            return pd.DataFrame(inputs["x"], columns=names)
         rows = len(next(iter(inputs.values())))
-        return pd.DataFrame(
-            {
-                name: (as_text(name, inputs[name]) if datatype == "BYTES" else inputs[name])
-                if datatype
-                else np.zeros(rows)
-                for name, datatype in zip(columns.names, columns.datatypes, strict=True)
-            }
-        )
+        return pd.DataFrame({column.name: series(column, inputs, rows) for column in table.columns})
+
+    def series(column: Column, inputs: Tensors, rows: int) -> Any:
+        if not column.is_read:
+            return np.full(rows, column.missing) if column.missing is not NOT_MISSING else np.zeros(rows)
+        values = fitted_values(column, inputs[column.name])
+        if column.is_category:
+            return pd.Categorical(values, categories=list(column.categories))
+        # Without a dtype, pandas makes NaN of None, which an encoder fitted with None does not know.
+        return pd.Series(values, dtype=object) if column.missing is None and values.dtype == object else values
 
     return framed
 
 
-def _table(columns: Columns, inputs: Tensors, dtype: np.dtype[Any]) -> Array:
+def _array(table: Table, inputs: Tensors, dtype: np.dtype[Any]) -> Array:
     """All columns side by side. Those that nothing reads are zeros, as the others must keep their places."""
     rows = len(next(iter(inputs.values())))
-    table = np.zeros((rows, len(columns.names)), dtype)
-    for index, (name, datatype) in enumerate(zip(columns.names, columns.datatypes, strict=True)):
-        if datatype:
-            table[:, index] = as_text(name, inputs[name]) if datatype == "BYTES" else inputs[name]
-    return table
+    whole = np.zeros((rows, len(table.columns)), dtype)
+    for index, column in enumerate(table.columns):
+        if column.is_read:
+            whole[:, index] = fitted_values(column, inputs[column.name])
+    return whole
 
 
-def as_text(name: str, array: Array) -> Array:
-    """The same with every value a `str`. Raises InvalidRequest for bytes that are no UTF-8."""
-    if bytes not in set(map(type, array.tolist())):
+def fitted_values(column: Column, array: Array) -> Array:
+    """A column of a request as the model was fitted with it, with its kind of missing values. Raises InvalidRequest."""
+    if column.wire == "BYTES":
+        array = as_text(column.name, array, column.missing)
+        return _dates(column.name, array) if column.datatype == DATETIME else array
+    if array.dtype != object:
+        return array
+    values = [column.missing if value is None else value for value in array.tolist()]
+    if column.datatype == "INT64" and column.missing is not None:
+        return np.array(values, np.float64)  # as pandas holds whole numbers with missing ones among them
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
+
+
+def as_text(name: str, array: Array, missing: Any = NOT_MISSING) -> Array:
+    """The same with every value a `str`, and the model's missing value for None. Raises InvalidRequest for bytes that are not
+    UTF-8."""
+    values = array.tolist()
+    if set(map(type, values)) <= {str}:
         return array
     texts = np.empty(array.shape, object)
-    for row, value in enumerate(array.tolist()):
+    for row, value in enumerate(values):
         try:
-            texts[row] = value.decode() if isinstance(value, bytes) else value
+            texts[row] = value.decode() if isinstance(value, bytes) else missing if value is None else value
         except UnicodeDecodeError:
             raise InvalidRequest.at([BadValue("", f"row {row} of input {name!r} is not UTF-8")]) from None
     return texts
+
+
+def _dates(name: str, texts: Array) -> Any:
+    """ISO 8601 texts as pandas reads them, in the resolution that pandas chooses."""
+    import pandas as pd  # noqa: PLC0415 - imported by `frames` already
+
+    try:
+        return pd.to_datetime(pd.Series(texts), format="ISO8601").to_numpy()
+    except ValueError as error:
+        raise InvalidRequest.at(
+            [BadValue("", f"input {name!r} holds text that is not an ISO 8601 date: {error}")]
+        ) from None

@@ -27,14 +27,15 @@ def check_trees(estimator: Any) -> None:
 
 
 def _check_part(part: Any) -> None:
+    """Nothing is checked of an estimator that is not fitted, as the templates inside meta-estimators are: it has no trees."""
     state = vars(part)
     if isinstance(tree := state.get("tree_"), Tree):
         inside = tree.children_left != LEAF
         _check(inside, tree.children_left, tree.children_right, tree.feature, part.n_features_in_)
-    if isinstance(part, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+    if isinstance(part, HistGradientBoostingClassifier | HistGradientBoostingRegressor) and "_predictors" in state:
         for predictor in chain.from_iterable(part._predictors):
             _check_predictor(predictor, part)
-    if isinstance(part, BaseForest | BaseGradientBoosting | IsolationForest):
+    if isinstance(part, BaseForest | BaseGradientBoosting | IsolationForest) and "estimators_" in state:
         _check_widths(part)
 
 

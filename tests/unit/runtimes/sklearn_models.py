@@ -85,7 +85,7 @@ class Case:
     rows: Any
     """What it is fitted with and asked about: an array, a data frame or a list of texts."""
     outputs: dict[str, str]
-    """The method that tells what each output must be."""
+    """The method that each output must be equal to; with a number behind it, of several arrays the one of that number."""
     target: Any = None
 
     def fitted(self) -> Any:
@@ -97,6 +97,7 @@ class Case:
 
 LABEL, SCORES = {"label": "predict"}, {"label": "predict", "scores": "predict_proba"}
 VALUE, CLUSTER, FEATURES = {"value": "predict"}, {"cluster": "predict"}, {"features": "transform"}
+SEVERAL = {"labels": "predict", "scores_0": "predict_proba 0", "scores_1": "predict_proba 1"}
 STRANGE = {"label": "predict", "score": "decision_function"}
 
 
@@ -162,10 +163,8 @@ CASES = {
         SCORES,
         SPECIES,
     ),
-    "several classes a row": Case(
-        lambda: RandomForestClassifier(3, random_state=0), ROWS, {"labels": "predict"}, TWO_KINDS
-    ),
-    "several classifiers": Case(lambda: MultiOutputClassifier(GaussianNB()), ROWS, {"labels": "predict"}, TWO_KINDS),
+    "several classes a row": Case(lambda: RandomForestClassifier(3, random_state=0), ROWS, SEVERAL, TWO_KINDS),
+    "several classifiers": Case(lambda: MultiOutputClassifier(GaussianNB()), ROWS, SEVERAL, TWO_KINDS),
     "linear regression": Case(LinearRegression, NAMED, VALUE, TARGET),
     "linear regression of two values": Case(LinearRegression, ROWS, VALUE, TARGETS),
     "ridge in a pipeline": Case(lambda: make_pipeline(StandardScaler(), Ridge()), NAMED, VALUE, TARGET),
@@ -274,6 +273,14 @@ CASES = {
         SPECIES,
     ),
 }
+
+
+def answer(estimator: Any, method: str, rows: Any) -> Any:
+    """What one of the methods of `Case.outputs` gives, as an array."""
+    name, _, number = method.partition(" ")
+    given = getattr(estimator, name)(rows)
+    given = given[int(number)] if number else given
+    return np.asarray(given.toarray() if hasattr(given, "toarray") else given)
 
 
 @cache

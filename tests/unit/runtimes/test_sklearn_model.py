@@ -32,6 +32,7 @@ from tests.unit.runtimes.sklearn_models import (
     ROWS,
     SPECIES,
     TARGET,
+    answer,
     fitted,
     served,
 )
@@ -136,7 +137,7 @@ def test_what_is_not_finite_is_refused_or_answered_as_the_estimator_does(name: s
     rows = ROWS[:3].copy()
     rows[1, 2] = value
     try:
-        expected = [getattr(fitted(name), method)(rows) for method in case.outputs.values()]
+        expected = [answer(fitted(name), method, rows) for method in case.outputs.values()]
     except ValueError:
         with pytest.raises(InvalidRequest, match=r"input 'x' holds .* \(row 1, column 2\)"):
             everything(model, {"x": rows})
@@ -194,7 +195,9 @@ def first_two(frame: pd.DataFrame) -> pd.DataFrame:
 def test_code_that_was_fitted_with_a_frame_gets_a_frame() -> None:
     estimator = make_pipeline(FunctionTransformer(first_two), LogisticRegression()).fit(NAMED, SPECIES)
     model = load(estimator, trusted=True)
-    assert model.predict({"x": ROWS}, ["label"])["label"].tolist() == estimator.predict(NAMED).tolist()
+    read = {name: NAMED[name].to_numpy() for name in ("petal_length", "petal_width")}
+    assert [spec.name for spec in model.signature.inputs] == list(read)
+    assert model.predict(read, ["label"])["label"].tolist() == estimator.predict(NAMED).tolist()
 
 
 def test_an_example_is_found_where_the_fitted_values_mislead() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from deployments.runtimes.base import LoadedModel
 from deployments.tensors import DTYPES, Tensors
-from tests.unit.runtimes.sklearn_models import ASKED, CASES, fitted, served
+from tests.unit.runtimes.sklearn_models import ASKED, CASES, answer, fitted, served
 
 
 def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
@@ -21,11 +21,6 @@ def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
     return {spec.name: table[spec.name].to_numpy(DTYPES[spec.datatype]) for spec in model.signature.inputs}
 
 
-def expected(estimator: Any, method: str, rows: Any) -> Any:
-    answer = getattr(estimator, method)(rows)
-    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_model_answers_as_the_estimator_itself(name: str) -> None:
     case, model = CASES[name], served(name)
@@ -33,7 +28,7 @@ def test_a_model_answers_as_the_estimator_itself(name: str) -> None:
     assert [spec.name for spec in model.signature.outputs] == list(case.outputs)
     answers = model.predict(inputs_of(model, rows), list(case.outputs))
     for spec in model.signature.outputs:
-        found, told = answers[spec.name], expected(fitted(name), case.outputs[spec.name], rows)
+        found, told = answers[spec.name], answer(fitted(name), case.outputs[spec.name], rows)
         assert found.dtype == DTYPES[spec.datatype]
         assert found.shape == told.shape
         if found.dtype.kind == "f":

@@ -1,0 +1,156 @@
+"""The table of a fitted estimator, as far as the estimator itself says what its columns are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.preprocessing import FunctionTransformer
+
+from deployments.runtimes.base import LoadError
+from deployments.runtimes.sklearn import boosters
+from deployments.runtimes.sklearn.made_up import phrases
+from deployments.runtimes.sklearn.parts import is_known
+from deployments.runtimes.sklearn.readers import Reader, feature_count, feature_names, readers
+from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
+from deployments.tensors import Array
+
+STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP32", "FP64", "BYTES")
+"""Where two estimators read one column, the last of their datatypes here: it carries the values of both."""
+NAN = float("nan")
+
+
+def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table:
+    """The columns of a fitted estimator that reads a table. Those that only other code reads than scikit-learn's own have the
+    datatype UNKNOWN.
+
+    For a model that says nothing of them, the operator may: `names` are those of the columns, or `width` says how many there are
+    without names. Raises LoadError.
+    """
+    found = feature_names(estimator)
+    count = len(found) or feature_count(estimator) or 0
+    if not count:
+        found = tuple(names)
+        count = len(found) or width
+    if not count:
+        raise LoadError(
+            f"the {type(estimator).__name__} does not say which columns it was fitted with: name them in `inputs` in the model's "
+            "YAML, or put a request that works into example.json beside it"
+        )
+    labels = found or tuple(f"x{index}" for index in range(count))
+    columns = [Column(name, is_read=False) for name in labels]
+    for reader in readers(estimator, labels):
+        # A chain of classifiers hands the labels before on as further columns.
+        own = [index for index in reader.indices if index < count]
+        for index, column in zip(own, columns_of(reader, [labels[index] for index in own]), strict=False):
+            columns[index] = _merged(columns[index], column)
+    return Table(tuple(columns), bool(found))
+
+
+def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
+    """What one estimator says of the columns that it reads."""
+    part = reader.part
+    if isinstance(part, str):  # PASSTHROUGH: what reads the column next decides
+        return [Column(name) for name in names]
+    if (found := boosters.columns(part, names)) is not None:
+        return found
+    if (categories := categories_of(part, len(names))) is not None:
+        return [_of_categories(name, values) for name, values in zip(names, categories, strict=True)]
+    if isinstance(part, CountVectorizer | HashingVectorizer):
+        return [Column(name, "BYTES", categories=phrases(part)) for name in names]
+    if isinstance(part, SimpleImputer):
+        return [_filled(name, part, index) for index, name in enumerate(names)]
+    if not is_known(part, ("sklearn", "imblearn")) or _is_code(part) or isinstance(part, MissingIndicator):
+        return [Column(name) for name in names]
+    datatype = "FP32" if _is_single_precision(part) else "FP64"
+    return [Column(name, datatype) for name in names]
+
+
+def _is_code(part: Any) -> bool:
+    return isinstance(part, FunctionTransformer) and not isinstance(part.func, np.ufunc | None) and not _checks(part)
+
+
+def _checks(part: FunctionTransformer) -> bool:
+    """Whether it is how histogram gradient boosting checks its numbers."""
+    return getattr(getattr(part.func, "func", None), "__module__", "").startswith("sklearn.")
+
+
+def _merged(some: Column, other: Column) -> Column:
+    """What two estimators together say of the column that both read."""
+    if not some.is_read:
+        return other
+    weaker, stronger = sorted((some, other), key=lambda column: STRENGTH.index(column.datatype))
+    categories = stronger.categories or (weaker.categories if weaker.datatype == stronger.datatype else ())
+    missing = weaker.missing if stronger.missing is NOT_MISSING else stronger.missing
+    return replace(stronger, categories=categories, missing=missing)
+
+
+def _of_categories(name: str, values: Array) -> Column:
+    known = [value for value in values.tolist() if not is_missing(value)]
+    lost = [value for value in values.tolist() if is_missing(value)]
+    return Column(name, datatype_of_values(values), categories=tuple(known), missing=lost[0] if lost else NOT_MISSING)
+
+
+def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
+    """A column whose missing values are filled in."""
+    missing = None if imputer.missing_values is None else NAN
+    value = np.asarray(imputer.statistics_)[index] if len(imputer.statistics_) > index else NAN
+    if getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype).kind != "O":
+        return Column(name, "FP64", missing=missing)
+    kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
+    datatype = UNKNOWN if is_missing(value) else kinds.get(type(value), "BYTES")
+    return Column(name, datatype, categories=() if is_missing(value) else (value,), missing=missing)
+
+
+def categories_of(part: Any, count: int) -> list[Array] | None:
+    """The categories of an encoder's columns; None for other estimators."""
+    categories = getattr(part, "categories_", None)
+    return categories if isinstance(categories, list) and len(categories) == count else None
+
+
+def datatype_of_values(values: Array) -> str:
+    """The datatype that carries these categories, classes or outputs."""
+    match values.dtype.kind:
+        case "b":
+            return "BOOL"
+        case "i" | "u":
+            return "INT64"
+        case "f":
+            return "FP64"
+        case "O":
+            types = {type(value) for value in values.ravel().tolist() if not is_missing(value)}
+            if types == {bool}:
+                return "BOOL"
+            return "INT64" if types == {int} else "FP64" if types and types <= {int, float} else "BYTES"
+        case _:
+            return "BYTES"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether it stands for no value in a table: None, NaN, pandas' NA or NaT."""
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _is_single_precision(part: Any) -> bool:
+    """Whether it was fitted with float32: then all that it learnt is of that precision, while trees learn from copies in it."""
+    if not isinstance(part, BaseEstimator) or hasattr(part, "tree_"):
+        return False
+    learnt = [value for name, value in vars(part).items() if name.endswith("_") or name == "_fit_X"]
+    kinds = {
+        value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
+    }
+    return kinds == {np.dtype(np.float32)}
+
+
+def with_single_precision(columns: Sequence[Column]) -> list[Column]:
+    """FP64 for all numbers unless all of them are FP32: a table of plain numbers has one precision."""
+    mixed = {column.datatype for column in columns if column.datatype in FLOATS} == set(FLOATS)
+    return [replace(column, datatype="FP64") if mixed and column.datatype == "FP32" else column for column in columns]

@@ -1,0 +1,158 @@
+"""The datatypes of columns that only code reads which is not scikit-learn's own.
+
+They come from the operator: from `inputs` in the YAML, or from example.json. Where neither says it, the model is tried: a datatype
+is believed only if the model refuses all others, since code that takes numbers and texts alike gives an answer to either.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, product
+from typing import Any
+
+from deployments.runtimes.base import LoadError
+from deployments.runtimes.sklearn.columns import is_missing
+from deployments.runtimes.sklearn.fitted import Fitted
+from deployments.runtimes.sklearn.made_up import PLAIN, Values
+from deployments.runtimes.sklearn.proof import equal
+from deployments.runtimes.sklearn.table import DATETIME, NOT_MISSING, UNKNOWN, Column, Table
+from deployments.runtimes.sklearn.unread import settled
+from deployments.spec.model import InputType
+from deployments.tensors import Array
+
+Trial = Callable[[Table, Values], Sequence[Array] | None]
+"""The model's outputs for these values in a table of these columns; None where it does not take them."""
+
+TRIED: Mapping[str, tuple[Any, Any]] = {
+    "FP64": PLAIN,
+    "BYTES": ("a", "b"),
+    DATETIME: ("2024-02-29", "1999-12-31"),
+    "INT64": (1, 2),
+    "BOOL": (True, False),
+}
+"""Values of each datatype that a column may turn out to have."""
+MOST_TRIALS = 64
+ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+ADVICE = (
+    "say in `inputs` in the model's YAML which datatype requests hold ({name: ..., datatype: ...}; DATETIME is ISO 8601 "
+    "text), or put a request that works into example.json beside the model"
+)
+
+
+def declared(table: Table, inputs: Sequence[InputType]) -> Table:
+    """With the datatypes of the YAML. Raises LoadError for inputs that the model does not have."""
+    by_name = {each.name: each.datatype for each in inputs}
+    if unknown := sorted(by_name.keys() - set(table.names)):
+        raise LoadError(
+            f"the YAML's `inputs` name {unknown[0]!r}, and the model was fitted with {', '.join(table.names)}"
+        )
+    return _with(
+        table, {name: _as(column, by_name[name]) for name, column in _by_name(table).items() if name in by_name}
+    )
+
+
+def from_example(table: Table, example: Values, trial: Trial) -> Table:
+    """With the datatypes of the operator's example, if the model takes it so."""
+    if any(column.name not in example for column in table.read):
+        return table
+    choices = [_kinds(column, example[column.name]) for column in table.read]
+    best: tuple[Table, Sequence[Array]] | None = None
+    for kinds in islice(product(*choices), MOST_TRIALS):
+        candidate = _with(
+            table,
+            {column.name: _from_values(column, kind, example) for column, kind in zip(table.read, kinds, strict=True)},
+        )
+        given = trial(candidate, {column.name: example[column.name] for column in candidate.read})
+        # Whole numbers may stand for any numbers, unless the model gives something else for 1.0 than for 1.
+        if given is not None and (best is None or all(map(equal, best[1], given))):
+            best = candidate, given
+    return best[0] if best else table
+
+
+def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
+    """With a datatype for every column. Raises LoadError where one cannot be known. `base` has values for each known column."""
+    unknown = [column for column in table.read if column.datatype == UNKNOWN]
+    if not unknown:
+        return table
+    tried = (_typed(table, unknown, kinds, base) for kinds in _assignments(len(unknown)))
+    found = next(((typed, values) for typed, values in tried if fitted.trial(typed, values) is not None), None)
+    if found is None:
+        names = ", ".join(repr(column.name) for column in unknown)
+        raise LoadError(f"nothing says what the model takes for {names}: {ADVICE}")
+    typed, values = found
+    table = settled(table, fitted.estimator, fitted.rows(typed, values), fitted.predict)
+    chosen = {
+        column.name: _only_kind(typed, column, values, fitted.trial)
+        for column in table.read
+        if column.datatype == UNKNOWN
+    }
+    if alike := [name for name, kind in chosen.items() if kind is None]:
+        raise LoadError(f"the model takes numbers and texts alike for {', '.join(map(repr, alike))}: {ADVICE}")
+    return _with(table, {name: replace(_by_name(table)[name], datatype=kind or "") for name, kind in chosen.items()})
+
+
+def _kinds(column: Column, values: Sequence[Any]) -> list[str]:
+    """The datatypes that a column with these values may have, the likeliest first."""
+    present = [value for value in values if not is_missing(value)]
+    types = set(map(type, present))
+    if column.datatype != UNKNOWN and not (column.datatype == "BYTES" and types and str not in types):
+        return [column.datatype]
+    if types == {bool}:
+        return ["BOOL", "FP64"]
+    if types == {int}:
+        return ["INT64", "FP64"]
+    if types <= {int, float}:
+        return ["FP64"]
+    dates = all(isinstance(value, str) and ISO_8601.fullmatch(value) for value in present)
+    return ["BYTES", DATETIME] if dates else ["BYTES"]
+
+
+def _from_values(column: Column, kind: str, example: Values) -> Column:
+    lost = any(map(is_missing, example[column.name]))
+    missing = float("nan") if lost and column.missing is NOT_MISSING else column.missing
+    return replace(column, datatype=kind, missing=missing)
+
+
+def _assignments(count: int) -> Iterator[tuple[str, ...]]:
+    """Datatypes for so many columns: all alike first, then numbers and texts in turn."""
+    yield from ((kind,) * count for kind in TRIED)
+    yield from islice((kinds for kinds in product(TRIED, repeat=count) if len(set(kinds)) > 1), MOST_TRIALS)
+
+
+def _typed(table: Table, unknown: Sequence[Column], kinds: Sequence[str], base: Values) -> tuple[Table, Values]:
+    """The table with these datatypes for its unknown columns, and values to go with it."""
+    changed = {column.name: replace(column, datatype=kind) for column, kind in zip(unknown, kinds, strict=True)}
+    values = {**base, **{column.name: TRIED[kind] for column, kind in zip(unknown, kinds, strict=True)}}
+    return _with(table, changed), values
+
+
+def _only_kind(typed: Table, column: Column, base: Values, trial: Trial) -> str | None:
+    """The one datatype that the model takes in this column while the others are as they were found to work."""
+
+    def takes(kind: str, values: Sequence[Any]) -> bool:
+        table = _with(typed, {column.name: replace(column, datatype=kind)})
+        return trial(table, {**base, column.name: values}) is not None
+
+    taken = {kind for kind, values in TRIED.items() if takes(kind, values)}
+    if takes("BYTES", TRIED[DATETIME]):
+        taken.add("BYTES")
+    if "FP64" in taken:
+        taken -= {"INT64", "BOOL"}  # which are numbers too
+    if taken == {"BYTES", DATETIME}:
+        return "BYTES"  # code that reads dates from text takes dates as well
+    return next(iter(taken)) if len(taken) == 1 else None
+
+
+def _as(column: Column, datatype: str) -> Column:
+    """The column as the operator declares it."""
+    if datatype == column.datatype:
+        return column
+    return Column(column.name, datatype, missing=column.missing)
+
+
+def _by_name(table: Table) -> Mapping[str, Column]:
+    return {column.name: column for column in table.columns}
+
+
+def _with(table: Table, changed: Mapping[str, Column]) -> Table:
+    return Table(tuple(changed.get(column.name, column) for column in table.columns), table.is_frame)

@@ -1,0 +1,108 @@
+"""What is found out about a fitted estimator before it serves: its table, an example that it takes, and rows for proofs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from deployments.runtimes.base import Files
+from deployments.runtimes.sklearn import datatypes, made_up
+from deployments.runtimes.sklearn.columns import table_of
+from deployments.runtimes.sklearn.fitted import Fitted
+from deployments.runtimes.sklearn.given import given_columns, given_rows
+from deployments.runtimes.sklearn.ranges import Range, ranges_of
+from deployments.runtimes.sklearn.readers import Reader, readers, reads_text
+from deployments.runtimes.sklearn.refusal import Known, known_categories
+from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, Column, Table
+from deployments.runtimes.sklearn.unread import settled
+from deployments.spec.model import ModelSpec
+from deployments.tensors import Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A fitted estimator, and what is known of the rows that it takes."""
+
+    fitted: Fitted
+    table: Table | None
+    """None where its rows are texts."""
+    example: Tensors
+    works: bool
+    """Whether the model takes the example."""
+    battery: Sequence[Tensors]
+    """Sets of rows for proofs; empty where no example works."""
+    known: Known
+
+    @property
+    def rows(self) -> Any:
+        """The example as the estimator gets it; None where it does not take it."""
+        return self.fitted.read(self.table)(self.example) if self.works else None
+
+
+def subject_of(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
+    """What can be found out about a fitted estimator. Raises LoadError where the datatype of an input cannot be known."""
+    return _texts(estimator) if reads_text(estimator) else _table(estimator, files, spec)
+
+
+def _texts(estimator: Any) -> Subject:
+    texts = np.array(made_up.texts(estimator), dtype=object)
+    fitted = Fitted(estimator, is_frame=False)
+    return Subject(fitted, None, {"text": texts[:2]}, True, [{"text": texts}], {})
+
+
+def _table(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
+    names, width = ([each.name for each in spec.inputs], 0) if spec.inputs else given_columns(files)
+    table = table_of(estimator, names, width)
+    fitted = Fitted(estimator, table.is_frame)
+    table = datatypes.declared(table, spec.inputs)
+    given = given_rows(files, table.names, [column.name for column in table.read])
+    table = datatypes.from_example(table, given, fitted.trial)
+    read_by = [*readers(estimator, table.names)]
+    ranges = ranges_of(read_by, len(table.columns))
+    made = [*made_up.examples(table, ranges)]
+    known = [column.name for column in table.read if column.datatype]
+    table = datatypes.by_trial(table, {name: made[0][name] for name in known}, fitted)
+    made = [values for values in (given, *made_up.examples(table, ranges)) if values]
+    return _tried(fitted, table, made, ranges, read_by)
+
+
+def _tried(
+    fitted: Fitted,
+    table: Table,
+    made: Sequence[made_up.Values],
+    ranges: Sequence[Range | None],
+    read_by: Sequence[Reader],
+) -> Subject:
+    """The subject with the first of these examples that the model takes."""
+    complete = [values for values in made if all(column.name in values for column in table.read)]
+    base = next((values for values in complete if fitted.trial(table, values) is not None), None)
+    known = known_categories(read_by, table)
+    if base is None:
+        return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)
+    table = settled(table, fitted.estimator, fitted.rows(table, base), fitted.predict)
+    base = {**complete[-1], **base}
+    table = _with_missing(datatypes.by_trial(table, base, fitted), base, fitted)
+    two = next((values for values in complete if len(values[table.names[0]]) > 1 and values is not base), base)
+    example = two if fitted.trial(table, two) is not None else base
+    battery = [made_up.tensors(table, rows) for rows in made_up.battery(table, ranges, base)]
+    return Subject(
+        fitted, table, made_up.tensors(table, example), True, [made_up.tensors(table, base), *battery], known
+    )
+
+
+def _with_missing(table: Table, base: made_up.Values, fitted: Fitted) -> Table:
+    """With a missing value for each column in which the model takes one, though it was fitted without."""
+
+    def takes(column: Column, missing: Any) -> bool:
+        candidate = replace(column, missing=missing)
+        tried = Table(tuple(candidate if each is column else each for each in table.columns), table.is_frame)
+        return fitted.trial(tried, {**base, column.name: [None, *base[column.name][1:]]}) is not None
+
+    def settle(column: Column) -> Column:
+        if not column.is_read or column.datatype in FLOATS or column.missing is not NOT_MISSING:
+            return column
+        kinds = (float("nan"), None)
+        return replace(column, missing=next((missing for missing in kinds if takes(column, missing)), NOT_MISSING))
+
+    return Table(tuple(map(settle, table.columns)), table.is_frame)

@@ -1,0 +1,85 @@
+"""Columns that a model does not read, which requests may leave out: proved by trying other values in their place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from deployments.runtimes.sklearn.columns import categories_of
+from deployments.runtimes.sklearn.made_up import phrases
+from deployments.runtimes.sklearn.parts import parts
+from deployments.runtimes.sklearn.proof import equal
+from deployments.runtimes.sklearn.table import UNKNOWN, Column, Table
+from deployments.tensors import Array
+
+Predict = Callable[[Any], Sequence[Array]]
+"""The model's outputs for a frame or an array. Raises what the model raises."""
+
+MOST_VALUES = 64
+
+
+class Untouchable:
+    """A value that raises TypeError wherever anyone compares, hashes, converts or prints it."""
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise TypeError("this column is read")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __bool__ = _raise
+    __float__ = __int__ = __index__ = __complex__ = __str__ = __repr__ = __len__ = __iter__ = _raise
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __mod__ = __neg__ = __abs__ = _raise
+
+
+def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
+    """The same table, in which every column that is not read was proved to be so; others become UNKNOWN.
+
+    Columns of an unknown datatype that code provably does not touch become columns that are not read. `rows` is an example that
+    the model takes.
+    """
+    open_ = [column.name for column in table.columns if not column.is_read or column.datatype == UNKNOWN]
+    if not open_:
+        return table
+    expected = predict(rows)
+    pool = [*_pool(estimator)]
+
+    def settle(index: int, column: Column) -> Column:
+        if column.is_read and column.datatype != UNKNOWN:
+            return column
+        same = [_same(rows, index, value, expected, predict) for value in (Untouchable(), *pool)]
+        if column.is_read:
+            return replace(column, is_read=False) if all(each is True for each in same) else column
+        # A model may check that all columns are numbers, of those too that it does not use.
+        return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
+
+    return Table(tuple(settle(*each) for each in enumerate(table.columns)), table.is_frame)
+
+
+def _pool(estimator: Any) -> Sequence[Any]:
+    """Values of every kind, with those that anything in the model knows."""
+    known: list[Any] = []
+    for part in parts(estimator):
+        known += phrases(part)
+        for values in categories_of(part, len(getattr(part, "categories_", ()))) or ():
+            known += values.tolist()
+    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MOST_VALUES]]
+
+
+def _same(rows: Any, index: int, value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
+    """Whether the outputs are the same with this value in the column; None where the model refuses it."""
+    try:
+        found = predict(_with(rows, index, value))
+    except Exception:  # noqa: BLE001 - whatever it raises, it looked
+        return None
+    return all(equal(*pair) for pair in zip(expected, found, strict=True))
+
+
+def _with(rows: Any, index: int, value: Any) -> Any:
+    if isinstance(rows, np.ndarray):
+        changed = rows.copy()
+        changed[:, index] = value
+        return changed
+    filled = np.empty(len(rows), object)
+    filled[:] = [value] * len(rows)
+    changed = rows.copy()
+    changed.isetitem(index, filled)
+    return changed

@@ -1,0 +1,71 @@
+"""Functions and classes as operators write them into their pipelines."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline
+
+
+def ratio(frame: pd.DataFrame) -> pd.DataFrame:
+    """Other columns than it gets."""
+    return frame.assign(ratio=frame.income / (1 + frame.visits))[["ratio", "age"]]
+
+
+def seconds(frame: pd.DataFrame) -> Any:
+    """Dates to numbers, which takes numbers as well."""
+    return np.column_stack([frame.when.astype("int64") // 10**6, frame.age])
+
+
+def months(frame: pd.DataFrame) -> Any:
+    """Dates to numbers, which takes nothing but dates."""
+    return np.column_stack([frame.when.dt.month, frame.age])
+
+
+def guests(frame: pd.DataFrame) -> pd.DataFrame:
+    """Works for flags; for whole numbers it gives something else."""
+    return frame.assign(member=(~frame.member).astype(int))[["member", "age"]]
+
+
+def postcode(frame: pd.DataFrame) -> Any:
+    """Text of whole numbers: 1.0 is another one than 1."""
+    return np.column_stack([frame.code.astype(str).str.len(), frame.age])
+
+
+def constant(frame: pd.DataFrame) -> pd.DataFrame:
+    """One column more."""
+    return frame.assign(one=1.0)
+
+
+class Unsure(Pipeline):
+    """A pipeline with a `predict` of its own."""
+
+    def predict(self, X: Any, **params: Any) -> Any:
+        probabilities = self.predict_proba(X)
+        likeliest = np.asarray(self.classes_)[probabilities.argmax(1)].astype(object)
+        return np.where(probabilities.max(1) < 0.8, "unsure", likeliest)
+
+
+class Buffered(TransformerMixin, BaseEstimator):
+    """A transformer that gives its results in one array, over and over."""
+
+    def fit(self, X: Any, y: Any = None) -> "Buffered":
+        self.n_features_in_ = np.shape(X)[1]
+        self.out_ = np.zeros((1000, self.n_features_in_))
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.multiply(X, 2, out=self.out_[: len(X)])
+
+
+class Centred(TransformerMixin, BaseEstimator):
+    """A transformer of numbers, which does not take texts."""
+
+    def fit(self, X: Any, y: Any = None) -> "Centred":
+        self.n_features_in_ = np.shape(X)[1]
+        self.centre_ = np.mean(X, axis=0)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X - self.centre_

@@ -1,0 +1,250 @@
+"""What is served is what the fitted object itself gives, whatever it is made of."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import Pipeline as SamplingPipeline
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    BaggingRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.feature_selection import RFE, SelectFromModel
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from deployments.runtimes.sklearn.quick import Quick
+from deployments.tensors import FREE, TensorSpec
+from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
+from tests.unit.runtimes.operator_code import Buffered, Centred, Unsure, constant, ratio
+
+NUMBERS = CUSTOMERS[["age", "visits"]].astype(float)
+
+
+def scaled(columns: list[str], final: Any) -> Any:
+    return make_pipeline(ColumnTransformer([("scaled", StandardScaler(), columns)]), final)
+
+
+def members(final: Any, target: Any, *, narrow: bool = False) -> list[tuple[str, Any]]:
+    """Two pipelines that read different columns of the same frame, or of a narrower one."""
+    columns = {"a": ["age"], "b": ["income", "visits"]}
+    return [
+        (name, scaled(chosen, final()).fit(CUSTOMERS[chosen] if narrow else CUSTOMERS, target))
+        for name, chosen in columns.items()
+    ]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_column_that_a_member_of_an_ensemble_reads_is_an_input(narrow: bool) -> None:
+    frozen = [(name, FrozenEstimator(part)) for name, part in members(LogisticRegression, KIND, narrow=narrow)]
+    vote = VotingClassifier(frozen, voting="soft").fit(CUSTOMERS, KIND)
+    model = load(vote)
+    columns = {column for spec in model.signature.inputs for column in spec.columns or (spec.name,)}
+    assert columns == {"age", "income", "visits"}
+    assert_own_answers(model, vote, CUSTOMERS)
+
+
+def test_a_stack_of_fitted_pipelines_reads_all_their_columns() -> None:
+    stack = StackingRegressor(members(Ridge, SPENT), Ridge(), cv="prefit").fit(CUSTOMERS, SPENT)
+    assert_own_answers(load(stack), stack, CUSTOMERS)
+
+
+def test_a_vote_of_regressors_reads_all_their_columns() -> None:
+    vote = VotingRegressor([("a", scaled(["age"], Ridge())), ("b", scaled(["income"], Ridge()))]).fit(CUSTOMERS, SPENT)
+    assert_own_answers(load(vote), vote, CUSTOMERS)
+
+
+def test_bagging_with_columns_of_each_member_reads_all_of_them() -> None:
+    frame = CUSTOMERS[["age", "income", "visits", "code"]].astype(float)
+    bagging = BaggingRegressor(Ridge(), n_estimators=3, max_features=0.5, random_state=1).fit(frame, SPENT)
+    assert_own_answers(load(bagging), bagging, frame)
+
+
+def test_a_function_in_front_may_return_other_columns_than_it_gets() -> None:
+    estimator = make_pipeline(FunctionTransformer(ratio), StandardScaler(), LogisticRegression()).fit(CUSTOMERS, KIND)
+    model = load(estimator)
+    assert {spec.name: spec.datatype for spec in model.signature.inputs} == dict.fromkeys(
+        ("age", "income", "visits"), "FP64"
+    )
+    assert model.signature.fitted == tuple(CUSTOMERS.columns)
+    assert_own_answers(model, estimator, CUSTOMERS)
+
+
+def test_a_function_in_front_may_add_columns() -> None:
+    estimator = make_pipeline(FunctionTransformer(constant), StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)
+    assert_own_answers(load(estimator), estimator, NUMBERS)
+
+
+def test_a_subclass_of_pipeline_answers_with_its_own_predict() -> None:
+    estimator = Unsure([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(NUMBERS, KIND)
+    model = load(estimator)
+    assert_own_answers(model, estimator, NUMBERS)
+    assert "unsure" in model.predict(inputs_of(model, NUMBERS), ["label"])["label"].tolist()
+    assert model.notes == ("served by its own methods: it holds code that is not scikit-learn's",)
+
+
+def test_a_predict_of_its_own_may_give_labels_of_another_type_than_the_classes() -> None:
+    estimator = Unsure([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(NUMBERS, BOTH[:, 0])
+    model = load(estimator, {"instances": NUMBERS.to_numpy().tolist()})
+    labels = model.predict(inputs_of(model, NUMBERS), ["label"])["label"].tolist()
+    assert labels == [str(label) for label in estimator.predict(NUMBERS)]
+    assert set(labels) == {"0", "1", "unsure"}
+
+
+def test_a_pipeline_with_a_sampler_is_served() -> None:
+    steps = [("more", RandomOverSampler(random_state=0)), ("scale", StandardScaler()), ("model", LogisticRegression())]
+    estimator = SamplingPipeline(steps).fit(NUMBERS, KIND)
+    assert_own_answers(load(estimator), estimator, NUMBERS)
+
+
+FOREST = RandomForestClassifier(3, random_state=0)
+METAS: dict[str, Any] = {
+    "search": GridSearchCV(FOREST, {"max_depth": [2]}, cv=2),
+    "calibrated": CalibratedClassifierCV(FOREST, cv=2),
+    "calibrated boosting": CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=3), cv=2),
+    "hard vote": VotingClassifier([("a", FOREST), ("b", GradientBoostingClassifier(n_estimators=3))]),
+    "soft vote": VotingClassifier([("a", FOREST), ("b", DecisionTreeClassifier(max_depth=2))], voting="soft"),
+    "stack": StackingClassifier([("a", FOREST)], cv=2),
+    "stack with its rows": StackingClassifier([("a", FOREST)], cv=2, passthrough=True),
+    "one against the rest": OneVsRestClassifier(FOREST),
+    "one against one": OneVsOneClassifier(FOREST),
+    "codes": OutputCodeClassifier(FOREST, random_state=0),
+    "ada boost": AdaBoostClassifier(FOREST, n_estimators=2, random_state=0),
+    "bagging": BaggingClassifier(FOREST, n_estimators=2, random_state=0),
+    "selected by a forest": make_pipeline(SelectFromModel(FOREST), LogisticRegression()),
+    "recursive elimination": RFE(FOREST, n_features_to_select=1),
+    "threshold": FixedThresholdClassifier(FOREST, threshold=0.9, pos_label="gold"),
+    "tuned threshold": TunedThresholdClassifierCV(FOREST, cv=2, scoring="balanced_accuracy"),
+    "frozen": FrozenEstimator(FOREST.fit(NUMBERS, KIND)),
+    "self-training": SelfTrainingClassifier(FOREST),
+}
+
+
+@pytest.mark.parametrize("name", METAS)
+def test_a_meta_estimator_over_forests_is_not_damaged(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator = METAS[name].fit(NUMBERS, KIND.astype(object))
+    assert_own_answers(load(estimator), estimator, NUMBERS)
+
+
+COLUMNS = ColumnTransformer(
+    [("kinds", OneHotEncoder(handle_unknown="ignore"), ["city", "plan"]), ("numbers", StandardScaler(), ["age"])]
+)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GridSearchCV(make_pipeline(COLUMNS, LogisticRegression()), {"logisticregression__C": [1, 2]}, cv=2),
+        CalibratedClassifierCV(make_pipeline(COLUMNS, FOREST), cv=2),
+        StackingClassifier([("a", make_pipeline(COLUMNS, FOREST))], cv=2),
+        OneVsRestClassifier(make_pipeline(COLUMNS, FOREST)),
+        VotingClassifier([("a", make_pipeline(COLUMNS, FOREST)), ("b", scaled(["income"], LogisticRegression()))]),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_a_column_transformer_inside_a_meta_estimator_is_served(estimator: Any) -> None:
+    estimator.fit(CUSTOMERS, KIND)
+    assert_own_answers(load(estimator), estimator, CUSTOMERS)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MultiOutputClassifier(FOREST),
+        ClassifierChain(LogisticRegression()),
+        OneVsRestClassifier(LogisticRegression()),
+        RandomForestClassifier(3, random_state=0),
+        MLPClassifier((3,), max_iter=400, tol=0.1, random_state=0),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_probabilities_of_several_labels_a_row_are_outputs(estimator: Any) -> None:
+    rows = (NUMBERS - NUMBERS.mean()) / NUMBERS.std()
+    estimator.fit(rows, BOTH)
+    model = load(estimator)
+    names = [spec.name for spec in model.signature.outputs]
+    one_each = isinstance(estimator.predict_proba(rows), list)
+    assert names == (["labels", "scores_0", "scores_1"] if one_each else ["labels", "scores"])
+    assert (model.signature.label, model.signature.scores, model.signature.classes) == ("labels", "", ())
+    assert_own_answers(model, estimator, rows)
+
+
+def test_regressors_of_several_numbers_and_of_transformed_targets_over_forests_are_served() -> None:
+    several = MultiOutputRegressor(RandomForestRegressor(2)).fit(NUMBERS, np.column_stack([SPENT, -SPENT]))
+    assert_own_answers(load(several), several, NUMBERS)
+    transformed = TransformedTargetRegressor(RandomForestRegressor(2), func=np.log1p, inverse_func=np.expm1)
+    assert_own_answers(load(transformed.fit(NUMBERS, SPENT)), transformed, NUMBERS)
+
+
+def test_a_model_fitted_with_single_precision_gets_single_precision() -> None:
+    rows = NUMBERS.astype(np.float32)
+    estimator = KMeans(3, n_init=1, random_state=0).fit(rows)
+    model = load(estimator)
+    assert model.signature.inputs == (TensorSpec("x", "FP32", (FREE, 2), ("age", "visits")),)
+    given = model.predict({"x": rows.to_numpy()}, ["cluster"])
+    assert given["cluster"].tolist() == estimator.predict(rows).tolist()
+
+
+def test_no_later_call_changes_what_an_operators_code_returned() -> None:
+    model = load(make_pipeline(Buffered()).fit(NUMBERS.to_numpy()))
+    first = model.predict({"x": np.ones((2, 2))}, ["features"])["features"]
+    model.predict({"x": np.full((2, 2), 7.0)}, ["features"])
+    assert first.tolist() == [[2, 2], [2, 2]]
+
+
+def test_only_models_of_the_libraries_own_code_run_on_the_event_loop() -> None:
+    assert load(make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)).loop_safe
+    assert load(make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(NUMBERS, SPENT)).loop_safe
+    assert not load(make_pipeline(Centred(), Ridge()).fit(NUMBERS.to_numpy(), SPENT)).loop_safe
+    assert not load(make_pipeline(FunctionTransformer(constant), Ridge()).fit(NUMBERS, SPENT)).loop_safe
+
+
+def test_the_quick_way_serves_plain_pipelines() -> None:
+    for estimator in (
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(COLUMNS, LogisticRegression()),
+        FOREST,
+        GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2),
+    ):
+        frame = CUSTOMERS if "columntransformer" in str(getattr(estimator, "steps", "")).lower() else NUMBERS
+        assert load(estimator.fit(frame, KIND)).notes == ()
+
+
+def test_a_quick_way_that_differs_does_not_serve_and_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)
+    right = Quick.predict
+
+    def wrong_for_one_row(self: Quick, inputs: Any, wanted: Any) -> Any:
+        given = right(self, inputs, wanted)
+        given["scores"] = np.where(inputs["x"][:, :1] > 1000, 0.5, given["scores"])
+        return given
+
+    monkeypatch.setattr(Quick, "predict", wrong_for_one_row)
+    model = load(estimator)
+    assert model.notes == ("served by its own methods: of the quick way, its 'scores' differs",)
+    assert_own_answers(model, estimator, pd.concat([NUMBERS, NUMBERS * 100]))
