@@ -7,13 +7,13 @@ input or weight does; 1e-5 for single precision, 2e-2 for half. Where terms canc
 other answers alone than among others: then either of its own answers is right.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from deployments.tensors import Array, Signature, Tensors
+from deployments.tensors import Signature, Tensors
 from tests.zoo.case import DOUBLE
 from tests.zoo.told import CLASSES, CONFIDENCE, Told, Written
 
@@ -87,13 +87,16 @@ def _wrong_rows(told: Any, expected: Any, tolerance: float) -> list[int]:
     expected = np.asarray(expected)
     if not expected.ndim:
         told, expected = [told], expected.reshape(1)
-    return [row for row in range(len(expected)) if not all(_equal(*pair, tolerance) for pair in _pairs(told[row], expected[row]))]
+    if len(told) != len(expected):
+        return list(range(len(expected)))
+    return [row for row in range(len(expected)) if not _equal_rows(told[row], expected[row], tolerance)]
 
 
-def _pairs(told: Any, expected: Any) -> Iterator[tuple[Any, Any]]:
-    flat: Array = np.empty(0, object)
-    flat = np.ravel(np.array(told if isinstance(told, np.ndarray | list) else [told], object))
-    return zip(flat.tolist(), np.ravel(expected).tolist(), strict=True)
+def _equal_rows(told: Any, expected: Any, tolerance: float) -> bool:
+    """Of one row, which may be a list of values in any form."""
+    given = np.ravel(np.array(told if isinstance(told, np.ndarray | list) else [told], object)).tolist()
+    wanted = np.ravel(expected).tolist()
+    return len(given) == len(wanted) and all(_equal(*pair, tolerance) for pair in zip(given, wanted, strict=True))
 
 
 def _equal(told: Any, expected: Any, tolerance: float) -> bool:
@@ -124,4 +127,4 @@ def _close(told: float, expected: float, tolerance: float) -> bool:
 
 
 def _row(values: Any, row: int) -> Any:
-    return np.asarray(values, object)[row] if np.ndim(np.asarray(values, object)) else values
+    return values[row] if isinstance(values, np.ndarray | list) and row < len(values) else values

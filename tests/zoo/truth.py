@@ -63,5 +63,9 @@ def _dense(answer: Any) -> Any:
 
 
 def _of_several(found: Tensors) -> Tensors:
-    """Of a classifier that gives several labels a row."""
-    return {"labels": found["label"], **{name: value for name, value in found.items() if name != "label"}}
+    """Of a classifier that gives several labels a row: its probabilities are one number a label, or a table for each label."""
+    tensors = {"labels": found["label"]}
+    scores = found.get("scores")
+    if isinstance(scores, list):
+        return tensors | {f"scores_{index}": each for index, each in enumerate(scores)}
+    return tensors if scores is None else tensors | {"scores": scores}
