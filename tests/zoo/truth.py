@@ -29,7 +29,12 @@ class EstimatorTruth:
                 found = {name: _dense(method(self.table.x(rows, loose=loose))) for name, method in self._methods().items()}
             except REFUSING as error:
                 raise Refuses(f"{type(error).__name__}: {error}") from error
-        return _of_several(found) if np.ndim(found.get("label")) == 2 else found
+        label = found.get("label")
+        if label is None or label.ndim == 1:
+            return found
+        if label.shape[1] == 1:  # as CatBoost gives it
+            return found | {"label": label.ravel()}
+        return _of_several(found)
 
     @property
     def classes(self) -> list[Any] | None:
