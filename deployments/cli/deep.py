@@ -23,7 +23,7 @@ def _rehearse(model: Resolved, root: Path) -> str:
 
     try:
         for version in model.versions:
-            load_version(model.spec, model.runtime, root, version)
+            load_version(model.spec, model.runtime, root, version).worker.stop()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
         return told(type(error).__name__, str(error))
     return ""

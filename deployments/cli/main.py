@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.report import action_line, console, status_table
+from deployments.cli.report import action_line, console, remarks, status_table
 from deployments.spec.diagnostic import SpecError
 
 if TYPE_CHECKING:
@@ -143,16 +143,18 @@ def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
         statuses, seen = applier.statuses(applier.running()), traffic()
         told = {s.name: describe_model(applier.front, s) for s in statuses if s.state == "READY" and s.replicas}
-    batching = {name: about["batching"] for name, about in told.items() if about}
+    about = {name: each for name, each in told.items() if each}
     if output is Output.json:
         recent = {name: model.as_json() for name, model in seen.items()}
-        told_of = [{"batching": batching.get(s.name), "traffic": recent.get(s.name)} for s in statuses]
+        told_of = [
+            {key: about.get(s.name, {}).get(key) for key in ("batching", "notes")} | {"traffic": recent.get(s.name)}
+            for s in statuses
+        ]
         _print_json({"models": [{**s.as_json(), **more} for s, more in zip(statuses, told_of, strict=True)]})
     else:
         out.print(status_table(statuses, seen))
-        for name, how in batching.items():
-            if not how["batched"]:
-                out.print(f"{name}: requests are not batched: {how['reason']}", markup=False)
+        for line in remarks(about):
+            out.print(line, markup=False)
     missing = {model.name for model in desired.config.models} - {s.name for s in statuses}
     raise typer.Exit(FAILED if missing or any(s.state != "READY" for s in statuses) else 0)
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -103,6 +103,16 @@ def status_table(statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traff
         if status.reason:
             table.add_row(*[""] * (5 + len(busy)), Text(status.reason, "red"))
     return table
+
+
+def remarks(about: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What the models that are up say of how they are served, by name: why requests are not batched, and their notes."""
+    for name, told in about.items():
+        batching = told["batching"]
+        if not batching["batched"]:
+            yield f"{name}: requests are not batched: {batching['reason']}"
+        for note in told.get("notes", ()):
+            yield f"{name}: {note}"
 
 
 def _traffic_cells(traffic: "Traffic | None") -> Iterator[Text]:

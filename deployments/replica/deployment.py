@@ -28,7 +28,8 @@ from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
-from deployments.serving.version import LoadedVersion, load_version
+from deployments.serving.version import LoadedVersion, start_loading
+from deployments.serving.watchdog import LEAST_S, Watchdog, Watched
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature
 from monitoring.hub import HubClient
@@ -91,6 +92,13 @@ class ModelReplica:
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
+        limit_s = max(spec.limits.timeout_s, LEAST_S)
+        Watchdog(
+            [
+                Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)
+                for number, version in self._versions.items()
+            ]
+        ).start()
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""
@@ -100,15 +108,18 @@ class ModelReplica:
             await asyncio.to_thread(self._spans.close)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
-        """All versions, loaded in a thread so that one that hangs can be given up."""
+        """All versions, one after the other, each in its own thread, so that one that hangs can be given up."""
         spec, root = self._spec, Path(args["repository"])
         served = [ServedVersion(number, digest) for number, digest in args["versions"]]
 
-        def load() -> list[LoadedVersion]:
-            return [load_version(spec, args["runtime"], root, each) for each in served]
+        async def load() -> list[LoadedVersion]:
+            return [
+                await asyncio.wrap_future(start_loading(spec, args["runtime"], root, each), loop=self._loop)
+                for each in served
+            ]
 
         try:
-            return await asyncio.wait_for(self._loop.run_in_executor(None, load), spec.load_timeout_s)
+            return await asyncio.wait_for(load(), spec.load_timeout_s)
         except TimeoutError:
             # The thread cannot be stopped; Serve ends this process because its constructor raised.
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None

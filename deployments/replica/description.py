@@ -34,6 +34,7 @@ def describe(
         "outputs": [_tensor(tensor) for tensor in signature.outputs],
         "classes": list(signature.classes),
         "batching": {"batched": version.warmup.batchable, "reason": version.warmup.reason},
+        "notes": list(version.model.notes),
         "versions": [
             {"version": str(each.served.number), "digest": each.served.digest, "state": "READY"} for each in all_
         ],

@@ -52,9 +52,6 @@ class GrpcInfer:
         self.name = spec.name
         self._timeout_s = spec.limits.timeout_s
         self._versions = versions
-        self._codecs = {
-            number: GrpcInferCodec(spec.name, number, version.loaded.model.signature) for number, version in versions
-        }
         self._alike: Alike[Asked] = Alike()
         self._loop = loop
 
@@ -84,7 +81,7 @@ class GrpcInfer:
                 raise ModelNotFound(f"this call has reached model {self.name!r}, not {message.model_name!r}")
             version = self._versions.find(message.model_version or None)
             origin.recorder = version.recorders[PROTOCOL]
-            codec = self._codecs[version.loaded.served.number]
+            codec = version.loaded.codecs.grpc
             return Asked(version.server, codec, codec.decode(message), origin.recorder)
         except Exception as error:
             self._refuse(origin, error)

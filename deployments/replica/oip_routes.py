@@ -11,7 +11,6 @@ from deployments.protocols.compression import inflated
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
-from deployments.protocols.oip.generate import GenerateCodec
 from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
 from deployments.replica.infer import OFF_THE_LOOP_BYTES
@@ -108,8 +107,7 @@ class OipRoutes:
         return await event_stream(version, "generate", request, decode, limit=self._spec.limits.body)
 
     def _generating(self, version: RunningVersion) -> Decode:
-        loaded = version.loaded
-        codec = GenerateCodec(self._spec.name, loaded.served.number, loaded.model.signature)
+        codec = version.loaded.codecs.generate
 
         def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
             call = codec.decode(body)

@@ -7,7 +7,6 @@ from functools import partial
 from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
-from deployments.protocols.invocations import InvocationsCodec
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.description import describe
@@ -43,7 +42,7 @@ class ModelRoutes:
             "/invocations": ("POST", self._invocations),
             "/stream": ("POST", self._stream),
         }
-        self._invoked = {number: _invocations(spec.name, number, each) for number, each in versions}
+        self._invoked = {number: _invocations(each) for number, each in versions}
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that are asked for predictions, and what answers there."""
@@ -102,6 +101,6 @@ class ModelRoutes:
         return await event_stream(version, "stream", request, decode, limit=limit, error_kind=b"error")
 
 
-def _invocations(name: str, number: int, version: RunningVersion) -> Endpoint:
-    codec = InvocationsCodec(name, number, version.loaded.model.signature)
+def _invocations(version: RunningVersion) -> Endpoint:
+    codec = version.loaded.codecs.invocations
     return Exchange(codec.decode, codec.encode, version.server, version.recorders["invocations"])

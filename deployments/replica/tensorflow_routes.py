@@ -9,7 +9,7 @@ from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer
 from deployments.protocols.tensorflow.about import metadata, status
-from deployments.protocols.tensorflow.rest import TensorflowCall, TensorflowCodec
+from deployments.protocols.tensorflow.rest import TensorflowCall
 from deployments.replica.exchange import Decode, Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
@@ -58,7 +58,7 @@ class TensorflowRoutes:
 
 
 def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
-    codec = TensorflowCodec(version.loaded.model.signature)
+    codec = version.loaded.codecs.tensorflow
     verbs = {":predict": codec.predict, ":classify": codec.classify, ":regress": codec.regress}
     recorder = version.recorders["tfserving"]
     return {

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployments.protocols.oip.rest import InferCodec
 from deployments.replica.infer import InferEndpoint
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
@@ -44,8 +43,14 @@ def run_version(
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     predict = recorders["predict"]
     server = ModelServer(
-        loaded.model, loaded.warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=predict
+        loaded.model,
+        loaded.warmup,
+        limits=spec.limits,
+        batching=spec.batching,
+        loop=loop,
+        recorder=predict,
+        worker=loaded.worker,
     )
-    codec = InferCodec(spec.name, loaded.served.number, loaded.model.signature)
-    infer = InferEndpoint(codec, server, recorders["oip"], loop)
-    return RunningVersion(loaded, server, Predictor(loaded.codec, server, predict), infer, counts, recorders)
+    infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], loop)
+    predictor = Predictor(loaded.codecs.predict, server, predict)
+    return RunningVersion(loaded, server, predictor, infer, counts, recorders)

@@ -1,8 +1,8 @@
 """Which file of a version is the model, and so which runtime loads it. Pure."""
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
+from deployments.repository import formats
 from deployments.repository.snapshot import FileEntry
 from deployments.spec.model import ModelSpec
 
@@ -56,19 +56,21 @@ def _artefact(files: Sequence[FileEntry]) -> str:
 
 
 def _advice(paths: Sequence[str]) -> str:
-    """What the operator may have meant, told from the files that are there."""
+    """What the operator may have meant, as far as the names of the files say it."""
     if not paths:
         return "it is empty"
-    suffixes = {path: PurePosixPath(path).suffix for path in paths}
-    for path, suffix in suffixes.items():
-        if f"model{suffix}" in RUNTIMES:
-            return f"if {path} is the model, name it model{suffix}"
-    for path, suffix in suffixes.items():
-        if suffix == ".py":
-            module = path.removesuffix(".py").replace("/", ".")
-            return f"if {path} is the model, say `runtime: python:{module}:<Class>` in the model's YAML"
+    source = next((path for path in paths if path.endswith(".py")), None)
+    if advice := formats.advice(paths):
+        return f"{advice}. If {_as_model(source)}" if source else advice
+    if source:
+        return f"if {_as_model(source)}"
     more = len(paths) - MOST_NAMED
     return f"there is {', '.join(paths[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _as_model(source: str) -> str:
+    module = source.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return f"{source} is the model, say `runtime: python:{module}:<Class>` in the model's YAML"
 
 
 def _check_python(module: str, files: Sequence[FileEntry], *, trusted: bool) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.repository.manifest import ManifestLine, digest
 from deployments.repository.settling import Settling, settling
 from deployments.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
+from deployments.repository.stand_in import HEAD_BYTES, StandIn, problem, stand_in
 from deployments.repository.survey import INCOMPLETE, Survey, explain, survey
 from deployments.repository.tree import GONE, Changed, Directory, Forbidden, Found, Identity, Place, Tree
 
@@ -22,21 +24,30 @@ CachePath = tuple[Path, Place]
 """The root's real path, and the place below it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of a file's bytes."""
+
+    sha256: str
+    """In hex."""
+    stand_in: StandIn
+
+
 class DigestCache:
     """What earlier scans found out, so that a rescan of unchanged files reads none of them. For one thread."""
 
     def __init__(self) -> None:
-        self._sha256: dict[CachePath, tuple[Identity, str]] = {}
+        self._contents: dict[CachePath, tuple[Identity, Content]] = {}
         self._complete: set[CachePath] = set()
 
-    def sha256(self, path: CachePath, identity: Identity) -> str | None:
-        """The hex digest of this file, if it was hashed as it is now."""
-        known = self._sha256.get(path)
+    def content(self, path: CachePath, identity: Identity) -> Content | None:
+        """What is known of this file, if it was read as it is now."""
+        known = self._contents.get(path)
         return known[1] if known and known[0] == identity else None
 
-    def remember(self, path: CachePath, identity: Identity, sha256: str) -> None:
-        """Keep the hex digest of a file."""
-        self._sha256[path] = identity, sha256
+    def remember(self, path: CachePath, identity: Identity, content: Content) -> None:
+        """Keep what a file holds."""
+        self._contents[path] = identity, content
 
     def was_complete(self, version: CachePath) -> bool:
         """Whether this version was settled in some scan, and was there in every scan since."""
@@ -44,7 +55,7 @@ class DigestCache:
 
     def keep_only(self, files: set[CachePath], complete: set[CachePath]) -> None:
         """Ends a scan: what it did not see is forgotten, so that the cache is no larger than the repository."""
-        self._sha256 = {path: known for path, known in self._sha256.items() if path in files}
+        self._contents = {path: known for path, known in self._contents.items() if path in files}
         self._complete = complete
 
 
@@ -141,11 +152,14 @@ class _Scan:
         lines = []
         for path, file in seen.files.items():
             try:
-                lines.append(ManifestLine(path, file.stat.st_size, self._sha256(file)))
+                content = self._content(file)
             except GONE:
                 raise
             except OSError as error:
                 return "", f"{path} {explain(error)}"
+            if wrong := problem(path, content.stand_in):
+                return "", f"{path} {wrong}"
+            lines.append(ManifestLine(path, file.stat.st_size, content.sha256))
         return digest(lines), None
 
     def _unsettled(
@@ -158,16 +172,18 @@ class _Scan:
             self._settles_at = max(self._settles_at or 0, self._now() + state.wait_s)
         return VersionSnapshot(number, files, "", state.problem, settled=False, was_settled=was_settled)
 
-    def _sha256(self, file: Found) -> str:
+    def _content(self, file: Found) -> Content:
         path = self._cache_path(file)
-        known = self._cache.sha256(path, file.identity)
+        known = self._cache.content(path, file.identity)
         if known is not None:
             return known
         with self._tree.open(file) as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            head = stream.read(HEAD_BYTES) or b""
+            hashed = hashlib.sha256(head)
+            content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), stand_in(head))
         if self._now() - file.changed_ns / 1e9 > TICK_S:
-            self._cache.remember(path, file.identity, sha256)
-        return sha256
+            self._cache.remember(path, file.identity, content)
+        return content
 
     def _cache_path(self, file: Found) -> CachePath:
         return self._tree.root, file.place

@@ -23,9 +23,13 @@ class LoadedModel(Protocol):
     sizes of its inputs alone."""
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """The named outputs for inputs that fit the signature. Called by one thread at a time, on any thread.
+        """The named outputs for inputs that fit the signature. Called by one thread at a time: the one that loaded the model, and
+        where it is `loop_safe` the event loop's too.
 
         For a rowwise model every array's first axis is the rows, in the inputs' order. Whatever it raises fails this call alone.
+
+        Gives arrays that no later call changes: they are encoded while the next call runs. So a runtime copies what an operator's
+        code gives, and what it takes, if that code may change it in place.
         """
 
 
@@ -34,7 +38,7 @@ class GeneratingModel(LoadedModel, Protocol):
     """A loaded model that can give its outputs in parts, too."""
 
     def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
-        """Partial results, each with the named outputs, for the inputs of one request.
+        """Partial results, each with the named outputs, for the inputs of one request; of inputs and outputs as for `predict`.
 
         Steps of several requests alternate, with one another and with `predict`, all on one thread. There the iterator is also
         closed (if it has `close`), perhaps before its end: nobody may want the rest. Whatever it raises ends this request alone.

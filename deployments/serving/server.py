@@ -23,6 +23,7 @@ from deployments.serving.generation import Generations
 from deployments.serving.ledger import Ledger
 from deployments.serving.line import Line
 from deployments.serving.recorder import UNRECORDED, Origin, Recorder
+from deployments.serving.row_size import row_sizes
 from deployments.serving.ticket import Answer, Done, Ticket
 from deployments.serving.warmup import Warmup
 from deployments.serving.worker import Worker
@@ -48,8 +49,9 @@ class ModelServer:
     """Serves one loaded model. Everything is called on the loop's thread.
 
     A call that hangs in the worker hangs this model alone: its requests and those behind it are answered when their
-    deadlines pass, `stuck_s` tells the health check, and serving goes on if the call returns. (A call that hangs on
-    the loop hangs the replica; only calls that have been quick run there.)
+    deadlines pass, `stuck_s` tells the health check, and serving goes on if the call returns. Calls of models that run an
+    operator's code are always made there. A call that hangs on the loop hangs the replica, which its watchdog then ends; only
+    models whose calls take as long as their inputs are large run there, and only inputs of a size that has been quick.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class ModelServer:
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float] = time.perf_counter,
         recorder: Recorder = UNRECORDED,
+        worker: Worker | None = None,
     ) -> None:
+        """`worker` is the thread in which the model was loaded."""
         self._model = model
         self._rowwise = model.signature.rowwise
         self._most_waiting = limits.queue
@@ -75,17 +79,19 @@ class ModelServer:
         # Of calls on the loop. What one takes in the worker says little of that: there it waits for the interpreter, and a
         # model once believed dear would never come back.
         self._cost_here = CallCost(measured.fixed_s, measured.per_row_s)
+        self._sizes = row_sizes(model, measured.row_size)
         self._recorder = recorder
         self.ledger = Ledger(clock)
         """Whoever reads requests tells it of those that cannot be submitted."""
         self._line = Line()
         self._again: list[list[Ticket]] = []  # parts of batches that failed; the next one to run is last
         self._call: Call | None = None  # the one that runs
+        self._in_worker: Call | None = None  # the same, while it runs there
         self._start: asyncio.Handle | None = None  # of the next call; set whenever requests wait and none runs
         self._deadline: asyncio.TimerHandle | None = None  # one for all: deadlines pass in the order of arrival
         self._alone = 0  # calls in a row that held one request and left nobody waiting
         self._closing = False
-        self._worker = Worker("modelyard-model")
+        self._worker = worker or Worker()
         self._cancelled = self._drop  # bound once, not for each ticket
         self.generations: Generations | None = None
         """Where the model can answer in parts; those requests are taken on there."""
@@ -93,6 +99,8 @@ class ModelServer:
             self.generations = Generations(
                 model, self._worker, self.ledger, recorder, limits=limits, loop=loop, clock=clock
             )
+        # A model that generates is in the worker between the loop's turns, and is never called in two threads.
+        self._may_run_here = model.loop_safe and self.generations is None
 
     @property
     def in_flight(self) -> int:
@@ -114,7 +122,7 @@ class ModelServer:
         origin.rows = request.rows
         if self._closing:
             raise self.ledger.refuse(origin, ModelNotReady("the model is shutting down"))
-        direct = self._alone >= ALONE and self._may_run_at_once(request.rows)
+        direct = self._alone >= ALONE and self._may_run_at_once(request)
         if not direct and self._line.waiting >= self._most_waiting:
             self._make_room(origin)
         ticket = Ticket(request, done, self._clock(), self._cancelled, origin)
@@ -134,6 +142,11 @@ class ModelServer:
         """Seconds since the running call, or step of a generation, began; 0 when none runs."""
         step_s = 0.0 if self.generations is None else self.generations.stuck_s()
         return max(step_s, 0.0 if self._call is None else self._clock() - self._call.started)
+
+    def call_on_loop(self) -> Call | None:
+        """The call that the event loop's thread is in. Other threads may look."""
+        call = self._call
+        return None if call is self._in_worker else call
 
     async def drain(self) -> None:
         """Refuse new requests and return when all accepted ones are answered, at their deadlines at the latest."""
@@ -178,9 +191,11 @@ class ModelServer:
         running_s = 0.0 if self._call is None else max(self._cost.of(self._call.rows), self.stuck_s())
         return min(MOST_RETRY_AFTER_S, max(1, math.ceil(running_s + self._cost.of(rows, calls))))
 
-    def _may_run_at_once(self, rows: int) -> bool:
-        idle = self._call is None and self._start is None and not self._delay_s and self.generations is None
-        return idle and self._alone % LOOK_AGAIN > 1 and self._cost_here.of(rows) < DIRECT_BELOW_S
+    def _may_run_at_once(self, request: InferRequest) -> bool:
+        idle = self._call is None and self._start is None and not self._delay_s and self._may_run_here
+        if not (idle and self._alone % LOOK_AGAIN > 1 and self._cost_here.of(request.rows) < DIRECT_BELOW_S):
+            return False
+        return self._sizes is None or self._sizes.usual((request,), request.rows)
 
     # Gathering and running
 
@@ -209,12 +224,14 @@ class ModelServer:
         self._start = None
         if (call := self._next_call()) is None:
             return
-        run = self._run_here if self._is_cheap_here(call.rows) else self._run_in_worker
+        run = self._run_here if self._is_cheap_here(call.rows) and self._is_usual(call) else self._run_in_worker
         run(call)
 
     def _is_cheap_here(self, rows: int) -> bool:
-        # A model that generates is in the worker between the loop's turns, and is never called in two threads.
-        return self.generations is None and self._cost_here.of(rows) < INLINE_BELOW_S
+        return self._may_run_here and self._cost_here.of(rows) < INLINE_BELOW_S
+
+    def _is_usual(self, call: Call) -> bool:
+        return self._sizes is None or self._sizes.usual((ticket.request for ticket in call.batch), call.rows)
 
     def _next_call(self) -> Call | None:
         """The oldest requests that go together, of those whose deadlines have not passed."""
@@ -254,6 +271,7 @@ class ModelServer:
 
     def _run_in_worker(self, call: Call) -> None:
         loop, model, rowwise, clock = self._loop, self._model, self._rowwise, self._clock
+        self._in_worker = call
 
         def job() -> None:
             call.run(model, rowwise, clock)
@@ -268,7 +286,9 @@ class ModelServer:
         """Start the next call before the last one's answers go out: the model computes while the loop encodes."""
         if call.error is not None:
             self._finish(call)
-        self._call = None
+        elif self._sizes is not None and call.seconds < INLINE_BELOW_S:
+            self._sizes.was_quick((ticket.request for ticket in call.batch), call.rows)
+        self._call = self._in_worker = None
         self._cost_here.forget()
         if self._line.waiting or self._again:
             if self._delay_left_s() > 0 or self._next_is_cheap_here():

@@ -1,16 +1,19 @@
 """One version of a model, from the repository's bytes to a warmed model: in a replica, and in `modelyard validate --deep`."""
 
 import time
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployments.protocols.example import example_body
-from deployments.protocols.predict import PredictCodec
 from deployments.repository.reader import read_verified
 from deployments.repository.resolve import ServedVersion
 from deployments.runtimes.base import LoadedModel
 from deployments.runtimes.table import runtime
+from deployments.serving.codecs import Codecs, codecs_of
+from deployments.serving.selftest import self_test
 from deployments.serving.warmup import Warmup, warm
+from deployments.serving.worker import Worker
 from deployments.spec.model import ModelSpec
 
 EXAMPLE_FILE = "example.json"
@@ -23,23 +26,48 @@ class LoadedVersion:
 
     served: ServedVersion
     model: LoadedModel
-    codec: PredictCodec
+    codecs: Codecs
     example: bytes
     """A body for `POST .../predict` that works."""
     warmup: Warmup
     load_s: float
     """What all of this took."""
+    worker: Worker = field(default_factory=Worker)
+    """The thread that loaded the model, and that its model server calls it in."""
 
 
 def load_version(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion) -> LoadedVersion:
     """Read, verify, load and warm. Whatever is wrong with the model is raised here, before a client could meet it."""
+    return start_loading(spec, runtime_name, root, served).result()
+
+
+def start_loading(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion) -> Future[LoadedVersion]:
+    """The same in the background, in the version's own thread. Whoever gives up waiting leaves that thread behind."""
+    worker = Worker()
+
+    def load() -> LoadedVersion:
+        try:
+            return _load(spec, runtime_name, root, served, worker)
+        except (
+            SystemExit,
+            StopIteration,
+        ) as error:  # a future of asyncio cannot carry the second, nor a loop the first
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+    loading = worker.call(load)
+    loading.add_done_callback(lambda done: worker.stop() if done.exception() else None)
+    return loading
+
+
+def _load(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion, worker: Worker) -> LoadedVersion:
     begun = time.perf_counter()
     files = read_verified(root, spec.folder, served)
     model = runtime(runtime_name).load(files, spec, cpus=spec.resources.cpus)
-    codec = PredictCodec(spec.name, served.number, model.signature)
+    codecs = codecs_of(spec.name, served.number, model.signature)
     own = files.get(EXAMPLE_FILE)
     example = own or example_body(model.signature, model.example)
     # The operator's example must work; one made up from the signature only tells how fast the model is.
-    request = codec.decode(example, b"application/json").request
-    warmup = warm(model, [request], batching=spec.batching, synthesised=own is None)
-    return LoadedVersion(served, model, codec, example, warmup, time.perf_counter() - begun)
+    call = codecs.predict.decode(example, b"application/json")
+    warmup = warm(model, [call.request], batching=spec.batching, synthesised=own is None)
+    self_test(model, codecs, call, synthesised=own is None)
+    return LoadedVersion(served, model, codecs, example, warmup, time.perf_counter() - begun, worker)

@@ -2,27 +2,30 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 import numpy as np
 
 from deployments.runtimes.base import GeneratingModel, LoadedModel
 from deployments.serving.call import joined, key_of, outputs_of
+from deployments.serving.cost import LEAST_S
+from deployments.serving.proof import Proof, copied, run
+from deployments.serving.row_size import row_size
 from deployments.spec.model import Batching
-from deployments.tensors import Array, InferRequest, Tensors
+from deployments.tensors import InferRequest, Tensors
 
 BUDGET_S = 0.3
 """For timing one size of call, and about what the largest call that is tried may take."""
+PROOF_S = 0.6
+"""For the proof that rows may go together, beside the first few calls of it, which are made however slow the model is."""
 SETTLED = 1.2
 """A call within this factor of the quickest one before it: lazy initialisation is over."""
 MOST_ROWS = 4
-"""How many different rows are put together for the proof."""
+"""How many different rows of the examples go into the proof."""
 UNKNOWN_S = 0.01
 """What a call is taken to cost where nothing was measured: dear, so that it stays off the event loop until known
 better."""
-RTOL, ATOL = 1e-4, 1e-6
-"""How far floats may differ between a row alone and in a batch: other kernels add up in another order."""
 
 Clock = Callable[[], float]
 
@@ -40,6 +43,8 @@ class Warmup:
     batchable: bool
     reason: str = ""
     """Why requests never share a call; "" where they do."""
+    row_size: float = 0.0
+    """What a row held in these calls, where rows differ in size; see `row_size`."""
 
 
 def warm(
@@ -59,60 +64,78 @@ def warm(
     """
     try:
         for example in examples:
-            _run(model, example)
+            run(model, example)
             _first_part(model, example)
-        return _judge(model, examples, batching, clock)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {error}"
         if synthesised:
             return Warmup(0.0, UNKNOWN_S, False, f"it failed on an example made from its signature ({told})")
         raise WarmupFailed(f"the model failed on its example: {told}") from error
+    try:
+        return _judge(model, examples, batching, clock)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the example works, and that was what had to
+        told = f"{type(error).__name__}: {error}"
+        return Warmup(0.0, UNKNOWN_S, False, f"it does not take each row of its example alone ({told})")
 
 
 def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batching, clock: Clock) -> Warmup:
     if not examples:
         return Warmup(0.0, UNKNOWN_S, False, "there is no example to try it with")
     rowwise = model.signature.rowwise
-    rows = different_rows([*examples, *_own_example(model, examples[0])]) if rowwise else examples
+    rows = different_rows(examples) if rowwise else examples
+    if rowwise and len(rows) == 1:
+        rows = different_rows([*examples, *_own_rows(model, examples[0])])
+    size_of_row = row_size(model, rows[0])
     one_s = _timing(model, rows[0], clock)
-    reason = (
-        "its inputs and outputs do not share one free first axis"
-        if not rowwise
-        else "it is turned off (max_size: 1)"
-        if batching.max_size == 1
-        else "the example has no two different rows to prove it with"
-        if len(rows) == 1
-        else difference(model, rows, len(rows))
-    )
-    if reason:
-        # More rows were not measured: each is taken to cost a call.
-        return Warmup(0.0, one_s, False, reason)
+    # Where more rows are not measured, each is taken to cost a call.
+    alone = Warmup(0.0, one_s, False, "", size_of_row)
+    if reason := _not_together(model, rows, batching):
+        return replace(alone, reason=reason)
+    proof = Proof(model, rows)
+    if reason := "the same row gives another answer each time" if proof.unsteady() else proof.together():
+        return replace(alone, reason=reason)
     size = _affordable(model, rows, one_s, batching, clock)
-    reason = difference(model, rows, size)
+    reason = proof.among_others(size, PROOF_S, clock)
     many_s = _timing(model, _repeated(rows, size), clock)
     per_row_s = max(0.0, (many_s - one_s) / (size - 1))
-    return Warmup(max(0.0, one_s - per_row_s), per_row_s, not reason, reason)
+    return Warmup(max(0.0, one_s - per_row_s), per_row_s, not reason, reason, size_of_row)
 
 
-def _own_example(model: LoadedModel, like: InferRequest) -> list[InferRequest]:
-    """What the model itself names as an example, if it works: an operator's example often holds a single row."""
-    rows = next((len(array) for array in model.example.values()), 0)
-    request = InferRequest(model.example, rows, like.outputs)
+def _not_together(model: LoadedModel, rows: Sequence[InferRequest], batching: Batching) -> str:
+    """Why it need not be tried whether rows may share a call; "" where it must."""
+    if not model.signature.rowwise:
+        return "its inputs and outputs do not share one free first axis"
+    if batching.max_size == 1:
+        return "it is turned off (max_size: 1)"
+    if mixes := getattr(model, "mixes_rows", ""):  # what a runtime knows from the artefact
+        return str(mixes)
+    return "the example has no two different rows to prove it with" if len(rows) == 1 else ""
+
+
+def _own_rows(model: LoadedModel, like: InferRequest) -> list[InferRequest]:
+    """Rows of the example that the model itself names, as far as they work: an operator's example often holds a single row."""
+    length = min((len(array) for array in model.example.values()), default=0)
+    rows = [
+        InferRequest({name: array[index : index + 1] for name, array in model.example.items()}, 1, like.outputs)
+        for index in range(min(length, MOST_ROWS))
+    ]
+    return [row for row in rows if _works(model, row)]
+
+
+def _works(model: LoadedModel, request: InferRequest) -> bool:
     try:
-        _run(model, request)
+        run(model, request)
     except Exception:  # noqa: BLE001 - a guess from the signature; nobody said that it works
-        return []
-    return [request]
+        return False
+    return True
 
 
 def _affordable(
     model: LoadedModel, rows: Sequence[InferRequest], one_s: float, batching: Batching, clock: Clock
 ) -> int:
     """Rows of the largest call to try: `max_size`, or what a slow model does within the budget; at least 2."""
-    two_s = _timing(model, _repeated(rows, 2), clock)
-    if one_s + (two_s - one_s) * (batching.max_size - 1) <= BUDGET_S:
-        return batching.max_size
-    return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / (two_s - one_s))))
+    per_row_s = max(_timing(model, _repeated(rows, 2), clock) - one_s, LEAST_S)
+    return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / per_row_s)))
 
 
 def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
@@ -122,23 +145,19 @@ def _timing(model: LoadedModel, request: InferRequest, clock: Clock) -> float:
     best = float("inf")
     settled = 0
     while settled < 2 and clock() - begun < BUDGET_S:
+        own = copied(request)
         started = clock()
-        _run(model, request)
+        outputs_of(model, model.signature.rowwise, [own], own.rows)
         took = clock() - started
         settled = settled + 1 if best / SETTLED <= took <= best * SETTLED else 0
         best = min(best, took)
     return best
 
 
-def _run(model: LoadedModel, request: InferRequest) -> Tensors:
-    """The model's outputs for one request as it is; raises RowsError, and whatever the model raises."""
-    return outputs_of(model, model.signature.rowwise, [request], request.rows)[0]
-
-
 def _first_part(model: LoadedModel, request: InferRequest) -> None:
     """Generate as far as the first part, where the model can; the rest costs no more surprises, only time."""
     if isinstance(model, GeneratingModel):
-        steps = iter(model.generate(request.inputs, request.outputs))
+        steps = iter(model.generate(copied(request).inputs, request.outputs))
         next(steps, None)
         if hasattr(steps, "close"):
             steps.close()
@@ -168,38 +187,3 @@ def _repeated(rows: Sequence[InferRequest], size: int) -> InferRequest:
     """One request of `size` rows: these, over and over."""
     requests = list(islice(cycle(rows), size))
     return InferRequest(joined(requests), size, rows[0].outputs)
-
-
-def difference(model: LoadedModel, rows: Sequence[InferRequest], size: int) -> str:
-    """How the answers of a call of `size` rows differ from those of the rows alone; "" where they do not.
-
-    The order is tried both ways, so that a model that mixes rows up, or looks at their neighbours, is found out.
-    """
-    alone = [_run(model, row) for row in rows]
-    if not _agree(alone[0], _run(model, rows[0])):
-        return "the same row gives another answer each time"
-    for order in (range(len(rows)), range(len(rows) - 1, -1, -1)):
-        request = _repeated([rows[index] for index in order], size)
-        answers = list(islice(cycle([alone[index] for index in order]), size))
-        expected = {name: np.concatenate([answer[name] for answer in answers]) for name in request.outputs}
-        try:
-            together = _run(model, request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the model does well with one row
-            return f"it fails on {size} rows together ({type(error).__name__}: {error})"
-        if not _agree(expected, together):
-            return f"rows give other answers among {size} rows than alone"
-    return ""
-
-
-def _agree(expected: Tensors, got: Tensors) -> bool:
-    return all(_close(array, got[name]) for name, array in expected.items())
-
-
-def _close(expected: Array, got: Array) -> bool:
-    if expected.dtype.kind != "f" or got.dtype.kind != "f":
-        return np.array_equal(expected, got)
-    # Half precision cannot keep the tolerance of the wider types.
-    rtol = max(RTOL, 4 * float(np.finfo(expected.dtype).eps))
-    return expected.shape == got.shape and np.allclose(
-        got, expected, rtol=rtol, atol=max(ATOL, rtol * 1e-2), equal_nan=True
-    )

@@ -1,19 +1,25 @@
-"""The thread for calls that would hold up the event loop."""
+"""The thread of one version of a model: it loads the model there, and makes all calls there that would hold up the event loop.
+
+What an operator's code makes in a thread may work in no other: a SQLite connection, a threading.local, a CUDA context.
+"""
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from queue import SimpleQueue
+from typing import TypeVar
 
+T = TypeVar("T")
 Job = Callable[[], None]
 
 
 class Worker:
-    """One thread that does its jobs in order. It starts with the first job, so a model that never needs it has none.
+    """One thread that does its jobs in order. It starts with the first job.
 
     Not an executor: those are joined when the process ends, and a model's call that hangs would keep it from ending.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str = "modelyard-model") -> None:
         self._name = name
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._started = False
@@ -24,6 +30,22 @@ class Worker:
             self._started = True
             threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True).start()
         self._jobs.put(job)
+
+    def call(self, function: Callable[[], T]) -> Future[T]:
+        """The same for a function; the future gets its result, or what it raises."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # whoever gives up waiting cannot cancel it: a thread cannot be stopped
+
+        def job() -> None:
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.do(job)
+        return future
 
     def stop(self) -> None:
         """End the thread after the jobs it has; does not wait."""

@@ -3,6 +3,7 @@
 Nodes are merged and not their values, so that an error still knows the file and line that it comes from.
 """
 
+from deployments.spec.source import Span
 from deployments.spec.tree import Mapping, Node, Scalar
 
 
@@ -18,10 +19,20 @@ def under(model: Mapping, defaults: Mapping) -> Mapping:
 
 
 def _section(key: str, node: Node) -> Node:
-    """`replicas: 3` as the section it stands for, so that the other keys of the section still have their defaults."""
+    """`replicas: 3` and `batching: off` as the sections they stand for, so that other keys still have their defaults."""
+    if key == "batching" and isinstance(node, Scalar) and node.value == "off":
+        return _batching_off(node.span)
     if key == "replicas" and isinstance(node, Scalar) and type(node.value) is int and node.value > 0:
         return Mapping(node.span, {"min": node, "max": node}, {"min": node.span, "max": node.span})
     return node
+
+
+def _batching_off(span: Span) -> Mapping:
+    entries: dict[str, Node] = {
+        "max_size": Scalar(span, "1", 1, plain=True),
+        "max_delay_ms": Scalar(span, "0", 0, plain=True),
+    }
+    return Mapping(span, entries, dict.fromkeys(entries, span))
 
 
 def _bounds_in_order(section: Mapping, own: Mapping) -> Mapping:

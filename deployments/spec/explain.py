@@ -23,6 +23,7 @@ _KINDS = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "too_short": "at least one item",
+    "string_too_short": "at least one character",
 }
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
@@ -54,8 +55,7 @@ def explain(error: ValidationError, spec: type[BaseModel], root: Mapping, *, mos
     for detail in details[:most]:
         loc, kind = detail["loc"], detail["type"]
         context = detail.get("ctx", {})
-        if blamed := context.get("at"):
-            loc = (*loc, blamed)
+        loc = (*loc, *context.get("at", ()))
         node, span = locate(root, loc)
         if kind == "extra_forbidden":
             yield keys.unknown(spec, root, loc)
@@ -91,7 +91,10 @@ def _wrong_value(kind: str, context: dict[str, Any], node: Node) -> tuple[str, s
     if kind == REFUSED:
         return context["text"], context["suggestion"]
     if kind == EXPECTED:
-        return f"expected {context['what']}, got {describe(node)}", context.get("suggestion", "")
+        from_variable = isinstance(node, Scalar) and node.variable
+        return f"expected {context['what']}, got {describe(node)}", "" if from_variable else context.get(
+            "suggestion", ""
+        )
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
         return f"expected {words} {context[key]:.15g}, got {describe(node)}", ""

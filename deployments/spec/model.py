@@ -3,9 +3,19 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
-from deployments.spec import routes, size
+from deployments.spec import datatype, routes, size
 from deployments.spec.refusal import EXPECTED, expected, refused
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -14,6 +24,7 @@ FOLDER = r"^[^/\x00-\x1f\x7f\\]+(/[^/\x00-\x1f\x7f\\]+)*$"
 RESERVED_NAMES = ("gateway",)
 """Ray Serve applications of the server's own; a model's application has the model's name."""
 A_DAY_S = 86_400
+_MEANT_OFF = ("off", "of", "no", "none", "never", "disabled")
 
 
 def _size(value: object) -> object:
@@ -27,7 +38,14 @@ def _size(value: object) -> object:
         raise expected("a size such as 512MiB, 1.5GB or a number of bytes", hint) from None
 
 
-InputDatatype = Literal["BOOL", "INT64", "FP32", "FP64", "BYTES", "DATETIME"]
+def _datatype(value: object) -> object:
+    if value in datatype.NAMES:
+        return value
+    nearest = datatype.nearest(value) if isinstance(value, str) else ""
+    raise expected(datatype.EXPECTED, f"did you mean {nearest}?" if nearest else "")
+
+
+InputDatatype = Annotated[datatype.Datatype, BeforeValidator(_datatype)]
 Name = Annotated[str, Field(pattern=NAME)]
 Bytes = Annotated[
     int,
@@ -98,7 +116,7 @@ class Replicas(Spec):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
         if self.min > self.max:
-            raise refused(f"replicas.min is {self.min}, which is above replicas.max, {self.max}", at="min")
+            raise refused(f"replicas.min is {self.min}, which is above replicas.max, {self.max}", at=("min",))
         return self
 
 
@@ -121,6 +139,38 @@ class InputType(Spec):
     )
 
 
+def _listed(value: object) -> object:
+    """`{age: FP64}` as the list that it stands for."""
+    if not isinstance(value, dict):
+        return value
+    if "" in value:
+        raise refused("an input has an empty name", at=("",))
+    for name, kind in value.items():
+        if isinstance(kind, dict):
+            raise expected(datatype.EXPECTED, at=(name,))
+    return [{"name": name, "datatype": kind} for name, kind in value.items()]
+
+
+def _distinct(inputs: list[InputType]) -> list[InputType]:
+    seen: set[str] = set()
+    for index, each in enumerate(inputs):
+        if each.name in seen:
+            raise refused(f"two inputs are named {each.name!r}", at=(index, "name"))
+        seen.add(each.name)
+    return inputs
+
+
+Inputs = Annotated[
+    list[InputType],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=list[InputType] | dict[Annotated[str, Field(min_length=1)], InputDatatype],
+    ),
+    AfterValidator(_distinct),
+]
+"""Input types; YAML may write them as a mapping from name to datatype."""
+
+
 class Batching(Spec):
     """How requests that wait at the same time run together."""
 
@@ -131,7 +181,18 @@ class Batching(Spec):
 
 
 def _batching_off(value: object) -> object:
-    return {"max_size": 1} if value == "off" else value
+    if isinstance(value, dict | Batching):
+        return value
+    if value == "off":
+        return {"max_size": 1}
+    hint = ""
+    if value is True or value == "on":
+        hint = "leave the key out: batching is on by default"
+    elif isinstance(value, int) and value > 0:
+        hint = f"did you mean {{max_size: {value}}}?"
+    elif isinstance(value, int) or (isinstance(value, str) and value.lower() in _MEANT_OFF):
+        hint = "did you mean off?"
+    raise expected("off or a mapping", hint)
 
 
 class Limits(Spec):
@@ -194,7 +255,9 @@ class ModelSpec(ModelDefaults):
     )
     route: str | None = Field(default=None, pattern=routes.ROUTE, description="URL path; default: /models/<name>")
     labels: list[str] = Field(default=[], description="Names of the classes, by their index")
-    inputs: list[InputType] = Field(default=[], description="Datatypes of inputs, where the artefact does not say them")
+    inputs: Inputs = Field(
+        default=[], description="Datatypes of inputs, where the artefact does not say them: a list, or {name: datatype}"
+    )
     rows: bool | None = Field(
         default=None,
         description="onnx: whether the first axis of every input is the rows of a request; default: found out by a trial",

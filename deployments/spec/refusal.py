@@ -5,11 +5,11 @@ from pydantic_core import PydanticCustomError
 EXPECTED, REFUSED = "modelyard_expected", "modelyard_refused"
 
 
-def expected(what: str, suggestion: str = "") -> PydanticCustomError:
-    """The value is of the wrong kind; the message goes on to say what was got instead."""
-    return PydanticCustomError(EXPECTED, "expected {what}", {"what": what, "suggestion": suggestion})
+def expected(what: str, suggestion: str = "", *, at: tuple[int | str, ...] = ()) -> PydanticCustomError:
+    """The value is of the wrong kind; the message goes on to say what was got instead. `at` is as in `refused`."""
+    return PydanticCustomError(EXPECTED, "expected {what}", {"what": what, "suggestion": suggestion, "at": at})
 
 
-def refused(message: str, suggestion: str = "", *, at: str = "") -> PydanticCustomError:
-    """The value is against a rule, told by the message; `at` names the key of the section that is to blame."""
+def refused(message: str, suggestion: str = "", *, at: tuple[int | str, ...] = ()) -> PydanticCustomError:
+    """The value is against a rule, told by the message; `at` leads from it to the part of it that is to blame."""
     return PydanticCustomError(REFUSED, "{text}", {"text": message, "suggestion": suggestion, "at": at})

@@ -45,6 +45,7 @@ def _within(schema: dict[str, Any]) -> dict[str, Any]:
     schema = {key: value for key, value in schema.items() if key != "title"}
     for key in schema.keys() & {"properties", "$defs"}:
         schema[key] = {name: _rewritten(inner) for name, inner in schema[key].items()}
-    if "items" in schema:
-        schema["items"] = _rewritten(schema["items"])
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = _rewritten(schema[key])
     return schema

@@ -77,18 +77,25 @@ def plain(node: Node) -> Any:
 def locate(root: Mapping, loc: Location) -> tuple[Node, Span]:
     """The value at a location, and what to underline: its key, where nothing is written as its value.
 
-    Pydantic's locations also hold the tags of unions, which are no keys; they are passed over.
+    Pydantic's locations also hold the tags of unions, which are no keys; they are passed over. The index of a mapping is that of
+    its entry: some lists may be written as mappings.
     """
     node: Node = root
     span = root.span
     for part in loc:
-        if isinstance(node, Mapping) and isinstance(part, str) and part in node.entries:
-            key, node = node.keys[part], node.entries[part]
+        if isinstance(node, Mapping) and (name := _key(node, part)) is not None:
+            key, node = node.keys[name], node.entries[name]
             span = key if node.span.is_empty else node.span
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             node = node.items[part]
             span = span if node.span.is_empty else node.span
     return node, span
+
+
+def _key(mapping: Mapping, part: int | str) -> str | None:
+    if isinstance(part, int):
+        return list(mapping.entries)[part] if part < len(mapping.entries) else None
+    return part if part in mapping.entries else None
 
 
 def shortened(text: str) -> str:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from deployments.errors import ModelNotFound
-from deployments.protocols.predict import PredictCodec
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.grpc_stream import AskOthers
 from deployments.replica.load import LoadMeter
@@ -13,6 +12,7 @@ from deployments.replica.tracing import Tracing
 from deployments.replica.version import RunningVersion, run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.serving.asgi import AsgiApp
+from deployments.serving.codecs import codecs_of
 from deployments.serving.version import LoadedVersion
 from deployments.serving.warmup import Warmup
 from deployments.spec.model import ModelSpec
@@ -53,7 +53,7 @@ class Replica:
         self.model = model or FakeModel()
         spec = ModelSpec.model_validate({"name": "doubler", "limits": limits})
         loaded = LoadedVersion(
-            ServedVersion(3, "sha256:0"), self.model, PredictCodec("doubler", 3, self.model.signature), ONE, warmup, 0.0
+            ServedVersion(3, "sha256:0"), self.model, codecs_of("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
         self._others = others or alone
         self._asgi_before = front.reached_app

@@ -16,7 +16,9 @@ def test_status_shows_every_model_with_its_digest_and_replicas(server: Server) -
 
 
 def test_status_says_why_a_model_is_not_batched(server: Server) -> None:
-    assert server.status()["slow"]["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+    told = server.status()["slow"]
+    assert told["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+    assert told["notes"] == []
 
 
 def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Server) -> None:

@@ -52,6 +52,8 @@ def _catalogue() -> dict[str, Schema]:
         "inputs": listed(tensor),
         "outputs": listed(tensor),
         "classes": {"type": "array"},
+        "batching": record({"batched": {"type": "boolean"}, "reason": TEXT}, "batched"),
+        "notes": listed(TEXT),
         "example": {"description": "a body of predict"},
         "curl": TEXT,
     }

@@ -14,20 +14,25 @@ TEXTS = frozenset((str, bytes))
 def example_input(spec: TensorSpec, values: Any) -> Array:
     """An example's lists as an array. Raises LoadError where they do not fit the input."""
     try:
-        return _fitting(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype]), spec)
+        return _fitting(private(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype])), spec)
     except (ValueError, TypeError, OverflowError) as error:
         raise LoadError(f"`example` does not fit input {spec.name!r}: {error}") from error
 
 
 def checked_output(spec: TensorSpec, answered: Mapping[str, Any]) -> Array:
-    """One output as an array of the declared datatype. Raises ValueError where that would change values, or the shape
-    does not fit."""
+    """One output as an array of the declared datatype, with memory of its own. Raises ValueError where that would change values,
+    or the shape does not fit."""
     if spec.name not in answered:
         raise ValueError(f"output {spec.name!r} was left out")
     try:
-        return _fitting(np.asarray(answered[spec.name]), spec)
+        return _fitting(private(np.asarray(answered[spec.name])), spec)
     except ValueError as error:
         raise ValueError(f"output {spec.name!r} is not what its signature says: {error}") from error
+
+
+def private(array: Array) -> Array:
+    """A writable copy, in C order. Whoever holds the operator's array, or a view of it, may change that at any time."""
+    return array.copy(order="C")
 
 
 def _fitting(array: Array, spec: TensorSpec) -> Array:

@@ -6,16 +6,20 @@ from typing import Any
 
 from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.example import example
-from deployments.runtimes.python.arrays import checked_output, example_input
-from deployments.runtimes.python.folder import PrivateFolder
-from deployments.runtimes.python.module import PrivatePackage
+from deployments.runtimes.operator_code.folder import PrivateFolder
+from deployments.runtimes.operator_code.package import PrivatePackage
+from deployments.runtimes.python.arrays import checked_output, example_input, private
 from deployments.runtimes.python.signature import declared_signature
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors
 
 
 class PythonModel:
-    """An instance of the operator's class, with its answers held against its signature."""
+    """An instance of the operator's class, with its answers held against its signature.
+
+    It shares no memory with its callers: it gets copies of the inputs, and its outputs are copied. So it may reuse a buffer, or
+    change an input in place.
+    """
 
     def __init__(self, instance: Any, signature: Signature, example: Tensors, folder: PrivateFolder) -> None:
         self.signature = signature
@@ -28,7 +32,7 @@ class PythonModel:
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """See `LoadedModel`. Raises what the class raises, and TypeError or ValueError where it breaks its signature."""
-        return self._checked(self._predict(inputs), outputs, "predict() gives")
+        return self._checked(self._predict(_copies(inputs)), outputs, "predict() gives")
 
     def _checked(self, answered: Any, outputs: Sequence[str], gives: str) -> Tensors:
         if not isinstance(answered, Mapping):
@@ -45,13 +49,17 @@ class GeneratingPythonModel(PythonModel):
 
     def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
         """See `GeneratingModel`. Raises as `predict` does."""
-        steps = iter(self._generate(inputs))
+        steps = iter(self._generate(_copies(inputs)))
         try:
             for step in steps:
                 yield self._checked(step, outputs, "generate() yields")
         finally:
             if hasattr(steps, "close"):
                 steps.close()
+
+
+def _copies(tensors: Tensors) -> Tensors:
+    return {name: private(array) for name, array in tensors.items()}
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:

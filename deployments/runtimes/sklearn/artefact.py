@@ -1,22 +1,26 @@
 """A scikit-learn artefact's bytes to the fitted estimator in them, as far as the operator trusts them."""
 
-import io
-import pickle
-import warnings
+import logging
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from zipfile import BadZipFile
 
-import joblib
 import skops.io
-from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.operator_code.beside import CodeBeside, code_beside
+from deployments.runtimes.operator_code.main_module import no_main
+from deployments.runtimes.sklearn import pickles, unreadable, versions
 from deployments.runtimes.sklearn.parts import parts, steps
 from deployments.runtimes.sklearn.trees import check_trees
 from deployments.spec.model import ModelSpec
+
+logger = logging.getLogger(__name__)
 
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 
@@ -59,7 +63,19 @@ BSpline, sparse matrices) are not here. The names are exact: scikit-learn's modu
 """
 
 
-def read_estimator(files: Files, spec: ModelSpec) -> Any:
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """What a version's files hold."""
+
+    estimator: Any
+    """Fitted."""
+    notes: tuple[str, ...]
+    """For the operator: versions of scikit-learn that differ from this one."""
+    code: CodeBeside | None
+    """The modules that the estimator may use; to be kept as long as it is used."""
+
+
+def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
     """The fitted estimator in a version's files. Raises LoadError."""
     name = next((name for name in (SKOPS, JOBLIB, PICKLE) if name in files), None)
     if name is None:
@@ -69,35 +85,47 @@ def read_estimator(files: Files, spec: ModelSpec) -> Any:
             f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
             "if you trust whoever made the file, say `trusted: true` in the model's YAML"
         )
-    estimator = _same_version(name, files[name], spec)
+    code = code_beside(files, name) if spec.trusted else None
+    with versions.other_versions() as made_by:
+        estimator = _read(name, files[name], spec, code)
+    notes = _version_notes(name, made_by, spec)
+    for note in notes:
+        logger.warning("%s: %s", spec.name, note)
     _check_fitted(name, estimator)
     _check_reads_no_files(estimator)
     check_trees(estimator)
-    return estimator
+    return Artefact(estimator, notes, code)
 
 
-def _same_version(name: str, content: bytes, spec: ModelSpec) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore" if spec.any_sklearn_version else "error", InconsistentVersionWarning)
-        try:
-            return _skops(content, spec) if name == SKOPS else _pickle(name, content)
-        except InconsistentVersionWarning as warning:
-            raise LoadError(
-                f"{name} was made by scikit-learn {warning.original_sklearn_version}, and this is scikit-learn "
-                f"{sklearn_version}, which may answer differently: train the model again, install that version, or say "
-                "`any_sklearn_version: true` in the model's YAML"
-            ) from None
-        except LoadError:
-            raise
-        except BadZipFile:
-            raise LoadError(f"{name} is damaged, or no skops file: it is not a zip archive") from None
-        except ModuleNotFoundError as error:
-            raise LoadError(f"{name} needs the Python module {error.name!r}, which is not installed here") from error
-        except Exception as error:
-            raise LoadError(
-                f"{name} cannot be read: it is damaged, or was made by other versions of its libraries than are here "
-                f"(scikit-learn {sklearn_version}): {type(error).__name__}: {error}"
-            ) from error
+def _read(name: str, content: bytes, spec: ModelSpec, code: CodeBeside | None) -> Any:
+    """The object in the file, whatever it is."""
+    try:
+        if name == SKOPS:
+            load = partial(_skops, content, spec)
+        else:
+            content = pickles.uncompressed(content)
+            load = partial(pickles.load, content)
+        with no_main(), code.plain_names() if code else nullcontext():
+            return load()
+    except LoadError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise LoadError(unreadable.why(name, error, content, code)) from error
+
+
+def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tuple[str, ...]:
+    """What the operator should know of the versions that made the file. Raises LoadError where they are too far from this one."""
+    if not made_by:
+        return ()
+    told = f"{name} was made by scikit-learn {' and '.join(versions.in_order(made_by))}, and this is scikit-learn {versions.HERE}"
+    if not versions.of_another_minor(made_by):
+        return (f"{told}, which differs in the patch alone",)
+    if spec.any_sklearn_version:
+        return (f"{told}, which may answer differently (any_sklearn_version: true)",)
+    raise LoadError(
+        f"{told}, which may answer differently: train the model again, install that version, or say "
+        "`any_sklearn_version: true` in the model's YAML"
+    )
 
 
 def _skops(content: bytes, spec: ModelSpec) -> Any:
@@ -109,10 +137,6 @@ def _skops(content: bytes, spec: ModelSpec) -> Any:
             "file, say `trusted: true` in the model's YAML"
         )
     return skops.io.loads(content, trusted=untrusted)
-
-
-def _pickle(name: str, content: bytes) -> Any:
-    return pickle.loads(content) if name == PICKLE else joblib.load(io.BytesIO(content))  # noqa: S301 - spec.trusted
 
 
 def _check_fitted(name: str, estimator: Any) -> None:

@@ -48,14 +48,18 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         own = [index for index in reader.indices if index < count]
         for index, column in zip(own, columns_of(reader, [labels[index] for index in own]), strict=False):
             columns[index] = _merged(columns[index], column)
-    return Table(tuple(columns), bool(found))
+    if not any(column.is_read for column in columns):
+        raise LoadError(
+            f"the {type(estimator).__name__} reads none of its columns: there is nothing that a request could ask"
+        )
+    return Table(tuple(with_one_precision(columns)), bool(found))
 
 
 def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
     """What one estimator says of the columns that it reads."""
     part = reader.part
     if isinstance(part, str):  # PASSTHROUGH: what reads the column next decides
-        return [Column(name) for name in names]
+        return [Column(name, "FP64" if _reads_numbers(reader.after) else UNKNOWN) for name in names]
     if (found := boosters.columns(part, names)) is not None:
         return found
     if (categories := categories_of(part, len(names))) is not None:
@@ -68,6 +72,17 @@ def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
         return [Column(name) for name in names]
     datatype = "FP32" if _is_single_precision(part) else "FP64"
     return [Column(name, datatype) for name in names]
+
+
+def _reads_numbers(estimator: Any) -> bool:
+    """Whether it reads nothing but numbers."""
+    count = feature_count(estimator) if is_known(estimator) else None
+    if not count:
+        return False
+    names = [f"x{index}" for index in range(count)]
+    read_by = list(readers(estimator, names))
+    columns = [column for reader in read_by for column in columns_of(reader, names[: len(reader.indices)])]
+    return all(column.datatype in FLOATS and not column.is_category for column in columns)
 
 
 def _is_code(part: Any) -> bool:
@@ -150,7 +165,7 @@ def _is_single_precision(part: Any) -> bool:
     return kinds == {np.dtype(np.float32)}
 
 
-def with_single_precision(columns: Sequence[Column]) -> list[Column]:
+def with_one_precision(columns: Sequence[Column]) -> list[Column]:
     """FP64 for all numbers unless all of them are FP32: a table of plain numbers has one precision."""
     mixed = {column.datatype for column in columns if column.datatype in FLOATS} == set(FLOATS)
     return [replace(column, datatype="FP64") if mixed and column.datatype == "FP32" else column for column in columns]

@@ -81,6 +81,8 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
         raise LoadError(f"nothing says what the model takes for {names}: {ADVICE}")
     typed, values = found
     table = settled(table, fitted.estimator, fitted.rows(typed, values), fitted.predict)
+    if not table.read:  # the number of rows is all that matters
+        return _with(table, {column.name: replace(column, datatype="FP64") for column in unknown})
     chosen = {
         column.name: _only_kind(typed, column, values, fitted.trial)
         for column in table.read

@@ -39,7 +39,11 @@ class Fitted:
         """All that the estimator gives for these rows. Raises what the estimator raises."""
         names = ("predict", "predict_proba") if hasattr(self.estimator, "predict") else ("transform",)
         with quiet():
-            given = [getattr(self.estimator, name)(rows) for name in names if hasattr(self.estimator, name)]
+            given = [
+                getattr(self.estimator, name)(rows.copy() if self.has_other_code else rows)
+                for name in names
+                if hasattr(self.estimator, name)
+            ]
         return [dense(array) for each in given for array in (each if isinstance(each, list) else [each])]
 
     def trial(self, table: Table, values: made_up.Values) -> Sequence[Array] | None:

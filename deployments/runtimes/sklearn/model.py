@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from deployments.runtimes.base import Files, LoadedModel
+from deployments.runtimes.operator_code.beside import CodeBeside
 from deployments.runtimes.sklearn import parts
 from deployments.runtimes.sklearn.artefact import read_estimator
 from deployments.runtimes.sklearn.outputs import Outputs, outputs_of
@@ -32,15 +33,15 @@ _limits = threading.local()
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     """The model in a version's files. Raises LoadError."""
-    estimator = read_estimator(files, spec)
+    artefact = read_estimator(files, spec)
     threads = math.ceil(cpus)
     limit_threads(threads)
-    parts.keep_quiet(estimator)
+    parts.keep_quiet(artefact.estimator)
     with quiet():
-        subject = subject_of(estimator, files, spec)
+        subject = subject_of(artefact.estimator, files, spec)
         outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
         predict, notes = _way(subject, outputs)
-    return SklearnModel(subject, outputs, predict, notes, threads)
+    return SklearnModel(subject, outputs, predict, notes=(*artefact.notes, *notes), threads=threads, code=artefact.code)
 
 
 def _way(subject: Subject, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
@@ -72,7 +73,14 @@ class SklearnModel:
     """A loaded estimator; see LoadedModel."""
 
     def __init__(
-        self, subject: Subject, outputs: Outputs, predict: Predict, notes: tuple[str, ...], threads: int
+        self,
+        subject: Subject,
+        outputs: Outputs,
+        predict: Predict,
+        *,
+        notes: tuple[str, ...],
+        threads: int,
+        code: CodeBeside | None,
     ) -> None:
         self.signature = Signature(
             inputs_of(subject.table),
@@ -86,6 +94,7 @@ class SklearnModel:
         self.example = subject.example
         self.notes = notes
         self.loop_safe = not subject.fitted.has_other_code
+        self._code = code  # the estimator may use it at any time
         self._predict = predict
         self._known = subject.known
         self._threads = threads

@@ -51,14 +51,14 @@ class Outputs:
         """Of all outputs, in their order."""
         return tuple(self.by_name)
 
-    def of(self, estimator: Any, rows: Any, wanted: Sequence[str]) -> Tensors:
-        """The wanted outputs, each by its own method; no method is called twice."""
+    def of(self, estimator: Any, rows: Any, wanted: Sequence[str], *, copies: bool = False) -> Tensors:
+        """The wanted outputs, each by its own method; no method is called twice. With `copies`, each gets rows of its own."""
         given: dict[str, Any] = {}
         tensors: Tensors = {}
         for name in wanted:
             output = self.by_name[name]
             if output.method not in given:
-                given[output.method] = getattr(estimator, output.method)(rows)
+                given[output.method] = getattr(estimator, output.method)(rows.copy() if copies else rows)
             tensors[name] = output.convert(given[output.method])
         return tensors
 

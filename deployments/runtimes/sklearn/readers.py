@@ -30,6 +30,8 @@ class Reader:
     part: Any
     indices: Sequence[int]
     """The columns, in the order in which it was fitted with them."""
+    after: Any = None
+    """The estimator that gets what was passed through, where that is known."""
 
 
 def readers(estimator: Any, names: Sequence[str]) -> Iterator[Reader]:
@@ -80,12 +82,17 @@ class _Readers:
                 yield from self.of(transformer, mine)
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
-        for _, step in pipeline.steps:
+        for place, (_, step) in enumerate(pipeline.steps):
             if step in (None, PASSTHROUGH) or hasattr(step, "fit_resample"):  # a sampler does nothing but in fit()
                 continue
             if isinstance(step, FunctionTransformer) and step.func is None:
                 continue
-            yield from self.of(step, indices)
+            following = next(
+                (later for _, later in pipeline.steps[place + 1 :] if later not in (None, PASSTHROUGH)), None
+            )
+            for reader in self.of(step, indices):
+                is_open = isinstance(reader.part, str) and reader.after is None
+                yield Reader(PASSTHROUGH, reader.indices, following) if is_open else reader
             if isinstance(step, FunctionTransformer) and isinstance(step.func, np.ufunc):
                 continue  # value by value: the next step reads the same columns
             return

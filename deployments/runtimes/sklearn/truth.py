@@ -21,12 +21,13 @@ class Truth:
     read: Read
     outputs: Outputs
     copies: bool
-    """Whether it holds other code than the libraries', which may go on using the arrays that it returned."""
+    """Whether it holds other code than the libraries', which may change the arrays that it gets, and go on using those that it
+    returned."""
 
     def predict(self, inputs: Tensors, wanted: Sequence[str]) -> Tensors:
         """The wanted outputs. Raises what the estimator raises, and InvalidRequest for inputs that cannot be read."""
         with quiet():
-            given = self.outputs.of(self.estimator, self.read(inputs), wanted)
+            given = self.outputs.of(self.estimator, self.read(inputs), wanted, copies=self.copies)
         return {name: array.copy() for name, array in given.items()} if self.copies else given
 
 

@@ -36,22 +36,27 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     Columns of an unknown datatype that code provably does not touch become columns that are not read. `rows` is an example that
     the model takes.
     """
-    open_ = [column.name for column in table.columns if not column.is_read or column.datatype == UNKNOWN]
+    open_ = [index for index, each in enumerate(table.columns) if not each.is_read or each.datatype == UNKNOWN]
     if not open_:
         return table
     expected = predict(rows)
-    pool = [*_pool(estimator)]
+    values = [Untouchable(), *_pool(estimator)]
+    if all(_same(rows, open_, value, expected, predict) for value in values):
+        decided = {index: replace(table.columns[index], is_read=False) for index in open_}
+    else:
+        decided = {
+            index: _settled(table.columns[index], [_same(rows, [index], value, expected, predict) for value in values])
+            for index in open_
+        }
+    return Table(tuple(decided.get(index, column) for index, column in enumerate(table.columns)), table.is_frame)
 
-    def settle(index: int, column: Column) -> Column:
-        if column.is_read and column.datatype != UNKNOWN:
-            return column
-        same = [_same(rows, index, value, expected, predict) for value in (Untouchable(), *pool)]
-        if column.is_read:
-            return replace(column, is_read=False) if all(each is True for each in same) else column
-        # A model may check that all columns are numbers, of those too that it does not use.
-        return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
 
-    return Table(tuple(settle(*each) for each in enumerate(table.columns)), table.is_frame)
+def _settled(column: Column, same: Sequence[bool | None]) -> Column:
+    """The column by whether each of the values in it left the outputs the same; None where the model refused one."""
+    if column.is_read:
+        return replace(column, is_read=False) if all(same) else column
+    # A model may check that all columns are numbers, of those too that it does not use.
+    return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
 
 
 def _pool(estimator: Any) -> Sequence[Any]:
@@ -64,22 +69,23 @@ def _pool(estimator: Any) -> Sequence[Any]:
     return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MOST_VALUES]]
 
 
-def _same(rows: Any, index: int, value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
-    """Whether the outputs are the same with this value in the column; None where the model refuses it."""
+def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
+    """Whether the outputs are the same with this value in these columns; None where the model refuses it."""
     try:
-        found = predict(_with(rows, index, value))
+        found = predict(_with(rows, indices, value))
     except Exception:  # noqa: BLE001 - whatever it raises, it looked
         return None
     return all(equal(*pair) for pair in zip(expected, found, strict=True))
 
 
-def _with(rows: Any, index: int, value: Any) -> Any:
+def _with(rows: Any, indices: Sequence[int], value: Any) -> Any:
     if isinstance(rows, np.ndarray):
-        changed = rows.copy()
-        changed[:, index] = value
-        return changed
+        array = rows.astype(object)
+        array[:, list(indices)] = value
+        return array
     filled = np.empty(len(rows), object)
     filled[:] = [value] * len(rows)
     changed = rows.copy()
-    changed.isetitem(index, filled)
+    for index in indices:
+        changed.isetitem(index, filled)
     return changed

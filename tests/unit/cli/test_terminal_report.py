@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from deployments.cli.report import TerminalReport, action_line, console, status_table
+from deployments.cli.report import TerminalReport, action_line, console, remarks, status_table
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
 from deployments.serving.state import State
@@ -31,6 +31,20 @@ def report(printed: io.StringIO) -> TerminalReport:
 def lines(printed: io.StringIO) -> list[str]:
     """What was printed, without the seconds in front."""
     return [line.partition("s  ")[2] for line in printed.getvalue().splitlines()]
+
+
+def test_a_model_that_is_served_a_slower_way_says_why():
+    batched = {"batched": True, "reason": ""}
+    about = {
+        "fine": {"batching": batched, "notes": []},
+        "before": {"batching": {"batched": False, "reason": "it is turned off (max_size: 1)"}},  # no notes yet
+        "forest": {"batching": batched, "notes": ["not read tree by tree: [it differs]", "not put together"]},
+    }
+    assert list(remarks(about)) == [
+        "before: requests are not batched: it is turned off (max_size: 1)",
+        "forest: not read tree by tree: [it differs]",
+        "forest: not put together",
+    ]
 
 
 def test_progress_is_told_when_it_changes(report: TerminalReport, printed: io.StringIO):

@@ -31,6 +31,8 @@ RESTARTING: list[dict[str, Any]] = [
     {"resources": {"memory": 2**30}},
     {"load_timeout_s": 1.0},
     {"labels": ["no", "yes"]},
+    {"inputs": {"age": "FP64"}},
+    {"rows": False},
     {"options": {"beam": [1, {"width": 2.5}]}},
 ]
 
@@ -73,6 +75,8 @@ def test_a_replica_reads_the_spec_back_from_the_args():
         "route": "/x/y",
         "versions": [1, 3],
         "labels": ["a", "b"],
+        "inputs": {"age": "FP64", "at": "DATETIME"},
+        "rows": False,
         "options": {"a": [1, {"b": None}]},
         "resources": {"cpus": 0.5, "memory": "512MiB"},
         "limits": {"body": "1KiB"},

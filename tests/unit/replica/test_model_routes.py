@@ -12,7 +12,6 @@ import pytest
 from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
 from deployments.protocols.example import example_body
 from deployments.protocols.http import HttpRequest
-from deployments.protocols.predict import PredictCodec
 from deployments.protocols.problem import HttpAnswer
 from deployments.replica.description import curl_line
 from deployments.replica.predictor import Predictor
@@ -21,6 +20,7 @@ from deployments.replica.routes import ModelRoutes
 from deployments.replica.version import run_version
 from deployments.replica.versions import Versions
 from deployments.repository.resolve import ServedVersion
+from deployments.serving.codecs import codecs_of
 from deployments.serving.version import LoadedVersion
 from deployments.serving.warmup import Warmup
 from deployments.spec.model import ModelSpec
@@ -48,8 +48,8 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
     example = example_body(model.signature, model.example)
 
     def loaded(number: int) -> LoadedVersion:
-        codec = PredictCodec("doubler", number, model.signature)
-        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codec, example, WARMUP, 0.0)
+        codecs = codecs_of("doubler", number, model.signature)
+        return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, example, WARMUP, 0.0)
 
     versions = {number: run_version(loaded(number), told, loop, UNWRITTEN) for number in (7, 3)}
     return ModelRoutes(told, "onnx", Versions("doubler", versions))
@@ -110,7 +110,15 @@ def test_a_model_and_each_of_its_versions_is_described(ask: Asker, path: str, nu
     assert (document["state"], document["runtime"], document["task"]) == ("READY", "onnx", "tensors")
     assert document["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}]
     assert document["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+    assert document["notes"] == []
     assert [each["version"] for each in document["versions"]] == ["7", "3"]
+
+
+def test_what_the_operator_should_know_of_a_model_is_in_its_description(loop: asyncio.AbstractEventLoop) -> None:
+    routes = make(loop)
+    routes._versions.newest.loaded.model.notes = ("its forest is not rebuilt: it differs",)
+    document = orjson.loads(Asker(loop, routes)("/models/doubler").body)
+    assert document["notes"] == ["its forest is not rebuilt: it differs"]
 
 
 def test_columns_and_optional_inputs_are_named_in_the_description(loop: asyncio.AbstractEventLoop) -> None:

@@ -20,8 +20,8 @@ class CountingCache(DigestCache):
         super().__init__()
         self.misses: list[str] = []
 
-    def sha256(self, path, identity):
-        known = super().sha256(path, identity)
+    def content(self, path, identity):
+        known = super().content(path, identity)
         if known is None:
             self.misses.append("/".join(path[1]))
         return known

@@ -163,10 +163,13 @@ def test_a_refusal_says_why_and_where(keys, seen, reason, place):
     ("files", "advice"),
     [
         ([], "it is empty"),
-        (["churn.onnx"], "if churn.onnx is the model, name it model.onnx"),
-        (["README.md", "sub/model.joblib"], "if sub/model.joblib is the model, name it model.joblib"),
+        (["churn.onnx"], "churn.onnx is an ONNX model: name it model.onnx"),
         (["my/churn.py"], "if my/churn.py is the model, say `runtime: python:my.churn:<Class>` in the model's YAML"),
-        (["model.bin"], "there is model.bin"),
+        (
+            ["my/churn/__init__.py"],
+            "if my/churn/__init__.py is the model, say `runtime: python:my.churn:<Class>` in the model's YAML",
+        ),
+        (["README.md"], "there is README.md"),
         (list("abcdefg"), "there is a, b, c, d, e and 2 more"),
     ],
 )

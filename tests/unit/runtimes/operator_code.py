@@ -59,6 +59,17 @@ class Buffered(TransformerMixin, BaseEstimator):
         return np.multiply(X, 2, out=self.out_[: len(X)])
 
 
+class InPlace(TransformerMixin, BaseEstimator):
+    """A transformer that changes what it gets."""
+
+    def fit(self, X: Any, y: Any = None) -> "InPlace":
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.multiply(X, 2, out=X)
+
+
 class Centred(TransformerMixin, BaseEstimator):
     """A transformer of numbers, which does not take texts."""
 

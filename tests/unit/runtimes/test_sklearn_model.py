@@ -19,7 +19,8 @@ from deployments.errors import InvalidRequest
 from deployments.runtimes.base import LoadedModel, LoadError
 from deployments.runtimes.sklearn import model as sklearn
 from deployments.runtimes.table import RUNTIMES, runtime
-from deployments.serving.warmup import difference, different_rows
+from deployments.serving.proof import Proof
+from deployments.serving.warmup import different_rows
 from deployments.spec.model import ModelSpec
 from deployments.tensors import FREE, InferRequest, Tensors, TensorSpec
 from tests.unit.runtimes.sklearn_models import (
@@ -59,7 +60,7 @@ def test_an_example_has_two_different_rows_that_answer_alike_alone_and_together(
     rows = different_rows([request])
     assert model.signature.rowwise
     assert len(rows) == 2
-    assert difference(model, rows, 5) == ""
+    assert Proof(model, rows).together() == ""
 
 
 def test_a_table_of_numbers_is_one_input_with_its_columns() -> None:

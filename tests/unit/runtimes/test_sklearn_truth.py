@@ -39,7 +39,7 @@ from sklearn.tree import DecisionTreeClassifier
 from deployments.runtimes.sklearn.quick import Quick
 from deployments.tensors import FREE, TensorSpec
 from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
-from tests.unit.runtimes.operator_code import Buffered, Centred, Unsure, constant, ratio
+from tests.unit.runtimes.operator_code import Buffered, Centred, InPlace, Unsure, constant, ratio
 
 NUMBERS = CUSTOMERS[["age", "visits"]].astype(float)
 
@@ -215,6 +215,16 @@ def test_no_later_call_changes_what_an_operators_code_returned() -> None:
     first = model.predict({"x": np.ones((2, 2))}, ["features"])["features"]
     model.predict({"x": np.full((2, 2), 7.0)}, ["features"])
     assert first.tolist() == [[2, 2], [2, 2]]
+
+
+def test_code_that_changes_its_rows_in_place_changes_no_other_output_and_no_request() -> None:
+    rows = NUMBERS.to_numpy()
+    estimator = make_pipeline(InPlace(), LogisticRegression(max_iter=1000)).fit(rows.copy(), KIND)
+    asked = rows[:5].copy()
+    given = load(estimator).predict({"x": asked}, ["label", "scores"])
+    assert asked.tolist() == rows[:5].tolist()
+    assert given["label"].tolist() == estimator.predict(rows[:5].copy()).tolist()
+    assert given["scores"].tolist() == estimator.predict_proba(rows[:5].copy()).tolist()
 
 
 def test_only_models_of_the_libraries_own_code_run_on_the_event_loop() -> None:

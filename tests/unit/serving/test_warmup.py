@@ -142,6 +142,30 @@ def test_a_model_that_fails_on_its_own_example_may_still_be_good() -> None:
     assert not warm(model, [request_of(1)], batching=Batching()).batchable
 
 
+def test_a_model_that_takes_no_single_rows_of_its_example_is_served_all_the_same() -> None:
+    def call(inputs: Tensors) -> Tensors:
+        return {"y": inputs["x"]} if len(inputs["x"]) > 1 else failing(inputs)
+
+    measured = warm(FakeModel(call), [request_of(1, 2)], batching=Batching())
+    assert measured.reason == "it does not take each row of its example alone (ZeroDivisionError: no luck)"
+
+
+def test_a_call_that_takes_as_long_with_two_rows_as_with_one_is_measured() -> None:
+    clock = FakeClock()
+    model = FakeModel(clock=clock, seconds=lambda rows: 0.5)
+    assert warm(model, [request_of(1, 2)], batching=Batching(), clock=clock).batchable
+
+
+def test_warm_up_leaves_its_examples_as_they_are() -> None:
+    def call(inputs: Tensors) -> Tensors:
+        inputs["x"] *= 2
+        return {"y": inputs["x"]}
+
+    model, example = FakeModel(call), request_of(1, 2)
+    assert warm(model, [example], batching=Batching()).batchable
+    assert example.inputs["x"].tolist() == model.example["x"].tolist() == [[1], [2]]
+
+
 def test_batching_can_be_turned_off() -> None:
     measured = warm(FakeModel(), [request_of(1), request_of(2)], batching=Batching(max_size=1))
     assert (measured.batchable, measured.reason) == (False, "it is turned off (max_size: 1)")

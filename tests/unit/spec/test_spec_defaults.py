@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.spec.model import Limits, Replicas
+from deployments.spec.model import Batching, Limits, Replicas
 
 
 def test_defaults_lie_under_each_models_own_keys(folder):
@@ -52,6 +52,26 @@ def test_a_fixed_number_of_replicas_keeps_the_sections_other_defaults(folder):
         {"server.yaml": "defaults: {replicas: {target_in_flight: 3}}", "models/a.yaml": "name: a\nreplicas: 2\n"}
     )
     assert folder.load().models[0].replicas == Replicas(min=2, max=2, target_in_flight=3)
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "max_size", "max_delay_ms"),
+    [
+        ("off", "{}", 1, 0),
+        ("off", "{max_size: 8}", 8, 0),
+        ("off", "{max_delay_ms: 5}", 1, 5),
+        ("{max_size: 8, max_delay_ms: 5}", "off", 1, 0),
+        ("off", "off", 1, 0),
+    ],
+)
+def test_batching_off_is_a_section_like_any_other(folder, default, own, max_size, max_delay_ms):
+    folder.write({"server.yaml": f"defaults:\n  batching: {default}\n", "models/a.yaml": f"name: a\nbatching: {own}\n"})
+    assert folder.load().models[0].batching == Batching(max_size=max_size, max_delay_ms=max_delay_ms)
+
+
+def test_a_default_of_batching_off_goes_for_models_that_say_nothing(folder):
+    folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": "name: a\n"})
+    assert folder.load().models[0].batching == Batching(max_size=1)
 
 
 def test_a_mistake_beside_defaults_is_told_in_the_models_file(folder):

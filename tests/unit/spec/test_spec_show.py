@@ -7,9 +7,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deployments.spec.datatype import NAMES as NAMES_OF_DATATYPES
 from deployments.spec.load import Config, load
 from deployments.spec.model import (
     Batching,
+    InputType,
     LatestVersions,
     Limits,
     ModelDefaults,
@@ -65,6 +67,12 @@ MODELS = st.builds(
     name=NAMES,
     description=TEXT,
     labels=st.lists(TEXT, max_size=3),
+    inputs=st.lists(
+        st.builds(InputType, name=TEXT.filter(bool), datatype=st.sampled_from(NAMES_OF_DATATYPES)),
+        max_size=3,
+        unique_by=lambda each: each.name,
+    ),
+    rows=st.none() | st.booleans(),
     options=st.dictionaries(TEXT, JSON, max_size=3),
     **SHARED,
 )
@@ -112,6 +120,16 @@ def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     assert model.startswith("# models/churn.yaml\nname: churn\n")
     assert "replicas:\n  min: 2\n  max: 2\n  target_in_flight: 8.0\n" in model
     assert "limits:\n  queue: 9\n  timeout_s: 10.0\n" in model
+
+
+def test_shorthands_are_shown_as_what_they_stand_for(folder):
+    text = "name: a\nbatching: off\ninputs: {age: FP64, at: DATETIME}\nrows: false\n"
+    folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": text})
+    server, model = show(folder.load()).split("---\n")[1:]
+    assert "  batching:\n    max_size: 1\n    max_delay_ms: 0.0\n" in server
+    assert "batching:\n  max_size: 1\n  max_delay_ms: 0.0\n" in model
+    assert "inputs:\n- name: age\n  datatype: FP64\n- name: at\n  datatype: DATETIME\nrows: false\n" in model
+    assert written(folder.load(), folder.path).models == folder.load().models
 
 
 def test_a_spec_is_the_same_whether_a_number_was_written_or_is_the_default(folder):

@@ -3,6 +3,9 @@
 import pytest
 
 from deployments.spec.load import MOST_PROBLEMS
+from deployments.spec.model import InputType
+
+DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,46 @@ from deployments.spec.load import MOST_PROBLEMS
         ),
         ("replicas: 010", "2:11: 010 is 10 in YAML 1.2, but octal elsewhere; write 10, or 0o10 where octal was meant"),
         ("labels: [007]", "2:10: expected a string, got the whole number 007; put it in quotes"),
+        # batching
+        ("batching: of", "2:11: expected off or a mapping, got the string 'of'; did you mean off?"),
+        ("batching: 'OFF'", "2:11: expected off or a mapping, got the string 'OFF'; did you mean off?"),
+        ("batching: no", "2:11: expected off or a mapping, got the string 'no'; did you mean off?"),
+        ("batching: false", "2:11: expected off or a mapping, got the flag false; did you mean off?"),
+        (
+            "batching: on",
+            "2:11: expected off or a mapping, got the string 'on'; leave the key out: batching is on by default",
+        ),
+        (
+            "batching: true",
+            "2:11: expected off or a mapping, got the flag true; leave the key out: batching is on by default",
+        ),
+        (
+            "batching: 8",
+            "2:11: expected off or a mapping, got the whole number 8; did you mean {max_size: 8}?",
+        ),
+        ("batching: 0", "2:11: expected off or a mapping, got the whole number 0; did you mean off?"),
+        ("batching: [off]", "2:11: expected off or a mapping, got a list"),
+        ("batching: null", "2:11: expected off or a mapping, got null"),
+        ("batching: {max_size: off}", "2:22: expected a whole number, got the string 'off'"),
+        # rows
+        ("rows: yes", "2:7: expected true or false, got the string 'yes'; did you mean true?"),
+        ("rows: 1", "2:7: expected true or false, got the whole number 1"),
+        # inputs
+        ("inputs: age", "2:9: expected a list, got the string 'age'"),
+        ("inputs: [age]", "2:10: expected a mapping, got the string 'age'"),
+        ("inputs: [{name: age}]", "2:10: missing key 'datatype'; add 'datatype: ...'"),
+        ("inputs: [{datatype: FP64}]", "2:10: missing key 'name'; add 'name: ...'"),
+        ("inputs: [{name: age, type: FP64}]", "2:22: unknown key 'type'; did you mean 'datatype'?"),
+        ("inputs: [{name: 3, datatype: FP64}]", "2:17: expected a string, got the whole number 3; put it in quotes"),
+        ("inputs: [{name: '', datatype: FP64}]", "2:17: expected at least one character, got the string ''"),
+        (
+            "inputs: [{name: a, datatype: FP64}, {name: b, datatype: FP64}, {name: a, datatype: BOOL}]",
+            "2:71: two inputs are named 'a'",
+        ),
+        ("inputs: {'': FP64}", "2:14: an input has an empty name"),
+        ("inputs: {age: {datatype: FP64}}", f"2:15: {DATATYPES}, got a mapping"),
+        ("inputs: {age: }", f"2:10: {DATATYPES}, got nothing"),
+        ("inputs: {age: FP64, plan: text}", f"2:27: {DATATYPES}, got the string 'text'; did you mean BYTES?"),
         # keys
         ("max_size: 3", "2:1: unknown key 'max_size'; did you mean 'batching.max_size'?"),
         ("limits: {trusted: 3}", "2:10: unknown key 'trusted'; 'trusted' belongs at the top, not under 'limits'"),
@@ -189,6 +232,77 @@ def test_replicas_may_be_a_number_or_either_bound(folder, written, low, high):
     assert (replicas.min, replicas.max) == (low, high)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("float", "FP64"),
+        ("Float64", "FP64"),
+        ("double", "FP64"),
+        ("number", "FP64"),
+        ("fp64", "FP64"),
+        ("FP46", "FP64"),
+        ("float32", "FP32"),
+        ("FP16", "FP32"),
+        ("string", "BYTES"),
+        ("str", "BYTES"),
+        ("object", "BYTES"),
+        ("category", "BYTES"),
+        ("STRING", "BYTES"),
+        ("int", "INT64"),
+        ("integer", "INT64"),
+        ("int32", "INT64"),
+        ("UINT8", "INT64"),
+        ("bool", "BOOL"),
+        ("boolean", "BOOL"),
+        ("date", "DATETIME"),
+        ("timestamp", "DATETIME"),
+        ("datetime64[ns]", "DATETIME"),
+    ],
+)
+def test_the_datatype_that_another_name_was_meant_for_is_suggested(folder, written, meant):
+    told = f"{DATATYPES}, got the string {written!r}; did you mean {meant}?"
+    assert folder.of_model(f"name: m\ninputs:\n- name: age\n  datatype: '{written}'\n") == [f"4:13: {told}"]
+    assert folder.of_model(f"name: m\ninputs:\n  age: '{written}'\n") == [f"3:8: {told}"]
+
+
+@pytest.mark.parametrize("written", ["nothing like it", "7"])
+def test_no_datatype_is_suggested_for_what_is_like_none(folder, written):
+    (told,) = folder.of_model(f"name: m\ninputs: [{{name: a, datatype: {written}}}]\n")
+    assert told.startswith(f"2:30: {DATATYPES}, got the ")
+    assert "did you mean" not in told
+
+
+def test_every_wrong_input_is_told(folder):
+    assert folder.of_model("name: m\ninputs: {a: int, b: FP64, c: [1]}\n") == [
+        f"2:13: {DATATYPES}, got the string 'int'; did you mean INT64?",
+        f"2:30: {DATATYPES}, got a list",
+    ]
+
+
+def test_the_content_of_a_variable_is_not_shown_for_a_datatype(folder):
+    (told,) = folder.of_model("name: m\ninputs: {a: '${KIND}'}\n", KIND="float")
+    assert told == f"2:13: {DATATYPES}, got a string from ${{KIND}}"
+
+
+@pytest.mark.parametrize(
+    "written", ["[{name: age, datatype: FP64}, {name: at, datatype: DATETIME}]", "{age: FP64, at: DATETIME}"]
+)
+def test_inputs_are_a_list_or_a_mapping_from_name_to_datatype(folder, written):
+    spec = folder.write({"models/m.yaml": f"name: m\ninputs: {written}\n"}).load().models[0]
+    assert spec.inputs == [InputType(name="age", datatype="FP64"), InputType(name="at", datatype="DATETIME")]
+
+
+@pytest.mark.parametrize("written", ["[]", "{}"])
+def test_there_may_be_no_inputs(folder, written):
+    assert folder.write({"models/m.yaml": f"name: m\ninputs: {written}\n"}).load().models[0].inputs == []
+
+
+@pytest.mark.parametrize("written", ["off", "'off'", "{max_size: 1}"])
+def test_batching_off_is_a_call_for_each_row(folder, written):
+    batching = folder.write({"models/m.yaml": f"name: m\nbatching: {written}\n"}).load().models[0].batching
+    assert (batching.max_size, batching.max_delay_ms) == (1, 0)
+
+
 @pytest.mark.parametrize("written", ["latest", "all", "{latest: 2}", "[1, 3]"])
 def test_versions_take_their_four_forms(folder, written):
     versions = folder.write({"models/m.yaml": f"name: m\nversions: {written}\n"}).load().models[0].versions
@@ -212,6 +326,9 @@ def test_versions_take_their_four_forms(folder, written):
         ("- 1", "1:1: expected a mapping of keys, got a list"),
         ("defaults: {name: x}", "1:12: 'name' cannot have a default; it belongs in a model's own file"),
         ("defaults: {replicas: {mx: 1}}", "1:23: unknown key 'mx'; did you mean 'max'?"),
+        ("defaults: {inputs: {age: FP64}}", "1:12: 'inputs' cannot have a default; it belongs in a model's own file"),
+        ("defaults: {rows: true}", "1:12: 'rows' cannot have a default; it belongs in a model's own file"),
+        ("defaults: {batching: of}", "1:22: expected off or a mapping, got the string 'of'; did you mean off?"),
         ("defaults: {limits: {queue: x}}", "1:28: expected a whole number, got the string 'x'"),
     ],
 )

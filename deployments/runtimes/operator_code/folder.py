@@ -45,13 +45,13 @@ class PrivateFolder:
             raise
         except MemoryError as error:  # Python's own says nothing at all
             memory = "out of memory (resources.memory is what the model may take)"
-            raise LoadError(f"{doing} failed{self._place(error)}: {memory}") from error
+            raise LoadError(f"{doing} failed{self.place(error)}: {memory}") from error
         except (Exception, SystemExit) as error:
             text = error.msg if isinstance(error, SyntaxError) else str(error)
             said = f"{type(error).__name__}: {text}" if text else type(error).__name__
-            raise LoadError(f"{doing} failed{self._place(error)}: {said}") from error
+            raise LoadError(f"{doing} failed{self.place(error)}: {said}") from error
 
-    def _place(self, error: BaseException) -> str:
+    def place(self, error: BaseException) -> str:
         """ " at model.py:12": the innermost line of the operator's own."""
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         if isinstance(error, SyntaxError):

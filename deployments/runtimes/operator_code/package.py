@@ -24,7 +24,7 @@ class PrivatePackage:
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
         self.name = f"_modelyard_model_{next(_numbers)}"
-        self.modules = _top_modules(files)
+        self.modules = top_modules(files)
         self._plain = False
         package = ModuleType(self.name)
         package.__path__ = [str(folder)]
@@ -74,7 +74,7 @@ class PrivatePackage:
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
 
 
-def _top_modules(files: Iterable[str]) -> frozenset[str]:
+def top_modules(files: Iterable[str]) -> frozenset[str]:
     """What can be imported from a folder of these files: `features.py`, `shared/clean.py` -> features, shared."""
     suffixes = tuple(all_suffixes())
     return frozenset(file.replace(".", "/").split("/")[0] for file in files if file.endswith(suffixes))

@@ -1,0 +1,24 @@
+"""A version in a repository of the test's own, loaded as a replica loads it."""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from deployments.repository.manifest import ManifestLine, digest
+from deployments.repository.resolve import ServedVersion
+from deployments.serving.version import LoadedVersion, start_loading
+from deployments.spec.model import ModelSpec
+
+
+def loading(root: Path, files: Mapping[str, bytes], runtime: str = "python", **keys: Any) -> Future[LoadedVersion]:
+    """Version 1 of the model "m", with these files."""
+    for name, content in files.items():
+        path = root / "m" / "1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    lines = [ManifestLine(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in sorted(files.items())]
+    entry = {"runtime": "python:model:Model"} if runtime == "python" else {}
+    spec = ModelSpec.model_validate({"name": "m", "trusted": True, **entry, **keys})
+    return start_loading(spec, runtime, root, ServedVersion(1, digest(lines)))
