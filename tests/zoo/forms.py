@@ -200,7 +200,7 @@ async def tensorflow_examples(served: Served, sent: Sent) -> told.Told:
     _rows_only(sent)
     signature = served.signature
     body = _json({"examples": sent.by_cell()})
-    if signature.scores:
+    if signature.scores and signature.classes:
         return told.classify(signature, (await served.http(f"{TENSORFLOW}:classify", body)).body)
     if signature.task == "regression" and len(signature.outputs) == 1 and signature.outputs[0].shape[1:] in ((), (1,)):
         return told.regress(signature, (await served.http(f"{TENSORFLOW}:regress", body)).body)

@@ -63,6 +63,8 @@ class Graph:
         self._inputs: list[Input] = []
         self._names = 0
         self._rows = draw.one("N", "batch", None)
+        self.names_rows = self._rows is not None
+        """Whether the first axes have one name: where inputs do not meet, nothing else says that their lengths are the same."""
 
     def input(self, name: str, datatype: str, row: tuple[int, ...], *, values: tuple[Any, ...] = (), rows: int = 0) -> str:
         """An input of rows of this shape."""

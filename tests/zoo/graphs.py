@@ -221,7 +221,7 @@ def _several(draw: Draw) -> Made:
         outputs.append(lambda: graph.output(graph.node("Identity", [text]), "same"))
     for output in draw.some(outputs, 1, 5):
         output()
-    return graph.made("several inputs and outputs", SINGLE)
+    return graph.made("several inputs and outputs", SINGLE, rows=graph.names_rows)
 
 
 def _narrow(draw: Draw) -> Made:

@@ -33,7 +33,8 @@ def predict(signature: Signature, body: bytes) -> Told:
     told |= answer.get("outputs", {})
     if "probabilities" in answer:
         told[signature.scores] = answer["probabilities"]
-        told[CLASSES] = answer["classes"]
+        if "classes" in answer:
+            told[CLASSES] = answer["classes"]
     return told
 
 
