@@ -17,6 +17,11 @@ SHOWN = 2
 """Faults of a kind that are shown while it runs."""
 
 
+def say(text: str) -> None:
+    """To whoever started this."""
+    print(text, flush=True)  # noqa: T201 - a program that prints
+
+
 class Report:
     """Counts what was seen, and prints a fault when its kind is new."""
 
@@ -39,23 +44,25 @@ class Report:
         for kind, fault in first.items():
             self.kinds[kind].append(case.name)
             if len(self.kinds[kind]) <= SHOWN:
-                print(f"\n{case.name}: {fault}\n    {case.shown}\n    notes: {outcome.notes}", flush=True)
+                say(f"\n{case.name}: {fault}\n    {case.shown}\n    notes: {outcome.notes}")
 
     def end(self) -> None:
         """Everything by kind."""
-        print(f"\n{self.cases} models, {self.batched} of them batched, {self.requests} requests")
+        say(f"\n{self.cases} models, {self.batched} of them batched, {self.requests} requests")
         if self.refusals:
-            print("\nRefused at load, by kind of model:")
+            say("\nRefused at load, by kind of model:")
             for kind, told in sorted(self.refusals.items()):
-                print(f"  {len(told)} of {self.loads[kind]}  {kind}\n      {told[0][:300]}")
-        print(f"\n{len(self.kinds)} kinds of faults" if self.kinds else "\nEvery answer was the model's own.")
+                say(f"  {len(told)} of {self.loads[kind]}  {kind}\n      {told[0][:300]}")
+        say(f"\n{len(self.kinds)} kinds of faults" if self.kinds else "\nEvery answer was the model's own.")
         for kind, names in sorted(self.kinds.items(), key=lambda pair: -len(pair[1])):
-            print(f"  {len(names)} models  {kind}\n      {', '.join(names[:12])}")
+            say(f"  {len(names)} models  {kind}\n      {', '.join(names[:12])}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run, and give the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.zoo", description="Generated models against their own answers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.zoo", description="Generated models against their own answers."
+    )
     parser.add_argument("--seconds", type=float, default=60, help="how long to go on (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--count", type=int, help="how many seeds, whatever the time")
@@ -76,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             report.add(tried(case))
         seed += 1
     report.end()
-    print(f"seeds {asked.seed} to {seed - 1}; repeat one with: python -m tests.zoo --seed S --count 1 --only {names[0]}")
+    say(f"seeds {asked.seed} to {seed - 1}; repeat one with: python -m tests.zoo --seed S --count 1 --only {names[0]}")
     return 1 if report.kinds else 0
 
 

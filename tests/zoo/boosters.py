@@ -61,7 +61,9 @@ def _imbalanced(draw: Draw, data: Table, task: Task) -> Any:
 
     if task != "classes" or set(data.of(*NUMERIC)) != set(range(len(data.columns))):
         raise ValueError("samplers are for classes and numbers")
-    return Sampling([("scale", StandardScaler()), ("more", RandomOverSampler(random_state=0)), ("end", LogisticRegression())])
+    return Sampling(
+        [("scale", StandardScaler()), ("more", RandomOverSampler(random_state=0)), ("end", LogisticRegression())]
+    )
 
 
 def _encoder(draw: Draw, data: Table, task: Task) -> Any:

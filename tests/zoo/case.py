@@ -7,7 +7,6 @@ from typing import Any
 from deployments.tensors import Tensors
 from tests.zoo.data import Row, Rows, Table
 
-
 DOUBLE, SINGLE, HALF = 1e-9, 1e-5, 2e-2
 """Tolerances, by the precision that a model computes in; see compare.py."""
 

@@ -3,8 +3,8 @@
 Labels, whole numbers, booleans and texts are equal exactly, types included. Floats may differ as far as another order of the same
 additions takes them: a row alone, the row among others and a step that is rebuilt in numpy run other kernels of BLAS. That is a few
 units in the last place of the largest term, so 1e-9 of the value is far above it for double precision and far below what any wrong
-input or weight does; 1e-5 for single precision, 2e-2 for half. Where terms cancel, and where two classes or neighbours tie, the object itself gives
-other answers alone than among others: then either of its own answers is right.
+input or weight does; 1e-5 for single precision, 2e-2 for half. Where terms cancel, and where two classes or neighbours tie, the
+object itself gives other answers alone than among others: then either of its own answers is right.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ import numpy as np
 from deployments.tensors import Signature, Tensors
 from tests.zoo.case import DOUBLE
 from tests.zoo.told import CLASSES, CONFIDENCE, Told, Written
+
 
 @dataclass(frozen=True)
 class Equality:

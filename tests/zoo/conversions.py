@@ -26,7 +26,15 @@ from tests.zoo.graph import ML_OPSET, OPSET, Input, Made
 
 WIDTH = 3
 CITIES = ("oslo", "rome", "bern")
-LABELS: tuple[tuple[Any, ...], ...] = ((0, 1), (0, 1, 2), (10, 20, 35), (-1, 1), ("no", "yes"), ("a", "b", "c"), ("10", "2", "35"))
+LABELS: tuple[tuple[Any, ...], ...] = (
+    (0, 1),
+    (0, 1, 2),
+    (10, 20, 35),
+    (-1, 1),
+    ("no", "yes"),
+    ("a", "b", "c"),
+    ("10", "2", "35"),
+)
 
 
 def converted(draw: Draw) -> Made:
@@ -38,10 +46,15 @@ def converted(draw: Draw) -> Made:
     edges = np.quantile(hidden, np.linspace(0, 1, len(labels) + 1)[1:-1])
     classes = np.array(labels)[np.digitize(hidden, edges)]
     estimator, y = draw.weighted(
-        [(6, (_classifier(draw), classes)), (2, (_regressor(draw), hidden)), (1, (LinearRegression(), np.column_stack([hidden, -hidden]))),
-         (1, (KMeans(3, n_init=1, random_state=0), None)), (1, (IsolationForest(n_estimators=4, random_state=0), None)),
-         (0.5, (make_pipeline(StandardScaler(), PCA(2)), None))]
-    )  # fmt: skip
+        [
+            (6, (_classifier(draw), classes)),
+            (2, (_regressor(draw), hidden)),
+            (1, (LinearRegression(), np.column_stack([hidden, -hidden]))),
+            (1, (KMeans(3, n_init=1, random_state=0), None)),
+            (1, (IsolationForest(n_estimators=4, random_state=0), None)),
+            (0.5, (make_pipeline(StandardScaler(), PCA(2)), None)),
+        ]
+    )
     options: dict[Any, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -68,17 +81,22 @@ def _mixed(draw: Draw, estimator: Any, x: Any, y: Any) -> Made:
     import pandas as pd
 
     frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "city": draw.numpy.choice(np.array(CITIES, object), len(x))})
-    front = ColumnTransformer([("numbers", StandardScaler(), ["a", "b"]), ("city", OneHotEncoder(handle_unknown="ignore"), ["city"])])
+    front = ColumnTransformer(
+        [("numbers", StandardScaler(), ["a", "b"]), ("city", OneHotEncoder(handle_unknown="ignore"), ["city"])]
+    )
     fitted = make_pipeline(front, estimator).fit(frame, y)
-    types = [("a", FloatTensorType([None, 1])), ("b", FloatTensorType([None, 1])), ("city", StringTensorType([None, 1]))]
+    types = [
+        ("a", FloatTensorType([None, 1])),
+        ("b", FloatTensorType([None, 1])),
+        ("city", StringTensorType([None, 1])),
+    ]
     zipmap = draw.one(True, False)
     options = {id(fitted): {"zipmap": zipmap}} if hasattr(estimator, "predict_proba") else {}
     model = to_onnx(fitted, initial_types=types, options=options, target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET})
     inputs = (Input("a", "FP32", (1,)), Input("b", "FP32", (1,)), Input("city", "BYTES", (1,), (*CITIES, "paris")))
-    return Made(
-        f"skl2onnx {type(estimator).__name__} of texts and numbers", f"{fitted!r:.300} {options and zipmap} classes {_classes(estimator)}",
-        model.SerializeToString(), inputs, SINGLE, classes=_classes(estimator),
-    )  # fmt: skip
+    kind = f"skl2onnx {type(estimator).__name__} of texts and numbers"
+    shown = f"{fitted!r:.300} {options and zipmap} classes {_classes(estimator)}"
+    return Made(kind, shown, model.SerializeToString(), inputs, SINGLE, classes=_classes(estimator))
 
 
 def _classes(final: Any) -> list[Any] | None:

@@ -37,7 +37,22 @@ POOLS: tuple[tuple[str, ...], ...] = (
     ("x", "X", " x"),
 )
 WHOLE_POOLS = ((1, 2, 3), (10, 20, 35), (-1, 0, 7), (0, 1), (3, 1, 2, 5))
-WORDS = ("good", "bad", "late", "parcel", "money", "back", "please", "thanks", "very", "where", "is", "my", "über", "don't")
+WORDS = (
+    "good",
+    "bad",
+    "late",
+    "parcel",
+    "money",
+    "back",
+    "please",
+    "thanks",
+    "very",
+    "where",
+    "is",
+    "my",
+    "über",
+    "don't",
+)
 UNKNOWN = "never seen"
 
 
@@ -64,7 +79,7 @@ class Column:
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
     def series(self, values: Sequence[Any], *, loose: bool = False) -> Any:
-        """These values as a column like the fitted one. What is no category is missing in one of categories, unless it is `loose`."""
+        """These values as a column like the fitted one. What is no category is missing, unless `loose`."""
         gapped = any(value is None for value in values)
         filled = [self.gap if value is None else value for value in values]
         match self.stored:
@@ -78,7 +93,9 @@ class Column:
                 return pd.Series(filled, dtype=object)
             case "category":
                 known = sorted(self.known)
-                return pd.Series(pd.Categorical([value if value in known else None for value in values], categories=known))
+                return pd.Series(
+                    pd.Categorical([value if value in known else None for value in values], categories=known)
+                )
             case "object":
                 return pd.Series(filled, dtype=object)
             case _:
@@ -120,7 +137,9 @@ class Table:
     def no_category(self, rows: Rows) -> bool:
         """Whether a value is none of its column's categories, for which a data frame has no place."""
         places = [place for place, column in enumerate(self.columns) if column.stored == "category"]
-        return any(row[place] is not None and row[place] not in self.columns[place].known for row in rows for place in places)
+        return any(
+            row[place] is not None and row[place] not in self.columns[place].known for row in rows for place in places
+        )
 
     def of(self, *kinds: Kind) -> list[int]:
         """The places of the columns of these kinds."""
@@ -155,7 +174,15 @@ def _kinds(draw: Draw, count: int) -> list[Kind]:
         return [draw.one(*NUMERIC) for _ in range(count)]
     if draw.chance(0.15):
         return [draw.one(*CATEGORICAL) for _ in range(count)]
-    weights = [(4, "float64"), (1, "float32"), (2, "int64"), (1.5, "bool"), (4, "text"), (1, "whole category"), (0.5, "prose")]
+    weights = [
+        (4, "float64"),
+        (1, "float32"),
+        (2, "int64"),
+        (1.5, "bool"),
+        (4, "text"),
+        (1, "whole category"),
+        (0.5, "prose"),
+    ]
     kinds: list[Kind] = [draw.weighted(weights) for _ in range(count)]  # type: ignore[arg-type]
     return kinds
 
@@ -165,7 +192,9 @@ def _column(draw: Draw, name: str, kind: Kind, rows: int, holes: float, form: Fo
     if kind == "prose":
         holes = 0  # no vectorizer takes a missing text
     if holes:
-        values = [None if missing else value for missing, value in zip(draw.numpy.random(rows) < holes, values, strict=True)]
+        values = [
+            None if missing else value for missing, value in zip(draw.numpy.random(rows) < holes, values, strict=True)
+        ]
     holed = None in values
     stored, gap = _stored(draw, kind, holed, form)
     return Column(name, kind, tuple(values), stored, gap)
@@ -207,14 +236,16 @@ def _stored(draw: Draw, kind: Kind, holed: bool, form: Form) -> tuple[str, Any]:
             gap = draw.one(np.nan, None)
             return ("boolean", pd.NA) if nullable and form == "frame" else ("object" if holed else "bool", gap)
         case "text" if form == "frame":
-            return draw.weighted([(5, ("str", np.nan)), (3, ("object", draw.one(np.nan, None))), (3, ("category", np.nan))])
+            return draw.weighted(
+                [(5, ("str", np.nan)), (3, ("object", draw.one(np.nan, None))), (3, ("category", np.nan))]
+            )
         case _:
             return "object", draw.one(np.nan, None)
 
 
 def rows_to_ask(draw: Draw, table: Table, count: int) -> list[Row]:
     """Fitted rows, every known category, and rows that differ from fitted ones in a value or two."""
-    fitted = [row for row in table.rows]
+    fitted = table.rows
     plain = [draw.one(*fitted) for _ in range(max(2, count // 4))]
     asked = list(plain)
     for place in table.of(*CATEGORICAL, "bool"):

@@ -75,7 +75,9 @@ CLASSIFIERS: tuple[Make, ...] = (
     lambda draw: GradientBoostingClassifier(n_estimators=4, random_state=0),
     lambda draw: HistGradientBoostingClassifier(max_iter=4, min_samples_leaf=5),
     lambda draw: AdaBoostClassifier(n_estimators=4, random_state=0),
-    lambda draw: BaggingClassifier(draw.one(None, LogisticRegression()), 4, max_features=draw.one(1.0, 0.6), random_state=0),
+    lambda draw: BaggingClassifier(
+        draw.one(None, LogisticRegression()), 4, max_features=draw.one(1.0, 0.6), random_state=0
+    ),
     lambda draw: KNeighborsClassifier(
         3, weights=draw.one("uniform", "distance"), algorithm=draw.one("brute", "kd_tree", "auto")
     ),
@@ -88,7 +90,9 @@ CLASSIFIERS: tuple[Make, ...] = (
     lambda draw: GaussianProcessClassifier(random_state=0),
     lambda draw: LinearDiscriminantAnalysis(),
     lambda draw: QuadraticDiscriminantAnalysis(reg_param=0.1),
-    lambda draw: CalibratedClassifierCV(draw.one(LinearSVC(), GaussianNB()), cv=2, method=draw.one("sigmoid", "isotonic")),
+    lambda draw: CalibratedClassifierCV(
+        draw.one(LinearSVC(), GaussianNB()), cv=2, method=draw.one("sigmoid", "isotonic")
+    ),
     lambda draw: DummyClassifier(strategy=draw.one("prior", "most_frequent")),
 )
 REGRESSORS: tuple[Make, ...] = (
@@ -106,7 +110,9 @@ REGRESSORS: tuple[Make, ...] = (
     lambda draw: RandomForestRegressor(5, random_state=0),
     lambda draw: ExtraTreesRegressor(5, random_state=0, bootstrap=True, oob_score=False),
     lambda draw: GradientBoostingRegressor(n_estimators=4, loss=draw.one("squared_error", "huber"), random_state=0),
-    lambda draw: HistGradientBoostingRegressor(max_iter=4, min_samples_leaf=5, loss=draw.one("squared_error", "absolute_error")),
+    lambda draw: HistGradientBoostingRegressor(
+        max_iter=4, min_samples_leaf=5, loss=draw.one("squared_error", "absolute_error")
+    ),
     lambda draw: AdaBoostRegressor(n_estimators=4, random_state=0),
     lambda draw: BaggingRegressor(draw.one(None, Ridge()), 4, max_features=draw.one(1.0, 0.6), random_state=0),
     lambda draw: KNeighborsRegressor(3, weights=draw.one("uniform", "distance")),
@@ -138,7 +144,9 @@ MULTILABEL: tuple[Make, ...] = (
     lambda draw: MLPClassifier((4,), max_iter=20, random_state=0),
     lambda draw: RidgeClassifier(),
     lambda draw: OneVsRestClassifier(draw.one(LogisticRegression(), LinearSVC())),
-    lambda draw: MultiOutputClassifier(draw.one(LogisticRegression(), DecisionTreeClassifier(max_depth=3), LinearSVC())),
+    lambda draw: MultiOutputClassifier(
+        draw.one(LogisticRegression(), DecisionTreeClassifier(max_depth=3), LinearSVC())
+    ),
     lambda draw: ClassifierChain(LogisticRegression(), random_state=0),
 )
 SEVERAL_CLASSES: tuple[Make, ...] = (

@@ -56,7 +56,9 @@ async def objects(served: Served, sent: Sent) -> told.Told:
 
 async def objects_as_fitted(served: Served, sent: Sent) -> told.Told:
     _rows_only(sent)
-    return await _predict(served, _json({"instances": sent.as_fitted()}), query="probabilities=true" if _scored(served) else "")
+    return await _predict(
+        served, _json({"instances": sent.as_fitted()}), query="probabilities=true" if _scored(served) else ""
+    )
 
 
 async def records(served: Served, sent: Sent) -> told.Told:
@@ -78,10 +80,8 @@ async def split(served: Served, sent: Sent) -> told.Told:
 def _split(sent: Sent) -> dict[str, Any]:
     rows = sent.as_fitted()
     spread = _spread(rows)
-    if spread is rows:  # columns that have names may come in any order
-        rows = [dict(reversed(row.items())) for row in rows]
-    else:
-        rows = spread
+    # Columns that have names may come in any order.
+    rows = [dict(reversed(row.items())) for row in rows] if spread is rows else spread
     return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
 
 
@@ -142,7 +142,7 @@ async def csv_to_csv(served: Served, sent: Sent) -> told.Told:
 
 
 async def npy(served: Served, sent: Sent) -> told.Told:
-    if len(served.signature.inputs) != 1 or len(served.signature.outputs) > 1 and not served.signature.label:
+    if len(served.signature.inputs) != 1 or (len(served.signature.outputs) > 1 and not served.signature.label):
         raise CannotCarry("one array is one input and one output")
     array = sent.array(served.signature.inputs[0])
     if array.dtype == object:

@@ -53,9 +53,11 @@ def front(draw: Draw, table: Table, supervised: bool) -> Any:
 def column_transformer(draw: Draw, table: Table, places: Sequence[int], supervised: bool, depth: int = 0) -> Any:
     """One that reads some of these columns, or all."""
     chosen = draw.some(places, max(1, len(places) // 2)) if draw.chance(0.4) else list(places)
-    parts: list[tuple[str, Any, Any]] = []
-    for prose in [place for place in chosen if place in table.of("prose")]:
-        parts.append((f"words{prose}", text_front(draw), table.columns[prose].name if table.named else prose))
+    parts: list[tuple[str, Any, Any]] = [
+        (f"words{prose}", text_front(draw), table.columns[prose].name if table.named else prose)
+        for prose in chosen
+        if prose in table.of("prose")
+    ]
     numeric = [place for place in chosen if place in table.of(*NUMERIC)]
     categorical = [place for place in chosen if place in table.of(*CATEGORICAL)]
     if len(numeric) > 2 and draw.chance(0.4):
@@ -66,9 +68,13 @@ def column_transformer(draw: Draw, table: Table, places: Sequence[int], supervis
     if categorical:
         parts.append(("categories", category_front(draw, supervised), select(draw, table, categorical)))
     if numeric and categorical and depth == 0 and draw.chance(0.1) and table.named:
-        parts.append(("nested", column_transformer(draw, table, [*numeric, *categorical], supervised, 1), _names(table, chosen)))
+        parts.append(
+            ("nested", column_transformer(draw, table, [*numeric, *categorical], supervised, 1), _names(table, chosen))
+        )
     left = [place for place in places if place not in chosen]
-    plain = bool(left) and all(table.columns[place].kind in NUMERIC and not table.columns[place].holed for place in left)
+    plain = bool(left) and all(
+        table.columns[place].kind in NUMERIC and not table.columns[place].holed for place in left
+    )
     remainder = draw.one("drop", "passthrough", StandardScaler()) if plain else "drop"
     return ColumnTransformer(
         parts,
@@ -161,7 +167,9 @@ def numeric_step(draw: Draw) -> Any:
         lambda: TruncatedSVD(1, random_state=0),
         lambda: KernelPCA(2, kernel="rbf", random_state=0),
         lambda: PolynomialFeatures(2, interaction_only=draw.chance(0.4), include_bias=draw.chance(0.5)),
-        lambda: SplineTransformer(n_knots=4, degree=2, extrapolation=draw.one("constant", "linear", "continue", "periodic")),
+        lambda: SplineTransformer(
+            n_knots=4, degree=2, extrapolation=draw.one("constant", "linear", "continue", "periodic")
+        ),
         lambda: KBinsDiscretizer(
             4,
             encode=draw.one("onehot", "onehot-dense", "ordinal"),
@@ -196,7 +204,9 @@ def category_front(draw: Draw, supervised: bool) -> Any:
             first.set_params(missing_values=None)
         return make_pipeline(first, encoder)
     if draw.chance(0.1):
-        return make_pipeline(encoder, draw.one(MaxAbsScaler(), RandomForestSelector(draw)) if supervised else MaxAbsScaler())
+        return make_pipeline(
+            encoder, draw.one(MaxAbsScaler(), RandomForestSelector(draw)) if supervised else MaxAbsScaler()
+        )
     return encoder
 
 

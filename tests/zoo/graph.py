@@ -66,7 +66,9 @@ class Graph:
         self.names_rows = self._rows is not None
         """Whether the first axes have one name: where inputs do not meet, nothing else says that their lengths are the same."""
 
-    def input(self, name: str, datatype: str, row: tuple[int, ...], *, values: tuple[Any, ...] = (), rows: int = 0) -> str:
+    def input(
+        self, name: str, datatype: str, row: tuple[int, ...], *, values: tuple[Any, ...] = (), rows: int = 0
+    ) -> str:
         """An input of rows of this shape."""
         self._inputs.append(Input(name, datatype, row, values))
         shape = [rows or self._rows, *(f"{name}_{axis}" if length < 0 else length for axis, length in enumerate(row))]

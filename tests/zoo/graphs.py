@@ -136,7 +136,11 @@ def _layer(draw: Draw, graph: Graph, value: str, width: int, datatype: str) -> t
         value = graph.node("Gemm", [value, graph.weights(weights), graph.weights(bias)])
     else:
         value = graph.node("Add", [graph.node("MatMul", [value, graph.weights(weights)]), graph.weights(bias)])
-    kinds = ["Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Softplus", "Abs", "Neg", "Erf"] if datatype == "FP32" else ["Relu", "Tanh"]
+    kinds = (
+        ["Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "Softplus", "Abs", "Neg", "Erf"]
+        if datatype == "FP32"
+        else ["Relu", "Tanh"]
+    )
     value = graph.node(draw.one(*kinds), [value])
     if draw.chance(0.3):
         ones, zeros = np.ones(more, dtype), np.zeros(more, dtype)
@@ -152,7 +156,9 @@ def _reduction(draw: Draw) -> Made:
     """One over the columns keeps rows apart; one over the rows does not, even where the shape says so."""
     graph, width = Graph(draw), draw.whole(2, 5)
     value = graph.input("x", "FP32", (width,))
-    kind = draw.one("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceLogSumExp", "ReduceSumSquare")
+    kind = draw.one(
+        "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceLogSumExp", "ReduceSumSquare"
+    )
     axes = draw.one([0], [1], [1], [0, 1])
     keep = draw.chance(0.5)
     reduced = graph.node(kind, [value, graph.weights(np.array(axes, np.int64))], keepdims=int(keep))
@@ -169,7 +175,17 @@ def _across(draw: Draw) -> Made:
     graph, width = Graph(draw), draw.whole(2, 5)
     value = graph.input("x", "FP32", (width,))
     axis = draw.one(0, 1)
-    kind = draw.one("Softmax", "LogSoftmax", "Hardmax", "CumSum", "ArgMax", "TopK", "LpNormalization", "MeanVariance", "ReverseSequence")
+    kind = draw.one(
+        "Softmax",
+        "LogSoftmax",
+        "Hardmax",
+        "CumSum",
+        "ArgMax",
+        "TopK",
+        "LpNormalization",
+        "MeanVariance",
+        "ReverseSequence",
+    )
     names = ["y"]
     match kind:
         case "CumSum":
@@ -185,7 +201,9 @@ def _across(draw: Draw) -> Made:
         case "ReverseSequence":
             axis = 0
             found = graph.node("Flatten", [graph.node("Identity", [value])], axis=1)
-            found = graph.node("Slice", [found, *(graph.weights(np.array([each], np.int64)) for each in (-1, -(2**31), 0, -1))])
+            found = graph.node(
+                "Slice", [found, *(graph.weights(np.array([each], np.int64)) for each in (-1, -(2**31), 0, -1))]
+            )
         case _:
             found = graph.node(kind, [value], axis=axis)
     graph.output(found, *names)
@@ -208,7 +226,8 @@ def _several(draw: Draw) -> Made:
         lambda: graph.output(graph.node("Cast", [count], to=TensorProto.STRING), "written"),
         lambda: graph.output(
             graph.node(
-                "Add", [graph.node("Cast", [number], to=TensorProto.FLOAT), graph.node("Cast", [count], to=TensorProto.FLOAT)]
+                "Add",
+                [graph.node("Cast", [number], to=TensorProto.FLOAT), graph.node("Cast", [count], to=TensorProto.FLOAT)],
             ),
             "both",
         ),
@@ -260,7 +279,9 @@ def _loop(draw: Draw) -> Made:
     by_rows = draw.chance(0.5)
     if by_rows:
         largest = graph.node("ReduceMax", [graph.node("Abs", [value])], keepdims=0)
-        turns = graph.node("Cast", [graph.node("Clip", [largest, "", graph.weights(np.float32(5))])], to=TensorProto.INT64)
+        turns = graph.node(
+            "Cast", [graph.node("Clip", [largest, "", graph.weights(np.float32(5))])], to=TensorProto.INT64
+        )
     else:
         turns = graph.weights(np.array(3, np.int64))
     infos = [
@@ -268,12 +289,20 @@ def _loop(draw: Draw) -> Made:
         helper.make_tensor_value_info("go", TensorProto.BOOL, []),
         helper.make_tensor_value_info("state", TensorProto.FLOAT, None),
     ]
-    outs = [helper.make_tensor_value_info("go_on", TensorProto.BOOL, []), helper.make_tensor_value_info("next", TensorProto.FLOAT, None)]
+    outs = [
+        helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+    ]
     body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Sin", ["state"], ["next"])], "body", infos, outs
+        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Sin", ["state"], ["next"])],
+        "body",
+        infos,
+        outs,
     )
     graph.output(graph.node("Loop", [turns, graph.weights(np.array(True)), value], body=body), "y")
-    return graph.made(f"Loop{' as often as the largest row says' if by_rows else ''}", SINGLE, rows=not by_rows, mixes=by_rows)
+    return graph.made(
+        f"Loop{' as often as the largest row says' if by_rows else ''}", SINGLE, rows=not by_rows, mixes=by_rows
+    )
 
 
 def _quantized(draw: Draw) -> Made:
@@ -366,7 +395,10 @@ def _no_rows(draw: Draw) -> Made:
         case "Unique":
             graph.output(graph.node("Unique", [graph.node("Round", [value])]), "values")
         case "Compress":
-            graph.output(graph.node("Compress", [value, graph.node("Greater", [value, graph.weights(np.float32(0))])], axis=0), "kept")
+            graph.output(
+                graph.node("Compress", [value, graph.node("Greater", [value, graph.weights(np.float32(0))])], axis=0),
+                "kept",
+            )
         case "Transpose":
             graph.output(graph.node("Transpose", [value], perm=[1, 0]), "turned")
         case "Shape":
@@ -383,7 +415,9 @@ def _labelled(draw: Draw) -> Made:
     weights = draw.numpy.normal(0, 1, (3, 3)).astype(np.float32)
     scores = graph.node("Softmax", [graph.node("MatMul", [value, graph.weights(weights)])], axis=1)
     texts = draw.chance(0.5)
-    names: Sequence[Any] = draw.one(("c", "a", "b"), ("10", "20", "35")) if texts else draw.one((10, 20, 35), (-1, 0, 7), (0, 1, 2))
+    names: Sequence[Any] = (
+        draw.one(("c", "a", "b"), ("10", "20", "35")) if texts else draw.one((10, 20, 35), (-1, 0, 7), (0, 1, 2))
+    )
     best = graph.node(draw.one("ArgMax", "ArgMin"), [scores], axis=1, keepdims=0)
     values = {"values_strings": names} if texts else {"values_int64s": names}
     label = graph.node("LabelEncoder", [best], domain="ai.onnx.ml", keys_int64s=[0, 1, 2], **values)

@@ -98,17 +98,23 @@ def _classifiers(draw: Draw, make: Make, x: Any, y: Any) -> list[Callable[[], An
         lambda: VotingClassifier(_two_frozen(make, x, y), voting="soft"),
         lambda: StackingClassifier(_two(make), LogisticRegression(), cv=2, passthrough=draw.chance(0.3)),
         lambda: StackingClassifier(_two_frozen(make, x, y), LogisticRegression(), cv="prefit"),
-        lambda: CalibratedClassifierCV(make(), cv=2, method=draw.one("sigmoid", "isotonic"), ensemble=draw.one("auto", False)),
+        lambda: CalibratedClassifierCV(
+            make(), cv=2, method=draw.one("sigmoid", "isotonic"), ensemble=draw.one("auto", False)
+        ),
         lambda: CalibratedClassifierCV(_frozen(make, x, y)),
         lambda: BaggingClassifier(make(), 3, max_features=draw.one(1.0, 0.7), random_state=0),
-        lambda: AdaBoostClassifier(draw.one(make(), DecisionTreeClassifier(max_depth=2)), n_estimators=3, random_state=0),
+        lambda: AdaBoostClassifier(
+            draw.one(make(), DecisionTreeClassifier(max_depth=2)), n_estimators=3, random_state=0
+        ),
         lambda: OneVsRestClassifier(make()),
         lambda: OneVsOneClassifier(make()),
         lambda: OutputCodeClassifier(make(), random_state=0),
         lambda: FixedThresholdClassifier(make(), threshold=draw.one(0.3, 0.7)) if two else OneVsOneClassifier(make()),
         lambda: TunedThresholdClassifierCV(make(), cv=2) if two else OneVsRestClassifier(make()),
         lambda: StackingClassifier([("a", make()), ("c", draw.one(SVC(), LinearSVC()))], cv=2),
-        lambda: Pipeline([("scale", StandardScaler()), ("less", RFE(LogisticRegression())), ("end", LogisticRegression())]),
+        lambda: Pipeline(
+            [("scale", StandardScaler()), ("less", RFE(LogisticRegression())), ("end", LogisticRegression())]
+        ),
     ]
 
 
@@ -124,7 +130,9 @@ def _regressors(draw: Draw, make: Make, x: Any, y: Any) -> list[Callable[[], Any
             lambda: VotingRegressor(_two_frozen(make, x, y)),
             lambda: StackingRegressor(_two(make), Ridge(), cv=2, passthrough=draw.chance(0.3)),
             lambda: StackingRegressor(_two_frozen(make, x, y), Ridge(), cv="prefit"),
-            lambda: AdaBoostRegressor(draw.one(make(), DecisionTreeRegressor(max_depth=2)), n_estimators=3, random_state=0),
+            lambda: AdaBoostRegressor(
+                draw.one(make(), DecisionTreeRegressor(max_depth=2)), n_estimators=3, random_state=0
+            ),
         ]
     return ways
 

@@ -41,7 +41,9 @@ class Sent:
         columns = self.table.columns
         if len(columns) == 1 and not self.table.named and len(self.signature.inputs) == 1:
             return [self.signature.inputs[0].name]
-        return [column.name if self.table.form != "numbered frame" else f"x{place}" for place, column in enumerate(columns)]
+        return [
+            column.name if self.table.form != "numbered frame" else f"x{place}" for place, column in enumerate(columns)
+        ]
 
     @property
     def columns(self) -> dict[str, list[Any]]:

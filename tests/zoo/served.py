@@ -32,7 +32,8 @@ def load(case: Case) -> LoadedVersion:
         for name, content in case.files.items():
             (folder / name).write_bytes(content)
         lines = [
-            ManifestLine(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in case.files.items()
+            ManifestLine(name, len(content), hashlib.sha256(content).hexdigest())
+            for name, content in case.files.items()
         ]
         return load_version(spec_of(case), case.runtime, Path(root), ServedVersion(1, digest(lines)))
 

@@ -28,7 +28,14 @@ LABELS: tuple[tuple[Any, ...], ...] = (
 def task(draw: Draw) -> Task:
     """What is to be learned."""
     return draw.weighted(
-        [(6, "classes"), (0.7, "multilabel"), (0.7, "several classes"), (3, "number"), (1, "several numbers"), (2.2, "none")]
+        [
+            (6, "classes"),
+            (0.7, "multilabel"),
+            (0.7, "several classes"),
+            (3, "number"),
+            (1, "several numbers"),
+            (2.2, "none"),
+        ]
     )
 
 

@@ -123,7 +123,9 @@ def oip(body: bytes, json_length: int | None) -> Told:
     for output in json.loads(body[:end])["outputs"]:
         if "data" in output:
             if output["datatype"].startswith("FP"):
-                array = np.array([np.nan if value is None else value for value in output["data"]], DTYPES[output["datatype"]])
+                array = np.array(
+                    [np.nan if value is None else value for value in output["data"]], DTYPES[output["datatype"]]
+                )
             else:
                 array = np.array(output["data"], DTYPES[output["datatype"]])
             told[output["name"]] = array.reshape(output["shape"])

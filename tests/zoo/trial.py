@@ -70,7 +70,9 @@ def tried(case: Case) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason that an operator could read
         place = traceback.format_exception(error)[-2].strip().splitlines()[0]
         outcome.refused = f"{type(error).__name__}: {error}"
-        outcome.faults.append(Fault(f"crash at load: {generic(outcome.refused)}", "load", (), f"{outcome.refused} ({place})"))
+        outcome.faults.append(
+            Fault(f"crash at load: {generic(outcome.refused)}", "load", (), f"{outcome.refused} ({place})")
+        )
         return outcome
     outcome.notes, outcome.batched = loaded.model.notes, loaded.warmup.batchable
     asyncio.run(_asked(case, loaded, outcome))
@@ -99,12 +101,17 @@ async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome) -> None:
             for form in FORMS if answered else ():
                 await asking.ask(form, answered)
                 await asking.ask(form, draw.some(case.asked, 2, 4))
-        strangers = [(draw.one(*FORMS), draw.shuffled(case.asked)[: 1 if case.whole else draw.one(1, 1, 1, 2)]) for _ in range(TOGETHER)]
+        strangers = [
+            (draw.one(*FORMS), draw.shuffled(case.asked)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
+            for _ in range(TOGETHER)
+        ]
         await asyncio.gather(*(asking.ask(form, rows, STRANGERS) for form, rows in strangers))
     finally:
         served.close()
     alone = {fault.kind for fault in outcome.faults}
-    outcome.faults = [fault for fault in outcome.faults if fault.kind.removeprefix(STRANGERS) not in alone - {fault.kind}]
+    outcome.faults = [
+        fault for fault in outcome.faults if fault.kind.removeprefix(STRANGERS) not in alone - {fault.kind}
+    ]
 
 
 class Asking:
@@ -134,7 +141,9 @@ class Asking:
         """One request; a fault is added to the outcome."""
         expected = self.own(rows)
         try:
-            told = await FORMS[form](self._served, Sent(self._served.signature, self._case.table, rows, self._case.whole))
+            told = await FORMS[form](
+                self._served, Sent(self._served.signature, self._case.table, rows, self._case.whole)
+            )
         except (CannotCarry, NotAcceptable):  # an answer that does not fit into a table, or one array
             return
         except InvalidRequest as error:
@@ -144,7 +153,9 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - it is what this looks for
             shown = f"{type(error).__name__}: {error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
             kind = "internal error" if isinstance(error, ModelyardError) else f"crash {generic(shown)}"
-            where = f" where the object raises {str(expected).partition(':')[0]}" if isinstance(expected, Refuses) else ""
+            where = (
+                f" where the object raises {str(expected).partition(':')[0]}" if isinstance(expected, Refuses) else ""
+            )
             self._fault(f"{kind}{where}", form, rows, f"{shown}{f'; the object: {expected}' if where else ''}")
             return
         finally:
@@ -152,7 +163,12 @@ class Asking:
         if isinstance(expected, Refuses) and self._case.table.no_category(rows):
             expected = self._loosely(rows)
         if isinstance(expected, Refuses):
-            self._fault(f"answers what the object refuses: {generic(str(expected))}", form, rows, f"{told!r:.300}; the object: {expected}")
+            self._fault(
+                f"answers what the object refuses: {generic(str(expected))}",
+                form,
+                rows,
+                f"{told!r:.300}; the object: {expected}",
+            )
             return
         equality = Equality(self._served.signature, self._case.classes, self._case.tolerance)
         wrong = difference(told, expected, lambda: self._otherwise(rows), equality)
