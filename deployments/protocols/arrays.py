@@ -14,15 +14,22 @@ from deployments.tensors import FREE, Array
 FEW = 64
 """Values that Python adds up before numpy has made up its mind."""
 
+NOTHING = np.array(None, np.object_)
+"""A missing value, to compare arrays of dtype object with."""
+
 _flattened = chain.from_iterable
 
 
 class ArrayReader:
-    """Reads arrays of one datatype and shape; FREE where an axis may have any length."""
+    """Reads arrays of one datatype and shape; FREE where an axis may have any length.
 
-    def __init__(self, datatype: str, shape: tuple[int, ...]) -> None:
+    With `missing`, null is a missing value where it is not NaN: None in an array of dtype object.
+    """
+
+    def __init__(self, datatype: str, shape: tuple[int, ...], *, missing: bool = False) -> None:
         self.shape = shape
         self._datatype = DATATYPES[datatype]
+        self._missing = missing and self._datatype.dtype.kind != "f"
         self._kinds, self._dtype, self._narrow = self._datatype.kinds, self._datatype.dtype, self._datatype.narrow
         self._nested = range(len(shape) - 1)
         self._rest = shape[1:]
@@ -32,16 +39,19 @@ class ArrayReader:
     def quick(self, values: Any) -> Array | None:
         """The array, or None where `walk` must look: perhaps something is wrong, perhaps it is only unusual.
 
-        numpy takes True for 1 and "1" for 1.0 where it is told the dtype, so the types of all values are looked at first.
+        numpy reads "1" as 1.0 where it is given the dtype, so the types of all values are looked at first.
         An array comes out only if `walk` would have made the same.
         """
         flat = values if self.shape else (values,)
         try:
             for _ in self._nested:
                 flat = _flattened(flat)
-            if not self._kinds.issuperset(map(type, flat)):
+            if self._kinds.issuperset(map(type, flat)):
+                array = np.asarray(values, self._dtype)
+            elif self._missing:
+                array = self._with_missing(values)
+            else:
                 return None
-            array = np.asarray(values, self._dtype)
         except (TypeError, ValueError, OverflowError, RuntimeWarning):  # the last where warnings are errors, see below
             return None
         shape = array.shape
@@ -52,7 +62,17 @@ class ArrayReader:
 
     def walk(self, bad: BadValues) -> "Walk":
         """The slow way."""
-        return Walk(self._datatype.read, self._dtype, self.shape, bad)
+        return Walk(self._datatype.read, self._dtype, self.shape, bad, missing=self._missing)
+
+    def _with_missing(self, values: Any) -> Array:
+        """The array with None among its values. Raises ValueError where a value is of another type."""
+        array = np.asarray(values, np.object_)
+        present = np.not_equal(array, NOTHING).astype(np.bool_)
+        known = array[present].tolist()
+        if not self._kinds.issuperset(map(type, known)):
+            raise ValueError(values)
+        array[present] = np.asarray(known, self._dtype).astype(np.object_)
+        return array
 
 
 def _has_infinity(array: Array) -> bool:
@@ -64,8 +84,11 @@ def _has_infinity(array: Array) -> bool:
 class Walk:
     """Reads value by value. Give it one whole array, or many of the same shape, one after the other."""
 
-    def __init__(self, read: Read, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues) -> None:
+    def __init__(
+        self, read: Read, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues, *, missing: bool = False
+    ) -> None:
         self._read = read
+        self._missing = missing
         self._dtype = dtype
         self._lengths = list(shape)
         """Of each axis; a free one gets the length that is met first."""
@@ -80,7 +103,8 @@ class Walk:
     def array(self, prefix: tuple[int, ...] = ()) -> Array:
         """All that was added, as one array; `prefix` is its shape before the axes of each. Only where nothing was bad."""
         shape = (*prefix, *(0 if length == FREE else length for length in self._lengths))
-        return np.array(self._flat, self._dtype).reshape(shape)
+        dtype = np.dtype(np.object_) if self._missing and None in self._flat else self._dtype
+        return np.array(self._flat, dtype).reshape(shape)
 
     def _descend(self, value: Any, axis: int, pointer: str) -> None:
         if axis == len(self._lengths):
@@ -93,6 +117,9 @@ class Walk:
             self._bad.add(pointer, f"expected {self._list(axis)}, got {described(value)}")
 
     def _leaf(self, value: Any, pointer: str) -> None:
+        if value is None and self._missing:
+            self._flat.append(None)
+            return
         try:
             self._flat.append(self._read(value))
         except ValueError as error:

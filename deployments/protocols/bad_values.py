@@ -1,6 +1,6 @@
 """What is wrong with a request: every bad value, with a JSON pointer to it (RFC 6901)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
@@ -59,6 +59,16 @@ class BadValues:
 def refuse(pointer: str, message: str) -> InvalidRequest:
     """The error for one bad value that nothing can be read beside."""
     return InvalidRequest.at([BadValue(pointer, message)])
+
+
+def unknown_name(what: str, name: str, known: Collection[str], meant: Iterable[str] = ()) -> str:
+    """What is said of a name that is not among the known ones, in one line; `what` says what it would be the name of.
+
+    `meant` are others that it may be a mistake for.
+    """
+    near = nearest(name, [*known, *meant])
+    hint = f"did you mean {near!r}?" if near else f"the model has {', '.join(map(repr, known))}"
+    return f"unknown {what} {shortened(name)!r}; {hint}"
 
 
 def escaped(name: str) -> str:

@@ -1,13 +1,15 @@
 """Whole tensors by the name of their input, and columns by the name of their feature."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from deployments.protocols.arrays import ArrayReader
 from deployments.protocols.bad_values import BadValues, described, escaped, quoted, refuse
-from deployments.protocols.layout import has_columns, row_shape
+from deployments.protocols.forms import Table, read
+from deployments.protocols.layout import by_column, has_columns, row_shape
 from deployments.protocols.rows import check_rows
 from deployments.tensors import Array, Signature, Tensors, TensorSpec
 
@@ -18,9 +20,8 @@ class TensorReader:
     """Reads the `inputs` of one model."""
 
     def __init__(self, signature: Signature, *, max_rows: int) -> None:
-        self._inputs = [_Input(spec) for spec in signature.inputs]
-        self._names = {name: each for each in reversed(self._inputs) for name in each.columns}
-        self._names |= {each.name: each for each in self._inputs}
+        self._inputs = [_Input(spec, signature) for spec in signature.inputs]
+        self._names = {*signature.fitted, *(name for each in self._inputs for name in (*each.columns, each.name))}
         self._rowwise = signature.rowwise
         self._max_rows = max_rows
 
@@ -60,7 +61,7 @@ class TensorReader:
         bad = BadValues()
         for name in given:
             if name not in self._names:
-                bad.unknown(f"{POINTER}/{escaped(name)}", "input", name, self._names)
+                bad.unknown(f"{POINTER}/{escaped(name)}", "input", name, sorted(self._names))
         read = [(each.name, each.walk(given, bad)) for each in self._inputs]
         bad.raise_if_any()
         return {name: array for name, array in read if array is not None}
@@ -81,14 +82,22 @@ class TensorReader:
 class _Input:
     """One input, in either way of giving it: whole, or column by column."""
 
-    def __init__(self, spec: TensorSpec) -> None:
+    def __init__(self, spec: TensorSpec, signature: Signature) -> None:
         self.name = spec.name
         self.columns = spec.columns if has_columns(spec) else ()
         self.optional = spec.optional
-        self._whole = ArrayReader(spec.datatype, (*spec.shape[:1], *row_shape(spec)))
-        self._column = ArrayReader(spec.datatype, spec.shape[:1])
+        self._is_column = spec.name in (*self.columns, *signature.fitted)
+        """Whether a column has the input's name, too."""
+        self._whole = ArrayReader(spec.datatype, (*spec.shape[:1], *row_shape(spec)), missing=spec.missing)
+        self._column = ArrayReader(spec.datatype, spec.shape[:1], missing=spec.missing)
+        self._layout = by_column(signature)
+        self._fitted = len(signature.fitted)
+        self._positions = self._layout.positions(signature.fitted) if len(signature.inputs) == 1 else ()
         self._narrow = len(spec.shape) == 2 and row_shape(spec) == (1,)
         """Whether it is one column, which may be given as a list of values."""
+        self._flat = len(spec.shape) == 1
+        """Whether it is a list of values, which may be given as one column."""
+        self._listed = ArrayReader(spec.datatype, (*spec.shape[:1], 1), missing=spec.missing)
 
     def quick(self, value: Any) -> Array | None:
         """The array for a tensor, or None where `walk` must look."""
@@ -96,13 +105,16 @@ class _Input:
         if array is None and self._narrow:
             column = self._column.quick(value)
             return None if column is None else column.reshape(-1, 1)
+        if array is None and self._flat:
+            column = self._listed.quick(value)
+            return None if column is None else column.reshape(-1)
         return array
 
     def walk(self, given: Mapping[str, Any], bad: BadValues) -> Array | None:
         """The array, or None where it is not given or something is bad."""
         pointer = f"{POINTER}/{escaped(self.name)}"
         columns = [name for name in self.columns if name in given and name != self.name]
-        if self.name in given and not (columns and self.name in self.columns):
+        if self.name in given and not (columns and self._is_column):
             for name in columns:
                 bad.add(f"{POINTER}/{escaped(name)}", f"{quoted(self.name)} gives this column already")
             return self.tensor(given[self.name], pointer, bad)
@@ -113,10 +125,13 @@ class _Input:
         return None
 
     def tensor(self, value: Any, pointer: str, bad: BadValues) -> Array | None:
-        """The array for a tensor; None where something is bad."""
+        """The array for a tensor; None where something is bad. It may have all columns that the model was fitted with."""
         array = self.quick(value)
         if array is not None:
             return array
+        if self._positions and _is_wide(value, self._fitted):
+            ends = [f"/{place}" for place in range(self._fitted)]
+            return read(Table(self._layout, value, partial(_row, pointer), self._positions, ends))[self.name]
         before = bad.count
         flat = self._narrow and type(value) is list and not any(type(item) is list for item in value)
         walk = (self._column if flat else self._whole).walk(bad)
@@ -139,3 +154,11 @@ class _Input:
         for name in self.columns:
             walk.add(given[name], f"{POINTER}/{escaped(name)}")
         return None if bad.count > before else np.ascontiguousarray(walk.array((len(self.columns),)).T)
+
+
+def _row(pointer: str, index: int) -> str:
+    return f"{pointer}/{index}"
+
+
+def _is_wide(value: Any, width: int) -> bool:
+    return type(value) is list and bool(value) and type(value[0]) is list and len(value[0]) == width

@@ -1,6 +1,7 @@
 """CSV to rows of JSON values (RFC 4180): commas, quotes, LF or CRLF, UTF-8 with or without its mark.
 
 A cell holds what JSON would: a number, true or false, or text without its quotes. An empty cell is a missing value, null.
+Where numbers are wanted, true and false are 1 and 0, as in JSON.
 """
 
 import csv
@@ -19,8 +20,8 @@ from deployments.tensors import Tensors
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 LONGEST_NUMBER = 400
 """Characters; more than any number needs, and few enough to be read quickly."""
-FLAGS = {"true": True, "false": False, "True": True, "False": False}
-"""JSON's words, and those that pandas writes."""
+FLAGS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
+"""JSON's words, those that pandas writes, and those of spreadsheets."""
 
 Line = tuple[list[Any], int]
 """A row's cells, and the number of its first line; lines are counted from 1."""
@@ -29,7 +30,8 @@ Line = tuple[list[Any], int]
 def read_csv(body: bytes, reader: RowReader) -> Tensors:
     """Rows by their header where the model's values have names, else by position. Raises InvalidRequest.
 
-    A model with one unnamed value or list a row needs no header; a first line that is the input's name is taken for one.
+    A model with one unnamed value or list a row needs no header; a first line that is the input's name is one, and so is the first
+    of several cells, where the model was fitted with columns that it does not read.
     """
     layout = reader.layout
     if not layout.plain and not layout.unnamed:
@@ -37,7 +39,7 @@ def read_csv(body: bytes, reader: RowReader) -> Tensors:
         raise InvalidRequest(f"a row of {quoted(nested)} does not fit into CSV; send JSON")
     lines = _lines(text_of(body))
     names = [layout.cells[0].name]
-    if len(layout.cells) > 1 or lines[0][0] == names:
+    if len(layout.cells) > 1 or lines[0][0] == names or (layout.unread and len(lines[0][0]) > 1):
         (names, _), *lines = lines
     rows = [cells for cells, _ in lines]
     numbers = [number for _, number in lines]
@@ -91,7 +93,7 @@ def _number(text: str) -> float | str | None:
     if not text:
         return None
     if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
-        return text
+        return FLAGS.get(text, text)
     try:
         whole = int(text)
     except ValueError:

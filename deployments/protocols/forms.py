@@ -55,7 +55,7 @@ def walk(form: Form) -> Tensors:
 
 @dataclass(slots=True)
 class Table:
-    """Rows that are lists in one order, which may be another than the cells'."""
+    """Rows that are lists in one order, which may be another than the cells', and may hold values that are not read."""
 
     layout: Layout
     rows: Sequence[Any]
@@ -66,20 +66,23 @@ class Table:
     """By place in a row, what ends the pointer to the value there."""
 
     def quick(self) -> Tensors | None:
-        if set(map(type, self.rows)) != {list} or set(map(len, self.rows)) != {len(self.order)}:
+        if set(map(type, self.rows)) != {list} or set(map(len, self.rows)) != {len(self.ends)}:
             return None
-        if self.order == sorted(self.order):
+        order = self.order
+        if len(order) == len(self.ends) and order == sorted(order):
             return _assembled(self.layout, self.rows)
-        return _assembled(self.layout, list(map(itemgetter(*self.order), self.rows)))
+        if len(order) == 1:
+            return _assembled(self.layout, [(row[order[0]],) for row in self.rows])
+        return _assembled(self.layout, list(map(itemgetter(*order), self.rows)))
 
     def cells(self, bad: BadValues) -> Iterator[Placed]:
-        width = counted(len(self.order))
+        width = counted(len(self.ends))
         for index, row in enumerate(self.rows):
             pointer = self.where(index)
             if type(row) is not list:
                 bad.add(pointer, f"expected a list of {width}, got {described(row)}")
                 continue
-            if len(row) != len(self.order):
+            if len(row) != len(self.ends):
                 bad.add(pointer, f"expected {width}, got {len(row)}")
             for cell, place in zip(self.layout.cells, self.order, strict=True):
                 if place < len(row):
@@ -107,7 +110,7 @@ class Bare:
 
 @dataclass(slots=True)
 class Objects:
-    """Rows that are objects, with a member for each cell."""
+    """Rows that are objects, with a member for each cell that is not missing, and perhaps others that are not read."""
 
     layout: Layout
     rows: Sequence[Any]
@@ -115,13 +118,24 @@ class Objects:
 
     def quick(self) -> Tensors | None:
         width = len(self.layout.cells)
-        if set(map(type, self.rows)) != {dict} or set(map(len, self.rows)) != {width}:
+        if set(map(type, self.rows)) != {dict}:
             return None
+        if set(map(len, self.rows)) != {width}:
+            return self._unusual()
         try:
             picked = list(map(self.layout.pick, self.rows))
         except KeyError:
-            return None
+            return self._unusual()
         return _assembled(self.layout, picked if width > 1 else [(value,) for value in picked])
+
+    def _unusual(self) -> Tensors | None:
+        """The same where a row leaves out what may be missing, or has members that are not read."""
+        layout = self.layout
+        known = layout.names | layout.unread
+        if not all(layout.needed <= row.keys() <= known for row in self.rows):
+            return None
+        names = [cell.name for cell in layout.cells]
+        return _assembled(layout, [[row.get(name) for name in names] for row in self.rows])
 
     def cells(self, bad: BadValues) -> Iterator[Placed]:
         ends = {cell.name: f"/{escaped(cell.name)}" for cell in self.layout.cells}
@@ -133,11 +147,12 @@ class Objects:
             for name in row:
                 if name in self.layout.left_out:
                     bad.add(f"{pointer}/{escaped(name)}", f"{quoted(name)} is for every row or for none")
-                elif name not in ends:
-                    bad.unknown(f"{pointer}/{escaped(name)}", "name", name, (each for each in ends if each not in row))
+                elif name not in ends and name not in self.layout.unread:
+                    free = (each for each in (*ends, *sorted(self.layout.unread)) if each not in row)
+                    bad.unknown(f"{pointer}/{escaped(name)}", "name", name, free)
             for cell in self.layout.cells:
-                if cell.name in row:
-                    yield cell, row[cell.name], pointer + ends[cell.name]
+                if cell.name in row or cell.missing:
+                    yield cell, row.get(cell.name), pointer + ends[cell.name]
                 else:
                     bad.add(pointer, f"missing {quoted(cell.name)}")
 

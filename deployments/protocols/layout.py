@@ -1,11 +1,11 @@
 """What one row of a request is made of: the named cells that a signature's inputs divide into."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 from deployments.protocols.arrays import ArrayReader
-from deployments.tensors import FREE, Signature, TensorSpec
+from deployments.tensors import DTYPES, FREE, Signature, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Cell:
     """The input that it is a part of."""
     datatype: str
     optional: bool
+    missing: bool
+    """Whether its value may be missing, so that a row that is an object may leave it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,23 @@ class Layout:
     """The cells of a row, input after input in the signature's order: the order of a row that is a list."""
 
     def __init__(
-        self, cells: tuple[Cell, ...], parts: tuple[InputPart, ...], left_out: frozenset[str] = frozenset()
+        self,
+        cells: tuple[Cell, ...],
+        parts: tuple[InputPart, ...],
+        unread: frozenset[str] = frozenset(),
+        left_out: frozenset[str] = frozenset(),
     ) -> None:
         self.cells = cells
         self.parts = parts
+        self.unread = unread
+        """Names of columns that the model was fitted with and does not read: they may be there, with any values."""
         self.left_out = left_out
         """Names of optional cells that are not among these."""
         self.names = frozenset(cell.name for cell in cells)
         self.pick = itemgetter(*(cell.name for cell in cells))
         """An object's values in the order of the cells: a tuple, or the bare value where there is one cell."""
+        self.needed = frozenset(cell.name for cell in cells if not cell.missing)
+        """What each row that is an object must hold."""
         self._optional = any(cell.optional for cell in cells)
 
     @property
@@ -72,7 +82,13 @@ class Layout:
         if not cells:
             return self
         left_out = frozenset(cell.name for cell in self.cells if cell.input not in kept)
-        return Layout(cells, tuple(part for part in self.parts if part.name in kept), left_out)
+        return Layout(cells, tuple(part for part in self.parts if part.name in kept), self.unread, left_out)
+
+    def positions(self, fitted: Sequence[str]) -> tuple[int, ...]:
+        """Where each cell stands in a row of all columns that the model was fitted with; () where there is no such row."""
+        if len(fitted) <= len(self.cells) or not self.plain or not self.names.issubset(fitted):
+            return ()
+        return tuple(fitted.index(cell.name) for cell in self.cells)
 
 
 def by_column(signature: Signature) -> Layout:
@@ -99,6 +115,11 @@ def row_shape(spec: TensorSpec) -> tuple[int, ...]:
     return (len(spec.columns),) if has_columns(spec) else spec.shape[1:]
 
 
+def takes_missing(spec: TensorSpec) -> bool:
+    """Whether null is a missing value of this input; among floats it is NaN instead."""
+    return spec.missing and DTYPES[spec.datatype].kind != "f"
+
+
 def row_count(signature: Signature) -> int | None:
     """How many rows a request holds: FREE for any number, None where the inputs do not share a first axis."""
     lengths = {spec.shape[:1] for spec in signature.inputs}
@@ -116,15 +137,19 @@ def _layout(signature: Signature, *, expand: bool) -> Layout:
         columns = spec.columns if expand and has_columns(spec) else ()
         plain = bool(columns) or row == (1,)
         names, shape = columns or (spec.name,), () if plain else row
-        cells += [Cell(name, shape, spec.name, spec.datatype, spec.optional) for name in names]
+        missing = takes_missing(spec)
+        cells += [Cell(name, shape, spec.name, spec.datatype, spec.optional, missing) for name in names]
         parts.append(
             InputPart(
                 name=spec.name,
                 cells=len(names),
-                whole=ArrayReader(spec.datatype, (FREE, *row)),
-                column=ArrayReader(spec.datatype, (FREE, *shape)),
-                cell=ArrayReader(spec.datatype, shape),
+                whole=ArrayReader(spec.datatype, (FREE, *row), missing=missing),
+                column=ArrayReader(spec.datatype, (FREE, *shape), missing=missing),
+                cell=ArrayReader(spec.datatype, shape, missing=missing),
                 per_row=row if plain else (),
             )
         )
-    return Layout(tuple(cells), tuple(parts))
+    known = {cell.name for cell in cells}
+    if not expand:
+        known.update(name for spec in signature.inputs for name in spec.columns)
+    return Layout(tuple(cells), tuple(parts), frozenset(signature.fitted) - known)

@@ -5,14 +5,15 @@ Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 import io
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from deployments.errors import InvalidRequest, NotAcceptable
+from deployments.protocols.conversion import convertible
 from deployments.protocols.oip.inputs import ModelInputs
-from deployments.tensors import DTYPES, Array, InferRequest, Signature, datatype_of
+from deployments.protocols.oip.tensors import texts
+from deployments.tensors import Array, InferRequest, Signature, datatype_of
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 LARGEST_HEADER = 10_000
@@ -29,17 +30,23 @@ class NpyReader:
     def read(self, body: bytes) -> InferRequest:
         """The request for all outputs. Raises InvalidRequest.
 
-        Numbers of another type are taken where that loses nothing but precision: whole numbers for floats, FP64 for FP32.
+        Numbers of another type are accepted where that changes no value; floats may lose digits, as those of JSON do.
         """
         required = [spec for spec in self._signature.inputs if not spec.optional]
         if len(required) != 1:
             raise InvalidRequest(f"one array is for models of one input, and this one has {len(required)}")
         [spec] = required
-        array = _converted(read_npy(body), spec.datatype)
-        if len(spec.shape) == array.ndim + 1 and spec.shape[-1] == 1:
-            array = array[..., None]  # one column may come as a list of values
-        self._inputs.check(spec.name, spec.datatype, array.shape)
-        return self._inputs.request([(spec.name, array)])
+        array = read_npy(body)
+        try:
+            own = datatype_of(array.dtype)
+        except KeyError:
+            raise InvalidRequest(f"an array of {array.dtype} is not taken, only numbers, booleans and texts") from None
+        if not convertible(own, spec.datatype):
+            raise InvalidRequest(f"expected an array of {spec.datatype}, got {own}")
+        if own == "BYTES":
+            array = _texts(array)
+        [slot] = self._inputs.slots([(spec.name, own, array.shape)])
+        return self._inputs.request([(slot, slot.fitted(array, rounded=True))])
 
 
 def read_npy(body: bytes) -> Array:
@@ -65,36 +72,24 @@ def read_npy(body: bytes) -> Array:
 
 
 def write_npy(array: Array) -> bytes:
-    """The array, texts as numpy's own. Raises NotAcceptable for bytes that are no text."""
+    """The array, texts as numpy's own. Raises NotAcceptable for what is neither numbers nor texts that numpy can hold."""
     if array.dtype.kind == "O":
         values = [
             value.decode() if isinstance(value, bytes) and value.isascii() else value
             for value in array.ravel().tolist()
         ]
         if not all(isinstance(value, str) for value in values):
-            raise NotAcceptable("bytes that are no text do not fit into an array of numpy's; ask for JSON")
+            raise NotAcceptable("bytes that are no text, and values of several types, fit into no array; ask for JSON")
+        if any(value.endswith("\0") for value in values):
+            raise NotAcceptable("numpy's texts lose zeros at their end; ask for JSON")
         array = np.array(values, np.str_).reshape(array.shape)
     file = io.BytesIO()
     npy.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
     return file.getvalue()
 
 
-def _converted(array: Array, datatype: str) -> Array:
-    target = DTYPES[datatype]
-    try:
-        own = datatype_of(array.dtype)
-    except KeyError:
-        raise InvalidRequest(f"an array of {array.dtype} is not taken, only numbers, booleans and texts") from None
-    if datatype == "BYTES" and own == "BYTES":
-        return array.astype(object)
-    wanted: Any = target
-    if own == "BYTES" or datatype == "BYTES" or not np.can_cast(array.dtype, wanted, "same_kind"):
-        raise InvalidRequest(f"expected an array of {datatype}, got {own}")
-    with np.errstate(over="ignore"):
-        cast = array.astype(target)
-    if target.kind in "iu":
-        if not np.array_equal(cast, array):
-            raise InvalidRequest(f"a value of the array is outside of {datatype}")
-    elif target.kind == "f" and np.isinf(cast).sum() > np.isinf(array).sum():
-        raise InvalidRequest(f"a value of the array is too large for {datatype}")
-    return cast
+def _texts(array: Array) -> Array:
+    """Texts of numpy's as models get them from JSON; bytes are text where all of them are UTF-8."""
+    if array.dtype.kind == "S":
+        return texts(array.ravel().tolist()).reshape(array.shape)
+    return array.astype(np.object_)

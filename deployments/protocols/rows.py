@@ -21,6 +21,9 @@ class RowReader:
         self._required = self.layout.present(())
         """The cells of a row that leaves out what is optional."""
         self._by_input = by_input(signature)
+        self._positions = self.layout.positions(signature.fitted)
+        """Where in a row of all columns that the model was fitted with each cell stands; () where there is no such row."""
+        self._fitted = len(signature.fitted) if self._positions else 0
         self._count = row_count(signature)
         self.max_rows = max_rows
 
@@ -58,7 +61,9 @@ class RowReader:
         return self.table(columns, f"{pointer}/columns", rows, where, [f"/{place}" for place in range(len(columns))])
 
     def lists(self, rows: Sequence[Any], where: Where) -> Tensors:
-        """Rows in the order of the cells."""
+        """Rows in the order of the cells, or with all columns that the model was fitted with, in their order."""
+        if self._positions and type(rows[0]) is list and len(rows[0]) == self._fitted:
+            return self.whole_rows(rows, where)
         layout, short = self.layout, self._required
         if short is not layout and type(rows[0]) is list and len(rows[0]) == len(short.cells):
             layout = short
@@ -72,16 +77,23 @@ class RowReader:
         order = list(range(len(layout.cells)))
         return read(Table(layout, rows, where, order, [f"/{place}" for place in order]))
 
+    def whole_rows(self, rows: Sequence[Any], where: Where) -> Tensors:
+        """Rows with all columns that the model was fitted with, in their order."""
+        return read(Table(self.layout, rows, where, self._positions, [f"/{place}" for place in range(self._fitted)]))
+
     def table(
         self, names: Sequence[Any], header: str, rows: Sequence[Any], where: Where, ends: Sequence[str]
     ) -> Tensors:
-        """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`."""
+        """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`.
+
+        There is an end for each name.
+        """
         layout = self.layout_for(names, header)
         self.check_count(rows, "")
         return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
 
     def layout_for(self, names: Sequence[Any], header: str) -> Layout:
-        """The cells that a table of these columns gives. Refuses other names, with pointers that begin with `header`."""
+        """The cells that a table of these columns gives. Refuses unknown names, with pointers that begin with `header`."""
         layout = self._layout_of({name for name in names if type(name) is str})
         _check_names(layout, names, header)
         return layout
@@ -128,14 +140,15 @@ def check_rows(rows: int, most: int, pointer: str) -> None:
 def _check_names(layout: Layout, names: Sequence[Any], header: str) -> None:
     bad = BadValues()
     seen: set[str] = set()
-    free = sorted(layout.names.difference(name for name in names if type(name) is str))
+    known = layout.names | layout.unread
+    free = sorted(known.difference(name for name in names if type(name) is str))
     for index, name in enumerate(names):
         pointer = f"{header}/{index}"
         if type(name) is not str:
             bad.add(pointer, f"expected a column's name, got {described(name)}")
         elif name in seen:
             bad.add(pointer, f"column {quoted(name)} comes twice")
-        elif name not in layout.names:
+        elif name not in known:
             bad.unknown(pointer, "column", name, free)
         else:
             seen.add(name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deployments.errors import NotAcceptable
-from deployments.protocols.answers import AnswerWriter, text
+from deployments.protocols.answers import AnswerWriter, native, score_columns_known, text
 from deployments.tensors import Array, Signature, Tensors
 
 Columns = dict[str, Sequence[Any]]
@@ -29,7 +29,8 @@ class TableWriter:
         columns: Columns = {}
         names = list(chosen or self._outputs)
         if (label or scores) and not chosen:
-            columns["prediction"], confidences = self._answers.labelled(outputs)
+            labels, confidences = self._answers.labelled(outputs)
+            columns |= _label_columns(labels)
             if confidences is not None:
                 columns["confidence"] = confidences
             names = [name for name in names if name not in (label, scores)]
@@ -40,9 +41,12 @@ class TableWriter:
         for name in names:
             columns |= _columns(name, outputs[name], name)
         if probabilities:
-            table = outputs[scores]
-            for index, each in enumerate(self._signature.classes or range(table.shape[1])):
-                columns[f"probability_{each}"] = list(table[:, index])
+            table = native(outputs[scores])
+            if score_columns_known(self._signature):
+                for index, each in enumerate(self._signature.classes or range(table.shape[1])):
+                    columns[f"probability_{each}"] = list(table[:, index])
+            else:
+                columns |= _columns(scores, table, scores)
         return columns
 
     def array(self, outputs: Tensors, chosen: Sequence[str], *, by_row: bool, probabilities: bool) -> Array:
@@ -54,8 +58,8 @@ class TableWriter:
         if probabilities:
             return outputs[scores]
         if by_row and (label or scores) and not chosen:
-            names, _ = self._answers.labelled(outputs)
-            return np.array(names)
+            labels, _ = self._answers.labelled(outputs)
+            return _array(labels)
         if len(outputs) > 1:
             raise NotAcceptable(
                 'the answer has several outputs, and an array is one; ask for JSON, or name one in "outputs"'
@@ -72,8 +76,23 @@ class TableWriter:
         return file.getvalue().encode()
 
 
+def _label_columns(labels: list[Any]) -> Columns:
+    """The labels of each row, which may be several."""
+    if type(labels[0]) is not list:
+        return {"prediction": labels}
+    return {f"prediction_{index}": list(own) for index, own in enumerate(zip(*labels, strict=True))}
+
+
+def _array(labels: list[Any]) -> Array:
+    """Labels as an array; of dtype object unless all are numbers of one type."""
+    array = np.array(labels, np.object_)
+    kinds = set(map(type, array.ravel().tolist()))
+    return array if len(kinds) > 1 or kinds <= {str, bytes} else np.array(labels)
+
+
 def _columns(name: str, array: Array, output: str) -> Columns:
     """An output's columns, whose names begin with `name`."""
+    array = array if array.dtype.kind in "OSU" else native(array)
     if array.ndim == 1 or array.shape[1:] == (1,):
         return {name: list(array.reshape(-1))}
     if array.ndim == 2:
@@ -89,7 +108,7 @@ class _Lines(io.StringIO):
 
 
 def _cell(value: Any) -> str:
-    """As JSON writes it, without quotes; numbers with the digits of their own precision."""
+    """As JSON writes it, without quotes; numbers with the digits of their own precision, FP16 with those of FP32."""
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return ""
     if isinstance(value, bool | np.bool_):
@@ -97,4 +116,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, bytes):
         shown = text(value)
         return shown if isinstance(shown, str) else str(shown["b64"])
-    return str(value)
+    return str(np.float32(value)) if isinstance(value, np.float16) else str(value)

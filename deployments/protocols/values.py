@@ -1,4 +1,5 @@
-"""One JSON value for each datatype: what is taken, and what is said of the rest. Types are strict: "1" is no number."""
+"""One JSON value for each datatype: what is accepted, and what is said of the rest. "1" is no number; true and false are 1 and 0
+where numbers are wanted, since a table's boolean column may be one that the model was fitted with as numbers."""
 
 import binascii
 from base64 import b64decode
@@ -41,7 +42,7 @@ def _floating(name: str) -> Datatype:
 
     def read(value: Any) -> Any:
         kind = type(value)
-        if kind is float or kind is int:
+        if kind is float or kind is int or kind is bool:
             if abs(value) < limit:
                 return value
             raise ValueError(f"expected a number up to {limits.max:g} ({name}), got {described(value)}")
@@ -49,7 +50,7 @@ def _floating(name: str) -> Datatype:
             return nan
         raise ValueError(f"expected a number, got {described(value)}")
 
-    return Datatype(dtype, frozenset((float, int, type(None))), name != "FP64", read)
+    return Datatype(dtype, frozenset((float, int, bool, type(None))), name != "FP64", read)
 
 
 def _whole(name: str) -> Datatype:
@@ -63,9 +64,11 @@ def _whole(name: str) -> Datatype:
                 return int(value)
             exact = "" if kind is int else ", written without an exponent or fraction"
             raise ValueError(f"expected a whole number from {low} to {high} ({name}){exact}, got {described(value)}")
+        if kind is bool:
+            return int(value)
         raise ValueError(f"expected a whole number, got {described(value)}")
 
-    return Datatype(dtype, frozenset((int,)), False, read)
+    return Datatype(dtype, frozenset((int, bool)), False, read)
 
 
 def _boolean(value: Any) -> Any:

@@ -121,7 +121,7 @@ class GrpcInfer:
             self._refuse(origin, error)
             raise
         asked = self.read(message, origin)
-        self._alike.remember(body, message, asked)
+        self._alike.remember(body, message, asked.call.slots, asked)
         return asked
 
     def _begin(self, asked: Asked, origin: Origin, answered: Answered, within_s: float | None = None) -> Begun:

@@ -107,9 +107,9 @@ X = {"name": "x", "datatype": "FP32", "shape": [1, 1]}
 T = {"name": "t", "datatype": "BYTES", "shape": [1, 1]}
 HEADS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "shape": ([{**X, "shape": [1, 2]}], "expected shape [-1, 1]"),
-    "datatype": ([{**X, "datatype": "FP64"}], "expected FP32"),
+    "datatype": ([{**X, "datatype": "BYTES"}], "expected FP32"),
     "unknown datatype": ([{**X, "datatype": "FP8"}], "unknown datatype"),
-    "name": ([{**X, "name": "X"}], "unknown input 'X'"),
+    "name": ([{**X, "name": "X"}, T], "unknown input 'X'"),
     "missing": ([T], "missing input 'x'"),
     "extra": ([X, {**X, "name": "z"}], "unknown input 'z'"),
     "twice": ([X, X], "comes twice"),

@@ -99,8 +99,12 @@ REFUSALS = {
     "no inputs": (infer(inputs=[], raw_input_contents=[]), Status.INVALID_ARGUMENT, "missing input 'x'"),
     "input twice": (infer(inputs=[INPUT] * 2, raw_input_contents=[RAW] * 2), Status.INVALID_ARGUMENT, "comes twice"),
     "raw missing": (infer(inputs=[INPUT] * 2), Status.INVALID_ARGUMENT, "2 inputs and 1 raw"),
-    "name": (infer(inputs=[{**INPUT, "name": "X"}]), Status.INVALID_ARGUMENT, "unknown input 'X'"),
-    "datatype": (infer(inputs=[{**INPUT, "datatype": "FP64"}]), Status.INVALID_ARGUMENT, "expected FP32"),
+    "name": (
+        infer(inputs=[INPUT, {**INPUT, "name": "X"}], raw_input_contents=[b"\0" * 8] * 2),
+        Status.INVALID_ARGUMENT,
+        "unknown input 'X'",
+    ),
+    "datatype": (infer(inputs=[{**INPUT, "datatype": "BYTES"}]), Status.INVALID_ARGUMENT, "expected FP32"),
     "unknown datatype": (infer(inputs=[{**INPUT, "datatype": "FP8"}]), Status.INVALID_ARGUMENT, "unknown datatype"),
     "shape": (infer(inputs=[{**INPUT, "shape": [1, 2]}]), Status.INVALID_ARGUMENT, "expected shape [-1, 1]"),
     "negative": (

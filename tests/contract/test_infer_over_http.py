@@ -133,8 +133,12 @@ def test_another_coding_is_415(replica: Make) -> None:
         (infer(b"{"), 400, "not valid JSON"),
         (infer(b"[" * 100_000), 400, "not valid JSON"),
         (infer(b"{}"), 400, "expected a list, got nothing at /inputs"),
-        (infer(body(1).replace(b"FP32", b"INT8")), 400, "expected FP32, got INT8"),
-        (infer(body(1).replace(b'"x"', b'"z"')), 400, "unknown input 'z'"),
+        (infer(body(1).replace(b"FP32", b"BYTES")), 400, "expected FP32, got BYTES"),
+        (
+            infer(body(1).replace(b"[{", b'[{"name":"z","shape":[1],"datatype":"INT8","data":[1]},{')),
+            400,
+            "unknown input 'z'",
+        ),
         (infer(body(1).replace(b"[1,1]", b"[-1,1]")), 400, "no axis of a request is negative"),
         (infer(body(1).replace(b"[1,1]", b"[9007199254740993,1]")), 400, "got 1 value"),
         (infer(body()), 400, "expected at least one row"),
@@ -163,7 +167,7 @@ def test_one_bad_request_harms_nobody_in_its_batch(replica: Make) -> None:
         first.send(infer(body(1)))
         one.model.entered()
         good.send(infer(body(2)))
-        refused(bad.ask(infer(body(1).replace(b"FP32", b"FP64"))), 400, "expected FP32, got FP64")
+        refused(bad.ask(infer(body(1).replace(b"FP32", b"BYTES"))), 400, "expected FP32, got BYTES")
         one.front.until(lambda: one.in_flight == 2)
         one.model.release()
         assert values(first.read()) == [2]

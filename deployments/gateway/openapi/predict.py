@@ -1,6 +1,7 @@
 """Schemas of what predict takes and gives: of a model whose signature is known, and of any. Pure."""
 
 from deployments.gateway.openapi.values import BYTES, Schema, nested, records_of, rows_of, tensor, tensors_of, value
+from deployments.protocols.answers import several_labels
 from deployments.protocols.layout import row_count
 from deployments.tensors import FREE, Signature, TensorSpec
 
@@ -92,14 +93,15 @@ def _prediction(signature: Signature) -> Schema:
     forms = list(by_name.values())
     if len(forms) > 1:
         forms.append({"type": "object", "properties": by_name, "additionalProperties": False})
-    if signature.label or signature.scores:
+    if signature.scores and not signature.label:
         forms.insert(0, _label(signature))
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
 def _row(spec: TensorSpec, signature: Signature) -> Schema:
     if spec.name == signature.label:
-        return _label(signature)
+        label = _label(signature)
+        return nested(label, spec.shape[1:]) if several_labels(signature) else label
     row = value(spec.datatype)
     if signature.task == "regression" and spec.shape in ((FREE,), (FREE, 1)):
         return row
@@ -107,4 +109,8 @@ def _row(spec: TensorSpec, signature: Signature) -> Schema:
 
 
 def _label(signature: Signature) -> Schema:
-    return {"enum": list(signature.classes)} if signature.classes else LABEL
+    """A class, or what else the model gives: a rule of its own may answer with a label that is none of its classes."""
+    if not signature.classes:
+        return LABEL
+    own = [value(spec.datatype) for spec in signature.outputs if spec.name == signature.label]
+    return {"anyOf": [{"enum": list(signature.classes)}, *own]} if own else {"enum": list(signature.classes)}

@@ -1,18 +1,21 @@
-"""A column's values to those of a model's datatype, as strictly as JSON's: see `values`, whose words are used for what is bad."""
+"""A column's values to those of a model's datatype, where that changes none; floats may lose digits, as those of JSON do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from deployments.protocols.arrays import NOTHING
 from deployments.protocols.arrow.arrays import Kind
-from deployments.protocols.bad_values import BadValues, described
-from deployments.protocols.values import DATATYPES, EXACT, Read
+from deployments.protocols.bad_values import BadValues
+from deployments.protocols.conversion import complaint, converted
+from deployments.protocols.layout import Cell
 from deployments.tensors import DTYPES, Array
 
-KINDS: Mapping[str, Kind] = {"BOOL": "flags", "BYTES": "texts"}
-"""By datatype; the others are numbers."""
+KINDS: Mapping[str, Sequence[Kind]] = {"BOOL": ("flags",), "BYTES": ("texts",)}
+"""What a column of each datatype may be of."""
+NUMBERS: Sequence[Kind] = ("numbers", "flags")
+"""The same for the other datatypes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +30,50 @@ class Column:
     missing: Array
     """Of the same shape; where it is true the value says nothing."""
 
-    def converted(self, datatype: str, pointer: str, bad: BadValues) -> Array:
-        """As an array of this datatype; nobody may use it where something bad was added."""
-        wanted = KINDS.get(datatype, "numbers")
-        if self.kind not in (wanted, "nothing"):
-            bad.add(pointer, f"expected a column of {wanted} ({datatype}), got one of {self.type}")
+    def converted(self, cell: Cell, pointer: str, bad: BadValues) -> Array:
+        """As an array of the cell's datatype; nobody may use it where something bad was added.
+
+        A missing value is NaN among floats, and None where the cell's value may be missing.
+        """
+        wanted = KINDS.get(cell.datatype, NUMBERS)
+        if self.kind not in (*wanted, "nothing"):
+            bad.add(pointer, f"expected a column of {wanted[0]} ({cell.datatype}), got one of {self.type}")
             return self.values
-        target = DTYPES[datatype]
-        cast, wrong = _cast(self.values, target)
-        if target.kind == "f":
-            cast[self.missing] = np.nan
-            wrong &= ~self.missing
+        target = DTYPES[cell.datatype]
+        wrong: Array | None = None
+        if target.kind == "O":
+            cast = _as_text(self.values)
+        elif target.kind == "b":
+            cast = self.values.astype(target)
         else:
-            wrong |= self.missing
-        read = DATATYPES[datatype].read
-        for place in zip(*(axis.tolist() for axis in wrong.nonzero()), strict=True):
-            value = None if self.missing[place] else self.values[place].item()
-            bad.add("/".join((pointer, *map(str, place))), _complaint(read, value, datatype))
+            cast, wrong = converted(self.values, target, rounded=True)
+        if self.missing.any():
+            wrong = None if wrong is None else wrong & ~self.missing
+            if target.kind == "f":
+                cast = np.where(self.missing, target.type(np.nan), cast)
+            elif cell.missing:
+                cast = np.where(self.missing, NOTHING, cast.astype(np.object_))
+            else:
+                wrong = self.missing if wrong is None else wrong | self.missing
+        if wrong is not None:
+            self._tell(wrong, cell.datatype, pointer, bad)
         return cast
 
-
-def _cast(values: Array, target: np.dtype[Any]) -> tuple[Array, Array]:
-    """The values as this dtype, in memory of their own, and which of them it does not hold."""
-    if target.kind in "iu" and values.dtype.kind in "iuf":
-        limits = np.iinfo(target)
-        fits = (values >= int(limits.min)) & (values <= int(limits.max))
-        if values.dtype.kind == "f":
-            fits &= (np.abs(values) <= EXACT) & (np.trunc(values) == values)
-        return np.where(fits, values, values.dtype.type(0)).astype(target), ~fits
-    with np.errstate(over="ignore"):
-        cast = values.astype(target)
-    wrong = np.isinf(cast) & ~np.isinf(values) if target.kind == "f" else np.zeros(values.shape, np.bool_)
-    return cast, wrong
+    def _tell(self, wrong: Array, datatype: str, pointer: str, bad: BadValues) -> None:
+        for place in zip(*(axis.tolist() for axis in wrong.nonzero()), strict=True):
+            value = None if self.missing[place] else self.values[place].item()
+            bad.add("/".join((pointer, *map(str, place))), complaint(value, datatype))
 
 
-def _complaint(read: Read, value: Any, datatype: str) -> str:
+def _as_text(values: Array) -> Array:
+    """Bytes are text where all of them are UTF-8."""
+    flat = values.ravel().tolist()
+    if bytes not in set(map(type, flat)):
+        return values
     try:
-        read(value)
-    except ValueError as error:
-        return str(error)
-    return f"expected a value of {datatype}, got {described(value)}"
+        known = [value.decode() if type(value) is bytes else value for value in flat]
+    except UnicodeDecodeError:
+        return values
+    array = np.empty(len(known), np.object_)
+    array[:] = known
+    return array.reshape(values.shape)

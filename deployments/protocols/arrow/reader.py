@@ -35,13 +35,14 @@ def read_table(body: bytes, rows: RowReader) -> Tensors:
     except NO_MESSAGES as error:
         raise _no_stream(error) from None
     layout = _layout(names, types, rows)
+    wanted = [layout is None or name in layout.names for name in names]
     try:
-        columns = _columns(stream, types, rows, Meter(2 * len(body)))
+        columns = _columns(stream, types, wanted, rows, Meter(2 * len(body)))
     except NOT_VALID as error:
         raise _no_stream(error) from None
     if layout is None:
-        return _by_position(columns, names, rows.layout)
-    return _by_name(dict(zip(names, columns, strict=True)), layout)
+        return _by_position([column for column in columns if column], names, rows.layout)
+    return _by_name({name: column for name, column in zip(names, columns, strict=True) if column}, layout)
 
 
 def _layout(names: Sequence[str], types: Sequence[Any], rows: RowReader) -> Layout | None:
@@ -56,15 +57,17 @@ def _layout(names: Sequence[str], types: Sequence[Any], rows: RowReader) -> Layo
         layout = rows.layout_for(names, POINTER)
     bad = BadValues()
     for name, type_ in zip(names, types, strict=True):
-        if kind_of(type_) is None:
+        if kind_of(type_) is None and (layout is None or name in layout.names):
             told = shortened(str(type_))
             bad.add(f"{POINTER}/{escaped(name)}", f"a column of {told} is not taken, only {TAKEN}")
     bad.raise_if_any()
     return layout
 
 
-def _columns(stream: Any, types: Sequence[Any], rows: RowReader, meter: Meter) -> list[Column]:
-    """Every column, whole. Raises what pyarrow raises, too."""
+def _columns(
+    stream: Any, types: Sequence[Any], wanted: Sequence[bool], rows: RowReader, meter: Meter
+) -> list[Column | None]:
+    """Every column that is `wanted`, whole; None for the others. Raises what pyarrow raises, too."""
     read: list[list[Values]] = [[] for _ in types]
     count = 0
     for batch in stream:
@@ -72,10 +75,11 @@ def _columns(stream: Any, types: Sequence[Any], rows: RowReader, meter: Meter) -
         count += batch.num_rows
         if count > rows.max_rows:
             break
-        for parts, array in zip(read, batch.columns, strict=True):
-            parts.append(values_of(array, meter))
+        for parts, array, is_wanted in zip(read, batch.columns, wanted, strict=True):
+            if is_wanted:
+                parts.append(values_of(array, meter))
     rows.check_length(count, "")
-    return [_joined(type_, parts) for type_, parts in zip(types, read, strict=True)]
+    return [_joined(type_, parts) if parts else None for type_, parts in zip(types, read, strict=True)]
 
 
 def _joined(type_: Any, parts: Sequence[Values]) -> Column:
@@ -92,7 +96,7 @@ def _by_name(columns: dict[str, Column], layout: Layout) -> Tensors:
             column, pointer = columns[cell.name], f"{POINTER}/{escaped(cell.name)}"
             found = column.values.shape[1:]
             if fits(found, cell.shape) or (part.cells == 1 and cell.shape == () and found == (1,)):
-                arrays.append(column.converted(cell.datatype, pointer, bad))
+                arrays.append(column.converted(cell, pointer, bad))
             else:
                 bad.add(pointer, f"expected {_shaped(cell.shape)}, got {_shaped(found)}")
         if not bad.count:
@@ -106,8 +110,7 @@ def _by_position(columns: Sequence[Column], names: Sequence[str], layout: Layout
     [cell] = layout.cells
     bad = BadValues()
     arrays = [
-        column.converted(cell.datatype, f"{POINTER}/{escaped(name)}", bad)
-        for column, name in zip(columns, names, strict=True)
+        column.converted(cell, f"{POINTER}/{escaped(name)}", bad) for column, name in zip(columns, names, strict=True)
     ]
     bad.raise_if_any()
     return {part.name: np.stack(arrays, axis=1)}

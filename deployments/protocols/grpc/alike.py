@@ -6,6 +6,7 @@ checked again. That is as safe as parsing: a message is the fields of its pieces
 Source: https://protobuf.dev/programming-guides/encoding/ (Last One Wins: merging is concatenation)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +17,7 @@ from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
 from deployments.protocols.kept import Kept
 from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
+from deployments.protocols.oip.slots import Slot
 from deployments.tensors import Tensors
 
 T = TypeVar("T")
@@ -55,27 +57,31 @@ class Alike(Generic[T]):
                 return form.asked, read_places(body, form.places)
         return None
 
-    def remember(self, body: bytes, message: Any, asked: T) -> None:
-        """Keep a body, its message, which was read and checked, and what to tell of others like it; where they can be alike."""
+    def remember(self, body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> None:
+        """Keep a body, its message, which was read and checked, where its tensors go, and what is known of others like it.
+
+        Nothing is kept where values must be looked at each time.
+        """
         kept = self._forms.get(len(body), [])
         if message.id or len(kept) == MOST_OF_A_LENGTH:  # an id is another in each message
             return
-        form = _form(body, message, asked)
+        form = _form(body, message, slots, asked)
         if form is None:
             return
         self._forms.keep(len(body), [*kept, form])
 
 
-def _form(body: bytes, message: Any, asked: T) -> _Form[T] | None:
+def _form(body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> _Form[T] | None:
     """None where a message's values do not stand at its end, or must be looked at."""
     if body[0]:
         return None  # compressed
     places: list[Place] = []
     between: list[tuple[int, bytes]] = []
     at = len(body)
-    for tensor, raw in zip(reversed(message.inputs), reversed(message.raw_input_contents), strict=False):
+    sent = zip(reversed(message.inputs), reversed(slots), reversed(message.raw_input_contents), strict=False)
+    for tensor, slot, raw in sent:
         at -= len(raw)
-        place = place_of(tensor.name, tensor.datatype, tensor.shape, at, len(raw))
+        place = place_of(slot, tensor.shape, at, len(raw))
         if place is None:
             return None
         places.append(place)

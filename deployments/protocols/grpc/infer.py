@@ -16,7 +16,8 @@ from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
 from deployments.protocols.kept import Kept
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.inputs import ModelInputs
-from deployments.protocols.oip.tensors import to_raw
+from deployments.protocols.oip.slots import Head, Slot
+from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 
@@ -36,10 +37,12 @@ class InferCall:
     timeout_s: float | None
     """The client's own; the model's still holds where it is shorter."""
     tell_final: bool
+    slots: Sequence[Slot] = ()
+    """Where each tensor of the message goes."""
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        return InferCall(self.request.again(inputs), self.id, self.classes, self.timeout_s, self.tell_final)
+        return InferCall(self.request.again(inputs), self.id, self.classes, self.timeout_s, self.tell_final, self.slots)
 
 
 class GrpcInferCodec:
@@ -56,9 +59,15 @@ class GrpcInferCodec:
     def decode(self, message: Any) -> InferCall:
         """What a ModelInferRequest asks for. Raises InvalidRequest."""
         raw = message.raw_input_contents
-        given = self._raw(message.inputs, raw) if raw else self._values(message.inputs)
+        inputs = message.inputs
+        if raw and len(raw) != len(inputs):
+            raise InvalidRequest(f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents")
+        # Tuples, since a field of a message is slow to look at again and again.
+        heads = [(head.name, head.datatype, tuple(head.shape)) for head in inputs]
+        slots = self._inputs.slots(heads)
+        given = self._raw(inputs, heads, slots, raw) if raw else self._values(inputs, heads, slots)
         if not message.outputs and not message.parameters:  # the usual one
-            return InferCall(self._inputs.request(given), message.id, {}, None, False)
+            return InferCall(self._inputs.request(given), message.id, {}, None, False, slots)
         classes = {output.name: _classes(output) for output in message.outputs}
         request = self._inputs.request(given, [output.name for output in message.outputs])
         timeout_us = _whole(message.parameters, "timeout")
@@ -68,6 +77,7 @@ class GrpcInferCodec:
             {name: most for name, most in classes.items() if most},
             timeout_us / 1e6 if timeout_us else None,
             FINAL_WANTED in message.parameters and message.parameters[FINAL_WANTED].bool_param,
+            slots,
         )
 
     def encode(self, call: InferCall, outputs: Tensors, *, last: bool = True) -> Any:
@@ -126,24 +136,21 @@ class GrpcInferCodec:
         self._heads.keep(looks, written)
         return written
 
-    def _raw(self, inputs: Any, raw: Any) -> Iterator[tuple[str, Array]]:
-        """Every input's name and array, where all stand in `raw_input_contents`."""
-        if len(raw) != len(inputs):
-            raise InvalidRequest(f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents")
-        for head, contents in zip(inputs, raw, strict=True):
-            if head.HasField("contents"):
-                raise InvalidRequest(f"input {head.name!r} has contents beside its raw_input_contents")
-            _no_shared_memory(head)
-            # A tuple, since a field of a message is slow to look at again and again.
-            yield head.name, self._inputs.raw(head.name, head.datatype, tuple(head.shape), contents)
+    def _raw(self, inputs: Any, heads: Sequence[Head], slots: Sequence[Slot], raw: Any) -> Iterator[tuple[Slot, Array]]:
+        """Every tensor that is read, with its slot, where all stand in `raw_input_contents`."""
+        for tensor, (_, datatype, shape), slot, contents in zip(inputs, heads, slots, raw, strict=True):
+            if tensor.HasField("contents"):
+                raise InvalidRequest(f"input {slot.name!r} has contents beside its raw_input_contents")
+            _no_shared_memory(tensor)
+            if not slot.unread:
+                yield slot, slot.fitted(from_raw(slot.name, datatype, shape, contents))
 
-    def _values(self, inputs: Any) -> Iterator[tuple[str, Array]]:
+    def _values(self, inputs: Any, heads: Sequence[Head], slots: Sequence[Slot]) -> Iterator[tuple[Slot, Array]]:
         """The same where each has its own contents."""
-        for head in inputs:
-            _no_shared_memory(head)
-            shape = tuple(head.shape)
-            self._inputs.check(head.name, head.datatype, shape)
-            yield head.name, from_contents(head.name, head.datatype, shape, head.contents)
+        for tensor, (_, datatype, shape), slot in zip(inputs, heads, slots, strict=True):
+            _no_shared_memory(tensor)
+            if not slot.unread:
+                yield slot, slot.fitted(from_contents(slot.name, datatype, shape, tensor.contents))
 
 
 def _head(name: str, array: Array) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def classified(name: str, array: Array, most: int, signature: Signature) -> Arra
         raise InvalidRequest(f"output {name!r} holds no numbers to classify by")
     rowwise = signature.rowwise and array.ndim > 0
     table = array.reshape(len(array) if rowwise else 1, -1) if array.size else np.empty((0, 0), array.dtype)
-    best = np.argsort(-table.astype(np.float64), axis=1, kind="stable")[:, :most]
+    # The complement of an integer falls as the integer rises, and never leaves its dtype.
+    order = -table.astype(np.float64) if table.dtype.kind == "f" else ~table
+    best = np.argsort(order, axis=1, kind="stable")[:, :most]
     labels = signature.classes if name == signature.scores else ()
     shown = np.empty(best.shape, object)
     for row, places in enumerate(best.tolist()):

@@ -15,6 +15,7 @@ from deployments.protocols.bad_values import BadValues, described, refuse
 from deployments.protocols.body import parse
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
+from deployments.protocols.oip.slots import Slot
 from deployments.tensors import Array, InferRequest, Signature, Tensors, TensorSpec
 
 EXAMPLE = '{"text_input": "once upon", "parameters": {"length": 20}}'
@@ -35,7 +36,7 @@ class GenerateCodec:
         self._head = {"model_name": model_name, "model_version": str(version)}
         self._specs = {spec.name: spec for spec in signature.inputs}
         self._inputs = ModelInputs(signature)
-        self._values = {spec.name: JsonValues(spec) for spec in signature.inputs}
+        self._unread = frozenset(signature.fitted)
 
     def decode(self, body: bytes) -> GenerateCall:
         """What the client asks for. Raises InvalidRequest.
@@ -53,7 +54,7 @@ class GenerateCodec:
             raise refuse("/parameters", f"expected an object, got {described(parameters)}")
         bad = BadValues()
         for name in document:
-            if name not in self._specs:
+            if name not in self._specs and name not in self._unread:
                 bad.unknown(f"/{name}", "input", name, self._specs)
         bad.raise_if_any()
         given = [*self._given(document, ""), *self._given(parameters, "/parameters")]
@@ -66,14 +67,15 @@ class GenerateCodec:
             {**head, **{name: _told(outputs[name]) for name in call.request.outputs}}, option=orjson.OPT_SERIALIZE_NUMPY
         )
 
-    def _given(self, members: dict[str, Any], pointer: str) -> Iterator[tuple[str, Array]]:
+    def _given(self, members: dict[str, Any], pointer: str) -> Iterator[tuple[Slot, Array]]:
         for name, value in members.items():
             spec = self._specs.get(name)
             if spec is not None:
                 data = value if type(value) is list else [value]
                 shape = _shape(spec, len(data))
-                self._inputs.check(name, spec.datatype, shape)
-                yield name, self._values[name].read(data, shape, f"{pointer}/{name}")
+                [slot] = self._inputs.slots([(name, spec.datatype, shape)])
+                array = JsonValues(slot, tuple(shape[1:])).read(data, shape, f"{pointer}/{name}")
+                yield slot, slot.fitted(array)
 
 
 def _shape(spec: TensorSpec, length: int) -> list[int]:

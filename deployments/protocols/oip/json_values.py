@@ -1,4 +1,4 @@
-"""An input's `data`: JSON values, flat in row-major order or nested as the shape is. Pure."""
+"""A tensor's `data`: JSON values, flat in row-major order or nested as the shape is. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,21 +6,27 @@ from typing import Any
 from deployments.errors import InvalidRequest
 from deployments.protocols.arrays import ArrayReader
 from deployments.protocols.bad_values import BadValues
-from deployments.protocols.layout import row_shape
-from deployments.protocols.oip.tensors import shaped
-from deployments.tensors import FREE, Array, TensorSpec
+from deployments.protocols.oip.slots import Slot
+from deployments.protocols.oip.tensors import HELD_AS, shaped
+from deployments.tensors import DTYPES, FREE, Array
 
 
 class JsonValues:
-    """Reads the values of one input. A BF16, which numpy does not have, is a number as FP32 has it."""
+    """Reads the values of tensors that go to one slot, `inner` being the lengths of all their axes but the first.
 
-    def __init__(self, spec: TensorSpec) -> None:
-        self._name = spec.name
-        self._flat = ArrayReader(spec.datatype, (FREE,))
-        self._nested = ArrayReader(spec.datatype, (*spec.shape[:1], *row_shape(spec)))
+    Numbers are of the tensor's own datatype, so that JSON says what raw contents would; a BF16, which numpy does not have, is a
+    number as FP32 has it. null is a missing value where the input takes them or is floating.
+    """
+
+    def __init__(self, slot: Slot, inner: tuple[int, ...]) -> None:
+        self._name = slot.name
+        datatype = HELD_AS.get(slot.datatype, slot.datatype)
+        missing = slot.missing or DTYPES[slot.wanted].kind == "f"
+        self._flat = ArrayReader(datatype, (FREE,), missing=missing)
+        self._nested = ArrayReader(datatype, (FREE, *inner), missing=missing)
 
     def read(self, data: list[Any], shape: Sequence[int], pointer: str) -> Array:
-        """The array. `shape` fits the input; the pointer is to the data. Raises InvalidRequest with every bad value."""
+        """The array. `shape` fits the slot; the pointer is to the data. Raises InvalidRequest with every bad value."""
         if not (data and type(data[0]) is list):
             return shaped(self._name, _read(self._flat, data, pointer), shape)
         array = _read(self._nested, data, pointer)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from deployments.protocols.oip.slots import Slot
 from deployments.protocols.oip.tensors import WIRE
-from deployments.tensors import DTYPES, Tensors
+from deployments.tensors import Tensors
 
 CHECKED_BY_VALUE = ("BYTES", "BOOL", "BF16")
 """Datatypes whose bytes are looked at one by one."""
@@ -26,11 +27,14 @@ class Place:
     shape: tuple[int, ...]
 
 
-def place_of(name: str, datatype: str, shape: Sequence[int], at: int, size: int) -> Place | None:
-    """The place of raw contents of `size` bytes that were checked once; None where each time's values must be."""
-    if datatype in CHECKED_BY_VALUE or not size:
+def place_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> Place | None:
+    """The place of raw contents of `size` bytes that were checked once; None where each time's values must be.
+
+    `shape` is the one that the request describes.
+    """
+    if slot.datatype in CHECKED_BY_VALUE or not size or not slot.plain:
         return None
-    return Place(name, at, WIRE[datatype], DTYPES[datatype], tuple(shape))
+    return Place(slot.input, at, WIRE[slot.datatype], slot.dtype, slot.shape or tuple(shape))
 
 
 def read_places(body: bytes, places: Iterable[Place]) -> Tensors:

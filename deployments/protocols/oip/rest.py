@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import refuse, shortened
 from deployments.protocols.kept import Kept
+from deployments.protocols.layout import row_shape
 from deployments.protocols.oip.answer import InferAnswer, InferAnswers
-from deployments.protocols.oip.document import InferDocument, InputHead, OutputWish, read_document
+from deployments.protocols.oip.document import InputHead, OutputWish, read_document
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
 from deployments.protocols.oip.places import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
 from deployments.protocols.oip.raw_body import read_raw_body
+from deployments.protocols.oip.slots import Slot, as_declared
+from deployments.protocols.oip.tensors import from_raw
 from deployments.protocols.rows import MAX_ROWS
-from deployments.tensors import Array, InferRequest, Signature, Tensors
+from deployments.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The header that says where in a body the JSON ends; 0 where there is none."""
@@ -53,7 +56,12 @@ class InferCodec:
     def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
         self._signature = signature
         self._inputs = ModelInputs(signature, max_rows=max_rows)
-        self._values = {spec.name: JsonValues(spec) for spec in signature.inputs}
+        self._declared = {
+            spec.name: JsonValues(as_declared(spec), (*spec.shape[:1], *row_shape(spec))[1:])
+            for spec in signature.inputs
+        }
+        self._values: Kept[tuple[str, str, str, tuple[int, ...]], JsonValues] = Kept()
+        """Of tensors that are not what their inputs declare, by name, datatype, input and the lengths of inner axes."""
         self._answers = InferAnswers(model_name, version, signature)
         names = [spec.name for spec in signature.outputs]
         self._all = {binary: [OutputWish(name, binary) for name in names] for binary in (False, True)}
@@ -73,23 +81,26 @@ class InferCodec:
             if known is not None and known.body_bytes == len(body):
                 return known.call.again(read_places(body, known.places))
         document = read_document(json)
-        given = list(self._given(document, rest))
+        slots = self._inputs.slots([(head.name, head.datatype, head.shape) for head in document.inputs])
+        given = list(self._given(document.inputs, slots, rest))
         wishes = document.outputs or self._all[document.binary]
         request = self._inputs.request(given, [wish.name for wish in document.outputs])
         call = InferCall(request, document.id, wishes, document.timeout_s)
         if rest is not None and not document.id:  # which would be another in each request
-            self._remember(json, document, call, len(body))
+            self._remember(json, document.inputs, slots, call, len(body))
         return call
 
     def encode(self, call: InferCall, outputs: Tensors) -> InferAnswer:
         """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
         return self._answers.write(call.id, call.wishes, outputs)
 
-    def _remember(self, json: bytes, document: InferDocument, call: InferCall, body_bytes: int) -> None:
+    def _remember(
+        self, json: bytes, heads: Sequence[InputHead], slots: Sequence[Slot], call: InferCall, body_bytes: int
+    ) -> None:
         places: list[Place] = []
         at = len(json)
-        for head in document.inputs:
-            place = place_of(head.name, head.datatype, head.shape, at, head.binary_size)
+        for head, slot in zip(heads, slots, strict=True):
+            place = place_of(slot, head.shape, at, head.binary_size)
             if place is None:
                 return
             places.append(place)
@@ -98,21 +109,38 @@ class InferCodec:
             self._known.keep(json, _Known(tuple(places), body_bytes, call))
 
     def _decode_raw(self, body: bytes) -> InferCall:
-        return InferCall(self._inputs.request([read_raw_body(body, self._signature)]), "", self._all[True])
+        name, array = read_raw_body(body, self._signature)
+        [slot] = self._inputs.slots([(name, datatype_of(array.dtype), array.shape)])
+        return InferCall(self._inputs.request([(slot, array)]), "", self._all[True])
 
-    def _given(self, document: InferDocument, rest: memoryview | None) -> Iterator[tuple[str, Array]]:
-        """Every input's name and array; `rest` is what stands behind the JSON."""
+    def _given(
+        self, heads: Sequence[InputHead], slots: Sequence[Slot], rest: memoryview | None
+    ) -> Iterator[tuple[Slot, Array]]:
+        """Every tensor that is read, with its slot; `rest` is what stands behind the JSON."""
         at = 0
-        for index, head in enumerate(document.inputs):
-            if head.data is not None:
-                self._inputs.check(head.name, head.datatype, head.shape)
-                yield head.name, self._values[head.name].read(head.data, head.shape, f"/inputs/{index}/data")
-                continue
-            contents = _next(head, rest, at, f"/inputs/{index}")
-            yield head.name, self._inputs.raw(head.name, head.datatype, head.shape, contents)
+        for index, (head, slot) in enumerate(zip(heads, slots, strict=True)):
+            contents = None if head.data is not None else _next(head, rest, at, f"/inputs/{index}")
             at += head.binary_size
+            if slot.unread:
+                continue
+            if contents is None:
+                array = self._reader(slot, head.shape).read(head.data or [], head.shape, f"/inputs/{index}/data")
+            else:
+                array = from_raw(slot.name, slot.datatype, head.shape, contents)
+            yield slot, slot.fitted(array)
         if rest is not None and at != len(rest):
             raise InvalidRequest(f"{len(rest) - at} bytes at the end of the body belong to no input")
+
+    def _reader(self, slot: Slot, shape: Sequence[int]) -> JsonValues:
+        if slot.as_is:
+            return self._declared[slot.input]
+        inner = tuple(shape[1:])
+        kind = slot.name, slot.datatype, slot.input, inner
+        reader = self._values.get(kind)
+        if reader is None:
+            reader = JsonValues(slot, inner)
+            self._values.keep(kind, reader)
+        return reader
 
 
 def _divided(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | None]:

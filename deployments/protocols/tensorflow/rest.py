@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from deployments.errors import InvalidRequest
-from deployments.protocols.answers import jsonable, text
+from deployments.protocols.answers import jsonable, score_columns_known, text
 from deployments.protocols.bad_values import described, refuse, shortened
 from deployments.protocols.body import parse
 from deployments.protocols.columns import TensorReader
@@ -60,6 +60,8 @@ class TensorflowCodec:
         """`examples`, each answered with a label and a score for every class. Raises InvalidRequest."""
         if not self._signature.scores:
             raise InvalidRequest("the model gives no score for each class; ask it with :predict")
+        if not score_columns_known(self._signature):
+            raise InvalidRequest("the model does not say which class each score is of; ask it with :predict")
         scores = self._signature.scores
         return TensorflowCall(
             self._request(self._examples(body), (scores,)), lambda outputs: self._classes(outputs[scores])
@@ -109,7 +111,7 @@ class TensorflowCodec:
 
     def _classes(self, scores: Array) -> Any:
         names = [str(text(name)) for name in self._signature.classes or range(scores.shape[1])]
-        return {"result": [[[name, score] for name, score in zip(names, row, strict=True)] for row in scores]}
+        return {"result": [[[name, score] for name, score in zip(names, row, strict=True)] for row in jsonable(scores)]}
 
 
 def _one_number_a_row(outputs: Tensors) -> Any:

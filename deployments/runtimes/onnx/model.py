@@ -7,10 +7,15 @@ import onnxruntime
 
 from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.example import own_example
+from deployments.runtimes.onnx.classified import Classified, classified, strange_label
+from deployments.runtimes.onnx.dependence import Findings, findings
+from deployments.runtimes.onnx.graph import read_model
 from deployments.runtimes.onnx.outputs import Output, outputs_of
+from deployments.runtimes.onnx.rows import with_rows
 from deployments.runtimes.onnx.session import MODEL_FILE, open_session, reason
-from deployments.runtimes.onnx.signature import inputs_of, rows_of, signature_of
-from deployments.runtimes.onnx.trial import shares_rows, trial
+from deployments.runtimes.onnx.signature import inputs_of, roles_of, rows_of, signature_of
+from deployments.runtimes.onnx.trial import many_rows, run, trial
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Array, Signature, Tensors
 
@@ -24,12 +29,21 @@ class OnnxModel:
     """A session and what its inputs and outputs mean."""
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, signature: Signature, outputs: Sequence[Output], example: Tensors
+        self,
+        session: onnxruntime.InferenceSession,
+        signature: Signature,
+        outputs: Sequence[Output],
+        example: Tensors,
+        *,
+        found: Findings,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.signature = signature
         self.example = example
-        self.notes: tuple[str, ...] = ()
-        self.loop_safe = True
+        self.notes = notes
+        self.loop_safe = found.loop_safe
+        self.mixes_rows = found.mixes_rows
+        """Why rows of different requests may not share a call, whatever trials show; "" where no operator forbids it."""
         self._convert = {output.spec.name: output.convert for output in outputs if output.convert}
         self._texts = [spec.name for spec in signature.inputs if spec.datatype == "BYTES"]
         self._session = session
@@ -64,15 +78,23 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     """See `Runtime.load`."""
     if MODEL_FILE not in files:
         raise LoadError(f"there is no {MODEL_FILE}")
-    model = files[MODEL_FILE]
+    if spec.inputs:
+        raise LoadError("the YAML has `inputs`, and an ONNX graph says itself what its inputs are: leave them out")
     session = open_session(files, cpus)
+    model = read_model(files[MODEL_FILE])
     inputs = inputs_of(session.get_inputs(), session.get_overridable_initializers(), model)
-    tried, given = trial(session, inputs)
-    outputs = outputs_of(session.get_outputs(), rows_of(inputs), given, model)
-    signature = signature_of(inputs, outputs, spec.labels)
-    if signature.rowwise and not shares_rows(session, tried, given):
-        signature = Signature(inputs, signature.outputs, rows=False)
-    return OnnxModel(session, signature, outputs, tried)
+    tried = trial(session, inputs, own_example(files, inputs), model.graph.lengths() if model else ())
+    outputs = outputs_of(session.get_outputs(), rows_of(inputs), tried, model)
+    label, scores = roles_of(inputs, outputs)
+    known = Classified()
+    if label and scores and not scores.classes:
+        answers = (tried.given, run(session, many_rows(inputs)))
+        known = classified(model, label, scores, spec.labels, answers)
+    signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
+    if label and scores and (note := strange_label(scores.classes, label, tried.given)):
+        notes += (note,)
+    found = findings(model, [given.name for given in inputs])
+    return OnnxModel(session, signature, outputs, tried.example, found=found, notes=notes)
 
 
 def _texts(name: str, array: Array) -> Array:

@@ -4,14 +4,16 @@ A ZipMap (scikit-learn's converters put one behind a classifier) gives a map fro
 row of scores, in the order of the classes. Any other sequence or map becomes one JSON text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 
-from deployments.runtimes.onnx.graph import zipmap_classes
+from deployments.runtimes.onnx.classes import zipmap_classes
+from deployments.runtimes.onnx.graph import Model
+from deployments.runtimes.onnx.trial import Trial
 from deployments.runtimes.onnx.types import scores_datatype, shape_of, tensor_datatype
 from deployments.tensors import DTYPES, FREE, Array, Scalar, TensorSpec
 
@@ -32,27 +34,55 @@ class Output:
     """How long the last axis is, where the graph or a trial tells."""
 
 
-def outputs_of(args: Sequence[Any], rows: int, trial: Mapping[str, Any], model: bytes) -> list[Output]:
-    """The outputs of a session's `args`. `rows` is the first axis of the inputs, and `trial` what the graph gave for an
-    example: it may be empty. Raises LoadError for types that no client could be sent."""
-    return [_output(arg, rows, trial.get(arg.name), model) for arg in args]
+def outputs_of(args: Sequence[Any], rows: int, trial: Trial, model: Model | None) -> list[Output]:
+    """The outputs of a session's `args`. `rows` is the first axis of the inputs. Where the trial gave other shapes than
+    the graph declares, the trial counts: some converters declare one row.
+
+    Raises LoadError for types that no client could be sent.
+    """
+    return [_output(arg, rows, trial, model) for arg in args]
 
 
-def _output(arg: Any, rows: int, tried: Any, model: bytes) -> Output:
+def _output(arg: Any, rows: int, trial: Trial, model: Model | None) -> Output:
     datatype = tensor_datatype(arg.name, arg.type)
     if datatype is not None:
-        shape = shape_of(arg.shape)
-        found = np.shape(tried) if isinstance(tried, np.ndarray) else shape
-        if not shape:  # as onnxruntime also shows an output whose rank the graph does not tell
-            shape = (FREE,) * len(found)
-        width = found[-1] if found else FREE
-        return Output(TensorSpec(arg.name, datatype, shape), width=width)
+        shapes = trial.shapes(arg.name)
+        shape = _found_shape(shape_of(arg.shape), shapes)
+        tried = shapes[0] if shapes else shape
+        return Output(
+            TensorSpec(arg.name, datatype, shape), _AS_DECLARED.get(datatype), width=tried[-1] if tried else FREE
+        )
     datatype = scores_datatype(arg.type)
-    classes = () if datatype is None else tuple(tried[0]) if tried else zipmap_classes(model, arg.name)
+    maps: Any = trial.given.get(arg.name)
+    classes: tuple[Scalar, ...] = ()
+    if datatype is not None:
+        classes = tuple(maps[0]) if maps else zipmap_classes(model.graph, arg.name) if model else ()
     if datatype is None or not classes:
         return Output(TensorSpec(arg.name, "BYTES", ()), json_text)
     spec = TensorSpec(arg.name, datatype, (rows, len(classes)))
     return Output(spec, _scores_from_maps(classes, DTYPES[datatype]), classes, len(classes))
+
+
+def _found_shape(declared: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The declared shape with FREE wherever it is wrong; onnxruntime shows () also for an output without a declared rank."""
+    if shapes and len(shapes[0]) != len(declared):
+        return (FREE,) * len(shapes[0])
+    return tuple(axis if all(shape[place] == axis for shape in shapes) else FREE for place, axis in enumerate(declared))
+
+
+def _numbers(datatype: str) -> Convert:
+    """onnxruntime gives 64 bits as C's `long long`, which compares equal to numpy's own type for them, but is another one: some
+    who look for types by their number or class do not know it."""
+
+    dtype = DTYPES[datatype]
+
+    def convert(array: Array) -> Array:
+        return array.view(dtype)
+
+    return convert
+
+
+_AS_DECLARED = {datatype: _numbers(datatype) for datatype in ("INT64", "UINT64")}
 
 
 def _scores_from_maps(classes: Sequence[Scalar], dtype: np.dtype[Any]) -> Convert:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import onnxruntime
 
 from deployments.runtimes.base import Files, LoadError
-from deployments.runtimes.onnx.graph import kept_outside
+from deployments.runtimes.onnx.external_data import kept_outside
 
 MODEL_FILE = "model.onnx"
 NOT_WEIGHTS = frozenset((MODEL_FILE, "example.json"))
@@ -22,7 +22,7 @@ LOCATION = b"location"
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
 _NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
 _PLACE = re.compile(
-    r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\) (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?"
+    r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\)(?:::<lambda\(.*?\)>)? (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?"
 )
 _ADVICE = " Please fix either the inputs/outputs or the model."
 

@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
+from deployments.errors import InvalidRequest
 from deployments.runtimes.base import Files, LoadedModel
 from deployments.runtimes.operator_code.beside import CodeBeside
 from deployments.runtimes.sklearn import parts
-from deployments.runtimes.sklearn.artefact import read_estimator
+from deployments.runtimes.sklearn.artefact.read import read_estimator
 from deployments.runtimes.sklearn.outputs import Outputs, outputs_of
-from deployments.runtimes.sklearn.proof import difference
-from deployments.runtimes.sklearn.quick import quick_way
+from deployments.runtimes.sklearn.quick.proof import difference
+from deployments.runtimes.sklearn.quick.way import quick_way
 from deployments.runtimes.sklearn.refusal import refusal
 from deployments.runtimes.sklearn.subject import Subject, subject_of
-from deployments.runtimes.sklearn.table import fitted_of, inputs_of
+from deployments.runtimes.sklearn.table.table import fitted_of, inputs_of
 from deployments.runtimes.sklearn.truth import Truth, quiet
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature, Tensors
@@ -102,12 +103,16 @@ class SklearnModel:
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """The named outputs.
 
-        Raises InvalidRequest for NaN, infinity and unknown categories where the estimator does not take them.
+        Raises InvalidRequest where the estimator does not take these rows: NaN, infinity, unknown categories, and whatever else
+        it refuses with a ValueError.
         """
         limit_threads(self._threads)
         try:
             return self._predict(inputs, outputs)
         except ValueError as error:
-            if (refused := refusal(inputs, self._known)) is None:
-                raise
-            raise refused from error
+            if (refused := refusal(inputs, self._known)) is not None:
+                raise refused from error
+            if not self.loop_safe:
+                raise  # a fault of code that is not a library's may have any reason
+            first, *_ = str(error).splitlines() or [""]
+            raise InvalidRequest(f"the model does not take this: {first}") from error

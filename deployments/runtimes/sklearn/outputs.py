@@ -10,7 +10,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.pipeline import Pipeline
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.columns import datatype_of_values
+from deployments.runtimes.sklearn.table.columns import datatype_of_values
 from deployments.tensors import DTYPES, FREE, Array, Scalar, Task, Tensors, TensorSpec
 
 Convert = Callable[[Any], Array]

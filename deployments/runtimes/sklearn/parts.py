@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
-from deployments.runtimes.sklearn import boosters
+from deployments.runtimes.sklearn.table import boosters
 
 FITTED_INSIDE = (
     "best_estimator_",

@@ -1,34 +1,47 @@
 """Why a model failed on a request, where the request is to blame. Looked for only after it failed. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
-from deployments.runtimes.sklearn.columns import categories_of, is_missing
-from deployments.runtimes.sklearn.readers import Reader
-from deployments.runtimes.sklearn.table import Table
+from deployments.runtimes.sklearn.table.columns import categories_of, is_missing
+from deployments.runtimes.sklearn.table.readers import Reader
+from deployments.runtimes.sklearn.table.table import Table
 from deployments.tensors import Tensors
 
 MOST_NAMED = 5
 """Categories named in a message."""
 
-Known = Mapping[str, list[Any]]
-"""The categories of each input that may hold no others."""
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """What an encoder knows of a column."""
+
+    values: list[Any]
+    is_strict: bool
+    """Whether it fails on others. If it does not, what it makes of them may fail later."""
+
+    def has(self, value: Any) -> bool:
+        """Whether this is one of them; every kind of missing value is as good as another."""
+        return any(map(is_missing, self.values)) if is_missing(value) else value in self.values
+
+
+Known = Mapping[str, Categories]
+"""By input."""
 
 
 def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
     """Of the inputs that encoders read which fail on what they do not know."""
     if table.is_plain:
         return {}
-    known: dict[str, list[Any]] = {}
+    known: dict[str, Categories] = {}
     for reader in read_by:
-        if getattr(reader.part, "handle_unknown", "") == "error":
-            for index, values in zip(
-                reader.indices, categories_of(reader.part, len(reader.indices)) or (), strict=False
-            ):
-                known[table.names[index]] = values.tolist()
+        is_strict = getattr(reader.part, "handle_unknown", "") == "error"
+        for index, values in zip(reader.indices, categories_of(reader.part, len(reader.indices)) or (), strict=False):
+            known[table.names[index]] = Categories(values.tolist(), is_strict)
     return known
 
 
@@ -37,7 +50,8 @@ def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
 
     Call it where the model failed: many models take both.
     """
-    bad = [*_not_finite(inputs), *_unknown(inputs, known)]
+    strict = {name: categories for name, categories in known.items() if categories.is_strict}
+    bad = [*_not_finite(inputs), *_unknown(inputs, strict)] or [*_unknown(inputs, known)]
     return InvalidRequest.at(bad) if bad else None
 
 
@@ -60,22 +74,15 @@ def _not_finite(inputs: Tensors) -> list[BadValue]:
 
 
 def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
+    """The first in each input."""
     bad = []
     for name, categories in known.items():
-        if name not in inputs:
-            continue
-        values = [
-            value.decode(errors="replace") if isinstance(value, bytes) else value for value in inputs[name].tolist()
-        ]
-        if any(map(is_missing, categories)):
-            values = [categories[0] if is_missing(value) else value for value in values]
-        row = next((row for row, value in enumerate(values) if value not in categories), None)
+        found = inputs[name].tolist() if name in inputs else []
+        values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in found]
+        row = next((row for row, value in enumerate(values) if not categories.has(value)), None)
         if row is not None:
-            bad.append(
-                BadValue(
-                    "", f"input {name!r} holds {values[row]!r} (row {row}), where the model knows {_some(categories)}"
-                )
-            )
+            where = f"input {name!r} holds {values[row]!r} (row {row})"
+            bad.append(BadValue("", f"{where}, where the model knows {_some(categories.values)}"))
     return bad
 
 

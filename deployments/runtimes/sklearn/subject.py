@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from deployments.runtimes.base import Files
-from deployments.runtimes.sklearn import datatypes, made_up
-from deployments.runtimes.sklearn.columns import table_of
-from deployments.runtimes.sklearn.fitted import Fitted
-from deployments.runtimes.sklearn.given import given_columns, given_rows
-from deployments.runtimes.sklearn.ranges import Range, ranges_of
-from deployments.runtimes.sklearn.readers import Reader, readers, reads_text
+from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.sklearn.refusal import Known, known_categories
-from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, Column, Table
-from deployments.runtimes.sklearn.unread import settled
+from deployments.runtimes.sklearn.table import datatypes, made_up
+from deployments.runtimes.sklearn.table.columns import table_of
+from deployments.runtimes.sklearn.table.fitted import Fitted
+from deployments.runtimes.sklearn.table.given import given_columns, given_rows
+from deployments.runtimes.sklearn.table.ranges import Range, ranges_of
+from deployments.runtimes.sklearn.table.readers import Reader, readers, reads_text
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table, single_precision
+from deployments.runtimes.sklearn.table.unread import settled
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Tensors
 
@@ -48,6 +48,12 @@ def subject_of(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
 def _texts(estimator: Any) -> Subject:
     texts = np.array(made_up.texts(estimator), dtype=object)
     fitted = Fitted(estimator, is_frame=False)
+    try:
+        fitted.predict(texts[:2])
+    except Exception as error:
+        raise LoadError(
+            f"the {type(estimator).__name__} begins with a text vectorizer, and does not take texts: {error}"
+        ) from error
     return Subject(fitted, None, {"text": texts[:2]}, True, [{"text": texts}], {})
 
 
@@ -76,7 +82,10 @@ def _tried(
 ) -> Subject:
     """The subject with the first of these examples that the model takes."""
     complete = [values for values in made if all(column.name in values for column in table.read)]
-    base = next((values for values in complete if fitted.trial(table, values) is not None), None)
+    tried = ((table, values) for table in (table, single_precision(table)) for values in complete)
+    table, base = next(
+        ((table, values) for table, values in tried if fitted.trial(table, values) is not None), (table, None)
+    )
     known = known_categories(read_by, table)
     if base is None:
         return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deployments.runtimes.sklearn.outputs import Outputs
-from deployments.runtimes.sklearn.rows import Read
+from deployments.runtimes.sklearn.table.rows import Read
 from deployments.tensors import Tensors
 
 

@@ -31,6 +31,20 @@ IMAGE = Signature((TensorSpec("image", "UINT8", (FREE, 2, 2)),), (TensorSpec("da
 FREE_AXES = Signature(
     (TensorSpec("points", "FP64", (FREE, 2)), TensorSpec("scale", "FP64", ())), (TensorSpec("total", "FP64", ()),)
 )
+TITANIC = Signature(
+    (
+        TensorSpec("age", "FP64", (FREE, 1)),
+        TensorSpec("sex", "BYTES", (FREE, 1), missing=True),
+        TensorSpec("alone", "BOOL", (FREE, 1), missing=True),
+    ),
+    (TensorSpec("labels", "BYTES", (FREE, 2)), TensorSpec("scores_0", "FP64", (FREE, 2))),
+    task="classification",
+    label="labels",
+    fitted=("id", "sex", "age", "alone"),
+)
+CUT = Signature(
+    (TensorSpec("x", "FP64", (FREE, 2), ("a", "b")),), (TensorSpec("n", "FP64", (FREE,)),), fitted=("b", "c", "a")
+)
 PAIR = Signature((TensorSpec("x", "FP32", (2, 1)),), (TensorSpec("y", "FP32", (2, 1)),))
 
 TAKEN: list[tuple[Signature, Any]] = [
@@ -52,13 +66,24 @@ TAKEN: list[tuple[Signature, Any]] = [
     (IMAGE, {"instances": [[[0, 255], [255, 0]]]}),
     (FREE_AXES, {"inputs": {"points": [[0, 0], [3, 4]], "scale": 2}}),
     (PAIR, {"instances": [[1], [2]]}),
+    (IRIS, {"instances": [[1, True]]}),
+    (TITANIC, {"instances": [[1, "m", True], [None, None, None]]}),
+    (TITANIC, {"instances": [{"age": 1}, {"age": 2, "sex": None, "id": {}}]}),
+    (TITANIC, {"instances": [[[], "m", 1, None]]}),
+    (TITANIC, {"inputs": {"age": [1], "sex": [[None]], "alone": [[False]], "id": 7}}),
+    (TITANIC, {"dataframe_records": [{"id": 1, "age": None}]}),
+    (CUT, {"instances": [[1, 2]]}),
+    (CUT, {"instances": [[1, "?", 2]]}),
+    (CUT, {"inputs": [[1, "?", 2]]}),
+    (CUT, {"inputs": {"x": [[1, "?", 2]], "c": None}}),
+    (CUT, {"inputs": {"a": [1], "b": [2], "c": {}}}),
 ]
 REFUSED: list[tuple[Signature, Any]] = [
     (IRIS, {"instances": []}),
     (IRIS, {"instances": [[1]]}),
     (IRIS, {"instances": [[1, 2, 3]]}),
     (IRIS, {"instances": [[1, "2"]]}),
-    (IRIS, {"instances": [[1, True]]}),
+    (IRIS, {"instances": [[1, "true"]]}),
     (IRIS, {"instances": [[1, 1e39]]}),
     (IRIS, {"instances": [{"length": 1}]}),
     (IRIS, {"instances": [{"length": 1, "width": 2, "height": 3}]}),
@@ -81,6 +106,12 @@ REFUSED: list[tuple[Signature, Any]] = [
     (FREE_AXES, {"instances": [1]}),
     (FREE_AXES, {"inputs": {"points": []}}),
     (PAIR, {"instances": [[1]]}),
+    (TITANIC, {"instances": [{"sex": "m"}]}),
+    (TITANIC, {"instances": [{"age": 1, "idd": 1}]}),
+    (TITANIC, {"instances": [[1, 2, True]]}),
+    (TITANIC, {"instances": [[1, "m", 1]]}),
+    (CUT, {"instances": [[1, "?", "2"]]}),
+    (CUT, {"instances": [[1, 2, 3, 4]]}),
 ]
 
 
@@ -111,14 +142,16 @@ def test_a_model_without_a_signature_takes_what_any_may(signature: Signature, bo
     assert fits(predict_request(None), body)
 
 
+def zeros(spec: TensorSpec, rows: int) -> Array:
+    shape = [rows if axis == FREE else axis for axis in spec.shape]
+    return np.full(shape, "0", object) if spec.datatype == "BYTES" else np.zeros(shape, DTYPES[spec.datatype])
+
+
 @pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
 def test_every_answer_fits(signature: Signature, body: Any) -> None:
     asked = codec(signature).decode(json.dumps(body).encode(), b"")
     rows = asked.request.rows if signature.rowwise else 2
-    outputs: dict[str, Array] = {
-        spec.name: np.zeros([rows if axis == FREE else axis for axis in spec.shape], DTYPES[spec.datatype])
-        for spec in signature.outputs
-    }
+    outputs: dict[str, Array] = {spec.name: zeros(spec, rows) for spec in signature.outputs}
     answer = json.loads(codec(signature).encode(asked, outputs))
     bare = json.loads(codec(signature).encode_bare(asked, outputs))
     for known in (signature, None):

@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
+from deployments.errors import InvalidRequest
 from deployments.protocols.predict import PredictCodec
 from deployments.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, SPECIES, WHOLE, answered, one, texts
@@ -45,7 +46,7 @@ def test_the_answer_names_the_model_and_is_compact_json() -> None:
         (classifier("INT64", SPECIES[:2]), np.array([0, 2]), ["setosa", 2], [0.75, None]),
         (classifier("INT64", (5, 6, 7)), np.array([5, 7]), [5, 7], [0.75, 0.5]),
         (classifier("INT64", ("1", "2", "3")), np.array([1, 3]), ["1", "3"], [0.75, 0.5]),
-        (classifier("INT64", ()), np.array([50, 70]), [50, 70], [0.75, 0.5]),
+        (classifier("INT64", ("a", "b", "c")), np.array([-1, 3]), [-1, 3], [None, None]),
         (classifier("BOOL", ("no", "yes")), np.array([False, True]), ["no", "yes"], [0.75, 0.25]),
         (classifier("FP32", (1.5, 2.5, 3.5)), np.array([1.5, 3.5], np.float32), [1.5, 3.5], [0.75, 0.5]),
     ],
@@ -71,14 +72,84 @@ def test_labels_alone_come_without_confidences() -> None:
     assert answered(signature, ONE, {"label": texts("setosa")}) == {**NAMES, "predictions": ["setosa"]}
 
 
+def test_without_classes_nothing_says_which_score_is_a_labels() -> None:
+    nameless = classifier("INT64", ())
+    outputs = {"label": np.array([50, 70]), "scores": SCORES}
+    assert answered(nameless, TWO, outputs) == {**NAMES, "predictions": [50, 70]}
+    answer = answered(nameless, {**TWO, "probabilities": True}, outputs)
+    assert answer == {**NAMES, "predictions": [50, 70], "probabilities": SCORES.tolist()}
+
+
+def test_without_labels_or_classes_the_place_of_the_largest_score_is_the_label() -> None:
+    signature = replace(IRIS, outputs=IRIS.outputs[1:], label="", classes=())
+    answer = answered(signature, {**TWO, "probabilities": True}, {"scores": SCORES})
+    assert (answer["predictions"], answer["confidences"], answer["classes"]) == ([0, 2], [0.75, 0.5], [0, 1, 2])
+
+
+def test_a_label_of_the_models_own_has_no_confidence() -> None:
+    answer = answered(IRIS, TWO, {"label": texts("unsure", "setosa"), "scores": SCORES})
+    assert answer == {**NAMES, "predictions": ["unsure", "setosa"], "confidences": [None, 0.25]}
+
+
+def test_a_label_that_is_bytes_and_no_text_is_base64() -> None:
+    answer = answered(IRIS, TWO, {"label": texts(b"\xff", b"setosa"), "scores": SCORES})
+    assert answer == {**NAMES, "predictions": [{"b64": "/w=="}, "setosa"], "confidences": [None, 0.25]}
+
+
+TAGS = Signature(
+    inputs=IRIS.inputs,
+    outputs=(
+        TensorSpec("labels", "INT64", (FREE, 2)),
+        TensorSpec("scores_0", "FP64", (FREE, 2)),
+        TensorSpec("scores_1", "FP64", (FREE, 3)),
+    ),
+    task="classification",
+    label="labels",
+)
+TAGGED = {
+    "labels": np.array([[1, 7], [0, 9]]),
+    "scores_0": np.array([[0.25, 0.75], [1, 0]]),
+    "scores_1": np.array([[0.5, 0.25, 0.25], [0, 0, 1]]),
+}
+
+
+def test_a_model_of_several_labels_gives_a_list_of_them_for_each_row() -> None:
+    others = {name: TAGGED[name].tolist() for name in ("scores_0", "scores_1")}
+    assert answered(TAGS, TWO, TAGGED) == {**NAMES, "predictions": [[1, 7], [0, 9]], "outputs": others}
+    assert answered(TAGS, {**TWO, "outputs": ["labels"]}, TAGGED)["predictions"] == [[1, 7], [0, 9]]
+    rows = answered(TAGS, {**TWO, "outputs": ["labels", "scores_0"]}, TAGGED)["predictions"]
+    assert rows == [{"labels": [1, 7], "scores_0": [0.25, 0.75]}, {"labels": [0, 9], "scores_0": [1, 0]}]
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions"),
+    [
+        (texts("a", "b", "c", b"\xff").reshape(2, 2), [["a", "b"], ["c", {"b64": "/w=="}]]),
+        (np.array([["a", "b"], ["c", "d"]]), [["a", "b"], ["c", "d"]]),
+        (np.array([[0.1, 2], [3, 4]], np.float32), [[0.1, 2], [3, 4]]),
+        (np.array([[True, False], [False, False]]), [[True, False], [False, False]]),
+        (np.array([[1, 2], [3, 4]], np.longlong), [[1, 2], [3, 4]]),
+    ],
+)
+def test_several_labels_may_be_of_any_type(labels: Array, predictions: list[Any]) -> None:
+    assert answered(TAGS, TWO, {**TAGGED, "labels": labels})["predictions"] == predictions
+
+
+def test_classes_are_no_names_for_several_labels() -> None:
+    named = replace(TAGS, classes=("ham", "spam"))
+    assert answered(named, TWO, TAGGED)["predictions"] == [[1, 7], [0, 9]]
+
+
+def test_probabilities_of_several_labels_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="there are no probabilities"):
+        answered(TAGS, {**TWO, "probabilities": True}, TAGGED)
+
+
 def test_probabilities_come_with_their_classes() -> None:
     outputs = {"label": texts("setosa", "virginica"), "scores": SCORES}
     answer = answered(IRIS, {**TWO, "probabilities": True}, outputs)
     assert answer["probabilities"] == SCORES.tolist()
     assert answer["classes"] == list(SPECIES)
-    assert answered(classifier("INT64", ()), {**TWO, "probabilities": True}, {**outputs, "label": np.array([0, 2])})[
-        "classes"
-    ] == [0, 1, 2]
 
 
 def test_probabilities_may_be_asked_for_beside_the_body() -> None:

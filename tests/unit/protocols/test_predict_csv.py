@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deployments.errors import InvalidRequest
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import (
     FIXED,
     IMAGE,
@@ -40,6 +40,19 @@ FLOWERS: Tensors = {"X": np.array([[5, 3, 1.5, 0], [6, 3, 4, 1]], np.float32)}
 )
 def test_rows_are_read_by_their_header(text: str | bytes) -> None:
     assert same(decoded_csv(IRIS, text), FLOWERS)
+
+
+@pytest.mark.parametrize("text", ["true\nfalse\n", "True\nFalse\n", "TRUE\nFALSE\n"])
+@pytest.mark.parametrize("datatype", ["BOOL", "INT8", "INT64", "FP32", "FP64"])
+def test_a_flag_is_a_number_where_numbers_are_wanted(text: str, datatype: str) -> None:
+    found = decoded_csv(one(datatype), text)
+    assert same(found, {"x": np.array([True, False]).astype(DTYPES[datatype])})
+
+
+@pytest.mark.parametrize(("datatype", "text"), [("BOOL", "1"), ("BOOL", "0.0"), ("BOOL", "yes"), ("INT8", "yes")])
+def test_numbers_are_no_flags(datatype: str, text: str) -> None:
+    with pytest.raises(InvalidRequest, match="got the string"):
+        decoded_csv(one(datatype), text + "\n")
 
 
 @pytest.mark.parametrize("blank", ["", '""'])

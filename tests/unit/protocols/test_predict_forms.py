@@ -116,8 +116,9 @@ def test_bytes_that_are_not_text_come_as_base64(document: Any) -> None:
 @pytest.mark.parametrize(
     "document", [{"instances": [1, 2]}, {"instances": [[1], [2]]}, {"inputs": [1, 2]}, {"inputs": [[1], [2]]}]
 )
-def test_one_column_may_be_given_as_plain_values(document: Any) -> None:
+def test_one_column_may_be_given_as_plain_values_and_the_other_way_round(document: Any) -> None:
     assert same(decoded(one("INT64", (FREE, 1)), document), {"x": np.array([[1], [2]])})
+    assert same(decoded(one("INT64"), document), {"x": np.array([1, 2])})
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,10 @@ def test_a_member_that_comes_twice_counts_as_the_last() -> None:
         ("FP32", 2**63, 2.0**63),
         ("FP64", 1.7976931348623157e308, 1.7976931348623157e308),
         ("BOOL", True, True),
+        ("INT8", True, 1),
+        ("UINT64", False, 0),
+        ("FP16", True, 1.0),
+        ("FP64", False, 0.0),
     ],
 )
 def test_the_extremes_of_a_datatype_are_taken(datatype: str, given: Any, expected: Any) -> None:

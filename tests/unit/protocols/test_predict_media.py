@@ -1,9 +1,11 @@
 """Predict's other forms of input and answer: numpy's arrays, and tables as CSV."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,13 +13,16 @@ from hypothesis.extra import numpy as arrays
 
 from deployments.errors import InvalidRequest, NotAcceptable
 from deployments.protocols.accept import media_of
+from deployments.protocols.invocations import InvocationsCodec
 from deployments.protocols.npy import read_npy, write_npy
 from deployments.protocols.predict import PredictCodec
-from deployments.tensors import DTYPES, FREE, Signature, Tensors
+from deployments.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
+from tests.unit.protocols.test_predict_answers import TAGGED, TAGS
 
 NPY = b"application/x-npy"
 LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}
+TWO_ROWS = b'{"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}'
 ROW = b'{"instances": [[1, 2, 3, 4]]}'
 FEW = settings(max_examples=60, deadline=None)
 
@@ -90,6 +95,11 @@ def test_no_bytes_do_anything_but_become_an_array_or_be_refused(tail: bytes, hea
         (IRIS, np.ones((2, 4), ">f8"), np.float32),
         (one("INT8"), np.array([1, 2]), np.int8),
         (one("FP32", (FREE, 1)), np.array([1.0, 2.0]), np.float32),
+        (one("FP32"), np.array([[1.0], [2.0]]), np.float32),
+        (one("INT8"), np.array([1.0, -2.0]), np.int8),
+        (one("FP64"), np.array([True, False]), np.float64),
+        (one("INT64"), np.array([True, False]), np.int64),
+        (one("FP64"), np.array([0.1], np.float32), np.float64),
     ],
 )
 def test_numbers_are_taken_where_nothing_but_precision_is_lost(
@@ -117,9 +127,23 @@ def test_texts_are_taken() -> None:
         (IRIS, saved(np.zeros((0, 4))), "expected at least one row"),
         (IRIS, saved(np.zeros((1, 4), complex)), "an array of complex128 is not taken"),
         (IRIS, saved(np.array([["a"] * 4])), "expected an array of FP32, got BYTES"),
-        (IRIS, saved(np.full((1, 4), 1e39)), "too large for FP32"),
-        (one("INT8"), saved(np.array([1.0])), "expected an array of INT8, got FP64"),
-        (one("INT8"), saved(np.array([300])), "outside of INT8"),
+        (
+            IRIS,
+            saved(np.full((1, 4), 1e39)),
+            "expected a number up to 3.40282e+38 (FP32), got the number 1e+39 at [0, 0]",
+        ),
+        (one("INT8"), saved(np.array([1.0, 1.5])), "expected a whole number, got the number 1.5 at [1]"),
+        (
+            one("INT8"),
+            saved(np.array([300])),
+            "expected a whole number from -128 to 127 (INT8), got the number 300 at [0]",
+        ),
+        (
+            one("FP64"),
+            saved(np.array([1, 2**53 + 1])),
+            "that FP64 holds exactly, got the number 9007199254740993 at [1]",
+        ),
+        (one("BOOL"), saved(np.array([1])), "expected an array of BOOL, got INT64"),
         (TEXT, saved(np.array([1])), "expected an array of BYTES, got INT64"),
         (MIXED, saved(np.zeros(1)), "for models of one input, and this one has 3"),
     ],
@@ -195,6 +219,37 @@ def test_an_answer_that_does_not_fit_its_form_is_told(
     with pytest.raises(NotAcceptable) as refused:
         answered(signature, accept, outputs, body)
     assert message in refused.value.message
+
+
+def test_several_labels_are_columns_or_one_array() -> None:
+    header, *rows = answered(TAGS, b"text/csv", TAGGED, TWO_ROWS).decode().splitlines()
+    assert header == "prediction_0,prediction_1,scores_0_0,scores_0_1,scores_1_0,scores_1_1,scores_1_2"
+    assert rows == ["1,7,0.25,0.75,0.5,0.25,0.25", "0,9,1.0,0.0,0.0,0.0,1.0"]
+    table = pyarrow.ipc.open_stream(answered(TAGS, b"application/vnd.apache.arrow.stream", TAGGED, TWO_ROWS)).read_all()
+    assert table["prediction_1"].to_pylist() == [7, 9]
+    assert np.load(io.BytesIO(answered(TAGS, NPY, TAGGED, TWO_ROWS))).tolist() == [[1, 7], [0, 9]]
+    invoked = InvocationsCodec("m", 1, TAGS)
+    assert invoked.encode(invoked.decode(TWO_ROWS, b""), TAGGED) == b'{"predictions":[[1,7],[0,9]]}'
+
+
+def test_scores_without_classes_are_columns_of_no_class() -> None:
+    nameless = replace(IRIS, outputs=(TensorSpec("label", "INT64", (FREE,)), IRIS.outputs[1]), classes=())
+    table = answered(nameless, b"text/csv", {**LABELLED, "label": np.array([20])}, probabilities=True)
+    assert table == b"prediction,scores_0,scores_1,scores_2\n20,0.5,0.25,0.25\n"
+
+
+@pytest.mark.parametrize("labels", [texts("a\0"), texts(b"\xff"), np.array([2])])
+def test_labels_that_an_array_would_change_are_refused(labels: Array) -> None:
+    mixed = replace(IRIS, outputs=(TensorSpec("label", "INT64", (FREE,)), IRIS.outputs[1]), classes=("a", "b"))
+    both = np.concatenate([labels, np.array([0])]) if labels.dtype.kind == "i" else labels
+    outputs = {"label": both, "scores": np.zeros((len(both), 3), np.float32)}
+    with pytest.raises(NotAcceptable):
+        answered(mixed, NPY, outputs)
+
+
+def test_texts_of_bytes_are_texts_to_the_model() -> None:
+    assert decoded(TEXT, np.array([b"a", b"bc"]))["text"].tolist() == ["a", "bc"]
+    assert decoded(TEXT, np.array([b"a", b"\xff"]))["text"].tolist() == [b"a", b"\xff"]
 
 
 def test_csv_in_is_csv_out_where_both_are_said() -> None:

@@ -58,6 +58,15 @@ def distance(inputs: Tensors) -> Tensors:
     return {"total": inputs["scale"] * np.sqrt((steps**2).sum())}
 
 
+def loan(inputs: Tensors) -> Tensors:
+    told = []
+    for row in range(len(inputs["income"])):
+        values = {name: array[row] for name, array in inputs.items()}
+        missing = [name for name, value in values.items() if value is None or value != value]
+        told.append(", ".join(missing) or "nothing missing")
+    return {"answer": texts(*told)}
+
+
 MODELS = {
     "iris": Model(
         Signature(
@@ -92,6 +101,19 @@ MODELS = {
             task="regression",
         ),
         lambda inputs: {"value": inputs["magnesium"] * inputs["proline"]},
+    ),
+    "loan": Model(
+        Signature(
+            inputs=(
+                TensorSpec("income", "FP64", (FREE,)),
+                TensorSpec("city", "BYTES", (FREE,), missing=True),
+                TensorSpec("visits", "INT64", (FREE,), missing=True),
+                TensorSpec("member", "BOOL", (FREE,), missing=True),
+            ),
+            outputs=(TensorSpec("answer", "BYTES", (FREE,)),),
+            fitted=("id", "income", "city", "visits", "member"),
+        ),
+        loan,
     ),
     "thumbnail": Model(
         Signature(

@@ -28,7 +28,7 @@ FORMS = '"instances", "inputs", "dataframe_split", "dataframe_records"'
     [
         (IRIS, {"instances": [[1, 2, "abc", 4]]}, ['/instances/0/2: expected a number, got the string "abc"']),
         (IRIS, {"instances": [["1", 2, 3, 4]]}, ['/instances/0/0: expected a number, got the string "1"']),
-        (IRIS, {"instances": [[True, 1.5, 3, 4]]}, ["/instances/0/0: expected a number, got true"]),
+        (IRIS, {"instances": [["true", 1.5, 3, 4]]}, ['/instances/0/0: expected a number, got the string "true"']),
         (IRIS, {"instances": [[1, 2, 3]]}, ["/instances/0: expected 4 values, got 3"]),
         (IRIS, {"instances": [[1, 2, 3, 4, 5]]}, ["/instances/0: expected 4 values, got 5"]),
         (IRIS, {"instances": [[1, 2, 3, [4]]]}, ["/instances/0/3: expected a number, got a list of 1"]),
@@ -207,12 +207,12 @@ def test_bad_data_frames_are_told(signature: Signature, document: Any, expected:
         ),
         (
             one("INT8"),
-            {"instances": [1.5, "1", None, True, 128]},
+            {"instances": [1.5, "1", None, [1, 2], 128]},
             [
                 "/instances/0: expected a whole number, got the number 1.5",
                 '/instances/1: expected a whole number, got the string "1"',
                 "/instances/2: expected a whole number, got null",
-                "/instances/3: expected a whole number, got true",
+                "/instances/3: expected a whole number, got a list of 2",
                 "/instances/4: expected a whole number from -128 to 127 (INT8), got the number 128",
             ],
         ),

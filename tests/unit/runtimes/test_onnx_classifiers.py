@@ -59,7 +59,7 @@ def roles(signature: Signature) -> tuple[str, tuple[Scalar, ...], str, str]:
 def test_a_label_and_probabilities_are_a_classifier() -> None:
     estimator, content = without_zipmap()
     model = load(content)
-    assert roles(model.signature) == ("classification", (), "label", "probabilities")
+    assert roles(model.signature) == ("classification", (0, 1, 2), "label", "probabilities")
     answer = everything(model, {"X": SOME})
     assert answer["label"].tolist() == estimator.predict(SOME).tolist()
     assert_allclose(answer["probabilities"], estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)

@@ -92,16 +92,23 @@ def test_a_file_that_is_too_short_is_refused() -> None:
 
 
 def test_the_onnx_package_is_not_imported_for_a_model_in_one_file(tmp_path: Path) -> None:
-    ends = [tensor(name, TensorProto.FLOAT, ["N", 4]) for name in "xy"]
-    model = proto([helper.make_node("Identity", ["x"], ["y"])], ends[:1], ends[1:])
+    # A classifier: its graph is searched for classes, and for operators that mix rows.
+    ends = [tensor(name, TensorProto.FLOAT, ["N", 2]) for name in ("x", "probabilities")]
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["probabilities"]),
+        helper.make_node("ArgMax", ["x"], ["place"], axis=1, keepdims=0),
+        helper.make_node("Gather", ["names", "place"], ["label"]),
+    ]
+    names = weights("names", np.array([10, 20]))
+    model = proto(nodes, ends[:1], [tensor("label", TensorProto.INT64, ["N"]), ends[1]], [names])
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     program = (
         "import sys; from pathlib import Path; from deployments.runtimes.onnx import model as onnx; "
         "from deployments.spec.model import ModelSpec; "
         "files = {'model.onnx': Path(sys.argv[1]).read_bytes(), 'README.md': b'', 'example.json': b''}; "
-        "onnx.load(files, ModelSpec(name='m'), cpus=1); print('onnx' in sys.modules)"
+        "model = onnx.load(files, ModelSpec(name='m'), cpus=1); print(model.signature.classes, 'onnx' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "model.onnx"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "False\n"
+    assert done.stdout == "(10, 20) False\n"

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadedModel, LoadError
 from deployments.runtimes.sklearn import model as sklearn
-from deployments.runtimes.sklearn.artefact import read_estimator
+from deployments.runtimes.sklearn.artefact.read import read_estimator
 from deployments.spec.model import ModelSpec
 
 ROWS = np.arange(20.0).reshape(10, 2)

@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.artefact import Artefact, read_estimator
+from deployments.runtimes.sklearn.artefact.read import Artefact, read_estimator
 from deployments.spec.model import ModelSpec
 
 ROWS = np.arange(80.0).reshape(40, 2)

@@ -21,8 +21,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from deployments.runtimes.base import LoadError
 from deployments.runtimes.sklearn import model as sklearn
-from deployments.runtimes.sklearn.artefact import Artefact, read_estimator
-from deployments.runtimes.sklearn.versions import named_in, of_another_minor
+from deployments.runtimes.sklearn.artefact.read import Artefact, read_estimator
+from deployments.runtimes.sklearn.artefact.versions import named_in, of_another_minor
 from deployments.spec.model import ModelSpec
 
 ROWS = np.random.default_rng(0).random((20, 2))

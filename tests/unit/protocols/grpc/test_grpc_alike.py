@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from deployments.errors import ModelyardError
+from deployments.errors import InvalidRequest, ModelyardError
 from deployments.protocols.grpc.alike import MOST_OF_A_LENGTH, Alike
 from deployments.protocols.grpc.frames import PREFIX, frame
 from deployments.protocols.grpc.infer import GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest
 from deployments.protocols.grpc.wire import RAW_INPUT, field_head
 from deployments.protocols.kept import MOST_KEPT
-from deployments.protocols.oip.tensors import to_raw
+from deployments.protocols.oip.slots import Slot
+from deployments.protocols.oip.tensors import HELD_AS, to_raw
 from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
 
 ALIKE = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
@@ -32,11 +33,18 @@ def body(sent: Any) -> bytes:
     return frame(sent.SerializeToString())
 
 
+def slots(sent: Any) -> list[Slot]:
+    """Of a model that declares what the message holds."""
+    return [
+        Slot(one.name, one.datatype, one.name, HELD_AS.get(one.datatype, one.datatype), False) for one in sent.inputs
+    ]
+
+
 def remembered(*sent: Any) -> Alike[Any]:
     """What knows these messages, and tells of each by itself."""
     alike: Alike[Any] = Alike()
     for one in sent:
-        alike.remember(body(one), one, one)
+        alike.remember(body(one), one, slots(one), one)
     return alike
 
 
@@ -125,7 +133,7 @@ def test_values_that_do_not_end_the_message_are_not_remembered(written):
     told = ModelInferRequest.FromString(written)
     assert told.raw_input_contents == [RAW]
     alike: Alike[Any] = Alike()
-    alike.remember(frame(written), told, told)
+    alike.remember(frame(written), told, slots(told), told)
     assert alike.find(frame(written)) is None
 
 
@@ -133,7 +141,7 @@ def test_a_compressed_message_is_not_remembered():
     told = message({"x": X})
     flagged = b"\1" + body(told)[1:]
     alike: Alike[Any] = Alike()
-    alike.remember(flagged, told, told)
+    alike.remember(flagged, told, slots(told), told)
     assert alike.find(flagged) is None
 
 
@@ -176,3 +184,44 @@ def test_of_messages_of_ever_new_lengths_the_latest_are_kept():
     known = [alike.find(body(one)) is not None for one in sent]
     assert known[-1]
     assert sum(known) <= MOST_KEPT
+
+
+WIDER = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP64", (FREE, 1)), TensorSpec("k", "INT64", (FREE,))), ()))
+"""Of a model whose inputs hold more than what is sent."""
+
+
+def forms(*sent: Tensors) -> list[Tensors]:
+    """The inputs of messages that come one after the other, each read as one like it before where there is one."""
+    alike: Alike[Any] = Alike()
+    read = []
+    for tensors in sent:
+        asked = message(tensors)
+        found = alike.find(body(asked))
+        if found is None:
+            call = WIDER.decode(asked)
+            alike.remember(body(asked), asked, call.slots, call)
+            read.append(call.request.inputs)
+        else:
+            read.append(found[1])
+    return read
+
+
+def test_a_message_of_a_known_form_is_converted_like_the_first():
+    sent = [{"x": np.array([0.1, n], np.float32), "k": np.array([n, -n], np.int8)} for n in (1, 2)]
+    expected = [{"x": each["x"].astype(np.float64).reshape(2, 1), "k": each["k"].astype(np.int64)} for each in sent]
+    got = forms(*sent)
+    assert all(map(same, got, expected))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"x": np.array([1, 2]), "k": np.zeros(2, int)}, {"x": np.array([1, 2**53 + 1]), "k": np.zeros(2, int)}),
+        ({"x": np.ones(2), "k": np.array([1.0, 2.0])}, {"x": np.ones(2), "k": np.array([1.0, 2.5])}),
+        ({"x": np.ones(2), "k": np.zeros(2, np.uint64)}, {"x": np.ones(2), "k": np.array([0, 2**63], np.uint64)}),
+    ],
+    ids=["whole numbers for floats", "floats for whole numbers", "unsigned for signed"],
+)
+def test_what_must_be_converted_value_by_value_is_looked_at_each_time(first, second):
+    with pytest.raises(InvalidRequest, match=r"input '[xk]': expected a (whole )?number"):
+        forms(first, second)

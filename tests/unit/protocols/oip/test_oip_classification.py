@@ -33,6 +33,11 @@ def test_large_unsigned_numbers_keep_their_order() -> None:
     assert classified("y", np.array([2, 2**63 - 1], np.uint64), 1, FIXED).tolist() == [f"{2**63 - 1}:1"]
 
 
+def test_large_numbers_that_are_equal_as_floats_keep_their_order() -> None:
+    values = np.array([2**62 - 1, -(2**63), 2**62 + 1, 2**62])
+    assert [told.split(":")[1] for told in classified("y", values, 4, FIXED).tolist()] == ["2", "3", "0", "1"]
+
+
 @pytest.mark.parametrize("array", [np.array([["a"]], object), np.array([[True]])])
 def test_what_holds_no_numbers_is_refused(array: Array) -> None:
     with pytest.raises(InvalidRequest, match="output 'label' holds no numbers"):

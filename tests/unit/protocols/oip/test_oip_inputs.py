@@ -1,4 +1,4 @@
-"""A request's tensors are held against the model's signature, whichever form of the protocol they came in."""
+"""A request's tensors are checked against the model's signature, whichever form of the protocol they came in."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,21 @@ import pytest
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.oip.inputs import ModelInputs
-from deployments.tensors import FREE, Array, Signature
+from deployments.tensors import Array, InferRequest, Signature
 from tests.unit.protocols.samples import FIXED, IRIS, MIXED, TEXT, WHOLE, one
 
 
 def array(*shape: int) -> Array:
     return np.zeros(shape)
+
+
+def requested(
+    inputs: ModelInputs, given: Sequence[tuple[str, Array]], outputs: Sequence[str] = (), datatype: str = "FP32"
+) -> InferRequest:
+    """A request with these arrays, which are of the datatypes that the model declares, or of another."""
+    declared = {spec.name: spec.datatype for signature in (MIXED, TEXT) for spec in signature.inputs}
+    slots = inputs.slots([(name, declared.get(name, datatype), each.shape) for name, each in given])
+    return inputs.request(zip(slots, [each for _, each in given], strict=True), outputs)
 
 
 @pytest.mark.parametrize(
@@ -26,17 +35,18 @@ def array(*shape: int) -> Array:
     ],
 )
 def test_a_tensor_that_fits_is_taken(signature: Signature, name: str, datatype: str, shape: Sequence[int]) -> None:
-    ModelInputs(signature).check(name, datatype, shape)
+    assert ModelInputs(signature).slots([(name, datatype, shape)])[0].input == name
 
 
 @pytest.mark.parametrize(
     ("signature", "name", "datatype", "shape", "message"),
     [
-        (IRIS, "x", "FP32", [1, 4], "unknown input 'x'; the model has 'X'"),
         (MIXED, "numbrs", "FP64", [1, 2], "unknown input 'numbrs'; did you mean 'numbers'?"),
-        (IRIS, "y" * 200, "FP32", [1, 4], "unknown input '" + "y" * 60 + "…'"),
-        (IRIS, "X", "FP64", [1, 4], "input 'X': expected FP32, got FP64"),
-        (one("FP64"), "x", "BF16", [1], "input 'x': expected FP64, got BF16"),
+        (MIXED, "y" * 200, "FP32", [1, 4], "unknown input '" + "y" * 60 + "…'"),
+        (IRIS, "y" * 200, "FP32", [1, 3], "input '" + "y" * 60 + "…': expected shape [-1, 4]"),
+        (IRIS, "X", "BYTES", [1, 4], "input 'X': expected FP32, got BYTES"),
+        (TEXT, "text", "FP32", [1], "input 'text': expected BYTES, got FP32"),
+        (one("BOOL"), "x", "INT8", [1], "input 'x': expected BOOL, got INT8"),
         (IRIS, "X", "FLOAT", [1, 4], "input 'X': unknown datatype 'FLOAT'; there are BOOL, INT8"),
         (IRIS, "X", "FP32", [1, 3], "input 'X': expected shape [-1, 4], got [1, 3]"),
         (IRIS, "X", "FP32", [4], "input 'X': expected shape [-1, 4], got [4]"),
@@ -49,26 +59,26 @@ def test_a_tensor_that_does_not_fit_is_refused(
     signature: Signature, name: str, datatype: str, shape: Sequence[int], message: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        ModelInputs(signature).check(name, datatype, shape)
+        ModelInputs(signature).slots([(name, datatype, shape)])
     assert message in refused.value.message
 
 
 def test_a_request_without_names_of_outputs_is_for_all_of_them() -> None:
-    request = ModelInputs(IRIS).request([("X", array(3, 4))])
+    request = requested(ModelInputs(IRIS), [("X", array(3, 4))])
     assert (request.rows, request.outputs) == (3, ("label", "scores"))
 
 
 def test_outputs_come_in_the_order_in_which_they_are_named() -> None:
-    assert ModelInputs(IRIS).request([("X", array(1, 4))], ["scores", "label"]).outputs == ("scores", "label")
+    assert requested(ModelInputs(IRIS), [("X", array(1, 4))], ["scores", "label"]).outputs == ("scores", "label")
 
 
 def test_an_optional_input_may_be_left_out() -> None:
     given = [("member", array(2)), ("city", array(2, 1)), ("numbers", array(2, 2))]
-    assert ModelInputs(MIXED).request(given).inputs.keys() == {"member", "city", "numbers"}
+    assert requested(ModelInputs(MIXED), given).inputs.keys() == {"member", "city", "numbers"}
 
 
 def test_a_model_without_rows_has_one() -> None:
-    assert ModelInputs(WHOLE).request([("matrix", array(0, 2)), ("scale", array())]).rows == 1
+    assert requested(ModelInputs(WHOLE), [("matrix", array(0, 2)), ("scale", array())]).rows == 1
 
 
 @pytest.mark.parametrize(
@@ -93,12 +103,5 @@ def test_a_request_that_does_not_fit_together_is_refused(
     signature: Signature, given: list[tuple[str, Array]], outputs: list[str], message: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        ModelInputs(signature, max_rows=8).request(given, outputs)
+        requested(ModelInputs(signature, max_rows=8), given, outputs)
     assert message in refused.value.message
-
-
-def test_raw_contents_are_checked_and_read_in_one_step() -> None:
-    inputs = ModelInputs(one("INT16", (FREE, 2)))
-    assert inputs.raw("x", "INT16", [1, 2], b"\x01\0\xff\xff").tolist() == [[1, -1]]
-    with pytest.raises(InvalidRequest, match="expected INT16"):
-        inputs.raw("x", "INT8", [1, 2], b"\0\0")

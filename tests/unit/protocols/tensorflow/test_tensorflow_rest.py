@@ -1,5 +1,6 @@
 """TensorFlow Serving's requests and answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
         ),
         (IRIS, "predict", body(instances=[[1, 2, 3, 4]], signature_name=[]), "at /signature_name"),
         (MIXED, "classify", body(examples=[{}]), "no score for each class; ask it with :predict"),
+        (replace(IRIS, classes=()), "classify", body(examples=[{}]), "does not say which class each score is of"),
         (IRIS, "regress", body(examples=[{}]), "does not give one number a row; ask it with :predict"),
         (IRIS, "classify", body(), "expected a list of objects, got null at /examples"),
         (IRIS, "classify", body(examples=[1]), "expected an object, got the number 1 at /examples/0"),

@@ -9,12 +9,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from deployments.runtimes.sklearn import forest, linear
 from deployments.runtimes.sklearn.outputs import Output, Outputs, as_datatype
 from deployments.runtimes.sklearn.parts import holds_other_code, is_known, parts, served, steps, without_names
-from deployments.runtimes.sklearn.rows import Read, arrays
-from deployments.runtimes.sklearn.steps import Function, same_or, through, transforms_of
-from deployments.runtimes.sklearn.table import Table
+from deployments.runtimes.sklearn.quick import forest, linear
+from deployments.runtimes.sklearn.quick.steps import Function, same_or, through, transforms_of
+from deployments.runtimes.sklearn.table.rows import Read, arrays
+from deployments.runtimes.sklearn.table.table import Table
 from deployments.tensors import Array, Tensors
 
 LABEL_IS_ARGMAX = (

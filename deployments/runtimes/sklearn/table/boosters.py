@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.table import Column
+from deployments.runtimes.sklearn.table.table import Column
 
 LIBRARIES = ("lightgbm", "xgboost", "catboost")
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 from sklearn.compose import ColumnTransformer
 
-from deployments.runtimes.sklearn import linear
 from deployments.runtimes.sklearn.parts import steps
+from deployments.runtimes.sklearn.quick import linear
 
 Function = Callable[[Any], Any]
 

@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from deployments.runtimes.sklearn.columns import categories_of
-from deployments.runtimes.sklearn.made_up import phrases
 from deployments.runtimes.sklearn.parts import parts
-from deployments.runtimes.sklearn.proof import equal
-from deployments.runtimes.sklearn.table import UNKNOWN, Column, Table
+from deployments.runtimes.sklearn.quick.proof import equal
+from deployments.runtimes.sklearn.table.columns import categories_of
+from deployments.runtimes.sklearn.table.made_up import phrases
+from deployments.runtimes.sklearn.table.table import UNKNOWN, Column, Table
 from deployments.tensors import Array
 
 Predict = Callable[[Any], Sequence[Array]]

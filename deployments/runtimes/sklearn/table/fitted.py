@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import made_up
 from deployments.runtimes.sklearn.outputs import dense
 from deployments.runtimes.sklearn.parts import holds_other_code, without_names
-from deployments.runtimes.sklearn.rows import Read, arrays, frames
-from deployments.runtimes.sklearn.table import Table
+from deployments.runtimes.sklearn.table import made_up
+from deployments.runtimes.sklearn.table.rows import Read, arrays, frames
+from deployments.runtimes.sklearn.table.table import Table
 from deployments.runtimes.sklearn.truth import quiet
 from deployments.tensors import Array
 

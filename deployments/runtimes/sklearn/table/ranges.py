@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.tree._tree import Tree
 
 from deployments.runtimes.sklearn.parts import flat
-from deployments.runtimes.sklearn.readers import Reader
+from deployments.runtimes.sklearn.table.readers import Reader
 from deployments.tensors import Array
 
 Range = tuple[float, float]

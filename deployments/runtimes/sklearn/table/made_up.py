@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 from deployments.runtimes.sklearn.parts import parts
-from deployments.runtimes.sklearn.ranges import Range
-from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, Column, Table
+from deployments.runtimes.sklearn.table.ranges import Range
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table
 from deployments.tensors import DTYPES, Array, Tensors
 
 PLAIN: Range = (1.0, 2.0)

@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from deployments.runtimes.base import Files, LoadError
 from deployments.runtimes.operator_code.beside import CodeBeside, code_beside
 from deployments.runtimes.operator_code.main_module import no_main
-from deployments.runtimes.sklearn import pickles, unreadable, versions
+from deployments.runtimes.sklearn.artefact import pickles, unreadable, versions
+from deployments.runtimes.sklearn.artefact.trees import check_trees
 from deployments.runtimes.sklearn.parts import parts, steps
-from deployments.runtimes.sklearn.trees import check_trees
 from deployments.spec.model import ModelSpec
 
 logger = logging.getLogger(__name__)

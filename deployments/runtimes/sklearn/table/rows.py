@@ -7,7 +7,7 @@ import numpy as np
 
 from deployments.errors import BadValue, InvalidRequest
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.table import DATETIME, NOT_MISSING, Column, Table
+from deployments.runtimes.sklearn.table.table import DATETIME, NOT_MISSING, Column, Table
 from deployments.tensors import Array, Tensors
 
 Read = Callable[[Tensors], Any]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import boosters
 from deployments.runtimes.sklearn.parts import indices_of, inside, is_known
+from deployments.runtimes.sklearn.table import boosters
 
 PASSTHROUGH = "passthrough"
 ALL_NUMBERS = BaseForest | BaseGradientBoosting
@@ -47,6 +50,8 @@ class _Readers:
 
     def of(self, part: Any, indices: Sequence[int]) -> Iterator[Reader]:
         """Those inside one estimator that reads these columns."""
+        while isinstance(part, FrozenEstimator):  # which shows the attributes of what is inside as its own
+            part = part.estimator
         own = getattr(part, "feature_names_in_", None)
         if own is not None and all(name in self._places for name in own):
             # Members of an ensemble may have been fitted with other columns than the ensemble itself.
@@ -54,23 +59,29 @@ class _Readers:
         if isinstance(part, ColumnTransformer):
             yield from self._of_columns(part, indices)
         elif isinstance(part, FeatureUnion):
-            for _, transformer in part.transformer_list:
-                if not isinstance(transformer, str):
-                    yield from self.of(transformer, indices)
-                elif transformer == PASSTHROUGH:
-                    yield Reader(PASSTHROUGH, indices)
+            yield from self._of_union(part, indices)
         elif isinstance(part, Pipeline):
             yield from self._of_pipeline(part, indices)
         elif (preprocessor := getattr(part, "_preprocessor", None)) is not None:
             yield from self.of(preprocessor, indices)  # histogram gradient boosting encodes its categories there
         elif members := _members(part):
-            chosen = getattr(part, "estimators_features_", [range(len(indices))] * len(members))  # of bagging
-            for member, features in zip(members, chosen, strict=True):
-                yield from self.of(member, [indices[index] for index in features])
-            if getattr(part, PASSTHROUGH, False):  # of stacking
-                yield Reader(PASSTHROUGH, indices)
+            yield from self._of_members(part, members, indices)
         else:
             yield Reader(part, indices)
+
+    def _of_union(self, part: FeatureUnion, indices: Sequence[int]) -> Iterator[Reader]:
+        for _, transformer in part.transformer_list:
+            if not isinstance(transformer, str):
+                yield from self.of(transformer, indices)
+            elif transformer == PASSTHROUGH:
+                yield Reader(PASSTHROUGH, indices)
+
+    def _of_members(self, part: Any, members: Sequence[Any], indices: Sequence[int]) -> Iterator[Reader]:
+        chosen = getattr(part, "estimators_features_", [range(len(indices))] * len(members))  # of bagging
+        for member, features in zip(members, chosen, strict=True):
+            yield from self.of(member, [indices[index] for index in features])
+        if getattr(part, PASSTHROUGH, False):  # of stacking
+            yield Reader(PASSTHROUGH, indices)
 
     def _of_columns(self, part: ColumnTransformer, indices: Sequence[int]) -> Iterator[Reader]:
         for name, transformer, chosen in part.transformers_:
@@ -82,20 +93,25 @@ class _Readers:
                 yield from self.of(transformer, mine)
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
-        for place, (_, step) in enumerate(pipeline.steps):
-            if step in (None, PASSTHROUGH) or hasattr(step, "fit_resample"):  # a sampler does nothing but in fit()
-                continue
-            if isinstance(step, FunctionTransformer) and step.func is None:
-                continue
-            following = next(
-                (later for _, later in pipeline.steps[place + 1 :] if later not in (None, PASSTHROUGH)), None
-            )
+        steps = [step for step in _working(pipeline) if not _is_function(step) or step.func is not None]
+        for step, following in zip_longest(steps, steps[1:]):
             for reader in self.of(step, indices):
                 is_open = isinstance(reader.part, str) and reader.after is None
                 yield Reader(PASSTHROUGH, reader.indices, following) if is_open else reader
-            if isinstance(step, FunctionTransformer) and isinstance(step.func, np.ufunc):
-                continue  # value by value: the next step reads the same columns
-            return
+            if not _keeps_columns(step):
+                return
+
+
+def _keeps_columns(step: Any) -> bool:
+    """Whether the next step reads the same columns: this one works value by value, or fills in missing ones."""
+    if isinstance(step, SimpleImputer):
+        dropped = step.keep_empty_features is False and any(map(_is_nan, step.statistics_))
+        return step.indicator_ is None and not dropped
+    return _is_function(step) and isinstance(step.func, np.ufunc)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _members(part: Any) -> list[Any]:
@@ -110,6 +126,10 @@ def reads_text(estimator: Any) -> bool:
         return True
     if isinstance(estimator, ColumnTransformer) or boosters.is_booster(estimator):
         return False
+    if isinstance(estimator, Pipeline):
+        # A function that got a table would say how many columns that had.
+        others = (step for step in _working(estimator) if not _is_function(step) or hasattr(step, "n_features_in_"))
+        return reads_text(next(others, None))
     first = [*_first(estimator)]
     return bool(first) and all(map(reads_text, first))
 
@@ -119,14 +139,21 @@ def _first(part: Any) -> Iterator[Any]:
     if isinstance(part, FeatureUnion):
         yield from (transformer for _, transformer in part.transformer_list if not isinstance(transformer, str))
     elif isinstance(part, Pipeline):
-        for _, step in part.steps:
-            if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"):
-                yield step
-                is_opaque = isinstance(step, FunctionTransformer) and step.func is not None
-                if not isinstance(step, FunctionTransformer) or (is_opaque and hasattr(step, "feature_names_in_")):
-                    return
+        for step in _working(part):
+            yield step
+            if not _is_function(step) or not (step.func is None or isinstance(step.func, np.ufunc)):
+                return
     else:
         yield from _members(part)
+
+
+def _working(pipeline: Pipeline) -> Iterator[Any]:
+    """Its steps, but for those that do nothing outside of fit()."""
+    return (step for _, step in pipeline.steps if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"))
+
+
+def _is_function(step: Any) -> bool:
+    return isinstance(step, FunctionTransformer)
 
 
 def feature_names(estimator: Any) -> tuple[str, ...]:

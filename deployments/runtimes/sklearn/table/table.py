@@ -1,6 +1,6 @@
 """The table that a fitted estimator reads: its columns, and how a request holds them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployments.tensors import FREE, TensorSpec
@@ -82,6 +82,12 @@ def inputs_of(table: Table | None) -> tuple[TensorSpec, ...]:
         )
         for column in table.read
     )
+
+
+def single_precision(table: Table) -> Table:
+    """The same with FP32 for FP64: some models that were fitted with one precision fail on the other."""
+    columns = (replace(each, datatype="FP32") if each.datatype == "FP64" else each for each in table.columns)
+    return Table(tuple(columns), table.is_frame)
 
 
 def fitted_of(table: Table | None) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import boosters
-from deployments.runtimes.sklearn.made_up import phrases
 from deployments.runtimes.sklearn.parts import is_known
-from deployments.runtimes.sklearn.readers import Reader, feature_count, feature_names, readers
-from deployments.runtimes.sklearn.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
+from deployments.runtimes.sklearn.table import boosters
+from deployments.runtimes.sklearn.table.made_up import phrases
+from deployments.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
+from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
 from deployments.tensors import Array
 
 STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP32", "FP64", "BYTES")
@@ -116,9 +116,10 @@ def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
     value = np.asarray(imputer.statistics_)[index] if len(imputer.statistics_) > index else NAN
     if getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype).kind != "O":
         return Column(name, "FP64", missing=missing)
+    if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the values beside it
+        return Column(name, missing=missing)
     kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
-    datatype = UNKNOWN if is_missing(value) else kinds.get(type(value), "BYTES")
-    return Column(name, datatype, categories=() if is_missing(value) else (value,), missing=missing)
+    return Column(name, kinds.get(type(value), "BYTES"), categories=(value,), missing=missing)
 
 
 def categories_of(part: Any, count: int) -> list[Array] | None:

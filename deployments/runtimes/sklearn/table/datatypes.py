@@ -11,12 +11,12 @@ from itertools import islice, product
 from typing import Any
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.columns import is_missing
-from deployments.runtimes.sklearn.fitted import Fitted
-from deployments.runtimes.sklearn.made_up import PLAIN, Values
-from deployments.runtimes.sklearn.proof import equal
-from deployments.runtimes.sklearn.table import DATETIME, NOT_MISSING, UNKNOWN, Column, Table
-from deployments.runtimes.sklearn.unread import settled
+from deployments.runtimes.sklearn.quick.proof import equal
+from deployments.runtimes.sklearn.table.columns import is_missing
+from deployments.runtimes.sklearn.table.fitted import Fitted
+from deployments.runtimes.sklearn.table.made_up import PLAIN, Values
+from deployments.runtimes.sklearn.table.table import DATETIME, NOT_MISSING, UNKNOWN, Column, Table
+from deployments.runtimes.sklearn.table.unread import settled
 from deployments.spec.model import InputType
 from deployments.tensors import Array
 

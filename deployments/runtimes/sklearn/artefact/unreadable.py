@@ -8,8 +8,8 @@ from zipfile import BadZipFile
 
 from deployments.runtimes.operator_code.beside import CodeBeside
 from deployments.runtimes.operator_code.main_module import NamedInMain
-from deployments.runtimes.sklearn import versions
-from deployments.runtimes.sklearn.pickles import NotAPickle
+from deployments.runtimes.sklearn.artefact import versions
+from deployments.runtimes.sklearn.artefact.pickles import NotAPickle
 
 PACKAGES = {
     "PIL": "pillow",

@@ -1,0 +1,131 @@
+"""Numbers of one type become numbers of another where, and only where, each stays the same."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from deployments.protocols.conversion import converted, converted_with_missing, convertible, lossless
+from deployments.protocols.values import EXACT
+from deployments.tensors import DTYPES, Array
+
+NUMBERS = [name for name, dtype in DTYPES.items() if dtype.kind in "iuf"]
+SOURCES = ["BOOL", *NUMBERS]
+
+
+def exact(value: Any) -> Any:
+    """What can be compared without rounding: a fraction, or a word for what is no number."""
+    number = value.item()
+    return Fraction(number) if np.isfinite(number) else str(number)
+
+
+def fits(value: Any, target: np.dtype[Any]) -> bool:
+    """Whether the target holds the value, found out with fractions."""
+    if not np.isfinite(value):
+        return target.kind == "f"
+    number = Fraction(value.item())
+    if target.kind in "iu":
+        limits = np.iinfo(target)
+        doubtful = isinstance(value.item(), float) and abs(number) > EXACT
+        return number.denominator == 1 and int(limits.min) <= number <= int(limits.max) and not doubtful
+    with np.errstate(over="ignore"):
+        try:
+            cast = target.type(float(number)) if Fraction(float(number)) == number else None
+        except OverflowError:
+            return False
+    return cast is not None and bool(np.isfinite(cast)) and Fraction(float(cast)) == number
+
+
+EDGES: dict[str, list[Any]] = {
+    "INT64": [2**63 - 1, -(2**63), 2**53, 2**53 + 1, -(2**53) - 1, 2**24 + 1, 2**62, 2**31],
+    "UINT64": [2**64 - 1, 2**63, 2**53 + 1, 2**64 - 1024, 2**32],
+    "INT32": [2**31 - 1, 2**24 + 1, -(2**31)],
+    "UINT32": [2**32 - 1, 2**31],
+    "FP64": [0.1, -0.0, 2.0**53, 2.0**53 + 2, 2.0**63, -(2.0**63), 1e39, 65504, 65520, 5e-324, np.nan, np.inf, -np.inf],
+    "FP32": [0.1, -0.0, 2.0**24, 2.0**63, 65520, 1e-45, np.nan, np.inf],
+    "FP16": [0.1, -0.0, 2048, 65504, np.nan, -np.inf],
+}
+
+
+@st.composite
+def drawn(draw: st.DrawFn, source: str) -> Array:
+    dtype = DTYPES[source]
+    values = draw(arrays.arrays(dtype, (draw(st.integers(0, 3)),)))
+    return np.concatenate([values, np.array(EDGES.get(source, [0, 1]), dtype)])
+
+
+@pytest.mark.parametrize("target", NUMBERS)
+@pytest.mark.parametrize("source", SOURCES)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_a_value_stays_the_same_or_is_told(source: str, target: str, data: st.DataObject) -> None:
+    values = data.draw(drawn(source))
+    cast, wrong = converted(values, DTYPES[target])
+    assert (cast.dtype, cast.shape) == (DTYPES[target], values.shape)
+    told = np.zeros(values.shape, bool) if wrong is None else wrong
+    for value, became, is_wrong in zip(values, cast, told, strict=True):
+        assert bool(is_wrong) == (not fits(value, DTYPES[target])), (value, became)
+        assert is_wrong or exact(value) == exact(became)
+    if lossless(DTYPES[source], DTYPES[target]):
+        assert wrong is None
+
+
+@pytest.mark.parametrize("target", ["FP32", "FP64"])
+def test_the_sign_of_zero_stays_among_floats(target: str) -> None:
+    cast, _ = converted(np.array([-0.0], np.float16), DTYPES[target])
+    assert np.signbit(cast).all()
+
+
+def test_floats_may_be_rounded_where_that_is_asked_for_and_never_become_infinite() -> None:
+    cast, wrong = converted(np.array([0.1, 1e39, np.inf]), DTYPES["FP32"], rounded=True)
+    assert cast[0] == np.float32(0.1)
+    assert wrong is not None
+    assert wrong.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("BYTES", "BYTES", True),
+        ("BOOL", "BOOL", True),
+        ("BOOL", "INT8", True),
+        ("BOOL", "FP16", True),
+        ("INT8", "BOOL", False),
+        ("FP64", "BOOL", False),
+        ("BYTES", "BOOL", False),
+        ("BYTES", "FP32", False),
+        ("INT64", "BYTES", False),
+        ("FP64", "INT8", True),
+    ],
+)
+def test_texts_and_truth_values_are_made_of_nothing_else(source: str, target: str, expected: bool) -> None:
+    assert convertible(source, target) is expected
+
+
+@pytest.mark.parametrize(
+    ("values", "source", "target", "missing", "expected"),
+    [
+        ([1, None], "INT64", "FP64", False, [1.0, "nan"]),
+        ([True, None], "BOOL", "FP32", False, [1.0, "nan"]),
+        ([1, None], "INT64", "INT8", True, [1, None]),
+        ([1.0, np.nan], "FP64", "INT64", True, [1, None]),
+        ([True, None], "BOOL", "INT64", True, [1, None]),
+    ],
+)
+def test_a_missing_value_stays_missing(
+    values: list[Any], source: str, target: str, missing: bool, expected: list[Any]
+) -> None:
+    array = np.array(values, object if None in values else DTYPES[source])
+    cast, wrong = converted_with_missing(array, source, target, missing=missing)
+    assert wrong is None
+    assert [str(value) if value != value else value for value in cast.tolist()] == expected
+
+
+def test_not_a_number_is_no_whole_number_where_nothing_may_be_missing() -> None:
+    _, wrong = converted_with_missing(np.array([1.0, np.nan]), "FP64", "INT64", missing=False)
+    assert wrong is not None
+    assert wrong.tolist() == [False, True]
