@@ -46,8 +46,8 @@ class Case:
     """Whether the answer for a row depends on the others of its request."""
     rows_alone: bool = True
     """Whether each row is answered by itself, so that a model that takes no rows is refused more than it must be."""
-    answer_loosely: Callable[[Rows], Tensors] | None = None
-    """The own answers where a value is none of its column's categories, to a data frame of plain objects."""
+    answers_otherwise: tuple[Callable[[Rows], Tensors], ...] = ()
+    """The own answers to rows that are not settled (see `Table.is_settled`), in other readings."""
     wholes: list[Row] = field(default_factory=list)
     """For a model that the server gives no rows: whole tensors, one a column, as the one "row" of a request."""
     answer_whole: Callable[[Rows], Tensors] | None = None

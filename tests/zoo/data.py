@@ -15,6 +15,10 @@ from tests.zoo.draw import Draw
 
 Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
 Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
+Reading = Literal["fitted", "NaN", "None"]
+"""How values are read that a frame like the fitted one has no one place for: as pandas would, or as objects with a gap."""
+READINGS: tuple[Reading, ...] = ("NaN", "None")
+NULLABLE = ("Int64", "boolean")
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 
@@ -78,10 +82,29 @@ class Column:
         """The values that it was fitted with, each once."""
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
-    def series(self, values: Sequence[Any], *, loose: bool = False) -> Any:
-        """These values as a column like the fitted one. What is no category is missing, unless `loose`."""
+    @property
+    def settles_gaps(self) -> bool:
+        """Whether the fit says what stands for a missing value: NaN always does for floats."""
+        return self.stored not in NULLABLE and (self.holed or self.stored in ("float64", "float32"))
+
+    def gap_of(self, reading: Reading) -> Any:
+        """What stands for a missing value."""
+        return self.gap if reading == "fitted" or self.settles_gaps else np.nan if reading == "NaN" else None
+
+    def is_settled(self, value: Any) -> bool:
+        """Whether a data frame like the fitted one has just one way to hold a value."""
+        if value is None:
+            return self.settles_gaps
+        return self.stored != "category" or value in self.known
+
+    def series(self, values: Sequence[Any], reading: Reading = "fitted") -> Any:
+        """These values as a column like the fitted one."""
+        gap = self.gap_of(reading)
+        filled = [gap if value is None else value for value in values]
         gapped = any(value is None for value in values)
-        filled = [self.gap if value is None else value for value in values]
+        if reading != "fitted" and not all(map(self.is_settled, values)):
+            is_number = self.kind in NUMERIC and reading == "NaN"
+            return pd.Series(filled, dtype="float64" if is_number and self.kind != "bool" else object)
         match self.stored:
             case "float64" | "float32":
                 return pd.Series([np.nan if value is None else value for value in values], dtype=self.stored)
@@ -89,13 +112,10 @@ class Column:
                 return pd.Series([np.nan if value is None else value for value in values], dtype="float64")
             case "bool" if gapped:
                 return pd.Series(filled, dtype=object)
-            case "category" if loose:
-                return pd.Series(filled, dtype=object)
             case "category":
                 known = sorted(self.known)
-                return pd.Series(
-                    pd.Categorical([value if value in known else None for value in values], categories=known)
-                )
+                present = [value if value in known else None for value in values]
+                return pd.Series(pd.Categorical(present, categories=known))
             case "object":
                 return pd.Series(filled, dtype=object)
             case _:
@@ -119,27 +139,31 @@ class Table:
     def named(self) -> bool:
         return self.form == "frame"
 
-    def x(self, rows: Rows, *, loose: bool = False) -> Any:
-        """The rows as the model was fitted: a data frame, an array, or an array of texts. See `Column.series`."""
+    def x(self, rows: Rows, reading: Reading = "fitted") -> Any:
+        """The rows as the model was fitted: a data frame, an array, or an array of texts."""
         columns = list(zip(*rows, strict=True))
         if self.form == "texts":
             return np.array(columns[0], dtype=object)
         if self.form == "array":
-            gaps = [column.gap for column in self.columns]
+            gaps = [column.gap_of(reading) for column in self.columns]
             cells = [[gap if value is None else value for gap, value in zip(gaps, row, strict=True)] for row in rows]
-            array = np.empty((len(rows), len(self.columns)), self.dtype)
+            gapped = any(value is None for row in rows for value in row)
+            array = np.empty(
+                (len(rows), len(self.columns)), "float64" if gapped and self.dtype == "int64" else self.dtype
+            )
             array[:] = cells
             return array
         names = [column.name for column in self.columns] if self.named else range(len(self.columns))
-        series = [column.series(values, loose=loose) for column, values in zip(self.columns, columns, strict=True)]
+        series = [column.series(values, reading) for column, values in zip(self.columns, columns, strict=True)]
         return pd.concat(series, axis=1, keys=list(names))
 
-    def no_category(self, rows: Rows) -> bool:
-        """Whether a value is none of its column's categories, for which a data frame has no place."""
-        places = [place for place, column in enumerate(self.columns) if column.stored == "category"]
-        return any(
-            row[place] is not None and row[place] not in self.columns[place].known for row in rows for place in places
-        )
+    def is_settled(self, rows: Rows) -> bool:
+        """Whether a frame like the fitted one has just one way to hold each value.
+
+        It has not where nothing was missing in the fit and now is, or a value is none of its column's categories. Then any answer
+        of the model to any reading is right, and so is a refusal.
+        """
+        return all(column.is_settled(value) for row in rows for column, value in zip(self.columns, row, strict=True))
 
     def of(self, *kinds: Kind) -> list[int]:
         """The places of the columns of these kinds."""

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from tests.zoo import boosters, finals, fronts, metas, targets
 from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase
-from tests.zoo.data import CATEGORICAL, NUMERIC, Table, complete_rows, rows_to_ask, table
+from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
 from tests.zoo.draw import Draw
 from tests.zoo.truth import EstimatorTruth
 
@@ -118,7 +118,7 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
         must_serve=(own and knowable) or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
-        answer_loosely=partial(truth, loose=True),
+        answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +148,7 @@ class Asking:
         except (CannotCarry, NotAcceptable):  # an answer that does not fit into a table, or one array
             return
         except InvalidRequest as error:
-            if not isinstance(expected, Refuses) and not self._case.table.no_category(rows):
+            if not isinstance(expected, Refuses) and self._settled(rows):
                 self._fault(f"refused though right: {generic(error.message)}", form, rows, error.message)
             return
         except Exception as error:  # noqa: BLE001 - it is what this looks for
@@ -160,8 +161,8 @@ class Asking:
             return
         finally:
             self._outcome.requests += 1
-        if isinstance(expected, Refuses) and self._case.table.no_category(rows):
-            expected = self._loosely(rows)
+        if isinstance(expected, Refuses):
+            expected = next(iter(self._read_otherwise(rows)), expected)
         if isinstance(expected, Refuses):
             self._fault(
                 f"answers what the object refuses: {generic(str(expected))}",
@@ -177,9 +178,7 @@ class Asking:
 
     def _otherwise(self, rows: Rows) -> list[Tensors]:
         """The object's own answers to the same rows in other company."""
-        others: list[Tensors] = []
-        if self._case.table.no_category(rows) and not isinstance(loose := self._loosely(rows), Refuses):
-            others.append(loose)
+        others = self._read_otherwise(rows)
         if not self._case.whole and not self._case.mixes_rows:
             alone = [self.own([row]) for row in rows]
             if not any(isinstance(each, Refuses) for each in alone):
@@ -189,12 +188,18 @@ class Asking:
                 others.append({name: value[: len(rows)] for name, value in doubled.items()})
         return others
 
-    def _loosely(self, rows: Rows) -> Tensors | Refuses:
-        assert self._case.answer_loosely
-        try:
-            return self._case.answer_loosely(rows)
-        except Refuses as error:
-            return error
+    def _settled(self, rows: Rows) -> bool:
+        return self._case.whole or self._case.table.is_settled(rows)
+
+    def _read_otherwise(self, rows: Rows) -> list[Tensors]:
+        """The object's own answers to rows that can be read in several ways."""
+        if self._settled(rows):
+            return []
+        answers = []
+        for answer in self._case.answers_otherwise:
+            with suppress(Refuses):
+                answers.append(answer(rows))
+        return answers
 
     def _fault(self, kind: str, form: str, rows: Rows, told: Any) -> None:
         self._outcome.faults.append(Fault(kind, form, rows, str(told)))

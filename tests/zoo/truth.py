@@ -9,7 +9,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from deployments.tensors import Tensors
 from tests.zoo.case import Refuses
-from tests.zoo.data import Rows, Table
+from tests.zoo.data import Reading, Rows, Table
 
 
 class EstimatorTruth:
@@ -19,14 +19,12 @@ class EstimatorTruth:
         self.estimator = estimator
         self.table = table
 
-    def __call__(self, rows: Rows, *, loose: bool = False) -> Tensors:
-        """Every output for these rows in one call. Raises Refuses. `loose` as in `Table.x`."""
+    def __call__(self, rows: Rows, reading: Reading = "fitted") -> Tensors:
+        """Every output for these rows in one call. Raises Refuses."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
             try:
-                found = {
-                    name: _dense(method(self.table.x(rows, loose=loose))) for name, method in self._methods().items()
-                }
+                found = {name: _dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
             except Exception as error:
                 raise Refuses(f"{type(error).__name__}: {error}") from error
         label = found.get("label")
