@@ -1,0 +1,26 @@
+"""Generated models answer through the server as they do without it: a few seeds of tests.zoo, of which `make zoo` runs an hour."""
+
+import pytest
+
+from tests.zoo import graphs, pipelines
+from tests.zoo.case import Case
+from tests.zoo.trial import tried
+
+PIPELINES = range(1000, 1016)
+GRAPHS = range(1000, 1024)
+
+
+def check(case: Case) -> None:
+    outcome = tried(case)
+    first = {fault.kind: fault for fault in reversed(outcome.faults)}
+    assert not first, "\n".join([*map(str, first.values()), case.shown, *outcome.notes])
+
+
+@pytest.mark.parametrize("seed", PIPELINES)
+def test_a_generated_estimator_is_served_as_it_answers_itself(seed: int) -> None:
+    check(pipelines.case(seed))
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_a_generated_graph_is_served_as_it_answers_itself(seed: int) -> None:
+    check(graphs.case(seed))

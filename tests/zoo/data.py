@@ -1,0 +1,313 @@
+"""Random tables that models are fitted with, and the rows that they are asked about afterwards.
+
+A row is a tuple with a JSON value for each column: a number, true or false, a text, or None where the value is missing. What the
+model is given for it, a data frame or an array of the types that it was fitted with, is made by `Table.x`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tests.zoo.draw import Draw
+
+Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
+Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
+Reading = Literal["fitted", "NaN", "None"]
+"""How values are read that a frame like the fitted one has no one place for: as pandas would, or as objects with a gap."""
+READINGS: tuple[Reading, ...] = ("NaN", "None")
+NULLABLE = ("Int64", "boolean")
+Row = tuple[Any, ...]
+Rows = Sequence[Row]
+
+NUMERIC: tuple[Kind, ...] = ("float64", "float32", "int64", "bool")
+CATEGORICAL: tuple[Kind, ...] = ("text", "whole category")
+
+PLAIN_NAMES = ("age", "income", "visits", "plan", "city", "score", "member", "height", "notes", "rate", "size")
+ODD_NAMES = (
+    "a b", "it's", 'say "x"', "größe", "x", "text", "id", "label", "x0", "0", "a/b", "a~1b", "a.b", "日本", "Age", "age",
+    "a,b", "scores", "inputs", "b64", "index", " lead", "columns",
+)  # fmt: skip
+POOLS: tuple[tuple[str, ...], ...] = (
+    ("red", "green", "blue"),
+    ("basic", "pro", "team", "free"),
+    ("oslo", "rome", "bern", "köln", "nice", "lima"),
+    ("nan", "None", "yes", "null"),
+    ("a,b", 'say "hi"', "it's", "line\nbreak"),
+    ("1", "2", "10"),
+    ("True", "False"),
+    ("x", "X", " x"),
+)
+WHOLE_POOLS = ((1, 2, 3), (10, 20, 35), (-1, 0, 7), (0, 1), (3, 1, 2, 5))
+WORDS = (
+    "good",
+    "bad",
+    "late",
+    "parcel",
+    "money",
+    "back",
+    "please",
+    "thanks",
+    "very",
+    "where",
+    "is",
+    "my",
+    "über",
+    "don't",
+)
+UNKNOWN = "never seen"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, as it was fitted."""
+
+    name: str
+    kind: Kind
+    values: tuple[Any, ...]
+    stored: str
+    """Its dtype in a data frame where nothing is missing."""
+    gap: Any
+    """What stands for a missing value: NaN, None or pandas.NA."""
+
+    @property
+    def holed(self) -> bool:
+        """Whether a value was missing when it was fitted."""
+        return None in self.values
+
+    @property
+    def known(self) -> list[Any]:
+        """The values that it was fitted with, each once."""
+        return list(dict.fromkeys(value for value in self.values if value is not None))
+
+    @property
+    def settles_gaps(self) -> bool:
+        """Whether the fit says what stands for a missing value: NaN always does for floats."""
+        return self.stored not in NULLABLE and (self.holed or self.stored in ("float64", "float32"))
+
+    def gap_of(self, reading: Reading) -> Any:
+        """What stands for a missing value."""
+        return self.gap if reading == "fitted" or self.settles_gaps else np.nan if reading == "NaN" else None
+
+    def is_settled(self, value: Any) -> bool:
+        """Whether a data frame like the fitted one has just one way to hold a value."""
+        if value is None:
+            return self.settles_gaps
+        return self.stored != "category" or value in self.known
+
+    def series(self, values: Sequence[Any], reading: Reading = "fitted") -> Any:
+        """These values as a column like the fitted one."""
+        gap = self.gap_of(reading)
+        filled = [gap if value is None else value for value in values]
+        gapped = any(value is None for value in values)
+        if reading != "fitted" and not all(map(self.is_settled, values)):
+            is_number = self.kind in NUMERIC and reading == "NaN"
+            return pd.Series(filled, dtype="float64" if is_number and self.kind != "bool" else object)
+        match self.stored:
+            case "float64" | "float32":
+                return pd.Series([np.nan if value is None else value for value in values], dtype=self.stored)
+            case "int64" if gapped:  # as pandas reads such a column
+                return pd.Series([np.nan if value is None else value for value in values], dtype="float64")
+            case "bool" if gapped:
+                return pd.Series(filled, dtype=object)
+            case "category":
+                known = sorted(self.known)
+                present = [value if value in known else None for value in values]
+                return pd.Series(pd.Categorical(present, categories=known))
+            case "object":
+                return pd.Series(filled, dtype=object)
+            case _:
+                return pd.Series(values, dtype=self.stored)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a model is fitted with."""
+
+    columns: tuple[Column, ...]
+    form: Form
+    dtype: str = "float64"
+    """Of an array."""
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(zip(*(column.values for column in self.columns), strict=True))
+
+    @property
+    def named(self) -> bool:
+        return self.form == "frame"
+
+    def x(self, rows: Rows, reading: Reading = "fitted") -> Any:
+        """The rows as the model was fitted: a data frame, an array, or an array of texts."""
+        columns = list(zip(*rows, strict=True))
+        if self.form == "texts":
+            return np.array(columns[0], dtype=object)
+        if self.form == "array":
+            gaps = [column.gap_of(reading) for column in self.columns]
+            cells = [[gap if value is None else value for gap, value in zip(gaps, row, strict=True)] for row in rows]
+            gapped = any(value is None for row in rows for value in row)
+            array = np.empty(
+                (len(rows), len(self.columns)), "float64" if gapped and self.dtype == "int64" else self.dtype
+            )
+            array[:] = cells
+            return array
+        names = [column.name for column in self.columns] if self.named else range(len(self.columns))
+        series = [column.series(values, reading) for column, values in zip(self.columns, columns, strict=True)]
+        return pd.concat(series, axis=1, keys=list(names))
+
+    def is_settled(self, rows: Rows) -> bool:
+        """Whether a frame like the fitted one has just one way to hold each value.
+
+        It has not where nothing was missing in the fit and now is, or a value is none of its column's categories. Then any answer
+        of the model to any reading is right, and so is a refusal.
+        """
+        return all(column.is_settled(value) for row in rows for column, value in zip(self.columns, row, strict=True))
+
+    def of(self, *kinds: Kind) -> list[int]:
+        """The places of the columns of these kinds."""
+        return [place for place, column in enumerate(self.columns) if column.kind in kinds]
+
+
+def table(draw: Draw) -> Table:
+    """Any table."""
+    rows = draw.whole(40, 80)
+    form: Form = draw.weighted([(10, "frame"), (4, "array"), (1, "numbered frame"), (1.5, "texts")])
+    if form == "texts":
+        return Table((_column(draw, "text", "prose", rows, holes=0, form=form),), form)
+    if form == "array" and draw.chance(0.7):
+        dtype = draw.weighted([(4, "float64"), (1, "float32"), (1, "int64")])
+        kind: Kind = draw.one("float64", "int64") if dtype == "float64" else dtype
+        holes = 0.1 if dtype != "int64" and draw.chance(0.3) else 0
+        count = draw.whole(1, 5)
+        return Table(tuple(_column(draw, f"x{index}", kind, rows, holes, form) for index in range(count)), form, dtype)
+    count = draw.whole(1, 6)
+    names = draw.shuffled(PLAIN_NAMES if draw.chance(0.7) else ODD_NAMES)[:count]
+    kinds = _kinds(draw, count)
+    holes = draw.weighted([(3, 0.0), (2, 0.1)])
+    columns = [
+        _column(draw, name if form == "frame" else f"x{place}", kind, rows, holes if draw.chance(0.6) else 0, form)
+        for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
+    return Table(tuple(columns), form, "object")
+
+
+def _kinds(draw: Draw, count: int) -> list[Kind]:
+    if draw.chance(0.3):
+        return [draw.one(*NUMERIC) for _ in range(count)]
+    if draw.chance(0.15):
+        return [draw.one(*CATEGORICAL) for _ in range(count)]
+    weights = [
+        (4, "float64"),
+        (1, "float32"),
+        (2, "int64"),
+        (1.5, "bool"),
+        (4, "text"),
+        (1, "whole category"),
+        (0.5, "prose"),
+    ]
+    kinds: list[Kind] = [draw.weighted(weights) for _ in range(count)]  # type: ignore[arg-type]
+    return kinds
+
+
+def _column(draw: Draw, name: str, kind: Kind, rows: int, holes: float, form: Form) -> Column:
+    values = _values(draw, kind, rows)
+    if kind == "prose":
+        holes = 0  # no vectorizer takes a missing text
+    if holes:
+        values = [
+            None if missing else value for missing, value in zip(draw.numpy.random(rows) < holes, values, strict=True)
+        ]
+    holed = None in values
+    stored, gap = _stored(draw, kind, holed, form)
+    return Column(name, kind, tuple(values), stored, gap)
+
+
+def _values(draw: Draw, kind: Kind, rows: int) -> list[Any]:
+    numbers = draw.numpy
+    if kind in ("float64", "float32"):
+        match draw.whole(0, 2):
+            case 0:
+                found = numbers.normal(draw.whole(-50, 50), draw.one(0.1, 1.0, 20.0), rows)
+            case 1:
+                found = numbers.lognormal(draw.whole(0, 8), 0.7, rows).round(2)
+            case _:
+                found = numbers.uniform(0, 1, rows).round(3)
+        return found.astype(kind).tolist()
+    if kind == "int64":
+        low = draw.one(0, -5, 1)
+        return numbers.integers(low, draw.one(6, 100, 100_000), rows).tolist()
+    if kind == "bool":
+        return (numbers.random(rows) < 0.5).tolist()
+    if kind == "prose":
+        return [" ".join(numbers.choice(WORDS, draw.whole(2, 7))) for _ in range(rows)]
+    pool: Sequence[Any] = draw.one(*(POOLS if kind == "text" else WHOLE_POOLS))
+    weights = numbers.dirichlet([4.0] * len(pool))
+    return [pool[index] for index in numbers.choice(len(pool), rows, p=weights)]
+
+
+def _stored(draw: Draw, kind: Kind, holed: bool, form: Form) -> tuple[str, Any]:
+    nullable = draw.chance(0.05)
+    match kind:
+        case "float64" | "float32":
+            return kind, np.nan
+        case "int64" | "whole category":
+            if kind == "whole category" and not holed and draw.chance(0.2) and form != "array":
+                return "category", np.nan
+            return ("Int64", pd.NA) if nullable and form == "frame" else ("float64" if holed else "int64", np.nan)
+        case "bool":
+            gap = draw.one(np.nan, None)
+            return ("boolean", pd.NA) if nullable and form == "frame" else ("object" if holed else "bool", gap)
+        case "text" if form == "frame":
+            return draw.weighted(
+                [(5, ("str", np.nan)), (3, ("object", draw.one(np.nan, None))), (3, ("category", np.nan))]
+            )
+        case _:
+            return "object", draw.one(np.nan, None)
+
+
+def rows_to_ask(draw: Draw, table: Table, count: int) -> list[Row]:
+    """Fitted rows, every known category, and rows that differ from fitted ones in a value or two."""
+    fitted = table.rows
+    plain = [draw.one(*fitted) for _ in range(max(2, count // 4))]
+    asked = list(plain)
+    for place in table.of(*CATEGORICAL, "bool"):
+        asked += [_with(draw.one(*fitted), place, value) for value in table.columns[place].known[:4]]
+    while len(asked) < count:
+        row = draw.one(*fitted)
+        for place in draw.some(range(len(table.columns)), 1, draw.one(1, 1, 2, 6)):
+            row = _with(row, place, _strange(draw, table.columns[place]))
+        asked.append(row)
+    return draw.shuffled(asked)[: max(count, 6)]
+
+
+def complete_rows(table: Table, count: int) -> list[Row]:
+    """Fitted rows without a missing value where there are such, for an example."""
+    rows = list(dict.fromkeys(row for row in table.rows if None not in row)) or table.rows
+    return rows[:count]
+
+
+def _with(row: Row, place: int, value: Any) -> Row:
+    return (*row[:place], value, *row[place + 1 :])
+
+
+def _strange(draw: Draw, column: Column) -> Any:
+    """A value that the column was perhaps not fitted with."""
+    if column.kind == "prose":
+        return draw.one(UNKNOWN, "", "good parcel", " ".join(draw.some(WORDS, 5)))
+    if draw.chance(0.5 if column.holed else 0.15):
+        return None
+    known = column.known
+    match column.kind:
+        case "float64" | "float32":
+            value = draw.one(*known) * draw.one(10.0, -1.0, 0.0, 1.5, 0.01, 1e4)
+            return float(np.float32(value)) if column.kind == "float32" else float(value)
+        case "int64":
+            return draw.one(*known) * draw.one(10, -1, 0, 2, 1000)
+        case "bool":
+            return draw.one(True, False)
+        case "whole category":
+            return draw.one(99, *known)
+        case _:
+            return draw.one(UNKNOWN, UNKNOWN, "", *known)

@@ -1,0 +1,49 @@
+"""Random choices that a seed repeats."""
+
+import random
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+class Draw:
+    """One stream of choices; two with the same seed choose the same."""
+
+    def __init__(self, *seed: object) -> None:
+        self._random = random.Random(repr(seed))
+        self.numpy = np.random.default_rng(self._random.getrandbits(63))
+        """For arrays; seeded like the rest."""
+
+    def one(self, *options: T) -> T:
+        """Any of these."""
+        return self._random.choice(options)
+
+    def chance(self, share: float) -> bool:
+        """True for this share of the calls."""
+        return self._random.random() < share
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number, both ends included."""
+        return self._random.randint(low, high)
+
+    def some(self, options: Sequence[T], least: int = 1, most: int | None = None) -> list[T]:
+        """Several of these in their order, `least` or more."""
+        most = len(options) if most is None else min(most, len(options))
+        count = self.whole(min(least, most), most)
+        chosen = sorted(self._random.sample(range(len(options)), count))
+        return [options[index] for index in chosen]
+
+    def shuffled(self, values: Sequence[T]) -> list[T]:
+        """All of these in another order."""
+        return self._random.sample(list(values), len(values))
+
+    def weighted(self, options: Sequence[tuple[float, T]]) -> T:
+        """One of these, by the weights that stand before them."""
+        return self._random.choices([value for _, value in options], [weight for weight, _ in options])[0]
+
+    def call(self, *makers: Any) -> Any:
+        """What any of these functions gives."""
+        return self.one(*makers)()

@@ -1,0 +1,174 @@
+"""Random fitted estimators of scikit-learn, as cases."""
+
+import io
+import json
+import warnings
+from contextlib import redirect_stdout
+from functools import partial
+from typing import Any
+
+import joblib
+import numpy as np
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
+
+from tests.zoo import boosters, finals, fronts, metas, targets
+from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase
+from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
+from tests.zoo.draw import Draw
+from tests.zoo.truth import EstimatorTruth
+
+ATTEMPTS = 60
+MOST_ASKED = 24
+
+
+def case(seed: int) -> Case:
+    """The fitted estimator of a seed. What does not fit to the data is drawn again. Raises NoCase."""
+    for attempt in range(ATTEMPTS):
+        draw = Draw("sklearn", seed, attempt)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                made = _made(draw)
+        except Exception:  # noqa: BLE001 - each library has its own errors
+            continue
+        return _case(seed, draw, *made)
+    raise NoCase(f"seed {seed} gives nothing that fits")
+
+
+def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
+    """The fitted estimator, its table, what it is, and whether all of it is scikit-learn's."""
+    data = table(draw)
+    task = targets.task(draw)
+    y = targets.target(draw, task, data)
+    x = data.x(data.rows)
+    own = True
+    if boosters.fit_for(data, task) and draw.chance(0.08):
+        estimator, own = boosters.booster(draw, data, task), False
+    else:
+        estimator = _estimator(draw, data, task, x, y)
+    if data.named and draw.chance(0.1):
+        estimator.set_output(transform="pandas")
+    estimator.fit(x, y) if task != "none" else estimator.fit(x)
+    truth = EstimatorTruth(estimator, data)
+    truth(data.rows[:3])
+    kind = _kind(estimator)
+    return estimator, data, kind, own
+
+
+def _estimator(draw: Draw, data: Table, task: targets.Task, x: Any, y: Any) -> Any:
+    def make() -> Any:
+        return _plain(draw, data, task)
+
+    if task != "none" and draw.chance(0.4):
+        made = metas.around(draw, task, make, x, y)
+        if draw.chance(0.15):  # one more around it
+            return metas.around(draw, task, lambda: metas.around(draw, task, make, x, y), x, y)
+        return made
+    return make()
+
+
+def _plain(draw: Draw, data: Table, task: targets.Task) -> Any:
+    """A pipeline of a front and an end, or one of the two alone."""
+    everything = range(len(data.columns))
+    numbers = set(data.of(*NUMERIC)) == set(everything)
+    end = finals.final(draw, task)
+    if task in ("classes", "number") and not data.of("prose") and data.form == "frame" and draw.chance(0.12):
+        return _histogram(draw, data, task)
+    if numbers and data.form != "texts" and end != "passthrough" and draw.chance(0.25):
+        return end
+    front = fronts.front(draw, data, supervised=task in ("classes", "number"))
+    if isinstance(end, str):
+        return front
+    return Pipeline([("front", front), ("end", end)])
+
+
+def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
+    """Histogram gradient boosting with categories, and with missing values as they are."""
+    kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
+    whole = [place for place in data.of("whole category", "bool") if not data.columns[place].holed]
+    chosen = draw.one("from_dtype", "by index", "by name")
+    if data.of(*CATEGORICAL) and any(data.columns[place].kind == "text" for place in data.of("text")):
+        chosen = "from_dtype"
+    if chosen == "from_dtype" or not whole:
+        given: Any = "from_dtype"
+    else:
+        given = whole if chosen == "by index" else [data.columns[place].name for place in whole]
+    return kind(max_iter=4, min_samples_leaf=4, categorical_features=given)
+
+
+def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bool) -> Case:
+    truth = EstimatorTruth(estimator, data)
+    files, saved = _files(draw, estimator, own)
+    with_example = draw.chance(0.4 if own else 0.8)
+    if with_example:
+        files["example.json"] = _example(data)
+    yaml = {"trusted": True}
+    single = any(column.kind == "float32" for column in data.columns) or data.dtype == "float32" or not own
+    asked = rows_to_ask(draw, data, MOST_ASKED)
+    shown = f"{_shown(estimator)}\n    fitted with a {data.form} of {_columns(data)}, saved as {saved}" + (
+        ", with example.json" if with_example else ""
+    )
+    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{', with example' if with_example else ''}"
+    mixes = "centred" in shown
+    # What stands before a text vectoriser may take anything; the operator has to say that it takes texts.
+    knowable = data.form != "texts" or "lowered" not in shown
+    return Case(
+        f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
+        must_serve=(own and knowable) or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
+        answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
+    )  # fmt: skip
+
+
+def _files(draw: Draw, estimator: Any, own: bool) -> tuple[dict[str, bytes], str]:
+    if own and draw.chance(0.4):
+        try:
+            content = skops.io.dumps(estimator)
+            skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+        except Exception:  # noqa: BLE001 - skops does not do every estimator, and a joblib does as well
+            pass
+        else:
+            return {"model.skops": content}, "skops"
+    file = io.BytesIO()
+    joblib.dump(estimator, file)
+    return {"model.joblib": file.getvalue()}, "joblib"
+
+
+def _example(data: Table) -> bytes:
+    rows = complete_rows(data, 2)
+    if data.form == "texts":
+        return json.dumps({"instances": [value for (value,) in rows]}).encode()
+    names = [column.name if data.named else f"x{place}" for place, column in enumerate(data.columns)]
+    if not data.named and all(column.kind in NUMERIC for column in data.columns):
+        return json.dumps({"instances": [list(row) for row in rows]}).encode()
+    return json.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]}).encode()
+
+
+def _kind(estimator: Any) -> str:
+    """The class names from the outermost to the last step of a pipeline."""
+    names = []
+    part = estimator
+    while part is not None and len(names) < 4:
+        names.append(type(part).__name__)
+        if isinstance(part, Pipeline):
+            part = part.steps[-1][1]
+        else:
+            part = next((value for name in ("estimator", "regressor", "base_estimator")
+                         if isinstance(value := getattr(part, name, None), BaseEstimator)), None)  # fmt: skip
+    return " > ".join(name for name in names if name != "Pipeline") or "Pipeline"
+
+
+def _shown(estimator: Any) -> str:
+    text = repr(estimator) if not isinstance(estimator, BaseEstimator) else estimator.__repr__(N_CHAR_MAX=4000)
+    return " ".join(text.split())
+
+
+def _columns(data: Table) -> str:
+    told = []
+    for column in data.columns:
+        holes = f" with {column.gap}" if column.holed else ""
+        told.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
+    kind = f" ({data.dtype})" if data.form == "array" else ""
+    return f"{len(data.rows)} rows{kind}: " + "; ".join(told)

@@ -1,0 +1,68 @@
+"""A case as a replica has it: loaded from its files, warmed, with a model server and every route in front; no Ray, no sockets."""
+
+import asyncio
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import cast
+
+from deployments.protocols.grpc.messages import INFERENCE, methods
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.problem import HttpAnswer
+from deployments.replica.dispatch import Dispatch
+from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.replica.version import run_version
+from deployments.repository.manifest import ManifestLine, digest
+from deployments.repository.resolve import ServedVersion
+from deployments.serving.version import LoadedVersion, load_version
+from deployments.spec.model import ModelSpec
+from deployments.tensors import Signature
+from tests.zoo.case import Case
+
+NAME = "m"
+INFER = methods(INFERENCE)["ModelInfer"]
+LIMITS = {"timeout_s": 120, "queue": 10_000}
+
+
+def load(case: Case) -> LoadedVersion:
+    """What `modelyard validate --deep` and a replica do. Raises what they raise, with the reason for the operator."""
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, NAME, "1")
+        folder.mkdir(parents=True)
+        for name, content in case.files.items():
+            (folder / name).write_bytes(content)
+        lines = [
+            ManifestLine(name, len(content), hashlib.sha256(content).hexdigest())
+            for name, content in case.files.items()
+        ]
+        return load_version(spec_of(case), case.runtime, Path(root), ServedVersion(1, digest(lines)))
+
+
+def spec_of(case: Case) -> ModelSpec:
+    """The YAML of a case."""
+    return ModelSpec.model_validate({"name": NAME, "limits": LIMITS, **case.yaml})
+
+
+class Served:
+    """Answers requests for one loaded version, on the running loop."""
+
+    def __init__(self, case: Case, loaded: LoadedVersion) -> None:
+        loop = asyncio.get_running_loop()
+        spec = spec_of(case)
+        self._version = run_version(loaded, spec, loop, RequestLog(NAME, LogPlace(Path("/nowhere"), 0.0)))
+        self._routes = Dispatch(spec, case.runtime, {1: self._version}, loop)
+        self.signature: Signature = loaded.model.signature
+
+    async def http(self, path: str, body: bytes, query: str = "", **headers: str) -> HttpAnswer:
+        """The answer to a POST; underscores in the names of headers are hyphens. Raises the request's error."""
+        lines = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+        request = HttpRequest("POST", path, query.encode(), lines, body, "zoo")
+        return cast(HttpAnswer, await self._routes.respond(request))
+
+    async def grpc(self, message: bytes) -> bytes:
+        """The answer to a ModelInferRequest. Raises the request's error."""
+        return await self._routes.grpc(INFER.path, message, "zoo")
+
+    def close(self) -> None:
+        """Let the model's thread end."""
+        self._version.server.close()

@@ -1,0 +1,74 @@
+"""What a fitted estimator answers by itself, by the names of the outputs that the server gives it."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+
+from deployments.tensors import Tensors
+from tests.zoo.case import Refuses
+from tests.zoo.data import Reading, Rows, Table
+
+
+class EstimatorTruth:
+    """Calls the estimator's own methods on input as it was fitted."""
+
+    def __init__(self, estimator: Any, table: Table) -> None:
+        self.estimator = estimator
+        self.table = table
+
+    def __call__(self, rows: Rows, reading: Reading = "fitted") -> Tensors:
+        """Every output for these rows in one call. Raises Refuses."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
+            try:
+                found = {name: _dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
+            except Exception as error:
+                raise Refuses(f"{type(error).__name__}: {error}") from error
+        label = found.get("label")
+        if label is None or label.ndim == 1:
+            return found
+        if label.shape[1] == 1:  # as CatBoost gives it
+            return found | {"label": label.ravel()}
+        return _of_several(found)
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """A classifier's own, in the order of its scores; None where there are none, or several lists of them."""
+        if is_outlier_detector(self.estimator):
+            return [-1, 1]
+        classes = getattr(self.estimator, "classes_", None) if is_classifier(self.estimator) else None
+        return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+
+    def _methods(self) -> dict[str, Any]:
+        model = self.estimator
+        if is_classifier(model):
+            with_scores = {"scores": model.predict_proba} if hasattr(model, "predict_proba") else {}
+            return {"label": model.predict, **with_scores}
+        if is_outlier_detector(model):
+            return {"label": model.predict, "score": model.decision_function}
+        if not hasattr(model, "predict"):
+            return {"features": model.transform}
+        if is_regressor(model):
+            return {"value": model.predict}
+        end = model.steps[-1][1] if hasattr(model, "steps") else model
+        if is_clusterer(model) or isinstance(end, GaussianMixture | BayesianGaussianMixture):
+            return {"cluster": model.predict}
+        return {"prediction": model.predict}
+
+
+def _dense(answer: Any) -> Any:
+    if isinstance(answer, list):  # predict_proba of several outputs
+        return [np.asarray(each) for each in answer]
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+def _of_several(found: Tensors) -> Tensors:
+    """Of a classifier that gives several labels a row: its probabilities are one number a label, or a table for each label."""
+    tensors = {"labels": found["label"]}
+    scores = found.get("scores")
+    if isinstance(scores, list):
+        return tensors | {f"scores_{index}": each for index, each in enumerate(scores)}
+    return tensors if scores is None else tensors | {"scores": scores}
