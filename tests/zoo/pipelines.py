@@ -88,6 +88,8 @@ def _plain(draw: Draw, data: Table, task: targets.Task) -> Any:
 def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
     """Histogram gradient boosting with categories, and with missing values as they are."""
     kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
+    if any(data.columns[place].stored != "category" for place in data.of("text")):
+        raise ValueError("texts that are no categories are taken for numbers where they can be")
     whole = [place for place in data.of("whole category", "bool") if not data.columns[place].holed]
     chosen = draw.one("from_dtype", "by index", "by name")
     if data.of(*CATEGORICAL) and any(data.columns[place].kind == "text" for place in data.of("text")):

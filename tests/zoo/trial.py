@@ -138,7 +138,7 @@ class Asking:
                 self._own[key] = error
         return self._own[key]
 
-    async def ask(self, form: str, rows: Rows, among: str = "") -> None:
+    async def ask(self, form: str, rows: list[Row], among: str = "") -> None:
         """One request; a fault is added to the outcome."""
         expected = self.own(rows)
         try:
@@ -176,16 +176,18 @@ class Asking:
         if wrong:
             self._fault(f"{among}wrong answer in {wrong.partition(':')[0]}", form, rows, wrong)
 
-    def _otherwise(self, rows: Rows) -> list[Tensors]:
+    def _otherwise(self, rows: list[Row]) -> list[Tensors]:
         """The object's own answers to the same rows in other company."""
         others = self._read_otherwise(rows)
         if not self._case.whole and not self._case.mixes_rows:
             alone = [self.own([row]) for row in rows]
             if not any(isinstance(each, Refuses) for each in alone):
                 others.append({name: np.concatenate([each[name] for each in alone]) for name in alone[0]})  # type: ignore[index]
-            doubled = self.own([*rows, *rows, *rows])
-            if not isinstance(doubled, Refuses):
-                others.append({name: value[: len(rows)] for name, value in doubled.items()})
+            answered = [row for row in self._case.asked if self.answers([row])]
+            for company in (2 * rows, answered[:6], 3 * answered):
+                among = self.own([*rows, *company])
+                if not isinstance(among, Refuses):
+                    others.append({name: value[: len(rows)] for name, value in among.items()})
         return others
 
     def _settled(self, rows: Rows) -> bool:
