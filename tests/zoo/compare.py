@@ -17,7 +17,6 @@ from deployments.tensors import Signature, Tensors
 from tests.zoo.case import DOUBLE
 from tests.zoo.told import CLASSES, CONFIDENCE, Told, Written
 
-
 MOST_ROUNDING = 1e-6
 """As a share of a value; what differs more is another answer."""
 
