@@ -10,6 +10,7 @@ from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multiclass import _ConstantPredictor
 from sklearn.pipeline import Pipeline
 
 from deployments.runtimes.sklearn.table import boosters
@@ -78,12 +79,14 @@ def inside(estimator: Any) -> list[Any]:
         return [estimator.estimator]
     for name in FITTED_INSIDE:
         members = flat(getattr(estimator, name, None))
-        # A calibrated classifier keeps its estimator in a holder that is none.
-        members = [
-            member if hasattr(member, "get_params") else getattr(member, "estimator", None) for member in members
+        # A calibrated classifier keeps its estimator in a holder that is none. Where there was one class only to learn, a
+        # constant stands in for an estimator.
+        members = [each if hasattr(each, "get_params") else getattr(each, "estimator", None) for each in members]
+        estimators = [
+            each for each in members if hasattr(each, "get_params") and not isinstance(each, _ConstantPredictor)
         ]
-        if members := [member for member in members if hasattr(member, "get_params")]:
-            return members
+        if estimators:
+            return estimators
     return []
 
 

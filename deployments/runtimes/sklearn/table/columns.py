@@ -101,13 +101,15 @@ def _merged(some: Column, other: Column) -> Column:
     weaker, stronger = sorted((some, other), key=lambda column: STRENGTH.index(column.datatype))
     categories = stronger.categories or (weaker.categories if weaker.datatype == stronger.datatype else ())
     missing = weaker.missing if stronger.missing is NOT_MISSING else stronger.missing
-    return replace(stronger, categories=categories, missing=missing)
+    return replace(stronger, categories=categories, missing=missing, is_object=some.is_object or other.is_object)
 
 
 def _of_categories(name: str, values: Array) -> Column:
     known = [value for value in values.tolist() if not is_missing(value)]
     lost = [value for value in values.tolist() if is_missing(value)]
-    return Column(name, datatype_of_values(values), categories=tuple(known), missing=lost[0] if lost else NOT_MISSING)
+    missing = lost[0] if lost else NOT_MISSING
+    is_object = values.dtype.kind == "O"
+    return Column(name, datatype_of_values(values), categories=tuple(known), missing=missing, is_object=is_object)
 
 
 def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
@@ -117,9 +119,9 @@ def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
     if getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype).kind != "O":
         return Column(name, "FP64", missing=missing)
     if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the values beside it
-        return Column(name, missing=missing)
+        return Column(name, missing=missing, is_object=True)
     kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
-    return Column(name, kinds.get(type(value), "BYTES"), categories=(value,), missing=missing)
+    return Column(name, kinds.get(type(value), "BYTES"), categories=(value,), missing=missing, is_object=True)
 
 
 def categories_of(part: Any, count: int) -> list[Array] | None:

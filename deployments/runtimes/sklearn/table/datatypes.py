@@ -52,21 +52,30 @@ def declared(table: Table, inputs: Sequence[InputType]) -> Table:
 
 
 def from_example(table: Table, example: Values, trial: Trial) -> Table:
-    """With the datatypes of the operator's example, if the model takes it so."""
+    """With the datatypes of the operator's example, if the model takes it so.
+
+    Whole numbers in it may stand for any numbers, unless the model gives something else for 1.0 than for 1.
+    """
     if any(column.name not in example for column in table.read):
         return table
     choices = [_kinds(column, example[column.name]) for column in table.read]
-    best: tuple[Table, Sequence[Array]] | None = None
+    best: tuple[Table, Sequence[str], Sequence[Array]] | None = None
     for kinds in islice(product(*choices), MOST_TRIALS):
         candidate = _with(
             table,
             {column.name: _from_values(column, kind, example) for column, kind in zip(table.read, kinds, strict=True)},
         )
         given = trial(candidate, {column.name: example[column.name] for column in candidate.read})
-        # Whole numbers may stand for any numbers, unless the model gives something else for 1.0 than for 1.
-        if given is not None and (best is None or all(map(equal, best[1], given))):
-            best = candidate, given
+        if given is None:
+            continue
+        if best is None or (_widens(best[1], kinds) and all(map(equal, best[2], given))):
+            best = candidate, kinds, given
     return best[0] if best else table
+
+
+def _widens(kinds: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the others differ in that whole numbers stand for any numbers."""
+    return all(other == kind or (kind, other) == ("INT64", "FP64") for kind, other in zip(kinds, others, strict=True))
 
 
 def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
@@ -97,16 +106,17 @@ def _kinds(column: Column, values: Sequence[Any]) -> list[str]:
     """The datatypes that a column with these values may have, the likeliest first."""
     present = [value for value in values if not is_missing(value)]
     types = set(map(type, present))
-    if column.datatype != UNKNOWN and not (column.datatype == "BYTES" and types and str not in types):
-        return [column.datatype]
+    known = [] if column.datatype == UNKNOWN else [column.datatype]
+    if known and (not types or (str in types) == (column.wire == "BYTES")):
+        return known
     if types == {bool}:
-        return ["BOOL", "FP64"]
+        return ["BOOL", "FP64", *known]
     if types == {int}:
-        return ["INT64", "FP64"]
+        return ["INT64", "FP64", *known]
     if types <= {int, float}:
-        return ["FP64"]
+        return ["FP64", *known]
     dates = all(isinstance(value, str) and ISO_8601.fullmatch(value) for value in present)
-    return ["BYTES", DATETIME] if dates else ["BYTES"]
+    return ["BYTES", DATETIME, *known] if dates else ["BYTES", *known]
 
 
 def _from_values(column: Column, kind: str, example: Values) -> Column:

@@ -19,7 +19,7 @@ def arrays(table: Table | None) -> Read:
         return lambda inputs: as_text("text", inputs["text"])
     if table.is_plain:
         return lambda inputs: inputs["x"]
-    if any(column.wire == "BYTES" for column in table.read):
+    if any(column.wire == "BYTES" or column.is_object for column in table.read):
         dtype = np.dtype(object)
     else:
         dtype = np.dtype(np.float32 if table.is_uniform and table.read[0].datatype == "FP32" else np.float64)
@@ -49,7 +49,8 @@ def frames(table: Table) -> Read:
         if column.is_category:
             return pd.Categorical(values, categories=list(column.categories))
         # Without a dtype, pandas makes NaN of None, which an encoder fitted with None does not know.
-        return pd.Series(values, dtype=object) if column.missing is None and values.dtype == object else values
+        is_object = column.missing is None and values.dtype == object
+        return pd.Series(values, dtype=object) if is_object or (column.is_object and column.wire != "BYTES") else values
 
     return framed
 

@@ -25,6 +25,8 @@ class Column:
     """Whether anything in the model reads it."""
     categories: tuple[Any, ...] = ()
     """The values that the model knows, without missing ones; empty where it takes any."""
+    is_object: bool = False
+    """Whether the model got it as Python's objects, among which numpy's numbers are not found."""
     is_category: bool = False
     """Whether it was of pandas' dtype `category`, with these categories in this order."""
     missing: Any = NOT_MISSING

@@ -40,15 +40,31 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     if not open_:
         return table
     expected = predict(rows)
-    values = [Untouchable(), *_pool(estimator)]
-    if all(_same(rows, open_, value, expected, predict) for value in values):
+    pool = [*_pool(estimator)]
+    if _none_is_read(rows, open_, pool, expected, predict):
         decided = {index: replace(table.columns[index], is_read=False) for index in open_}
     else:
         decided = {
-            index: _settled(table.columns[index], [_same(rows, [index], value, expected, predict) for value in values])
+            index: _settled(
+                table.columns[index],
+                [_same(rows, [index], value, expected, predict) for value in (Untouchable(), *pool)],
+            )
             for index in open_
         }
     return Table(tuple(decided.get(index, column) for index, column in enumerate(table.columns)), table.is_frame)
+
+
+def _none_is_read(
+    rows: Any, indices: Sequence[int], pool: Sequence[Any], expected: Sequence[Array], predict: Predict
+) -> bool:
+    """Whether code touches none of these columns, and the outputs stay the same with each of the values, a row each."""
+    if not _same(rows, indices, Untouchable(), expected, predict):
+        return False
+    first = [0] * len(pool)
+    repeated = rows[first] if isinstance(rows, np.ndarray) else rows.iloc[first]
+    values = np.empty(len(pool), object)
+    values[:] = pool
+    return _same(repeated, indices, values, [each[first] for each in expected], predict) is True
 
 
 def _settled(column: Column, same: Sequence[bool | None]) -> Column:
@@ -70,7 +86,7 @@ def _pool(estimator: Any) -> Sequence[Any]:
 
 
 def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
-    """Whether the outputs are the same with this value in these columns; None where the model refuses it."""
+    """Whether the outputs are the same with this value, or one for each row, in these columns; None where the model refuses it."""
     try:
         found = predict(_with(rows, indices, value))
     except Exception:  # noqa: BLE001 - whatever it raises, it looked
@@ -79,12 +95,12 @@ def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Arra
 
 
 def _with(rows: Any, indices: Sequence[int], value: Any) -> Any:
+    filled = np.empty(len(rows), object)
+    filled[:] = value if isinstance(value, np.ndarray) else [value] * len(rows)
     if isinstance(rows, np.ndarray):
         array = rows.astype(object)
-        array[:, list(indices)] = value
+        array[:, list(indices)] = filled[:, np.newaxis]
         return array
-    filled = np.empty(len(rows), object)
-    filled[:] = [value] * len(rows)
     changed = rows.copy()
     for index in indices:
         changed.isetitem(index, filled)
