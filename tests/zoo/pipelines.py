@@ -116,7 +116,7 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{', with example' if with_example else ''}"
     mixes = "centred" in shown
     # What stands before a text vectoriser may take anything; the operator has to say that it takes texts.
-    knowable = data.form != "texts" or "lowered" not in shown
+    knowable = "lowered" not in shown
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
         must_serve=(own and knowable) or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,

@@ -4,14 +4,16 @@ import pytest
 
 from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case
-from tests.zoo.trial import tried
+from tests.zoo.trial import FEW, tried
 
-PIPELINES = range(1000, 1016)
-GRAPHS = range(1000, 1024)
+PIPELINES = range(1000, 1008)
+GRAPHS = range(1000, 1016)
+# What scikit-learn has to say about the rows of a request is for whoever fitted the model.
+pytestmark = pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
 
 
 def check(case: Case) -> None:
-    outcome = tried(case)
+    outcome = tried(case, FEW)
     first = {fault.kind: fault for fault in reversed(outcome.faults)}
     assert not first, "\n".join([*map(str, first.values()), case.shown, *outcome.notes])
 
