@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,12 @@ def _tried(
 ) -> Subject:
     """The subject with the first of these examples that the model takes."""
     complete = [values for values in made if all(column.name in values for column in table.read)]
-    tried = ((table, values) for table in (table, single_precision(table)) for values in complete)
-    table, base = next(
-        ((table, values) for table, values in tried if fitted.trial(table, values) is not None), (table, None)
-    )
+    ways = [(fitted, table), (fitted, single_precision(table))]
+    if not table.is_frame and find_spec("pandas"):
+        ways.append((Fitted(fitted.estimator, is_frame=False, numbered=True), table))
+    tried = ((*way, values) for way in ways for values in complete)
+    works = (each for each in tried if each[0].trial(*each[1:]) is not None)
+    fitted, table, base = next(works, (fitted, table, None))
     known = known_categories(read_by, table)
     if base is None:
         return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)

@@ -3,6 +3,8 @@
 import warnings
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from category_encoders import BinaryEncoder, CatBoostEncoder, CountEncoder, HashingEncoder, TargetEncoder, WOEEncoder
 from sklearn.base import BaseEstimator
@@ -112,6 +114,14 @@ def test_whole_numbers_of_an_example_stay_whole_where_the_model_tells_them_from_
     model = load(estimator, {"instances": [{"code": 17, "age": 30}]})
     assert datatypes(model) == {"code": "INT64", "age": "FP64"}
     assert_own_answers(model, estimator, frame)
+
+
+def test_whole_numbers_of_an_example_stand_for_any_numbers_however_many_columns_there_are() -> None:
+    columns = [f"c{index}" for index in range(12)]
+    frame = pd.DataFrame(np.random.default_rng(0).random((40, 12)), columns=columns).assign(city=CUSTOMERS.city[:40])
+    estimator = fit(make_pipeline(TargetEncoder(cols=["city"]), Ridge()), frame, SPENT[:40])
+    model = load(estimator, {"instances": [{**dict.fromkeys(columns, 1), "city": "rome"}]})
+    assert datatypes(model) == {**dict.fromkeys(columns, "FP64"), "city": "BYTES"}
 
 
 def test_numbers_are_found_out_where_code_does_not_take_texts() -> None:

@@ -6,10 +6,12 @@ from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case
 from tests.zoo.trial import FEW, tried
 
-PIPELINES = range(1000, 1008)
-GRAPHS = range(1000, 1016)
-# What scikit-learn has to say about the rows of a request is for whoever fitted the model.
-pytestmark = pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
+# Encoders warn of categories that they do not know, which is what some of the rows are for.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PIPELINES = (2001, 2003, 2006, 2008, 2015, 2016, 2018, 2026, 2029, 2031)
+"""Different ones that are quick."""
+GRAPHS = range(1000, 1012)
 
 
 def check(case: Case) -> None:

@@ -58,24 +58,26 @@ def from_example(table: Table, example: Values, trial: Trial) -> Table:
     """
     if any(column.name not in example for column in table.read):
         return table
-    choices = [_kinds(column, example[column.name]) for column in table.read]
-    best: tuple[Table, Sequence[str], Sequence[Array]] | None = None
+    values = {column.name: example[column.name] for column in table.read}
+    choices = [_kinds(column, values[column.name]) for column in table.read]
     for kinds in islice(product(*choices), MOST_TRIALS):
-        candidate = _with(
-            table,
-            {column.name: _from_values(column, kind, example) for column, kind in zip(table.read, kinds, strict=True)},
-        )
-        given = trial(candidate, {column.name: example[column.name] for column in candidate.read})
-        if given is None:
-            continue
-        if best is None or (_widens(best[1], kinds) and all(map(equal, best[2], given))):
-            best = candidate, kinds, given
-    return best[0] if best else table
+        typed = [_from_values(*each, values) for each in zip(table.read, kinds, strict=True)]
+        candidate = _with(table, {column.name: column for column in typed})
+        if (given := trial(candidate, values)) is not None:
+            return _widened(table, candidate, values, given, trial)
+    return table
 
 
-def _widens(kinds: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether the others differ in that whole numbers stand for any numbers."""
-    return all(other == kind or (kind, other) == ("INT64", "FP64") for kind, other in zip(kinds, others, strict=True))
+def _widened(table: Table, typed: Table, values: Values, expected: Sequence[Array], trial: Trial) -> Table:
+    """With FP64 for the whole numbers of each column that had no datatype, if the model gives the same for them."""
+    unknown = {column.name for column in table.read if column.datatype == UNKNOWN}
+    for column in typed.read:
+        if column.name in unknown and column.datatype == "INT64":
+            wider = _with(typed, {column.name: replace(column, datatype="FP64")})
+            given = trial(wider, values)
+            if given is not None and all(map(equal, expected, given)):
+                typed = wider
+    return typed
 
 
 def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:

@@ -14,12 +14,16 @@ from deployments.tensors import Array
 
 
 class Fitted:
-    """An estimator, and how it gets its rows: as a data frame if it was fitted with one, else as an array."""
+    """An estimator, and how it gets its rows: as a data frame if it was fitted with one, else as an array.
 
-    def __init__(self, estimator: Any, is_frame: bool) -> None:
+    An estimator does not say whether it was fitted with a frame whose columns have numbers for names. `numbered` gives it one.
+    """
+
+    def __init__(self, estimator: Any, is_frame: bool, *, numbered: bool = False) -> None:
         self.estimator = estimator
         self.has_other_code = holds_other_code(estimator)
-        self._frames = is_frame
+        self._frames = is_frame or numbered
+        self._numbered = numbered
         if is_frame and not self.has_other_code:
             try:
                 import pandas as pd  # noqa: F401, PLC0415 - a big library; scikit-learn's own estimators do without
@@ -29,7 +33,7 @@ class Fitted:
 
     def read(self, table: Table | None) -> Read:
         """How a request becomes what the estimator takes. Raises LoadError where a data frame is needed and pandas is missing."""
-        return frames(table) if table is not None and self._frames else arrays(table)
+        return frames(table, numbered=self._numbered) if table is not None and self._frames else arrays(table)
 
     def rows(self, table: Table, values: made_up.Values) -> Any:
         """What the estimator gets for these values."""

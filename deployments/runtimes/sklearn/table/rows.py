@@ -26,21 +26,23 @@ def arrays(table: Table | None) -> Read:
     return lambda inputs: _array(table, inputs, dtype)
 
 
-def frames(table: Table) -> Read:
-    """How the inputs become a data frame. Raises LoadError where pandas is missing."""
+def frames(table: Table, *, numbered: bool = False) -> Read:
+    """How the inputs become a data frame, whose columns are 0, 1, ... with `numbered`. Raises LoadError where pandas is missing."""
     try:
         import pandas as pd  # noqa: PLC0415 - a big library that some models need
     except ModuleNotFoundError:
         raise LoadError(
             "the model was fitted with a pandas data frame, and pandas is not installed: install it, or fit the model with arrays"
         ) from None
-    names = list(table.names)
+    names = [*range(len(table.columns))] if numbered else [*table.names]
 
     def framed(inputs: Tensors) -> Any:
         if table.is_plain:
             return pd.DataFrame(inputs["x"], columns=names)
         rows = len(next(iter(inputs.values())))
-        return pd.DataFrame({column.name: series(column, inputs, rows) for column in table.columns})
+        return pd.DataFrame(
+            {name: series(column, inputs, rows) for name, column in zip(names, table.columns, strict=True)}
+        )
 
     def series(column: Column, inputs: Tensors, rows: int) -> Any:
         if not column.is_read:
