@@ -103,8 +103,7 @@ class Column:
         filled = [gap if value is None else value for value in values]
         gapped = any(value is None for value in values)
         if reading != "fitted" and not all(map(self.is_settled, values)):
-            is_number = self.kind in NUMERIC and reading == "NaN"
-            return pd.Series(filled, dtype="float64" if is_number and self.kind != "bool" else object)
+            return pd.Series(filled, dtype="float64" if self.kind in NUMERIC and reading == "NaN" else object)
         match self.stored:
             case "float64" | "float32":
                 return pd.Series([np.nan if value is None else value for value in values], dtype=self.stored)

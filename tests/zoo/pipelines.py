@@ -88,6 +88,8 @@ def _plain(draw: Draw, data: Table, task: targets.Task) -> Any:
 def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
     """Histogram gradient boosting with categories, and with missing values as they are."""
     kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
+    if any(data.columns[place].stored != "category" for place in data.of("text")):
+        raise ValueError("texts that are no categories are taken for numbers where they can be")
     whole = [place for place in data.of("whole category", "bool") if not data.columns[place].holed]
     chosen = draw.one("from_dtype", "by index", "by name")
     if data.of(*CATEGORICAL) and any(data.columns[place].kind == "text" for place in data.of("text")):
@@ -114,7 +116,7 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{', with example' if with_example else ''}"
     mixes = "centred" in shown
     # What stands before a text vectoriser may take anything; the operator has to say that it takes texts.
-    knowable = data.form != "texts" or "lowered" not in shown
+    knowable = "lowered" not in shown
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
         must_serve=(own and knowable) or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,

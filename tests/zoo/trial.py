@@ -22,12 +22,22 @@ from tests.zoo.forms import FORMS
 from tests.zoo.sent import CannotCarry, Sent
 from tests.zoo.served import Served, load
 
-IN_EVERY_FORM = 3
-"""Rows that are asked about alone in every form; the others in some."""
-SOME = 4
 STRANGERS = "only among strangers: "
-TOGETHER = 60
-"""Requests that come at once."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a case is asked."""
+
+    in_every_form: int = 3
+    """Rows that are asked about alone in every form; the others in some."""
+    some: int = 4
+    together: int = 60
+    """Requests that come at once."""
+
+
+ALL = Effort()
+FEW = Effort(in_every_form=1, some=1, together=24)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Outcome:
     faults: list[Fault] = field(default_factory=list)
 
 
-def tried(case: Case) -> Outcome:
+def tried(case: Case, effort: Effort = ALL) -> Outcome:
     """Load and ask. Never raises for what is wrong with the server."""
     outcome = Outcome(case)
     try:
@@ -76,11 +86,11 @@ def tried(case: Case) -> Outcome:
         )
         return outcome
     outcome.notes, outcome.batched = loaded.model.notes, loaded.warmup.batchable
-    asyncio.run(_asked(case, loaded, outcome))
+    asyncio.run(_asked(case, loaded, outcome, effort))
     return outcome
 
 
-async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome) -> None:
+async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome, effort: Effort) -> None:
     served = Served(case, loaded)
     if not served.signature.rowwise:
         if case.rows_alone:
@@ -94,7 +104,7 @@ async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome) -> None:
     draw = Draw("asked", case.name)
     try:
         for index, row in enumerate(case.asked):
-            forms = list(FORMS) if index < IN_EVERY_FORM else draw.some(list(FORMS), SOME, SOME)
+            forms = list(FORMS) if index < effort.in_every_form else draw.some(list(FORMS), effort.some, effort.some)
             for form in forms:
                 await asking.ask(form, [row])
         if not case.whole:
@@ -104,7 +114,7 @@ async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome) -> None:
                 await asking.ask(form, draw.some(case.asked, 2, 4))
         strangers = [
             (draw.one(*FORMS), draw.shuffled(case.asked)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
-            for _ in range(TOGETHER)
+            for _ in range(effort.together)
         ]
         await asyncio.gather(*(asking.ask(form, rows, STRANGERS) for form, rows in strangers))
     finally:
@@ -138,7 +148,7 @@ class Asking:
                 self._own[key] = error
         return self._own[key]
 
-    async def ask(self, form: str, rows: Rows, among: str = "") -> None:
+    async def ask(self, form: str, rows: list[Row], among: str = "") -> None:
         """One request; a fault is added to the outcome."""
         expected = self.own(rows)
         try:
@@ -176,16 +186,18 @@ class Asking:
         if wrong:
             self._fault(f"{among}wrong answer in {wrong.partition(':')[0]}", form, rows, wrong)
 
-    def _otherwise(self, rows: Rows) -> list[Tensors]:
+    def _otherwise(self, rows: list[Row]) -> list[Tensors]:
         """The object's own answers to the same rows in other company."""
         others = self._read_otherwise(rows)
         if not self._case.whole and not self._case.mixes_rows:
             alone = [self.own([row]) for row in rows]
             if not any(isinstance(each, Refuses) for each in alone):
                 others.append({name: np.concatenate([each[name] for each in alone]) for name in alone[0]})  # type: ignore[index]
-            doubled = self.own([*rows, *rows, *rows])
-            if not isinstance(doubled, Refuses):
-                others.append({name: value[: len(rows)] for name, value in doubled.items()})
+            answered = [row for row in self._case.asked if self.answers([row])]
+            for company in (2 * rows, answered[:6], 3 * answered):
+                among = self.own([*rows, *company])
+                if not isinstance(among, Refuses):
+                    others.append({name: value[: len(rows)] for name, value in among.items()})
         return others
 
     def _settled(self, rows: Rows) -> bool:

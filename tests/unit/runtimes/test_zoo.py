@@ -4,17 +4,18 @@ import pytest
 
 from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case
-from tests.zoo.trial import tried
+from tests.zoo.trial import FEW, tried
 
-# Encoders warn of categories that they do not know, which is what these rows are for.
+# Encoders warn of categories that they do not know, which is what some of the rows are for.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PIPELINES = range(1000, 1010)
-GRAPHS = range(1000, 1016)
+PIPELINES = (2001, 2003, 2006, 2008, 2015, 2016, 2018, 2026, 2029, 2031)
+"""Different ones that are quick."""
+GRAPHS = range(1000, 1012)
 
 
 def check(case: Case) -> None:
-    outcome = tried(case)
+    outcome = tried(case, FEW)
     first = {fault.kind: fault for fault in reversed(outcome.faults)}
     assert not first, "\n".join([*map(str, first.values()), case.shown, *outcome.notes])
 
