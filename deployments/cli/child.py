@@ -12,6 +12,7 @@ from pathlib import Path
 from deployments.cli.places import places_of
 from deployments.cli.report import TerminalReport, console
 from deployments.cli.up import FAILED, FINE, NODE_DIED
+from deployments.control.absence import withheld
 from deployments.control.desired import DesiredState
 from deployments.control.last_good import LastGood
 from deployments.spec.diagnostic import SpecError
@@ -24,14 +25,19 @@ def main() -> int:
     report = TerminalReport(console(os.fdopen(os.dup(sys.stdout.fileno()), "w")))
     state = DesiredState(Path(sys.argv[1]), os.environ)
     report.starting("reading the configuration and the repository")
+    last = LastGood.read(Path(sys.argv[2])).config if len(sys.argv) > 2 else None
     try:
-        first = state.read_settled(LastGood.read(Path(sys.argv[2])).config if len(sys.argv) > 2 else None)
+        first = state.read_settled(last)
+        if last and (why := withheld(first.config, last.server, [model.name for model in last.models])):
+            report.trouble(f"{why}: the last configuration is served")
+            first = state.resolved(last)
     except SpecError as error:
         report.mistakes(error)
         return FAILED
     places = places_of(first.config)
     _divert_output(places.state / "server.log")
-    from deployments.control.server import EmbeddedServer, NodeDied  # noqa: PLC0415 - Ray takes seconds to import
+    from deployments.control.server import EmbeddedServer  # noqa: PLC0415 - Ray takes seconds to import
+    from deployments.control.watch import NodeDied  # noqa: PLC0415
 
     serve_port = int(os.environ["MODELYARD_SERVE_PORT"])
     server = EmbeddedServer(state, first, places, serve_port=serve_port, report=report, stop=stop)

@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -20,12 +20,14 @@ from deployments.spec.model import ModelSpec, Spec, slug
 from deployments.spec.server import ServerSpec
 from deployments.spec.source import Source
 from deployments.spec.tree import Document, Mapping, Node, plain
+from deployments.spec.unread import is_read, not_read
 from deployments.spec.yaml import parse
 
 S = TypeVar("S", bound=Spec)
 
 TRACING = "opentelemetry.exporter.otlp.proto.http"
 """What the extra `tracing` brings."""
+SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
 MOST_PROBLEMS = 100
 """Errors reported of one file; who has more reads none of them."""
 
@@ -41,6 +43,10 @@ class Config:
     """Each model's file, by the model's name."""
     root: Path
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
+    absent: tuple[str, ...] = field(default=(), compare=False)
+    """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    """What is likely a mistake, but keeps nothing from being used."""
 
     @property
     def repository_root(self) -> Path:
@@ -61,6 +67,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     try:
         problems = list(_wrong_layout(config_dir))
         server_files, model_files = _files(config_dir)
+        models_there = (config_dir / MODELS_FOLDER).is_dir()
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
         raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
@@ -79,7 +86,17 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
     # resolve() would follow a link to the folder, and relative paths start where the link stands.
     root = Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
-    return Config(server, tuple(spec for spec, _ in models), {spec.name: path for spec, path in models}, root)
+    absent = [
+        name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
+    ]
+    return Config(
+        server,
+        tuple(spec for spec, _ in models),
+        {spec.name: path for spec, path in models},
+        root,
+        absent=tuple(absent),
+        warnings=in_order(not_read(config_dir)),
+    )
 
 
 def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
@@ -110,19 +127,20 @@ def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
     if not config_dir.is_dir():
         wrong = "not a folder" if config_dir.exists() else "there is no such folder"
         raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
-    models, misnamed = config_dir / "models", config_dir / "server.yml"
-    if models.exists() and not models.is_dir():
-        yield Diagnostic(str(models), 0, 0, "not a folder")
+    models, misnamed = config_dir / MODELS_FOLDER, config_dir / "server.yml"
+    # A link that leads nowhere is there: what it led to has gone away, which is no wish to remove all models.
+    if os.path.lexists(models) and not models.is_dir():
+        yield Diagnostic(str(models), 0, 0, "a link to nothing" if models.is_symlink() else "not a folder")
     if misnamed.exists():
-        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion="its name must be server.yaml")
+        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion=f"its name must be {SERVER_FILE}")
 
 
 def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
     """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
-    server, models = config_dir / "server.yaml", config_dir / "models"
+    server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
     names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    kept = [name for name in sorted(names) if name.endswith((".yaml", ".yml")) and name[0] not in ".#~"]
-    return [server] if server.exists() else [], [models / name for name in kept]
+    kept = [name for name in sorted(names) if is_read(name)]
+    return [server] if os.path.lexists(server) else [], [models / name for name in kept]
 
 
 def _read(path: Path, environ: Map[str, str]) -> Document:

@@ -27,7 +27,7 @@ def test_a_valid_configuration_is_told_in_one_line(yard: Yard):
 def test_programs_read_what_is_valid(yard: Yard):
     yard.model("churn")
     yard.artefact("churn")
-    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "refused": {}}
+    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "warnings": [], "refused": {}}
 
 
 def test_every_mistake_in_the_yaml_is_shown_with_its_place(yard: Yard):
