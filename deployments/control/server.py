@@ -42,9 +42,10 @@ class EmbeddedServer:
         serve_port: int,
         report: Report,
         stop: threading.Event,
+        is_up: threading.Event,
     ) -> None:
-        self.was_up = False
-        """Whether models are served: Ray has started."""
+        """`is_up` is set when Ray has started and models are served; from then on `stop` drains them."""
+        self._is_up = is_up
         self._desired = desired
         self._first = first
         self._current = first
@@ -66,7 +67,7 @@ class EmbeddedServer:
         if self._identity:
             self._identity.start()
         self._report.starting("starting Ray")
-        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port)
+        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port, self._tell_slow)
         try:
             self._serve(node)
         finally:
@@ -74,6 +75,9 @@ class EmbeddedServer:
             self._places.running.unlink(missing_ok=True)
             node.keep_logs(self._places.state / "logs")
             node.stop()
+
+    def _tell_slow(self, seconds: float) -> None:
+        self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
 
     def _serve(self, node: Node) -> None:
         self._report.starting("starting Ray Serve and HAProxy")
@@ -126,7 +130,7 @@ class EmbeddedServer:
             on_started=on_started,
         )
         self._pusher.start()
-        self.was_up = True
+        self._is_up.set()
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()
