@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from deployments.spec import defaults, source
+from deployments.spec import defaults, hints, source
 from deployments.spec.conflicts import claim, conflicts
 from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
 from deployments.spec.environment import expand
@@ -19,7 +19,8 @@ from deployments.spec.explain import describe, explain, leading_zeros
 from deployments.spec.model import ModelSpec, Spec, slug
 from deployments.spec.server import ServerSpec
 from deployments.spec.source import Source
-from deployments.spec.tree import Document, Mapping, Node, plain
+from deployments.spec.syntax import conflict
+from deployments.spec.tree import Document, Mapping, Node, Scalar, plain
 from deployments.spec.unread import is_read, not_read
 from deployments.spec.yaml import parse
 
@@ -182,7 +183,7 @@ def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
     """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
     if not isinstance(root, Mapping):
-        document.problems.append(root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}"))
+        document.problems.append(_no_mapping(document.source, root))
         return None
     valid = None
     try:
@@ -191,6 +192,13 @@ def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, .
         document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
     document.problems += leading_zeros(root, free=free)
     return None if document.problems else valid
+
+
+def _no_mapping(source: Source, root: Node) -> Diagnostic:
+    if (marker := hints.conflict(source.lines)) is not None:
+        return conflict(source, marker)
+    hint = hints.missing_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
+    return root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}", hint)
 
 
 def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
