@@ -83,13 +83,14 @@ def validate(
     """Check the YAML and the repository; needs no running server."""
     from deployments.cli.deep import check_models
     from deployments.cli.lost import lost
+    from deployments.cli.refusals import refusals, unusable_identity
     from deployments.control.desired import DesiredState
 
     with _mistakes_told(output):
         desired = DesiredState(config, os.environ).read_settled()
     findings = {**desired.refused, **(check_models(desired) if deep else {})}
     names = [model.name for model in desired.config.models]
-    told = [*desired.config.warnings, *lost(config, desired.config)]
+    told = [*desired.config.warnings, *lost(config, desired.config), *unusable_identity(desired.config)]
     errors, warnings = ([each for each in told if each.severity == kind] for kind in ("error", "warning"))
     valid = not findings and not errors
     if output is Output.json:
@@ -98,8 +99,8 @@ def validate(
     else:
         for diagnostic in told:
             err.print(diagnostic.render(), markup=False)
-        for name, reason in sorted(findings.items()):
-            err.print(f"{desired.config.sources[name]}: error: {name}: {reason}", markup=False)
+        for diagnostic in refusals(desired, findings):
+            err.print(diagnostic.render(), markup=False)
         if valid:
             models = "1 model is" if len(names) == 1 else f"{len(names)} models are"
             out.print(f"{models} valid" + (", loaded and tried on an example" if deep else ""))

@@ -16,7 +16,7 @@ from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
 from deployments.control.withheld import CONFIRM, Withheld
-from deployments.repository.resolve import STILL_WRITTEN
+from deployments.repository.resolve import IN_PLACE, STILL_WRITTEN
 from deployments.spec.diagnostic import SpecError
 
 TICK_S = 1.0
@@ -99,7 +99,9 @@ class Watcher:
         self._settling = first.settles_in_s is not None
         self._started = False
         self._expected = 0
-        self._told: dict[str, tuple[object, ...]] = {}
+        self._told: dict[str, tuple[object, ...]] = {
+            f"warning {warning.path} {warning.message}": (warning.render(),) for warning in first.config.warnings
+        }
 
     def run(self) -> None:
         """Until `stop` is set. Raises NodeDied."""
@@ -141,6 +143,8 @@ class Watcher:
             self._pending = reading
             self._settling = reading.settles_in_s is not None
             self.tell_once("unreadable", "")
+            for warning in reading.config.warnings:
+                self.tell_once(f"warning {warning.path} {warning.message}", warning.render())
             return
         self._pending = None  # nothing changes until it is mended
         self._settling = False
@@ -196,7 +200,7 @@ class Watcher:
 
     def _is_news(self, reason: str) -> bool:
         """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
-        return not self._settling or STILL_WRITTEN not in reason
+        return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:

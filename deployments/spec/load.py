@@ -17,11 +17,13 @@ from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
 from deployments.spec.environment import expand
 from deployments.spec.explain import describe, explain, leading_zeros
 from deployments.spec.model import ModelSpec, Spec, slug
+from deployments.spec.room import Machine, no_room
 from deployments.spec.server import ServerSpec
 from deployments.spec.source import Source
 from deployments.spec.syntax import conflict
 from deployments.spec.tree import Document, Mapping, Node, Scalar, plain
 from deployments.spec.unread import is_read, not_read
+from deployments.spec.workable import unworkable
 from deployments.spec.yaml import parse
 
 S = TypeVar("S", bound=Spec)
@@ -44,6 +46,8 @@ class Config:
     """Each model's file, by the model's name."""
     root: Path
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
+    places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    """Each model's keys and values as they stand in their files, by the model's name."""
     absent: tuple[str, ...] = field(default=(), compare=False)
     """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
@@ -75,18 +79,20 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
     server, shared = _server(server_file)
     files = {path: _read(path, environ) for path in model_files}
-    specs = [(_model(file, shared), path) for path, file in files.items()]
+    specs = [(*_model(file, shared), path) for path, file in files.items()]
+    room = _room(server, [(spec, node) for spec, node, _ in specs])
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
     claims = [claimed for claimed in map(claim, files.values()) if claimed]
     problems += conflicts(claims)
     problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
     problems += _no_tracing(server, server_file)
+    problems += [each for each in room if each.severity == "error"]
+    problems += unworkable(server, server_file, _root(config_dir))
     if problems:
         raise SpecError(in_order(problems))
-    models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
-    # resolve() would follow a link to the folder, and relative paths start where the link stands.
-    root = Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
+    models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
+    root = _root(config_dir)
     absent = [
         name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
     ]
@@ -95,9 +101,15 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         tuple(spec for spec, _ in models),
         {spec.name: path for spec, path in models},
         root,
+        places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
         absent=tuple(absent),
-        warnings=in_order(not_read(config_dir)),
+        warnings=in_order([*not_read(config_dir), *room]),
     )
+
+
+def _root(config_dir: Path) -> Path:
+    """resolve() would follow a link to the folder, and relative paths start where the link stands."""
+    return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
 
 
 def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
@@ -166,7 +178,21 @@ def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
+def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
+    """What finds no room on this machine; nothing is known of a cluster's."""
+    if server.ray.address != "local":
+        return []
+    declared = server.ray.cpus
+    cores = float(len(os.sched_getaffinity(0))) if declared is None else declared
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = Machine(cores, memory, is_declared=declared is not None)
+    return [
+        found for spec, root in models if spec and isinstance(root, Mapping) for found in no_room(spec, root, machine)
+    ]
+
+
+def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None, Node | None]:
+    """The spec as far as it is valid, and its values with the defaults laid under them."""
     root = document.root
     if root is None or document.is_empty:
         if not document.problems:
@@ -174,10 +200,10 @@ def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
             document.problems.append(
                 document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
             )
-        return None
+        return None, None
     if shared is not None and isinstance(root, Mapping):
         root = defaults.under(root, shared)
-    return _validated(ModelSpec, document, root, free=("options",))
+    return _validated(ModelSpec, document, root, free=("options",)), root
 
 
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -230,3 +231,9 @@ def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
 def test_a_model_that_changes_its_state_is_told_of(loop: Loop):
     loop.serve.failing["b"] = "the disk is full"
     assert loop.run(None, None) == ["b READY"]  # an old replica answers still, with the reason
+
+
+def test_a_file_that_is_not_read_is_told_once(loop: Loop):
+    warning = Diagnostic("models/d.YAML", 0, 0, "this file is not read", severity="warning")
+    warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
+    assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is not read"]
