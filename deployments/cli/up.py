@@ -53,7 +53,13 @@ class Supervisor:
             signal.signal(sign, self._stop)
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = self._run_once(resume=self._restarts.has_been_up)
+            try:
+                code = self._run_once(resume=self._restarts.has_been_up)
+            except OSError as error:  # a full disk, say; a server that has been up is not given up for it
+                if not self._restarts.has_been_up:
+                    raise
+                _tell(f"cannot start: {error}")
+                code = NOT_STARTED
             if self._stopping.is_set() or code in (FINE, FAILED):
                 return FINE if self._stopping.is_set() else code
             was_up = code != NOT_STARTED

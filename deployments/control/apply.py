@@ -71,8 +71,8 @@ class Applier:
         return actions
 
     def _target(self, desired: Desired, current: Mapping[str, ServeConfig]) -> ServeConfig:
-        """As the files want it, but a refused model as it is, and a failed one as it last was good."""
-        return self.rollback.applied_to(desired.serve_config({**current, **self.rollback.good}))
+        """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
+        return self.rollback.applied_to(desired.serve_config({**self.rollback.good, **current}))
 
     def _deploy(self, desired: Desired, running: Running) -> None:
         """Give Serve as much of what is wanted as may load now, where that differs from what runs."""

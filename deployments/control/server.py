@@ -26,6 +26,10 @@ from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
 from monitoring.pusher import Pusher
 
+NODE_DIED = 75
+"""The process's exit code, EX_TEMPFAIL of <sysexits.h>: the supervisor starts it again."""
+LOOP_STUCK_S = 5.0
+"""The loop has noticed Ray's death within a second, unless it waits for an answer."""
 LEAST_LOADS = 2
 """Replicas that load at the same time on the smallest machine; else one a core."""
 
@@ -46,6 +50,8 @@ class EmbeddedServer:
     ) -> None:
         """`is_up` is set when Ray has started and models are served; from then on `stop` drains them."""
         self._is_up = is_up
+        self._over = threading.Event()
+        """Set when the control loop has ended."""
         self._desired = desired
         self._first = first
         self._current = first
@@ -71,10 +77,20 @@ class EmbeddedServer:
         try:
             self._serve(node)
         finally:
+            self._over.set()
             self._pusher.close()
             self._places.running.unlink(missing_ok=True)
             node.keep_logs(self._places.state / "logs")
             node.stop()
+
+    def _end_with(self, node: Node) -> None:
+        """End this process when Ray has died and the control loop, which waits for an answer of it, does not notice."""
+        while not self._over.wait(LOOP_STUCK_S):
+            if dead := node.dead_processes():
+                if self._over.wait(LOOP_STUCK_S):
+                    return
+                self._report.trouble(f"Ray's {', '.join(dead)} died")
+                os._exit(NODE_DIED)
 
     def _tell_slow(self, seconds: float) -> None:
         self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
@@ -129,6 +145,7 @@ class EmbeddedServer:
             each_look=each_look,
             on_started=on_started,
         )
+        threading.Thread(target=self._end_with, args=(node,), name="node", daemon=True).start()
         self._pusher.start()
         self._is_up.set()
         watcher.run()

@@ -90,7 +90,7 @@ class Watcher:
         self._stop = stop
         self._metrics = metrics
         self._each_look = each_look
-        """Called before each look at the models. What it raises is told, but for NodeDied, which ends the loop."""
+        """Called at the beginning of each turn. What it raises is told, but for NodeDied, which ends the loop."""
         self._on_started = on_started
         """Called once, when every model of the first configuration is up or has failed."""
         self._pending: Desired | None = first
@@ -122,6 +122,7 @@ class Watcher:
 
     def _step(self) -> None:
         try:
+            self._each_look()  # before anything is said to Serve: it would wait for a Ray that has died
             self._apply_pending()
             statuses = self._look()
             if self._started:
@@ -178,7 +179,6 @@ class Watcher:
             self._report.applied(news)
 
     def _look(self) -> tuple[ModelStatus, ...]:
-        self._each_look()
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
         self._metrics.looked(running, statuses)

@@ -53,6 +53,16 @@ def test_a_refused_model_that_runs_is_kept_even_where_nothing_is_remembered_of_i
     assert digest_of(serve, "churn") == "r"
 
 
+def test_a_refused_model_is_kept_as_it_runs_and_not_as_it_was_before(serve, applier):
+    """Its new version answers, and Serve is still taking away the old replica when the repository goes away."""
+    applier.apply(desired(resolved(digests="g")))
+    applier.check()
+    applier.apply(desired(resolved(digests="n")))
+    actions = applier.apply(desired(refused("there is no folder churn in the model repository")))
+    assert [action.kind for action in actions] == ["refuse"]
+    assert digest_of(serve, "churn") == "n"
+
+
 def test_a_model_that_was_taken_out_starts_anew_when_it_comes_back(serve, applier):
     applier.apply(desired(resolved(digests="g")))
     applier.check()
