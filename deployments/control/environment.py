@@ -128,6 +128,8 @@ def server_environment(
         "RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S": "1",
         # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
+        # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
+        "RAY_worker_register_timeout_seconds": "300",
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

@@ -38,8 +38,11 @@ class Project:
         self.models.mkdir(parents=True)
         self.repository.mkdir()
         page = f"http://127.0.0.1:{self.page_port}"
-        listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
-        ports = {"port": self.metrics_port, "edge_port": self.edge_metrics_port, "ray_port": self.ray_metrics_port}
+        if "address:" in server_yaml:  # a cluster's, which has no frontends of ours
+            listen, ports = f"http: {{port: {self.port}}}\n", {"port": self.metrics_port}
+        else:
+            listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
+            ports = {"port": self.metrics_port, "edge_port": self.edge_metrics_port, "ray_port": self.ray_metrics_port}
         metrics = f"metrics: {json.dumps(ports)}\n"
         self.write(root / "serve_config" / "server.yaml", f"{listen}{metrics}{server_yaml}")
 
