@@ -32,6 +32,15 @@ class Backend:
     """Path and headers (lower-case names) of each request."""
 
 
+class Listening(ThreadingHTTPServer):
+    """Has room for clients that connect at once; Python's five are soon full, and a client waits a second then."""
+
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: HAProxy may reset connections at its end."""
+
+
 @contextmanager
 def backend(
     name: str, status: int = 200, content_type: str = "text/plain", *, keeps: bool = False
@@ -60,9 +69,7 @@ def backend(
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    server.daemon_threads = keeps
-    server.block_on_close = not keeps  # it would wait for connections that HAProxy keeps
+    server = Listening(("127.0.0.1", 0), Answer)
     connections: list[socket.socket] = []
     asked = Backend(name, server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -71,10 +78,10 @@ def backend(
         yield asked
     finally:
         server.shutdown()
-        server.server_close()
         for connection in connections:
             with contextlib.suppress(OSError):  # closed long ago
-                connection.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RD)  # what has come is answered
+        server.server_close()
         thread.join()
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import grpc
 import pytest
 
 from deployments.protocols.grpc.frames import frame
 from deployments.protocols.grpc.messages import ModelInferRequest
-from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close
+from tests.unit.edge.proxy import PATIENCE_S, Edge, Listening, accept_and_close
 
 SERVICE = "/inference.GRPCInferenceService"
 BODY_LIMIT = 100_000
@@ -69,7 +69,7 @@ def replica(name: str) -> Iterator[Replica]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
     server.block_on_close = False  # which would wait for connections that HAProxy keeps
     kept = Replica(name, server.server_port)
