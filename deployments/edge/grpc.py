@@ -5,6 +5,7 @@ the name cannot be read there (compressed, or written in another order), or no r
 """
 
 from deployments.edge.errors import grpc_errors, refusal
+from deployments.edge.requests import HEADERS_LIMIT
 from deployments.edge.takeover import NEWEST, render_passed_on
 from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
@@ -25,6 +26,8 @@ listen edge_grpc from edge
     http-request return status 415 unless grpc_messages
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
+    acl long_headers req.hdrs,length gt {headers_limit}
+    http-request return {headers_too_large} if long_headers
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
@@ -72,6 +75,10 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
         passed_on=render_passed_on(NEWEST["grpc"]),
         connections=server.connections,
         body_limit=server.body,
+        headers_limit=HEADERS_LIMIT,
+        headers_too_large=refusal(
+            Status.RESOURCE_EXHAUSTED, f"the metadata has more than {HEADERS_LIMIT} bytes, the most that is accepted"
+        ),
         too_large=refusal(
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
         ),

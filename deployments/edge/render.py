@@ -57,8 +57,8 @@ listen edge_http from edge
 {errors}
 {passed_on}
 {stamped}
-    # A body that fits the buffer has as long as the headers.
-    http-request wait-for-body time 20s if METH_POST
+    # The beginning of a body has as long as the headers.
+    http-request wait-for-body time 20s at-least 15360 if METH_POST
     http-request {forwarded_proto}
 
 {requests}

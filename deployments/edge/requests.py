@@ -5,8 +5,9 @@ from deployments.edge.errors import problem
 HEADERS_LIMIT = 48 * 1024
 """Bytes of a request's headers. Beside them a buffer needs room for what HAProxy itself writes."""
 URL_LIMIT = 16 * 1024
-BUFFER_BYTES = 64 * 1024
-"""HAProxy can read no longer headers, and closes the connection on them: HTTP/2's with all that is under way on it."""
+BUFFER_BYTES = 128 * 1024
+"""HAProxy can read no longer headers, and closes the connection on them: HTTP/2's with all that is under way on it. So there is
+much room above the limit, where a request is refused alone."""
 MOST_HEADERS = 500
 
 LINES = """\
