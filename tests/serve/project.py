@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from deployments.control.ports import free_ports
 
@@ -88,9 +86,6 @@ class Server:
         self.output = project.root / "up.log"
         self.http = requests.Session()
         self.http.trust_env = False
-        # What a client may repeat (RFC 9110, 9.2.2) it does, where a HAProxy that is replaced closes its idle connection.
-        again = HTTPAdapter(max_retries=Retry(2, respect_retry_after_header=False))
-        self.http.mount("http://", again)
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "up"],
