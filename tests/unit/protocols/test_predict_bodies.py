@@ -39,10 +39,6 @@ from tests.unit.protocols.samples import IRIS, decoded, one
             b'{"instances": ' + b"[" * 2000 + b"]" * 2000 + b"}",
             "the body is not valid JSON: depth limit exceeded (line 1, column 1039)",
         ),
-        (
-            b"\xef\xbb\xbf{}",
-            "the body is not valid JSON: UTF-8 byte order mark (BOM) is not supported (line 1, column 1)",
-        ),
     ],
 )
 def test_what_is_no_json_object_is_refused_with_its_place(body: bytes, message: str) -> None:

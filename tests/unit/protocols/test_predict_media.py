@@ -249,7 +249,7 @@ def test_labels_that_an_array_would_change_are_refused(labels: Array) -> None:
 
 def test_texts_of_bytes_are_texts_to_the_model() -> None:
     assert decoded(TEXT, np.array([b"a", b"bc"]))["text"].tolist() == ["a", "bc"]
-    assert decoded(TEXT, np.array([b"a", b"\xff"]))["text"].tolist() == [b"a", b"\xff"]
+    assert decoded(TEXT, np.array([b"a", b"\xff"]))["text"].tolist() == ["a", b"\xff"]
 
 
 def test_csv_in_is_csv_out_where_both_are_said() -> None:

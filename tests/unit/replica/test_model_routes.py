@@ -1,6 +1,7 @@
 """Every path below a model's route, and the description that one of them gives."""
 
 import asyncio
+import gzip
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,9 +266,12 @@ def test_a_route_of_the_models_own_is_taken_letter_by_letter(loop: asyncio.Abstr
         ask("/axb/v1/ready")
 
 
-def test_a_compressed_body_is_refused(ask: Asker) -> None:
-    with pytest.raises(UnsupportedMediaType, match="content encoding 'gzip' is not taken"):
-        ask("/models/doubler/predict", "POST", b"", content_encoding="gzip")
+def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(ask: Asker) -> None:
+    body = gzip.compress(b'{"instances": [[4]]}')
+    answer = ask("/models/doubler/predict", "POST", body, content_encoding="gzip")
+    assert orjson.loads(answer.body)["predictions"] == [[8]]
+    with pytest.raises(UnsupportedMediaType, match="content encoding 'br'"):
+        ask("/models/doubler/predict", "POST", b"", content_encoding="br")
 
 
 def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:

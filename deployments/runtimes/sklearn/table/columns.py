@@ -116,8 +116,9 @@ def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
     """A column whose missing values are filled in."""
     missing = None if imputer.missing_values is None else NAN
     value = np.asarray(imputer.statistics_)[index] if len(imputer.statistics_) > index else NAN
-    if getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype).kind != "O":
-        return Column(name, "FP64", missing=missing)
+    dtype = np.dtype(getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype))
+    if dtype.kind != "O":
+        return Column(name, "FP32" if dtype == np.float32 else "FP64", missing=missing)
     if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the values beside it
         return Column(name, missing=missing, is_object=True)
     kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
@@ -169,6 +170,6 @@ def _is_single_precision(part: Any) -> bool:
 
 
 def with_one_precision(columns: Sequence[Column]) -> list[Column]:
-    """FP64 for all numbers unless all of them are FP32: a table of plain numbers has one precision."""
-    mixed = {column.datatype for column in columns if column.datatype in FLOATS} == set(FLOATS)
+    """FP64 for all of a table of numbers, unless all of them are FP32: it is one tensor."""
+    mixed = {column.datatype for column in columns} == set(FLOATS)
     return [replace(column, datatype="FP64") if mixed and column.datatype == "FP32" else column for column in columns]
