@@ -127,6 +127,12 @@ RELOAD_TIMESTAMP = Metric(
     "When a configuration was last read and applied, Unix time.",
     merge="max",
 )
+RELOAD_WITHHELD = Metric(
+    "config_removals_withheld",
+    "gauge",
+    "1 where the configuration would remove most models or has lost its server.yaml, and waits for a confirmation; else 0.",
+    merge="max",
+)
 HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "When the hub of these metrics started, Unix time.")
 HUB_REPLICAS = Metric(
     "metrics_hub_replicas", "gauge", "Replicas whose numbers the hub has heard of in the last seconds."
@@ -152,6 +158,7 @@ METRICS = (
     MEMORY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
+    RELOAD_WITHHELD,
     HUB_STARTED,
     HUB_REPLICAS,
 )

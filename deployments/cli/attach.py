@@ -48,7 +48,8 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
         last = LastGood.read(places.last_good)
-        yield Applier(client, Rollback(good=dict(last.applications)), Front(where["inside"], where["outside"])), desired
+        front, server_then = Front(where["inside"], where["outside"]), last.config.server if last.config else None
+        yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
 

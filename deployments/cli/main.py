@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.cli.report import action_line, console, remarks, status_table
+from deployments.control.withheld import CONFIRM, Withheld
 from deployments.spec.diagnostic import SpecError
 
 if TYPE_CHECKING:
@@ -49,17 +50,25 @@ class Output(StrEnum):
 
 ConfigDir = Annotated[Path, typer.Option("--config", "-c", help="The configuration folder.")]
 Form = Annotated[Output, typer.Option("-o", "--output", help="text, or json for programs.")]
+AllowRemovals = Annotated[
+    bool, typer.Option(CONFIRM, help="Confirm that most models, or server.yaml, were removed on purpose.")
+]
 HERE = Path("serve_config")
 
 
 @app.command()
-def up(config: ConfigDir = HERE) -> None:
+def up(config: ConfigDir = HERE, allow_removals: AllowRemovals = False) -> None:
     """Start the server in the foreground, apply the configuration, and watch it."""
+    from deployments.cli.lost import refuse_emptied
     from deployments.cli.remote import serve_cluster
     from deployments.cli.up import Supervisor
 
     with _mistakes_told(Output.text):
         loaded = _load(config)
+        for warning in loaded.warnings:
+            err.print(warning.render(), markup=False)
+        if not allow_removals:
+            refuse_emptied(config, loaded)
         if loaded.server.ray.address != "local":
             raise typer.Exit(serve_cluster(config, loaded))
         raise typer.Exit(Supervisor(config, loaded).run())
@@ -73,21 +82,29 @@ def validate(
 ) -> None:
     """Check the YAML and the repository; needs no running server."""
     from deployments.cli.deep import check_models
+    from deployments.cli.lost import lost
+    from deployments.cli.refusals import refusals, unusable_identity
     from deployments.control.desired import DesiredState
 
     with _mistakes_told(output):
         desired = DesiredState(config, os.environ).read_settled()
     findings = {**desired.refused, **(check_models(desired) if deep else {})}
     names = [model.name for model in desired.config.models]
+    told = [*desired.config.warnings, *lost(config, desired.config), *unusable_identity(desired.config)]
+    errors, warnings = ([each for each in told if each.severity == kind] for kind in ("error", "warning"))
+    valid = not findings and not errors
     if output is Output.json:
-        _print_json({"valid": not findings, "models": names, "errors": [], "refused": findings})
+        shown = {"errors": [each.as_json() for each in errors], "warnings": [each.as_json() for each in warnings]}
+        _print_json({"valid": valid, "models": names, **shown, "refused": findings})
     else:
-        for name, reason in sorted(findings.items()):
-            err.print(f"{desired.config.sources[name]}: error: {name}: {reason}", markup=False)
-        if not findings:
+        for diagnostic in told:
+            err.print(diagnostic.render(), markup=False)
+        for diagnostic in refusals(desired, findings):
+            err.print(diagnostic.render(), markup=False)
+        if valid:
             models = "1 model is" if len(names) == 1 else f"{len(names)} models are"
             out.print(f"{models} valid" + (", loaded and tried on an example" if deep else ""))
-    raise typer.Exit(FAILED if findings else 0)
+    raise typer.Exit(0 if valid else FAILED)
 
 
 @app.command()
@@ -100,11 +117,13 @@ def plan(
     from deployments.cli.attach import attached
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
-        actions = applier.plan(desired)
+        actions, withheld = applier.plan(desired), applier.withheld(desired)
     if output is Output.json:
-        _print_json({"actions": [asdict(action) for action in actions]})
+        _print_json({"actions": [asdict(action) for action in actions], "withheld": withheld})
     else:
         _print_actions(actions)
+        if withheld:
+            err.print(f"warning: {withheld}; nothing is changed without {CONFIRM}", markup=False)
     if desired.refused:
         raise typer.Exit(FAILED)
     raise typer.Exit(CHANGES if exit_code and actions else 0)
@@ -115,13 +134,14 @@ def apply(
     config: ConfigDir = HERE,
     wait: Annotated[bool, typer.Option("--wait", help="Return when every model is up or has failed.")] = False,
     timeout_s: Annotated[float, typer.Option(help="With --wait: seconds to wait at most.")] = 600,
+    allow_removals: AllowRemovals = False,
     output: Form = Output.text,
 ) -> None:
     """Make the running server match the configuration."""
     from deployments.cli.attach import attached, wait_settled
 
     with _mistakes_told(output), attached(config, starting=True) as (applier, desired):
-        actions = applier.apply(desired)
+        actions = applier.apply(desired, allow_removals=allow_removals)
         statuses = wait_settled(applier, timeout_s) if wait else None
     if output is Output.json:
         models = None if statuses is None else [status.as_json() for status in statuses]
@@ -236,15 +256,19 @@ def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")]
 @app.command()
 def render(config: ConfigDir = HERE) -> None:
     """The Ray Serve config that `serve deploy` takes."""
+    from deployments.cli.lost import lost
     from deployments.control.desired import DesiredState
     from deployments.spec.dump import dump
 
     with _mistakes_told(Output.text):
         desired = DesiredState(config, os.environ).read_settled()
+    missing = [each for each in lost(config, desired.config) if each.severity == "error"]
+    for diagnostic in missing:
+        err.print(diagnostic.render(), markup=False)
     for name, reason in desired.refused.items():
         err.print(f"left out {name}: {reason}", markup=False)
     sys.stdout.write(dump(desired.serve_config({})))
-    raise typer.Exit(FAILED if desired.refused else 0)
+    raise typer.Exit(FAILED if desired.refused or missing else 0)
 
 
 @contextmanager
@@ -261,6 +285,9 @@ def _mistakes_told(output: Output) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except (ConnectionError, PermissionError, BlockingIOError) as error:
         err.print(f"error: {error}", markup=False)
+        raise typer.Exit(FAILED) from None
+    except Withheld as error:
+        err.print(f"error: nothing is changed: {error}; confirm with {CONFIRM} if that is meant", markup=False)
         raise typer.Exit(FAILED) from None
 
 

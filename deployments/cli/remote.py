@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployments.cli.places import places_of
 from deployments.cli.report import TerminalReport
@@ -11,6 +13,9 @@ from deployments.control.desired import DesiredState
 from deployments.control.environment import cluster_environment
 from deployments.control.ports import knock
 from deployments.spec.load import Config
+
+if TYPE_CHECKING:
+    from deployments.control.status import ModelStatus
 
 
 def serve_cluster(config_dir: Path, config: Config) -> int:
@@ -26,8 +31,10 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
+    from deployments.control.admission import Admission  # noqa: PLC0415
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
+    from deployments.control.files import FileLook, FileThread  # noqa: PLC0415
     from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable  # noqa: PLC0415
     from deployments.control.metrics import ControlMetrics  # noqa: PLC0415
     from deployments.control.rollback import Rollback  # noqa: PLC0415
@@ -46,15 +53,15 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
         pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
         front = Front(inside=server.origin, outside=server.origin)
-        applier = Applier(client, Rollback(), front)
-        watcher = Watcher(
-            state, first, applier, report, stop, metrics=metrics, each_look=lambda: None, on_target=lambda *_: None
-        )
-        statuses = watcher.start()
-        wait_reachable(front, statuses, EDGE_S)
-        where = f"port {place.port} of the cluster's head node"
-        report.started(statuses, paste_line(front, statuses), where)
-        watcher.run()
+        applier = Applier(client, Rollback(), front, server=server, admission=Admission(client.cores()))
+
+        def on_started(statuses: "Sequence[ModelStatus]") -> None:
+            wait_reachable(front, statuses, EDGE_S, stop)
+            where = f"port {place.port} of the cluster's head node"
+            report.started(statuses, paste_line(front, statuses), where)
+
+        files = FileThread(FileLook(state, first), stop)
+        Watcher(files, first, applier, report, stop, metrics=metrics, on_started=on_started).run()
         report.starting("leaving the cluster as it is")
         pusher.close()
     finally:

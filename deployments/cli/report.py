@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deployments.serving.state import WAITS
+
 if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should
     from deployments.control.plan import Action
     from deployments.control.status import ModelStatus
@@ -135,6 +137,8 @@ def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
     loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
     if loading:
         yield f"loading {', '.join(loading)}"
+    if waiting := sum(status.reason == WAITS for status in statuses):
+        yield f"{waiting} more to load"
     for status in statuses:
-        if status.state != "READY" and status.reason:
+        if status.state != "READY" and status.reason not in ("", WAITS):
             yield f"{status.name} {status.state}: {status.reason}"

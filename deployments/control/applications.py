@@ -133,6 +133,24 @@ def served_by(application: ServeConfig) -> dict[str, Any]:
     }
 
 
+def amend_catalogue(gateway: ServeConfig, told: Mapping[str, Mapping[str, Any]]) -> ServeConfig:
+    """The gateway with these values in the catalogue entries of these models."""
+    models = [{**model, **told.get(model["name"], {})} for model in catalogue_of(gateway)]
+    (deployment,) = gateway["deployments"]
+    return {**gateway, "deployments": [{**deployment, "user_config": {"models": models}}]}
+
+
+def catalogue_of(gateway: ServeConfig) -> list[dict[str, Any]]:
+    """The entries of the gateway's catalogue."""
+    models: list[dict[str, Any]] = gateway["deployments"][0]["user_config"]["models"]
+    return models
+
+
+def by_name(config: ServeConfig) -> dict[str, ServeConfig]:
+    """The applications, the gateway included."""
+    return {application["name"]: application for application in config["applications"]}
+
+
 def _filled_in(model: Resolved) -> ModelSpec:
     """The spec with what it leaves to be inferred: writing that down in the YAML later is no change then.
 

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from deployments.control.applications import GATEWAY, ServeConfig
+from deployments.control import absence
+from deployments.control.admission import Admission
+from deployments.control.applications import GATEWAY, ServeConfig, by_name
 from deployments.control.desired import Desired
 from deployments.control.look import Front
 from deployments.control.plan import Action, plan
-from deployments.control.rollback import Rollback, reasons_told
+from deployments.control.rollback import Rollback, reasons_told, waiting_told
 from deployments.control.running import Running
 from deployments.control.status import ModelStatus, deployed, model_statuses
+from deployments.control.withheld import Withheld
 from deployments.serving.state import reason_in
+from deployments.spec.server import ServerSpec
 
 if TYPE_CHECKING:  # decisions are tested without Ray
     from deployments.control.client import ServeClient
@@ -19,42 +23,77 @@ if TYPE_CHECKING:  # decisions are tested without Ray
 class Applier:
     """Holds what was last wanted and what is known to be good; everything else it reads from Serve."""
 
-    def __init__(self, client: "ServeClient", rollback: Rollback, front: Front) -> None:
+    def __init__(
+        self,
+        client: "ServeClient",
+        rollback: Rollback,
+        front: Front,
+        *,
+        server: ServerSpec | None = None,
+        admission: Admission | None = None,
+        on_target: Callable[[Desired, ServeConfig], None] = lambda *_: None,
+    ) -> None:
         self._client = client
         self.front = front
-        self._wanted: ServeConfig | None = None
         self.rollback = rollback
+        self._server = server
+        """The server.yaml with which the server runs, where that is known."""
+        self._admission = admission or Admission(None)
+        self._on_target = on_target
+        """Called with what the files ask for, and what Serve is to run, before that is deployed."""
+        self._desired: Desired | None = None
 
     def plan(self, desired: Desired) -> tuple[Action, ...]:
-        """What `apply` would do now."""
+        """What `apply` would do now, with what it withholds."""
         current = self._client.running().configs
         return plan(current, self._target(desired, current), desired.refused)
 
-    def apply(self, desired: Desired, on_target: Callable[[ServeConfig], None] = lambda _: None) -> tuple[Action, ...]:
+    def withheld(self, desired: Desired) -> str:
+        """Why `apply` would do nothing without a confirmation; "" where it would not."""
+        return absence.withheld(desired.config, self._server, self._client.running().configs.keys() - {GATEWAY})
+
+    def missing(self, desired: Desired) -> frozenset[str]:
+        """What runs and has no file or folder any more; see `absence.missing`."""
+        return absence.missing(desired, self._client.running().configs)
+
+    def apply(self, desired: Desired, *, allow_removals: bool = False) -> tuple[Action, ...]:
         """Deploy what differs; returns before it is up. See `check` for how it goes on.
 
-        `on_target` is called with what Serve is to run, before it is deployed.
+        Raises Withheld, and changes nothing, where most models would be removed and `allow_removals` is not set.
         """
+        running = self._client.running()
+        models = running.configs.keys() - {GATEWAY}
+        if not allow_removals and (why := absence.withheld(desired.config, self._server, models)):
+            raise Withheld(why)
         self.rollback.forget_all_but({model.name for model in desired.config.models})
-        current = self._client.running().configs
-        target = self._target(desired, current)
-        on_target(target)
-        actions = plan(current, target, desired.refused)
-        if any(action.kind != "refuse" for action in actions) or _gateway(current) != _gateway(_by_name(target)):
-            self._client.deploy(target)
+        actions = plan(running.configs, self._target(desired, running.configs), desired.refused)
+        self._deploy(desired, running)
         return actions
 
     def _target(self, desired: Desired, current: Mapping[str, ServeConfig]) -> ServeConfig:
-        """As the files want it, but a refused model as it is, and a failed one as it last was good."""
-        self._wanted = desired.serve_config({**current, **self.rollback.good})
-        return self.rollback.applied_to(self._wanted)
+        """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
+        return self.rollback.applied_to(desired.serve_config({**self.rollback.good, **current}))
+
+    def _deploy(self, desired: Desired, running: Running) -> None:
+        """Give Serve as much of what is wanted as may load now, where that differs from what runs."""
+        current = running.configs
+        target = self._admission.admit(running, self._target(desired, current))
+        differs = plan(current, target) or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        if differs or desired is not self._desired:
+            self._on_target(desired, target)
+        if differs:
+            self._client.deploy(target)
+        self._desired = desired
 
     def running(self) -> Running:
         """What runs now."""
         return self._client.running()
 
     def check(self) -> tuple[Running, list[str]]:
-        """Look at Serve, remember what answers, go back from what failed; with the names that went back just now."""
+        """Look at Serve, remember what answers, go back from what failed, and let the next models load.
+
+        Returns what was seen, and the names that went back just now.
+        """
         running = self._client.running()
         configs = running.configs
         back = []
@@ -68,23 +107,16 @@ class Applier:
                 reason = reason_in(seen.message) or "it did not start"
                 if self.rollback.failed(name, configs[name], reason):
                     back.append(name)
-        if back and self._wanted is not None:
-            self._client.deploy(self.rollback.applied_to(self._wanted))
+        if self._desired is not None and (back or self._admission.waiting):
+            self._deploy(self._desired, running)
         return running, back
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
-        return model_statuses(running, reasons_told(running.configs), self.front.outside)
+        configs = running.configs
+        return model_statuses(running, reasons_told(configs), self.front.outside, waiting_told(configs))
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:
     """Whether nothing changes any more: each model is up, or will not come up as things are."""
     return not any(status.changing for status in statuses)
-
-
-def _by_name(config: ServeConfig) -> dict[str, ServeConfig]:
-    return {application["name"]: application for application in config["applications"]}
-
-
-def _gateway(applications: dict[str, ServeConfig]) -> ServeConfig | None:
-    return applications.get(GATEWAY)

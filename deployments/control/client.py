@@ -57,6 +57,10 @@ class ServeClient:
             raise ConnectionError(f"Serve's controller does not answer: {error}") from error
         return Running(details["applications"])
 
+    def cores(self) -> int:
+        """Of the whole cluster, as its nodes were started."""
+        return int(ray.cluster_resources().get("CPU", 1))
+
     def shutdown(self) -> None:
         """Drain and stop every replica and proxy."""
         self._client.shutdown()

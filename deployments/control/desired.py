@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployments.control.applications import ServeConfig, serve_config
@@ -20,6 +20,8 @@ class Desired:
     models: tuple[Resolved | Refused, ...]
     settles_in_s: float | None
     """When to look again, because a version is still being written."""
+    versions_there: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """The versions that have a folder, served or not, by model."""
 
     @property
     def refused(self) -> dict[str, str]:
@@ -42,7 +44,7 @@ class DesiredState:
 
     def read(self) -> Desired:
         """The files as they are now. Raises SpecError with every mistake in the YAML."""
-        return self._resolve(load(self.config_dir, self._environ))
+        return self.resolved(load(self.config_dir, self._environ))
 
     def read_settled(self, otherwise: Config | None = None) -> Desired:
         """As `read`, once what is being written now has settled; with `otherwise` in the YAML's place where that has mistakes."""
@@ -52,13 +54,14 @@ class DesiredState:
             if otherwise is None:
                 raise
             config = otherwise
-        desired = self._resolve(config)
+        desired = self.resolved(config)
         if desired.settles_in_s is not None:
             time.sleep(desired.settles_in_s)
-            desired = self._resolve(config)
+            desired = self.resolved(config)
         return desired
 
-    def _resolve(self, config: Config) -> Desired:
+    def resolved(self, config: Config) -> Desired:
+        """This configuration with the repository as it is now."""
         snapshot = scan(
             config.repository_root,
             {spec.folder for spec in config.models},
@@ -66,4 +69,8 @@ class DesiredState:
             now=self._now,
             cache=self._digests,
         )
-        return Desired(config, resolve_all(config.models, snapshot), snapshot.settles_in_s)
+        there = {
+            spec.name: frozenset(version.number for version in snapshot.folders[spec.folder].versions)
+            for spec in config.models
+        }
+        return Desired(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)

@@ -123,11 +123,13 @@ def server_environment(
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
         # Per-request metrics of Serve's own frontend, which no request passes.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        # A replica that left is forgotten, and idle connections to it closed, before it stops answering (drain_s).
+        # A replica that left is forgotten before it stops answering (drain_s).
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
-        "RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S": "1",
-        # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long.
+        # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long. Connections that are idle
+        # must not close meanwhile (RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S): see edge/takeover.py.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
+        # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
+        "RAY_worker_register_timeout_seconds": "300",
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

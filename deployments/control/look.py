@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -40,13 +41,14 @@ def describe_model(front: Front, status: ModelStatus) -> dict[str, Any] | None:
     return document if isinstance(document, dict) and "curl" in document else None
 
 
-def wait_reachable(front: Front, statuses: Sequence[ModelStatus], timeout_s: float) -> None:
-    """Until every model that is up answers at the edge, which learns of its replicas a moment after Serve does."""
+def wait_reachable(front: Front, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
+    """Until every model that is up answers at the edge, or `stop` is set. The edge learns of replicas a moment after Serve does."""
     deadline = time.monotonic() + timeout_s
     for status in statuses:
         if status.state == "READY" and status.replicas:
             while describe_model(front, status) is None and time.monotonic() < deadline:
-                time.sleep(POLL_S)
+                if stop.wait(POLL_S):
+                    return
 
 
 def paste_line(front: Front, statuses: Sequence[ModelStatus]) -> str:

@@ -14,6 +14,7 @@ from monitoring.metrics import (
     READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
+    RELOAD_WITHHELD,
     REPLICA_STARTS,
     REPLICA_STATES,
     REPLICAS,
@@ -43,8 +44,9 @@ class ControlMetrics:
         self._reload: dict[Key, float] = {}
         self._snapshot = Snapshot(Totals(), {})
 
-    def reloaded(self, *, successful: bool) -> None:
-        """The configuration was read; whether it could be used."""
+    def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
+        """The configuration was read; whether it could be used, and whether it waits for the operator to confirm it."""
+        self._reload[(RELOAD_WITHHELD.name,)] = float(withheld)
         self._reload[(RELOAD_SUCCESSFUL.name,)] = float(successful)
         if successful:
             self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()

@@ -1,12 +1,18 @@
 """Ray on this machine, in the background of this process: started, watched and stopped as one."""
 
 import logging
+import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray
-from ray._private import worker
+from ray._private import services, worker
 from ray.serve._private.constants import SERVE_NAMESPACE
+
+from deployments.control.patience import patient
+from deployments.control.processes import descendants
 
 OBJECT_STORE_BYTES = 96 * 2**20
 """Requests do not pass the object store; Ray's minimum is 75 MiB."""
@@ -15,20 +21,22 @@ OBJECT_STORE_BYTES = 96 * 2**20
 class Node:
     """A Ray head node of our own."""
 
-    def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int) -> None:
+    def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
+        """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        context = ray.init(
-            num_cpus=None if cpus is None else max(1, round(cpus)),
-            namespace=SERVE_NAMESPACE,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _temp_dir=str(run_dir),
-            _node_ip_address="127.0.0.1",
-            _metrics_export_port=metrics_port,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=False,
-        )
+        with _waiting_for_the_raylet(slow):
+            context = ray.init(
+                num_cpus=None if cpus is None else max(1, round(cpus)),
+                namespace=SERVE_NAMESPACE,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(run_dir),
+                _node_ip_address="127.0.0.1",
+                _metrics_export_port=metrics_port,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=False,
+            )
         self.address: str = context.address_info["gcs_address"]
         self.session_dir = Path(context.address_info["session_dir"])
 
@@ -46,3 +54,26 @@ class Node:
     def stop(self) -> None:
         """End Ray's processes."""
         ray.shutdown()
+
+
+@contextmanager
+def _waiting_for_the_raylet(slow: Callable[[float], None]) -> Iterator[None]:
+    """Ray gives its raylet 30 s to register, on however busy a machine, and has no setting for it: then it would be given up and
+    started again, which makes the machine busier."""
+    get_node = services.get_node
+    services.get_node = patient(get_node, is_alive=_raylet_is_alive, slow=slow)
+    try:
+        yield
+    finally:
+        services.get_node = get_node
+
+
+def _raylet_is_alive() -> bool:
+    return any(_command(pid).endswith("/raylet") for pid in descendants(os.getpid()))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].decode(errors="replace")
+    except OSError:
+        return ""

@@ -36,6 +36,11 @@ def plan(
     return tuple(sorted(actions, key=lambda action: (action.model, action.kind)))
 
 
+def restarts(old: ServeConfig, new: ServeConfig) -> bool:
+    """Whether going from one config of an application to the other starts its replicas anew."""
+    return old["import_path"] != new["import_path"] or any(_restart_reasons(old, new))
+
+
 def _why_removed(name: str, refused: Mapping[str, str]) -> str:
     return "refused, and nothing of it can be kept" if name in refused else "no longer configured"
 

@@ -6,9 +6,15 @@ replica would be an outage. So a configuration that failed is put back to the on
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from deployments.control.applications import GATEWAY, ServeConfig, served_by
+from deployments.control.applications import (
+    GATEWAY,
+    ServeConfig,
+    amend_catalogue,
+    by_name,
+    catalogue_of,
+    served_by,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +62,23 @@ class Rollback:
         routes = {application["route_prefix"]: application["name"] for application in wanted["applications"]}
         back = {
             name: self.good[name]
-            for name, application in _by_name(wanted).items()
+            for name, application in by_name(wanted).items()
             if name in self.rejected
             and self.rejected[name].config == application
             and routes.get(self.good[name]["route_prefix"], name) == name
         }
-        reasons = {name: f"went back to the last good version: {self.rejected[name].reason}" for name in back}
+        told = {
+            name: {
+                **served_by(back[name]),
+                "refused": f"went back to the last good version: {self.rejected[name].reason}",
+            }
+            for name in back
+        }
         return {
             **wanted,
             "applications": [
-                _told(application, back, reasons) if name == GATEWAY else back.get(name, application)
-                for name, application in _by_name(wanted).items()
+                amend_catalogue(application, told) if name == GATEWAY else back.get(name, application)
+                for name, application in by_name(wanted).items()
             ],
         }
 
@@ -74,27 +86,11 @@ class Rollback:
 def reasons_told(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
     """The reasons, by model, in the gateway's running configuration."""
     gateway = applications.get(GATEWAY)
-    return (
-        {}
-        if gateway is None
-        else {model["name"]: model["refused"] for model in _catalogue(gateway) if model["refused"]}
-    )
+    entries = catalogue_of(gateway) if gateway else ()
+    return {model["name"]: model["refused"] for model in entries if model["refused"]}
 
 
-def _told(gateway: ServeConfig, back: Mapping[str, ServeConfig], reasons: Mapping[str, str]) -> ServeConfig:
-    """The gateway with a catalogue that tells what serves in the place of what was wanted, and why."""
-    models = [
-        {**model, **served_by(back[name]), "refused": reasons[name]} if (name := model["name"]) in back else model
-        for model in _catalogue(gateway)
-    ]
-    (deployment,) = gateway["deployments"]
-    return {**gateway, "deployments": [{**deployment, "user_config": {"models": models}}]}
-
-
-def _catalogue(gateway: ServeConfig) -> list[dict[str, Any]]:
-    models: list[dict[str, Any]] = gateway["deployments"][0]["user_config"]["models"]
-    return models
-
-
-def _by_name(config: ServeConfig) -> dict[str, ServeConfig]:
-    return {application["name"]: application for application in config["applications"]}
+def waiting_told(applications: Mapping[str, ServeConfig]) -> set[str]:
+    """The models that wait until others have loaded, as the gateway's running configuration has them."""
+    gateway = applications.get(GATEWAY)
+    return {model["name"] for model in (catalogue_of(gateway) if gateway else ()) if model.get("waiting")}

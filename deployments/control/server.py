@@ -1,29 +1,37 @@
 """The embedded server: Ray here, everything applied, the files watched. In a process of its own below `modelyard up`."""
 
 import json
+import os
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 
+from deployments.control.admission import Admission
 from deployments.control.applications import ServeConfig, custom_routes
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
+from deployments.control.files import FileLook, FileThread
 from deployments.control.identity import IdentityWatch
 from deployments.control.last_good import LastGood
 from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable
 from deployments.control.metrics import ControlMetrics
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
-from deployments.control.watch import Report, Watcher
+from deployments.control.status import ModelStatus
+from deployments.control.watch import NodeDied, Report, Watcher
 from deployments.edge.files import EdgeFiles
 from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
 from monitoring.pusher import Pusher
 
-
-class NodeDied(Exception):
-    """Ray ended under the server; its one argument says which of its processes."""
+NODE_DIED = 75
+"""The process's exit code, EX_TEMPFAIL of <sysexits.h>: the supervisor starts it again."""
+LOOP_STUCK_S = 5.0
+"""The loop has noticed Ray's death within a second, unless it waits for an answer."""
+LEAST_LOADS = 2
+"""Replicas that load at the same time on the smallest machine; else one a core."""
 
 
 class EmbeddedServer:
@@ -38,11 +46,16 @@ class EmbeddedServer:
         serve_port: int,
         report: Report,
         stop: threading.Event,
+        is_up: threading.Event,
     ) -> None:
-        self.was_up = False
+        """`is_up` is set when Ray has started and models are served; from then on `stop` drains them."""
+        self._is_up = is_up
+        self._over = threading.Event()
+        """Set when the control loop has ended."""
         self._desired = desired
         self._first = first
         self._current = first
+        self._written: Desired | None = None
         self._server = first.config.server
         self._places = places
         self._serve_port = serve_port
@@ -60,14 +73,27 @@ class EmbeddedServer:
         if self._identity:
             self._identity.start()
         self._report.starting("starting Ray")
-        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port)
+        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port, self._tell_slow)
         try:
             self._serve(node)
         finally:
+            self._over.set()
             self._pusher.close()
             self._places.running.unlink(missing_ok=True)
             node.keep_logs(self._places.state / "logs")
             node.stop()
+
+    def _end_with(self, node: Node) -> None:
+        """End this process when Ray has died and the control loop, which waits for an answer of it, does not notice."""
+        while not self._over.wait(LOOP_STUCK_S):
+            if dead := node.dead_processes():
+                if self._over.wait(LOOP_STUCK_S):
+                    return
+                self._report.trouble(f"Ray's {', '.join(dead)} died")
+                os._exit(NODE_DIED)
+
+    def _tell_slow(self, seconds: float) -> None:
+        self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
 
     def _serve(self, node: Node) -> None:
         self._report.starting("starting Ray Serve and HAProxy")
@@ -76,40 +102,52 @@ class EmbeddedServer:
         front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
         self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
         last = LastGood.read(self._places.last_good)
-        applier = Applier(client, Rollback(good=dict(last.applications)), front)
         remembered: dict[str, object] = {}
+
+        def remember() -> None:
+            if remembered != applier.rollback.good or self._written is not self._current:
+                remembered.clear()
+                remembered.update(applier.rollback.good)
+                LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
+                self._written = self._current
 
         def each_look() -> None:
             if dead := node.dead_processes():
                 raise NodeDied(", ".join(dead))
-            if error := self._edge.error():
-                watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}")
+            error = self._edge.error()
+            watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
             if self._identity:
                 self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
-            if remembered != applier.rollback.good:
-                remembered.update(applier.rollback.good)
-                LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
+            try:
+                remember()
+                watcher.tell_once("state", "")
+            except OSError as failed:  # the models serve on; a start after a crash would miss what changed since
+                watcher.tell_once("state", f"cannot write {self._places.last_good}: {failed}")
 
         def on_target(desired: Desired, target: ServeConfig) -> None:
             self._current = desired
             self._edge.write(self._server, custom_routes(target))
-            LastGood(desired.config, applier.rollback.good).write(self._places.last_good)
 
+        def on_started(statuses: Sequence[ModelStatus]) -> None:
+            wait_reachable(front, statuses, EDGE_S, self._stop)
+            self._report.started(statuses, paste_line(front, statuses), self._server.metrics.url)
+
+        admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
+        rollback = Rollback(good=dict(last.applications))
+        applier = Applier(client, rollback, front, server=self._server, admission=admission, on_target=on_target)
         watcher = Watcher(
-            self._desired,
+            FileThread(FileLook(self._desired, self._first), self._stop),
             self._first,
             applier,
             self._report,
             self._stop,
             metrics=self._metrics,
             each_look=each_look,
-            on_target=on_target,
+            on_started=on_started,
         )
+        threading.Thread(target=self._end_with, args=(node,), name="node", daemon=True).start()
         self._pusher.start()
-        statuses = watcher.start()
-        self.was_up = True
-        wait_reachable(front, statuses, EDGE_S)
-        self._report.started(statuses, paste_line(front, statuses), self._server.metrics.url)
+        self._is_up.set()
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()

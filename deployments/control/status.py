@@ -1,14 +1,14 @@
 """The state of every model, from what Serve runs and what the files ask for. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
 from deployments.control.applications import GATEWAY
 from deployments.control.running import Running
-from deployments.serving.state import Deployed, State, reason_of, state_of
+from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,24 @@ class ModelStatus:
         return asdict(self)
 
 
-def model_statuses(running: Running, refused: Mapping[str, str], origin: str) -> tuple[ModelStatus, ...]:
-    """All models by name; `refused` are reasons by model from the files, `origin` is the server's scheme, host and port."""
-    names = sorted({*running.applications, *refused} - {GATEWAY})
-    return tuple(_status(name, running.applications.get(name), refused.get(name, ""), origin) for name in names)
+def model_statuses(
+    running: Running, refused: Mapping[str, str], origin: str, waiting: Collection[str] = ()
+) -> tuple[ModelStatus, ...]:
+    """All models by name.
+
+    `refused` are reasons by model from the files, `origin` is the server's scheme, host and port, `waiting` are models that
+    Serve gets when others have loaded.
+    """
+    return tuple(
+        _waiting(name)
+        if name in waiting and name not in running.applications
+        else _status(name, running.applications.get(name), refused.get(name, ""), origin)
+        for name in sorted({*running.applications, *refused, *waiting} - {GATEWAY})
+    )
+
+
+def _waiting(name: str) -> ModelStatus:
+    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITS, changing=True)
 
 
 def deployed(details: Mapping[str, Any]) -> Deployed:

@@ -1,25 +1,32 @@
-"""The control loop: files and models are looked at, what differs is applied, what failed goes back, and the operator is told."""
+"""The control loop: files and models are looked at, what differs is applied, what failed goes back, and the operator is told.
+
+Whatever goes wrong in it is told and tried again a moment later: the models serve without the loop, so it must never end them.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from watchfiles import watch
-
-from deployments.control.applications import ServeConfig
+from deployments.control.absence import Lasting
 from deployments.control.apply import Applier, settled
-from deployments.control.desired import Desired, DesiredState
+from deployments.control.desired import Desired
+from deployments.control.files import SILENT_S, Reading
 from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
-from deployments.repository.resolve import STILL_WRITTEN
+from deployments.control.withheld import CONFIRM, Withheld
+from deployments.repository.resolve import IN_PLACE, STILL_WRITTEN
 from deployments.spec.diagnostic import SpecError
 
 TICK_S = 1.0
 """How often the models are looked at."""
-DEBOUNCE_MS = 300
-"""An editor writes a file in several steps; they are one change."""
+STARTING_TICK_S = 0.25
+"""How often during the start-up."""
+
+
+class NodeDied(Exception):
+    """Ray ended under the server; its one argument says which of its processes. The one thing that ends the loop."""
 
 
 class Report(Protocol):
@@ -47,121 +54,153 @@ class Report(Protocol):
         """Something the operator should look at."""
 
 
+class Files(Protocol):
+    """Where readings of the files come from: `control.files.FileThread`, or a test."""
+
+    def start(self) -> None:
+        """From now on, look for changes."""
+
+    def next(self, timeout_s: float) -> Reading | None:
+        """The next reading; None where there is none in this time."""
+
+    def is_silent(self) -> bool:
+        """Whether the file system does not answer."""
+
+
 class Watcher:
     """Keeps a running Serve as the files want it."""
 
     def __init__(
         self,
-        desired: DesiredState,
+        files: Files,
         first: Desired,
         applier: Applier,
         report: Report,
         stop: threading.Event,
         *,
         metrics: ControlMetrics,
-        each_look: Callable[[], None],
-        on_target: Callable[[Desired, ServeConfig], None],
+        each_look: Callable[[], None] = lambda: None,
+        on_started: Callable[[Sequence[ModelStatus]], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desired = desired
-        self._first = first
+        self._files = files
+        self._server = first.config.server
         self._applier = applier
         self._report = report
         self._stop = stop
         self._metrics = metrics
         self._each_look = each_look
-        """Called before each look; what it raises ends the loop."""
-        self._on_target = on_target
-        """Called with the configuration, and what it makes of Serve, before it is applied."""
-        self._again_at = _settles_at(first)
-        self._told: dict[str, tuple[object, ...]] = {}
-
-    def start(self) -> tuple[ModelStatus, ...]:
-        """Apply the first configuration and wait until every model is up or has failed, or until told to stop."""
-        self._report.applied(self._apply(self._first))
-        while True:
-            statuses = self._look()
-            self._report.progress(statuses)
-            if self._stop.is_set() or (settled(statuses) and len(statuses) >= len(self._first.models)):
-                self._told = {status.name: _essence(status) for status in statuses}
-                return statuses
-            self._stop.wait(TICK_S / 4)
+        """Called at the beginning of each turn. What it raises is told, but for NodeDied, which ends the loop."""
+        self._on_started = on_started
+        """Called once, when every model of the first configuration is up or has failed."""
+        self._pending: Desired | None = first
+        """What is to be applied, and is not yet."""
+        self._lasting = Lasting(now)
+        self._settling = first.settles_in_s is not None
+        self._started = False
+        self._expected = 0
+        self._told: dict[str, tuple[object, ...]] = {
+            f"warning {warning.path} {warning.message}": (warning.render(),) for warning in first.config.warnings
+        }
 
     def run(self) -> None:
-        """Until told to stop."""
-        touched = True  # during the start-up, perhaps: from the first tick on nothing escapes the watch
-        for ticked in self._ticks():
-            touched = touched or ticked
-            try:
-                self._tell_changes()
-                if touched:
-                    self._apply_files()
-                touched = False
-            except ConnectionError as error:  # Ray starts the controller again; what was to be applied waits for it
-                self.tell_once("controller", str(error))
+        """Until `stop` is set. Raises NodeDied."""
+        self._files.start()
+        while not self._stop.is_set():
+            self._step()
+            reading = self._files.next(TICK_S if self._started else STARTING_TICK_S)
+            if reading is not None:
+                self._receive(reading)
 
-    def _tell_changes(self) -> None:
-        for status in self._look():
+    def tell_once(self, key: str, text: str) -> None:
+        """Report a trouble that lasts, once for as long as it is the same; "" ends it."""
+        if not text:
+            self._told.pop(key, None)
+        elif self._told.get(key) != (text,):
+            self._told[key] = (text,)
+            self._report.trouble(text)
+
+    def _step(self) -> None:
+        try:
+            self._each_look()  # before anything is said to Serve: it would wait for a Ray that has died
+            self._apply_pending()
+            statuses = self._look()
+            if self._started:
+                self._tell_changes(statuses)
+            else:
+                self._tell_progress(statuses)
+            slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
+            self.tell_once("files", slow if self._files.is_silent() else "")
+            self.tell_once("loop", "")
+        except NodeDied:
+            raise
+        except ConnectionError as error:  # Ray starts the controller again; what was to be applied waits for it
+            self.tell_once("loop", str(error))
+        except Exception as error:  # noqa: BLE001 - see the module's text
+            self.tell_once("loop", f"{type(error).__name__}: {error}; the models serve on, and this is tried again")
+
+    def _receive(self, reading: Reading) -> None:
+        if isinstance(reading, Desired):
+            self._pending = reading
+            self._settling = reading.settles_in_s is not None
+            self.tell_once("unreadable", "")
+            for warning in reading.config.warnings:
+                self.tell_once(f"warning {warning.path} {warning.message}", warning.render())
+            return
+        self._pending = None  # nothing changes until it is mended
+        self._settling = False
+        self._metrics.reloaded(successful=False)
+        if isinstance(reading, SpecError):
+            self._report.mistakes(reading)
+        else:
+            self.tell_once("unreadable", f"cannot read the configuration: {reading}")
+
+    def _apply_pending(self) -> None:
+        desired = self._pending
+        if desired is None or not self._lasting.is_over(self._applier.missing(desired)):
+            return
+        try:
+            actions = self._applier.apply(desired)
+        except Withheld as error:
+            self._metrics.reloaded(successful=False, withheld=True)
+            self.tell_once(
+                "withheld",
+                f"nothing is changed: {error}. Put the files back, or confirm with `modelyard apply {CONFIRM}`",
+            )
+            return  # looked at again in a moment: the operator may confirm it
+        self._pending = None
+        self._metrics.reloaded(successful=True)
+        if self._told.pop("withheld", None):
+            self._report.starting("the configuration is in use again")
+        if desired.config.server != self._server:
+            self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
+        self._expected = len(desired.models)
+        if news := [action for action in actions if self._is_news(action.why)]:
+            self._report.applied(news)
+
+    def _look(self) -> tuple[ModelStatus, ...]:
+        running, _ = self._applier.check()
+        statuses = self._applier.statuses(running)
+        self._metrics.looked(running, statuses)
+        return statuses
+
+    def _tell_progress(self, statuses: Sequence[ModelStatus]) -> None:
+        self._report.progress(statuses)
+        applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._told
+        if applied and settled(statuses):
+            self._told |= {status.name: _essence(status) for status in statuses}
+            self._started = True
+            self._on_started(statuses)
+
+    def _tell_changes(self, statuses: Sequence[ModelStatus]) -> None:
+        for status in statuses:
             if self._is_news(status.reason) and not status.changing and self._told.get(status.name) != _essence(status):
                 self._told[status.name] = _essence(status)
                 self._report.changed(status)
 
     def _is_news(self, reason: str) -> bool:
         """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
-        return self._again_at is None or STILL_WRITTEN not in reason
-
-    def tell_once(self, key: str, text: str) -> None:
-        """Report a trouble that lasts, once for as long as it is the same."""
-        if self._told.get(key) != (text,):
-            self._told[key] = (text,)
-            self._report.trouble(text)
-
-    def _look(self) -> tuple[ModelStatus, ...]:
-        self._each_look()
-        running, _ = self._applier.check()
-        statuses = self._applier.statuses(running)
-        self._metrics.looked(running, statuses)
-        return statuses
-
-    def _ticks(self) -> Iterator[bool]:
-        """A tick a second; True where the files were touched, or a version has settled."""
-        folders = [self._desired.config_dir, self._first.config.repository_root]
-        for changes in watch(
-            *(folder for folder in folders if folder.exists()),
-            stop_event=self._stop,
-            debounce=DEBOUNCE_MS,
-            rust_timeout=int(TICK_S * 1000),
-            yield_on_timeout=True,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        ):
-            yield bool(changes) or (self._again_at is not None and time.monotonic() >= self._again_at)
-
-    def _apply_files(self) -> None:
-        self._again_at = None
-        try:
-            desired = self._desired.read()
-        except SpecError as error:
-            self._metrics.reloaded(successful=False)
-            self._report.mistakes(error)  # nothing changes until it is mended
-            return
-        except OSError as error:
-            self._metrics.reloaded(successful=False)
-            self._report.trouble(f"cannot read the configuration: {error}")
-            return
-        self._again_at = _settles_at(desired)
-        if desired.config.server != self._first.config.server:
-            self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
-        if actions := [action for action in self._apply(desired) if self._is_news(action.why)]:
-            self._report.applied(actions)
-
-    def _apply(self, desired: Desired) -> Sequence[Action]:
-        actions = self._applier.apply(desired, lambda target: self._on_target(desired, target))
-        self._metrics.reloaded(successful=True)
-        return actions
-
-
-def _settles_at(desired: Desired) -> float | None:
-    return None if desired.settles_in_s is None else time.monotonic() + desired.settles_in_s
+        return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:

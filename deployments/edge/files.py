@@ -4,16 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.edge.render import (
-    ERROR_FILE,
-    NAMES_FILE,
-    REPLICAS_FILE,
-    ROUTES_FILE,
-    render,
-    render_error,
-    render_names,
-    render_routes,
-)
+from deployments.edge.errors import ERROR_FILE, render_error
+from deployments.edge.render import NAMES_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_names, render_routes
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
 

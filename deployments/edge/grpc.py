@@ -4,13 +4,19 @@ A call on a model goes to a replica by the model's name, which is field 1 of the
 the name cannot be read there (compressed, or written in another order), or no replica has it, the gateway answers.
 """
 
-from deployments.protocols.grpc.status import Status, escaped
+from deployments.edge.errors import grpc_errors, refusal
+from deployments.edge.requests import HEADERS_LIMIT
+from deployments.edge.takeover import NEWEST, render_passed_on
+from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
 
 TEMPLATE = """\
 listen edge_grpc from edge
     bind {bind}
+    {newest_bind}
     maxconn {connections}
+{errors}
+{passed_on}
     # A stream may be quiet for long, before its first message too; slow headers and slow single messages may not.
     timeout client 1h
 {stamped}
@@ -20,6 +26,8 @@ listen edge_grpc from edge
     http-request return status 415 unless grpc_messages
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
+    acl long_headers req.hdrs,length gt {headers_limit}
+    http-request return {headers_too_large} if long_headers
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
@@ -43,13 +51,15 @@ listen edge_grpc from edge
     acl has_replica var(txn.model),map({replicas}) -m found
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known has_replica all_away
+    {newest_choice}
     use_backend http-%[var(txn.model)] if known has_replica
     default_backend {default}
 
     # Serve's own proxy, which stands behind a model's replicas, cannot answer gRPC.
     http-response return {not_ready} if {{ srv_name -m beg SERVE_PROXY_ACTOR }}
 
-    # `return` without a body leaves this out, and some clients insist on it.
+    # gRPC has one HTTP status. `return` without a body leaves out the content type, and some clients insist on it.
+    http-after-response set-status 200 if {{ res.hdr(grpc-status) -m found }} !{{ status 200 }}
     http-after-response set-header content-type application/grpc if {{ res.hdr(grpc-status) -m found }}
 """
 
@@ -59,8 +69,16 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
     that notes when a request came, if one is wanted."""
     return TEMPLATE.format(
         bind=bind,
+        newest_bind=NEWEST["grpc"].bind,
+        errors=grpc_errors(),
+        newest_choice=NEWEST["grpc"].choice,
+        passed_on=render_passed_on(NEWEST["grpc"]),
         connections=server.connections,
         body_limit=server.body,
+        headers_limit=HEADERS_LIMIT,
+        headers_too_large=refusal(
+            Status.RESOURCE_EXHAUSTED, f"the metadata has more than {HEADERS_LIMIT} bytes, the most that is accepted"
+        ),
         too_large=refusal(
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
         ),
@@ -69,9 +87,3 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
         default=default,
         stamped=stamped,
     )
-
-
-def refusal(status: Status, message: str) -> str:
-    """The arguments of `http-request return` for a call that ends with this status."""
-    text = escaped(message).decode().replace("%", "%%").replace(" ", "\\ ")
-    return f"status 200 hdr grpc-status {int(status)} hdr grpc-message {text}"

@@ -4,11 +4,13 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 `http-<application>`, so one dynamic `use_backend` routes in constant time, where Serve's own frontend tries a list of prefixes.
 """
 
-import json
 from collections.abc import Mapping
 
 from deployments.edge.cors import render_cors
-from deployments.edge.grpc import refusal, render_grpc
+from deployments.edge.errors import http_errors, problem, refusal
+from deployments.edge.grpc import render_grpc
+from deployments.edge.requests import BUFFER_BYTES, MOST_HEADERS, render_requests
+from deployments.edge.takeover import NEWEST, render_newest, render_passed_on
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
 from deployments.protocols import edge_start
 from deployments.protocols.grpc.status import Status
@@ -20,8 +22,6 @@ REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
 NAMES_FILE = "names.map"
 """The routes of those models that have another than /models/<name>."""
-ERROR_FILE = "unavailable.http"
-"""What HAProxy answers itself; the launcher puts it in the place of Serve's, which says 500 in plain text."""
 WOKEN = "/-"
 """Between a model's route and the path of a protocol that names models, where Serve must find the model by its route."""
 HOLD_S = 30
@@ -32,6 +32,8 @@ TEMPLATE = """\
 global
     # Other files are named relative to this one, whatever the path to it.
     default-path config
+    tune.bufsize {buffer_bytes}
+    tune.http.maxhdr {most_headers}
 
 defaults edge
     mode http
@@ -50,12 +52,16 @@ defaults edge
 # Both a frontend and a backend, as what it does to time-outs asks for the second; its own backend side is never used.
 listen edge_http from edge
     bind {bind}{tls}
+    {newest_bind}
     maxconn {connections}
+{errors}
+{passed_on}
 {stamped}
-    # A body that fits the buffer has as long as the headers.
-    http-request wait-for-body time 20s if METH_POST
+    # The beginning of a body has as long as the headers.
+    http-request wait-for-body time 20s at-least 15360 if METH_POST
     http-request {forwarded_proto}
 
+{requests}
     # Two headers with which a client could change how Ray Serve treats its request.
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
@@ -96,6 +102,7 @@ listen edge_http from edge
     # It knows models by their routes alone; a replica finds the rest behind its own route.
     http-request set-var(txn.route) str(/models/),concat(,txn.model)
 {routes}    http-request set-path %[var(txn.route)]{woken}%[path] if by_name known METH_POST !has_replica
+    {newest_choice}
     use_backend http-%[var(txn.model)] if known has_replica
     use_backend http-%[var(txn.model)] if known wakes
     default_backend {default}
@@ -105,6 +112,7 @@ listen edge_http from edge
     http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }} !of_a_replica
 
 {grpc}
+{newest}
 # Numbers for Prometheus. Serve's own frontend for them listens on all interfaces, on a port that nobody knows.
 frontend edge_metrics from edge
     bind {metrics_bind}
@@ -152,6 +160,14 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         ),
         starting_grpc=refusal(Status.UNAVAILABLE, "the server is starting"),
         bind=f"{_address(server.http.host)}:{server.http.port}",
+        buffer_bytes=BUFFER_BYTES,
+        most_headers=MOST_HEADERS,
+        errors=http_errors(),
+        requests=render_requests(),
+        newest_bind=NEWEST["http"].bind,
+        newest_choice=NEWEST["http"].choice,
+        passed_on=render_passed_on(NEWEST["http"]),
+        newest=render_newest(),
         tls=_tls(server, "h2,http/1.1"),
         connections=server.connections,
         stamped=stamped,
@@ -161,7 +177,7 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         body_limit=server.body,
         cors=render_cors(server.http.cors),
         unlisted=" !listed_page" if server.http.cors else "",
-        other_page=_problem(
+        other_page=problem(
             403,
             "Forbidden",
             "a page of another origin opens no WebSocket here; http.cors of server.yaml lists those that may",
@@ -170,16 +186,16 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         routes=routes,
         default_model=DEFAULT_MODEL.format(route=default_route) if chosen else "",
         woken=WOKEN,
-        too_large=_problem(
+        too_large=problem(
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
         ),
-        not_ready=_problem(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
-        no_replica=_problem(
+        not_ready=problem(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
+        no_replica=problem(
             503, "Service Unavailable", "the model has no replica, GET its route says why", retry_after_s=5
         ),
         replicas=REPLICAS_FILE,
         hold_s=HOLD_S,
-        starting=_problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
+        starting=problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default=default,
     )
 
@@ -194,19 +210,6 @@ def render_names(custom_routes: Mapping[str, str]) -> str:
     return "".join(f"{model} {route}\n" for route, model in sorted(custom_routes.items()))
 
 
-def render_error() -> str:
-    """ERROR_FILE, a raw answer as HAProxy's `errorfile` wants it: no replica took the request, or it died on it."""
-    title = "Service Unavailable"
-    body = _document(503, title, "no replica of the model answered")
-    lines = (
-        f"HTTP/1.1 503 {title}",
-        "content-type: application/problem+json",
-        "retry-after: 1",
-        f"content-length: {len(body)}",
-    )
-    return "".join(f"{line}\r\n" for line in (*lines, "")) + body
-
-
 def _tls(server: ServerSpec, protocols: str) -> str:
     """What makes a bind speak TLS; the files are those that EdgeFiles writes."""
     if server.tls is None:
@@ -217,15 +220,3 @@ def _tls(server: ServerSpec, protocols: str) -> str:
 
 def _address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _problem(status: int, title: str, detail: str, *, retry_after_s: int | None = None) -> str:
-    """The arguments of `http-request return` for a problem document (RFC 9457); the texts hold no quotes."""
-    document = _document(status, title, detail)
-    retry = "" if retry_after_s is None else f"hdr retry-after {retry_after_s} "
-    return f"status {status} {retry}content-type application/problem+json string '{document}'"
-
-
-def _document(status: int, title: str, detail: str) -> str:
-    """For every protocol: the clients of /v1 and /v2 look for `error`, which RFC 9457 lets be there."""
-    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail})

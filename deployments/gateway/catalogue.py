@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.serving.state import Deployed, State, reason_of, state_of
+from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,12 @@ def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, De
 
 def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
     reason = model["refused"] or (reason_of(deployed) if deployed else "")
+    state = state_of(deployed)
+    if deployed is None and model.get("waiting"):
+        state, reason = "LOADING", WAITS
     about = {key: model[key] for key in ("description", "runtime", "versions") if key in model}
     asleep = deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
-    return Entry(model["name"], model["route"], model["required"], state_of(deployed), reason, about, asleep)
+    return Entry(model["name"], model["route"], model["required"], state, reason, about, asleep)
 
 
 def waiting_for(entries: Mapping[str, Entry]) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -12,6 +13,7 @@ from ray.serve import Application
 from deployments.errors import ModelNotReady, ModelyardError
 from deployments.gateway.catalogue import Entry, catalogue
 from deployments.gateway.grpc_routes import GrpcRoutes
+from deployments.gateway.last_seen import LastSeen
 from deployments.gateway.routes import GatewayRoutes
 from deployments.gateway.signatures import signatures_of
 from deployments.gateway.statistics import Statistics
@@ -22,9 +24,6 @@ from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.state import Deployed
 from monitoring.book import Counted
 from monitoring.hub import HubClient
-
-FRESH_S = 0.5
-"""For how long one look at Serve answers everybody."""
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -39,8 +38,8 @@ class Gateway:
         self._configured: list[dict[str, Any]] = []
         self._body_limit: int = args["body_limit"]
         self._entries: Mapping[str, Entry] = {}
-        self._seen_at = float("-inf")
-        self._looking = asyncio.Lock()
+        self._made_of: tuple[object, object] = (None, None)
+        self._deployed = LastSeen(partial(asyncio.to_thread, _deployed), time.monotonic)
         self._hub = HubClient()
         self._statistics = Statistics(self._counted)
         self._grpc = GrpcRoutes(self._look, self._statistics, ask_model, limit_bytes=self._body_limit)
@@ -54,17 +53,15 @@ class Gateway:
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""
         self._configured = user_config["models"]
-        self._seen_at = float("-inf")
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A message that a replica passes on, as it is for another model."""
         return await answered(self._grpc.models.ask(path, message, request_id), request_id)
 
     async def _look(self) -> Mapping[str, Entry]:
-        async with self._looking:
-            if time.monotonic() - self._seen_at > FRESH_S:
-                deployed = await asyncio.to_thread(_deployed)
-                self._entries, self._seen_at = catalogue(self._configured, deployed), time.monotonic()
+        deployed, configured = await self._deployed.get(), self._configured
+        if self._made_of[0] is not deployed or self._made_of[1] is not configured:
+            self._entries, self._made_of = catalogue(configured, deployed), (deployed, configured)
         return self._entries
 
     async def _counted(self, models: Sequence[str]) -> Counted:

@@ -1,5 +1,6 @@
 """A JSON request body: one object that holds one form of input, and perhaps options."""
 
+from codecs import BOM_UTF8
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +50,10 @@ def read_body(body: bytes, passed_over: Collection[str] = ()) -> tuple[str, Any,
 def parse(body: bytes, example: str = EXAMPLE) -> Any:
     """Any JSON. Of a member that comes twice, the last counts. Raises InvalidRequest with line and column.
 
-    `example` is what a client is told that sends nothing at all.
+    A byte order mark may stand before it, as Windows writes files. `example` is what a client is told that sends nothing at all.
     """
+    if body[:3] == BOM_UTF8:
+        body = body[3:]
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

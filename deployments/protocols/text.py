@@ -1,4 +1,4 @@
-"""The text of a body."""
+"""Bytes that may be text: a body, and a value of the datatype BYTES."""
 
 from deployments.errors import InvalidRequest
 
@@ -10,3 +10,12 @@ def text_of(body: bytes) -> str:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
     raise InvalidRequest(f"the body is not UTF-8 (line {line})")
+
+
+def text_or_bytes(value: bytes) -> str | bytes:
+    """What models get for a value of the datatype BYTES: a `str` where it is UTF-8, however it was written in the request and
+    whatever other values are in it; else the bytes."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

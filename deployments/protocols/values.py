@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deployments.protocols.bad_values import described
+from deployments.protocols.text import text_or_bytes
 from deployments.tensors import DTYPES
 
 Read = Callable[[Any], Any]
@@ -82,7 +83,7 @@ def _string(value: Any) -> Any:
         return value
     if type(value) is dict and value.keys() == {BASE64_KEY}:
         try:
-            return b64decode(value[BASE64_KEY], validate=True)
+            return text_or_bytes(b64decode(value[BASE64_KEY], validate=True))
         except (binascii.Error, TypeError, ValueError):
             raise ValueError(f'expected base64 in "{BASE64_KEY}", got {described(value[BASE64_KEY])}') from None
     raise ValueError(f"expected a string, got {described(value)}")

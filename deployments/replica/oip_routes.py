@@ -1,23 +1,20 @@
 """The Open Inference Protocol's paths of one model; what is the whole server's is the gateway's."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from deployments.errors import ModelNotFound, NotSupported
 from deployments.lane.endpoint import Endpoint
-from deployments.protocols.compression import inflated
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
 from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
-from deployments.replica.infer import OFF_THE_LOOP_BYTES
 from deployments.replica.parts import whole
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
-from deployments.replica.waiting import replied
+from deployments.replica.waiting import decoded, read, replied
 from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
@@ -82,11 +79,7 @@ class OipRoutes:
         raise NotSupported("the server does not support tracing")
 
     async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        try:
-            body = await self._inflated(request)
-        except Exception as error:
-            version.infer.unread(error, request.request_id)
-            raise
+        body = await read(request, version.infer, self._spec.limits.body)
         headers = tuple(request.headers.items())
         made = await replied(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
         return made.whole()
@@ -96,7 +89,7 @@ class OipRoutes:
         headers = tuple(request.headers.items())
         origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body), headers)
         try:
-            asked, encode = self._generating(version)(await self._inflated(request))
+            asked, encode = self._generating(version)(await decoded(request, self._spec.limits.body))
         except Exception as error:
             ledger.refuse(origin, error)
             raise
@@ -114,9 +107,3 @@ class OipRoutes:
             return call.request, partial(codec.encode, call)
 
         return decode
-
-    async def _inflated(self, request: HttpRequest) -> bytes:
-        encoding, limit = request.headers.get(b"content-encoding", b""), self._spec.limits.body
-        if not encoding or len(request.body) < OFF_THE_LOOP_BYTES:
-            return inflated(request.body, encoding, limit)
-        return await asyncio.to_thread(inflated, request.body, encoding, limit)

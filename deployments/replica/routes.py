@@ -14,7 +14,7 @@ from deployments.replica.event_stream import event_stream
 from deployments.replica.exchange import Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
-from deployments.replica.waiting import asked, check_not_encoded, replied
+from deployments.replica.waiting import asked, read, replied
 from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
@@ -76,19 +76,19 @@ class ModelRoutes:
         return HttpAnswer(200, (JSON,), b'{"ready":true}')
 
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        check_not_encoded(request, version.predictor)
+        body = await read(request, version.predictor, self._spec.limits.body)
         content_type = request.headers.get(b"content-type", b"")
         headers = tuple(request.headers.items())
         probabilities = request.flag("probabilities")
         made = await replied(
             lambda reply: version.predictor.start(
-                request.body, content_type, headers, reply, request.request_id, probabilities=probabilities
+                body, content_type, headers, reply, request.request_id, probabilities=probabilities
             )
         )
         return made.whole()
 
     async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        return await asked(request, self._invoked[version.loaded.served.number])
+        return await asked(request, self._invoked[version.loaded.served.number], self._spec.limits.body)
 
     async def _stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         codec, content_type = version.predictor.codec, request.headers.get(b"content-type", b"")

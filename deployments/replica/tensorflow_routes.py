@@ -24,6 +24,7 @@ class TensorflowRoutes:
 
     def __init__(self, spec: ModelSpec, versions: Versions) -> None:
         self._name = spec.name
+        self._body_limit = spec.limits.body
         self._root = f"/v1/models/{spec.name}"
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
         self._versions = versions
@@ -48,7 +49,7 @@ class TensorflowRoutes:
         verb = found[2] or ""
         if verb.startswith(":"):
             check_method(request, "POST")
-            return await asked(request, self._endpoints[number][verb])
+            return await asked(request, self._endpoints[number][verb], self._body_limit)
         check_method(request, "GET")
         if verb:
             document = metadata(self._name, number, version.loaded.model.signature)

@@ -1,32 +1,39 @@
-"""An endpoint's reply for whoever can wait: the ASGI path."""
+"""A request's body and an endpoint's reply for whoever can wait: the ASGI path."""
 
 import asyncio
 from collections.abc import Callable
 
-from deployments.errors import UnsupportedMediaType
 from deployments.lane.endpoint import Begun, Endpoint, Made, Reply
+from deployments.protocols.compression import inflated
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.problem import HttpAnswer
+from deployments.replica.infer import OFF_THE_LOOP_BYTES
 
 
-async def asked(request: HttpRequest, endpoint: Endpoint) -> HttpAnswer:
-    """An endpoint's answer to a request. Raises its error."""
-    check_not_encoded(request, endpoint)
+async def asked(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpAnswer:
+    """An endpoint's answer to a request, whose body may have `limit` bytes without its content coding. Raises its error."""
+    body = await read(request, endpoint, limit)
     content_type = request.headers.get(b"content-type", b"")
     headers = tuple(request.headers.items())
-    made = await replied(lambda reply: endpoint.start(request.body, content_type, headers, reply, request.request_id))
+    made = await replied(lambda reply: endpoint.start(body, content_type, headers, reply, request.request_id))
     return made.whole()
 
 
-def check_not_encoded(request: HttpRequest, endpoint: Endpoint) -> None:
-    """Raise UnsupportedMediaType where the body has a content coding."""
-    encoding = request.headers.get(b"content-encoding", b"identity")
-    if encoding.lower() != b"identity":
-        error = UnsupportedMediaType(
-            f"content encoding {encoding.decode('latin-1')!r} is not taken; send the body as it is"
-        )
+async def read(request: HttpRequest, endpoint: Endpoint, limit: int) -> bytes:
+    """The body without its content coding. Raises what `inflated` does; the endpoint records it."""
+    try:
+        return await decoded(request, limit)
+    except Exception as error:
         endpoint.unread(error, request.request_id)
-        raise error
+        raise
+
+
+async def decoded(request: HttpRequest, limit: int) -> bytes:
+    """The body without its content coding. Raises what `inflated` does."""
+    encoding = request.headers.get(b"content-encoding", b"")
+    if not encoding or len(request.body) < OFF_THE_LOOP_BYTES:
+        return inflated(request.body, encoding, limit)
+    return await asyncio.to_thread(inflated, request.body, encoding, limit)
 
 
 async def replied(start: Callable[[Reply], Begun]) -> Made:

@@ -1,14 +1,14 @@
 """From a spec and a folder to what is served, or to the reason why not. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployments.repository import policy
 from deployments.repository.artefact import Unusable, runtime_of
 from deployments.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 from deployments.spec.model import ModelSpec
 
-STILL_WRITTEN = "still being written"
+STILL_WRITTEN, IN_PLACE = "still being written", "being changed in place"
 """In the reason of a refusal that may be over in a moment."""
 
 
@@ -41,6 +41,8 @@ class Refused:
     """For the operator; begins with what is refused, and says what would help where that is not plain."""
     place: str | None
     """The folder or file inside the repository that it is about; None where there is no such thing."""
+    key: str = field(default="name", compare=False)
+    """The key of the model's file that has most to do with it."""
 
 
 def resolve_all(specs: Iterable[ModelSpec], snapshot: Snapshot) -> tuple[Resolved | Refused, ...]:
@@ -64,19 +66,19 @@ def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Refused:
 
 
 class _Refusal(Exception):
-    """The last two fields of Refused."""
+    """The fields of Refused after the name."""
 
 
 def _choose(spec: ModelSpec, folder: FolderSnapshot) -> list[VersionSnapshot]:
     if folder.problem:
         raise _Refusal(folder.problem, folder.folder)
     if not folder.exists:
-        raise _Refusal(f"there is no folder {folder.folder} in the model repository", None)
+        raise _Refusal(f"there is no folder {folder.folder} in the model repository", None, "path")
     # One that was complete and is being changed stays in the choice, so that its model is refused and what runs is
     # kept: a touched file must not bring back an older version for as long as it takes to settle.
     available = {version.number: version for version in folder.versions if version.settled or version.was_settled}
     if absent := policy.missing(available, spec.versions):
-        raise _Refusal(_absent(folder, available, absent), folder.folder)
+        raise _Refusal(_absent(folder, available, absent), folder.folder, "versions")
     chosen = [available[number] for number in policy.choose(available, spec.versions)]
     if not chosen:
         raise _Refusal(_nothing_complete(folder), folder.folder)
@@ -89,9 +91,7 @@ def _check_version(folder: FolderSnapshot, version: VersionSnapshot) -> None:
     place = f"{folder.folder}/{version.number}"
     if not version.settled:
         because = f" ({version.problem})" if version.problem else ""
-        raise _Refusal(
-            f"version {version.number} is being changed in place{because}: waiting until that is done", place
-        )
+        raise _Refusal(f"version {version.number} is {IN_PLACE}{because}: waiting until that is done", place)
     if version.problem:
         raise _Refusal(f"version {version.number} cannot be served: {version.problem}", place)
 
@@ -102,7 +102,7 @@ def _runtime(spec: ModelSpec, folder: FolderSnapshot, version: VersionSnapshot) 
     except Unusable as error:
         reason, file = error.args
         place = f"{folder.folder}/{version.number}" + (f"/{file}" if file else "")
-        raise _Refusal(f"version {version.number} {reason}", place) from None
+        raise _Refusal(f"version {version.number} {reason}", place, "runtime") from None
 
 
 def _check_one_runtime(folder: FolderSnapshot, versions: Sequence[VersionSnapshot], runtimes: Sequence[str]) -> None:

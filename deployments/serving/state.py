@@ -9,6 +9,8 @@ from typing import Literal
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
 
+WAITS = "waits until the models before it have loaded"
+"""The reason of a model that is not given to Serve yet."""
 LONGEST_REASON = 1000
 """Characters; what is longer is for the log."""
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")

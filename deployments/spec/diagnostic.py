@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 WIDEST_LINE = 160
 """Characters of a source line that are quoted; more would hide the message."""
@@ -10,7 +11,7 @@ WIDEST_LINE = 160
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error at one place."""
+    """One error or warning at one place."""
 
     path: str
     """The file or folder, as the operator named it."""
@@ -25,17 +26,19 @@ class Diagnostic:
     """Characters that are at fault, from `column` on."""
     suggestion: str = ""
     """What would help, as a phrase: "did you mean 'replicas'?"; may be empty."""
+    severity: Literal["error", "warning"] = "error"
+    """A warning does not keep the configuration from being used."""
 
     def render(self) -> str:
         """Place and message, then the quoted line with the fault underlined; several lines, no final newline."""
         if not self.line:
             hint = f"; {self.suggestion}" if self.suggestion else ""
-            return f"{self.path}: error: {self.message}{hint}"
+            return f"{self.path}: {self.severity}: {self.message}{hint}"
         before, fault, after = self._quoted()
         number = f"{self.line:5}"
         return "\n".join(
             (
-                f"{self.path}:{self.line}:{self.column}: error: {self.message}",
+                f"{self.path}:{self.line}:{self.column}: {self.severity}: {self.message}",
                 f"{number} | {before}{fault}{after}".rstrip(),
                 f"{'':5} | {_blank(before)}{'^' * max(1, _cells(fault))} {self.suggestion}".rstrip(),
             )

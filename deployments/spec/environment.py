@@ -67,7 +67,8 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
 
     def fail(match: re.Match[str], message: str, suggestion: str) -> str:
         node.broken = True
-        problems.append(_at(node, match.group(), message, suggestion))
+        if not node.is_alias:
+            problems.append(_at(node, match.group(), message, suggestion))
         return ""
 
     node.text = node.value = _REFERENCE.sub(replace, node.text)

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from deployments.spec import keys, routes, scalar, server
+from deployments.spec import hints, keys, routes, scalar, server
 from deployments.spec.diagnostic import Diagnostic
 from deployments.spec.model import FOLDER, NAME, RUNTIME, slug
 from deployments.spec.refusal import EXPECTED, REFUSED
-from deployments.spec.tree import Mapping, Node, Scalar, locate, shortened
+from deployments.spec.tree import Location, Mapping, Node, Scalar, locate, shortened
 
 _KINDS = {
     "int_type": "a whole number",
@@ -63,7 +63,7 @@ def explain(error: ValidationError, spec: type[BaseModel], root: Mapping, *, mos
             if loc not in misspelt:
                 yield keys.missing(root, loc)
         elif not (isinstance(node, Scalar) and node.broken):
-            yield span.diagnostic(*_wrong_value(kind, context, node))
+            yield span.diagnostic(*_wrong_value(kind, context, node, _last_key(loc)))
 
 
 def leading_zeros(root: Mapping, *, free: Collection[str] = ()) -> Iterator[Diagnostic]:
@@ -86,15 +86,18 @@ def describe(node: Node) -> str:
     return f"{kind} {text!r}" if isinstance(node.value, str) else f"{kind} {text}"
 
 
-def _wrong_value(kind: str, context: dict[str, Any], node: Node) -> tuple[str, str]:
+def _last_key(loc: Location) -> str:
+    return next((part for part in reversed(loc) if isinstance(part, str)), "")
+
+
+def _wrong_value(kind: str, context: dict[str, Any], node: Node, key: str) -> tuple[str, str]:
     """The message, and what would help."""
     if kind == REFUSED:
         return context["text"], context["suggestion"]
     if kind == EXPECTED:
         from_variable = isinstance(node, Scalar) and node.variable
-        return f"expected {context['what']}, got {describe(node)}", "" if from_variable else context.get(
-            "suggestion", ""
-        )
+        hint = context.get("suggestion", "") or hints.for_value(context["what"], node)
+        return f"expected {context['what']}, got {describe(node)}", "" if from_variable else hint
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
         return f"expected {words} {context[key]:.15g}, got {describe(node)}", ""
@@ -102,14 +105,15 @@ def _wrong_value(kind: str, context: dict[str, Any], node: Node) -> tuple[str, s
         return f"expected at most {context['max_length']} items, got {context['actual_length']}", ""
     if kind == "literal_error":
         what = context["expected"].replace("'", "")
-        return f"expected {what}, got {describe(node)}", _nearest(node, what.split(" or "))
+        hint = _nearest(node, re.split(" or |, ", what)) or hints.for_value(what, node)
+        return f"expected {what}, got {describe(node)}", hint
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"expected {_PATTERNS[pattern]}, got {describe(node)}", _well_formed(pattern, node)
-    return f"expected {_KINDS.get(kind, 'something else')}, got {describe(node)}", _other_type(kind, node)
+    return f"expected {_KINDS.get(kind, 'something else')}, got {describe(node)}", _other_type(kind, node, key)
 
 
-def _other_type(kind: str, node: Node) -> str:
+def _other_type(kind: str, node: Node, key: str) -> str:
     if not isinstance(node, Scalar) or node.value is None or node.variable:
         return ""
     if kind == "string_type":
@@ -118,6 +122,10 @@ def _other_type(kind: str, node: Node) -> str:
         return f"did you mean {_FLAGS[node.text.lower()]}?"
     if kind == "int_type" and isinstance(node.value, float) and node.value.is_integer():
         return f"did you mean {int(node.value)}?"
+    if kind in ("int_type", "float_type") and (hint := hints.number(node.text, key)):
+        return hint
+    if kind == "model_type" and node.plain and (hint := hints.replicas(node.text)):
+        return hint
     if kind in ("int_type", "float_type", "bool_type") and not node.plain and not isinstance(_reread(node.text), str):
         return "leave out the quotes"
     return ""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from deployments.spec.diagnostic import Diagnostic
 from deployments.spec.model import ModelDefaults, ModelSpec, slug
+from deployments.spec.server import ServerSpec
 from deployments.spec.tree import Location, Mapping, locate, shortened
 
 
@@ -37,19 +38,37 @@ def unknown(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
 
 
 def guess(spec: type[BaseModel], loc: Location) -> Location:
-    """The location of the key that a misspelt one was meant to be, or ()."""
+    """The location of the key that a misspelt one was meant to be, or (); a key that exists elsewhere is not misspelt."""
+    if _homes(spec, loc):
+        return ()
     near = difflib.get_close_matches(str(loc[-1]), _section(spec, loc[:-1]).model_fields, 1)
     return (*loc[:-1], near[0]) if near else ()
 
 
 def _did_you_mean(spec: type[BaseModel], loc: Location) -> str:
+    key = str(loc[-1])
+    if homes := _homes(spec, loc):
+        if homes[0] == (key,):
+            return f"{key!r} belongs at the top, not under {str(loc[0])!r}"
+        return f"did you mean {'.'.join(map(str, homes[0]))!r}?"
     if near := guess(spec, loc):
         return f"did you mean {str(near[-1])!r}?"
+    if spec is ModelSpec and key in ServerSpec.model_fields:
+        return "it belongs into server.yaml"
+    return "it belongs into a model's own file" if spec is ServerSpec and key in ModelSpec.model_fields else ""
+
+
+def _homes(spec: type[BaseModel], loc: Location) -> list[Location]:
+    """Where else a key of this name is known in the same file, the nearest to the top first."""
     key = str(loc[-1])
-    if len(loc) > 1 and key in spec.model_fields:
-        return f"{key!r} belongs at the top, not under {str(loc[0])!r}"
-    homes = [name for name in spec.model_fields if key in _section(spec, (name,)).model_fields and name != loc[0]]
-    return f"did you mean '{homes[0]}.{key}'?" if homes else ""
+    found: list[Location] = [(key,)] if len(loc) > 1 and key in spec.model_fields else []
+    sections = [(name,) for name in spec.model_fields]
+    deeper = [(name, inner) for (name,) in sections for inner in _section(spec, (name,)).model_fields]
+    for section in (*sections, *deeper):
+        here = section == tuple(part for part in loc[:-1] if isinstance(part, str))
+        if not here and key in _section(spec, section).model_fields:
+            found.append((*section, key))
+    return found
 
 
 def _section(spec: type[BaseModel], loc: Location) -> type[BaseModel]:

@@ -4,28 +4,33 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from deployments.spec import defaults, source
+from deployments.spec import defaults, hints, source
 from deployments.spec.conflicts import claim, conflicts
 from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
 from deployments.spec.environment import expand
 from deployments.spec.explain import describe, explain, leading_zeros
 from deployments.spec.model import ModelSpec, Spec, slug
+from deployments.spec.room import Machine, no_room
 from deployments.spec.server import ServerSpec
 from deployments.spec.source import Source
-from deployments.spec.tree import Document, Mapping, Node, plain
+from deployments.spec.syntax import conflict
+from deployments.spec.tree import Document, Mapping, Node, Scalar, plain
+from deployments.spec.unread import is_read, not_read
+from deployments.spec.workable import unworkable
 from deployments.spec.yaml import parse
 
 S = TypeVar("S", bound=Spec)
 
 TRACING = "opentelemetry.exporter.otlp.proto.http"
 """What the extra `tracing` brings."""
+SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
 MOST_PROBLEMS = 100
 """Errors reported of one file; who has more reads none of them."""
 
@@ -41,6 +46,12 @@ class Config:
     """Each model's file, by the model's name."""
     root: Path
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
+    places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    """Each model's keys and values as they stand in their files, by the model's name."""
+    absent: tuple[str, ...] = field(default=(), compare=False)
+    """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    """What is likely a mistake, but keeps nothing from being used."""
 
     @property
     def repository_root(self) -> Path:
@@ -61,25 +72,44 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     try:
         problems = list(_wrong_layout(config_dir))
         server_files, model_files = _files(config_dir)
+        models_there = (config_dir / MODELS_FOLDER).is_dir()
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
         raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
     server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
     server, shared = _server(server_file)
     files = {path: _read(path, environ) for path in model_files}
-    specs = [(_model(file, shared), path) for path, file in files.items()]
+    specs = [(*_model(file, shared), path) for path, file in files.items()]
+    room = _room(server, [(spec, node) for spec, node, _ in specs])
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
     claims = [claimed for claimed in map(claim, files.values()) if claimed]
     problems += conflicts(claims)
     problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
     problems += _no_tracing(server, server_file)
+    problems += [each for each in room if each.severity == "error"]
+    problems += unworkable(server, server_file, _root(config_dir))
     if problems:
         raise SpecError(in_order(problems))
-    models = sorted(((spec, path) for spec, path in specs if spec), key=lambda pair: pair[0].name)
-    # resolve() would follow a link to the folder, and relative paths start where the link stands.
-    root = Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
-    return Config(server, tuple(spec for spec, _ in models), {spec.name: path for spec, path in models}, root)
+    models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
+    root = _root(config_dir)
+    absent = [
+        name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
+    ]
+    return Config(
+        server,
+        tuple(spec for spec, _ in models),
+        {spec.name: path for spec, path in models},
+        root,
+        places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        absent=tuple(absent),
+        warnings=in_order([*not_read(config_dir), *room]),
+    )
+
+
+def _root(config_dir: Path) -> Path:
+    """resolve() would follow a link to the folder, and relative paths start where the link stands."""
+    return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
 
 
 def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
@@ -110,19 +140,20 @@ def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
     if not config_dir.is_dir():
         wrong = "not a folder" if config_dir.exists() else "there is no such folder"
         raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
-    models, misnamed = config_dir / "models", config_dir / "server.yml"
-    if models.exists() and not models.is_dir():
-        yield Diagnostic(str(models), 0, 0, "not a folder")
+    models, misnamed = config_dir / MODELS_FOLDER, config_dir / "server.yml"
+    # A link that leads nowhere is there: what it led to has gone away, which is no wish to remove all models.
+    if os.path.lexists(models) and not models.is_dir():
+        yield Diagnostic(str(models), 0, 0, "a link to nothing" if models.is_symlink() else "not a folder")
     if misnamed.exists():
-        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion="its name must be server.yaml")
+        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion=f"its name must be {SERVER_FILE}")
 
 
 def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
     """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
-    server, models = config_dir / "server.yaml", config_dir / "models"
+    server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
     names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    kept = [name for name in sorted(names) if name.endswith((".yaml", ".yml")) and name[0] not in ".#~"]
-    return [server] if server.exists() else [], [models / name for name in kept]
+    kept = [name for name in sorted(names) if is_read(name)]
+    return [server] if os.path.lexists(server) else [], [models / name for name in kept]
 
 
 def _read(path: Path, environ: Map[str, str]) -> Document:
@@ -147,7 +178,21 @@ def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
+def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
+    """What finds no room on this machine; nothing is known of a cluster's."""
+    if server.ray.address != "local":
+        return []
+    declared = server.ray.cpus
+    cores = float(len(os.sched_getaffinity(0))) if declared is None else declared
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = Machine(cores, memory, is_declared=declared is not None)
+    return [
+        found for spec, root in models if spec and isinstance(root, Mapping) for found in no_room(spec, root, machine)
+    ]
+
+
+def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None, Node | None]:
+    """The spec as far as it is valid, and its values with the defaults laid under them."""
     root = document.root
     if root is None or document.is_empty:
         if not document.problems:
@@ -155,16 +200,16 @@ def _model(document: Document, shared: Mapping | None) -> ModelSpec | None:
             document.problems.append(
                 document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
             )
-        return None
+        return None, None
     if shared is not None and isinstance(root, Mapping):
         root = defaults.under(root, shared)
-    return _validated(ModelSpec, document, root, free=("options",))
+    return _validated(ModelSpec, document, root, free=("options",)), root
 
 
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
     """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
     if not isinstance(root, Mapping):
-        document.problems.append(root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}"))
+        document.problems.append(_no_mapping(document.source, root))
         return None
     valid = None
     try:
@@ -173,6 +218,13 @@ def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, .
         document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
     document.problems += leading_zeros(root, free=free)
     return None if document.problems else valid
+
+
+def _no_mapping(source: Source, root: Node) -> Diagnostic:
+    if (marker := hints.conflict(source.lines)) is not None:
+        return conflict(source, marker)
+    hint = hints.missing_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
+    return root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}", hint)
 
 
 def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:

@@ -58,6 +58,24 @@ Bytes = Annotated[
 """A size in bytes, a pebibyte at most; YAML may write it as 512MiB, 1.5GB or a plain number."""
 
 
+LEAST_BODY, LEAST_MEMORY = 1000, 16 * 2**20
+"""Less is a number whose unit was forgotten."""
+
+
+def _in_mebibytes(number: int) -> str:
+    return f"did you mean {number}MiB?" if number < 2**20 else "write it with its unit, such as 512MiB"
+
+
+def _for_a_request(body: int) -> int:
+    if body < LEAST_BODY:
+        raise refused(f"{body} bytes are too few for a request", _in_mebibytes(body))
+    return body
+
+
+Body = Annotated[Bytes, AfterValidator(_for_a_request)]
+"""The size of a request's body."""
+
+
 class Spec(BaseModel):
     """Base of everything read from YAML: frozen, strict, and with no room for unknown keys or for infinite numbers."""
 
@@ -202,7 +220,16 @@ class Limits(Spec):
         default=256, ge=1, description="Requests that may wait in a replica; one more is refused with 429"
     )
     timeout_s: float = Field(default=10.0, gt=0, le=A_DAY_S, description="Seconds until a request is answered with 504")
-    body: Bytes = Field(default=64 * 2**20, description="Largest request body")
+    body: Body = Field(default=64 * 2**20, description="Largest request body")
+
+
+def _for_a_model(memory: int) -> int:
+    if memory < LEAST_MEMORY:
+        raise refused(f"{memory} bytes are too few for any model", _in_mebibytes(memory))
+    return memory
+
+
+Memory = Annotated[Bytes, AfterValidator(_for_a_model)]
 
 
 class Resources(Spec):
@@ -214,7 +241,7 @@ class Resources(Spec):
         le=10_000,
         description="CPU cores that a replica reserves; rounded up, the threads its model runs with",
     )
-    memory: Bytes | None = Field(default=None, description="Memory the model may take before it fails alone")
+    memory: Memory | None = Field(default=None, description="Memory the model may take before it fails alone")
 
 
 class ModelDefaults(Spec):

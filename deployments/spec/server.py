@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from deployments.spec.model import Bytes, ModelDefaults, Name, Spec
+from deployments.spec.model import Body, ModelDefaults, Name, Spec
 from deployments.spec.refusal import refused
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -177,7 +177,7 @@ class ServerSpec(Spec):
     drain_s: float = Field(
         default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
     )
-    body: Bytes = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
+    body: Body = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
     default_model: Name | None = Field(
         default=None, description="The model that answers /invocations and /ping, as SageMaker asks its containers"
     )

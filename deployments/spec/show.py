@@ -8,6 +8,7 @@ import yaml
 from deployments.spec import scalar
 from deployments.spec.load import Config
 from deployments.spec.model import ModelDefaults, ModelSpec
+from deployments.spec.workable import WITHOUT_EFFECT_ON_A_CLUSTER
 
 _SAFE_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Text that needs no quotes wherever it stands, unless it is a word of YAML's own."""
@@ -20,10 +21,21 @@ def show(config: Config) -> str:
 
 def files(config: Config) -> dict[str, str]:
     """The files that would load as this configuration, by their path inside the configuration folder."""
-    shown = {"server.yaml": _text(config.server.model_dump())}
+    shown = {"server.yaml": _text(_server_values(config))}
     for model in config.models:
         shown[f"models/{config.sources[model.name].name}"] = _text(_own_keys_first(model))
     return shown
+
+
+def _server_values(config: Config) -> dict[str, Any]:
+    """Without the keys that have no effect on a cluster, where it is one: it would not load with them."""
+    values = config.server.model_dump()
+    for *section, key in WITHOUT_EFFECT_ON_A_CLUSTER if config.server.ray.address != "local" else ():
+        owner = values
+        for part in section:
+            owner = owner[part]
+        del owner[key]
+    return values
 
 
 def _own_keys_first(model: ModelSpec) -> dict[str, Any]:

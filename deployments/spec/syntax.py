@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deployments.spec import hints
 from deployments.spec.diagnostic import Diagnostic
 from deployments.spec.source import Source
 
@@ -34,6 +35,9 @@ _PLAIN_WORDS = {
 }
 """By a part of the complaint: what is wrong, and what would help."""
 
+_NO_KEY = ("mapping values are not allowed", "could not find expected ':'", "did not find expected key", "<block end>")
+"""Complaints that a line before may be to blame for, where it has no space after its colon."""
+
 _AT_CONTEXT = ("could not find expected ':'",)
 """Complaints about the line where libyaml was, not about the one where it noticed."""
 
@@ -43,6 +47,8 @@ def explain(source: Source, error: Exception) -> Diagnostic:
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     mark, start = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line, column = _place(mark or start)
+    if (marker := hints.conflict(source.lines)) is not None:
+        return conflict(source, marker)
     text = source.lines[line] if line < len(source.lines) else ""
     indent = text[: column + 1]
     if "\t" in indent and not indent.strip():
@@ -53,12 +59,23 @@ def explain(source: Source, error: Exception) -> Diagnostic:
     for doing, message in _NEVER_CLOSED.items():
         if context.startswith(doing) and start is not None and any(end in problem for end in _MISSING_END):
             return source.diagnostic(*_place(start), message)
+    for at in (line, line - 1) if any(each in problem for each in _NO_KEY) else ():
+        if 0 <= at < len(source.lines) and (hint := hints.missing_space(source.lines[at])):
+            start_of_text = len(source.lines[at]) - len(source.lines[at].lstrip())
+            return source.diagnostic(at, start_of_text, "this is text, and no key with a value", suggestion=hint)
     for complaint, (message, suggestion) in _PLAIN_WORDS.items():
         if complaint in problem:
             if complaint in _AT_CONTEXT and start is not None:
                 line, column = _place(start)
             return source.diagnostic(line, column, message, suggestion=suggestion)
     return source.diagnostic(line, column, f"not YAML: {problem or context or 'it cannot be read'}")
+
+
+def conflict(source: Source, line: int) -> Diagnostic:
+    """The diagnostic for a marker that git left in this line."""
+    length = len(source.lines[line].rstrip())
+    hint = "decide which of the changes to keep, and remove the markers"
+    return source.diagnostic(line, 0, "a merge conflict begins here", length=length, suggestion=hint)
 
 
 def _place(mark: Any) -> tuple[int, int]:

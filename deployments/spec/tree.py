@@ -26,6 +26,8 @@ class Scalar:
     """Without quotes, so that the text decides the type."""
     broken: bool = False
     """Already reported; what its value says is meaningless."""
+    is_alias: bool = False
+    """Repeats a value that stands elsewhere, which is expanded, and reported, there too."""
     variable: str = ""
     """The `${NAME}` that the value came from, if it did; the value may be a secret."""
 

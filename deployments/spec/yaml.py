@@ -5,7 +5,7 @@ silently, recurses as deep as the text likes, and forgets where a value stood. l
 the pure one; where PyYAML was built without it, the pure one does the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -151,7 +151,9 @@ class _Composer:
             self._report(span, f"aliases repeat more than {MOST_EXPANDED} values")
             raise _TooLargeError
         self._reach(event, depth + anchored.height)
-        return anchored.node
+        if isinstance(anchored.node, Scalar):
+            return replace(anchored.node, span=span, is_alias=True)
+        return replace(anchored.node, span=span)
 
     def _reach(self, event: Any, depth: int) -> None:
         self._deepest = max(self._deepest, depth)

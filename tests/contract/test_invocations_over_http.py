@@ -22,7 +22,7 @@ def test_an_invocation_is_answered_with_predictions_alone(replica: Make, path: s
     [
         (request(PATH, b"{"), 400, "not valid JSON"),
         (request(PATH, b"<x/>", content_type="application/xml"), 415, "application/json and text/csv"),
-        (request(PATH, ONE, content_encoding="gzip"), 415, "'gzip' is not taken"),
+        (request(PATH, ONE, content_encoding="br"), 415, "'br' is not taken"),
         (request(PATH, method="GET"), 405, "takes POST, not GET"),
     ],
 )

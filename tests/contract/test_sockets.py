@@ -75,8 +75,8 @@ def test_a_message_that_is_wrong_is_answered_with_a_problem_and_the_socket_stays
 
 
 def test_a_message_over_the_limit_is_refused_and_the_socket_stays_open(replica):
-    with opened(replica(body=100)) as socket:
-        socket.send("x" * 101)
+    with opened(replica(body=1000)) as socket:
+        socket.send("x" * 1001)
         assert told(socket)["status"] == 413
         socket.send(ask(1))
         assert told(socket)["predictions"] == [[2.0]]

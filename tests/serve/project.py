@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from deployments.control.ports import free_ports
 
@@ -38,8 +36,11 @@ class Project:
         self.models.mkdir(parents=True)
         self.repository.mkdir()
         page = f"http://127.0.0.1:{self.page_port}"
-        listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
-        ports = {"port": self.metrics_port, "edge_port": self.edge_metrics_port, "ray_port": self.ray_metrics_port}
+        if "address:" in server_yaml:  # a cluster's, which has no frontends of ours
+            listen, ports = f"http: {{port: {self.port}}}\n", {"port": self.metrics_port}
+        else:
+            listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
+            ports = {"port": self.metrics_port, "edge_port": self.edge_metrics_port, "ray_port": self.ray_metrics_port}
         metrics = f"metrics: {json.dumps(ports)}\n"
         self.write(root / "serve_config" / "server.yaml", f"{listen}{metrics}{server_yaml}")
 
@@ -85,9 +86,6 @@ class Server:
         self.output = project.root / "up.log"
         self.http = requests.Session()
         self.http.trust_env = False
-        # What a client may repeat (RFC 9110, 9.2.2) it does, where a HAProxy that is replaced closes its idle connection.
-        again = HTTPAdapter(max_retries=Retry(2, respect_retry_after_header=False))
-        self.http.mount("http://", again)
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "up"],

@@ -8,6 +8,7 @@ import numpy as np
 from pyarrow import types
 
 from deployments.errors import InvalidRequest
+from deployments.protocols.text import text_or_bytes
 from deployments.tensors import Array
 
 Kind = Literal["numbers", "flags", "texts", "nothing"]
@@ -86,7 +87,7 @@ def _plain(array: Any, meter: Meter) -> Values:
         return _bits(array.buffers()[1], array.offset, length), missing
     if _text(array.type):
         texts = np.empty(length, np.object_)
-        texts[:] = array.to_pylist()
+        texts[:] = [text_or_bytes(value) if type(value) is bytes else value for value in array.to_pylist()]
         return texts, missing
     dtype = np.dtype(array.type.to_pandas_dtype())
     if not length:

@@ -13,6 +13,7 @@ import numpy as np
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.arrays import counted
+from deployments.protocols.text import text_or_bytes
 from deployments.tensors import DTYPES, Array
 
 LENGTH = struct.Struct("<I")
@@ -67,12 +68,12 @@ def to_raw(array: Array) -> bytes:
 
 
 def texts(values: Sequence[bytes]) -> Array:
-    """BYTES values as models get them from JSON too: `str` if all of them are UTF-8, else all as they are."""
+    """BYTES values as models get them: `str` where they are UTF-8."""
     array = np.empty(len(values), object)
     try:
         array[:] = [value.decode() for value in values]
     except UnicodeDecodeError:
-        array[:] = values
+        array[:] = [text_or_bytes(value) for value in values]
     return array
 
 

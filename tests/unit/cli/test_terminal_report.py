@@ -8,7 +8,7 @@ from rich.console import Console
 from deployments.cli.report import TerminalReport, action_line, console, remarks, status_table
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
-from deployments.serving.state import State
+from deployments.serving.state import WAITS, State
 from deployments.spec.diagnostic import Diagnostic, SpecError
 from monitoring.recent import Traffic
 
@@ -58,6 +58,11 @@ def test_progress_is_told_when_it_changes(report: TerminalReport, printed: io.St
 def test_progress_tells_why_a_model_does_not_come_up(report: TerminalReport, printed: io.StringIO):
     report.progress([row("a"), row("b", "LOADING", "no room for a replica"), row("c", "UNAVAILABLE", "bad file")])
     assert lines(printed) == ["1 of 3 models ready; b LOADING: no room for a replica; c UNAVAILABLE: bad file"]
+
+
+def test_models_that_wait_for_others_are_a_number(report: TerminalReport, printed: io.StringIO):
+    report.progress([row("a", "LOADING"), *(row(name, "LOADING", WAITS) for name in "bcd")])
+    assert lines(printed) == ["0 of 4 models ready; loading a; 3 more to load"]
 
 
 def test_a_models_change_is_one_line(report: TerminalReport, printed: io.StringIO):

@@ -27,7 +27,7 @@ def test_a_valid_configuration_is_told_in_one_line(yard: Yard):
 def test_programs_read_what_is_valid(yard: Yard):
     yard.model("churn")
     yard.artefact("churn")
-    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "refused": {}}
+    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "warnings": [], "refused": {}}
 
 
 def test_every_mistake_in_the_yaml_is_shown_with_its_place(yard: Yard):
@@ -55,10 +55,13 @@ def test_text_that_looks_like_markup_is_shown_as_it_is(yard: Yard):
 
 def test_a_model_without_an_artefact_is_refused_with_its_file_and_reason(yard: Yard):
     yard.model("churn")
+    yard.artefact("Churn-Model")
     done = yard.run("validate")
     assert done.exit_code == 1
     assert done.stderr == (
-        f"{yard.config / 'models' / 'churn.yaml'}: error: churn: there is no folder churn in the model repository\n"
+        f"{yard.config / 'models' / 'churn.yaml'}:1:7: error: churn: there is no folder churn in the model repository\n"
+        "    1 | name: churn\n"
+        "      |       ^^^^^ did you mean the folder Churn-Model? Then write 'path: Churn-Model'\n"
     )
     told = yard.json("validate", exit_code=1)
     assert told["refused"] == {"churn": "there is no folder churn in the model repository"}
@@ -109,3 +112,47 @@ def test_deep_tries_the_operators_own_example(yard: Yard):
     assert list(yard.json("validate", "--deep", exit_code=1)["refused"]) == ["churn"]
     yard.artefact("churn", b'{"inputs": {"x": [[1, 2], [3, 4]]}}', file="example.json")
     assert yard.json("validate", "--deep")["valid"] is True
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "message"),
+    [
+        ("versions: [1, 3]", "2:11", "churn: version 3 is not in churn: there is 1"),
+        ("runtime: sklearn", "2:10", "churn: version 1 holds model.onnx, which is for onnx"),
+        ("path: churm", "2:7", "churn: there is no folder churm in the model repository"),
+    ],
+)
+def test_what_the_repository_refuses_is_told_at_the_key_that_asks_for_it(yard: Yard, lines, place, message):
+    yard.model("churn", lines + "\n")
+    yard.artefact("churn")
+    told = yard.run("validate").stderr
+    assert told.startswith(f"{yard.config / 'models' / 'churn.yaml'}:{place}: error: {message}")
+    assert ("did you mean the folder churn?" in told) is ("churm" in lines)
+
+
+def test_a_folder_that_nothing_resembles_is_told_with_those_that_are_there(yard: Yard):
+    yard.model("zebra")
+    yard.artefact("churn")
+    yard.artefact("iris")
+    assert "it holds churn, iris" in yard.run("validate").stderr
+
+
+def test_a_missing_repository_is_one_error_and_not_one_a_model(yard: Yard):
+    yard.model("a")
+    yard.model("b")
+    done = yard.run("validate")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"{yard.repository}: error: the model repository does not exist, so no model can be served; "
+        "repository.path in server.yaml says where it is\n"
+    )
+
+
+def test_tls_files_that_are_no_certificate_are_an_error(yard: Yard):
+    yard.write("server.yaml", "tls: {certificate: a.pem, key: a.key}\n")
+    for name in ("a.pem", "a.key"):
+        (yard.root / name).write_text("no pem")
+    done = yard.run("validate")
+    assert done.exit_code == 1
+    assert "server.yaml: error: tls: " in done.stderr
+    assert "are no certificate with its key" in done.stderr

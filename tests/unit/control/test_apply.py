@@ -1,43 +1,14 @@
 """Applying against a Serve of our own: what is deployed, what is kept, and what is gone back from."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from deployments.control.applications import ServeConfig, custom_routes
+from deployments.control.applications import custom_routes
 from deployments.control.apply import Applier, settled
-from deployments.control.desired import Desired
-from deployments.control.look import Front
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
-from deployments.repository.resolve import Refused, Resolved
-from deployments.spec.load import Config
-from deployments.spec.model import ModelSpec
-from deployments.spec.server import ServerSpec
-from tests.unit.control.models import ROOT, applications, configured, details, refused, resolved
-
-FRONT = Front(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
-
-
-class FakeServe:
-    """Takes every config at once; each application is as the test says."""
-
-    def __init__(self) -> None:
-        self.deployed: list[ServeConfig] = []
-        self.failing: dict[str, str] = {}
-
-    def deploy(self, config: ServeConfig) -> None:
-        self.deployed.append(config)
-
-    def running(self) -> Running:
-        now = applications(self.deployed[-1]) if self.deployed else {}
-        return Running({name: self._details(name, config) for name, config in now.items()})
-
-    def _details(self, name: str, config: ServeConfig) -> dict[str, Any]:
-        if name in self.failing:
-            return details(config, "DEPLOY_FAILED", {"RUNNING": 1}, self.failing[name])
-        return details(config, "RUNNING", {"RUNNING": 1})
+from deployments.control.withheld import Withheld
+from tests.unit.control.models import applications, configured, details, refused, resolved
+from tests.unit.control.serve import FRONT, FakeServe, desired
 
 
 @pytest.fixture
@@ -48,13 +19,6 @@ def serve() -> FakeServe:
 @pytest.fixture
 def applier(serve: FakeServe) -> Applier:
     return Applier(serve, Rollback(), FRONT)
-
-
-def desired(*models: Resolved | tuple[ModelSpec, Refused]) -> Desired:
-    outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
-    specs = tuple(spec for spec, _ in outcomes)
-    sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}
-    return Desired(Config(ServerSpec(), specs, sources, ROOT), tuple(outcome for _, outcome in outcomes), None)
 
 
 def digest_of(serve: FakeServe, name: str) -> str:
@@ -89,10 +53,20 @@ def test_a_refused_model_that_runs_is_kept_even_where_nothing_is_remembered_of_i
     assert digest_of(serve, "churn") == "r"
 
 
+def test_a_refused_model_is_kept_as_it_runs_and_not_as_it_was_before(serve, applier):
+    """Its new version answers, and Serve is still taking away the old replica when the repository goes away."""
+    applier.apply(desired(resolved(digests="g")))
+    applier.check()
+    applier.apply(desired(resolved(digests="n")))
+    actions = applier.apply(desired(refused("there is no folder churn in the model repository")))
+    assert [action.kind for action in actions] == ["refuse"]
+    assert digest_of(serve, "churn") == "n"
+
+
 def test_a_model_that_was_taken_out_starts_anew_when_it_comes_back(serve, applier):
     applier.apply(desired(resolved(digests="g")))
     applier.check()
-    applier.apply(desired())
+    applier.apply(desired(), allow_removals=True)
     applier.check()
     assert applier.rollback.good == {}
     applier.apply(desired(refused("still broken")))
@@ -122,3 +96,20 @@ def test_a_model_without_room_is_settled_so_that_its_yaml_can_be_mended(applier)
 def test_only_routes_that_names_do_not_tell_are_custom():
     config = configured(resolved(), resolved("iris", route="/flowers/kind"))
     assert custom_routes(config) == {"/flowers/kind": "iris"}
+
+
+def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):
+    applier.apply(desired(resolved("a"), resolved("b"), resolved("c")))
+    with pytest.raises(Withheld, match="2 of the 3 models"):
+        applier.apply(desired(resolved("a", "n"), resolved("d")))
+    assert (serve.models, len(serve.deployed)) == (["a", "b", "c"], 1)
+    assert "2 of the 3 models" in applier.withheld(desired(resolved("a")))
+    assert [action.kind for action in applier.plan(desired(resolved("a")))] == ["remove", "remove"]
+    applier.apply(desired(resolved("a")), allow_removals=True)
+    assert serve.models == ["a"]
+
+
+def test_models_of_somebody_else_in_the_same_serve_are_not_removed_without_a_confirmation(serve, applier):
+    serve.deploy(configured(resolved("theirs")))
+    with pytest.raises(Withheld):
+        applier.apply(desired(resolved("ours")))

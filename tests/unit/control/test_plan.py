@@ -37,7 +37,7 @@ RESTARTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"limits": {"queue": 512}}, "limits.queue 256 -> 512"),
     ({"limits": {"queue": 512}}, {}, "limits.queue 512 -> 256"),
     ({}, {"resources": {"cpus": 2}, "labels": ["a"]}, "labels [] -> ['a']; resources.cpus 0.1 -> 2.0"),
-    ({}, {"resources": {"memory": "1MiB"}}, "resources.memory none -> 1048576"),
+    ({}, {"resources": {"memory": "16MiB"}}, "resources.memory none -> 16777216"),
     ({}, {"route": "/who"}, "route /models/churn -> /who"),
     ({}, {"versions": {"latest": 2}}, "versions latest -> {'latest': 2}"),
     ({"options": {"a": 1, "b": 2}}, {"options": {"b": 3}}, "options.a 1 -> none; options.b 2 -> 3"),

@@ -5,6 +5,7 @@ import http.client
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,11 +32,28 @@ class Backend:
     """Path and headers (lower-case names) of each request."""
 
 
+class Listening(ThreadingHTTPServer):
+    """Has room for clients that connect at once; Python's five are soon full, and a client waits a second then."""
+
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: HAProxy may reset connections at its end."""
+
+
 @contextmanager
-def backend(name: str, status: int = 200, content_type: str = "text/plain") -> Iterator[Backend]:
-    """A server on a port of its own, until the end of the block."""
+def backend(
+    name: str, status: int = 200, content_type: str = "text/plain", *, keeps: bool = False
+) -> Iterator[Backend]:
+    """A server on a port of its own, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
 
     class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
+
+        def setup(self) -> None:
+            super().setup()
+            connections.append(self.connection)
+
         def do_GET(self) -> None:
             asked.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
             body = name.encode()
@@ -51,7 +69,8 @@ def backend(name: str, status: int = 200, content_type: str = "text/plain") -> I
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Answer)
+    connections: list[socket.socket] = []
     asked = Backend(name, server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -59,6 +78,9 @@ def backend(name: str, status: int = 200, content_type: str = "text/plain") -> I
         yield asked
     finally:
         server.shutdown()
+        for connection in connections:
+            with contextlib.suppress(OSError):  # closed long ago
+                connection.shutdown(socket.SHUT_RD)  # what has come is answered
         server.server_close()
         thread.join()
 
@@ -116,6 +138,10 @@ class Edge:
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
+        # Where a path with all that may stand in one is still short enough for a Unix socket.
+        self._short = tempfile.TemporaryDirectory(dir="/tmp")
+        self.link = Path(self._short.name) / "an edge's 100%"
+        self.link.symlink_to(self.folder)
         self._held = [_hold_port() for _ in range(5)]
         ports = (int(each.getsockname()[1]) for each in self._held)
         self.serve_port, self.port, self.grpc_port, self.metrics_port, self.open_port = ports
@@ -123,6 +149,7 @@ class Edge:
 
     def close(self) -> None:
         """Give the ports back."""
+        self._short.cleanup()
         for each in self._held:
             each.close()
 
@@ -163,7 +190,7 @@ class Edge:
             file.write(f"listen stats\n    bind {address}{self.open_port}\n    stats enable\n")
 
     def _launch(self, *more: str) -> subprocess.Popen[bytes]:
-        environ = {**os.environ, "MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(self.folder)}
+        environ = {**os.environ, "MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(self.link)}
         command = [str(LAUNCHER), "-db", "-f", str(self._serve_file), *more]
         return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -188,6 +215,22 @@ class Edge:
                 process.kill()
                 raise AssertionError(f"HAProxy did not start: {process.communicate()[1].decode()}")
             time.sleep(0.01)
+
+
+def wait_until_replaced(old: subprocess.Popen[bytes], port: int) -> None:
+    """Until the old HAProxy has noticed that a new one took over: it no longer listens."""
+    deadline = time.monotonic() + PATIENCE_S
+    while old.poll() is None and _listens(old.pid, port):
+        assert time.monotonic() < deadline, "the old HAProxy listens on"
+        time.sleep(0.01)
+
+
+def _listens(pid: int, port: int) -> bool:
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    sockets = {f"socket:[{line[9]}]" for line in lines if line[3] == "0A" and int(line[1].split(":")[1], 16) == port}
+    with contextlib.suppress(OSError):  # it ends meanwhile
+        return any(str(fd.readlink()) in sockets for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False
 
 
 def _hold_port() -> socket.socket:

@@ -8,14 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import grpc
 import pytest
 
+from deployments.edge.requests import HEADERS_LIMIT
 from deployments.protocols.grpc.frames import frame
 from deployments.protocols.grpc.messages import ModelInferRequest
-from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close
+from tests.unit.edge.proxy import PATIENCE_S, Edge, Listening, accept_and_close
 
 SERVICE = "/inference.GRPCInferenceService"
 BODY_LIMIT = 100_000
@@ -69,7 +70,7 @@ def replica(name: str) -> Iterator[Replica]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
     server.block_on_close = False  # which would wait for connections that HAProxy keeps
     kept = Replica(name, server.server_port)
@@ -204,7 +205,8 @@ def test_a_model_whose_replicas_are_all_away_is_told_as_such(running):
 
 
 def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
-    assert running.refusal(asking("frail")).code() == grpc.StatusCode.UNAVAILABLE
+    error = running.refusal(asking("frail"))
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "no replica of the model answered")
 
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])
@@ -232,6 +234,31 @@ def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(r
     assert (answer.status, answer.headers["grpc-status"]) == (200, "8")
     assert answer.headers["content-type"] == "application/grpc"
     assert str(BODY_LIMIT) in answer.headers["grpc-message"]
+
+
+@pytest.mark.parametrize("size", [15_000, 20_000, HEADERS_LIMIT - 1000])
+def test_much_metadata_comes_through(running, size):
+    assert running.call(asking("churn"), metadata=[("x-much", "x" * size)]) == b"churn"
+    assert running.replicas["churn"].calls[-1][1]["x-much"] == "x" * size
+
+
+@pytest.mark.parametrize("size", [HEADERS_LIMIT, 2 * HEADERS_LIMIT])
+def test_a_call_with_too_much_metadata_fails_alone(running, size):
+    question = asking("churn", inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])
+    over = threading.Event()
+
+    def ask() -> Iterator[bytes]:
+        yield question
+        assert over.wait(PATIENCE_S)
+        yield question
+
+    neighbour = running.channel.stream_stream(f"{SERVICE}/ModelStreamInfer")(ask(), timeout=PATIENCE_S)
+    assert next(neighbour) == b"churn"
+    error = running.refusal(asking("churn"), metadata=[("x-much", "x" * size)])
+    over.set()
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert str(HEADERS_LIMIT) in error.details()
+    assert list(neighbour) == [b"churn"]
 
 
 def test_what_serves_proxy_says_is_not_passed_on(edge):

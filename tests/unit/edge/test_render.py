@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.control.ports import haproxy_binary
+from deployments.edge.errors import ERROR_FILE, render_error
 from deployments.edge.render import NAMES_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_names, render_routes
 from deployments.spec.server import ServerSpec
 from tests.unit.edge.proxy import serve_config
@@ -68,8 +69,10 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
     (tmp_path / ROUTES_FILE).write_text(render_routes(custom_routes))
     (tmp_path / NAMES_FILE).write_text(render_names(custom_routes))
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
+    (tmp_path / ERROR_FILE).write_text(render_error(), newline="")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    environ = {"MODELYARD_EDGE": str(tmp_path)}
+    checked = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
 

@@ -49,7 +49,6 @@ def problem(answer: Answer) -> dict[str, object]:
         ("/models//churn", "gateway"),
         ("/models/churns/predict", "gateway"),
         ("/models/Churn/predict", "gateway"),
-        ("/models/%63hurn/predict", "gateway"),
         ("/models/gateway/predict", "gateway"),
         ("/who", "gateway"),
         ("/who/leaves2/predict", "gateway"),

@@ -1,6 +1,8 @@
 """What is served is what the fitted object itself gives, whatever it is made of."""
 
+import sys
 import warnings
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from deployments.runtimes.base import LoadError
 from deployments.runtimes.sklearn.quick.way import Quick
 from deployments.tensors import FREE, TensorSpec
 from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
@@ -232,6 +235,26 @@ def test_only_models_of_the_libraries_own_code_run_on_the_event_loop() -> None:
     assert load(make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(NUMBERS, SPENT)).loop_safe
     assert not load(make_pipeline(Centred(), Ridge()).fit(NUMBERS.to_numpy(), SPENT)).loop_safe
     assert not load(make_pipeline(FunctionTransformer(constant), Ridge()).fit(NUMBERS, SPENT)).loop_safe
+
+
+class NoPandas(MetaPathFinder):
+    """A machine without pandas."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+def test_without_pandas_a_model_of_scikit_learns_own_estimators_gets_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = make_pipeline(COLUMNS, LogisticRegression()).fit(CUSTOMERS, KIND)
+    foreign = make_pipeline(FunctionTransformer(ratio), LogisticRegression(max_iter=1000)).fit(CUSTOMERS, KIND)
+    with monkeypatch.context() as without:
+        without.delitem(sys.modules, "pandas")
+        without.setattr(sys, "meta_path", [NoPandas(), *sys.meta_path])
+        model = load(plain)
+        with pytest.raises(LoadError, match="was fitted with a pandas data frame, and pandas is not installed"):
+            load(foreign)
+    assert_own_answers(model, plain, CUSTOMERS)
 
 
 def test_the_quick_way_serves_plain_pipelines() -> None:

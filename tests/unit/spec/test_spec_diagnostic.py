@@ -59,6 +59,7 @@ def test_json_holds_every_field():
         "source_line": "ab",
         "length": 1,
         "suggestion": "right",
+        "severity": "error",
     }
 
 

@@ -58,8 +58,8 @@ SHARED = {
     "trusted": st.booleans(),
     "replicas": st.tuples(st.integers(0, 9), st.integers(1, 9)).map(lambda r: Replicas(min=min(r), max=max(r))),
     "batching": st.builds(Batching, max_size=st.integers(1, 99), max_delay_ms=st.floats(0, 1000)),
-    "limits": st.builds(Limits, timeout_s=SECONDS, body=st.integers(1, 2**50)),
-    "resources": st.builds(Resources, cpus=st.floats(0.1, 64), memory=st.none() | st.integers(1, 2**50)),
+    "limits": st.builds(Limits, timeout_s=SECONDS, body=st.integers(1000, 2**50)),
+    "resources": st.builds(Resources, cpus=st.floats(0.1, 64), memory=st.none() | st.integers(2**24, 2**50)),
 }
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True).filter(lambda name: name != "gateway")
 MODELS = st.builds(
@@ -78,7 +78,7 @@ MODELS = st.builds(
 )
 SERVERS = st.builds(
     ServerSpec,
-    http=st.builds(HttpListen, port=st.integers(1, 65535)),
+    http=st.builds(HttpListen, port=st.integers(9000, 65535)),
     repository=st.builds(RepositorySpec, path=st.sampled_from(["models", "/srv/models", "a $x b", "${A}"])),
     defaults=st.builds(ModelDefaults, **SHARED),
 )
@@ -104,6 +104,12 @@ def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path) -> Conf
 @given(server=SERVERS, models=st.lists(MODELS, max_size=2, unique_by=lambda model: model.name))
 def test_what_is_shown_loads_as_what_it_shows(folder, server, models):
     config = config_of(server, models, folder.path)
+    assert written(config, folder.path) == config
+
+
+def test_what_is_shown_of_a_cluster_loads_too(folder):
+    server = ServerSpec.model_validate({"ray": {"address": "head:6379"}})
+    config = config_of(server, [], folder.path)
     assert written(config, folder.path) == config
 
 

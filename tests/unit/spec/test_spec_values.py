@@ -59,7 +59,10 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         # forms
         ("versions: newest", "2:11: expected latest or all, got the string 'newest'"),
         ("versions: lates", "2:11: expected latest or all, got the string 'lates'; did you mean latest?"),
-        ("versions: 3", "2:11: expected latest, all, {latest: N} or a list of version numbers, got the whole number 3"),
+        (
+            "versions: 3",
+            "2:11: expected latest, all, {latest: N} or a list of version numbers, got the whole number 3; did you mean [3]?",
+        ),
         ("versions: []", "2:11: expected at least one item, got a list"),
         ("versions: [1, 0]", "2:15: expected at least 1, got the whole number 0"),
         ("versions: {latest: 0}", "2:20: expected at least 1, got the whole number 0"),

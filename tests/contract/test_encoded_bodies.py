@@ -1,0 +1,100 @@
+"""Compressed bodies, and JSON behind a byte order mark, on every path that reads a body: on the lane and on the ASGI path."""
+
+import gzip
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.client import request
+from tests.contract.conftest import Make
+from tests.contract.replica import ONE
+from tests.fakes import FakeGenerator
+
+INFER_ONE = b'{"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.5]}]}'
+PATHS = {
+    "/models/doubler/predict": ONE,
+    "/models/doubler/versions/3/predict": ONE,
+    "/models/doubler/predict?probabilities=false": ONE,
+    "/models/doubler/invocations": ONE,
+    "/v1/models/doubler:predict": ONE,
+    "/v1/models/doubler/versions/3:predict": ONE,
+    "/v2/models/doubler/infer": INFER_ONE,
+    "/v2/models/doubler/generate": b'{"x": 1.5}',
+}
+"""Every path that reads JSON, and a body for it."""
+each_path = pytest.mark.parametrize("path", PATHS)
+
+
+def told(answer: Any) -> Any:
+    """Without what differs from request to request."""
+    return answer.status, {name: value for name, value in answer.json.items() if name != "id"}
+
+
+@each_path
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("GZIP", gzip.compress),
+        ("identity", bytes),
+    ],
+)
+def test_a_compressed_body_is_read(replica: Make, path: str, coding: str, compress: Callable[[bytes], bytes]) -> None:
+    one = replica()
+    answer = one.ask(request(path, compress(PATHS[path]), content_encoding=coding))
+    assert told(answer) == told(one.ask(request(path, PATHS[path])))
+    assert answer.status == 200
+
+
+@each_path
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_json_may_stand_behind_a_byte_order_mark(replica: Make, path: str, content_type: str) -> None:
+    one = replica()
+    answer = one.ask(request(path, BOM_UTF8 + PATHS[path], content_type=content_type))
+    assert told(answer) == told(one.ask(request(path, PATHS[path])))
+    assert answer.status == 200
+
+
+def test_both_at_once_are_read(replica: Make) -> None:
+    packed = gzip.compress(BOM_UTF8 + ONE)
+    assert replica().ask(request("/models/doubler/predict", packed, content_encoding="gzip")).json["predictions"] == [
+        [3.0]
+    ]
+
+
+def test_one_byte_order_mark_is_read_and_no_more(replica: Make) -> None:
+    answer = replica().ask(request("/models/doubler/predict", BOM_UTF8 * 2 + ONE))
+    assert (answer.status, "not valid JSON" in answer.json["detail"]) == (400, True)
+
+
+@each_path
+@pytest.mark.parametrize(
+    ("body", "coding", "status", "says"),
+    [
+        (b"x", "br", 415, "only gzip and deflate"),
+        (b"no gzip", "gzip", 400, "the body is no gzip"),
+        (gzip.compress(ONE)[:-4], "gzip", 400, "it ends too early"),
+        (gzip.compress(bytes(1_000_000)), "gzip", 413, "inflates to more than 100000"),
+    ],
+    ids=["another coding", "not what it says", "cut short", "a bomb"],
+)
+def test_what_cannot_be_inflated_is_refused_and_the_connection_lives_on(
+    replica: Make, path: str, body: bytes, coding: str, status: int, says: str
+) -> None:
+    with replica(body=100_000).connect() as client:
+        answer = client.ask(request(path, body, content_encoding=coding))
+        assert answer.status == status
+        assert says in answer.json.get("detail", answer.json.get("error", ""))
+        assert client.ask(request(path, PATHS[path])).status == 200
+
+
+@pytest.mark.parametrize("path", ["/models/doubler/stream", "/v2/models/doubler/generate_stream"])
+def test_what_asks_for_a_stream_may_be_compressed(replica: Make, path: str) -> None:
+    body = b'{"x": 1.5}' if "generate" in path else ONE
+    answer = replica(FakeGenerator(1)).ask(request(path, gzip.compress(BOM_UTF8 + body), content_encoding="gzip"))
+    assert answer.status == 200

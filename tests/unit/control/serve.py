@@ -1,0 +1,66 @@
+"""A Serve of our own: takes every config at once; each application is as the test says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deployments.control.applications import ServeConfig
+from deployments.control.desired import Desired
+from deployments.control.look import Front
+from deployments.control.running import Running
+from deployments.repository.resolve import Refused, Resolved
+from deployments.spec.load import Config
+from deployments.spec.model import ModelSpec
+from deployments.spec.server import ServerSpec
+from tests.unit.control.models import ROOT, applications, details
+
+FRONT = Front(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
+
+
+class FakeServe:
+    """What was deployed, and how it goes on."""
+
+    def __init__(self) -> None:
+        self.deployed: list[ServeConfig] = []
+        self.failing: dict[str, str] = {}
+        self.loading: set[str] = set()
+        self.waiting: dict[str, str] = {}
+        """Serve's messages of models that have no room."""
+        self.raises: list[Exception] = []
+        """The next calls fail with these."""
+
+    def deploy(self, config: ServeConfig) -> None:
+        self.deployed.append(config)
+
+    def running(self) -> Running:
+        if self.raises:
+            raise self.raises.pop(0)
+        now = applications(self.deployed[-1]) if self.deployed else {}
+        return Running({name: self._details(name, config) for name, config in now.items()})
+
+    @property
+    def models(self) -> list[str]:
+        """Those that were deployed last, in their order."""
+        return [name for name in applications(self.deployed[-1]) if name != "gateway"] if self.deployed else []
+
+    def _details(self, name: str, config: ServeConfig) -> dict[str, Any]:
+        if name in self.failing:
+            return details(config, "DEPLOY_FAILED", {"RUNNING": 1}, self.failing[name])
+        if name in self.waiting:
+            return details(config, "DEPLOYING", {"STARTING": 1}, self.waiting[name])
+        if name in self.loading:
+            return details(config, "DEPLOYING", {"STARTING": 1})
+        return details(config, "RUNNING", {"RUNNING": 1})
+
+
+def desired(
+    *models: Resolved | tuple[ModelSpec, Refused],
+    absent: tuple[str, ...] = (),
+    there: Mapping[str, frozenset[int]] | None = None,
+) -> Desired:
+    """What files ask for that hold these models."""
+    outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
+    specs = tuple(spec for spec, _ in outcomes)
+    sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}
+    config = Config(ServerSpec(), specs, sources, ROOT, absent=absent)
+    return Desired(config, tuple(outcome for _, outcome in outcomes), None, there or {})

@@ -1,0 +1,239 @@
+"""The control loop against files, a Serve and an operator of our own."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from deployments.control.absence import HELD_S
+from deployments.control.apply import Applier
+from deployments.control.desired import Desired
+from deployments.control.files import Reading
+from deployments.control.metrics import ControlMetrics
+from deployments.control.plan import Action
+from deployments.control.rollback import Rollback
+from deployments.control.status import ModelStatus
+from deployments.control.watch import NodeDied, Watcher
+from deployments.spec.diagnostic import Diagnostic, SpecError
+from deployments.spec.load import MODELS_FOLDER
+from tests.unit.control.models import refused, resolved
+from tests.unit.control.serve import FRONT, FakeServe, desired
+
+MISTAKE = SpecError((Diagnostic("models/a.yaml", 1, 1, "unknown key"),))
+ABC = desired(*map(resolved, "abc"))
+NOTHING = desired(absent=(MODELS_FOLDER,))
+
+
+class Operator:
+    """Reads what a report says, in a line each."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def starting(self, what: str) -> None:
+        self.read.append(what)
+
+    def progress(self, statuses: Sequence[ModelStatus]) -> None:
+        self.read.append(f"progress {len(statuses)}")
+
+    def started(self, statuses: Sequence[ModelStatus], curl: str = "", metrics: str = "") -> None:
+        self.read.append(f"started {' '.join(status.name for status in statuses)}")
+
+    def mistakes(self, error: SpecError) -> None:
+        self.read.append("mistakes")
+
+    def applied(self, actions: Sequence[Action]) -> None:
+        self.read += [f"{action.kind} {action.model}" for action in actions]
+
+    def changed(self, status: ModelStatus) -> None:
+        self.read.append(f"{status.name} {status.state}")
+
+    def trouble(self, what: str) -> None:
+        self.read.append(what)
+
+
+class Loop:
+    """Runs the loop through a list of things that happen, one a turn, and stops."""
+
+    def __init__(self, first: Desired = ABC) -> None:
+        self.serve = FakeServe()
+        self.operator = Operator()
+        self.metrics = ControlMetrics()
+        self.stop = threading.Event()
+        self.clock = 0.0
+        self.silent = False
+        self.happenings: list[Reading | Callable[[], None] | None] = []
+        self.died = ""
+        self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server)
+        self.watcher = Watcher(
+            self,
+            first,
+            self.applier,
+            self.operator,
+            self.stop,
+            metrics=self.metrics,
+            each_look=self.each_look,
+            on_started=self.operator.started,
+            now=lambda: self.clock,
+        )
+
+    def each_look(self) -> None:
+        if self.died:
+            raise NodeDied(self.died)
+
+    def start(self) -> None:
+        """See `watch.Files`."""
+
+    def is_silent(self) -> bool:
+        return self.silent
+
+    def next(self, timeout_s: float) -> Reading | None:
+        """Each turn takes a second."""
+        self.clock += 1.0
+        if not self.happenings:
+            self.stop.set()
+            return None
+        happens = self.happenings.pop(0)
+        if callable(happens):
+            happens()
+            return None
+        return happens
+
+    def run(self, *happenings: Reading | Callable[[], None] | None) -> list[str]:
+        """What the operator reads meanwhile, without the progress."""
+        self.happenings, self.operator.read = [*happenings], []
+        self.stop.clear()
+        self.watcher.run()
+        return [line for line in self.operator.read if not line.startswith("progress")]
+
+    def gauge(self, name: str) -> float:
+        return self.metrics.snapshot().gauges[(name,)]
+
+
+@pytest.fixture
+def loop() -> Loop:
+    """Started, with the models a, b and c."""
+    loop = Loop()
+    assert loop.run() == ["add a", "add b", "add c", "started a b c"]
+    return loop
+
+
+LONG = [None] * (int(HELD_S) + 2)
+
+
+def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_waited_for(loop: Loop):
+    told = loop.run(NOTHING, *LONG, *LONG)
+    assert told == [
+        "nothing is changed: the folder models is missing, and the last configuration had 3 models. "
+        "Put the files back, or confirm with `modelyard apply --allow-removals`"
+    ]
+    assert loop.serve.models == ["a", "b", "c"]
+    assert loop.gauge("config_last_reload_successful") == 0
+    assert loop.gauge("config_removals_withheld") == 1
+
+
+def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
+    deployed = len(loop.serve.deployed)
+    told = loop.run(NOTHING, *LONG, ABC, None)
+    assert told[1:] == ["the configuration is in use again"]
+    assert (loop.serve.models, len(loop.serve.deployed)) == (["a", "b", "c"], deployed)
+    assert loop.gauge("config_last_reload_successful") == 1
+    assert loop.gauge("config_removals_withheld") == 0
+
+
+def test_a_removal_that_was_withheld_goes_on_when_the_operator_confirms_it_elsewhere(loop: Loop):
+    def confirm() -> None:
+        Applier(loop.serve, Rollback(), FRONT).apply(NOTHING, allow_removals=True)
+
+    loop.run(NOTHING, *LONG, confirm, None, None)
+    assert loop.serve.models == []
+    assert loop.gauge("config_last_reload_successful") == 1
+
+
+def test_a_file_that_is_missing_for_a_moment_is_no_removal(loop: Loop):
+    deployed = len(loop.serve.deployed)
+    assert loop.run(desired(*map(resolved, "ab")), None, ABC, *LONG) == []
+    assert len(loop.serve.deployed) == deployed
+
+
+def test_a_file_that_stays_away_is_a_removal(loop: Loop):
+    assert loop.run(desired(*map(resolved, "ab")), *LONG) == ["remove c"]
+    assert loop.serve.models == ["a", "b"]
+
+
+def test_files_that_go_one_by_one_are_one_removal(loop: Loop):
+    loop.run(*(each for names in ("ab", "a", "") for each in (desired(*map(resolved, names)), None)), *LONG)
+    assert loop.serve.models == ["a", "b", "c"]
+
+
+def test_a_version_that_is_missing_for_a_moment_brings_back_no_older_one():
+    newer = desired(resolved("a", "yx"), there={"a": frozenset({1, 2})})
+    older = desired(resolved("a", "x"), there={"a": frozenset({1})})
+    loop = Loop(desired(resolved("a", "yx", versions="all"), there={"a": frozenset({1, 2})}))
+    loop.run(newer, None)
+    assert loop.run(older, None, newer, *LONG) == []
+    assert loop.run(older, *LONG) == ["restart a", "a READY"]
+
+
+def test_a_repository_that_goes_away_changes_no_model(loop: Loop):
+    away = desired(*(refused(f"there is no folder {name} in the model repository", name) for name in "abc"))
+    assert loop.run(away, *LONG)[:3] == ["refuse a", "refuse b", "refuse c"]
+    assert loop.serve.models == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("error", [MISTAKE, OSError("stale file handle"), RuntimeError("a fault of ours")])
+def test_a_configuration_that_cannot_be_read_changes_nothing(loop: Loop, error: Exception):
+    told = loop.run(error, None, error)
+    assert told == (["mistakes"] * 2 if error is MISTAKE else [f"cannot read the configuration: {error}"])
+    assert loop.gauge("config_last_reload_successful") == 0
+    loop.run(ABC, None)
+    assert loop.gauge("config_last_reload_successful") == 1
+
+
+@pytest.mark.parametrize("error", [ConnectionError("away"), OSError(28, "No space left"), RuntimeError("broken")])
+def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exception):
+    four = desired(*map(resolved, "abcd"))
+    loop.serve.raises = [error] * 2
+    told = loop.run(four, None, None, None)
+    assert str(error) in told[0]
+    assert told[1:] == ["add d", "d READY"]
+
+
+def test_what_goes_wrong_again_is_told_again_but_not_every_second(loop: Loop):
+    def fail() -> None:
+        loop.serve.raises = [ConnectionError("away")] * 3
+
+    assert loop.run(fail, None, None, None, fail, None, None, None) == ["away", "away"]
+
+
+def test_a_node_that_died_ends_the_loop(loop: Loop):
+    loop.died = "raylet"
+    with pytest.raises(NodeDied):
+        loop.run(None)
+
+
+def test_a_file_system_that_does_not_answer_is_told_once(loop: Loop):
+    loop.silent = True
+    (told,) = loop.run(None, None)
+    assert "does not answer" in told
+
+
+def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
+    loop = Loop()
+    loop.serve.loading = {"a"}
+    told = loop.run(desired(*map(resolved, "abcd")), None)
+    assert told == ["add a", "add b", "add c", "add d"]
+    loop.serve.loading = set()
+    assert loop.run(None) == ["started a b c d"]
+
+
+def test_a_model_that_changes_its_state_is_told_of(loop: Loop):
+    loop.serve.failing["b"] = "the disk is full"
+    assert loop.run(None, None) == ["b READY"]  # an old replica answers still, with the reason
+
+
+def test_a_file_that_is_not_read_is_told_once(loop: Loop):
+    warning = Diagnostic("models/d.YAML", 0, 0, "this file is not read", severity="warning")
+    warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
+    assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is not read"]
