@@ -103,12 +103,12 @@ def _csv(sent: Sent) -> bytes:
     if not told.text_kept(sent):
         raise CannotCarry("an empty text is a missing value in CSV")
     rows = sent.as_fitted() if sent.table.form != "texts" and set(sent.cells()) <= set(sent.names) else sent.by_cell()
-    rows = _spread(rows)
+    spread = _spread(rows)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    if rows[0].keys() != set(map(str, range(len(rows[0])))):  # a list has no names
+    if spread is rows:  # a list has no names
         writer.writerow(rows[0])
-    for row in rows:
+    for row in spread:
         if list(row.values()) == [None]:
             raise CannotCarry("an empty line is no row in CSV")
         writer.writerow(["" if value is None else _csv_cell(value) for value in row.values()])

@@ -178,7 +178,9 @@ def numeric_step(draw: Draw) -> Any:
         ),
         lambda: FunctionTransformer(draw.one(np.abs, np.cbrt, np.sign, np.tanh, np.arcsinh)),
         lambda: FunctionTransformer(partial(np.clip, a_min=-2, a_max=50)),
-        lambda: FunctionTransformer(draw.one(functions.first_doubled, functions.with_sum, functions.without_first)),
+        lambda: FunctionTransformer(
+            draw.one(functions.first_doubled, functions.with_sum, functions.without_first, functions.centred)
+        ),
         lambda: VarianceThreshold(0.0),
         lambda: SelectKBest(f_regression, k=draw.one(1, "all")),
         lambda: SelectPercentile(f_regression, percentile=60),

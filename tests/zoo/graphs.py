@@ -1,5 +1,6 @@
 """Random small ONNX graphs, as cases; their own answers are those of an onnxruntime session."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,22 +36,34 @@ def case(seed: int) -> Case:
     columns = tuple(Column(name, "tensor", (), each.datatype, None) for name, each in inputs.items())
     asked = [tuple(_value(draw, each, free=3) for each in made.inputs) for _ in range(ASKED)]
     truth = SessionTruth(made)
+    wholes = [_whole(draw, made) for _ in range(ASKED // 2)]
+    files = {"model.onnx": made.model}
+    if with_example := draw.chance(0.2):
+        files["example.json"] = _example(columns, wholes[0])
+    yaml = {"batching": "off"} if draw.chance(0.1) else {}
     return Case(
         f"onnx {seed}",
         made.kind,
-        f"{made.kind}: {made.shown}",
+        f"{made.kind}: {made.shown}{', with example.json' if with_example else ''}, YAML {yaml}",
         "onnx",
-        {"model.onnx": made.model},
+        files,
         Table(columns, "tensors"),
         asked,
         truth.rows,
         classes=made.classes,
+        yaml=yaml,
         tolerance=made.tolerance,
         mixes_rows=made.mixes_rows,
         rows_alone=made.rows,
-        wholes=[_whole(draw, made) for _ in range(ASKED // 2)],
+        wholes=wholes,
         answer_whole=truth.whole,
     )
+
+
+def _example(columns: Sequence[Column], whole: Row) -> bytes:
+    return json.dumps(
+        {"inputs": {column.name: value.tolist() for column, value in zip(columns, whole, strict=True)}}
+    ).encode()
 
 
 def _value(draw: Draw, each: Any, free: int) -> Any:
@@ -325,6 +338,50 @@ def _quantized(draw: Draw) -> Made:
     return graph.made("dynamic quantization", SINGLE, rows=False, mixes=True)
 
 
+def _half(draw: Draw) -> Made:
+    """Half precision, in and out or inside."""
+    graph, outside = Graph(draw), draw.chance(0.5)
+    value = graph.input("x", "FP16" if outside else "FP32", (3,))
+    value = value if outside else graph.node("Cast", [value], to=TensorProto.FLOAT16)
+    weights = graph.weights(draw.numpy.normal(0, 0.3, (3, 2)).astype(np.float16))
+    value = graph.node("Tanh", [graph.node("MatMul", [value, weights])])
+    graph.output(value if outside else graph.node("Cast", [value], to=TensorProto.FLOAT), "y")
+    return graph.made(f"half precision {'outside' if outside else 'inside'}", HALF)
+
+
+def _words(draw: Draw) -> Made:
+    """Texts to numbers, and back."""
+    graph = Graph(draw)
+    text = graph.input("word", "BYTES", draw.one((), (2,)), values=("a", "b", "c", "ü", "zzz"))
+    codes = graph.node(
+        "LabelEncoder",
+        [text],
+        domain="ai.onnx.ml",
+        keys_strings=["a", "b", "ü"],
+        values_int64s=[1, 2, 3],
+        default_int64=0,
+    )
+    outputs: list[Callable[[], None]] = [
+        lambda: graph.output(graph.node("Gather", [graph.weights(np.float32([0.5, 1.5, -2, 9])), codes]), "value"),
+        lambda: graph.output(graph.node("Equal", [codes, graph.weights(np.int64(2))]), "is_b"),
+        lambda: graph.output(graph.node("Identity", [codes]), "code"),
+    ]
+    for output in draw.some(outputs, 1):
+        output()
+    return graph.made("words", SINGLE)
+
+
+def _sums(draw: Draw) -> Made:
+    """Einsum within each row, or with the others."""
+    graph = Graph(draw)
+    equation = draw.one("ij,ij->i", "ijk,ikl->ijl", "ij,kj->ik", "ij,ik->jk")
+    row = (2, 2) if equation.startswith("ijk") else (3,)
+    value = graph.input("x", "FP32", row)
+    graph.output(graph.node("Einsum", [value, value], equation=equation), "y")
+    apart = equation in ("ij,ij->i", "ijk,ikl->ijl")
+    return graph.made(f"Einsum {equation}", SINGLE, rows=apart, mixes=not apart)
+
+
 def _embedding(draw: Draw) -> Made:
     """Tokens of any number a row."""
     graph = Graph(draw)
@@ -444,6 +501,9 @@ KINDS: list[tuple[float, Callable[[Draw], Made]]] = [
     (0.7, _loop),
     (1, _quantized),
     (1, _embedding),
+    (0.7, _half),
+    (1, _words),
+    (1, _sums),
     (1, _attention),
     (0.7, _picture),
     (0.7, _recurrent),

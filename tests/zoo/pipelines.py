@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import skops.io
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
@@ -102,24 +102,32 @@ def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
 
 
 def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bool) -> Case:
-    truth = EstimatorTruth(estimator, data)
     files, saved = _files(draw, estimator, own)
-    with_example = draw.chance(0.4 if own else 0.8)
+    with_example = draw.chance(0.4 if own else 0.6)
     if with_example:
         files["example.json"] = _example(data)
-    yaml = {"trusted": True}
+    yaml: dict[str, Any] = {"trusted": True}
+    with_inputs = not with_example and data.form == "frame" and draw.chance(0.2 if own else 0.9)
+    if with_inputs:
+        yaml["inputs"] = _inputs(data)
+    truth = EstimatorTruth(estimator, data)
+    if truth.classes and "label" in truth(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
+        yaml["labels"] = [f"class {index}" for index in range(len(truth.classes))]
+        truth = EstimatorTruth(estimator, data, yaml["labels"])
     single = any(column.kind == "float32" for column in data.columns) or data.dtype == "float32" or not own
     asked = rows_to_ask(draw, data, MOST_ASKED)
     shown = f"{_shown(estimator)}\n    fitted with a {data.form} of {_columns(data)}, saved as {saved}" + (
         ", with example.json" if with_example else ""
     )
-    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{', with example' if with_example else ''}"
+    shown += f", YAML {yaml}"
+    told = ", with example" if with_example else ", with inputs" if with_inputs else ""
+    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
     mixes = "centred" in shown
     # What stands before a text vectoriser may take anything; the operator has to say that it takes texts.
     knowable = "lowered" not in shown
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
-        must_serve=(own and knowable) or with_example, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
+        must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
         answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
     )  # fmt: skip
 
@@ -146,6 +154,12 @@ def _example(data: Table) -> bytes:
     if not data.named and all(column.kind in NUMERIC for column in data.columns):
         return json.dumps({"instances": [list(row) for row in rows]}).encode()
     return json.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]}).encode()
+
+
+def _inputs(data: Table) -> list[dict[str, str]]:
+    """What an operator says of the columns who looks at the data."""
+    datatypes = {"float64": "FP64", "float32": "FP32", "int64": "INT64", "bool": "BOOL", "whole category": "INT64"}
+    return [{"name": column.name, "datatype": datatypes.get(column.kind, "BYTES")} for column in data.columns]
 
 
 def _kind(estimator: Any) -> str:

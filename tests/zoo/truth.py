@@ -1,6 +1,7 @@
 """What a fitted estimator answers by itself, by the names of the outputs that the server gives it."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from tests.zoo.data import Reading, Rows, Table
 class EstimatorTruth:
     """Calls the estimator's own methods on input as it was fitted."""
 
-    def __init__(self, estimator: Any, table: Table) -> None:
+    def __init__(self, estimator: Any, table: Table, labels: Sequence[str] = ()) -> None:
+        """`labels` are the operator's names for the classes."""
         self.estimator = estimator
         self.table = table
+        self._labels = list(labels)
 
     def __call__(self, rows: Rows, reading: Reading = "fitted") -> Tensors:
         """Every output for these rows in one call. Raises Refuses."""
@@ -28,19 +31,26 @@ class EstimatorTruth:
             except Exception as error:
                 raise Refuses(f"{type(error).__name__}: {error}") from error
         label = found.get("label")
-        if label is None or label.ndim == 1:
+        if label is None:
             return found
-        if label.shape[1] == 1:  # as CatBoost gives it
-            return found | {"label": label.ravel()}
-        return _of_several(found)
+        if label.ndim == 2 and label.shape[1] > 1:
+            return _of_several(found)
+        flat = label.ravel()  # CatBoost gives a column
+        if self._labels:
+            flat = np.array([self._labels[self._own_classes.index(value)] for value in flat.tolist()], object)
+        return found | {"label": flat}
 
     @property
     def classes(self) -> list[Any] | None:
-        """A classifier's own, in the order of its scores; None where there are none, or several lists of them."""
+        """A classifier's, in the order of its scores, as they are named; None where there are none, or several lists of them."""
+        return self._labels or self._own_classes or None
+
+    @property
+    def _own_classes(self) -> list[Any]:
         if is_outlier_detector(self.estimator):
             return [-1, 1]
         classes = getattr(self.estimator, "classes_", None) if is_classifier(self.estimator) else None
-        return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+        return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else []
 
     def _methods(self) -> dict[str, Any]:
         model = self.estimator
