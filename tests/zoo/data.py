@@ -84,8 +84,11 @@ class Column:
 
     @property
     def settles_gaps(self) -> bool:
-        """Whether the fit says what stands for a missing value: NaN always does for floats."""
-        return self.stored not in NULLABLE and (self.holed or self.stored in ("float64", "float32"))
+        """Whether the fit says what stands for a missing value: NaN always does for floats, and an estimator of numbers keeps no
+        trace of a None among flags."""
+        return self.stored not in NULLABLE and (
+            self.stored in ("float64", "float32") or (self.holed and self.kind not in NUMERIC)
+        )
 
     def gap_of(self, reading: Reading) -> Any:
         """What stands for a missing value."""

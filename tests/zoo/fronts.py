@@ -176,7 +176,8 @@ def numeric_step(draw: Draw) -> Any:
             strategy=draw.one("uniform", "quantile", "kmeans"),
             quantile_method="averaged_inverted_cdf",
         ),
-        lambda: FunctionTransformer(draw.one(np.abs, np.cbrt, np.sign, np.tanh, np.arcsinh)),
+        # None that computes flags in half precision, as tanh does: a request's flags reach the model as numbers.
+        lambda: FunctionTransformer(draw.one(np.abs, np.square, np.positive, np.floor)),
         lambda: FunctionTransformer(partial(np.clip, a_min=-2, a_max=50)),
         lambda: FunctionTransformer(
             draw.one(functions.first_doubled, functions.with_sum, functions.without_first, functions.centred)
