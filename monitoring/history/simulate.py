@@ -154,6 +154,7 @@ class Simulation:
             at for at in (-600.0, day.BAD_VERSION.begin, day.BAD_VERSION.end, day.BAD_CONFIG.end) if at <= minute
         )
         self.ledger.set(declared.RELOAD_SUCCESSFUL.name, (), not refused)
+        self.ledger.set(declared.RELOAD_WITHHELD.name, (), 0)
         self.ledger.set(declared.RELOAD_TIMESTAMP.name, (), day.START + 60 * taken)
         begun = day.HUB_AWAY.end if minute >= day.HUB_AWAY.end else -600.0
         self.ledger.set(declared.HUB_STARTED.name, (), day.START + 60 * begun)

@@ -113,8 +113,8 @@ def test_a_large_tensor_goes_through(client) -> None:
 def test_mistakes_get_their_status(client) -> None:
     assert "did you mean 'echo'" in refused("NOT_FOUND", client.infer, "ecko", [tensor("x", [1])])
     assert "served: 1" in refused("NOT_FOUND", client.infer, "echo", [tensor("x", [1])], model_version="7")
-    assert "'X'" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("X", [1])])
-    assert "expected shape" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [[1]])])
+    assert "'X'" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [1]), tensor("X", [1])])
+    assert "expected shape" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [[1, 2]])])
 
 
 def test_a_clients_deadline_ends_its_call(client, server) -> None:
@@ -127,7 +127,7 @@ def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:
     try:
         for value in range(5):
             client.async_stream_infer("echo", [tensor("x", [value])], request_id=str(value))
-        client.async_stream_infer("echo", [tensor("wrong", [1])])
+        client.async_stream_infer("echo", [tensor("x", [1]), tensor("wrong", [1])])
         client.async_stream_infer("echo", [tensor("x", [7])], enable_empty_final_response=True)
         got = [answers.get(timeout=PATIENCE_S) for _ in range(7)]
     finally:

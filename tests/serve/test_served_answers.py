@@ -80,7 +80,7 @@ def test_an_unknown_version_is_404_and_names_what_is_served(server: Server) -> N
 
 
 def test_every_bad_value_is_listed_with_its_pointer(server: Server) -> None:
-    answer = server.predict("echo", {"instances": [1.5, "two", None, True]})
+    answer = server.predict("echo", {"instances": [1.5, "two", None, {}, True]})
     assert answer.status_code == 400
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/instances/1", "/instances/3"]
 
