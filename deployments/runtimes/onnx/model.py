@@ -87,9 +87,10 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     outputs = outputs_of(session.get_outputs(), rows_of(inputs), tried, model)
     label, scores = roles_of(inputs, outputs)
     known = Classified()
+    many = run(session, many_rows(inputs))
     if label and scores and not scores.classes:
-        answers = (tried.given, run(session, many_rows(inputs)))
-        known = classified(model, label, scores, spec.labels, answers)
+        known = classified(model, label, scores, spec.labels, (tried.given, many))
+    tried = tried.judged_by(many)
     signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
     if label and scores and (note := strange_label(scores.classes, label, tried.given)):
         notes += (note,)

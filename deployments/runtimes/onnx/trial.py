@@ -32,6 +32,16 @@ class Trial:
     no_rows: str = ""
     """Why the first axes are not rows; "" where they are as far as trials show."""
 
+    def judged_by(self, many: Mapping[str, object]) -> "Trial":
+        """With `no_rows` where the graph gave something else than MANY rows for so many of several magnitudes and signs."""
+        wrong = (name for name, value in many.items() if isinstance(value, np.ndarray) and value.shape[:1] != (MANY,))
+        name = None if self.no_rows else next(wrong, None)
+        return (
+            self
+            if name is None
+            else replace(self, no_rows=f"how many rows {name!r} has depends on the values of the inputs")
+        )
+
     def shapes(self, output: str) -> list[tuple[int, ...]]:
         """The shapes that a tensor had, from one trial or two; none where the graph took no example."""
         tried = (given.get(output) for given in (self.given, self.more))

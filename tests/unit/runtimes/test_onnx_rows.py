@@ -70,6 +70,19 @@ def test_an_output_that_is_as_long_as_two_rows_by_chance_is_no_rows() -> None:
     assert not load(BOTH_ENDS).signature.rowwise
 
 
+def test_a_graph_that_leaves_out_rows_by_their_values_takes_whole_tensors() -> None:
+    # Of every row that is made up, and of those in the example, it leaves out none.
+    content = graph(
+        [node("Greater", ["x", "zero"], ["kept"]), node("Compress", ["x", "kept"], ["y"], axis=0)],
+        [tensor("x", FLOAT, ["N"])],
+        [tensor("y", FLOAT, ["M"])],
+        [weights("zero", np.array(-0.001, np.float32))],
+    )
+    model = load(content, files=example(inputs={"x": [1.5, 2.5]}))
+    assert not model.signature.rowwise
+    assert everything(model, {"x": np.array([-1, 3], np.float32)})["y"].tolist() == [3]
+
+
 def test_inputs_without_names_for_their_lengths_may_differ_where_an_output_follows() -> None:
     model = load(UNNAMED_QUERIES)
     assert not model.signature.rowwise
