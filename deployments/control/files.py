@@ -16,7 +16,7 @@ LONGEST_CHANGE_S = 5.0
 SHARE = 0.03
 """Of one processor's time that looking may take; a repository of very many files is looked at less often."""
 SILENT_S = 10.0
-"""A look that takes longer is told to the operator."""
+"""A look that takes longer is reported to the operator."""
 
 Reading = Desired | Exception
 """What the files ask for, or why that cannot be said: SpecError, OSError."""

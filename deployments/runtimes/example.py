@@ -10,6 +10,7 @@ import numpy as np
 from deployments.tensors import DTYPES, FREE, Array, Tensors, TensorSpec
 
 EXAMPLE_FILE = "example.json"
+"""A request body that works; an operator may put it beside the model."""
 ROWS = 2
 """How long a free first axis is."""
 

@@ -90,7 +90,8 @@ class Proof:
             alone = [self._alone[index][name] for index in company]
             if len({answer.shape for answer in alone}) > 1:
                 return f"output {name!r} is of another shape for each row"
-            magnitudes = np.array([self._magnitude(name, self._magnitudes[index]) for index in company])
+            largest = {magnitude: self._magnitude(name, magnitude) for magnitude in {*self._magnitudes}}
+            magnitudes = np.array([largest[self._magnitudes[index]] for index in company])
             if not close(np.concatenate(alone), together[name], magnitudes):
                 return f"rows give other answers among {len(rows)} rows than alone"
         return ""

@@ -9,15 +9,13 @@ from deployments.protocols.example import example_body
 from deployments.repository.reader import read_verified
 from deployments.repository.resolve import ServedVersion
 from deployments.runtimes.base import LoadedModel
+from deployments.runtimes.example import EXAMPLE_FILE
 from deployments.runtimes.table import runtime
 from deployments.serving.codecs import Codecs, codecs_of
 from deployments.serving.selftest import self_test
 from deployments.serving.warmup import Warmup, warm
 from deployments.serving.worker import Worker
 from deployments.spec.model import ModelSpec
-
-EXAMPLE_FILE = "example.json"
-"""A request body that works; an operator may put it beside the model."""
 
 
 @dataclass(slots=True)

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 import onnxruntime
 
 from deployments.runtimes.base import Files, LoadError
+from deployments.runtimes.example import EXAMPLE_FILE
 from deployments.runtimes.onnx.external_data import kept_outside
 
 MODEL_FILE = "model.onnx"
-NOT_WEIGHTS = frozenset((MODEL_FILE, "example.json"))
+NOT_WEIGHTS = frozenset((MODEL_FILE, EXAMPLE_FILE))
 FATAL_ONLY = 4
 """onnxruntime's log severity: errors are raised as well, and warnings about a graph are for its author."""
 LONGEST_REASON = 300

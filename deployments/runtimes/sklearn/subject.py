@@ -1,6 +1,6 @@
 """What is found out about a fitted estimator before it serves: its table, an example that it takes, and rows for proofs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -83,10 +83,7 @@ def _tried(
 ) -> Subject:
     """The subject with the first of these examples that the model takes."""
     complete = [values for values in made if all(column.name in values for column in table.read)]
-    ways = [(fitted, table), (fitted, single_precision(table))]
-    if not table.is_frame and find_spec("pandas"):
-        ways.append((Fitted(fitted.estimator, is_frame=False, numbered=True), table))
-    tried = ((*way, values) for way in ways for values in complete)
+    tried = ((*way, values) for way in _ways(fitted, table) for values in complete)
     works = (each for each in tried if each[0].trial(*each[1:]) is not None)
     fitted, table, base = next(works, (fitted, table, None))
     known = known_categories(read_by, table)
@@ -103,12 +100,19 @@ def _tried(
     )
 
 
+def _ways(fitted: Fitted, table: Table) -> Iterator[tuple[Fitted, Table]]:
+    """How the estimator may have been fitted, where it does not say; made only as far as they are tried."""
+    yield fitted, table
+    yield fitted, single_precision(table)
+    if not table.is_frame and find_spec("pandas"):
+        yield Fitted(fitted.estimator, is_frame=False, numbered=True), table
+
+
 def _with_missing(table: Table, base: made_up.Values, fitted: Fitted) -> Table:
     """With a missing value for each column in which the model takes one, though it was fitted without."""
 
     def takes(column: Column, missing: Any) -> bool:
-        candidate = replace(column, missing=missing)
-        tried = Table(tuple(candidate if each is column else each for each in table.columns), table.is_frame)
+        tried = table.changed({column.name: replace(column, missing=missing)})
         return fitted.trial(tried, {**base, column.name: [None, *base[column.name][1:]]}) is not None
 
     def settle(column: Column) -> Column:

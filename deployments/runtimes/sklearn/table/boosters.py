@@ -50,7 +50,7 @@ def feature_count(part: Any) -> int | None:
 
 
 def columns(part: Any, names: Sequence[str]) -> list[Column] | None:
-    """Its columns, under these names; None for other estimators. Raises LoadError for what cannot be told from the model."""
+    """Its columns, under these names; None for other estimators. Raises LoadError for what the model does not say."""
     match _library(part):
         case "lightgbm":
             return _lightgbm(part, names)

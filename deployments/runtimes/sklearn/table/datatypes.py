@@ -46,8 +46,8 @@ def declared(table: Table, inputs: Sequence[InputType]) -> Table:
         raise LoadError(
             f"the YAML's `inputs` name {unknown[0]!r}, and the model was fitted with {', '.join(table.names)}"
         )
-    return _with(
-        table, {name: _as(column, by_name[name]) for name, column in _by_name(table).items() if name in by_name}
+    return table.changed(
+        {name: _as(column, by_name[name]) for name, column in _by_name(table).items() if name in by_name}
     )
 
 
@@ -62,7 +62,7 @@ def from_example(table: Table, example: Values, trial: Trial) -> Table:
     choices = [_kinds(column, values[column.name]) for column in table.read]
     for kinds in islice(product(*choices), MOST_TRIALS):
         typed = [_from_values(*each, values) for each in zip(table.read, kinds, strict=True)]
-        candidate = _with(table, {column.name: column for column in typed})
+        candidate = table.changed({column.name: column for column in typed})
         if (given := trial(candidate, values)) is not None:
             return _widened(table, candidate, values, given, trial)
     return table
@@ -73,7 +73,7 @@ def _widened(table: Table, typed: Table, values: Values, expected: Sequence[Arra
     unknown = {column.name for column in table.read if column.datatype == UNKNOWN}
     for column in typed.read:
         if column.name in unknown and column.datatype == "INT64":
-            wider = _with(typed, {column.name: replace(column, datatype="FP64")})
+            wider = typed.changed({column.name: replace(column, datatype="FP64")})
             given = trial(wider, values)
             if given is not None and all(map(equal, expected, given)):
                 typed = wider
@@ -93,7 +93,7 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
     typed, values = found
     table = settled(table, fitted.estimator, fitted.rows(typed, values), fitted.predict)
     if not table.read:  # the number of rows is all that matters
-        return _with(table, {column.name: replace(column, datatype="FP64") for column in unknown})
+        return table.changed({column.name: replace(column, datatype="FP64") for column in unknown})
     chosen = {
         column.name: _only_kind(typed, column, values, fitted.trial)
         for column in table.read
@@ -101,7 +101,7 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
     }
     if alike := [name for name, kind in chosen.items() if kind is None]:
         raise LoadError(f"the model takes numbers and texts alike for {', '.join(map(repr, alike))}: {ADVICE}")
-    return _with(table, {name: replace(_by_name(table)[name], datatype=kind or "") for name, kind in chosen.items()})
+    return table.changed({name: replace(_by_name(table)[name], datatype=kind or "") for name, kind in chosen.items()})
 
 
 def _kinds(column: Column, values: Sequence[Any]) -> list[str]:
@@ -137,14 +137,14 @@ def _typed(table: Table, unknown: Sequence[Column], kinds: Sequence[str], base: 
     """The table with these datatypes for its unknown columns, and values to go with it."""
     changed = {column.name: replace(column, datatype=kind) for column, kind in zip(unknown, kinds, strict=True)}
     values = {**base, **{column.name: TRIED[kind] for column, kind in zip(unknown, kinds, strict=True)}}
-    return _with(table, changed), values
+    return table.changed(changed), values
 
 
 def _only_kind(typed: Table, column: Column, base: Values, trial: Trial) -> str | None:
     """The one datatype that the model takes in this column while the others are as they were found to work."""
 
     def takes(kind: str, values: Sequence[Any]) -> bool:
-        table = _with(typed, {column.name: replace(column, datatype=kind)})
+        table = typed.changed({column.name: replace(column, datatype=kind)})
         return trial(table, {**base, column.name: values}) is not None
 
     taken = {kind for kind, values in TRIED.items() if takes(kind, values)}
@@ -166,7 +166,3 @@ def _as(column: Column, datatype: str) -> Column:
 
 def _by_name(table: Table) -> Mapping[str, Column]:
     return {column.name: column for column in table.columns}
-
-
-def _with(table: Table, changed: Mapping[str, Column]) -> Table:
-    return Table(tuple(changed.get(column.name, column) for column in table.columns), table.is_frame)

@@ -6,8 +6,7 @@ from typing import Any
 import orjson
 
 from deployments.runtimes.base import Files, LoadError
-
-EXAMPLE_FILE = "example.json"
+from deployments.runtimes.example import EXAMPLE_FILE
 
 
 def given_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mapping[str, Sequence[Any]]:

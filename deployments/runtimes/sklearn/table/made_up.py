@@ -81,18 +81,18 @@ def battery(table: Table, ranges: Sequence[Range | None], base: Values, seed: in
     columns = {column.name: (column, range_) for column, range_ in zip(table.columns, ranges, strict=True)}
     near = {name: [_near(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
     far = {name: [_far(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
-    sets: list[Values] = [near, far, *_alone(table, columns, base, random)]
-    for column in table.read:
-        odd = _odd(column)
-        rows = len(odd)
-        if rows:
-            sets.append({name: odd if name == column.name else [values[0]] * rows for name, values in base.items()})
+    sets: list[Values] = [near, far, _alone(table, columns, base, random)]
+    sets += [
+        {name: odd if name == column.name else [values[0]] * len(odd) for name, values in base.items()}
+        for column in table.read
+        if (odd := _odd(column))
+    ]
     return sets
 
 
 def _alone(
     table: Table, columns: Mapping[str, tuple[Column, Range | None]], base: Values, random: np.random.Generator
-) -> list[Values]:
+) -> Values:
     """Rows like the first of `base` in all columns but one; every known category is among them."""
     names, values = [], []
     each = max(1, ALONE_ROWS // len(table.read))
@@ -104,11 +104,10 @@ def _alone(
             chosen = [(_near if turn % 2 else _far)(column, range_, random) for turn in range(each)]
         names += [column.name] * len(chosen)
         values += chosen
-    rows = {
+    return {
         name: [value if changed == name else first[0] for changed, value in zip(names, values, strict=True)]
         for name, first in base.items()
     }
-    return [rows]
 
 
 def _near(column: Column, range_: Range | None, random: np.random.Generator) -> Any:

@@ -1,5 +1,6 @@
 """The table that a fitted estimator reads: its columns, and how a request holds them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +52,10 @@ class Table:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "read", tuple(column for column in self.columns if column.is_read))
+
+    def changed(self, columns: Mapping[str, Column]) -> "Table":
+        """The same table with these columns, by name, in place of its own."""
+        return Table(tuple(columns.get(column.name, column) for column in self.columns), self.is_frame)
 
     @property
     def names(self) -> tuple[str, ...]:

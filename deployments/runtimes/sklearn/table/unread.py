@@ -42,16 +42,16 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     expected = predict(rows)
     pool = [*_pool(estimator)]
     if _none_is_read(rows, open_, pool, expected, predict):
-        decided = {index: replace(table.columns[index], is_read=False) for index in open_}
+        decided = [replace(table.columns[index], is_read=False) for index in open_]
     else:
-        decided = {
-            index: _settled(
+        decided = [
+            _settled(
                 table.columns[index],
                 [_same(rows, [index], value, expected, predict) for value in (Untouchable(), *pool)],
             )
             for index in open_
-        }
-    return Table(tuple(decided.get(index, column) for index, column in enumerate(table.columns)), table.is_frame)
+        ]
+    return table.changed({column.name: column for column in decided})
 
 
 def _none_is_read(
