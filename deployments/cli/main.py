@@ -228,6 +228,45 @@ def logs(
         follow_logs(loaded, name, lambda text: out.print(text, markup=False))
 
 
+@app.command()
+def requests(  # noqa: PLR0917 - typer passes them by name
+    request_id: Annotated[str, typer.Option("--id", help="With this id, the x-request-id of its answer.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Of this model.")] = "",
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Those that took request_log.slow_s of server.yaml or longer.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Those that did not end well.")] = False,
+    since: Annotated[
+        str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")
+    ] = "",
+    most: Annotated[int, typer.Option("-n", min=1, help="How many at most: the last ones.")] = 50,
+    config: ConfigDir = HERE,
+    output: Form = Output.text,
+) -> None:
+    """Requests in the log: those that failed, were slow, or were sampled. Needs no running server."""
+    from deployments.cli.requests import Wanted, details, find, request_table, since_text
+
+    with _mistakes_told(output):
+        loaded = _load(config)
+    slow_ms = 1e3 * loaded.server.request_log.slow_s if slow else 0.0
+    wanted = Wanted(request_id, model, slow_ms, since_text(_since(since)) if since else "0", failed)
+    folder = loaded.state_dir / "requests"
+    found = find(folder, wanted, most)
+    if output is Output.json:
+        _print_json(found)
+    elif request_id and found:
+        for entry in found:
+            for line in details(entry):
+                out.print(line, markup=False)
+    elif found:
+        out.print(request_table(found))
+    else:
+        err.print(
+            f"no such request in {folder}; which ones are written there is request_log of server.yaml", markup=False
+        )
+        raise typer.Exit(FAILED)
+
+
 @config_app.command("show")
 def config_show(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """The configuration with every default filled in."""
@@ -289,6 +328,15 @@ def _mistakes_told(output: Output) -> Iterator[None]:
     except Withheld as error:
         err.print(f"error: nothing is changed: {error}; confirm with {CONFIRM} if that is meant", markup=False)
         raise typer.Exit(FAILED) from None
+
+
+def _since(text: str) -> float:
+    from deployments.cli.since import since
+
+    try:
+        return since(text, time.time())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
 
 
 def _print_json(value: Any) -> None:

@@ -74,7 +74,12 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             "runtime": model.runtime,
             "versions": [[version.number, version.digest] for version in model.versions],
             "repository": str(config.repository_root),
-            "request_log": {"folder": str(config.state_dir / "requests"), "share": server.request_log.share},
+            "request_log": {
+                "folder": str(config.state_dir / "requests"),
+                "share": server.request_log.share,
+                "slow_s": server.request_log.slow_s,
+                "behind_edge": server.ray.address == "local",
+            },
             "tracing": server.tracing.model_dump() if server.tracing else None,
         },
         "deployments": [

@@ -71,7 +71,7 @@ class ModelReplica:
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
-        log = RequestLog(spec.name, LogPlace(Path(args["request_log"]["folder"]), args["request_log"]["share"]))
+        log = RequestLog(spec.name, _log_place(args["request_log"]))
         self._spans = _spans(spec.name, args["tracing"])
         tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
@@ -154,6 +154,12 @@ class ModelReplica:
 
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())
+
+
+def _log_place(settings: dict[str, Any]) -> LogPlace:
+    """As `control.applications` wrote it."""
+    replica = serve.get_replica_context().replica_id.unique_id
+    return LogPlace(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
 
 
 def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":
