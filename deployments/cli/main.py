@@ -158,16 +158,20 @@ def apply(
 def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """Every model's state, and why it is not READY."""
     from deployments.cli.attach import attached, traffic
+    from deployments.cli.places import places_of
+    from deployments.control.death_log import DeathLog, summary
     from deployments.control.look import describe_model
 
     with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
         statuses, seen = applier.statuses(applier.running()), traffic()
         told = {s.name: describe_model(applier.front, s) for s in statuses if s.state == "READY" and s.replicas}
     about = {name: each for name, each in told.items() if each}
+    deaths = DeathLog(places_of(desired.config).state).recent(time.time())
     if output is Output.json:
         recent = {name: model.as_json() for name, model in seen.items()}
         told_of = [
-            {key: about.get(s.name, {}).get(key) for key in ("batching", "notes")} | {"traffic": recent.get(s.name)}
+            {key: about.get(s.name, {}).get(key) for key in ("batching", "notes")}
+            | {"traffic": recent.get(s.name), "deaths": [asdict(death) for death in deaths.get(s.name, ())]}
             for s in statuses
         ]
         _print_json({"models": [{**s.as_json(), **more} for s, more in zip(statuses, told_of, strict=True)]})
@@ -175,6 +179,8 @@ def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
         out.print(status_table(statuses, seen))
         for line in remarks(about):
             out.print(line, markup=False)
+        for name in sorted(deaths.keys() & {s.name for s in statuses}):
+            out.print(f"{name}: {summary(deaths[name])}", style="red", markup=False)
     missing = {model.name for model in desired.config.models} - {s.name for s in statuses}
     raise typer.Exit(FAILED if missing or any(s.state != "READY" for s in statuses) else 0)
 
@@ -206,26 +212,78 @@ def top(
 
 
 @app.command()
-def logs(
+def logs(  # noqa: PLR0917 - typer passes them by name
     name: Annotated[str, typer.Argument(help="The model.")],
     config: ConfigDir = HERE,
-    lines: Annotated[int, typer.Option("-n", help="Lines of each replica.")] = 50,
+    lines: Annotated[int, typer.Option("-n", min=1, help="Records of each replica.")] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what comes.")] = False,
+    since: Annotated[
+        str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")
+    ] = "",
+    replica: Annotated[str, typer.Option(help="Only of the replica with this id, or whose id begins so.")] = "",
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the last replica that has ended.")] = False,
+    rays: Annotated[bool, typer.Option("--ray", help="What Ray and the web server say too.")] = False,
 ) -> None:
-    """What a model's replicas have logged."""
-    from deployments.cli.logs import follow_logs, replica_logs, tail
+    """What a model's replicas have logged and printed, and how they ended."""
+    from collections import deque
+
+    from deployments.cli.logs import Follower, Shown, follow_logs, no_logs, records, replica_logs
 
     with _mistakes_told(Output.text):
         loaded = _load(config)
-    files = replica_logs(loaded, name)
-    if not files:
-        err.print(f"no logs of a model {name!r}", markup=False)
+    wanted = Shown(_since(since) if since else 0.0, rays)
+    follower = Follower(loaded, name, replica)
+    files = replica_logs(loaded, name, replica=replica, previous=previous)
+    if not files and not follow:
+        err.print(no_logs(loaded, name, replica=replica, previous=previous), markup=False)
         raise typer.Exit(FAILED)
-    for path in files:
-        out.print(f"==> {path.name} <==", style="bold", markup=False)
-        out.print(tail(path, lines), markup=False)
+    for each in files:
+        if shown := deque(wanted.lines(records(each.log)), maxlen=lines):
+            out.print(f"==> {name} {each.replica} <==", style="bold", markup=False)
+            for text in shown:
+                out.print(text, markup=False)
     if follow:
-        follow_logs(loaded, name, lambda text: out.print(text, markup=False))
+        with suppress(KeyboardInterrupt):
+            follow_logs(follower, wanted, lambda text: out.print(text, markup=False))
+
+
+@app.command()
+def requests(  # noqa: PLR0917 - typer passes them by name
+    request_id: Annotated[str, typer.Option("--id", help="With this id, the x-request-id of its answer.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Of this model.")] = "",
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Those that took request_log.slow_s of server.yaml or longer.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Those that did not end well.")] = False,
+    since: Annotated[
+        str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")
+    ] = "",
+    most: Annotated[int, typer.Option("-n", min=1, help="How many at most: the last ones.")] = 50,
+    config: ConfigDir = HERE,
+    output: Form = Output.text,
+) -> None:
+    """Requests in the log: those that failed, were slow, or were sampled. Needs no running server."""
+    from deployments.cli.requests import Wanted, details, find, request_table, since_text
+
+    with _mistakes_told(output):
+        loaded = _load(config)
+    slow_ms = 1e3 * loaded.server.request_log.slow_s if slow else 0.0
+    wanted = Wanted(request_id, model, slow_ms, since_text(_since(since)) if since else "0", failed)
+    folder = loaded.state_dir / "requests"
+    found = find(folder, wanted, most)
+    if output is Output.json:
+        _print_json(found)
+    elif request_id and found:
+        for entry in found:
+            for line in details(entry):
+                out.print(line, markup=False)
+    elif found:
+        out.print(request_table(found))
+    else:
+        err.print(
+            f"no such request in {folder}; which ones are written there is request_log of server.yaml", markup=False
+        )
+        raise typer.Exit(FAILED)
 
 
 @config_app.command("show")
@@ -289,6 +347,15 @@ def _mistakes_told(output: Output) -> Iterator[None]:
     except Withheld as error:
         err.print(f"error: nothing is changed: {error}; confirm with {CONFIRM} if that is meant", markup=False)
         raise typer.Exit(FAILED) from None
+
+
+def _since(text: str) -> float:
+    from deployments.cli.since import since
+
+    try:
+        return since(text, time.time())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
 
 
 def _print_json(value: Any) -> None:

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from deployments.cli.places import places_of
 from deployments.cli.report import TerminalReport
+from deployments.control.applications import replicas_folder
+from deployments.control.death_log import Death, DeathLog
+from deployments.control.death_watch import DeathWatch
 from deployments.control.desired import DesiredState
 from deployments.control.environment import cluster_environment
+from deployments.control.lost_requests import LostRequests
 from deployments.control.ports import knock
 from deployments.spec.load import Config
 
@@ -31,6 +35,7 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
+    from deployments.control.actors import RayMachine  # noqa: PLC0415
     from deployments.control.admission import Admission  # noqa: PLC0415
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
@@ -60,8 +65,15 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
             where = f"port {place.port} of the cluster's head node"
             report.started(statuses, paste_line(front, statuses), where)
 
+        def on_death(death: Death) -> None:
+            metrics.died(death.model, death.reason)
+            report.trouble(death.line)
+
+        places = places_of(config)
+        lost = LostRequests(places.edge, config.state_dir / "requests")  # it hears nothing: there is no edge of ours
+        deaths = DeathWatch(replicas_folder(config), DeathLog(places.state), RayMachine(), lost, on_death)
         files = FileThread(FileLook(state, first), stop)
-        Watcher(files, first, applier, report, stop, metrics=metrics, on_started=on_started).run()
+        Watcher(files, first, applier, report, stop, metrics=metrics, on_look=deaths.look, on_started=on_started).run()
         report.starting("leaving the cluster as it is")
         pusher.close()
     finally:

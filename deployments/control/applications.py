@@ -5,6 +5,7 @@ so everything that changes answers is there, the artefact's digest included; rep
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from deployments.repository.resolve import Refused, Resolved
@@ -74,7 +75,13 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             "runtime": model.runtime,
             "versions": [[version.number, version.digest] for version in model.versions],
             "repository": str(config.repository_root),
-            "request_log": {"folder": str(config.state_dir / "requests"), "share": server.request_log.share},
+            "request_log": {
+                "folder": str(config.state_dir / "requests"),
+                "share": server.request_log.share,
+                "slow_s": server.request_log.slow_s,
+                "behind_edge": server.ray.address == "local",
+            },
+            "replicas": str(replicas_folder(config)),
             "tracing": server.tracing.model_dump() if server.tracing else None,
         },
         "deployments": [
@@ -93,6 +100,11 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             }
         ],
     }
+
+
+def replicas_folder(config: Config) -> Path:
+    """Where replicas leave their logs: on the machine where each runs."""
+    return config.state_dir / ("replicas" if config.server.ray.address == "local" else "cluster-replicas")
 
 
 def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:

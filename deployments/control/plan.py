@@ -68,8 +68,8 @@ def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
         yield f"{_versions(old)} -> {_versions(new)}"
     if before["repository"] != after["repository"]:
         yield f"repository {before['repository']} -> {after['repository']}"
-    for key in ("request_log", "tracing"):
-        if before[key] != after[key]:
+    for key in ("request_log", "replicas", "tracing"):
+        if before.get(key) != after.get(key):  # a configuration of an earlier release may lack one
             yield key
     yield from _differences(before["spec"], after["spec"])
 

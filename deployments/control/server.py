@@ -6,16 +6,20 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from deployments.control.actors import RayMachine
 from deployments.control.admission import Admission
-from deployments.control.applications import ServeConfig, custom_routes
+from deployments.control.applications import ServeConfig, custom_routes, replicas_folder
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
+from deployments.control.death_log import Death, DeathLog
+from deployments.control.death_watch import DeathWatch
 from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
 from deployments.control.files import FileLook, FileThread
 from deployments.control.identity import IdentityWatch
 from deployments.control.last_good import LastGood
 from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable
+from deployments.control.lost_requests import LostRequests
 from deployments.control.metrics import ControlMetrics
 from deployments.control.node import Node
 from deployments.control.rollback import Rollback
@@ -143,6 +147,7 @@ class EmbeddedServer:
             self._stop,
             metrics=self._metrics,
             each_look=each_look,
+            on_look=self._death_watch().look,
             on_started=on_started,
         )
         threading.Thread(target=self._end_with, args=(node,), name="node", daemon=True).start()
@@ -151,3 +156,16 @@ class EmbeddedServer:
         watcher.run()
         self._report.starting("draining and stopping")
         client.shutdown()
+
+    def _death_watch(self) -> DeathWatch:
+        def on_death(death: Death) -> None:
+            self._metrics.died(death.model, death.reason)
+            self._report.trouble(death.line)
+
+        config = self._first.config
+        lost = LostRequests(self._places.edge, config.state_dir / "requests")
+        try:
+            lost.start()
+        except OSError as failed:  # the models serve without it
+            self._report.trouble(f"requests that a replica loses will not be logged: {failed}")
+        return DeathWatch(replicas_folder(config), DeathLog(self._places.state), RayMachine(), lost, on_death)

@@ -14,6 +14,7 @@ from deployments.control.desired import Desired
 from deployments.control.files import SILENT_S, Reading
 from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
+from deployments.control.running import Running
 from deployments.control.status import ModelStatus
 from deployments.control.withheld import CONFIRM, Withheld
 from deployments.repository.resolve import IN_PLACE, STILL_WRITTEN
@@ -80,6 +81,7 @@ class Watcher:
         *,
         metrics: ControlMetrics,
         each_look: Callable[[], None] = lambda: None,
+        on_look: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -91,6 +93,8 @@ class Watcher:
         self._metrics = metrics
         self._each_look = each_look
         """Called at the beginning of each turn. What it raises is told, but for NodeDied, which ends the loop."""
+        self._on_look = on_look
+        """Called with each look at Serve."""
         self._on_started = on_started
         """Called once, when every model of the first configuration is up or has failed."""
         self._pending: Desired | None = first
@@ -181,6 +185,7 @@ class Watcher:
     def _look(self) -> tuple[ModelStatus, ...]:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
+        self._on_look(running)
         self._metrics.looked(running, statuses)
         return statuses
 

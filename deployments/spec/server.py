@@ -98,9 +98,16 @@ class RequestLogSpec(Spec):
     """Which requests get a line in the log of their model."""
 
     requests: Literal["off", "sampled", "all"] = Field(
-        default="off", description="off, sampled or all; a request that fails is always written"
+        default="off", description="off, sampled or all; a request that fails or is slow is always written"
     )
     sample: float = Field(default=0.01, gt=0, le=1, description="With sampled: the share of requests that is written")
+
+    slow_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=86_400,
+        description="Seconds from which on a request is slow: it is written however it ended",
+    )
 
     @property
     def share(self) -> float:

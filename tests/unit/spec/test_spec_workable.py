@@ -18,6 +18,7 @@ WITH_EFFECT_ON_A_CLUSTER = {
     ("metrics", "port"),
     ("request_log", "requests"),
     ("request_log", "sample"),
+    ("request_log", "slow_s"),
     ("tracing", "endpoint"),
     ("tracing", "sample"),
     ("repository", "path"),
