@@ -11,14 +11,16 @@ from deployments.cli.places import places_of
 from deployments.cli.report import TerminalReport
 from deployments.control.desired import DesiredState
 from deployments.control.environment import cluster_environment
+from deployments.control.events import EventFile
 from deployments.control.ports import knock
+from deployments.control.reports import Reports
 from deployments.spec.load import Config
 
 if TYPE_CHECKING:
     from deployments.control.status import ModelStatus
 
 
-def serve_cluster(config_dir: Path, config: Config) -> int:
+def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) -> int:
     """The command's exit code. The cluster's nodes were started with the environment that docs/operations.md names.
 
     Raises ConnectionError where the cluster does not answer.
@@ -26,7 +28,9 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     state = DesiredState(config_dir, os.environ)
     first = state.read_settled()
     server = config.server
-    report = TerminalReport()
+    state_folder = places_of(config).state
+    state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    report = Reports(TerminalReport(), EventFile(state_folder))
     knock(server.ray.address)
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
@@ -61,7 +65,9 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
             report.started(statuses, paste_line(front, statuses), where)
 
         files = FileThread(FileLook(state, first), stop)
-        Watcher(files, first, applier, report, stop, metrics=metrics, on_started=on_started).run()
+        approve = approve or not server.watch
+        watcher = Watcher(files, first, applier, report, stop, metrics=metrics, on_started=on_started, approve=approve)
+        watcher.run()
         report.starting("leaving the cluster as it is")
         pusher.close()
     finally:

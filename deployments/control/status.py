@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from deployments.control.applications import GATEWAY
+from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of
 

@@ -174,6 +174,10 @@ class ServerSpec(Spec):
         pattern=ANY_FOLDER,
         description="Folder for the server's logs, sockets and token; relative to the folder above serve_config",
     )
+    watch: bool = Field(
+        default=True,
+        description="Apply changed files at once; false: show what would change, and wait for `modelyard apply`",
+    )
     drain_s: float = Field(
         default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
     )
