@@ -8,7 +8,8 @@ from typing import Any
 from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.control.starts import ReplicaStarts
-from deployments.control.status import ModelStatus, text_of
+from deployments.control.status import ModelStatus
+from deployments.serving.state import text_of
 from monitoring.metrics import (
     INFO,
     READY,
