@@ -21,13 +21,14 @@ from types import FrameType
 from deployments.cli.exit_codes import FAILED, FINE, NOT_STARTED
 from deployments.cli.places import only_server, places_of, prepare
 from deployments.cli.report import stamp
+from deployments.cli.taken_ports import claimed_ports
 from deployments.control import control_socket
 from deployments.control.api import ControlApi
 from deployments.control.control_server import ControlServer
 from deployments.control.environment import EdgePorts, Places, server_environment
 from deployments.control.events import EventFile
 from deployments.control.live import Live
-from deployments.control.ports import free_ports, haproxy_binary, in_use
+from deployments.control.ports import free_ports, haproxy_binary
 from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.control.restarts import Restarts
 from deployments.spec.load import Config
@@ -55,8 +56,13 @@ class Supervisor:
         """Answers at the control socket while there is no child."""
 
     def run(self) -> int:
-        """The command's exit code. Raises BlockingIOError where this configuration's server runs already."""
-        with only_server(self._places), self._control_socket():
+        """The command's exit code. Raises BlockingIOError where this configuration's server runs already, and SpecError where a
+        port is in use."""
+        with (
+            only_server(self._places),
+            claimed_ports(self._config_dir, self._config),
+            self._control_socket(),
+        ):
             return self._run()
 
     @contextmanager
@@ -76,10 +82,6 @@ class Supervisor:
             self._control.close()
 
     def _run(self) -> int:
-        for host, port in self._config.server.addresses:
-            if in_use(host, port):
-                self._tell(f"error: {host}:{port} is in use")
-                return FAILED
         adopt_orphans()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, self._stop)

@@ -1,0 +1,60 @@
+"""Ports of the configuration that somebody else has: each with its key, its place, who has it, and one that is free."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from deployments.control.port_owner import claim, owner
+from deployments.control.ports import free_ports, in_use
+from deployments.spec.diagnostic import Diagnostic, SpecError
+from deployments.spec.load import SERVER_FILE, Config
+from deployments.spec.tree import Mapping, locate
+
+STEP, LAST = 10, 65535
+"""Ports that belong together stay together: 8000 to 8004 become 8010 to 8014."""
+
+
+@contextmanager
+def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
+    """Keep other servers from the configuration's ports. Raises SpecError with each that somebody has."""
+    taken: list[Diagnostic] = []
+    wanted = {port for _, _, port in config.server.listeners}
+    with ExitStack() as claims:
+        for key, host, port in config.server.listeners:
+            mine, who = claim(host, port)
+            if mine is not None:
+                claims.enter_context(mine)
+            if mine is None or in_use(host, port):
+                free = _free_beside(host, port, wanted)
+                wanted.add(free)
+                by = f" by {who}" if (who := who or owner(port)) else ""
+                what = f"{'.'.join(key)}: {host}:{port} is in use{by}"
+                taken.append(_taken(config_dir / SERVER_FILE, config, key, what, free))
+        if taken:
+            raise SpecError(tuple(taken))
+        yield
+
+
+def _taken(file: Path, config: Config, key: tuple[str, str], what: str, free: int) -> Diagnostic:
+    root = config.server_place
+    section = root.entries.get(key[0]) if root else None
+    if root is not None and isinstance(section, Mapping) and key[1] in section.entries:
+        return locate(root, key)[1].diagnostic(what, f"{free} is free")
+    hint = f"it is the default; {free} is free: write '{key[0]}: {{{key[1]}: {free}}}'"
+    return Diagnostic(str(file), 0, 0, what, suggestion=hint)
+
+
+def _free_beside(host: str, port: int, others: set[int]) -> int:
+    beside = range(port + STEP, LAST + 1, STEP)
+    free = (each for each in beside if each not in others and not _is_taken(host, each))
+    return next(free, 0) or free_ports(1)[0]
+
+
+def _is_taken(host: str, port: int) -> bool:
+    if in_use(host, port):
+        return True
+    mine, _ = claim(host, port)
+    if mine is None:
+        return True
+    mine.close()
+    return False
