@@ -55,7 +55,7 @@ def main() -> int:
     except SpecError as error:
         report.mistakes(error)
         return FAILED
-    live.approval = options.approve or not first.config.server.watch
+    terminal.approval = live.approval = options.approve or not first.config.server.watch
     places = places_of(first.config)
     _divert_output(places.state / "server.log")
     from deployments.control.server import EmbeddedServer

@@ -291,7 +291,7 @@ def _mistakes_told(output: Output) -> Iterator[None]:
             for diagnostic in error.diagnostics:
                 err.print(diagnostic.render(), markup=False)
         raise typer.Exit(FAILED) from None
-    except (ConnectionError, PermissionError, BlockingIOError) as error:
+    except OSError as error:  # no server, a lock that is held, a state folder that cannot be made
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(FAILED) from None
     except Withheld as error:

@@ -49,6 +49,8 @@ class TerminalReport:
         self._console = to or console()
         self._now = now
         self._shown = ""
+        self.approval = False
+        """Whether changes wait for `modelyard apply`."""
 
     def starting(self, what: str) -> None:
         """A step of the start-up or the end."""
@@ -69,7 +71,8 @@ class TerminalReport:
             self._console.print(f"\nMetrics: {metrics}", markup=False)
         if curl:
             self._console.print(f"\nTry:\n  {curl}\n", markup=False)
-        self._line("watching serve_config and the repository; Ctrl-C stops")
+        wait = "; changes wait for `modelyard apply`" if self.approval else ""
+        self._line(f"watching serve_config and the repository{wait}; Ctrl-C stops")
 
     def mistakes(self, error: "SpecError") -> None:
         """A configuration that cannot be used."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.control.port_owner import claim, owner
-from deployments.control.ports import free_ports, in_use
-from deployments.spec.diagnostic import Diagnostic, SpecError
+from deployments.control.ports import bad_host, bad_port, free_ports, in_use
+from deployments.spec.diagnostic import Diagnostic, SpecError, in_order
 from deployments.spec.load import SERVER_FILE, Config
 from deployments.spec.tree import Mapping, locate
 
@@ -16,11 +17,18 @@ STEP, LAST = 10, 65535
 
 @contextmanager
 def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
-    """Keep other servers from the configuration's ports. Raises SpecError with each that somebody has."""
-    taken: list[Diagnostic] = []
+    """Keep other servers from the configuration's ports. Raises SpecError with each that somebody has, or nobody here can have."""
+    place = _Place(config_dir / SERVER_FILE, config.server_place)
+    found: list[Diagnostic] = []
     wanted = {port for _, _, port in config.server.listeners}
     with ExitStack() as claims:
         for key, host, port in config.server.listeners:
+            if why := bad_host(host, port):
+                found.append(place.diagnostic((key[0], "host"), why))
+                continue
+            if why := bad_port(host, port):
+                found.append(place.diagnostic(key, why))
+                continue
             mine, who = claim(host, port)
             if mine is not None:
                 claims.enter_context(mine)
@@ -28,20 +36,27 @@ def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
                 free = _free_beside(host, port, wanted)
                 wanted.add(free)
                 by = f" by {who}" if (who := who or owner(port)) else ""
-                what = f"{'.'.join(key)}: {host}:{port} is in use{by}"
-                taken.append(_taken(config_dir / SERVER_FILE, config, key, what, free))
-        if taken:
-            raise SpecError(tuple(taken))
+                found.append(place.diagnostic(key, f"{host}:{port} is in use{by}", free))
+        if found:
+            raise SpecError(in_order(found))
         yield
 
 
-def _taken(file: Path, config: Config, key: tuple[str, str], what: str, free: int) -> Diagnostic:
-    root = config.server_place
-    section = root.entries.get(key[0]) if root else None
-    if root is not None and isinstance(section, Mapping) and key[1] in section.entries:
-        return locate(root, key)[1].diagnostic(what, f"{free} is free")
-    hint = f"it is the default; {free} is free: write '{key[0]}: {{{key[1]}: {free}}}'"
-    return Diagnostic(str(file), 0, 0, what, suggestion=hint)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key of server.yaml stands."""
+
+    file: Path
+    root: Mapping | None
+
+    def diagnostic(self, key: tuple[str, str], what: str, free: int | None = None) -> Diagnostic:
+        """At the value, or of the whole file where the key is not written; `free` is a port to suggest."""
+        what, hint = f"{'.'.join(key)}: {what}", "" if free is None else f"{free} is free"
+        section = self.root.entries.get(key[0]) if self.root else None
+        if self.root is not None and isinstance(section, Mapping) and key[1] in section.entries:
+            return locate(self.root, key)[1].diagnostic(what, hint)
+        hint = f"it is the default; {hint}: write '{key[0]}: {{{key[1]}: {free}}}'" if hint else ""
+        return Diagnostic(str(self.file), 0, 0, what, suggestion=hint)
 
 
 def _free_beside(host: str, port: int, others: set[int]) -> int:

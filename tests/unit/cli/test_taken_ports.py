@@ -116,3 +116,11 @@ def test_a_port_of_nobody_has_no_owner() -> None:
         second, who = claim("127.0.0.1", port)
         assert second is None
         assert f"(process {os.getpid()})" in who
+
+
+def test_an_address_that_this_machine_does_not_have_is_no_port_in_use(yard: Yard) -> None:
+    yard.write("server.yaml", "http:\n  host: 192.0.2.7\nmetrics:\n  host: no.such.host.invalid\n")
+    told = [text for text in refused(yard) if "no address" in text]
+    assert len(told) == 2, "a line each, though two ports are of metrics.host"
+    assert f"{yard.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in told[0]
+    assert "server.yaml:4:9: error: metrics.host: this machine has no address no.such.host.invalid" in told[1]

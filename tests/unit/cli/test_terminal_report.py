@@ -101,6 +101,16 @@ def test_an_action_is_one_line(kind, line):
     assert action_line(Action(kind, "a", "why")) == line
 
 
+def test_the_start_says_whether_changes_wait(report: TerminalReport, printed: io.StringIO):
+    report.started([row("a")], "", "")
+    report.approval = True
+    report.started([row("a")], "", "")
+    assert [line for line in lines(printed) if "watching" in line] == [
+        "watching serve_config and the repository; Ctrl-C stops",
+        "watching serve_config and the repository; changes wait for `modelyard apply`; Ctrl-C stops",
+    ]
+
+
 def test_the_start_says_where_metrics_are(report: TerminalReport, printed: io.StringIO):
     report.started([row("a")], "", "http://127.0.0.1:8002/metrics")
     assert "Metrics: http://127.0.0.1:8002/metrics\n" in printed.getvalue()
