@@ -30,7 +30,9 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     server = config.server
     state_folder = places_of(config).state
     state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    report = Reports(TerminalReport(), EventFile(state_folder))
+    terminal = TerminalReport()
+    terminal.approval = approve = approve or not server.watch
+    report = Reports(terminal, EventFile(state_folder))
     knock(server.ray.address)
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
@@ -65,7 +67,6 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
             report.started(statuses, paste_line(front, statuses), where)
 
         files = FileThread(FileLook(state, first), stop)
-        approve = approve or not server.watch
         watcher = Watcher(files, first, applier, report, stop, metrics=metrics, on_started=on_started, approve=approve)
         watcher.run()
         report.starting("leaving the cluster as it is")
