@@ -179,6 +179,35 @@ def apply(
 
 
 @app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="The model.")],
+    config: ConfigDir = HERE,
+    to: Annotated[int | None, typer.Option(min=1, help="The version; default: the one before the current.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of the file, and write nothing.")] = False,
+    timeout_s: Annotated[float, typer.Option(help="Seconds to wait at most until the version answers.")] = 600,
+) -> None:
+    """Let another version of a model answer: change its file, show the change, and apply it."""
+    from deployments.cli.rollback import CannotRollBack, apply_edit, rollback_edit
+
+    with _mistakes_told(Output.text):
+        try:
+            edit = rollback_edit(config, name, to)
+        except CannotRollBack as error:
+            err.print(f"error: {error}", markup=False)
+            raise typer.Exit(FAILED) from None
+        for line in edit.diff():
+            out.print(line, markup=False)
+        if dry_run:
+            raise typer.Exit(0)
+        status = apply_edit(config, name, edit, timeout_s)
+    if status is None:
+        out.print(f"no server runs here: {edit.path} is written, and read at the next start", markup=False)
+        raise typer.Exit(0)
+    out.print(status_table([status], width=width_of(out)))
+    raise typer.Exit(0 if status.state == "READY" and not status.reason else FAILED)
+
+
+@app.command()
 def status(config: ConfigDir = HERE, output: TableForm = Shown.text) -> None:
     """Every model's state, and why it is not READY."""
     from deployments.cli.seen import source

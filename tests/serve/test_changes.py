@@ -101,6 +101,36 @@ def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
     assert states == {"READY", 200}
 
 
+def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: Server) -> None:
+    fresh.project.add_python("tried", ECHO)
+    fresh.project.add_python("tried", ECHO_TIMES_THREE, version=2)
+    fresh.project.configure(
+        "tried", f"{TRUSTED}versions: [1, 2]\ndefault: stable\nversion_labels: {{stable: 1, next: 2}}\n"
+    )
+    fresh.wait_for(lambda: fresh.answers("tried", {"instances": [4]}), what="the model")
+
+    def ask(path: str) -> object:
+        return fresh.http.post(f"{fresh.url}{path}", json={"instances": [4]}, timeout=60).json()["predictions"]
+
+    assert [ask(f"/models/tried{version}/predict") for version in ("", "/versions/stable", "/versions/next")] == [
+        [8.0],
+        [8.0],
+        [12.0],
+    ]
+    assert ask("/v1/models/tried/labels/next:predict") == [12.0]
+    before = fresh.replicas("tried")
+    with constant_load(fresh, "tried", {"instances": [4]}) as seen:
+        fresh.project.configure("tried", f"{TRUSTED}versions: [1, 2]\nversion_labels: {{stable: 1, next: 2}}\n")
+        fresh.wait_for(lambda: seen[(200, "[12.0]")] > 5, what="version 2 by default")
+        done = fresh.command("rollback", "tried")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "+default: 1" in done.stdout
+        assert ask("/models/tried/predict") == [8.0]
+    assert seen.keys() == {(200, "[8.0]"), (200, "[12.0]")}, seen
+    assert fresh.replicas("tried") == before
+    assert fresh.models()["tried"]["default_version"] == "1"
+
+
 @pytest.mark.parametrize(
     ("name", "code", "reason"),
     [

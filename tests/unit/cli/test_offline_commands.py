@@ -13,7 +13,19 @@ from deployments.spec.load import load
 from deployments.spec.schema import schemas
 from tests.unit.cli.yard import Yard, run
 
-COMMANDS = ["up", "validate", "plan", "apply", "status", "logs", "config", "config show", "schema", "render"]
+COMMANDS = [
+    "up",
+    "validate",
+    "plan",
+    "apply",
+    "rollback",
+    "status",
+    "logs",
+    "config",
+    "config show",
+    "schema",
+    "render",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
