@@ -1,39 +1,52 @@
 """Where the state of a server is, and whether it serves here: read from server.yaml in a hurry, before anything is validated.
 
-The command asks the running server, which may run although server.yaml has a mistake by now.
+The command asks the running server, which may run although server.yaml has a mistake by now. Most files name neither key, and
+then not even the parser is imported.
 """
 
+import re
 from collections.abc import Mapping as Map
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deployments.spec.diagnostic import SpecError
-from deployments.spec.environment import expand
-from deployments.spec.source import read
-from deployments.spec.tree import Document, Mapping, Node, Scalar
-from deployments.spec.yaml import parse
+if TYPE_CHECKING:
+    from deployments.spec.tree import Node
 
 STATE, LOCAL = ".modelyard", "local"
+_COMMENT = re.compile(rb"^\s*#.*$", re.MULTILINE)
+_NAMED = re.compile(rb"state|address|\\")
+"""One of the keys may be written; in quotes a character may be an escape."""
 
 
 def state_folder(config_dir: Path, environ: Map[str, str]) -> Path | None:
     """The state folder of a server on this machine; None where `ray.address` names a cluster. Mistakes are the defaults."""
-    root = _server_file(config_dir, environ)
-    ray = root.entries.get("ray") if root else None
-    address = ray.entries.get("address") if isinstance(ray, Mapping) else None
-    if _text(address, LOCAL) != LOCAL:
-        return None
-    state = root.entries.get("state") if root else None
-    return Path(config_dir).absolute().parent / _text(state, STATE)
+    state, address = _written(config_dir / "server.yaml", environ)
+    return Path(config_dir).absolute().parent / (state or STATE) if address in ("", LOCAL) else None
 
 
-def _server_file(config_dir: Path, environ: Map[str, str]) -> Mapping | None:
+def _written(file: Path, environ: Map[str, str]) -> tuple[str, str]:
+    """`state` and `ray.address`, "" where they are not written or cannot be read."""
     try:
-        document: Document = parse(read(config_dir / "server.yaml"))
+        if not _NAMED.search(_COMMENT.sub(b"", file.read_bytes())):
+            return "", ""
+    except OSError:
+        return "", ""
+    from deployments.spec.diagnostic import SpecError  # noqa: PLC0415 - as the module's text says
+    from deployments.spec.environment import expand  # noqa: PLC0415
+    from deployments.spec.source import read  # noqa: PLC0415
+    from deployments.spec.yaml import parse  # noqa: PLC0415
+
+    try:
+        document = parse(read(file))
     except SpecError:
-        return None
+        return "", ""
     expand(document, environ)
-    return document.root if isinstance(document.root, Mapping) else None
+    return _text(document.root, "state"), _text(document.root, "ray", "address")
 
 
-def _text(node: Node | None, default: str) -> str:
-    return node.text if isinstance(node, Scalar) and node.text and not node.broken else default
+def _text(node: "Node | None", *keys: str) -> str:
+    from deployments.spec.tree import Mapping, Scalar  # noqa: PLC0415
+
+    for key in keys:
+        node = node.entries.get(key) if isinstance(node, Mapping) else None
+    return node.text if isinstance(node, Scalar) and not node.broken else ""

@@ -148,6 +148,20 @@ def test_a_model_that_is_served_a_slower_way_says_why():
     ]
 
 
+def test_a_model_of_which_replicas_died_says_so():
+    death = {
+        "at": 0.0,
+        "model": "churn",
+        "replica": "abc",
+        "reason": "out_of_memory",
+        "detail": "out of memory",
+        "requests": [],
+    }
+    models = [{"name": "churn", "deaths": [death]}, {"name": "iris", "deaths": []}]
+    (line,) = Seen(tuple(models), frozenset()).deaths()
+    assert line.startswith("churn: 1 replica has died within a day, the last at 1970-01-01T00:00:00Z: out of memory")
+
+
 def test_a_server_is_well_when_every_configured_model_is_ready_and_the_files_can_be_read():
     fine = seen(row("a"))
     assert fine.is_well

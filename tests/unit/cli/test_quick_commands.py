@@ -18,7 +18,7 @@ from deployments.control.withheld import Withheld
 from tests.unit.cli.yard import Yard
 from tests.unit.control.test_control_api import turn
 
-SLOW = {"ray", "numpy", "sklearn", "scipy", "pandas", "onnxruntime", "pyarrow", "aiohttp", "grpc"}
+SLOW = {"yaml", "ray", "numpy", "sklearn", "scipy", "pandas", "onnxruntime", "pyarrow", "aiohttp", "grpc"}
 SLOW_OF_OURS = {"deployments.spec.model", "deployments.spec.load", "deployments.control.applications"}
 
 

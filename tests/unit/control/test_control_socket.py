@@ -105,6 +105,19 @@ def test_a_server_is_found_by_the_state_that_server_yaml_names_even_where_other_
         assert running_server(tmp_path / "serve_config") is None, "it serves on a cluster"
 
 
+def test_a_key_that_is_a_comment_counts_for_nothing(tmp_path: Path, state: Path) -> None:
+    (tmp_path / "serve_config").mkdir()
+    server_yaml = tmp_path / "serve_config" / "server.yaml"
+    with control_socket.listen(state):
+        for text in (
+            "# state: elsewhere\n",
+            "http: {port: 9}  # not ray.address\n",
+            "ray:\n  # address: head:1\n  cpus: 2\n",
+        ):
+            server_yaml.write_text(text)
+            assert running_server(tmp_path / "serve_config"), text
+
+
 def test_a_file_that_is_no_yaml_leaves_the_usual_folder(tmp_path: Path, state: Path) -> None:
     (tmp_path / "serve_config").mkdir()
     (tmp_path / "serve_config" / "server.yaml").write_text("a: [")
