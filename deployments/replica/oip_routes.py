@@ -61,8 +61,16 @@ class OipRoutes:
         return await answer(request, version)
 
     async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        signature = version.loaded.model.signature
-        return json_answer(model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature))
+        loaded = version.loaded
+        return json_answer(
+            model_metadata(
+                self._spec.name,
+                self._runtime,
+                self._versions.numbers,
+                loaded.model.signature,
+                batched=loaded.warmup.batchable,
+            )
+        )
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         return json_answer({"name": self._spec.name, "ready": True})
