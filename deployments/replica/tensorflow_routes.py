@@ -16,7 +16,7 @@ from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked
 from deployments.spec.model import ModelSpec
 
-BELOW_MODEL = r"(?:/versions/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
+BELOW_MODEL = r"(?:/versions/([^/:]+)|/labels/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
 
 
 class TensorflowRoutes:
@@ -44,9 +44,11 @@ class TensorflowRoutes:
         found = self._paths.fullmatch(request.path)
         if found is None:
             raise ModelNotFound(f"model {self._name!r} has no path {request.path!r}; see {self._root}")
+        if found[2]:
+            raise ModelNotFound(f"model {self._name!r} has no version with the label {found[2]!r}")
         version = self._versions.find(found[1])
         number = version.loaded.served.number
-        verb = found[2] or ""
+        verb = found[3] or ""
         if verb.startswith(":"):
             check_method(request, "POST")
             return await asked(request, self._endpoints[number][verb], self._body_limit)
@@ -54,7 +56,7 @@ class TensorflowRoutes:
         if verb:
             document = metadata(self._name, number, version.loaded.model.signature)
         else:
-            document = status([number] if found[1] else self._versions.numbers)
+            document = status(self._name, [number] if found[1] else self._versions.numbers)
         return json_answer(document)
 
 

@@ -91,8 +91,11 @@ def _inference() -> dict[str, Schema]:
 def _tensorflow() -> dict[str, Schema]:
     either: list[Schema] = [{"required": ["predictions"]}, {"required": ["outputs"]}]
     return {
-        "TensorflowStatus": record({"model_version_status": {"type": "array"}}, "model_version_status"),
-        "TensorflowPredictions": {"type": "object", "oneOf": either},
+        "TensorflowStatus": record(
+            {"name": TEXT, "ready": {"type": "boolean"}, "model_version_status": {"type": "array"}},
+            *("name", "ready", "model_version_status"),
+        ),
+        "TensorflowPredictions": {"type": "object", "anyOf": either},
         "Result": record({"result": {"type": "array"}}, "result"),
     }
 

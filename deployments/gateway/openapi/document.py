@@ -25,7 +25,7 @@ def openapi(entries: Mapping[str, Entry], signatures: Mapping[str, Signature]) -
         own = not (path.startswith(ERROR_MEMBER) or path == "/v2")
         paths.setdefault(path, {})[method] = operation.as_json(own)
     # Not ready is a status of these, and no error.
-    for path in ("/ready", "/v2/health/ready"):
+    for path in ("/ready", "/health", "/v2/health/ready"):
         responses = paths[path]["get"]["responses"]
         responses["503"] = {**responses["200"], "description": "Not ready"}
     server = server_metadata()

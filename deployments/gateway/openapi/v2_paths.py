@@ -42,6 +42,8 @@ def v2_paths(names: Sequence[str]) -> Iterator[Path]:
 
 def v1_paths(names: Sequence[str]) -> Iterator[Path]:
     """Everything below /v1."""
+    listed = Operation("tf_models", "Names of all models", TENSORFLOW, {JSON: named("ModelNames")})
+    yield "/v1/models", "get", listed
     takes: dict[str, Schema] = {JSON: {"type": "object"}}
     for root, suffix, parameters in below("/v1/models/{name}", name_in_path(names)):
         status = {JSON: named("TensorflowStatus")}
