@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 
 from deployments.errors import ModelNotFound
-from deployments.gateway.absent import find, not_ready, unknown_model
+from deployments.gateway.absent import OURS, find, not_ready, unknown_model
 from deployments.gateway.catalogue import Entry, Look, awake, waiting_for
 from deployments.gateway.oip_routes import OipServerRoutes
 from deployments.gateway.openapi.document import openapi
@@ -61,7 +61,7 @@ class GatewayRoutes:
         if path == "/v2" or path.startswith("/v2/"):
             return await self._oip.respond(request, path, entries)
         if found := TENSORFLOW.fullmatch(path):
-            return _of_v1(request, path, find(found[1], entries))
+            return _of_v1(request, path, find(found[1], entries, OURS))
         return self._of_a_model(request, path, entries)
 
     def _of_a_model(self, request: HttpRequest, path: str, entries: Mapping[str, Entry]) -> HttpAnswer:

@@ -16,6 +16,7 @@ from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
 from deployments.protocols.kept import Kept
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.sequences import check_no_sequence
 from deployments.protocols.oip.slots import Head, Slot
 from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.protocols.rows import MAX_ROWS
@@ -68,6 +69,7 @@ class GrpcInferCodec:
         given = self._raw(inputs, heads, slots, raw) if raw else self._values(inputs, heads, slots)
         if not message.outputs and not message.parameters:  # the usual one
             return InferCall(self._inputs.request(given), message.id, {}, None, False, slots)
+        check_no_sequence((name, _chosen(value)) for name, value in message.parameters.items())
         classes = {output.name: _classes(output) for output in message.outputs}
         request = self._inputs.request(given, [output.name for output in message.outputs])
         timeout_us = _whole(message.parameters, "timeout")
@@ -161,6 +163,11 @@ def _head(name: str, array: Array) -> dict[str, Any]:
 def _no_shared_memory(tensor: Any) -> None:
     if tensor.parameters and "shared_memory_region" in tensor.parameters:
         raise InvalidRequest(f"{shortened(tensor.name)!r}: shared memory is not taken; send the values")
+
+
+def _chosen(parameter: Any) -> Any:
+    choice = parameter.WhichOneof("parameter_choice")
+    return getattr(parameter, choice) if choice else None
 
 
 def _classes(output: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import described, refuse
 from deployments.protocols.body import parse
+from deployments.protocols.oip.sequences import check_no_sequence
 
 EXAMPLE = '{"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [0.5]}]}'
 A_DAY_US = 86_400_000_000
@@ -62,6 +63,7 @@ def read_document(json: bytes) -> InferDocument:
     binary = _boolean(parameters, "binary_data_output", "/parameters", False)
     _whole(parameters, "priority", "/parameters", 2**64 - 1)
     timeout_us = _whole(parameters, "timeout", "/parameters", A_DAY_US)
+    check_no_sequence(parameters.items())
     inputs = _list(document, "inputs", required=True)
     outputs = _list(document, "outputs")
     return InferDocument(
