@@ -9,6 +9,7 @@ from tests.serve.browser import told_by_page
 from tests.serve.project import Server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text()
+CLIENTS = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 SOCKET, EVENTS = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
 WRITTEN = " better than ugly."
 LISTED, UNLISTED = "127.0.0.1", "localhost"
@@ -52,6 +53,14 @@ ROW = '{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 )
 def test_a_page_sends_a_string_without_a_content_type(server: Server, path: str, body: str, heard: str) -> None:
     assert heard in told(server, ASK % (path, body, ""), SAY)
+
+
+def test_the_clients_pages_snippet_asks(server: Server) -> None:
+    [snippet] = re.findall(r"```js\n(.*?)```", CLIENTS, re.DOTALL)
+    assert (
+        told(server, f"const asked = (async () => {{ {snippet} return predictions; }})();", "asked.then(tell);")
+        == "setosa"
+    )
 
 
 def test_a_page_may_set_headers_that_the_browser_asks_about_first(server: Server) -> None:
