@@ -88,6 +88,8 @@ def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Itera
     answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: {}}
     asking = (*ASKING, 415)
     yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, parameters)
+    told = Operation(f"oip_infer_stream{suffix}", "The same in parts", OIP, EVENT_DATA, takes, asking, parameters)
+    yield f"{root}/infer_stream", "post", told
     for verb, gives in (("generate", OBJECT), ("generate_stream", EVENT_DATA)):
         told = Operation(f"oip_{verb}{suffix}", "Ask it by inputs' names", OIP, gives, OBJECT, asking, parameters)
         yield f"{root}/{verb}", "post", told
