@@ -5,19 +5,29 @@ from collections.abc import Iterator, Sequence
 from deployments.gateway.openapi.operations import ASKING, JSON, READING, Operation, in_path, named, parameter
 from deployments.gateway.openapi.own_paths import EVENT_DATA, Path
 from deployments.gateway.openapi.values import Schema, enumerated
+from deployments.protocols.oip.rest import HEADER_LENGTH
 
 OIP, TENSORFLOW = "Open Inference Protocol", "TensorFlow Serving"
 CONTROLLING = (400, 404, 405, 413, 500, 501, 503)
 OBJECT: dict[str, Schema] = {JSON: {"type": "object"}}
 OCTETS = "application/octet-stream"
+BINARY: Schema = {"type": "string", "format": "binary"}
 NAME, REGION, VERSION = parameter("ModelName"), parameter("Region"), parameter("Version")
+JSON_LENGTH = parameter("JsonLength")
 
 
 def v2_parameters(names: Sequence[str]) -> dict[str, Schema]:
     """Components of parameters, by name; `names` are those of the models."""
     name = enumerated(names) if names else {"type": "string", "minLength": 1}
     region = {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}
+    length: Schema = {
+        "name": HEADER_LENGTH,
+        "in": "header",
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "bytes of the JSON, behind which raw contents stand",
+    }
     return {
+        "JsonLength": length,
         "ModelName": in_path("name", name, "a model"),
         "Region": in_path("region", region, "a region of shared memory"),
     }
@@ -84,11 +94,12 @@ def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Itera
     ):
         gives = {JSON: named(schema)}
         yield f"{root}{path}", "get", Operation(f"oip_{id_}{suffix}", summary, OIP, gives, {}, READING, parameters)
-    takes: dict[str, Schema] = {JSON: named("InferRequest"), OCTETS: {}}
-    answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: {}}
+    takes: dict[str, Schema] = {JSON: named("InferRequest"), OCTETS: BINARY}
+    answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: BINARY}
     asking = (*ASKING, 415)
-    yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, parameters)
-    told = Operation(f"oip_infer_stream{suffix}", "The same in parts", OIP, EVENT_DATA, takes, asking, parameters)
+    measured = (*parameters, JSON_LENGTH)
+    yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, measured)
+    told = Operation(f"oip_infer_stream{suffix}", "The same in parts", OIP, EVENT_DATA, takes, asking, measured)
     yield f"{root}/infer_stream", "post", told
     for verb, gives in (("generate", OBJECT), ("generate_stream", EVENT_DATA)):
         told = Operation(f"oip_{verb}{suffix}", "Ask it by inputs' names", OIP, gives, OBJECT, asking, parameters)
