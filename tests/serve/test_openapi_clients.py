@@ -15,8 +15,8 @@ GENERATORS = Path(sys.executable).parents[1] / "generators" / "bin"
 PATIENCE_S = 300
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """What a program of theirs prints."""
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A program of theirs, which ends well."""
     done = subprocess.run(
         [GENERATORS / str(command[0]), *command[1:]],
         cwd=cwd,
@@ -26,7 +26,7 @@ def run(*command: str | Path, cwd: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,14 @@ def test_openapi_python_client_makes_one_that_asks(server: Server, document: Pat
         *("openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta", "none"),
         cwd=document.parent,
     )
-    assert "Cannot parse" not in made
+    warned = made.stdout + made.stderr
+    assert "Cannot parse" not in warned
     # Of the forms beside JSON, which it does not know.
-    assert set(re.findall("^(Unsupported.*|Could not.*)$", made, re.MULTILINE)) == {
+    assert set(re.findall("^(Unsupported.*|Could not.*)$", warned, re.MULTILINE)) == {
         f"Unsupported content type {media}"
         for media in ("text/csv", "application/x-npy", "application/vnd.apache.arrow.stream")
     }
-    told = run("python", "-c", ASK_WITH_OPENAPI_PYTHON_CLIENT, server.url, cwd=document.parent).splitlines()
+    told = run("python", "-c", ASK_WITH_OPENAPI_PYTHON_CLIENT, server.url, cwd=document.parent).stdout.splitlines()
     assert told == [
         *["iris setosa"] * 3,
         "setosa versicolor virginica 1.0",
@@ -96,6 +97,26 @@ def test_openapi_python_client_makes_one_that_asks(server: Server, document: Pat
         "echo True",
         "expected at least one row, got none at /instances",
     ]
+
+
+LOAD_ALL = """
+import importlib
+import pkgutil
+
+import generated
+
+for module in pkgutil.walk_packages(generated.__path__, "generated."):
+    importlib.import_module(module.name)
+"""
+
+
+def test_every_module_of_that_client_loads(document: Path) -> None:
+    run(
+        *("openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta", "none"),
+        "--overwrite",
+        cwd=document.parent,
+    )
+    run("python", "-c", LOAD_ALL, cwd=document.parent)
 
 
 VALIDATE_WITH_DATAMODEL_CODE_GENERATOR = """
@@ -118,8 +139,8 @@ def test_datamodel_code_generator_makes_classes_of_a_request_and_its_answer(serv
         *("--output-model-type", "pydantic_v2.BaseModel"),
         cwd=document.parent,
     )
-    body = json.loads(run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, cwd=document.parent))
+    body = json.loads(run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, cwd=document.parent).stdout)
     answer = server.predict("iris", body)
     assert answer.json()["predictions"] == ["setosa"]
     told = run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, answer.text, cwd=document.parent)
-    assert told == "1\n"
+    assert told.stdout == "1\n"

@@ -1,7 +1,6 @@
 """Triton's perf_analyzer, as NVIDIA ships it, measures models of the real server without a word about their shapes."""
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -48,13 +47,6 @@ def test_it_measures_a_model_and_reads_its_statistics(
     assert float(row["Inferences/Second"]) > 0
     assert float(row["Server Compute Infer"]) > 0
     assert (float(row["Server Compute Input"]), float(row["Server Compute Output"])) == (0, 0)
-
-
-def test_it_measures_a_model_that_answers_in_parts(server: Server, tmp_path: Path) -> None:
-    given = tmp_path / "given.json"
-    given.write_text(json.dumps({"data": [{"text_input": ["Beautiful is"], "length": [3]}]}))
-    row = measured(server, "zen", tmp_path, "--streaming", "--input-data", str(given), grpc=True)
-    assert float(row["Inferences/Second"]) > 0
 
 
 def test_it_measures_several_requests_at_once(server: Server, tmp_path: Path) -> None:
