@@ -21,6 +21,11 @@ START_REASONS = ("deploy", "scale", "cold", "replace")
 """Why a replica was started. deploy: its model is new or has changed. scale: one more is wanted. cold: there was none, and a
 request came for it. replace: in the place of one that died."""
 
+DEATH_REASONS = ("exit", "signal", "out_of_memory", "watchdog", "health_check", "node", "unknown")
+"""Why a replica died. exit: something in it called os._exit. signal: SIGKILL, SIGSEGV and the like, or native code ended it.
+out_of_memory: by Ray's memory monitor or by the kernel. watchdog: a call held its event loop. health_check: Serve ended it as it
+failed its health check. node: its machine is gone. unknown: it ran on another machine."""
+
 REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """A small model answers in half a millisecond; the usual deadline is 10 s, and what passes it lands above."""
 STEP_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *REQUEST_SECONDS)
@@ -106,6 +111,12 @@ REPLICA_STARTS = Metric(
     "Replicas started, by why (deploy, scale, cold, replace).",
     ("model", "reason"),
 )
+REPLICA_DEATHS = Metric(
+    "model_replica_deaths_total",
+    "counter",
+    "Replicas that ended without being stopped, by why (exit, signal, out_of_memory, watchdog, health_check, node, unknown).",
+    ("model", "reason"),
+)
 LOAD_DURATION = Metric(
     "model_load_duration_seconds",
     "histogram",
@@ -154,6 +165,7 @@ METRICS = (
     REPLICAS_TARGET,
     REPLICAS_MAX,
     REPLICA_STARTS,
+    REPLICA_DEATHS,
     LOAD_DURATION,
     MEMORY,
     RELOAD_SUCCESSFUL,

@@ -5,20 +5,21 @@ so everything that changes answers is there, the artefact's digest included; rep
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from deployments.control.names import GATEWAY, ServeConfig
 from deployments.repository.resolve import Refused, Resolved
 from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec, Replicas
 from deployments.spec.server import ServerSpec
 
-GATEWAY = "gateway"
 MODEL_IMPORT = "deployments.replica.deployment:build"
 GATEWAY_IMPORT = "deployments.gateway.deployment:build"
 MODEL_DEPLOYMENT = "model"
 GATEWAY_DEPLOYMENT = "gateway"
 
-NOT_IN_ARGS = {"replicas", "required", "description"}
+NOT_IN_ARGS = {"replicas", "required", "description", "default", "version_labels"}
 """Fields of a spec that change without restarting a replica."""
 UNBOUNDED = 1_000_000
 """Serve's own limits on requests, set out of the way: the model server admits, and says so in a client's terms."""
@@ -27,24 +28,31 @@ DOWNSCALE_DELAY_S = 60.0
 LOOK_BACK_S = 4.0
 """Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
 
-ServeConfig = dict[str, Any]
-"""A `ServeDeploySchema`, or one of its applications, as plain values."""
-
 
 def serve_config(
-    config: Config, models: Sequence[Resolved | Refused], *, kept: Mapping[str, ServeConfig]
+    config: Config,
+    models: Sequence[Resolved | Refused],
+    *,
+    kept: Mapping[str, ServeConfig],
+    pinned: Mapping[str, ServeConfig] = {},
 ) -> ServeConfig:
     """The whole config; `models` are what became of `config.models`, in their order.
 
-    A refused model keeps the application it has (`kept`, by name): nothing is lost by a mistake. Only where its route has
-    gone to another model it cannot.
+    A model in `pinned` has the application that is there. A refused model keeps the application it has (`kept`, by name): nothing
+    is lost by a mistake. Only where its route has gone to another model it cannot.
     """
     applications = {
         model.spec.name: model_application(config, model) for model in models if isinstance(model, Resolved)
     }
+    applications |= pinned
     routes = {application["route_prefix"] for application in applications.values()}
     for model in models:
-        if isinstance(model, Refused) and model.name in kept and kept[model.name]["route_prefix"] not in routes:
+        if (
+            isinstance(model, Refused)
+            and model.name not in pinned
+            and model.name in kept
+            and kept[model.name]["route_prefix"] not in routes
+        ):
             applications[model.name] = kept[model.name]
     catalogue = [
         catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Refused) else "")
@@ -74,13 +82,23 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             "runtime": model.runtime,
             "versions": [[version.number, version.digest] for version in model.versions],
             "repository": str(config.repository_root),
-            "request_log": {"folder": str(config.state_dir / "requests"), "share": server.request_log.share},
+            "request_log": {
+                "folder": str(config.state_dir / "requests"),
+                "share": server.request_log.share,
+                "slow_s": server.request_log.slow_s,
+                "behind_edge": server.ray.address == "local",
+            },
+            "replicas": str(replicas_folder(config)),
             "tracing": server.tracing.model_dump() if server.tracing else None,
         },
         "deployments": [
             {
                 "name": MODEL_DEPLOYMENT,
-                "user_config": {"description": spec.description},
+                "user_config": {
+                    "description": spec.description,
+                    "default": model.default,
+                    "version_labels": spec.version_labels,
+                },
                 "ray_actor_options": _actor_options(spec),
                 "health_check_period_s": 5.0,
                 "health_check_timeout_s": 15.0,
@@ -89,6 +107,11 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             }
         ],
     }
+
+
+def replicas_folder(config: Config) -> Path:
+    """Where replicas leave their logs: on the machine where each runs."""
+    return config.state_dir / ("replicas" if config.server.ray.address == "local" else "cluster-replicas")
 
 
 def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:
@@ -126,10 +149,14 @@ def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: s
 def served_by(application: ServeConfig) -> dict[str, Any]:
     """The part of a model's catalogue entry that its application decides, and not its file."""
     args = application["args"]
+    (deployment,) = application["deployments"]
+    chosen = deployment["user_config"]
     return {
         "route": application["route_prefix"],
         "runtime": args["runtime"],
         "versions": [{"version": str(number), "digest": digest} for number, digest in args["versions"]],
+        "default_version": str(chosen["default"]),
+        "version_labels": {label: str(number) for label, number in chosen["version_labels"].items()},
     }
 
 

@@ -5,16 +5,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployments.control.applications import GATEWAY
+from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.control.starts import ReplicaStarts
-from deployments.control.status import ModelStatus, text_of
+from deployments.control.status import ModelStatus
+from deployments.serving.state import text_of
 from monitoring.metrics import (
+    DEATH_REASONS,
     INFO,
     READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     RELOAD_WITHHELD,
+    REPLICA_DEATHS,
     REPLICA_STARTS,
     REPLICA_STATES,
     REPLICAS,
@@ -41,6 +44,7 @@ class ControlMetrics:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._starts = ReplicaStarts()
+        self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
         self._snapshot = Snapshot(Totals(), {})
 
@@ -50,6 +54,10 @@ class ControlMetrics:
         self._reload[(RELOAD_SUCCESSFUL.name,)] = float(successful)
         if successful:
             self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()
+
+    def died(self, model: str, reason: str) -> None:
+        """A replica died, for one of DEATH_REASONS."""
+        self._deaths[(model, reason)] += 1
 
     def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
         """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
@@ -65,7 +73,8 @@ class ControlMetrics:
                 config = (details.get("deployed_app_config") or {}).get("args")
                 through = text_of(details["status"]) == "RUNNING"
                 self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
-        self._snapshot = Snapshot(Totals(counters=self._started()), gauges)
+        counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
+        self._snapshot = Snapshot(Totals(counters=counters), gauges)
 
     def snapshot(self) -> Snapshot:
         """As of the last look."""
@@ -78,6 +87,14 @@ class ControlMetrics:
             (REPLICA_STARTS.name, model, reason): counts[(model, reason)]
             for model in models
             for reason in START_REASONS
+        }
+
+    def _death_counts(self, models: set[str]) -> dict[Key, int]:
+        """Of every model and reason, from 0 on: a series that begins at 1 has no rate."""
+        return {
+            (REPLICA_DEATHS.name, model, reason): self._deaths[(model, reason)]
+            for model in models
+            for reason in DEATH_REASONS
         }
 
 

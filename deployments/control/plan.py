@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deployments.control.applications import GATEWAY, ServeConfig
+from deployments.control.names import GATEWAY, ServeConfig
 
 Kind = Literal["add", "restart", "scale", "update", "remove", "refuse"]
 _SCALING = ("num_replicas", "autoscaling_config")
@@ -68,8 +68,8 @@ def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
         yield f"{_versions(old)} -> {_versions(new)}"
     if before["repository"] != after["repository"]:
         yield f"repository {before['repository']} -> {after['repository']}"
-    for key in ("request_log", "tracing"):
-        if before[key] != after[key]:
+    for key in ("request_log", "replicas", "tracing"):
+        if before.get(key) != after.get(key):  # a configuration of an earlier release may lack one
             yield key
     yield from _differences(before["spec"], after["spec"])
 
@@ -85,7 +85,23 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
 
 
 def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return "description" if key == "user_config" else f"{key} {_shown(before.get(key))} -> {_shown(after.get(key))}"
+    old, new = before.get(key), after.get(key)
+    if key != "user_config":
+        return f"{key} {_shown(old)} -> {_shown(new)}"
+    changes = (_chosen(name, (old or {}).get(name), (new or {}).get(name)) for name in {**(old or {}), **(new or {})})
+    return "; ".join(filter(None, changes))
+
+
+def _chosen(name: str, old: Any, new: Any) -> str:
+    if old == new:
+        return ""
+    match name:
+        case "description":
+            return name
+        case "version_labels":
+            return "; ".join(_differences(old or {}, new or {}, "label "))
+        case _:
+            return f"{name} version {_shown(old)} -> {_shown(new)}"
 
 
 def _shown(value: Any) -> str:

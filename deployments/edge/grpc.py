@@ -5,10 +5,14 @@ the name cannot be read there (compressed, or written in another order), or no r
 """
 
 from deployments.edge.errors import grpc_errors, refusal
+from deployments.edge.lost import LINES as LOG
 from deployments.edge.requests import HEADERS_LIMIT
 from deployments.edge.takeover import NEWEST, render_passed_on
 from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
+
+FORWARDED_FOR = "set-header x-forwarded-for %[src]"
+"""For the log of requests. What a client says of its address is replaced; see `protocols.edge_client`."""
 
 TEMPLATE = """\
 listen edge_grpc from edge
@@ -16,7 +20,9 @@ listen edge_grpc from edge
     {newest_bind}
     maxconn {connections}
 {errors}
+{log}
 {passed_on}
+    http-request {forwarded_for}
     # A stream may be quiet for long, before its first message too; slow headers and slow single messages may not.
     timeout client 1h
 {stamped}
@@ -71,6 +77,8 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
         bind=bind,
         newest_bind=NEWEST["grpc"].bind,
         errors=grpc_errors(),
+        log=LOG,
+        forwarded_for=FORWARDED_FOR,
         newest_choice=NEWEST["grpc"].choice,
         passed_on=render_passed_on(NEWEST["grpc"]),
         connections=server.connections,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from deployments.edge.cors import render_cors
 from deployments.edge.errors import http_errors, problem, refusal
-from deployments.edge.grpc import render_grpc
+from deployments.edge.grpc import FORWARDED_FOR, render_grpc
+from deployments.edge.lost import LINES as LOG
 from deployments.edge.requests import BUFFER_BYTES, MOST_HEADERS, render_requests
 from deployments.edge.takeover import NEWEST, render_newest, render_passed_on
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
@@ -55,7 +56,9 @@ listen edge_http from edge
     {newest_bind}
     maxconn {connections}
 {errors}
+{log}
 {passed_on}
+    http-request {forwarded_for}
 {stamped}
     # The beginning of a body has as long as the headers.
     http-request wait-for-body time 20s at-least 15360 if METH_POST
@@ -168,6 +171,8 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         buffer_bytes=BUFFER_BYTES,
         most_headers=MOST_HEADERS,
         errors=http_errors(),
+        log=LOG,
+        forwarded_for=FORWARDED_FOR,
         requests=render_requests(),
         newest_bind=NEWEST["http"].bind,
         newest_choice=NEWEST["http"].choice,

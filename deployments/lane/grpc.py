@@ -69,7 +69,7 @@ def failed(error: Exception, request_id: str) -> tuple[Header, ...]:
 def note(error: Exception, request_id: str) -> None:
     """Write to the log what a client is not told."""
     if status_of(error)[0] is Status.INTERNAL:
-        logger.error("request %s failed", request_id, exc_info=error)
+        logger.error("request %s failed", request_id, exc_info=error, extra={"requests": (request_id,)})
 
 
 def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:

@@ -5,6 +5,7 @@ keeps the old one where the constructor of the new one raises: so a bad model ne
 """
 
 import asyncio
+import builtins
 import logging
 import sys
 import time
@@ -13,21 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve._private import logging_utils
 
 from deployments.errors import ModelyardError
 from deployments.handle import answered, ask_gateway
 from deployments.lane.table import LANE
 from deployments.replica.dispatch import Dispatch
+from deployments.replica.exits import Exits
 from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
+from deployments.replica.logs import open_log
 from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import mark_traced, replica_snapshot
 from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.tracing import Tracing
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
+from deployments.runtimes.operator_code.folder import COPIES
 from deployments.serving.asgi import Asgi, AsgiApp
+from deployments.serving.current import RUNNING
 from deployments.serving.grpc_asgi import GrpcRefused
+from deployments.serving.replica_files import ReplicaFiles
 from deployments.serving.version import LoadedVersion, start_loading
 from deployments.serving.watchdog import LEAST_S, Watchdog, Watched
 from deployments.spec.model import ModelSpec
@@ -59,9 +66,7 @@ class ModelReplica:
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        # Into the replica's log, which `modelyard logs` shows, with its level: Serve holds back what is no error in its buffer.
-        for name in ("deployments", "opentelemetry"):
-            logging.getLogger(name).parent = logger
+        self._exits = _open_files(args)
         self._pusher: Pusher | None = (
             None  # none as long as the constructor may raise: `__del__` is called all the same
         )
@@ -71,7 +76,8 @@ class ModelReplica:
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
-        log = RequestLog(spec.name, LogPlace(Path(args["request_log"]["folder"]), args["request_log"]["share"]))
+        self._exits.loaded(COPIES)
+        log = RequestLog(spec.name, _log_place(args["request_log"]))
         self._spans = _spans(spec.name, args["tracing"])
         tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
@@ -79,9 +85,13 @@ class ModelReplica:
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived, ask_gateway)
         settle_heap()
-        hot, mount = self._routes.hot, self._routes.mount
         LANE.open(
-            hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams, sockets=self._routes.sockets
+            self._routes.hot,
+            self._meter,
+            body_limit=spec.limits.body,
+            mount=self._routes.mount,
+            streams=streams,
+            sockets=self._routes.sockets,
         )
 
         def snapshot() -> Snapshot:
@@ -97,11 +107,14 @@ class ModelReplica:
             [
                 Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)
                 for number, version in self._versions.items()
-            ]
+            ],
+            die=self._exits.stuck,
+            rearm=self._exits.end_later,
         ).start()
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""
+        self._exits.stopped()
         if self._pusher is not None:
             await asyncio.to_thread(self._pusher.close)
         if self._spans is not None:
@@ -130,15 +143,19 @@ class ModelReplica:
         return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """What may change without a restart."""
+        """What may change without a restart; see `control.applications`."""
         self._routes.model.description = user_config["description"]
+        self._routes.choose(user_config["default"], user_config["version_labels"])
+        LANE.hot = self._routes.hot
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
         limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
-        for number, version in self._versions.items():
-            if version.server.stuck_s() > limit_s:
-                raise RuntimeError(f"version {number} has been in one call for {version.server.stuck_s():.0f} s")
+        stuck = {number: version.server.stuck_s() for number, version in self._versions.items()}
+        trouble = next((f"version {n} has been in one call for {s:.0f} s" for n, s in stuck.items() if s > limit_s), "")
+        self._exits.healthy(trouble)
+        if trouble:
+            raise RuntimeError(trouble)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
@@ -149,11 +166,31 @@ class ModelReplica:
         return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
-        """The newest version's; the gateway asks."""
+        """The default version's; the gateway asks."""
         return self._routes.signature
 
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())
+
+
+def _open_files(args: dict[str, Any]) -> Exits:
+    """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
+    files = ReplicaFiles(Path(args["replicas"]), args["spec"]["name"], serve.get_replica_context().replica_id.unique_id)
+    try:
+        open_log(files)
+        RUNNING.open(files.running)
+    except OSError as error:
+        logger.warning("cannot write %s: %s", files.log, error)
+    builtins.print = logging_utils.buildin_print  # Serve has put its own in its place, which knows no request
+    exits = Exits(files)
+    exits.install()
+    return exits
+
+
+def _log_place(settings: dict[str, Any]) -> LogPlace:
+    """As `control.applications` wrote it."""
+    replica = serve.get_replica_context().replica_id.unique_id
+    return LogPlace(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
 
 
 def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":

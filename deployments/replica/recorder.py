@@ -3,12 +3,13 @@
 On the request path: `python -m benchmarks.metrics` says what it costs.
 """
 
-from deployments.protocols import edge_start
+from deployments.protocols import edge_client, edge_start
 from deployments.protocols.traceparent import of_headers
-from deployments.replica.request_log import Line, RequestLog
+from deployments.replica.request_log import RequestLog
 from deployments.replica.tracing import Traced, Tracing
 from deployments.serving.call import Call
 from deployments.serving.recorder import CODES, Origin
+from deployments.serving.request_lines import Line
 from monitoring.accumulate import VersionCounts
 
 
@@ -25,6 +26,7 @@ class RequestRecorder:
         "_protocol",
         "_queue",
         "_request",
+        "_slow_s",
         "_tracing",
     )
 
@@ -34,6 +36,7 @@ class RequestRecorder:
         self._log = log
         self._tracing = tracing
         self._looking = log.share > 0 or tracing is not None  # at those that go well
+        self._slow_s = log.slow_s
         self._codes = counts.codes[protocol]
         # Bound once, not looked up for each request.
         self._request, self._queue = counts.request.observe, counts.queue.observe
@@ -44,7 +47,7 @@ class RequestRecorder:
         if outcome == "OK":
             self._codes["ok"] += 1
             self._counts.rows += origin.rows
-            if self._looking:
+            if self._looking or total_s >= self._slow_s:
                 self._note(origin, outcome, total_s, queue_s, call)
         else:
             self._codes[CODES.get(outcome, "error")] += 1
@@ -65,7 +68,7 @@ class RequestRecorder:
     def _note(self, origin: Origin, outcome: str, total_s: float, queue_s: float | None, call: Call | None) -> None:
         """For the log and for traces, if they want it. `queue_s` is None of a request that was not taken on."""
         log, tracing, code = self._log, self._tracing, CODES.get(outcome, "error")
-        logged = log.wants(code)
+        logged = log.wants(code, total_s)
         parent = of_headers(origin.headers) if tracing else None
         traced = tracing is not None and tracing.wants(parent)
         if not (logged or traced):
@@ -82,6 +85,8 @@ class RequestRecorder:
             total_s=total_s,
             batch_rows=call.rows if call else 0,
             body_bytes=origin.body_bytes,
+            client=edge_client.of_headers(origin.headers) if log.behind_edge else "",
+            outcome=outcome,
         )
         if logged:
             log.note(line)

@@ -9,7 +9,7 @@ from random import random
 from typing import NamedTuple
 
 from deployments.protocols.traceparent import TraceParent
-from deployments.replica.request_log import Line
+from deployments.serving.request_lines import Line
 
 MOST_WAITING = 500
 """Requests of one replica that are traced between two writes, a second apart. Clients decide what is traced: more is dropped,

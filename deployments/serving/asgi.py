@@ -40,7 +40,7 @@ def answer_error(error: Exception, request_id: str, path: str) -> HttpAnswer:
     """The answer for an error; what the client is not told of goes to the log, under the request's id."""
     answer = refusal(error, request_id, path)
     if answer.status == 500:
-        logger.error("request %s failed", request_id, exc_info=error)
+        logger.error("request %s failed", request_id, exc_info=error, extra={"requests": (request_id,)})
     return answer
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from deployments.runtimes.base import LoadedModel
+from deployments.serving.current import RUNNING
 from deployments.serving.ticket import Ticket
 from deployments.tensors import InferRequest, Tensors
 
@@ -30,10 +31,12 @@ class Call:
     def run(self, model: LoadedModel, rowwise: bool, clock: Callable[[], float]) -> None:
         """Call the model, on whichever thread this is. Never raises: what goes wrong is `error`."""
         started = clock()
+        RUNNING.begin(self.batch)
         try:
             self.outputs = outputs_of(model, rowwise, [ticket.request for ticket in self.batch], self.rows)
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread or the loop
             self.error = error
+        RUNNING.end()
         self.seconds = clock() - started
 
 

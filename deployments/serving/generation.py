@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from deployments.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
 from deployments.runtimes.base import GeneratingModel
 from deployments.serving.call import Call, check_rows
+from deployments.serving.current import RUNNING, ids_of
 from deployments.serving.ledger import Ledger
 from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.ticket import Answer, Done, Ticket
@@ -133,6 +134,7 @@ class Generation:
         all_, request = self._all, self._ticket.request
         got: Tensors | BaseException | None
         all_.step_began = began = all_.clock()
+        RUNNING.begin((self._ticket,))
         try:
             if self._steps is None:
                 self._steps = iter(all_.model.generate(request.inputs, request.outputs))
@@ -141,6 +143,7 @@ class Generation:
                 check_rows(got, request.outputs, request.rows)
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread
             got = error
+        RUNNING.end()
         all_.step_began = None
         try:
             all_.loop.call_soon_threadsafe(self._stepped, got, began, all_.clock() - began)
@@ -181,7 +184,8 @@ class Generation:
     def _failed(self, error: BaseException) -> None:
         shown = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
         if shown is not error:
-            log.error("the model failed while it generated", exc_info=error)
+            about = {"requests": ids_of((self._ticket,))}
+            log.error("the model failed while it generated", exc_info=error, extra=about)
         self.end(shown)
 
     def _too_late(self) -> None:

@@ -19,6 +19,7 @@ from deployments.errors import DeadlineExceeded, InferenceFailed, ModelNotReady,
 from deployments.runtimes.base import GeneratingModel, LoadedModel
 from deployments.serving.call import Call, RowsError
 from deployments.serving.cost import CallCost
+from deployments.serving.current import ids_of
 from deployments.serving.generation import Generations
 from deployments.serving.ledger import Ledger
 from deployments.serving.line import Line
@@ -318,13 +319,16 @@ class ModelServer:
         batch = [ticket for ticket in call.batch if ticket.done is not None]
         tried = len(call.batch)  # whoever has left since may be the one
         if tried > 1 and not isinstance(error, RowsError):
-            log.warning("the model failed on %d requests at once (%s): trying halves", tried, type(error).__name__)
+            about = {"requests": ids_of(batch)}
+            name = type(error).__name__
+            log.warning("the model failed on %d requests at once (%s): trying halves", tried, name, extra=about)
             half = len(batch) // 2
             self._again += (batch[half:], batch[:half])
             return
         shown = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
         if shown is not error:
-            log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error)
+            about = {"requests": ids_of(batch)}
+            log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error, extra=about)
         for ticket in batch:
             self.ledger.close(ticket, shown, call)
 

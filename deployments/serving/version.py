@@ -10,6 +10,7 @@ from deployments.repository.reader import read_verified
 from deployments.repository.resolve import ServedVersion
 from deployments.runtimes.base import LoadedModel
 from deployments.runtimes.example import EXAMPLE_FILE
+from deployments.runtimes.operator_code.folder import copies_of
 from deployments.runtimes.table import runtime
 from deployments.serving.codecs import Codecs, codecs_of
 from deployments.serving.selftest import self_test
@@ -60,7 +61,8 @@ def start_loading(spec: ModelSpec, runtime_name: str, root: Path, served: Served
 def _load(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion, worker: Worker) -> LoadedVersion:
     begun = time.perf_counter()
     files = read_verified(root, spec.folder, served)
-    model = runtime(runtime_name).load(files, spec, cpus=spec.resources.cpus)
+    with copies_of(root / spec.folder / str(served.number)):
+        model = runtime(runtime_name).load(files, spec, cpus=spec.resources.cpus)
     codecs = codecs_of(spec.name, served.number, model.signature)
     own = files.get(EXAMPLE_FILE)
     example = own or example_body(model.signature, model.example)

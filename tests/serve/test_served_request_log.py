@@ -22,12 +22,15 @@ KEYS = [
     "version",
     "protocol",
     "code",
+    "outcome",
     "rows",
     "queue_ms",
     "compute_ms",
     "total_ms",
     "batch_rows",
     "bytes",
+    "client",
+    "replica",
 ]
 FAILS = ECHO.replace("return", "assert inputs['x'][0] != 13\n        return")
 
@@ -61,10 +64,20 @@ def test_a_line_says_what_became_of_a_request_and_nothing_of_what_was_in_it(serv
     line = line_of(server, "echo", mine)
     assert (line["version"], line["protocol"], line["code"], line["rows"]) == ("1", "predict", "ok", 2)
     assert line["bytes"] == len(answer.request.body or b"")
+    assert (line["outcome"], line["client"]) == ("OK", "127.0.0.1")
+    assert line["replica"]
     assert line["batch_rows"] >= 2
     assert 0 <= line["queue_ms"] + line["compute_ms"] <= line["total_ms"] + 0.002
     assert abs((datetime.fromisoformat(line["time"]) - before).total_seconds()) < 60
     assert "31337" not in (server.project.root / ".modelyard" / "requests" / "echo.jsonl").read_text()
+
+
+def test_a_clients_address_is_the_edges_word_and_not_its_own(server: Server) -> None:
+    spoofed = {"x-forwarded-for": "203.0.113.9", "x-request-id": (mine := named())}
+    assert server.predict("echo", BODY, headers=spoofed).status_code == 200
+    assert line_of(server, "echo", mine)["client"] == "127.0.0.1"
+    found = json.loads(server.command("requests", "--id", mine, "-o", "json").stdout)
+    assert [(each["request_id"], each["client"]) for each in found] == [(mine, "127.0.0.1")]
 
 
 def test_protocols_and_mistakes_are_told_apart(server: Server) -> None:

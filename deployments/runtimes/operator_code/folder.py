@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 import time
 import traceback
 import weakref
@@ -22,6 +23,29 @@ MADE_AND_LOCKED_S = 60.0
 """Younger folders are left alone: their makers may not have come to lock them yet."""
 
 
+COPIES: dict[str, str] = {}
+"""Folders of this process, each with the folder in the repository that it is a copy of."""
+_loading = threading.local()
+
+
+@contextmanager
+def copies_of(original: Path) -> Iterator[None]:
+    """For this block, the folders that this thread makes are copies of that one."""
+    _loading.original = str(original)
+    try:
+        yield
+    finally:
+        _loading.original = ""
+
+
+def originals(text: str) -> str:
+    """The text with the repository's paths in the place of those of copies, for whoever looks for the files."""
+    if PREFIX in text:
+        for copy, original in list(COPIES.items()):
+            text = text.replace(copy, original)
+    return text
+
+
 class PrivateFolder:
     """The files, for as long as this object lives; removed when the process ends, or by the next one if it was killed."""
 
@@ -30,6 +54,9 @@ class PrivateFolder:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         weakref.finalize(self, _remove, self.path, lock)
+        if original := getattr(_loading, "original", ""):
+            COPIES[str(self.path)] = original
+            weakref.finalize(self, COPIES.pop, str(self.path), None)
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name, content in files.items():
             target = self.path / name

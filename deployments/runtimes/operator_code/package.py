@@ -17,13 +17,14 @@ from types import ModuleType
 from typing import Any
 
 _numbers = count(1)
+PREFIX = "_modelyard_model_"
 
 
 class PrivatePackage:
     """A folder of modules under a name of its own."""
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
-        self.name = f"_modelyard_model_{next(_numbers)}"
+        self.name = f"{PREFIX}{next(_numbers)}"
         self.modules = top_modules(files)
         self._plain = False
         package = ModuleType(self.name)
@@ -72,6 +73,11 @@ class PrivatePackage:
             builtins.__import__(name)  # pickle imports too, in the name of its caller, and then looks in sys.modules
         # `import a.b` binds a; with names to take from it, the module itself is given.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
+
+
+def plain_name(module: str) -> str:
+    """A module's name as its files have it, without the private package's."""
+    return module.partition(".")[2] or module if module.startswith(PREFIX) else module
 
 
 def top_modules(files: Iterable[str]) -> frozenset[str]:

@@ -1,98 +1,189 @@
-"""A model's logs, from files named as Ray Serve names them."""
+"""A model's logs, from files as replicas write them."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from deployments.cli.logs import Follower, replica_logs, tail
-from deployments.cli.places import places_of
+from deployments.cli.logs import Follower, replica_logs
+from deployments.serving.log_lines import LogLine, append
 from deployments.spec.load import Config
 from deployments.spec.server import ServerSpec
 from tests.unit.cli.yard import Yard
 
+AT = 1_796_000_000.0
+
 
 class Logs:
-    """The log folder of a server that has ended."""
+    """The logs of a server's replicas."""
 
     def __init__(self, root: Path) -> None:
         self.config = Config(ServerSpec(), (), {}, root)
-        self.folder = places_of(self.config).state / "logs"
-        self.folder.mkdir(parents=True)
+        self.folder = root / ".modelyard" / "replicas"
 
-    def write(self, name: str, text: str, *, at: int = 0) -> Path:
-        path = self.folder / name
-        with path.open("a") as file:
-            file.write(text)
-        os.utime(path, (at, at))
-        return path
+    def path(self, model: str, replica: str) -> Path:
+        return self.folder / model / f"{replica}.jsonl"
 
-    def names(self, model: str) -> list[str]:
-        return [path.name for path in replica_logs(self.config, model)]
+    def write(
+        self,
+        model: str,
+        replica: str,
+        *messages: str,
+        at: float = AT,
+        logger: str = "model",
+        level: str = "INFO",
+        **more: object,
+    ) -> None:
+        for message in messages:
+            append(self.path(model, replica), LogLine(at, level, logger, message, **more))  # type: ignore[arg-type]
+        os.utime(self.path(model, replica), (at, at))
+
+    def names(self, model: str, **wanted: object) -> list[str]:
+        return [files.replica for files in replica_logs(self.config, model, **wanted)]  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Logs:
-    return Logs(tmp_path)
+def logs(yard: Yard) -> Logs:
+    return Logs(yard.root)
 
 
-def test_a_models_replicas_come_oldest_first(logs: Logs):
-    for name, at in (("b", 2), ("a", 3), ("c", 1)):
-        logs.write(f"replica_churn_model_{name}.log", "", at=at)
-    assert logs.names("churn") == [f"replica_churn_model_{name}.log" for name in "cba"]
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """A replica that runs holds its log open."""
+    with path.open("ab"):
+        yield
 
 
-def test_other_models_with_like_names_are_left_out(logs: Logs):
-    for name in ("churn", "churn_model_b", "a_churn", "churnx", "ch.rn"):
-        logs.write(f"replica_{name}_model_k3x9.log", "")
-    logs.write("replica_churn_model_k3x9.log.1", "")
-    logs.write("controller_4711.log", "")
-    for name in ("churn", "churn_model_b", "ch.rn"):
-        assert logs.names(name) == [f"replica_{name}_model_k3x9.log"]
+def texts(follower: Follower) -> list[str]:
+    return [line.message for line in follower.new()]
+
+
+def test_a_models_replicas_come_oldest_first_and_other_models_are_left_out(logs: Logs):
+    for name, at in (("b", AT + 2), ("a", AT + 3), ("c", AT + 1)):
+        logs.write("churn", name, "hello", at=at)
+    logs.write("churn_model_b", "x", "hello")
+    assert logs.names("churn") == ["c", "b", "a"]
     assert logs.names("*") == logs.names("c[h]urn") == []
 
 
-def test_the_tail_is_the_last_lines(logs: Logs):
-    path = logs.write("replica_churn_model_a.log", "".join(f"line {n}\n" for n in range(100)))
-    assert tail(path, 2) == "line 98\nline 99"
-    assert tail(path, 1000).startswith("line 0\n")
+def test_a_traceback_has_its_lines_and_each_has_the_requests_id(logs: Logs, yard: Yard):
+    trace = 'Traceback (most recent call last):\n  File "/repo/churn/1/model.py", line 3, in predict\nValueError: no\n'
+    logs.write("churn", "a", "the model failed", level="ERROR", requests=("req-1",), traceback=trace)
+    assert yard.run("logs", "churn").stdout.splitlines() == [
+        "==> churn a <==",
+        "2026-11-30T00:53:20.000Z ERROR    [req-1] model: the model failed",
+        "    [req-1] Traceback (most recent call last):",
+        '    [req-1]   File "/repo/churn/1/model.py", line 3, in predict',
+        "    [req-1] ValueError: no",
+    ]
 
 
-def test_what_is_no_utf8_is_shown_all_the_same(logs: Logs):
-    path = logs.folder / "replica_churn_model_a.log"
-    path.write_bytes(b"caf\xe9\n")
-    assert tail(path, 1) == "caf\ufffd"
+def test_rays_own_chatter_is_shown_only_when_asked_for_but_its_warnings_always(logs: Logs, yard: Yard):
+    logs.write("churn", "a", "Started initializing replica.", logger="ray.serve")
+    logs.write("churn", "a", "cannot reach the controller", logger="ray.serve", level="WARNING")
+    logs.write("churn", "a", "hello [not markup]")
+    shown = yard.run("logs", "churn").stdout
+    assert "Started" not in shown
+    assert "cannot reach the controller" in shown
+    assert "model: hello [not markup]" in shown
+    assert "Started" in yard.run("logs", "churn", "--ray").stdout
 
 
-def test_following_shows_what_is_new_by_whole_lines(logs: Logs):
-    logs.write("replica_churn_model_a.log", "old\n")
+def test_since_leaves_out_what_is_older_and_n_counts_records_of_each_replica(logs: Logs, yard: Yard):
+    now = time.time()
+    logs.write("churn", "a", "old", at=now - 900)
+    logs.write("churn", "a", "one", "two\nlines", "three", at=now - 60)
+    logs.write("churn", "b", "other", at=now - 30)
+    assert "old" not in (shown := yard.run("logs", "churn", "--since", "10m").stdout)
+    assert "one" in shown
+    last = yard.run("logs", "churn", "-n", "2").stdout
+    assert "one" not in last
+    assert "two" in last
+    assert "    lines" in last
+    assert "other" in last
+
+
+def test_one_replica_is_chosen_by_the_beginning_of_its_id(logs: Logs, yard: Yard):
+    logs.write("churn", "x4k2", "mine")
+    logs.write("churn", "y5k2", "other")
+    shown = yard.run("logs", "churn", "--replica", "x4").stdout
+    assert "mine" in shown
+    assert "other" not in shown
+    none = yard.run("logs", "churn", "--replica", "z")
+    assert none.exit_code == 1
+    assert "no replica of 'churn' whose id begins with 'z'" in none.stderr
+
+
+def test_the_previous_replica_is_the_last_that_has_ended(logs: Logs, yard: Yard):
+    for name, at in (("older", AT), ("died", AT + 1), ("runs", AT + 2)):
+        logs.write("churn", name, f"of {name}", at=at)
+    with held(logs.path("churn", "runs")):
+        assert "of died" in (shown := yard.run("logs", "churn", "--previous").stdout)
+        assert "of runs" not in shown
+        assert "of older" not in shown
+    with held(logs.path("churn", "runs")), held(logs.path("churn", "older")), held(logs.path("churn", "died")):
+        none = yard.run("logs", "churn", "--previous")
+    assert none.exit_code == 1
+    assert "no replica of 'churn' has ended" in none.stderr
+
+
+def test_on_a_cluster_an_old_run_of_this_machine_is_not_shown(logs: Logs, yard: Yard):
+    logs.write("churn", "a", "of another time")
+    yard.write("server.yaml", "ray: {address: 'head.example:6379'}")
+    done = yard.run("logs", "churn")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    told = done.stderr.replace("\n", " ")
+    assert "the cluster at head.example:6379" in told
+    assert "cluster-replicas/churn of its nodes" in told
+
+
+def test_a_log_that_was_put_aside_as_it_had_grown_large_is_read_too(logs: Logs, yard: Yard):
+    logs.write("churn", "a", "first")
+    path = logs.path("churn", "a")
+    path.rename(path.with_suffix(".jsonl.1"))
+    logs.write("churn", "a", "second")
+    assert [line.rpartition(" ")[2] for line in yard.run("logs", "churn").stdout.splitlines()[1:]] == [
+        "first",
+        "second",
+    ]
+
+
+def test_what_is_no_record_is_passed_over(logs: Logs, yard: Yard):
+    logs.write("churn", "a", "one")
+    with logs.path("churn", "a").open("ab") as file:
+        file.write(b"caf\xe9\n[1]\n{}\nnull\n")
+    logs.write("churn", "a", "two")
+    assert len(yard.run("logs", "churn").stdout.splitlines()) == 3
+
+
+def test_following_shows_what_is_new_by_whole_records(logs: Logs):
+    logs.write("churn", "a", "old")
     follower = Follower(logs.config, "churn")
-    assert follower.new() == ""
-    logs.write("replica_churn_model_a.log", "one\ntw")
-    assert follower.new() == "one\n"
-    logs.write("replica_churn_model_a.log", "o\n")
-    assert follower.new() == "two\n"
-    assert follower.new() == ""
+    assert texts(follower) == []
+    encoded = LogLine(AT, "INFO", "model", "two").encoded()
+    logs.write("churn", "a", "one")
+    with logs.path("churn", "a").open("ab") as file:
+        file.write(encoded[:10])
+    assert texts(follower) == ["one"]
+    with logs.path("churn", "a").open("ab") as file:
+        file.write(encoded[10:])
+    assert texts(follower) == ["two"]
+    assert texts(follower) == []
 
 
 def test_following_finds_replicas_that_start_later(logs: Logs):
     follower = Follower(logs.config, "churn")
-    logs.write("replica_churn_model_a.log", "hello\n")
-    assert follower.new() == "hello\n"
+    logs.write("churn", "a", "hello")
+    assert texts(follower) == ["hello"]
 
 
 def test_following_begins_anew_with_a_file_that_was_begun_anew(logs: Logs):
-    path = logs.write("replica_churn_model_a.log", "a long line of an old file\n")
+    logs.write("churn", "a", "a long line of an old file")
     follower = Follower(logs.config, "churn")
-    path.write_text("new\n")
-    assert follower.new() == "new\n"
-
-
-def test_the_command_shows_each_replica_below_its_name(yard: Yard):
-    yard.model("churn")
-    logs = Logs(yard.root)
-    logs.write("replica_churn_model_a.log", "[not markup]\nlast\n", at=1)
-    logs.write("replica_churn_model_b.log", "other\n", at=2)
-    assert yard.run("logs", "churn", "-n", "2").stdout == (
-        "==> replica_churn_model_a.log <==\n[not markup]\nlast\n==> replica_churn_model_b.log <==\nother\n"
-    )
+    logs.path("churn", "a").unlink()
+    logs.write("churn", "a", "new")
+    assert texts(follower) == ["new"]

@@ -6,6 +6,7 @@ from typing import Any
 from deployments.control.metrics import ControlMetrics
 from deployments.control.running import Running
 from deployments.control.status import model_statuses
+from monitoring.metrics import DEATH_REASONS
 from monitoring.snapshot import Key
 
 CHURN: dict[str, Any] = {"runtime": "onnx", "versions": [[3, "sha256:3"], [2, "sha256:2"]], "spec": {}}
@@ -79,7 +80,23 @@ def test_starts_are_counted_under_every_reason_from_the_first_on():
     gauges(metrics, application(status="DEPLOYING"))
     gauges(metrics, application("STARTING", status="DEPLOYING"))
     counters = metrics.snapshot().totals.counters
-    assert {key[2]: count for key, count in counters.items()} == {"deploy": 1, "scale": 0, "cold": 0, "replace": 0}
+    starts = {key[2]: count for key, count in counters.items() if key[0] == "model_replica_starts_total"}
+    assert starts == {"deploy": 1, "scale": 0, "cold": 0, "replace": 0}
+
+
+def test_deaths_are_counted_under_every_reason_from_nothing_on_and_stay_when_the_model_is_gone():
+    metrics = ControlMetrics()
+
+    def deaths() -> dict[str, int]:
+        counters = metrics.snapshot().totals.counters
+        return {key[2]: count for key, count in counters.items() if key[0] == "model_replica_deaths_total"}
+
+    gauges(metrics, application("RUNNING"))
+    assert deaths() == dict.fromkeys(DEATH_REASONS, 0)
+    metrics.died("churn", "exit")
+    gauges(metrics, application("RUNNING"))
+    metrics.looked(Running({}), ())
+    assert deaths() == dict.fromkeys(DEATH_REASONS, 0) | {"exit": 1}
 
 
 def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.replica import request_log
 from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import Line, LogPlace, RequestLog
+from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.serving import request_lines
 from deployments.serving.recorder import Origin
+from deployments.serving.request_lines import Line
 from monitoring.accumulate import VersionCounts
 
 
@@ -21,7 +22,7 @@ def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> Line:
 
 @pytest.fixture
 def place(tmp_path: Path) -> LogPlace:
-    return LogPlace(tmp_path / "requests", share=1.0)
+    return LogPlace(tmp_path / "requests", share=1.0, replica="x4k2")
 
 
 def written(place: LogPlace) -> list[dict[str, object]]:
@@ -42,12 +43,15 @@ def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: Log
             "version": "3",
             "protocol": "predict",
             "code": "ok",
+            "outcome": "OK",
             "rows": 2,
             "queue_ms": 1.0,
             "compute_ms": 2.5,
             "total_ms": 4.0,
             "batch_rows": 8,
             "bytes": 77,
+            "client": "",
+            "replica": "x4k2",
         }
     ]
 
@@ -73,23 +77,25 @@ def test_replicas_append_to_one_file_that_only_its_owner_reads(place: LogPlace):
 
 
 @pytest.mark.parametrize(
-    ("share", "drawn", "code", "wanted"),
+    ("share", "drawn", "code", "total_s", "wanted"),
     [
-        (0.0, 0.0, "ok", False),
-        (0.0, 0.0, "invalid", False),
-        (0.0, 0.9, "error", True),
-        (0.0, 0.9, "timeout", True),
-        (0.1, 0.05, "ok", True),
-        (0.1, 0.5, "ok", False),
-        (0.1, 0.5, "error", True),
-        (1.0, 0.999, "overloaded", True),
+        (0.0, 0.0, "ok", 0.1, False),
+        (0.0, 0.0, "invalid", 0.1, False),
+        (0.0, 0.9, "error", 0.1, True),
+        (0.0, 0.9, "timeout", 0.1, True),
+        (0.1, 0.05, "ok", 0.1, True),
+        (0.1, 0.5, "ok", 0.1, False),
+        (0.1, 0.5, "error", 0.1, True),
+        (1.0, 0.999, "overloaded", 0.1, True),
+        (0.0, 0.9, "ok", 1.0, True),
+        (0.0, 0.9, "invalid", 3.0, True),
     ],
 )
-def test_what_failed_is_always_written_and_the_rest_by_its_share(
-    tmp_path: Path, share: float, drawn: float, code: str, wanted: bool
+def test_what_failed_or_was_slow_is_always_written_and_the_rest_by_its_share(
+    tmp_path: Path, share: float, drawn: float, code: str, total_s: float, wanted: bool
 ):
-    log = RequestLog("churn", LogPlace(tmp_path, share), draw=lambda: drawn)
-    assert log.wants(code) is wanted
+    log = RequestLog("churn", LogPlace(tmp_path, share, slow_s=1.0), draw=lambda: drawn)
+    assert log.wants(code, total_s) is wanted
 
 
 def test_what_cannot_be_written_waits_and_is_complained_of_once(place: LogPlace, caplog: pytest.LogCaptureFixture):
@@ -109,7 +115,7 @@ def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
     log = RequestLog("churn", place)
     place.folder.mkdir()
     with (place.folder / "churn.jsonl").open("wb") as file:
-        file.truncate(request_log.LARGEST_BYTES)
+        file.truncate(request_lines.LARGEST_BYTES)
     log.note(line())
     log.write()
     log.note(line(request_id="next"))
@@ -128,3 +134,36 @@ def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace
         (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
     ]
     assert told == [("one", "ok", 2, 500.0, 10), ("two", "invalid", 0, 125.0, 20)]
+
+
+def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp_path: Path):
+    place = LogPlace(tmp_path / "requests", share=0.0, slow_s=1.0)
+    log = RequestLog("churn", place)
+    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    for request_id, total_s in (("quick", 0.99), ("slow", 1.5)):
+        recorder.ended(Origin(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
+    log.write()
+    assert [(each["request_id"], each["outcome"]) for each in written(place)] == [("slow", "OK")]
+
+
+@pytest.mark.parametrize(
+    ("behind_edge", "header", "client"),
+    [
+        (True, b"10.0.0.7", "10.0.0.7"),
+        (True, b"2001:db8::1", "2001:db8::1"),
+        (True, b"10.0.0.7, 10.0.0.8", ""),
+        (True, b'"} forged', ""),
+        (True, b"\xff", ""),
+        (False, b"10.0.0.7", ""),
+    ],
+)
+def test_a_client_is_who_the_edge_says_and_nobody_where_there_is_no_edge(
+    tmp_path: Path, behind_edge: bool, header: bytes, client: str
+):
+    place = LogPlace(tmp_path / "requests", share=1.0, behind_edge=behind_edge)
+    log = RequestLog("churn", place)
+    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    headers = ((b"host", b"x"), (b"x-forwarded-for", header))
+    recorder.ended(Origin(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
+    log.write()
+    assert [each["client"] for each in written(place)] == [client]

@@ -7,10 +7,11 @@ import pytest
 
 from deployments.protocols.traceparent import TraceParent
 from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import Line, LogPlace, RequestLog
+from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.tracing import Traced, Tracing
 from deployments.serving.call import Call
 from deployments.serving.recorder import Origin
+from deployments.serving.request_lines import Line
 from monitoring.accumulate import VersionCounts
 from monitoring.metrics import BATCH_SIZE, COMPUTE_DURATION, LOAD_DURATION, QUEUE_DURATION, REQUEST_DURATION, ROWS
 from monitoring.snapshot import Totals

@@ -6,8 +6,8 @@ import pytest
 
 from deployments.protocols.traceparent import TraceParent
 from deployments.replica import tracing as under_test
-from deployments.replica.request_log import Line
 from deployments.replica.tracing import Traced, Tracing
+from deployments.serving.request_lines import Line
 
 LINE = Line(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
 

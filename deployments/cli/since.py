@@ -1,0 +1,26 @@
+"""How far back to look: `10m`, or a time."""
+
+import re
+from datetime import UTC, datetime
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def since(text: str, now: float) -> float:
+    """Unix time of `10m` (also s, h, d) before `now`, or of an ISO 8601 time: without an offset it is this machine's.
+
+    Raises ValueError.
+    """
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip()):
+        return now - float(match[1]) * UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither a duration, such as 30s, 10m, 2h or 1d, nor a time, such as 2026-11-25T20:12"
+        ) from None
+
+
+def shown(at: float) -> str:
+    """A time in the form of all logs: UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

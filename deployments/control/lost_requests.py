@@ -1,0 +1,88 @@
+"""Receives what HAProxy tells of lost requests (`edge.lost`), and writes them into the logs of requests."""
+
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deployments.edge.lost import LINE_BYTES, LOG_SOCKET, LostRequest, read
+from deployments.protocols.http import REQUEST_ID_CHARS
+from deployments.serving.request_lines import NO_REPLICA, REPLICA_LOST, Line, append, encoded, place_of
+
+REMEMBERED = 10_000
+"""Requests of replicas that may have died, until the control loop asks for them."""
+MOST_A_SECOND = 500
+"""Lines that are written; in an outage there is one for each request that comes."""
+
+log = logging.getLogger(__name__)
+
+
+class LostRequests:
+    """Listens in a thread of its own from `start` on."""
+
+    def __init__(self, edge: Path, requests: Path, *, now: Callable[[], float] = time.time) -> None:
+        """`edge` is the folder of HAProxy's files, `requests` that of the logs."""
+        self._place = edge / LOG_SOCKET
+        self._requests = requests
+        self._now = now
+        self._lost: deque[LostRequest] = deque(maxlen=REMEMBERED)
+        self._second, self._written = 0, 0
+
+    def start(self) -> None:
+        """Begin. Raises OSError where the socket cannot be made."""
+        self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._place.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.bind(str(self._place))
+        threading.Thread(target=self._listen, args=(listening,), name="lost-requests", daemon=True).start()
+
+    def take(self, line: bytes) -> None:
+        """One line of HAProxy's."""
+        lost = read(line, REQUEST_ID_CHARS)
+        if lost is None:
+            return
+        if lost.replica:
+            self._lost.append(lost)
+        now = self._now()
+        if int(now) != self._second:
+            self._second, self._written = int(now), 0
+        self._written += 1
+        if self._written <= MOST_A_SECOND:
+            self._write(lost)
+
+    def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
+        """The ids of the requests that this replica had when it ended; they are forgotten then.
+
+        `running` are those whose call ran, by the replica's own file. HAProxy says nothing of a request that it sent on a
+        connection that it had used before: it closes its client's, which is to send it again. Those are logged now.
+        """
+        mine = [lost for lost in list(self._lost) if lost.replica == replica]
+        for lost in mine:
+            self._lost.remove(lost)
+        known = [lost.request_id for lost in mine]
+        unknown = [request_id for request_id in running if request_id not in known]
+        for request_id in unknown:
+            self._write(LostRequest(model, request_id, "", "", replica, 0.0, 0))
+        return (*unknown, *known)
+
+    def _write(self, lost: LostRequest) -> None:
+        now = self._now()
+        try:
+            append(place_of(self._requests, lost.model), encoded(lost.model, _line(lost, now), lost.replica))
+        except OSError as error:
+            log.warning("cannot write the log of requests: %s", error)
+
+    def _listen(self, listening: socket.socket) -> None:
+        while True:
+            self.take(listening.recv(2 * LINE_BYTES))
+
+
+def _line(lost: LostRequest, now: float) -> Line:
+    outcome = REPLICA_LOST if lost.replica else NO_REPLICA
+    seconds = lost.total_ms / 1e3
+    return Line(
+        now, lost.request_id, "", lost.protocol, "error", 0, 0.0, 0.0, seconds, 0, lost.body_bytes, lost.client, outcome
+    )

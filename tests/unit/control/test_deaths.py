@@ -1,0 +1,238 @@
+"""Why a replica died, by what it left behind and what Ray knows; and who is told."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, summary
+from deployments.control.death_watch import DeathWatch
+from deployments.control.deaths import Evidence, RayCause, cause_of
+from deployments.control.lost_requests import MOST_A_SECOND, LostRequests
+from deployments.control.running import Running
+from deployments.serving.log_lines import LogLine, append
+from deployments.serving.replica_files import ExitRecord, ReplicaFiles
+from monitoring.metrics import DEATH_REASONS
+
+WORKER_DIED = RayCause(
+    "WORKER_DIED", "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR ..."
+)
+INTENDED = RayCause("WORKER_DIED", "Worker exit type: INTENDED_USER_EXIT Worker exit detail: exit_actor() is called.")
+KILLED = RayCause("RAY_KILL", "The actor is dead because it was killed by `ray.kill`.")
+EXITED = ExitRecord("exit", "exit code 3, os._exit in model.py:17")
+STUCK = ExitRecord("watchdog", "exit code 70: a call of the model held the event loop")
+UNHEALTHY = ExitRecord("health_check", "version 1 has been in one call for 31 s")
+SEGFAULT = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
+
+
+def evidence(ray: RayCause = WORKER_DIED, record: ExitRecord | None = None, **more: Any) -> Evidence:
+    usual = {"fatal": "", "kernel_out_of_memory": False, "was_running": True, "stopping_s": 0.0}
+    return Evidence(record=record, ray=ray, **{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (evidence(record=EXITED), "exit", "exit code 3, os._exit in model.py:17"),
+        (evidence(record=STUCK), "watchdog", "exit code 70"),
+        (evidence(fatal="Timeout (0:00:15)!\nThread ..."), "watchdog", "exit code 1"),
+        (evidence(fatal=SEGFAULT), "signal", "SIGSEGV (11)"),
+        (evidence(), "signal", "SIGKILL (9), or native code ended the process"),
+        (evidence(kernel_out_of_memory=True), "out_of_memory", "the kernel ended processes for lack of memory"),
+        (
+            evidence(RayCause("out_of_memory", "Memory on the node was 0.97. More.")),
+            "out_of_memory",
+            "Memory on the node was 0.97",
+        ),
+        (evidence(KILLED, UNHEALTHY), "health_check", "version 1 has been in one call for 31 s"),
+        (evidence(KILLED, stopping_s=1.0), "health_check", "did not answer Serve's health checks"),
+        (evidence(RayCause("NODE_DIED")), "node", "its node died"),
+        (evidence(local=False), "unknown", "another machine"),
+        (evidence(RayCause(""), EXITED), "exit", "exit code 3"),
+        (evidence(record=EXITED, was_running=False), "exit", "exit code 3"),
+    ],
+)
+def test_a_death_has_its_reason(found: Evidence, reason: str, words: str):
+    cause = cause_of(found)
+    assert cause is not None
+    assert cause.reason == reason
+    assert reason in DEATH_REASONS
+    assert words in cause.detail
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        evidence(record=ExitRecord("stopped", "")),
+        evidence(INTENDED),
+        evidence(KILLED, stopping_s=66.0),
+        evidence(KILLED, was_running=False),
+        evidence(RayCause("REF_DELETED")),
+        evidence(RayCause("")),
+    ],
+    ids=[
+        "it said so",
+        "Ray says so",
+        "it did not drain in time",
+        "it never started",
+        "nobody wants it",
+        "nothing is known",
+    ],
+)
+def test_a_replica_that_was_stopped_did_not_die(found: Evidence):
+    assert cause_of(found) is None
+
+
+class OneMachine:
+    """Ray and a kernel, as the test has them."""
+
+    def __init__(self) -> None:
+        self.causes: dict[str, RayCause] = {}
+        self.kills = 0
+
+    def ray_cause(self, actor_id: str) -> RayCause:
+        return self.causes.get(actor_id, RayCause(""))
+
+    def kernel_out_of_memory(self) -> int:
+        return self.kills
+
+
+class Lost:
+    def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
+        return (f"request of {replica}", *running)
+
+
+class Watched:
+    """A death watch over replicas that the test names."""
+
+    def __init__(self, root: Path) -> None:
+        self.machine, self.told, self.now = OneMachine(), [], 1000.0
+        self.folder, self.log = root / "replicas", DeathLog(root)
+        self.watch = DeathWatch(self.folder, self.log, self.machine, Lost(), self.told.append, now=lambda: self.now)
+
+    def files(self, replica: str) -> ReplicaFiles:
+        return ReplicaFiles(self.folder, "iris", replica)
+
+    def look(self, *replicas: str, state: str = "RUNNING") -> None:
+        details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
+        self.watch.look(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
+        self.now += 1
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
+    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    watched.look("a", "b")
+    watched.files("a").write_exit(EXITED)
+    watched.look("b", "c")
+    (death,) = watched.told
+    assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
+    assert death.line == (
+        "iris: replica a died: exit code 3, os._exit in model.py:17; lost with it: 1 request (request of a)"
+    )
+    assert b"exit code 3" in watched.files("a").log.read_bytes()
+    assert watched.log.recent(watched.now)["iris"][0].replica == "a"
+    watched.look("b", "c")
+    assert len(watched.told) == 1
+
+
+def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(watched: Watched):
+    watched.machine.causes["actor a"] = WORKER_DIED
+    watched.look("a")
+    watched.look("a", state="STOPPING")
+    watched.files("a").write_exit(ExitRecord("stopped", ""))
+    watched.look()
+    assert watched.told == []
+
+
+def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watched):
+    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    watched.look("a", "b")
+    watched.look()
+    assert watched.told == []
+    watched.machine.causes["actor a"] = WORKER_DIED
+    for _ in range(10):
+        watched.look()
+    watched.machine.causes["actor b"] = WORKER_DIED
+    watched.look()
+    assert [death.replica for death in watched.told] == ["a"]
+
+
+def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched):
+    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    watched.machine.causes["actor a"] = WORKER_DIED
+    watched.look("a")
+    watched.machine.kills = 1
+    watched.look()
+    assert [death.reason for death in watched.told] == ["out_of_memory"]
+
+
+def test_a_death_that_cannot_be_written_is_told_all_the_same(watched: Watched, tmp_path: Path):
+    watched.look("a")
+    watched.files("a").write_exit(EXITED)
+    (tmp_path / "deaths.jsonl").mkdir()
+    watched.look()
+    assert [death.reason for death in watched.told] == ["exit"]
+
+
+def test_status_counts_those_of_the_last_day(tmp_path: Path):
+    log, now = DeathLog(tmp_path), time.time()
+    assert log.recent(now) == {}
+    for age, replica in ((RECENT_S + 1, "old"), (60, "a"), (30, "b")):
+        log.add(Death(now - age, "iris", replica, "exit", "exit code 3", ("r1",)))
+    with (tmp_path / "deaths.jsonl").open("ab") as file:
+        file.write(b'{"at": 1')
+    deaths = log.recent(now)["iris"]
+    assert [death.replica for death in deaths] == ["a", "b"]
+    assert summary(deaths).startswith("2 replicas have died within a day, the last at 20")
+    assert "exit code 3; lost with it: 1 request (r1)" in summary(deaths)
+
+
+def test_only_some_of_many_lost_requests_are_named():
+    death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MOST_IDS + 2)])
+    assert death.line.endswith("lost with it: 7 requests (r0, r1, r2, r3, r4 and 2 more)")
+
+
+LINE = (
+    b'{"model":"iris","offered":"mine","made":"edge-1","client":"10.0.0.7","status":503,"ended":"SH",'
+    b'"server":"SERVE_REPLICA_iris-model-x4k2","frontend":"edge_http","total_ms":12,"bytes":40}'
+)
+
+
+def test_a_lost_request_has_a_line_in_its_models_log_and_is_told_once_to_who_asks(tmp_path: Path):
+    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost.take(LINE)
+    lost.take(LINE.replace(b"mine", b"other").replace(b"SERVE_REPLICA_iris-model-x4k2", b"<NOSRV>"))
+    lost.take(b"[NOTICE] something else")
+    text = (tmp_path / "requests" / "iris.jsonl").read_text()
+    first, second = text.splitlines()
+    assert '"request_id":"mine"' in first
+    assert '"outcome":"ReplicaLost"' in first
+    assert '"replica":"x4k2"' in first
+    assert '"client":"10.0.0.7"' in first
+    assert '"outcome":"NoReplica"' in second
+    assert lost.of_replica("iris", "x4k2", ()) == ("mine",)
+    assert lost.of_replica("iris", "x4k2", ()) == ()
+
+
+def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp_path: Path):
+    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost.take(LINE)
+    assert lost.of_replica("iris", "x4k2", ("quiet", "mine")) == ("quiet", "mine")
+    ids = [json.loads(line)["request_id"] for line in (tmp_path / "requests" / "iris.jsonl").read_text().splitlines()]
+    assert ids == ["mine", "quiet"]
+
+
+def test_an_outage_does_not_fill_the_disk(tmp_path: Path):
+    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    for _ in range(MOST_A_SECOND + 100):
+        lost.take(LINE)
+    assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MOST_A_SECOND
+    assert len(lost.of_replica("iris", "x4k2", ())) == MOST_A_SECOND + 100

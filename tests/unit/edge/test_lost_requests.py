@@ -1,0 +1,119 @@
+"""What the edge tells of requests that no replica answered, and what replicas are told of a client's address."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from deployments.edge.lost import LOG_SOCKET, LostRequest, read
+from deployments.protocols.http import REQUEST_ID_CHARS
+from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
+from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
+
+
+@pytest.fixture
+def told(edge: Edge) -> Iterator[socket.socket]:
+    """Where HAProxy's log lines arrive."""
+    edge.folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(edge.link / LOG_SOCKET))
+        log.settimeout(PATIENCE_S)
+        yield log
+
+
+@pytest.fixture
+def dying() -> Iterator[int]:
+    """The port of a replica that dies on its request."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept_and_close, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def next_lost(log: socket.socket) -> LostRequest:
+    """The next line that is of a lost request."""
+    while (lost := read(log.recv(8192), REQUEST_ID_CHARS)) is None:
+        pass
+    return lost
+
+
+def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(edge, told, dying):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
+        answer = edge.ask("/models/churn/predict", "POST", b'{"a": 1}', x_request_id="mine-1")
+        lost = next_lost(told)
+    assert (answer.status, answer.headers["x-request-id"]) == (503, "mine-1")
+    assert (lost.model, lost.request_id, lost.client, lost.protocol) == ("churn", "mine-1", "127.0.0.1", "http")
+    assert lost.replica == f"r{dying}"
+    assert lost.body_bytes >= 8
+
+
+@pytest.mark.parametrize("offered", ["", 'x"},{', "a b", "x" * 200])
+def test_a_request_without_a_clean_id_is_told_by_the_one_that_its_answer_has(edge, told, dying, offered):
+    edge.write()
+    headers = {"x_request_id": offered} if offered else {}
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
+        answer = edge.ask("/models/churn/predict", "POST", b"{}", **headers)
+        assert next_lost(told).request_id == answer.headers["x-request-id"] != offered
+
+
+def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [0]}):
+        assert edge.ask("/models/churn/predict", "POST", b"{}", x_request_id="mine").status == 503
+        lost = next_lost(told)
+    assert (lost.model, lost.request_id, lost.replica) == ("churn", "mine", "")
+
+
+def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
+    edge.write()
+    with replica("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
+        with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
+            call = channel.unary_unary(f"{SERVICE}/ModelInfer")
+            with pytest.raises(grpc.RpcError) as failed:
+                call(asking("churn"), timeout=PATIENCE_S, metadata=[("x-request-id", "mine-2")])
+        lost = next_lost(told)
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert (lost.model, lost.request_id, lost.protocol, lost.replica) == ("churn", "mine-2", "grpc", f"r{dying}")
+
+
+def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
+    edge.write(body=1024)
+    with (
+        backend("gateway") as gateway,
+        backend("churn", 500, "application/json") as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
+    ):
+        assert edge.ask("/models/churn/predict", "POST", b"{}").status == 500
+        assert edge.ask("/models/churn/predict", "POST", b"{}" * 1000).status == 413
+        assert read(told.recv(8192), REQUEST_ID_CHARS) is None
+    told.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        told.recv(8192)
+
+
+def test_an_answer_that_has_an_id_keeps_it(edge):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        assert edge.ask("/models", x_request_id="mine").headers["x-request-id"] == "mine"
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "X-FORWARDED-FOR"])
+def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: Edge, header: str):
+    edge.write()
+    with (
+        backend("churn") as churn,
+        backend("gateway") as gateway,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
+    ):
+        edge.ask("/models/churn/predict", "POST", b"{}", **{header: "203.0.113.9"})
+    ((_, headers),) = churn.requests
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("line", [b"", b"[NOTICE] Server is DOWN", b"{}"[:1]])
+def test_what_is_no_line_of_ours_tells_nothing(line: bytes):
+    assert read(line, REQUEST_ID_CHARS) is None

@@ -1,0 +1,116 @@
+"""What a replica's process logs and prints, as it stands in its file."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.replica import logs as under_test
+from deployments.replica.logs import KEPT, Printed, ReplicaHandler, line_of, open_log
+from deployments.runtimes.operator_code.folder import PrivateFolder, copies_of
+from deployments.serving.current import working_for
+from deployments.serving.log_lines import LogLine, decoded
+from deployments.serving.replica_files import ReplicaFiles
+from tests.unit.serving.test_running_calls import ticket
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ReplicaFiles:
+    return ReplicaFiles(tmp_path, "iris", "a")
+
+
+@pytest.fixture
+def opened(files: ReplicaFiles) -> Iterator[ReplicaFiles]:
+    """The process logs there; put back as it was at the end."""
+    root, out, err = logging.getLogger(), sys.stdout, sys.stderr
+    handlers, level = root.handlers[:], root.level
+    open_log(files)
+    yield files
+    root.handlers[:], sys.stdout, sys.stderr = handlers, out, err
+    root.setLevel(level)
+
+
+def lines(files: ReplicaFiles) -> list[LogLine]:
+    return [line for line in map(decoded, files.log.read_bytes().splitlines()) if line]
+
+
+def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(opened: ReplicaFiles):
+    log = logging.getLogger("_modelyard_model_7.model")
+    log.info("loading")
+    with working_for([ticket("one"), ticket("two")]):
+        log.info("computing %d", 3)
+        print("printed\nin two", file=Printed("stdout", logging.INFO))
+    told = [(line.logger, line.message, line.requests) for line in lines(opened)]
+    assert told == [
+        ("model", "loading", ()),
+        ("model", "computing 3", ("one", "two")),
+        ("stdout", "printed", ("one", "two")),
+        ("stdout", "in two", ("one", "two")),
+    ]
+
+
+def test_what_is_logged_with_its_requests_has_those(opened: ReplicaFiles):
+    logging.getLogger("deployments.x").error("failed", extra={"requests": ("mine",)})
+    assert lines(opened)[0].requests == ("mine",)
+
+
+def test_a_traceback_names_the_file_in_the_repository(opened: ReplicaFiles):
+    code = "def predict():\n    raise ValueError('no')\n"
+    with copies_of(Path("/repo/iris/3")):
+        folder = PrivateFolder({"model.py": code.encode()})
+    space: dict[str, object] = {}
+    exec(compile(code, str(folder.path / "model.py"), "exec"), space)
+    try:
+        space["predict"]()  # type: ignore[operator]
+    except ValueError:
+        logging.getLogger("model").exception("failed in %s", folder.path)
+    (line,) = lines(opened)
+    assert 'File "/repo/iris/3/model.py", line 2, in predict' in line.traceback
+    assert line.traceback.endswith("ValueError: no\n")
+    assert line.message == "failed in /repo/iris/3"
+
+
+def test_arguments_that_do_not_fit_are_shown_as_they_are():
+    record = logging.LogRecord("model", logging.INFO, "", 0, "%d rows", ("three",), None)
+    assert line_of(record).message == "%d rows ('three',)"
+
+
+def test_a_log_that_has_grown_large_is_put_aside(files: ReplicaFiles):
+    handler = ReplicaHandler(files.log)
+    with files.log.open("r+b") as file:
+        file.truncate(under_test.LARGEST_BYTES)
+    handler = ReplicaHandler(files.log)
+    for message in ("last of the old", "first of the new"):
+        handler.emit(logging.LogRecord("model", logging.INFO, "", 0, message, (), None))
+    assert [line.message for line in lines(files)] == ["first of the new"]
+    assert files.log.with_suffix(".jsonl.1").exists()
+
+
+def test_a_full_disk_fails_no_request(files: ReplicaFiles):
+    handler = ReplicaHandler(files.log)
+    handler._descriptor = os.open("/dev/full", os.O_WRONLY)
+    handler.emit(logging.LogRecord("model", logging.INFO, "", 0, "hello", (), None))
+
+
+def test_what_is_printed_without_a_line_end_waits_for_it(opened: ReplicaFiles):
+    printed = Printed("stdout", logging.INFO)
+    printed.write("half")
+    assert lines(opened) == []
+    printed.flush()
+    assert [line.message for line in lines(opened)] == ["half"]
+
+
+def test_of_many_replicas_the_oldest_files_go(files: ReplicaFiles, opened: ReplicaFiles):
+    for number in range(KEPT + 5):
+        for kind in ("jsonl", "exit"):
+            path = files.log.with_name(f"old{number:02}.{kind}")
+            path.write_text("{}")
+            os.utime(path, (number, number))
+    open_log(ReplicaFiles(files.folder, "iris", "b"))
+    left = sorted(path.name for path in files.log.parent.glob("old*"))
+    assert "old04.exit" not in left
+    assert left[0] == "old07.exit"
+    assert files.log.exists()
