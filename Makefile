@@ -15,7 +15,7 @@ help:  ## this list
 serve: $(VENV)/.serve examples  ## install, train the examples where missing, and serve in the foreground
 	@exec $(BIN)/modelyard up
 
-test: $(VENV)/.dev $(VENV)/.prometheus $(VENV)/.chromium examples  ## the whole suite
+test: $(VENV)/.dev $(VENV)/.prometheus $(VENV)/.chromium $(VENV)/.perf_analyzer $(VENV)/.generators examples  ## the whole suite
 	$(BIN)/pytest
 
 unit: $(VENV)/.dev $(VENV)/.prometheus  ## the tests that start no server
@@ -92,12 +92,34 @@ $(VENV)/.chromium: | $(VENV)/bin/python
 	} || { echo "the tests need Chromium on the PATH, or its place in \$$CHROMIUM" >&2; exit 1; }
 	@touch $@
 
+# And Triton's perf_analyzer, from the last of its clients that brought it; the tests' own client is a newer one. It needs CUDA's
+# runtime, which it only loads, and a library of Debian's.
+$(VENV)/.perf_analyzer: tests/tools/perf_analyzer.lock | $(VENV)/bin/python
+	@echo "unpacking perf_analyzer into $(VENV)" && cd $(VENV) && rm -rf perf_analyzer && mkdir perf_analyzer && \
+	  bin/pip download --quiet --no-deps --require-hashes -r $(CURDIR)/$< -d perf_analyzer && cd perf_analyzer && \
+	  for each in *.whl; do ../bin/python -m zipfile -e $$each . || exit 1; done && rm *.whl && \
+	  { apt-get -qq download libb64-0d || { apt-get -qq update && apt-get -qq download libb64-0d; }; } && \
+	  dpkg-deb -x libb64-*.deb . && rm libb64-*.deb && \
+	  mkdir lib && cp usr/lib/*/libb64.so.* nvidia/cuda_runtime/lib/libcudart.so.* lib/ && \
+	  install -m 755 tritonclient-*.data/data/bin/perf_analyzer . && rm -r usr nvidia* triton* && \
+	  LD_LIBRARY_PATH=lib ./perf_analyzer --version >/dev/null 2>&1 || { echo "the tests need Triton's perf_analyzer" >&2; exit 1; }
+	@touch $@
+
+# Programs that make clients of an OpenAPI document, each with dependencies of its own: they share none with the server.
+$(VENV)/.generators: tests/tools/generators.lock | $(VENV)/bin/python
+	@echo "installing generators of OpenAPI clients into $(VENV)"
+	@rm -rf $(VENV)/generators && $(PYTHON) -m venv $(VENV)/generators
+	@$(VENV)/generators/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --extra examples --build-isolation setup.cfg requirements.in -o requirements.lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --extra examples --extra tracing --extra dev -c requirements.lock setup.cfg requirements.in -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' tests/tools/generators.in -o tests/tools/generators.lock
 
 clean:  ## remove what was built here, models included
 	rm -rf $(VENV) .modelyard build dist *.egg-info model_repository/*/

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 READABLE = "x-request-id, inference-header-content-length, retry-after"
 """The headers of an answer that a page may read, beside those that it always may."""
+SENDABLE = "*, authorization"
+"""The headers of a request that a page may set: any. The asterisk leaves this one out, whose name must be given."""
 REMEMBERED_S = 600
 """How long a browser need not ask again; a page that is taken off the list may send, but not read, for as long."""
 
@@ -11,7 +13,7 @@ LINES = """\
     acl listed_page req.fhdr(origin) -m str {origins}
     http-request set-var(txn.origin) req.fhdr(origin) if listed_page
     acl asked_first req.hdr(access-control-request-method) -m found
-    http-request return status 204 hdr access-control-allow-methods "GET, POST" hdr access-control-allow-headers * \
+    http-request return status 204 hdr access-control-allow-methods "GET, POST" hdr access-control-allow-headers "{sendable}" \
 hdr access-control-max-age {remembered_s} if METH_OPTIONS listed_page asked_first
     # On every answer, the edge's own too. A cache must keep what it has for one page from another, listed or not.
     http-after-response set-header access-control-allow-origin %[var(txn.origin)] if {{ var(txn.origin) -m found }}
@@ -27,4 +29,4 @@ def render_cors(origins: Sequence[str]) -> str:
     """
     if not origins:
         return ""
-    return LINES.format(origins=" ".join(origins), remembered_s=REMEMBERED_S, readable=READABLE)
+    return LINES.format(origins=" ".join(origins), remembered_s=REMEMBERED_S, readable=READABLE, sendable=SENDABLE)

@@ -72,9 +72,14 @@ listen edge_http from edge
     # Browsers let any page open a WebSocket to anywhere, and say which page it is: this machine's own server is no exception.
     acl socket req.hdr(upgrade) -i websocket
     acl of_a_page req.fhdr(origin) -m found
-    http-request set-var(txn.host) req.fhdr(host) if socket of_a_page
+    http-request set-var(txn.host) req.fhdr(host) if of_a_page
     acl own_page req.fhdr(origin),field(3,/),strcmp(txn.host) eq 0
 {cors}    http-request return {other_page} if socket of_a_page !own_page{unlisted}
+    # And they let it send what a form could, without asking first. Other types they ask about, and are not told that they may.
+    acl typed req.hdr(content-type) -m found
+    acl form req.hdr(content-type) -i -m beg text/plain application/x-www-form-urlencoded multipart/form-data
+    http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} !typed
+    http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} form
 
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
@@ -133,9 +138,9 @@ STAMPED = f"""\
     http-request set-header {edge_start.NAME.decode()} %[date(0,us)]
 """
 DEFAULT_MODEL = """\
-    # What SageMaker asks of a container, of the model that server.yaml names.
+    # What SageMaker asks of a container, and MLflow's clients of its server, of the model that server.yaml names.
     http-request set-path {route}/invocations if {{ path /invocations }}
-    http-request set-path {route}/ready if {{ path /ping }}
+    http-request set-path {route}/ready if {{ path /ping /health }}
 """
 
 
@@ -186,6 +191,11 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
             403,
             "Forbidden",
             "a page of another origin opens no WebSocket here; http.cors of server.yaml lists those that may",
+        ),
+        other_form=problem(
+            403,
+            "Forbidden",
+            "a page of another origin sends nothing here; http.cors of server.yaml lists those that may",
         ),
         custom=custom,
         routes=routes,

@@ -6,13 +6,15 @@ from deployments.errors import ModelNotFound, ModelNotReady
 from deployments.gateway.catalogue import Entry
 from deployments.protocols.names import nearest
 
+OURS = "there is no model {!r}"
+TRITONS = "Request for unknown model: {!r} is not found"
+"""Its clients, and NVIDIA's examples of them, look for these words."""
 
-def unknown_model(name: str, entries: Mapping[str, Entry]) -> ModelNotFound:
-    """There is none of this name; the nearest is told."""
+
+def unknown_model(name: str, entries: Mapping[str, Entry], words: str = OURS) -> ModelNotFound:
+    """There is none of this name; the nearest is named too."""
     near = nearest(name, entries)
-    return ModelNotFound(
-        f"there is no model {name!r}" + (f"; did you mean {near!r}?" if near else "; GET /models lists them")
-    )
+    return ModelNotFound(words.format(name) + (f"; did you mean {near!r}?" if near else "; GET /models lists them"))
 
 
 def not_ready(entry: Entry) -> ModelNotReady:
@@ -24,9 +26,9 @@ def not_ready(entry: Entry) -> ModelNotReady:
     return error
 
 
-def find(name: str, entries: Mapping[str, Entry]) -> Entry:
-    """The model of this name. Raises ModelNotFound."""
+def find(name: str, entries: Mapping[str, Entry], words: str = TRITONS) -> Entry:
+    """The model of this name. Raises ModelNotFound, in these words."""
     entry = entries.get(name)
     if entry is None:
-        raise unknown_model(name, entries)
+        raise unknown_model(name, entries, words)
     return entry

@@ -2,13 +2,24 @@
 
 from collections.abc import Mapping
 
-from deployments.errors import NotSupported
+from deployments.errors import ModelyardError, NotSupported
 from deployments.gateway.absent import find, not_ready
 from deployments.gateway.catalogue import Entry
 
 
 def check_load(name: str, configured: bool, entries: Mapping[str, Entry]) -> None:
-    """Raise unless the model is loaded already; `configured` says whether the request brings parameters of its own."""
+    """Raise unless the model is loaded already; `configured` says whether the request brings parameters of its own.
+
+    The message begins with the words that NVIDIA's examples of its clients look for.
+    """
+    try:
+        _check_loaded(name, configured, entries)
+    except ModelyardError as error:
+        error.args = (f"failed to load {name!r}: {error.message}",)
+        raise
+
+
+def _check_loaded(name: str, configured: bool, entries: Mapping[str, Entry]) -> None:
     entry = find(name, entries)
     if configured:
         raise NotSupported(

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.metadata import version
 
 from deployments.errors import ModelNotFound
-from deployments.gateway.absent import find, not_ready, unknown_model
+from deployments.gateway.absent import OURS, find, not_ready, unknown_model
 from deployments.gateway.catalogue import Entry, Look, awake, waiting_for
 from deployments.gateway.oip_routes import OipServerRoutes
 from deployments.gateway.openapi.document import openapi
@@ -12,6 +13,7 @@ from deployments.gateway.statistics import Statistics
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer
+from deployments.protocols.tensorflow.about import status
 from deployments.tensors import Signature
 
 Signatures = Callable[[Sequence[str]], Awaitable[Mapping[str, Signature]]]
@@ -19,7 +21,14 @@ Signatures = Callable[[Sequence[str]], Awaitable[Mapping[str, Signature]]]
 
 TENSORFLOW = re.compile(r"/v1/models/([^/:]+).*")
 
-ROOT = {"name": "modelyard", "models": "/models", "ready": "/ready", "live": "/live", "openapi": "/openapi.json"}
+ROOT = {
+    "name": "modelyard",
+    "status": "alive",  # what KServe's clients of V1 look for
+    "models": "/models",
+    "ready": "/ready",
+    "live": "/live",
+    "openapi": "/openapi.json",
+}
 
 
 class GatewayRoutes:
@@ -38,7 +47,11 @@ class GatewayRoutes:
         entries = await self._look()
         if path == "/models":
             return _answer(request, {"models": [entry.as_json() for entry in entries.values()]})
-        if path == "/ready":
+        if path == "/v1/models":
+            return _answer(request, {"models": list(entries)})
+        if path == "/version":
+            return _text(request, version("modelyard"))
+        if path in ("/ready", "/health"):
             missing = waiting_for(entries)
             return _answer(request, {"ready": not missing, "waiting_for": missing}, status=503 if missing else 200)
         if path == "/openapi.json":
@@ -48,7 +61,7 @@ class GatewayRoutes:
         if path == "/v2" or path.startswith("/v2/"):
             return await self._oip.respond(request, path, entries)
         if found := TENSORFLOW.fullmatch(path):
-            raise not_ready(find(found[1], entries))
+            return _of_v1(request, path, find(found[1], entries, OURS))
         return self._of_a_model(request, path, entries)
 
     def _of_a_model(self, request: HttpRequest, path: str, entries: Mapping[str, Entry]) -> HttpAnswer:
@@ -65,6 +78,15 @@ class GatewayRoutes:
         raise not_ready(entry)
 
 
+def _of_v1(request: HttpRequest, path: str, entry: Entry) -> HttpAnswer:
+    if (
+        path == f"/v1/models/{entry.name}" and entry.state == "READY"
+    ):  # scaled to zero: the next request starts a replica
+        served = [int(each["version"]) for each in entry.about.get("versions", ())]
+        return _answer(request, status(entry.name, served))
+    raise not_ready(entry)
+
+
 def _unknown(path: str, entries: Mapping[str, Entry]) -> ModelNotFound:
     name = path.split("/")[2] if path.startswith("/models/") else ""
     if not name:
@@ -72,6 +94,11 @@ def _unknown(path: str, entries: Mapping[str, Entry]) -> ModelNotFound:
     if name in entries:
         return ModelNotFound(f"model {name!r} has its own route, {entries[name].route}")
     return unknown_model(name, entries)
+
+
+def _text(request: HttpRequest, text: str) -> HttpAnswer:
+    check_method(request, "GET")
+    return HttpAnswer(200, ((b"content-type", b"text/plain; charset=utf-8"),), text.encode())
 
 
 def _answer(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpAnswer:

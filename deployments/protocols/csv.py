@@ -27,19 +27,18 @@ Line = tuple[list[Any], int]
 """A row's cells, and the number of its first line; lines are counted from 1."""
 
 
-def read_csv(body: bytes, reader: RowReader) -> Tensors:
-    """Rows by their header where the model's values have names, else by position. Raises InvalidRequest.
+def read_csv(body: bytes, reader: RowReader, header: bool | None = None) -> Tensors:
+    """Rows by their header, or by the order of the model's values. Raises InvalidRequest.
 
-    A model with one unnamed value or list a row needs no header; a first line that is the input's name is one, and so is the first
-    of several cells, where the model was fitted with columns that it does not read.
+    `header` is whether the client says that the first line is one (RFC 4180); None where it says nothing. Then `_has_header` does.
     """
     layout = reader.layout
     if not layout.plain and not layout.unnamed:
         nested = next(cell.name for cell in layout.cells if cell.shape != ())
         raise InvalidRequest(f"a row of {quoted(nested)} does not fit into CSV; send JSON")
     lines = _lines(text_of(body))
-    names = [layout.cells[0].name]
-    if len(layout.cells) > 1 or lines[0][0] == names or (layout.unread and len(lines[0][0]) > 1):
+    names: list[Any] = reader.names(len(lines[0][0]))
+    if header or (header is None and _has_header(lines[0][0], reader)):
         (names, _), *lines = lines
     rows = [cells for cells, _ in lines]
     numbers = [number for _, number in lines]
@@ -51,8 +50,37 @@ def read_csv(body: bytes, reader: RowReader) -> Tensors:
         reader.check_count(rows, "")
         convert = _converter(layout.cells[0].datatype)
         return reader.lists([list(map(convert, cells)) for cells in rows], where)
-    _convert(rows, names, {cell.name: cell.datatype for cell in layout.cells})
+    _convert(rows, names, _datatypes(reader))
     return reader.table(names, "/lines/1", rows, where, [f"/{escaped(name)}" for name in names])
+
+
+def _has_header(first: list[str], reader: RowReader) -> bool:
+    """Whether the first line is a header.
+
+    Where a row is one value or one list without names, only the name of the value is one, or, for a model that was fitted with
+    more columns than it reads, any line of several cells. Otherwise a line is data if it has as many cells as a row, none is the
+    name of a column, and all cells where numbers or booleans are wanted hold such. Texts alone are no sign of either.
+
+    Raises InvalidRequest for a line that counts its cells: a table without names is often written so, and it may be data as well.
+    """
+    layout = reader.layout
+    if len(layout.cells) == 1 and not (layout.unread and len(first) > 1):
+        return first == [layout.cells[0].name] and not layout.unnamed
+    names, datatypes = reader.names(len(first)), _datatypes(reader)
+    if len(names) != len(first) or not (layout.names | layout.unread).isdisjoint(first):
+        return True
+    values = [
+        _converter(datatypes[name])(text)
+        for name, text in zip(names, first, strict=True)
+        if datatypes.get(name, "BYTES") != "BYTES"
+    ]
+    if any(isinstance(value, str) for value in values) or all(value is None for value in values):
+        return True
+    if len(first) > 1 and any(first == [str(start + place) for place in range(len(first))] for start in (0, 1)):
+        raise InvalidRequest(
+            "the first line counts its cells: send text/csv; header=present if it names columns, header=absent if it is data"
+        )
+    return False
 
 
 def _lines(text: str) -> list[Line]:
@@ -69,6 +97,10 @@ def _lines(text: str) -> list[Line]:
     if not lines:
         raise InvalidRequest("the body is empty; expected CSV")
     return lines
+
+
+def _datatypes(reader: RowReader) -> dict[str, str]:
+    return {cell.name: cell.datatype for cell in reader.layout.cells}
 
 
 def _convert(rows: list[list[Any]], names: list[Any], datatypes: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from deployments.protocols.bad_values import BadValues
 from deployments.protocols.body import NO_OPTIONS, Options, read_body
 from deployments.protocols.columns import TensorReader
 from deployments.protocols.csv import read_csv
-from deployments.protocols.media import form_of
+from deployments.protocols.media import csv_header, form_of
 from deployments.protocols.npy import NpyReader, write_npy
 from deployments.protocols.rows import MAX_ROWS, RowReader
 from deployments.protocols.tables import TableWriter
@@ -92,7 +92,7 @@ class PredictCodec:
             form, value, options = read_body(body, self._passed_over)
             tensors = self._forms[form](value)
         elif form == "csv":
-            tensors = read_csv(body, self._rows)
+            tensors = read_csv(body, self._rows, csv_header(content_type))
         elif form == "arrow":
             tensors = self._arrow.read(body)
         else:

@@ -24,15 +24,17 @@ class RowReader:
         self._positions = self.layout.positions(signature.fitted)
         """Where in a row of all columns that the model was fitted with each cell stands; () where there is no such row."""
         self._fitted = len(signature.fitted) if self._positions else 0
+        self._fitted_names = signature.fitted
         self._count = row_count(signature)
         self.max_rows = max_rows
 
-    def instances(self, rows: Any) -> Tensors:
-        """Rows as lists, as objects, or as plain values where a row is only one."""
-        self.check_count(rows, "/instances")
+    def instances(self, rows: Any, pointer: str = "/instances") -> Tensors:
+        """Rows as lists, as objects, or as plain values where a row is only one; `pointer` is to all of them."""
+        self.check_count(rows, pointer)
+        where = f"{pointer}/{{}}".format
         if type(rows[0]) is dict and not self._is_bytes(rows[0]):
-            return self._objects(rows, "/instances/{}".format)
-        return self.lists(rows, "/instances/{}".format)
+            return self._objects(rows, where)
+        return self.lists(rows, where)
 
     def records(self, rows: Any) -> Tensors:
         """Rows as objects."""
@@ -76,6 +78,13 @@ class RowReader:
             return read(Bare(layout, rows, where))
         order = list(range(len(layout.cells)))
         return read(Table(layout, rows, where, order, [f"/{place}" for place in order]))
+
+    def names(self, width: int) -> list[str]:
+        """The names of the values of a row that is a list of so many, or should be."""
+        if self._positions and width == self._fitted:
+            return list(self._fitted_names)
+        layout = self._required if width == len(self._required.cells) else self.layout
+        return [cell.name for cell in layout.cells]
 
     def whole_rows(self, rows: Sequence[Any], where: Where) -> Tensors:
         """Rows with all columns that the model was fitted with, in their order."""

@@ -49,8 +49,9 @@ class GrpcModel:
         return {"ready": True}
 
     def _metadata(self, version: str) -> dict[str, Any]:
-        signature = self._find(version).loaded.model.signature
-        return model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature)
+        loaded = self._find(version).loaded
+        numbers, batched = self._versions.numbers, loaded.warmup.batchable
+        return model_metadata(self._spec.name, self._runtime, numbers, loaded.model.signature, batched=batched)
 
     def _config(self, version: str) -> dict[str, Any]:
         found = self._find(version)

@@ -1,4 +1,4 @@
-"""`ModelStreamInfer`: a stream of infer requests in Triton's form, most of them to this replica's model."""
+"""`ModelStreamInfer`: a stream of infer requests, most of them to this replica's model."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,8 +7,8 @@ from typing import Any
 from deployments.errors import ModelyardError
 from deployments.lane.endpoint import Begun
 from deployments.lane.grpc_stream import Question, StreamEndpoint
-from deployments.lane.infer_stream import INFER, failed, pass_on
-from deployments.protocols.grpc.messages import INFERENCE, ModelStreamInferResponse, methods
+from deployments.lane.infer_stream import INFER, fail, pass_on, tell
+from deployments.protocols.grpc.messages import INFERENCE, methods
 from deployments.replica.grpc_infer import Asked, GrpcInfer
 from deployments.serving.generation import Generations
 from deployments.serving.recorder import Origin
@@ -35,11 +35,10 @@ def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOther
 
         def done(outcome: Any) -> None:
             if isinstance(outcome, Exception):
-                outcome = failed(outcome, message.id, question.request_id)
+                fail(question, outcome, message.id)
             else:
-                outcome = ModelStreamInferResponse(infer_response=outcome)
-            question.tell(outcome)
-            question.finish()
+                tell(question, outcome)
+                question.finish()
 
         arrived()
         origin = infer.origin(question.request_id, question.message_bytes, question.headers)
@@ -62,7 +61,7 @@ def _generate(
     codec, call = asked.codec, asked.call
 
     def part(outputs: Tensors) -> None:
-        question.tell(ModelStreamInferResponse(infer_response=codec.encode(call, outputs, last=False)))
+        tell(question, codec.encode(call, outputs, last=False))
         question.when_room(generation.go_on)
 
     def done(answer: Answer | ModelyardError) -> Exception | None:
@@ -70,7 +69,7 @@ def _generate(
             failed(answer)
             return None
         if call.tell_final:
-            question.tell(ModelStreamInferResponse(infer_response=codec.end(call)))
+            tell(question, codec.end(call))
         question.finish()
         return None
 

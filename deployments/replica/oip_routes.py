@@ -4,11 +4,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from deployments.errors import ModelNotFound, NotSupported
+from deployments.errors import InvalidRequest, ModelNotFound, NotSupported
 from deployments.lane.endpoint import Endpoint
 from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.oip.about import model_config, model_metadata
+from deployments.protocols.oip.rest import HEADER_LENGTH
 from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
 from deployments.replica.parts import whole
@@ -19,7 +20,7 @@ from deployments.serving.asgi import HttpStream
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
 
-BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|generate|generate_stream|ready|config|trace/setting))?/?"
+BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|infer_stream|generate|generate_stream|ready|config|trace/setting))?/?"
 
 Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
 
@@ -39,6 +40,7 @@ class OipRoutes:
             "config": ("GET", self._config),
             "trace/setting": ("GET", self._trace),
             "infer": ("POST", self._infer),
+            "infer_stream": ("POST", self._infer_stream),
             "generate": ("POST", self._generate),
             "generate_stream": ("POST", self._generate_stream),
         }
@@ -61,8 +63,16 @@ class OipRoutes:
         return await answer(request, version)
 
     async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        signature = version.loaded.model.signature
-        return json_answer(model_metadata(self._spec.name, self._runtime, self._versions.numbers, signature))
+        loaded = version.loaded
+        return json_answer(
+            model_metadata(
+                self._spec.name,
+                self._runtime,
+                self._versions.numbers,
+                loaded.model.signature,
+                batched=loaded.warmup.batchable,
+            )
+        )
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         return json_answer({"name": self._spec.name, "ready": True})
@@ -83,6 +93,18 @@ class OipRoutes:
         headers = tuple(request.headers.items())
         made = await replied(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
         return made.whole()
+
+    async def _infer_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
+        """MLServer's: an infer request, and events with an answer for each part."""
+        codec = version.loaded.codecs.infer
+
+        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = codec.decode(body, request.headers.get(HEADER_LENGTH.lower().encode(), b""))
+            if any(wish.binary for wish in call.wishes):
+                raise InvalidRequest("events hold JSON: raw contents cannot be asked for here")
+            return call.request, lambda outputs: codec.encode(call, outputs).body
+
+        return await event_stream(version, "oip", request, decode, limit=self._spec.limits.body)
 
     async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
         ledger = version.server.ledger

@@ -56,7 +56,7 @@ class TensorflowRoutes:
         if verb:
             document = metadata(self._name, number, version.loaded.model.signature)
         else:
-            document = status([number] if found[1] else self._versions.numbers)
+            document = status(self._name, [number] if found[1] else self._versions.numbers)
         return json_answer(document)
 
 

@@ -7,7 +7,10 @@ ROUTE = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"
 """Absolute, of segments that mean the same in a URL, in a log and in the edge's configuration; none is `.` or `..`."""
 
 _TAKEN_WITH_ALL_BELOW = ("/v1", "/v2", "/-")
-_TAKEN = ("/live", "/ready", "/models", "/metrics", "/ping", "/invocations", "/openapi.json")
+_TAKEN = (
+    *("/live", "/ready", "/health", "/version", "/models", "/metrics"),
+    *("/ping", "/invocations", "/openapi.json"),
+)
 _WELL_FORMED = re.compile(ROUTE.strip("^$"))
 
 

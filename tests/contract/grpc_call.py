@@ -39,6 +39,8 @@ class Call:
     client: Client
     method: str
     headers: dict[str, str] = field(default_factory=dict)
+    response: Any = None
+    """The type of its answers; None for the method's own."""
 
     def start(self) -> None:
         """The request's head."""
@@ -72,7 +74,7 @@ class Call:
         message = reader.next()
         reader.end()
         assert message is not None
-        return METHODS[self.method].response.FromString(message)
+        return (self.response or METHODS[self.method].response).FromString(message)
 
     def rest(self) -> Called:
         """All that is still to come, after the head."""

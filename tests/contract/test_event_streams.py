@@ -150,3 +150,31 @@ def test_one_more_than_the_queue_holds_is_refused(replica):
         rig.model.entered()
         with asked(rig, STREAM, ONE) as response:
             assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+
+
+INFER_STREAM = "/v2/models/doubler/infer_stream"
+INFER = {"id": "7", "inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.5]}]}
+
+
+@pytest.mark.parametrize("parts", [0, 2], ids=["a whole answer", "parts"])
+def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
+    rig = replica(FakeGenerator(parts) if parts else None)
+    with asked(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
+        told = [data for _, data in events(response)]
+    assert [(each["id"], each["outputs"][0]["data"]) for each in told] == [
+        ("7", [value]) for value in ([3.0, 6.0] if parts else [3.0])
+    ]
+    assert rig.version.counts.codes["oip"]["ok"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"inputs": []}, "missing input 'x'"),
+        ({**INFER, "parameters": {"binary_data_output": True}}, "raw contents cannot be asked for here"),
+    ],
+)
+def test_what_is_wrong_with_mlservers_stream_is_an_ordinary_answer(replica, body, says):
+    with asked(replica(), INFER_STREAM, json.dumps(body).encode()) as response:
+        assert (response.status_code, says in response.json()["error"]) == (400, True)

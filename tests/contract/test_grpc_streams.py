@@ -283,6 +283,53 @@ def test_a_model_that_generates_answers_with_a_response_for_each_part(replica):
     assert rig.version.counts.codes["grpc"]["ok"] == 2
 
 
+def opened_as_mlserver(client) -> Call:
+    call = Call(client, "ModelStreamInfer", {"modelyard-stream-form": "mlserver"}, METHODS["ModelInfer"].response)
+    call.start()
+    call.head()
+    return call
+
+
+def outputs(response) -> list[float]:
+    return np.frombuffer(response.raw_output_contents[0], np.float32).tolist()
+
+
+@pytest.mark.parametrize("generates", [False, True])
+def test_mlservers_clients_get_responses_without_an_envelope(replica, generates):
+    with replica(FakeGenerator(2) if generates else None).connect() as client:
+        call = opened_as_mlserver(client)
+        call.send(ask(1, id="a"))
+        call.end()
+        told = call.rest()
+    assert told.status == Status.OK
+    parts = [2.0, 4.0] if generates else [2.0]
+    assert [(each.model_name, each.id, outputs(each)) for each in told.messages] == [
+        ("doubler", "a", [part]) for part in parts
+    ]
+
+
+def test_another_models_answer_has_no_envelope_for_mlservers_clients_either(replica):
+    others = Others()
+    others.go.set()
+    with replica(others=others).connect() as client:
+        call = opened_as_mlserver(client)
+        call.send(ask(1, model_name="tripler"))
+        call.end()
+        [told] = call.rest().messages
+    assert told.model_name == "tripler"
+
+
+def test_an_error_ends_the_stream_of_mlservers_clients(replica):
+    with replica().connect() as client:
+        call = opened_as_mlserver(client)
+        call.send(ask(1))
+        assert outputs(call.read()) == [2.0]
+        call.send(ask(1, inputs=[]))
+        told = call.rest()
+    assert (told.messages, told.status) == ([], Status.INVALID_ARGUMENT)
+    assert "raw_input_contents" in told.trailers["grpc-message"]
+
+
 def test_a_client_may_be_told_of_the_end_by_an_empty_response(replica):
     wanted = {"triton_enable_empty_final_response": {"bool_param": True}}
     with replica(FakeGenerator(2)).connect() as client:

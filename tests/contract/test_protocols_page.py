@@ -48,7 +48,7 @@ def test_the_page_lists_what_it_is_about() -> None:
 )
 def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path: str, state: str) -> None:
     model = FakeModel()
-    sent = {"infer": body(1), "invocations": ONE, "predict": ONE, "stream": ONE}.get(
+    sent = {"infer": body(1), "infer_stream": body(1), "invocations": ONE, "predict": ONE, "stream": ONE}.get(
         verb := re.split("[/:]", path)[-1], b""
     )
     if verb.startswith("generate"):

@@ -9,6 +9,7 @@ from tests.serve.browser import told_by_page
 from tests.serve.project import Server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text()
+CLIENTS = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 SOCKET, EVENTS = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
 WRITTEN = " better than ugly."
 LISTED, UNLISTED = "127.0.0.1", "localhost"
@@ -28,6 +29,48 @@ def test_a_page_writes_what_a_socket_tells(server: Server) -> None:
 def test_a_page_writes_what_events_tell(server: Server) -> None:
     last = "written.then(() => tell(document.body.innerText.trim()));"
     assert told(server, EVENTS, last) == WRITTEN.strip()
+
+
+ASK = """
+const answer = fetch("http://127.0.0.1:8000%s", {method: "POST", body: '%s'%s});
+"""
+SAY = "answer.then((got) => got.text()).then(tell).catch((error) => tell(error.message));"
+ROW = '{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "heard"),
+    [
+        ("/models/iris/predict", ROW, '"predictions":["setosa"]'),
+        ("/models/iris/invocations", ROW, '{"predictions":["setosa"]}'),
+        ("/v1/models/echo:predict", '{"instances": [1.5]}', '{"predictions":[3.0]}'),
+        (
+            "/v2/models/echo/infer",
+            '{"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [1.5]}]}',
+            '"data":[3.0]',
+        ),
+    ],
+)
+def test_a_page_sends_a_string_without_a_content_type(server: Server, path: str, body: str, heard: str) -> None:
+    assert heard in told(server, ASK % (path, body, ""), SAY)
+
+
+def test_the_clients_pages_snippet_asks(server: Server) -> None:
+    [snippet] = re.findall(r"```js\n(.*?)```", CLIENTS, re.DOTALL)
+    assert (
+        told(server, f"const asked = (async () => {{ {snippet} return predictions; }})();", "asked.then(tell);")
+        == "setosa"
+    )
+
+
+def test_a_page_may_set_headers_that_the_browser_asks_about_first(server: Server) -> None:
+    headers = ', headers: {"content-type": "application/json", "authorization": "Bearer x", "x-request-id": "mine"}'
+    assert '"predictions":["setosa"]' in told(server, ASK % ("/models/iris/predict", ROW, headers), SAY)
+
+
+@pytest.mark.parametrize("headers", ["", ', headers: {"content-type": "application/json"}'], ids=["string", "json"])
+def test_a_page_of_an_unlisted_origin_gets_no_answer_to_a_post(server: Server, headers: str) -> None:
+    assert told(server, ASK % ("/models/iris/predict", ROW, headers), SAY, UNLISTED) == "Failed to fetch"
 
 
 @pytest.mark.parametrize(

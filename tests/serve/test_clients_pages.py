@@ -1,5 +1,6 @@
 """The pages' examples for clients, run as they stand against the real server; only the ports are the test's."""
 
+import os
 import re
 import subprocess
 import sys
@@ -18,11 +19,22 @@ EXAMPLES = [
 ]
 
 
+ENVIRONMENT = Path(sys.executable).parents[1]
+PROGRAMS = f"{ENVIRONMENT / 'generators' / 'bin'}:{ENVIRONMENT / 'perf_analyzer'}:{os.environ['PATH']}"
+"""With those that `make test` puts into places of their own."""
+
+
 @pytest.mark.parametrize(("language", "code", "shown"), EXAMPLES)
-def test_an_example_prints_what_the_page_shows(server: Server, language: str, code: str, shown: str) -> None:
+def test_an_example_prints_what_the_page_shows(
+    server: Server, tmp_path: Path, language: str, code: str, shown: str
+) -> None:
     code = code.replace(":8000", f":{server.project.port}").replace(":8001", f":{server.project.grpc_port}")
     command = [sys.executable, "-c", code] if language == "python" else ["bash", "-ec", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    libraries = str(ENVIRONMENT / "perf_analyzer" / "lib")
+    environment = {**os.environ, "PATH": PROGRAMS, "LD_LIBRARY_PATH": libraries} if language == "bash" else None
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert rounded(done.stdout) == rounded(shown)
 

@@ -15,6 +15,7 @@ import tritonclient.grpc.aio
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
 from tests.serve.conftest import EXAMPLES
@@ -119,6 +120,38 @@ def test_mistakes_get_their_status(client) -> None:
 
 def test_a_clients_deadline_ends_its_call(client, server) -> None:
     refused("DEADLINE_EXCEEDED", client.infer, "slow", [tensor("seconds", [1.0])], client_timeout=0.1)
+
+
+def test_nvidias_examples_find_the_words_that_they_look_for(client) -> None:
+    unknown = "Request for unknown model: 'wrong_model_name' is not found"
+    assert refused("NOT_FOUND", client.get_model_metadata, "wrong_model_name").startswith(unknown)
+    assert refused("NOT_FOUND", client.load_model, "wrong_model_name").startswith("failed to load 'wrong_model_name'")
+    overridden = refused("UNIMPLEMENTED", client.load_model, "echo", config='{"max_batch_size": "16"}')
+    assert overridden.startswith("failed to load 'echo'")
+
+
+def test_a_sequence_is_refused(client) -> None:
+    told = refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [1])], sequence_id=7, sequence_start=True)
+    assert "sequences are not supported" in told
+
+
+def test_mlservers_stub_reads_a_stream_that_it_asks_for_in_its_own_form(channel) -> None:
+    text = {"name": "text_input", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": [b"Beautiful is"]}}
+    asked = service_pb2.ModelInferRequest(model_name="zen", inputs=[text])
+    # As its generated stub makes the call.
+    stream = channel.stream_stream(
+        "/inference.GRPCInferenceService/ModelStreamInfer",
+        request_serializer=service_pb2.ModelInferRequest.SerializeToString,
+        response_deserializer=service_pb2.ModelInferResponse.FromString,
+    )
+    metadata = (("modelyard-stream-form", "mlserver"),)
+    parts = list(stream(iter([asked]), metadata=metadata, timeout=PATIENCE_S))
+    assert {part.model_name for part in parts} == {"zen"}
+    written = b"".join(part.raw_output_contents[0][4:] for part in parts)
+    assert written.decode() == " better than ugly."
+    with pytest.raises(grpc.RpcError) as refused_:
+        list(stream(iter([service_pb2.ModelInferRequest(model_name="zen")]), metadata=metadata, timeout=PATIENCE_S))
+    assert refused_.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:

@@ -47,10 +47,7 @@ def document_of(server: Server) -> dict[str, Any]:
         if path.startswith("/models/") and "/".join(path.split("/")[:3]) not in own:
             continue
         kept[path] = methods
-        for operation in methods.values():
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] == "name":
-                    parameter["schema"]["enum"] = list(MODELS)
+    document["components"]["parameters"]["ModelName"]["schema"]["enum"] = list(MODELS)
     return {**document, "paths": kept}
 
 

@@ -1,8 +1,10 @@
 """Clients of TensorFlow Serving, MLflow and SageMaker against the real server."""
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+import requests
 
 from tests.serve.conftest import example_body
 from tests.serve.project import Server
@@ -54,6 +56,46 @@ def test_mlflows_requests_are_answered_with_predictions_alone(server: Server) ->
     split = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
     for body in ({"dataframe_records": rows}, {"dataframe_split": split, "params": {}}):
         assert post(server, "/models/iris/invocations", body).json() == expected
+
+
+def ready_for_kserve(server: Server, name: str) -> bool:
+    """As `is_model_ready` of KServe's client of V1 has it: 503 is not ready, another error is raised, else the member says it."""
+    answer = server.get(f"/v1/models/{name}")
+    if answer.status_code == 503:
+        return False
+    answer.raise_for_status()
+    ready: bool = answer.json().get("ready")
+    return ready
+
+
+def test_kserves_client_of_v1_finds_a_live_server_and_ready_models(server: Server) -> None:
+    assert server.get("/").json()["status"].lower() == "alive"
+    assert ready_for_kserve(server, "iris") is True
+    assert ready_for_kserve(server, "dozer") is True, "it is scaled to zero, and a request wakes it"
+    with pytest.raises(requests.HTTPError, match="404"):
+        ready_for_kserve(server, "irsi")
+    assert "iris" in server.get("/v1/models").json()["models"]
+
+
+def test_kserves_inputs_of_v1_are_rows(server: Server) -> None:
+    rows = example_body("iris")["instances"]  # type: ignore[index]
+    expected = post(server, "/v1/models/iris:predict", {"instances": rows}).json()
+    assert post(server, "/v1/models/iris:predict", {"inputs": rows}).json() == expected
+    assert post(server, "/v1/models/echo:predict", {"inputs": [1.5]}).json()["predictions"] == [3.0]
+
+
+def test_a_table_without_a_header_is_answered_on_predict_and_invocations(server: Server) -> None:
+    for path in ("/models/iris/predict", "/models/iris/invocations"):
+        for kind in ("text/csv", "text/csv; header=absent"):
+            answer = server.http.post(
+                server.url + path, data="5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n", headers={"content-type": kind}, timeout=30
+            )
+            assert answer.json()["predictions"] == ["setosa", "virginica"]
+
+
+def test_mlflows_paths_of_the_whole_server(server: Server) -> None:
+    assert server.get("/health").status_code == 200
+    assert server.get("/version").text == version("modelyard")
 
 
 def test_sagemakers_paths_are_the_default_models(server: Server) -> None:

@@ -154,7 +154,7 @@ def test_what_is_not_there_says_so(client: triton.InferenceServerClient) -> None
 @pytest.mark.parametrize(
     ("model", "version", "array", "name", "status", "message"),
     [
-        ("irsi", "", np.ones(1), "x", "404", "there is no model 'irsi'; did you mean 'iris'?"),
+        ("irsi", "", np.ones(1), "x", "404", "Request for unknown model: 'irsi' is not found; did you mean 'iris'?"),
         ("echo", "9", np.ones(1), "x", "404", "has no version '9' here; served: 1"),
         ("echo", "", np.array([b"1"], object), "x", "400", "expected FP64, got BYTES"),
         ("echo", "", np.ones((1, 2)), "x", "400", "expected shape \\[-1\\], got \\[1, 2\\]"),
@@ -175,6 +175,25 @@ def test_an_input_that_the_model_does_not_have_is_refused_beside_one_that_it_has
 ) -> None:
     with pytest.raises(InferenceServerException, match="unknown input 'z'"):
         client.infer("echo", [given("x", np.ones(1)), given("z", np.ones(1))])
+
+
+def test_a_sequence_is_refused(client: triton.InferenceServerClient) -> None:
+    for options in (
+        {"sequence_id": 7},
+        {"sequence_id": "a", "sequence_start": True},
+        {"sequence_id": 7, "sequence_end": True},
+    ):
+        with pytest.raises(InferenceServerException, match="sequences are not supported"):
+            client.infer("echo", [given("x", np.ones(1))], **options)
+
+
+def test_nvidias_examples_find_the_words_that_they_look_for(client: triton.InferenceServerClient) -> None:
+    with pytest.raises(InferenceServerException) as unknown:
+        client.infer("wrong_model_name", [given("x", np.ones(1))])
+    assert unknown.value.message().startswith("Request for unknown model")
+    with pytest.raises(InferenceServerException) as unloaded:
+        client.load_model("wrong_model_name")
+    assert "failed to load" in unloaded.value.message()
 
 
 def test_a_clients_own_timeout_is_kept(client: triton.InferenceServerClient) -> None:

@@ -1,19 +1,28 @@
 """The schemas that operations refer to by name. Pure."""
 
 from deployments.gateway.openapi.operations import named
+from deployments.gateway.openapi.predict import predict_components, predict_shared
 from deployments.gateway.openapi.values import Schema
 from deployments.protocols.values import BASE64_KEY
 from deployments.tensors import DTYPES
 
 TEXT: Schema = {"type": "string"}
-STATE: Schema = {"enum": ["READY", "LOADING", "UNAVAILABLE"]}
+STATE: Schema = {"type": "string", "enum": ["READY", "LOADING", "UNAVAILABLE"]}
 SHAPE: Schema = {"type": "array", "items": {"type": "integer"}}
 PARAMETERS: Schema = {"type": "object"}
 
 
 def components() -> dict[str, Schema]:
     """By name."""
-    return {**_errors(), **_catalogue(), **_inference(), **_tensorflow()}
+    return {
+        **_errors(),
+        **_catalogue(),
+        **_inference(),
+        **_tensorflow(),
+        **predict_components("", None),
+        **predict_shared(),
+        "EventData": {"description": "server-sent events; the data of each is JSON"},
+    }
 
 
 def _errors() -> dict[str, Schema]:
@@ -53,7 +62,7 @@ def _catalogue() -> dict[str, Schema]:
         "task": TEXT,
         "inputs": listed(tensor),
         "outputs": listed(tensor),
-        "classes": {"type": "array"},
+        "classes": listed({}),
         "batching": record({"batched": {"type": "boolean"}, "reason": TEXT}, "batched"),
         "notes": listed(TEXT),
         "example": {"description": "a body of predict"},
@@ -70,7 +79,7 @@ def _catalogue() -> dict[str, Schema]:
 
 
 def _inference() -> dict[str, Schema]:
-    tensor = {"name": TEXT, "datatype": datatype(), "shape": SHAPE, "parameters": PARAMETERS, "data": {"type": "array"}}
+    tensor = {"name": TEXT, "datatype": datatype(), "shape": SHAPE, "parameters": PARAMETERS, "data": listed({})}
     given, wish = record(tensor, "name", "datatype", "shape"), record({"name": TEXT, "parameters": PARAMETERS}, "name")
     request = {"id": TEXT, "parameters": PARAMETERS, "inputs": listed(given), "outputs": listed(wish)}
     answer = {"model_name": TEXT, "model_version": TEXT, "id": TEXT, "outputs": listed(given)}
@@ -93,9 +102,12 @@ def _inference() -> dict[str, Schema]:
 def _tensorflow() -> dict[str, Schema]:
     either: list[Schema] = [{"required": ["predictions"]}, {"required": ["outputs"]}]
     return {
-        "TensorflowStatus": record({"model_version_status": {"type": "array"}}, "model_version_status"),
-        "TensorflowPredictions": {"type": "object", "oneOf": either},
-        "Result": record({"result": {"type": "array"}}, "result"),
+        "TensorflowStatus": record(
+            {"name": TEXT, "ready": {"type": "boolean"}, "model_version_status": listed({})},
+            *("name", "ready", "model_version_status"),
+        ),
+        "TensorflowPredictions": {"type": "object", "anyOf": either},
+        "Result": record({"result": listed({})}, "result"),
     }
 
 
@@ -111,4 +123,4 @@ def listed(items: Schema) -> Schema:
 
 def datatype() -> Schema:
     """The name of a datatype; BF16 is read for FP32."""
-    return {"enum": [*DTYPES, "BF16"]}
+    return {"type": "string", "enum": [*DTYPES, "BF16"]}

@@ -13,7 +13,6 @@ READING = (404, 405, 413, 500, 503)
 """Statuses that any path may have: the model is not there or not ready, or the server fails. 413 is the edge's, for any body."""
 ASKING = (400, 404, 405, 408, 413, 429, 500, 503, 504)
 """And those of a path that takes a body."""
-EVENT_DATA: Schema = {"description": "server-sent events; the data of each is JSON"}
 RETRY = (429, 503)
 TITLES = dict(STATUSES.values())
 TABLES: dict[str, Schema] = {"text/csv": {"type": "string"}, NPY: {}, ARROW: {}}
@@ -64,9 +63,15 @@ def named(schema: str) -> Schema:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def in_path(name: str, schema: Schema, description: str) -> Schema:
+def parameter(name: str) -> Schema:
+    """A parameter of the document's components."""
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def in_path(name: str, schema: Schema, description: str = "") -> Schema:
     """A parameter that stands in the path."""
-    return {"name": name, "in": "path", "required": True, "schema": schema, "description": description}
+    told: Schema = {"name": name, "in": "path", "required": True, "schema": schema}
+    return {**told, "description": description} if description else told
 
 
 def refusals() -> dict[str, Any]:
@@ -83,5 +88,5 @@ def _refusal(status: int, title: str, *, own: bool) -> dict[str, Any]:
     forms = {PROBLEM: named("Problem")} if own else {JSON: named("Error"), PROBLEM: named("Problem")}
     told: dict[str, Any] = {"description": title, "content": content(forms)}
     if status in RETRY:
-        told["headers"] = {"retry-after": {"schema": {"type": "integer"}, "description": "seconds"}}
+        told["headers"] = {"retry-after": {"$ref": "#/components/headers/RetryAfter"}}
     return told

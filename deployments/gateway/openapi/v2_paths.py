@@ -2,19 +2,39 @@
 
 from collections.abc import Iterator, Sequence
 
-from deployments.gateway.openapi.operations import ASKING, EVENT_DATA, EVENTS, JSON, READING, Operation, in_path, named
-from deployments.gateway.openapi.own_paths import VERSION, Path, version_in_path
-from deployments.gateway.openapi.values import Schema
+from deployments.gateway.openapi.operations import ASKING, JSON, READING, Operation, in_path, named, parameter
+from deployments.gateway.openapi.own_paths import EVENT_DATA, Path
+from deployments.gateway.openapi.values import Schema, enumerated
+from deployments.protocols.oip.rest import HEADER_LENGTH
 
 OIP, TENSORFLOW = "Open Inference Protocol", "TensorFlow Serving"
 CONTROLLING = (400, 404, 405, 413, 500, 501, 503)
 OBJECT: dict[str, Schema] = {JSON: {"type": "object"}}
 OCTETS = "application/octet-stream"
-REGION = in_path("region", {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}, "a region of shared memory")
+BINARY: Schema = {"type": "string", "format": "binary"}
+NAME, REGION, VERSION = parameter("ModelName"), parameter("Region"), parameter("Version")
+JSON_LENGTH = parameter("JsonLength")
 
 
-def v2_paths(names: Sequence[str]) -> Iterator[Path]:
-    """Everything below /v2; `names` are those of the models."""
+def v2_parameters(names: Sequence[str]) -> dict[str, Schema]:
+    """Components of parameters, by name; `names` are those of the models."""
+    name = enumerated(names) if names else {"type": "string", "minLength": 1}
+    region = {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}
+    length: Schema = {
+        "name": HEADER_LENGTH,
+        "in": "header",
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "bytes of the JSON, behind which raw contents stand",
+    }
+    return {
+        "JsonLength": length,
+        "ModelName": in_path("name", name, "a model"),
+        "Region": in_path("region", region, "a region of shared memory"),
+    }
+
+
+def v2_paths() -> Iterator[Path]:
+    """Everything below /v2."""
     yield "/v2", "get", _server("oip_server", "Name, version and extensions", "ServerMetadata")
     yield "/v2/health/live", "get", _server("oip_live", "The server runs", "Live")
     yield "/v2/health/ready", "get", _server("oip_ready", "Every required model is ready", "ModelReady")
@@ -25,25 +45,26 @@ def v2_paths(names: Sequence[str]) -> Iterator[Path]:
         "oip_index", "Every version of every model", OIP, {JSON: named("Index")}, index, ASKING, body_required=False
     )
     yield "/v2/repository/index", "post", listed
-    name = name_in_path(names)
     for verb in ("load", "unload"):
         gives = OBJECT if verb == "load" else {}
         told = Operation(
-            f"oip_{verb}", f"{verb} a model", OIP, gives, OBJECT, CONTROLLING, (name,), body_required=False
+            f"oip_{verb}", f"{verb} a model", OIP, gives, OBJECT, CONTROLLING, (NAME,), body_required=False
         )
         yield f"/v2/repository/models/{{name}}/{verb}", "post", told
     yield from _unsupported()
-    for root, suffix, parameters in below("/v2/models/{name}", name):
+    for root, suffix, parameters in below("/v2/models/{name}"):
         yield from _of_a_model(root, suffix, parameters)
     for verb in ("get", "post"):
-        traced = _refused(f"oip_model_trace_{verb}", (name,))
+        traced = _refused(f"oip_model_trace_{verb}", (NAME,))
         yield "/v2/models/{name}/trace/setting", verb, traced
 
 
-def v1_paths(names: Sequence[str]) -> Iterator[Path]:
+def v1_paths() -> Iterator[Path]:
     """Everything below /v1."""
+    listed = Operation("tf_models", "Names of all models", TENSORFLOW, {JSON: named("ModelNames")})
+    yield "/v1/models", "get", listed
     takes: dict[str, Schema] = {JSON: {"type": "object"}}
-    for root, suffix, parameters in below("/v1/models/{name}", name_in_path(names)):
+    for root, suffix, parameters in below("/v1/models/{name}"):
         status = {JSON: named("TensorflowStatus")}
         yield (
             root,
@@ -58,16 +79,10 @@ def v1_paths(names: Sequence[str]) -> Iterator[Path]:
             yield f"{root}:{verb}", "post", asked
 
 
-def name_in_path(names: Sequence[str]) -> Schema:
-    """The parameter `name`: one of those that there are."""
-    schema: Schema = {"type": "string", "enum": list(names)} if names else {"type": "string", "minLength": 1}
-    return in_path("name", schema, "a model")
-
-
-def below(root: str, name: Schema) -> Iterator[tuple[str, str, tuple[Schema, ...]]]:
+def below(root: str) -> Iterator[tuple[str, str, tuple[Schema, ...]]]:
     """A model's own paths, and those of its versions."""
-    yield root, "", (name,)
-    yield f"{root}/versions/{{version}}", "_version", (name, version_in_path(VERSION))
+    yield root, "", (NAME,)
+    yield f"{root}/versions/{{version}}", "_version", (NAME, VERSION)
 
 
 def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:
@@ -79,11 +94,14 @@ def _of_a_model(root: str, suffix: str, parameters: tuple[Schema, ...]) -> Itera
     ):
         gives = {JSON: named(schema)}
         yield f"{root}{path}", "get", Operation(f"oip_{id_}{suffix}", summary, OIP, gives, {}, READING, parameters)
-    takes: dict[str, Schema] = {JSON: named("InferRequest"), OCTETS: {}}
-    answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: {}}
+    takes: dict[str, Schema] = {JSON: named("InferRequest"), OCTETS: BINARY}
+    answers: dict[str, Schema] = {JSON: named("InferResponse"), OCTETS: BINARY}
     asking = (*ASKING, 415)
-    yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, parameters)
-    for verb, gives in (("generate", OBJECT), ("generate_stream", {EVENTS: EVENT_DATA})):
+    measured = (*parameters, JSON_LENGTH)
+    yield f"{root}/infer", "post", Operation(f"oip_infer{suffix}", "Ask it", OIP, answers, takes, asking, measured)
+    told = Operation(f"oip_infer_stream{suffix}", "The same in parts", OIP, EVENT_DATA, takes, asking, measured)
+    yield f"{root}/infer_stream", "post", told
+    for verb, gives in (("generate", OBJECT), ("generate_stream", EVENT_DATA)):
         told = Operation(f"oip_{verb}{suffix}", "Ask it by inputs' names", OIP, gives, OBJECT, asking, parameters)
         yield f"{root}/{verb}", "post", told
 
@@ -92,7 +110,7 @@ def _unsupported() -> Iterator[Path]:
     """What a server without these extensions answers."""
     for kind in ("system", "cuda"):
         root = f"/v2/{kind}sharedmemory"
-        nothing: dict[str, Schema] = {JSON: {"type": "array", "maxItems": 0}}
+        nothing: dict[str, Schema] = {JSON: {"type": "array", "items": {}, "maxItems": 0}}
         yield f"{root}/status", "get", Operation(f"oip_{kind}_memory", "Shared memory: none", OIP, nothing)
         yield f"{root}/unregister", "post", _refused(f"oip_{kind}_unregister_all", ())
         for verb in ("register", "unregister"):

@@ -1,17 +1,20 @@
 """Schemas of values, rows and tensors, from a model's signature: what predict takes and gives, as JSON. Pure."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from deployments.protocols.layout import Cell, Layout, by_column, row_shape, takes_missing
-from deployments.tensors import DTYPES, FREE, Signature, TensorSpec
+from deployments.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 Schema = dict[str, Any]
 
 BYTES = {"$ref": "#/components/schemas/Bytes"}
-UNREAD: Schema = {"description": "not read by the model"}
+UNREAD: Schema = {}
+"""A column that the model does not read."""
+KINDS: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def given(datatype: str, *, missing: bool) -> Schema:
@@ -41,6 +44,20 @@ def value(datatype: str) -> Schema:
     return {"type": "integer", "minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
 
 
+def enumerated(values: Sequence[Scalar]) -> Schema:
+    """One of these. They are listed where generators of clients can name them: some list only texts and whole numbers of one type,
+    and make a name of the letters and digits of a text."""
+    kinds = {type(each) for each in values}
+    if len(kinds) != 1:
+        return {"enum": list(values)}
+    [kind] = kinds
+    schema: Schema = {"type": KINDS[kind]}
+    names = {re.sub("[^a-z0-9]", "", str(each).lower()) for each in values}
+    if kind is int or (kind is str and len(names) == len(values) and "" not in names):
+        schema["enum"] = list(values)
+    return schema
+
+
 def nested(item: Schema, shape: Sequence[int]) -> Schema:
     """Lists in lists, as the shape is; an axis that is FREE has any length."""
     for length in reversed(shape):
@@ -67,20 +84,27 @@ def given_tensor(spec: TensorSpec) -> Schema:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
-def rows_of(signature: Signature, count: int) -> Schema:
-    """`instances`: so many rows in one form; FREE for one or more."""
+def row_object(signature: Signature) -> Schema:
+    """A row as an object."""
+    return _object(by_column(signature))
+
+
+def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
+    """`instances`: so many rows; FREE for one or more. `row` is what refers to `row_object`.
+
+    Each may have any form here, although all of a request have the same: generators of clients tell the forms of one row apart, and
+    not those of lists.
+    """
     layout = by_column(signature)
-    forms = [_listed(layout), _object(layout)]
-    if len(layout.cells) == 1:
-        forms[0] = _alone(layout)
+    forms = [row, _alone(layout) if len(layout.cells) == 1 else _listed(layout)]
     if layout.positions(signature.fitted):
         forms.append(_fitted(layout, signature.fitted))
-    return {"anyOf": [_counted(form, count) for form in forms]}
+    return _counted({"anyOf": forms}, count)
 
 
-def records_of(signature: Signature, count: int) -> Schema:
-    """`dataframe_records`: rows as objects."""
-    return _counted(_object(by_column(signature)), count)
+def records_of(row: Schema, count: int) -> Schema:
+    """`dataframe_records`: rows as objects; `row` is what refers to `row_object`."""
+    return _counted(row, count)
 
 
 def tensors_of(signature: Signature) -> Schema:
@@ -121,24 +145,20 @@ def _alone(layout: Layout) -> Schema:
 
 def _listed(layout: Layout) -> Schema:
     required = sum(not cell.optional for cell in layout.cells)
-    return {
-        "type": "array",
-        "prefixItems": [_cell(layout, cell) for cell in layout.cells],
-        "items": False,
-        "minItems": required,
-        "maxItems": len(layout.cells),
-    }
+    return _tuple([_cell(layout, cell) for cell in layout.cells], required)
 
 
 def _fitted(layout: Layout, fitted: Sequence[str]) -> Schema:
     """A row of all columns that the model was fitted with."""
     cells = {cell.name: _cell(layout, cell) for cell in layout.cells}
-    return {
-        "type": "array",
-        "prefixItems": [cells.get(name, UNREAD) for name in fitted],
-        "minItems": len(fitted),
-        "maxItems": len(fitted),
-    }
+    return _tuple([cells.get(name, UNREAD) for name in fitted], len(fitted))
+
+
+def _tuple(items: list[Schema], required: int) -> Schema:
+    """A list of values that each have a schema of their own, or all the same. Its length is what closes it."""
+    alike = all(item == items[0] for item in items)
+    of: Schema = {"items": items[0]} if alike else {"prefixItems": items, "items": {}}
+    return {"type": "array", **of, "minItems": required, "maxItems": len(items)}
 
 
 def _unread(layout: Layout) -> dict[str, Schema]:

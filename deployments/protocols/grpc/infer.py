@@ -4,8 +4,8 @@ Sources: https://github.com/kserve/open-inference-protocol/blob/main/specificati
 parameters, https://github.com/triton-inference-server/server/tree/main/docs/protocol
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployments.errors import InvalidRequest
@@ -15,7 +15,9 @@ from deployments.protocols.grpc.messages import ModelInferResponse
 from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
 from deployments.protocols.kept import Kept
 from deployments.protocols.oip.classification import classified
+from deployments.protocols.oip.content_type import BASE64, PARAMETER, of_base64
 from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.sequences import check_no_sequence
 from deployments.protocols.oip.slots import Head, Slot
 from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.protocols.rows import MAX_ROWS
@@ -39,10 +41,13 @@ class InferCall:
     tell_final: bool
     slots: Sequence[Slot] = ()
     """Where each tensor of the message goes."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the client calls an output, by its own name, where that is another."""
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        return InferCall(self.request.again(inputs), self.id, self.classes, self.timeout_s, self.tell_final, self.slots)
+        request = self.request.again(inputs)
+        return InferCall(request, self.id, self.classes, self.timeout_s, self.tell_final, self.slots, self.names)
 
 
 class GrpcInferCodec:
@@ -68,8 +73,10 @@ class GrpcInferCodec:
         given = self._raw(inputs, heads, slots, raw) if raw else self._values(inputs, heads, slots)
         if not message.outputs and not message.parameters:  # the usual one
             return InferCall(self._inputs.request(given), message.id, {}, None, False, slots)
-        classes = {output.name: _classes(output) for output in message.outputs}
-        request = self._inputs.request(given, [output.name for output in message.outputs])
+        check_no_sequence((name, _chosen(value)) for name, value in message.parameters.items())
+        own = [self._inputs.output(output.name) for output in message.outputs]
+        classes = {name: _classes(output) for name, output in zip(own, message.outputs, strict=True)}
+        request = self._inputs.request(given, own)
         timeout_us = _whole(message.parameters, "timeout")
         return InferCall(
             request,
@@ -78,6 +85,7 @@ class GrpcInferCodec:
             timeout_us / 1e6 if timeout_us else None,
             FINAL_WANTED in message.parameters and message.parameters[FINAL_WANTED].bool_param,
             slots,
+            {name: output.name for name, output in zip(own, message.outputs, strict=True) if name != output.name},
         )
 
     def encode(self, call: InferCall, outputs: Tensors, *, last: bool = True) -> Any:
@@ -90,7 +98,7 @@ class GrpcInferCodec:
             array = outputs[name]
             if name in call.classes:
                 array = classified(name, array, call.classes[name], self._signature)
-            heads.append(_head(name, array))
+            heads.append(_head(call.names.get(name, name), array))
             raw.append(to_raw(array))
         response = ModelInferResponse(
             model_name=self._name,
@@ -105,7 +113,7 @@ class GrpcInferCodec:
 
     def answer(self, call: InferCall, outputs: Tensors) -> bytes:
         """What `encode` gives, as bytes."""
-        if call.classes or call.tell_final:
+        if call.classes or call.tell_final or call.names:
             whole: bytes = self.encode(call, outputs).SerializeToString()
             return whole
         names = call.request.outputs
@@ -143,14 +151,16 @@ class GrpcInferCodec:
                 raise InvalidRequest(f"input {slot.name!r} has contents beside its raw_input_contents")
             _no_shared_memory(tensor)
             if not slot.unread:
-                yield slot, slot.fitted(from_raw(slot.name, datatype, shape, contents))
+                array = from_raw(slot.name, datatype, shape, contents)
+                yield slot, slot.fitted(of_base64(slot.name, array) if _is_base64(tensor) else array)
 
     def _values(self, inputs: Any, heads: Sequence[Head], slots: Sequence[Slot]) -> Iterator[tuple[Slot, Array]]:
         """The same where each has its own contents."""
         for tensor, (_, datatype, shape), slot in zip(inputs, heads, slots, strict=True):
             _no_shared_memory(tensor)
             if not slot.unread:
-                yield slot, slot.fitted(from_contents(slot.name, datatype, shape, tensor.contents))
+                array = from_contents(slot.name, datatype, shape, tensor.contents)
+                yield slot, slot.fitted(of_base64(slot.name, array) if _is_base64(tensor) else array)
 
 
 def _head(name: str, array: Array) -> dict[str, Any]:
@@ -158,9 +168,20 @@ def _head(name: str, array: Array) -> dict[str, Any]:
     return {"name": name, "datatype": datatype_of(array.dtype), "shape": array.shape}
 
 
+def _is_base64(tensor: Any) -> bool:
+    if not tensor.parameters or tensor.datatype != "BYTES" or PARAMETER not in tensor.parameters:
+        return False
+    return bool(tensor.parameters[PARAMETER].string_param == BASE64)
+
+
 def _no_shared_memory(tensor: Any) -> None:
     if tensor.parameters and "shared_memory_region" in tensor.parameters:
         raise InvalidRequest(f"{shortened(tensor.name)!r}: shared memory is not taken; send the values")
+
+
+def _chosen(parameter: Any) -> Any:
+    choice = parameter.WhichOneof("parameter_choice")
+    return getattr(parameter, choice) if choice else None
 
 
 def _classes(output: Any) -> int:

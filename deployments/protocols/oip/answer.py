@@ -28,10 +28,12 @@ class InferAnswers:
         self._head = {"model_name": model_name, "model_version": str(version)}
         self._signature = signature
 
-    def write(self, request_id: str, wishes: Sequence[OutputWish], outputs: Tensors) -> InferAnswer:
-        """The answer with these outputs, in this order; the id only where the request had one."""
+    def write(
+        self, request_id: str, wishes: Sequence[OutputWish], names: Sequence[str], outputs: Tensors
+    ) -> InferAnswer:
+        """The answer with these outputs, in this order; the id only where the request had one. `names` are their own."""
         raw: list[bytes] = []
-        told = [self._output(wish, outputs[wish.name], raw) for wish in wishes]
+        told = [self._output(wish, name, outputs[name], raw) for wish, name in zip(wishes, names, strict=True)]
         answer: dict[str, Any] = {**self._head, "outputs": told}
         if request_id:
             answer["id"] = request_id
@@ -40,10 +42,10 @@ class InferAnswers:
             return InferAnswer(json)
         return InferAnswer(b"".join((json, *raw)), len(json))
 
-    def _output(self, wish: OutputWish, array: Array, raw: list[bytes]) -> dict[str, Any]:
+    def _output(self, wish: OutputWish, name: str, array: Array, raw: list[bytes]) -> dict[str, Any]:
         """One element of `outputs`; what it has of raw contents is added to `raw`."""
         if wish.classes:
-            array = classified(wish.name, array, wish.classes, self._signature)
+            array = classified(name, array, wish.classes, self._signature)
         told: dict[str, Any] = {"name": wish.name, "datatype": datatype_of(array.dtype), "shape": array.shape}
         if wish.binary:
             raw.append(to_raw(array))

@@ -9,6 +9,8 @@ from typing import Any
 from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import described, refuse
 from deployments.protocols.body import parse
+from deployments.protocols.oip.content_type import BASE64, PARAMETER
+from deployments.protocols.oip.sequences import check_no_sequence
 
 EXAMPLE = '{"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [0.5]}]}'
 A_DAY_US = 86_400_000_000
@@ -28,6 +30,8 @@ class InputHead:
     """The values, flat or nested as the shape is; None where they are binary."""
     binary_size: int
     """Bytes of its raw contents behind the JSON."""
+    base64: bool = False
+    """Whether its values are the base64 of those that are meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class OutputWish:
     """One output as a request asks for it."""
 
     name: str
+    """As the request has it, and so the answer; the model may have another."""
     binary: bool
     classes: int = 0
     """How many of its largest values are wanted in its place; 0 for the output itself."""
@@ -62,6 +67,7 @@ def read_document(json: bytes) -> InferDocument:
     binary = _boolean(parameters, "binary_data_output", "/parameters", False)
     _whole(parameters, "priority", "/parameters", 2**64 - 1)
     timeout_us = _whole(parameters, "timeout", "/parameters", A_DAY_US)
+    check_no_sequence(parameters.items())
     inputs = _list(document, "inputs", required=True)
     outputs = _list(document, "outputs")
     return InferDocument(
@@ -87,9 +93,18 @@ def _input(members: Any, pointer: str) -> InputHead:
         name,
         _text(members, "datatype", pointer),
         _shape(members, pointer),
-        None if binary else _list(members, "data", pointer, required=True),
+        None if binary else _data(members, pointer),
         _whole(parameters, "binary_data_size", f"{pointer}/parameters", 2**63 - 1) if binary else 0,
+        parameters.get(PARAMETER) == BASE64 and members["datatype"] == "BYTES",
     )
+
+
+def _data(members: Members, pointer: str) -> list[Any]:
+    """The values. A single text may stand alone, as MLServer has it, and so may the value of a tensor without axes."""
+    data = members["data"]
+    alone = type(data) is str and members["datatype"] == "BYTES"
+    scalar = members["shape"] == [] and type(data) in (str, int, float, bool)
+    return [data] if alone or scalar else _list(members, "data", pointer, required=True)
 
 
 def _output(members: Any, pointer: str, binary: bool) -> OutputWish:

@@ -11,13 +11,15 @@ import orjson
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.answers import jsonable
-from deployments.protocols.bad_values import BadValues, described, refuse
+from deployments.protocols.bad_values import BadValues, described, escaped, refuse
 from deployments.protocols.body import parse
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
+from deployments.protocols.oip.sequences import check_no_sequence
 from deployments.protocols.oip.slots import Slot
 from deployments.tensors import Array, InferRequest, Signature, Tensors, TensorSpec
 
+SCALARS = (str, int, float, bool)
 EXAMPLE = '{"text_input": "once upon", "parameters": {"length": 20}}'
 
 
@@ -35,14 +37,16 @@ class GenerateCodec:
     def __init__(self, model_name: str, version: int, signature: Signature) -> None:
         self._head = {"model_name": model_name, "model_version": str(version)}
         self._specs = {spec.name: spec for spec in signature.inputs}
+        self._required = {spec.name for spec in signature.inputs if not spec.optional}
         self._inputs = ModelInputs(signature)
         self._unread = frozenset(signature.fitted)
 
     def decode(self, body: bytes) -> GenerateCall:
         """What the client asks for. Raises InvalidRequest.
 
-        An input stands among the members or, as clients of language models have it, among `parameters`. A parameter that is no
-        input is passed over, as by Triton's backends.
+        An input stands among the members or, as clients of language models have it, among `parameters`. Whatever else stands in
+        either is a parameter, as in Triton, where models get those too. Models here have none, and so they are not looked at; a
+        body that lacks an input is refused with the members that may have been meant for it.
         """
         document = parse(body, EXAMPLE)
         if type(document) is not dict:
@@ -52,11 +56,10 @@ class GenerateCodec:
             raise refuse("/id", f"expected a string, got {described(request_id)}")
         if type(parameters) is not dict:
             raise refuse("/parameters", f"expected an object, got {described(parameters)}")
-        bad = BadValues()
-        for name in document:
-            if name not in self._specs and name not in self._unread:
-                bad.unknown(f"/{name}", "input", name, self._specs)
-        bad.raise_if_any()
+        self._check_parameters(document, "")
+        self._check_parameters(parameters, "/parameters")
+        if not self._required <= document.keys() | parameters.keys():
+            self._refuse_unknown(document)
         given = [*self._given(document, ""), *self._given(parameters, "/parameters")]
         return GenerateCall(self._inputs.request(given), request_id)
 
@@ -66,6 +69,22 @@ class GenerateCodec:
         return orjson.dumps(
             {**head, **{name: _told(outputs[name]) for name in call.request.outputs}}, option=orjson.OPT_SERIALIZE_NUMPY
         )
+
+    def _check_parameters(self, members: dict[str, Any], pointer: str) -> None:
+        """Refuse parameters that Triton refuses, which has no others than single values, and sequences."""
+        check_no_sequence(members.items())
+        bad = BadValues()
+        for name, value in members.items():
+            if name not in self._specs and name not in self._unread and type(value) not in SCALARS:
+                bad.add(f"{pointer}/{escaped(name)}", f"expected a string, number or boolean, got {described(value)}")
+        bad.raise_if_any()
+
+    def _refuse_unknown(self, members: dict[str, Any]) -> None:
+        bad = BadValues()
+        for name in members:
+            if name not in self._specs and name not in self._unread:
+                bad.unknown(f"/{escaped(name)}", "input", name, self._specs)
+        bad.raise_if_any()
 
     def _given(self, members: dict[str, Any], pointer: str) -> Iterator[tuple[Slot, Array]]:
         for name, value in members.items():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from deployments.errors import InvalidRequest
-from deployments.protocols.bad_values import unknown_name
+from deployments.protocols.oip.output_names import OutputNames
 from deployments.protocols.oip.slots import Head, Slot, Slots
 from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors
@@ -19,7 +19,7 @@ class ModelInputs:
         """Where each of a request's tensors goes. Raises InvalidRequest for one that there is no place for."""
         self._columns = {spec.name: spec.columns for spec in signature.inputs}
         self._required = frozenset(spec.name for spec in signature.inputs if not spec.optional)
-        self._outputs = tuple(spec.name for spec in signature.outputs)
+        self._outputs = OutputNames(signature)
         self._rowwise = signature.rowwise
         self._max_rows = max_rows
 
@@ -43,7 +43,7 @@ class ModelInputs:
             missing = ", ".join(repr(name) for name in self._columns if name in self._required - tensors.keys())
             raise InvalidRequest(f"missing input {missing}; the model takes {', '.join(map(repr, self._columns))}")
         rows = self._rows(tensors) if self._rowwise else 1
-        return InferRequest(tensors, rows, self._wanted(outputs) if outputs else self._outputs)
+        return InferRequest(tensors, rows, self._wanted(outputs) if outputs else self._outputs.own)
 
     def _rows(self, tensors: Tensors) -> int:
         lengths = {name: len(array) for name, array in tensors.items()}
@@ -53,13 +53,16 @@ class ModelInputs:
             raise InvalidRequest(few if not rows else f"expected at most {self._max_rows} rows, got {rows}")
         return rows
 
+    def output(self, name: str) -> str:
+        """The own name of an output that a request names. Raises InvalidRequest."""
+        return self._outputs.find(name)
+
     def _wanted(self, names: Sequence[str]) -> tuple[str, ...]:
-        for name in names:
-            if name not in self._outputs:
-                raise InvalidRequest(unknown_name("output", name, self._outputs))
-            if names.count(name) > 1:
+        own = tuple(map(self._outputs.find, names))
+        for name in own:
+            if own.count(name) > 1:
                 raise InvalidRequest(f"output {name!r} comes twice")
-        return tuple(names)
+        return own
 
 
 def _add(own: Tensors, name: str, array: Array, what: str) -> None:

@@ -34,7 +34,7 @@ def place_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> Place | No
     """
     if slot.datatype in CHECKED_BY_VALUE or not size or not slot.plain:
         return None
-    return Place(slot.input, at, WIRE[slot.datatype], slot.dtype, slot.shape or tuple(shape))
+    return Place(slot.input, at, WIRE[slot.datatype], slot.dtype, tuple(shape) if slot.shape is None else slot.shape)
 
 
 def read_places(body: bytes, places: Iterable[Place]) -> Tensors:

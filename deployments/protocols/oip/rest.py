@@ -12,6 +12,7 @@ from deployments.protocols.bad_values import refuse, shortened
 from deployments.protocols.kept import Kept
 from deployments.protocols.layout import row_shape
 from deployments.protocols.oip.answer import InferAnswer, InferAnswers
+from deployments.protocols.oip.content_type import of_base64
 from deployments.protocols.oip.document import InputHead, OutputWish, read_document
 from deployments.protocols.oip.inputs import ModelInputs
 from deployments.protocols.oip.json_values import JsonValues
@@ -92,7 +93,7 @@ class InferCodec:
 
     def encode(self, call: InferCall, outputs: Tensors) -> InferAnswer:
         """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
-        return self._answers.write(call.id, call.wishes, outputs)
+        return self._answers.write(call.id, call.wishes, call.request.outputs, outputs)
 
     def _remember(
         self, json: bytes, heads: Sequence[InputHead], slots: Sequence[Slot], call: InferCall, body_bytes: int
@@ -127,7 +128,7 @@ class InferCodec:
                 array = self._reader(slot, head.shape).read(head.data or [], head.shape, f"/inputs/{index}/data")
             else:
                 array = from_raw(slot.name, slot.datatype, head.shape, contents)
-            yield slot, slot.fitted(array)
+            yield slot, slot.fitted(of_base64(slot.name, array) if head.base64 else array)
         if rest is not None and at != len(rest):
             raise InvalidRequest(f"{len(rest) - at} bytes at the end of the body belong to no input")
 

@@ -10,11 +10,10 @@ EXTENSIONS = (
     "classification",
     "model_configuration",
     "model_repository",
-    "parameters",
-    "schedule_policy",
     "statistics",
 )
-"""Triton's names for what goes beyond the protocol."""
+"""Triton's names for what goes beyond the protocol. Left out is what is accepted without effect: `parameters` that a model would
+get, and `schedule_policy`, as there are no priorities."""
 
 
 class Listed(Protocol):

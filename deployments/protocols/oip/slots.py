@@ -137,8 +137,10 @@ class Slots:
             return slot()
         if declared[-1:] == (1,) and len(declared) > 1 and _fits(found, declared[:-1]):
             return slot(shape=(*found, 1))
-        if found[-1:] == (1,) and len(found) > 1 and _fits(found[:-1], declared):
+        if found[-1:] == (1,) and _fits(found[:-1], declared):
             return slot(shape=found[:-1])
+        if not found and _fits((1,) * len(declared), declared):
+            return slot(shape=(1,) * len(declared))
         if self._positions and _fits(found, (*declared[:1], self._width)):
             return slot(pick=self._positions)
         raise _misshapen(f"input {shown!r}", declared, shape)

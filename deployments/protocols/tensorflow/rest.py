@@ -1,6 +1,7 @@
 """`/v1/models/<name>:predict`, `:classify` and `:regress` for one served version. Pure.
 
-Source: https://www.tensorflow.org/tfx/serving/api_rest
+Sources: https://www.tensorflow.org/tfx/serving/api_rest, and KServe's V1 protocol, which has the same path of predict:
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +17,16 @@ from deployments.protocols.body import parse
 from deployments.protocols.columns import TensorReader
 from deployments.protocols.layout import row_count
 from deployments.protocols.rows import MAX_ROWS, RowReader
-from deployments.tensors import FREE, Array, InferRequest, Signature, Tensors
+from deployments.protocols.values import BASE64_KEY
+from deployments.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors
 
 SIGNATURE_NAME = "serving_default"
 """TensorFlow models may have several signatures; these have one, and this is its usual name."""
+METHOD_NAME = "tensorflow/serving/{}"
+"""TensorFlow's own name of the method that a verb calls; signatures that were exported for it alone have the same name."""
 EXAMPLE = '{"instances": [...]}'
+NUMBERS = ("regression", "tensors")
+"""Tasks whose only output is a number in its own right. The graph of a regression in ONNX does not say what it is for."""
 
 Write = Callable[[Tensors], Any]
 """Outputs to what the answer's JSON holds."""
@@ -45,8 +51,13 @@ class TensorflowCodec:
         self._row_count = row_count(signature)
 
     def predict(self, body: bytes) -> TensorflowCall:
-        """Rows in `instances`, answered with rows, or whole tensors in `inputs`, answered with tensors. Raises InvalidRequest."""
-        document = _document(body)
+        """Rows in `instances`, answered with rows, or whole tensors in `inputs`, answered with tensors. Raises InvalidRequest.
+
+        In KServe's V1 `inputs` is another name of `instances`, and is answered with `predictions`. An object is TensorFlow
+        Serving's alone, and a list of objects is KServe's. A list of anything else is either's: it has the same values as rows
+        and as a tensor, and is answered with both members.
+        """
+        document = _document(body, "predict")
         forms = [name for name in ("instances", "inputs") if name in document]
         if len(forms) != 1:
             raise InvalidRequest(
@@ -54,7 +65,11 @@ class TensorflowCodec:
             )
         if forms == ["instances"]:
             return TensorflowCall(self._request(self._rows.instances(document["instances"])), self._by_row)
-        return TensorflowCall(self._request(self._tensors.read(document["inputs"])), self._by_output)
+        inputs = document["inputs"]
+        if type(inputs) is list and inputs and type(inputs[0]) is dict and BASE64_KEY not in inputs[0]:
+            return TensorflowCall(self._request(self._objects(inputs)), self._by_row)
+        either = type(inputs) is list and self._signature.rowwise
+        return TensorflowCall(self._request(self._tensors.read(inputs)), self._both if either else self._by_output)
 
     def classify(self, body: bytes) -> TensorflowCall:
         """`examples`, each answered with a label and a score for every class. Raises InvalidRequest."""
@@ -64,14 +79,14 @@ class TensorflowCodec:
             raise InvalidRequest("the model does not say which class each score is of; ask it with :predict")
         scores = self._signature.scores
         return TensorflowCall(
-            self._request(self._examples(body), (scores,)), lambda outputs: self._classes(outputs[scores])
+            self._request(self._examples(body, "classify"), (scores,)), lambda outputs: self._classes(outputs[scores])
         )
 
     def regress(self, body: bytes) -> TensorflowCall:
         """`examples`, each answered with a number. Raises InvalidRequest."""
-        if self._signature.task != "regression" or len(self._outputs) != 1:
+        if not _gives_one_number(self._signature):
             raise InvalidRequest("the model does not give one number a row; ask it with :predict")
-        return TensorflowCall(self._request(self._examples(body)), _one_number_a_row)
+        return TensorflowCall(self._request(self._examples(body, "regress")), _one_number_a_row)
 
     def encode(self, call: TensorflowCall, outputs: Tensors) -> bytes:
         """The answer's JSON."""
@@ -81,9 +96,14 @@ class TensorflowCodec:
         rows = len(next(iter(tensors.values()))) if self._signature.rowwise else 1
         return InferRequest(tensors, rows, outputs or self._outputs)
 
-    def _examples(self, body: bytes) -> Tensors:
+    def _objects(self, inputs: list[Any]) -> Tensors:
+        """Rows, or one data frame whose columns are lists."""
+        frame = len(inputs) == 1 and self._rows.layout.plain and all(type(each) is list for each in inputs[0].values())
+        return self._tensors.read(inputs[0]) if frame else self._rows.instances(inputs, "/inputs")
+
+    def _examples(self, body: bytes, verb: str) -> Tensors:
         """Rows by the names of their features; what `context` names is every row's."""
-        document = _document(body)
+        document = _document(body, verb)
         context = document.get("context", {})
         examples = document.get("examples")
         if type(context) is not dict:
@@ -109,9 +129,20 @@ class TensorflowCodec:
         told = {name: jsonable(outputs[name]) for name in self._outputs}
         return {"outputs": told[self._outputs[0]] if len(told) == 1 else told}
 
+    def _both(self, outputs: Tensors) -> Any:
+        return self._by_output(outputs) | self._by_row(outputs)
+
     def _classes(self, scores: Array) -> Any:
         names = [str(text(name)) for name in self._signature.classes or range(scores.shape[1])]
         return {"result": [[[name, score] for name, score in zip(names, row, strict=True)] for row in jsonable(scores)]}
+
+
+def _gives_one_number(signature: Signature) -> bool:
+    """Whether each row is answered with a number that is no class."""
+    if len(signature.outputs) != 1 or not signature.rowwise or signature.label or signature.scores:
+        return False
+    [output] = signature.outputs
+    return output.shape[1:] in ((), (1,)) and DTYPES[output.datatype].kind in "iuf" and signature.task in NUMBERS
 
 
 def _one_number_a_row(outputs: Tensors) -> Any:
@@ -119,12 +150,12 @@ def _one_number_a_row(outputs: Tensors) -> Any:
     return {"result": jsonable(array.reshape(len(array), -1)[:, 0])}
 
 
-def _document(body: bytes) -> Mapping[str, Any]:
+def _document(body: bytes, verb: str) -> Mapping[str, Any]:
     document = parse(body, EXAMPLE)
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object such as {EXAMPLE}, got {described(document)}")
     name = document.get("signature_name", "")
-    if name not in ("", SIGNATURE_NAME):
+    if name not in ("", SIGNATURE_NAME, METHOD_NAME.format(verb)):
         shown = shortened(name) if type(name) is str else described(name)
         raise refuse("/signature_name", f"the model has the signature {SIGNATURE_NAME!r} alone, got {shown!r}")
     return document

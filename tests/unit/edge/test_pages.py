@@ -55,7 +55,7 @@ def test_a_listed_page_is_told_that_it_may_ask(served, origin):
     assert cors(answer) == {
         "access-control-allow-origin": origin,
         "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": "*",
+        "access-control-allow-headers": "*, authorization",
         "access-control-max-age": "600",
         "access-control-expose-headers": "x-request-id, inference-header-content-length, retry-after",
     }
@@ -66,8 +66,38 @@ def test_a_listed_page_is_told_that_it_may_ask(served, origin):
 )
 def test_another_page_is_told_nothing(served, origin):
     assert cors(ask_first(served, origin)) == {}
-    answer = served.ask("/models/churn/predict", "POST", b"{}", origin=origin)
+    answer = served.ask("/models/churn/predict", "POST", b"{}", origin=origin, content_type="application/json")
     assert (answer.body, cors(answer), answer.headers["vary"]) == (b"churn", {}, "origin")
+
+
+SIMPLE = ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", ""]
+"""What browsers let any page send to anywhere without asking."""
+
+
+def posted(edge: Edge, origin: str, content_type: str) -> Answer:
+    typed = {"content_type": content_type} if content_type else {}
+    return edge.ask("/models/churn/predict", "POST", b"{}", origin=origin, **typed)
+
+
+@pytest.mark.parametrize("content_type", SIMPLE)
+@pytest.mark.parametrize("origin", [OTHER, "null", "http://localhost:8000"])
+def test_another_page_sends_nothing_that_a_browser_lets_it_send_without_asking(
+    served: Edge, origin: str, content_type: str
+) -> None:
+    answer = posted(served, origin, content_type)
+    assert (answer.status, b"http.cors" in answer.body, cors(answer)) == (403, True, {})
+
+
+@pytest.mark.parametrize("content_type", SIMPLE)
+def test_a_listed_page_and_the_servers_own_may_send_it(served: Edge, content_type: str) -> None:
+    for origin in (LISTED, f"http://127.0.0.1:{served.port}"):
+        assert posted(served, origin, content_type).body == b"churn"
+
+
+def test_without_listed_origins_no_page_may_and_clients_that_are_none_do(unlisted: Edge) -> None:
+    for content_type in SIMPLE:
+        assert posted(unlisted, LISTED, content_type).status == 403
+    assert unlisted.ask("/models/churn/predict", "POST", b"{}", content_type="text/plain").body == b"churn"
 
 
 def test_a_listed_page_may_read_answers_and_errors_of_the_edges_own(served):

@@ -121,7 +121,8 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, h
 
 @pytest.mark.parametrize(("model", "route"), [("churn", "/models/churn"), ("leavers", "/who/leaves")])
 @pytest.mark.parametrize(
-    ("path", "method", "asked"), [("/invocations", "POST", "/invocations"), ("/ping", "GET", "/ready")]
+    ("path", "method", "asked"),
+    [("/invocations", "POST", "/invocations"), ("/ping", "GET", "/ready"), ("/health", "GET", "/ready")],
 )
 def test_sagemakers_paths_are_the_default_models(edge, model, route, path, method, asked):
     edge.write({"/who/leaves": "leavers"}, default_model=model)

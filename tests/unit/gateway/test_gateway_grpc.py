@@ -162,7 +162,7 @@ def test_the_repository_is_listed(ready, names):
         ("ModelInfer", {"model_name": "churn"}, Status.UNAVAILABLE, "is LOADING"),
         ("ModelInfer", {"model_name": "fraud"}, Status.UNAVAILABLE, "there is no folder fraud"),
         ("ModelMetadata", {"name": "fraud"}, Status.UNAVAILABLE, "there is no folder fraud"),
-        ("ModelReady", {"name": ""}, Status.NOT_FOUND, "no model ''"),
+        ("ModelReady", {"name": ""}, Status.NOT_FOUND, "Request for unknown model: ''"),
     ],
 )
 def test_what_cannot_be_is_refused_and_says_why(method, fields, status, says):

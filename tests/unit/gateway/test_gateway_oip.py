@@ -22,7 +22,13 @@ def test_the_server_tells_its_name_version_and_extensions(path: str) -> None:
     told = ask(path).json
     assert told["name"] == "modelyard"
     assert told["version"]
-    assert {"binary_tensor_data", "classification", "model_repository", "statistics"} <= set(told["extensions"])
+    assert told["extensions"] == [
+        "binary_tensor_data",
+        "classification",
+        "model_configuration",
+        "model_repository",
+        "statistics",
+    ]
 
 
 def test_the_server_is_live_whatever_its_models_do() -> None:
@@ -102,8 +108,8 @@ def test_loading_what_is_loaded_is_done_already(body: bytes) -> None:
     [
         ("churn/load", b"", 503, "model 'churn' is LOADING"),
         ("fraud/load", b"", 503, "model 'fraud' is UNAVAILABLE: there is no folder fraud"),
-        ("irsi/load", b"", 404, "there is no model 'irsi'; did you mean 'iris'?"),
-        ("iris/load", b'{"parameters": {"config": "{}"}}', 501, "the server's YAML says how it is served"),
+        ("irsi/load", b"", 404, "failed to load 'irsi': Request for unknown model: 'irsi' is not found; did you mean"),
+        ("iris/load", b'{"parameters": {"config": "{}"}}', 501, "failed to load 'iris': a model is not configured by"),
         ("iris/load", b"[", 400, "not valid JSON"),
         (
             "iris/unload",
@@ -162,9 +168,9 @@ def test_a_model_that_is_scaled_to_zero_is_ready(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/v2/models/irsi", "there is no model 'irsi'; did you mean 'iris'?"),
-        ("/v2/models/irsi/infer", "there is no model 'irsi'; did you mean 'iris'?"),
-        ("/v2/models/zzz/versions/1/ready", "there is no model 'zzz'; GET /models lists them"),
+        ("/v2/models/irsi", "Request for unknown model: 'irsi' is not found; did you mean 'iris'?"),
+        ("/v2/models/irsi/infer", "Request for unknown model: 'irsi' is not found; did you mean 'iris'?"),
+        ("/v2/models/zzz/versions/1/ready", "Request for unknown model: 'zzz' is not found; GET /models lists them"),
         ("/v1/models/irsi:predict", "there is no model 'irsi'; did you mean 'iris'?"),
         ("/v1/models/irsi/metadata", "there is no model 'irsi'; did you mean 'iris'?"),
         ("/v2/nothing", "nothing answers '/v2/nothing'"),

@@ -1,5 +1,8 @@
 """What the gateway answers, over the plain ASGI path, with a catalogue of the test's own."""
 
+from dataclasses import replace
+from importlib.metadata import version
+
 import pytest
 
 from tests.unit.gateway.gate import LIMIT, MODELS, ask, entry
@@ -39,6 +42,26 @@ def test_the_server_is_live_whatever_its_models_do(entries):
 def test_the_server_is_ready_when_every_required_model_is(entries, status, told):
     answer = ask("/ready", entries=entries)
     assert (answer.status, answer.json) == (status, told)
+
+
+def test_mlflows_clients_find_out_how_the_server_is_and_which_it_is():
+    assert (ask("/health").status, ask("/health", entries=[entry("iris")]).status) == (503, 200)
+    answer = ask("/version")
+    assert (answer.status, answer.body.decode()) == (200, version("modelyard"))
+    assert answer.headers[b"content-type"].startswith(b"text/plain")
+
+
+def test_kserves_clients_of_v1_find_a_live_server_and_its_models():
+    assert ask("/").json["status"] == "alive"
+    assert ask("/v1/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
+
+
+def test_a_model_that_is_scaled_to_zero_is_ready_for_clients_of_v1():
+    asleep = replace(entry("iris", asleep=True), about={"versions": [{"version": "2", "digest": "sha256:0"}]})
+    told = ask("/v1/models/iris", entries=[asleep]).json
+    assert (told["name"], told["ready"], told["model_version_status"][0]["version"]) == ("iris", True, "2")
+    assert ask("/v1/models/iris/metadata", entries=[asleep]).status == 503
+    assert (ask("/v1/models/churn").status, ask("/v1/models/nobody").status) == (503, 404)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What the OpenAPI document says that a model takes is what predict takes; so with what it gives."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,12 @@ from jsonschema import Draft202012Validator
 
 from deployments.errors import InvalidRequest
 from deployments.gateway.openapi.components import components
-from deployments.gateway.openapi.predict import invocations_answer, predict_answer, predict_request
+from deployments.gateway.openapi.document import openapi
+from deployments.gateway.openapi.predict import predict_components
+from deployments.gateway.openapi.prefixes import prefixes
+from deployments.gateway.openapi.values import enumerated
 from deployments.protocols.predict import PredictCodec
+from deployments.protocols.problem import STATUSES
 from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.gateway.gate import MODELS, ask, entry
 
@@ -115,9 +121,13 @@ REFUSED: list[tuple[Signature, Any]] = [
 ]
 
 
-def fits(schema: dict[str, Any], document: Any) -> bool:
-    validator = Draft202012Validator({"components": {"schemas": components()}, **schema})
-    return bool(validator.is_valid(document))
+REQUEST, ANSWER, INVOCATION = "PredictRequest", "Prediction", "Invocation"
+
+
+def fits(kind: str, signature: Signature | None, document: Any) -> bool:
+    schemas = components() | predict_components("M" if signature else "", signature)
+    reference = {"$ref": f"#/components/schemas/{'M' if signature else ''}{kind}"}
+    return bool(Draft202012Validator({"components": {"schemas": schemas}, **reference}).is_valid(document))
 
 
 def codec(signature: Signature) -> PredictCodec:
@@ -127,19 +137,19 @@ def codec(signature: Signature) -> PredictCodec:
 @pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
 def test_what_predict_takes_is_allowed(signature: Signature, body: Any) -> None:
     codec(signature).decode(json.dumps(body).encode(), b"")
-    assert fits(predict_request(signature), body)
+    assert fits(REQUEST, signature, body)
 
 
 @pytest.mark.parametrize(("signature", "body"), REFUSED, ids=str)
 def test_what_the_document_forbids_is_refused(signature: Signature, body: Any) -> None:
-    assert not fits(predict_request(signature), body)
+    assert not fits(REQUEST, signature, body)
     with pytest.raises(InvalidRequest):
         codec(signature).decode(json.dumps(body).encode(), b"")
 
 
 @pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
 def test_a_model_without_a_signature_takes_what_any_may(signature: Signature, body: Any) -> None:
-    assert fits(predict_request(None), body)
+    assert fits(REQUEST, None, body)
 
 
 def zeros(spec: TensorSpec, rows: int) -> Array:
@@ -155,13 +165,13 @@ def test_every_answer_fits(signature: Signature, body: Any) -> None:
     answer = json.loads(codec(signature).encode(asked, outputs))
     bare = json.loads(codec(signature).encode_bare(asked, outputs))
     for known in (signature, None):
-        assert fits(predict_answer(known), answer), answer
-        assert fits(invocations_answer(known), bare), bare
+        assert fits(ANSWER, known, answer), answer
+        assert fits(INVOCATION, known, bare), bare
 
 
 def test_a_label_that_the_model_does_not_have_does_not_fit() -> None:
     answer = {"model_name": "m", "model_version": "1", "predictions": ["c"]}
-    assert not fits(predict_answer(IRIS), answer)
+    assert not fits(ANSWER, replace(IRIS, label="", outputs=IRIS.outputs[1:]), answer)
 
 
 def test_the_gateway_gives_the_document_of_its_models_with_their_own_routes() -> None:
@@ -169,21 +179,85 @@ def test_the_gateway_gives_the_document_of_its_models_with_their_own_routes() ->
     assert document["openapi"].startswith("3.1")
     assert {"/models/iris/predict", "/models/churn/predict", "/who/leaves/predict"} <= document["paths"].keys()
     assert "/models/leavers/predict" not in document["paths"]
-    [name] = document["paths"]["/v2/models/{name}"]["get"]["parameters"]
-    assert name["schema"]["enum"] == ["iris", "churn", "fraud", "leavers"]
+    assert document["paths"]["/v2/models/{name}"]["get"]["parameters"] == [
+        {"$ref": "#/components/parameters/ModelName"}
+    ]
+    assert document["components"]["parameters"]["ModelName"]["schema"]["enum"] == ["iris", "churn", "fraud", "leavers"]
 
 
 def test_only_models_that_are_awake_are_asked_for_their_signatures() -> None:
     sleeping = entry("sleeper", asleep=True)
     document = ask("/openapi.json", entries=[*MODELS, sleeping], known={"iris": IRIS, "sleeper": IRIS}).json
-    bodies = {
-        name: document["paths"][f"/models/{name}/predict"]["post"]["requestBody"]["content"]["application/json"][
-            "schema"
-        ]
-        for name in ("iris", "sleeper")
+    for name, asked, given in (
+        ("iris", "IrisPredictRequest", "IrisPrediction"),
+        ("sleeper", "PredictRequest", "Prediction"),
+    ):
+        operation = document["paths"][f"/models/{name}/predict"]["post"]
+        contents = operation["requestBody"]["content"], operation["responses"]["200"]["content"]
+        assert [each["application/json"]["schema"]["$ref"].split("/")[-1] for each in contents] == [asked, given]
+    assert {"IrisRow", "IrisPredictRequest", "IrisPrediction"} <= document["components"]["schemas"].keys()
+
+
+def walked(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything in the document, with the member that it stands in."""
+    yield place, node
+    if isinstance(node, dict):
+        for name, each in node.items():
+            yield from walked(each, name)
+    elif isinstance(node, list):
+        for each in node:
+            yield from walked(each, place)
+
+
+SIGNATURES = {"iris": IRIS, "texts": TEXTS, "wine": WINE, "image": IMAGE, "free": FREE_AXES, "pair": PAIR}
+DOCUMENT = openapi({name: entry(name) for name in SIGNATURES} | {"asleep": entry("asleep")}, SIGNATURES)
+
+
+def test_no_schema_is_a_boolean_but_the_one_that_closes_an_object() -> None:
+    found = {place for place, node in walked(DOCUMENT) if isinstance(node, bool)}
+    assert found == {"additionalProperties", "required", "uniqueItems"}
+
+
+def test_nothing_is_described_twice() -> None:
+    told = [node for place, node in walked(DOCUMENT) if place == "description" and isinstance(node, str)]
+    phrases = {"OK", "Not ready", *(title for _, title in STATUSES.values())}  # which every response must have
+    described = [each for each in told if each not in phrases]
+    assert len(described) == len(set(described)) > len(SIGNATURES)
+    assert "about iris" in described
+
+
+def test_every_list_says_what_is_in_it() -> None:
+    lists = [node for _, node in walked(DOCUMENT) if isinstance(node, dict) and node.get("type") == "array"]
+    assert len(lists) > 50
+    assert [node for node in lists if "items" not in node] == []
+
+
+def test_components_are_named_for_their_models() -> None:
+    assert prefixes(["ticket-topic", "iris", "3d", "a-b", "a.b", "ab", "x_y.z"]) == {
+        "ab": "Ab3",
+        "3d": "Model3d",
+        "a-b": "AB",
+        "a.b": "AB2",
+        "iris": "Iris",
+        "ticket-topic": "TicketTopic",
+        "x_y.z": "XYZ",
     }
-    assert bodies["iris"] == json.loads(json.dumps(predict_request(IRIS)))
-    assert bodies["sleeper"] == predict_request(None)
+
+
+@pytest.mark.parametrize(
+    ("values", "schema"),
+    [
+        (("a", "b"), {"type": "string", "enum": ["a", "b"]}),
+        ((1, 2), {"type": "integer", "enum": [1, 2]}),
+        ((0.5, 1.5), {"type": "number"}),
+        ((True, False), {"type": "boolean"}),
+        (("a-b", "a b"), {"type": "string"}),
+        (("<", ">"), {"type": "string"}),
+        (("a", 1), {"enum": ["a", 1]}),
+    ],
+)
+def test_values_are_listed_where_clients_can_name_them(values: Any, schema: Any) -> None:
+    assert enumerated(values) == schema
 
 
 def test_the_document_of_no_models_has_the_servers_paths() -> None:

@@ -46,6 +46,7 @@ def test_each_number_is_where_triton_has_it() -> None:
     assert spent["fail"] == {"count": 4, "ns": 0}
     assert spent["queue"] == {"count": 8, "ns": 300}
     assert spent["compute_infer"] == {"count": 4, "ns": 500}
+    assert spent["compute_input"] == spent["compute_output"] == {"count": 4, "ns": 0}
     assert asyncio.run(statistics().of_all(ENTRIES)) == {"model_stats": [told]}
 
 

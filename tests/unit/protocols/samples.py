@@ -63,10 +63,11 @@ def decoded(signature: Signature, document: Any, **settings: Any) -> Tensors:
     return PredictCodec("m", 1, signature, **settings).decode(body, b"application/json").request.inputs
 
 
-def decoded_csv(signature: Signature, text: str | bytes) -> Tensors:
-    """What a CSV body is decoded to."""
+def decoded_csv(signature: Signature, text: str | bytes, parameter: str = "") -> Tensors:
+    """What a CSV body is decoded to; `parameter` is one of its content type."""
     body = text if isinstance(text, bytes) else text.encode()
-    return PredictCodec("m", 1, signature).decode(body, b"text/csv").request.inputs
+    content_type = f"text/csv; {parameter}" if parameter else "text/csv"
+    return PredictCodec("m", 1, signature).decode(body, content_type.encode()).request.inputs
 
 
 def answered(signature: Signature, document: Any, outputs: Tensors) -> Any:

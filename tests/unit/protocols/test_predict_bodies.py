@@ -65,6 +65,8 @@ CSV = b"sepal_length,sepal_width,petal_length,petal_width\n1,2,3,4\n"
         (b'Application/JSON;charset="UTF-8"', JSON),
         (b"application/vnd.api+json", JSON),
         (b"application/x-www-form-urlencoded", b" \n" + JSON),
+        (b"text/plain;charset=UTF-8", JSON),
+        (b"text/plain", b"\xef\xbb\xbf " + JSON),
         (b"text/csv", CSV),
         (b"text/csv; header=present; charset=UTF-8", CSV),
     ],
@@ -77,7 +79,8 @@ def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, 
 @pytest.mark.parametrize(
     ("content_type", "message"),
     [
-        (b"text/plain", "content type 'text/plain' is not taken, only application/json and text/csv, in UTF-8"),
+        (b"text/html", "content type 'text/html' is not taken, only application/json and text/csv, in UTF-8"),
+        (b"text/plain", "text/plain is accepted for a JSON object alone; otherwise application/json and text/csv"),
         (b"application/json; charset=latin-1", "charset 'latin-1' is not taken, only application/json and text/csv"),
         (b"image/png+json", "content type 'image/png.json' is not taken"),
         (b"\xff/\xfe", "content type 'ÿ/þ' is not taken"),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.errors import InvalidRequest
+from deployments.errors import InvalidRequest, UnsupportedMediaType
 from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import (
     FIXED,
@@ -89,6 +89,65 @@ def test_a_model_without_column_names_needs_no_header(signature: Signature, text
     assert same(decoded_csv(signature, text), expected)
 
 
+FITTED = Signature(
+    (TensorSpec("age", "FP64", (FREE, 1)), TensorSpec("city", "BYTES", (FREE, 1))),
+    (VALUE,),
+    fitted=("id", "age", "city"),
+)
+PLACES = Signature((TensorSpec("x", "BYTES", (FREE, 2), ("city", "land")),), (VALUE,))
+
+
+@pytest.mark.parametrize(
+    ("signature", "text", "expected"),
+    [
+        (IRIS, "5,3,1.5,0\n6,3,4,1\n", FLOWERS),
+        (IRIS, "5,,1.5,0\n", {"X": np.array([[5, np.nan, 1.5, 0]], np.float32)}),
+        (FITTED, "3,Oslo\n", {"age": np.array([[3.0]]), "city": np.array([["Oslo"]], object)}),
+        (FITTED, "17,3,Oslo\n", {"age": np.array([[3.0]]), "city": np.array([["Oslo"]], object)}),
+        (
+            MIXED,
+            "3,1,Oslo,true\n",
+            {"numbers": np.array([[3.0, 1]]), "city": np.array([["Oslo"]], object), "member": np.array([True])},
+        ),
+    ],
+    ids=["numbers", "a missing number", "what is read", "what it was fitted with", "without what is optional"],
+)
+def test_a_table_without_a_header_has_the_models_own_order(signature: Signature, text: str, expected: Tensors) -> None:
+    assert same(decoded_csv(signature, text), expected)
+    assert same(decoded_csv(signature, text, "header=absent"), expected)
+
+
+@pytest.mark.parametrize(
+    ("signature", "text", "message"),
+    [
+        (IRIS, "a,b,c,d\n1,2,3,4\n", 'unknown column "a"'),
+        (IRIS, "5,3,1,petal_width\n", 'unknown column "5"'),
+        (IRIS, "5,3,1\n", 'unknown column "5"'),
+        (IRIS, ",,,\n", 'unknown column ""'),
+        (MIXED, "age,1,Oslo,true\n", 'unknown column "1"'),
+        (PLACES, "City,Land\nOslo,Norge\n", 'unknown column "City"'),
+        (PLACES, "Oslo,Norge\n", 'unknown column "Oslo"'),
+        (IRIS, "0,1,2,3\n5,3,1.5,0\n", "the first line counts its cells: send text/csv; header=present"),
+        (IRIS, "1,2,3,4\n5,3,1.5,0\n", "the first line counts its cells"),
+    ],
+)
+def test_a_first_line_that_may_be_a_header_is_never_data(signature: Signature, text: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        decoded_csv(signature, text)
+
+
+def test_the_client_may_say_whether_there_is_a_header() -> None:
+    assert same(decoded_csv(PLACES, "city,land\n", "header=absent"), {"x": np.array([["city", "land"]], object)})
+    assert same(decoded_csv(TEXT, "text\n", "header=absent"), {"text": texts("text")})
+    assert same(decoded_csv(TEXT, "text\nhello\n", 'Header="Present"'), {"text": texts("hello")})
+    assert same(decoded_csv(IRIS, "1,2,3,4\n", "header=absent"), {"X": np.array([[1, 2, 3, 4]], np.float32)})
+    assert same(decoded_csv(NAMELESS, "a,b\n1,2\n", "header=present"), {"x": np.array([[1, 2]], np.float32)})
+    with pytest.raises(InvalidRequest, match='unknown column "5"'):
+        decoded_csv(IRIS, "5,3,1.5,0\n", "header=present")
+    with pytest.raises(UnsupportedMediaType, match="header=maybe is neither header=present nor header=absent"):
+        decoded_csv(IRIS, HEADER, "header=maybe")
+
+
 @pytest.mark.parametrize(
     ("signature", "text", "expected"),
     [
@@ -112,14 +171,16 @@ def test_a_model_without_column_names_needs_no_header(signature: Signature, text
         ),
         (
             NUMBERED,
-            "5,3\n",
+            "5,y\n",
             [
                 '/lines/1/0: unknown column "5"',
-                '/lines/1/1: unknown column "3"',
+                '/lines/1/1: unknown column "y"',
                 '/lines/1: missing column "a"',
                 '/lines/1: missing column "b"',
             ],
         ),
+        (IRIS, "5,3,1,0\n5,3,abc,0\n", ['/lines/2/petal_length: expected a number, got the string "abc"']),
+        (IRIS, "5,3,1,0\n5,3\n", ["/lines/2: expected 4 values, got 2"]),
         (
             MIXED,
             'age,income,city,member\n1,1,"a\nb",true\n1,1,c,yes\n',

@@ -150,9 +150,24 @@ def test_a_parameter_that_is_no_number_is_refused(where, value):
 
 def test_parameters_of_other_servers_are_passed_over():
     asked = request(
-        np.zeros(1, np.float32), parameters={"sequence_id": {"int64_param": 7}, "priority": {"uint64_param": 1}}
+        np.zeros(1, np.float32), parameters={"sequence_id": {"int64_param": 0}, "priority": {"uint64_param": 1}}
     )
     assert codec().decode(asked).timeout_s is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sequence_id", {"int64_param": 7}),
+        ("sequence_id", {"string_param": "a"}),
+        ("sequence_start", {"bool_param": True}),
+        ("sequence_end", {"bool_param": True}),
+    ],
+)
+def test_a_request_of_a_sequence_is_refused(name, value):
+    asked = request(np.zeros(1, np.float32), parameters={name: value})
+    with pytest.raises(InvalidRequest, match=f"parameter '{name}': sequences are not supported"):
+        codec().decode(asked)
 
 
 def test_a_clients_timeout_is_in_microseconds():

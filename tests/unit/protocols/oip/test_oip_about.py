@@ -10,13 +10,16 @@ from deployments.spec.model import ModelSpec
 from deployments.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import IRIS, MIXED, WHOLE, one
 
+SINGLE = {"dims": [1], "reshape": {"shape": []}}
+"""A row that is a single value, as Triton's configurations write it."""
+
 
 def spec(**members: Any) -> ModelSpec:
     return ModelSpec.model_validate({"name": "m", **members})
 
 
 def test_metadata_lists_versions_in_rising_order_and_all_tensors() -> None:
-    assert model_metadata("iris", "sklearn", [10, 9], IRIS) == {
+    assert model_metadata("iris", "sklearn", [10, 9], IRIS, batched=True) == {
         "name": "iris",
         "versions": ["9", "10"],
         "platform": "sklearn",
@@ -30,7 +33,7 @@ def test_metadata_lists_versions_in_rising_order_and_all_tensors() -> None:
 
 def test_the_shape_is_the_one_that_requests_are_held_against() -> None:
     columns = Signature((TensorSpec("x", "FP32", (FREE, FREE), ("a", "b")),), ())
-    assert model_metadata("m", "onnx", [1], columns)["inputs"][0]["shape"] == [-1, 2]
+    assert model_metadata("m", "onnx", [1], columns, batched=False)["inputs"][0]["shape"] == [-1, 2]
 
 
 def test_a_model_that_batches_is_configured_by_the_row() -> None:
@@ -38,12 +41,40 @@ def test_a_model_that_batches_is_configured_by_the_row() -> None:
     assert config["max_batch_size"] == 16
     assert config["dynamic_batching"] == {"max_queue_delay_microseconds": 2500}
     assert config["input"] == [
-        {"name": "numbers", "data_type": "TYPE_FP64", "dims": [2]},
-        {"name": "city", "data_type": "TYPE_STRING", "dims": [1]},
-        {"name": "member", "data_type": "TYPE_BOOL", "dims": []},
-        {"name": "visits", "data_type": "TYPE_INT8", "dims": [], "optional": True},
+        {"name": "numbers", "data_type": "TYPE_FP64", "dims": [2], "format": "FORMAT_NONE"},
+        {"name": "city", "data_type": "TYPE_STRING", "dims": [1], "format": "FORMAT_NONE"},
+        {"name": "member", "data_type": "TYPE_BOOL", **SINGLE, "format": "FORMAT_NONE"},
+        {"name": "visits", "data_type": "TYPE_INT8", **SINGLE, "format": "FORMAT_NONE", "optional": True},
     ]
+    assert config["output"] == [{"name": "y", "data_type": "TYPE_FP64", **SINGLE}]
     assert (config["platform"], config["backend"]) == ("onnxruntime_onnx", "onnxruntime")
+
+
+def test_an_input_whose_rows_are_single_values_has_an_axis_that_clients_can_shape() -> None:
+    assert model_metadata("m", "onnx", [1], one("FP64"), batched=True)["inputs"][0]["shape"] == [-1, 1]
+    assert model_metadata("m", "onnx", [1], one("FP64"), batched=True)["outputs"][0]["shape"] == [-1]
+    assert model_metadata("m", "onnx", [1], one("FP64"), batched=False)["inputs"][0]["shape"] == [-1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ((FREE, 3, 224, 224), "FORMAT_NCHW"),
+        ((FREE, 1, FREE, FREE), "FORMAT_NCHW"),
+        ((FREE, 224, 224, 3), "FORMAT_NHWC"),
+        ((FREE, FREE, FREE, 4), "FORMAT_NHWC"),
+        ((FREE, 3, 224, 3), "FORMAT_NONE"),
+        ((FREE, 2, 2, 2), "FORMAT_NONE"),
+        ((FREE, 3, 224), "FORMAT_NONE"),
+        ((FREE, 3, 8, 224, 224), "FORMAT_NONE"),
+    ],
+    ids=str,
+)
+def test_an_images_format_is_said_where_its_shape_tells(shape: tuple[int, ...], found: str) -> None:
+    config = model_config(spec(), "onnx", one("UINT8", shape), batched=True)
+    assert config["input"][0]["format"] == found
+    texts = model_config(spec(), "onnx", one("BYTES", shape), batched=True)
+    assert texts["input"][0]["format"] == "FORMAT_NONE"
 
 
 def test_a_model_that_does_not_is_configured_whole() -> None:

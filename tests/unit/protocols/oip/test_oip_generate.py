@@ -78,12 +78,25 @@ def test_a_changed_body_is_read_or_refused(body: bytes) -> None:
         (b'{"text_input": "a", "parameters": {"text_input": "b"}}', "comes twice"),
         (b'{"text_input": {"a": 1}}', "expected a string"),
         (b"{}", "missing input 'text_input'"),
+        (b'{"text_input": "a", "stop": ["b"]}', "expected a string, number or boolean, got a list of 1 at /stop"),
+        (b'{"text_input": "a", "top_k": null}', "expected a string, number or boolean, got null at /top_k"),
+        (b'{"text_input": "a", "parameters": {"x": {"twice": 1}}}', "boolean, got an object at /parameters/x"),
+        (b'{"text_input": "a", "sequence_id": 7}', "'sequence_id': sequences are not supported"),
+        (b'{"text_input": "a", "parameters": {"sequence_start": true}}', "'sequence_start': sequences are not"),
     ],
 )
 def test_what_cannot_be_read_says_why(body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         GenerateCodec("m", 1, CHAT).decode(body)
     assert message in refused.value.message
+
+
+@pytest.mark.parametrize("place", ["top", "parameters"])
+def test_what_is_no_input_is_a_parameter_wherever_it_stands(place: str) -> None:
+    more = {"max_tokens": 20, "temperature": 0.5, "stream": False, "bad_words": "", "lenght": 3, "sequence_id": 0}
+    body = {"text_input": "a", "length": 2} | (more if place == "top" else {"parameters": more})
+    inputs = GenerateCodec("m", 1, CHAT).decode(orjson.dumps(body)).request.inputs
+    assert {name: array.tolist() for name, array in inputs.items()} == {"text_input": [["a"]], "length": [[2]]}
 
 
 @given(TEXTS, st.sampled_from([b"", b"error"]))

@@ -52,7 +52,7 @@ def test_a_tensor_that_fits_is_taken(signature: Signature, name: str, datatype: 
         (IRIS, "X", "FP32", [4], "input 'X': expected shape [-1, 4], got [4]"),
         (IRIS, "X", "FP32", [-1, 4], "got [-1, 4]; no axis of a request is negative"),
         (IRIS, "X", "FP32", [1] * 40, "got [" + "1, " * 32 + "...]"),
-        (WHOLE, "scale", "FP32", [1], "input 'scale': expected shape [], got [1]"),
+        (WHOLE, "scale", "FP32", [2], "input 'scale': expected shape [], got [2]"),
     ],
 )
 def test_a_tensor_that_does_not_fit_is_refused(

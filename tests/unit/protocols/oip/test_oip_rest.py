@@ -322,6 +322,19 @@ def test_a_timeout_is_in_microseconds_and_0_is_none(timeout: int, seconds: float
     assert InferCodec("m", 1, IRIS).decode(body(X, parameters={"timeout": timeout, "priority": 2})).timeout_s == seconds
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"sequence_id": 7}, {"sequence_id": "a"}, {"sequence_start": True}, {"sequence_end": True}], ids=str
+)
+def test_a_request_of_a_sequence_is_refused(parameters: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"parameter '{next(iter(parameters))}': sequences are not supported"):
+        InferCodec("m", 1, IRIS).decode(body(X, parameters=parameters))
+
+
+def test_a_request_of_no_sequence_may_say_so() -> None:
+    parameters = {"sequence_id": 0, "sequence_start": False, "sequence_end": False, "of_my_own": 1}
+    assert InferCodec("m", 1, IRIS).decode(body(X, parameters=parameters)).timeout_s is None
+
+
 def test_a_model_of_no_rows_gets_what_it_declares() -> None:
     spec = Signature((TensorSpec("x", "INT32", (2,)),), (TensorSpec("y", "INT32", ()),))
     assert read(spec, body({"name": "x", "shape": [2], "datatype": "INT32", "data": [1, 2]}))["x"].tolist() == [1, 2]

@@ -61,10 +61,11 @@ def test_rows_and_tensors_are_read(signature: Signature, document: bytes, expect
             LABELLED,
             {"predictions": [{"label": "setosa", "scores": [0.5, 0.25, 0.25]}]},
         ),
-        (one("FP32"), body(inputs=[1]), {"y": np.array([2.5])}, {"outputs": [2.5]}),
+        (one("FP32"), body(inputs={"x": [1]}), {"y": np.array([2.5])}, {"outputs": [2.5]}),
+        (one("FP32"), body(inputs=[1]), {"y": np.array([2.5])}, {"outputs": [2.5], "predictions": [2.5]}),
         (
             IRIS,
-            body(inputs=[[1, 2, 3, 4]]),
+            body(inputs={"X": [[1, 2, 3, 4]]}),
             LABELLED,
             {"outputs": {"label": ["setosa"], "scores": [[0.5, 0.25, 0.25]]}},
         ),
@@ -84,6 +85,57 @@ def test_a_classifier_tells_every_class_with_its_score() -> None:
     told = answered(IRIS, "classify", document, {"scores": np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)})
     assert told["result"][0] == [["setosa", 0.5], ["versicolor", 0.25], ["virginica", 0.25]]
     assert told["result"][1] == [["setosa", 0], ["versicolor", 1], ["virginica", 0]]
+
+
+FRAME = {"sepal_length": [5, 6], "sepal_width": [3, 3], "petal_length": [1, 4], "petal_width": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [FRAME],
+        [{name: column[row] for name, column in FRAME.items()} for row in (0, 1)],
+    ],
+    ids=["a data frame", "objects"],
+)
+def test_kserves_inputs_are_rows(rows: Any) -> None:
+    assert inputs(IRIS, body(inputs=rows)) == {"X": [[5, 3, 1, 0], [6, 3, 4, 1]]}
+    told = answered(IRIS, "predict", body(inputs=rows), {"label": texts("a", "b"), "scores": np.ones((2, 3))})
+    assert [row["label"] for row in told["predictions"]] == ["a", "b"]
+    assert told.keys() == {"predictions"}
+
+
+def test_kserves_inputs_may_be_bytes_and_objects_with_vectors() -> None:
+    assert inputs(TEXT, body(inputs=["a", {"b64": "/w=="}])) == {"text": ["a", b"\xff"]}
+    assert inputs(TEXT, body(inputs=[{"b64": "/w=="}])) == {"text": [b"\xff"]}
+    assert inputs(one("FP32", (FREE, 2)), body(inputs=[{"x": [1, 2]}])) == {"x": [[1, 2]]}
+
+
+@pytest.mark.parametrize("verb", ["predict", "classify", "regress"])
+def test_a_signature_may_have_the_name_of_the_method_that_it_is_for(verb: str) -> None:
+    named = body(signature_name=f"tensorflow/serving/{verb}", examples=[{"x": 1}], instances=[1])
+    signature = Signature(one("FP32").inputs, (TensorSpec("y", "FP32", (FREE, 2)),), classes=("a", "b"), scores="y")
+    getattr(TensorflowCodec(signature if verb == "classify" else one("FP32")), verb)(named)
+    with pytest.raises(InvalidRequest, match="the signature 'serving_default' alone, got 'tensorflow/serving/other'"):
+        getattr(TensorflowCodec(signature if verb == "classify" else one("FP32")), verb)(
+            body(signature_name="tensorflow/serving/other", examples=[{"x": 1}], instances=[1])
+        )
+
+
+@pytest.mark.parametrize("shape", [(FREE,), (FREE, 1)])
+def test_an_onnx_model_with_one_number_a_row_is_asked_for_it(shape: tuple[int, ...]) -> None:
+    signature = Signature(one("FP32").inputs, (TensorSpec("y", "FP32", shape),))
+    outputs = {"y": np.array([2.5, 5]).reshape((2, *shape[1:]))}
+    assert answered(signature, "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
+
+
+@pytest.mark.parametrize(
+    "output", [TensorSpec("y", "FP32", (FREE, 2)), TensorSpec("y", "BYTES", (FREE,)), TensorSpec("y", "FP32", ())]
+)
+@pytest.mark.parametrize("task", ["regression", "tensors"])
+def test_a_model_with_anything_but_one_number_a_row_is_no_regression(output: TensorSpec, task: Any) -> None:
+    with pytest.raises(InvalidRequest, match="does not give one number a row"):
+        TensorflowCodec(Signature(one("FP32").inputs, (output,), task=task)).regress(body(examples=[{"x": 1}]))
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
@@ -161,7 +213,7 @@ def test_no_body_does_anything_but_ask_or_be_refused(document: bytes) -> None:
 
 
 def test_every_version_is_available() -> None:
-    told = status([7, 3])["model_version_status"]
+    told = status("m", [7, 3])["model_version_status"]
     assert [(each["version"], each["state"]) for each in told] == [("7", "AVAILABLE"), ("3", "AVAILABLE")]
     assert told[0]["status"] == {"error_code": "OK", "error_message": ""}
 
