@@ -19,7 +19,7 @@ GATEWAY_IMPORT = "deployments.gateway.deployment:build"
 MODEL_DEPLOYMENT = "model"
 GATEWAY_DEPLOYMENT = "gateway"
 
-NOT_IN_ARGS = {"replicas", "required", "description"}
+NOT_IN_ARGS = {"replicas", "required", "description", "default", "version_labels"}
 """Fields of a spec that change without restarting a replica."""
 UNBOUNDED = 1_000_000
 """Serve's own limits on requests, set out of the way: the model server admits, and says so in a client's terms."""
@@ -87,7 +87,11 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
         "deployments": [
             {
                 "name": MODEL_DEPLOYMENT,
-                "user_config": {"description": spec.description},
+                "user_config": {
+                    "description": spec.description,
+                    "default": model.default,
+                    "version_labels": spec.version_labels,
+                },
                 "ray_actor_options": _actor_options(spec),
                 "health_check_period_s": 5.0,
                 "health_check_timeout_s": 15.0,
@@ -138,10 +142,14 @@ def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: s
 def served_by(application: ServeConfig) -> dict[str, Any]:
     """The part of a model's catalogue entry that its application decides, and not its file."""
     args = application["args"]
+    (deployment,) = application["deployments"]
+    chosen = deployment["user_config"]
     return {
         "route": application["route_prefix"],
         "runtime": args["runtime"],
         "versions": [{"version": str(number), "digest": digest} for number, digest in args["versions"]],
+        "default_version": str(chosen["default"]),
+        "version_labels": {label: str(number) for label, number in chosen["version_labels"].items()},
     }
 
 

@@ -24,6 +24,7 @@ class ServeClient:
 
     def __init__(self, client: ServeControllerClient) -> None:
         self._client = client
+        self._seen = Running({})
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
@@ -55,7 +56,8 @@ class ServeClient:
             details = self._client.get_serve_details()
         except RayError as error:
             raise ConnectionError(f"Serve's controller does not answer: {error}") from error
-        return Running(details["applications"])
+        self._seen = Running(details["applications"]).after(self._seen)
+        return self._seen
 
     def cores(self) -> int:
         """Of the whole cluster, as its nodes were started."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from deployments.control.applications import GATEWAY
 from deployments.control.running import Running
-from deployments.control.status import text_of
 from deployments.serving.replica_files import TIMER, ExitRecord, signal_of
+from deployments.serving.state import text_of
 
 STOPPED_BY_FORCE_S = 30.0
 """A replica that Serve ends at once failed its health check; one that it ends after longer did not drain in time."""

@@ -8,8 +8,8 @@ from typing import Any
 from deployments.control.applications import GATEWAY
 from deployments.control.running import Running
 from deployments.control.starts import ReplicaStarts
-from deployments.control.status import ModelStatus, text_of
-from deployments.serving.state import WAITS
+from deployments.control.status import ModelStatus
+from deployments.serving.state import WAITS, text_of
 from deployments.spec.model import ModelSpec
 from monitoring.metrics import (
     DEATH_REASONS,

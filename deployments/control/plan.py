@@ -85,7 +85,23 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
 
 
 def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return "description" if key == "user_config" else f"{key} {_shown(before.get(key))} -> {_shown(after.get(key))}"
+    old, new = before.get(key), after.get(key)
+    if key != "user_config":
+        return f"{key} {_shown(old)} -> {_shown(new)}"
+    changes = (_chosen(name, (old or {}).get(name), (new or {}).get(name)) for name in {**(old or {}), **(new or {})})
+    return "; ".join(filter(None, changes))
+
+
+def _chosen(name: str, old: Any, new: Any) -> str:
+    if old == new:
+        return ""
+    match name:
+        case "description":
+            return name
+        case "version_labels":
+            return "; ".join(_differences(old or {}, new or {}, "label "))
+        case _:
+            return f"{name} version {_shown(old)} -> {_shown(new)}"
 
 
 def _shown(value: Any) -> str:

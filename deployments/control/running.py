@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.control.applications import ServeConfig
+from deployments.serving.state import is_unlisted, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,18 @@ class Running:
             for name, details in self.applications.items()
             if details.get("deployed_app_config")
         }
+
+    def after(self, before: "Running") -> "Running":
+        """This look, with what the one before knows of applications that Serve is building.
+
+        For as long as it builds an application again, and where it cannot, Serve lists none of its deployments, though the
+        replicas that run serve on.
+        """
+        return Running(
+            {
+                name: {**details, "deployments": before.applications[name]["deployments"]}
+                if is_unlisted(text_of(details["status"]), details["deployments"]) and name in before.applications
+                else details
+                for name, details in self.applications.items()
+            }
+        )

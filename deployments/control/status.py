@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from enum import Enum
 from typing import Any
 
 from deployments.control.applications import GATEWAY
 from deployments.control.running import Running
-from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of
+from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,3 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         reason=refused or reason,
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
     )
-
-
-def text_of(value: str | Enum) -> str:
-    """A member of one of Serve's enumerations, which is a string too but does not print as one."""
-    return str(value.value) if isinstance(value, Enum) else value

@@ -29,6 +29,7 @@ class Entry:
         return told
 
 
+SHOWN = ("description", "runtime", "versions", "default_version", "version_labels")
 Look = Callable[[], Awaitable[Mapping[str, Entry]]]
 """Gives the models by name, as they are now."""
 
@@ -43,7 +44,7 @@ def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
     state = state_of(deployed)
     if deployed is None and model.get("waiting"):
         state, reason = "LOADING", WAITS
-    about = {key: model[key] for key in ("description", "runtime", "versions") if key in model}
+    about = {key: model[key] for key in SHOWN if key in model}
     asleep = deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
     return Entry(model["name"], model["route"], model["required"], state, reason, about, asleep)
 

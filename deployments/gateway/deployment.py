@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve import Application
+from ray.serve.schema import ApplicationStatusOverview
 
 from deployments.errors import ModelNotReady, ModelyardError
 from deployments.gateway.catalogue import Entry, catalogue
@@ -21,7 +21,7 @@ from deployments.handle import answered, ask_model
 from deployments.lane.table import LANE
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
-from deployments.serving.state import Deployed
+from deployments.serving.state import Deployed, is_unlisted, text_of
 from monitoring.book import Counted
 from monitoring.hub import HubClient
 
@@ -39,7 +39,8 @@ class Gateway:
         self._body_limit: int = args["body_limit"]
         self._entries: Mapping[str, Entry] = {}
         self._made_of: tuple[object, object] = (None, None)
-        self._deployed = LastSeen(partial(asyncio.to_thread, _deployed), time.monotonic)
+        self._seen: Mapping[str, Deployed] = {}
+        self._deployed = LastSeen(self._ask_serve, time.monotonic)
         self._hub = HubClient()
         self._statistics = Statistics(self._counted)
         self._grpc = GrpcRoutes(self._look, self._statistics, ask_model, limit_bytes=self._body_limit)
@@ -64,6 +65,11 @@ class Gateway:
             self._entries, self._made_of = catalogue(configured, deployed), (deployed, configured)
         return self._entries
 
+    async def _ask_serve(self) -> Mapping[str, Deployed]:
+        status = await asyncio.to_thread(serve.status)
+        self._seen = {name: _deployed(name, said, self._seen) for name, said in status.applications.items()}
+        return self._seen
+
     async def _counted(self, models: Sequence[str]) -> Counted:
         """See `statistics.AskHub`."""
         try:
@@ -79,17 +85,11 @@ class _Uncounted:
         """See `lane.table.Meter`."""
 
 
-def _deployed() -> dict[str, Deployed]:
-    return {
-        name: Deployed(
-            status=application.status.value,
-            replica_states={
-                state.value if hasattr(state, "value") else str(state): count
-                for deployment in application.deployments.values()
-                for state, count in deployment.replica_states.items()
-            },
-            message="\n".join(deployment.message for deployment in application.deployments.values())
-            or application.message,
-        )
-        for name, application in serve.status().applications.items()
-    }
+def _deployed(name: str, application: ApplicationStatusOverview, before: Mapping[str, Deployed]) -> Deployed:
+    """What Serve says of an application; while it lists no deployments of it, with the replicas that were seen before."""
+    deployments = application.deployments.values()
+    states = {text_of(state): count for deployment in deployments for state, count in deployment.replica_states.items()}
+    if is_unlisted(application.status.value, deployments) and name in before:
+        states = dict(before[name].replica_states)
+    messages = "\n".join(deployment.message for deployment in deployments)
+    return Deployed(application.status.value, states, messages or application.message)

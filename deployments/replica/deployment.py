@@ -85,9 +85,13 @@ class ModelReplica:
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived, ask_gateway)
         settle_heap()
-        hot, mount = self._routes.hot, self._routes.mount
         LANE.open(
-            hot, self._meter, body_limit=spec.limits.body, mount=mount, streams=streams, sockets=self._routes.sockets
+            self._routes.hot,
+            self._meter,
+            body_limit=spec.limits.body,
+            mount=self._routes.mount,
+            streams=streams,
+            sockets=self._routes.sockets,
         )
 
         def snapshot() -> Snapshot:
@@ -139,8 +143,10 @@ class ModelReplica:
         return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=limit)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """What may change without a restart."""
+        """What may change without a restart; see `control.applications`."""
         self._routes.model.description = user_config["description"]
+        self._routes.choose(user_config["default"], user_config["version_labels"])
+        LANE.hot = self._routes.hot
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
@@ -160,7 +166,7 @@ class ModelReplica:
         return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
-        """The newest version's; the gateway asks."""
+        """The default version's; the gateway asks."""
         return self._routes.signature
 
     def _in_flight(self) -> int:

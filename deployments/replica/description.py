@@ -1,11 +1,11 @@
 """What `GET /models/<name>` says of a model that is being served. Pure."""
 
 import shlex
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from deployments.replica.versions import Versions
 from deployments.serving.version import LoadedVersion
 from deployments.spec.model import ModelSpec
 from deployments.tensors import TensorSpec
@@ -16,7 +16,7 @@ def describe(
     description: str,
     runtime: str,
     version: LoadedVersion,
-    all_: Sequence[LoadedVersion],
+    all_: Versions,
     *,
     origin: str,
 ) -> bytes:
@@ -36,8 +36,10 @@ def describe(
         "batching": {"batched": version.warmup.batchable, "reason": version.warmup.reason},
         "notes": list(version.model.notes),
         "versions": [
-            {"version": str(each.served.number), "digest": each.served.digest, "state": "READY"} for each in all_
+            {"version": str(number), "digest": each.loaded.served.digest, "state": "READY"} for number, each in all_
         ],
+        "default_version": str(all_.default.loaded.served.number),
+        "version_labels": {label: str(number) for label, number in all_.labels.items()},
         "example": orjson.loads(version.example),
         "curl": curl_line(f"{origin}{spec.url_path}/predict", version.example),
     }

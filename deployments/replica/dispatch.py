@@ -23,6 +23,7 @@ from deployments.replica.versions import Versions
 from deployments.replica.waiting import replied
 from deployments.serving.asgi import Asgi, HttpStream
 from deployments.spec.model import ModelSpec
+from deployments.tensors import Signature
 
 
 class Dispatch:
@@ -35,7 +36,7 @@ class Dispatch:
         versions: Mapping[int, RunningVersion],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        own = Versions(spec.name, versions)
+        self._versions = own = Versions(spec.name, versions)
         self.model = ModelRoutes(spec, runtime, own)
         self.oip = OipRoutes(spec, runtime, own)
         self._grpc_infer = GrpcInfer(spec, own, loop)
@@ -43,12 +44,28 @@ class Dispatch:
         self._tensorflow = TensorflowRoutes(spec, own)
         self.sockets: Asgi = Sockets(spec, own)
         """Answers WebSockets."""
-        grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
-        self.hot: dict[bytes, Endpoint] = {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
+        self.hot = self._hot()
         """The exact paths that the lane answers, and what answers there."""
-        self.signature = own.newest.loaded.model.signature
         self.mount = f"{spec.url_path}{WOKEN}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
+
+    def choose(self, default: int, labels: Mapping[str, int]) -> None:
+        """Name the version that answers where a request names none, and labels; `hot` is another one then.
+
+        Requests that are under way stay with the version that they have.
+        """
+        self._versions.choose(default, labels)
+        self._grpc_infer.forget()
+        self.hot = self._hot()
+
+    @property
+    def signature(self) -> Signature:
+        """The default version's."""
+        return self._versions.default.loaded.model.signature
+
+    def _hot(self) -> dict[bytes, Endpoint]:
+        grpc = {**self._grpc_model.endpoints(), grpc_infer.METHOD.path: self._grpc_infer}
+        return {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
 
     def streams(self, arrived: Callable[[], None], others: AskOthers) -> dict[bytes, StreamEndpoint]:
         """The same of those where request and answer are streamed; `arrived` is told of each request in one."""

@@ -55,6 +55,10 @@ class GrpcInfer:
         self._alike: Alike[Asked] = Alike()
         self._loop = loop
 
+    def forget(self) -> None:
+        """Read each message anew: another version may be the default now."""
+        self._alike = Alike()
+
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
     ) -> Begun:
@@ -94,9 +98,9 @@ class GrpcInfer:
         )
 
     def origin(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> Origin:
-        """Of a request that has just come in; until it says otherwise it is one for the newest version."""
-        newest = self._versions.newest
-        return newest.server.ledger.origin(newest.recorders[PROTOCOL], request_id, body_bytes, headers)
+        """Of a request that has just come in; until it says otherwise it is one for the default version."""
+        default = self._versions.default
+        return default.server.ledger.origin(default.recorders[PROTOCOL], request_id, body_bytes, headers)
 
     def unread(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""
@@ -133,4 +137,4 @@ class GrpcInfer:
         return Within(asked.server, request, answered, origin, timeout_s=limit_s, loop=self._loop)
 
     def _refuse(self, origin: Origin, error: Exception) -> None:
-        self._versions.newest.server.ledger.refuse(origin, error)
+        self._versions.default.server.ledger.refuse(origin, error)

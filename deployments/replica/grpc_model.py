@@ -18,7 +18,7 @@ Answer = Callable[[str], dict[str, Any]]
 
 
 class GrpcModel:
-    """Answers by the version that a message names, "" for the newest."""
+    """Answers by the version that a message names, "" for the default one."""
 
     def __init__(self, spec: ModelSpec, runtime: str, versions: Versions) -> None:
         self._spec = spec

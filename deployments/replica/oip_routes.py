@@ -45,8 +45,8 @@ class OipRoutes:
 
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths of infer, and what answers there."""
-        named = {f"{self._root}/versions/{number}/infer": each.infer for number, each in self._versions}
-        paths = {f"{self._root}/infer": self._versions.newest.infer, **named}
+        named = {f"{self._root}/versions/{name}/infer": each.infer for name, each in self._versions.named.items()}
+        paths = {f"{self._root}/infer": self._versions.default.infer, **named}
         return {path.encode(): endpoint for path, endpoint in paths.items()}
 
     async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:

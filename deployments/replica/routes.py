@@ -47,10 +47,12 @@ class ModelRoutes:
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that are asked for predictions, and what answers there."""
         hot: dict[bytes, Endpoint] = {}
-        for number, version in self._versions:
-            for verb, endpoint in (("predict", version.predictor), ("invocations", self._invoked[number])):
-                hot.setdefault(f"{self._spec.url_path}/{verb}".encode(), endpoint)  # the newest comes first
-                hot[f"{self._spec.url_path}/versions/{number}/{verb}".encode()] = endpoint
+        below = {"": self._versions.default}
+        below |= {f"/versions/{name}": version for name, version in self._versions.named.items()}
+        for path, version in below.items():
+            root, number = f"{self._spec.url_path}{path}", version.loaded.served.number
+            hot[f"{root}/predict".encode()] = version.predictor
+            hot[f"{root}/invocations".encode()] = self._invoked[number]
         return hot
 
     async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
@@ -68,8 +70,7 @@ class ModelRoutes:
         # The edge writes this one, and lets no client's through.
         scheme = "https" if request.headers.get(b"x-forwarded-proto") == b"https" else "http"
         origin = f"{scheme}://{host.decode()}" if HOST.fullmatch(host) else ""
-        loaded = [each.loaded for _, each in self._versions]
-        body = describe(self._spec, self.description, self._runtime, version.loaded, loaded, origin=origin)
+        body = describe(self._spec, self.description, self._runtime, version.loaded, self._versions, origin=origin)
         return HttpAnswer(200, (JSON,), body)
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:

@@ -16,7 +16,7 @@ from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked
 from deployments.spec.model import ModelSpec
 
-BELOW_MODEL = r"(?:/versions/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
+BELOW_MODEL = r"(?:/(?:versions|labels)/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
 
 
 class TensorflowRoutes:
@@ -33,10 +33,12 @@ class TensorflowRoutes:
     def hot(self) -> dict[bytes, Endpoint]:
         """The exact paths that are asked for predictions, and what answers there."""
         hot: dict[bytes, Endpoint] = {}
-        for number, endpoints in self._endpoints.items():
-            for verb, endpoint in endpoints.items():
-                hot.setdefault(f"{self._root}{verb}".encode(), endpoint)  # the newest comes first
-                hot[f"{self._root}/versions/{number}{verb}".encode()] = endpoint
+        below = {"": self._versions.default}
+        below |= {f"/versions/{name}": version for name, version in self._versions.named.items()}
+        below |= {f"/labels/{name}": self._versions.find(name) for name in self._versions.labels}
+        for path, version in below.items():
+            for verb, endpoint in self._endpoints[version.loaded.served.number].items():
+                hot[f"{self._root}{path}{verb}".encode()] = endpoint
         return hot
 
     async def respond(self, request: HttpRequest) -> HttpAnswer:

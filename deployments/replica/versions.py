@@ -1,4 +1,4 @@
-"""The versions of a model that a replica serves, by the number that stands in a path."""
+"""The versions of a model that a replica serves, by what stands for them in a path: a number or a label."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,13 +7,20 @@ from deployments.replica.version import RunningVersion
 
 
 class Versions:
-    """Newest first; the first answers where no version is named."""
+    """Newest first. The newest is the default, until `choose` names another."""
 
     def __init__(self, model_name: str, versions: Mapping[int, RunningVersion]) -> None:
         self._model_name = model_name
         self._versions = versions
-        self._named = {str(number): version for number, version in versions.items()}
-        self.newest = next(iter(versions.values()))
+        self.default = next(iter(versions.values()))
+        """Answers requests that name no version."""
+        self.labels: Mapping[str, int] = {}
+        """Numbers by label."""
+
+    def choose(self, default: int, labels: Mapping[str, int]) -> None:
+        """Name the default and the labels, of versions that are served (KeyError)."""
+        self.default = self._versions[default]
+        self.labels = dict(labels)
 
     def __iter__(self) -> Iterator[tuple[int, RunningVersion]]:
         return iter(self._versions.items())
@@ -24,11 +31,16 @@ class Versions:
         return list(self._versions)
 
     def find(self, text: str | None) -> RunningVersion:
-        """The version of this number, or the newest. Raises ModelNotFound, with those that there are."""
+        """The version of this number or label; the default where there is none. Raises ModelNotFound, with those that exist."""
         if text is None:
-            return self.newest
-        version = self._named.get(text)
-        if version is None:
-            served = ", ".join(self._named)
-            raise ModelNotFound(f"model {self._model_name!r} has no version {text!r} here; served: {served}")
-        return version
+            return self.default
+        named = self.named
+        if text not in named:
+            raise ModelNotFound(f"model {self._model_name!r} has no version {text!r} here; served: {', '.join(named)}")
+        return named[text]
+
+    @property
+    def named(self) -> dict[str, RunningVersion]:
+        """By number, then by label."""
+        names = {str(number): number for number in self._versions} | dict(self.labels)
+        return {name: self._versions[number] for name, number in names.items()}

@@ -31,6 +31,11 @@ class Resolved:
     versions: tuple[ServedVersion, ...]
     """At least one; newest first."""
 
+    @property
+    def default(self) -> int:
+        """The version that answers requests which name none."""
+        return self.spec.default_version or self.versions[0].number
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -77,14 +82,21 @@ def _choose(spec: ModelSpec, folder: FolderSnapshot) -> list[VersionSnapshot]:
     # One that was complete and is being changed stays in the choice, so that its model is refused and what runs is
     # kept: a touched file must not bring back an older version for as long as it takes to settle.
     available = {version.number: version for version in folder.versions if version.settled or version.was_settled}
-    if absent := policy.missing(available, spec.versions):
-        raise _Refusal(_absent(folder, available, absent), folder.folder, "versions")
-    chosen = [available[number] for number in policy.choose(available, spec.versions)]
+    if absent := policy.missing(available, spec.versions, spec.named_versions):
+        raise _Refusal(_absent(folder, available, absent), folder.folder, _key_of(spec, absent[0]))
+    chosen = [available[number] for number in policy.choose(available, spec.versions, spec.named_versions)]
     if not chosen:
         raise _Refusal(_nothing_complete(folder), folder.folder)
     for version in chosen:
         _check_version(folder, version)
     return chosen
+
+
+def _key_of(spec: ModelSpec, number: int) -> str:
+    """The key of the model's file that asks for this version."""
+    if isinstance(spec.versions, list) and number in spec.versions:
+        return "versions"
+    return "default" if spec.default == number else "version_labels"
 
 
 def _check_version(folder: FolderSnapshot, version: VersionSnapshot) -> None:

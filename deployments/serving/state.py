@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from itertools import dropwhile
 from typing import Literal
 
@@ -13,6 +14,8 @@ WAITS = "waits until the models before it have loaded"
 """The reason of a model that is not given to Serve yet."""
 LONGEST_REASON = 1000
 """Characters; what is longer is for the log."""
+_ANSWERING = ("RUNNING", "UPDATING", "PENDING_MIGRATION")
+"""Serve's states of a replica that answers requests."""
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 _OWN_WORDS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
 """Errors whose message is written for the operator; of others the class is told too."""
@@ -36,11 +39,21 @@ class Deployed:
     message: str = ""
 
 
+def is_unlisted(status: str, deployments: Collection[object]) -> bool:
+    """Whether Serve builds the application, or could not, and lists no deployments of it meanwhile, whatever runs."""
+    return status in ("DEPLOYING", "DEPLOY_FAILED") and not deployments
+
+
+def text_of(value: str | Enum) -> str:
+    """A member of one of Serve's enumerations, which is a string too but does not print as one."""
+    return str(value.value) if isinstance(value, Enum) else value
+
+
 def state_of(deployed: Deployed | None) -> State:
     """READY while any replica answers, even where an update has failed: the old version serves on."""
     if deployed is None:
         return "UNAVAILABLE"
-    if deployed.replica_states.get("RUNNING", 0) > 0 or deployed.status == "RUNNING":
+    if any(deployed.replica_states.get(state) for state in _ANSWERING) or deployed.status == "RUNNING":
         return "READY"  # RUNNING with no replica is scaled to zero: the next request starts one
     gone = deployed.status in (*_FAILED, "DELETING") or reason_in(deployed.message)
     return "UNAVAILABLE" if gone else "LOADING"

@@ -1,6 +1,7 @@
 """One model's file, as a frozen spec. Field names are the YAML's keys; descriptions become the editor's hover text."""
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -21,6 +22,8 @@ from deployments.spec.refusal import EXPECTED, expected, refused
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 RUNTIME = r"^(onnx|sklearn|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*)$"
 FOLDER = r"^[^/\x00-\x1f\x7f\\]+(/[^/\x00-\x1f\x7f\\]+)*$"
+LABEL = r"^[a-z][a-z0-9._-]{0,62}$"
+"""A version's label. It begins with a letter, so that no label reads as a number."""
 RESERVED_NAMES = ("gateway",)
 """Ray Serve applications of the server's own; a model's application has the model's name."""
 A_DAY_S = 86_400
@@ -107,6 +110,20 @@ Versions = Annotated[
         custom_error_message="expected {what}",
         custom_error_context={"what": "latest, all, {latest: N} or a list of version numbers"},
     ),
+]
+
+
+def _number_or_label(value: object) -> object:
+    if (type(value) is int and value >= 1) or (isinstance(value, str) and re.fullmatch(LABEL, value)):
+        return value
+    hint = f"did you mean {int(value)}?" if isinstance(value, str) and value.isdecimal() and int(value) else ""
+    raise expected("the number of a version, or one of version_labels", hint)
+
+
+Version = Annotated[int, Field(ge=1)]
+Default = Annotated[
+    int | str,
+    BeforeValidator(_number_or_label, json_schema_input_type=Version | Annotated[str, Field(pattern=LABEL)]),
 ]
 
 
@@ -282,6 +299,13 @@ class ModelSpec(ModelDefaults):
     )
     route: str | None = Field(default=None, pattern=routes.ROUTE, description="URL path; default: /models/<name>")
     labels: list[str] = Field(default=[], description="Names of the classes, by their index")
+    default: Default | None = Field(
+        default=None,
+        description="The version, by number or label, that answers requests which name none; default: the newest",
+    )
+    version_labels: dict[Annotated[str, Field(pattern=LABEL)], Version] = Field(
+        default={}, description="Names for versions, which may stand in the place of their numbers in paths"
+    )
     inputs: Inputs = Field(
         default=[], description="Datatypes of inputs, where the artefact does not say them: a list, or {name: datatype}"
     )
@@ -311,6 +335,33 @@ class ModelSpec(ModelDefaults):
         if route is not None and (taken := routes.taken_by_server(route)):
             raise refused(f"{taken} is the server's own")
         return route
+
+    @model_validator(mode="after")
+    def _named_versions_are_served(self) -> Self:
+        if isinstance(self.default, str) and self.default not in self.version_labels:
+            nearest = get_close_matches(self.default, self.version_labels, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else "name it in version_labels"
+            raise refused(f"no version has the label {self.default!r}", hint, at=("default",))
+        named: list[tuple[tuple[str, ...], int]] = [
+            (("version_labels", label), number) for label, number in self.version_labels.items()
+        ]
+        if isinstance(self.default, int):
+            named.append((("default",), self.default))
+        for place, number in named:
+            if isinstance(self.versions, list) and number not in self.versions:
+                raise refused(f"version {number} is not one of versions", f"add {number} to versions", at=place)
+        return self
+
+    @property
+    def default_version(self) -> int | None:
+        """The number of the version that `default` names; None where it names none."""
+        return self.version_labels[self.default] if isinstance(self.default, str) else self.default
+
+    @property
+    def named_versions(self) -> frozenset[int]:
+        """The versions that `default` and `version_labels` name. They are served whatever `versions` chooses."""
+        default = self.default_version
+        return frozenset([*self.version_labels.values(), *([default] if default else [])])
 
     @property
     def url_path(self) -> str:

@@ -44,6 +44,29 @@ def constant_load(server: Server, name: str, body: object) -> Iterator[Counter[o
             client.join()
 
 
+@contextmanager
+def states_seen(server: Server, name: str) -> Iterator[set[object]]:
+    """What the catalogue and `/ready` say all the time, as a load balancer that asks them sees it."""
+    seen: set[object] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        with requests.Session() as http:
+            http.trust_env = False
+            while not over.wait(0.1):
+                models = http.get(f"{server.url}/models", timeout=60).json()["models"]
+                seen.add(next((model["state"] for model in models if model["name"] == name), "gone"))
+                seen.add(http.get(f"{server.url}/ready", timeout=60).status_code)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looker.join()
+
+
 def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_is_touched(fresh: Server) -> None:
     before = {name: fresh.replicas(name) for name in EXAMPLES}
     fresh.project.add_python("twice", ECHO)
@@ -68,12 +91,14 @@ def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
     fresh.project.add_python("rolling", ECHO)
     fresh.project.configure("rolling", TRUSTED)
     fresh.wait_for(lambda: fresh.answers("rolling", {"instances": [4]}), what="version 1")
-    with constant_load(fresh, "rolling", {"instances": [4]}) as seen:
+    fresh.wait_for(lambda: fresh.models()["rolling"]["state"] == "READY", what="READY in the catalogue")
+    with constant_load(fresh, "rolling", {"instances": [4]}) as seen, states_seen(fresh, "rolling") as states:
         fresh.project.add_python("rolling", ECHO_TIMES_THREE, version=2)
         fresh.wait_for(lambda: seen[(200, "[12.0]")] > 50, what="version 2")
         # The old replica leaves while clients go on asking.
         fresh.wait_for(lambda: len(fresh.replicas("rolling")) == 1, what="the old replica to leave")
     assert seen.keys() == {(200, "[8.0]"), (200, "[12.0]")}, seen
+    assert states == {"READY", 200}
 
 
 @pytest.mark.parametrize(
@@ -95,9 +120,9 @@ def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
         fresh.project.add_python(name, code, version=2)
         fresh.wait_for(lambda: "went back" in fresh.models()[name].get("reason", ""), what="the way back")
     assert seen.keys() == {(200, "[8.0]")}, seen
-    told = fresh.status()[name]
+    told = fresh.models()[name]
     assert told["state"] == "READY"
-    assert told["versions"] == ["1"]
+    assert [version["version"] for version in told["versions"]] == ["1"]
     assert reason in told["reason"].lower()
 
 

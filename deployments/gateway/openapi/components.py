@@ -48,6 +48,8 @@ def _catalogue() -> dict[str, Schema]:
         "reason": TEXT,
         "runtime": TEXT,
         "versions": listed(version),
+        "default_version": TEXT,
+        "version_labels": {"type": "object", "additionalProperties": TEXT},
         "task": TEXT,
         "inputs": listed(tensor),
         "outputs": listed(tensor),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from deployments.control.applications import NOT_IN_ARGS
 from deployments.spec.model import ModelSpec
 from tests.unit.control.models import (
     application,
@@ -44,7 +45,14 @@ def test_what_could_change_an_answer_is_in_the_args(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"replicas": 3}, {"replicas": {"min": 0, "max": 2}}, {"required": False}, {"description": "Who leaves"}],
+    [
+        {"replicas": 3},
+        {"replicas": {"min": 0, "max": 2}},
+        {"required": False},
+        {"description": "Who leaves"},
+        {"default": 1},
+        {"version_labels": {"stable": 1}},
+    ],
     ids=str,
 )
 def test_what_cannot_change_an_answer_is_not_in_the_args(change):
@@ -66,7 +74,7 @@ def test_writing_down_what_holds_anyway_changes_nothing(written):
 
 def test_the_fields_that_restart_and_those_that_do_not_are_all_of_a_specs_fields():
     tested = {key for change in RESTARTING for key in change if key != "digests"}
-    assert tested | {"name", "replicas", "required", "description"} == set(ModelSpec.model_fields)
+    assert tested | NOT_IN_ARGS | {"name"} == set(ModelSpec.model_fields)
 
 
 def test_a_replica_reads_the_spec_back_from_the_args():
@@ -147,6 +155,8 @@ def test_the_gateway_takes_the_root_and_knows_every_model():
             {"version": "2", "digest": f"sha256:{'b' * 64}"},
             {"version": "1", "digest": f"sha256:{'a' * 64}"},
         ],
+        "default_version": "2",
+        "version_labels": {},
     }
 
 

@@ -88,6 +88,23 @@ def test_a_new_description_is_an_update_in_place():
     assert change({}, {"description": "Who leaves"}) == (Action("update", "churn", "description"),)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ({}, {"default": 1}, "default version 2 -> 1"),
+        ({"default": 1}, {"default": "stable", "version_labels": {"stable": 1}}, "label stable none -> 1"),
+        (
+            {"version_labels": {"stable": 1, "next": 2}, "default": "stable"},
+            {"version_labels": {"stable": 2}, "default": "stable"},
+            "default version 1 -> 2; label next 2 -> none; label stable 1 -> 2",
+        ),
+    ],
+)
+def test_another_default_and_other_labels_are_an_update_in_place(before, after, why):
+    both = {"versions": "all", "digests": "ba"}
+    assert change(both | before, both | after) == (Action("update", "churn", why),)
+
+
 def test_one_action_tells_of_a_scaling_and_an_update_together():
     (action,) = change({}, {"description": "Who leaves", "replicas": 2})
     assert action == Action("update", "churn", "replicas 1 -> 2; description")

@@ -4,6 +4,7 @@ from enum import Enum
 
 import pytest
 
+from deployments.control.running import Running
 from deployments.control.status import ModelStatus, deployed, model_statuses
 from tests.unit.control.models import application, configured, details, resolved, running
 
@@ -106,3 +107,26 @@ def test_rows_come_by_name_and_the_gateway_has_none():
 
 def test_a_row_is_plain_values_for_programs():
     assert status(details(application(resolved()))).as_json()["versions"] == ("1",)
+
+
+def unlisted(status: str) -> Running:
+    """Serve lists no deployments of an application while it builds it, nor where it could not."""
+    return running({**details(None, status), "deployments": {}})
+
+
+@pytest.mark.parametrize("status", ["DEPLOYING", "DEPLOY_FAILED"])
+def test_a_model_whose_new_version_is_being_built_is_ready_with_the_replicas_of_the_old_one(status):
+    up = running(details(None, replicas={"RUNNING": 2}))
+    (row,) = model_statuses(unlisted(status).after(unlisted(status).after(up)), {}, ORIGIN)
+    assert (row.state, row.replicas, row.replicas_wanted) == ("READY", 2, 2)
+
+
+def test_a_model_that_is_built_for_the_first_time_is_loading():
+    (row,) = model_statuses(unlisted("DEPLOYING").after(running()), {}, ORIGIN)
+    assert (row.state, row.replicas) == ("LOADING", 0)
+
+
+def test_a_model_that_lost_its_replicas_is_as_serve_says_now():
+    up = running(details(None, replicas={"RUNNING": 2}))
+    (row,) = model_statuses(running(details(None, "UNHEALTHY", {"STARTING": 1})).after(up), {}, ORIGIN)
+    assert (row.state, row.replicas) == ("UNAVAILABLE", 0)

@@ -32,6 +32,8 @@ def test_a_model_that_serves_is_ready():
             {"version": "2", "digest": f"sha256:{'b' * 64}"},
             {"version": "1", "digest": f"sha256:{'a' * 64}"},
         ],
+        "default_version": "2",
+        "version_labels": {},
     }
 
 

@@ -117,7 +117,7 @@ def test_a_model_and_each_of_its_versions_is_described(ask: Asker, path: str, nu
 
 def test_what_the_operator_should_know_of_a_model_is_in_its_description(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
-    routes._versions.newest.loaded.model.notes = ("its forest is not rebuilt: it differs",)
+    routes._versions.default.loaded.model.notes = ("its forest is not rebuilt: it differs",)
     document = orjson.loads(Asker(loop, routes)("/models/doubler").body)
     assert document["notes"] == ["its forest is not rebuilt: it differs"]
 

@@ -53,6 +53,38 @@ def test_versions_are_served_newest_first():
     assert [served.number for served in resolved.versions] == [10, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("keys", "served", "default"),
+    [
+        ({}, [2], 2),
+        ({"default": 1}, [2, 1], 1),
+        ({"versions": "all"}, [2, 1], 2),
+        ({"version_labels": {"stable": 1, "next": 2}}, [2, 1], 2),
+        ({"version_labels": {"stable": 1, "next": 2}, "default": "stable"}, [2, 1], 1),
+    ],
+)
+def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, served, default):
+    resolved = resolve(spec(**keys), folder(version(1), version(2)))
+    assert [each.number for each in resolved.versions] == served
+    assert resolved.default == default
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"default": 7}, "default"),
+        ({"version_labels": {"stable": 7}}, "version_labels"),
+        ({"version_labels": {"stable": 7}, "default": "stable"}, "version_labels"),
+        ({"versions": [7, 1], "default": 7}, "versions"),
+    ],
+)
+def test_a_named_version_that_does_not_exist_refuses_the_model_at_its_key(keys, key):
+    refused = resolve(spec(**keys), folder(version(1), version(2)))
+    assert isinstance(refused, Refused)
+    assert refused.reason == "version 7 is not in churn: there is 2, 1"
+    assert refused.key == key
+
+
 def test_a_version_that_is_still_being_written_is_passed_over():
     resolved = resolve(spec(), folder(version(1), version(2, settled=False)))
     assert [served.number for served in resolved.versions] == [1]

@@ -30,6 +30,25 @@ def test_the_policy_chooses_newest_first(policy, chosen):
     assert choose([3, 10, 1, 9], policy) == chosen
 
 
+@pytest.mark.parametrize(
+    ("policy", "named", "chosen"),
+    [
+        ("latest", {3}, (10, 3)),
+        ("latest", {10}, (10,)),
+        (LatestVersions(latest=2), {1, 3}, (10, 9, 3, 1)),
+        ([9], {3}, (9, 3)),
+        ("latest", {4}, (10,)),
+    ],
+)
+def test_versions_that_are_named_are_served_whatever_the_policy_chooses(policy, named, chosen):
+    assert choose([3, 10, 1, 9], policy, named) == chosen
+
+
+def test_named_versions_that_are_missing_are_reported_with_the_listed_ones():
+    assert missing([1, 3], "latest", {4, 3, 2}) == (4, 2)
+    assert missing([1, 3], [5, 1], {4}) == (5, 4)
+
+
 @pytest.mark.parametrize(("policy", "told"), [([1, 4, 2], (4, 2)), ([1], ()), ("all", ()), ("latest", ())])
 def test_listed_versions_that_are_missing_are_told(policy, told):
     assert missing([1, 3], policy) == told

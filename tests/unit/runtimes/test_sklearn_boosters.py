@@ -7,6 +7,10 @@ import pytest
 from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
@@ -44,6 +48,29 @@ def test_columns_of_categories_are_taken_as_what_they_hold(make: Any) -> None:
         inputs = inputs_of(model, CATEGORIES[row : row + 1])
         given = model.predict(inputs, ["scores"])["scores"]
         np.testing.assert_allclose(given, estimator.predict_proba(CATEGORIES)[row : row + 1], rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the array that OneVsOneClassifier makes
+def test_categories_by_dtype_reach_an_estimator_that_takes_them_as_nothing_else() -> None:
+    """OneVsOneClassifier makes an array of the frame, and numbers of all columns that are not of the dtype."""
+    frame = CATEGORIES[["city", "plan"]]
+    inner = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=4).fit(frame, KIND)
+    stack = StackingClassifier([("inner", FrozenEstimator(inner))], LogisticRegression(), cv="prefit")
+    estimator = OneVsOneClassifier(stack).fit(frame, KIND)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        estimator.predict(frame.astype(object))
+    assert_own_answers(load(estimator), estimator, frame)
+
+
+def test_each_member_of_an_ensemble_may_have_seen_other_categories() -> None:
+    frame = CATEGORIES[["city"]]
+    halves = [
+        HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=4).fit(half, GOLD[half.index])
+        for half in (frame[frame.city == frame.city[0]], frame[frame.city != frame.city[0]])
+    ]
+    members = [(str(number), FrozenEstimator(half)) for number, half in enumerate(halves)]
+    estimator = VotingClassifier(members, voting="soft").fit(frame, GOLD)
+    assert_own_answers(load(estimator), estimator, frame)
 
 
 def test_catboost_takes_texts_and_numbers() -> None:

@@ -125,7 +125,8 @@ def test_whole_numbers_of_an_example_stand_for_any_numbers_however_many_columns_
 
 
 def test_numbers_are_found_out_where_code_does_not_take_texts() -> None:
-    numbers = CUSTOMERS[["age", "visits"]].to_numpy(float)
+    # Rows one behind the other, as a request has them: BLAS adds columns up in another order.
+    numbers = np.ascontiguousarray(CUSTOMERS[["age", "visits"]].to_numpy(float))
     estimator = make_pipeline(Centred(), Ridge()).fit(numbers, SPENT)
     model = load(estimator)
     assert datatypes(model) == {"x": "FP64"}

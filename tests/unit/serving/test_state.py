@@ -134,6 +134,7 @@ BROKEN = RETRYING + traceback("ValueError: bad")
         (Deployed("DEPLOYING", {}, SLOW), "LOADING", ""),
         (Deployed("NOT_STARTED", {}), "LOADING", ""),
         (Deployed("DEPLOYING", {"RUNNING": 1, "STARTING": 1}), "READY", ""),
+        (Deployed("DEPLOYING", {"UPDATING": 1}), "READY", ""),
         (Deployed("DEPLOYING", {"RUNNING": 1}, BROKEN), "READY", "ValueError: bad"),
         (Deployed("DEPLOY_FAILED", {"RUNNING": 1}, BROKEN), "READY", "ValueError: bad"),
         (Deployed("DEPLOYING", {"STARTING": 1}, BROKEN), "UNAVAILABLE", "ValueError: bad"),

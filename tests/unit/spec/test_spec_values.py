@@ -56,6 +56,25 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("resources: {memory: 0}", "2:21: expected at least 1, got the whole number 0"),
         ("resources: {memory: 1.5}", "2:21: expected a whole number, got the number 1.5"),
         ("resources: {memory: 0.1B}", "2:21: expected at least 1, got the string '0.1B'"),
+        # versions
+        ("default: 1.5", "2:10: expected the number of a version, or one of version_labels, got the number 1.5"),
+        ("default: 0", "2:10: expected the number of a version, or one of version_labels, got the whole number 0"),
+        (
+            "default: '2'",
+            "2:10: expected the number of a version, or one of version_labels, got the string '2'; did you mean 2?",
+        ),
+        ("default: stable", "2:10: no version has the label 'stable'; name it in version_labels"),
+        (
+            "default: stabel\nversion_labels: {stable: 1}",
+            "2:10: no version has the label 'stabel'; did you mean 'stable'?",
+        ),
+        ("version_labels: [stable]", "2:17: expected a mapping, got a list"),
+        ("version_labels: {stable: new}", "2:26: expected a whole number, got the string 'new'"),
+        ("default: 3\nversions: [1, 2]", "2:10: version 3 is not one of versions; add 3 to versions"),
+        (
+            "version_labels: {old: 1}\nversions: [2]",
+            "2:23: version 1 is not one of versions; add 1 to versions",
+        ),
         # forms
         ("versions: newest", "2:11: expected latest or all, got the string 'newest'"),
         ("versions: lates", "2:11: expected latest or all, got the string 'lates'; did you mean latest?"),

@@ -63,7 +63,10 @@ def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
     if (found := boosters.columns(part, names)) is not None:
         return found
     if (categories := categories_of(part, len(names))) is not None:
-        return [_of_categories(name, values) for name, values in zip(names, categories, strict=True)]
+        return [
+            replace(_of_categories(name, values), is_category=reader.of_dtype)
+            for name, values in zip(names, categories, strict=True)
+        ]
     if isinstance(part, CountVectorizer | HashingVectorizer):
         return [Column(name, "BYTES", categories=phrases(part)) for name in names]
     if isinstance(part, SimpleImputer):
@@ -99,9 +102,16 @@ def _merged(some: Column, other: Column) -> Column:
     if not some.is_read:
         return other
     weaker, stronger = sorted((some, other), key=lambda column: STRENGTH.index(column.datatype))
-    categories = stronger.categories or (weaker.categories if weaker.datatype == stronger.datatype else ())
-    missing = weaker.missing if stronger.missing is NOT_MISSING else stronger.missing
-    return replace(stronger, categories=categories, missing=missing, is_object=some.is_object or other.is_object)
+    categories = stronger.categories
+    if weaker.datatype == stronger.datatype:  # each of an ensemble may have seen some of them
+        categories = tuple(dict.fromkeys((*categories, *weaker.categories)))
+    return replace(
+        stronger,
+        categories=categories,
+        missing=weaker.missing if stronger.missing is NOT_MISSING else stronger.missing,
+        is_object=some.is_object or other.is_object,
+        is_category=some.is_category or other.is_category,
+    )
 
 
 def _of_categories(name: str, values: Array) -> Column:

@@ -55,12 +55,23 @@ def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
             yield from enumerate([[value] for value in values.tolist()])
     for name in ROWS:
         rows = getattr(part, name, None)
-        if isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.shape[1] == width and rows.dtype.kind == "f":
-            yield from enumerate(zip(rows.min(0).tolist(), rows.max(0).tolist(), strict=True))
+        if (
+            isinstance(rows, np.ndarray)
+            and rows.ndim == 2
+            and rows.shape[1] == width
+            and len(rows)
+            and rows.dtype.kind == "f"
+        ):
+            lows, highs = np.fmin.reduce(rows), np.fmax.reduce(rows)  # without missing values
+            yield from enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
     for name in EDGES:
         edges = getattr(part, name, None)
         if edges is not None and len(edges) == width:
             yield from ((index, [float(each[0]), float(each[-1])]) for index, each in enumerate(edges))
+    splines = getattr(part, "bsplines_", ())
+    if len(splines) == width:
+        inner = (spline.t[spline.k : len(spline.t) - spline.k] for spline in splines)  # without the padding
+        yield from ((index, knots.tolist()) for index, knots in enumerate(inner))
     for feature, threshold in _splits(part):
         yield feature, [threshold]
 

@@ -1,7 +1,7 @@
 """Which fitted estimators read which columns of a table, and what that says about the columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -35,6 +35,8 @@ class Reader:
     """The columns, in the order in which it was fitted with them."""
     after: Any = None
     """The estimator that gets what was passed through, where that is known."""
+    of_dtype: bool = False
+    """Whether its columns were chosen because they are of pandas' dtype `category`."""
 
 
 def readers(estimator: Any, names: Sequence[str]) -> Iterator[Reader]:
@@ -63,7 +65,9 @@ class _Readers:
         elif isinstance(part, Pipeline):
             yield from self._of_pipeline(part, indices)
         elif (preprocessor := getattr(part, "_preprocessor", None)) is not None:
-            yield from self.of(preprocessor, indices)  # histogram gradient boosting encodes its categories there
+            # Histogram gradient boosting encodes its categories there.
+            of_dtype = isinstance(part.categorical_features, str)  # "from_dtype"
+            yield from (replace(reader, of_dtype=of_dtype) for reader in self.of(preprocessor, indices))
         elif members := _members(part):
             yield from self._of_members(part, members, indices)
         else:

@@ -1,0 +1,141 @@
+"""A default version and labels: every protocol finds them, and they change while requests come in."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from deployments.errors import ModelNotFound
+from deployments.protocols.grpc.messages import INFERENCE, methods
+from deployments.protocols.http import HttpRequest
+from deployments.protocols.problem import HttpAnswer
+from deployments.replica.dispatch import Dispatch
+from deployments.replica.request_log import LogPlace, RequestLog
+from deployments.replica.version import run_version
+from deployments.repository.resolve import ServedVersion
+from deployments.serving.codecs import codecs_of
+from deployments.serving.version import LoadedVersion
+from deployments.serving.warmup import Warmup
+from deployments.spec.model import ModelSpec
+from tests.fakes import FakeModel
+
+UNWRITTEN = RequestLog("m", LogPlace(Path("/nowhere"), 0.0))
+CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
+INSTANCES = b'{"instances": [[1.0]]}'
+TENSORS = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]}'
+METHODS = methods(INFERENCE)
+
+
+class Model:
+    """Version n multiplies by n. Versions 3, 2 and 1 are served."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        spec = ModelSpec.model_validate({"name": "m"})
+
+        def loaded(number: int) -> LoadedVersion:
+            model = FakeModel(lambda inputs: {"y": inputs["x"] * number})
+            codecs = codecs_of("m", number, model.signature)
+            return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, INSTANCES, CHEAP, 0.0)
+
+        versions = {number: run_version(loaded(number), spec, loop, UNWRITTEN) for number in (3, 2, 1)}
+        self.routes = Dispatch(spec, "onnx", versions, loop)
+
+    def http(self, path: str, body: bytes = b"") -> Any:
+        """The answer's JSON."""
+        request = HttpRequest("POST" if body else "GET", path, b"", {b"host": b"h"}, body, "r")
+        answer = self.loop.run_until_complete(cast(Any, self.routes.respond(request)))
+        return orjson.loads(cast(HttpAnswer, answer).body)
+
+    def factor(self, path: str) -> float:
+        """What the version behind this path multiplies by."""
+        if path.endswith("infer"):
+            (output,) = self.http(path, TENSORS)["outputs"]
+            (factor,) = output["data"]
+        else:
+            ((factor,),) = self.http(path, INSTANCES)["predictions"]
+        return float(factor)
+
+    def grpc_version(self, version: str) -> str:
+        """Which version answers a ModelInfer that names this one."""
+        method = METHODS["ModelInfer"]
+        message = method.request(model_name="m", model_version=version)
+        tensor = message.inputs.add(name="x", datatype="FP32", shape=[1, 1])
+        tensor.contents.fp32_contents.append(1.0)
+        sent = self.routes.grpc(method.path, message.SerializeToString(), "r")
+        response = method.response()
+        response.ParseFromString(self.loop.run_until_complete(cast(Any, sent)))
+        return str(response.model_version)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    one = asyncio.new_event_loop()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def model(loop: asyncio.AbstractEventLoop) -> Model:
+    return Model(loop)
+
+
+PATHS = ("/models/m{}/predict", "/models/m{}/invocations", "/v2/models/m{}/infer", "/v1/models/m{}:predict")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_newest_version_is_the_default_until_another_one_is_named(model: Model, path: str) -> None:
+    assert model.factor(path.format("")) == 3
+    model.routes.choose(1, {})
+    assert model.factor(path.format("")) == 1
+    assert model.factor(path.format("/versions/3")) == 3
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_label_stands_in_the_place_of_a_version(model: Model, path: str) -> None:
+    model.routes.choose(2, {"stable": 2, "next": 3})
+    assert model.factor(path.format("/versions/stable")) == 2
+    assert model.factor(path.format("/versions/next")) == 3
+    model.routes.choose(3, {"stable": 3})
+    assert model.factor(path.format("/versions/stable")) == 3
+    with pytest.raises(ModelNotFound, match=r"no version 'next' here; served: 3, 2, 1, stable"):
+        model.factor(path.format("/versions/next"))
+
+
+def test_tensorflow_servings_labels_have_a_path_of_their_own(model: Model) -> None:
+    model.routes.choose(2, {"stable": 1})
+    assert model.factor("/v1/models/m/labels/stable:predict") == 1
+    status = model.http("/v1/models/m/labels/stable")["model_version_status"]
+    assert [each["version"] for each in status] == ["1"]
+
+
+def test_the_fast_path_answers_what_the_other_one_does(model: Model) -> None:
+    model.routes.choose(1, {"next": 3})
+    hot, named = model.routes.hot, model.routes.model._versions.named
+    for path, number in {"": "1", "/versions/1": "1", "/versions/next": "3", "/versions/3": "3"}.items():
+        assert hot[f"/models/m{path}/predict".encode()] is named[number].predictor
+        assert hot[f"/v2/models/m{path}/infer".encode()] is named[number].infer
+    model.routes.choose(3, {})
+    assert model.routes.hot[b"/models/m/predict"] is named["3"].predictor
+    assert b"/models/m/versions/next/predict" not in model.routes.hot
+
+
+def test_a_grpc_message_that_was_read_before_gets_the_new_default(model: Model) -> None:
+    assert [model.grpc_version(version) for version in ("", "", "1")] == ["3", "3", "1"]
+    model.routes.choose(2, {"stable": 1})
+    assert [model.grpc_version(version) for version in ("", "", "stable", "3")] == ["2", "2", "1", "3"]
+
+
+def test_the_models_description_names_the_default_and_the_labels(model: Model) -> None:
+    model.routes.choose(1, {"next": 3})
+    about = model.http("/models/m")
+    assert (about["version"], about["default_version"], about["version_labels"]) == ("1", "1", {"next": "3"})
+    assert model.http("/models/m/versions/next")["version"] == "3"
+
+
+def test_a_version_that_is_not_served_cannot_be_chosen(model: Model) -> None:
+    with pytest.raises(KeyError):
+        model.routes.choose(7, {})
