@@ -29,9 +29,10 @@ def _alerts() -> Panels:
         "ALERTS that fire now, with ALERTS_FOR_STATE, since when their conditions hold. A page wakes somebody, a ticket waits. "
         "Each has its section in the runbook.",
         link="/d/modelyard-model",
-        worst="For",
+        worst="Severity",  # a page comes before a ticket
+        worst_is_least=True,
         empty="none",
-        height=6,
+        height=8,
     )
 
 

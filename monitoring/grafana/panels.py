@@ -26,6 +26,8 @@ TARGET_LINE = "dark-red"
 FAILED_STEPS = ((0.001, "orange"), (0.0144, "red"))
 """Of the share that fails: the objective, and what pages within the hour."""
 CODE_COLOURS = {"ok": "green", "invalid": "blue", "overloaded": "yellow", "timeout": "orange", "error": "red"}
+HEADINGS = {"alertname": "Alert"}
+"""Of labels that are not to be read as they are."""
 P = TypeVar("P", stat.Panel, timeseries.Panel, heatmap.Panel, table.Panel)
 Panels = Iterator[stat.Panel | timeseries.Panel | heatmap.Panel | table.Panel]
 
@@ -138,18 +140,19 @@ def rows(
     *,
     link: str,
     worst: str,
+    worst_is_least: bool = False,
     empty: str = NO_TRAFFIC,
     span: int = 24,
     height: int = 9,
 ) -> table.Panel:
-    """A row for each value of the labels `keys`, the most of the column `worst` on top; the key `model` links to `link`."""
+    """A row for each value of the labels `keys`, the most (or least) of the column `worst` on top; `model` links to `link`."""
     panel = _common(table.Panel(), title, "short", description, span=span, height=height, empty=empty)
     letters = dict(zip(ascii_uppercase, columns, strict=False))
     for letter, column in letters.items():
         panel.with_target(_query(column.expr, letter).instant().format(PromQueryFormat.TABLE))
     order = [*keys, *(f"Value #{letter}" for letter in letters)]
     names = {f"Value #{letter}": column.title for letter, column in letters.items()}
-    names |= {key: key.capitalize() for key in keys}
+    names |= {key: HEADINGS.get(key, key.capitalize()) for key in keys}
     organize = {
         "excludeByName": {"Time": True},
         "indexByName": {name: position for position, name in enumerate(order)},
@@ -158,7 +161,7 @@ def rows(
     panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("organize", options=organize))
     panel.override_by_name("Model", [dashboard.DynamicConfigValue("links", [_row_link("model", link)])])
-    panel.sort_by([build.TableSortByFieldState().display_name(worst).desc(True)])
+    panel.sort_by([build.TableSortByFieldState().display_name(worst).desc(not worst_is_least)])
     for column in columns:
         panel.override_by_name(column.title, _column_properties(column))
     return panel.thresholds(_thresholds(()))

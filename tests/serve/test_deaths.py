@@ -73,10 +73,10 @@ def test_a_death_is_told_with_its_reason_and_its_request_and_the_log_has_what_le
     fresh.wait_for(lambda: fresh.answers("ends", {"instances": [1]}), what="the model")
     assert fresh.predict("ends", {"instances": [13]}, headers={"x-request-id": "raises-13"}).status_code == 500
     lost(fresh, 14, "exits-14")
-    assert "died: exit code 3, os._exit in model.py:26" in fresh.printed()
+    assert "died: exit code 3, os._exit in model.py:24" in fresh.printed()
     last = fresh.command("logs", "ends", "--previous").stdout
     place = fresh.project.repository / "ends" / "1" / "model.py"
-    assert f'    [raises-13]   File "{place}", line 24, in predict' in last
+    assert f'    [raises-13]   File "{place}", line 22, in predict' in last
     assert "    [raises-13] ValueError: thirteen" in last
     assert "[exits-14] model: asked for 14" in last
     assert "Started initializing" not in last

@@ -178,4 +178,5 @@ def test_fleet_says_which_alerts_fire():
         panel for name, panel in PANELS if name == "fleet" and panel["type"] == "table" and "Alerts" in panel["title"]
     ]
     assert "by (alertname, severity, model)" in panel["targets"][0]["expr"]
+    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages on top"
     assert not [query for query in queries() if "count(ALERTS" in query.expr]
