@@ -91,7 +91,8 @@ class MetricsHub:
     def traffic(self) -> dict[str, Traffic]:
         """What the last minute was like, by model."""
         with self._lock:
-            return self._recent.traffic(self._book.totals(), time.monotonic())
+            now = time.monotonic()
+            return self._recent.traffic(self._book.totals(), now, self._book.gauges(now))
 
     def totals(self) -> Totals:
         """All that was ever counted."""

@@ -1,13 +1,14 @@
 """What the last minute was like, for `modelyard status` and `top`: rates need two looks at totals. Pure."""
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
 
-from monitoring.metrics import REQUEST_DURATION, REQUESTS
-from monitoring.snapshot import Totals
+from monitoring.metrics import QUEUE_DEPTH, REQUEST_DURATION, REQUESTS
+from monitoring.snapshot import Key, Totals
 
 EVERY_S = 5.0
 WINDOW_S = 60.0
@@ -23,6 +24,8 @@ class Traffic:
     """Of those that were taken on, interpolated as Prometheus does it; None where there were none."""
     codes: dict[str, int]
     """Requests by code."""
+    queued: int = 0
+    """Requests that wait now."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -56,11 +59,18 @@ class Recent:
         while now - self._looks[0][0] > WINDOW_S:
             self._looks.popleft()
 
-    def traffic(self, totals: Totals, now: float) -> dict[str, Traffic]:
-        """Each model that was ever asked, from the oldest look until now."""
+    def traffic(self, totals: Totals, now: float, gauges: Mapping[Key, float] = {}) -> dict[str, Traffic]:
+        """Each model that was ever asked, from the oldest look until now; `gauges` are of now."""
         begun, before = self._looks[0] if self._looks else (now, {})
         passed_s = max(now - begun, 1e-3)
-        return {name: _traffic(before.get(name), counts, passed_s) for name, counts in _by_model(totals).items()}
+        queued: Counter[str] = Counter()
+        for (metric, *labels), value in gauges.items():
+            if metric == QUEUE_DEPTH.name:
+                queued[labels[0]] += int(value)
+        return {
+            name: _traffic(before.get(name), counts, passed_s, queued[name])
+            for name, counts in _by_model(totals).items()
+        }
 
 
 def _by_model(totals: Totals) -> dict[str, _Counts]:
@@ -81,13 +91,14 @@ def _by_model(totals: Totals) -> dict[str, _Counts]:
     return models
 
 
-def _traffic(before: _Counts | None, after: _Counts, passed_s: float) -> Traffic:
+def _traffic(before: _Counts | None, after: _Counts, passed_s: float, queued: int) -> Traffic:
     codes = {code: count - (before.codes.get(code, 0) if before else 0) for code, count in after.codes.items()}
     buckets = [
         count - earlier
         for count, earlier in zip(after.buckets, before.buckets if before else [0] * len(after.buckets), strict=True)
     ]
-    return Traffic(sum(codes.values()) / passed_s, quantile(0.99, REQUEST_DURATION.buckets, buckets), codes)
+    p99_s = quantile(0.99, REQUEST_DURATION.buckets, buckets)
+    return Traffic(sum(codes.values()) / passed_s, p99_s, codes, queued)
 
 
 def quantile(part: float, bounds: tuple[float, ...], counts: list[int]) -> float | None:

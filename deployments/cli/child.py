@@ -1,58 +1,114 @@
-"""The server's own process: `python -m deployments.cli.child CONFIG_DIR [LAST_GOOD]`, started by `modelyard up` alone.
+"""The server's own process: `python -m deployments.cli.child CONFIG_DIR ...`, started by `modelyard up` alone.
 
-With LAST_GOOD, the file of the last good configuration, a configuration that has a mistake by now does not keep the
+With --resume, the file of the last good configuration, a configuration that has a mistake by now does not keep the
 server down: the last good one is served.
 """
+# ruff: noqa: PLC0415 - the control socket is answered before what takes seconds to import
 
+import argparse
 import os
+import socket
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deployments.cli.places import places_of
-from deployments.cli.report import TerminalReport, console
-from deployments.cli.up import FAILED, FINE, NODE_DIED, NOT_STARTED
-from deployments.control.absence import withheld
-from deployments.control.desired import DesiredState
-from deployments.control.last_good import LastGood
+from deployments.cli.exit_codes import FAILED, FINE, NODE_DIED, NOT_STARTED
+from deployments.control.api import ControlApi
+from deployments.control.control_server import ControlServer
+from deployments.control.live import Live
 from deployments.control.processes import end_descendants
-from deployments.edge.tls import TlsError
-from deployments.spec.diagnostic import SpecError
+
+if TYPE_CHECKING:
+    from deployments.control.desired import Desired, DesiredState
+    from deployments.control.last_good import LastGood
+    from deployments.control.watch import Report
 
 
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
+    options = _options()
     stop = threading.Event()
     is_up = threading.Event()
     threading.Thread(target=_stop_at_end_of_input, args=(stop, is_up), daemon=True).start()
-    report = TerminalReport(console(os.fdopen(os.dup(sys.stdout.fileno()), "w")))
-    state = DesiredState(Path(sys.argv[1]), os.environ)
+    live = Live(approval=options.approve)
+    api = ControlApi(live)
+    if options.control is not None:
+        listener = socket.socket(fileno=options.control)
+        listener.set_inheritable(False)
+        ControlServer(listener, api.answer).start()
+    from deployments.cli.places import places_of
+    from deployments.cli.report import TerminalReport, console
+    from deployments.control.desired import DesiredState
+    from deployments.control.events import EventFile
+    from deployments.control.last_good import LastGood
+    from deployments.control.reports import Reports
+    from deployments.spec.diagnostic import SpecError
+
+    terminal = TerminalReport(console(os.fdopen(os.dup(sys.stdout.fileno()), "w")))
+    report: Report = Reports(terminal, live, EventFile(options.state))
     report.starting("reading the configuration and the repository")
-    last = LastGood.read(Path(sys.argv[2])).config if len(sys.argv) > 2 else None
+    state = DesiredState(options.folder, os.environ)
+    last = LastGood.read(options.resume) if options.resume else LastGood()
     try:
-        first = state.read_settled(last)
-        if last and (why := withheld(first.config, last.server, [model.name for model in last.models])):
-            report.trouble(f"{why}: the last configuration is served")
-            first = state.resolved(last)
+        first = _first(state, last, report, approve=options.approve)
     except SpecError as error:
         report.mistakes(error)
         return FAILED
+    terminal.approval = live.approval = options.approve or not first.config.server.watch
     places = places_of(first.config)
     _divert_output(places.state / "server.log")
-    from deployments.control.server import EmbeddedServer  # noqa: PLC0415 - Ray takes seconds to import
-    from deployments.control.watch import NodeDied  # noqa: PLC0415
+    from deployments.control.server import EmbeddedServer
+    from deployments.control.watch import NodeDied
+    from deployments.edge.tls import TlsError
 
-    serve_port = int(os.environ["MODELYARD_SERVE_PORT"])
-    server = EmbeddedServer(state, first, places, serve_port=serve_port, report=report, stop=stop, is_up=is_up)
+    server = EmbeddedServer(
+        state,
+        first,
+        places,
+        serve_port=int(os.environ["MODELYARD_SERVE_PORT"]),
+        report=report,
+        live=live,
+        api=api,
+        stop=stop,
+        is_up=is_up,
+    )
     try:
         server.run()
     except Exception as error:  # noqa: BLE001 - the operator reads why, and the supervisor starts the server again
         if not stop.is_set():
             report.trouble(f"Ray's {error} died" if isinstance(error, NodeDied) else f"{type(error).__name__}: {error}")
-        if isinstance(error, TlsError) and last is None:  # else it served with TLS before: the files may come back
+        if (
+            isinstance(error, TlsError) and last.config is None
+        ):  # else it served with TLS before: the files may come back
             return FAILED
         return NODE_DIED if is_up.is_set() else NOT_STARTED
     return FINE
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--state", type=Path, required=True, help="the state folder")
+    parser.add_argument("--control", type=int, help="the file descriptor of the control socket, which listens")
+    parser.add_argument("--approve", action="store_true", help="changes wait for `modelyard apply`")
+    parser.add_argument("--resume", type=Path, help="the last good configuration")
+    return parser.parse_args()
+
+
+def _first(state: "DesiredState", last: "LastGood", report: "Report", *, approve: bool) -> "Desired":
+    """What is served first. Raises SpecError where there is no last configuration in the place of one with mistakes."""
+    from deployments.control.absence import withheld
+
+    if last.config and (approve or not last.config.server.watch):
+        return state.resolved(last.config).pinned_to(last.applications)  # what has changed since waits for its approval
+    first = state.read_settled(last.config)
+    if last.config and (
+        why := withheld(first.config, last.config.server, [model.name for model in last.config.models])
+    ):
+        report.trouble(f"{why}: the last configuration is served")
+        return state.resolved(last.config)
+    return first
 
 
 def _divert_output(path: Path) -> None:

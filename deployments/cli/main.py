@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.report import action_line, console, remarks, status_table
+from deployments.cli.report import action_line, console, width_of
+from deployments.cli.table import status_table
 from deployments.control.withheld import CONFIRM, Withheld
 from deployments.spec.diagnostic import SpecError
 
@@ -41,6 +42,21 @@ out = console()
 err = console(stderr=True)
 
 
+class Shown(StrEnum):
+    """The form of a table."""
+
+    text = "text"
+    wide = "wide"
+    json = "json"
+
+
+class Cut(StrEnum):
+    """The form of a live table."""
+
+    text = "text"
+    wide = "wide"
+
+
 class Output(StrEnum):
     """The form of what is printed."""
 
@@ -50,6 +66,9 @@ class Output(StrEnum):
 
 ConfigDir = Annotated[Path, typer.Option("--config", "-c", help="The configuration folder.")]
 Form = Annotated[Output, typer.Option("-o", "--output", help="text, or json for programs.")]
+TableForm = Annotated[
+    Shown, typer.Option("-o", "--output", help="text, cut to the terminal's width; wide, uncut; json for programs.")
+]
 AllowRemovals = Annotated[
     bool, typer.Option(CONFIRM, help="Confirm that most models, or server.yaml, were removed on purpose.")
 ]
@@ -57,7 +76,13 @@ HERE = Path("serve_config")
 
 
 @app.command()
-def up(config: ConfigDir = HERE, allow_removals: AllowRemovals = False) -> None:
+def up(
+    config: ConfigDir = HERE,
+    allow_removals: AllowRemovals = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Show what changed files would change, and wait for `modelyard apply`.")
+    ] = False,
+) -> None:
     """Start the server in the foreground, apply the configuration, and watch it."""
     from deployments.cli.lost import refuse_emptied
     from deployments.cli.remote import serve_cluster
@@ -70,8 +95,8 @@ def up(config: ConfigDir = HERE, allow_removals: AllowRemovals = False) -> None:
         if not allow_removals:
             refuse_emptied(config, loaded)
         if loaded.server.ray.address != "local":
-            raise typer.Exit(serve_cluster(config, loaded))
-        raise typer.Exit(Supervisor(config, loaded).run())
+            raise typer.Exit(serve_cluster(config, loaded, approve=approve))
+        raise typer.Exit(Supervisor(config, loaded, approve=approve).run())
 
 
 @app.command()
@@ -114,19 +139,19 @@ def plan(
     output: Form = Output.text,
 ) -> None:
     """What an apply would add, restart, scale or remove, and why."""
-    from deployments.cli.attach import attached
+    from deployments.cli.changes import plan_changes
 
-    with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
-        actions, withheld = applier.plan(desired), applier.withheld(desired)
+    with _mistakes_told(output):
+        planned = plan_changes(config)
     if output is Output.json:
-        _print_json({"actions": [asdict(action) for action in actions], "withheld": withheld})
+        _print_json({"actions": [asdict(action) for action in planned.actions], "withheld": planned.withheld})
     else:
-        _print_actions(actions)
-        if withheld:
-            err.print(f"warning: {withheld}; nothing is changed without {CONFIRM}", markup=False)
-    if desired.refused:
+        _print_actions(planned.actions)
+        if planned.withheld:
+            err.print(f"warning: {planned.withheld}; nothing is changed without {CONFIRM}", markup=False)
+    if planned.refused:
         raise typer.Exit(FAILED)
-    raise typer.Exit(CHANGES if exit_code and actions else 0)
+    raise typer.Exit(CHANGES if exit_code and planned.actions else 0)
 
 
 @app.command()
@@ -138,51 +163,40 @@ def apply(
     output: Form = Output.text,
 ) -> None:
     """Make the running server match the configuration."""
-    from deployments.cli.attach import attached, wait_settled
+    from deployments.cli.changes import apply_changes
 
-    with _mistakes_told(output), attached(config, starting=True) as (applier, desired):
-        actions = applier.apply(desired, allow_removals=allow_removals)
-        statuses = wait_settled(applier, timeout_s) if wait else None
+    with _mistakes_told(output):
+        applied = apply_changes(config, allow_removals=allow_removals, wait_s=timeout_s if wait else None)
     if output is Output.json:
-        models = None if statuses is None else [status.as_json() for status in statuses]
-        _print_json({"actions": [asdict(action) for action in actions], "models": models})
+        models = None if applied.statuses is None else [status.as_json() for status in applied.statuses]
+        _print_json({"actions": [asdict(action) for action in applied.actions], "models": models})
     else:
-        _print_actions(actions)
-        if statuses is not None:
-            out.print(status_table(statuses))
-    failed = any(status.reason or status.state != "READY" for status in statuses or ())
-    raise typer.Exit(FAILED if desired.refused or failed else 0)
+        _print_actions(applied.actions)
+        if applied.statuses is not None:
+            out.print(status_table(applied.statuses, width=width_of(out)))
+    failed = any(status.reason or status.state != "READY" for status in applied.statuses or ())
+    raise typer.Exit(FAILED if applied.refused or failed else 0)
 
 
 @app.command()
-def status(config: ConfigDir = HERE, output: Form = Output.text) -> None:
+def status(config: ConfigDir = HERE, output: TableForm = Shown.text) -> None:
     """Every model's state, and why it is not READY."""
-    from deployments.cli.attach import attached, traffic
-    from deployments.cli.places import places_of
-    from deployments.control.death_log import DeathLog, summary
-    from deployments.control.look import describe_model
+    from deployments.cli.seen import source
 
-    with _mistakes_told(output), attached(config, starting=False) as (applier, desired):
-        statuses, seen = applier.statuses(applier.running()), traffic()
-        told = {s.name: describe_model(applier.front, s) for s in statuses if s.state == "READY" and s.replicas}
-    about = {name: each for name, each in told.items() if each}
-    deaths = DeathLog(places_of(desired.config).state).recent(time.time())
-    if output is Output.json:
-        recent = {name: model.as_json() for name, model in seen.items()}
-        told_of = [
-            {key: about.get(s.name, {}).get(key) for key in ("batching", "notes")}
-            | {"traffic": recent.get(s.name), "deaths": [asdict(death) for death in deaths.get(s.name, ())]}
-            for s in statuses
-        ]
-        _print_json({"models": [{**s.as_json(), **more} for s, more in zip(statuses, told_of, strict=True)]})
+    with _mistakes_told(Output.json if output is Shown.json else Output.text), source(config) as models:
+        seen = models.look()
+    if output is Shown.json:
+        _print_json({"models": seen.models, **({"server": seen.server} if seen.server else {})})
     else:
-        out.print(status_table(statuses, seen))
-        for line in remarks(about):
+        if seen.models:
+            out.print(status_table(seen.statuses, seen.traffic, None if output is Shown.wide else width_of(out)))
+        for line in seen.remarks():
             out.print(line, markup=False)
-        for name in sorted(deaths.keys() & {s.name for s in statuses}):
-            out.print(f"{name}: {summary(deaths[name])}", style="red", markup=False)
-    missing = {model.name for model in desired.config.models} - {s.name for s in statuses}
-    raise typer.Exit(FAILED if missing or any(s.state != "READY" for s in statuses) else 0)
+        for line in seen.deaths():
+            out.print(line, style="red", markup=False)
+        for line in seen.notices():
+            err.print(line, markup=False)
+    raise typer.Exit(0 if seen.is_well else FAILED)
 
 
 @app.command()
@@ -190,25 +204,16 @@ def top(
     config: ConfigDir = HERE,
     times: Annotated[int, typer.Option("-n", help="Looks to take; 0 goes on until Ctrl-C.")] = 0,
     every_s: Annotated[float, typer.Option(help="Seconds between two looks.")] = 2.0,
+    output: Annotated[
+        Cut, typer.Option("-o", "--output", help="text, cut to the terminal's width, or wide.")
+    ] = Cut.text,
 ) -> None:
-    """The status and the traffic of the last minute, live."""
-    from itertools import count
+    """The status and the traffic of the last minute, live: what hurts comes first."""
+    from deployments.cli.seen import source
+    from deployments.cli.top import show_live
 
-    from rich.live import Live
-
-    from deployments.cli.attach import attached, traffic
-
-    looks = range(times) if times else count()
-    with (
-        _mistakes_told(Output.text),
-        attached(config, starting=False) as (applier, _),
-        Live(console=out, auto_refresh=False) as live,
-        suppress(KeyboardInterrupt),
-    ):
-        for look in looks:
-            if look:
-                time.sleep(every_s)
-            live.update(status_table(applier.statuses(applier.running()), traffic()), refresh=True)
+    with _mistakes_told(Output.text), source(config) as models, suppress(KeyboardInterrupt):
+        show_live(models, out, times=times, every_s=every_s, wide=output is Cut.wide)
 
 
 @app.command()
@@ -341,7 +346,7 @@ def _mistakes_told(output: Output) -> Iterator[None]:
             for diagnostic in error.diagnostics:
                 err.print(diagnostic.render(), markup=False)
         raise typer.Exit(FAILED) from None
-    except (ConnectionError, PermissionError, BlockingIOError) as error:
+    except OSError as error:  # no server, a lock that is held, a state folder that cannot be made
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(FAILED) from None
     except Withheld as error:

@@ -14,15 +14,18 @@ from deployments.control.death_log import Death, DeathLog
 from deployments.control.death_watch import DeathWatch
 from deployments.control.desired import DesiredState
 from deployments.control.environment import cluster_environment
+from deployments.control.events import EventFile
 from deployments.control.lost_requests import LostRequests
 from deployments.control.ports import knock
+from deployments.control.reports import Reports
 from deployments.spec.load import Config
 
 if TYPE_CHECKING:
+    from deployments.control.metrics import ControlMetrics
     from deployments.control.status import ModelStatus
 
 
-def serve_cluster(config_dir: Path, config: Config) -> int:
+def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) -> int:
     """The command's exit code. The cluster's nodes were started with the environment that docs/operations.md names.
 
     Raises ConnectionError where the cluster does not answer.
@@ -30,12 +33,15 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
     state = DesiredState(config_dir, os.environ)
     first = state.read_settled()
     server = config.server
-    report = TerminalReport()
+    state_folder = places_of(config).state
+    state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    terminal = TerminalReport()
+    terminal.approval = approve = approve or not server.watch
+    report = Reports(terminal, EventFile(state_folder))
     knock(server.ray.address)
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
-    from deployments.control.actors import RayMachine  # noqa: PLC0415
     from deployments.control.admission import Admission  # noqa: PLC0415
     from deployments.control.apply import Applier  # noqa: PLC0415
     from deployments.control.client import attach, detach  # noqa: PLC0415
@@ -65,17 +71,31 @@ def serve_cluster(config_dir: Path, config: Config) -> int:
             where = f"port {place.port} of the cluster's head node"
             report.started(statuses, paste_line(front, statuses), where)
 
-        def on_death(death: Death) -> None:
-            metrics.died(death.model, death.reason)
-            report.trouble(death.line)
-
-        places = places_of(config)
-        lost = LostRequests(places.edge, config.state_dir / "requests")  # it hears nothing: there is no edge of ours
-        deaths = DeathWatch(replicas_folder(config), DeathLog(places.state), RayMachine(), lost, on_death)
-        files = FileThread(FileLook(state, first), stop)
-        Watcher(files, first, applier, report, stop, metrics=metrics, on_look=deaths.look, on_started=on_started).run()
+        Watcher(
+            FileThread(FileLook(state, first), stop),
+            first,
+            applier,
+            report,
+            stop,
+            metrics=metrics,
+            on_look=_death_watch(config, metrics, report).look,
+            on_started=on_started,
+            approve=approve,
+        ).run()
         report.starting("leaving the cluster as it is")
         pusher.close()
     finally:
         detach()
     return 0
+
+
+def _death_watch(config: Config, metrics: "ControlMetrics", report: Reports) -> DeathWatch:
+    from deployments.control.actors import RayMachine  # noqa: PLC0415 - as above
+
+    def on_death(death: Death) -> None:
+        metrics.died(death.model, death.reason)
+        report.trouble(death.line)
+
+    places = places_of(config)
+    lost = LostRequests(places.edge, config.state_dir / "requests")  # it hears nothing: there is no edge of ours
+    return DeathWatch(replicas_folder(config), DeathLog(places.state), RayMachine(), lost, on_death)

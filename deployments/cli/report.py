@@ -1,26 +1,33 @@
 """What the command and the running server tell the operator's terminal."""
 
+import os
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from deployments.cli.table import COLOURS, status_table
+from deployments.control.withheld import CONFIRM
 from deployments.serving.state import WAITS
 
 if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should
     from deployments.control.plan import Action
     from deployments.control.status import ModelStatus
     from deployments.spec.diagnostic import SpecError
-    from monitoring.recent import Traffic
 
-COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
 MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
 WIDE = 200
 """Columns where the output is a file: lines are not for folding there."""
+
+
+def width_of(to: Console) -> int | None:
+    """Columns as COLUMNS says, or else of the terminal; None where the output is a file and nothing is cut."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return to.width if to.is_terminal else None
 
 
 def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
@@ -30,13 +37,20 @@ def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
     return Console(file=stream, stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
+def stamp(now: datetime) -> str:
+    """ISO 8601 with the zone, to the second: what an operator and a log of another machine can be compared by."""
+    return now.astimezone().isoformat(timespec="seconds")
+
+
 class TerminalReport:
     """Plain lines; colours and a table where they are of use. Implements `control.watch.Report`."""
 
-    def __init__(self, to: Console | None = None) -> None:
+    def __init__(self, to: Console | None = None, now: Callable[[], datetime] = datetime.now) -> None:
         self._console = to or console()
-        self._begun = time.monotonic()
+        self._now = now
         self._shown = ""
+        self.approval = False
+        """Whether changes wait for `modelyard apply`."""
 
     def starting(self, what: str) -> None:
         """A step of the start-up or the end."""
@@ -52,12 +66,13 @@ class TerminalReport:
 
     def started(self, statuses: Sequence["ModelStatus"], curl: str, metrics: str) -> None:
         """The table, where metrics are, and a line to paste."""
-        self._console.print(status_table(statuses))
+        self._console.print(status_table(statuses, width=width_of(self._console)))
         if metrics:
             self._console.print(f"\nMetrics: {metrics}", markup=False)
         if curl:
             self._console.print(f"\nTry:\n  {curl}\n", markup=False)
-        self._line("watching serve_config and the repository; Ctrl-C stops")
+        wait = "; changes wait for `modelyard apply`" if self.approval else ""
+        self._line(f"watching serve_config and the repository{wait}; Ctrl-C stops")
 
     def mistakes(self, error: "SpecError") -> None:
         """A configuration that cannot be used."""
@@ -69,6 +84,15 @@ class TerminalReport:
         """What is being changed."""
         for action in actions:
             self._line(action_line(action), "red" if action.kind == "refuse" else "")
+
+    def awaits(self, actions: Sequence["Action"], withheld: str) -> None:
+        """What waits for the operator."""
+        confirm = f" {CONFIRM}" if withheld else ""
+        self._line(f"changed files; nothing is changed until `modelyard apply{confirm}`", "yellow")
+        for action in actions:
+            self._line(f"  {action_line(action)}")
+        if withheld:
+            self._line(f"  {withheld}", "red")
 
     def changed(self, status: "ModelStatus") -> None:
         """A model's new state."""
@@ -82,49 +106,7 @@ class TerminalReport:
         self._line(what, "red")
 
     def _line(self, text: str, colour: str = "") -> None:
-        self._console.print(f"{time.monotonic() - self._begun:7.1f}s  {text}", style=colour or None, markup=False)
-
-
-def status_table(statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None) -> Table:
-    """The models, a row each; below a model that has one, its reason. With `traffic`, its columns too: of the last minute."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    busy = () if traffic is None else ("REQ/S", "P99", "FAILED")
-    for heading in ("MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", *busy, "URL"):
-        right = heading in busy
-        table.add_column(heading, no_wrap=heading != "URL", overflow="fold", justify="right" if right else "left")
-    for status in statuses:
-        table.add_row(
-            status.name,
-            Text(status.state, COLOURS[status.state]),
-            ", ".join(status.versions) or "-",
-            status.runtime or "-",
-            f"{status.replicas}/{status.replicas_wanted}",
-            *(() if traffic is None else _traffic_cells(traffic.get(status.name))),
-            Text(status.url or "-"),
-        )
-        if status.reason:
-            table.add_row(*[""] * (5 + len(busy)), Text(status.reason, "red"))
-    return table
-
-
-def remarks(about: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What the models that are up say of how they are served, by name: why requests are not batched, and their notes."""
-    for name, told in about.items():
-        batching = told["batching"]
-        if not batching["batched"]:
-            yield f"{name}: requests are not batched: {batching['reason']}"
-        for note in told.get("notes", ()):
-            yield f"{name}: {note}"
-
-
-def _traffic_cells(traffic: "Traffic | None") -> Iterator[Text]:
-    """Requests a second, 99th percentile, requests that failed; dashes where nothing is known."""
-    if traffic is None:
-        yield from [Text("-")] * 3
-        return
-    yield Text(f"{traffic.requests_per_s:.1f}")
-    yield Text("-" if traffic.p99_s is None else f"{traffic.p99_s * 1000:.3g} ms")
-    yield Text(str(traffic.failed), "red" if traffic.failed else "")
+        self._console.print(f"{stamp(self._now())}  {text}", style=colour or None, markup=False)
 
 
 def action_line(action: "Action") -> str:

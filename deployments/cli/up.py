@@ -7,47 +7,81 @@ to it that every process below it has ended and every file of the run is gone.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
+from deployments.cli.exit_codes import FAILED, FINE, NOT_STARTED
 from deployments.cli.places import only_server, places_of, prepare
+from deployments.cli.report import stamp
+from deployments.cli.taken_ports import claimed_ports
+from deployments.control import control_socket
+from deployments.control.api import ControlApi
+from deployments.control.control_server import ControlServer
 from deployments.control.environment import EdgePorts, Places, server_environment
-from deployments.control.ports import free_ports, haproxy_binary, in_use
+from deployments.control.events import EventFile
+from deployments.control.live import Live
+from deployments.control.ports import free_ports, haproxy_binary
 from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.control.restarts import Restarts
 from deployments.spec.load import Config
 
 STOP_GRACE_S = 75.0
 """For the child to drain: as long as the longest ordinary request and Serve's own steps."""
-FINE, FAILED, NODE_DIED, NOT_STARTED = 0, 1, 75, 71
-"""Exit codes of the child; 75 is EX_TEMPFAIL of <sysexits.h>, 71 EX_OSERR: Ray or Serve did not start."""
 
 
 class Supervisor:
     """Runs the server's process until told to stop."""
 
-    def __init__(self, config_dir: Path, config: Config) -> None:
+    def __init__(self, config_dir: Path, config: Config, *, approve: bool = False) -> None:
+        """`approve`: changes wait for `modelyard apply`."""
         self._config_dir = config_dir
+        self._approve = approve
         self._config = config
         self._places: Places = places_of(config)
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = Restarts()
+        self._events = EventFile(self._places.state)
+        self._live = Live(approval=approve)
+        self._control: socket.socket | None = None
+        self._stand_in: ControlServer | None = None
+        """Answers at the control socket while there is no child."""
 
     def run(self) -> int:
-        """The command's exit code. Raises BlockingIOError where this configuration's server runs already."""
-        with only_server(self._places):
+        """The command's exit code. Raises BlockingIOError where this configuration's server runs already, and SpecError where a
+        port is in use."""
+        with (
+            only_server(self._places),
+            claimed_ports(self._config_dir, self._config),
+            self._control_socket(),
+        ):
             return self._run()
 
+    @contextmanager
+    def _control_socket(self) -> Iterator[None]:
+        """Serves without one where the file system has none; the commands then join Ray to ask."""
+        try:
+            self._control = control_socket.listen(self._places.state)
+        except OSError as error:
+            self._tell(f"no control socket: {self._places.state / control_socket.NAME}: {error}")
+            yield
+            return
+        self._stand_in = ControlServer(self._control, ControlApi(self._live).answer)
+        try:
+            yield
+        finally:
+            control_socket.remove(self._places.state)
+            self._control.close()
+
     def _run(self) -> int:
-        for host, port in self._config.server.addresses:
-            if in_use(host, port):
-                _tell(f"error: {host}:{port} is in use")
-                return FAILED
         adopt_orphans()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, self._stop)
@@ -58,7 +92,7 @@ class Supervisor:
             except OSError as error:  # a full disk, say; a server that has been up is not given up for it
                 if not self._restarts.has_been_up:
                     raise
-                _tell(f"cannot start: {error}")
+                self._tell(f"cannot start: {error}")
                 code = NOT_STARTED
             if self._stopping.is_set() or code in (FINE, FAILED):
                 return FINE if self._stopping.is_set() else code
@@ -66,27 +100,41 @@ class Supervisor:
             what = "Ray died under the server" if was_up else "Ray did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
             if pause_s is None:
-                _tell(
+                self._tell(
                     f"{what}, {self._restarts.failures} times in a row: giving up; see {self._places.state / 'server.log'}"
                 )
                 return FAILED
-            _tell(f"{what}: starting again in {pause_s:g} s")
+            self._tell(f"{what}: starting again in {pause_s:g} s")
             self._stopping.wait(pause_s)
         return FINE
 
     def _run_once(self, *, resume: bool) -> int:
         prepare(self._places)
-        last_good = [str(self._places.last_good)] if resume else []
-        command = [sys.executable, "-m", "deployments.cli.child", str(self._config_dir), *last_good]
+        command = [
+            *(sys.executable, "-m", "deployments.cli.child", str(self._config_dir)),
+            *("--state", str(self._places.state)),
+            *(("--approve",) if self._approve else ()),
+            *(("--resume", str(self._places.last_good)) if resume else ()),
+            *(("--control", str(self._control.fileno())) if self._control else ()),
+        ]
         try:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the child in good order.
             child = self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, env={**os.environ, **self._environment()}, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                env={**os.environ, **self._environment()},
+                start_new_session=True,
+                pass_fds=(self._control.fileno(),) if self._control else (),
             )
+            if self._stand_in:
+                self._stand_in.stop()
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
             return child.wait()
         finally:
+            if self._stand_in:
+                self._live.down("the server's process has ended")
+                self._stand_in.start()
             end_descendants(grace_s=2.0)
             self._places.running.unlink(missing_ok=True)  # a child that was killed left it
             shutil.rmtree(self._places.run, ignore_errors=True)
@@ -105,6 +153,11 @@ class Supervisor:
         if self._child is not None:
             self._end(self._child)
 
+    def _tell(self, text: str) -> None:
+        self._live.down(text)
+        self._events.trouble(text)
+        print(f"{stamp(datetime.now())}  {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator
+
     @staticmethod
     def _end(child: "subprocess.Popen[bytes]") -> None:
         """The child stops when its input ends: at once where it is still starting, else when it has drained."""
@@ -114,7 +167,3 @@ class Supervisor:
             child.stdin.close()
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
         signal.alarm(int(STOP_GRACE_S))
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - to the operator

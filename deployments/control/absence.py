@@ -7,8 +7,8 @@ removal of most models waits for a confirmation.
 
 from collections.abc import Callable, Collection, Mapping
 
-from deployments.control.applications import GATEWAY, ServeConfig
 from deployments.control.desired import Desired
+from deployments.control.names import GATEWAY, ServeConfig
 from deployments.repository.resolve import Resolved
 from deployments.spec.load import MODELS_FOLDER, SERVER_FILE, Config
 from deployments.spec.server import ServerSpec

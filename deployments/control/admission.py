@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployments.control.applications import GATEWAY, ServeConfig, amend_catalogue, by_name, served_by
+from deployments.control.applications import amend_catalogue, by_name, served_by
+from deployments.control.names import GATEWAY, ServeConfig
 from deployments.control.plan import restarts
 from deployments.control.running import Running
 from deployments.control.status import deployed

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deployments.control.names import GATEWAY, ServeConfig
 from deployments.repository.resolve import Refused, Resolved
 from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec, Replicas
 from deployments.spec.server import ServerSpec
 
-GATEWAY = "gateway"
 MODEL_IMPORT = "deployments.replica.deployment:build"
 GATEWAY_IMPORT = "deployments.gateway.deployment:build"
 MODEL_DEPLOYMENT = "model"
@@ -28,24 +28,31 @@ DOWNSCALE_DELAY_S = 60.0
 LOOK_BACK_S = 4.0
 """Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
 
-ServeConfig = dict[str, Any]
-"""A `ServeDeploySchema`, or one of its applications, as plain values."""
-
 
 def serve_config(
-    config: Config, models: Sequence[Resolved | Refused], *, kept: Mapping[str, ServeConfig]
+    config: Config,
+    models: Sequence[Resolved | Refused],
+    *,
+    kept: Mapping[str, ServeConfig],
+    pinned: Mapping[str, ServeConfig] = {},
 ) -> ServeConfig:
     """The whole config; `models` are what became of `config.models`, in their order.
 
-    A refused model keeps the application it has (`kept`, by name): nothing is lost by a mistake. Only where its route has
-    gone to another model it cannot.
+    A model in `pinned` has the application that is there. A refused model keeps the application it has (`kept`, by name): nothing
+    is lost by a mistake. Only where its route has gone to another model it cannot.
     """
     applications = {
         model.spec.name: model_application(config, model) for model in models if isinstance(model, Resolved)
     }
+    applications |= pinned
     routes = {application["route_prefix"] for application in applications.values()}
     for model in models:
-        if isinstance(model, Refused) and model.name in kept and kept[model.name]["route_prefix"] not in routes:
+        if (
+            isinstance(model, Refused)
+            and model.name not in pinned
+            and model.name in kept
+            and kept[model.name]["route_prefix"] not in routes
+        ):
             applications[model.name] = kept[model.name]
     catalogue = [
         catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Refused) else "")

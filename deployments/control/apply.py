@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from deployments.control import absence
 from deployments.control.admission import Admission
-from deployments.control.applications import GATEWAY, ServeConfig, by_name
+from deployments.control.applications import by_name
 from deployments.control.desired import Desired
 from deployments.control.look import Front
+from deployments.control.names import GATEWAY, ServeConfig
 from deployments.control.plan import Action, plan
 from deployments.control.rollback import Rollback, reasons_told, waiting_told
 from deployments.control.running import Running
@@ -45,8 +46,7 @@ class Applier:
 
     def plan(self, desired: Desired) -> tuple[Action, ...]:
         """What `apply` would do now, with what it withholds."""
-        current = self._client.running().configs
-        return plan(current, self._target(desired, current), desired.refused)
+        return planned(desired, self._client.running().configs, self.rollback)
 
     def withheld(self, desired: Desired) -> str:
         """Why `apply` would do nothing without a confirmation; "" where it would not."""
@@ -66,18 +66,14 @@ class Applier:
         if not allow_removals and (why := absence.withheld(desired.config, self._server, models)):
             raise Withheld(why)
         self.rollback.forget_all_but({model.name for model in desired.config.models})
-        actions = plan(running.configs, self._target(desired, running.configs), desired.refused)
+        actions = planned(desired, running.configs, self.rollback)
         self._deploy(desired, running)
         return actions
-
-    def _target(self, desired: Desired, current: Mapping[str, ServeConfig]) -> ServeConfig:
-        """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
-        return self.rollback.applied_to(desired.serve_config({**self.rollback.good, **current}))
 
     def _deploy(self, desired: Desired, running: Running) -> None:
         """Give Serve as much of what is wanted as may load now, where that differs from what runs."""
         current = running.configs
-        target = self._admission.admit(running, self._target(desired, current))
+        target = self._admission.admit(running, _target(desired, current, self.rollback))
         differs = plan(current, target) or current.get(GATEWAY) != by_name(target).get(GATEWAY)
         if differs or desired is not self._desired:
             self._on_target(desired, target)
@@ -115,6 +111,16 @@ class Applier:
         """Every model's row."""
         configs = running.configs
         return model_statuses(running, reasons_told(configs), self.front.outside, waiting_told(configs))
+
+
+def planned(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
+    """What applying these files to what runs (`current`, by name) would do."""
+    return plan(current, _target(desired, current, rollback), desired.refused)
+
+
+def _target(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
+    """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
+    return rollback.applied_to(desired.serve_config({**rollback.good, **current}))
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:

@@ -11,7 +11,7 @@ from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
-from deployments.control.applications import ServeConfig
+from deployments.control.names import ServeConfig
 from deployments.control.running import Running
 from deployments.spec.server import Listen
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.control.applications import GATEWAY
+from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.serving.replica_files import TIMER, ExitRecord, signal_of
 from deployments.serving.state import text_of

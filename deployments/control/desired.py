@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deployments.control.applications import ServeConfig, serve_config
+from deployments.control.applications import serve_config
+from deployments.control.names import ServeConfig
 from deployments.repository.resolve import Refused, Resolved, resolve_all
 from deployments.repository.scan import DigestCache, scan
 from deployments.spec.diagnostic import SpecError
@@ -22,6 +23,8 @@ class Desired:
     """When to look again, because a version is still being written."""
     versions_there: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """The versions that have a folder, served or not, by model."""
+    pinned: Mapping[str, ServeConfig] = field(default_factory=dict)
+    """Applications that stay as they were approved, by model, whatever the repository holds by now."""
 
     @property
     def refused(self) -> dict[str, str]:
@@ -30,7 +33,14 @@ class Desired:
 
     def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""
-        return serve_config(self.config, self.models, kept=kept)
+        return serve_config(self.config, self.models, kept=kept, pinned=self.pinned)
+
+    def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "Desired":
+        """The same models, those of `applications` as they are there; unless two of them have one route."""
+        names = {model.name for model in self.config.models}
+        pinned = {name: application for name, application in applications.items() if name in names}
+        routes = {application["route_prefix"] for application in pinned.values()}
+        return replace(self, pinned=pinned) if len(routes) == len(pinned) else self
 
 
 class DesiredState:
@@ -41,6 +51,12 @@ class DesiredState:
         self._environ = environ
         self._now = now
         self._digests = DigestCache()
+
+    def beside(self, config_dir: Path) -> "DesiredState":
+        """For another thread, with what is known of artefacts so far."""
+        other = DesiredState(config_dir, self._environ, self._now)
+        other._digests = self._digests.copy()
+        return other
 
     def read(self) -> Desired:
         """The files as they are now. Raises SpecError with every mistake in the YAML."""

@@ -87,8 +87,12 @@ class FileThread:
         """A daemon: it may hang in the kernel when the server ends."""
         threading.Thread(target=self._run, name="files", daemon=True).start()
 
+    def wake(self) -> None:
+        """End a wait for the next reading, in whatever thread."""
+        self._readings.put(None)
+
     def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; None after `timeout_s`, or at once where `stop` is set."""
+        """The next reading; None after `timeout_s`, or at once where `stop` is set or somebody wakes it."""
         try:
             return self._readings.get(timeout=timeout_s)
         except queue.Empty:

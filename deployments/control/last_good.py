@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deployments.control.applications import ServeConfig
+from deployments.control.names import ServeConfig
 from deployments.control.private_file import write_private
 from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec

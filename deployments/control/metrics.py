@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployments.control.applications import GATEWAY
+from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.control.starts import ReplicaStarts
 from deployments.control.status import ModelStatus

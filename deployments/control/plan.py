@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deployments.control.applications import GATEWAY, ServeConfig
+from deployments.control.names import GATEWAY, ServeConfig
 
 Kind = Literal["add", "restart", "scale", "update", "remove", "refuse"]
 _SCALING = ("num_replicas", "autoscaling_config")

@@ -7,14 +7,8 @@ replica would be an outage. So a configuration that failed is put back to the on
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from deployments.control.applications import (
-    GATEWAY,
-    ServeConfig,
-    amend_catalogue,
-    by_name,
-    catalogue_of,
-    served_by,
-)
+from deployments.control.applications import amend_catalogue, by_name, catalogue_of, served_by
+from deployments.control.names import GATEWAY, ServeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +26,10 @@ class Rollback:
     good: dict[str, ServeConfig] = field(default_factory=dict)
     rejected: dict[str, Rejected] = field(default_factory=dict)
     """Not tried again by itself: until it has answered after all, or something else has failed."""
+
+    def copy(self) -> "Rollback":
+        """For another thread."""
+        return Rollback(dict(self.good), dict(self.rejected))
 
     def proved(self, name: str, config: ServeConfig) -> bool:
         """This configuration answers; whether that is news."""

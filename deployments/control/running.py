@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.control.applications import ServeConfig
+from deployments.control.names import ServeConfig
 from deployments.serving.state import is_unlisted, text_of
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from deployments.control.actors import RayMachine
 from deployments.control.admission import Admission
-from deployments.control.applications import ServeConfig, custom_routes, replicas_folder
+from deployments.control.api import ControlApi
+from deployments.control.applications import custom_routes, replicas_folder
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
 from deployments.control.death_log import Death, DeathLog
@@ -18,10 +20,14 @@ from deployments.control.environment import Places
 from deployments.control.files import FileLook, FileThread
 from deployments.control.identity import IdentityWatch
 from deployments.control.last_good import LastGood
-from deployments.control.look import EDGE_S, Front, paste_line, wait_reachable
+from deployments.control.live import STOPPING, Live
+from deployments.control.look import EDGE_S, Front, describe_model, paste_line, wait_reachable
 from deployments.control.lost_requests import LostRequests
 from deployments.control.metrics import ControlMetrics
+from deployments.control.names import ServeConfig
 from deployments.control.node import Node
+from deployments.control.operations import FileOperations
+from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
 from deployments.control.status import ModelStatus
 from deployments.control.watch import NodeDied, Report, Watcher
@@ -49,6 +55,8 @@ class EmbeddedServer:
         *,
         serve_port: int,
         report: Report,
+        live: Live,
+        api: ControlApi,
         stop: threading.Event,
         is_up: threading.Event,
     ) -> None:
@@ -64,6 +72,8 @@ class EmbeddedServer:
         self._places = places
         self._serve_port = serve_port
         self._report = report
+        self._live = live
+        self._api = api
         self._stop = stop
         self._edge = EdgeFiles(places.edge)
         tls = self._server.tls
@@ -139,8 +149,10 @@ class EmbeddedServer:
         admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
         rollback = Rollback(good=dict(last.applications))
         applier = Applier(client, rollback, front, server=self._server, admission=admission, on_target=on_target)
+        files = FileThread(FileLook(self._desired, self._first), self._stop)
+        requested = RequestedApplies(files.wake)
         watcher = Watcher(
-            FileThread(FileLook(self._desired, self._first), self._stop),
+            files,
             self._first,
             applier,
             self._report,
@@ -149,12 +161,21 @@ class EmbeddedServer:
             each_look=each_look,
             on_look=self._death_watch().look,
             on_started=on_started,
+            on_turn=self._live.turned,
+            requested=requested,
+            approve=self._live.approval,
         )
+        died = DeathLog(self._places.state)
+        self._live.ask_of(
+            HubClient().traffic, lambda status: describe_model(front, status), lambda: died.recent(time.time())
+        )
+        self._api.operations = FileOperations(self._desired, self._live, requested, self._server)
         threading.Thread(target=self._end_with, args=(node,), name="node", daemon=True).start()
         self._pusher.start()
         self._is_up.set()
         watcher.run()
-        self._report.starting("draining and stopping")
+        self._api.operations = None
+        self._report.starting(STOPPING)
         client.shutdown()
 
     def _death_watch(self) -> DeathWatch:

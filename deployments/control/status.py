@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deployments.control.applications import GATEWAY
+from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.serving.state import WAITS, Deployed, State, reason_of, state_of, text_of
 

@@ -10,20 +10,24 @@ from typing import Protocol
 
 from deployments.control.absence import Lasting
 from deployments.control.apply import Applier, settled
+from deployments.control.approval import Approval
 from deployments.control.desired import Desired
 from deployments.control.files import SILENT_S, Reading
 from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
+from deployments.control.requested import Done, RequestedApplies
 from deployments.control.running import Running
 from deployments.control.status import ModelStatus
+from deployments.control.turn import Turn
 from deployments.control.withheld import CONFIRM, Withheld
 from deployments.repository.resolve import IN_PLACE, STILL_WRITTEN
-from deployments.spec.diagnostic import SpecError
+from deployments.spec.diagnostic import Diagnostic, SpecError
 
 TICK_S = 1.0
 """How often the models are looked at."""
 STARTING_TICK_S = 0.25
 """How often during the start-up."""
+_WARNING = "warning "
 
 
 class NodeDied(Exception):
@@ -47,6 +51,9 @@ class Report(Protocol):
 
     def applied(self, actions: Sequence[Action]) -> None:
         """What is being changed."""
+
+    def awaits(self, actions: Sequence[Action], withheld: str) -> None:
+        """What is changed when the operator says `modelyard apply`; `withheld` is why that needs a confirmation besides."""
 
     def changed(self, status: ModelStatus) -> None:
         """A model's new state."""
@@ -83,6 +90,9 @@ class Watcher:
         each_look: Callable[[], None] = lambda: None,
         on_look: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
+        on_turn: Callable[[Turn], None] = lambda _: None,
+        requested: RequestedApplies | None = None,
+        approve: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._files = files
@@ -97,15 +107,25 @@ class Watcher:
         """Called with each look at Serve."""
         self._on_started = on_started
         """Called once, when every model of the first configuration is up or has failed."""
+        self._on_turn = on_turn
+        self._requested = requested or RequestedApplies()
+        self._approval = Approval(applier, now) if approve else None
+        """None where changes are applied at once."""
+        self._now = now
         self._pending: Desired | None = first
         """What is to be applied, and is not yet."""
+        self._configured = frozenset(model.name for model in first.config.models)
+        self._turns = 0
+        self._seen: tuple[Running, tuple[ModelStatus, ...], float] | None = None
+        """What Serve said last, and when."""
         self._lasting = Lasting(now)
         self._settling = first.settles_in_s is not None
         self._started = False
         self._expected = 0
-        self._told: dict[str, tuple[object, ...]] = {
-            f"warning {warning.path} {warning.message}": (warning.render(),) for warning in first.config.warnings
-        }
+        self._notices = {_key(warning): warning.render() for warning in first.config.warnings}
+        """Troubles that last, by a word for each. The operator has read those of the first configuration."""
+        self._told: dict[str, tuple[object, ...]] = {}
+        """What the operator last read of each model."""
 
     def run(self) -> None:
         """Until `stop` is set. Raises NodeDied."""
@@ -119,15 +139,17 @@ class Watcher:
     def tell_once(self, key: str, text: str) -> None:
         """Report a trouble that lasts, once for as long as it is the same; "" ends it."""
         if not text:
-            self._told.pop(key, None)
-        elif self._told.get(key) != (text,):
-            self._told[key] = (text,)
+            self._notices.pop(key, None)
+        elif self._notices.get(key) != text:
+            self._notices[key] = text
             self._report.trouble(text)
 
     def _step(self) -> None:
         try:
             self._each_look()  # before anything is said to Serve: it would wait for a Ray that has died
+            self._apply_requested()
             self._apply_pending()
+            self._await_approval()
             statuses = self._look()
             if self._started:
                 self._tell_changes(statuses)
@@ -142,22 +164,38 @@ class Watcher:
             self.tell_once("loop", str(error))
         except Exception as error:  # noqa: BLE001 - see the module's text
             self.tell_once("loop", f"{type(error).__name__}: {error}; the models serve on, and this is tried again")
+        self._publish()
 
     def _receive(self, reading: Reading) -> None:
         if isinstance(reading, Desired):
-            self._pending = reading
-            self._settling = reading.settles_in_s is not None
-            self.tell_once("unreadable", "")
-            for warning in reading.config.warnings:
-                self.tell_once(f"warning {warning.path} {warning.message}", warning.render())
+            self._receive_desired(reading)
             return
-        self._pending = None  # nothing changes until it is mended
+        if self._approval:
+            self._approval.forget()
+        else:
+            self._pending = None  # nothing changes until it is mended
         self._settling = False
         self._metrics.reloaded(successful=False)
         if isinstance(reading, SpecError):
+            self._notices["configuration"] = _in_short(reading)
             self._report.mistakes(reading)
         else:
             self.tell_once("unreadable", f"cannot read the configuration: {reading}")
+
+    def _receive_desired(self, desired: Desired) -> None:
+        if self._approval:
+            self._approval.receive(desired)
+        else:
+            self._pending = desired
+        self._configured = frozenset(model.name for model in desired.config.models)
+        self._settling = desired.settles_in_s is not None
+        self._notices.pop("configuration", None)
+        self.tell_once("unreadable", "")
+        warnings = {_key(warning): warning.render() for warning in desired.config.warnings}
+        for key in [key for key in self._notices if key.startswith(_WARNING) and key not in warnings]:
+            del self._notices[key]
+        for key, text in warnings.items():
+            self.tell_once(key, text)
 
     def _apply_pending(self) -> None:
         desired = self._pending
@@ -174,24 +212,72 @@ class Watcher:
             return  # looked at again in a moment: the operator may confirm it
         self._pending = None
         self._metrics.reloaded(successful=True)
-        if self._told.pop("withheld", None):
+        if self._notices.pop("withheld", None):
             self._report.starting("the configuration is in use again")
-        if desired.config.server != self._server:
-            self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start")
+        changed = desired.config.server != self._server
+        self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
         self._expected = len(desired.models)
         if news := [action for action in actions if self._is_news(action.why)]:
             self._report.applied(news)
 
+    def _apply_requested(self) -> None:
+        """What was asked for at the control socket; whatever goes wrong is raised where it was asked for."""
+        while asked := self._requested.take():
+            try:
+                actions = self._applier.apply(asked.desired, allow_removals=asked.allow_removals)
+            except Exception as error:  # noqa: BLE001 - as above
+                asked.done.set_exception(error)
+                continue
+            asked.done.set_result(Done(actions, self._turns))
+            if self._approval:
+                self._approval.forget(received_before=asked.read_from)
+                self._metrics.reloaded(successful=True)
+            if actions:
+                self._report.applied(actions)
+
+    def _await_approval(self) -> None:
+        """Show what has changed, once for as long as it is the same."""
+        if self._approval is None or self._pending is not None:
+            return
+        before = self._approval.actions
+        if unchanged := self._approval.look():
+            self._pending = unchanged
+            self._apply_pending()
+        elif self._approval.actions not in ((), before):
+            self._metrics.reloaded(successful=True)
+            self._report.awaits(self._approval.actions, self._approval.withheld)
+
     def _look(self) -> tuple[ModelStatus, ...]:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
+        self._seen = running, statuses, self._now()
         self._on_look(running)
         self._metrics.looked(running, statuses)
         return statuses
 
+    def _publish(self) -> None:
+        """For whoever asks at the control socket."""
+        self._turns += 1
+        if self._seen is None:
+            return
+        running, statuses, at = self._seen
+        self._on_turn(
+            Turn(
+                number=self._turns,
+                at=at,
+                running=running,
+                rollback=self._applier.rollback.copy(),
+                statuses=statuses,
+                configured=self._configured,
+                notices=dict(self._notices),
+                waiting=self._approval.actions if self._approval else (),
+                withheld=self._approval.withheld if self._approval else "",
+            )
+        )
+
     def _tell_progress(self, statuses: Sequence[ModelStatus]) -> None:
         self._report.progress(statuses)
-        applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._told
+        applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._notices
         if applied and settled(statuses):
             self._told |= {status.name: _essence(status) for status in statuses}
             self._started = True
@@ -206,6 +292,19 @@ class Watcher:
     def _is_news(self, reason: str) -> bool:
         """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
+
+
+def _key(warning: Diagnostic) -> str:
+    return f"{_WARNING}{warning.path} {warning.message}"
+
+
+def _in_short(error: SpecError) -> str:
+    first, *more = error.diagnostics
+    place = f"{first.path}:{first.line}" if first.line else first.path
+    others = f" (and {len(more)} more)" if more else ""
+    return (
+        f"the configuration has mistakes, and nothing changes until they are mended: {place}: {first.message}{others}"
+    )
 
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:

@@ -40,6 +40,12 @@ class DigestCache:
         self._contents: dict[CachePath, tuple[Identity, Content]] = {}
         self._complete: set[CachePath] = set()
 
+    def copy(self) -> "DigestCache":
+        """For another thread; this one may be in use meanwhile."""
+        other = DigestCache()
+        other._contents, other._complete = dict(self._contents), set(self._complete)
+        return other
+
     def content(self, path: CachePath, identity: Identity) -> Content | None:
         """What is known of this file, if it was read as it is now."""
         known = self._contents.get(path)

@@ -48,6 +48,8 @@ class Config:
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
     places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
     """Each model's keys and values as they stand in their files, by the model's name."""
+    server_place: Mapping | None = field(default=None, compare=False, repr=False)
+    """The keys and values of server.yaml as they stand there."""
     absent: tuple[str, ...] = field(default=(), compare=False)
     """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
@@ -102,6 +104,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         {spec.name: path for spec, path in models},
         root,
         places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        server_place=server_file.root if isinstance(server_file.root, Mapping) else None,
         absent=tuple(absent),
         warnings=in_order([*not_read(config_dir), *room]),
     )

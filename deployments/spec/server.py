@@ -181,6 +181,10 @@ class ServerSpec(Spec):
         pattern=ANY_FOLDER,
         description="Folder for the server's logs, sockets and token; relative to the folder above serve_config",
     )
+    watch: bool = Field(
+        default=True,
+        description="Apply changed files at once; false: show what would change, and wait for `modelyard apply`",
+    )
     drain_s: float = Field(
         default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
     )
@@ -196,7 +200,16 @@ class ServerSpec(Spec):
         return f"{'https' if self.tls else 'http'}://{self.http.here}"
 
     @property
-    def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Every host and port that is bound for clients and for Prometheus."""
-        listeners = ((each.host, each.port) for each in (self.http, self.grpc, self.metrics))
-        return (*listeners, (self.metrics.host, self.metrics.edge_port), ("127.0.0.1", self.metrics.ray_port))
+    def listeners(self) -> tuple[tuple[tuple[str, str], str, int], ...]:
+        """Every port that is bound for clients and for Prometheus: its key, the host, the port. On a cluster there are two."""
+        http = (("http", "port"), self.http.host, self.http.port)
+        metrics = (("metrics", "port"), self.metrics.host, self.metrics.port)
+        if self.ray.address != "local":
+            return http, metrics
+        return (
+            http,
+            (("grpc", "port"), self.grpc.host, self.grpc.port),
+            metrics,
+            (("metrics", "edge_port"), self.metrics.host, self.metrics.edge_port),
+            (("metrics", "ray_port"), "127.0.0.1", self.metrics.ray_port),
+        )

@@ -77,16 +77,10 @@ def _missing_files(server: ServerSpec, places: _Places, root: Path) -> Iterator[
 
 def _ports_in_conflict(server: ServerSpec, places: _Places) -> Iterator[Diagnostic]:
     """A port that two listeners want: told at each that is written, for a default has no place."""
-    local = server.ray.address == "local"
-    listeners = [
-        (("http", "port"), server.http.host, server.http.port),
-        *([(("grpc", "port"), server.grpc.host, server.grpc.port)] if local else []),
-        (("metrics", "port"), server.metrics.host, server.metrics.port),
-        *([(("metrics", "edge_port"), server.metrics.host, server.metrics.edge_port)] if local else []),
-        *([(("metrics", "ray_port"), "127.0.0.1", server.metrics.ray_port)] if local else []),
-    ]
-    for loc, host, port in listeners:
-        rivals = [other for other, where, number in listeners if other != loc and number == port and _meet(host, where)]
+    for loc, host, port in server.listeners:
+        rivals = [
+            other for other, where, number in server.listeners if other != loc and number == port and _meet(host, where)
+        ]
         if rivals and places.written(loc):
             names = " and ".join(".".join(rival) for rival in rivals)
             default = "" if all(map(places.written, rivals)) else " by default"

@@ -79,7 +79,8 @@ class Project:
 class Server:
     """`modelyard up`, running."""
 
-    def __init__(self, project: Project, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, project: Project, environment: Mapping[str, str] | None = None, *options: str) -> None:
+        """`options` are those of `modelyard up`."""
         self.project = project
         self.environment = {**os.environ, **(environment or {})}
         self.url = f"http://127.0.0.1:{project.port}"
@@ -88,7 +89,7 @@ class Server:
         self.http.trust_env = False
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "up"],
+                [COMMAND, "up", *options],
                 cwd=project.root,
                 env=self.environment,
                 stdout=log,

@@ -14,15 +14,19 @@ from tests.serve.project import COMMAND, Server
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ASKED = re.findall(r"```bash\n(.*?)```\n```json\n(.*?)```", README, re.DOTALL)
+BIN = str(Path(COMMAND).parent)
 STEPS = re.findall(r"^   ```bash\n(.*?)^   ```", README, re.DOTALL | re.MULTILINE)
 
 
 def run(server: Server, command: str) -> str:
-    """In the project's folder, with the installed command on the path."""
+    """In the project's folder, with the environment where `make serve` puts it, and not on the path."""
+    environment = server.project.root / ".venv"
+    if not environment.exists():
+        environment.symlink_to(Path(COMMAND).parents[1])
     done = subprocess.run(
         ["bash", "-ec", command.replace(":8000", f":{server.project.port}")],
         cwd=server.project.root,
-        env={**os.environ, "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": ":".join(path for path in os.environ["PATH"].split(":") if path != BIN)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,16 +1,17 @@
 """What the operator's terminal shows."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
-from rich.console import Console
 
-from deployments.cli.report import TerminalReport, action_line, console, remarks, status_table
+from deployments.cli.report import TerminalReport, action_line, console
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
 from deployments.serving.state import WAITS, State
 from deployments.spec.diagnostic import Diagnostic, SpecError
-from monitoring.recent import Traffic
+
+AT = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC)
 
 
 def row(name: str, state: State = "READY", reason: str = "", *, replicas: int = 1, wanted: int = 1) -> ModelStatus:
@@ -25,25 +26,32 @@ def printed() -> io.StringIO:
 
 @pytest.fixture
 def report(printed: io.StringIO) -> TerminalReport:
-    return TerminalReport(console(printed))  # type: ignore[arg-type]
+    return TerminalReport(console(printed), now=lambda: AT)
 
 
 def lines(printed: io.StringIO) -> list[str]:
-    """What was printed, without the seconds in front."""
-    return [line.partition("s  ")[2] for line in printed.getvalue().splitlines()]
+    """What was printed, without the time in front."""
+    return [line.removeprefix(f"{AT.astimezone().isoformat()}  ") for line in printed.getvalue().splitlines()]
 
 
-def test_a_model_that_is_served_a_slower_way_says_why():
-    batched = {"batched": True, "reason": ""}
-    about = {
-        "fine": {"batching": batched, "notes": []},
-        "before": {"batching": {"batched": False, "reason": "it is turned off (max_size: 1)"}},  # no notes yet
-        "forest": {"batching": batched, "notes": ["not read tree by tree: [it differs]", "not put together"]},
-    }
-    assert list(remarks(about)) == [
-        "before: requests are not batched: it is turned off (max_size: 1)",
-        "forest: not read tree by tree: [it differs]",
-        "forest: not put together",
+def test_a_line_begins_with_a_time_that_names_its_zone(report: TerminalReport, printed: io.StringIO):
+    report.trouble("the disk is full")
+    time, _, text = printed.getvalue().partition("  ")
+    assert (datetime.fromisoformat(time), text) == (AT, "the disk is full\n")
+    assert datetime.fromisoformat(time).tzinfo is not None
+
+
+def test_what_waits_for_the_operator_is_shown_with_the_command_that_applies_it(
+    report: TerminalReport, printed: io.StringIO
+):
+    report.awaits([Action("remove", "a", "no longer configured")], "")
+    report.awaits([Action("remove", "a", "no longer configured")], "most models are gone")
+    assert lines(printed) == [
+        "changed files; nothing is changed until `modelyard apply`",
+        "  - remove a: no longer configured",
+        "changed files; nothing is changed until `modelyard apply --allow-removals`",
+        "  - remove a: no longer configured",
+        "  most models are gone",
     ]
 
 
@@ -86,23 +94,6 @@ def test_the_start_ends_with_the_table_and_a_line_to_paste(report: TerminalRepor
     assert f"  {curl}\n" in printed.getvalue(), "in one line, and not as markup"
 
 
-def test_the_table_has_a_row_a_model_and_its_reason_below():
-    out = io.StringIO()
-    wide = Console(file=out, width=200)
-    wide.print(status_table([row("a", replicas=1, wanted=3), row("b", "UNAVAILABLE", "see [1] and [red]x[/red]")]))
-    table = [line.split() for line in out.getvalue().splitlines()]
-    assert table[0] == ["MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "URL"]
-    assert table[1] == ["a", "READY", "2,", "1", "onnx", "1/3", "http://[::1]:8000/models/a/predict"]
-    assert table[3] == ["see", "[1]", "and", "[red]x[/red]"]
-
-
-def test_an_empty_cell_shows_a_dash():
-    out = io.StringIO()
-    nothing = ModelStatus("a", "UNAVAILABLE", (), "", "", 0, 0, "", "", changing=False)
-    Console(file=out, width=200).print(status_table([nothing]))
-    assert out.getvalue().splitlines()[1].split() == ["a", "UNAVAILABLE", "-", "-", "0/0", "-"]
-
-
 @pytest.mark.parametrize(
     ("kind", "line"), [("add", "+ add a: why"), ("remove", "- remove a: why"), ("refuse", "! refuse a: why")]
 )
@@ -110,18 +101,14 @@ def test_an_action_is_one_line(kind, line):
     assert action_line(Action(kind, "a", "why")) == line
 
 
-def test_the_traffic_of_the_last_minute_stands_beside_the_state():
-    out = io.StringIO()
-    churn = Traffic(requests_per_s=12.34, p99_s=0.00251, codes={"ok": 700, "invalid": 9, "timeout": 3, "error": 1})
-    quiet = Traffic(requests_per_s=0.0, p99_s=None, codes={"ok": 0})
-    Console(file=out, width=200).print(
-        status_table([row("churn"), row("quiet"), row("new")], {"churn": churn, "quiet": quiet})
-    )
-    table = [line.split() for line in out.getvalue().splitlines()]
-    assert table[0] == ["MODEL", "STATE", "VERSION", "RUNTIME", "REPLICAS", "REQ/S", "P99", "FAILED", "URL"]
-    assert table[1][6:-1] == ["12.3", "2.51", "ms", "4"]
-    assert table[2][6:-1] == ["0.0", "-", "0"]
-    assert table[3][6:-1] == ["-", "-", "-"]
+def test_the_start_says_whether_changes_wait(report: TerminalReport, printed: io.StringIO):
+    report.started([row("a")], "", "")
+    report.approval = True
+    report.started([row("a")], "", "")
+    assert [line for line in lines(printed) if "watching" in line] == [
+        "watching serve_config and the repository; Ctrl-C stops",
+        "watching serve_config and the repository; changes wait for `modelyard apply`; Ctrl-C stops",
+    ]
 
 
 def test_the_start_says_where_metrics_are(report: TerminalReport, printed: io.StringIO):

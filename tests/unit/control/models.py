@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deployments.control.applications import ServeConfig, serve_config
+from deployments.control.applications import serve_config
+from deployments.control.names import ServeConfig
 from deployments.control.running import Running
 from deployments.repository.resolve import Refused, Resolved, ServedVersion
 from deployments.spec.load import Config

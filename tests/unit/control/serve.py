@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deployments.control.applications import ServeConfig
 from deployments.control.desired import Desired
 from deployments.control.look import Front
+from deployments.control.names import ServeConfig
 from deployments.control.running import Running
 from deployments.repository.resolve import Refused, Resolved
 from deployments.spec.load import Config

@@ -239,3 +239,9 @@ def test_the_thread_outlives_whatever_a_look_raises():
     stop.set()
     assert thread.next(30) is None
     assert not thread.is_silent()
+
+
+def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
+    thread = FileThread(Looks(), threading.Event())
+    threading.Thread(target=thread.wake, daemon=True).start()
+    assert thread.next(timeout_s=60) is None

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from deployments.control.applications import ServeConfig
+from deployments.control.names import ServeConfig
 from deployments.control.rollback import Rollback, reasons_told
 from tests.unit.control.models import application, applications, catalogue, configured, refused, resolved
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,12 @@ from deployments.control.desired import Desired
 from deployments.control.files import Reading
 from deployments.control.metrics import ControlMetrics
 from deployments.control.plan import Action
+from deployments.control.requested import Done, RequestedApplies
 from deployments.control.rollback import Rollback
 from deployments.control.status import ModelStatus
+from deployments.control.turn import Turn
 from deployments.control.watch import NodeDied, Watcher
+from deployments.control.withheld import Withheld
 from deployments.spec.diagnostic import Diagnostic, SpecError
 from deployments.spec.load import MODELS_FOLDER
 from tests.unit.control.models import refused, resolved
@@ -46,6 +50,10 @@ class Operator:
     def applied(self, actions: Sequence[Action]) -> None:
         self.read += [f"{action.kind} {action.model}" for action in actions]
 
+    def awaits(self, actions: Sequence[Action], withheld: str) -> None:
+        self.read += [f"waits: {action.kind} {action.model}" for action in actions]
+        self.read += [withheld] if withheld else []
+
     def changed(self, status: ModelStatus) -> None:
         self.read.append(f"{status.name} {status.state}")
 
@@ -56,11 +64,14 @@ class Operator:
 class Loop:
     """Runs the loop through a list of things that happen, one a turn, and stops."""
 
-    def __init__(self, first: Desired = ABC) -> None:
+    def __init__(self, first: Desired = ABC, *, approve: bool = False) -> None:
         self.serve = FakeServe()
         self.operator = Operator()
         self.metrics = ControlMetrics()
         self.stop = threading.Event()
+        self.turns: list[Turn] = []
+        self.asked = threading.Event()
+        self.requested = RequestedApplies(self.asked.set)
         self.clock = 0.0
         self.silent = False
         self.happenings: list[Reading | Callable[[], None] | None] = []
@@ -75,6 +86,9 @@ class Loop:
             metrics=self.metrics,
             each_look=self.each_look,
             on_started=self.operator.started,
+            on_turn=self.turns.append,
+            requested=self.requested,
+            approve=approve,
             now=lambda: self.clock,
         )
 
@@ -106,6 +120,17 @@ class Loop:
         self.stop.clear()
         self.watcher.run()
         return [line for line in self.operator.read if not line.startswith("progress")]
+
+    def apply(self, desired: Desired, *, allow_removals: bool = False) -> "Future[Done]":
+        """As who asks at the control socket; the loop does it in its next turn."""
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(
+                self.requested.ask, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
+            )
+            assert self.asked.wait(30)
+            self.asked.clear()
+            self.told = self.run(None, None)
+        return asking
 
     def gauge(self, name: str) -> float:
         return self.metrics.snapshot().gauges[(name,)]
@@ -237,3 +262,129 @@ def test_a_file_that_is_not_read_is_told_once(loop: Loop):
     warning = Diagnostic("models/d.YAML", 0, 0, "this file is not read", severity="warning")
     warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
     assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is not read"]
+
+
+ABCD = desired(*map(resolved, "abcd"))
+
+
+def test_an_apply_that_is_asked_for_is_done_by_the_loop_and_answered(loop: Loop):
+    done = loop.apply(ABCD).result()
+    assert [(action.kind, action.model) for action in done.actions] == [("add", "d")]
+    assert loop.serve.models == ["a", "b", "c", "d"]
+    assert loop.told == ["add d", "d READY"]
+    later = next(turn for turn in loop.turns if turn.number > done.turn)
+    assert "d" in {status.name for status in later.statuses}
+
+
+def test_an_apply_that_needs_a_confirmation_changes_nothing_without_it(loop: Loop):
+    with pytest.raises(Withheld, match="3 models"):
+        loop.apply(NOTHING).result()
+    assert loop.serve.models == ["a", "b", "c"]
+    loop.apply(NOTHING, allow_removals=True).result()
+    assert loop.serve.models == []
+
+
+def test_an_apply_that_fails_fails_where_it_was_asked_for_and_the_loop_goes_on(loop: Loop):
+    loop.serve.raises = [ConnectionError("away")]
+    with pytest.raises(ConnectionError, match="away"):
+        loop.apply(ABCD).result()
+    assert loop.run(ABCD, None) == ["add d", "d READY"]
+
+
+def test_a_turn_holds_what_the_loop_knows(loop: Loop):
+    loop.run(MISTAKE, None)
+    turn = loop.turns[-1]
+    assert [status.name for status in turn.statuses] == ["a", "b", "c"]
+    assert turn.configured == {"a", "b", "c"}
+    assert "models/a.yaml:1: unknown key" in turn.notices["configuration"]
+    assert [turn.number for turn in loop.turns] == [*range(1, len(loop.turns) + 1)]
+    loop.run(ABCD, None)
+    assert loop.turns[-1].notices == {}
+    assert loop.turns[-1].configured == {"a", "b", "c", "d"}
+
+
+def test_a_turn_in_which_serve_does_not_answer_holds_the_last_answer_and_its_time(loop: Loop):
+    at = loop.turns[-1].at
+
+    def fail() -> None:
+        loop.serve.raises = [ConnectionError("away")] * 9
+
+    loop.run(fail, None, None)
+    last = loop.turns[-1]
+    assert last.notices["loop"] == "away"
+    assert at <= last.at < loop.clock - 1
+    assert len(last.statuses) == 3
+
+
+@pytest.fixture
+def approving() -> Loop:
+    """Started, with the models a, b and c; changes wait for an apply."""
+    loop = Loop(approve=True)
+    assert loop.run() == ["add a", "add b", "add c", "started a b c"]
+    return loop
+
+
+def test_a_change_waits_for_its_approval_and_is_shown_once(approving: Loop):
+    assert approving.run(ABCD, None, None, ABCD, None) == ["waits: add d"]
+    assert approving.serve.models == ["a", "b", "c"]
+    assert [action.model for action in approving.turns[-1].waiting] == ["d"]
+    assert approving.gauge("config_last_reload_successful") == 1
+
+
+def test_a_change_that_is_approved_is_made_and_waits_no_more(approving: Loop):
+    approving.run(ABCD, None)
+    approving.apply(ABCD).result()
+    assert approving.told == ["add d", "d READY"]
+    assert approving.serve.models == ["a", "b", "c", "d"]
+    assert approving.turns[-1].waiting == ()
+
+
+def test_a_change_that_is_taken_back_waits_no_more(approving: Loop):
+    assert approving.run(ABCD, None, ABC, None, None) == ["waits: add d"]
+    assert approving.turns[-1].waiting == ()
+    assert approving.serve.models == ["a", "b", "c"]
+
+
+def test_another_change_is_shown_again(approving: Loop):
+    assert approving.run(ABCD, None, desired(*map(resolved, "abce")), None, *LONG) == ["waits: add d", "waits: add e"]
+
+
+def test_files_that_changed_after_an_approval_wait_for_the_next(approving: Loop):
+    approving.apply(ABCD).result()
+    assert approving.run(desired(*map(resolved, "abcde")), None) == ["waits: add e"]
+    assert approving.serve.models == ["a", "b", "c", "d"]
+
+
+def test_a_removal_of_most_models_says_that_its_approval_needs_a_confirmation(approving: Loop):
+    told = approving.run(NOTHING, *LONG)
+    assert told[:3] == ["waits: remove a", "waits: remove b", "waits: remove c"]
+    assert told[3].startswith("the folder models is missing")
+    assert approving.turns[-1].withheld
+    with pytest.raises(Withheld):
+        approving.apply(NOTHING).result()
+    assert approving.serve.models == ["a", "b", "c"]
+
+
+def test_what_changes_nothing_needs_no_approval(approving: Loop):
+    assert approving.run(desired(*map(resolved, "abc")), None) == []
+    assert approving.turns[-1].waiting == ()
+
+
+def test_mistakes_are_told_and_nothing_waits(approving: Loop):
+    assert approving.run(ABCD, None, MISTAKE, None) == ["waits: add d", "mistakes"]
+    assert approving.turns[-1].waiting == ()
+
+
+def test_the_first_configuration_is_applied_before_a_changed_one_waits():
+    loop = Loop(approve=True)
+    loop.serve.raises = [ConnectionError("away")] * 3
+    told = loop.run(ABCD, None, None, None, None)
+    assert told == ["away", "add a", "add b", "add c", "waits: add d", "started a b c"]
+    assert loop.serve.models == ["a", "b", "c"]
+
+
+def test_what_somebody_else_applied_waits_no_more(approving: Loop):
+    """On a cluster, `modelyard apply` does it itself."""
+    approving.run(ABCD, None)
+    assert approving.run(lambda: approving.serve.deploy(ABCD.serve_config({})), None, None) == ["d READY"]
+    assert approving.turns[-1].waiting == ()

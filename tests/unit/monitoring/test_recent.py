@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitoring.metrics import REQUEST_DURATION, REQUESTS
+from monitoring.metrics import QUEUE_DEPTH, REQUEST_DURATION, REQUESTS
 from monitoring.recent import WINDOW_S, Recent, quantile
 from monitoring.snapshot import Histogram, Totals
 
@@ -33,6 +33,17 @@ def test_looks_older_than_the_window_are_forgotten():
     recent.look(totals(ok=100), now=0)
     recent.look(totals(ok=500), now=WINDOW_S + 1)
     assert recent.traffic(totals(ok=500), now=WINDOW_S + 2)["churn"].requests_per_s == 0
+
+
+def test_what_waits_now_is_that_of_all_versions():
+    gauges = {
+        (QUEUE_DEPTH.name, "churn", "1"): 3.0,
+        (QUEUE_DEPTH.name, "churn", "2"): 1.0,
+        ("other", "churn", "1"): 9.0,
+    }
+    recent = Recent()
+    assert recent.traffic(totals(ok=1), now=1, gauges=gauges)["churn"].queued == 4
+    assert recent.traffic(totals(ok=1), now=1)["churn"].queued == 0
 
 
 def test_a_model_without_traffic_has_no_percentile():

@@ -1,4 +1,4 @@
-"""Every request in docs/predict.md is decoded, and answered as the page says."""
+"""Every request in docs/predict.md is decoded, and answered as the page says; tests/serve/test_served_page.py asks real models."""
 
 import json
 import re
@@ -18,12 +18,21 @@ from tests.unit.protocols.samples import same, texts
 
 PAGE = (Path(__file__).parents[3] / "docs" / "predict.md").read_text(encoding="utf-8")
 BLOCK = re.compile(
-    r"^```http\nPOST (?P<path>/models/(?P<model>\S+)/predict)\ncontent-type: (?P<content_type>\S+)\n\n(?P<body>.*?)^```\n"
-    r"(?:\n```json\n(?P<answer>.*?)^```\n)?",
+    r"^```(?:http\nPOST (?P<path>/models/(?P<served>\S+)/predict)\ncontent-type: (?P<content_type>\S+)\n"
+    r"|json request (?P<other>\S+))\n"
+    r"(?P<body>.*?)^```\n(?:\n```json\n(?P<answer>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-EXCHANGES = [match.groupdict() for match in BLOCK.finditer(PAGE)]
-FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+EXCHANGES = [
+    {
+        **match.groupdict(),
+        "model": match["served"] or match["other"],
+        "content_type": match["content_type"] or "application/json",
+    }
+    for match in BLOCK.finditer(PAGE)
+]
+"""`served` are those of models that `make serve` serves."""
+FEATURES = ("sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Model:
 
 def iris(inputs: Tensors) -> Tensors:
     large = inputs["x"][:, 3] > 1
-    scores = np.where(large[:, None], [0.02, 0.12, 0.86], [0.97, 0.02, 0.01])
+    scores = np.where(large[:, None], [0.0, 0.047, 0.953], [0.9791, 0.0209, 0.0])
     return {"label": np.where(large, "virginica", "setosa").astype(object), "scores": scores}
 
 
@@ -102,6 +111,20 @@ MODELS = {
         ),
         lambda inputs: {"value": inputs["magnesium"] * inputs["proline"]},
     ),
+    "wine-alcohol": Model(
+        Signature(
+            inputs=(
+                *(
+                    TensorSpec(name, "FP64", (FREE,))
+                    for name in ("color_intensity", "magnesium", "proline", "total_phenols")
+                ),
+                TensorSpec("cultivar", "BYTES", (FREE,), missing=True),
+            ),
+            outputs=(TensorSpec("value", "FP64", (FREE,)),),
+            task="regression",
+        ),
+        lambda inputs: {"value": inputs["magnesium"]},
+    ),
     "loan": Model(
         Signature(
             inputs=(
@@ -149,8 +172,14 @@ def answer(exchange: dict[str, str]) -> bytes:
 
 
 def test_no_block_of_the_page_is_overlooked() -> None:
-    assert len(EXCHANGES) == PAGE.count("```http")
-    assert sum(exchange["answer"] is not None for exchange in EXCHANGES) == PAGE.count("```json")
+    assert len(EXCHANGES) == PAGE.count("```http") + PAGE.count("```json request")
+    assert sum(exchange["answer"] is not None for exchange in EXCHANGES) == PAGE.count("```json\n")
+
+
+def test_a_request_that_can_be_pasted_is_for_a_model_that_make_serve_serves() -> None:
+    served = {path.stem for path in (Path(__file__).parents[3] / "serve_config" / "models").glob("*.yaml")}
+    assert {each["served"] for each in EXCHANGES if each["served"]} <= served
+    assert not {each["other"] for each in EXCHANGES if each["other"]} & served
 
 
 @pytest.mark.parametrize("exchange", [each for each in EXCHANGES if each["answer"]], ids=lambda each: each["body"][:40])

@@ -25,6 +25,7 @@ WITH_EFFECT_ON_A_CLUSTER = {
     ("repository", "settle_s"),
     ("ray", "address"),
     ("state",),
+    ("watch",),
     ("body",),
     ("drain_s",),
     ("defaults",),

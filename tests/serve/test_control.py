@@ -1,0 +1,79 @@
+"""The running server as the command asks it, and changes that wait for an approval."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.serve.models import ECHO, ECHO_TIMES_THREE
+from tests.serve.project import Project, Server
+
+ASK = {"instances": [4]}
+
+
+def test_status_is_the_running_servers_own_and_fits_80_columns(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = json.loads(server.command("status", "-o", "json").stdout)
+    assert told["server"]["phase"] == "serving"
+    assert {"echo", "iris"} <= {model["name"] for model in told["models"] if model["traffic"] or model["batching"]}
+    monkeypatch.setitem(server.environment, "COLUMNS", "80")
+    heading, *rows = server.command("top", "-n", "1").stdout.splitlines()
+    assert len(rows) == len(told["models"])
+    assert max(map(len, (heading, *rows))) <= 80
+    assert "…" not in server.command("status", "-o", "wide").stdout
+
+
+def test_a_second_server_in_another_folder_says_which_ports_the_first_one_has(server: Server, tmp_path: Path) -> None:
+    shutil.copytree(server.project.root / "serve_config", tmp_path / "serve_config")
+    (tmp_path / "serve_config" / "server.yaml").write_text(
+        f"http: {{port: {server.project.port}}}\ngrpc: {{port: {server.project.grpc_port}}}\nmetrics:\n"
+        f"  {{port: {server.project.metrics_port}, edge_port: {server.project.edge_metrics_port},\n"
+        f"   ray_port: {server.project.ray_metrics_port}}}\n"
+    )
+    done = server.command("up", "--config", str(tmp_path / "serve_config"), check=False)
+    assert done.returncode == 1
+    by = f"is in use by the server in {server.project.root} (process {server.process.pid})"
+    for line, key, port in (
+        (1, "http.port", server.project.port),
+        (2, "grpc.port", server.project.grpc_port),
+        (4, "metrics.port", server.project.metrics_port),
+        (4, "metrics.edge_port", server.project.edge_metrics_port),
+        (5, "metrics.ray_port", server.project.ray_metrics_port),
+    ):
+        assert f": error: {key}: 127.0.0.1:{port} {by}" in done.stderr
+        assert f"server.yaml:{line}:" in done.stderr
+
+
+def test_what_happened_is_kept_with_its_time(server: Server) -> None:
+    events = [json.loads(line) for line in (server.project.root / ".modelyard/events.jsonl").read_text().splitlines()]
+    assert {("add", "iris"), ("state", "iris")} <= {(event["event"], event.get("model")) for event in events}
+    assert all(event["time"].endswith("+00:00") for event in events)
+
+
+def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.add_python("echo", ECHO)
+    project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
+    server = Server(project, None, "--approve")
+    try:
+        starting = server.command("status", check=False)
+        assert "no server" in starting.stderr or "the server is starting" in starting.stderr
+        server.wait_up()
+        project.add_python("echo", ECHO_TIMES_THREE, version=2)
+        server.wait_printed("restart echo: version 1")
+        assert "restart echo: version 1" in server.command("plan").stdout
+        assert "waits for `modelyard apply`: restart echo" in server.command("status").stderr
+        assert server.predict("echo", ASK).json()["predictions"] == [8.0]
+
+        server.kill("raylet")
+        server.wait_printed("starting again")
+        server.wait_for(lambda: server.answers("echo", ASK), what="the model after Ray's death")
+        assert server.predict("echo", ASK).json()["predictions"] == [8.0]
+
+        done = server.command("apply", "--wait")
+        assert "restart echo: version 1" in done.stdout
+        server.wait_for(lambda: server.predict("echo", ASK).json()["predictions"] == [12.0], what="version 2")
+        assert "nothing to change" in server.command("plan").stdout
+    finally:
+        server.stop()
+    assert not (tmp_path / ".modelyard" / "control.sock").exists()

@@ -1,0 +1,149 @@
+"""`status`, `top`, `plan` and `apply` beside a running server: asked at its socket, and without what takes long to import."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.control import control_socket
+from deployments.control.api import ControlApi
+from deployments.control.control_server import ControlServer
+from deployments.control.live import Live
+from deployments.control.withheld import Withheld
+from tests.unit.cli.yard import Yard
+from tests.unit.control.test_control_api import turn
+
+SLOW = {"ray", "numpy", "sklearn", "scipy", "pandas", "onnxruntime", "pyarrow", "aiohttp", "grpc"}
+SLOW_OF_OURS = {"deployments.spec.model", "deployments.spec.load", "deployments.control.applications"}
+
+
+class Up:
+    """A server that is up, of our own."""
+
+    def __init__(self) -> None:
+        self.actions = [{"kind": "add", "model": "d", "why": "version 1 (ab)"}]
+        self.refused: dict[str, str] = {}
+        self.withheld = ""
+
+    def plan(self, folder: str) -> dict[str, Any]:
+        return {"actions": self.actions, "withheld": self.withheld, "refused": self.refused}
+
+    def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
+        if self.withheld and not allow_removals:
+            raise Withheld(self.withheld)
+        return {"actions": self.actions, "refused": self.refused, "turn": 0}
+
+
+@pytest.fixture
+def live() -> Live:
+    live = Live(now=lambda: 0.0)
+    live.started([], "", "")
+    live.turned(turn())
+    return live
+
+
+@pytest.fixture
+def up(yard: Yard, live: Live) -> Iterator[Up]:
+    state = yard.root / ".modelyard"
+    state.mkdir()
+    api = ControlApi(live)
+    api.operations = up = Up()
+    with control_socket.listen(state) as listener:
+        serving = ControlServer(listener, api.answer)
+        serving.start()
+        yield up
+        serving.stop()
+
+
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize("arguments", [["status"], ["status", "-o", "json"], ["top", "-n", "1"], ["plan"], ["apply"]])
+def test_they_import_nothing_that_takes_long(yard: Yard, arguments: list[str]):
+    program = "from deployments.cli.main import main; main()"
+    command = [sys.executable, "-X", "importtime", "-c", program, *arguments, "-c", str(yard.config)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=Path(__file__).parents[3]
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    imported = {*re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.M)}
+    assert "deployments.cli.ask" in imported
+    assert imported & SLOW_OF_OURS == set()
+    assert {name.partition(".")[0] for name in imported} & SLOW == set()
+
+
+@pytest.mark.usefixtures("up")
+def test_status_shows_the_servers_models(yard: Yard):
+    done = yard.run("status")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[1].split()[:2] == ["churn", "READY"]
+    (model,) = yard.json("status")["models"]
+    assert (model["name"], model["traffic"]) == ("churn", None)
+    assert yard.run("status", "-o", "wide").stdout.splitlines()[1].split()[0] == "churn"
+
+
+@pytest.mark.usefixtures("up")
+def test_status_says_what_is_wrong_besides_the_models_and_fails(yard: Yard, live: Live):
+    live.turned(turn(2, notices={"configuration": "the configuration has mistakes: models/a.yaml:1: unknown key"}))
+    done = yard.run("status")
+    assert done.exit_code == 1
+    assert "models/a.yaml:1: unknown key" in done.stderr
+
+
+@pytest.mark.usefixtures("up")
+def test_status_of_a_server_that_starts_says_what_it_waits_for(yard: Yard, live: Live):
+    live.turn = None
+    live.down("Ray died under the server: starting again in 4 s")
+    done = yard.run("status")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "starting again in 4 s" in done.stderr
+
+
+def test_status_at_80_columns_has_a_line_a_model(yard: Yard, live: Live, up: Up, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    live.turned(turn(2, name="a-model-with-a-name-as-long-as-a-name-may-be-in-this-server-v2"))
+    lines = yard.run("status").stdout.splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_plan_shows_what_is_withheld(yard: Yard, up: Up):
+    done = yard.run("plan", "--exit-code")
+    assert (done.exit_code, done.stdout) == (2, "+ add d: version 1 (ab)\n")
+    up.withheld = "the folder models is missing"
+    assert "--allow-removals" in yard.run("plan").stderr
+    assert yard.json("plan") == {"actions": up.actions, "withheld": up.withheld}
+
+
+def test_an_apply_prints_what_it_did_and_its_exit_code_says_what_failed(yard: Yard, up: Up):
+    done = yard.run("apply", "--wait")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == "+ add d: version 1 (ab)"
+    assert "churn" in done.stdout
+    up.refused = {"d": "its version 1 is broken"}
+    assert yard.run("apply").exit_code == 1
+    up.refused, up.withheld = {}, "the folder models is missing"
+    done = yard.run("apply")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "confirm with --allow-removals" in done.stderr
+    assert yard.run("apply", "--allow-removals").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "apply", "top"])
+def test_without_a_server_they_say_that_none_runs_here(yard: Yard, command: str):
+    yard.model("churn")
+    yard.artefact("churn")
+    done = yard.run(command)
+    assert done.exit_code == 1
+    assert f"no server of {yard.config} runs here; start it with `modelyard up`" in done.stderr
+
+
+def test_json_is_what_programs_read(yard: Yard, up: Up):
+    told = json.loads(yard.run("status", "-o", "json").stdout)
+    assert told["server"]["phase"] == "serving"
+    assert {"name", "state", "versions", "digest", "runtime", "replicas", "replicas_wanted", "url", "reason"} <= {
+        *told["models"][0]
+    }

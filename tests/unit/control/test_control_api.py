@@ -1,0 +1,196 @@
+"""What the control socket answers, from a server of our own."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from threading import Event
+from typing import Any
+
+import pytest
+
+from deployments.control.api import ControlApi, Unreadable
+from deployments.control.death_log import Death
+from deployments.control.live import STOPPING, Live
+from deployments.control.rollback import Rollback
+from deployments.control.running import Running
+from deployments.control.status import ModelStatus, model_statuses
+from deployments.control.turn import Turn
+from deployments.control.withheld import Withheld
+from monitoring.recent import Traffic
+from tests.unit.control.models import application, details, resolved
+
+
+class Up:
+    """Implements `api.Operations`."""
+
+    def __init__(self) -> None:
+        self.raises: Exception | None = None
+        self.asked: list[tuple[object, ...]] = []
+
+    def plan(self, folder: str) -> dict[str, Any]:
+        self.asked.append(("plan", folder))
+        if self.raises:
+            raise self.raises
+        return {"actions": []}
+
+    def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
+        self.asked.append(("apply", folder, allow_removals))
+        if self.raises:
+            raise self.raises
+        return {"actions": []}
+
+
+def turn(number: int = 1, name: str = "churn", digests: str = "a", at: float = 0.0, **more: Any) -> Turn:
+    config = application(resolved(name, digests))
+    running = Running({name: details(config, "RUNNING", {"RUNNING": 1})})
+    statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
+    return Turn(number, at, running, Rollback(), statuses, frozenset({name}), **more)
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live(now=lambda: 5.0)
+
+
+def test_a_server_that_starts_says_what_it_does(live: Live):
+    live.starting("starting Ray")
+    told = ControlApi(live).answer("GET", "/v1/status", None)
+    assert told[0] == 200
+    assert told[1]["models"] == []
+    server = told[1]["server"]
+    assert (server["phase"], server["step"], server["turn"], server["seen_s_ago"]) == (
+        "starting",
+        "starting Ray",
+        0,
+        None,
+    )
+
+
+def test_the_phases_follow_the_report(live: Live):
+    def phase() -> tuple[str, str]:
+        server = live.as_json()["server"]
+        return server["phase"], server["step"]
+
+    live.progress([])
+    assert phase() == ("starting", "loading the models")
+    live.started([], "", "")
+    assert phase() == ("serving", "")
+    live.starting(STOPPING)
+    assert phase() == ("stopping", STOPPING)
+    live.down("Ray died: starting again in 4 s")
+    assert phase() == ("down", "Ray died: starting again in 4 s")
+
+
+def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(live: Live):
+    asked: list[str] = []
+    described = Event()
+
+    def describe(status: ModelStatus) -> dict[str, Any]:
+        asked.append(status.name)
+        described.set()
+        return {"batching": {"batched": True, "reason": ""}, "notes": ["a note"], "curl": "curl"}
+
+    died = Death(1000.0, "churn", "r1", "exit", "exit code 3", ("a",))
+    live.ask_of(lambda: {"churn": Traffic(1.0, 0.1, {"ok": 60}, 2)}, describe, lambda: {"churn": [died]})
+    live.turned(turn())
+    assert described.wait(10)
+    wait_for(lambda: live.as_json()["models"][0]["notes"])
+    (model,) = live.as_json()["models"]
+    assert (model["name"], model["state"], model["notes"], model["batching"]["batched"]) == (
+        "churn",
+        "READY",
+        ["a note"],
+        True,
+    )
+    assert (model["traffic"]["queued"], model["traffic"]["failed"]) == (2, 0)
+    assert model["deaths"] == [asdict(died)]
+    live.turned(turn(2))
+    assert asked == ["churn"]
+    live.turned(turn(3, digests="b"))
+    wait_for(lambda: asked == ["churn", "churn"])
+
+
+def test_a_hub_that_hangs_keeps_nobody_waiting(live: Live):
+    hangs = Event()
+
+    def traffic() -> dict[str, Traffic]:
+        hangs.wait(60)
+        return {}
+
+    live.ask_of(traffic, lambda _: None, dict)
+    live.turned(turn())
+    assert live.as_json()["models"][0]["traffic"] is None
+    hangs.set()
+
+
+def test_a_look_that_is_old_says_its_age(live: Live):
+    live.turned(turn(at=1.0))
+    assert live.as_json()["server"]["seen_s_ago"] == 4.0
+
+
+def test_what_lasts_and_what_waits_is_in_the_status(live: Live):
+    live.turned(turn(notices={"withheld": "nothing is changed: ..."}))
+    assert live.as_json()["server"]["notices"] == [{"about": "withheld", "text": "nothing is changed: ..."}]
+
+
+def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: Live):
+    api = ControlApi(live)
+    api.operations = up = Up()
+    assert api.answer("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
+    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"})[0] == 200
+    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf", "allow_removals": True})[0] == 200
+    assert up.asked == [("plan", "/srv/conf"), ("apply", "/srv/conf", False), ("apply", "/srv/conf", True)]
+
+
+def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: Live):
+    live.starting("starting Ray")
+    told = ControlApi(live).answer("POST", "/v1/plan", {"config": "/srv/conf"})
+    assert told == (503, {"error": "the server is starting: starting Ray"})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "document"),
+    [
+        (Withheld("most models"), 409, {"withheld": "most models"}),
+        (Unreadable([{"path": "a.yaml"}]), 422, {"diagnostics": [{"path": "a.yaml"}]}),
+        (ConnectionError("the controller is away"), 503, {"error": "the controller is away"}),
+        (TimeoutError("busy"), 503, {"error": "busy"}),
+    ],
+)
+def test_what_an_apply_raises_has_a_status_of_its_own(
+    live: Live, error: Exception, status: int, document: dict[str, Any]
+):
+    api = ControlApi(live)
+    api.operations = up = Up()
+    up.raises = error
+    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"}) == (status, document)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v2/status", None, 404),
+        ("GET", "/v1/plan", None, 404),
+        ("POST", "/v1/status", {}, 404),
+        ("POST", "/v1/plan", None, 400),
+        ("POST", "/v1/plan", {"config": 7}, 400),
+        ("POST", "/v1/apply", [], 400),
+    ],
+)
+def test_other_requests_are_refused(live: Live, method: str, path: str, body: Any, status: int):
+    api = ControlApi(live)
+    api.operations = Up()
+    assert api.answer(method, path, body)[0] == status
+
+
+def wait_for(true: Callable[[], object]) -> None:
+    """Another thread's work; ends with the test's own time-out."""
+    pause = Event()
+    while not true():
+        pause.wait(0.01)
+
+
+def test_paths_of_the_command_and_of_the_server_agree():
+    from deployments.cli import ask
+    from deployments.control import api
+
+    assert ask.VERSION == api.VERSION

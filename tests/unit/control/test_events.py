@@ -1,0 +1,74 @@
+"""The file of events: a JSON object a line, with time and zone, and no larger than it may be."""
+
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deployments.control.events import EventFile
+from deployments.control.plan import Action
+from deployments.control.status import ModelStatus
+from deployments.spec.diagnostic import Diagnostic, SpecError
+
+AT = datetime(2026, 3, 29, 1, 59, 59, 123456, tzinfo=UTC)
+STATUS = ModelStatus("a", "UNAVAILABLE", ("2", "1"), "sha256:ab", "onnx", 0, 1, "", "no\nmemory", changing=False)
+
+
+def lines(folder: Path, name: str = "events.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
+    file = EventFile(tmp_path, now=lambda: AT)
+    file.starting("starting Ray")
+    file.applied([Action("add", "a", "version 1 (ab)")])
+    file.awaits([Action("remove", "a", "no longer configured")], "")
+    file.changed(STATUS)
+    file.mistakes(
+        SpecError((Diagnostic("models/a.yaml", 4, 1, "unknown key"), Diagnostic("models", 0, 0, "not a folder")))
+    )
+    file.trouble("the disk is full")
+    file.started([STATUS], "curl", "")
+    told = lines(tmp_path)
+    assert {line.pop("time") for line in told} == {"2026-03-29T01:59:59.123+00:00"}
+    state = {
+        "model": "a",
+        "state": "UNAVAILABLE",
+        "version": "2, 1",
+        "replicas": 0,
+        "replicas_wanted": 1,
+        "reason": "no\nmemory",
+    }
+    assert told == [
+        {"event": "step", "what": "starting Ray"},
+        {"event": "add", "model": "a", "reason": "version 1 (ab)"},
+        {"event": "waits", "action": "remove", "model": "a", "reason": "no longer configured"},
+        {"event": "state", **state},
+        {"event": "mistake", "file": "models/a.yaml", "line": 4, "column": 1, "reason": "unknown key"},
+        {"event": "mistake", "file": "models", "reason": "not a folder"},
+        {"event": "trouble", "reason": "the disk is full"},
+        {"event": "started"},
+        {"event": "state", **state},
+    ]
+
+
+def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path: Path):
+    EventFile(tmp_path).trouble("one")
+    EventFile(tmp_path).trouble("two")
+    assert [line["reason"] for line in lines(tmp_path)] == ["one", "two"]
+    assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
+
+
+def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path: Path):
+    file = EventFile(tmp_path, largest_bytes=1000)
+    for number in range(100):
+        file.trouble(f"{number}")
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200
+    kept = [line["reason"] for name in ("events.jsonl.1", "events.jsonl") for line in lines(tmp_path, name)]
+    assert kept == [f"{number}" for number in range(100)][-len(kept) :]
+    assert len(kept) > 10
+
+
+def test_a_disk_that_takes_nothing_costs_events_alone(tmp_path: Path):
+    EventFile(tmp_path / "gone").trouble("one")

@@ -1,0 +1,39 @@
+"""A value that may be slow to come."""
+
+import threading
+
+from deployments.control.latest import Latest
+
+
+def test_who_asks_gets_the_new_value_where_it_comes_in_time():
+    assert Latest(lambda last: last + 1, 0).get(30) == 1
+
+
+def test_who_asks_gets_the_last_value_where_the_new_one_takes_long_and_one_fetch_is_under_way_at_a_time():
+    comes = threading.Event()
+    fetched: list[int] = []
+
+    def fetch(last: int) -> int:
+        fetched.append(last)
+        comes.wait(60)
+        return last + 1
+
+    latest = Latest(fetch, 7)
+    over = latest.refresh()
+    assert [latest.get(0), latest.get(0)] == [7, 7]
+    comes.set()
+    assert over.wait(30)
+    assert (latest.value, fetched) == (8, [7])
+
+
+def test_a_fetch_that_raises_leaves_the_value_and_the_next_one_tries_again():
+    outcomes = [ConnectionError("away"), 5]
+
+    def fetch(_: int) -> int:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    latest = Latest(fetch, 1)
+    assert [latest.get(30), latest.get(30)] == [1, 5]

@@ -1,0 +1,63 @@
+"""A plan and an apply for who asks at the control socket, of files on disk and a Serve of our own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments.control.api import Unreadable
+from deployments.control.desired import DesiredState
+from deployments.control.live import Live
+from deployments.control.operations import FileOperations
+from deployments.control.requested import RequestedApplies
+from deployments.control.rollback import Rollback
+from deployments.control.running import Running
+from deployments.control.turn import Turn
+from deployments.spec.server import ServerSpec
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    config = tmp_path / "serve_config"
+    (config / "models").mkdir(parents=True)
+    (config / "server.yaml").write_text("repository: {settle_s: 0}")
+    (config / "models" / "churn.yaml").write_text("name: churn")
+    (tmp_path / "model_repository" / "churn" / "1").mkdir(parents=True)
+    (tmp_path / "model_repository" / "churn" / "1" / "model.onnx").write_bytes(b"weights")
+    return config
+
+
+def operations(folder: Path, requested: RequestedApplies | None = None, *, up: bool = True) -> FileOperations:
+    live = Live()
+    if up:
+        live.turned(Turn(1, 0.0, Running({}), Rollback(), (), frozenset()))
+    return FileOperations(DesiredState(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
+
+
+def test_a_plan_reads_the_files_as_they_are_now(folder: Path):
+    (action,) = operations(folder).plan(str(folder))["actions"]
+    assert (action["kind"], action["model"]) == ("add", "churn")
+    (folder / "models" / "churn.yaml").write_text("name: churn\nruntme: onnx\n")
+    with pytest.raises(Unreadable) as raised:
+        operations(folder).plan(str(folder))
+    assert raised.value.args[0][0]["line"] == 2
+
+
+def test_a_plan_of_another_folder_is_possible(folder: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    (other / "models").mkdir(parents=True)
+    (other / "server.yaml").write_text("repository: {settle_s: 0}")
+    assert operations(folder).plan(str(other))["actions"] == []
+
+
+def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
+    requested = RequestedApplies()
+    (desired,) = [DesiredState(folder, os.environ).read_settled()]
+    with pytest.raises(TimeoutError, match="did not get to it"):
+        requested.ask(desired, allow_removals=False, read_from=0.0, timeout_s=0.01)
+    assert requested.take() is None
+
+
+def test_before_the_first_look_at_serve_there_is_nothing_to_plan(folder: Path):
+    with pytest.raises(ConnectionError, match="not looked at Serve yet"):
+        operations(folder, up=False).plan(str(folder))
