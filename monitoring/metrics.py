@@ -100,6 +100,16 @@ READY = Metric(
     VERSION,
     merge="max",
 )
+NOT_READY = Metric(
+    "model_not_ready_seconds",
+    "gauge",
+    "How long the model has not been ready for, its wait for others to load not counted; 0 where it is.",
+    ("model",),
+    merge="max",
+)
+LOAD_TIMEOUT = Metric(
+    "model_load_timeout_seconds", "gauge", "How long a replica of the model may take to load.", ("model",), merge="max"
+)
 REPLICAS = Metric(
     "model_replicas", "gauge", "Replicas by state (running, starting, stopping).", ("model", "state"), merge="max"
 )
@@ -161,6 +171,8 @@ METRICS = (
     CAPACITY,
     INFO,
     READY,
+    NOT_READY,
+    LOAD_TIMEOUT,
     REPLICAS,
     REPLICAS_TARGET,
     REPLICAS_MAX,

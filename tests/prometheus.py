@@ -42,9 +42,9 @@ class Query:
     def __str__(self) -> str:
         return f"{self.dashboard}: {self.panel}: {self.ref}"
 
-    def filled_in(self, model: str, window: str = "2m") -> str:
-        """As Grafana sends it."""
-        return self.expr.replace("$__rate_interval", window).replace("$model", model)
+    def filled_in(self, model: str, window: str = "2m", cluster: str = "") -> str:
+        """As Grafana sends it; series that were not scraped by `prometheus.yml` have no cluster."""
+        return self.expr.replace("$__rate_interval", window).replace("$model", model).replace("$cluster", cluster)
 
 
 def panels() -> Iterator[tuple[str, dict[str, Any]]]:

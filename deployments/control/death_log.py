@@ -49,9 +49,7 @@ def lost_text(requests: Sequence[str]) -> str:
     if not requests:
         return "; it is not known to have had a request"
     more = f" and {len(requests) - MOST_IDS} more" if len(requests) > MOST_IDS else ""
-    return (
-        f"; lost with it: {len(requests)} request{'s' * (len(requests) > 1)} ({', '.join(requests[:MOST_IDS])}{more})"
-    )
+    return f"; it had {len(requests)} request{'s' * (len(requests) > 1)} ({', '.join(requests[:MOST_IDS])}{more})"
 
 
 class DeathLog:

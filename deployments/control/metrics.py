@@ -9,10 +9,13 @@ from deployments.control.names import GATEWAY
 from deployments.control.running import Running
 from deployments.control.starts import ReplicaStarts
 from deployments.control.status import ModelStatus
-from deployments.serving.state import text_of
+from deployments.serving.state import WAITS, text_of
+from deployments.spec.model import ModelSpec
 from monitoring.metrics import (
     DEATH_REASONS,
     INFO,
+    LOAD_TIMEOUT,
+    NOT_READY,
     READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
@@ -44,6 +47,7 @@ class ControlMetrics:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._starts = ReplicaStarts()
+        self._not_ready_since: dict[str, float] = {}
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
         self._snapshot = Snapshot(Totals(), {})
@@ -64,9 +68,11 @@ class ControlMetrics:
         gauges: dict[Key, float] = dict(self._reload)
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
         self._starts.forget_all_but(applications)
+        gauges |= self._waits(statuses)
         for status in statuses:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
+            gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
             if details is not None:
                 gauges |= _replicas(status, details)
                 ids = [replica["replica_id"] for replica in _replica_details(details)]
@@ -75,6 +81,13 @@ class ControlMetrics:
                 self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
         counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
         self._snapshot = Snapshot(Totals(counters=counters), gauges)
+
+    def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
+        """How long each model has not been ready for."""
+        now = self._now()
+        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITS]
+        self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
+        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
 
     def snapshot(self) -> Snapshot:
         """As of the last look."""
@@ -106,6 +119,12 @@ def _readiness(status: ModelStatus, details: Mapping[str, Any] | None) -> dict[K
     for number, digest in config.get("args", {}).get("versions", []):
         gauges[(INFO.name, status.name, str(number), status.runtime, digest)] = 1.0
     return gauges
+
+
+def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
+    config = (details or {}).get("deployed_app_config") or {}
+    spec = config.get("args", {}).get("spec", {})
+    return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
 
 
 def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:

@@ -49,7 +49,9 @@ class Exits:
             logger.warning("the timer that ends a stuck process could not be set")
 
     def stopped(self) -> None:
-        """The process ends because Serve asked for it."""
+        """The process ends because Serve asked for it; that may be for its failed health check."""
+        if self._unhealthy:
+            return
         self._note(ExitRecord("stopped", ""))
         self._files.forget_open()
 

@@ -95,6 +95,20 @@ def _starts() -> Panels:
         bars=True,
         stacked=True,
         empty="no starts",
+        span=12,
+    )
+    yield lines(
+        "Deaths of replicas",
+        "none",
+        {
+            "{{model}}: {{reason}}": f"round(sum by (model, reason) (increase(model_replica_deaths_total[{WINDOW}]))) > 0"
+        },
+        "model_replica_deaths_total by reason. exit and signal: the model's code; `modelyard logs NAME --previous` has its end. "
+        "out_of_memory: a smaller model or batch, or more memory. watchdog, health_check: a call hung.",
+        bars=True,
+        stacked=True,
+        empty="no deaths",
+        span=12,
     )
     yield lines(
         "Load time, p90 of the last hour",
@@ -103,6 +117,7 @@ def _starts() -> Panels:
         "model_load_duration_seconds: reading, checking, loading and warming, once a replica. It is what a cold start costs its "
         "first caller; a smaller artefact or replicas.min: 1 spares it.",
         empty="no loads",
+        span=12,
     )
     yield lines(
         "Memory",
@@ -111,4 +126,5 @@ def _starts() -> Panels:
         "model_memory_bytes: resident, of all of a model's replicas. A slope that never ends is a leak: set resources.memory, "
         "which turns an outage into errors of that model.",
         stacked=True,
+        span=12,
     )

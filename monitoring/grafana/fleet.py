@@ -15,19 +15,28 @@ SERVED = f"group by ({VERSIONS}) (model_info)"
 
 def fleet() -> Dashboard:
     """All models at a glance."""
-    panels = chain(_stats(), _table(), _by_model())
+    panels = chain(_alerts(), _stats(), _table(), _by_model())
     return new_dashboard(UID, "modelyard / Fleet", "Every model: which one hurts, and since when.", {"": panels})
 
 
-def _stats() -> Panels:
-    yield single(
-        "Pages",
-        "none",
-        'count(ALERTS{alertstate="firing",severity="page"}) or vector(0)',
-        "ALERTS: alerts that page and fire now. Open Prometheus' alerts page; each links to its section of the runbook.",
-        steps=((1, "red"),),
-        words={0: ("none", "green")},
+def _alerts() -> Panels:
+    firing = 'ALERTS{alertstate="firing"}'
+    since = f"max by (alertname, severity, model) (time() - (ALERTS_FOR_STATE and ignoring (alertstate) {firing}))"
+    yield rows(
+        "Alerts that fire",
+        ("alertname", "model", "severity"),
+        (Column("For", "s", since, decimals=0),),
+        "ALERTS that fire now, with ALERTS_FOR_STATE, since when their conditions hold. A page wakes somebody, a ticket waits. "
+        "Each has its section in the runbook.",
+        link="/d/modelyard-model",
+        worst="Severity",  # a page comes before a ticket
+        worst_is_least=True,
+        empty="none",
+        height=8,
     )
+
+
+def _stats() -> Panels:
     yield single(
         "Models not ready",
         "none",
@@ -60,6 +69,16 @@ def _stats() -> Panels:
         steps=((50, "orange"), (200, "red")),
         words={0: ("none", "green")},
         decimals=0,
+    )
+    yield single(
+        "Replicas that died",
+        "none",
+        "round(sum(increase(model_replica_deaths_total[1h])))",
+        "model_replica_deaths_total: in the last hour, whatever the reason. `modelyard status` says which ones, and why; Capacity "
+        "shows when.",
+        steps=((1, "orange"), (3, "red")),
+        words={0: ("none", "green")},
+        empty="unknown",
     )
     yield single(
         "Requests",
@@ -122,7 +141,6 @@ def _by_model() -> Panels:
         {"{{model}}": "model:error_budget_burn:1h"},
         "model:error_budget_burn:1h: how many times faster than allowed the hour's failures use up the error budget. Over 14.4 "
         "pages. Open the model and look at its outcomes.",
-        axis="symlog",
         targets=((14.4, TARGET_LINE),),
         height=9,
     )

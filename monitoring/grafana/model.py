@@ -2,17 +2,16 @@
 
 from itertools import chain
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
-from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from monitoring.grafana.panels import (
     CODE_COLOURS,
-    DATASOURCE,
     FAILED_STEPS,
     TARGET_LINE,
     Panels,
     heat,
     lines,
+    names_of,
     new_dashboard,
     single,
 )
@@ -27,6 +26,7 @@ from monitoring.grafana.queries import (
     mean,
     percentile,
     rate,
+    scoped,
 )
 
 UID = "modelyard-model"
@@ -38,9 +38,7 @@ def model() -> Dashboard:
     """One model in detail."""
     rows = {"": chain(_stats(), _durations(), _outcomes(), _load()), "Versions side by side": _versions()}
     board = new_dashboard(UID, "modelyard / Model", "One model: why it hurts.", rows)
-    variable = QueryVariable("model").label("Model").query("label_values(model_info, model)").datasource(DATASOURCE)
-    variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
-    return board.with_variable(variable)
+    return board.with_variable(names_of("model", "Model", f"label_values({scoped('model_info')}, model)"))
 
 
 def _stats() -> Panels:
@@ -109,7 +107,7 @@ def _durations() -> Panels:
         "inference_request_duration_seconds: in the replica, from the whole request to its answer, of requests that were taken "
         "on; a gap is no traffic. If only the tail rises, look at the heatmap: a second band is another kind of request.",
         axis="log",
-        colours={"p99.9": "purple", "p99": "red", "p90": "orange", "p50": "green", "target of p99": "#808080"},
+        colours={"p99.9": "purple", "p99": "blue", "p90": "light-blue", "p50": "green", "target of p99": "#808080"},
         span=12,
     )
     yield heat(
@@ -174,12 +172,10 @@ def _load() -> Panels:
         {
             "in flight": f"sum(inference_requests_in_flight{{{THIS}}})",
             "waiting": f"sum(inference_queue_depth{{{THIS}}})",
-            "room to wait": f"sum(inference_capacity{{{THIS}}})",
         },
-        "inference_requests_in_flight, inference_queue_depth, and inference_capacity, at which requests are refused. When "
-        "waiting gets there, allow more replicas or a longer queue.",
-        colours={"in flight": "blue", "waiting": "orange", "room to wait": "#808080"},
-        axis="symlog",
+        "inference_requests_in_flight and inference_queue_depth. How near waiting is to where requests are refused is Queue full "
+        "on Capacity; allow more replicas or a longer queue.",
+        colours={"in flight": "blue", "waiting": "orange"},
     )
     yield lines(
         "Rows a batch",

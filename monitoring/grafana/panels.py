@@ -17,6 +17,8 @@ from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from monitoring.grafana.queries import scoped
+
 Steps = Sequence[tuple[float, str]]
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_TRAFFIC = "no traffic"
@@ -24,6 +26,8 @@ TARGET_LINE = "dark-red"
 FAILED_STEPS = ((0.001, "orange"), (0.0144, "red"))
 """Of the share that fails: the objective, and what pages within the hour."""
 CODE_COLOURS = {"ok": "green", "invalid": "blue", "overloaded": "yellow", "timeout": "orange", "error": "red"}
+HEADINGS = {"alertname": "Alert"}
+"""Of labels that are not to be read as they are."""
 P = TypeVar("P", stat.Panel, timeseries.Panel, heatmap.Panel, table.Panel)
 Panels = Iterator[stat.Panel | timeseries.Panel | heatmap.Panel | table.Panel]
 
@@ -38,14 +42,13 @@ def single(
     words: Mapping[int, tuple[str, str]] | None = None,
     empty: str = NO_TRAFFIC,
     decimals: int | None = None,
-    sparkline: bool = True,
     span: int = 4,
 ) -> stat.Panel:
     """One number, coloured by `steps`. `words` are shown in a number's place, with their colours."""
     panel = _common(stat.Panel(), title, unit, description, span=span, height=4, empty=empty)
     panel.with_target(_query(expr, "A"))
     panel.color_mode(common.BigValueColorMode.VALUE).justify_mode(common.BigValueJustifyMode.CENTER)
-    panel.graph_mode(common.BigValueGraphMode.AREA if sparkline else common.BigValueGraphMode.NONE)
+    panel.graph_mode(common.BigValueGraphMode.NONE)  # Grafana would draw the line behind the number
     panel.reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]))
     panel.thresholds(_thresholds(steps)).color_scheme(_colours(dashboard.FieldColorModeId.THRESHOLDS))
     if words:
@@ -61,7 +64,7 @@ def lines(
     description: str,
     *,
     stacked: bool = False,
-    axis: Literal["linear", "log", "symlog"] = "linear",
+    axis: Literal["linear", "log"] = "linear",
     bars: bool = False,
     at_most: float | None = None,
     targets: Steps = (),
@@ -72,7 +75,7 @@ def lines(
 ) -> timeseries.Panel:
     """Values over time; `queries` by the legend of their series. `targets` are drawn as lines across.
 
-    A `log` axis has no room for zero; a `symlog` one is linear below 1.
+    A `log` axis has no room for zero.
     """
     panel = _common(timeseries.Panel(), title, unit, description, span=span, height=height, empty=empty)
     for letter, (legend, expr) in zip(ascii_uppercase, queries.items(), strict=False):
@@ -83,10 +86,9 @@ def lines(
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
     if stacked:
         panel.stacking(build.StackingConfig().mode(common.StackingMode.NORMAL))
-    if axis != "linear":
-        scale = build.ScaleDistributionConfig().type(common.ScaleDistribution(axis)).log(10)
-        panel.scale_distribution(scale.linear_threshold(1) if axis == "symlog" else scale)
-    if axis != "log":
+    if axis == "log":
+        panel.scale_distribution(build.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
+    else:
         panel.min(0)
     if at_most is not None:
         panel.max(at_most)
@@ -138,17 +140,19 @@ def rows(
     *,
     link: str,
     worst: str,
+    worst_is_least: bool = False,
+    empty: str = NO_TRAFFIC,
     span: int = 24,
     height: int = 9,
 ) -> table.Panel:
-    """A row for each value of the labels `keys`, the most of the column `worst` on top; the first key links to `link`."""
-    panel = _common(table.Panel(), title, "short", description, span=span, height=height, empty=NO_TRAFFIC)
+    """A row for each value of the labels `keys`, the most (or least) of the column `worst` on top; `model` links to `link`."""
+    panel = _common(table.Panel(), title, "short", description, span=span, height=height, empty=empty)
     letters = dict(zip(ascii_uppercase, columns, strict=False))
     for letter, column in letters.items():
         panel.with_target(_query(column.expr, letter).instant().format(PromQueryFormat.TABLE))
     order = [*keys, *(f"Value #{letter}" for letter in letters)]
     names = {f"Value #{letter}": column.title for letter, column in letters.items()}
-    names |= {key: key.capitalize() for key in keys}
+    names |= {key: HEADINGS.get(key, key.capitalize()) for key in keys}
     organize = {
         "excludeByName": {"Time": True},
         "indexByName": {name: position for position, name in enumerate(order)},
@@ -156,8 +160,8 @@ def rows(
     }
     panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("organize", options=organize))
-    panel.override_by_name(keys[0].capitalize(), [dashboard.DynamicConfigValue("links", [_row_link(keys[0], link)])])
-    panel.sort_by([build.TableSortByFieldState().display_name(worst).desc(True)])
+    panel.override_by_name("Model", [dashboard.DynamicConfigValue("links", [_row_link("model", link)])])
+    panel.sort_by([build.TableSortByFieldState().display_name(worst).desc(not worst_is_least)])
     for column in columns:
         panel.override_by_name(column.title, _column_properties(column))
     return panel.thresholds(_thresholds(()))
@@ -170,8 +174,9 @@ def new_dashboard(
     board = build_dashboard.Dashboard(title).uid(uid).description(description).tags(["modelyard"]).editable()
     board.time(f"now-{hours}h", "now").refresh("10s").tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
     board.with_variable(build_dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+    board.with_variable(names_of("cluster", "Server", 'label_values(up{job="modelyard"}, cluster)'))
     changed = "changes(config_last_reload_success_timestamp_seconds[1m]) > 0"
-    mark = build_dashboard.AnnotationQuery().name("Configuration taken").datasource(DATASOURCE).expr(changed)
+    mark = build_dashboard.AnnotationQuery().name("Configuration taken").datasource(DATASOURCE).expr(scoped(changed))
     board.annotation(mark.enable(True).icon_color("blue").title_format("configuration taken").step("60s"))
     link = build_dashboard.DashboardLink("modelyard").type(dashboard.DashboardLinkType.DASHBOARDS)
     board.link(link.tags(["modelyard"]).keep_time(True))
@@ -184,13 +189,19 @@ def new_dashboard(
     return board
 
 
+def names_of(variable: str, label: str, query: str) -> build_dashboard.QueryVariable:
+    """A variable to choose by, in the order of the alphabet."""
+    names = build_dashboard.QueryVariable(variable).label(label).query(query).datasource(DATASOURCE)
+    return names.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+
+
 def _common(panel: P, title: str, unit: str, description: str, *, span: int, height: int, empty: str) -> P:
     panel.title(title).unit(unit).description(description).datasource(DATASOURCE)
     return panel.span(span).height(height).no_value(empty)
 
 
 def _query(expr: str, letter: str, legend: str = "") -> prometheus.Dataquery:
-    query = prometheus.Dataquery().expr(expr).ref_id(letter).datasource(DATASOURCE)
+    query = prometheus.Dataquery().expr(scoped(expr)).ref_id(letter).datasource(DATASOURCE)
     return query.legend_format(legend) if legend else query
 
 
@@ -204,7 +215,10 @@ def _colours(mode: dashboard.FieldColorModeId) -> Builder[dashboard.FieldColor]:
 
 
 def _row_link(key: str, path: str) -> dict[str, str]:
-    return {"title": f"Open this {key}", "url": f"{path}?var-{key}=${{__value.raw}}&${{__url_time_range}}"}
+    return {
+        "title": f"Open this {key}",
+        "url": f"{path}?var-{key}=${{__value.raw}}&var-cluster=$cluster&${{__url_time_range}}",
+    }
 
 
 def _column_properties(column: Column) -> list[dashboard.DynamicConfigValue]:

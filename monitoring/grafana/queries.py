@@ -3,6 +3,8 @@
 Whatever divides filters its divisor by `> 0`: where there was no traffic there is no value, and never NaN.
 """
 
+import re
+
 WINDOW = "$__rate_interval"
 REQUESTS = "inference_requests_total"
 DURATION = "inference_request_duration_seconds"
@@ -13,6 +15,25 @@ LOAD = "model_load_duration_seconds"
 SERVED = 'code!="invalid"'
 """All but what clients got wrong."""
 FAILED = 'code=~"overloaded|timeout|error"'
+
+
+CLUSTER = 'cluster="$cluster"'
+"""One server's series: a Prometheus may scrape several. It fits those without such a label too, where the variable is empty."""
+_FAMILIES = "model|modelyard|inference|haproxy|ray|config|metrics|scrape"
+_METRIC = re.compile(rf'("[^"]*")|(?<![\w:$])((?:{_FAMILIES})[_:][\w:]+|up|ALERTS\w*)\b(\{{\}}?)?')
+"""A text in quotes, or a metric's name and the beginning of its selector."""
+
+
+def scoped(expr: str) -> str:
+    """The query, of the chosen server alone."""
+
+    def scope(found: re.Match[str]) -> str:
+        text, metric, opened = found.groups()
+        if text:
+            return text
+        return f"{metric}{{{CLUSTER}" + ("," if opened == "{" else "}")
+
+    return _METRIC.sub(scope, expr)
 
 
 def rate(metric: str, by: str = "", where: str = "", window: str = WINDOW) -> str:

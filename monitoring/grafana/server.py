@@ -23,7 +23,6 @@ def _stats() -> Panels:
         'max(up{job="modelyard-edge"}) or vector(0)',
         "up of HAProxy's exporter. Down: no request gets in; see the runbook, EdgeDown.",
         words=UP,
-        sparkline=False,
     )
     yield single(
         "Hub",
@@ -31,7 +30,6 @@ def _stats() -> Panels:
         'max(up{job="modelyard"}) or vector(0)',
         "up of the hub, where all model metrics come from. Down: see the runbook, HubDown.",
         words=UP,
-        sparkline=False,
     )
     yield single(
         "Configuration",
@@ -39,7 +37,6 @@ def _stats() -> Panels:
         "min(config_last_reload_successful)",
         "config_last_reload_successful: whether what is on disk is what runs. Refused: `modelyard validate` says why.",
         words={0: ("refused", "red"), 1: ("in use", "green")},
-        sparkline=False,
         empty="unknown",
     )
     yield single(
@@ -48,17 +45,17 @@ def _stats() -> Panels:
         "time() - max(config_last_reload_success_timestamp_seconds)",
         "config_last_reload_success_timestamp_seconds: how long ago a configuration was last taken. Trouble that began then? "
         "Compare with your own history of the files.",
-        sparkline=False,
         empty="never",
     )
     yield single(
         "Connections",
-        "none",
-        f"sum(haproxy_frontend_current_sessions{{{EDGE}}})",
-        "haproxy_frontend_current_sessions: clients that are connected now. If it climbs while requests do not, clients leak "
-        "connections.",
+        "percentunit",
+        f"sum(haproxy_frontend_current_sessions{{{EDGE}}}) / (max(haproxy_process_max_connections) > 0)",
+        "haproxy_frontend_current_sessions of haproxy_process_max_connections, at which clients wait to be let in. If it climbs "
+        "while requests do not, clients leak connections.",
+        steps=((0.8, "orange"), (0.95, "red")),
         empty="unknown",
-        decimals=0,
+        decimals=1,
     )
     yield single(
         "Machine",
@@ -106,13 +103,11 @@ def _edge() -> Panels:
         "none",
         {
             "open": f"sum(haproxy_frontend_current_sessions{{{EDGE}}})",
-            "most allowed": "max(haproxy_process_max_connections)",
             "open, with TLS": "sum(haproxy_process_current_ssl_connections)",
         },
-        "haproxy_frontend_current_sessions and haproxy_process_current_ssl_connections against haproxy_process_max_connections. "
-        "Near it, new clients wait to be let in.",
-        colours={"most allowed": "#808080", "open": "blue", "open, with TLS": "green"},
-        axis="symlog",
+        "haproxy_frontend_current_sessions and haproxy_process_current_ssl_connections. How near they are to the most that are "
+        "let in is at the top, under Connections.",
+        colours={"open": "blue", "open, with TLS": "green"},
     )
     yield lines(
         "New connections",

@@ -63,15 +63,20 @@ def replay(prometheus: Prometheus) -> Iterator[str]:
 def _alert_lines(rule: Rule, labels: Mapping[str, str], times: Sequence[int]) -> Iterator[str]:
     """Pending until it has held for long enough, then firing; all pending lines of a series come before the firing ones."""
     states: dict[str, list[int]] = {"pending": [], "firing": []}
+    begun: list[tuple[int, int]] = []
+    """Each time, and since when it has held."""
     since = last = 0
     for at in times:
         if at - last > STEP_S:
             since = at
         last = at
+        begun.append((at, since))
         states["firing" if at - since >= rule.for_s else "pending"].append(at)
     for state, at_times in states.items():
         text = _text({"alertname": rule.name, "alertstate": state, **labels})
         yield from (f"ALERTS{text} 1 {at}\n" for at in at_times)
+    text = _text({"alertname": rule.name, **labels})
+    yield from (f"ALERTS_FOR_STATE{text} {since} {at}\n" for at, since in begun)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

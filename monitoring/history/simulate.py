@@ -51,6 +51,7 @@ class Simulation:
         profile, running = day.PROFILES[name], self._models[name]
         asked = day.demand(name, minute) * STEP_S
         self._scale(name, minute, asked / STEP_S)
+        self._deaths(name, minute)
         invalid = asked * day.invalid_share(name, minute)
         able = running.replicas * STEP_S / profile.call_s
         room = max(running.replicas, 1) * QUEUE_PLACES
@@ -101,6 +102,12 @@ class Simulation:
         load_s = 0.3 + day.PROFILES[name].memory_bytes / 4e8
         self.ledger.observe(declared.LOAD_DURATION, labels(model=name, version="1"), count, load_s, 0.2)
 
+    def _deaths(self, name: str, minute: float) -> None:
+        died = name == day.DEATH.model and minute == day.DEATH.begin
+        for reason in declared.DEATH_REASONS:
+            key = labels(model=name, reason=reason)
+            self.ledger.add(declared.REPLICA_DEATHS.name, key, float(died and reason == "out_of_memory"))
+
     def _requests(self, name: str, version: str, codes: Mapping[str, float]) -> None:
         for protocol, share in (("predict", 0.7), ("oip", 0.2), ("grpc", 0.1)):
             for code, count in codes.items():
@@ -140,6 +147,8 @@ class Simulation:
             else:
                 ledger.forget(declared.INFO.name, info)
         model = labels(model=name)
+        ledger.set(declared.NOT_READY.name, model, 60 * (minute - day.DEATH.begin) if dead else 0.0)
+        ledger.set(declared.LOAD_TIMEOUT.name, model, 120.0)
         wanted = self._wanted(name, day.demand(name, minute))
         states = {"running": running.replicas, "starting": max(0, wanted - running.replicas), "stopping": 0}
         for state, count in states.items():

@@ -15,10 +15,10 @@ const PAGE = '<!doctype html><meta charset="utf-8"><body style="margin:0"><div i
 
 // Which part of the six hours each dashboard shows best, in minutes.
 const SHOTS = {
-  fleet: { from: 6, to: 138, variables: {} },
-  model: { from: 22, to: 98, variables: { model: "digits" } },
-  capacity: { from: 6, to: 354, variables: {} },
-  server: { from: 6, to: 354, variables: {} },
+  fleet: { from: 6, to: 138, variables: { cluster: "" } },
+  model: { from: 22, to: 98, variables: { model: "digits", cluster: "" } },
+  capacity: { from: 6, to: 354, variables: { cluster: "" } },
+  server: { from: 6, to: 354, variables: { cluster: "" } },
 };
 
 const commonJs = (name) => path.join(HERE, "node_modules", "@grafana", name, "dist", "cjs", "index.cjs");

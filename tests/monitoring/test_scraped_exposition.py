@@ -17,7 +17,7 @@ from monitoring.snapshot import Exemplars, Key, Totals
 from monitoring.web import listen
 from tests.prometheus import FOLDER, queries
 
-QUIET = {"Starts of replicas", "Load time, p90 of the last hour", "Configurations taken"}
+QUIET = {"Starts of replicas", "Deaths of replicas", "Load time, p90 of the last hour", "Configurations taken"}
 """What happens seldom, and does not here."""
 OTHERS = ("haproxy_", "ray_node_", "ALERTS", "scrape_duration", 'job="modelyard-')
 PATIENCE_S = 60.0
@@ -47,6 +47,7 @@ class Pretended:
         totals = Totals()
         counts.add_to(totals)
         totals.counters[("model_replica_starts_total", "iris", "deploy")] = 1
+        totals.counters[("model_replica_deaths_total", "iris", "exit")] = 0
         return totals, self._gauges, {}
 
 

@@ -44,9 +44,5 @@ def test_apply_with_nothing_to_do_waits_for_nothing(server: Server) -> None:
     assert "READY" in done.stdout
 
 
-def test_logs_shows_what_a_models_replicas_wrote(server: Server) -> None:
-    assert "replica_iris_model" in server.command("logs", "iris").stdout
-
-
 def test_deep_validation_loads_every_model_and_runs_its_example(server: Server) -> None:
     assert "loaded and tried on an example" in server.command("validate", "--deep").stdout

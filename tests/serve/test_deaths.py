@@ -1,9 +1,12 @@
 """Processes that die, and the server's end."""
 
+import contextlib
+import json
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.serve.project import Server
 
@@ -22,6 +25,80 @@ def test_a_killed_haproxy_is_back_in_seconds(server: Server) -> None:
     begun = time.monotonic()
     server.wait_for(lambda: server.answers("echo", ECHO_BODY), 60, "HAProxy")
     assert time.monotonic() - begun < 30  # the limit is for a starved machine; it is about 3 s on an idle one
+
+
+ENDS = """\
+import logging
+import os
+import signal
+
+log = logging.getLogger(__name__)
+
+
+class Model:
+    signature = {
+        "inputs": [{"name": "x", "datatype": "FP64", "shape": [-1]}],
+        "outputs": [{"name": "y", "datatype": "FP64", "shape": [-1]}],
+    }
+    example = {"x": [1.0, 2.0]}
+
+    def load(self, directory, options, cpus):
+        pass
+
+    def predict(self, inputs):
+        what = inputs["x"][0]
+        log.info("asked for %g", what)
+        if what == 13:
+            raise ValueError("thirteen")
+        if what == 14:
+            os._exit(3)
+        if what == 15:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"y": inputs["x"]}
+"""
+
+
+def lost(server: Server, what: int, request_id: str) -> None:
+    """A request that its replica dies on; whether HAProxy says 503 or closes the connection depends on that to the replica."""
+    with contextlib.suppress(requests.ConnectionError):
+        answer = server.predict("ends", {"instances": [what]}, headers={"x-request-id": request_id})
+        assert (answer.status_code, answer.headers["x-request-id"]) == (503, request_id)
+    server.wait_printed(f"; it had 1 request ({request_id})")
+    server.wait_for(lambda: server.answers("ends", {"instances": [1]}), what="another replica")
+
+
+def test_a_death_is_told_with_its_reason_and_its_request_and_the_log_has_what_led_to_it(fresh: Server) -> None:
+    fresh.project.add_python("ends", ENDS)
+    fresh.project.configure("ends", "runtime: python:model:Model\ntrusted: true\n")
+    fresh.wait_for(lambda: fresh.answers("ends", {"instances": [1]}), what="the model")
+    assert fresh.predict("ends", {"instances": [13]}, headers={"x-request-id": "raises-13"}).status_code == 500
+    lost(fresh, 14, "exits-14")
+    assert "died: exit code 3, os._exit in model.py:24" in fresh.printed()
+    last = fresh.command("logs", "ends", "--previous").stdout
+    place = fresh.project.repository / "ends" / "1" / "model.py"
+    assert f'    [raises-13]   File "{place}", line 22, in predict' in last
+    assert "    [raises-13] ValueError: thirteen" in last
+    assert "[exits-14] model: asked for 14" in last
+    assert "Started initializing" not in last
+    lost(fresh, 15, "killed-15")
+    assert "died: SIGKILL (9)" in fresh.printed()
+    shown = fresh.command("status", check=False).stdout
+    assert "ends: 2 replicas have died within a day" in shown
+    (entry,) = json.loads(fresh.command("requests", "--id", "killed-15", "-o", "json").stdout)
+    assert (entry["code"], entry["outcome"]) == ("error", "ReplicaLost")
+    exposed = requests.get(f"http://127.0.0.1:{fresh.project.metrics_port}/metrics", timeout=30).text
+    assert 'model_replica_deaths_total{model="ends",reason="exit"} 1.0' in exposed
+    assert 'model_replica_deaths_total{model="ends",reason="signal"} 1.0' in exposed
+
+
+def test_a_replica_that_is_stopped_is_no_death(fresh: Server) -> None:
+    fresh.project.add_python("stopped", ENDS)
+    fresh.project.configure("stopped", "runtime: python:model:Model\ntrusted: true\n")
+    fresh.wait_for(lambda: fresh.answers("stopped", {"instances": [1]}), what="the model")
+    (fresh.project.models / "stopped.yaml").unlink()
+    fresh.wait_for(lambda: not fresh.replicas("stopped"), what="the end of its replica")
+    fresh.wait_for(lambda: "stopped" not in fresh.status(), what="the look after it")
+    assert "stopped: replica" not in fresh.printed()
 
 
 @pytest.mark.timeout(1800)  # three starts of Ray

@@ -15,7 +15,7 @@ const HEADER = 48;
 function Dashboard({ title, panels, range, variables, width, theme }) {
   const column = (width - GAP) / 24;
   const bottom = Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
-  const chosen = Object.entries(variables).map(([name, value]) => `${name}: ${value}`);
+  const chosen = Object.entries(variables).filter(([, value]) => value).map(([name, value]) => `${name}: ${value}`);
   const time = (at) => new Date(at * 1000).toISOString().slice(11, 16);
   return (
     <div style={{ position: "relative", width, height: HEADER + bottom * CELL + GAP, background: theme.colors.background.canvas }}>

@@ -1,6 +1,6 @@
 """The control loop's own metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deployments.control.metrics import ControlMetrics
@@ -55,7 +55,26 @@ def test_each_version_is_ready_and_has_its_info():
 
 
 def test_a_model_that_was_refused_is_not_ready_in_no_version():
-    assert gauges(ControlMetrics(), None, refused="it is a pickle") == {("model_ready", "churn", ""): 0}
+    seen = gauges(ControlMetrics(), None, refused="it is a pickle")
+    assert {key: value for key, value in seen.items() if key[0] == "model_ready"} == {("model_ready", "churn", ""): 0}
+    assert seen[("model_load_timeout_seconds", "churn")] == 120
+
+
+def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_waits_for_others_to_load():
+    now = [1000.0]
+    metrics = ControlMetrics(now=lambda: now[0])
+
+    def not_ready_s(churn: dict[str, Any] | None, waiting: Sequence[str] = ()) -> float:
+        now[0] += 10
+        running = Running({"churn": churn} if churn else {})
+        metrics.looked(running, model_statuses(running, {}, "http://x", waiting))
+        return metrics.snapshot().gauges[("model_not_ready_seconds", "churn")]
+
+    assert [not_ready_s(None, ["churn"]) for _ in range(2)] == [0, 0]
+    loading = application("STARTING", status="DEPLOYING")
+    assert [not_ready_s(loading) for _ in range(3)] == [0, 10, 20]
+    assert not_ready_s(application("RUNNING")) == 0
+    assert [not_ready_s(loading) for _ in range(2)] == [0, 10]
 
 
 def test_a_model_that_was_taken_out_is_no_longer_told_of():
@@ -112,5 +131,6 @@ def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():
 
     running = Running({"churn": application("RUNNING", "STARTING", target=2)})
     metrics.looked(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
-    assert seen == [before] * 2
+    assert seen
+    assert all(each == before for each in seen)
     assert metrics.snapshot().gauges[("model_replicas", "churn", "starting")] == 1

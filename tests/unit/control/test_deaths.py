@@ -134,9 +134,7 @@ def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: W
     watched.look("b", "c")
     (death,) = watched.told
     assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
-    assert death.line == (
-        "iris: replica a died: exit code 3, os._exit in model.py:17; lost with it: 1 request (request of a)"
-    )
+    assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; it had 1 request (request of a)")
     assert b"exit code 3" in watched.files("a").log.read_bytes()
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
     watched.look("b", "c")
@@ -192,12 +190,12 @@ def test_status_counts_those_of_the_last_day(tmp_path: Path):
     deaths = log.recent(now)["iris"]
     assert [death.replica for death in deaths] == ["a", "b"]
     assert summary(deaths).startswith("2 replicas have died within a day, the last at 20")
-    assert "exit code 3; lost with it: 1 request (r1)" in summary(deaths)
+    assert "exit code 3; it had 1 request (r1)" in summary(deaths)
 
 
 def test_only_some_of_many_lost_requests_are_named():
     death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MOST_IDS + 2)])
-    assert death.line.endswith("lost with it: 7 requests (r0, r1, r2, r3, r4 and 2 more)")
+    assert death.line.endswith("it had 7 requests (r0, r1, r2, r3, r4 and 2 more)")
 
 
 LINE = (

@@ -6,13 +6,14 @@ import re
 import pytest
 
 from monitoring.grafana.__main__ import FOLDER, documents
+from monitoring.grafana.queries import scoped
 from monitoring.metrics import METRICS
 from tests.prometheus import DASHBOARDS, panels, queries, rules
 
 SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
 OURS = {metric.name + suffix for metric in METRICS for suffix in SUFFIXES[metric.kind]}
 RECORDED = {rule["record"] for rule in rules() if "record" in rule}
-PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
+PROMETHEUS = {"up", "ALERTS", "ALERTS_FOR_STATE", "scrape_duration_seconds"}
 HAPROXY = {
     *(f"haproxy_frontend_{name}_total" for name in ("bytes_in", "bytes_out", "connections", "denied_connections")),
     *(f"haproxy_frontend_{name}_total" for name in ("http_responses", "intercepted_requests", "request_errors")),
@@ -108,3 +109,74 @@ def test_what_is_divided_by_may_not_be_zero(query):
     divisions = len(DIVISION.findall(query.expr))
     assert divisions == query.expr.count(" / ")
     assert divisions <= query.expr.count(" > 0)")
+
+
+@pytest.mark.parametrize("query", queries(), ids=str)
+def test_a_query_is_of_one_server(query):
+    """A Prometheus may scrape several, whose models have the same names."""
+    selectors = re.findall(r"\{[^}]*\}", query.expr)
+    assert selectors
+    assert all('cluster="$cluster"' in selector for selector in selectors)
+    assert len(selectors) >= len(names(query.expr))
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_asks_which_server_it_shows(path):
+    board = json.loads(path.read_text())
+    variables = {each["name"]: each["query"] for each in board["templating"]["list"]}
+    assert variables["cluster"] == 'label_values(up{job="modelyard"}, cluster)'
+
+
+@pytest.mark.parametrize(
+    ("expr", "wanted"),
+    [
+        ("max(up)", 'max(up{cluster="$cluster"})'),
+        ('sum by (model) (rate(a:b{code="ok"}[5m]))', 'sum by (model) (rate(a:b{code="ok"}[5m]))'),
+        ('model_ready{model="x"} > 0', 'model_ready{cluster="$cluster",model="x"} > 0'),
+        ('ALERTS{alertname="model_ready"}', 'ALERTS{cluster="$cluster",alertname="model_ready"}'),
+        ("model_info{}", 'model_info{cluster="$cluster"}'),
+    ],
+)
+def test_a_query_is_narrowed_to_a_server_at_each_of_its_metrics(expr, wanted):
+    assert scoped(expr) == wanted
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule.get("record", rule.get("alert"))))
+def test_a_rule_does_not_mix_servers(rule):
+    for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", rule["expr"]):
+        assert "cluster" in labels.replace(" ", "").split(",")
+    assert not re.search(r"\b(?:sum|max|min|avg|count|group)\s*\(", rule["expr"]), "by which labels?"
+
+
+@pytest.mark.parametrize("panel", [panel for _, panel in PANELS if panel["type"] == "stat"], ids=lambda p: p["title"])
+def test_no_number_is_printed_over_a_line(panel):
+    assert panel["options"]["graphMode"] == "none"
+
+
+@pytest.mark.parametrize(
+    "panel", [panel for _, panel in PANELS if panel["type"] == "timeseries"], ids=lambda p: p["title"]
+)
+def test_no_axis_shows_values_that_cannot_be(panel):
+    """A symmetrical logarithmic axis shows -1 below 0."""
+    defaults = panel["fieldConfig"]["defaults"]
+    scale = defaults["custom"].get("scaleDistribution", {"type": "linear"})["type"]
+    assert scale == "log" or (scale == "linear" and defaults["min"] == 0)
+
+
+@pytest.mark.parametrize(
+    "panel", [panel for _, panel in PANELS if panel["type"] == "timeseries"], ids=lambda p: p["title"]
+)
+def test_red_is_for_what_is_bad_and_not_for_a_percentile(panel):
+    for override in panel["fieldConfig"]["overrides"]:
+        if re.match(r"p\d", override["matcher"]["options"]):
+            (colour,) = [each["value"]["fixedColor"] for each in override["properties"] if each["id"] == "color"]
+            assert "red" not in colour
+
+
+def test_fleet_says_which_alerts_fire():
+    (panel,) = [
+        panel for name, panel in PANELS if name == "fleet" and panel["type"] == "table" and "Alerts" in panel["title"]
+    ]
+    assert "by (alertname, severity, model)" in panel["targets"][0]["expr"]
+    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages on top"
+    assert not [query for query in queries() if "count(ALERTS" in query.expr]

@@ -80,6 +80,13 @@ def test_a_replica_that_is_stopped_says_so_and_leaves_no_empty_file(files: Repli
     assert not files.fatal.exists()
 
 
+def test_a_replica_that_is_stopped_for_its_health_check_died(files: ReplicaFiles):
+    exits = Exits(files)
+    exits.healthy("version 1 has been in one call for 31 s")
+    exits.stopped()
+    assert files.read_exit() == ExitRecord("health_check", "version 1 has been in one call for 31 s")
+
+
 def test_a_full_disk_keeps_nothing_from_running(tmp_path: Path):
     (tmp_path / "iris").write_text("a file where the folder should be")
     assert end(ReplicaFiles(tmp_path, "iris", "a"), "exits.stopped()\nos._exit(5)") == 5
