@@ -16,7 +16,7 @@ from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked
 from deployments.spec.model import ModelSpec
 
-BELOW_MODEL = r"(?:/(?:versions|labels)/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
+BELOW_MODEL = r"(?:/versions/([^/:]+)|/labels/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
 
 
 class TensorflowRoutes:
@@ -35,7 +35,7 @@ class TensorflowRoutes:
         hot: dict[bytes, Endpoint] = {}
         below = {"": self._versions.default}
         below |= {f"/versions/{name}": version for name, version in self._versions.named.items()}
-        below |= {f"/labels/{name}": self._versions.find(name) for name in self._versions.labels}
+        below |= {f"/labels/{name}": self._versions.labelled(name) for name in self._versions.labels}
         for path, version in below.items():
             for verb, endpoint in self._endpoints[version.loaded.served.number].items():
                 hot[f"{self._root}{path}{verb}".encode()] = endpoint
@@ -46,9 +46,9 @@ class TensorflowRoutes:
         found = self._paths.fullmatch(request.path)
         if found is None:
             raise ModelNotFound(f"model {self._name!r} has no path {request.path!r}; see {self._root}")
-        version = self._versions.find(found[1])
+        named, label, verb = found[1], found[2], found[3] or ""
+        version = self._versions.labelled(label) if label else self._versions.find(named)
         number = version.loaded.served.number
-        verb = found[2] or ""
         if verb.startswith(":"):
             check_method(request, "POST")
             return await asked(request, self._endpoints[number][verb], self._body_limit)
@@ -56,7 +56,7 @@ class TensorflowRoutes:
         if verb:
             document = metadata(self._name, number, version.loaded.model.signature)
         else:
-            document = status(self._name, [number] if found[1] else self._versions.numbers)
+            document = status(self._name, [number] if named or label else self._versions.numbers)
         return json_answer(document)
 
 

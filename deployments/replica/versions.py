@@ -39,6 +39,13 @@ class Versions:
             raise ModelNotFound(f"model {self._model_name!r} has no version {text!r} here; served: {', '.join(named)}")
         return named[text]
 
+    def labelled(self, label: str) -> RunningVersion:
+        """The version of this label. Raises ModelNotFound."""
+        if label not in self.labels:
+            there = f"labels: {', '.join(self.labels)}" if self.labels else "there is none"
+            raise ModelNotFound(f"no version of model {self._model_name!r} has the label {label!r}; {there}")
+        return self._versions[self.labels[label]]
+
     @property
     def named(self) -> dict[str, RunningVersion]:
         """By number, then by label."""

@@ -62,6 +62,7 @@ class Replica:
 
     def _open(self, spec: ModelSpec) -> None:
         routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
+        routes.choose(3, {"stable": 3})
         self.hot = frozenset(path.decode() for path in routes.hot)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.route = spec.url_path

@@ -35,7 +35,12 @@ def status_of(state: str) -> int:
 
 
 def filled(path: str) -> str:
-    return path.replace("<name>", "doubler").replace("<version>", "3").replace("<region>", "r")
+    return (
+        path.replace("<name>", "doubler")
+        .replace("<version>", "3")
+        .replace("<label>", "stable")
+        .replace("<region>", "r")
+    )
 
 
 def test_the_page_lists_what_it_is_about() -> None:

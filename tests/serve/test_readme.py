@@ -15,6 +15,7 @@ from tests.serve.project import COMMAND, Server
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ASKED = re.findall(r"```bash\n(.*?)```\n```json\n(.*?)```", README, re.DOTALL)
 BIN = str(Path(COMMAND).parent)
+CHANGES = re.findall(r"```bash\n(.*?)```", README.partition("## Change it")[2].partition("\n## ")[0], re.DOTALL)
 STEPS = re.findall(r"^   ```bash\n(.*?)^   ```", README, re.DOTALL | re.MULTILINE)
 
 
@@ -56,14 +57,27 @@ def test_every_example_model_is_asked_in_the_readme() -> None:
     assert asked == configured
 
 
-def test_the_three_steps_of_the_readme_serve_a_model(server: Server) -> None:
+def test_the_steps_of_the_readme_serve_a_model_change_it_and_remove_it(server: Server) -> None:
     publish, configure, look = STEPS
+    second, back, slow, remove = CHANGES
+
+    def version() -> str:
+        """That answers where a request names none."""
+        answer = server.predict("flowers", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
+        return str(answer.json().get("model_version"))
+
     try:
         run(server, publish)
         run(server, configure)
-        iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
-        server.wait_for(lambda: server.answers("flowers", iris), what="the model of the three steps")
+        server.wait_for(lambda: version() == "1", what="the model of the three steps")
         assert re.search(r"^flowers +READY", run(server, look), re.MULTILINE)
+        run(server, second)
+        assert version() == "2"
+        assert "+versions: [1]" in run(server, back)
+        assert version() == "1"
+        run(server, slow)
+        run(server, remove)
+        server.wait_for(lambda: "flowers" not in server.models(), what="the removal")
     finally:
         (server.project.models / "flowers.yaml").unlink(missing_ok=True)
         server.wait_for(lambda: "flowers" not in server.models())

@@ -110,6 +110,8 @@ def test_tensorflow_servings_labels_have_a_path_of_their_own(model: Model) -> No
     assert model.factor("/v1/models/m/labels/stable:predict") == 1
     status = model.http("/v1/models/m/labels/stable")["model_version_status"]
     assert [each["version"] for each in status] == ["1"]
+    with pytest.raises(ModelNotFound, match="no version of model 'm' has the label '3'; labels: stable"):
+        model.factor("/v1/models/m/labels/3:predict")
 
 
 def test_the_fast_path_answers_what_the_other_one_does(model: Model) -> None:
