@@ -36,7 +36,7 @@ def test_a_model_that_answers_is_ready(replica: Make) -> None:
 def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
     config = ask(replica(), "/v2/models/doubler/config").json
     assert config["max_batch_size"] == 64
-    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [1]}]
+    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [1], "format": "FORMAT_NONE"}]
     assert config["backend"] == "onnxruntime"
 
 

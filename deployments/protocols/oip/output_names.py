@@ -8,19 +8,18 @@ from deployments.errors import InvalidRequest
 from deployments.protocols.bad_values import unknown_name
 from deployments.tensors import Signature
 
-PREDICTION = ("predict", "output-0", "predictions")
+PREDICTION = ("predict", "output-0", "predictions", "output")
 PROBABILITIES = "predict_proba"
 
 
 class OutputNames:
-    """Those of one model. The only output has any name, as the only input has."""
+    """Those of one model."""
 
     def __init__(self, signature: Signature) -> None:
         self.own = tuple(spec.name for spec in signature.outputs)
-        self._only = self.own[0] if len(self.own) == 1 else ""
         self._others: dict[str, str] = {}
-        if signature.label:
-            self._others |= dict.fromkeys(PREDICTION, signature.label)
+        if signature.label or len(self.own) == 1:
+            self._others |= dict.fromkeys(PREDICTION, signature.label or self.own[0])
         if signature.scores:
             self._others[PROBABILITIES] = signature.scores
 
@@ -28,7 +27,7 @@ class OutputNames:
         """The output's own name. Raises InvalidRequest where there is none that is meant."""
         if name in self.own:
             return name
-        found = self._only or self._others.get(name, "")
+        found = self._others.get(name, "")
         if not found:
             raise InvalidRequest(unknown_name("output", name, self.own))
         return found
