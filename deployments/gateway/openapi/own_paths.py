@@ -30,7 +30,12 @@ def server_paths() -> Iterator[Path]:
     yield "/live", "get", Operation("live", "The server runs", tag, {JSON: named("Live")})
     ready = Operation("ready", "Every required model is ready; 503 where one is not", tag, {JSON: named("Ready")})
     yield "/ready", "get", ready
-    health = Operation("health", "The same, for MLflow's clients", tag, {JSON: named("Ready")})
+    health = Operation(
+        "health",
+        "Whether the default model or the server is ready, for MLflow's clients",
+        tag,
+        {JSON: named("ModelReady")},
+    )
     yield "/health", "get", health
     yield "/version", "get", Operation("version", "This server's version", tag, {"text/plain": {"type": "string"}})
     yield "/models", "get", Operation("models", "All models, and how they are", tag, {JSON: named("Models")})
