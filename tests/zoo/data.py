@@ -15,9 +15,9 @@ from tests.zoo.draw import Draw
 
 Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
 Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
-Reading = Literal["fitted", "NaN", "None"]
+Reading = Literal["fitted", "NaN", "None", "objects"]
 """How values are read that a frame like the fitted one has no one place for: as pandas would, or as objects with a gap."""
-READINGS: tuple[Reading, ...] = ("NaN", "None")
+READINGS: tuple[Reading, ...] = ("NaN", "None", "objects")
 NULLABLE = ("Int64", "boolean")
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
@@ -92,7 +92,7 @@ class Column:
 
     def gap_of(self, reading: Reading) -> Any:
         """What stands for a missing value."""
-        return self.gap if reading == "fitted" or self.settles_gaps else np.nan if reading == "NaN" else None
+        return self.gap if reading == "fitted" or self.settles_gaps else None if reading == "None" else np.nan
 
     def is_settled(self, value: Any) -> bool:
         """Whether a data frame like the fitted one has just one way to hold a value."""
@@ -155,6 +155,10 @@ class Table:
             )
             array[:] = cells
             return array
+        if (
+            self.form == "numbered frame" and reading == "objects"
+        ):  # the model does not say whether it was fitted with a frame
+            return np.array([[np.nan if value is None else value for value in row] for row in rows], object)
         names = [column.name for column in self.columns] if self.named else range(len(self.columns))
         series = [column.series(values, reading) for column, values in zip(self.columns, columns, strict=True)]
         return pd.concat(series, axis=1, keys=list(names))

@@ -53,9 +53,17 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
         estimator.set_output(transform="pandas")
     estimator.fit(x, y) if task != "none" else estimator.fit(x)
     truth = EstimatorTruth(estimator, data)
-    truth(data.rows[:3])
+    if any(_of_several_types(values) for values in truth(data.rows).values()):
+        raise ValueError("no datatype holds what it gives")
     kind = _kind(estimator)
     return estimator, data, kind, own
+
+
+def _of_several_types(values: Any) -> bool:
+    """Whether they are objects that are not all texts, nor all of one other type."""
+    array = np.asarray(values)
+    types = {type(value) for value in array.ravel().tolist() if value is not None} if array.dtype == object else set()
+    return len(types) > 1
 
 
 def _estimator(draw: Draw, data: Table, task: targets.Task, x: Any, y: Any) -> Any:
@@ -123,8 +131,8 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     told = ", with example" if with_example else ", with inputs" if with_inputs else ""
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
     mixes = "centred" in shown
-    # What stands before a text vectoriser may take anything; the operator has to say that it takes texts.
-    knowable = "lowered" not in shown
+    # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
+    knowable = "lowered" not in shown and "centred" not in shown
     return Case(
         f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
         must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,

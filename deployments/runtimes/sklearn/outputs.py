@@ -10,7 +10,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.pipeline import Pipeline
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.table.columns import datatype_of_values
+from deployments.runtimes.sklearn.table.columns import datatype_of_values, is_missing
 from deployments.tensors import DTYPES, FREE, Array, Scalar, Task, Tensors, TensorSpec
 
 Convert = Callable[[Any], Array]
@@ -106,6 +106,12 @@ def _is(test: Callable[[Any], bool], kind: str, estimator: Any) -> bool:
 def _single(estimator: Any, name: str, method: str, task: Task, rows: Any) -> Outputs:
     example = np.zeros(1) if rows is None else dense(getattr(estimator, method)(rows))
     datatype = "INT64" if task == "clustering" else datatype_of_values(example)
+    types = {type(value).__name__ for value in example.ravel().tolist() if not is_missing(value)}
+    if datatype == "BYTES" and types - {"str"}:
+        raise LoadError(
+            f"its {name} are values of several types ({', '.join(sorted(types))}), which no datatype holds: end the model with a "
+            "step that gives numbers, or texts"
+        )
     spec = TensorSpec(name, datatype, (FREE, *example.shape[1:]))
     return Outputs([Output(spec, method, _to(datatype))], task)
 

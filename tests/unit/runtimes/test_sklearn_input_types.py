@@ -77,7 +77,7 @@ def test_types_come_from_an_example_in_any_form(form: str) -> None:
 
 def test_dates_whose_code_takes_numbers_as_well_are_asked_for() -> None:
     estimator = make_pipeline(FunctionTransformer(seconds), StandardScaler(), LogisticRegression()).fit(DATED, KIND)
-    with pytest.raises(LoadError, match=f"numbers and texts alike for 'when': {ADVICE}"):
+    with pytest.raises(LoadError, match=f"several datatypes for 'when': {ADVICE}"):
         load(estimator)
 
 

@@ -19,8 +19,9 @@ from deployments.runtimes.sklearn.table.readers import Reader, feature_count, fe
 from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
 from deployments.tensors import Array
 
-STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP32", "FP64", "BYTES")
-"""Where two estimators read one column, the last of their datatypes here: it carries the values of both."""
+STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
+"""Where two estimators read one column, the last of their datatypes here: it carries the values of both. An estimator with single
+precision was fitted with it; double precision is also what one has that says nothing."""
 NAN = float("nan")
 
 
@@ -52,7 +53,7 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         raise LoadError(
             f"the {type(estimator).__name__} reads none of its columns: there is nothing that a request could ask"
         )
-    return Table(tuple(with_one_precision(columns)), bool(found))
+    return Table(tuple(with_one_precision(columns, is_frame=bool(found))), bool(found))
 
 
 def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
@@ -179,7 +180,9 @@ def _is_single_precision(part: Any) -> bool:
     return kinds == {np.dtype(np.float32)}
 
 
-def with_one_precision(columns: Sequence[Column]) -> list[Column]:
-    """FP64 for all of a table of numbers, unless all of them are FP32: it is one tensor."""
-    mixed = {column.datatype for column in columns} == set(FLOATS)
-    return [replace(column, datatype="FP64") if mixed and column.datatype == "FP32" else column for column in columns]
+def with_one_precision(columns: Sequence[Column], *, is_frame: bool) -> list[Column]:
+    """One precision for a table of nothing but numbers, which is one tensor. An array has one anyway; columns of a frame may have
+    both, and FP64 loses nothing."""
+    if {column.datatype for column in columns} != set(FLOATS):
+        return list(columns)
+    return [replace(column, datatype="FP64" if is_frame else "FP32") for column in columns]

@@ -100,7 +100,7 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
         if column.datatype == UNKNOWN
     }
     if alike := [name for name, kind in chosen.items() if kind is None]:
-        raise LoadError(f"the model takes numbers and texts alike for {', '.join(map(repr, alike))}: {ADVICE}")
+        raise LoadError(f"the model takes several datatypes for {', '.join(map(repr, alike))}: {ADVICE}")
     return table.changed({name: replace(_by_name(table)[name], datatype=kind or "") for name, kind in chosen.items()})
 
 

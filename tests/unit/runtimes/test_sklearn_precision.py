@@ -1,0 +1,36 @@
+"""Single precision is found out, and kept: in double precision a threshold falls another way."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import StackingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
+
+from deployments.runtimes.base import LoadError
+from tests.unit.runtimes.customers import load
+
+ROWS = np.random.default_rng(0).random((60, 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_array_is_of_single_precision_where_any_part_has_learnt_so(dtype) -> None:
+    """StandardScaler keeps doubles, whatever it is fitted with."""
+    rows = ROWS.astype(dtype)
+    model = make_pipeline(make_union(StandardScaler(), RBFSampler(n_components=5, random_state=0)), Ridge())
+    estimator = StackingRegressor([("a", model)], LinearRegression(), cv=2, passthrough=True).fit(rows, rows[:, 0])
+    served = load(estimator)
+    (spec,) = served.signature.inputs
+    assert spec.datatype == ("FP32" if dtype == np.float32 else "FP64")
+    assert served.predict({"x": rows}, ["value"])["value"].tolist() == estimator.predict(rows).tolist()
+
+
+def test_features_of_several_types_are_refused() -> None:
+    rows = np.array([[True, "red"], [False, None]], object)
+    with pytest.raises(LoadError, match=r"its features are values of several types \(.*\), which no datatype holds"):
+        load(
+            SimpleImputer(strategy="constant", fill_value=0, missing_values=None).fit(rows),
+            {"instances": [[True, "red"], [False, "b"]]},
+        )
