@@ -1,5 +1,6 @@
 """The proof that rows may share a call: each row's answer alone, compared with its answer in other companies."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 
@@ -16,6 +17,7 @@ OF_MAGNITUDE = 0.1
 """Where terms cancel, a value near zero differs by what larger ones of its magnitude may: it may by this part of their RTOL."""
 LEAST = 2
 """Varied rows, and companies of them, that are tried however slow the model is."""
+WAITS = 5
 SHUFFLES = 4
 COPIES = 7
 """Of one row around another: enough to move a mean over the rows by seven eighths of their distance."""
@@ -54,19 +56,24 @@ class Proof:
         order = range(len(self._rows))
         return self._compared(order) or self._compared(order[::-1])
 
-    def among_others(self, size: int, seconds: float, clock: Clock) -> str:
+    def among_others(self, size: int, seconds: float, clock: Clock, cpu: Clock = time.thread_time) -> str:
         """The same with rows of other magnitudes and signs, in calls of up to `size` rows: in other companies, places and numbers.
 
-        It takes about so many seconds. Rows that the model refuses alone are left out.
+        It takes about so many seconds of CPU, so that a busy machine does not cut it short, and at most WAITS times as many by the
+        clock, for models that wait in their calls. Rows that the model refuses alone are left out.
         """
-        begun = clock()
+        begun, begun_cpu = clock(), cpu()
+
+        def is_over(share: float) -> bool:
+            return cpu() - begun_cpu > share * seconds or clock() - begun > WAITS * share * seconds
+
         examples = len(self._rows)
         for number, varied in enumerate(varied_rows(self._rows)):
-            if number >= LEAST and clock() - begun > seconds / 2:
+            if number >= LEAST and is_over(0.5):
                 break
             self._add(varied.request, varied.magnitude)
         for number, company in enumerate(companies(examples, len(self._rows), size)):
-            if number >= LEAST and clock() - begun > seconds:
+            if number >= LEAST and is_over(1.0):
                 break
             if reason := self._compared(company):
                 return reason

@@ -119,7 +119,7 @@ def test_the_proof_is_bounded_however_slow_the_model_is(one_s: float) -> None:
     begun = clock()
     measured = warm(model, [InferRequest(model.example, 2, ("y",))], batching=Batching(), clock=clock)
     assert measured.batchable
-    assert clock() - begun < max(3.0, 24 * one_s)
+    assert clock() - begun < max(8.0, 24 * one_s)
 
 
 @pytest.mark.parametrize("size", [2, 3, 64])

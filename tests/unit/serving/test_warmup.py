@@ -41,7 +41,7 @@ def test_a_slow_model_is_tried_with_fewer_rows_and_not_for_long() -> None:
     assert measured.batchable
     assert measured.per_row_s == pytest.approx(0.05)
     assert max(model.batches) == int(BUDGET_S / 0.05)
-    assert clock() - begun < 10 * BUDGET_S
+    assert clock() - begun < 20 * BUDGET_S
 
 
 def test_the_rows_of_two_examples_prove_it_too() -> None:
