@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli.exit_codes import FAILED, FINE, NODE_DIED, NOT_STARTED
+from deployments.cli.exit_codes import FINE, NODE_DIED, NOT_STARTED, REFUSED
 from deployments.control.api import ControlApi
 from deployments.control.control_server import ControlServer
 from deployments.control.live import Live
@@ -54,7 +54,7 @@ def main() -> int:
         first = _first(state, last, report, approve=options.approve)
     except SpecError as error:
         report.mistakes(error)
-        return FAILED
+        return REFUSED
     terminal.approval = live.approval = options.approve or not first.config.server.watch
     places = places_of(first.config)
     _divert_output(places.state / "server.log")
@@ -81,7 +81,7 @@ def main() -> int:
         if (
             isinstance(error, TlsError) and last.config is None
         ):  # else it served with TLS before: the files may come back
-            return FAILED
+            return REFUSED
         return NODE_DIED if is_up.is_set() else NOT_STARTED
     return FINE
 

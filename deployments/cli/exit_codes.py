@@ -1,5 +1,18 @@
-"""Exit codes of the server's process, from which its supervisor knows whether to start it again."""
+"""Exit codes of the server's process, from which its supervisor knows whether to start it again: those of <sysexits.h>."""
 
-FINE, FAILED = 0, 1
-NODE_DIED, NOT_STARTED = 75, 71
-"""EX_TEMPFAIL and EX_OSERR of <sysexits.h>: Ray died under a server that was up, or did not start."""
+from typing import Final
+
+FINE: Final = 0
+REFUSED: Final = 78
+"""EX_CONFIG: starting again would not help. Not 1, with which Ray's own library ends a process whose raylet has died."""
+NODE_DIED: Final = 75
+"""EX_TEMPFAIL: the server was up, and Ray died under it."""
+NOT_STARTED: Final = 71
+"""EX_OSERR: Ray or Serve did not start."""
+
+
+def meaning_of(code: int, *, was_up: bool) -> int:
+    """One of the above for any exit code: a process that ended by another one did not end itself."""
+    if code in (FINE, REFUSED, NODE_DIED, NOT_STARTED):
+        return code
+    return NODE_DIED if was_up else NOT_STARTED

@@ -72,6 +72,7 @@ TableForm = Annotated[
 AllowRemovals = Annotated[
     bool, typer.Option(CONFIRM, help="Confirm that most models, or server.yaml, were removed on purpose.")
 ]
+Since = Annotated[str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")]
 HERE = Path("serve_config")
 
 
@@ -187,24 +188,17 @@ def rollback(
     timeout_s: Annotated[float, typer.Option(help="Seconds to wait at most until the version answers.")] = 600,
 ) -> None:
     """Let another version of a model answer: change its file, show the change, and apply it."""
-    from deployments.cli.rollback import CannotRollBack, apply_edit, rollback_edit
+    from deployments.cli.rollback import apply_edit, rollback_edit
 
     with _mistakes_told(Output.text):
-        try:
-            edit = rollback_edit(config, name, to)
-        except CannotRollBack as error:
-            err.print(f"error: {error}", markup=False)
-            raise typer.Exit(FAILED) from None
-        for line in edit.diff():
-            out.print(line, markup=False)
-        if dry_run:
-            raise typer.Exit(0)
-        status = apply_edit(config, name, edit, timeout_s)
-    if status is None:
+        edit = rollback_edit(config, name, to)
+        out.print(edit.diff(), markup=False)
+        status = None if dry_run else apply_edit(config, name, edit, timeout_s)
+    if status is not None:
+        out.print(status_table([status], width=width_of(out)))
+        raise typer.Exit(0 if status.state == "READY" and not status.reason else FAILED)
+    if not dry_run:
         out.print(f"no server runs here: {edit.path} is written, and read at the next start", markup=False)
-        raise typer.Exit(0)
-    out.print(status_table([status], width=width_of(out)))
-    raise typer.Exit(0 if status.state == "READY" and not status.reason else FAILED)
 
 
 @app.command()
@@ -251,9 +245,7 @@ def logs(  # noqa: PLR0917 - typer passes them by name
     config: ConfigDir = HERE,
     lines: Annotated[int, typer.Option("-n", min=1, help="Records of each replica.")] = 50,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what comes.")] = False,
-    since: Annotated[
-        str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")
-    ] = "",
+    since: Since = "",
     replica: Annotated[str, typer.Option(help="Only of the replica with this id, or whose id begins so.")] = "",
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the last replica that has ended.")] = False,
     rays: Annotated[bool, typer.Option("--ray", help="What Ray and the web server say too.")] = False,
@@ -274,8 +266,7 @@ def logs(  # noqa: PLR0917 - typer passes them by name
     for each in files:
         if shown := deque(wanted.lines(records(each.log)), maxlen=lines):
             out.print(f"==> {name} {each.replica} <==", style="bold", markup=False)
-            for text in shown:
-                out.print(text, markup=False)
+            out.print("\n".join(shown), markup=False)
     if follow:
         with suppress(KeyboardInterrupt):
             follow_logs(follower, wanted, lambda text: out.print(text, markup=False))
@@ -285,13 +276,9 @@ def logs(  # noqa: PLR0917 - typer passes them by name
 def requests(  # noqa: PLR0917 - typer passes them by name
     request_id: Annotated[str, typer.Option("--id", help="With this id, the x-request-id of its answer.")] = "",
     model: Annotated[str, typer.Option("--model", "-m", help="Of this model.")] = "",
-    slow: Annotated[
-        bool, typer.Option("--slow", help="Those that took request_log.slow_s of server.yaml or longer.")
-    ] = False,
+    slow: Annotated[bool, typer.Option("--slow", help="Those that took request_log.slow_s or longer.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Those that did not end well.")] = False,
-    since: Annotated[
-        str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-11-25T20:12.")
-    ] = "",
+    since: Since = "",
     most: Annotated[int, typer.Option("-n", min=1, help="How many at most: the last ones.")] = 50,
     config: ConfigDir = HERE,
     output: Form = Output.text,
@@ -308,9 +295,7 @@ def requests(  # noqa: PLR0917 - typer passes them by name
     if output is Output.json:
         _print_json(found)
     elif request_id and found:
-        for entry in found:
-            for line in details(entry):
-                out.print(line, markup=False)
+        out.print("\n".join(line for entry in found for line in details(entry)), markup=False)
     elif found:
         out.print(request_table(found))
     else:

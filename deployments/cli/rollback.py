@@ -5,7 +5,6 @@ import difflib
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from deployments.control.status import ModelStatus
 from deployments.repository.pin import NoSuchVersion, pinned
 from deployments.repository.resolve import Refused, resolve
 from deployments.repository.scan import DigestCache, scan
+from deployments.spec.diagnostic import Diagnostic, SpecError
 from deployments.spec.edit import CannotEdit, with_keys
-from deployments.spec.load import Config, load
+from deployments.spec.load import MODELS_FOLDER, Config, load
 from deployments.spec.model import ModelSpec
 from deployments.spec.source import read
 
@@ -31,10 +31,10 @@ class Edit:
     version: int
     """The version that answers with it where a request names none."""
 
-    def diff(self) -> Iterator[str]:
+    def diff(self) -> str:
         """What changes, as `diff -u` shows it."""
         before, after, path = self.before.splitlines(), self.after.splitlines(), str(self.path)
-        yield from difflib.unified_diff(before, after, path, path, lineterm="", n=1)
+        return "\n".join(difflib.unified_diff(before, after, path, path, lineterm="", n=1))
 
     def write(self) -> None:
         """Replace the file at once, with its mode and its byte order mark. Raises OSError."""
@@ -46,20 +46,22 @@ class Edit:
         partial.replace(path)
 
 
-class CannotRollBack(Exception):
-    """Nothing is changed; its one argument says why."""
-
-
 def rollback_edit(config_dir: Path, name: str, to: int | None) -> Edit:
     """The edit that makes version `to` the default, or the one before the current default.
 
-    Raises SpecError and CannotRollBack.
+    Raises SpecError.
     """
     config = load(config_dir, os.environ)
+    specs = {spec.name: spec for spec in config.models}
+    if name not in specs:
+        near = difflib.get_close_matches(name, specs, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        wrong = f"no file here is about a model {name!r}"
+        raise SpecError((Diagnostic(str(config_dir / MODELS_FOLDER), 0, 0, wrong, suggestion=hint),))
     try:
-        return _edit(config, _spec_of(config, name), to)
+        return _edit(config, specs[name], to)
     except (NoSuchVersion, CannotEdit) as error:
-        raise CannotRollBack(*error.args) from None
+        raise SpecError((Diagnostic(str(config.sources[name]), 0, 0, str(error)),)) from None
 
 
 def apply_edit(config_dir: Path, name: str, edit: Edit, wait_s: float) -> ModelStatus | None:
@@ -85,12 +87,3 @@ def _edit(config: Config, spec: ModelSpec, to: int | None) -> Edit:
         raise NoSuchVersion(changed.reason)
     source = read(config.sources[spec.name])
     return Edit(config.sources[spec.name], source.text, with_keys(source, values), changed.default)
-
-
-def _spec_of(config: Config, name: str) -> ModelSpec:
-    specs = {spec.name: spec for spec in config.models}
-    if name not in specs:
-        near = difflib.get_close_matches(name, specs, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise NoSuchVersion(f"no file in serve_config is about a model {name!r}{hint}")
-    return specs[name]

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
-from deployments.cli.exit_codes import FAILED, FINE, NOT_STARTED
+from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from deployments.cli.places import only_server, places_of, prepare
 from deployments.cli.report import stamp
 from deployments.cli.taken_ports import claimed_ports
@@ -33,6 +33,8 @@ from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.control.restarts import Restarts
 from deployments.spec.load import Config
 
+FAILED = 1
+"""Exit code of the command."""
 STOP_GRACE_S = 75.0
 """For the child to drain: as long as the longest ordinary request and Serve's own steps."""
 
@@ -94,8 +96,10 @@ class Supervisor:
                     raise
                 self._tell(f"cannot start: {error}")
                 code = NOT_STARTED
-            if self._stopping.is_set() or code in (FINE, FAILED):
-                return FINE if self._stopping.is_set() else code
+            if self._stopping.is_set() or code == FINE:
+                return FINE
+            if code == REFUSED:
+                return FAILED
             was_up = code != NOT_STARTED
             what = "Ray died under the server" if was_up else "Ray did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
@@ -130,7 +134,10 @@ class Supervisor:
                 self._stand_in.stop()
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
-            return child.wait()
+            code = child.wait()
+            return meaning_of(
+                code, was_up=self._places.running.exists()
+            )  # where it ended in good order, it removed that
         finally:
             if self._stand_in:
                 self._live.down("the server's process has ended")

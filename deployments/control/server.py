@@ -37,7 +37,7 @@ from monitoring.hub import HubClient, HubPlace
 from monitoring.pusher import Pusher
 
 NODE_DIED = 75
-"""The process's exit code, EX_TEMPFAIL of <sysexits.h>: the supervisor starts it again."""
+"""The process's exit code, as `cli.exit_codes` has it: the supervisor starts it again."""
 LOOP_STUCK_S = 5.0
 """The loop has noticed Ray's death within a second, unless it waits for an answer."""
 LEAST_LOADS = 2

@@ -23,7 +23,7 @@ def with_keys(source: Source, values: Map[str, Any]) -> str:
     before, after = parse(source).root, parse(Source(source.path, text)).root
     if isinstance(before, tree.Mapping) and after and tree.plain(after) == {**tree.plain(before), **values}:
         return text
-    raise CannotEdit(f"write it by hand into {source.path}: {', '.join(map(_line, values.items()))}")
+    raise CannotEdit(f"write it by hand: {', '.join(map(_line, values.items()))}")
 
 
 def _line(entry: tuple[str, Any]) -> str:

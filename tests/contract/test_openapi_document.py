@@ -21,7 +21,12 @@ OF_A_MODEL = re.compile(r"(/models/doubler|/v[12]/models/\{name\}).*(?<!/stats)"
 
 
 def filled(path: str, version: int = 3) -> str:
-    return path.replace("{name}", "doubler").replace("{version}", str(version)).replace("{region}", "r")
+    return (
+        path.replace("{name}", "doubler")
+        .replace("{version}", str(version))
+        .replace("{label}", "stable")
+        .replace("{region}", "r")
+    )
 
 
 def documented(path: str) -> str:
@@ -69,7 +74,10 @@ def test_the_gateway_has_what_the_document_lists(method: str, path: str) -> None
 def test_every_path_that_the_lane_answers_is_in_the_document(replica: Make) -> None:
     rest = {path for path in replica().hot if path.startswith(("/models/", "/v1/", "/v2/"))}
     written = {
-        re.sub("^(/v[12]/models)/doubler", r"\1/{name}", path).replace("/versions/3", "/versions/{version}")
+        re.sub("^(/v[12]/models)/doubler", r"\1/{name}", path)
+        .replace("/versions/3", "/versions/{version}")
+        .replace("/versions/stable", "/versions/{version}")
+        .replace("/labels/stable", "/labels/{label}")
         for path in rest
     }
     assert len(written) > 10

@@ -19,7 +19,9 @@ from deployments.gateway.openapi.values import Schema
 
 Path = tuple[str, str, Operation]
 """Path, method in lower case, and what stands there."""
-VERSION: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}
+LABEL: Schema = {"type": "string", "pattern": "^[a-z][a-z0-9._-]{0,62}$"}
+VERSION: Schema = {"type": "string", "pattern": "^([1-9][0-9]{0,8}|[a-z][a-z0-9._-]{0,62})$"}
+"""A number or a label."""
 EVENT_DATA: Schema = {EVENTS: named("EventData")}
 
 
@@ -47,6 +49,7 @@ def model_paths(entry: Entry, prefix: str) -> Iterator[Path]:
     root, versioned = entry.route, f"{entry.route}/versions/{{version}}"
     yield from _below(root, entry, prefix, ())
     served = [each["version"] for each in entry.about.get("versions", ())]
+    served += entry.about.get("version_labels", ())
     version = in_path("version", {"type": "string", "enum": served}) if served else parameter("Version")
     yield from _below(versioned, entry, "", (version,))
 
@@ -59,7 +62,11 @@ def own_parameters() -> dict[str, Schema]:
         "schema": {"type": "boolean"},
         "description": "every class's score, as the option of the body does",
     }
-    return {"Version": in_path("version", VERSION, "a version that is served"), "Probabilities": probabilities}
+    return {
+        "Version": in_path("version", VERSION, "a version that is served, by its number or a label"),
+        "Label": in_path("label", LABEL, "a label of version_labels"),
+        "Probabilities": probabilities,
+    }
 
 
 def _below(root: str, entry: Entry, prefix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:

@@ -12,7 +12,8 @@ CONTROLLING = (400, 404, 405, 413, 500, 501, 503)
 OBJECT: dict[str, Schema] = {JSON: {"type": "object"}}
 OCTETS = "application/octet-stream"
 BINARY: Schema = {"type": "string", "format": "binary"}
-NAME, REGION, VERSION = parameter("ModelName"), parameter("Region"), parameter("Version")
+NAME, REGION = parameter("ModelName"), parameter("Region")
+LABEL, VERSION = parameter("Label"), parameter("Version")
 JSON_LENGTH = parameter("JsonLength")
 
 
@@ -64,7 +65,8 @@ def v1_paths() -> Iterator[Path]:
     listed = Operation("tf_models", "Names of all models", TENSORFLOW, {JSON: named("ModelNames")})
     yield "/v1/models", "get", listed
     takes: dict[str, Schema] = {JSON: {"type": "object"}}
-    for root, suffix, parameters in below("/v1/models/{name}"):
+    labelled = "/v1/models/{name}/labels/{label}", "_label", (NAME, LABEL)
+    for root, suffix, parameters in (*below("/v1/models/{name}"), labelled):
         status = {JSON: named("TensorflowStatus")}
         yield (
             root,
