@@ -96,7 +96,7 @@ class TerminalReport:
 
     def changed(self, status: "ModelStatus") -> None:
         """A model's new state."""
-        versions = f" version {', '.join(status.versions)}" if status.versions else ""
+        versions = f" version {', '.join(status.default_first)}" if status.versions else ""
         replicas = f", {status.replicas} of {status.replicas_wanted} replicas" if status.replicas_wanted else ""
         reason = f": {status.reason}" if status.reason else ""
         self._line(f"{status.name} {status.state}{versions}{replicas}{reason}", COLOURS[status.state])

@@ -53,7 +53,7 @@ def _cells(status: "ModelStatus", traffic: "Traffic | None") -> list[str]:
     return [
         status.name,
         status.state,
-        ", ".join(status.versions) or "-",
+        ", ".join(status.default_first) or "-",
         status.runtime or "-",
         f"{status.replicas}/{status.replicas_wanted}",
         "-" if traffic is None else f"{traffic.requests_per_s:.1f}",

@@ -28,6 +28,13 @@ class ModelStatus:
     """Why it is not READY, what it waits for, or why its last change did not take; "" where all is well."""
     changing: bool
     """A change is under way, and nothing is known that would keep it from its end."""
+    default: str = ""
+    """The version that answers requests which name none."""
+
+    @property
+    def default_first(self) -> tuple[str, ...]:
+        """The versions, the default before the others."""
+        return tuple(sorted(self.versions, key=lambda version: version != self.default))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -83,5 +90,11 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
         url=f"{origin}{route}/predict" if route else "",
         reason=refused or reason,
+        default=_default(config),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
     )
+
+
+def _default(config: Mapping[str, Any]) -> str:
+    deployments = config.get("deployments") or [{}]
+    return str((deployments[0].get("user_config") or {}).get("default", ""))

@@ -309,4 +309,4 @@ def _in_short(error: SpecError) -> str:
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:
     """What makes a status news."""
-    return (status.state, status.versions, status.digest, status.replicas, status.reason)
+    return (status.state, status.versions, status.default, status.digest, status.replicas, status.reason)

@@ -37,7 +37,14 @@ def test_a_running_model_has_everything_in_its_row():
         url=f"{ORIGIN}/models/churn/predict",
         reason="",
         changing=False,
+        default="2",
     )
+
+
+def test_the_default_version_is_shown_first():
+    churn = application(resolved("churn", "cba", default=2, version_labels={"old": 1}))
+    row = status(details(churn, "RUNNING", {"RUNNING": 1}))
+    assert (row.default, row.versions, row.default_first) == ("2", ("3", "2", "1"), ("2", "3", "1"))
 
 
 def test_states_may_come_as_members_of_serves_enumerations():
