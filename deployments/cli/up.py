@@ -135,15 +135,13 @@ class Supervisor:
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
             code = child.wait()
-            return meaning_of(
-                code, was_up=self._places.running.exists()
-            )  # where it ended in good order, it removed that
+            return meaning_of(code, was_up=self._places.running.exists())
         finally:
             if self._stand_in:
                 self._live.down("the server's process has ended")
                 self._stand_in.start()
             end_descendants(grace_s=2.0)
-            self._places.running.unlink(missing_ok=True)  # a child that was killed left it
+            self._places.running.unlink(missing_ok=True)  # a child that has been up leaves it, whatever ended it
             shutil.rmtree(self._places.run, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:

@@ -93,7 +93,6 @@ class EmbeddedServer:
         finally:
             self._over.set()
             self._pusher.close()
-            self._places.running.unlink(missing_ok=True)
             node.keep_logs(self._places.state / "logs")
             node.stop()
 
