@@ -125,7 +125,8 @@ def _stop_at_end_of_input(stop: threading.Event, is_up: threading.Event) -> None
     Not by a signal: Ray takes those for crashes and prints its stack. Where nothing is served yet there is nothing to drain, and
     Ray's start cannot be interrupted: the process ends at once, and what it has started before it.
     """
-    while sys.stdin.buffer.read(1024):
+    # Not by sys.stdin: this thread would hold its lock when the interpreter ends, which aborts then.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
     if not is_up.is_set():
