@@ -13,10 +13,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli.exit_codes import FINE, NODE_DIED, NOT_STARTED, REFUSED
+from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED
 from deployments.control.api import ControlApi
 from deployments.control.control_server import ControlServer
 from deployments.control.live import Live
+from deployments.control.names import NODE_DIED
 from deployments.control.processes import end_descendants
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from deployments.control.names import NODE_DIED
+
 FINE: Final = 0
 REFUSED: Final = 78
 """EX_CONFIG: starting again would not help. Not 1, with which Ray's own library ends a process whose raylet has died."""
-NODE_DIED: Final = 75
-"""EX_TEMPFAIL: the server was up, and Ray died under it."""
 NOT_STARTED: Final = 71
 """EX_OSERR: Ray or Serve did not start."""
 

@@ -24,7 +24,7 @@ from deployments.control.live import STOPPING, Live
 from deployments.control.look import EDGE_S, Front, describe_model, paste_line, wait_reachable
 from deployments.control.lost_requests import LostRequests
 from deployments.control.metrics import ControlMetrics
-from deployments.control.names import ServeConfig
+from deployments.control.names import NODE_DIED, ServeConfig
 from deployments.control.node import Node
 from deployments.control.operations import FileOperations
 from deployments.control.requested import RequestedApplies
@@ -36,8 +36,6 @@ from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
 from monitoring.pusher import Pusher
 
-NODE_DIED = 75
-"""The process's exit code, as `cli.exit_codes` has it: the supervisor starts it again."""
 LOOP_STUCK_S = 5.0
 """The loop has noticed Ray's death within a second, unless it waits for an answer."""
 LEAST_LOADS = 2

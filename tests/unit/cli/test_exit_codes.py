@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.exit_codes import FINE, NODE_DIED, NOT_STARTED, REFUSED, meaning_of
+from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
+from deployments.control.names import NODE_DIED
 
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])
