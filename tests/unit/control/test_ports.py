@@ -3,13 +3,16 @@
 import os
 import socket
 
-from deployments.control.ports import free_ports, haproxy_binary, in_use
+import pytest
+
+from deployments.control import ports
+from deployments.control.ports import PORT_RANGE, free_ports, haproxy_binary, in_use
 
 
 def test_free_ports_are_different_and_free():
-    ports = free_ports(20)
-    assert len(set(ports)) == 20
-    for port in ports:
+    found = free_ports(20)
+    assert len(set(found)) == 20
+    for port in found:
         with socket.socket() as each:
             each.bind(("127.0.0.1", port))
 
@@ -26,3 +29,18 @@ def test_a_port_that_somebody_listens_on_is_in_use_though_he_would_share_it():
         port = listener.getsockname()[1]
         assert in_use("127.0.0.1", port)
     assert not in_use("127.0.0.1", port)
+
+
+def test_free_ports_are_none_of_those_that_outgoing_connections_get():
+    least, most = map(int, PORT_RANGE.read_text().split())
+    assert not [port for port in free_ports(50) if least <= port <= most]
+
+
+@pytest.mark.parametrize("text", [None, "", "20000 65535"])
+def test_free_ports_are_found_where_the_kernel_does_not_say_which_it_gives_out_or_gives_all(
+    tmp_path, monkeypatch, text
+):
+    if text is not None:
+        (tmp_path / "range").write_text(text)
+    monkeypatch.setattr(ports, "PORT_RANGE", tmp_path / "range")
+    assert len(free_ports(3)) == 3
