@@ -213,6 +213,10 @@ class Batching(Spec):
     max_delay_ms: float = Field(
         default=0.0, ge=0, le=60_000, description="Wait this long for more rows, even where the model is idle"
     )
+    independent_rows: bool = Field(
+        default=False,
+        description="true: code that comes with the model answers each row by itself, so that requests may share a call",
+    )
 
 
 def _batching_off(value: object) -> object:

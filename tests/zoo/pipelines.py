@@ -118,6 +118,9 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     with_inputs = not with_example and data.form == "frame" and draw.chance(0.2 if own else 0.9)
     if with_inputs:
         yaml["inputs"] = _inputs(data)
+    mixes = "centred" in _shown(estimator)
+    if not mixes and draw.chance(0.5):
+        yaml["batching"] = {"independent_rows": True}
     truth = EstimatorTruth(estimator, data)
     if truth.classes and "label" in truth(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
         yaml["labels"] = [f"class {index}" for index in range(len(truth.classes))]
@@ -130,7 +133,6 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     shown += f", YAML {yaml}"
     told = ", with example" if with_example else ", with inputs" if with_inputs else ""
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
-    mixes = "centred" in shown
     # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
     knowable = "lowered" not in shown and "centred" not in shown
     return Case(

@@ -28,6 +28,9 @@ from deployments.tensors import Signature, Tensors
 Predict = Callable[[Tensors, Sequence[str]], Tensors]
 
 NO_ROWS = "no row could be made up that it takes, so nothing faster than its own methods serves: put a request into example.json"
+MAY_MIX = (
+    "{} may mix the rows of a call, and is not a library's: if it does not, set batching: {{independent_rows: true}}"
+)
 
 _limits = threading.local()
 
@@ -42,7 +45,16 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
         subject = subject_of(artefact.estimator, files, spec)
         outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
         predict, notes = _way(subject, outputs)
-    return SklearnModel(subject, outputs, predict, notes=(*artefact.notes, *notes), threads=threads, code=artefact.code)
+    mixes = "" if spec.batching.independent_rows else parts.may_mix_rows(artefact.estimator)
+    return SklearnModel(
+        subject,
+        outputs,
+        predict,
+        notes=(*artefact.notes, *notes),
+        mixes_rows=MAY_MIX.format(mixes) if mixes else "",
+        threads=threads,
+        code=artefact.code,
+    )
 
 
 def _way(subject: Subject, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
@@ -80,6 +92,7 @@ class SklearnModel:
         predict: Predict,
         *,
         notes: tuple[str, ...],
+        mixes_rows: str,
         threads: int,
         code: CodeBeside | None,
     ) -> None:
@@ -94,6 +107,7 @@ class SklearnModel:
         )
         self.example = subject.example
         self.notes = notes
+        self.mixes_rows = mixes_rows
         self.loop_safe = not subject.fitted.has_other_code
         self._code = code  # the estimator may use it at any time
         self._predict = predict

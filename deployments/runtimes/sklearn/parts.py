@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multiclass import _ConstantPredictor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.sklearn.table import boosters
 
@@ -30,6 +32,8 @@ NAMES = ("feature_names_in_", "_sklearn_output_config")
 """Attributes by which an estimator knows that it was fitted with a data frame, or is to give one."""
 KNOWN_CODE = ("sklearn", "numpy", "scipy", "imblearn", "lightgbm", "xgboost", "catboost")
 """Packages whose estimators do what their documentation says. All other code is the operator's."""
+ROW_BY_ROW = (*KNOWN_CODE, "category_encoders")
+"""Packages whose estimators answer each row by itself."""
 
 
 def parts(estimator: Any) -> Iterator[Any]:
@@ -43,8 +47,8 @@ def _is_estimator(value: Any) -> bool:
     return hasattr(value, "get_params") and not isinstance(value, type)
 
 
-def _values(root: Any) -> Iterator[Any]:
-    """Every object below this one that scikit-learn's own classes or estimators hold, each once."""
+def _values(root: Any, *, closed: tuple[type, ...] = ()) -> Iterator[Any]:
+    """Every object below this one that scikit-learn's own classes or estimators hold, each once; nothing inside `closed` ones."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -61,7 +65,7 @@ def _values(root: Any) -> Iterator[Any]:
             if isinstance(value, partial):
                 waiting.append(value.func)
             is_known = type(value).__module__.partition(".")[0] == "sklearn" or isinstance(value, BaseEstimator)
-            if is_known and hasattr(value, "__dict__") and not isinstance(value, type):
+            if is_known and hasattr(value, "__dict__") and not isinstance(value, type) and type(value) not in closed:
                 waiting.extend(vars(value).values())
 
 
@@ -169,7 +173,30 @@ def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
 
 def holds_other_code(estimator: Any) -> bool:
     """Whether it holds classes or functions of anyone else than the libraries in KNOWN_CODE."""
-    return any(map(_is_other_code, _values(estimator)))
+    return any(_is_other_code(value, KNOWN_CODE) for value in _values(estimator))
+
+
+def may_mix_rows(estimator: Any) -> str:
+    """The name of a function or class that it holds and that may look at several rows at once; "" where there is none.
+
+    No trial can prove that it does not: it may do so for values that no trial has. A function of a text vectorizer gets one text.
+    """
+    for value in _values(estimator, closed=(TfidfVectorizer, CountVectorizer, HashingVectorizer)):
+        function = value.func if isinstance(value, FunctionTransformer) else None
+        if function is not None and not _is_elementwise(function):
+            return _name(function)
+        if _is_other_code(value, ROW_BY_ROW):
+            return _name(value)
+    return ""
+
+
+def _is_elementwise(function: Any) -> bool:
+    return isinstance(function.func if isinstance(function, partial) else function, np.ufunc)
+
+
+def _name(value: Any) -> str:
+    value = value.func if isinstance(value, partial) else value
+    return str(getattr(value, "__name__", type(value).__name__))
 
 
 def is_known(estimator: Any, packages: tuple[str, ...] = KNOWN_CODE) -> bool:
@@ -177,10 +204,10 @@ def is_known(estimator: Any, packages: tuple[str, ...] = KNOWN_CODE) -> bool:
     return type(estimator).__module__.partition(".")[0] in packages
 
 
-def _is_other_code(value: Any) -> bool:
+def _is_other_code(value: Any, known: tuple[str, ...]) -> bool:
     if _is_estimator(value):
-        return not is_known(value)
+        return not is_known(value, known)
     if isinstance(value, np.ufunc | partial | np.random.RandomState) or not callable(value):
         return False
     module = getattr(value, "__module__", None) or type(value).__module__
-    return str(module).partition(".")[0] not in (*KNOWN_CODE, "builtins")
+    return str(module).partition(".")[0] not in (*known, "builtins")
