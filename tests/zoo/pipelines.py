@@ -55,6 +55,8 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
     truth = EstimatorTruth(estimator, data)
     if any(_of_several_types(values) for values in truth(data.rows).values()):
         raise ValueError("no datatype holds what it gives")
+    if "function clip" in _shown(estimator) and len({column.stored for column in data.columns}) > 1:
+        raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     kind = _kind(estimator)
     return estimator, data, kind, own
 
