@@ -163,7 +163,7 @@ def _example(data: Table) -> bytes:
     if data.form == "texts":
         return json.dumps({"instances": [value for (value,) in rows]}).encode()
     names = [column.name if data.named else f"x{place}" for place, column in enumerate(data.columns)]
-    if not data.named and all(column.kind in NUMERIC for column in data.columns):
+    if not data.named and all(column.kind in (*NUMERIC, "whole category") for column in data.columns):
         return json.dumps({"instances": [list(row) for row in rows]}).encode()
     return json.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]}).encode()
 
