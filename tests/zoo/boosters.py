@@ -21,6 +21,8 @@ def booster(draw: Draw, data: Table, task: Task) -> Any:
     if data.form == "array" and data.dtype == "object":
         raise ValueError("none of these takes an array of objects")
     ways = [_lightgbm, _xgboost, _catboost, _imbalanced] if not categories else []
+    if any(" " in column.name for column in data.columns):
+        ways = [way for way in ways if way is not _lightgbm]  # it knows such columns by other names: "a b" by "a_b"
     stored = {data.columns[place].stored for place in categories}
     if categories and stored == {"category"}:
         ways += [_lightgbm, _xgboost] * 2

@@ -103,6 +103,9 @@ def _tried(
 def _ways(fitted: Fitted, table: Table) -> Iterator[tuple[Fitted, Table]]:
     """How the estimator may have been fitted, where it does not say; made only as far as they are tried."""
     yield fitted, table
+    unread = [column for column in table.columns if not column.is_read]
+    if table.is_frame and unread:  # with a category among them, scikit-learn makes an array of objects of a frame
+        yield fitted, table.changed({column.name: replace(column, is_category=True) for column in unread})
     yield fitted, single_precision(table)
     if not table.is_frame and find_spec("pandas"):
         yield Fitted(fitted.estimator, is_frame=False, numbered=True), table

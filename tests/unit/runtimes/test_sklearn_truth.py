@@ -281,3 +281,14 @@ def test_a_quick_way_that_differs_does_not_serve_and_the_operator_is_told(monkey
     model = load(estimator)
     assert model.notes == ("served by its own methods: of the quick way, its 'scores' differs",)
     assert_own_answers(model, estimator, pd.concat([NUMBERS, NUMBERS * 100]))
+
+
+def test_columns_that_are_not_read_leave_a_frame_with_categories_one_of_objects() -> None:
+    """OneVsOneClassifier makes one array of the frame: of objects, as long as a category is in it."""
+    encoded = ColumnTransformer([("visits", OneHotEncoder(handle_unknown="ignore"), [1])])
+    frame = CUSTOMERS[["city", "visits", "age"]].astype({"city": "category"})
+    estimator = OneVsOneClassifier(make_pipeline(encoded, LogisticRegression())).fit(frame, KIND)
+    model = load(estimator)
+    assert [each.name for each in model.signature.inputs] == ["visits"]
+    assert not any("no row could be made up" in note for note in model.notes)
+    assert_own_answers(model, estimator, frame)

@@ -46,6 +46,8 @@ def frames(table: Table, *, numbered: bool = False) -> Read:
 
     def series(column: Column, inputs: Tensors, rows: int) -> Any:
         if not column.is_read:
+            if column.is_category:
+                return pd.Categorical.from_codes(np.full(rows, -1), categories=[""])
             return np.full(rows, column.missing) if column.missing is not NOT_MISSING else np.zeros(rows)
         values = fitted_values(column, inputs[column.name])
         if column.is_category:
