@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.control.names import GATEWAY, ServeConfig
+from deployments.edge.models import EdgeModel
 from deployments.repository.resolve import Refused, Resolved
 from deployments.spec.load import Config
 from deployments.spec.model import ModelSpec, Replicas
@@ -64,10 +65,18 @@ def serve_config(
     }
 
 
-def custom_routes(config: ServeConfig) -> dict[str, str]:
-    """Models by their routes, of those that are not where their names say."""
-    routes = {application["route_prefix"]: application["name"] for application in config["applications"]}
-    return {route: name for route, name in routes.items() if route not in ("/", f"/models/{name}")}
+def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
+    """What the edge knows of the models in a config."""
+    return {
+        application["name"]: _edge_model(application["route_prefix"], application["args"]["spec"])
+        for application in config["applications"]
+        if application["name"] != GATEWAY
+    }
+
+
+def _edge_model(route: str, spec: Mapping[str, Any]) -> EdgeModel:
+    # An application of an earlier release, which is kept, does not say whether it retries.
+    return EdgeModel(route, spec["limits"]["timeout_s"], retries=spec.get("retry") != "never")
 
 
 def model_application(config: Config, model: Resolved) -> ServeConfig:

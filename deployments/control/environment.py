@@ -130,6 +130,13 @@ def server_environment(
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
         # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
         "RAY_worker_register_timeout_seconds": "300",
+        # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it
+        # down, so that where none is left the next try reaches Serve's own proxy, which waits for a new one.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_RETRIES": "3",
+        "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
+        # A replica that fails its health check does not hear that it is to stop.
+        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
         # A killed HAProxy is seen after one missed check, and is back within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deployments.edge.lost import LINE_BYTES, LOG_SOCKET, LostRequest, read
+from deployments.edge.lost import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
 from deployments.protocols.http import REQUEST_ID_CHARS
 from deployments.serving.request_lines import NO_REPLICA, REPLICA_LOST, Line, append, encoded, place_of
 
@@ -56,10 +56,14 @@ class LostRequests:
     def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
         """The ids of the requests that this replica had when it ended; they are forgotten then.
 
-        `running` are those whose call ran, by the replica's own file. HAProxy says nothing of a request that it sent on a
-        connection that it had used before: it closes its client's, which is to send it again. Those are logged now.
+        `running` are those whose call ran, by the replica's own file. HAProxy says nothing of those that it sent to another replica
+        then. They are logged now.
         """
-        mine = [lost for lost in list(self._lost) if lost.replica == replica]
+        mine = [
+            lost
+            for lost in list(self._lost)
+            if lost.replica == replica or (lost.replica == UNKNOWN and lost.request_id in running)
+        ]
         for lost in mine:
             self._lost.remove(lost)
         known = [lost.request_id for lost in mine]

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from deployments.control.actors import RayMachine
 from deployments.control.admission import Admission
 from deployments.control.api import ControlApi
-from deployments.control.applications import custom_routes, replicas_folder
+from deployments.control.applications import edge_models, replicas_folder
 from deployments.control.apply import Applier
 from deployments.control.client import ServeClient
 from deployments.control.death_log import Death, DeathLog
@@ -137,7 +137,7 @@ class EmbeddedServer:
 
         def on_target(desired: Desired, target: ServeConfig) -> None:
             self._current = desired
-            self._edge.write(self._server, custom_routes(target))
+            self._edge.write(self._server, edge_models(target))
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)

@@ -18,14 +18,14 @@ hdr access-control-max-age {remembered_s} if METH_OPTIONS listed_page asked_firs
     # On every answer, the edge's own too. A cache must keep what it has for one page from another, listed or not.
     http-after-response set-header access-control-allow-origin %[var(txn.origin)] if {{ var(txn.origin) -m found }}
     http-after-response set-header access-control-expose-headers "{readable}" if {{ var(txn.origin) -m found }}
-    http-after-response add-header vary origin unless replaced
+    http-after-response add-header vary origin unless passed_on
 """
 
 
 def render_cors(origins: Sequence[str]) -> str:
     """Lines for the HTTP frontend, with the acl `listed_page`; none without origins. They hold nothing that wants quoting.
 
-    `replaced` is an acl of the frontend: the answer has passed these lines in another process.
+    `passed_on` is an acl of the frontend: the answer has passed these lines in another process.
     """
     if not origins:
         return ""

@@ -8,8 +8,9 @@ import json
 from deployments.protocols.grpc.status import Status, escaped
 
 ERROR_FILE = "unavailable.http"
-"""The answer where no replica took the request, or it died on it; HAProxy has 502, 503 and 504 for that."""
+"""The answer where no replica took the request, or it died on it; HAProxy has 502 and 503 for that."""
 
+LATE = "no replica of the model answered in time"
 PROBLEMS = (
     (400, "Bad Request", "the request is incomplete"),
     (408, "Request Timeout", "the request came too slowly"),
@@ -21,7 +22,7 @@ CALLS = (
     (500, Status.INTERNAL, "the load balancer failed on this call"),
     (502, Status.UNAVAILABLE, "no replica of the model answered"),
     (503, Status.UNAVAILABLE, "no replica of the model answered"),
-    (504, Status.UNAVAILABLE, "no replica of the model answered in time"),
+    (504, Status.DEADLINE_EXCEEDED, LATE),
 )
 
 
@@ -39,7 +40,19 @@ def refusal(status: Status, message: str) -> str:
 def http_errors() -> str:
     """Lines for an HTTP frontend, in the place of HAProxy's own pages."""
     lines = [f"http-error {problem(*each)}" for each in PROBLEMS]
-    lines += [f"errorfile {status} {ERROR_FILE}" for status in (502, 503, 504)]
+    lines += [f"errorfile {status} {ERROR_FILE}" for status in (502, 503)]
+    # The frontend makes this one a 503 where there was no replica to be late.
+    late = json.dumps(
+        {
+            "type": "about:blank",
+            "title": "%[var(txn.late_title,Gateway Timeout)]",
+            "status": 0,
+            "detail": LATE,
+            "error": LATE,
+        }
+    )
+    late = late.replace('"status": 0', '"status": %[var(txn.late_status,504)]')
+    lines.append(f"http-error status 504 content-type application/problem+json lf-string '{late}'")
     return "".join(f"    {line}\n" for line in lines)
 
 

@@ -1,11 +1,11 @@
 """The edge's files on disk, and the launcher that Ray Serve starts in HAProxy's place."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.render import NAMES_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_names, render_routes
+from deployments.edge.models import REPLICAS_FILE, Models, render_maps
+from deployments.edge.render import render
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
 
@@ -19,15 +19,15 @@ class EdgeFiles:
 
     folder: Path
 
-    def write(self, server: ServerSpec, custom_routes: Mapping[str, str]) -> None:
+    def write(self, server: ServerSpec, models: Models) -> None:
         """Write what differs; each file is replaced at once, since HAProxy may start at any moment."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._replace(ROUTES_FILE, render_routes(custom_routes))  # first: the others name them
-        self._replace(NAMES_FILE, render_names(custom_routes))
+        for name, content in render_maps(models).items():  # first: the others name them
+            self._replace(name, content)
         self._replace(ERROR_FILE, render_error())
         (self.folder / REPLICAS_FILE).touch()
-        self._replace("edge.cfg", render(server, custom_routes, starting=False))
-        self._replace("edge-starting.cfg", render(server, custom_routes, starting=True))
+        self._replace("edge.cfg", render(server, models, starting=False))
+        self._replace("edge-starting.cfg", render(server, models, starting=True))
 
     def write_identity(self, identity: Identity) -> None:
         """For HAProxy's next start."""

@@ -6,7 +6,10 @@ the name cannot be read there (compressed, or written in another order), or no r
 
 from deployments.edge.errors import grpc_errors, refusal
 from deployments.edge.lost import LINES as LOG
+from deployments.edge.models import LONGEST_MS, REPLICAS_FILE, TIMEOUTS_FILE
 from deployments.edge.requests import HEADERS_LIMIT
+from deployments.edge.retries import KEPT_BYTES, STREAM
+from deployments.edge.retries import LINES as RETRIES
 from deployments.edge.takeover import NEWEST, render_passed_on
 from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
@@ -37,15 +40,15 @@ listen edge_grpc from edge
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
-    # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. Longer names are waited
-    # for in steps, as a stream's first message may be short, and nothing come behind it until it is answered.
+    # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. A stream's longer names are
+    # waited for in steps, as its first message may be short, and nothing come behind it until it is answered.
     acl of_model path_beg /inference.GRPCInferenceService/Model
     acl stream path /inference.GRPCInferenceService/ModelStreamInfer
-    http-request wait-for-body time 20s at-least 16 if of_model !stream
+    http-request wait-for-body time 20s at-least {kept_bytes} if of_model !stream
     http-request wait-for-body time 1h at-least 16 if stream
-    http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if of_model
-    http-request wait-for-body time 20s at-least 32 if of_model {{ var(txn.name_bytes) -m int gt 9 }}
-    http-request wait-for-body time 20s at-least 70 if of_model {{ var(txn.name_bytes) -m int gt 25 }}
+    http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if stream
+    http-request wait-for-body time 20s at-least 32 if stream {{ var(txn.name_bytes) -m int gt 9 }}
+    http-request wait-for-body time 20s at-least 70 if stream {{ var(txn.name_bytes) -m int gt 25 }}
     # What all replicas of a model have done together is the gateway's to tell.
     acl statistics path /inference.GRPCInferenceService/ModelStatistics
     acl plain req.body,bytes(0,1),hex 00
@@ -57,6 +60,9 @@ listen edge_grpc from edge
     acl has_replica var(txn.model),map({replicas}) -m found
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known has_replica all_away
+    # A replica answers in time, if only with DEADLINE_EXCEEDED. A stream may be quiet for long.
+    http-request set-timeout server var(txn.model),map_str_int({timeouts},{longest_ms}) if known !stream
+{retries}
     {newest_choice}
     use_backend http-%[var(txn.model)] if known has_replica
     default_backend {default}
@@ -70,7 +76,7 @@ listen edge_grpc from edge
 """
 
 
-def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: str, stamped: str) -> str:
+def render_grpc(server: ServerSpec, *, bind: str, default: str, stamped: str) -> str:
     """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers, `stamped` the rule
     that notes when a request came, if one is wanted."""
     return TEMPLATE.format(
@@ -91,7 +97,11 @@ def render_grpc(server: ServerSpec, *, bind: str, replicas_file: str, default: s
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
         ),
         not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
-        replicas=replicas_file,
+        replicas=REPLICAS_FILE,
+        timeouts=TIMEOUTS_FILE,
+        longest_ms=LONGEST_MS,
+        kept_bytes=KEPT_BYTES,
+        retries=RETRIES + STREAM,
         default=default,
         stamped=stamped,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from deployments.edge.takeover import NEWEST_SERVER
+
 LOG_SOCKET = "log.sock"
 REQUEST_ID_BYTES = 128
 LINE_BYTES = 4096
@@ -16,6 +18,9 @@ REPLICA = "SERVE_REPLICA"
 SERVER_FAILED = frozenset("Ss")
 """The first letters of HAProxy's termination states (its manual, 8.5) that blame the server: it closed, or was silent."""
 
+UNKNOWN = "unknown"
+"""A replica that died on a connection that was used before: the HAProxy that had it says nothing (see `edge.retries`), and the one
+that passed the request on does not know which it was."""
 NOTHING = "-"
 """HAProxy writes this where there is no value."""
 
@@ -45,7 +50,7 @@ class LostRequest:
     protocol: str
     """http or grpc: more is not known at the edge."""
     replica: str
-    """The id of the replica that had it; "" where no replica was there to send it to."""
+    """The id of the replica that had it, UNKNOWN, or "" where no replica was there to send it to."""
     total_ms: float
     body_bytes: int
 
@@ -60,7 +65,7 @@ def read(line: bytes, clean: "frozenset[int]") -> LostRequest | None:
     except ValueError:
         return None
     server = told["server"]
-    replica = server.rpartition("-")[2] if server.startswith(REPLICA) else ""
+    replica = server.rpartition("-")[2] if server.startswith(REPLICA) else UNKNOWN if server == NEWEST_SERVER else ""
     if told["model"] in ("", NOTHING) or not _is_lost(told, replica):
         return None
     offered = b"" if told["offered"] == NOTHING else told["offered"].encode()
@@ -79,4 +84,4 @@ def _is_lost(told: dict[str, Any], replica: str) -> bool:
     if replica:
         return told["ended"][:1] in SERVER_FAILED
     # No replica was there: the edge refused at once, or Serve's proxy waited for one in vain. A gRPC call's status is 200.
-    return bool(told["status"] >= 500 and told["server"] != "newest")
+    return bool(told["status"] >= 500)

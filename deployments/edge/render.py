@@ -4,13 +4,22 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 `http-<application>`, so one dynamic `use_backend` routes in constant time, where Serve's own frontend tries a list of prefixes.
 """
 
-from collections.abc import Mapping
-
 from deployments.edge.cors import render_cors
 from deployments.edge.errors import http_errors, problem, refusal
 from deployments.edge.grpc import FORWARDED_FOR, render_grpc
 from deployments.edge.lost import LINES as LOG
+from deployments.edge.models import (
+    LONGEST_MS,
+    NAMES_FILE,
+    REPLICAS_FILE,
+    ROUTES_FILE,
+    TIMEOUTS_FILE,
+    Models,
+    custom_routes,
+)
 from deployments.edge.requests import BUFFER_BYTES, MOST_HEADERS, render_requests
+from deployments.edge.retries import KEPT_BYTES
+from deployments.edge.retries import LINES as RETRIES
 from deployments.edge.takeover import NEWEST, render_newest, render_passed_on
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
 from deployments.protocols import edge_start
@@ -18,15 +27,12 @@ from deployments.protocols.grpc.status import Status
 from deployments.spec.server import ServerSpec
 
 GATEWAY_BACKEND = "http-gateway"
-ROUTES_FILE = "routes.map"
-REPLICAS_FILE = "replicas.map"
-"""Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
-NAMES_FILE = "names.map"
-"""The routes of those models that have another than /models/<name>."""
 WOKEN = "/-"
 """Between a model's route and the path of a protocol that names models, where Serve must find the model by its route."""
 HOLD_S = 30
 """How long a request waits for a model that has no replica: about three cold starts."""
+GATEWAY_S = 30
+"""How long a question to the gateway waits. What changes something there may take longer: a load ends with the model READY."""
 
 TEMPLATE = """\
 # Written by modelyard; read by HAProxy together with Ray Serve's own file.
@@ -61,7 +67,7 @@ listen edge_http from edge
     http-request {forwarded_for}
 {stamped}
     # The beginning of a body has as long as the headers.
-    http-request wait-for-body time 20s at-least 15360 if METH_POST
+    http-request wait-for-body time 20s at-least {kept_bytes} if METH_POST
     http-request {forwarded_proto}
 
 {requests}
@@ -106,7 +112,13 @@ listen edge_http from edge
     acl wakes method POST
     acl wakes req.hdr(upgrade) -i websocket
     acl has_replica var(txn.model),map({replicas}) -m found
+    http-request set-timeout server {gateway_s}s if METH_GET !handshake
+    # A replica answers in time, if only with 504. One that is frozen does not, nor one that a call of its model holds.
+    http-request set-timeout server var(txn.model),map_str_int({timeouts},{longest_ms}) if known !handshake
     http-request set-timeout server {hold_s}s if known wakes !has_replica
+    http-request set-var(txn.late_status) int(503) if known wakes !has_replica
+    http-request set-var(txn.late_title) str("Service Unavailable") if known wakes !has_replica
+{retries}
     # It knows models by their routes alone; a replica finds the rest behind its own route.
     http-request set-var(txn.route) str(/models/),concat(,txn.model)
 {routes}    http-request set-path %[var(txn.route)]{woken}%[path] if by_name known METH_POST !has_replica
@@ -114,6 +126,10 @@ listen edge_http from edge
     use_backend http-%[var(txn.model)] if known has_replica
     use_backend http-%[var(txn.model)] if known wakes
     default_backend {default}
+
+    acl held var(txn.late_status) -m found
+    http-after-response set-status 503 if held {{ status 504 }}
+    http-after-response set-header retry-after 5 if held {{ status 503 }}
 
     # What that proxy says when it cannot is for Ray's eyes. Replicas answer through it in JSON, errors too.
     acl of_a_replica res.hdr(content-type) -m sub json
@@ -144,25 +160,24 @@ DEFAULT_MODEL = """\
 """
 
 
-def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bool) -> str:
+def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
     """The configuration. `starting` is for as long as Serve has no gateway backend: a default_backend must exist to be named.
 
-    `custom_routes` are models by a route that is not /models/<name>; they are looked up in ROUTES_FILE, beside this file.
+    What is particular to a model stands in map files, beside this file.
     """
     # A slash on both sides: /x is the route of /x and of /x/predict, and not of /xy.
-    custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if custom_routes else ""
-    by_name = {name: route for route, name in custom_routes.items()}
+    routed = custom_routes(models)
+    custom = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if routed else ""
     chosen = server.default_model
-    default_route = by_name.get(chosen, f"/models/{chosen}") if chosen else ""
+    default_route = models[chosen].route if chosen and chosen in models else f"/models/{chosen}"
     route = f"var(txn.model),map({NAMES_FILE})"
-    routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if custom_routes else ""
+    routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if routed else ""
     stamped = STAMPED if server.tracing else ""
     default = "edge_starting" if starting else GATEWAY_BACKEND
     return TEMPLATE.format(
         grpc=render_grpc(
             server,
             bind=f"{_address(server.grpc.host)}:{server.grpc.port}{_tls(server, 'h2')}",
-            replicas_file=REPLICAS_FILE,
             default=default,
             stamped=stamped,
         ),
@@ -210,19 +225,14 @@ def render(server: ServerSpec, custom_routes: Mapping[str, str], *, starting: bo
         ),
         replicas=REPLICAS_FILE,
         hold_s=HOLD_S,
+        gateway_s=GATEWAY_S,
+        timeouts=TIMEOUTS_FILE,
+        longest_ms=LONGEST_MS,
+        kept_bytes=KEPT_BYTES,
+        retries=RETRIES,
         starting=problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         default=default,
     )
-
-
-def render_routes(custom_routes: Mapping[str, str]) -> str:
-    """The map file: a path prefix and its model a line."""
-    return "".join(f"{route}/ {model}\n" for route, model in sorted(custom_routes.items()))
-
-
-def render_names(custom_routes: Mapping[str, str]) -> str:
-    """The map file the other way round: a model and its route a line."""
-    return "".join(f"{model} {route}\n" for route, model in sorted(custom_routes.items()))
 
 
 def _tls(server: ServerSpec, protocols: str) -> str:

@@ -7,6 +7,11 @@ further request on to the new process, and its response says `connection: close`
 
 from dataclasses import dataclass
 
+DOOR = "door"
+"""What the frontends call the door."""
+NEWEST_SERVER = "newest"
+"""What the backends call it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Newest:
@@ -19,12 +24,12 @@ class Newest:
     @property
     def bind(self) -> str:
         """A line for the frontend behind the door. Clients' own addresses come with their requests."""
-        return f"bind {self.path} mode 600 accept-proxy"
+        return f"bind {self.path} mode 600 accept-proxy name {DOOR}"
 
     @property
     def choice(self) -> str:
         """The frontend's first `use_backend`."""
-        return f"use_backend {self.backend} if replaced"
+        return f"use_backend {self.backend} if passed_on"
 
 
 NEWEST = {
@@ -37,14 +42,15 @@ def render_passed_on(newest: Newest) -> str:
     """Lines that come first in a frontend: no other rule is for a request that is passed on."""
     return """\
     # This process has been replaced: the new one, which knows what is served now, answers.
-    http-request set-var(txn.replaced) bool(true) if { stopping }
-    acl replaced var(txn.replaced) -m bool
-    http-request allow if replaced
+    http-request set-var(txn.passed_on) bool(true) if { stopping }
+    acl passed_on var(txn.passed_on) -m bool
+    http-request allow if passed_on
 """
 
 
 def render_newest() -> str:
-    """The backends."""
+    """The backends. A connection is used once: see edge/retries.py."""
     return "".join(
-        f"backend {each.backend} from edge\n    server newest {each.path} send-proxy-v2\n" for each in NEWEST.values()
+        f"backend {each.backend} from edge\n    http-reuse never\n    server {NEWEST_SERVER} {each.path} send-proxy-v2\n"
+        for each in NEWEST.values()
     )

@@ -36,7 +36,7 @@ from deployments.serving.current import RUNNING
 from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.replica_files import ReplicaFiles
 from deployments.serving.version import LoadedVersion, start_loading
-from deployments.serving.watchdog import LEAST_S, Watchdog, Watched
+from deployments.serving.watchdog import LATE_S, Watchdog, Watched
 from deployments.spec.model import ModelSpec
 from deployments.tensors import Signature
 from monitoring.hub import HubClient
@@ -102,7 +102,7 @@ class ModelReplica:
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
-        limit_s = max(spec.limits.timeout_s, LEAST_S)
+        limit_s = spec.limits.timeout_s + LATE_S
         Watchdog(
             [
                 Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)

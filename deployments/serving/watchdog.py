@@ -23,8 +23,9 @@ from deployments.serving.call import Call
 from deployments.serving.server import ModelServer
 
 LOOK_EVERY_S = 1.0
-LEAST_S = 5.0
-"""However short a model's time-out is, a call on the loop gets so long."""
+LATE_S = 5.0
+"""How far behind its model's time-out a call on the loop may be. Until then the edge has given its clients a 504, so that it does
+not send their requests to another replica, which would be held too."""
 STUCK = 70
 """The exit code; EX_SOFTWARE of sysexits.h."""
 
@@ -64,7 +65,7 @@ class Watchdog:
         self._clock = clock
         self._die = die
         self._rearm = rearm
-        self._timer_s = 3 * max((each.limit_s for each in watched), default=LEAST_S)
+        self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
         self._loop_thread = threading.get_ident()
         self._seen: Call | None = None  # at the last look
         self._looks = 0  # at the same call

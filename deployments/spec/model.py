@@ -287,6 +287,10 @@ class ModelDefaults(Spec):
         Field(default=Batching(), description="How requests that wait at the same time run together; off: each alone")
     )
     limits: Limits = Field(default=Limits(), description="What one replica takes on before it refuses")
+    retry: Literal["always", "never"] = Field(
+        default="always",
+        description="Whether a request whose replica dies before it answers goes to another; never: 503, and the client decides",
+    )
     resources: Resources = Field(default=Resources(), description="What one replica reserves")
     load_timeout_s: float = Field(
         default=120.0, gt=0, le=A_DAY_S, description="Seconds a replica may take to load and warm the model"

@@ -28,6 +28,7 @@ RESTARTING: list[dict[str, Any]] = [
     {"any_sklearn_version": True},
     {"batching": {"max_size": 1}},
     {"limits": {"timeout_s": 1.5}},
+    {"retry": "never"},
     {"resources": {"cpus": 2}},
     {"resources": {"memory": 2**30}},
     {"load_timeout_s": 1.0},

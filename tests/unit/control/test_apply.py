@@ -2,11 +2,12 @@
 
 import pytest
 
-from deployments.control.applications import custom_routes
+from deployments.control.applications import edge_models
 from deployments.control.apply import Applier, settled
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.control.withheld import Withheld
+from deployments.edge.models import EdgeModel, custom_routes
 from tests.unit.control.models import applications, configured, details, refused, resolved
 from tests.unit.control.serve import FRONT, FakeServe, desired
 
@@ -93,9 +94,21 @@ def test_a_model_without_room_is_settled_so_that_its_yaml_can_be_mended(applier)
     assert settled(statuses)
 
 
-def test_only_routes_that_names_do_not_tell_are_custom():
-    config = configured(resolved(), resolved("iris", route="/flowers/kind"))
-    assert custom_routes(config) == {"/flowers/kind": "iris"}
+def test_the_edge_knows_each_models_route_its_limit_of_time_and_whether_its_requests_may_be_sent_again():
+    config = configured(resolved(), resolved("iris", route="/flowers/kind", retry="never", limits={"timeout_s": 2}))
+    models = edge_models(config)
+    assert models == {
+        "churn": EdgeModel("/models/churn", 10.0),
+        "iris": EdgeModel("/flowers/kind", 2.0, retries=False),
+    }
+    assert custom_routes(models) == {"/flowers/kind": "iris"}
+
+
+def test_an_application_of_an_earlier_release_has_its_requests_sent_again():
+    config = configured(resolved())
+    for application in config["applications"]:
+        application["args"].get("spec", {}).pop("retry", None)
+    assert edge_models(config)["churn"].retries
 
 
 def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):

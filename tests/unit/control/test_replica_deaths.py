@@ -228,6 +228,15 @@ def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp
     assert ids == ["mine", "quiet"]
 
 
+def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_whose_call_it_was(tmp_path: Path):
+    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost.take(LINE.replace(b"SERVE_REPLICA_iris-model-x4k2", b"newest"))
+    assert lost.of_replica("iris", "other", ()) == ()
+    assert lost.of_replica("iris", "x4k2", ("mine",)) == ("mine",)
+    (line,) = (tmp_path / "requests" / "iris.jsonl").read_text().splitlines()
+    assert json.loads(line)["outcome"] == "ReplicaLost"
+
+
 def test_an_outage_does_not_fill_the_disk(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
     for _ in range(MOST_A_SECOND + 100):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deployments.control.ports import haproxy_binary
 from deployments.edge.files import LAUNCHER, EdgeFiles
+from deployments.edge.models import EdgeModel
 from deployments.spec.server import ServerSpec
 
 PATIENCE_S = 20
@@ -107,6 +108,10 @@ defaults
     timeout connect 5s
     timeout client 10s
     timeout server 10s
+    option redispatch 1
+    retry-on conn-failure empty-response
+    retries 3
+    balance leastconn
 frontend http_frontend
     bind 127.0.0.1:{port}
     default_backend default_backend
@@ -117,12 +122,20 @@ backend default_backend
         lines = "".join(f"    errorfile {status} {errors}\n" for status in (502, 503, 504))
         text = text.replace("frontend http_frontend\n", f"{lines}frontend http_frontend\n")
     for name, ports in backends.items():
-        text += f"backend http-{name}\n"
+        text += f"backend http-{name}\n    http-reuse always\n"
+        text += "    default-server check inter 5s fastinter 250ms downinter 250ms fall 2 rise 2\n"
         for replica in ports:
-            text += f"    server SERVE_REPLICA_{name}-model-r{replica} 127.0.0.1:{replica or '1 disabled'}\n"
+            text += f"    server SERVE_REPLICA_{name}-model-r{replica} 127.0.0.1:{replica or '1 disabled'}"
+            text += " observe layer4 error-limit 1 on-error mark-down\n"
         if fallback is not None:
             text += f"    server SERVE_PROXY_ACTOR-fallback-0123 127.0.0.1:{fallback} backup\n"
     return text
+
+
+def all_models(custom_routes: Mapping[str, str], *models: EdgeModel) -> dict[str, EdgeModel]:
+    """Models by name: these, whose names are in their routes, and others by their routes."""
+    routed = {name: EdgeModel(route) for route, name in custom_routes.items()}
+    return routed | {model.route.removeprefix("/models/"): model for model in models}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +166,14 @@ class Edge:
         for each in self._held:
             each.close()
 
-    def write(self, custom_routes: Mapping[str, str] | None = None, **server: object) -> None:
+    def write(self, custom_routes: Mapping[str, str] | None = None, *models: EdgeModel, **server: object) -> None:
+        """`models` have the usual routes."""
         listen = {
             "http": {"port": self.port},
             "grpc": {"port": self.grpc_port},
             "metrics": {"edge_port": self.metrics_port},
         }
-        self.files.write(ServerSpec.model_validate({**listen, **server}), custom_routes or {})
+        self.files.write(ServerSpec.model_validate({**listen, **server}), all_models(custom_routes or {}, *models))
 
     @contextmanager
     def running(
@@ -260,8 +274,11 @@ def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping
 
 def accept_and_close(listener: socket.socket) -> None:
     """A replica that dies as soon as it has a request."""
-    connection, _ = listener.accept()
-    connection.recv(1)
+    said = b""
+    while not said:  # else it is HAProxy's check, which says nothing
+        connection, _ = listener.accept()
+        said = connection.recv(1)
+    listener.close()
     connection.close()
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from deployments.edge.files import EdgeFiles
+from deployments.edge.models import EdgeModel
 from deployments.spec.server import ServerSpec
 
 
@@ -12,27 +13,29 @@ def stamps(folder: Path) -> dict[str, int]:
 
 def test_what_has_not_changed_is_left_alone(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
-    files.write(ServerSpec(), {"/who": "churn"})
+    files.write(ServerSpec(), {"churn": EdgeModel("/who")})
     before = stamps(files.folder)
     assert set(before) == {
         "routes.map",
         "names.map",
         "replicas.map",
+        "timeouts.map",
+        "once.map",
         "unavailable.http",
         "edge.cfg",
         "edge-starting.cfg",
     }
-    files.write(ServerSpec(), {"/who": "churn"})
+    files.write(ServerSpec(), {"churn": EdgeModel("/who")})
     assert stamps(files.folder) == before
 
 
 def test_what_has_changed_is_replaced_whole_and_nothing_is_left_over(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
-    files.write(ServerSpec(), {"/who": "churn"})
+    files.write(ServerSpec(), {"churn": EdgeModel("/who")})
     before = stamps(files.folder)
-    files.write(ServerSpec(), {"/who": "leavers"})
+    files.write(ServerSpec(), {"leavers": EdgeModel("/who")})
     after = stamps(files.folder)
-    assert {name for name in before if before[name] != after[name]} == {"routes.map", "names.map"}
+    assert {name for name in before if before[name] != after[name]} == {"routes.map", "names.map", "timeouts.map"}
     assert set(after) == set(before)
     assert (files.folder / "routes.map").read_text() == "/who/ leavers\n"
     assert (files.folder / "names.map").read_text() == "leavers /who\n"

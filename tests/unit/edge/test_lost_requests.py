@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from deployments.edge.lost import LOG_SOCKET, LostRequest, read
+from deployments.edge.lost import LOG_SOCKET, UNKNOWN, LostRequest, read
+from deployments.edge.models import EdgeModel
 from deployments.protocols.http import REQUEST_ID_CHARS
+from tests.unit.edge.mortal import mortals
 from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
+
+NEVER_AGAIN = EdgeModel("/models/churn", retries=False)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def next_lost(log: socket.socket) -> LostRequest:
 
 
 def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(edge, told, dying):
-    edge.write()
+    edge.write({}, NEVER_AGAIN)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b'{"a": 1}', x_request_id="mine-1")
         lost = next_lost(told)
@@ -53,7 +57,7 @@ def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(e
 
 @pytest.mark.parametrize("offered", ["", 'x"},{', "a b", "x" * 200])
 def test_a_request_without_a_clean_id_is_told_by_the_one_that_its_answer_has(edge, told, dying, offered):
-    edge.write()
+    edge.write({}, NEVER_AGAIN)
     headers = {"x_request_id": offered} if offered else {}
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b"{}", **headers)
@@ -69,7 +73,7 @@ def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
 
 
 def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
-    edge.write()
+    edge.write({}, NEVER_AGAIN)
     with replica("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
             call = channel.unary_unary(f"{SERVICE}/ModelInfer")
@@ -117,3 +121,25 @@ def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: E
 @pytest.mark.parametrize("line", [b"", b"[NOTICE] Server is DOWN", b"{}"[:1]])
 def test_what_is_no_line_of_ours_tells_nothing(line: bytes):
     assert read(line, REQUEST_ID_CHARS) is None
+
+
+def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_used_before_too(edge, told):
+    edge.write({}, NEVER_AGAIN)
+    with mortals(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
+        assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
+        answer = edge.ask("/models/churn/predict", "POST", b"DIE", x_request_id="mine")
+        lost = next_lost(told)
+    assert answer.status == 503
+    assert (lost.request_id, lost.replica) == ("mine", UNKNOWN)
+
+
+def test_a_request_that_another_replica_answered_is_not_told(edge, told):
+    edge.write()
+    with mortals(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
+        while not all(each.asked for each in replicas):
+            assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
+        replicas[0].kill()
+        for _ in range(3):
+            assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
+        assert edge.ask("/models/none/predict", "POST", b"{}", x_request_id="last").status == 503
+        assert read(told.recv(8192), REQUEST_ID_CHARS) is None

@@ -8,13 +8,14 @@ import pytest
 
 from deployments.control.ports import haproxy_binary
 from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.render import NAMES_FILE, REPLICAS_FILE, ROUTES_FILE, render, render_names, render_routes
+from deployments.edge.models import REPLICAS_FILE, ROUTES_FILE, EdgeModel, render_maps
+from deployments.edge.render import render
 from deployments.spec.server import ServerSpec
-from tests.unit.edge.proxy import serve_config
+from tests.unit.edge.proxy import all_models, serve_config
 
 
 def rendered(custom_routes: Mapping[str, str] | None = None, starting: bool = False, **server: object) -> str:
-    return render(ServerSpec.model_validate(server), custom_routes or {}, starting=starting)
+    return render(ServerSpec.model_validate(server), all_models(custom_routes or {}), starting=starting)
 
 
 def lines(text: str) -> list[str]:
@@ -53,10 +54,20 @@ def test_the_map_of_routes_is_read_only_where_there_are_any():
     assert ROUTES_FILE in rendered({"/who": "churn"})
 
 
-def test_the_map_of_routes_is_a_line_each():
-    routes = {"/z/deep": "a", "/who": "churn"}
-    assert render_routes(routes) == "/who/ churn\n/z/deep/ a\n"
-    assert render_names(routes) == "churn /who\na /z/deep\n"
+def test_the_maps_have_a_line_for_each_model_that_is_particular():
+    maps = render_maps(
+        {
+            "a": EdgeModel("/z/deep", timeout_s=0.5),
+            "iris": EdgeModel("/models/iris", timeout_s=10),
+            "churn": EdgeModel("/who", timeout_s=10, retries=False),
+        }
+    )
+    assert maps == {
+        "routes.map": "/who/ churn\n/z/deep/ a\n",
+        "names.map": "a /z/deep\nchurn /who\n",
+        "timeouts.map": "a 3500\nchurn 13000\niris 13000\n",
+        "once.map": "churn 1\n",
+    }
 
 
 @pytest.mark.parametrize("custom_routes", [{}, {"/who": "churn"}], ids=["no routes", "routes"])
@@ -66,8 +77,8 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
     serve, ours = tmp_path / "haproxy.cfg", tmp_path / "edge.cfg"
     serve.write_text(serve_config(1, {} if starting else {"gateway": [2], "churn": [3]}))
     ours.write_text(rendered(custom_routes, starting, http={"host": host}))
-    (tmp_path / ROUTES_FILE).write_text(render_routes(custom_routes))
-    (tmp_path / NAMES_FILE).write_text(render_names(custom_routes))
+    for name, content in render_maps(all_models(custom_routes)).items():
+        (tmp_path / name).write_text(content)
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
     (tmp_path / ERROR_FILE).write_text(render_error(), newline="")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
@@ -79,4 +90,4 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
 def test_a_grpc_stream_may_wait_with_its_first_message_and_a_single_message_may_not():
     waits = [line for line in lines(rendered()) if line.startswith("http-request wait-for-body")]
     assert "http-request wait-for-body time 1h at-least 16 if stream" in waits
-    assert "http-request wait-for-body time 20s at-least 16 if of_model !stream" in waits
+    assert "http-request wait-for-body time 20s at-least 65536 if of_model !stream" in waits

@@ -1,0 +1,116 @@
+"""A client that asks at a steady rate, checks each answer, and never asks again: what users of the server see of a fault."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+GIVE_UP_S = 60.0
+"""An answer that takes longer is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one request."""
+
+    begun: float
+    """By the monotonic clock."""
+    seconds: float
+    kind: str
+    """ok, wrong (200, with another answer than the model's), lost (no whole answer), or the status of a refusal."""
+    retry_after: bool = False
+    """Whether a refusal says when to ask again."""
+
+
+class Load:
+    """Requests of one number each to a model that doubles it, from the start of the block to its end."""
+
+    def __init__(self, port: int, model: str, *, rate: float = 100.0, clients: int = 16) -> None:
+        """`rate` is requests a second of all clients together. Each keeps its connection."""
+        self._port = port
+        self._path = f"/models/{model}/predict"
+        self._period_s = clients / rate
+        self._clients = clients
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self.outcomes: list[Outcome] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, _type: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def kinds(self, since: float = 0.0) -> Counter[str]:
+        """How many requests that began since then ended how."""
+        return Counter(each.kind for each in list(self.outcomes) if each.begun >= since)
+
+    def slowest_s(self, since: float = 0.0) -> float:
+        """The longest that one took."""
+        return max((each.seconds for each in list(self.outcomes) if each.begun >= since), default=0.0)
+
+    async def _run(self) -> None:
+        await asyncio.gather(*(self._client(number) for number in range(self._clients)))
+
+    async def _client(self, number: int) -> None:
+        connection: Connection | None = None
+        due = time.monotonic() + self._period_s * number / self._clients
+        asked = number
+        while not self._stop.is_set():
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due = max(due + self._period_s, time.monotonic() - 1)
+            asked += self._clients
+            begun = time.monotonic()
+            try:
+                if connection is None:
+                    connection = Connection(*await asyncio.open_connection("127.0.0.1", self._port))
+                kind, retry_after, connection = await asyncio.wait_for(self._ask(connection, asked), GIVE_UP_S)
+            except (OSError, EOFError, TimeoutError):
+                kind, retry_after, connection = "lost", False, None
+            self.outcomes.append(Outcome(begun, time.monotonic() - begun, kind, retry_after))
+
+    async def _ask(self, connection: "Connection", number: int) -> "tuple[str, bool, Connection | None]":
+        status, headers, body = await connection.post(self._path, json.dumps({"instances": [number]}).encode())
+        kept = None if headers.get("connection") == "close" else connection
+        if status != 200:
+            return str(status), "retry-after" in headers, kept
+        return "ok" if json.loads(body)["predictions"] == [2 * number] else "wrong", False, kept
+
+
+class Connection:
+    """A client's connection, without any of what HTTP libraries do behind one's back."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def post(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers by lower-case name, and body. Raises OSError and EOFError."""
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        self._writer.write(head.encode() + body)
+        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        return int(lines[0].split()[1]), headers, await self._reader.readexactly(int(headers["content-length"]))
+
+
+def shown(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes of each second, for a person."""
+    if not outcomes:
+        return "no requests"
+    first = min(each.begun for each in outcomes)
+    seconds: dict[int, list[Outcome]] = {}
+    for each in outcomes:
+        seconds.setdefault(int(each.begun - first), []).append(each)
+    lines = []
+    for second, these in sorted(seconds.items()):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(each.kind for each in these).items()))
+        lines.append(f"{second:4d} s: {kinds}; slowest {max(each.seconds for each in these) * 1e3:.0f} ms")
+    return "\n".join(lines)

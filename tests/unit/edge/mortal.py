@@ -1,0 +1,81 @@
+"""Replicas that die or freeze: a killed process closes all its connections and its port."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
+
+
+class Mortal:
+    """A replica that answers with its name, on lasting connections.
+
+    It dies at a request whose body holds DIE, in the middle of its answer at one that holds HALF, and freezes at one with FREEZE.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.asked = 0
+        """Requests that came whole."""
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = int(self._listener.getsockname()[1])
+        self._connections: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def kill(self) -> None:
+        for each in (self._listener, *self._connections):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._connections.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), connection.makefile("rb") as requests:
+            while requests.readline():
+                body = _body(requests, dict(_headers(requests)))
+                self.asked += 1
+                answer = ANSWER % (b"text/plain", len(self.name), self.name.encode())
+                if b"HALF" in body:
+                    connection.sendall(answer[:-1])
+                if b"DIE" in body or b"HALF" in body:
+                    self.kill()
+                elif b"FREEZE" not in body:
+                    connection.sendall(answer)
+
+
+def _headers(requests: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    while line := requests.readline().strip():
+        name, _, value = line.partition(b":")
+        yield name.lower(), value.strip()
+
+
+def _body(requests: BinaryIO, headers: dict[bytes, bytes]) -> bytes:
+    if b"content-length" in headers:
+        return requests.read(int(headers[b"content-length"]))
+    pieces = []
+    while size := int(requests.readline(), 16) if b"transfer-encoding" in headers else 0:
+        pieces.append(requests.read(size))
+        requests.readline()
+    if b"transfer-encoding" in headers:
+        requests.readline()
+    return b"".join(pieces)
+
+
+@contextmanager
+def mortals(count: int) -> Iterator[list[Mortal]]:
+    """Replicas until the end of the block."""
+    replicas = [Mortal(f"replica {number}") for number in range(count)]
+    try:
+        yield replicas
+    finally:
+        for each in replicas:
+            each.kill()

@@ -1,0 +1,153 @@
+"""What clients see of a replica that dies or freezes: another replica's answer, or an error in time; never a closed connection."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import grpc
+import pytest
+
+from deployments.edge.models import EdgeModel
+from deployments.edge.requests import BUFFER_BYTES
+from tests.unit.edge.mortal import Mortal, mortals
+from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
+from tests.unit.edge.test_grpc_routing import SERVICE, asking
+
+LARGE = b" " * 2 * BUFFER_BYTES
+Churn = Callable[[int], AbstractContextManager[Sequence[Mortal]]]
+
+
+@pytest.fixture
+def churn(edge: Edge) -> Churn:
+    """So many replicas of the model, each with a connection that was used before. Its limit of time is half a second."""
+    edge.write({}, EdgeModel("/models/churn", timeout_s=-2.5), EdgeModel("/models/frail", timeout_s=10, retries=False))
+
+    @contextmanager
+    def running(count: int) -> Iterator[Sequence[Mortal]]:
+        with mortals(count) as replicas, backend("gateway") as gateway, backend("fallback", 503) as fallback:
+            ports = [each.port for each in replicas]
+            models = {"gateway": [gateway.port], "churn": ports, "frail": ports}
+            with edge.running(models, fallback=fallback.port):
+                for model in ("churn", "frail"):
+                    while not all(each.asked for each in replicas):
+                        assert ask(edge, b"{}", model).status == 200
+                for each in replicas:
+                    each.asked = 0
+                yield replicas
+
+    return running
+
+
+def ask(edge: Edge, body: bytes, model: str = "churn") -> Answer:
+    return edge.ask(f"/models/{model}/predict", "POST", body)
+
+
+def test_a_request_whose_replica_dies_goes_to_another(edge: Edge, churn: Churn) -> None:
+    with churn(2) as replicas:
+        replicas[0].kill()
+        answers = [ask(edge, b"{}") for _ in range(4)]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"replica 1")] * 4
+
+
+def test_where_all_replicas_have_died_serves_own_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
+    with churn(2) as replicas:
+        for each in replicas:
+            each.kill()
+        answers = [ask(edge, b"{}") for _ in range(2)]
+    assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 2
+    assert b"GET its route says why" in answers[0].body
+
+
+def test_a_request_that_kills_replicas_kills_four_at_most(edge: Edge, churn: Churn) -> None:
+    with churn(5) as replicas:
+        answer = ask(edge, b"DIE")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert sum(each.asked for each in replicas) == 4
+
+
+def test_of_a_model_that_is_never_asked_again_it_kills_one(edge: Edge, churn: Churn) -> None:
+    with churn(3) as replicas:
+        answer = ask(edge, b"DIE", "frail")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert sum(each.asked for each in replicas) == 1
+        assert ask(edge, b"{}", "frail").status == 200
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_request_too_large_to_be_kept_is_not_sent_again_and_gets_a_503(edge: Edge, churn: Churn, count: int) -> None:
+    with churn(count) as replicas:
+        answer = ask(edge, b"DIE" + LARGE)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert sum(each.asked for each in replicas) == 1
+
+
+def test_a_large_request_is_answered_as_any(edge: Edge, churn: Churn) -> None:
+    with churn(1):
+        assert ask(edge, LARGE).body == b"replica 0"
+        assert ask(edge, LARGE).body == b"replica 0"
+
+
+def test_an_answer_that_has_begun_is_not_begun_again(edge: Edge, churn: Churn) -> None:
+    with churn(2) as replicas:
+        with pytest.raises(Exception, match="IncompleteRead"):
+            ask(edge, b"HALF")
+        assert sum(each.asked for each in replicas) == 1
+
+
+def test_a_replica_that_is_frozen_costs_its_models_limit_of_time_and_the_request_is_not_sent_again(
+    edge: Edge, churn: Churn
+) -> None:
+    with churn(2) as replicas:
+        begun = time.monotonic()
+        answer = ask(edge, b"FREEZE")
+        assert 0.4 < time.monotonic() - begun < 3
+        assert sum(each.asked for each in replicas) == 1
+    assert (answer.status, answer.headers["content-type"]) == (504, "application/problem+json")
+    assert b'"title": "Gateway Timeout", "status": 504' in answer.body
+
+
+def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.edge.render.HOLD_S", 1)
+    edge.write({}, EdgeModel("/models/churn", timeout_s=10))
+    models = {"gateway": [1], "churn": []}
+    with mortals(1) as (proxy,), edge.running(models, fallback=proxy.port):
+        answer = ask(edge, b"FREEZE")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert b'"title": "Service Unavailable", "status": 503' in answer.body
+
+
+def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.edge.render.GATEWAY_S", 1)
+    edge.write()
+    with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
+        assert edge.ask("/models", "GET", b"FREEZE").status == 504
+
+
+def refused(edge: Edge, message: bytes, method: str = "ModelInfer") -> grpc.StatusCode:
+    with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
+        with pytest.raises(grpc.RpcError) as failed:
+            if method == "ModelStreamInfer":
+                list(channel.stream_stream(f"{SERVICE}/{method}")(iter([message]), timeout=PATIENCE_S))
+            else:
+                channel.unary_unary(f"{SERVICE}/{method}")(message, timeout=PATIENCE_S)
+        return failed.value.code()
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [(b"DIE", grpc.StatusCode.UNAVAILABLE), (b"FREEZE", grpc.StatusCode.DEADLINE_EXCEEDED)]
+)
+@pytest.mark.parametrize("more", [b"", LARGE], ids=["small", "large"])
+def test_a_call_whose_replica_dies_or_freezes_ends_with_the_right_status(
+    edge: Edge, churn: Churn, word: bytes, code: grpc.StatusCode, more: bytes
+) -> None:
+    with churn(1):
+        assert refused(edge, asking("churn") + word + more) is code
+
+
+def test_a_stream_whose_replica_dies_is_unavailable(edge: Edge, churn: Churn) -> None:
+    with churn(1):
+        assert refused(edge, asking("churn") + b"DIE", "ModelStreamInfer") is grpc.StatusCode.UNAVAILABLE
