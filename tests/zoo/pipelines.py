@@ -25,16 +25,27 @@ MOST_ASKED = 24
 
 
 def case(seed: int) -> Case:
-    """The fitted estimator of a seed. What does not fit to the data is drawn again. Raises NoCase."""
+    """A fitted estimator of nothing but scikit-learn's own. What does not fit to the data is drawn again. Raises NoCase."""
+    return _drawn("sklearn", seed)
+
+
+def foreign_case(seed: int) -> Case:
+    """One that holds functions of an operator's own or numpy's, or is of another library."""
+    return _drawn("foreign", seed)
+
+
+def _drawn(kind: str, seed: int) -> Case:
     for attempt in range(ATTEMPTS):
-        draw = Draw("sklearn", seed, attempt)
+        draw = Draw(kind, seed, attempt)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
                 made = _made(draw)
+            if _is_foreign(*made) is not (kind == "foreign"):
+                continue
         except Exception:  # noqa: BLE001 - each library has its own errors
             continue
-        return _case(seed, draw, *made)
+        return _case(f"{kind} {seed}", draw, *made)
     raise NoCase(f"seed {seed} gives nothing that fits")
 
 
@@ -59,6 +70,10 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     kind = _kind(estimator)
     return estimator, data, kind, own
+
+
+def _is_foreign(estimator: Any, _data: Table, _kind: str, own: bool) -> bool:
+    return not own or "<function" in _shown(estimator)
 
 
 def _of_several_types(values: Any) -> bool:
@@ -111,7 +126,7 @@ def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
     return kind(max_iter=4, min_samples_leaf=4, categorical_features=given)
 
 
-def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bool) -> Case:
+def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bool) -> Case:
     files, saved = _files(draw, estimator, own)
     with_example = draw.chance(0.4 if own else 0.6)
     if with_example:
@@ -136,9 +151,9 @@ def _case(seed: int, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     told = ", with example" if with_example else ", with inputs" if with_inputs else ""
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
     # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
-    knowable = "lowered" not in shown and "centred" not in shown
+    knowable = "<function" not in shown
     return Case(
-        f"sklearn {seed}", kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
+        name, kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
         must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
         answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from deployments.runtimes.sklearn.table import datatypes, made_up
 from deployments.runtimes.sklearn.table.columns import table_of
 from deployments.runtimes.sklearn.table.fitted import Fitted
 from deployments.runtimes.sklearn.table.given import given_columns, given_rows
-from deployments.runtimes.sklearn.table.ranges import Range, ranges_of
+from deployments.runtimes.sklearn.table.ranges import ranges_of
 from deployments.runtimes.sklearn.table.readers import Reader, readers, reads_text
 from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table, single_precision
 from deployments.runtimes.sklearn.table.unread import settled
@@ -71,14 +71,14 @@ def _table(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
     known = [column.name for column in table.read if column.datatype]
     table = datatypes.by_trial(table, {name: made[0][name] for name in known}, fitted)
     made = [values for values in (given, *made_up.examples(table, ranges)) if values]
-    return _tried(fitted, table, made, ranges, read_by)
+    return _tried(fitted, table, given, made, read_by)
 
 
 def _tried(
     fitted: Fitted,
     table: Table,
+    given: made_up.Values,
     made: Sequence[made_up.Values],
-    ranges: Sequence[Range | None],
     read_by: Sequence[Reader],
 ) -> Subject:
     """The subject with the first of these examples that the model takes."""
@@ -87,9 +87,11 @@ def _tried(
     works = (each for each in tried if each[0].trial(*each[1:]) is not None)
     fitted, table, base = next(works, (fitted, table, None))
     known = known_categories(read_by, table)
+    ranges = ranges_of(read_by, len(table.columns))
     if base is None:
         return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)
     table = settled(table, fitted.estimator, fitted.rows(table, base), fitted.predict)
+    table = datatypes.from_example(table, given, fitted.trial)
     base = {**complete[-1], **base}
     table = _with_missing(datatypes.by_trial(table, base, fitted), base, fitted)
     two = next((values for values in complete if len(values[table.names[0]]) > 1 and values is not base), base)
@@ -107,6 +109,9 @@ def _ways(fitted: Fitted, table: Table) -> Iterator[tuple[Fitted, Table]]:
     if table.is_frame and unread:  # with a category among them, scikit-learn makes an array of objects of a frame
         yield fitted, table.changed({column.name: replace(column, is_category=True) for column in unread})
     yield fitted, single_precision(table)
+    whole = [column for column in table.read if column.datatype == "INT64"]
+    if whole:  # as pandas holds whole numbers where some are missing
+        yield fitted, table.changed({column.name: replace(column, datatype="FP64") for column in whole})
     if not table.is_frame and find_spec("pandas"):
         yield Fitted(fitted.estimator, is_frame=False, numbered=True), table
 

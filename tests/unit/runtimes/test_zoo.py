@@ -11,6 +11,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 PIPELINES = (2001, 2003, 2006, 2008, 2015, 2016, 2018, 2026, 2029, 2031)
 """Different ones that are quick."""
+FOREIGN = (1, 2, 3, 4, 5, 6)
 GRAPHS = range(1000, 1012)
 
 
@@ -23,6 +24,11 @@ def check(case: Case) -> None:
 @pytest.mark.parametrize("seed", PIPELINES)
 def test_a_generated_estimator_is_served_as_it_answers_itself(seed: int) -> None:
     check(pipelines.case(seed))
+
+
+@pytest.mark.parametrize("seed", FOREIGN)
+def test_a_generated_estimator_with_code_of_others_is_served_as_it_answers_itself(seed: int) -> None:
+    check(pipelines.foreign_case(seed))
 
 
 @pytest.mark.parametrize("seed", GRAPHS)

@@ -12,7 +12,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.parts import is_known
+from deployments.runtimes.sklearn.parts import is_known, served, steps
 from deployments.runtimes.sklearn.table import boosters
 from deployments.runtimes.sklearn.table.made_up import phrases
 from deployments.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
@@ -23,6 +23,7 @@ STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
 """Where two estimators read one column, the last of their datatypes here: it carries the values of both. An estimator with single
 precision was fitted with it; double precision is also what one has that says nothing."""
 NAN = float("nan")
+SINGLE = {np.dtype(np.float32)}
 
 
 def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table:
@@ -44,10 +45,13 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         )
     labels = found or tuple(f"x{index}" for index in range(count))
     columns = [Column(name, is_read=False) for name in labels]
+    single = _learnt_in(steps(served(estimator))[-1]) == SINGLE
     for reader in readers(estimator, labels):
         # A chain of classifiers hands the labels before on as further columns.
         own = [index for index in reader.indices if index < count]
-        for index, column in zip(own, columns_of(reader, [labels[index] for index in own]), strict=False):
+        for index, column in zip(
+            own, columns_of(reader, [labels[index] for index in own], single=single), strict=False
+        ):
             columns[index] = _merged(columns[index], column)
     if not any(column.is_read for column in columns):
         raise LoadError(
@@ -56,8 +60,9 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
     return Table(tuple(with_one_precision(columns, is_frame=bool(found))), bool(found))
 
 
-def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
-    """What one estimator says of the columns that it reads."""
+def columns_of(reader: Reader, names: Sequence[str], *, single: bool = False) -> list[Column]:
+    """What one estimator says of the columns that it reads. `single`: what comes behind it learnt from single precision, so that it
+    did too, unless it learnt in double precision itself."""
     part = reader.part
     if isinstance(part, str):  # PASSTHROUGH: what reads the column next decides
         return [Column(name, "FP64" if _reads_numbers(reader.after) else UNKNOWN) for name in names]
@@ -74,7 +79,8 @@ def columns_of(reader: Reader, names: Sequence[str]) -> list[Column]:
         return [_filled(name, part, index) for index, name in enumerate(names)]
     if not is_known(part, ("sklearn", "imblearn")) or _is_code(part) or isinstance(part, MissingIndicator):
         return [Column(name) for name in names]
-    datatype = "FP32" if _is_single_precision(part) else "FP64"
+    learnt_in = _learnt_in(part)
+    datatype = "FP32" if learnt_in == SINGLE or (single and not learnt_in) else "FP64"
     return [Column(name, datatype) for name in names]
 
 
@@ -169,15 +175,12 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def _is_single_precision(part: Any) -> bool:
-    """Whether it was fitted with float32: then all that it learnt is of that precision, while trees learn from copies in it."""
+def _learnt_in(part: Any) -> set[np.dtype[Any]]:
+    """The float dtypes of what it learnt. SINGLE where it was fitted with float32, while trees learn from copies of that."""
     if not isinstance(part, BaseEstimator) or hasattr(part, "tree_"):
-        return False
+        return set()
     learnt = [value for name, value in vars(part).items() if name.endswith("_") or name == "_fit_X"]
-    kinds = {
-        value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
-    }
-    return kinds == {np.dtype(np.float32)}
+    return {value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
 
 
 def with_one_precision(columns: Sequence[Column], *, is_frame: bool) -> list[Column]:

@@ -31,6 +31,8 @@ TRIED: Mapping[str, tuple[Any, Any]] = {
     "BOOL": (True, False),
 }
 """Values of each datatype that a column may turn out to have."""
+NUMBERS = {"INT64": TRIED["INT64"], "BOOL": TRIED["BOOL"]}
+"""Those of them that are numbers too."""
 MOST_TRIALS = 64
 ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 ADVICE = (
@@ -99,6 +101,9 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
         for column in table.read
         if column.datatype == UNKNOWN
     }
+    numbers = [column for column in table.read if chosen.get(column.name) == "FP64"]
+    if not all(_mean_the_same(kind, typed, numbers, values, fitted.trial) for kind in NUMBERS):
+        chosen |= {column.name: None for column in numbers}
     if alike := [name for name, kind in chosen.items() if kind is None]:
         raise LoadError(f"the model takes several datatypes for {', '.join(map(repr, alike))}: {ADVICE}")
     return table.changed({name: replace(_by_name(table)[name], datatype=kind or "") for name, kind in chosen.items()})
@@ -151,10 +156,21 @@ def _only_kind(typed: Table, column: Column, base: Values, trial: Trial) -> str 
     if takes("BYTES", TRIED[DATETIME]):
         taken.add("BYTES")
     if "FP64" in taken:
-        taken -= {"INT64", "BOOL"}  # which are numbers too
+        taken -= {kind for kind in NUMBERS if _mean_the_same(kind, typed, [column], base, trial)}
     if taken == {"BYTES", DATETIME}:
         return "BYTES"  # code that reads dates from text takes dates as well
     return next(iter(taken)) if len(taken) == 1 else None
+
+
+def _mean_the_same(kind: str, typed: Table, columns: Sequence[Column], base: Values, trial: Trial) -> bool:
+    """Whether the model gives the same for numbers of this kind in these columns as for them as FP64: code may ask for their type,
+    and an array of nothing but flags keeps what it is given as flags."""
+    values = {**base, **{column.name: TRIED[kind] for column in columns}}
+    given, wider = (
+        trial(typed.changed({column.name: replace(column, datatype=each) for column in columns}), values)
+        for each in (kind, "FP64")
+    )
+    return given is None or (wider is not None and all(map(equal, given, wider)))
 
 
 def _as(column: Column, datatype: str) -> Column:

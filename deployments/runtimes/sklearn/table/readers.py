@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,20 @@ from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_selection._base import SelectorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import Binarizer, FunctionTransformer
 from sklearn.utils import get_tags
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.parts import indices_of, inside, is_known
+from deployments.runtimes.sklearn.parts import holds_other_code, indices_of, inside, is_known
 from deployments.runtimes.sklearn.table import boosters
 
 PASSTHROUGH = "passthrough"
+HAND_ON = (SelectorMixin, Binarizer)
+"""Estimators that hand on columns with the types that they came with, which code behind them sees."""
 ALL_NUMBERS = BaseForest | BaseGradientBoosting
 """Ensembles of many estimators, none of which reads anything but numbers."""
 
@@ -98,10 +100,13 @@ class _Readers:
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
         steps = [step for step in _working(pipeline) if not _is_function(step) or step.func is not None]
-        for step, following in zip_longest(steps, steps[1:]):
+        for place, step in enumerate(steps):
+            following = steps[place + 1] if place + 1 < len(steps) else None
+            meets_code = any(map(holds_other_code, steps[place + 1 :]))
             for reader in self.of(step, indices):
+                hands_on = isinstance(reader.part, HAND_ON) and meets_code
                 is_open = isinstance(reader.part, str) and reader.after is None
-                yield Reader(PASSTHROUGH, reader.indices, following) if is_open else reader
+                yield Reader(PASSTHROUGH, reader.indices, following) if is_open or hands_on else reader
             if not _keeps_columns(step):
                 return
 
