@@ -30,7 +30,7 @@ class LastGood:
                 sources={name: Path(source) for name, source in stored["sources"].items()},
                 root=Path(stored["root"]),
             )
-            return cls(config, dict(stored["applications"]))
+            return cls(config, {name: _completed(each) for name, each in stored["applications"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
@@ -47,3 +47,11 @@ class LastGood:
             "applications": self.applications,
         }
         write_private(path, json.dumps(stored))
+
+
+def _completed(application: ServeConfig) -> ServeConfig:
+    """With what an earlier release did not write: it served the newest version, and had no labels."""
+    (deployment,) = application["deployments"]
+    newest = max(number for number, _ in application["args"]["versions"])
+    chosen = {"default": newest, "version_labels": {}, **deployment["user_config"]}
+    return {**application, "deployments": [{**deployment, "user_config": chosen}]}

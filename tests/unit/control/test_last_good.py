@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.control.applications import served_by
 from deployments.control.last_good import LastGood
 from deployments.spec.load import Config
 from deployments.spec.server import ServerSpec
@@ -26,6 +27,19 @@ GOOD = {"churn": application(resolved())}
 def test_what_was_written_is_read_back(tmp_path: Path):
     LastGood(CONFIG, GOOD).write(tmp_path / "last-good.json")
     assert LastGood.read(tmp_path / "last-good.json") == LastGood(CONFIG, GOOD)
+
+
+def test_of_an_earlier_release_the_newest_version_is_the_default(tmp_path: Path):
+    """A model that is refused at the first start of a new release is served as it was; see `control.applications.served_by`."""
+    path = tmp_path / "last-good.json"
+    LastGood(CONFIG, {"churn": application(resolved(digests="ab"))}).write(path)
+    stored = json.loads(path.read_text())
+    (deployment,) = stored["applications"]["churn"]["deployments"]
+    del deployment["user_config"]["default"], deployment["user_config"]["version_labels"]
+    path.write_text(json.dumps(stored))
+    kept = LastGood.read(path).applications["churn"]
+    assert served_by(kept)["default_version"] == "2"
+    assert served_by(kept)["version_labels"] == {}
 
 
 def test_nothing_is_remembered_before_the_first_run(tmp_path: Path):
@@ -60,6 +74,7 @@ def test_the_smallest_file_is_read(tmp_path: Path):
         json.dumps({**WHOLE, "sources": []}),
         json.dumps({**WHOLE, "root": None}),
         json.dumps({**WHOLE, "applications": 3}),
+        json.dumps({**WHOLE, "applications": {"a": {"args": {"versions": []}, "deployments": [{"user_config": {}}]}}}),
         b"\xff",
     ],
     ids=repr,
