@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, FunctionTransformer
+from sklearn.preprocessing import Binarizer, FunctionTransformer, StandardScaler
 
 from deployments.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
@@ -63,3 +65,13 @@ def test_whole_numbers_reach_an_imputer_as_the_floats_that_it_was_fitted_with() 
     assert not any(re.search("no row could be made up", note) for note in model.notes)
     given = model.predict({"x": frame.to_numpy(float)}, ["label"])
     assert given["label"].tolist() == estimator.predict(frame).tolist()
+
+
+def test_columns_of_a_frame_keep_the_precision_that_each_was_fitted_with() -> None:
+    frame = pd.DataFrame({"x": RANDOM.normal(size=60).astype(np.float32), "y": RANDOM.normal(size=60)})
+    first = make_column_transformer((PCA(1), ["x"]), (StandardScaler(), ["y"]))
+    estimator = make_pipeline(first, LogisticRegression()).fit(frame, KIND)
+    model = load(estimator)
+    assert [(each.name, each.datatype) for each in model.signature.inputs] == [("x", "FP32"), ("y", "FP64")]
+    given = model.predict({"x": frame.x.to_numpy(), "y": frame.y.to_numpy()}, ["scores"])
+    np.testing.assert_allclose(given["scores"], estimator.predict_proba(frame), rtol=1e-12)

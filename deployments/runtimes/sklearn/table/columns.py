@@ -57,7 +57,7 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         raise LoadError(
             f"the {type(estimator).__name__} reads none of its columns: there is nothing that a request could ask"
         )
-    return Table(tuple(with_one_precision(columns, is_frame=bool(found))), bool(found))
+    return Table(tuple(columns if found else with_one_precision(columns)), bool(found))
 
 
 def columns_of(reader: Reader, names: Sequence[str], *, single: bool = False) -> list[Column]:
@@ -183,9 +183,8 @@ def _learnt_in(part: Any) -> set[np.dtype[Any]]:
     return {value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
 
 
-def with_one_precision(columns: Sequence[Column], *, is_frame: bool) -> list[Column]:
-    """One precision for a table of nothing but numbers, which is one tensor. An array has one anyway; columns of a frame may have
-    both, and FP64 loses nothing."""
+def with_one_precision(columns: Sequence[Column]) -> list[Column]:
+    """One precision for an array of nothing but numbers; columns of a frame may have both."""
     if {column.datatype for column in columns} != set(FLOATS):
         return list(columns)
-    return [replace(column, datatype="FP64" if is_frame else "FP32") for column in columns]
+    return [replace(column, datatype="FP32") for column in columns]
