@@ -131,9 +131,10 @@ def server_environment(
         # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it
-        # down, so that where none is left the next try reaches Serve's own proxy, which waits for a new one.
+        # down, so that where none is left the next try reaches Serve's own proxy, which waits for a new one: the fourth, where two
+        # replicas die at once and the request was in both.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-        "RAY_SERVE_HAPROXY_RETRIES": "3",
+        "RAY_SERVE_HAPROXY_RETRIES": "4",
         "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
         # A replica that fails its health check does not hear that it is to stop.
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",

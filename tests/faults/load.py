@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -71,17 +72,20 @@ class Load:
             try:
                 if connection is None:
                     connection = Connection(*await asyncio.open_connection("127.0.0.1", self._port))
-                kind, retry_after, connection = await asyncio.wait_for(self._ask(connection, asked), GIVE_UP_S)
+                kind, retry_after = await asyncio.wait_for(self._ask(connection, asked), GIVE_UP_S)
             except (OSError, EOFError, TimeoutError):
-                kind, retry_after, connection = "lost", False, None
+                kind, retry_after = "lost", False
             self.outcomes.append(Outcome(begun, time.monotonic() - begun, kind, retry_after))
+            if connection and (connection.is_over or kind == "lost"):
+                connection = await connection.close()
+        if connection:
+            await connection.close()
 
-    async def _ask(self, connection: "Connection", number: int) -> "tuple[str, bool, Connection | None]":
+    async def _ask(self, connection: "Connection", number: int) -> tuple[str, bool]:
         status, headers, body = await connection.post(self._path, json.dumps({"instances": [number]}).encode())
-        kept = None if headers.get("connection") == "close" else connection
         if status != 200:
-            return str(status), "retry-after" in headers, kept
-        return "ok" if json.loads(body)["predictions"] == [2 * number] else "wrong", False, kept
+            return str(status), "retry-after" in headers
+        return "ok" if json.loads(body)["predictions"] == [2 * number] else "wrong", False
 
 
 class Connection:
@@ -89,6 +93,8 @@ class Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self.is_over = False
+        """Whether the server closes it behind the last answer."""
 
     async def post(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Status, headers by lower-case name, and body. Raises OSError and EOFError."""
@@ -98,7 +104,14 @@ class Connection:
         self._writer.write(head.encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        self.is_over = headers.get("connection") == "close"
         return int(lines[0].split()[1]), headers, await self._reader.readexactly(int(headers["content-length"]))
+
+    async def close(self) -> None:
+        """Gives None."""
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 def shown(outcomes: Sequence[Outcome]) -> str:
