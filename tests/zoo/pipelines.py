@@ -68,6 +68,8 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
         raise ValueError("no datatype holds what it gives")
     if "function clip" in _shown(estimator) and len({column.stored for column in data.columns}) > 1:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
+    if "Mixture" in _shown(estimator) and {column.stored for column in data.columns} == {"bool"}:
+        raise ValueError("mixtures compute with flags as flags, and otherwise than with the same numbers")
     kind = _kind(estimator)
     return estimator, data, kind, own
 
