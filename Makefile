@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit zoo lint check bench examples dashboards pictures schema protos lock clean
+.PHONY: help serve test unit faults zoo lint check bench examples dashboards pictures schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ test: $(VENV)/.dev $(VENV)/.prometheus $(VENV)/.chromium $(VENV)/.perf_analyzer 
 
 unit: $(VENV)/.dev $(VENV)/.prometheus  ## the tests that start no server
 	$(BIN)/pytest tests/unit tests/contract tests/meta
+
+faults: $(VENV)/.dev  ## kill, freeze and overload a server, as long as the promises say
+	MODELYARD_LONG_FAULTS=1 $(BIN)/pytest tests/faults
 
 zoo: $(VENV)/.dev  ## generated models against their own answers, for an hour
 	$(BIN)/python -m tests.zoo --seconds 3600

@@ -40,6 +40,8 @@ DIRECT_BELOW_S = 200e-6
 INLINE_BELOW_S = 1e-3
 """Calls believed cheaper than this run on the loop; others in the worker, which costs a change of threads."""
 MOST_RETRY_AFTER_S = 30
+ADMITTED = 0.8
+"""A request is accepted if it will be answered within this part of its time-out, as believed: calls do not all take the same."""
 TIMER_SLACK_S = 1e-3
 """uvloop's timers count whole milliseconds, so one may fire that much too early."""
 
@@ -124,8 +126,11 @@ class ModelServer:
         if self._closing:
             raise self.ledger.refuse(origin, ModelNotReady("the model is shutting down"))
         direct = self._alone >= ALONE and self._may_run_at_once(request)
-        if not direct and self._line.waiting >= self._most_waiting:
-            self._make_room(origin)
+        if not direct:
+            if self._line.waiting >= self._most_waiting:
+                self._make_room(origin)
+            if self._call is not None and self._answered_in_s(request.rows) > ADMITTED * self._timeout_s:
+                raise self._overloaded(origin, "what waits already takes as long as the time-out allows")
         ticket = Ticket(request, done, self._clock(), self._cancelled, origin)
         self.ledger.open += 1
         if direct:
@@ -180,17 +185,29 @@ class ModelServer:
             self._start.cancel()
             self._run()
         if self._line.waiting >= self._most_waiting:
-            error = Overloaded(f"{self._line.waiting} requests are waiting already")
-            error.retry_after_s = self._retry_after_s()
-            raise self.ledger.refuse(origin, error)
+            raise self._overloaded(origin, f"{self._line.waiting} requests are waiting already")
 
-    def _retry_after_s(self) -> int:
-        """Whole seconds in which the line, as it stands, will be done, judged by what calls have cost so far."""
-        rows, calls = self._line.rows, self._line.waiting
+    def _overloaded(self, origin: Origin, why: str) -> Exception:
+        error = Overloaded(why)
+        error.retry_after_s = min(MOST_RETRY_AFTER_S, max(1, math.ceil(self._answered_in_s())))
+        return self.ledger.refuse(origin, error)
+
+    def _answered_in_s(self, rows: int = 0) -> float:
+        """Seconds until one more request of so many rows would be answered, behind all that wait; without one, until those are.
+        Judged by what calls have cost so far."""
+        running, calls = self._call, self._line.waiting + bool(rows)
+        rows += self._line.rows
         if self._most_rows:
-            calls = min(calls, math.ceil(rows / self._most_rows))
-        running_s = 0.0 if self._call is None else max(self._cost.of(self._call.rows), self.stuck_s())
-        return min(MOST_RETRY_AFTER_S, max(1, math.ceil(running_s + self._cost.of(rows, calls))))
+            calls = min(calls, math.ceil(rows / self._rows_in(self._timeout_s / 2)))
+        if running is None:
+            return self._cost.of(rows, calls)
+        believed_s, spent_s = self._cost.of(running.rows), self.stuck_s()
+        left_s = believed_s - spent_s if spent_s < believed_s else spent_s  # of one that is late already, as long again
+        return left_s + self._cost.of(rows, calls)
+
+    def _rows_in(self, seconds: float) -> int:
+        """How many rows a call may have that is to end within so long; at least 1."""
+        return int(min(self._most_rows, max(1, self._cost.rows_within(seconds))))
 
     def _may_run_at_once(self, request: InferRequest) -> bool:
         idle = self._call is None and self._start is None and not self._delay_s and self._may_run_here
@@ -246,8 +263,9 @@ class ModelServer:
             batch = [ticket for ticket in part if ticket.submitted > too_old and ticket.done is not None]
         if not batch:
             # A batch that ends after its deadline is computed for nobody, and so is the next, behind it.
-            in_time = max(1, self._cost.rows_within(self._timeout_s / 2))
-            batch = self._line.take(int(min(self._most_rows, in_time)))
+            oldest = self._line.oldest()
+            left_s = self._timeout_s if oldest is None else oldest.submitted - too_old
+            batch = self._line.take(self._rows_in(min(self._timeout_s / 2, left_s)))
         self._alone = self._alone + 1 if len(batch) == 1 and not self._line.waiting else 0
         call = self._call = Call(batch, now) if batch else None
         self._too_late(late)  # only now that the model is taken: clients may submit again from here

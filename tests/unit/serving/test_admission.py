@@ -55,7 +55,7 @@ def test_the_servers_thread_does_not_keep_the_process_from_ending(rig: Make) -> 
     ids=["quick", "one batch", "one by one", "the most"],
 )
 def test_the_refused_are_told_when_the_queue_will_be_done(rig: Make, measured: Warmup, seconds: int) -> None:
-    one = busy(rig, measured, queue=8, timeout_s=100)
+    one = busy(rig, measured, queue=8, timeout_s=1000)
     one.submit_each(*range(8))
     with pytest.raises(Overloaded) as refused:
         one.submit(9)
