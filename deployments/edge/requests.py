@@ -11,6 +11,18 @@ much room above the limit, where a request is refused alone."""
 MOST_HEADERS = 500
 
 LINES = """\
+    # What RFC 9112 (3.2, 2.3) and RFC 9110 (10.1.1) have servers refuse. HAProxy itself replaces folded lines by spaces and takes a
+    # line feed alone for the end of a line, as the first of them lets it.
+    acl first_protocol fc_http_major 1
+    acl current_version req.ver 1.0 1.1
+    http-request return {wrong_version} if first_protocol !current_version
+    acl hosted req.hdr(host) -m found
+    acl old_version req.ver 1.0
+    http-request return {no_host} if !hosted !old_version
+    acl expecting req.hdr(expect) -m found
+    acl continues req.hdr(expect) -i 100-continue
+    http-request return {expected} if expecting !continues
+
     acl long_headers req.hdrs,length gt {headers_limit}
     http-request return {headers_too_large} if long_headers
     acl long_url url,length gt {url_limit}
@@ -34,6 +46,9 @@ LINES = """\
 def render_requests() -> str:
     """Lines for the HTTP frontend."""
     return LINES.format(
+        wrong_version=problem(505, "HTTP Version Not Supported", "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"),
+        no_host=problem(400, "Bad Request", "the request has no Host header"),
+        expected=problem(417, "Expectation Failed", "the only expectation that is met is 100-continue"),
         headers_limit=HEADERS_LIMIT,
         url_limit=URL_LIMIT,
         url_too_long=problem(

@@ -42,6 +42,29 @@ def test_two_content_lengths_are_refused(edge: Edge):
         assert gateway.requests == []
 
 
+@pytest.mark.parametrize(
+    ("head", "status", "detail"),
+    [
+        (b"GET / HTTP/1.1\r\n", 400, b"no Host header"),
+        (b"GET / HTTP/1.2\r\nhost: x\r\n", 505, b"HTTP/1.0, HTTP/1.1 and HTTP/2"),
+        (b"GET / HTTP/2.0\r\nhost: x\r\n", 505, b"HTTP/1.0, HTTP/1.1 and HTTP/2"),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n", 417, b"100-continue"),
+        (b"GET / HTTP/1.0\r\n", 200, b""),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-a: b\r\n c\r\n", 200, b""),
+    ],
+)
+def test_a_request_that_rfc_9112_has_refused_is_refused_in_its_words(
+    edge: Edge, head: bytes, status: int, detail: bytes
+):
+    edge.write()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
+        answer = say(edge.port, head + b"\r\n")
+        assert answer.split()[1] == str(status).encode()
+        assert detail in answer
+        assert (b"application/problem+json" in answer) is (status != 200)
+        assert len(gateway.requests) == (status == 200)
+
+
 def test_http_2_is_spoken_on_the_http_port_without_tls_too(edge: Edge):
     edge.write()
     with edge.running({}):
