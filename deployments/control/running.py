@@ -24,6 +24,11 @@ class Running:
             if details.get("deployed_app_config")
         }
 
+    @property
+    def building(self) -> list[str]:
+        """The applications that Serve is deploying, of which it may list no deployments."""
+        return [name for name, details in self.applications.items() if text_of(details["status"]) == "DEPLOYING"]
+
     def after(self, before: "Running") -> "Running":
         """This look, with what the one before knows of applications that Serve is building.
 

@@ -29,6 +29,7 @@ from deployments.control.node import Node
 from deployments.control.operations import FileOperations
 from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
+from deployments.control.running import Running
 from deployments.control.status import ModelStatus
 from deployments.control.watch import NodeDied, Report, Watcher
 from deployments.edge.files import EdgeFiles
@@ -135,9 +136,11 @@ class EmbeddedServer:
             except OSError as failed:  # the models serve on; a start after a crash would miss what changed since
                 watcher.tell_once("state", f"cannot write {self._places.last_good}: {failed}")
 
-        def on_target(desired: Desired, target: ServeConfig) -> None:
-            self._current = desired
-            self._edge.write(self._server, edge_models(target))
+        deaths = self._death_watch()
+
+        def on_look(running: Running) -> None:
+            deaths.look(running)
+            self._edge.write_changing(running.building)
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)
@@ -145,7 +148,9 @@ class EmbeddedServer:
 
         admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
         rollback = Rollback(good=dict(last.applications))
-        applier = Applier(client, rollback, front, server=self._server, admission=admission, on_target=on_target)
+        applier = Applier(
+            client, rollback, front, server=self._server, admission=admission, on_target=self._prepare_edge
+        )
         files = FileThread(FileLook(self._desired, self._first), self._stop)
         requested = RequestedApplies(files.wake)
         watcher = Watcher(
@@ -156,7 +161,7 @@ class EmbeddedServer:
             self._stop,
             metrics=self._metrics,
             each_look=each_look,
-            on_look=self._death_watch().look,
+            on_look=on_look,
             on_started=on_started,
             on_turn=self._live.turned,
             requested=requested,
@@ -174,6 +179,13 @@ class EmbeddedServer:
         self._api.operations = None
         self._report.starting(STOPPING)
         client.shutdown()
+
+    def _prepare_edge(self, desired: Desired, target: ServeConfig) -> None:
+        """Before Serve gets it. Which models it builds again is known at the next look."""
+        self._current = desired
+        models = edge_models(target)
+        self._edge.write(self._server, models)
+        self._edge.write_changing(models)
 
     def _death_watch(self) -> DeathWatch:
         def on_death(death: Death) -> None:

@@ -1,5 +1,6 @@
 """The edge's files on disk, and the launcher that Ray Serve starts in HAProxy's place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,10 @@ class EdgeFiles:
         (self.folder / REPLICAS_FILE).touch()
         self._replace("edge.cfg", render(server, models, starting=False))
         self._replace("edge-starting.cfg", render(server, models, starting=True))
+
+    def write_changing(self, models: Iterable[str]) -> None:
+        """The models that Serve may be building again: until it lists their replicas, those of before keep their places."""
+        self._replace("changing", "".join(f"{name}\n" for name in sorted(models)))
 
     def write_identity(self, identity: Identity) -> None:
         """For HAProxy's next start."""

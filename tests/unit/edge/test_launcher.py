@@ -95,6 +95,31 @@ def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
             assert edge.ask("/").body == b"new"
 
 
+def test_replicas_of_a_model_that_serve_builds_again_keep_their_places_until_it_lists_some(edge: Edge):
+    """Also for gRPC, whose calls Serve's own proxy cannot answer."""
+    edge.write()
+    with (
+        backend("gateway", keeps=True) as gateway,
+        backend("before", keeps=True) as before,
+        backend("after", keeps=True) as after,
+        backend("proxy", keeps=True) as proxy,
+    ):
+
+        def answer(replicas: list[int]) -> bytes:
+            models = {"gateway": [gateway.port], "churn": replicas, "others": []}
+            with edge.running(models, fallback=proxy.port):
+                assert edge.ask("/models/others/predict", "POST", b"{}").body == b"proxy"
+                return edge.ask("/models/churn/predict", "POST", b"{}").body
+
+        assert answer([before.port]) == b"before"
+        edge.files.write_changing(["churn"])
+        assert [answer([]), answer([])] == [b"before"] * 2
+        assert "churn 1" in (edge.folder / "replicas.map").read_text().splitlines()
+        assert answer([after.port]) == b"after"
+        edge.files.write_changing([])
+        assert answer([]) == b"proxy"
+
+
 def test_a_question_about_the_version_goes_to_haproxy_as_it_is(edge: Edge):
     environ = {"MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(edge.folder)}
     told = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
