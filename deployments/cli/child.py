@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from deployments.control.last_good import LastGood
     from deployments.control.watch import Report
 
+LEAVE = b"leave"
+"""From the supervisor, before the input ends: load balancers are to learn of it first."""
+
 
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
     options = _options()
-    stop = threading.Event()
-    is_up = threading.Event()
-    threading.Thread(target=_stop_at_end_of_input, args=(stop, is_up), daemon=True).start()
+    stop, leaving, is_up = threading.Event(), threading.Event(), threading.Event()
+    threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
     live = Live(approval=options.approve)
     api = ControlApi(live)
     if options.control is not None:
@@ -72,6 +74,7 @@ def main() -> int:
         live=live,
         api=api,
         stop=stop,
+        leaving=leaving,
         is_up=is_up,
     )
     try:
@@ -120,15 +123,16 @@ def _divert_output(path: Path) -> None:
     os.close(log)
 
 
-def _stop_at_end_of_input(stop: threading.Event, is_up: threading.Event) -> None:
+def _stop_at_end_of_input(stop: threading.Event, leaving: threading.Event, is_up: threading.Event) -> None:
     """The supervisor closes this process's input to stop it, and the kernel does when the supervisor is killed.
 
     Not by a signal: Ray takes those for crashes and prints its stack. Where nothing is served yet there is nothing to drain, and
     Ray's start cannot be interrupted: the process ends at once, and what it has started before it.
     """
     # Not by sys.stdin: this thread would hold its lock when the interpreter ends, which aborts then.
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
+    while word := os.read(sys.stdin.fileno(), 1024):
+        if word == LEAVE:
+            leaving.set()
     stop.set()
     if not is_up.is_set():
         end_descendants(grace_s=1.0)

@@ -4,6 +4,7 @@ This process holds no Ray. It starts the server in a child, starts it again when
 to it that every process below it has ended and every file of the run is gone.
 """
 
+import math
 import os
 import shutil
 import signal
@@ -13,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
+from deployments.cli.child import LEAVE
 from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from deployments.cli.places import only_server, places_of, prepare
 from deployments.cli.report import stamp
@@ -155,21 +157,25 @@ class Supervisor:
             "MODELYARD_SERVE_PORT": str(serve),
         }
 
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+    def _stop(self, sign: int, _frame: FrameType | None) -> None:
         self._stopping.set()
         if self._child is not None:
-            self._end(self._child)
+            self._end(self._child, leaves=sign == signal.SIGTERM)
 
     def _tell(self, text: str) -> None:
         self._live.down(text)
         self._events.trouble(text)
         print(f"{stamp(datetime.now())}  {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator
 
-    def _end(self, child: "subprocess.Popen[bytes]") -> None:
-        """The child stops when its input ends: at once where it is still starting, else when it has drained."""
+    def _end(self, child: "subprocess.Popen[bytes]", *, leaves: bool = False) -> None:
+        """The child stops when its input ends: at once where it is still starting, else when it has drained. `leaves`: it is not
+        ready for a while before, so that load balancers send nothing more."""
         if child.poll() is not None:
             return
         if child.stdin is not None:
-            child.stdin.close()
+            with suppress(BrokenPipeError):
+                child.stdin.write(LEAVE if leaves else b"")
+                child.stdin.close()
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
-        signal.alarm(STOP_GRACE_S if self._places.running.exists() else ABORT_S)
+        grace_s = STOP_GRACE_S + math.ceil(self._config.server.drain_s)
+        signal.alarm(grace_s if self._places.running.exists() else ABORT_S)

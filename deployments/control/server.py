@@ -32,6 +32,7 @@ from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.control.status import ModelStatus
 from deployments.control.watch import NodeDied, Report, Watcher
+from deployments.edge.admin import AdminError, leave
 from deployments.edge.files import EdgeFiles
 from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
@@ -57,9 +58,11 @@ class EmbeddedServer:
         live: Live,
         api: ControlApi,
         stop: threading.Event,
+        leaving: threading.Event,
         is_up: threading.Event,
     ) -> None:
-        """`is_up` is set when Ray has started and models are served; from then on `stop` drains them."""
+        """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
+        not ready for `drain_s` before."""
         self._is_up = is_up
         self._over = threading.Event()
         """Set when the control loop has ended."""
@@ -74,6 +77,7 @@ class EmbeddedServer:
         self._live = live
         self._api = api
         self._stop = stop
+        self._leaving = leaving
         self._edge = EdgeFiles(places.edge)
         tls = self._server.tls
         self._identity = IdentityWatch(tls, first.config.root, self._edge) if tls else None
@@ -178,7 +182,18 @@ class EmbeddedServer:
         watcher.run()
         self._api.operations = None
         self._report.starting(STOPPING)
+        if self._leaving.is_set():
+            self._leave()
         client.shutdown()
+
+    def _leave(self) -> None:
+        """Tell load balancers to send no more, while what comes is answered still."""
+        try:
+            for socket in self._edge.admin_sockets():
+                leave(socket)
+        except AdminError as error:
+            self._report.trouble(f"HAProxy says on that the server is ready: {error}")
+        time.sleep(self._server.drain_s)
 
     def _prepare_edge(self, desired: Desired, target: ServeConfig) -> None:
         """Before Serve gets it. Which models it builds again is known at the next look."""

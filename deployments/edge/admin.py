@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+from deployments.edge.models import LEAVING, STATE_FILE
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 
 TIMEOUT_S = 5.0
@@ -10,6 +11,12 @@ TIMEOUT_S = 5.0
 
 class AdminError(Exception):
     """Its one argument is what HAProxy said."""
+
+
+def leave(admin: Path) -> None:
+    """Answer questions for readiness with 503 from now on, and all others as before. Raises AdminError."""
+    if said := _ask(admin, f"add map {STATE_FILE} {LEAVING} 1\n".encode()).strip():
+        raise AdminError(said)
 
 
 def renew(admin: Path, identity: Identity) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.models import REPLICAS_FILE, Models, render_maps
+from deployments.edge.models import REPLICAS_FILE, STATE_FILE, Models, render_maps
 from deployments.edge.render import render
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
@@ -26,7 +26,8 @@ class EdgeFiles:
         for name, content in render_maps(models).items():  # first: the others name them
             self._replace(name, content)
         self._replace(ERROR_FILE, render_error())
-        (self.folder / REPLICAS_FILE).touch()
+        for name in (REPLICAS_FILE, STATE_FILE):
+            (self.folder / name).touch()
         self._replace("edge.cfg", render(server, models, starting=False))
         self._replace("edge-starting.cfg", render(server, models, starting=True))
 

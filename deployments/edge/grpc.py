@@ -6,7 +6,7 @@ the name cannot be read there (compressed, or written in another order), or no r
 
 from deployments.edge.errors import grpc_errors, refusal
 from deployments.edge.lost import LINES as LOG
-from deployments.edge.models import LONGEST_MS, REPLICAS_FILE, TIMEOUTS_FILE
+from deployments.edge.models import LEAVING, LONGEST_MS, REPLICAS_FILE, STATE_FILE, TIMEOUTS_FILE
 from deployments.edge.requests import HEADERS_LIMIT
 from deployments.edge.retries import KEPT_BYTES, STREAM
 from deployments.edge.retries import LINES as RETRIES
@@ -39,6 +39,9 @@ listen edge_grpc from edge
     http-request return {headers_too_large} if long_headers
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
+
+    acl readiness path /inference.GRPCInferenceService/ServerReady /grpc.health.v1.Health/Check
+    http-request return {leaving} if readiness {{ str({is_leaving}),map({state}) -m found }}
 
     # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. A stream's longer names are
     # waited for in steps, as its first message may be short, and nothing come behind it until it is answered.
@@ -97,6 +100,9 @@ def render_grpc(server: ServerSpec, *, bind: str, default: str, stamped: str) ->
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
         ),
         not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
+        leaving=refusal(Status.UNAVAILABLE, "the server is stopping"),
+        is_leaving=LEAVING,
+        state=STATE_FILE,
         replicas=REPLICAS_FILE,
         timeouts=TIMEOUTS_FILE,
         longest_ms=LONGEST_MS,

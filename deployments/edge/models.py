@@ -15,6 +15,9 @@ ONCE_FILE = "once.map"
 """Models whose requests are never sent to a second replica."""
 REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
+STATE_FILE = "state.map"
+"""Empty, until the server is about to stop: then it has LEAVING."""
+LEAVING = "leaving"
 LONGEST_MS = 3_600_000
 """For a model that the edge does not know yet; as the frontends' `timeout server`."""
 MARGIN_S = 3.0

@@ -9,10 +9,12 @@ from deployments.edge.errors import http_errors, problem, refusal
 from deployments.edge.grpc import FORWARDED_FOR, render_grpc
 from deployments.edge.lost import LINES as LOG
 from deployments.edge.models import (
+    LEAVING,
     LONGEST_MS,
     NAMES_FILE,
     REPLICAS_FILE,
     ROUTES_FILE,
+    STATE_FILE,
     TIMEOUTS_FILE,
     Models,
     custom_routes,
@@ -86,6 +88,10 @@ listen edge_http from edge
     acl form req.hdr(content-type) -i -m beg text/plain application/x-www-form-urlencoded multipart/form-data
     http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} !typed
     http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} form
+
+    # For load balancers: whoever is told that the server is not ready is to come elsewhere, and what comes is answered still.
+    acl readiness path /ready /health /ping /v2/health/ready
+    http-request return {leaving} if readiness {{ str({is_leaving}),map({state}) -m found }}
 
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
@@ -231,6 +237,9 @@ def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
         kept_bytes=KEPT_BYTES,
         retries=RETRIES,
         starting=problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
+        leaving=problem(503, "Service Unavailable", "the server is stopping"),
+        is_leaving=LEAVING,
+        state=STATE_FILE,
         default=default,
     )
 

@@ -186,7 +186,10 @@ class ServerSpec(Spec):
         description="Apply changed files at once; false: show what would change, and wait for `modelyard apply`",
     )
     drain_s: float = Field(
-        default=5.0, ge=0, le=3600, description="Seconds a replaced replica keeps answering while the edge forgets it"
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="Seconds a replaced replica, and at SIGTERM the server, keeps answering while others forget it",
     )
     body: Body = Field(default=64 * 2**20, description="Largest request body that the edge lets in")
     default_model: Name | None = Field(

@@ -1,12 +1,14 @@
 """Processes that die, and the server's end."""
 
 import json
+import signal
 import time
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.faults.load import Load, shown
 from tests.serve.project import Server
 
 ECHO_BODY = {"instances": [4]}
@@ -119,6 +121,18 @@ def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alo
     assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
     assert run_dirs
     assert not any(Path(directory).exists() for directory in run_dirs)
+
+
+def test_at_sigterm_load_balancers_are_sent_elsewhere_while_requests_are_answered(alone: Server) -> None:
+    alone.wait_up()
+    assert alone.get("/ready").status_code == 200
+    with Load(alone.project.port, "echo", rate=20, clients=4) as load:
+        alone.process.send_signal(signal.SIGTERM)
+        alone.wait_for(lambda: alone.get("/ready").status_code == 503, 20, "the server not to be ready")
+        said = time.monotonic()
+        alone.wait_for(lambda: load.kinds(since=said)["ok"] > 20, what="answers meanwhile")
+    assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
+    assert alone.process.wait(120) == 0
 
 
 def test_a_second_server_of_the_same_folder_is_refused(server: Server) -> None:

@@ -19,6 +19,7 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
         "routes.map",
         "names.map",
         "replicas.map",
+        "state.map",
         "timeouts.map",
         "once.map",
         "unavailable.http",

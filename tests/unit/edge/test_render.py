@@ -8,7 +8,7 @@ import pytest
 
 from deployments.control.ports import haproxy_binary
 from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.models import REPLICAS_FILE, ROUTES_FILE, EdgeModel, render_maps
+from deployments.edge.models import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
 from deployments.edge.render import render
 from deployments.spec.server import ServerSpec
 from tests.unit.edge.proxy import all_models, serve_config
@@ -80,6 +80,7 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
     for name, content in render_maps(all_models(custom_routes)).items():
         (tmp_path / name).write_text(content)
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
+    (tmp_path / STATE_FILE).touch()
     (tmp_path / ERROR_FILE).write_text(render_error(), newline="")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
     environ = {"MODELYARD_EDGE": str(tmp_path)}

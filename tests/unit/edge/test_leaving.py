@@ -1,0 +1,58 @@
+"""A server that is about to stop: not ready for load balancers, and answering all the same."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from deployments.edge.admin import AdminError, leave
+from tests.unit.edge.proxy import PATIENCE_S, Edge, backend
+from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
+
+HEALTH = "/grpc.health.v1.Health/Check"
+
+
+def code(channel: grpc.Channel, method: str, message: bytes) -> grpc.StatusCode:
+    try:
+        channel.unary_unary(method)(message, timeout=PATIENCE_S)
+    except grpc.RpcError as error:
+        found: grpc.StatusCode = error.code()
+        return found
+    return grpc.StatusCode.OK
+
+
+def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(edge: Edge, admin: Path) -> None:
+    edge.write()
+    with (
+        backend("gateway", keeps=True) as gateway,
+        backend("churn", keeps=True) as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=admin),
+    ):
+        paths = ("/ready", "/v2/health/ready", "/health", "/ping")
+        assert {edge.ask(path).status for path in paths} == {200}
+        leave(admin)
+        answers = [edge.ask(path) for path in paths]
+        assert [answer.status for answer in answers] == [503] * 4
+        assert b"the server is stopping" in answers[0].body
+        assert edge.ask("/v2/health/live").status == 200
+        assert edge.ask("/models/churn/predict", "POST", b"{}").body == b"churn"
+
+
+def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
+    edge.write()
+    with (
+        replica("gateway") as gateway,
+        replica("churn") as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=admin),
+        grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel,
+    ):
+        asked = [(f"{SERVICE}/ServerReady", b""), (HEALTH, b""), (f"{SERVICE}/ModelInfer", asking("churn"))]
+        assert [code(channel, *each) for each in asked] == [grpc.StatusCode.OK] * 3
+        leave(admin)
+        unavailable, ok = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK
+        assert [code(channel, *each) for each in asked] == [unavailable, unavailable, ok]
+
+
+def test_a_haproxy_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AdminError):
+        leave(tmp_path / "admin.sock")
