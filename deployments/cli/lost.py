@@ -1,6 +1,6 @@
 """What a configuration seems to have lost, beside the one that was served last from the same state folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from deployments.control.absence import emptied, withheld
 from deployments.control.last_good import LastGood
 from deployments.control.withheld import CONFIRM
 from deployments.spec.diagnostic import Diagnostic, SpecError
-from deployments.spec.load import MODELS_FOLDER, Config
+from deployments.spec.load import MODELS_FOLDER, Config, load
+from deployments.spec.server import ServerSpec
 
 
 def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
@@ -24,6 +25,26 @@ def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
         yield replace(Diagnostic(str(config_dir), 0, 0, why, suggestion=hint), severity="warning")
 
 
+def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config, bool]:
+    """What a server starts with: the files, or where those have mistakes and it has served before, what it served last (True).
+
+    Raises SpecError where there is nothing to serve in the files' place. `tell` is told of warnings, and of the mistakes.
+    """
+    try:
+        loaded = load(config_dir, environ)
+    except SpecError as error:
+        last = _last_in(config_dir.resolve().parent)
+        if last is None:
+            raise
+        for diagnostic in error.diagnostics:
+            tell(diagnostic.render())
+        tell("the configuration has mistakes: what was served last is served until they are mended")
+        return last, True
+    for warning in loaded.warnings:
+        tell(warning.render())
+    return loaded, False
+
+
 def refuse_emptied(config_dir: Path, config: Config) -> None:
     """Raise SpecError where a start with this configuration would serve nothing of what was served last."""
     if why := emptied(config, _last(config)):
@@ -32,6 +53,15 @@ def refuse_emptied(config_dir: Path, config: Config) -> None:
 
 def _last(config: Config) -> Config | None:
     return LastGood.read(places_of(config).last_good).config
+
+
+def _last_in(root: Path) -> Config | None:
+    """From the usual state folder, as nothing says that it is another one."""
+    usual = Config(ServerSpec(), (), {}, root)
+    last = _last(usual)
+    return (
+        last if last and last.root.resolve() == root and last.server.ray.address == usual.server.ray.address else None
+    )
 
 
 def _emptied(config_dir: Path, why: str) -> Diagnostic:

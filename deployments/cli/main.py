@@ -85,19 +85,17 @@ def up(
     ] = False,
 ) -> None:
     """Start the server in the foreground, apply the configuration, and watch it."""
-    from deployments.cli.lost import refuse_emptied
+    from deployments.cli.lost import first_config, refuse_emptied
     from deployments.cli.remote import serve_cluster
     from deployments.cli.up import Supervisor
 
     with _mistakes_told(Output.text):
-        loaded = _load(config)
-        for warning in loaded.warnings:
-            err.print(warning.render(), markup=False)
-        if not allow_removals:
+        loaded, resume = first_config(config, os.environ, lambda text: err.print(text, markup=False))
+        if not allow_removals and not resume:
             refuse_emptied(config, loaded)
         if loaded.server.ray.address != "local":
             raise typer.Exit(serve_cluster(config, loaded, approve=approve))
-        raise typer.Exit(Supervisor(config, loaded, approve=approve).run())
+        raise typer.Exit(Supervisor(config, loaded, approve=approve, resume=resume).run())
 
 
 @app.command()

@@ -46,10 +46,11 @@ ABORT_S = 5
 class Supervisor:
     """Runs the server's process until told to stop."""
 
-    def __init__(self, config_dir: Path, config: Config, *, approve: bool = False) -> None:
-        """`approve`: changes wait for `modelyard apply`."""
+    def __init__(self, config_dir: Path, config: Config, *, approve: bool = False, resume: bool = False) -> None:
+        """`approve`: changes wait for `modelyard apply`. `resume`: the files have mistakes; `config` is what was served last."""
         self._config_dir = config_dir
         self._approve = approve
+        self._resume = resume
         self._config = config
         self._places: Places = places_of(config)
         self._child: subprocess.Popen[bytes] | None = None
@@ -94,7 +95,7 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
-                code = self._run_once(resume=self._restarts.has_been_up)
+                code = self._run_once(resume=self._resume or self._restarts.has_been_up)
             except OSError as error:  # a full disk, say; a server that has been up is not given up for it
                 if not self._restarts.has_been_up:
                     raise

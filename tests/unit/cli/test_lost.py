@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from deployments.cli.lost import first_config
 from deployments.cli.places import places_of
 from deployments.control.last_good import LastGood
+from deployments.spec.diagnostic import SpecError
 from deployments.spec.load import load
 from tests.unit.cli.yard import Yard
 
@@ -98,3 +100,30 @@ def test_files_that_are_not_read_are_warnings_and_no_errors(yard: Yard):
     assert done.stderr == f"{file}: warning: this file is not read; a model's file is named b.yaml\n"
     (warning,) = yard.json("validate")["warnings"]
     assert warning["severity"] == "warning"
+
+
+def test_a_start_with_a_mistake_in_the_files_serves_what_was_served_last(served: Yard):
+    served.write("models/a.yaml", "name: a\nreplica: 2\n")
+    told: list[str] = []
+    config, resume = first_config(served.config, {}, told.append)
+    assert (resume, [model.name for model in config.models]) == (True, [*"abcdef"])
+    assert "models/a.yaml:2:1: error: unknown key 'replica'" in told[0]
+    assert "what was served last is served" in told[-1]
+
+
+def test_a_start_with_files_that_are_right_serves_them(served: Yard):
+    served.write("models/a.yaml", "name: a\nreplicas: 2\n")
+    config, resume = first_config(served.config, {}, lambda _: None)
+    assert (resume, config.models[0].replicas.max) == (False, 2)
+
+
+@pytest.mark.parametrize("never_served", [True, False], ids=["a first start", "another folder's"])
+def test_a_first_start_with_a_mistake_serves_nothing(served: Yard, never_served: bool):
+    served.write("models/a.yaml", "name: a\nreplica: 2\n")
+    kept = served.config.parent / ".modelyard" / "last-good.json"
+    if never_served:
+        kept.unlink()
+    else:
+        kept.write_text(kept.read_text().replace(str(served.config.parent), "/elsewhere"))
+    with pytest.raises(SpecError):
+        first_config(served.config, {}, lambda _: None)
