@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployments.control.applications import amend_catalogue, by_name, served_by
+from deployments.control.applications import amend_catalogue, by_name, catalogue_of, served_by
 from deployments.control.names import GATEWAY, ServeConfig
 from deployments.control.plan import restarts
 from deployments.control.running import Running
@@ -35,8 +35,9 @@ class Admission:
         current, target = running.configs, by_name(wanted)
         self._forget_loaded(running)
         waiting = []
-        for name, application in target.items():
-            if name == GATEWAY or not _loads(current.get(name), application):
+        for name in _required_first(target):
+            application = target[name]
+            if not _loads(current.get(name), application):
                 continue
             if self._has_room(replicas := _first_replicas(application)):
                 self._loading[name] = (self._now(), replicas)
@@ -58,6 +59,12 @@ class Admission:
             details = running.applications.get(name)
             if self._now() - since > SLOT_S or (details is not None and not _is_loading(details)):
                 del self._loading[name]
+
+
+def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
+    """The models: those for which the server's readiness waits do not wait for others, which may be broken."""
+    required = {entry["name"]: entry["required"] for entry in catalogue_of(target[GATEWAY])}
+    return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required.get(name, True), name))
 
 
 def _is_loading(details: Mapping[str, Any]) -> bool:

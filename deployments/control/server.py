@@ -96,7 +96,10 @@ class EmbeddedServer:
         finally:
             self._over.set()
             self._pusher.close()
-            node.keep_logs(self._places.state / "logs")
+            try:
+                node.keep_logs(self._places.state / "logs")
+            except OSError as error:  # a full disk must not hide why the server ends
+                self._report.trouble(f"Ray's logs are not kept: {error}")
             node.stop()
 
     def _end_with(self, node: Node) -> None:

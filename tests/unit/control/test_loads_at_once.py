@@ -46,6 +46,11 @@ def start() -> Start:
     return Start()
 
 
+def test_those_that_the_server_is_ready_with_load_before_the_others(start: Start):
+    start.applier.apply(desired(*(resolved(name, required=name in "bd") for name in "abcd")))
+    assert start.serve.models == ["b", "d"]
+
+
 def test_models_load_in_their_order_and_the_next_as_soon_as_one_has_loaded(start: Start):
     start.apply("abcde")
     assert start.serve.models == ["a", "b"]
