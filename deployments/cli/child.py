@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deployments.control.last_good import LastGood
     from deployments.control.watch import Report
 
+MOST_LOG_BYTES = 4 * 2**20
 LEAVE = b"leave"
 """From the supervisor, before the input ends: load balancers are to learn of it first."""
 
@@ -116,8 +118,11 @@ def _first(state: "DesiredState", last: "LastGood", report: "Report", *, approve
 
 
 def _divert_output(path: Path) -> None:
-    """What Ray and its processes print goes to a file: the terminal is for the operator."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """What Ray and its processes print goes to a file: the terminal is for the operator. The last words of the run before stay."""
+    with suppress(OSError):
+        if path.stat().st_size > MOST_LOG_BYTES:
+            path.replace(path.with_name(f"{path.name}.1"))
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     os.close(log)

@@ -49,6 +49,21 @@ class LastGood:
         write_private(path, json.dumps(stored))
 
 
+class Memory:
+    """Writes what is good by now, where that has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept = LastGood()
+
+    def keep(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
+        """Raises OSError; the next call tries again."""
+        if config is not self._kept.config or applications != self._kept.applications:
+            good = LastGood(config, dict(applications))
+            good.write(self._path)
+            self._kept = good
+
+
 def _completed(application: ServeConfig) -> ServeConfig:
     """With what an earlier release did not write: it served the newest version, and had no labels."""
     (deployment,) = application["deployments"]

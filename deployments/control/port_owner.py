@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 LISTENS = "0A"
@@ -24,9 +25,18 @@ def described(pid: int) -> str:
     return f"{name} (process {pid})" if name else ""
 
 
+def listening() -> set[int]:
+    """The ports on which anybody listens, on any address."""
+    return {port for port, _ in _listeners()}
+
+
 def _sockets(port: int) -> set[str]:
-    """Inodes of the sockets that listen there."""
-    found = set()
+    """The sockets that listen there, as `/proc/PID/fd` names them."""
+    return {f"socket:[{inode}]" for each, inode in _listeners() if each == port}
+
+
+def _listeners() -> Iterator[tuple[int, str]]:
+    """Port and inode of each socket that listens."""
     for table in ("tcp", "tcp6"):
         try:
             lines = Path("/proc/net", table).read_text().splitlines()[1:]
@@ -34,9 +44,8 @@ def _sockets(port: int) -> set[str]:
             continue
         for line in lines:
             _, local, _, state, _, _, _, _, _, inode, *_ = line.split()
-            if state == LISTENS and int(local.rpartition(":")[2], 16) == port:
-                found.add(f"socket:[{inode}]")
-    return found
+            if state == LISTENS:
+                yield int(local.rpartition(":")[2], 16), inode
 
 
 def _process_with(sockets: set[str]) -> int | None:

@@ -19,13 +19,14 @@ from deployments.control.desired import Desired, DesiredState
 from deployments.control.environment import Places
 from deployments.control.files import FileLook, FileThread
 from deployments.control.identity import IdentityWatch
-from deployments.control.last_good import LastGood
+from deployments.control.last_good import LastGood, Memory
 from deployments.control.live import STOPPING, Live
 from deployments.control.look import EDGE_S, Front, describe_model, paste_line, wait_reachable
 from deployments.control.lost_requests import LostRequests
 from deployments.control.metrics import ControlMetrics
 from deployments.control.names import NODE_DIED, ServeConfig
 from deployments.control.node import Node
+from deployments.control.open_ports import OpenPorts
 from deployments.control.operations import FileOperations
 from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
@@ -69,7 +70,8 @@ class EmbeddedServer:
         self._desired = desired
         self._first = first
         self._current = first
-        self._written: Desired | None = None
+        self._is_open = False
+        """Whether clients were told to come."""
         self._server = first.config.server
         self._places = places
         self._serve_port = serve_port
@@ -121,24 +123,19 @@ class EmbeddedServer:
         front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
         self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
         last = LastGood.read(self._places.last_good)
-        remembered: dict[str, object] = {}
-
-        def remember() -> None:
-            if remembered != applier.rollback.good or self._written is not self._current:
-                remembered.clear()
-                remembered.update(applier.rollback.good)
-                LastGood(self._current.config, applier.rollback.good).write(self._places.last_good)
-                self._written = self._current
+        memory = Memory(self._places.last_good)
+        ports = OpenPorts(self._server)
 
         def each_look() -> None:
             if dead := node.dead_processes():
                 raise NodeDied(", ".join(dead))
             error = self._edge.error()
             watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
+            watcher.tell_once("ports", ports.closed() if self._is_open else "")
             if self._identity:
                 self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
             try:
-                remember()
+                memory.keep(self._current.config, applier.rollback.good)
                 watcher.tell_once("state", "")
             except OSError as failed:  # the models serve on; a start after a crash would miss what changed since
                 watcher.tell_once("state", f"cannot write {self._places.last_good}: {failed}")
@@ -152,6 +149,7 @@ class EmbeddedServer:
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)
             self._report.started(statuses, paste_line(front, statuses), self._server.metrics.url)
+            self._is_open = True
 
         admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
         rollback = Rollback(good=dict(last.applications))

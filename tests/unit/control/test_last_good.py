@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.control.applications import served_by
-from deployments.control.last_good import LastGood
+from deployments.control.last_good import LastGood, Memory
 from deployments.spec.load import Config
 from deployments.spec.server import ServerSpec
 from tests.unit.control.models import application, resolved, spec
@@ -95,3 +95,18 @@ def test_the_file_is_for_its_owners_eyes_whatever_stood_there(tmp_path: Path):
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["last-good.json"]
+
+
+def test_what_has_changed_is_written_and_tried_again_where_it_could_not_be(tmp_path: Path):
+    path = tmp_path / "state" / "last-good.json"
+    memory = Memory(path)
+    with pytest.raises(FileNotFoundError):
+        memory.keep(CONFIG, GOOD)
+    path.parent.mkdir()
+    memory.keep(CONFIG, GOOD)
+    assert LastGood.read(path) == LastGood(CONFIG, GOOD)
+    path.unlink()
+    memory.keep(CONFIG, dict(GOOD))
+    assert not path.exists()
+    memory.keep(CONFIG, {})
+    assert LastGood.read(path) == LastGood(CONFIG, {})
