@@ -105,9 +105,14 @@ def _tried(
 def _ways(fitted: Fitted, table: Table) -> Iterator[tuple[Fitted, Table]]:
     """How the estimator may have been fitted, where it does not say; made only as far as they are tried."""
     yield fitted, table
-    unread = [column for column in table.columns if not column.is_read]
-    if table.is_frame and unread:  # with a category among them, scikit-learn makes an array of objects of a frame
-        yield fitted, table.changed({column.name: replace(column, is_category=True) for column in unread})
+    others = [
+        column for column in table.columns if not column.is_read or (column.wire == "BYTES" and not column.is_category)
+    ]
+    if table.is_frame and others:  # with a category among them, scikit-learn makes an array of objects of a frame
+        yield (
+            fitted,
+            table.changed({column.name: replace(column, is_category=True, categories=()) for column in others}),
+        )
     yield fitted, single_precision(table)
     whole = [column for column in table.read if column.datatype == "INT64"]
     if whole:  # as pandas holds whole numbers where some are missing

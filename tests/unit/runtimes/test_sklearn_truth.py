@@ -28,6 +28,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
@@ -291,4 +292,15 @@ def test_columns_that_are_not_read_leave_a_frame_with_categories_one_of_objects(
     model = load(estimator)
     assert [each.name for each in model.signature.inputs] == ["visits"]
     assert not any("no row could be made up" in note for note in model.notes)
+    assert_own_answers(model, estimator, frame)
+
+
+def test_a_category_reaches_a_model_that_makes_one_array_of_its_frame_as_one() -> None:
+    """Of texts that are no category, OneVsOneClassifier would make numbers."""
+    filled = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    front = ColumnTransformer([("age", "passthrough", [0]), ("city", filled, [1])])
+    frame = CUSTOMERS[["age", "city"]].astype({"city": "category"})
+    estimator = OneVsOneClassifier(make_pipeline(front, LogisticRegression())).fit(frame, KIND)
+    model = load(estimator)
+    assert [(each.name, each.datatype) for each in model.signature.inputs] == [("age", "FP64"), ("city", "BYTES")]
     assert_own_answers(model, estimator, frame)

@@ -51,7 +51,7 @@ def frames(table: Table, *, numbered: bool = False) -> Read:
             return np.full(rows, column.missing) if column.missing is not NOT_MISSING else np.zeros(rows)
         values = fitted_values(column, inputs[column.name])
         if column.is_category:
-            return pd.Categorical(values, categories=list(column.categories))
+            return pd.Categorical(values, categories=list(column.categories) or None)
         # Without a dtype, pandas makes NaN of None, which an encoder fitted with None does not know.
         is_object = column.missing is None and values.dtype == object
         return pd.Series(values, dtype=object) if is_object or (column.is_object and column.wire != "BYTES") else values
