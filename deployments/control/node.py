@@ -16,6 +16,7 @@ from deployments.control.processes import descendants
 
 OBJECT_STORE_BYTES = 96 * 2**20
 """Requests do not pass the object store; Ray's minimum is 75 MiB."""
+LOOPBACK = "127.0.0.1"
 
 
 class Node:
@@ -24,14 +25,14 @@ class Node:
     def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
         """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        with _waiting_for_the_raylet(slow):
+        with _waiting_for_the_raylet(slow), _on_loopback():
             context = ray.init(
                 num_cpus=None if cpus is None else max(1, round(cpus)),
                 namespace=SERVE_NAMESPACE,
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=str(run_dir),
-                _node_ip_address="127.0.0.1",
+                _node_ip_address=LOOPBACK,
                 _metrics_export_port=metrics_port,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -66,6 +67,18 @@ def _waiting_for_the_raylet(slow: Callable[[float], None]) -> Iterator[None]:
         yield
     finally:
         services.get_node = get_node
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray takes the machine's own address in the place of this one, and then listens on all of them: with two dozen ports, its
+    metrics and a token in clear. All processes of this node are on this machine."""
+    resolve = services.resolve_ip_for_localhost
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = resolve
 
 
 def _raylet_is_alive() -> bool:

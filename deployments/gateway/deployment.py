@@ -19,6 +19,7 @@ from deployments.gateway.signatures import signatures_of
 from deployments.gateway.statistics import Statistics
 from deployments.handle import answered, ask_model
 from deployments.lane.table import LANE
+from deployments.loopback import keep_on_loopback
 from deployments.serving.asgi import Asgi, AsgiApp
 from deployments.serving.grpc_asgi import GrpcRefused
 from deployments.serving.state import Deployed, is_unlisted, text_of
@@ -35,6 +36,7 @@ class Gateway:
     """Knows every configured model (by its user_config) and asks Serve how they are."""
 
     def __init__(self, args: dict[str, Any]) -> None:
+        keep_on_loopback()
         self._configured: list[dict[str, Any]] = []
         self._body_limit: int = args["body_limit"]
         self._entries: Mapping[str, Entry] = {}

@@ -19,6 +19,7 @@ from ray.serve._private import logging_utils
 from deployments.errors import ModelyardError
 from deployments.handle import answered, ask_gateway
 from deployments.lane.table import LANE
+from deployments.loopback import keep_on_loopback
 from deployments.replica.dispatch import Dispatch
 from deployments.replica.exits import Exits
 from deployments.replica.heap import settle_heap
@@ -66,6 +67,7 @@ class ModelReplica:
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        keep_on_loopback()
         self._exits = _open_files(args)
         self._pusher: Pusher | None = (
             None  # none as long as the constructor may raise: `__del__` is called all the same

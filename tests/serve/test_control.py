@@ -1,5 +1,6 @@
 """The running server as the command asks it, and changes that wait for an approval."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -77,3 +78,24 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
     finally:
         server.stop()
     assert not (tmp_path / ".modelyard" / "control.sock").exists()
+
+
+LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+"""127.0.0.1 and ::1 as the kernel's lists have them (proc(5)), and the first of them in IPv6's form."""
+
+
+def test_no_process_of_the_server_listens_where_other_machines_reach_it(server: Server) -> None:
+    sockets = set()
+    for pid in server.processes():
+        with contextlib.suppress(OSError):  # it has ended
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    sockets.add(str(descriptor.readlink()))
+    listening = [
+        (fields[1].rpartition(":")[0], int(fields[1].rpartition(":")[2], 16))
+        for table in ("tcp", "tcp6")
+        for fields in map(str.split, Path("/proc/net", table).read_text().splitlines()[1:])
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets
+    ]
+    assert len(listening) > 20
+    assert [port for address, port in listening if address not in LOOPBACK] == []
