@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, FunctionTransformer, StandardScaler
+from sklearn.preprocessing import Binarizer, FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from deployments.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
@@ -75,3 +75,14 @@ def test_columns_of_a_frame_keep_the_precision_that_each_was_fitted_with() -> No
     assert [(each.name, each.datatype) for each in model.signature.inputs] == [("x", "FP32"), ("y", "FP64")]
     given = model.predict({"x": frame.x.to_numpy(), "y": frame.y.to_numpy()}, ["scores"])
     np.testing.assert_allclose(given["scores"], estimator.predict_proba(frame), rtol=1e-12)
+
+
+def test_the_categories_of_a_column_of_floats_are_those_of_the_whole_numbers_that_the_yaml_declares() -> None:
+    frame = pd.DataFrame({"age": [41, 23, None, 35] * 15, "visits": [20, 35, None, 10] * 15})
+    front = make_column_transformer(
+        (SimpleImputer(strategy="constant", fill_value=0), ["age"]),
+        (OrdinalEncoder(encoded_missing_value=-2), ["visits"]),
+    )
+    estimator = make_pipeline(front, LogisticRegression()).fit(frame, KIND)
+    model = load(estimator, inputs={"age": "INT64", "visits": "INT64"})
+    assert not any("no row could be made up" in note for note in model.notes)

@@ -177,7 +177,10 @@ def _as(column: Column, datatype: str) -> Column:
     """The column as the operator declares it."""
     if datatype == column.datatype:
         return column
-    return Column(column.name, datatype, missing=column.missing)
+    known: Sequence[Any] = column.categories if {datatype, column.datatype} <= {"INT64", "FP64", "FP32"} else ()
+    if datatype == "INT64":  # pandas holds whole numbers as floats where some are missing
+        known = [int(value) for value in known if value == int(value)]
+    return Column(column.name, datatype, categories=tuple(known), missing=column.missing)
 
 
 def _by_name(table: Table) -> Mapping[str, Column]:
