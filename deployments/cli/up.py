@@ -22,6 +22,7 @@ from types import FrameType
 from deployments.cli.child import LEAVE
 from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from deployments.cli.places import only_server, places_of, prepare
+from deployments.cli.reload import reload
 from deployments.cli.report import stamp
 from deployments.cli.taken_ports import claimed_ports
 from deployments.control import control_socket
@@ -90,8 +91,10 @@ class Supervisor:
 
     def _run(self) -> int:
         adopt_orphans()
-        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, self._stop)
+        # A terminal that closes says so with this signal; elsewhere it is a service manager's word for reading the files again.
+        signal.signal(signal.SIGHUP, self._stop if sys.stdin.isatty() else self._reload)
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
@@ -162,6 +165,9 @@ class Supervisor:
         self._stopping.set()
         if self._child is not None:
             self._end(self._child, leaves=sign == signal.SIGTERM)
+
+    def _reload(self, _sign: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=reload, args=(self._places.state, self._config_dir), name="reload", daemon=True).start()
 
     def _tell(self, text: str) -> None:
         self._live.down(text)

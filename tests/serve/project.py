@@ -92,6 +92,7 @@ class Server:
                 [COMMAND, "up", *options],
                 cwd=project.root,
                 env=self.environment,
+                stdin=subprocess.DEVNULL,  # as a service has it: SIGHUP of a terminal would stop the server
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

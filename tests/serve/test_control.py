@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,11 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
         assert "restart echo: version 1" in done.stdout
         server.wait_for(lambda: server.predict("echo", ASK).json()["predictions"] == [12.0], what="version 2")
         assert "nothing to change" in server.command("plan").stdout
+
+        project.configure("echo", "runtime: python:model:Model\ntrusted: true\ndescription: by signal\n")
+        server.wait_for(lambda: "echo" in server.command("plan").stdout, what="the plan")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: server.models()["echo"]["description"] == "by signal", what="what SIGHUP applies")
     finally:
         server.stop()
     assert not (tmp_path / ".modelyard" / "control.sock").exists()

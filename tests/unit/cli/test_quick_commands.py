@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deployments.cli.reload import reload
 from deployments.control import control_socket
 from deployments.control.api import ControlApi
 from deployments.control.control_server import ControlServer
@@ -29,6 +30,7 @@ class Up:
         self.actions = [{"kind": "add", "model": "d", "why": "version 1 (ab)"}]
         self.refused: dict[str, str] = {}
         self.withheld = ""
+        self.applied: list[str] = []
 
     def plan(self, folder: str) -> dict[str, Any]:
         return {"actions": self.actions, "withheld": self.withheld, "refused": self.refused}
@@ -36,6 +38,7 @@ class Up:
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
         if self.withheld and not allow_removals:
             raise Withheld(self.withheld)
+        self.applied.append(folder)
         return {"actions": self.actions, "refused": self.refused, "turn": 0}
 
 
@@ -147,3 +150,21 @@ def test_json_is_what_programs_read(yard: Yard, up: Up):
     assert {"name", "state", "versions", "digest", "runtime", "replicas", "replicas_wanted", "url", "reason"} <= {
         *told["models"][0]
     }
+
+
+def test_a_service_managers_reload_applies_the_files(yard: Yard, up: Up, capsys: pytest.CaptureFixture[str]):
+    reload(yard.root / ".modelyard", yard.config)
+    assert up.applied == [str(yard.config)]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reload_says_why_it_changes_nothing(yard: Yard, up: Up, capsys: pytest.CaptureFixture[str]):
+    up.withheld = "most models would be removed"
+    reload(yard.root / ".modelyard", yard.config)
+    assert up.applied == []
+    assert capsys.readouterr().err == "nothing is changed: most models would be removed\n"
+
+
+def test_a_reload_without_a_server_ends_nothing(yard: Yard, capsys: pytest.CaptureFixture[str]):
+    reload(yard.root / ".modelyard", yard.config)
+    assert "the files are not applied" in capsys.readouterr().err
