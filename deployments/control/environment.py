@@ -132,9 +132,9 @@ def server_environment(
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it
         # down, so that where none is left the next try reaches Serve's own proxy, which waits for a new one: the fourth, where two
-        # replicas die at once and the request was in both.
+        # replicas die at once and the request was in both, or later, where it meets connections that have died with them.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-        "RAY_SERVE_HAPROXY_RETRIES": "4",
+        "RAY_SERVE_HAPROXY_RETRIES": "8",
         "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
         # A replica that fails its health check does not hear that it is to stop.
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",

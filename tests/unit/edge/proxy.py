@@ -110,7 +110,7 @@ defaults
     timeout server 10s
     option redispatch 1
     retry-on conn-failure empty-response
-    retries 4
+    retries 8
     balance leastconn
 frontend http_frontend
     bind 127.0.0.1:{port}
