@@ -28,7 +28,7 @@ def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
 def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config, bool]:
     """What a server starts with: the files, or where those have mistakes and it has served before, what it served last (True).
 
-    Raises SpecError where there is nothing to serve in the files' place. `tell` is told of warnings, and of the mistakes.
+    Raises SpecError where there is nothing to serve in the files' place. `tell` gets each warning or mistake.
     """
     try:
         loaded = load(config_dir, environ)

@@ -71,7 +71,7 @@ class EmbeddedServer:
         self._first = first
         self._current = first
         self._is_open = False
-        """Whether clients were told to come."""
+        """Whether the start is over, so that every port must be open."""
         self._server = first.config.server
         self._places = places
         self._serve_port = serve_port

@@ -6,7 +6,7 @@ the name cannot be read there (compressed, or written in another order), or no r
 
 from deployments.edge.errors import grpc_errors, refusal
 from deployments.edge.lost import LINES as LOG
-from deployments.edge.models import LEAVING, LONGEST_MS, REPLICAS_FILE, STATE_FILE, TIMEOUTS_FILE
+from deployments.edge.models import IS_LEAVING, REPLICAS_FILE, TIMEOUT
 from deployments.edge.requests import HEADERS_LIMIT
 from deployments.edge.retries import KEPT_BYTES, STREAM
 from deployments.edge.retries import LINES as RETRIES
@@ -41,7 +41,7 @@ listen edge_grpc from edge
     http-request return {too_large} if too_large
 
     acl readiness path /inference.GRPCInferenceService/ServerReady /grpc.health.v1.Health/Check
-    http-request return {leaving} if readiness {{ str({is_leaving}),map({state}) -m found }}
+    http-request return {leaving} if readiness {is_leaving}
 
     # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. A stream's longer names are
     # waited for in steps, as its first message may be short, and nothing come behind it until it is answered.
@@ -64,7 +64,7 @@ listen edge_grpc from edge
     acl all_away var(txn.up) -m int 0
     http-request return {not_ready} if known has_replica all_away
     # A replica answers in time, if only with DEADLINE_EXCEEDED. A stream may be quiet for long.
-    http-request set-timeout server var(txn.model),map_str_int({timeouts},{longest_ms}) if known !stream
+    http-request set-timeout server {timeout} if known !stream
 {retries}
     {newest_choice}
     use_backend http-%[var(txn.model)] if known has_replica
@@ -101,11 +101,9 @@ def render_grpc(server: ServerSpec, *, bind: str, default: str, stamped: str) ->
         ),
         not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
         leaving=refusal(Status.UNAVAILABLE, "the server is stopping"),
-        is_leaving=LEAVING,
-        state=STATE_FILE,
+        is_leaving=IS_LEAVING,
         replicas=REPLICAS_FILE,
-        timeouts=TIMEOUTS_FILE,
-        longest_ms=LONGEST_MS,
+        timeout=TIMEOUT,
         kept_bytes=KEPT_BYTES,
         retries=RETRIES + STREAM,
         default=default,

@@ -23,6 +23,12 @@ LONGEST_MS = 3_600_000
 MARGIN_S = 3.0
 """For a replica that answers 504 itself, at its own limit, and is late."""
 
+# For the frontends, in HAProxy's words.
+TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{LONGEST_MS})"
+"""The time-out of the model that a request is for."""
+IS_LEAVING = f"{{ str({LEAVING}),map({STATE_FILE}) -m found }}"
+"""The condition that the server is about to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeModel:

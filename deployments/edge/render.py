@@ -9,13 +9,11 @@ from deployments.edge.errors import http_errors, problem, refusal
 from deployments.edge.grpc import FORWARDED_FOR, render_grpc
 from deployments.edge.lost import LINES as LOG
 from deployments.edge.models import (
-    LEAVING,
-    LONGEST_MS,
+    IS_LEAVING,
     NAMES_FILE,
     REPLICAS_FILE,
     ROUTES_FILE,
-    STATE_FILE,
-    TIMEOUTS_FILE,
+    TIMEOUT,
     Models,
     custom_routes,
 )
@@ -89,9 +87,9 @@ listen edge_http from edge
     http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} !typed
     http-request return {other_form} if METH_POST of_a_page !own_page{unlisted} form
 
-    # For load balancers: whoever is told that the server is not ready is to come elsewhere, and what comes is answered still.
+    # A load balancer that gets 503 here sends its next requests elsewhere; those that come are answered.
     acl readiness path /ready /health /ping /v2/health/ready
-    http-request return {leaving} if readiness {{ str({is_leaving}),map({state}) -m found }}
+    http-request return {leaving} if readiness {is_leaving}
 
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
@@ -120,7 +118,7 @@ listen edge_http from edge
     acl has_replica var(txn.model),map({replicas}) -m found
     http-request set-timeout server {gateway_s}s if METH_GET !handshake
     # A replica answers in time, if only with 504. One that is frozen does not, nor one that a call of its model holds.
-    http-request set-timeout server var(txn.model),map_str_int({timeouts},{longest_ms}) if known !handshake
+    http-request set-timeout server {timeout} if known !handshake
     http-request set-timeout server {hold_s}s if known wakes !has_replica
     http-request set-var(txn.late_status) int(503) if known wakes !has_replica
     http-request set-var(txn.late_title) str("Service Unavailable") if known wakes !has_replica
@@ -232,14 +230,12 @@ def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
         replicas=REPLICAS_FILE,
         hold_s=HOLD_S,
         gateway_s=GATEWAY_S,
-        timeouts=TIMEOUTS_FILE,
-        longest_ms=LONGEST_MS,
+        timeout=TIMEOUT,
         kept_bytes=KEPT_BYTES,
         retries=RETRIES,
         starting=problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
         leaving=problem(503, "Service Unavailable", "the server is stopping"),
-        is_leaving=LEAVING,
-        state=STATE_FILE,
+        is_leaving=IS_LEAVING,
         default=default,
     )
 

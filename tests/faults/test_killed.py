@@ -40,10 +40,6 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def pid_of(server: Server, part: str) -> int:
-    return next(pid for pid, line in server.processes().items() if part in line)
-
-
 def test_a_replica_that_is_killed_costs_no_request_while_another_serves(faulty: Server) -> None:
     with Load(faulty.project.port, "pair") as load:
         for _ in range(10 if LONG else 3):
@@ -98,7 +94,7 @@ def test_a_frozen_replica_is_killed_and_replaced(faulty: Server) -> None:
 )
 def test_no_prediction_notices_a_process_that_is_not_on_its_way_and_freezes(faulty: Server, part: str) -> None:
     settled(faulty)
-    with Load(faulty.project.port, "pair") as load, frozen(pid_of(faulty, part)):
+    with Load(faulty.project.port, "pair") as load, frozen(faulty.pids(part)[0]):
         time.sleep(FROZEN_S)
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 

@@ -154,11 +154,15 @@ class Server:
                 found[pid] = line
         return found
 
-    def kill(self, part: str) -> None:
-        """Kill what has `part` in its command line: after a change a second, draining HAProxy may run beside the first."""
+    def pids(self, part: str) -> list[int]:
+        """Of what has `part` in its command line; at least one."""
         found = [pid for pid, line in self.processes().items() if part in line]
         assert found, f"no process has {part!r} in its command line"
-        for pid in found:
+        return found
+
+    def kill(self, part: str) -> None:
+        """Kill what has `part` in its command line: after a change a second, draining HAProxy may run beside the first."""
+        for pid in self.pids(part):
             with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
                 os.kill(pid, signal.SIGKILL)
 

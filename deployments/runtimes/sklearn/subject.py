@@ -13,7 +13,7 @@ from deployments.runtimes.sklearn.table import datatypes, made_up
 from deployments.runtimes.sklearn.table.columns import table_of
 from deployments.runtimes.sklearn.table.fitted import Fitted
 from deployments.runtimes.sklearn.table.given import given_columns, given_rows
-from deployments.runtimes.sklearn.table.ranges import ranges_of
+from deployments.runtimes.sklearn.table.ranges import Range, ranges_of
 from deployments.runtimes.sklearn.table.readers import Reader, readers, reads_text
 from deployments.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table, single_precision
 from deployments.runtimes.sklearn.table.unread import settled
@@ -70,24 +70,23 @@ def _table(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
     made = [*made_up.examples(table, ranges)]
     known = [column.name for column in table.read if column.datatype]
     table = datatypes.by_trial(table, {name: made[0][name] for name in known}, fitted)
-    made = [values for values in (given, *made_up.examples(table, ranges)) if values]
-    return _tried(fitted, table, given, made, read_by)
+    return _tried(fitted, table, given, read_by, ranges)
 
 
 def _tried(
     fitted: Fitted,
     table: Table,
     given: made_up.Values,
-    made: Sequence[made_up.Values],
     read_by: Sequence[Reader],
+    ranges: Sequence[Range | None],
 ) -> Subject:
-    """The subject with the first of these examples that the model takes."""
+    """The subject with the first example that the model takes: the operator's, or one that is made up."""
+    made = [values for values in (given, *made_up.examples(table, ranges)) if values]
     complete = [values for values in made if all(column.name in values for column in table.read)]
     tried = ((*way, values) for way in _ways(fitted, table) for values in complete)
     works = (each for each in tried if each[0].trial(*each[1:]) is not None)
     fitted, table, base = next(works, (fitted, table, None))
     known = known_categories(read_by, table)
-    ranges = ranges_of(read_by, len(table.columns))
     if base is None:
         return Subject(fitted, table, made_up.tensors(table, complete[-1]), False, [], known)
     table = settled(table, fitted.estimator, fitted.rows(table, base), fitted.predict)
