@@ -41,6 +41,8 @@ from monitoring.pusher import Pusher
 
 LOOP_STUCK_S = 5.0
 """The loop has noticed Ray's death within a second, unless it waits for an answer."""
+LEAVE_AGAIN_S = 0.5
+"""A HAProxy that was starting may have read its files before, and had no admin socket yet."""
 LEAST_LOADS = 2
 """Replicas that load at the same time on the smallest machine; else one a core."""
 
@@ -188,13 +190,20 @@ class EmbeddedServer:
         client.shutdown()
 
     def _leave(self) -> None:
-        """Tell load balancers to send no more, while what comes is answered still."""
-        try:
-            for socket in self._edge.admin_sockets():
-                leave(socket)
-        except AdminError as error:
-            self._report.trouble(f"HAProxy says on that the server is ready: {error}")
-        time.sleep(self._server.drain_s)
+        """Tell load balancers for `drain_s` to send no more, while requests are still answered."""
+        end = time.monotonic() + self._server.drain_s
+        trouble: Exception | None = None
+        while (left_s := end - time.monotonic()) > 0:
+            try:
+                self._edge.write_leaving()  # for a HAProxy that Serve starts from now on
+                for socket in self._edge.admin_sockets():
+                    leave(socket)
+                trouble = None
+            except (AdminError, OSError) as error:
+                trouble = error
+            time.sleep(min(LEAVE_AGAIN_S, left_s))
+        if trouble:
+            self._report.trouble(f"HAProxy went on saying that the server is ready: {trouble}")
 
     def _prepare_edge(self, desired: Desired, target: ServeConfig) -> None:
         """Before Serve gets it. Which models it builds again is known at the next look."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.models import REPLICAS_FILE, STATE_FILE, Models, render_maps
+from deployments.edge.models import LEAVING, REPLICAS_FILE, STATE_FILE, Models, render_maps
 from deployments.edge.render import render
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
@@ -34,6 +34,10 @@ class EdgeFiles:
     def write_changing(self, models: Iterable[str]) -> None:
         """The models that Serve may be building again: until it lists their replicas, those of before keep their places."""
         self._replace("changing", "".join(f"{name}\n" for name in sorted(models)))
+
+    def write_leaving(self) -> None:
+        """For HAProxy's next start: the server is about to stop."""
+        self._replace(STATE_FILE, f"{LEAVING} 1\n")
 
     def write_identity(self, identity: Identity) -> None:
         """For HAProxy's next start."""
