@@ -304,3 +304,15 @@ def test_a_category_reaches_a_model_that_makes_one_array_of_its_frame_as_one() -
     model = load(estimator)
     assert [(each.name, each.datatype) for each in model.signature.inputs] == [("age", "FP64"), ("city", "BYTES")]
     assert_own_answers(model, estimator, frame)
+
+
+def test_a_column_that_is_not_read_of_an_array_whose_others_are_passed_through_is_not_asked_for() -> None:
+    """Where columns are passed through, an array of objects comes out of one of objects."""
+    front = ColumnTransformer([("scaled", StandardScaler(), [0]), ("numbers", "passthrough", [1])])
+    rows = NUMBERS.to_numpy()[:, [0, 1, 1]]
+    estimator = front.fit(rows)
+    model = load(estimator)
+    assert [each.name for each in model.signature.inputs] == ["x0", "x1"]
+    (output,) = (each.name for each in model.signature.outputs)
+    given = model.predict({"x0": rows[:, 0], "x1": rows[:, 1]}, [output])
+    assert given[output].tolist() == estimator.transform(rows).tolist()

@@ -1,6 +1,7 @@
 """Columns that a model does not read, which requests may leave out: proved by trying other values in their place."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -39,7 +40,7 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     open_ = [index for index, each in enumerate(table.columns) if not each.is_read or each.datatype == UNKNOWN]
     if not open_:
         return table
-    expected = predict(rows)
+    expected = _expected(rows, predict)
     pool = [*_pool(estimator)]
     if _none_is_read(rows, open_, pool, expected, predict):
         decided = [replace(table.columns[index], is_read=False) for index in open_]
@@ -52,6 +53,14 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
             for index in open_
         ]
     return table.changed({column.name: column for column in decided})
+
+
+def _expected(rows: Any, predict: Predict) -> Sequence[Array]:
+    """The outputs for these rows as `_with` holds them: what passes columns through gives an array of objects for one of objects."""
+    if isinstance(rows, np.ndarray):
+        with suppress(Exception):  # it takes no objects, and is then compared with nothing
+            return predict(rows.astype(object))
+    return predict(rows)
 
 
 def _none_is_read(
