@@ -70,8 +70,28 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     if "Mixture" in _shown(estimator) and {column.stored for column in data.columns} == {"bool"}:
         raise ValueError("mixtures compute with flags as flags, and otherwise than with the same numbers")
-    kind = _kind(estimator)
-    return estimator, data, kind, own
+    if own and _is_ill_conditioned(estimator, x):
+        raise ValueError(
+            "its answers depend on the last bits of what its last step gets, so on the order of additions before"
+        )
+    return estimator, data, _kind(estimator), own
+
+
+def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
+    """Whether the last step of a pipeline gives clearly other numbers for features that differ by a rounding."""
+    if not isinstance(estimator, Pipeline) or estimator.steps[-1][1] == "passthrough":
+        return False
+    features = estimator[:-1].transform(x)
+    features = np.asarray(features.toarray() if hasattr(features, "toarray") else features)
+    if features.dtype.kind != "f":
+        return False
+    end = estimator.steps[-1][1]
+    answer = getattr(end, "predict_proba", None) or getattr(end, "decision_function", None) or end.predict
+    epsilon = np.finfo(features.dtype).eps
+    signs = np.where(np.indices(features.shape).sum(axis=0) % 2, 1, -1).astype(features.dtype)
+    exact, nudged = (np.asarray(answer(each)) for each in (features, features * (1 + epsilon * signs)))
+    tolerance = SINGLE if features.dtype == np.float32 else DOUBLE
+    return exact.dtype.kind == "f" and not np.allclose(nudged, exact, rtol=tolerance, atol=0)
 
 
 def _is_foreign(estimator: Any, _data: Table, _kind: str, own: bool) -> bool:

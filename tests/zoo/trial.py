@@ -194,10 +194,19 @@ class Asking:
             if not any(isinstance(each, Refuses) for each in alone):
                 others.append({name: np.concatenate([each[name] for each in alone]) for name in alone[0]})  # type: ignore[index]
             answered = [row for row in self._case.asked if self.answers([row])]
-            for company in (2 * rows, answered[:6], 3 * answered):
-                among = self.own([*rows, *company])
+            # A kernel of BLAS adds up the last rows of a block otherwise than the first, so the place of a row may matter too.
+            companies = [
+                ([], 2 * rows),
+                ([], answered[:6]),
+                ([], 3 * answered),
+                (answered[:1], []),
+                (answered[:3], rows),
+            ]
+            for before, after in companies:
+                among = self.own([*before, *rows, *after])
                 if not isinstance(among, Refuses):
-                    others.append({name: value[: len(rows)] for name, value in among.items()})
+                    start = len(before)
+                    others.append({name: value[start : start + len(rows)] for name, value in among.items()})
         return others
 
     def _settled(self, rows: Rows) -> bool:

@@ -61,7 +61,7 @@ def _texts(estimator: Any) -> Subject:
 def _table(estimator: Any, files: Files, spec: ModelSpec) -> Subject:
     names, width = ([each.name for each in spec.inputs], 0) if spec.inputs else given_columns(files)
     table = table_of(estimator, names, width)
-    fitted = Fitted(estimator, table.is_frame)
+    fitted = Fitted(estimator, table.is_frame, numbered=table.is_numbered)
     table = datatypes.declared(table, spec.inputs)
     given = given_rows(files, table.names, [column.name for column in table.read])
     table = datatypes.from_example(table, given, fitted.trial)

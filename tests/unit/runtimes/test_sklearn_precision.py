@@ -1,13 +1,15 @@
 """Single precision is found out, and kept: in double precision a threshold falls another way."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from deployments.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
@@ -34,3 +36,15 @@ def test_features_of_several_types_are_refused() -> None:
             SimpleImputer(strategy="constant", fill_value=0, missing_values=None).fit(rows),
             {"instances": [[True, "red"], [False, "b"]]},
         )
+
+
+def test_numbers_beside_texts_keep_single_precision_where_the_columns_have_no_names() -> None:
+    """An array of both would be one of objects, which scikit-learn reads as doubles: it was fitted with a frame."""
+    numbers = (ROWS[:, 0] * 1000).astype(np.float32)
+    frame = pd.DataFrame({0: numbers, 1: np.where(ROWS[:, 1] > 0.5, "a", "b")})
+    front = ColumnTransformer(
+        [("kernel", Nystroem(gamma=0.1, n_components=9, random_state=0), [0]), ("text", OneHotEncoder(), [1])]
+    )
+    estimator = front.fit(frame)
+    given = load(estimator).predict({"x0": numbers, "x1": frame[1].to_numpy(object)}, ["features"])["features"]
+    assert given.tolist() == estimator.transform(frame).tolist()

@@ -45,25 +45,25 @@ def same_or(safe: Function, quick: Function | None, rows: Any) -> Function:
 
 
 def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) -> Function:
-    """As its `transform`, for arrays. Where rows mix text and numbers, each transformer gets what it was fitted with: numbers
-    as FP64, and not as Python's objects."""
+    """As its `transform`, for arrays. Each transformer gets what it was fitted with, as a frame holds it: numbers beside text are
+    no Python objects, and numbers of single precision stay so beside others."""
     weights = part.transformer_weights or {}
-    blocks: list[tuple[Any, bool, list[Function], float]] = []
+    blocks: list[tuple[Any, type[np.floating[Any]] | None, list[Function], float]] = []
     for name, transformer, chosen in part.transformers_:
         indices = np.atleast_1d(chosen)
         if (isinstance(transformer, str) and transformer == "drop") or not len(indices):
             continue
-        numbers = rows.dtype == object and not any(datatypes[index] == "BYTES" for index in indices)
-        block = _block(rows, chosen, numbers)
+        dtype = _float_of({datatypes[index] for index in indices}) if datatypes else None
+        block = _block(rows, chosen, dtype)
         inside = [] if isinstance(transformer, str) else transforms_of(steps(transformer), (), block)
-        blocks.append((chosen, numbers, inside, weights.get(name, 1.0)))
+        blocks.append((chosen, dtype, inside, weights.get(name, 1.0)))
 
     def transform(table: Any) -> Any:
         found = [
-            through(functions, _block(table, chosen, numbers))
+            through(functions, _block(table, chosen, dtype))
             if weight == 1.0
-            else through(functions, _block(table, chosen, numbers)) * weight
-            for chosen, numbers, functions, weight in blocks
+            else through(functions, _block(table, chosen, dtype)) * weight
+            for chosen, dtype, functions, weight in blocks
         ]
         if part.sparse_output_:
             return sparse.hstack(
@@ -74,6 +74,13 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) ->
     return transform
 
 
-def _block(table: Any, chosen: Any, numbers: bool) -> Any:
+def _float_of(datatypes: set[str]) -> type[np.floating[Any]] | None:
+    """The numbers that scikit-learn makes of columns of these datatypes; None where there is text among them."""
+    if "BYTES" in datatypes:
+        return None
+    return np.float32 if "FP32" in datatypes and datatypes <= {"FP32", "BOOL"} else np.float64
+
+
+def _block(table: Any, chosen: Any, dtype: type[np.floating[Any]] | None) -> Any:
     block = table[:, chosen]
-    return block.astype(np.float64) if numbers else block
+    return block if dtype is None else block.astype(dtype, copy=False)

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from sklearn.kernel_approximation import Nystroem
 from sklearn.tree._tree import Tree
 
 from deployments.runtimes.sklearn.parts import flat
@@ -18,8 +19,22 @@ CENTRE_AND_WIDTH = (("mean_", "scale_"), ("center_", "scale_"))
 LOW_AND_HIGH = (("data_min_", "data_max_"), ("X_min_", "X_max_"))
 BY_COLUMN = ("statistics_", "mean_", "max_abs_")
 """One number a column."""
-ROWS = ("cluster_centers_", "_fit_X", "theta_", "means_", "support_vectors_", "X_train_", "quantiles_", "centroids_")
+ROWS = (
+    *(
+        "cluster_centers_",
+        "subcluster_centers_",
+        "_fit_X",
+        "theta_",
+        "means_",
+        "support_vectors_",
+        "X_train_",
+        "quantiles_",
+    ),
+    "centroids_",
+)
 """One row of numbers a cluster, class, or row that was kept."""
+KEPT_BY = {Nystroem: "components_"}
+"""The same for classes that call it as others call something else."""
 EDGES = ("bin_edges_",)
 """Several numbers for each column, in a list."""
 LEAF = -1
@@ -53,7 +68,7 @@ def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
     for name in BY_COLUMN:
         if (values := _numbers(part, name, (width,))) is not None:
             yield from enumerate([[value] for value in values.tolist()])
-    for name in ROWS:
+    for name in (*ROWS, KEPT_BY.get(type(part), "")):
         rows = getattr(part, name, None)
         if (
             isinstance(rows, np.ndarray)

@@ -19,7 +19,7 @@ def arrays(table: Table | None) -> Read:
         return lambda inputs: as_text("text", inputs["text"])
     if table.is_plain:
         return lambda inputs: inputs["x"]
-    if any(column.wire == "BYTES" or column.is_object for column in table.read):
+    if table.holds_objects:
         dtype = np.dtype(object)
     else:
         dtype = np.dtype(np.float32 if table.is_uniform and table.read[0].datatype == "FP32" else np.float64)

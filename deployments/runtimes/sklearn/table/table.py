@@ -72,6 +72,20 @@ class Table:
         """Whether all columns that are read have one datatype and none a category."""
         return len({column.datatype for column in self.read}) == 1 and not any(c.is_category for c in self.read)
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the model was fitted with a frame whose columns have no names: it keeps numbers of their own type beside objects,
+        and no array does."""
+        if self.is_frame or not self.holds_objects:
+            return False
+        own = (column for column in self.read if column.wire != "BYTES" and not column.is_object)
+        return any(column.datatype == "FP32" or column.categories for column in own)
+
+    @property
+    def holds_objects(self) -> bool:
+        """Whether an array of its columns is one of Python's objects."""
+        return any(column.wire == "BYTES" or column.is_object for column in self.read)
+
 
 def inputs_of(table: Table | None) -> tuple[TensorSpec, ...]:
     """One input for texts (None), one for a table of plain numbers, else one for each column that is read."""

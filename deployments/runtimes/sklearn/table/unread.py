@@ -56,7 +56,7 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
 
 
 def _expected(rows: Any, predict: Predict) -> Sequence[Array]:
-    """The outputs for these rows as `_with` holds them: what passes columns through gives an array of objects for one of objects."""
+    """The outputs for these rows as `_with` holds them: passed through, objects give an array of objects."""
     if isinstance(rows, np.ndarray):
         with suppress(Exception):  # it takes no objects, and is then compared with nothing
             return predict(rows.astype(object))
