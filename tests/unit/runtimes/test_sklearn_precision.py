@@ -8,8 +8,9 @@ from sklearn.ensemble import StackingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from deployments.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
@@ -26,6 +27,18 @@ def test_an_array_is_of_single_precision_where_any_part_has_learnt_so(dtype) -> 
     served = load(estimator)
     (spec,) = served.signature.inputs
     assert spec.datatype == ("FP32" if dtype == np.float32 else "FP64")
+    assert served.predict({"x": rows}, ["value"])["value"].tolist() == estimator.predict(rows).tolist()
+
+
+def test_an_ensemble_says_in_which_precision_its_members_were_fitted() -> None:
+    """Products and edges of bins say nothing; in double precision products fall into other bins."""
+    rows = ROWS.astype(np.float32)
+    front = make_pipeline(
+        PolynomialFeatures(include_bias=False), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform")
+    )
+    estimator = make_pipeline(front, MultiOutputRegressor(Ridge())).fit(rows, rows)
+    served = load(estimator)
+    assert [each.datatype for each in served.signature.inputs] == ["FP32"]
     assert served.predict({"x": rows}, ["value"])["value"].tolist() == estimator.predict(rows).tolist()
 
 

@@ -12,7 +12,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.parts import is_known, served, steps
+from deployments.runtimes.sklearn.parts import inside, is_known, served, steps
 from deployments.runtimes.sklearn.table import boosters
 from deployments.runtimes.sklearn.table.made_up import phrases
 from deployments.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
@@ -45,7 +45,7 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         )
     labels = found or tuple(f"x{index}" for index in range(count))
     columns = [Column(name, is_read=False) for name in labels]
-    single = _learnt_in(steps(served(estimator))[-1]) == SINGLE
+    single = _last_learnt_in(estimator) == SINGLE
     for reader in readers(estimator, labels):
         # A chain of classifiers hands the labels before on as further columns.
         own = [index for index in reader.indices if index < count]
@@ -181,6 +181,14 @@ def _learnt_in(part: Any) -> set[np.dtype[Any]]:
         return set()
     learnt = [value for name, value in vars(part).items() if name.endswith("_") or name == "_fit_X"]
     return {value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
+
+
+def _last_learnt_in(estimator: Any) -> set[np.dtype[Any]]:
+    """The same for its last step: for all members where that is an ensemble."""
+    last = steps(served(estimator))[-1]
+    if members := inside(last):
+        return set().union(*map(_last_learnt_in, members))
+    return _learnt_in(last)
 
 
 def with_one_precision(columns: Sequence[Column]) -> list[Column]:
