@@ -31,6 +31,7 @@ from deployments.control.operations import FileOperations
 from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
+from deployments.control.stand_in import StandIn
 from deployments.control.status import ModelStatus
 from deployments.control.watch import NodeDied, Report, Watcher
 from deployments.edge.admin import AdminError, leave
@@ -83,6 +84,7 @@ class EmbeddedServer:
         self._stop = stop
         self._leaving = leaving
         self._edge = EdgeFiles(places.edge)
+        self._stand_in = StandIn(self._edge, report.trouble)
         tls = self._server.tls
         self._identity = IdentityWatch(tls, first.config.root, self._edge) if tls else None
         self._metrics = ControlMetrics()
@@ -99,6 +101,7 @@ class EmbeddedServer:
             self._serve(node)
         finally:
             self._over.set()
+            self._stand_in.close()
             self._pusher.close()
             try:
                 node.keep_logs(self._places.state / "logs")
@@ -121,6 +124,7 @@ class EmbeddedServer:
     def _serve(self, node: Node) -> None:
         self._report.starting("starting Ray Serve and HAProxy")
         hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
+        self._stand_in.start()
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
         front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
         self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
@@ -187,6 +191,7 @@ class EmbeddedServer:
         self._report.starting(STOPPING)
         if self._leaving.is_set():
             self._leave()
+        self._stand_in.close()
         client.shutdown()
 
     def _leave(self) -> None:

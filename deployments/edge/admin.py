@@ -19,6 +19,15 @@ def leave(admin: Path) -> None:
         raise AdminError(said)
 
 
+def pid_of(admin: Path) -> int:
+    """The process id of the HAProxy that answers there. Raises AdminError."""
+    for line in _ask(admin, b"show info\n").splitlines():
+        name, _, value = line.partition(": ")
+        if name == "Pid":
+            return int(value)
+    raise AdminError(f"{admin} does not say whose it is")
+
+
 def renew(admin: Path, identity: Identity) -> None:
     """Make the running HAProxy use this identity for connections from now on. Raises AdminError."""
     _replace(admin, "cert", BUNDLE_FILE, identity.bundle)

@@ -1,5 +1,6 @@
 """The edge's files on disk, and the launcher that Ray Serve starts in HAProxy's place."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
 
 ADMIN_SOCKET = "admin.sock"
+GATEWAY = "backend http-gateway\n"
+"""Our frontends name it, and HAProxy refuses a name that it does not know."""
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
 
 
@@ -49,6 +52,30 @@ class EdgeFiles:
     def admin_sockets(self) -> list[Path]:
         """Of the running HAProxy; Serve puts it into a folder of the node's name."""
         return list(self.folder.glob(f"*/{ADMIN_SOCKET}"))
+
+    @property
+    def sockets(self) -> Path:
+        """Where a HAProxy that Serve starts anew gets the sockets of the one that died."""
+        return self.folder / "sockets.sock"
+
+    def haproxy(self) -> int | None:
+        """The process id of the HAProxy that Serve started last."""
+        try:
+            return int((self.folder / "haproxy.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def stand_in_command(self) -> list[str]:
+        """A HAProxy of our own that serves as Serve's last did. Raises OSError.
+
+        It has no admin socket: Serve would take it for its own.
+        """
+        served = (self.folder / "served.cfg").read_text()
+        lines = [line for line in served.splitlines(keepends=True) if not line.lstrip().startswith("stats socket ")]
+        self._replace("stand-in.cfg", "".join(lines))
+        ours = "edge.cfg" if GATEWAY in lines else "edge-starting.cfg"
+        files = [argument for name in ("stand-in.cfg", ours) for argument in ("-f", str(self.folder / name))]
+        return [os.environ["MODELYARD_HAPROXY"], "-db", "-dR", *files, "-x", str(self.sockets)]
 
     def error(self) -> str:
         """What HAProxy said against our files at its last start; "" when it took them."""

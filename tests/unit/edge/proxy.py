@@ -102,7 +102,7 @@ def serve_config(
 global
     maxconn 100
     nbthread 1
-{"" if admin is None else f"    stats socket {admin} mode 666 level admin expose-fd listeners"}
+{"" if admin is None else f'    stats socket "{admin}" mode 666 level admin expose-fd listeners'}
 defaults
     mode http
     timeout connect 5s

@@ -38,6 +38,16 @@ def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(
         assert edge.ask("/models/churn/predict", "POST", b"{}").body == b"churn"
 
 
+def test_a_haproxy_that_is_started_meanwhile_says_the_same(edge: Edge, admin: Path) -> None:
+    edge.write()
+    edge.files.write_leaving()
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
+        assert edge.ask("/ready").status == 503
+        leave(admin)
+        assert edge.ask("/ready").status == 503
+        assert edge.ask("/models").body == b"gateway"
+
+
 def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
     edge.write()
     with (
