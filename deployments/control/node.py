@@ -3,8 +3,9 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import ray
@@ -12,7 +13,8 @@ from ray._private import services, worker
 from ray.serve._private.constants import SERVE_NAMESPACE
 
 from deployments.control.patience import patient
-from deployments.control.processes import descendants
+from deployments.control.processes import command_of, descendants
+from deployments.control.ray_processes import fewer_and_kept, kept_agents, replaced
 
 OBJECT_STORE_BYTES = 96 * 2**20
 """Requests do not pass the object store; Ray's minimum is 75 MiB."""
@@ -25,7 +27,7 @@ class Node:
     def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
         """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        with _waiting_for_the_raylet(slow), _on_loopback():
+        with _waiting_for_the_raylet(slow), _on_loopback(), fewer_and_kept():
             context = ray.init(
                 num_cpus=None if cpus is None else max(1, round(cpus)),
                 namespace=SERVE_NAMESPACE,
@@ -53,40 +55,25 @@ class Node:
             shutil.copytree(logs, folder, dirs_exist_ok=True)
 
     def stop(self) -> None:
-        """End Ray's processes."""
+        """End Ray's processes. Its agents would see only after seconds that the raylet has ended."""
+        agents = kept_agents()
         ray.shutdown()
+        for pid in agents:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
-@contextmanager
-def _waiting_for_the_raylet(slow: Callable[[float], None]) -> Iterator[None]:
+def _waiting_for_the_raylet(slow: Callable[[float], None]) -> AbstractContextManager[None]:
     """Ray gives its raylet 30 s to register, on however busy a machine, and has no setting for it: then it would be given up and
     started again, which makes the machine busier."""
-    get_node = services.get_node
-    services.get_node = patient(get_node, is_alive=_raylet_is_alive, slow=slow)
-    try:
-        yield
-    finally:
-        services.get_node = get_node
+    return replaced(services, "get_node", patient(services.get_node, is_alive=_raylet_is_alive, slow=slow))
 
 
-@contextmanager
-def _on_loopback() -> Iterator[None]:
+def _on_loopback() -> AbstractContextManager[None]:
     """Ray takes the machine's own address in the place of this one, and then listens on all of them: with two dozen ports, its
     metrics and a token in clear. All processes of this node are on this machine."""
-    resolve = services.resolve_ip_for_localhost
-    services.resolve_ip_for_localhost = lambda host: host
-    try:
-        yield
-    finally:
-        services.resolve_ip_for_localhost = resolve
+    return replaced(services, "resolve_ip_for_localhost", lambda host: host)
 
 
 def _raylet_is_alive() -> bool:
-    return any(_command(pid).endswith("/raylet") for pid in descendants(os.getpid()))
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].decode(errors="replace")
-    except OSError:
-        return ""
+    return any(command_of(pid)[:1] == [services.RAYLET_EXECUTABLE] for pid in descendants(os.getpid()))

@@ -42,6 +42,14 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def command_of(pid: int) -> list[str]:
+    """A process's program and arguments; [] where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def end_descendants(*, grace_s: float) -> None:
     """End everything below this process: each is asked once, killed after `grace_s`, and reaped."""
     killing_from = time.monotonic() + grace_s

@@ -21,6 +21,20 @@ def test_a_killed_replica_is_replaced(server: Server) -> None:
     server.wait_for(lambda: server.get("/models/iris").json().get("state") == "READY", what="the model")
 
 
+@pytest.mark.parametrize("agent", ["ray::DashboardAgent", "ray::RuntimeEnvAgent"])
+def test_an_agent_of_rays_that_dies_is_started_again_and_new_replicas_start(server: Server, agent: str) -> None:
+    raylet, before = server.pids("/raylet --"), server.pids(agent)
+    server.kill(agent)
+    server.wait_for(
+        lambda: any(agent in line and pid not in before for pid, line in server.processes().items()), what="the agent"
+    )
+    old = server.replicas("iris")
+    server.kill("ray::ServeReplica:iris:")
+    server.wait_for(lambda: not set(server.replicas("iris")) <= set(old), what="a new replica")
+    server.wait_for(lambda: server.get("/models/iris").json().get("state") == "READY", what="the model")
+    assert server.pids("/raylet --") == raylet
+
+
 @pytest.mark.parametrize("victim", ["/haproxy -db", "ray::HAProxyManager"])
 def test_no_client_is_refused_where_haproxy_dies(server: Server, victim: str) -> None:
     """One stands in at once; Serve sees its end after a second and a half, and takes seconds to start another."""
