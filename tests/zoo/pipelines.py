@@ -4,6 +4,7 @@ import io
 import json
 import warnings
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from tests.zoo import boosters, finals, fronts, metas, targets
-from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase
+from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase, Refuses
 from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
 from tests.zoo.draw import Draw
 from tests.zoo.truth import EstimatorTruth
@@ -70,11 +71,36 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     if "Mixture" in _shown(estimator) and {column.stored for column in data.columns} == {"bool"}:
         raise ValueError("mixtures compute with flags as flags, and otherwise than with the same numbers")
+    if own and _takes_texts_for_numbers(truth):
+        raise ValueError("the model does not say that its columns were texts")
     if own and _is_ill_conditioned(estimator, x):
         raise ValueError(
             "its answers depend on the last bits of what its last step gets, so on the order of additions before"
         )
     return estimator, data, _kind(estimator), own
+
+
+def _takes_texts_for_numbers(truth: EstimatorTruth) -> bool:
+    """Whether texts such as "10" were converted, so that the numbers themselves are answered in the same way."""
+    data = truth.table
+    texts = {
+        place for place in data.of("text") if all(each is None or each.isdigit() for each in data.columns[place].values)
+    }
+    if not texts:
+        return False
+    columns = tuple(
+        replace(column, kind="float64", stored="float64", gap=np.nan) if place in texts else column
+        for place, column in enumerate(data.columns)
+    )
+    rows = [
+        tuple(float(value) if place in texts and value is not None else value for place, value in enumerate(row))
+        for row in data.rows
+    ]
+    try:
+        numbers = EstimatorTruth(truth.estimator, replace(data, columns=columns))(rows)
+    except Refuses:
+        return False
+    return all(np.array_equal(values, numbers[name]) for name, values in truth(data.rows).items())
 
 
 def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
