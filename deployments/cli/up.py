@@ -34,6 +34,7 @@ from deployments.control.live import Live
 from deployments.control.ports import free_ports, haproxy_binary
 from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.control.restarts import Restarts
+from deployments.edge.connections import most_files
 from deployments.spec.load import Config
 
 FAILED = 1
@@ -157,7 +158,9 @@ class Supervisor:
         ports = EdgePorts(serve, *others)
         cores = len(os.sched_getaffinity(0))
         return {
-            **server_environment(self._config.server, self._places, ports, haproxy_binary(), cores),
+            **server_environment(
+                self._config.server, self._places, ports, haproxy_binary(), cores=cores, files=most_files()
+            ),
             "MODELYARD_SERVE_PORT": str(serve),
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.edge.connections import connections
 from deployments.edge.files import ADMIN_SOCKET, LAUNCHER
 from deployments.spec.server import ServerSpec
 
@@ -98,9 +99,9 @@ def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str
 
 
 def server_environment(
-    server: ServerSpec, places: Places, ports: EdgePorts, haproxy: Path, cores: int
+    server: ServerSpec, places: Places, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
 ) -> dict[str, str]:
-    """What the processes of the server itself need."""
+    """What the processes of the server itself need, on this many cores and with so many open files."""
     edge = places.edge
     return {
         **attach_environment(places),
@@ -120,6 +121,7 @@ def server_environment(
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_MAXCONN": str(connections(server.connections, files).in_all),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
         # Per-request metrics of Serve's own frontend, which no request passes.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",

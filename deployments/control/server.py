@@ -35,6 +35,7 @@ from deployments.control.stand_in import StandIn
 from deployments.control.status import ModelStatus
 from deployments.control.watch import NodeDied, Report, Watcher
 from deployments.edge.admin import AdminError, leave
+from deployments.edge.connections import connections, most_files
 from deployments.edge.files import EdgeFiles
 from monitoring import hub
 from monitoring.hub import HubClient, HubPlace
@@ -93,6 +94,7 @@ class EmbeddedServer:
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
         self._edge.write(self._server, {})
+        self._tell_connections()
         if self._identity:
             self._identity.start()
         self._report.starting("starting Ray")
@@ -117,6 +119,15 @@ class EmbeddedServer:
                     return
                 self._report.trouble(f"Ray's {', '.join(dead)} died")
                 os._exit(NODE_DIED)
+
+    def _tell_connections(self) -> None:
+        """Where the operator asks for more than there can be. The default is as many as there can be, too."""
+        wanted, files = self._server.connections, most_files()
+        most = connections(wanted, files).on_a_port
+        if most < wanted and "connections" in self._server.model_fields_set:
+            self._report.trouble(
+                f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
+            )
 
     def _tell_slow(self, seconds: float) -> None:
         self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")

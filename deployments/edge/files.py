@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.edge.connections import connections, most_files
 from deployments.edge.errors import ERROR_FILE, render_error
 from deployments.edge.models import LEAVING, REPLICAS_FILE, STATE_FILE, Models, render_maps
 from deployments.edge.render import render
@@ -31,8 +32,9 @@ class EdgeFiles:
         self._replace(ERROR_FILE, render_error())
         for name in (REPLICAS_FILE, STATE_FILE):
             (self.folder / name).touch()
-        self._replace("edge.cfg", render(server, models, starting=False))
-        self._replace("edge-starting.cfg", render(server, models, starting=True))
+        most = connections(server.connections, most_files()).on_a_port
+        self._replace("edge.cfg", render(server, models, connections=most, starting=False))
+        self._replace("edge-starting.cfg", render(server, models, connections=most, starting=True))
 
     def write_changing(self, models: Iterable[str]) -> None:
         """The models that Serve may be building again: until it lists their replicas, those of before keep their places."""

@@ -4,6 +4,7 @@ A call on a model goes to a replica by the model's name, which is field 1 of the
 the name cannot be read there (compressed, or written in another order), or no replica has it, the gateway answers.
 """
 
+from deployments.edge.connections import SIDES
 from deployments.edge.errors import grpc_errors, refusal
 from deployments.edge.lost import LINES as LOG
 from deployments.edge.models import IS_LEAVING, REPLICAS_FILE, TIMEOUT
@@ -19,9 +20,9 @@ FORWARDED_FOR = "set-header x-forwarded-for %[src]"
 
 TEMPLATE = """\
 listen edge_grpc from edge
-    bind {bind}
+    bind {bind} maxconn {connections}
     {newest_bind}
-    maxconn {connections}
+    maxconn {with_doors}
 {errors}
 {log}
 {passed_on}
@@ -79,9 +80,9 @@ listen edge_grpc from edge
 """
 
 
-def render_grpc(server: ServerSpec, *, bind: str, default: str, stamped: str) -> str:
-    """The section. `bind` is the address in HAProxy's form, `default` the backend for what no replica answers, `stamped` the rule
-    that notes when a request came, if one is wanted."""
+def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str, stamped: str) -> str:
+    """The section. `bind` is the address in HAProxy's form, `connections` the most on it, `default` the backend for what no replica
+    answers, `stamped` the rule that notes when a request came, if one is wanted."""
     return TEMPLATE.format(
         bind=bind,
         newest_bind=NEWEST["grpc"].bind,
@@ -90,7 +91,8 @@ def render_grpc(server: ServerSpec, *, bind: str, default: str, stamped: str) ->
         forwarded_for=FORWARDED_FOR,
         newest_choice=NEWEST["grpc"].choice,
         passed_on=render_passed_on(NEWEST["grpc"]),
-        connections=server.connections,
+        connections=connections,
+        with_doors=connections * SIDES,
         body_limit=server.body,
         headers_limit=HEADERS_LIMIT,
         headers_too_large=refusal(

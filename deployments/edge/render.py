@@ -4,6 +4,7 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 `http-<application>`, so one dynamic `use_backend` routes in constant time, where Serve's own frontend tries a list of prefixes.
 """
 
+from deployments.edge.connections import SIDES
 from deployments.edge.cors import render_cors
 from deployments.edge.errors import http_errors, problem, refusal
 from deployments.edge.grpc import FORWARDED_FOR, render_grpc
@@ -58,9 +59,9 @@ defaults edge
 
 # Both a frontend and a backend, as what it does to time-outs asks for the second; its own backend side is never used.
 listen edge_http from edge
-    bind {bind}{tls}
+    bind {bind}{tls} maxconn {connections}
     {newest_bind}
-    maxconn {connections}
+    maxconn {with_doors}
 {errors}
 {log}
 {passed_on}
@@ -164,8 +165,9 @@ DEFAULT_MODEL = """\
 """
 
 
-def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
-    """The configuration. `starting` is for as long as Serve has no gateway backend: a default_backend must exist to be named.
+def render(server: ServerSpec, models: Models, *, connections: int, starting: bool) -> str:
+    """The configuration. `connections` is the most on a port; `starting` is for as long as Serve has no gateway backend: a
+    default_backend must exist to be named.
 
     What is particular to a model stands in map files, beside this file.
     """
@@ -182,6 +184,7 @@ def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
         grpc=render_grpc(
             server,
             bind=f"{_address(server.grpc.host)}:{server.grpc.port}{_tls(server, 'h2')}",
+            connections=connections,
             default=default,
             stamped=stamped,
         ),
@@ -198,7 +201,8 @@ def render(server: ServerSpec, models: Models, *, starting: bool) -> str:
         passed_on=render_passed_on(NEWEST["http"]),
         newest=render_newest(),
         tls=_tls(server, "h2,http/1.1"),
-        connections=server.connections,
+        connections=connections,
+        with_doors=connections * SIDES,
         stamped=stamped,
         # For the URLs that a model tells of itself; a client's own word does not count.
         forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",

@@ -164,7 +164,10 @@ class ServerSpec(Spec):
     grpc: GrpcListen = Field(default=GrpcListen(), description="Where clients speak gRPC")
     tls: TlsSpec | None = Field(default=None, description="Speak TLS on the HTTP and gRPC ports")
     connections: int = Field(
-        default=4000, ge=1, le=1_000_000, description="Client connections on each port; more wait until one ends"
+        default=4000,
+        ge=1,
+        le=1_000_000,
+        description="Client connections on each port, as far as open files allow (`ulimit -Hn`); more wait until one ends",
     )
     metrics: MetricsSpec = Field(default=MetricsSpec(), description="Where Prometheus reads metrics")
     request_log: RequestLogSpec = Field(

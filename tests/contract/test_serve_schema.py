@@ -69,7 +69,7 @@ def test_the_details_of_the_tests_are_what_serve_would_give():
 def test_ray_knows_every_setting_that_we_make():
     """One that it no longer reads would be ignored without a word."""
     environ = server_environment(
-        ServerSpec(), Places(Path("/s"), Path("/r")), EdgePorts(1, 2, 3, 4), Path("/haproxy"), 2
+        ServerSpec(), Places(Path("/s"), Path("/r")), EdgePorts(1, 2, 3, 4), Path("/haproxy"), cores=2, files=20_000
     )
     settings = {name for name in environ if name.startswith("RAY_")}
     source = Path(ray.__file__).parent

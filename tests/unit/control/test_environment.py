@@ -20,9 +20,11 @@ LONGEST_SOCKET = 97
 """HAProxy's limit for a path of a socket that it binds (its own suffix is in it)."""
 
 
-def environment(cores: int = 2, **server: object) -> dict[str, str]:
+def environment(cores: int = 2, files: int = 100_000, **server: object) -> dict[str, str]:
     ports = EdgePorts(serve=1, fallback=2, metrics=3, stats=4)
-    return server_environment(ServerSpec.model_validate(server), PLACES, ports, Path("/opt/haproxy"), cores)
+    return server_environment(
+        ServerSpec.model_validate(server), PLACES, ports, Path("/opt/haproxy"), cores=cores, files=files
+    )
 
 
 @pytest.mark.parametrize("key", ["RAY_SERVE_HAPROXY_SOCKET_PATH", "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"])
@@ -60,6 +62,11 @@ def test_nobody_is_told_of_this_servers_use():
 
 def test_a_replica_drains_as_long_as_the_yaml_says():
     assert environment(drain_s=2.5)["RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"] == "2.5"
+
+
+def test_haproxy_lets_in_what_its_two_ports_do_and_what_comes_in_by_its_own_doors():
+    assert environment(connections=5000)["RAY_SERVE_HAPROXY_MAXCONN"] == "20030"
+    assert environment(connections=5000, files=1024)["RAY_SERVE_HAPROXY_MAXCONN"] == "366"
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, "1"), (2, "1"), (8, "2"), (64, "16")])

@@ -15,7 +15,9 @@ from tests.unit.edge.proxy import all_models, serve_config
 
 
 def rendered(custom_routes: Mapping[str, str] | None = None, starting: bool = False, **server: object) -> str:
-    return render(ServerSpec.model_validate(server), all_models(custom_routes or {}), starting=starting)
+    return render(
+        ServerSpec.model_validate(server), all_models(custom_routes or {}), connections=4000, starting=starting
+    )
 
 
 def lines(text: str) -> list[str]:
@@ -32,7 +34,7 @@ def lines(text: str) -> list[str]:
     ],
 )
 def test_the_frontend_binds_where_the_yaml_says(host, bind):
-    assert f"bind {bind}" in lines(rendered(http={"host": host, "port": 9000}))
+    assert f"bind {bind} maxconn 4000" in lines(rendered(http={"host": host, "port": 9000}))
 
 
 def test_numbers_are_shown_where_the_yaml_says_and_to_this_machine_alone_by_itself():

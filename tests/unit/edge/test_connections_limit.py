@@ -1,0 +1,61 @@
+"""More clients than `connections` on a port: they wait, and nobody on another port does."""
+
+import socket
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from deployments.edge.connections import FILES, OTHER_FILES, connections
+from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
+
+LARGE = b"x" * 100_000
+"""It comes in by HAProxy's own door."""
+
+
+@pytest.mark.parametrize("files", [20_000, 4096, 1024, 256])
+def test_as_many_are_let_in_as_files_may_be_opened_for(files: int) -> None:
+    found = connections(4000, files)
+    assert 1 <= found.on_a_port < 4000
+    assert found.in_all * FILES + OTHER_FILES <= files
+
+
+def test_as_many_are_let_in_as_are_wanted_where_files_allow_it() -> None:
+    assert connections(4000, 1_000_000).on_a_port == 4000
+
+
+def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_when_one_leaves(edge: Edge) -> None:
+    edge.write(connections=10)
+    answers: list[Answer] = []
+    with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}), ExitStack() as idle:
+        for _ in range(20):
+            idle.enter_context(socket.create_connection(("127.0.0.1", edge.port)))
+        assert edge.numbers("/metrics").status == 200
+        socket.create_connection(("127.0.0.1", edge.grpc_port)).close()
+        waiting = threading.Thread(target=lambda: answers.append(edge.ask("/models")))
+        waiting.start()
+        waiting.join(0.3)
+        assert answers == []
+        idle.close()
+        waiting.join(PATIENCE_S)
+    assert [answer.body for answer in answers] == [b"gateway"]
+
+
+def test_large_bodies_on_all_connections_of_a_port_are_answered(edge: Edge) -> None:
+    """Each is one connection more for HAProxy, which comes to itself."""
+    edge.write(connections=10)
+    answers: list[Answer] = []
+    with (
+        backend("gateway", keeps=True) as gateway,
+        backend("churn", keeps=True) as churn,
+        edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
+    ):
+        clients = [
+            threading.Thread(target=lambda: answers.append(edge.ask("/models/churn/predict", "POST", LARGE)))
+            for _ in range(20)
+        ]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(PATIENCE_S)
+    assert [answer.body for answer in answers] == [b"churn"] * 20
