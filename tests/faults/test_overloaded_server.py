@@ -13,6 +13,8 @@ HEAVY = ECHO.replace("return {", "__import__('time').sleep(0.05 * len(inputs['x'
 PEAK = 40.0
 """Rows a second of two replicas at 50 ms a row."""
 WARM_S = 6
+NORMAL_S = 1
+"""After the burst."""
 LASTS_S = 30 if LONG else 8
 
 
@@ -27,6 +29,9 @@ def test_an_overloaded_model_does_what_it_can_and_refuses_the_rest_at_once(fault
     with Load(port, "single", rate=40) as near, Load(port, f"heavy-{times}", rate=times * PEAK, clients=300) as load:
         time.sleep(WARM_S + LASTS_S)
         until = time.monotonic()
+    time.sleep(NORMAL_S)
+    with Load(port, f"heavy-{times}", rate=PEAK / 2) as after:
+        time.sleep(3)
     (faulty.project.models / f"heavy-{times}.yaml").unlink()
     ends = [each.kind for each in load.outcomes if until - LASTS_S <= each.begun + each.seconds < until]
     kinds = load.kinds()
@@ -35,4 +40,5 @@ def test_an_overloaded_model_does_what_it_can_and_refuses_the_rest_at_once(fault
     assert ends.count("ok") / LASTS_S >= 0.65 * PEAK, shown(load.outcomes)
     assert kinds["504"] <= 0.05 * kinds["ok"], shown(load.outcomes)
     assert all(each.retry_after for each in load.outcomes if each.kind == "429")
+    assert set(after.kinds()) == {"ok"}, shown(after.outcomes)
     assert set(near.kinds()) == {"ok"}, shown(near.outcomes)
