@@ -69,6 +69,7 @@ def fresh(server: Server) -> Iterator[Server]:
     for name, text in kept.items():
         if (server.project.models / name).read_text() != text:
             (server.project.models / name).write_text(text)
+    server.wait_for(lambda: server.get("/ready").status_code == 200, what="the models of before to be READY again")
 
 
 @pytest.fixture
