@@ -15,9 +15,10 @@ from tests.zoo.draw import Draw
 
 Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
 Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
-Reading = Literal["fitted", "NaN", "None", "objects"]
-"""How values are read that a frame like the fitted one has no one place for: as pandas would, or as objects with a gap."""
-READINGS: tuple[Reading, ...] = ("NaN", "None", "objects")
+Reading = Literal["fitted", "NaN", "None", "objects", "categories"]
+"""How values are read that a frame like the fitted one has no one place for: as pandas would, as objects with a gap, or as the
+request's own categories."""
+READINGS: tuple[Reading, ...] = ("NaN", "None", "objects", "categories")
 NULLABLE = ("Int64", "boolean")
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
@@ -105,6 +106,8 @@ class Column:
         gap = self.gap_of(reading)
         filled = [gap if value is None else value for value in values]
         gapped = any(value is None for value in values)
+        if reading == "categories" and self.stored == "category":
+            return pd.Series(pd.Categorical(values))
         if reading != "fitted" and not all(map(self.is_settled, values)):
             return pd.Series(filled, dtype="float64" if self.kind in NUMERIC and reading == "NaN" else object)
         match self.stored:
@@ -167,8 +170,11 @@ class Table:
         """Whether a frame like the fitted one has just one way to hold each value.
 
         It has not where nothing was missing in the fit and now is, or a value is none of its column's categories. Then any answer
-        of the model to any reading is right, and so is a refusal.
+        of the model to any reading is right, and so is a refusal. A frame without names may have been an array, in which a missing
+        number is an object.
         """
+        if self.form == "numbered frame" and any(None in row for row in rows):
+            return False
         return all(column.is_settled(value) for row in rows for column, value in zip(self.columns, row, strict=True))
 
     def of(self, *kinds: Kind) -> list[int]:
