@@ -28,11 +28,14 @@ from deployments.control.names import NODE_DIED, ServeConfig
 from deployments.control.node import Node
 from deployments.control.open_ports import OpenPorts
 from deployments.control.operations import FileOperations
+from deployments.control.private_file import write_private
 from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.control.status import ModelStatus
+from deployments.control.up_mark import UpMark
 from deployments.control.watch import NodeDied, Report, Watcher
+from deployments.control.writes import Writes, reason_of
 from deployments.edge.admin import AdminError, leave
 from deployments.edge.files import EdgeFiles
 from monitoring import hub
@@ -60,9 +63,10 @@ class EmbeddedServer:
         report: Report,
         live: Live,
         api: ControlApi,
+        writes: Writes,
         stop: threading.Event,
         leaving: threading.Event,
-        is_up: threading.Event,
+        is_up: UpMark,
     ) -> None:
         """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
         not ready for `drain_s` before."""
@@ -80,6 +84,7 @@ class EmbeddedServer:
         self._report = report
         self._live = live
         self._api = api
+        self._writes = writes
         self._stop = stop
         self._leaving = leaving
         self._edge = EdgeFiles(places.edge)
@@ -103,7 +108,7 @@ class EmbeddedServer:
             try:
                 node.keep_logs(self._places.state / "logs")
             except OSError as error:  # a full disk must not hide why the server ends
-                self._report.trouble(f"Ray's logs are not kept: {error}")
+                self._report.trouble(f"Ray's logs are not kept: {reason_of(error)}")
             node.stop()
 
     def _end_with(self, node: Node) -> None:
@@ -123,30 +128,35 @@ class EmbeddedServer:
         hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
         front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
-        self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
+        self._tell_where(node, front)
         last = LastGood.read(self._places.last_good)
         memory = Memory(self._places.last_good)
         ports = OpenPorts(self._server)
 
-        def each_look() -> None:
+        def look_at_ray() -> None:
             if dead := node.dead_processes():
                 raise NodeDied(", ".join(dead))
+
+        def look_at_edge() -> None:
             error = self._edge.error()
             watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
             watcher.tell_once("ports", ports.closed() if self._is_open else "")
             if self._identity:
                 self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
-            try:
-                memory.keep(self._current.config, applier.rollback.good)
-                watcher.tell_once("state", "")
-            except OSError as failed:  # the models serve on; a start after a crash would miss what changed since
-                watcher.tell_once("state", f"cannot write {self._places.last_good}: {failed}")
+
+        def remember() -> None:
+            self._writes.again()
+            good = self._current.config, applier.rollback.good
+            self._writes.attempt(self._places.last_good, lambda: memory.keep(*good))
+            failing = self._writes.failing
+            watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
+            self._metrics.wrote(failing=len(failing))
 
         deaths = self._death_watch()
 
         def on_look(running: Running) -> None:
+            self._writes.attempt(self._places.edge / "changing", lambda: self._edge.write_changing(running.building))
             deaths.look(running)
-            self._edge.write_changing(running.building)
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)
@@ -167,7 +177,7 @@ class EmbeddedServer:
             self._report,
             self._stop,
             metrics=self._metrics,
-            each_look=each_look,
+            each_look=(look_at_ray, look_at_edge, remember),
             on_look=on_look,
             on_started=on_started,
             on_turn=self._live.turned,
@@ -189,6 +199,11 @@ class EmbeddedServer:
             self._leave()
         client.shutdown()
 
+    def _tell_where(self, node: Node, front: Front) -> None:
+        """To the commands that join Ray, where there is no control socket."""
+        where = json.dumps({"address": node.address, **asdict(front)})
+        self._writes.attempt(self._places.running, lambda: write_private(self._places.running, where))
+
     def _leave(self) -> None:
         """Tell load balancers for `drain_s` to send no more, while requests are still answered."""
         end = time.monotonic() + self._server.drain_s
@@ -209,8 +224,12 @@ class EmbeddedServer:
         """Before Serve gets it. Which models it builds again is known at the next look."""
         self._current = desired
         models = edge_models(target)
-        self._edge.write(self._server, models)
-        self._edge.write_changing(models)
+
+        def write() -> None:
+            self._edge.write(self._server, models)
+            self._edge.write_changing(models)
+
+        self._writes.need(self._places.edge, write)
 
     def _death_watch(self) -> DeathWatch:
         def on_death(death: Death) -> None:
@@ -218,9 +237,10 @@ class EmbeddedServer:
             self._report.trouble(death.line)
 
         config = self._first.config
-        lost = LostRequests(self._places.edge, config.state_dir / "requests")
+        lost = LostRequests(self._places.edge, config.state_dir / "requests", self._writes)
         try:
             lost.start()
         except OSError as failed:  # the models serve without it
-            self._report.trouble(f"requests that a replica loses will not be logged: {failed}")
-        return DeathWatch(replicas_folder(config), DeathLog(self._places.state), RayMachine(), lost, on_death)
+            self._report.trouble(f"requests that a replica loses will not be logged: {reason_of(failed)}")
+        log = DeathLog(self._places.state)
+        return DeathWatch(replicas_folder(config), log, RayMachine(), lost, on_death, writes=self._writes)

@@ -84,7 +84,7 @@ class Loop:
             self.operator,
             self.stop,
             metrics=self.metrics,
-            each_look=self.each_look,
+            each_look=(self.each_look,),
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
