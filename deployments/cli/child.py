@@ -7,6 +7,7 @@ server down: the last good one is served.
 
 import argparse
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -34,7 +35,7 @@ LEAVE = b"leave"
 
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
-    options = _options()
+    supervisor, options = os.getppid(), _options()
     stop, leaving, is_up = threading.Event(), threading.Event(), UpMark(options.up_mark)
     threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
     live = Live(approval=options.approve)
@@ -93,6 +94,10 @@ def main() -> int:
         ):  # else it served with TLS before: the files may come back
             return REFUSED
         return NODE_DIED if is_up.is_set() else NOT_STARTED
+    finally:
+        if os.getppid() != supervisor:  # it was killed, and does not tidy up
+            end_descendants(grace_s=2.0)
+            shutil.rmtree(places.run, ignore_errors=True)
     return FINE
 
 

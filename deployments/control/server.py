@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from deployments.control.actors import RayMachine
@@ -34,6 +35,7 @@ from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.control.status import ModelStatus
 from deployments.control.up_mark import UpMark
+from deployments.control.vital import spared, vital
 from deployments.control.watch import NodeDied, Report, Watcher
 from deployments.control.writes import Writes, reason_of
 from deployments.edge.admin import AdminError, leave
@@ -71,8 +73,6 @@ class EmbeddedServer:
         """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
         not ready for `drain_s` before."""
         self._is_up = is_up
-        self._over = threading.Event()
-        """Set when the control loop has ended."""
         self._desired = desired
         self._first = first
         self._current = first
@@ -103,7 +103,6 @@ class EmbeddedServer:
         try:
             self._serve(node)
         finally:
-            self._over.set()
             self._pusher.close()
             try:
                 node.keep_logs(self._places.state / "logs")
@@ -112,13 +111,13 @@ class EmbeddedServer:
             node.stop()
 
     def _end_with(self, node: Node) -> None:
-        """End this process when Ray has died and the control loop, which waits for an answer of it, does not notice."""
-        while not self._over.wait(LOOP_STUCK_S):
-            if dead := node.dead_processes():
-                if self._over.wait(LOOP_STUCK_S):
-                    return
-                self._report.trouble(f"Ray's {', '.join(dead)} died")
-                os._exit(NODE_DIED)
+        """End this process when Ray has died and who waits for an answer of it, the control loop or the end, does not notice."""
+        with suppress(AttributeError):  # Ray has been stopped in good order, and its processes are forgotten
+            while not (dead := vital(node.dead_processes())):
+                time.sleep(LOOP_STUCK_S)
+            time.sleep(LOOP_STUCK_S)
+            self._report.trouble(f"Ray's {dead} died")
+            os._exit(NODE_DIED)
 
     def _tell_slow(self, seconds: float) -> None:
         self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
@@ -132,25 +131,6 @@ class EmbeddedServer:
         last = LastGood.read(self._places.last_good)
         memory = Memory(self._places.last_good)
         ports = OpenPorts(self._server)
-
-        def look_at_ray() -> None:
-            if dead := node.dead_processes():
-                raise NodeDied(", ".join(dead))
-
-        def look_at_edge() -> None:
-            error = self._edge.error()
-            watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
-            watcher.tell_once("ports", ports.closed() if self._is_open else "")
-            if self._identity:
-                self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
-
-        def remember() -> None:
-            self._writes.again()
-            good = self._current.config, applier.rollback.good
-            self._writes.attempt(self._places.last_good, lambda: memory.keep(*good))
-            failing = self._writes.failing
-            watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
-            self._metrics.wrote(failing=len(failing))
 
         deaths = self._death_watch()
 
@@ -177,7 +157,11 @@ class EmbeddedServer:
             self._report,
             self._stop,
             metrics=self._metrics,
-            each_look=(look_at_ray, look_at_edge, remember),
+            each_look=(
+                lambda: self._look_at_ray(node, watcher),
+                lambda: self._look_at_edge(ports, watcher),
+                lambda: self._remember(memory, applier, watcher),
+            ),
             on_look=on_look,
             on_started=on_started,
             on_turn=self._live.turned,
@@ -198,6 +182,29 @@ class EmbeddedServer:
         if self._leaving.is_set():
             self._leave()
         client.shutdown()
+
+    @staticmethod
+    def _look_at_ray(node: Node, watcher: Watcher) -> None:
+        dead = node.dead_processes()
+        if missed := vital(dead):
+            raise NodeDied(missed)
+        watcher.tell_once("ray", spared(dead))
+
+    def _look_at_edge(self, ports: OpenPorts, watcher: Watcher) -> None:
+        error = self._edge.error()
+        watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
+        watcher.tell_once("ports", ports.closed() if self._is_open else "")
+        if self._identity:
+            self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
+
+    def _remember(self, memory: Memory, applier: Applier, watcher: Watcher) -> None:
+        """What is good by now, and what could not be written before."""
+        self._writes.again()
+        good = self._current.config, applier.rollback.good
+        self._writes.attempt(self._places.last_good, lambda: memory.keep(*good))
+        failing = self._writes.failing
+        watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
+        self._metrics.wrote(failing=len(failing))
 
     def _tell_where(self, node: Node, front: Front) -> None:
         """To the commands that join Ray, where there is no control socket."""
