@@ -20,8 +20,8 @@ class LineFile:
         self._largest_bytes = largest_bytes
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._lock = threading.Lock()
-        self._is_cut = False
-        """Whether the file's last line has no end, for want of room."""
+        self._is_cut: bool | None = None
+        """Whether the file's last line has no end, for want of room or of power; None where nobody has looked yet."""
 
     def add(self, line: bytes) -> None:
         """A line, without its end; it waits to be written."""
@@ -35,6 +35,8 @@ class LineFile:
                 self._waiting.popleft()
 
     def _append(self, line: bytes) -> None:
+        if self._is_cut is None:
+            self._is_cut = _has_no_end(self.path)
         whole = b"\n" * self._is_cut + line + b"\n"
         opened = open_private(self.path)
         try:
@@ -47,3 +49,11 @@ class LineFile:
             raise OSError(ENOSPC, os.strerror(ENOSPC), str(self.path))
         if size >= self._largest_bytes:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+
+
+def _has_no_end(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+    except FileNotFoundError:
+        return False

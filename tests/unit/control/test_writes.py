@@ -141,11 +141,20 @@ def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Pat
     (tmp_path / "file").touch()
     for number in range(MOST_WAITING + 1):
         lines.add(b"%d" % number)
-        with pytest.raises(FileExistsError):
+        with pytest.raises(NotADirectoryError):
             lines.write()
     (tmp_path / "file").unlink()
     lines.write()
     assert lines.path.read_bytes().splitlines() == [b"%d" % number for number in range(1, MOST_WAITING + 1)]
+
+
+@pytest.mark.parametrize(("left", "kept"), [(b"", []), (b"whole\n", [b"whole"]), (b"whole\nhal", [b"whole", b"hal"])])
+def test_lines_go_on_where_the_power_was_cut(tmp_path: Path, left: bytes, kept: list[bytes]):
+    lines = LineFile(tmp_path / "events.jsonl", 10_000)
+    lines.path.write_bytes(left)
+    lines.add(b"next")
+    lines.write()
+    assert lines.path.read_bytes().splitlines() == [*kept, b"next"]
 
 
 class FullDisk(Operator):
