@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from deployments.cli.child import LEAVE
+from deployments.cli.descriptors import check_descriptors
 from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from deployments.cli.places import only_server, places_of, prepare
 from deployments.cli.reload import reload
@@ -67,8 +68,9 @@ class Supervisor:
         """Answers at the control socket while there is no child."""
 
     def run(self) -> int:
-        """The command's exit code. Raises BlockingIOError where this configuration's server runs already, and SpecError where a
-        port is in use."""
+        """The command's exit code. Raises BlockingIOError where this configuration's server runs already, SpecError where a port is
+        in use, and OSError where too few files may be open."""
+        check_descriptors(self._config.server.connections)
         with (
             only_server(self._places),
             claimed_ports(self._config_dir, self._config),

@@ -71,4 +71,4 @@ def test_reloads_lose_nothing_and_leave_nothing_behind(changed: Server) -> None:
     for seen in (load.kinds(), called, sent, parts):
         assert set(seen) == {"ok"}, (seen, shown(load.outcomes))
     assert changed.replicas("edited") == replicas
-    assert grown(before, after, megabytes=MEGABYTES, others=OTHERS) == []
+    assert grown(before, after, changes=GOOD + 1, megabytes=MEGABYTES, others=OTHERS) == []
