@@ -154,6 +154,12 @@ RELOAD_WITHHELD = Metric(
     "1 where the configuration would remove most models or has lost its server.yaml, and waits for a confirmation; else 0.",
     merge="max",
 )
+WRITES_FAILING = Metric(
+    "control_writes_failing",
+    "gauge",
+    "Files and folders that the control loop could not write when it last tried: a full or read-only disk.",
+    merge="max",
+)
 HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "When the hub of these metrics started, Unix time.")
 HUB_REPLICAS = Metric(
     "metrics_hub_replicas", "gauge", "Replicas whose numbers the hub has heard of in the last seconds."
@@ -183,6 +189,7 @@ METRICS = (
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     RELOAD_WITHHELD,
+    WRITES_FAILING,
     HUB_STARTED,
     HUB_REPLICAS,
 )

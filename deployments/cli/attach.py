@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deployments.cli.places import places_of
 from deployments.control.desired import Desired, DesiredState
-from deployments.control.environment import attach_environment, cluster_environment
+from deployments.control.environment import Places, attach_environment, cluster_environment
 from deployments.control.ports import knock
 from deployments.spec.server import ServerSpec
 
@@ -36,7 +36,7 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
     if not local:
         knock(server.ray.address)
-    where = json.loads(places.running.read_text()) if local else _cluster(server)
+    where = _running(places) if local else _cluster(server)
     os.environ.update(attach_environment(places) if local else cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
     from deployments.control.apply import Applier  # noqa: PLC0415
@@ -52,6 +52,13 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
         yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
+
+
+def _running(places: Places) -> dict[str, str]:
+    try:
+        return dict(json.loads(places.running.read_text()))
+    except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was
+        raise ConnectionError(f"cannot read {places.running}: {error}") from error
 
 
 def _cluster(server: ServerSpec) -> dict[str, str]:

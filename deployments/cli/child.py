@@ -7,6 +7,7 @@ server down: the last good one is served.
 
 import argparse
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from deployments.control.control_server import ControlServer
 from deployments.control.live import Live
 from deployments.control.names import NODE_DIED
 from deployments.control.processes import end_descendants
+from deployments.control.up_mark import UpMark
 
 if TYPE_CHECKING:
     from deployments.control.desired import Desired, DesiredState
@@ -33,8 +35,8 @@ LEAVE = b"leave"
 
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
-    options = _options()
-    stop, leaving, is_up = threading.Event(), threading.Event(), threading.Event()
+    supervisor, options = os.getppid(), _options()
+    stop, leaving, is_up = threading.Event(), threading.Event(), UpMark(options.up_mark)
     threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
     live = Live(approval=options.approve)
     api = ControlApi(live)
@@ -48,10 +50,12 @@ def main() -> int:
     from deployments.control.events import EventFile
     from deployments.control.last_good import LastGood
     from deployments.control.reports import Reports
+    from deployments.control.writes import Writes
     from deployments.spec.diagnostic import SpecError
 
     terminal = TerminalReport(console(os.fdopen(os.dup(sys.stdout.fileno()), "w")))
-    report: Report = Reports(terminal, live, EventFile(options.state))
+    writes = Writes()
+    report: Report = Reports(terminal, live, EventFile(options.state, writes))
     report.starting("reading the configuration and the repository")
     state = DesiredState(options.folder, os.environ)
     last = LastGood.read(options.resume) if options.resume else LastGood()
@@ -75,6 +79,7 @@ def main() -> int:
         report=report,
         live=live,
         api=api,
+        writes=writes,
         stop=stop,
         leaving=leaving,
         is_up=is_up,
@@ -89,6 +94,10 @@ def main() -> int:
         ):  # else it served with TLS before: the files may come back
             return REFUSED
         return NODE_DIED if is_up.is_set() else NOT_STARTED
+    finally:
+        if os.getppid() != supervisor:  # it was killed, and does not tidy up
+            end_descendants(grace_s=2.0)
+            shutil.rmtree(places.run, ignore_errors=True)
     return FINE
 
 
@@ -96,6 +105,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--state", type=Path, required=True, help="the state folder")
+    parser.add_argument("--up-mark", type=int, help="the file descriptor of an UpMark")
     parser.add_argument("--control", type=int, help="the file descriptor of the control socket, which listens")
     parser.add_argument("--approve", action="store_true", help="changes wait for `modelyard apply`")
     parser.add_argument("--resume", type=Path, help="the last good configuration")
@@ -122,13 +132,16 @@ def _divert_output(path: Path) -> None:
     with suppress(OSError):
         if path.stat().st_size > MOST_LOG_BYTES:
             path.replace(path.with_name(f"{path.name}.1"))
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # a disk that is full or read-only keeps no server down
+        log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     os.close(log)
 
 
-def _stop_at_end_of_input(stop: threading.Event, leaving: threading.Event, is_up: threading.Event) -> None:
+def _stop_at_end_of_input(stop: threading.Event, leaving: threading.Event, is_up: UpMark) -> None:
     """The supervisor closes this process's input to stop it, and the kernel does when the supervisor is killed.
 
     Not by a signal: Ray takes those for crashes and prints its stack. Where nothing is served yet there is nothing to drain, and

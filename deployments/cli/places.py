@@ -41,5 +41,13 @@ def prepare(places: Places) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{places.run} must be a folder of this user, with mode 0700; remove it")
     places.scratch.mkdir(exist_ok=True, mode=0o700)
-    if not places.token.exists():
+    if not _is_whole(places.token):
         write_private(places.token, secrets.token_hex(32))
+
+
+def _is_whole(token: Path) -> bool:
+    """Whether it can be used: a file that was new when the power was cut may be empty."""
+    try:
+        return token.stat().st_size > 0
+    except FileNotFoundError:
+        return False

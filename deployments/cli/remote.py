@@ -18,6 +18,7 @@ from deployments.control.events import EventFile
 from deployments.control.lost_requests import LostRequests
 from deployments.control.ports import knock
 from deployments.control.reports import Reports
+from deployments.control.writes import Writes
 from deployments.spec.load import Config
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     terminal = TerminalReport()
     terminal.approval = approve = approve or not server.watch
-    report = Reports(terminal, EventFile(state_folder))
+    writes = Writes()
+    report = Reports(terminal, EventFile(state_folder, writes))
     knock(server.ray.address)
     report.starting(f"attaching to {server.ray.address}")
     os.environ.update(cluster_environment(os.environ, Path.home()))
@@ -78,7 +80,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
             report,
             stop,
             metrics=metrics,
-            on_look=_death_watch(config, metrics, report).look,
+            on_look=_death_watch(config, metrics, report, writes).look,
             on_started=on_started,
             approve=approve,
         ).run()
@@ -89,7 +91,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     return 0
 
 
-def _death_watch(config: Config, metrics: "ControlMetrics", report: Reports) -> DeathWatch:
+def _death_watch(config: Config, metrics: "ControlMetrics", report: Reports, writes: Writes) -> DeathWatch:
     from deployments.control.actors import RayMachine  # noqa: PLC0415 - as above
 
     def on_death(death: Death) -> None:
@@ -97,5 +99,7 @@ def _death_watch(config: Config, metrics: "ControlMetrics", report: Reports) -> 
         report.trouble(death.line)
 
     places = places_of(config)
-    lost = LostRequests(places.edge, config.state_dir / "requests")  # it hears nothing: there is no edge of ours
-    return DeathWatch(replicas_folder(config), DeathLog(places.state), RayMachine(), lost, on_death)
+    lost = LostRequests(
+        places.edge, config.state_dir / "requests", writes
+    )  # it hears nothing: there is no edge of ours
+    return DeathWatch(replicas_folder(config), DeathLog(places.state), RayMachine(), lost, on_death, writes=writes)

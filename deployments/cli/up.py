@@ -34,6 +34,8 @@ from deployments.control.live import Live
 from deployments.control.ports import free_ports, haproxy_binary
 from deployments.control.processes import adopt_orphans, end_descendants
 from deployments.control.restarts import Restarts
+from deployments.control.up_mark import UpMark
+from deployments.control.writes import Writes
 from deployments.edge.connections import most_files
 from deployments.spec.load import Config
 
@@ -58,7 +60,8 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = Restarts()
-        self._events = EventFile(self._places.state)
+        self._events = EventFile(self._places.state, Writes())
+        self._mark = UpMark()
         self._live = Live(approval=approve)
         self._control: socket.socket | None = None
         self._stand_in: ControlServer | None = None
@@ -87,7 +90,8 @@ class Supervisor:
         try:
             yield
         finally:
-            control_socket.remove(self._places.state)
+            with suppress(OSError):  # a disk that is read-only by now
+                control_socket.remove(self._places.state)
             self._control.close()
 
     def _run(self) -> int:
@@ -123,9 +127,12 @@ class Supervisor:
 
     def _run_once(self, *, resume: bool) -> int:
         prepare(self._places)
+        self._mark.close()
+        self._mark = UpMark()
         command = [
             *(sys.executable, "-m", "deployments.cli.child", str(self._config_dir)),
             *("--state", str(self._places.state)),
+            *("--up-mark", str(self._mark.descriptor)),
             *(("--approve",) if self._approve else ()),
             *(("--resume", str(self._places.last_good)) if resume else ()),
             *(("--control", str(self._control.fileno())) if self._control else ()),
@@ -137,20 +144,21 @@ class Supervisor:
                 stdin=subprocess.PIPE,
                 env={**os.environ, **self._environment()},
                 start_new_session=True,
-                pass_fds=(self._control.fileno(),) if self._control else (),
+                pass_fds=(self._mark.descriptor, *((self._control.fileno(),) if self._control else ())),
             )
             if self._stand_in:
                 self._stand_in.stop()
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
             code = child.wait()
-            return meaning_of(code, was_up=self._places.running.exists())
+            return meaning_of(code, was_up=self._mark.is_set())
         finally:
             if self._stand_in:
                 self._live.down("the server's process has ended")
                 self._stand_in.start()
             end_descendants(grace_s=2.0)
-            self._places.running.unlink(missing_ok=True)  # a child that has been up leaves it, whatever ended it
+            with suppress(OSError):
+                self._places.running.unlink(missing_ok=True)  # a child that was killed leaves it
             shutil.rmtree(self._places.run, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
@@ -175,7 +183,8 @@ class Supervisor:
     def _tell(self, text: str) -> None:
         self._live.down(text)
         self._events.trouble(text)
-        print(f"{stamp(datetime.now())}  {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator
+        with suppress(OSError):  # a terminal that is gone, a file on a full disk
+            print(f"{stamp(datetime.now())}  {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator
 
     def _end(self, child: "subprocess.Popen[bytes]", *, leaves: bool = False) -> None:
         """The child stops when its input ends: at once where it is still starting, else when it has drained. `leaves`: it is not
@@ -188,4 +197,4 @@ class Supervisor:
                 child.stdin.close()
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
         grace_s = STOP_GRACE_S + math.ceil(self._config.server.drain_s)
-        signal.alarm(grace_s if self._places.running.exists() else ABORT_S)
+        signal.alarm(grace_s if self._mark.is_set() else ABORT_S)

@@ -1,6 +1,5 @@
 """Deaths of replicas on disk, for `modelyard status`: a line of JSON each, in the state folder."""
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from deployments.serving.replica_files import open_private
+from deployments.control.line_file import LineFile
 
 FILE = "deaths.jsonl"
 MOST_BYTES = 2**20
@@ -56,21 +55,22 @@ class DeathLog:
     """The file; one process writes it."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / FILE
+        self.path = state / FILE
+        self._file = LineFile(self.path, MOST_BYTES)
 
     def add(self, death: Death) -> None:
-        """Append one. Raises OSError."""
-        if self._path.exists() and self._path.stat().st_size > MOST_BYTES:
-            self._path.replace(self._path.with_suffix(".jsonl.1"))
-        descriptor = open_private(self._path)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            file.write(orjson.dumps(asdict(death), option=orjson.OPT_APPEND_NEWLINE))
+        """It waits for `write`."""
+        self._file.add(orjson.dumps(asdict(death)))
+
+    def write(self) -> None:
+        """What waits. Raises OSError."""
+        self._file.write()
 
     def recent(self, now: float) -> dict[str, list[Death]]:
-        """Those of the last day by model, oldest first."""
+        """Those of the last day by model, oldest first; none where the file cannot be read."""
         found: dict[str, list[Death]] = {}
-        with suppress(FileNotFoundError):
-            for line in self._path.read_bytes().splitlines():
+        with suppress(OSError):
+            for line in self.path.read_bytes().splitlines():
                 with suppress(ValueError, TypeError):  # a line that a full disk cut short
                     death = Death(**orjson.loads(line))
                     if now - death.at <= RECENT_S:

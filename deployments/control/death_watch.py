@@ -1,6 +1,5 @@
 """Looks for replicas that have died, at each look of the control loop, and passes it on: to the operator, metrics and logs."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,13 @@ from typing import Protocol
 from deployments.control.death_log import Death, DeathLog
 from deployments.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, cause_of
 from deployments.control.running import Running
+from deployments.control.writes import Writes
 from deployments.serving.current import read_running
 from deployments.serving.log_lines import LogLine, append
 from deployments.serving.replica_files import ReplicaFiles
 
 WAIT_S = 5.0
 """How long Ray may take to know that a process has ended."""
-
-log = logging.getLogger(__name__)
 
 
 class Machine(Protocol):
@@ -56,6 +54,7 @@ class DeathWatch:
         lost: Lost,
         told: Callable[[Death], object],
         *,
+        writes: Writes,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`replicas` is the folder of their files. `told` is called with each death."""
@@ -64,6 +63,7 @@ class DeathWatch:
         self._machine = machine
         self._lost = lost
         self._told = told
+        self._writes = writes
         self._now = now
         self._replicas = Replicas()
         self._gone: list[_Gone] = []
@@ -102,12 +102,11 @@ class DeathWatch:
         requests = self._lost.of_replica(seen.model, seen.replica, read_running(files.running))
         death = Death(self._now(), seen.model, seen.replica, cause.reason, cause.detail, requests)
         self._told(death)
-        try:
-            self._log.add(death)
-            if files.log.exists():
-                append(files.log, LogLine(death.at, "CRITICAL", "modelyard", death.line, tuple(requests), fatal))
-        except OSError as error:
-            log.warning("cannot write down that replica %s died: %s", seen.replica, error)
+        self._log.add(death)
+        self._writes.attempt(self._log.path, self._log.write)
+        if files.log.exists():
+            line = LogLine(death.at, "CRITICAL", "modelyard", death.line, tuple(requests), fatal)
+            self._writes.attempt(files.log, lambda: append(files.log, line))
 
     def _files(self, seen: Seen) -> ReplicaFiles:
         return ReplicaFiles(self._folder, seen.model, seen.replica)

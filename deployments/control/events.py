@@ -14,11 +14,13 @@ At LARGEST_BYTES the file becomes `events.jsonl.1`, in place of the last such on
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from deployments.control.line_file import LineFile
+from deployments.control.writes import Writes
 
 if TYPE_CHECKING:
     from deployments.control.plan import Action
@@ -36,10 +38,16 @@ def _now() -> datetime:
 class EventFile:
     """Implements `control.watch.Report`. A disk that is full costs events, and nothing else."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime] = _now, largest_bytes: int = LARGEST_BYTES) -> None:
-        self._path = folder / NAME
+    def __init__(
+        self,
+        folder: Path,
+        writes: Writes,
+        now: Callable[[], datetime] = _now,
+        largest_bytes: int = LARGEST_BYTES,
+    ) -> None:
+        self._file = LineFile(folder / NAME, largest_bytes)
+        self._writes = writes
         self._now = now
-        self._largest_bytes = largest_bytes
 
     def starting(self, what: str) -> None:
         """See Report."""
@@ -81,17 +89,7 @@ class EventFile:
         self._write("trouble", reason=what)
 
     def _write(self, event: str, **more: object) -> None:
-        """One write to the end of the file, so that lines of several processes do not mix."""
         told = {key: value for key, value in more.items() if value != ""}
         line = json.dumps({"time": self._now().isoformat(timespec="milliseconds"), "event": event, **told})
-        try:
-            opened = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(opened, line.encode() + b"\n")
-                full = os.fstat(opened).st_size >= self._largest_bytes
-            finally:
-                os.close(opened)
-            if full:
-                self._path.replace(self._path.with_name(f"{NAME}.1"))
-        except OSError:
-            return
+        self._file.add(line.encode())
+        self._writes.attempt(self._file.path, self._file.write)

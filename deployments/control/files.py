@@ -15,6 +15,8 @@ LONGEST_CHANGE_S = 5.0
 """What changes all the time is read as it is."""
 SHARE = 0.03
 """Of one processor's time that looking may take; a repository of very many files is looked at less often."""
+AGAIN_S = 5.0
+"""When files that could not be read are tried again."""
 SILENT_S = 10.0
 """A look that takes longer is reported to the operator."""
 
@@ -60,6 +62,9 @@ class FileLook:
         self._settles_at = None
         try:
             desired = self._desired.read()
+        except OSError as error:  # out of descriptors, say: what is mended changes no file
+            self._settles_at = self._now() + AGAIN_S
+            return error
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the files must not end the thread
             return error
         self._config = desired.config

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from deployments.control.writes import reason_of
 from deployments.edge.admin import AdminError, renew
 from deployments.edge.files import EdgeFiles
 from deployments.edge.tls import Identity, TlsError, read_identity
@@ -43,6 +44,9 @@ class IdentityWatch:
         except AdminError as error:
             tell(f"HAProxy did not take the new certificate: {error}")
             return  # HAProxy may be starting just now: the next look tries again
+        except OSError as error:  # a full disk
+            tell(f"the new certificate cannot be written: {reason_of(error)}; the one that was in use stays in use")
+            return
         self._seen = stamps
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:

@@ -1,6 +1,5 @@
 """Receives what HAProxy tells of lost requests (`edge.lost`), and writes them into the logs of requests."""
 
-import logging
 import socket
 import threading
 import time
@@ -8,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from deployments.control.writes import Writes
 from deployments.edge.lost import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
 from deployments.protocols.http import REQUEST_ID_CHARS
 from deployments.serving.request_lines import NO_REPLICA, REPLICA_LOST, Line, append, encoded, place_of
@@ -17,16 +17,15 @@ REMEMBERED = 10_000
 MOST_A_SECOND = 500
 """Lines that are written; in an outage there is one for each request that comes."""
 
-log = logging.getLogger(__name__)
-
 
 class LostRequests:
     """Listens in a thread of its own from `start` on."""
 
-    def __init__(self, edge: Path, requests: Path, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, edge: Path, requests: Path, writes: Writes, *, now: Callable[[], float] = time.time) -> None:
         """`edge` is the folder of HAProxy's files, `requests` that of the logs."""
         self._place = edge / LOG_SOCKET
         self._requests = requests
+        self._writes = writes
         self._now = now
         self._lost: deque[LostRequest] = deque(maxlen=REMEMBERED)
         self._second, self._written = 0, 0
@@ -74,10 +73,8 @@ class LostRequests:
 
     def _write(self, lost: LostRequest) -> None:
         now = self._now()
-        try:
-            append(place_of(self._requests, lost.model), encoded(lost.model, _line(lost, now), lost.replica))
-        except OSError as error:
-            log.warning("cannot write the log of requests: %s", error)
+        place, line = place_of(self._requests, lost.model), encoded(lost.model, _line(lost, now), lost.replica)
+        self._writes.attempt(place, lambda: append(place, line))
 
     def _listen(self, listening: socket.socket) -> None:
         while True:

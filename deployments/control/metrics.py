@@ -27,6 +27,7 @@ from monitoring.metrics import (
     REPLICAS_MAX,
     REPLICAS_TARGET,
     START_REASONS,
+    WRITES_FAILING,
 )
 from monitoring.snapshot import Key, Snapshot, Totals
 
@@ -50,6 +51,7 @@ class ControlMetrics:
         self._not_ready_since: dict[str, float] = {}
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
+        self._failing_writes = 0
         self._snapshot = Snapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
@@ -59,13 +61,17 @@ class ControlMetrics:
         if successful:
             self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()
 
+    def wrote(self, *, failing: int) -> None:
+        """How many files cannot be written."""
+        self._failing_writes = failing
+
     def died(self, model: str, reason: str) -> None:
         """A replica died, for one of DEATH_REASONS."""
         self._deaths[(model, reason)] += 1
 
     def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
         """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
-        gauges: dict[Key, float] = dict(self._reload)
+        gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
         self._starts.forget_all_but(applications)
         gauges |= self._waits(statuses)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-STEADY_S = 120.0
+STEADY_S = 60.0
 """A server that was up for so long was well: the next failure counts as the first."""
 MOST_FAILED_STARTS = 5
 """In a row, of a server that has never been up. One that has been up is started again without end, for it serves models."""

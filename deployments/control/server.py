@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from deployments.control.actors import RayMachine
@@ -28,12 +29,15 @@ from deployments.control.names import NODE_DIED, ServeConfig
 from deployments.control.node import Node
 from deployments.control.open_ports import OpenPorts
 from deployments.control.operations import FileOperations
+from deployments.control.private_file import write_private
 from deployments.control.requested import RequestedApplies
 from deployments.control.rollback import Rollback
 from deployments.control.running import Running
 from deployments.control.stand_in import StandIn
 from deployments.control.status import ModelStatus
+from deployments.control.up_mark import UpMark
 from deployments.control.watch import NodeDied, Report, Watcher
+from deployments.control.writes import Writes, reason_of
 from deployments.edge.admin import AdminError, leave
 from deployments.edge.connections import connections, most_files
 from deployments.edge.files import EdgeFiles
@@ -49,6 +53,11 @@ LEAST_LOADS = 2
 """Replicas that load at the same time on the smallest machine; else one a core."""
 
 
+def _raise_if_dead(node: Node) -> None:
+    if dead := node.dead_processes():
+        raise NodeDied(", ".join(dead))
+
+
 class EmbeddedServer:
     """One start of the server, until it is told to stop or Ray dies."""
 
@@ -62,15 +71,14 @@ class EmbeddedServer:
         report: Report,
         live: Live,
         api: ControlApi,
+        writes: Writes,
         stop: threading.Event,
         leaving: threading.Event,
-        is_up: threading.Event,
+        is_up: UpMark,
     ) -> None:
         """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
         not ready for `drain_s` before."""
         self._is_up = is_up
-        self._over = threading.Event()
-        """Set when the control loop has ended."""
         self._desired = desired
         self._first = first
         self._current = first
@@ -82,6 +90,7 @@ class EmbeddedServer:
         self._report = report
         self._live = live
         self._api = api
+        self._writes = writes
         self._stop = stop
         self._leaving = leaving
         self._edge = EdgeFiles(places.edge)
@@ -102,23 +111,22 @@ class EmbeddedServer:
         try:
             self._serve(node)
         finally:
-            self._over.set()
             self._stand_in.close()
             self._pusher.close()
             try:
                 node.keep_logs(self._places.state / "logs")
             except OSError as error:  # a full disk must not hide why the server ends
-                self._report.trouble(f"Ray's logs are not kept: {error}")
+                self._report.trouble(f"Ray's logs are not kept: {reason_of(error)}")
             node.stop()
 
     def _end_with(self, node: Node) -> None:
-        """End this process when Ray has died and the control loop, which waits for an answer of it, does not notice."""
-        while not self._over.wait(LOOP_STUCK_S):
-            if dead := node.dead_processes():
-                if self._over.wait(LOOP_STUCK_S):
-                    return
-                self._report.trouble(f"Ray's {', '.join(dead)} died")
-                os._exit(NODE_DIED)
+        """End this process when Ray has died and who waits for an answer of it, the control loop or the end, does not notice."""
+        with suppress(AttributeError):  # Ray has been stopped in good order, and its processes are forgotten
+            while not (dead := node.dead_processes()):
+                time.sleep(LOOP_STUCK_S)
+            time.sleep(LOOP_STUCK_S)
+            self._report.trouble(f"Ray's {', '.join(dead)} died")
+            os._exit(NODE_DIED)
 
     def _tell_connections(self) -> None:
         """Where the operator asks for more than there can be. The default is as many as there can be, too."""
@@ -138,30 +146,16 @@ class EmbeddedServer:
         self._stand_in.start()
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
         front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
-        self._places.running.write_text(json.dumps({"address": node.address, **asdict(front)}))
+        self._tell_where(node, front)
         last = LastGood.read(self._places.last_good)
         memory = Memory(self._places.last_good)
         ports = OpenPorts(self._server)
 
-        def each_look() -> None:
-            if dead := node.dead_processes():
-                raise NodeDied(", ".join(dead))
-            error = self._edge.error()
-            watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
-            watcher.tell_once("ports", ports.closed() if self._is_open else "")
-            if self._identity:
-                self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
-            try:
-                memory.keep(self._current.config, applier.rollback.good)
-                watcher.tell_once("state", "")
-            except OSError as failed:  # the models serve on; a start after a crash would miss what changed since
-                watcher.tell_once("state", f"cannot write {self._places.last_good}: {failed}")
-
         deaths = self._death_watch()
 
         def on_look(running: Running) -> None:
+            self._writes.attempt(self._places.edge / "changing", lambda: self._edge.write_changing(running.building))
             deaths.look(running)
-            self._edge.write_changing(running.building)
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)
@@ -182,7 +176,11 @@ class EmbeddedServer:
             self._report,
             self._stop,
             metrics=self._metrics,
-            each_look=each_look,
+            each_look=(
+                lambda: _raise_if_dead(node),
+                lambda: self._look_at_edge(ports, watcher),
+                lambda: self._remember(memory, applier, watcher),
+            ),
             on_look=on_look,
             on_started=on_started,
             on_turn=self._live.turned,
@@ -205,6 +203,27 @@ class EmbeddedServer:
         self._stand_in.close()
         client.shutdown()
 
+    def _look_at_edge(self, ports: OpenPorts, watcher: Watcher) -> None:
+        error = self._edge.error()
+        watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
+        watcher.tell_once("ports", ports.closed() if self._is_open else "")
+        if self._identity:
+            self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
+
+    def _remember(self, memory: Memory, applier: Applier, watcher: Watcher) -> None:
+        """What is good by now, and what could not be written before."""
+        self._writes.again()
+        good = self._current.config, applier.rollback.good
+        self._writes.attempt(self._places.last_good, lambda: memory.keep(*good))
+        failing = self._writes.failing
+        watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
+        self._metrics.wrote(failing=len(failing))
+
+    def _tell_where(self, node: Node, front: Front) -> None:
+        """To the commands that join Ray, where there is no control socket."""
+        where = json.dumps({"address": node.address, **asdict(front)})
+        self._writes.attempt(self._places.running, lambda: write_private(self._places.running, where))
+
     def _leave(self) -> None:
         """Tell load balancers for `drain_s` to send no more, while requests are still answered."""
         end = time.monotonic() + self._server.drain_s
@@ -225,8 +244,12 @@ class EmbeddedServer:
         """Before Serve gets it. Which models it builds again is known at the next look."""
         self._current = desired
         models = edge_models(target)
-        self._edge.write(self._server, models)
-        self._edge.write_changing(models)
+
+        def write() -> None:
+            self._edge.write(self._server, models)
+            self._edge.write_changing(models)
+
+        self._writes.need(self._places.edge, write)
 
     def _death_watch(self) -> DeathWatch:
         def on_death(death: Death) -> None:
@@ -234,9 +257,10 @@ class EmbeddedServer:
             self._report.trouble(death.line)
 
         config = self._first.config
-        lost = LostRequests(self._places.edge, config.state_dir / "requests")
+        lost = LostRequests(self._places.edge, config.state_dir / "requests", self._writes)
         try:
             lost.start()
         except OSError as failed:  # the models serve without it
-            self._report.trouble(f"requests that a replica loses will not be logged: {failed}")
-        return DeathWatch(replicas_folder(config), DeathLog(self._places.state), RayMachine(), lost, on_death)
+            self._report.trouble(f"requests that a replica loses will not be logged: {reason_of(failed)}")
+        log = DeathLog(self._places.state)
+        return DeathWatch(replicas_folder(config), log, RayMachine(), lost, on_death, writes=self._writes)

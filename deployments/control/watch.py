@@ -5,7 +5,7 @@ Whatever goes wrong in it is told and tried again a moment later: the models ser
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from deployments.control.absence import Lasting
@@ -20,8 +20,9 @@ from deployments.control.running import Running
 from deployments.control.status import ModelStatus
 from deployments.control.turn import Turn
 from deployments.control.withheld import CONFIRM, Withheld
+from deployments.control.writes import NotWritten
 from deployments.repository.resolve import IN_PLACE, STILL_WRITTEN
-from deployments.spec.diagnostic import Diagnostic, SpecError
+from deployments.spec.diagnostic import SpecError
 
 TICK_S = 1.0
 """How often the models are looked at."""
@@ -87,7 +88,7 @@ class Watcher:
         stop: threading.Event,
         *,
         metrics: ControlMetrics,
-        each_look: Callable[[], None] = lambda: None,
+        each_look: Sequence[Callable[[], None]] = (),
         on_look: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
         on_turn: Callable[[Turn], None] = lambda _: None,
@@ -102,7 +103,7 @@ class Watcher:
         self._stop = stop
         self._metrics = metrics
         self._each_look = each_look
-        """Called at the beginning of each turn. What it raises is told, but for NodeDied, which ends the loop."""
+        """Called at the beginning of each turn, before anything is said to Serve: it would wait for a Ray that has died."""
         self._on_look = on_look
         """Called with each look at Serve."""
         self._on_started = on_started
@@ -122,7 +123,7 @@ class Watcher:
         self._settling = first.settles_in_s is not None
         self._started = False
         self._expected = 0
-        self._notices = {_key(warning): warning.render() for warning in first.config.warnings}
+        self._notices = {f"{_WARNING}{key}": text for key, text in _warnings(first).items()}
         """Troubles that last, by a word for each. The operator has read those of the first configuration."""
         self._told: dict[str, tuple[object, ...]] = {}
         """What the operator last read of each model."""
@@ -144,27 +145,48 @@ class Watcher:
             self._notices[key] = text
             self._report.trouble(text)
 
+    def tell_lasting(self, kind: str, troubles: Mapping[str, str]) -> None:
+        """All of a kind that there are, by a word for each: as `tell_once`; those that are not among them have ended."""
+        for key in [key for key in self._notices if key.startswith(kind) and key.removeprefix(kind) not in troubles]:
+            del self._notices[key]
+        for key, text in troubles.items():
+            self.tell_once(f"{kind}{key}", text)
+
     def _step(self) -> None:
+        """One turn. What cannot be applied keeps nobody from looking at what runs."""
+        troubles = [
+            self._tried(step)
+            for step in (
+                *self._each_look,
+                self._apply_requested,
+                self._apply_pending,
+                self._await_approval,
+                self._look,
+                self._tell_files,
+            )
+        ]
+        self.tell_once("loop", next(filter(None, troubles), ""))
+        self._publish()
+
+    @staticmethod
+    def _tried(step: Callable[[], None]) -> str:
+        """What went wrong, for the operator; "" where nothing did. Raises NodeDied."""
         try:
-            self._each_look()  # before anything is said to Serve: it would wait for a Ray that has died
-            self._apply_requested()
-            self._apply_pending()
-            self._await_approval()
-            statuses = self._look()
-            if self._started:
-                self._tell_changes(statuses)
-            else:
-                self._tell_progress(statuses)
-            slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
-            self.tell_once("files", slow if self._files.is_silent() else "")
-            self.tell_once("loop", "")
+            step()
         except NodeDied:
             raise
-        except ConnectionError as error:  # Ray starts the controller again; what was to be applied waits for it
-            self.tell_once("loop", str(error))
+        except (
+            ConnectionError,
+            NotWritten,
+        ) as error:  # Ray starts the controller again; what was to be applied waits for it
+            return str(error)
         except Exception as error:  # noqa: BLE001 - see the module's text
-            self.tell_once("loop", f"{type(error).__name__}: {error}; the models serve on, and this is tried again")
-        self._publish()
+            return f"{type(error).__name__}: {error}; the models serve on, and this is tried again"
+        return ""
+
+    def _tell_files(self) -> None:
+        slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
+        self.tell_once("files", slow if self._files.is_silent() else "")
 
     def _receive(self, reading: Reading) -> None:
         if isinstance(reading, Desired):
@@ -191,11 +213,7 @@ class Watcher:
         self._settling = desired.settles_in_s is not None
         self._notices.pop("configuration", None)
         self.tell_once("unreadable", "")
-        warnings = {_key(warning): warning.render() for warning in desired.config.warnings}
-        for key in [key for key in self._notices if key.startswith(_WARNING) and key not in warnings]:
-            del self._notices[key]
-        for key, text in warnings.items():
-            self.tell_once(key, text)
+        self.tell_lasting(_WARNING, _warnings(desired))
 
     def _apply_pending(self) -> None:
         desired = self._pending
@@ -247,13 +265,16 @@ class Watcher:
             self._metrics.reloaded(successful=True)
             self._report.awaits(self._approval.actions, self._approval.withheld)
 
-    def _look(self) -> tuple[ModelStatus, ...]:
+    def _look(self) -> None:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
         self._seen = running, statuses, self._now()
         self._on_look(running)
         self._metrics.looked(running, statuses)
-        return statuses
+        if self._started:
+            self._tell_changes(statuses)
+        else:
+            self._tell_progress(statuses)
 
     def _publish(self) -> None:
         """For whoever asks at the control socket."""
@@ -294,8 +315,8 @@ class Watcher:
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
-def _key(warning: Diagnostic) -> str:
-    return f"{_WARNING}{warning.path} {warning.message}"
+def _warnings(desired: Desired) -> dict[str, str]:
+    return {f"{each.path} {each.message}": each.render() for each in desired.config.warnings}
 
 
 def _in_short(error: SpecError) -> str:

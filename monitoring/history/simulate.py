@@ -164,6 +164,7 @@ class Simulation:
         )
         self.ledger.set(declared.RELOAD_SUCCESSFUL.name, (), not refused)
         self.ledger.set(declared.RELOAD_WITHHELD.name, (), 0)
+        self.ledger.set(declared.WRITES_FAILING.name, (), 0)
         self.ledger.set(declared.RELOAD_TIMESTAMP.name, (), day.START + 60 * taken)
         begun = day.HUB_AWAY.end if minute >= day.HUB_AWAY.end else -600.0
         self.ledger.set(declared.HUB_STARTED.name, (), day.START + 60 * begun)

@@ -90,7 +90,14 @@ def test_a_frozen_replica_is_killed_and_replaced(faulty: Server) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["ray::ServeController", "ray::MetricsHub", "ray::ServeReplica:gateway", "ray::HAProxyManager", "gcs_server"],
+    [
+        "ray::ServeController",
+        "ray::MetricsHub",
+        "ray::ServeReplica:gateway",
+        "ray::HAProxyManager",
+        "gcs_server",
+        "raylet/raylet",
+    ],
 )
 def test_no_prediction_notices_a_process_that_is_not_on_its_way_and_freezes(faulty: Server, part: str) -> None:
     settled(faulty)

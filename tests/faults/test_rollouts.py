@@ -1,49 +1,14 @@
 """New versions of a model under load: no client of any kind loses a request, on connections that it keeps."""
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import numpy as np
-import tritonclient.grpc
-from tritonclient.utils import InferenceServerException
 
 from tests.faults.conftest import LONG
+from tests.faults.lasting import calls
 from tests.faults.load import Load, shown
 from tests.serve.models import ECHO
 from tests.serve.project import Server
 
 ROLLOUTS = 12 if LONG else 2
-CALL_EVERY_S = 1 / 60
-
-
-@contextmanager
-def calls(server: Server, name: str) -> Iterator[Counter[str]]:
-    """gRPC calls on one channel, sixty a second, which are never made again. Counts how they end."""
-    ends: Counter[str] = Counter()
-    over = threading.Event()
-    given = tritonclient.grpc.InferInput("x", [1], "FP64")
-    given.set_data_from_numpy(np.array([4.0]))
-
-    def call() -> None:
-        with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
-            while not over.wait(CALL_EVERY_S):
-                try:
-                    answer = client.infer(name, [given], client_timeout=30)
-                except InferenceServerException as error:
-                    ends[f"{error.status()}: {error.message()}"] += 1
-                else:
-                    ends["ok" if answer.as_numpy("y").tolist() == [8.0] else "wrong"] += 1
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    try:
-        yield ends
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_no_request_and_no_call_on_a_lasting_connection_notices_a_new_version(faulty: Server) -> None:

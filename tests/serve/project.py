@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +79,24 @@ class Project:
 class Server:
     """`modelyard up`, running."""
 
-    def __init__(self, project: Project, environment: Mapping[str, str] | None = None, *options: str) -> None:
-        """`options` are those of `modelyard up`."""
+    def __init__(
+        self,
+        project: Project,
+        environment: Mapping[str, str] | None = None,
+        *options: str,
+        before: Sequence[str] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
+        """`options` are those of `modelyard up`; `before` is a command that starts it; `host` is where clients find it."""
         self.project = project
         self.environment = {**os.environ, **(environment or {})}
-        self.url = f"http://127.0.0.1:{project.port}"
+        self.url = f"http://{host}:{project.port}"
         self.output = project.root / "up.log"
         self.http = requests.Session()
         self.http.trust_env = False
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "up", *options],
+                [*before, COMMAND, "up", *options],
                 cwd=project.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,  # as a service has it: SIGHUP of a terminal would stop the server

@@ -65,6 +65,14 @@ def test_the_token_is_made_once(places: Places):
     assert places.token.read_text() == token
 
 
+def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(places: Places):
+    prepare(places)
+    places.token.write_text("")
+    prepare(places)
+    assert len(places.token.read_text()) == 64
+    assert mode(places.token) == 0o600
+
+
 def test_two_servers_have_two_tokens(places: Places, tmp_path: Path):
     other = Places(state=tmp_path / "other", run=tmp_path / "other-run")
     prepare(places)

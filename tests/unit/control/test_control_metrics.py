@@ -80,7 +80,14 @@ def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_wa
 def test_a_model_that_was_taken_out_is_no_longer_told_of():
     metrics = ControlMetrics()
     gauges(metrics, application("RUNNING"))
-    assert gauges(metrics, None) == {}
+    assert [key for key in gauges(metrics, None) if "churn" in key] == []
+
+
+def test_how_many_files_cannot_be_written_is_told():
+    metrics = ControlMetrics()
+    assert gauges(metrics, None)[("control_writes_failing",)] == 0
+    metrics.wrote(failing=2)
+    assert gauges(metrics, None)[("control_writes_failing",)] == 2
 
 
 def test_a_reload_that_failed_keeps_the_time_of_the_last_good_one():

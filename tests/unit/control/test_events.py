@@ -9,6 +9,7 @@ from typing import Any
 from deployments.control.events import EventFile
 from deployments.control.plan import Action
 from deployments.control.status import ModelStatus
+from deployments.control.writes import Writes
 from deployments.spec.diagnostic import Diagnostic, SpecError
 
 AT = datetime(2026, 3, 29, 1, 59, 59, 123456, tzinfo=UTC)
@@ -20,7 +21,7 @@ def lines(folder: Path, name: str = "events.jsonl") -> list[dict[str, Any]]:
 
 
 def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
-    file = EventFile(tmp_path, now=lambda: AT)
+    file = EventFile(tmp_path, Writes(), now=lambda: AT)
     file.starting("starting Ray")
     file.applied([Action("add", "a", "version 1 (ab)")])
     file.awaits([Action("remove", "a", "no longer configured")], "")
@@ -54,14 +55,14 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
 
 
 def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path: Path):
-    EventFile(tmp_path).trouble("one")
-    EventFile(tmp_path).trouble("two")
+    EventFile(tmp_path, Writes()).trouble("one")
+    EventFile(tmp_path, Writes()).trouble("two")
     assert [line["reason"] for line in lines(tmp_path)] == ["one", "two"]
     assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
 
 
 def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path: Path):
-    file = EventFile(tmp_path, largest_bytes=1000)
+    file = EventFile(tmp_path, Writes(), largest_bytes=1000)
     for number in range(100):
         file.trouble(f"{number}")
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200
@@ -71,4 +72,4 @@ def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path:
 
 
 def test_a_disk_that_takes_nothing_costs_events_alone(tmp_path: Path):
-    EventFile(tmp_path / "gone").trouble("one")
+    EventFile(tmp_path / "gone", Writes()).trouble("one")

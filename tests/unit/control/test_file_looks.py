@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployments.control.desired import Desired, DesiredState
-from deployments.control.files import LONGEST_CHANGE_S, FileLook, FileThread
+from deployments.control.files import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
 from deployments.spec.diagnostic import SpecError
 
 
@@ -245,3 +245,26 @@ def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
     thread = FileThread(Looks(), threading.Event())
     threading.Thread(target=thread.wake, daemon=True).start()
     assert thread.next(timeout_s=60) is None
+
+
+class OutOfDescriptors(DesiredState):
+    """Reads nothing until it is told to."""
+
+    has_any = False
+
+    def read(self) -> Desired:
+        if not self.has_any:
+            raise OSError(24, "Too many open files")
+        return super().read()
+
+
+def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
+    state = OutOfDescriptors(yard.config, {})
+    yard.look = FileLook(state, DesiredState(yard.config, {}).read(), lambda: yard.clock)
+    assert isinstance(yard.settle(), OSError)
+    assert yard.settle() is None
+    state.has_any = True
+    yard.clock += AGAIN_S
+    assert isinstance(yard.settle(), Desired)
+    yard.clock += AGAIN_S
+    assert yard.settle() is None

@@ -13,6 +13,7 @@ from deployments.control.death_watch import DeathWatch
 from deployments.control.deaths import Evidence, RayCause, cause_of
 from deployments.control.lost_requests import MOST_A_SECOND, LostRequests
 from deployments.control.running import Running
+from deployments.control.writes import Writes
 from deployments.serving.log_lines import LogLine, append
 from deployments.serving.replica_files import ExitRecord, ReplicaFiles
 from monitoring.metrics import DEATH_REASONS
@@ -111,7 +112,9 @@ class Watched:
     def __init__(self, root: Path) -> None:
         self.machine, self.told, self.now = OneMachine(), [], 1000.0
         self.folder, self.log = root / "replicas", DeathLog(root)
-        self.watch = DeathWatch(self.folder, self.log, self.machine, Lost(), self.told.append, now=lambda: self.now)
+        self.watch = DeathWatch(
+            self.folder, self.log, self.machine, Lost(), self.told.append, writes=Writes(), now=lambda: self.now
+        )
 
     def files(self, replica: str) -> ReplicaFiles:
         return ReplicaFiles(self.folder, "iris", replica)
@@ -185,6 +188,7 @@ def test_status_counts_those_of_the_last_day(tmp_path: Path):
     assert log.recent(now) == {}
     for age, replica in ((RECENT_S + 1, "old"), (60, "a"), (30, "b")):
         log.add(Death(now - age, "iris", replica, "exit", "exit code 3", ("r1",)))
+        log.write()
     with (tmp_path / "deaths.jsonl").open("ab") as file:
         file.write(b'{"at": 1')
     deaths = log.recent(now)["iris"]
@@ -205,7 +209,7 @@ LINE = (
 
 
 def test_a_lost_request_has_a_line_in_its_models_log_and_is_told_once_to_who_asks(tmp_path: Path):
-    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE)
     lost.take(LINE.replace(b"mine", b"other").replace(b"SERVE_REPLICA_iris-model-x4k2", b"<NOSRV>"))
     lost.take(b"[NOTICE] something else")
@@ -221,7 +225,7 @@ def test_a_lost_request_has_a_line_in_its_models_log_and_is_told_once_to_who_ask
 
 
 def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp_path: Path):
-    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE)
     assert lost.of_replica("iris", "x4k2", ("quiet", "mine")) == ("quiet", "mine")
     ids = [json.loads(line)["request_id"] for line in (tmp_path / "requests" / "iris.jsonl").read_text().splitlines()]
@@ -229,7 +233,7 @@ def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp
 
 
 def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_whose_call_it_was(tmp_path: Path):
-    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE.replace(b"SERVE_REPLICA_iris-model-x4k2", b"newest"))
     assert lost.of_replica("iris", "other", ()) == ()
     assert lost.of_replica("iris", "x4k2", ("mine",)) == ("mine",)
@@ -238,7 +242,7 @@ def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_wh
 
 
 def test_an_outage_does_not_fill_the_disk(tmp_path: Path):
-    lost = LostRequests(tmp_path, tmp_path / "requests", now=lambda: 1.5)
+    lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     for _ in range(MOST_A_SECOND + 100):
         lost.take(LINE)
     assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MOST_A_SECOND

@@ -12,6 +12,7 @@ from deployments.control.apply import Applier
 from deployments.control.desired import Desired
 from deployments.control.files import Reading
 from deployments.control.metrics import ControlMetrics
+from deployments.control.names import ServeConfig
 from deployments.control.plan import Action
 from deployments.control.requested import Done, RequestedApplies
 from deployments.control.rollback import Rollback
@@ -19,6 +20,7 @@ from deployments.control.status import ModelStatus
 from deployments.control.turn import Turn
 from deployments.control.watch import NodeDied, Watcher
 from deployments.control.withheld import Withheld
+from deployments.control.writes import NotWritten
 from deployments.spec.diagnostic import Diagnostic, SpecError
 from deployments.spec.load import MODELS_FOLDER
 from tests.unit.control.models import refused, resolved
@@ -76,7 +78,9 @@ class Loop:
         self.silent = False
         self.happenings: list[Reading | Callable[[], None] | None] = []
         self.died = ""
-        self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server)
+        self.edge: list[Exception] = []
+        """What the next changes of the edge's files fail with."""
+        self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server, on_target=self.write_edge)
         self.watcher = Watcher(
             self,
             first,
@@ -84,13 +88,17 @@ class Loop:
             self.operator,
             self.stop,
             metrics=self.metrics,
-            each_look=self.each_look,
+            each_look=(self.each_look,),
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
             approve=approve,
             now=lambda: self.clock,
         )
+
+    def write_edge(self, _desired: Desired, _target: ServeConfig) -> None:
+        if self.edge:
+            raise self.edge.pop(0)
 
     def each_look(self) -> None:
         if self.died:
@@ -223,6 +231,26 @@ def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exceptio
     told = loop.run(four, None, None, None)
     assert str(error) in told[0]
     assert told[1:] == ["add d", "d READY"]
+
+
+def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile(loop: Loop):
+    loop.edge = [NotWritten("no room for d")] * 3
+    turns = len(loop.turns)
+    with_d = desired(*map(resolved, "abcd"))
+    assert loop.run(with_d, *[None] * 2) == ["no room for d"]
+    assert [turn.at for turn in loop.turns[turns:]] == sorted({turn.at for turn in loop.turns[turns:]})
+    assert loop.turns[-1].notices["loop"] == "no room for d"
+    assert loop.run(*LONG)[:2] == ["add d", "d READY"]
+    assert "loop" not in loop.turns[-1].notices
+
+
+def test_troubles_that_last_are_told_once_each_and_end_when_they_are_over(loop: Loop):
+    one, two = {"a": "cannot write a"}, {"a": "cannot write a", "b": "cannot write b"}
+    tell = [
+        lambda troubles=troubles: loop.watcher.tell_lasting("write ", troubles) for troubles in (one, two, two, {}, one)
+    ]
+    assert loop.run(*tell) == ["cannot write a", "cannot write b", "cannot write a"]
+    assert loop.turns[-1].notices == {"write a": "cannot write a"}
 
 
 def test_what_goes_wrong_again_is_told_again_but_not_every_second(loop: Loop):

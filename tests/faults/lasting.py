@@ -1,0 +1,90 @@
+"""Clients whose one connection lasts: a gRPC channel, a WebSocket and an event stream. Each counts what it gets."""
+
+import itertools
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import requests
+import tritonclient.grpc
+from tritonclient.utils import InferenceServerException
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from tests.serve.project import Server
+
+EVERY_S = 1 / 60
+
+
+@contextmanager
+def calls(server: Server, name: str) -> Iterator[Counter[str]]:
+    """gRPC calls on one channel, sixty a second, which are never made again. Counts how they end."""
+    given = tritonclient.grpc.InferInput("x", [1], "FP64")
+    given.set_data_from_numpy(np.array([4.0]))
+
+    def call(over: threading.Event, ends: Counter[str]) -> None:
+        with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
+            while not over.wait(EVERY_S):
+                try:
+                    answer = client.infer(name, [given], client_timeout=30)
+                except InferenceServerException as error:
+                    ends[f"{error.status()}: {error.message()}"] += 1
+                else:
+                    ends["ok" if answer.as_numpy("y").tolist() == [8.0] else "wrong"] += 1
+
+    with _meanwhile(call) as ends:
+        yield ends
+
+
+@contextmanager
+def messages(server: Server, name: str) -> Iterator[Counter[str]]:
+    """Requests on one WebSocket, sixty a second."""
+
+    def ask(over: threading.Event, ends: Counter[str]) -> None:
+        try:
+            with connect(f"ws://127.0.0.1:{server.project.port}/models/{name}/ws", proxy=None) as socket:
+                while not over.wait(EVERY_S):
+                    socket.send(json.dumps({"instances": [4]}))
+                    ends["ok" if json.loads(socket.recv(30))["predictions"] == [8.0] else "wrong"] += 1
+        except (OSError, WebSocketException) as error:
+            ends[repr(error)] += 1
+
+    with _meanwhile(ask) as ends:
+        yield ends
+
+
+@contextmanager
+def events(server: Server, name: str) -> Iterator[Counter[str]]:
+    """The parts of one answer of a model that counts (`tests.serve.models.TICKS`), which must be without a gap."""
+
+    def read(over: threading.Event, ends: Counter[str]) -> None:
+        try:
+            body = {"inputs": {"x": [0]}}
+            with requests.post(f"{server.url}/models/{name}/stream", json=body, stream=True, timeout=30) as answer:
+                counted = itertools.count()
+                for line in filter(None, answer.iter_lines(64)):
+                    part = json.loads(line.removeprefix(b"data: "))["outputs"]
+                    ends["ok" if part["n"] == [next(counted)] else "wrong"] += 1
+                    if over.is_set():
+                        return
+            ends["ended"] += 1
+        except requests.RequestException as error:
+            ends[repr(error)] += 1
+
+    with _meanwhile(read) as ends:
+        yield ends
+
+
+@contextmanager
+def _meanwhile(client: Callable[[threading.Event, Counter[str]], None]) -> Iterator[Counter[str]]:
+    over, ends = threading.Event(), Counter[str]()
+    thread = threading.Thread(target=client, args=(over, ends))
+    thread.start()
+    try:
+        yield ends
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,86 @@
+"""Starts in places and with limits that are not usual: they work, or end with an error that says why."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serve.models import ECHO
+from tests.serve.project import Project, Server
+
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+FEW = 1024
+"""What some systems give by default."""
+LEFT = ("last-good.json", "running.json", "events.jsonl", "deaths.jsonl", "token", "lock")
+ASK = {"instances": [4]}
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """Not below pytest's own folder, which is root's alone."""
+    root = Path(tempfile.mkdtemp(prefix="model yard "))
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def project_in(root: Path) -> Project:
+    project = Project(root, "ray: {cpus: 8}\n")
+    project.add_python("echo", ECHO)
+    project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
+    return project
+
+
+def as_nobody(root: Path) -> tuple[str, ...]:
+    """A command that starts another one as a user who is not root, and owns this folder; () where that cannot be."""
+    tried = [
+        *AS_NOBODY,
+        "sh",
+        "-c",
+        '"$0" -c "import deployments"',
+        sys.executable,
+    ]  # the first one may have more rights
+    if (
+        os.getuid() != 0
+        or not shutil.which("setpriv")
+        or subprocess.run(tried, check=False, capture_output=True).returncode
+    ):
+        return ()
+    for path in (root, *root.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return AS_NOBODY
+
+
+def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_on_what_a_power_cut_left(root: Path) -> None:
+    project = project_in(root)
+    yaml = root / "serve_config" / "server.yaml"
+    yaml.write_text(yaml.read_text().replace("http: {", "http: {host: '::1', "))
+    state = root / ".modelyard"
+    state.mkdir(mode=0o700)
+    for number, name in enumerate(LEFT):
+        (state / name).write_text('{"half": [1, ' if number % 2 and name != "token" else "")
+    server = Server(project, {"HOME": str(root)}, before=as_nobody(root), host="[::1]")
+    try:
+        server.wait_up()
+        assert server.predict("echo", ASK).json()["predictions"] == [8.0]
+        assert server.command("status").returncode == 0
+        assert len((state / "token").read_text()) == 64
+        assert "warning" not in server.printed()
+    finally:
+        server.stop()
+    assert server.process.returncode == 0
+
+
+def test_a_server_starts_where_few_files_may_be_open_and_lets_in_fewer_clients(root: Path) -> None:
+    """HAProxy does not start at all where it may open fewer than its connections need."""
+    server = Server(project_in(root), before=("prlimit", f"--nofile={FEW}:{FEW}"))
+    try:
+        server.wait_up()
+        assert server.predict("echo", ASK).json()["predictions"] == [8.0]
+    finally:
+        server.stop()

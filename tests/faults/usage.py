@@ -1,0 +1,55 @@
+"""What a process takes of its machine, by the kernel's book-keeping."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.serve.project import Server
+
+PARTS = {
+    "child": "deployments.cli.child",
+    "controller": "ray::ServeController",
+    "hub": "ray::MetricsHub",
+    "gateway": "ray::ServeReplica:gateway",
+    "HAProxy manager": "ray::HAProxyManager",
+}
+"""Processes that live as long as the server, by their command lines."""
+
+OF_A_CHANGE_MB = {"controller": 0.5}
+"""Ray Serve's controller keeps about 0.3 MB of each deploy for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One process at one moment."""
+
+    resident_mb: float
+    descriptors: int
+    threads: int
+
+
+def usage(pid: int) -> Usage:
+    """Raises OSError where it has ended."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return Usage(
+        int(status["VmRSS"].split()[0]) / 1024, len([*Path(f"/proc/{pid}/fd").iterdir()]), int(status["Threads"])
+    )
+
+
+def usages(server: Server, *models: str) -> dict[str, Usage]:
+    """Of the supervisor, the parts above, and the first replica of each of these models."""
+    pids = {name: server.pids(part)[0] for name, part in PARTS.items()}
+    replicas = {f"replica of {model}": server.replicas(model)[0] for model in models}
+    return {name: usage(pid) for name, pid in {"supervisor": server.process.pid, **pids, **replicas}.items()}
+
+
+def grown(
+    before: dict[str, Usage], after: dict[str, Usage], *, changes: int, megabytes: float, others: int
+) -> list[str]:
+    """Each part that took more memory, or more descriptors or threads, than these tolerances allow after so many changes."""
+    return [
+        f"{name}: {was} -> {now}"
+        for name, was in before.items()
+        for now in (after[name],)
+        if now.resident_mb > was.resident_mb + megabytes + changes * OF_A_CHANGE_MB.get(name, 0.0)
+        or max(now.descriptors - was.descriptors, now.threads - was.threads) > others
+    ]
