@@ -74,6 +74,7 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
     before, warning = server.processes(), f"cannot write {last_good}"
     told = server.printed().count(warning)
     with Load(server.project.port, "echo") as load, Load(server.project.port, "near", rate=20) as near:
+        server.wait_for(lambda: min(load.kinds()["ok"], near.kinds()["ok"]) > 10, what="the load")
         with getattr(served.state, harm)():
             served.describe("echo", f"changed while {harm}")
             server.wait_for(lambda: served.is_described("echo", f"changed while {harm}"), what="the change")
