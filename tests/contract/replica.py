@@ -99,8 +99,8 @@ class Replica:
     def close(self) -> None:
         """Leave nothing behind: no request, and not the thread that the model may have run in."""
         self.model.release()
-        end = self.version.server.close
-        if self.front.running:
-            self.front.on_loop(end)
-        else:
-            end()
+        for end in (self.version.server.close, self.version.decoder.close):
+            if self.front.running:
+                self.front.on_loop(end)
+            else:
+                end()
