@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from deployments.errors import BodyTooSlow
+from deployments.errors import BodyTooSlow, ModelyardError
 from deployments.lane import http1
 from deployments.lane.cycle import LaneCycle
 from deployments.lane.endpoint import Begun, Endpoint, Made
@@ -19,6 +19,7 @@ from deployments.lane.table import LANE, Lane
 from deployments.lane.watch import Watch
 from deployments.protocols.http import body_too_large
 from deployments.serving.asgi import answer_error
+from deployments.serving.bodies import Held
 
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
@@ -39,6 +40,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._body: bytes | bytearray = b""
         self._content_type = b""
         self._request_id = ""
+        self.held = Held(self.lane.bodies)
+        """Of the lane's request."""
         self._begun: Begun | None = None
         self._stream: LaneStream | None = None
         """The lane's request, where it is a streamed one."""
@@ -76,7 +79,7 @@ class LaneProtocol(HttpToolsProtocol):
                 self._uvicorns_bytes += len(body)
                 super().on_body(body)
             else:
-                self._stream.exchange.on_piece(body)
+                self._stream.feed(body)
             return
         have = self._body
         if not have:
@@ -86,12 +89,8 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             # Not a list of pieces: a client may send a million, and each would cost more than what it holds.
             self._body = bytearray(have) + body
-        if len(self._body) > self.lane.body_limit:
-            # The rest is read and dropped: uvicorn does so with what comes after the answer.
-            self._reading, self._body = False, b""
-            error = body_too_large(self.lane.body_limit)
-            self._endpoint.unread(error, self._request_id)
-            self._reply(error)
+        if len(self._body) > self.lane.bodies.unchecked:
+            self._hold(len(self._body))
 
     def on_message_complete(self) -> None:
         if not self._reading:
@@ -126,7 +125,7 @@ class LaneProtocol(HttpToolsProtocol):
         offered = content_type = connection = b""
         for name, value in self.headers:
             if name == b"content-length":
-                if int(value) > self.lane.body_limit:
+                if (size := int(value)) > self.lane.bodies.unchecked and self.lane.bodies.refusal(size) is not None:
                     return False
             elif name == b"content-type":
                 content_type = value
@@ -158,12 +157,25 @@ class LaneProtocol(HttpToolsProtocol):
             *self.headers
         ]  # to which the parser adds what comes behind a body; it is no header of the request
 
+    def _hold(self, size: int) -> None:
+        """So much of the body is there. If that is too much it is refused, and the rest is read and dropped, as uvicorn does."""
+        try:
+            if size > self.lane.bodies.limit:
+                raise body_too_large(self.lane.bodies.limit)
+            self.held.set_to(size)
+        except ModelyardError as error:
+            self._reading, self._body = False, b""
+            self._endpoint.unread(error, self._request_id)
+            self._reply(error)
+
     def _reply(self, outcome: Made | Exception) -> None:
         own = self._own
         if own.disconnected or own.response_complete:
             return
         own.response_complete = self._answered = True
         self._begun = None
+        if self.held.counted:
+            self.held.release()
         more = self.lane.date_line(self.server_state.default_headers)
         if not own.keep_alive:
             more += http1.CLOSE
@@ -180,6 +192,7 @@ class LaneProtocol(HttpToolsProtocol):
         own = self._own
         own.response_complete = self._answered = True
         self._stream = None
+        self.held.release()
         self.transport.write(data)
         if own.more_body or not own.keep_alive:
             self.transport.close()
@@ -196,6 +209,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.end()
+        self._body = b""  # a connection may wait for the garbage collector; what it holds need not
+        self.held.release()
         if self._begun is not None:
             self._begun.cancel()
             self._begun = None
@@ -207,7 +222,7 @@ class LaneProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
         self._watch.end()
-        made = lane_sockets(self.ws_protocol_class, self.lane.sockets)
+        made = lane_sockets(self.ws_protocol_class, self.lane.sockets, self.lane.bodies)
         self.ws_protocol_class = made  # type: ignore[assignment] # it is only ever called
         super().handle_websocket_upgrade()
 
@@ -271,7 +286,7 @@ class LaneProtocol(HttpToolsProtocol):
     def on_slow_body(self, error: BodyTooSlow) -> None:
         """Answer with the error, and close: where the next request begins would only be known at the end of this one."""
         if self._stream is not None:
-            self._stream.exchange.on_slow_body(error)
+            self._stream.exchange.on_refused(error)
         elif self._reading:
             self._reading, self._body, self._own.keep_alive = False, b"", False
             self._endpoint.unread(error, self._request_id)

@@ -18,6 +18,7 @@ from deployments.lane.http1 import Whole
 from deployments.lane.socket import LaneSocket
 from deployments.lane.table import Lane
 from deployments.protocols.problem import HttpAnswer
+from deployments.serving.bodies import Bodies, Held
 
 HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
 COLD = b"POST /cold HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{"
@@ -58,6 +59,7 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
 def _rehearse_socket(config: Any, loop: Any) -> None:
     """A message in fragments."""
     socket = LaneSocket(config, ServerState(), {}, loop)
+    socket.held = Held(Bodies(100))
     socket.connection_made(_Transport())
     socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
     if socket.coming() == (None, 0):

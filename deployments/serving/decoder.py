@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, BinaryIO, cast
 
@@ -31,7 +32,14 @@ MOST_TIMES, SPARE_BYTES = 32, 2**28
 @dataclass(slots=True)
 class _Job:
     decoding: Decoding
+    outcome: asyncio.Future[Any]
+    """Its result is the call or the error. (asyncio.wrap_future keeps what it gave in a cycle until the collector comes.)"""
     given_up: bool = False
+
+    def settle(self, outcome: Any) -> None:
+        """On the loop."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
 
 class Decoder:
@@ -74,13 +82,14 @@ class Decoder:
         """
         if not decoding.large:
             return decoding.run(self.codecs)
-        job = _Job(decoding)
+        job = _Job(decoding, self.loop.create_future())
         self._open += 1
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
         try:
-            return await asyncio.wrap_future(self._worker.call(lambda: self._do(job)), loop=self.loop)
+            self._worker.do(partial(self._do, job))
+            outcome = await job.outcome
         except asyncio.CancelledError:
             self._give_up(job)
             raise
@@ -88,6 +97,12 @@ class Decoder:
             self._open -= 1
             if not self._open:
                 self._idle = self.loop.call_later(self._idle_s, self.close)
+        if not isinstance(outcome, Exception):
+            return outcome
+        try:
+            raise outcome
+        finally:
+            del outcome, job  # the error would hold itself by this frame, and the body
 
     def close(self) -> None:
         """Let the process end; another body starts another one."""
@@ -104,7 +119,15 @@ class Decoder:
 
     # In the worker's thread
 
-    def _do(self, job: _Job) -> Any:
+    def _do(self, job: _Job) -> None:
+        try:
+            outcome = self._outcome(job)
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits
+            outcome = error
+        with suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(job.settle, outcome)
+
+    def _outcome(self, job: _Job) -> Any:
         if self._process is None:
             self._process = self._started()
         with self._lock:
@@ -116,14 +139,11 @@ class Decoder:
         finally:
             with self._lock:
                 self._running = None
-        if outcome is None or isinstance(outcome, MemoryError | SystemError):
-            self._stop()
-            raise PayloadTooLarge(
-                f"the body takes more memory to read than the {self._most_bytes >> 20} MiB that it may"
-            )
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        if outcome is not None and not isinstance(outcome, MemoryError | SystemError):
+            return outcome
+        self._stop()
+        most = self._most_bytes >> 20
+        return PayloadTooLarge(f"the body takes more memory to read than the {most} MiB that it may")
 
     def _started(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(filter(None, sys.path))  # Ray adds to a worker's

@@ -72,9 +72,9 @@ class FrameReader:
         return inflated(message, self._encoding, self._limit_bytes) if flag else message
 
     @property
-    def in_message(self) -> bool:
-        """Whether a part of a message has come that `next` has not given."""
-        return bool(self._buffer)
+    def held_bytes(self) -> int:
+        """How much of a message has come that `next` has not given."""
+        return len(self._buffer)
 
     def end(self) -> None:
         """The body is over, and `next` has given all. Raises InvalidRequest if that was in the middle of a frame."""

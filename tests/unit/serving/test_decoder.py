@@ -1,10 +1,12 @@
 """Large bodies, decoded by a real process beside this one."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ INFER = b'{"id": "7", "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 
 JSON = b"application/json"
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def made(signature: Signature = DOUBLER, **options: Any) -> AsyncIterator[tuple[Decoder, Codecs]]:
     codecs = codecs_of("m", 1, signature)
     options = {"limits": Limits(), **options}
@@ -122,6 +124,23 @@ def test_bad_values_are_told_with_their_places() -> None:
             with pytest.raises(InvalidRequest) as refused:
                 await decoder.decode(Decoding("predict.decode", b'{"instances": [[1], ["a"]]}' + PADDING, (JSON,)))
             assert [bad.pointer for bad in refused.value.bad_values] == ["/instances/1/0"]
+
+    run(test)
+
+
+@pytest.mark.parametrize("rows", [b"[1]", b'["a"]'], ids=["decoded", "refused"])
+def test_nothing_holds_the_body_afterwards_until_the_garbage_collector_comes(rows: bytes) -> None:
+    async def test() -> None:
+        async with made() as (decoder, _):
+            body = b'{"instances": [' + rows + b"]}" + PADDING
+            before = sys.getrefcount(body)
+            gc.disable()
+            try:
+                with contextlib.suppress(InvalidRequest):
+                    await decoder.decode(Decoding("predict.decode", body, (JSON,)))
+                await until(lambda: sys.getrefcount(body) == before)
+            finally:
+                gc.enable()
 
     run(test)
 
