@@ -11,7 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from deployments.errors import BodyTooSlow, ModelyardError
 from deployments.lane import http1
 from deployments.lane.cycle import LaneCycle
-from deployments.lane.endpoint import Begun, Endpoint, Made
+from deployments.lane.endpoint import Begun, Endpoint, Header, Made
+from deployments.lane.head import MOST_BYTES, Head
 from deployments.lane.http1 import Whole
 from deployments.lane.socket import lane_sockets
 from deployments.lane.stream import LaneStream
@@ -21,6 +22,7 @@ from deployments.protocols.http import body_too_large
 from deployments.serving.asgi import answer_error
 from deployments.serving.bodies import Held
 
+TOO_LARGE_HEAD = f"The request's headers have more than {MOST_BYTES} bytes."
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
 
@@ -33,6 +35,7 @@ class LaneProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._own = LaneCycle()
+        self._head = Head()
         self._endpoint: Endpoint
         """Of the lane's last request."""
         self._reading = False
@@ -51,9 +54,18 @@ class LaneProtocol(HttpToolsProtocol):
         """What came of the body of uvicorn's last request."""
         self._watch = Watch(self, self.loop, self.timeout_keep_alive)
 
+    def data_received(self, data: bytes) -> None:
+        head = self._head
+        if head.open or len(data) > MOST_BYTES:
+            head.feed(data)
+        super().data_received(data)
+        if head.open and head.later_bytes > MOST_BYTES:
+            self.send_400_response(TOO_LARGE_HEAD)
+
     # The parser's callbacks, in the order of a request
 
     def on_message_begin(self) -> None:
+        self._head.open = True
         self.url = b""
         self.headers = []
 
@@ -63,6 +75,8 @@ class LaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return  # what stands behind a `connection: close` that was answered is nobody's request
+        if not self._head.complete(self.url, self.headers):
+            raise ValueError(TOO_LARGE_HEAD)  # for the parser, which gives up, and uvicorn, which answers 400
         endpoint = self.lane.hot.get(self.url)
         if endpoint is not None and self._enter():
             self._endpoint = endpoint
@@ -152,10 +166,21 @@ class LaneProtocol(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        # Ray Serve asks for the body whoever wants it. One that is too large is refused without, and then may not come.
+        refused = self.expect_100_continue and self._is_refused(headers)
+        if refused:
+            self.expect_100_continue = False
         super().on_headers_complete()
+        if refused:
+            self.cycle.keep_alive = False
         self.headers = [
             *self.headers
         ]  # to which the parser adds what comes behind a body; it is no header of the request
+
+    def _is_refused(self, headers: list[Header]) -> bool:
+        """Whether the announced body is too large, or there is no room for it."""
+        length = dict(headers).get(b"content-length", b"0")
+        return self.lane.bodies.refusal(int(length)) is not None
 
     def _hold(self, size: int) -> None:
         """So much of the body is there. If that is too much it is refused, and the rest is read and dropped, as uvicorn does."""
@@ -277,7 +302,11 @@ class LaneProtocol(HttpToolsProtocol):
     def coming(self) -> tuple[object, int]:
         """See `Watched`."""
         cycle = self.cycle
-        if cycle is None or not cycle.more_body or cycle.response_complete or self.flow.read_paused:
+        if self.flow.read_paused:
+            return None, 0
+        if cycle is None or cycle.response_complete:
+            return (self.headers, self._head.later_bytes) if self._head.open else (None, 0)
+        if not cycle.more_body:
             return None, 0
         if self._stream is not None:
             return self._stream.exchange.coming()
@@ -292,9 +321,17 @@ class LaneProtocol(HttpToolsProtocol):
             self._endpoint.unread(error, self._request_id)
             self._reply(error)
         else:
-            if not self.cycle.response_started:
+            if self._head.open or not self.cycle.response_started:
                 request_id = self.lane.request_ids.choose(dict(self.headers).get(b"x-request-id", b""))
                 answer = Whole(answer_error(error, request_id, self.url.decode("latin-1")))
                 more = self.lane.date_line(self.server_state.default_headers) + http1.CLOSE
                 self.transport.write(answer.http1(request_id, more))
             self.transport.close()
+
+    def unread(self) -> int:
+        """See `Watched`."""
+        return self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+
+    def on_stalled(self) -> None:
+        """End it now: to close would be to wait until the client reads."""
+        self.transport.abort()

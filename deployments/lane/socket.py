@@ -74,6 +74,14 @@ class LaneSocket(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
 
+    def unread(self) -> int:
+        """See `Watched`."""
+        return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
+
+    def on_stalled(self) -> None:
+        """As a connection of HTTP does."""
+        self.transport.abort()
+
     def timeout_keep_alive_handler(self) -> None:
         """Never called: see `take_activity`."""
 
