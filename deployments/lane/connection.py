@@ -36,6 +36,8 @@ class LaneProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._own = LaneCycle()
         self._head = Head()
+        self._in_head = False
+        """Whether the head of a request has begun, and is not complete."""
         self._endpoint: Endpoint
         """Of the lane's last request."""
         self._reading = False
@@ -55,17 +57,16 @@ class LaneProtocol(HttpToolsProtocol):
         self._watch = Watch(self, self.loop, self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
-        head = self._head
-        if head.open or len(data) > MOST_BYTES:
-            head.feed(data)
-        super().data_received(data)
-        if head.open and head.later_bytes > MOST_BYTES:
+        if self._in_head or len(data) > MOST_BYTES:
+            self._head.feed(data, begun=self._in_head)
+        HttpToolsProtocol.data_received(self, data)  # not by super(): once a request, that is felt
+        if self._in_head and self._head.later_bytes > MOST_BYTES:
             self.send_400_response(TOO_LARGE_HEAD)
 
     # The parser's callbacks, in the order of a request
 
     def on_message_begin(self) -> None:
-        self._head.open = True
+        self._in_head = True
         self.url = b""
         self.headers = []
 
@@ -75,7 +76,8 @@ class LaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return  # what stands behind a `connection: close` that was answered is nobody's request
-        if not self._head.complete(self.url, self.headers):
+        self._in_head = False
+        if self._head.in_parts and not self._head.fits(self.url, self.headers):
             raise ValueError(TOO_LARGE_HEAD)  # for the parser, which gives up, and uvicorn, which answers 400
         endpoint = self.lane.hot.get(self.url)
         if endpoint is not None and self._enter():
@@ -305,7 +307,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             return None, 0
         if cycle is None or cycle.response_complete:
-            return (self.headers, self._head.later_bytes) if self._head.open else (None, 0)
+            return (self.headers, self._head.later_bytes) if self._in_head else (None, 0)
         if not cycle.more_body:
             return None, 0
         if self._stream is not None:
@@ -321,7 +323,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._endpoint.unread(error, self._request_id)
             self._reply(error)
         else:
-            if self._head.open or not self.cycle.response_started:
+            if self._in_head or not self.cycle.response_started:
                 request_id = self.lane.request_ids.choose(dict(self.headers).get(b"x-request-id", b""))
                 answer = Whole(answer_error(error, request_id, self.url.decode("latin-1")))
                 more = self.lane.date_line(self.server_state.default_headers) + http1.CLOSE

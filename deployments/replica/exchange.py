@@ -10,7 +10,7 @@ from deployments.protocols.http import server_timing
 from deployments.protocols.problem import JSON, HttpAnswer
 from deployments.replica.answering import Answering, answering
 from deployments.serving.decoder import Decoder
-from deployments.serving.decoding import Decoding
+from deployments.serving.decoding import LARGE_BYTES, Decoding
 from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
@@ -25,8 +25,10 @@ class Call(Protocol):
 
 
 CallT = TypeVar("CallT", bound=Call)
-Decode = Callable[[bytes, bytes], Decoding]
-"""How a body of a content type is decoded, to a CallT."""
+Decode = Callable[[bytes, bytes], CallT]
+"""Body and content type; raises what is wrong with them."""
+Described = Callable[[bytes, bytes], Decoding]
+"""How the same is done elsewhere."""
 Encode = Callable[[CallT, Tensors], bytes]
 
 
@@ -35,14 +37,17 @@ class Exchange(Answering, Generic[CallT]):
 
     def __init__(
         self,
-        decode: Decode,
+        decode: Decode[CallT],
+        described: Described,
         encode: Encode[CallT],
+        *,
         server: ModelServer,
         recorder: Recorder,
         decoder: Decoder,
     ) -> None:
         super().__init__(server, recorder, decoder)
         self._decode = decode
+        self._described = described
         self._encode = encode
 
     def start(
@@ -51,11 +56,11 @@ class Exchange(Answering, Generic[CallT]):
         """See `Endpoint`."""
         ledger = self.server.ledger
         origin = ledger.origin(self._recorder, request_id, len(body), headers)
-        decoding = self._decode(body, content_type)
-        if decoding.large:
+        if len(body) > LARGE_BYTES:
+            decoding = self._described(body, content_type)
             return self._begin_large(decoding, partial(self._submit, origin), reply, origin)
         try:
-            call = decoding.run(self._decoder.codecs)
+            call = self._decode(body, content_type)
         except Exception as error:
             ledger.refuse(origin, error)
             raise

@@ -69,15 +69,15 @@ class InferEndpoint(Answering):
             elif name == b"accept-encoding":
                 accept = value
         origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
-        submit = partial(self._submit, origin, wanted(accept) if accept else None)
+        coding = wanted(accept) if accept else None
         if len(body) > LARGE_BYTES and (decoding := infer_decoding(body, header_length)).large:
-            return self._begin_large(decoding, submit, reply, origin)
+            return self._begin_large(decoding, partial(self._submit, origin, coding), reply, origin)
         try:
             call = self.codec.decode(body, header_length)
         except Exception as error:
             self.server.ledger.refuse(origin, error)
             raise
-        return submit(call, reply)
+        return self._submit(origin, coding, call, reply)
 
     def _submit(self, origin: Origin, coding: Coding | None, call: InferCall, reply: Reply) -> Begun:
         done = answering(partial(self._made, call), partial(self._tell, coding, reply))

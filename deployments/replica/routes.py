@@ -105,8 +105,10 @@ class ModelRoutes:
 
 
 def _invocations(version: RunningVersion) -> Endpoint:
-    def decode(body: bytes, content_type: bytes) -> Decoding:
+    def described(body: bytes, content_type: bytes) -> Decoding:
         return Decoding("invocations.decode", body, (content_type,))
 
-    encode = version.loaded.codecs.invocations.encode
-    return Exchange(decode, encode, version.server, version.recorders["invocations"], version.decoder)
+    codec, recorder = version.loaded.codecs.invocations, version.recorders["invocations"]
+    return Exchange(
+        codec.decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder
+    )

@@ -9,6 +9,7 @@ from deployments.protocols.http import HttpRequest
 from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer
 from deployments.protocols.tensorflow.about import metadata, status
+from deployments.protocols.tensorflow.rest import TensorflowCall
 from deployments.replica.exchange import Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
@@ -66,9 +67,13 @@ def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
 
 def _endpoint(version: RunningVersion, verb: str) -> Endpoint:
     """The content type is not looked at: there is only JSON, and curl calls that a form."""
-    encode = version.loaded.codecs.tensorflow.encode
+    codec, recorder = version.loaded.codecs.tensorflow, version.recorders["tfserving"]
+    read = {"predict": codec.predict, "classify": codec.classify, "regress": codec.regress}[verb]
 
-    def decode(body: bytes, content_type: bytes) -> Decoding:
+    def decode(body: bytes, content_type: bytes) -> TensorflowCall:
+        return read(body)
+
+    def described(body: bytes, content_type: bytes) -> Decoding:
         return Decoding(f"tensorflow.{verb}", body)
 
-    return Exchange(decode, encode, version.server, version.recorders["tfserving"], version.decoder)
+    return Exchange(decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder)
