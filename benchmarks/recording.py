@@ -20,13 +20,14 @@ from uvicorn.server import ServerState
 from benchmarks.load import Request
 from deployments.lane.connection import LaneProtocol
 from deployments.lane.table import Lane
-from deployments.protocols.predict import PredictCodec
 from deployments.replica.heap import settle_heap
 from deployments.replica.load import LoadMeter
 from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
 from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.runtimes.table import runtime
+from deployments.serving.codecs import codecs_of
+from deployments.serving.decoder import Decoder
 from deployments.serving.recorder import UNRECORDED, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.warmup import warm
@@ -123,14 +124,15 @@ def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int 
 async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> RecordingCost:
     spec = ModelSpec(name="iris")
     model = runtime("onnx").load({artefact.name: artefact.read_bytes()}, spec, cpus=1.0)
-    codec = PredictCodec(spec.name, 1, model.signature)
+    codecs = codecs_of(spec.name, 1, model.signature)
     body = request.body.read_bytes()
-    warmup = warm(model, [codec.decode(body, b"application/json").request], batching=spec.batching)
+    warmup = warm(model, [codecs.predict.decode(body, b"application/json").request], batching=spec.batching)
     loop = asyncio.get_running_loop()
+    decoder = Decoder((spec.name, 1, model.signature), codecs, limits=spec.limits, loop=loop)
 
     def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
         server = ModelServer(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
-        return Replica(Predictor(codec, server, recorder), http1(body), after)
+        return Replica(Predictor(codecs.predict, server, recorder, decoder), http1(body), after)
 
     counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
     log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))

@@ -50,8 +50,8 @@ class Gateway:
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._look, self._statistics, signatures_of)
-        app = AsgiApp(routes.respond, body_limit=self._body_limit)
-        return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=self._body_limit)
+        app = AsgiApp(routes.respond, LANE.bodies)
+        return GrpcRefused(app, (*LANE.hot, *LANE.streams), LANE.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""

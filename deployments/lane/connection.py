@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from deployments.errors import BodyTooSlow
+from deployments.errors import BodyTooSlow, ModelyardError
 from deployments.lane import http1
 from deployments.lane.cycle import LaneCycle
-from deployments.lane.endpoint import Begun, Endpoint, Made
+from deployments.lane.endpoint import Begun, Endpoint, Header, Made
+from deployments.lane.head import MOST_BYTES, Head
 from deployments.lane.http1 import Whole
 from deployments.lane.socket import lane_sockets
 from deployments.lane.stream import LaneStream
@@ -19,7 +20,9 @@ from deployments.lane.table import LANE, Lane
 from deployments.lane.watch import Watch
 from deployments.protocols.http import body_too_large
 from deployments.serving.asgi import answer_error
+from deployments.serving.bodies import Held
 
+TOO_LARGE_HEAD = f"The request's headers have more than {MOST_BYTES} bytes."
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
 
@@ -32,6 +35,9 @@ class LaneProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._own = LaneCycle()
+        self._head = Head()
+        self._in_head = False
+        """Whether the head of a request has begun, and is not complete."""
         self._endpoint: Endpoint
         """Of the lane's last request."""
         self._reading = False
@@ -39,6 +45,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._body: bytes | bytearray = b""
         self._content_type = b""
         self._request_id = ""
+        self.held = Held(self.lane.bodies)
+        """Of the lane's request."""
         self._begun: Begun | None = None
         self._stream: LaneStream | None = None
         """The lane's request, where it is a streamed one."""
@@ -48,9 +56,17 @@ class LaneProtocol(HttpToolsProtocol):
         """What came of the body of uvicorn's last request."""
         self._watch = Watch(self, self.loop, self.timeout_keep_alive)
 
+    def data_received(self, data: bytes) -> None:
+        if self._in_head or len(data) > MOST_BYTES:
+            self._head.feed(data, begun=self._in_head)
+        HttpToolsProtocol.data_received(self, data)  # not by super(): once a request, that is felt
+        if self._in_head and self._head.later_bytes > MOST_BYTES:
+            self.send_400_response(TOO_LARGE_HEAD)
+
     # The parser's callbacks, in the order of a request
 
     def on_message_begin(self) -> None:
+        self._in_head = True
         self.url = b""
         self.headers = []
 
@@ -60,6 +76,9 @@ class LaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return  # what stands behind a `connection: close` that was answered is nobody's request
+        self._in_head = False
+        if self._head.in_parts and not self._head.fits(self.url, self.headers):
+            raise ValueError(TOO_LARGE_HEAD)  # for the parser, which gives up, and uvicorn, which answers 400
         endpoint = self.lane.hot.get(self.url)
         if endpoint is not None and self._enter():
             self._endpoint = endpoint
@@ -76,7 +95,7 @@ class LaneProtocol(HttpToolsProtocol):
                 self._uvicorns_bytes += len(body)
                 super().on_body(body)
             else:
-                self._stream.exchange.on_piece(body)
+                self._stream.feed(body)
             return
         have = self._body
         if not have:
@@ -86,12 +105,8 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             # Not a list of pieces: a client may send a million, and each would cost more than what it holds.
             self._body = bytearray(have) + body
-        if len(self._body) > self.lane.body_limit:
-            # The rest is read and dropped: uvicorn does so with what comes after the answer.
-            self._reading, self._body = False, b""
-            error = body_too_large(self.lane.body_limit)
-            self._endpoint.unread(error, self._request_id)
-            self._reply(error)
+        if len(self._body) > self.lane.bodies.unchecked:
+            self._hold(len(self._body))
 
     def on_message_complete(self) -> None:
         if not self._reading:
@@ -126,7 +141,7 @@ class LaneProtocol(HttpToolsProtocol):
         offered = content_type = connection = b""
         for name, value in self.headers:
             if name == b"content-length":
-                if int(value) > self.lane.body_limit:
+                if (size := int(value)) > self.lane.bodies.unchecked and self.lane.bodies.refusal(size) is not None:
                     return False
             elif name == b"content-type":
                 content_type = value
@@ -153,10 +168,32 @@ class LaneProtocol(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        # Ray Serve asks for the body whoever wants it. One that is too large is refused without, and then may not come.
+        refused = self.expect_100_continue and self._is_refused(headers)
+        if refused:
+            self.expect_100_continue = False
         super().on_headers_complete()
+        if refused:
+            self.cycle.keep_alive = False
         self.headers = [
             *self.headers
         ]  # to which the parser adds what comes behind a body; it is no header of the request
+
+    def _is_refused(self, headers: list[Header]) -> bool:
+        """Whether the announced body is too large, or there is no room for it."""
+        length = dict(headers).get(b"content-length", b"0")
+        return self.lane.bodies.refusal(int(length)) is not None
+
+    def _hold(self, size: int) -> None:
+        """So much of the body is there. If that is too much it is refused, and the rest is read and dropped, as uvicorn does."""
+        try:
+            if size > self.lane.bodies.limit:
+                raise body_too_large(self.lane.bodies.limit)
+            self.held.set_to(size)
+        except ModelyardError as error:
+            self._reading, self._body = False, b""
+            self._endpoint.unread(error, self._request_id)
+            self._reply(error)
 
     def _reply(self, outcome: Made | Exception) -> None:
         own = self._own
@@ -164,6 +201,8 @@ class LaneProtocol(HttpToolsProtocol):
             return
         own.response_complete = self._answered = True
         self._begun = None
+        if self.held.counted:
+            self.held.release()
         more = self.lane.date_line(self.server_state.default_headers)
         if not own.keep_alive:
             more += http1.CLOSE
@@ -180,6 +219,7 @@ class LaneProtocol(HttpToolsProtocol):
         own = self._own
         own.response_complete = self._answered = True
         self._stream = None
+        self.held.release()
         self.transport.write(data)
         if own.more_body or not own.keep_alive:
             self.transport.close()
@@ -196,6 +236,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.end()
+        self._body = b""  # a connection may wait for the garbage collector; what it holds need not
+        self.held.release()
         if self._begun is not None:
             self._begun.cancel()
             self._begun = None
@@ -207,7 +249,7 @@ class LaneProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
         self._watch.end()
-        made = lane_sockets(self.ws_protocol_class, self.lane.sockets)
+        made = lane_sockets(self.ws_protocol_class, self.lane.sockets, self.lane.bodies)
         self.ws_protocol_class = made  # type: ignore[assignment] # it is only ever called
         super().handle_websocket_upgrade()
 
@@ -262,7 +304,11 @@ class LaneProtocol(HttpToolsProtocol):
     def coming(self) -> tuple[object, int]:
         """See `Watched`."""
         cycle = self.cycle
-        if cycle is None or not cycle.more_body or cycle.response_complete or self.flow.read_paused:
+        if self.flow.read_paused:
+            return None, 0
+        if cycle is None or cycle.response_complete:
+            return (self.headers, self._head.later_bytes) if self._in_head else (None, 0)
+        if not cycle.more_body:
             return None, 0
         if self._stream is not None:
             return self._stream.exchange.coming()
@@ -271,15 +317,23 @@ class LaneProtocol(HttpToolsProtocol):
     def on_slow_body(self, error: BodyTooSlow) -> None:
         """Answer with the error, and close: where the next request begins would only be known at the end of this one."""
         if self._stream is not None:
-            self._stream.exchange.on_slow_body(error)
+            self._stream.exchange.on_refused(error)
         elif self._reading:
             self._reading, self._body, self._own.keep_alive = False, b"", False
             self._endpoint.unread(error, self._request_id)
             self._reply(error)
         else:
-            if not self.cycle.response_started:
+            if self._in_head or not self.cycle.response_started:
                 request_id = self.lane.request_ids.choose(dict(self.headers).get(b"x-request-id", b""))
                 answer = Whole(answer_error(error, request_id, self.url.decode("latin-1")))
                 more = self.lane.date_line(self.server_state.default_headers) + http1.CLOSE
                 self.transport.write(answer.http1(request_id, more))
             self.transport.close()
+
+    def unread(self) -> int:
+        """See `Watched`."""
+        return self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+
+    def on_stalled(self) -> None:
+        """End it now: to close would be to wait until the client reads."""
+        self.transport.abort()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from deployments.errors import BodyTooSlow
+from deployments.errors import ModelyardError
 from deployments.protocols.problem import HttpAnswer
 
 Header = tuple[bytes, bytes]
@@ -87,8 +87,12 @@ class Exchange(Protocol):
     def coming(self) -> tuple[object, int]:
         """What tells the message of which a part came from others, and the bytes so far; None where none is awaited."""
 
-    def on_slow_body(self, error: BodyTooSlow) -> None:
-        """That message comes too slowly: end with the error, behind the answers to what was asked before."""
+    @property
+    def held_bytes(self) -> int:
+        """How much it keeps of a message that is not all there."""
+
+    def on_refused(self, error: ModelyardError) -> None:
+        """That message is not waited for any more: end with the error, behind the answers to what was asked before."""
 
     def cancel(self) -> None:
         """The client left."""

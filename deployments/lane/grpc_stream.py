@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deployments.errors import BodyTooSlow, DeadlineExceeded, ModelNotReady
+from deployments.errors import DeadlineExceeded, ModelNotReady, ModelyardError
 from deployments.lane.endpoint import Begun, Header, Sink
 from deployments.lane.grpc import END, HEAD, chunk, end_of_body, failed, of_headers
 from deployments.protocols.edge_start import without
@@ -125,9 +125,14 @@ class StreamCall:
 
     def coming(self) -> tuple[object, int]:
         """See `Exchange`; the bytes are the whole stream's, as those of one message that came slowly would be all but these."""
-        return (self, self._bytes) if self._reader.in_message else (None, 0)
+        return (self, self._bytes) if self._reader.held_bytes else (None, 0)
 
-    def on_slow_body(self, error: BodyTooSlow) -> None:
+    @property
+    def held_bytes(self) -> int:
+        """See `Exchange`."""
+        return self._reader.held_bytes
+
+    def on_refused(self, error: ModelyardError) -> None:
         """See `Exchange`."""
         self._wind_up(error)
 

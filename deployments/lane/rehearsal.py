@@ -18,6 +18,7 @@ from deployments.lane.http1 import Whole
 from deployments.lane.socket import LaneSocket
 from deployments.lane.table import Lane
 from deployments.protocols.problem import HttpAnswer
+from deployments.serving.bodies import Bodies, Held
 
 HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
 COLD = b"POST /cold HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{"
@@ -50,6 +51,8 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
     connection.on_slow_body(BodyTooSlow("rehearsed"))
     connection.eof_received()
     connection.pause_writing()
+    if not connection.unread():
+        raise NotAsExpected("a client that does not read is not seen")
     connection.resume_writing()
     connection.connection_lost(None)
     _rehearse_socket(config, loop)
@@ -58,6 +61,7 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
 def _rehearse_socket(config: Any, loop: Any) -> None:
     """A message in fragments."""
     socket = LaneSocket(config, ServerState(), {}, loop)
+    socket.held = Held(Bodies(100))
     socket.connection_made(_Transport())
     socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
     if socket.coming() == (None, 0):
@@ -65,6 +69,9 @@ def _rehearse_socket(config: Any, loop: Any) -> None:
     socket.handle_cont(Frame(Opcode.CONT, b"}"))
     if socket.queue.get_nowait() != {"type": "websocket.receive", "bytes": b"{}"}:
         raise NotAsExpected("the fragments of a WebSocket's message are not joined")
+    socket.pause_writing()
+    if not socket.unread():
+        raise NotAsExpected("a WebSocket's client that does not read is not seen")
     socket.connection_lost(None)
 
 
@@ -120,6 +127,9 @@ class _Transport(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return 1
 
     def is_closing(self) -> bool:
         return False

@@ -7,9 +7,10 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-from deployments.errors import BodyTooSlow
+from deployments.errors import BodyTooSlow, ModelyardError, Overloaded
 from deployments.lane.watch import Watch
 from deployments.serving.asgi import Asgi
+from deployments.serving.bodies import Bodies, Held
 
 Kind = Callable[..., asyncio.Protocol]
 
@@ -21,6 +22,9 @@ class LaneSocket(WebSocketsSansIOProtocol):
     may have any number.
     """
 
+    held: Held
+    """What is there of a message that is still coming."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._received_bytes = 0
@@ -29,11 +33,17 @@ class LaneSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.end()
+        self.held.release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
         super().data_received(data)
+        try:
+            joined = len(self._joined) if self._joined else sum(map(len, self.frames))
+            self.held.set_to(joined + len(self.conn.reader.buffer))
+        except Overloaded as error:
+            self._fail(CloseCode.TRY_AGAIN_LATER, error)
 
     def handle_cont(self, event: Frame) -> None:
         """Join the fragment to those before it."""
@@ -56,16 +66,27 @@ class LaneSocket(WebSocketsSansIOProtocol):
 
     def on_slow_body(self, error: BodyTooSlow) -> None:
         """Close, as for a ping without an answer."""
-        self.conn.fail(CloseCode.POLICY_VIOLATION, error.message)
+        self._fail(CloseCode.POLICY_VIOLATION, error)
+
+    def _fail(self, code: CloseCode, error: ModelyardError) -> None:
+        self.conn.fail(code, error.message)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.transport.close()
+
+    def unread(self) -> int:
+        """See `Watched`."""
+        return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
+
+    def on_stalled(self) -> None:
+        """As a connection of HTTP does."""
+        self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
         """Never called: see `take_activity`."""
 
 
-def lane_sockets(kind: Kind | None, application: Asgi | None) -> Kind | None:
+def lane_sockets(kind: Kind | None, application: Asgi | None, bodies: Bodies) -> Kind | None:
     """What makes WebSockets in the place of `kind`, uvicorn's own: for this application, if the lane has one."""
     if kind is None:
         return None
@@ -73,6 +94,7 @@ def lane_sockets(kind: Kind | None, application: Asgi | None) -> Kind | None:
 
     def make(**parts: Any) -> asyncio.Protocol:
         protocol: Any = better(**parts)
+        protocol.held = Held(bodies)
         if application is not None:
             protocol.app = application
         return protocol  # type: ignore[no-any-return] # as `better` says

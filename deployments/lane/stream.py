@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from deployments.errors import Overloaded
 from deployments.lane.endpoint import Exchange, Header, StreamEndpoint
 
 if TYPE_CHECKING:  # each knows the other
@@ -22,6 +23,15 @@ class LaneStream:
     def open(self, endpoint: StreamEndpoint, headers: Sequence[Header]) -> None:
         """Begin."""
         self.exchange = endpoint.open(headers, self)
+
+    def feed(self, piece: bytes) -> None:
+        """The next bytes of the request."""
+        exchange = self.exchange
+        exchange.on_piece(piece)
+        try:
+            self._connection.held.set_to(exchange.held_bytes)
+        except Overloaded as error:
+            exchange.on_refused(error)
 
     @property
     def full(self) -> bool:

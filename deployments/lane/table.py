@@ -11,6 +11,7 @@ from typing import Protocol
 from deployments.lane.endpoint import Endpoint, StreamEndpoint
 from deployments.protocols.http import RequestIds
 from deployments.serving.asgi import Asgi
+from deployments.serving.bodies import Bodies
 
 
 class Meter(Protocol):
@@ -30,7 +31,8 @@ class Lane:
         """Of hot URLs where request and answer are streamed."""
         self.sockets: Asgi | None = None
         """Answers WebSockets in the place of Serve's wrapper, which reads as fast as the client sends, whoever answers."""
-        self.body_limit = 0
+        self.bodies = Bodies(0)
+        """What all requests of the process hold."""
         self.mount = ""
         """What stands before the paths of other protocols when they take Serve's way."""
         self.arrived: Callable[[], None]
@@ -49,7 +51,7 @@ class Lane:
         sockets: Asgi | None = None,
     ) -> None:
         """Start answering these URLs here; what limits a stream is its endpoint's."""
-        self.hot, self.arrived, self.body_limit = hot, meter.arrived, body_limit
+        self.hot, self.arrived, self.bodies = hot, meter.arrived, Bodies(body_limit)
         self.mount, self.streams, self.sockets = mount, streams or {}, sockets
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:

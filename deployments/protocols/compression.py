@@ -4,8 +4,9 @@ import re
 import zlib
 from typing import Literal
 
-from deployments.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from deployments.errors import UnsupportedMediaType
 from deployments.protocols.bad_values import shortened
+from deployments.protocols.inflating import inflate
 
 Coding = Literal["gzip", "deflate"]
 
@@ -23,26 +24,15 @@ _NEVER = re.compile(rb"q\s*=\s*0(\.0*)?")
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
     """The body without its content coding (the header's value), which may be identity.
 
-    Raises UnsupportedMediaType for another coding, PayloadTooLarge where it would become longer than `limit` bytes, and
-    InvalidRequest where it is not what it says.
+    Raises UnsupportedMediaType for another coding, and what `inflate` does.
     """
     coding = encoding.strip().lower().decode("latin-1")
     if coding in ("identity", ""):
         return body
     if coding not in WINDOWS:
         raise UnsupportedMediaType(f"content encoding {shortened(coding)!r} is not taken, only gzip and deflate")
-    stream = zlib.decompressobj(RAW if coding == "deflate" and not _zlib_header(body) else WINDOWS[coding])
-    try:
-        whole = stream.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise InvalidRequest(f"the body is no {coding}: {error}") from None
-    if len(whole) > limit:
-        raise PayloadTooLarge(f"the body inflates to more than {limit} bytes, the most that is taken")
-    if not stream.eof:
-        raise InvalidRequest(f"the body is no {coding}: it ends too early")
-    if stream.unused_data:
-        raise InvalidRequest(f"the body is no {coding}: {len(stream.unused_data)} bytes stand behind it")
-    return whole
+    window_bits = RAW if coding == "deflate" and not _zlib_header(body) else WINDOWS[coding]
+    return inflate(body, window_bits, limit, noun="the body", coding=coding)
 
 
 def wanted(accept_encoding: bytes) -> Coding | None:

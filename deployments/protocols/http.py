@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -24,6 +25,8 @@ class HttpRequest:
     """Lower-case names; of a repeated header the last."""
     body: bytes
     request_id: str
+    holds: Callable[[int], None] = lambda size: None
+    """Is told how many bytes are held for this request, where it is not the body's. Raises Overloaded if they are too many."""
 
     def flag(self, name: str) -> bool:
         """Whether the query holds `name=true`."""

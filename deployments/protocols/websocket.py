@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from deployments.errors import InvalidRequest
 from deployments.protocols.oip.rest import InferCall, InferCodec
-from deployments.protocols.predict import PredictCodec
+from deployments.protocols.predict import PredictCall, PredictCodec
 from deployments.tensors import InferRequest, Tensors
 
 LENGTH = struct.Struct("<I")
@@ -33,28 +33,28 @@ class SocketCall:
 
 
 class SocketCodec:
-    """For one version, from the codecs of its two protocols."""
+    """For one version, from the codecs of its two protocols, which decode."""
 
-    def __init__(self, predict: PredictCodec, infer: InferCodec, *, probabilities: bool = False) -> None:
+    def __init__(self, predict: PredictCodec, infer: InferCodec) -> None:
         self._predict = predict
         self._infer = infer
-        self._probabilities = probabilities
 
-    def decode(self, message: Message) -> SocketCall:
-        """What the message asks for. Raises InvalidRequest."""
-        return self._text(message) if isinstance(message, str) else self._binary(message)
-
-    def _text(self, message: str) -> SocketCall:
-        call = self._predict.decode(message.encode(), b"application/json", probabilities=self._probabilities)
+    def of_text(self, call: PredictCall) -> SocketCall:
+        """What a text asks for."""
         return SocketCall(call.request, lambda outputs: self._predict.encode(call, outputs).decode())
 
-    def _binary(self, message: bytes) -> SocketCall:
-        if len(message) < LENGTH.size:
-            raise InvalidRequest(f"expected {LENGTH.size} bytes with the length of the JSON, got {len(message)}")
-        [length] = LENGTH.unpack_from(message)
-        call = self._infer.decode(message[LENGTH.size :], b"%d" % length)
+    def of_binary(self, call: InferCall) -> SocketCall:
+        """What a binary message asks for, whose body `divided` gave."""
         return SocketCall(call.request, lambda outputs: self._encoded(call, outputs), call.timeout_s)
 
     def _encoded(self, call: InferCall, outputs: Tensors) -> bytes:
         answer = self._infer.encode(call, outputs)
         return LENGTH.pack(len(answer.body) if answer.json_length is None else answer.json_length) + answer.body
+
+
+def divided(message: bytes) -> tuple[bytes, bytes]:
+    """The body in a binary message, and the length of its JSON as a header has it. Raises InvalidRequest."""
+    if len(message) < LENGTH.size:
+        raise InvalidRequest(f"expected {LENGTH.size} bytes with the length of the JSON, got {len(message)}")
+    [length] = LENGTH.unpack_from(message)
+    return message[LENGTH.size :], b"%d" % length

@@ -1,12 +1,16 @@
 """What the endpoints of a served version have in common: answers are written or their errors told, and refusals are recorded."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from deployments.errors import ModelyardError
+from deployments.lane.endpoint import Begun, Reply
 from deployments.lane.http1 import Whole
+from deployments.replica.after_decoding import AfterDecoding
 from deployments.serving.asgi import answer_error
-from deployments.serving.recorder import Recorder
+from deployments.serving.decoder import Decoder
+from deployments.serving.decoding import Decoding
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Done
 
@@ -31,12 +35,19 @@ def answering(write: Callable[[Answer], T], tell: Callable[[T | Exception], obje
     return done
 
 
-class Refusing:
-    """The half of an `Endpoint` that refuses."""
+class Answering:
+    """What is the same in every `Endpoint` of a version."""
 
-    def __init__(self, server: ModelServer, recorder: Recorder) -> None:
+    def __init__(self, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
         self.server = server
         self._recorder = recorder
+        self._decoder = decoder
+
+    def _begin_large(
+        self, decoding: Decoding, begin: Callable[[Any, Reply], Begun], reply: Reply, origin: Origin
+    ) -> Begun:
+        """Begin when the body is decoded."""
+        return AfterDecoding(self._decoder, decoding, begin, reply, ledger=self.server.ledger, origin=origin)
 
     def unread(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""

@@ -29,6 +29,7 @@ from deployments.replica.memory import limit_memory
 from deployments.replica.metrics import mark_traced, replica_snapshot
 from deployments.replica.request_log import LogPlace, RequestLog
 from deployments.replica.tracing import Tracing
+from deployments.replica.trimming import Trimmer
 from deployments.replica.version import run_version
 from deployments.repository.resolve import ServedVersion
 from deployments.runtimes.operator_code.folder import COPIES
@@ -95,6 +96,7 @@ class ModelReplica:
             streams=streams,
             sockets=self._routes.sockets,
         )
+        LANE.bodies.released = Trimmer(self._loop).soon
 
         def snapshot() -> Snapshot:
             log.write()
@@ -140,9 +142,8 @@ class ModelReplica:
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        limit = self._spec.limits.body
-        app = AsgiApp(self._routes.respond, body_limit=limit, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*LANE.hot, *LANE.streams), body_limit=limit)
+        app = AsgiApp(self._routes.respond, LANE.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
+        return GrpcRefused(app, (*LANE.hot, *LANE.streams), LANE.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart; see `control.applications`."""

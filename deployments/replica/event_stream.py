@@ -1,17 +1,17 @@
 """An answer in parts as server-sent events."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from deployments.protocols.compression import inflated
 from deployments.protocols.events import HEADERS, event
 from deployments.protocols.http import HttpRequest
 from deployments.replica.parts import parts
 from deployments.replica.version import RunningVersion
+from deployments.replica.waiting import decoded
 from deployments.serving.asgi import HttpStream, answer_error
 from deployments.tensors import InferRequest, Tensors
 
-Decode = Callable[[bytes], tuple[InferRequest, Callable[[Tensors], bytes]]]
+Decode = Callable[[bytes], Awaitable[tuple[InferRequest, Callable[[Tensors], bytes]]]]
 """A body to what it asks for, and what writes each part, as JSON on one line."""
 
 
@@ -26,8 +26,7 @@ async def event_stream(
     headers = tuple(request.headers.items())
     origin = ledger.origin(version.recorders[protocol], request.request_id, len(request.body), headers)
     try:
-        body = inflated(request.body, request.headers.get(b"content-encoding", b""), limit)
-        asked, encode = decode(body)
+        asked, encode = await decode(await decoded(request, limit))
     except Exception as error:
         ledger.refuse(origin, error)
         raise

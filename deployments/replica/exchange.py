@@ -1,14 +1,17 @@
 """An endpoint made of two functions: what a body asks for, and how the answer is written."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from deployments.lane.endpoint import Header, Reply
+from deployments.lane.endpoint import Begun, Header, Reply
 from deployments.lane.http1 import Whole
 from deployments.protocols.http import server_timing
 from deployments.protocols.problem import JSON, HttpAnswer
-from deployments.replica.answering import Refusing, answering
-from deployments.serving.recorder import Recorder
+from deployments.replica.answering import Answering, answering
+from deployments.serving.decoder import Decoder
+from deployments.serving.decoding import LARGE_BYTES, Decoding
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
 from deployments.tensors import InferRequest, Tensors
@@ -24,29 +27,46 @@ class Call(Protocol):
 CallT = TypeVar("CallT", bound=Call)
 Decode = Callable[[bytes, bytes], CallT]
 """Body and content type; raises what is wrong with them."""
+Described = Callable[[bytes, bytes], Decoding]
+"""How the same is done elsewhere."""
 Encode = Callable[[CallT, Tensors], bytes]
 
 
-class Exchange(Refusing, Generic[CallT]):
+class Exchange(Answering, Generic[CallT]):
     """Answers with JSON, for one served version; an `Endpoint`."""
 
-    def __init__(self, decode: Decode[CallT], encode: Encode[CallT], server: ModelServer, recorder: Recorder) -> None:
-        super().__init__(server, recorder)
+    def __init__(
+        self,
+        decode: Decode[CallT],
+        described: Described,
+        encode: Encode[CallT],
+        *,
+        server: ModelServer,
+        recorder: Recorder,
+        decoder: Decoder,
+    ) -> None:
+        super().__init__(server, recorder, decoder)
         self._decode = decode
+        self._described = described
         self._encode = encode
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> Ticket:
+    ) -> Begun:
         """See `Endpoint`."""
         ledger = self.server.ledger
         origin = ledger.origin(self._recorder, request_id, len(body), headers)
+        if len(body) > LARGE_BYTES:
+            decoding = self._described(body, content_type)
+            return self._begin_large(decoding, partial(self._submit, origin), reply, origin)
         try:
             call = self._decode(body, content_type)
         except Exception as error:
             ledger.refuse(origin, error)
             raise
+        return self._submit(origin, call, reply)
 
+    def _submit(self, origin: Origin, call: CallT, reply: Reply) -> Ticket:
         def made(answer: Answer) -> Whole:
             encoded = self._encode(call, answer.outputs)
             timing = server_timing(answer.queue_s, answer.batch_rows, answer.compute_s)

@@ -1,6 +1,5 @@
 """`POST /v2/models/<name>/infer` on one version: decode, submit, encode. The lane and the ASGI path both go through here."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,11 +8,13 @@ from deployments.lane.endpoint import Begun, Header, Reply
 from deployments.lane.http1 import Whole
 from deployments.protocols.compression import WORTH_BYTES, Coding, deflated, wanted
 from deployments.protocols.http import server_timing
-from deployments.protocols.oip.rest import HEADER_LENGTH, InferCall, InferCodec
+from deployments.protocols.oip.rest import HEADER_LENGTH, InferCall, InferCodec, raw_bytes
 from deployments.protocols.problem import HttpAnswer
-from deployments.replica.answering import Refusing, answering
+from deployments.replica.answering import Answering, answering
 from deployments.replica.deadline import Within
-from deployments.serving.recorder import Recorder
+from deployments.serving.decoder import Decoder
+from deployments.serving.decoding import LARGE_BYTES, Decoding
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer
 
@@ -49,15 +50,13 @@ class Inferred:
         return ((b"content-type", b"application/octet-stream"), length, timing, *coding)
 
 
-class InferEndpoint(Refusing):
+class InferEndpoint(Answering):
     """Answers infer requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
-    def __init__(
-        self, codec: InferCodec, server: ModelServer, recorder: Recorder, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        super().__init__(server, recorder)
+    def __init__(self, codec: InferCodec, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
+        super().__init__(server, recorder, decoder)
         self.codec = codec
-        self._loop = loop
+        self._loop = decoder.loop
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
@@ -70,12 +69,18 @@ class InferEndpoint(Refusing):
             elif name == b"accept-encoding":
                 accept = value
         origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
+        coding = wanted(accept) if accept else None
+        if len(body) > LARGE_BYTES and (decoding := infer_decoding(body, header_length)).large:
+            return self._begin_large(decoding, partial(self._submit, origin, coding), reply, origin)
         try:
             call = self.codec.decode(body, header_length)
         except Exception as error:
             self.server.ledger.refuse(origin, error)
             raise
-        done = answering(partial(self._made, call), partial(self._tell, wanted(accept) if accept else None, reply))
+        return self._submit(origin, coding, call, reply)
+
+    def _submit(self, origin: Origin, coding: Coding | None, call: InferCall, reply: Reply) -> Begun:
+        done = answering(partial(self._made, call), partial(self._tell, coding, reply))
         if call.timeout_s is None:
             return self.server.submit(call.request, done, origin)
         return Within(self.server, call.request, done, origin, timeout_s=call.timeout_s, loop=self._loop)
@@ -93,6 +98,11 @@ class InferEndpoint(Refusing):
         else:
             compressing = self._loop.run_in_executor(None, _compressed, made, coding)
             compressing.add_done_callback(lambda done: reply(done.result()))
+
+
+def infer_decoding(body: bytes, header_length: bytes) -> Decoding:
+    """How an infer request is decoded."""
+    return Decoding("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
 
 
 def _compressed(made: Inferred, coding: Coding) -> Inferred:

@@ -12,11 +12,13 @@ from deployments.protocols.oip.about import model_config, model_metadata
 from deployments.protocols.oip.rest import HEADER_LENGTH
 from deployments.protocols.problem import JSON, HttpAnswer, json_answer
 from deployments.replica.event_stream import Decode, event_stream
+from deployments.replica.infer import infer_decoding
 from deployments.replica.parts import whole
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import decoded, read, replied
 from deployments.serving.asgi import HttpStream
+from deployments.serving.decoding import Decoding
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
 
@@ -98,8 +100,10 @@ class OipRoutes:
         """MLServer's: an infer request, and events with an answer for each part."""
         codec = version.loaded.codecs.infer
 
-        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = codec.decode(body, request.headers.get(HEADER_LENGTH.lower().encode(), b""))
+        header_length = request.headers.get(HEADER_LENGTH.lower().encode(), b"")
+
+        async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = await version.decoder.decode(infer_decoding(body, header_length))
             if any(wish.binary for wish in call.wishes):
                 raise InvalidRequest("events hold JSON: raw contents cannot be asked for here")
             return call.request, lambda outputs: codec.encode(call, outputs).body
@@ -111,7 +115,7 @@ class OipRoutes:
         headers = tuple(request.headers.items())
         origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body), headers)
         try:
-            asked, encode = self._generating(version)(await decoded(request, self._spec.limits.body))
+            asked, encode = await self._generating(version)(await decoded(request, self._spec.limits.body))
         except Exception as error:
             ledger.refuse(origin, error)
             raise
@@ -122,10 +126,10 @@ class OipRoutes:
         return await event_stream(version, "generate", request, decode, limit=self._spec.limits.body)
 
     def _generating(self, version: RunningVersion) -> Decode:
-        codec = version.loaded.codecs.generate
+        encode = version.loaded.codecs.generate.encode
 
-        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = codec.decode(body)
-            return call.request, partial(codec.encode, call)
+        async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = await version.decoder.decode(Decoding("generate.decode", body))
+            return call.request, partial(encode, call)
 
         return decode

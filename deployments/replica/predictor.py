@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from deployments.lane.endpoint import Header, Reply
+from deployments.lane.endpoint import Begun, Header, Reply
 from deployments.protocols.http import server_timing
-from deployments.protocols.predict import PredictCodec
+from deployments.protocols.predict import PredictCall, PredictCodec
 from deployments.protocols.problem import HttpAnswer
-from deployments.replica.answering import Refusing, answering
-from deployments.serving.recorder import Recorder
+from deployments.replica.answering import Answering, answering
+from deployments.serving.decoder import Decoder
+from deployments.serving.decoding import LARGE_BYTES, Decoding
+from deployments.serving.recorder import Origin, Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.ticket import Answer, Ticket
 
@@ -41,11 +44,11 @@ class Prediction:
         return HttpAnswer(200, (content_type, (b"server-timing", self.timing)), self.body)
 
 
-class Predictor(Refusing):
+class Predictor(Answering):
     """Answers predict requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
-    def __init__(self, codec: PredictCodec, server: ModelServer, recorder: Recorder) -> None:
-        super().__init__(server, recorder)
+    def __init__(self, codec: PredictCodec, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
+        super().__init__(server, recorder, decoder)
         self.codec = codec
 
     def start(
@@ -57,18 +60,25 @@ class Predictor(Refusing):
         request_id: str,
         *,
         probabilities: bool = False,
-    ) -> Ticket:
+    ) -> Begun:
         """See `Endpoint`. The reply is a Prediction or an error."""
         accept = b""
         for name, value in headers:
             if name == b"accept":
                 accept = value
         origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
+        if len(body) > LARGE_BYTES:
+            options = {"accept": accept, "probabilities": probabilities}
+            decoding = Decoding("predict.decode", body, (content_type,), options)
+            return self._begin_large(decoding, partial(self._submit, origin), reply, origin)
         try:
             call = self.codec.decode(body, content_type, accept=accept, probabilities=probabilities)
         except Exception as error:
             self.server.ledger.refuse(origin, error)
             raise
+        return self._submit(origin, call, reply)
+
+    def _submit(self, origin: Origin, call: PredictCall, reply: Reply) -> Ticket:
         encode = self.codec.encode
 
         def made(answer: Answer) -> Prediction:

@@ -16,6 +16,7 @@ from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked, read, replied
 from deployments.serving.asgi import HttpStream
+from deployments.serving.decoding import Decoding
 from deployments.spec.model import ModelSpec
 from deployments.tensors import InferRequest, Tensors
 
@@ -92,16 +93,22 @@ class ModelRoutes:
         return await asked(request, self._invoked[version.loaded.served.number], self._spec.limits.body)
 
     async def _stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
-        codec, content_type = version.predictor.codec, request.headers.get(b"content-type", b"")
+        content_type = request.headers.get(b"content-type", b"")
+        options = {"probabilities": request.flag("probabilities")}
 
-        def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = codec.decode(body, content_type, probabilities=request.flag("probabilities"))
-            return call.request, partial(codec.encode, call)
+        async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
+            call = await version.decoder.decode(Decoding("predict.decode", body, (content_type,), options))
+            return call.request, partial(version.predictor.codec.encode, call)
 
         limit = self._spec.limits.body
         return await event_stream(version, "stream", request, decode, limit=limit, error_kind=b"error")
 
 
 def _invocations(version: RunningVersion) -> Endpoint:
-    codec = version.loaded.codecs.invocations
-    return Exchange(codec.decode, codec.encode, version.server, version.recorders["invocations"])
+    def described(body: bytes, content_type: bytes) -> Decoding:
+        return Decoding("invocations.decode", body, (content_type,))
+
+    codec, recorder = version.loaded.codecs.invocations, version.recorders["invocations"]
+    return Exchange(
+        codec.decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder
+    )

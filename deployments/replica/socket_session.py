@@ -8,10 +8,12 @@ from functools import partial
 from deployments.errors import ModelyardError
 from deployments.protocols.edge_start import without
 from deployments.protocols.http import RequestIds, body_too_large
-from deployments.protocols.websocket import END, Message, SocketCall, SocketCodec
+from deployments.protocols.websocket import END, Message, SocketCall, SocketCodec, divided
+from deployments.replica.infer import infer_decoding
 from deployments.replica.parts import parts, whole
 from deployments.replica.version import RunningVersion
 from deployments.serving.asgi import Receive, Send, answer_error
+from deployments.serving.decoding import Decoding
 from deployments.serving.recorder import Origin
 
 MOST_OPEN = 16
@@ -31,10 +33,10 @@ class SocketSession:
     def __init__(
         self,
         version: RunningVersion,
-        codec: SocketCodec,
         path: str,
         *,
         limit_bytes: int,
+        probabilities: bool,
         in_parts: bool,
         ids: RequestIds,
         headers: Sequence[tuple[bytes, bytes]],
@@ -45,9 +47,11 @@ class SocketSession:
         """
         self._server = version.server
         self._recorder = version.recorders["websocket"]
-        self._codec = codec
+        self._decoder = version.decoder
+        self._codec = SocketCodec(version.predictor.codec, version.infer.codec)
         self._path = path
         self._limit_bytes = limit_bytes
+        self._probabilities = probabilities
         self._in_parts = in_parts
         self._ids = ids
         self._headers = without(headers)
@@ -74,7 +78,7 @@ class SocketSession:
 
     async def _answer(self, message: Message, origin: Origin) -> Message:
         try:
-            call = self._read(message, origin)
+            call = await self._read(message, origin)
             return await whole(self._server, call.request, origin, call.encode, call.timeout_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the socket stays open
             return self._error(error, origin)
@@ -82,7 +86,7 @@ class SocketSession:
     async def _tell_parts(self, message: Message, origin: Origin, send: Send) -> None:
         last: Message = END
         try:
-            call = self._read(message, origin)
+            call = await self._read(message, origin)
             async with aclosing(parts(self._server, call.request, origin, call.encode, call.timeout_s)) as all_:
                 async for part in all_:
                     await _send(part, send)
@@ -92,11 +96,15 @@ class SocketSession:
             last = self._error(error, origin)
         await _send(last, send)
 
-    def _read(self, message: Message, origin: Origin) -> SocketCall:
+    async def _read(self, message: Message, origin: Origin) -> SocketCall:
         try:
             if len(message) > self._limit_bytes:
                 raise body_too_large(self._limit_bytes)
-            return self._codec.decode(message)
+            if isinstance(message, str):
+                options = {"probabilities": self._probabilities}
+                text = Decoding("predict.decode", message.encode(), (b"application/json",), options)
+                return self._codec.of_text(await self._decoder.decode(text))
+            return self._codec.of_binary(await self._decoder.decode(infer_decoding(*divided(message))))
         except ModelyardError as error:
             raise self._server.ledger.refuse(origin, error) from None
 

@@ -4,7 +4,6 @@ import re
 
 from deployments.errors import ModelNotFound
 from deployments.protocols.http import RequestIds, flag
-from deployments.protocols.websocket import SocketCodec
 from deployments.replica.socket_session import SocketSession
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
@@ -42,12 +41,11 @@ class Sockets:
 
     def _session(self, version: RunningVersion, scope: Scope) -> SocketSession:
         query = scope["query_string"]
-        codec = SocketCodec(version.predictor.codec, version.infer.codec, probabilities=flag(query, "probabilities"))
         return SocketSession(
             version,
-            codec,
             scope["path"],
             limit_bytes=self._spec.limits.body,
+            probabilities=flag(query, "probabilities"),
             in_parts=flag(query, "stream"),
             ids=self._ids,
             headers=tuple(scope["headers"]),

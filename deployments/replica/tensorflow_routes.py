@@ -1,7 +1,7 @@
 """TensorFlow Serving's paths of one model."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from deployments.errors import ModelNotFound
 from deployments.lane.endpoint import Endpoint
@@ -10,10 +10,11 @@ from deployments.protocols.methods import check_method
 from deployments.protocols.problem import HttpAnswer, json_answer
 from deployments.protocols.tensorflow.about import metadata, status
 from deployments.protocols.tensorflow.rest import TensorflowCall
-from deployments.replica.exchange import Decode, Exchange
+from deployments.replica.exchange import Exchange
 from deployments.replica.version import RunningVersion
 from deployments.replica.versions import Versions
 from deployments.replica.waiting import asked
+from deployments.serving.decoding import Decoding
 from deployments.spec.model import ModelSpec
 
 BELOW_MODEL = r"(?:/versions/([^/:]+)|/labels/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
@@ -61,14 +62,18 @@ class TensorflowRoutes:
 
 
 def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
-    codec = version.loaded.codecs.tensorflow
-    verbs = {":predict": codec.predict, ":classify": codec.classify, ":regress": codec.regress}
-    recorder = version.recorders["tfserving"]
-    return {
-        verb: Exchange(_of_any_type(decode), codec.encode, version.server, recorder) for verb, decode in verbs.items()
-    }
+    return {f":{verb}": _endpoint(version, verb) for verb in ("predict", "classify", "regress")}
 
 
-def _of_any_type(decode: Callable[[bytes], TensorflowCall]) -> Decode[TensorflowCall]:
+def _endpoint(version: RunningVersion, verb: str) -> Endpoint:
     """The content type is not looked at: there is only JSON, and curl calls that a form."""
-    return lambda body, content_type: decode(body)
+    codec, recorder = version.loaded.codecs.tensorflow, version.recorders["tfserving"]
+    read = {"predict": codec.predict, "classify": codec.classify, "regress": codec.regress}[verb]
+
+    def decode(body: bytes, content_type: bytes) -> TensorflowCall:
+        return read(body)
+
+    def described(body: bytes, content_type: bytes) -> Decoding:
+        return Decoding(f"tensorflow.{verb}", body)
+
+    return Exchange(decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder)

@@ -9,6 +9,7 @@ from deployments.replica.predictor import Predictor
 from deployments.replica.recorder import RequestRecorder
 from deployments.replica.request_log import RequestLog
 from deployments.replica.tracing import Tracing
+from deployments.serving.decoder import Decoder
 from deployments.serving.recorder import Recorder
 from deployments.serving.server import ModelServer
 from deployments.serving.version import LoadedVersion
@@ -29,6 +30,8 @@ class RunningVersion:
     """What has become of its requests."""
     recorders: Mapping[str, Recorder]
     """By protocol."""
+    decoder: Decoder
+    """Of large bodies."""
 
 
 def run_version(
@@ -51,6 +54,8 @@ def run_version(
         recorder=predict,
         worker=loaded.worker,
     )
-    infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], loop)
-    predictor = Predictor(loaded.codecs.predict, server, predict)
-    return RunningVersion(loaded, server, predictor, infer, counts, recorders)
+    own = spec.name, loaded.served.number, loaded.model.signature
+    decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
+    infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], decoder)
+    predictor = Predictor(loaded.codecs.predict, server, predict, decoder)
+    return RunningVersion(loaded, server, predictor, infer, counts, recorders, decoder)

@@ -31,9 +31,15 @@ async def read(request: HttpRequest, endpoint: Endpoint, limit: int) -> bytes:
 async def decoded(request: HttpRequest, limit: int) -> bytes:
     """The body without its content coding. Raises what `inflated` does."""
     encoding = request.headers.get(b"content-encoding", b"")
-    if not encoding or len(request.body) < OFF_THE_LOOP_BYTES:
-        return inflated(request.body, encoding, limit)
-    return await asyncio.to_thread(inflated, request.body, encoding, limit)
+    if not encoding:
+        return request.body
+    if len(request.body) < OFF_THE_LOOP_BYTES:
+        body = inflated(request.body, encoding, limit)
+    else:
+        body = await asyncio.to_thread(inflated, request.body, encoding, limit)
+    request.body = b""
+    request.holds(len(body))
+    return body
 
 
 async def replied(start: Callable[[Reply], Begun]) -> Made:

@@ -13,6 +13,7 @@ from deployments.errors import InvalidRequest, ModelNotFound
 from deployments.protocols.http import HttpRequest, RequestIds, body_too_large
 from deployments.protocols.problem import HttpAnswer
 from deployments.protocols.refusal import refusal
+from deployments.serving.bodies import Bodies, Held
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -50,12 +51,12 @@ class AsgiApp:
     The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
     """
 
-    def __init__(self, respond: Respond, *, body_limit: int, mount: str = "", sockets: Asgi | None = None) -> None:
+    def __init__(self, respond: Respond, bodies: Bodies, *, mount: str = "", sockets: Asgi | None = None) -> None:
         """`mount` is taken off a path that begins with it and goes on."""
         self._respond = respond
         self._mount = f"{mount}/" if mount else ""
         self._sockets = sockets or no_socket
-        self._body_limit = body_limit
+        self._bodies = bodies
         self._request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +71,7 @@ class AsgiApp:
         headers, path = dict(scope["headers"]), scope["path"]
         if self._mount and path.startswith(self._mount):
             path = path[len(self._mount) - 1 :]
-        answer: HttpAnswer | HttpStream
+        held = Held(self._bodies)
         request = HttpRequest(
             method=scope["method"],
             path=path,
@@ -78,29 +79,38 @@ class AsgiApp:
             headers=headers,
             body=b"",
             request_id=self._request_ids.choose(headers.get(b"x-request-id", b"")),
+            holds=held.set_to,
         )
         try:
-            request.body = await self._read(receive, headers)
-            answer = await self._respond(request)
-        except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
-            answer = answer_error(error, request.request_id, request.path)
+            answer = await self._answered(request, receive, held)
+        finally:
+            request.body = b""
+            held.release()
         if isinstance(answer, HttpStream):
             await _send_stream(answer, send)
         else:
             await _send_whole(answer, send, head=request.method == "HEAD")
 
-    async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._body_limit:
-            raise body_too_large(self._body_limit)
+    async def _answered(self, request: HttpRequest, receive: Receive, held: Held) -> HttpAnswer | HttpStream:
+        try:
+            request.body = await self._read(request, receive, held)
+            return await self._respond(request)
+        except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
+            return answer_error(error, request.request_id, request.path)
+
+    async def _read(self, request: HttpRequest, receive: Receive, held: Held) -> bytes:
+        length = request.headers.get(b"content-length", b"0")
+        if length.isdigit() and (error := self._bodies.refusal(int(length))):
+            raise error
         body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise InvalidRequest("the client left before the body was complete")
             body += message.get("body", b"")
-            if len(body) > self._body_limit:
-                raise body_too_large(self._body_limit)
+            if len(body) > self._bodies.limit:
+                raise body_too_large(self._bodies.limit)
+            held.set_to(len(body))
             if not message.get("more_body", False):
                 return bytes(body)
 

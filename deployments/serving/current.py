@@ -44,7 +44,9 @@ class RunningCalls:
         """Keep them there from now on. Raises OSError."""
         descriptor = open_private(path, os.O_RDWR)
         try:
-            os.ftruncate(descriptor, SLOT_BYTES * SLOTS)
+            os.posix_fallocate(
+                descriptor, 0, SLOT_BYTES * SLOTS
+            )  # a map without room behind it ends the process at its first use
             self._map = mmap.mmap(descriptor, SLOT_BYTES * SLOTS)
         finally:
             os.close(descriptor)

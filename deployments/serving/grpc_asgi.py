@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from deployments.errors import NotSupported
 from deployments.protocols.grpc.status import ended
-from deployments.protocols.http import body_too_large
 from deployments.serving.asgi import Asgi, Receive, Scope, Send
+from deployments.serving.bodies import Bodies
 
 logger = logging.getLogger(__name__)
 
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 class GrpcRefused:
     """ASGI middleware. `paths` are those of the methods that the lane of this process answers."""
 
-    def __init__(self, app: Asgi, paths: Collection[bytes], *, body_limit: int) -> None:
+    def __init__(self, app: Asgi, paths: Collection[bytes], bodies: Bodies) -> None:
         self._app = app
         self._paths = paths
-        self._body_limit = body_limit
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
@@ -32,7 +32,7 @@ class GrpcRefused:
     def _error(self, path: str, length: bytes) -> Exception:
         if path.encode() not in self._paths:
             return NotSupported(f"there is no gRPC method {path!r} here")
-        if length.isdigit() and int(length) > self._body_limit:
-            return body_too_large(self._body_limit)
+        if length.isdigit() and (error := self._bodies.refusal(int(length))):
+            return error
         logger.warning("a gRPC call did not come by the fast lane, which alone can answer it: is the lane off?")
         return NotSupported("the server's fast lane is off, which alone answers gRPC")

@@ -61,6 +61,10 @@ class Ledger:
         origin.recorder.refused(origin, type(error).__name__, self._clock() - origin.received)
         return error
 
+    def left(self, origin: Origin) -> None:
+        """Note that a client has gone, or its time has passed, before its request could be taken on."""
+        origin.recorder.refused(origin, "Cancelled", self._clock() - origin.received)
+
     async def emptied(self) -> None:
         """Return when no request is open."""
         if self.open:

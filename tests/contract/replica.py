@@ -66,9 +66,6 @@ class Replica:
         self.hot = frozenset(path.decode() for path in routes.hot)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.route = spec.url_path
-        self.front.app = AsgiApp(
-            routes.respond, body_limit=spec.limits.body, mount=routes.mount, sockets=routes.sockets
-        )
         on_lane = self.way == "lane"
         self.front.lane.open(
             routes.hot if on_lane else {},
@@ -78,6 +75,7 @@ class Replica:
             streams=routes.streams(meter.arrived, self._others) if on_lane else {},
             sockets=routes.sockets if on_lane else None,
         )
+        self.front.app = AsgiApp(routes.respond, self.front.lane.bodies, mount=routes.mount, sockets=routes.sockets)
 
     @property
     def in_flight(self) -> int:
@@ -99,8 +97,8 @@ class Replica:
     def close(self) -> None:
         """Leave nothing behind: no request, and not the thread that the model may have run in."""
         self.model.release()
-        end = self.version.server.close
-        if self.front.running:
-            self.front.on_loop(end)
-        else:
-            end()
+        for end in (self.version.server.close, self.version.decoder.close):
+            if self.front.running:
+                self.front.on_loop(end)
+            else:
+                end()

@@ -62,7 +62,7 @@ async def main() -> None:
         port: int = free.getsockname()[1]
     options = configure_http_middlewares(HTTPOptions(host="127.0.0.1", port=port))
     LANE.open({b"/hot": OneEndpoint()}, NoMeter(), body_limit=100)
-    app = AsgiApp(respond, body_limit=100)
+    app = AsgiApp(respond, LANE.bodies)
     loop = asyncio.get_running_loop()
     serving, server = await start_asgi_http_server(app, options, event_loop=loop)
     while not server.started:

@@ -96,9 +96,6 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
     assert set(load.kinds()) == set(near.kinds()) == {"ok"}, shown(load.outcomes)
 
 
-@pytest.mark.xfail(
-    run=False, reason="a replica maps a file for which there is no room, and ends by SIGBUS at its first call"
-)
 def test_a_new_model_and_a_new_version_serve_while_the_state_folder_is_full(served: Served) -> None:
     server = served.server
     with Load(server.project.port, "near") as load:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deployments.errors import InvalidRequest
-from deployments.protocols.oip.tensors import shaped, texts
+from deployments.protocols.oip.tensors import check_size, shaped, texts
 from deployments.tensors import DTYPES, Array
 
 FIELDS: Mapping[str, str] = {
@@ -40,6 +40,7 @@ def from_contents(name: str, datatype: str, shape: Sequence[int], contents: Any)
         if set_field.name != field:
             raise InvalidRequest(f"input {name!r}: values of {datatype} stand in {field}, not in {set_field.name}")
     values = getattr(contents, field)
+    check_size(name, len(values), shape)  # before they are read one by one
     if datatype == "BYTES":
         return shaped(name, texts(list(values)), shape)
     dtype = DTYPES[datatype]

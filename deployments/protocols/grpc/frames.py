@@ -4,10 +4,10 @@ Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-P
 """
 
 import struct
-import zlib
 from collections.abc import Mapping
 
 from deployments.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from deployments.protocols.inflating import inflate
 
 PREFIX = struct.Struct(">BI")
 """Whether the message is compressed, and its length in bytes."""
@@ -72,9 +72,9 @@ class FrameReader:
         return inflated(message, self._encoding, self._limit_bytes) if flag else message
 
     @property
-    def in_message(self) -> bool:
-        """Whether a part of a message has come that `next` has not given."""
-        return bool(self._buffer)
+    def held_bytes(self) -> int:
+        """How much of a message has come that `next` has not given."""
+        return len(self._buffer)
 
     def end(self) -> None:
         """The body is over, and `next` has given all. Raises InvalidRequest if that was in the middle of a frame."""
@@ -89,24 +89,11 @@ def inflated(message: bytes | memoryview, encoding: bytes, limit_bytes: int) -> 
     window_bits = ENCODINGS.get(encoding)
     if window_bits is None:
         raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not read here")
-    inflater = zlib.decompressobj(window_bits)
-    try:
-        plain = inflater.decompress(message, limit_bytes + 1)  # 0 would mean no limit
-    except zlib.error as error:
-        raise InvalidRequest(f"the message is not {encoding.decode()}: {error}") from None
-    if len(plain) > limit_bytes:
-        raise _too_large(limit_bytes)
-    if not inflater.eof:
-        raise InvalidRequest(f"the message's {encoding.decode()} is cut short")
-    return plain
+    return inflate(message, window_bits, limit_bytes, noun="the message", coding=encoding.decode())
 
 
 def _check(flag: int, length: int, limit_bytes: int) -> None:
     if flag > 1:
         raise InvalidRequest(f"a message begins with {flag}; gRPC has 0 and 1 there")
     if length > limit_bytes:
-        raise _too_large(limit_bytes)
-
-
-def _too_large(limit_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the most that is taken")
+        raise PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the most that is taken")

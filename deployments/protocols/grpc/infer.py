@@ -16,7 +16,7 @@ from deployments.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
 from deployments.protocols.kept import Kept
 from deployments.protocols.oip.classification import classified
 from deployments.protocols.oip.content_type import BASE64, PARAMETER, of_base64
-from deployments.protocols.oip.inputs import ModelInputs
+from deployments.protocols.oip.inputs import MOST_INPUTS, ModelInputs
 from deployments.protocols.oip.sequences import check_no_sequence
 from deployments.protocols.oip.slots import Head, Slot
 from deployments.protocols.oip.tensors import from_raw, to_raw
@@ -67,6 +67,8 @@ class GrpcInferCodec:
         inputs = message.inputs
         if raw and len(raw) != len(inputs):
             raise InvalidRequest(f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents")
+        if len(inputs) > MOST_INPUTS:
+            raise InvalidRequest(f"expected at most {MOST_INPUTS} inputs, got {len(inputs)}")
         # Tuples, since a field of a message is slow to look at again and again.
         heads = [(head.name, head.datatype, tuple(head.shape)) for head in inputs]
         slots = self._inputs.slots(heads)
@@ -159,6 +161,7 @@ class GrpcInferCodec:
         for tensor, (_, datatype, shape), slot in zip(inputs, heads, slots, strict=True):
             _no_shared_memory(tensor)
             if not slot.unread:
+                self._inputs.check_rows(shape[0] if shape else 1)
                 array = from_contents(slot.name, datatype, shape, tensor.contents)
                 yield slot, slot.fitted(of_base64(slot.name, array) if _is_base64(tensor) else array)
 

@@ -10,6 +10,9 @@ from deployments.protocols.oip.slots import Head, Slot, Slots
 from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import Array, InferRequest, Signature, Tensors
 
+MOST_INPUTS = 10_000
+"""Tensors in one request, which may be the columns of a table: each is described and looked up by itself."""
+
 
 class ModelInputs:
     """The inputs that one model takes, and the outputs that it can be asked for."""
@@ -48,10 +51,15 @@ class ModelInputs:
     def _rows(self, tensors: Tensors) -> int:
         lengths = {name: len(array) for name, array in tensors.items()}
         rows = _alike(lengths, "inputs differ in their first axis, the rows")
-        if not 0 < rows <= self._max_rows:
-            few = "expected at least one row, got none"
-            raise InvalidRequest(few if not rows else f"expected at most {self._max_rows} rows, got {rows}")
+        if not rows:
+            raise InvalidRequest("expected at least one row, got none")
+        self.check_rows(rows)
         return rows
+
+    def check_rows(self, rows: int) -> None:
+        """Refuse more rows than a request may have, where the first axis is that of rows."""
+        if self._rowwise and rows > self._max_rows:
+            raise InvalidRequest(f"expected at most {self._max_rows} rows, got {rows}")
 
     def output(self, name: str) -> str:
         """The own name of an output that a request names. Raises InvalidRequest."""

@@ -144,6 +144,13 @@ class InferCodec:
         return reader
 
 
+def raw_bytes(body: bytes, header_length: bytes) -> int:
+    """How much of a body is no JSON; `decode` finds whether the header is right."""
+    if header_length.isdigit() and len(header_length) < 20:
+        return max(0, len(body) - int(header_length))
+    return 0
+
+
 def _divided(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | None]:
     """The JSON, and what is behind it; None where the request does not say where the JSON ends."""
     if not header_length:

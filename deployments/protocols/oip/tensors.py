@@ -52,12 +52,17 @@ def from_raw(name: str, datatype: str, shape: Sequence[int], raw: bytes | memory
 
 def shaped(name: str, flat: Array, shape: Sequence[int]) -> Array:
     """An input's values in its shape. Raises InvalidRequest unless there are exactly so many."""
-    if flat.size != prod(shape):
-        raise InvalidRequest(f"input {name!r}: shape {list(shape)} is {counted(prod(shape))}, got {counted(flat.size)}")
+    check_size(name, flat.size, shape)
     try:
         return flat.reshape(shape)
     except ValueError:  # no values, and an axis that no array can have
         raise InvalidRequest(f"input {name!r}: shape {list(shape)} is too large") from None
+
+
+def check_size(name: str, size: int, shape: Sequence[int]) -> None:
+    """Refuse another number of values than the shape has."""
+    if size != prod(shape):
+        raise InvalidRequest(f"input {name!r}: shape {list(shape)} is {counted(prod(shape))}, got {counted(size)}")
 
 
 def to_raw(array: Array) -> bytes:

@@ -18,7 +18,7 @@ from deployments.protocols.columns import TensorReader
 from deployments.protocols.layout import row_count
 from deployments.protocols.rows import MAX_ROWS, RowReader
 from deployments.protocols.values import BASE64_KEY
-from deployments.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors
+from deployments.tensors import DTYPES, FREE, InferRequest, Signature, Tensors
 
 SIGNATURE_NAME = "serving_default"
 """TensorFlow models may have several signatures; these have one, and this is its usual name."""
@@ -78,9 +78,7 @@ class TensorflowCodec:
         if not score_columns_known(self._signature):
             raise InvalidRequest("the model does not say which class each score is of; ask it with :predict")
         scores = self._signature.scores
-        return TensorflowCall(
-            self._request(self._examples(body, "classify"), (scores,)), lambda outputs: self._classes(outputs[scores])
-        )
+        return TensorflowCall(self._request(self._examples(body, "classify"), (scores,)), self._classes)
 
     def regress(self, body: bytes) -> TensorflowCall:
         """`examples`, each answered with a number. Raises InvalidRequest."""
@@ -132,7 +130,8 @@ class TensorflowCodec:
     def _both(self, outputs: Tensors) -> Any:
         return self._by_output(outputs) | self._by_row(outputs)
 
-    def _classes(self, scores: Array) -> Any:
+    def _classes(self, outputs: Tensors) -> Any:
+        scores = outputs[self._signature.scores]
         names = [str(text(name)) for name in self._signature.classes or range(scores.shape[1])]
         return {"result": [[[name, score] for name, score in zip(names, row, strict=True)] for row in jsonable(scores)]}
 

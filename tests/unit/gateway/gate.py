@@ -10,6 +10,7 @@ from deployments.gateway.catalogue import Entry
 from deployments.gateway.routes import GatewayRoutes
 from deployments.gateway.statistics import Statistics
 from deployments.serving.asgi import AsgiApp
+from deployments.serving.bodies import Bodies
 from deployments.serving.state import State
 from deployments.tensors import Signature
 from monitoring.book import Counted
@@ -79,6 +80,6 @@ def ask(
         "headers": [(b"x-request-id", b"mine")],
     }
     routes = GatewayRoutes(look, Statistics(counted), signatures)
-    asyncio.run(AsgiApp(routes.respond, body_limit=LIMIT)(scope, receive, send))
+    asyncio.run(AsgiApp(routes.respond, Bodies(LIMIT))(scope, receive, send))
     head, tail = sent
     return Answer(head["status"], dict(head["headers"]), tail["body"])

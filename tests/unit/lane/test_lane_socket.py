@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from deployments.lane.socket import LaneSocket, lane_sockets
 from deployments.lane.watch import LOOK_S
+from deployments.serving.bodies import BUDGET, SMALL_BYTES, Bodies, Held
 from tests.fakes import FakeClock
 from tests.unit.lane.wire import FakeTransport, TaskLoop
 
@@ -40,6 +41,8 @@ class Wire:
         self.loop = TaskLoop(FakeClock())
         self.transport = FakeTransport()
         self.socket = LaneSocket(config, ServerState(), {}, self.loop)
+        self.bodies = Bodies(2**18)
+        self.socket.held = Held(self.bodies)
         self.socket.connection_made(self.transport)
         self.socket.data_received(HANDSHAKE)
         assert self.socket.queue.get_nowait() == {"type": "websocket.connect"}
@@ -146,15 +149,49 @@ def test_a_socket_may_be_quiet_between_its_messages(wire: Wire) -> None:
     assert not wire.transport.closed
 
 
+FRAGMENT = struct.pack(">BBQI", BINARY, LAST | 127, SMALL_BYTES, 0) + bytes(SMALL_BYTES)
+"""One that is not a message's last."""
+
+
+def test_a_message_counts_from_its_first_fragment_to_its_last_and_no_longer(wire: Wire) -> None:
+    wire.receive(FRAGMENT, frame(CONTINUED, b"x", last=False))
+    assert wire.bodies.held == SMALL_BYTES + 1
+    wire.receive(frame(CONTINUED))
+    assert wire.bodies.held == 0
+    assert wire.messages == [bytes(SMALL_BYTES) + b"x"]
+
+
+def test_a_frame_counts_while_it_comes(wire: Wire) -> None:
+    wire.receive(struct.pack(">BBQI", BINARY | LAST, LAST | 127, 2 * SMALL_BYTES, 0) + bytes(2 * SMALL_BYTES - 1))
+    assert wire.bodies.held > SMALL_BYTES
+    wire.receive(b"\0")
+    assert wire.bodies.held == 0
+
+
+def test_a_socket_that_is_gone_holds_nothing(wire: Wire) -> None:
+    wire.receive(FRAGMENT, frame(CONTINUED, b"x", last=False))
+    wire.socket.connection_lost(None)
+    assert wire.bodies.held == 0
+
+
+def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> None:
+    wire.bodies.held = BUDGET * wire.bodies.limit
+    wire.receive(frame(TEXT, b"small"), FRAGMENT)
+    assert wire.messages == ["small"]
+    wire.receive(frame(CONTINUED, b"x", last=False))
+    assert wire.transport.closed
+    assert struct.unpack_from(">H", wire.transport.written[-1], 2) == (1013,)
+
+
 def test_a_server_without_websockets_has_none() -> None:
-    assert lane_sockets(None, no_app) is None
+    assert lane_sockets(None, no_app, Bodies(1)) is None
 
 
 def test_another_kind_of_socket_is_left_as_it_is_but_for_its_application() -> None:
     class Other:
         app: Any = None
 
-    made = lane_sockets(Other, no_app)  # type: ignore[arg-type]
+    made = lane_sockets(Other, no_app, Bodies(1))  # type: ignore[arg-type]
     assert made is not None
     other: Any = made()
     assert (type(other), other.app) == (Other, no_app)

@@ -64,7 +64,9 @@ class FakeTransport(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.reading = True
-        self.closed = False
+        self.closed = self.aborted = False
+        self.unsent = 0
+        """Bytes that were written and that the client has not taken."""
 
     def write(self, data: Any) -> None:
         assert not self.closed, "written after the end"
@@ -72,6 +74,12 @@ class FakeTransport(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def is_closing(self) -> bool:
         return self.closed

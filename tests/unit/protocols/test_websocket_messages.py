@@ -13,7 +13,7 @@ from deployments.errors import InvalidRequest
 from deployments.protocols.oip.rest import InferCodec
 from deployments.protocols.oip.tensors import from_raw, to_raw
 from deployments.protocols.predict import PredictCodec
-from deployments.protocols.websocket import SocketCodec
+from deployments.protocols.websocket import SocketCall, SocketCodec, divided
 from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 from tests.unit.protocols.samples import IRIS, equal
@@ -23,8 +23,17 @@ MANY = settings(max_examples=70, deadline=None)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
-def codec(signature: Signature) -> SocketCodec:
-    return SocketCodec(PredictCodec("m", 1, signature), InferCodec("m", 1, signature))
+class Socket:
+    """Decodes as a session does."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._predict, self._infer = PredictCodec("m", 1, signature), InferCodec("m", 1, signature)
+        self._codec = SocketCodec(self._predict, self._infer)
+
+    def decode(self, message: str | bytes) -> SocketCall:
+        if isinstance(message, str):
+            return self._codec.of_text(self._predict.decode(message.encode(), b"application/json"))
+        return self._codec.of_binary(self._infer.decode(*divided(message)))
 
 
 def same_both_ways(datatype: str, shape: tuple[int, ...]) -> Signature:
@@ -53,7 +62,7 @@ def tensors(draw: st.DrawFn) -> tuple[str, Array]:
 @given(tensors(), TEXTS)
 def test_a_binary_message_and_its_answer_hold_the_same_tensor(case: tuple[str, Array], request_id: str) -> None:
     datatype, array = case
-    one = codec(same_both_ways(datatype, array.shape))
+    one = Socket(same_both_ways(datatype, array.shape))
     call = one.decode(binary(array, datatype, request_id=request_id))
     assert equal(call.request.inputs["x"], array)
     answer = call.encode({"y": array})
@@ -68,7 +77,7 @@ def test_a_binary_message_and_its_answer_hold_the_same_tensor(case: tuple[str, A
 @FEW
 @given(arrays.arrays(np.float32, (2, 4), elements=st.floats(-1e6, 1e6, width=32)))
 def test_a_text_and_its_answer_hold_the_same_rows(array: Array) -> None:
-    one = codec(same_both_ways("FP32", (2, 4)))
+    one = Socket(same_both_ways("FP32", (2, 4)))
     call = one.decode(orjson.dumps({"inputs": {"x": array}}, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     assert equal(call.request.inputs["x"], array)
     answer = call.encode({"y": array})
@@ -86,7 +95,7 @@ IRISES = [
 @MANY
 @given(mutated(IRISES))
 def test_a_changed_binary_message_is_read_or_refused(message: bytes) -> None:
-    one = codec(IRIS)
+    one = Socket(IRIS)
 
     def read() -> None:
         call = one.decode(message)
@@ -99,11 +108,11 @@ def test_a_changed_binary_message_is_read_or_refused(message: bytes) -> None:
 @given(mutated([b'{"instances": [[1, 2, 3, 4]]}', b'{"inputs": {"X": [[1, 2, 3, 4]]}, "probabilities": true}']))
 def test_a_changed_text_is_read_or_refused(message: bytes) -> None:
     text = message.decode("utf-8", "replace")
-    one = codec(IRIS)
+    one = Socket(IRIS)
     read_or_refused(lambda: one.decode(text), len(message), factor=100)
 
 
 @pytest.mark.parametrize("length", range(4))
 def test_a_message_that_ends_in_its_length_is_refused(length: int) -> None:
     with pytest.raises(InvalidRequest, match=f"expected 4 bytes with the length of the JSON, got {length}"):
-        codec(IRIS).decode(bytes(length))
+        divided(bytes(length))

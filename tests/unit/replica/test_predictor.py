@@ -14,6 +14,9 @@ from deployments.serving.ticket import Answer
 from tests.fakes import DOUBLER, FakeClock
 from tests.unit.serving.rig import Records
 
+NO_DECODER: Any = None
+"""Small bodies need none."""
+
 
 class FakeServer:
     """Takes requests, and gives the answer that the test has for them."""
@@ -34,7 +37,7 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
     """What `reply` got, and the server that was asked."""
     server = FakeServer(answer)
     replies: list[Any] = []
-    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED)  # type: ignore[arg-type]
+    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED, NO_DECODER)  # type: ignore[arg-type]
     assert predictor.start(body, b"application/json", (), replies.append, "id") == "ticket"  # type: ignore[comparison-overlap]
     return replies, server
 
@@ -64,6 +67,7 @@ def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
     server, recorder = FakeServer(None), Records()
     replies: list[Any] = []
     with pytest.raises(InvalidRequest):
-        Predictor(PredictCodec("doubler", 1, DOUBLER), server, recorder).start(b"{", b"", (), replies.append, "id")  # type: ignore[arg-type]
+        predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, recorder, NO_DECODER)  # type: ignore[arg-type]
+        predictor.start(b"{", b"", (), replies.append, "id")
     assert replies == server.requests == []
     assert recorder.requests == [("InvalidRequest", 0, 0.0, 0.0, 0)]

@@ -13,7 +13,9 @@ from deployments.protocols.grpc.contents import FIELDS
 from deployments.protocols.grpc.infer import GrpcInferCodec
 from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
 from deployments.protocols.kept import MOST_KEPT
+from deployments.protocols.oip.inputs import MOST_INPUTS
 from deployments.protocols.oip.tensors import from_raw, to_raw
+from deployments.protocols.rows import MAX_ROWS
 from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
 
 NUMBERS = [name for name in DTYPES if name != "BYTES"]
@@ -120,6 +122,25 @@ def test_bf16_is_widened():
 def test_contents_that_do_not_fit_are_refused(contents, says):
     asked = ModelInferRequest(inputs=[{"name": "x", "datatype": "FP32", "shape": [1], "contents": contents}])
     with pytest.raises(InvalidRequest, match=says):
+        codec().decode(asked)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "says"),
+    [
+        ({"datatype": "FP32", "shape": [MAX_ROWS + 1]}, f"at most {MAX_ROWS} rows, got {MAX_ROWS + 1}"),
+        ({"datatype": "INT8", "shape": [1], "contents": {"int_contents": [1000, 1000]}}, "1 value, got 2"),
+    ],
+    ids=["rows", "values"],
+)
+def test_too_many_values_are_refused_before_they_are_read(tensor, says):
+    with pytest.raises(InvalidRequest, match=says):
+        codec(tensor["datatype"]).decode(ModelInferRequest(inputs=[{"name": "x", **tensor}]))
+
+
+def test_more_inputs_than_any_model_has_are_refused_before_they_are_looked_up():
+    asked = ModelInferRequest(inputs=[{"name": "no such input"}] * (MOST_INPUTS + 1))
+    with pytest.raises(InvalidRequest, match=f"at most {MOST_INPUTS} inputs, got {MOST_INPUTS + 1}"):
         codec().decode(asked)
 
 
