@@ -67,6 +67,7 @@ def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_on_what_a_
     server = Server(project, {"HOME": str(root)}, before=as_nobody(root), host="[::1]")
     try:
         server.wait_up()
+        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
         assert server.command("status").returncode == 0
         assert len((state / "token").read_text()) == 64
@@ -81,6 +82,7 @@ def test_a_server_starts_where_few_files_may_be_open_and_lets_in_fewer_clients(r
     server = Server(project_in(root), before=("prlimit", f"--nofile={FEW}:{FEW}"))
     try:
         server.wait_up()
+        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
     finally:
         server.stop()
