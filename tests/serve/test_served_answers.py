@@ -25,6 +25,15 @@ def test_every_example_model_answers_its_example(server: Server, name: str) -> N
         assert all(0 < confidence <= 1 for confidence in told["confidences"])
 
 
+def test_a_large_body_is_decoded_in_a_process_beside_the_replica(server: Server) -> None:
+    few = example_body("iris")["instances"]
+    times = 60_000 // len(few)
+    told = server.predict("iris", {"instances": few * times})
+    assert told.status_code == 200, told.text
+    assert server.pids("deployments.serving.decoder_program")
+    assert told.json()["predictions"] == server.predict("iris", {"instances": few}).json()["predictions"] * times
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_curl_line_of_a_models_description_answers_when_pasted(server: Server, name: str) -> None:
     curl = server.get(f"/models/{name}").json()["curl"]
