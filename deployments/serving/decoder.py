@@ -6,6 +6,7 @@ is stopped when it has nothing to do, so all of its memory is given back.
 """
 
 import asyncio
+import logging
 import os
 import pickle
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, cast
 
@@ -23,6 +25,10 @@ from deployments.serving.worker import Worker
 from deployments.spec.model import Limits
 from deployments.tensors import Signature
 
+log = logging.getLogger(__name__)
+
+PACKAGES = Path(__file__).parents[2]
+"""Where this package is found."""
 IDLE_S = 10.0
 """The process is stopped when it had nothing to do for so long."""
 MOST_TIMES, SPARE_BYTES = 32, 2**28
@@ -128,14 +134,15 @@ class Decoder:
             self.loop.call_soon_threadsafe(job.settle, outcome)
 
     def _outcome(self, job: _Job) -> Any:
-        if self._process is None:
-            self._process = self._started()
+        process = self._process = self._process or self._started()
+        if process is None:
+            return job.decoding.run(self.codecs)
         with self._lock:
             if job.given_up:
                 return None
             self._running = job
         try:
-            outcome = _asked(self._process, job.decoding, self.codecs)
+            outcome = _asked(process, job.decoding, self.codecs)
         finally:
             with self._lock:
                 self._running = None
@@ -145,23 +152,42 @@ class Decoder:
         most = self._most_bytes >> 20
         return PayloadTooLarge(f"the body takes more memory to read than the {most} MiB that it may")
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join(filter(None, sys.path))  # Ray adds to a worker's
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "deployments.serving.decoder_program"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
-        pickle.dump((self._most_bytes, *self._version), _pipes(process)[0])
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        """Ready to decode; None where it cannot start, for want of memory, say."""
+        # Of this process's own path no more: modules of an operator's may have names of Python's.
+        path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "deployments.serving.decoder_program"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+        except OSError as error:
+            log.warning("large bodies are decoded in the replica itself: %s", error)
+            return None
+        questions, answers = _pipes(process)
+        try:
+            write(questions, (self._most_bytes, *self._version), self.codecs)
+            read(answers, self.codecs)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            _end(process)
+            log.warning(
+                "large bodies are decoded in the replica itself: their process ended with %s", process.returncode
+            )
+            return None
         return process
 
     def _stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()  # it holds nothing that would be lost
-            with suppress(BrokenPipeError), process:
-                pass  # closes its pipes, and waits for its end
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # it holds nothing that would be lost
+    with suppress(BrokenPipeError), process:
+        pass  # closes its pipes, and waits for its end
 
 
 def _asked(process: subprocess.Popen[bytes], decoding: Decoding, codecs: Codecs) -> Any:

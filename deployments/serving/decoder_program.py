@@ -18,6 +18,7 @@ def main() -> None:
     most_bytes, *version = pickle.load(questions)  # noqa: S301 - the replica wrote it
     _limit_memory(most_bytes)
     codecs = codecs_of(*version)
+    write(answers, "ready", codecs)
     while True:
         try:
             decoding = read(questions, codecs)

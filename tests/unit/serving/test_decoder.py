@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,37 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_decoded() 
             assert call.request.rows == 1
 
     run(test)
+
+
+def test_modules_with_names_of_pythons_own_do_not_reach_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numbers.py").write_text("raise ImportError('not Python\\'s')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def test() -> None:
+        async with made() as (decoder, _):
+            assert (await decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
+            assert decoder.process_id is not None
+
+    run(test)
+
+
+@pytest.mark.parametrize("program", ["/no such program", "/bin/false"])
+def test_where_no_process_starts_a_large_body_is_decoded_here(
+    program: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+
+    async def test() -> None:
+        async with made() as (decoder, _):
+            assert (await decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
+            with pytest.raises(InvalidRequest):
+                await decoder.decode(Decoding("predict.decode", b'{"instances": "a"}' + PADDING, (JSON,)))
+            assert decoder.process_id is None
+
+    run(test)
+    assert "large bodies are decoded in the replica itself" in caplog.text
 
 
 def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
