@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from deployments.errors import InvalidRequest, PayloadTooLarge
+from deployments.serving import decoder
 from deployments.serving.codecs import Codecs, codecs_of
 from deployments.serving.decoder import Decoder
 from deployments.serving.decoding import LARGE_BYTES, Decoding
@@ -174,20 +175,21 @@ def test_modules_with_names_of_pythons_own_do_not_reach_the_process(
 
 
 @pytest.mark.parametrize("program", ["/no such program", "/bin/false"])
-def test_where_no_process_starts_a_large_body_is_decoded_here(
-    program: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_where_no_process_starts_a_large_body_is_decoded_here(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(decoder.log, "warning", lambda text, *_: warnings.append(text))
     monkeypatch.setattr(sys, "executable", program)
 
     async def test() -> None:
-        async with made() as (decoder, _):
-            assert (await decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
+        async with made() as (here, _):
+            assert (await here.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
             with pytest.raises(InvalidRequest):
-                await decoder.decode(Decoding("predict.decode", b'{"instances": "a"}' + PADDING, (JSON,)))
-            assert decoder.process_id is None
+                await here.decode(Decoding("predict.decode", b'{"instances": "a"}' + PADDING, (JSON,)))
+            assert here.process_id is None
 
     run(test)
-    assert "large bodies are decoded in the replica itself" in caplog.text
+    assert len(warnings) == 2
+    assert all(each.startswith("large bodies are decoded in the replica itself") for each in warnings)
 
 
 def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
