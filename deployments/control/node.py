@@ -44,8 +44,9 @@ class Node:
         self.session_dir = Path(context.address_info["session_dir"])
 
     def dead_processes(self) -> list[str]:
-        """Names of Ray's own processes that have ended ("raylet", "gcs_server"); empty while the node is well."""
-        return [str(name) for name, _ in worker._global_node.dead_processes()]
+        """Names of Ray's own processes that have ended ("raylet", "gcs_server"); empty for one that is well or stopped."""
+        node = worker._global_node
+        return [] if node is None else [str(name) for name, _ in node.dead_processes()]
 
     def keep_logs(self, folder: Path) -> None:
         """Copy what replicas, proxies and the controller wrote to where it outlives the node."""

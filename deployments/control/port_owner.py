@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from deployments.control.processes import command_of
+
 LISTENS = "0A"
 """TCP_LISTEN of <net/tcp_states.h>."""
 
@@ -18,7 +20,7 @@ def owner(port: int) -> str:
 def described(pid: int) -> str:
     """The process as a phrase: a `modelyard up` above it by its folder, else its own name."""
     for each in (pid, *_above(pid)):
-        words = _words(each)
+        words = command_of(each)
         if "up" in words and any(Path(word).name == "modelyard" for word in words):
             return f"the server in {_folder(each)} (process {each})"
     name = _read(pid, "comm").strip()
@@ -66,10 +68,6 @@ def _above(pid: int) -> list[int]:
         pid = int(stat.rpartition(")")[2].split()[1])
         found.append(pid)
     return found
-
-
-def _words(pid: int) -> list[str]:
-    return _read(pid, "cmdline").split("\0")
 
 
 def _folder(pid: int) -> str:

@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 
 from deployments.control.actors import RayMachine
@@ -121,12 +120,11 @@ class EmbeddedServer:
 
     def _end_with(self, node: Node) -> None:
         """End this process when Ray has died and who waits for an answer of it, the control loop or the end, does not notice."""
-        with suppress(AttributeError):  # Ray has been stopped in good order, and its processes are forgotten
-            while not (dead := node.dead_processes()):
-                time.sleep(LOOP_STUCK_S)
+        while not (dead := node.dead_processes()):
             time.sleep(LOOP_STUCK_S)
-            self._report.trouble(f"Ray's {', '.join(dead)} died")
-            os._exit(NODE_DIED)
+        time.sleep(LOOP_STUCK_S)
+        self._report.trouble(f"Ray's {', '.join(dead)} died")
+        os._exit(NODE_DIED)
 
     def _tell_connections(self) -> None:
         """Where the operator asks for more than there can be. The default is as many as there can be, too."""

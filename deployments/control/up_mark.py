@@ -1,4 +1,4 @@
-"""Whether the server's process has been up: told to its supervisor in memory, since a disk may be full."""
+"""Whether the server's process has been up, kept in memory that its supervisor shares, since a disk may be full."""
 
 import os
 

@@ -1,7 +1,7 @@
 """Writes of a running server, of which none may end anything: the models serve without a disk.
 
 A disk may be full or read-only, a quota used up, a folder closed or gone, the process out of descriptors. What cannot be written is
-tried again at each turn of the control loop, and told and counted (`control_writes_failing`) until then.
+tried again at each turn of the control loop, and reported and counted (`control_writes_failing`) until then.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,8 @@
 """HAProxy's admin socket: what may change without a new HAProxy (its management guide, 9.3)."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.edge.models import LEAVING, STATE_FILE
@@ -11,6 +13,18 @@ TIMEOUT_S = 5.0
 
 class AdminError(Exception):
     """Its one argument is what HAProxy said."""
+
+
+@contextmanager
+def connected(admin: Path) -> Iterator[socket.socket]:
+    """A connection to the HAProxy with this admin socket. Raises AdminError, also for what fails on it within the block."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(admin))
+            yield connection
+    except OSError as error:
+        raise AdminError(f"{admin} does not answer: {error}") from error
 
 
 def leave(admin: Path) -> None:
@@ -45,14 +59,9 @@ def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
 
 def _ask(admin: Path, command: bytes) -> str:
     """One command a connection, as HAProxy has it where none is interactive."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(str(admin))
-            connection.sendall(command)
-            said = b""
-            while more := connection.recv(65536):
-                said += more
-    except OSError as error:
-        raise AdminError(f"{admin} does not answer: {error}") from error
+    said = b""
+    with connected(admin) as connection:
+        connection.sendall(command)
+        while more := connection.recv(65536):
+            said += more
     return said.decode(errors="replace")

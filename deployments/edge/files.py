@@ -8,12 +8,12 @@ from pathlib import Path
 from deployments.edge.connections import connections, most_files
 from deployments.edge.errors import ERROR_FILE, render_error
 from deployments.edge.models import LEAVING, REPLICAS_FILE, STATE_FILE, Models, render_maps
-from deployments.edge.render import render
+from deployments.edge.render import GATEWAY_BACKEND, render
 from deployments.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
 from deployments.spec.server import ServerSpec
 
 ADMIN_SOCKET = "admin.sock"
-GATEWAY = "backend http-gateway\n"
+GATEWAY = f"backend {GATEWAY_BACKEND}\n"
 """Our frontends name it, and HAProxy refuses a name that it does not know."""
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
 

@@ -10,11 +10,11 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.edge.admin import AdminError
+from deployments.edge.admin import TIMEOUT_S, connected
 
 ASK = b"_getsocks\n"
 COUNT = struct.Struct("=i")
@@ -23,7 +23,6 @@ MOST_AT_ONCE = 252
 """HAProxy's MAX_SEND_FD."""
 MOST_BYTES = MOST_AT_ONCE * 600
 """What describes so many: the names of a network namespace and an interface, 255 bytes each at most, and options."""
-TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,8 @@ class KeptSockets:
 
     def fetch(self, admin: Path) -> None:
         """Keep those of the HAProxy with this admin socket. Raises AdminError."""
-        try:
-            with _connected(admin) as connection:
-                parts = list(_received(connection))
-        except OSError as error:
-            raise AdminError(f"{admin} does not give its sockets: {error}") from error
+        with connected(admin) as connection:
+            parts = list(_received(connection))
         with self._lock:
             before, self._parts = self._parts, parts
         _close(before)
@@ -86,14 +82,6 @@ class KeptSockets:
                 connection.settimeout(TIMEOUT_S)
                 if connection.recv(len(ASK)) == ASK:
                     _send(connection, self._parts)
-
-
-@contextmanager
-def _connected(admin: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(TIMEOUT_S)
-        connection.connect(str(admin))
-        yield connection
 
 
 def _received(connection: socket.socket) -> Iterator[Part]:

@@ -18,7 +18,6 @@ from deployments.lane.socket import lane_sockets
 from deployments.lane.stream import LaneStream
 from deployments.lane.table import LANE, Lane
 from deployments.lane.watch import Watch
-from deployments.protocols.http import body_too_large
 from deployments.serving.asgi import answer_error
 from deployments.serving.bodies import Held
 
@@ -187,9 +186,7 @@ class LaneProtocol(HttpToolsProtocol):
     def _hold(self, size: int) -> None:
         """So much of the body is there. If that is too much it is refused, and the rest is read and dropped, as uvicorn does."""
         try:
-            if size > self.lane.bodies.limit:
-                raise body_too_large(self.lane.bodies.limit)
-            self.held.set_to(size)
+            self.held.set_to_body(size)
         except ModelyardError as error:
             self._reading, self._body = False, b""
             self._endpoint.unread(error, self._request_id)

@@ -26,7 +26,7 @@ class HttpRequest:
     body: bytes
     request_id: str
     holds: Callable[[int], None] = lambda size: None
-    """Is told how many bytes are held for this request, where it is not the body's. Raises Overloaded if they are too many."""
+    """Call it with the bytes held for this request where they are not those of `body`. Raises Overloaded if they are too many."""
 
     def flag(self, name: str) -> bool:
         """Whether the query holds `name=true`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.errors import InvalidRequest, ModelNotFound
-from deployments.protocols.http import HttpRequest, RequestIds, body_too_large
+from deployments.protocols.http import HttpRequest, RequestIds
 from deployments.protocols.problem import HttpAnswer
 from deployments.protocols.refusal import refusal
 from deployments.serving.bodies import Bodies, Held
@@ -108,9 +108,7 @@ class AsgiApp:
             if message["type"] == "http.disconnect":
                 raise InvalidRequest("the client left before the body was complete")
             body += message.get("body", b"")
-            if len(body) > self._bodies.limit:
-                raise body_too_large(self._bodies.limit)
-            held.set_to(len(body))
+            held.set_to_body(len(body))
             if not message.get("more_body", False):
                 return bytes(body)
 

@@ -59,6 +59,12 @@ class Held:
         if more < 0:
             bodies.released()
 
+    def set_to_body(self, size: int) -> None:
+        """The same for bytes of a body. Raises PayloadTooLarge too, where no body may have so many."""
+        if size > self._bodies.limit:
+            raise body_too_large(self._bodies.limit)
+        self.set_to(size)
+
     def release(self) -> None:
         """The request holds nothing any more."""
         if self.counted:

@@ -44,13 +44,10 @@ def messages(server: Server, name: str) -> Iterator[Counter[str]]:
     """Requests on one WebSocket, sixty a second."""
 
     def ask(over: threading.Event, ends: Counter[str]) -> None:
-        try:
-            with connect(f"ws://127.0.0.1:{server.project.port}/models/{name}/ws", proxy=None) as socket:
-                while not over.wait(EVERY_S):
-                    socket.send(json.dumps({"instances": [4]}))
-                    ends["ok" if json.loads(socket.recv(30))["predictions"] == [8.0] else "wrong"] += 1
-        except (OSError, WebSocketException) as error:
-            ends[repr(error)] += 1
+        with connect(f"ws://127.0.0.1:{server.project.port}/models/{name}/ws", proxy=None) as socket:
+            while not over.wait(EVERY_S):
+                socket.send(json.dumps({"instances": [4]}))
+                ends["ok" if json.loads(socket.recv(30))["predictions"] == [8.0] else "wrong"] += 1
 
     with _meanwhile(ask) as ends:
         yield ends
@@ -61,18 +58,15 @@ def events(server: Server, name: str) -> Iterator[Counter[str]]:
     """The parts of one answer of a model that counts (`tests.serve.models.TICKS`), which must be without a gap."""
 
     def read(over: threading.Event, ends: Counter[str]) -> None:
-        try:
-            body = {"inputs": {"x": [0]}}
-            with requests.post(f"{server.url}/models/{name}/stream", json=body, stream=True, timeout=30) as answer:
-                counted = itertools.count()
-                for line in filter(None, answer.iter_lines(64)):
-                    part = json.loads(line.removeprefix(b"data: "))["outputs"]
-                    ends["ok" if part["n"] == [next(counted)] else "wrong"] += 1
-                    if over.is_set():
-                        return
-            ends["ended"] += 1
-        except requests.RequestException as error:
-            ends[repr(error)] += 1
+        body = {"inputs": {"x": [0]}}
+        with requests.post(f"{server.url}/models/{name}/stream", json=body, stream=True, timeout=30) as answer:
+            counted = itertools.count()
+            for line in filter(None, answer.iter_lines(64)):
+                part = json.loads(line.removeprefix(b"data: "))["outputs"]
+                ends["ok" if part["n"] == [next(counted)] else "wrong"] += 1
+                if over.is_set():
+                    return
+        ends["ended"] += 1
 
     with _meanwhile(read) as ends:
         yield ends
@@ -81,7 +75,14 @@ def events(server: Server, name: str) -> Iterator[Counter[str]]:
 @contextmanager
 def _meanwhile(client: Callable[[threading.Event, Counter[str]], None]) -> Iterator[Counter[str]]:
     over, ends = threading.Event(), Counter[str]()
-    thread = threading.Thread(target=client, args=(over, ends))
+
+    def run() -> None:
+        try:
+            client(over, ends)
+        except (OSError, WebSocketException) as error:  # those of requests are OSErrors too
+            ends[repr(error)] += 1
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield ends

@@ -1,4 +1,4 @@
-"""A model that does anything: its own requests are told so, it answers the next ones, and its neighbour notices nothing."""
+"""A model that does anything: its own requests get an error, it answers the next ones, and its neighbour is not affected."""
 
 from collections.abc import Iterator
 from contextlib import suppress

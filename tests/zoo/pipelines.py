@@ -19,7 +19,7 @@ from tests.zoo import boosters, finals, fronts, metas, targets
 from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase, Refuses
 from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
 from tests.zoo.draw import Draw
-from tests.zoo.truth import EstimatorTruth
+from tests.zoo.truth import EstimatorTruth, dense
 
 ATTEMPTS = 60
 MOST_ASKED = 24
@@ -107,8 +107,7 @@ def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
     """Whether the last step of a pipeline gives clearly other numbers for features that differ by a rounding."""
     if not isinstance(estimator, Pipeline) or estimator.steps[-1][1] == "passthrough":
         return False
-    features = estimator[:-1].transform(x)
-    features = np.asarray(features.toarray() if hasattr(features, "toarray") else features)
+    features = dense(estimator[:-1].transform(x))
     if features.dtype.kind != "f":
         return False
     end = estimator.steps[-1][1]

@@ -27,7 +27,7 @@ class EstimatorTruth:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
             try:
-                found = {name: _dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
+                found = {name: dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
             except Exception as error:
                 raise Refuses(f"{type(error).__name__}: {error}") from error
         label = found.get("label")
@@ -69,7 +69,8 @@ class EstimatorTruth:
         return {"prediction": model.predict}
 
 
-def _dense(answer: Any) -> Any:
+def dense(answer: Any) -> Any:
+    """An answer as an array, or a list of them; scikit-learn has sparse ones too."""
     if isinstance(answer, list):  # predict_proba of several outputs
         return [np.asarray(each) for each in answer]
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)

@@ -52,6 +52,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def started(of: Decoder, decoding: Decoding) -> int:
+    """The process that has decoded this."""
+    await of.decode(decoding)
+    assert of.process_id is not None
+    return of.process_id
+
+
 def gone(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
@@ -196,9 +203,7 @@ def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
-            await decoder.decode(decoding)
-            first = decoder.process_id
-            assert first is not None
+            first = await started(decoder, decoding)
             os.kill(first, signal.SIGKILL)
             with pytest.raises(PayloadTooLarge):
                 await decoder.decode(decoding)
@@ -212,9 +217,7 @@ def test_who_stops_waiting_ends_the_process_that_decodes() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
-            await decoder.decode(decoding)
-            stopped = decoder.process_id
-            assert stopped is not None
+            stopped = await started(decoder, decoding)
             os.kill(stopped, signal.SIGSTOP)
             waiting = asyncio.create_task(decoder.decode(decoding))
             await until(lambda: decoder._running)
@@ -229,9 +232,7 @@ def test_a_body_whose_client_left_before_its_turn_is_never_decoded() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
-            await decoder.decode(decoding)
-            first = decoder.process_id
-            assert first is not None
+            first = await started(decoder, decoding)
             os.kill(first, signal.SIGSTOP)
             running = asyncio.create_task(decoder.decode(decoding))
             await until(lambda: decoder._running)
