@@ -40,6 +40,8 @@ def test_no_client_is_refused_where_haproxy_dies(server: Server, victim: str) ->
     """One stands in at once; Serve sees its end after a second and a half, and takes seconds to start another."""
     before = {pid for pid, command in server.processes().items() if "/haproxy -db" in command}
     server.kill(victim)
+    # Its manager's end is HAProxy's too, a moment later; a request that it has then is lost with it.
+    server.wait_for(lambda: not server.processes().keys() & before, what="the end of HAProxy")
     answers: list[int] = []
 
     def one_again() -> bool:
