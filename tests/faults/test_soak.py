@@ -43,7 +43,7 @@ def test_nothing_grows_in_half_an_hour_of_load_and_changes(faulty: Server) -> No
     def minutes(count: int) -> None:
         for _ in range(count):
             until = time.monotonic() + 60
-            project.configure("soaked", f"{YAML}description: {until}\n")
+            project.configure("soaked", f"{YAML}description: up to {until:.0f} s\n")
             asking.apply(allow_removals=False)
             faulty.wait_for(lambda until=until: time.monotonic() > until)
 
