@@ -12,7 +12,7 @@ from benchmarks.artefacts import make
 from benchmarks.farm import SubjectError
 from benchmarks.load import LoadError
 from benchmarks.subjects import SUBJECTS
-from deployments.control.processes import adopt_orphans
+from modelyard.control.process_tree import adopt_orphans
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 START_UP = "start-up"

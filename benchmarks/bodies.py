@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 
 from benchmarks.load import Request
-from deployments.protocols.grpc.frames import frame
-from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
+from modelyard.protocols.grpc.frames import frame
+from modelyard.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
 
 JSON = "content-type: application/json"
 GRPC = ("content-type: application/grpc", "te: trailers")

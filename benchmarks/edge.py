@@ -17,9 +17,9 @@ from benchmarks.load import Request
 from benchmarks.processes import read
 from benchmarks.race import WARM_UP_S
 from benchmarks.subjects import Subject, Target
-from deployments.control.ports import free_ports, haproxy_binary
-from deployments.edge.files import LAUNCHER, EdgeFiles
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.ports import free_ports, haproxy_binary
+from modelyard.edge.files import LAUNCHER, EdgeFiles
 
 MANY = 200
 CONNECTIONS = 64

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from benchmarks.load import Load, LoadError, Request
-from deployments.protocols.grpc.frames import PREFIX
+from modelyard.protocols.grpc.frames import PREFIX
 
 ASK_S = 5
 IN_FLIGHT = 64

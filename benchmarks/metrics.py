@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.serving.call import Call
-from deployments.serving.recorder import UNRECORDED, Origin, Recorder
-from monitoring.accumulate import VersionCounts
-from monitoring.metrics import PROTOCOLS
-from monitoring.snapshot import Totals
+from modelyard.inference.batch import Call
+from modelyard.inference.recorder import UNRECORDED, Origin, Recorder
+from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.declarations import PROTOCOLS
+from modelyard.telemetry.metrics.snapshot import Totals
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_recorder import RequestRecorder
 
 REQUESTS = 200_000
 ROUNDS = 7

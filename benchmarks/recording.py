@@ -18,23 +18,23 @@ import uvloop
 from uvicorn.server import ServerState
 
 from benchmarks.load import Request
-from deployments.lane.connection import LaneProtocol
-from deployments.lane.table import Lane
-from deployments.replica.heap import settle_heap
-from deployments.replica.load import LoadMeter
-from deployments.replica.predictor import Predictor
-from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.runtimes.table import runtime
-from deployments.serving.codecs import codecs_of
-from deployments.serving.decoder import Decoder
-from deployments.serving.recorder import UNRECORDED, Recorder
-from deployments.serving.server import ModelServer
-from deployments.serving.warmup import warm
-from deployments.spec.model import ModelSpec
-from monitoring.accumulate import VersionCounts
-from monitoring.metrics import PROTOCOLS
-from monitoring.snapshot import Totals
+from modelyard.config.model_spec import ModelSpec
+from modelyard.http.connection import LaneProtocol
+from modelyard.http.fast_path import Lane
+from modelyard.inference.recorder import UNRECORDED, Recorder
+from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.warmup import warm
+from modelyard.protocols.codecs import codecs_of
+from modelyard.protocols.decoder.process import Decoder
+from modelyard.protocols.predict.endpoint import Predictor
+from modelyard.replica.gc_tuning import settle_heap
+from modelyard.replica.load_meter import LoadMeter
+from modelyard.runtimes.registry import runtime
+from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.declarations import PROTOCOLS
+from modelyard.telemetry.metrics.snapshot import Totals
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_recorder import RequestRecorder
 
 CONNECTIONS = 64
 WAVES = 40

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.bodies import Requests
 from benchmarks.load import Request
-from deployments.control.ports import free_ports
+from modelyard.control.ports import free_ports
 
 CHANNELS = 4
 """Connections of gRPC's clients, whose calls share them; as many calls are in flight as anywhere."""

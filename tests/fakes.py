@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
+from modelyard.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
 
 PATIENCE_S = 10
 """How long a test waits for another thread before it fails; far beyond what any of them takes."""

@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 import onnxruntime
 
-from deployments.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.messages import INFERENCE, methods
 
 METHOD = methods(INFERENCE)["ModelInfer"]
 

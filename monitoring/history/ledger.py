@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from monitoring.metrics import Metric
+from modelyard.telemetry.metrics.declarations import Metric
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitoring import metrics as declared
+from modelyard.telemetry.metrics import declarations as declared
 from monitoring.history import day
 from monitoring.history.edge import Edge
 from monitoring.history.ledger import Ledger, labels

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.contract.speakers import Binary, raw
 from tests.unit.protocols.arrow.streams import lists, stream
 

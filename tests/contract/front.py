@@ -10,10 +10,10 @@ import uvicorn
 import uvloop
 from starlette.middleware import Middleware
 
-from deployments.lane.connection import LaneProtocol
-from deployments.lane.mount import Mounted
-from deployments.lane.request_id import CleanRequestId
-from deployments.lane.table import Lane
+from modelyard.http.connection import LaneProtocol
+from modelyard.http.fast_path import Lane
+from modelyard.http.path_prefix import Mounted
+from modelyard.http.request_id import CleanRequestId
 from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares, convert_object_to_asgi_messages
 from tests.fakes import PATIENCE_S

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.protocols.grpc.frames import FrameReader, frame
-from deployments.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.frames import FrameReader, frame
+from modelyard.protocols.grpc.messages import INFERENCE, methods
 from tests.contract.client import Client
 
 METHODS = methods(INFERENCE)

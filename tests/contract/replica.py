@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from deployments.errors import ModelNotFound
-from deployments.replica.dispatch import Dispatch
-from deployments.replica.grpc_stream import AskOthers
-from deployments.replica.load import LoadMeter
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.replica.tracing import Tracing
-from deployments.replica.version import RunningVersion, run_version
-from deployments.repository.resolve import ServedVersion
-from deployments.serving.asgi import AsgiApp
-from deployments.serving.codecs import codecs_of
-from deployments.serving.version import LoadedVersion
-from deployments.serving.warmup import Warmup
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import ModelNotFound
+from modelyard.http.asgi import AsgiApp
+from modelyard.inference.warmup import Warmup
+from modelyard.protocols.codecs import codecs_of
+from modelyard.protocols.grpc.stream_endpoint import AskOthers
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.protocols.running_version import RunningVersion, run_version
+from modelyard.replica.dispatch import Dispatch
+from modelyard.replica.load_meter import LoadMeter
+from modelyard.repository.resolve import ServedVersion
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.trace_sampling import Tracing
 from tests.contract.client import Answer, Client
 from tests.contract.front import Front
 from tests.fakes import FakeModel

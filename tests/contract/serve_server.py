@@ -13,12 +13,12 @@ import uvloop
 from ray.serve._private.http_util import configure_http_middlewares, start_asgi_http_server
 from ray.serve.config import HTTPOptions
 
-from deployments.lane.endpoint import Made, Reply
-from deployments.lane.table import LANE
-from deployments.protocols.http import HttpRequest
-from deployments.protocols.problem import HttpAnswer
-from deployments.replica.predictor import Prediction
-from deployments.serving.asgi import AsgiApp
+from modelyard.http.asgi import AsgiApp
+from modelyard.http.endpoint import Made, Reply
+from modelyard.http.fast_path import LANE
+from modelyard.http.problem import HttpAnswer
+from modelyard.http.request import HttpRequest
+from modelyard.protocols.predict.endpoint import Prediction
 from tests.contract.client import Client, request
 
 

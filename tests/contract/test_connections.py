@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.contract.client import chunked, request
 from tests.contract.conftest import Make
 from tests.contract.front import Front

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from deployments.errors import InferenceFailed
+from modelyard.errors import InferenceFailed
 from tests.contract.client import Client, request
 from tests.contract.replica import ONE
 from tests.fakes import PATIENCE_S, FakeGenerator

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from deployments.protocols.grpc.frames import frame
-from deployments.protocols.grpc.status import Status
+from modelyard.protocols.grpc.frames import frame
+from modelyard.protocols.grpc.status import Status
 from tests.contract.client import request
 from tests.contract.grpc_call import Call, call, framed
 from tests.contract.replica import DEAR, ONE, PREDICT

@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from deployments.errors import ModelNotFound
-from deployments.lane.grpc_stream import MOST_OPEN
-from deployments.protocols.grpc.status import Status
+from modelyard.errors import ModelNotFound
+from modelyard.protocols.grpc.status import Status
+from modelyard.protocols.grpc.streaming import MOST_OPEN
 from tests.contract.client import request
 from tests.contract.front import Front
 from tests.contract.grpc_call import METHODS, Call, framed

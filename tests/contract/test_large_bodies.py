@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.serving.decoding import LARGE_BYTES
+from modelyard.protocols.decoder.job import LARGE_BYTES
 from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.replica import PREDICT

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployments.gateway.statistics import work_of
-from deployments.replica.metrics import replica_snapshot
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.gateway.statistics import work_of
+from modelyard.replica.metrics import replica_snapshot
 from tests.contract.client import Answer, request
 from tests.contract.conftest import Make
 from tests.contract.oip import INFER, VERSIONED, body, infer, refused, values

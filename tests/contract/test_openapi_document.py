@@ -6,7 +6,7 @@ import re
 import pytest
 import schemathesis
 
-from deployments.gateway.openapi.document import openapi
+from modelyard.gateway.openapi.document import openapi
 from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.test_protocols_page import AT_THE_EDGE, ROWS

@@ -12,7 +12,7 @@ import pytest
 from sklearn import datasets, svm
 from sklearn.model_selection import train_test_split
 
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.contract.conftest import Make
 from tests.contract.grpc_call import call, framed
 from tests.contract.oip import infer

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from deployments.replica import routes, sockets
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.protocols.predict import routes as predict_routes
+from modelyard.protocols.websocket import routes as websocket_routes
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.replica import ONE
@@ -78,7 +79,9 @@ def test_a_models_socket_does_what_the_page_says(replica: Make, path: str) -> No
 
 def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
     listed = {path for _, path, _ in ROWS}
-    verbs = re.findall(r"/(\w+)(?=[|)])", routes.BELOW_ROUTE) + re.findall(r"/(\w+)/\?$", sockets.BELOW_ROUTE)
+    verbs = re.findall(r"/(\w+)(?=[|)])", predict_routes.BELOW_ROUTE) + re.findall(
+        r"/(\w+)/\?$", websocket_routes.BELOW_ROUTE
+    )
     assert {"predict", "stream", "ws"} <= {*verbs}
     for verb in verbs:
         assert {f"/models/<name>/{verb}", f"/models/<name>/versions/<version>/{verb}"} <= listed

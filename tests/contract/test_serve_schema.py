@@ -12,10 +12,10 @@ from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.schema import ApplicationDetails, ServeApplicationSchema, ServeDeploySchema
 
-from deployments.control.environment import EdgePorts, Places, server_environment
-from deployments.control.plan import plan
-from deployments.serving.state import reason_in
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.environment import EdgePorts, Places, server_environment
+from modelyard.control.plan import plan
+from modelyard.ray_serve.application_status import reason_in
 from tests.unit.control.models import applications, configured, details, refused, resolved
 
 CONFIGS: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deployments.control.environment import LANE_CALLBACK
+from modelyard.control.environment import LANE_CALLBACK
 
 
 def test_serves_own_code_puts_the_lane_and_the_clean_request_ids_in_front() -> None:

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from deployments.replica.socket_session import MOST_OPEN
+from modelyard.protocols.websocket.session import MOST_OPEN
 from tests.contract.client import small_buffers
 from tests.contract.front import Front
 from tests.contract.replica import DEAR, ONE, TWO

@@ -4,7 +4,7 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.replica import DEAR, ONE, PREDICT

@@ -7,12 +7,12 @@ import pytest
 import requests
 from websockets.sync.client import connect
 
-from deployments.protocols.traceparent import TraceParent
-from deployments.replica.metrics import mark_traced, replica_snapshot
-from deployments.replica.spans import Spans
-from deployments.replica.tracing import Traced, Tracing
-from deployments.spec.model import ModelSpec
-from monitoring.metrics import REQUEST_DURATION
+from modelyard.config.model_spec import ModelSpec
+from modelyard.replica.metrics import mark_traced, replica_snapshot
+from modelyard.telemetry.metrics.declarations import REQUEST_DURATION
+from modelyard.telemetry.spans import Spans
+from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.traceparent import TraceParent
 from tests.collector import Collector
 from tests.contract.client import request
 from tests.contract.conftest import Make

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from deployments.cli.places import places_of
-from deployments.spec.load import load
+from modelyard.cli.places import places_of
+from modelyard.config.load import load
 from tests.faults.conftest import LONG
 from tests.faults.disk import Disk
 from tests.faults.load import Load, shown

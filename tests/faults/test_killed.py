@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from deployments.edge.models import MARGIN_S
+from modelyard.edge.model_maps import MARGIN_S
 from tests.faults.conftest import LONG, TIMEOUT_S
 from tests.faults.load import Load, shown
 from tests.serve.project import Server

@@ -42,7 +42,7 @@ def as_nobody(root: Path) -> tuple[str, ...]:
         *AS_NOBODY,
         "sh",
         "-c",
-        '"$0" -c "import deployments"',
+        '"$0" -c "import modelyard"',
         sys.executable,
     ]  # the first one may have more rights
     if (

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from deployments.control.restarts import STEADY_S
+from modelyard.control.restart_policy import STEADY_S
 from tests.faults.conftest import LONG
 from tests.faults.test_killed import frozen, settled
 from tests.serve.project import CHANGE_S, UP_LINE, Server
@@ -45,7 +45,7 @@ def test_ray_starts_nothing_that_no_model_needs(faulty: Server, part: str) -> No
 
 
 @pytest.mark.skipif(not LONG, reason="starts of Ray; `make faults` runs them")
-@pytest.mark.parametrize("part", ["raylet/raylet", "gcs_server", "deployments.cli.child", ""])
+@pytest.mark.parametrize("part", ["raylet/raylet", "gcs_server", "modelyard.cli.server_process", ""])
 def test_the_server_is_back_when_ray_or_its_process_is_killed_or_all_of_them_at_once(faulty: Server, part: str) -> None:
     steady(faulty)
     everything = [*faulty.processes()]

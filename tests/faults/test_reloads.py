@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.cli.ask import RunningServer
-from deployments.spec.diagnostic import SpecError
+from modelyard.cli.control_client import RunningServer
+from modelyard.config.diagnostic import SpecError
 from tests.faults.conftest import LONG
 from tests.faults.lasting import calls, events, messages
 from tests.faults.load import Load, shown

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from deployments.cli.ask import RunningServer
+from modelyard.cli.control_client import RunningServer
 from tests.faults.conftest import LONG
 from tests.faults.load import Load, shown
 from tests.faults.usage import grown, usages

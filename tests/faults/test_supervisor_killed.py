@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.places import only_server, places_of
-from deployments.spec.load import load
+from modelyard.cli.places import only_server, places_of
+from modelyard.config.load import load
 from tests.faults.conftest import LONG
 from tests.serve.models import ECHO
 from tests.serve.project import CHANGE_S, Project, Server

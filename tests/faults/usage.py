@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.serve.project import Server
 
 PARTS = {
-    "child": "deployments.cli.child",
+    "child": "modelyard.cli.server_process",
     "controller": "ray::ServeController",
     "hub": "ray::MetricsHub",
     "gateway": "ray::ServeReplica:gateway",

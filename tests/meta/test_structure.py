@@ -19,7 +19,9 @@ def shown(path: Path) -> str:
 
 
 def test_the_modules_are_found():
-    assert {"deployments/errors.py", "deployments/cli/main.py", "monitoring/__init__.py"} <= {*map(shown, MODULES)}
+    assert {"deployments/modelyard/errors.py", "deployments/modelyard/cli/main.py", "monitoring/__init__.py"} <= {
+        *map(shown, MODULES)
+    }
 
 
 @pytest.mark.parametrize("path", MODULES, ids=shown)

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from modelyard.telemetry.metrics.declarations import METRICS
 from monitoring.history import day
 from monitoring.history.prometheus import Prometheus
 from monitoring.history.replay import rules
 from monitoring.history.simulate import STEP_S
-from monitoring.metrics import METRICS
 from tests.prometheus import queries
 
 LOOKBACK = 5

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitoring.accumulate import VersionCounts
-from monitoring.exposition import metrics_app
+from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.declarations import METRICS, REPLICA_STATES
+from modelyard.telemetry.metrics.exposition import metrics_app
+from modelyard.telemetry.metrics.scrape_server import listen
+from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Totals
 from monitoring.history.prometheus import Prometheus
-from monitoring.metrics import METRICS, REPLICA_STATES
-from monitoring.snapshot import Exemplars, Key, Totals
-from monitoring.web import listen
 from tests.prometheus import FOLDER, queries
 
 QUIET = {"Starts of replicas", "Deaths of replicas", "Load time, p90 of the last hour", "Configurations taken"}

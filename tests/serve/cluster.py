@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from deployments.control.ports import free_ports
-from deployments.control.processes import descendants
+from modelyard.control.ports import free_ports
+from modelyard.control.process_tree import descendants
 from tests.serve.project import START_S
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from deployments.control.ports import free_ports
+from modelyard.control.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 COMMAND = str(Path(sys.executable).with_name("modelyard"))
@@ -149,7 +149,7 @@ class Server:
 
     def processes(self) -> dict[int, str]:
         """Everything below the server, with command lines."""
-        from deployments.control.processes import descendants
+        from modelyard.control.process_tree import descendants
 
         found = {}
         for pid in descendants(self.process.pid):

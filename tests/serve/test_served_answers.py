@@ -30,7 +30,7 @@ def test_a_large_body_is_decoded_in_a_process_beside_the_replica(server: Server)
     times = 60_000 // len(few)
     told = server.predict("iris", {"instances": few * times})
     assert told.status_code == 200, told.text
-    assert server.pids("deployments.serving.decoder_program")
+    assert server.pids("modelyard.protocols.decoder.program")
     assert told.json()["predictions"] == server.predict("iris", {"instances": few}).json()["predictions"] * times
 
 

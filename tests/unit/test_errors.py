@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from deployments import errors
-from deployments.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
+from modelyard import errors
+from modelyard.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
 
 CLASSES = {
     name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, ModelyardError)

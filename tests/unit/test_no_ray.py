@@ -13,9 +13,9 @@ def test_an_import_of_ray_fails_the_test(module):
 
 
 def test_an_import_of_ray_by_what_is_tested_fails_the_test():
-    sys.modules.pop("deployments.control.client", None)
+    sys.modules.pop("modelyard.control.client", None)
     with pytest.raises(pytest.fail.Exception, match="imported ray"):
-        importlib.import_module("deployments.control.client")
+        importlib.import_module("modelyard.control.client")
 
 
 def test_an_import_from_ray_is_not_mistaken_for_a_missing_module():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
+from modelyard.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
 
 
 @pytest.mark.parametrize(("name", "dtype"), DTYPES.items())

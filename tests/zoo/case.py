@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployments.tensors import Tensors
+from modelyard.tensors import Tensors
 from tests.zoo.data import Row, Rows, Table
 
 DOUBLE, SINGLE, HALF = 1e-9, 1e-5, 2e-2

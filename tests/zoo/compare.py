@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.tensors import Signature, Tensors
+from modelyard.tensors import Signature, Tensors
 from tests.zoo.case import DOUBLE
 from tests.zoo.told import CLASSES, CONFIDENCE, Told, Written
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from deployments.protocols.grpc.contents import FIELDS
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.tensors import DTYPES, Array
+from modelyard.protocols.grpc.contents import FIELDS
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.tensors import DTYPES, Array
 from tests.zoo import told
 from tests.zoo.sent import CannotCarry, Sent, natural, nested, typed
 from tests.zoo.served import NAME, Served

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from deployments.tensors import DTYPES
+from modelyard.tensors import DTYPES
 from tests.zoo.draw import Draw
 
 OPSET, ML_OPSET, IR = 18, 3, 9

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
-from deployments.tensors import DTYPES, Tensors
+from modelyard.tensors import DTYPES, Tensors
 from tests.zoo import conversions
 from tests.zoo.case import DOUBLE, HALF, SINGLE, Case, Refuses
 from tests.zoo.data import Column, Row, Rows, Table

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from deployments.protocols.layout import by_column, has_columns
-from deployments.tensors import DTYPES, Array, Signature, TensorSpec
+from modelyard.protocols.values.layout import by_column, has_columns
+from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
 from tests.zoo.data import Rows, Table
 
 NATURAL = {

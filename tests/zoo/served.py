@@ -6,17 +6,18 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
-from deployments.protocols.grpc.messages import INFERENCE, methods
-from deployments.protocols.http import HttpRequest
-from deployments.protocols.problem import HttpAnswer
-from deployments.replica.dispatch import Dispatch
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.replica.version import run_version
-from deployments.repository.manifest import ManifestLine, digest
-from deployments.repository.resolve import ServedVersion
-from deployments.serving.version import LoadedVersion, load_version
-from deployments.spec.model import ModelSpec
-from deployments.tensors import Signature
+from modelyard.config.model_spec import ModelSpec
+from modelyard.http.problem import HttpAnswer
+from modelyard.http.request import HttpRequest
+from modelyard.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.protocols.running_version import run_version
+from modelyard.replica.dispatch import Dispatch
+from modelyard.replica.loading import load_version
+from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.resolve import ServedVersion
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.tensors import Signature
 from tests.zoo.case import Case
 
 NAME = "m"

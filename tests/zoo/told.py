@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from deployments.protocols.grpc.messages import ModelInferResponse
-from deployments.tensors import DTYPES, Signature
+from modelyard.protocols.grpc.messages import ModelInferResponse
+from modelyard.tensors import DTYPES, Signature
 from tests.zoo.sent import Sent
 
 CONFIDENCE = "(confidence)"

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from deployments.errors import InvalidRequest, ModelyardError, NotAcceptable
-from deployments.runtimes.base import LoadError
-from deployments.serving.version import LoadedVersion
-from deployments.serving.warmup import WarmupFailed
-from deployments.tensors import Tensors
+from modelyard.errors import InvalidRequest, ModelyardError, NotAcceptable
+from modelyard.inference.warmup import WarmupFailed
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.runtimes.base import LoadError
+from modelyard.tensors import Tensors
 from tests.zoo.case import Case, Refuses
 from tests.zoo.compare import Equality, difference
 from tests.zoo.data import Row, Rows

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
-from deployments.tensors import Tensors
+from modelyard.tensors import Tensors
 from tests.zoo.case import Refuses
 from tests.zoo.data import Reading, Rows, Table
 

@@ -4,7 +4,7 @@ from benchmarks import bodies
 from benchmarks.edge import REPLICA, edge, serve_file, started
 from benchmarks.processes import read
 from benchmarks.subjects import Subject, Target
-from deployments.control.ports import free_ports, haproxy_binary
+from modelyard.control.ports import free_ports, haproxy_binary
 
 
 def test_every_model_has_a_backend_and_so_has_the_gateway() -> None:

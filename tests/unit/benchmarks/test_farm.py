@@ -67,7 +67,7 @@ STOPPING = """
 import subprocess, sys
 from benchmarks.farm import launch, living_children, stop, wait_until
 from benchmarks.subjects import Subject
-from deployments.control.processes import adopt_orphans
+from modelyard.control.process_tree import adopt_orphans
 from pathlib import Path
 
 adopt_orphans()

@@ -10,11 +10,11 @@ import pytest
 from benchmarks import bodies, recording
 from benchmarks.artefacts import iris_as_onnx, largest_as_onnx
 from benchmarks.bodies import SPECIES, TENSOR_VALUES, Requests
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.protocols.oip.rest import InferCodec
-from deployments.runtimes.table import runtime
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.runtimes.registry import runtime
 
 
 @pytest.fixture(scope="module")

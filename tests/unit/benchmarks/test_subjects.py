@@ -6,8 +6,8 @@ import yaml
 from benchmarks import bodies
 from benchmarks.machine import cpu_model
 from benchmarks.subjects import SUBJECTS, Artefacts, environment
-from deployments.spec.model import ModelSpec
-from deployments.spec.server import ServerSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import ServerSpec
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
-from deployments.control.names import NODE_DIED
+from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
+from modelyard.control.names import NODE_DIED
 
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])
@@ -29,7 +29,14 @@ def test_a_server_that_refuses_its_configuration_says_so_while_the_supervisor_is
     (tmp_path / "serve_config" / "server.yaml").write_text("nonsense: true")
     state = tmp_path / "state"
     state.mkdir()
-    command = [sys.executable, "-m", "deployments.cli.child", str(tmp_path / "serve_config"), "--state", str(state)]
+    command = [
+        sys.executable,
+        "-m",
+        "modelyard.cli.server_process",
+        str(tmp_path / "serve_config"),
+        "--state",
+        str(state),
+    ]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         assert child.stdout

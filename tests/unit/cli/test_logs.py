@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.logs import Follower, replica_logs
-from deployments.serving.log_lines import LogLine, append
-from deployments.spec.load import Config
-from deployments.spec.server import ServerSpec
+from modelyard.cli.logs import Follower, replica_logs
+from modelyard.config.load import Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.replica_files.log_records import LogLine, append
 from tests.unit.cli.yard import Yard
 
 AT = 1_796_000_000.0

@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from deployments.cli.lost import first_config
-from deployments.cli.places import places_of
-from deployments.control.last_good import LastGood
-from deployments.spec.diagnostic import SpecError
-from deployments.spec.load import load
+from modelyard.cli.lost_models import first_config
+from modelyard.cli.places import places_of
+from modelyard.config.diagnostic import SpecError
+from modelyard.config.load import load
+from modelyard.control.last_good import LastGood
 from tests.unit.cli.yard import Yard
 
 

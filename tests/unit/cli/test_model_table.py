@@ -3,14 +3,14 @@
 import pytest
 from rich.cells import cell_len
 
-from deployments.cli.columns import middle_cut
-from deployments.cli.hurt import worst_first
-from deployments.cli.seen import Seen
-from deployments.cli.table import status_table
-from deployments.cli.top import screen_of
-from deployments.control.status import ModelStatus
-from deployments.serving.state import State
-from monitoring.recent import Traffic
+from modelyard.cli.fleet_state import Seen
+from modelyard.cli.model_table import status_table
+from modelyard.cli.severity import worst_first
+from modelyard.cli.terminal_columns import middle_cut
+from modelyard.cli.top import screen_of
+from modelyard.control.status import ModelStatus
+from modelyard.ray_serve.application_status import State
+from modelyard.telemetry.metrics.traffic import Traffic
 
 LONG = "a-model-with-a-name-as-long-as-a-name-may-be-in-this-server-v2"
 WHY = "LoadError: the artefact model.onnx was made with\nopset 99, and this\tserver reads up to opset 23"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.control.desired import DesiredState
-from deployments.spec.load import load
-from deployments.spec.schema import schemas
+from modelyard.config.load import load
+from modelyard.config.schema import schemas
+from modelyard.control.desired import DesiredState
 from tests.unit.cli.yard import Yard, run
 
 COMMANDS = [
@@ -115,7 +115,7 @@ def test_what_needs_no_server_does_not_load_ray(yard: Yard, command: str):
     where = {"--help": [], "schema": ["--to", str(yard.root / "schema")]}.get(command, ["-c", str(yard.config)])
     program = """
 import sys
-from deployments.cli.main import main
+from modelyard.cli.main import main
 try:
     main()
 except SystemExit as end:
@@ -130,7 +130,7 @@ sys.exit(", ".join(loaded) or 0)
 
 
 def test_the_help_does_not_wait_for_the_specs():
-    program = "import sys, deployments.cli.main; sys.exit('pydantic' in sys.modules)"
+    program = "import sys, modelyard.cli.main; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

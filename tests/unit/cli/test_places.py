@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.places import only_server, places_of, prepare
-from deployments.control.environment import Places
-from deployments.spec.load import Config
-from deployments.spec.server import ServerSpec
+from modelyard.cli.places import only_server, places_of, prepare
+from modelyard.config.load import Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.environment import Places
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.reload import reload
-from deployments.control import control_socket
-from deployments.control.api import ControlApi
-from deployments.control.control_server import ControlServer
-from deployments.control.live import Live
-from deployments.control.withheld import Withheld
+from modelyard.cli.reload import reload
+from modelyard.control import control_socket
+from modelyard.control.api import ControlApi
+from modelyard.control.confirmation import Withheld
+from modelyard.control.control_server import ControlServer
+from modelyard.control.live_state import Live
 from tests.unit.cli.yard import Yard
 from tests.unit.control.test_control_api import turn
 
 SLOW = {"yaml", "ray", "numpy", "sklearn", "scipy", "pandas", "onnxruntime", "pyarrow", "aiohttp", "grpc"}
-SLOW_OF_OURS = {"deployments.spec.model", "deployments.spec.load", "deployments.control.applications"}
+SLOW_OF_OURS = {"modelyard.config.model_spec", "modelyard.config.load", "modelyard.control.applications"}
 
 
 class Up:
@@ -66,14 +66,14 @@ def up(yard: Yard, live: Live) -> Iterator[Up]:
 @pytest.mark.usefixtures("up")
 @pytest.mark.parametrize("arguments", [["status"], ["status", "-o", "json"], ["top", "-n", "1"], ["plan"], ["apply"]])
 def test_they_import_nothing_that_takes_long(yard: Yard, arguments: list[str]):
-    program = "from deployments.cli.main import main; main()"
+    program = "from modelyard.cli.main import main; main()"
     command = [sys.executable, "-X", "importtime", "-c", program, *arguments, "-c", str(yard.config)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=Path(__file__).parents[3]
     )
     assert done.returncode == 0, done.stdout + done.stderr
     imported = {*re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.M)}
-    assert "deployments.cli.ask" in imported
+    assert "modelyard.cli.control_client" in imported
     assert imported & SLOW_OF_OURS == set()
     assert {name.partition(".")[0] for name in imported} & SLOW == set()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.since import since
-from deployments.serving.request_lines import Line, append, encoded, place_of
+from modelyard.cli.time_range import since
+from modelyard.replica_files.request_records import Line, append, encoded, place_of
 from tests.unit.cli.yard import Yard
 
 AT = 1_796_000_000.0

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.taken_ports import claimed_ports
-from deployments.control.port_owner import claim, described, owner
-from deployments.control.ports import free_ports
-from deployments.spec.diagnostic import SpecError
-from deployments.spec.load import load
+from modelyard.cli.port_conflicts import claimed_ports
+from modelyard.config.diagnostic import SpecError
+from modelyard.config.load import load
+from modelyard.control.port_owner import claim, described, owner
+from modelyard.control.ports import free_ports
 from tests.unit.cli.yard import Yard
 
 KEYS = {"http": ["port"], "grpc": ["port"], "metrics": ["port", "edge_port", "ray_port"]}

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployments.cli.report import TerminalReport, action_line, console
-from deployments.control.plan import Action
-from deployments.control.status import ModelStatus
-from deployments.serving.state import WAITS, State
-from deployments.spec.diagnostic import Diagnostic, SpecError
+from modelyard.cli.report import TerminalReport, action_line, console
+from modelyard.config.diagnostic import Diagnostic, SpecError
+from modelyard.control.plan import Action
+from modelyard.control.status import ModelStatus
+from modelyard.ray_serve.application_status import WAITS, State
 
 AT = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC)
 

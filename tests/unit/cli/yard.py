@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from deployments.cli.main import app
+from modelyard.cli.main import app
 
 
 class Yard:

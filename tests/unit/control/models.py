@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deployments.control.applications import serve_config
-from deployments.control.names import ServeConfig
-from deployments.control.running import Running
-from deployments.repository.resolve import Refused, Resolved, ServedVersion
-from deployments.spec.load import Config
-from deployments.spec.model import ModelSpec
-from deployments.spec.server import ServerSpec
+from modelyard.config.load import Config
+from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.applications import serve_config
+from modelyard.control.names import ServeConfig
+from modelyard.control.running import Running
+from modelyard.repository.resolve import Refused, Resolved, ServedVersion
 
 ROOT = Path("/srv/yard")
 

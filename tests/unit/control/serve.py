@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deployments.control.desired import Desired
-from deployments.control.look import Front
-from deployments.control.names import ServeConfig
-from deployments.control.running import Running
-from deployments.repository.resolve import Refused, Resolved
-from deployments.spec.load import Config
-from deployments.spec.model import ModelSpec
-from deployments.spec.server import ServerSpec
+from modelyard.config.load import Config
+from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.desired import Desired
+from modelyard.control.names import ServeConfig
+from modelyard.control.probe import Front
+from modelyard.control.running import Running
+from modelyard.repository.resolve import Refused, Resolved
 from tests.unit.control.models import ROOT, applications, details
 
 FRONT = Front(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.control.absence import HELD_S, Lasting, emptied, missing, withheld
-from deployments.control.desired import Desired
-from deployments.repository.resolve import Resolved
-from deployments.spec.load import MODELS_FOLDER, SERVER_FILE, Config
-from deployments.spec.server import ServerSpec
+from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.desired import Desired
+from modelyard.control.removals import HELD_S, Lasting, emptied, missing, withheld
+from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import ROOT, applications, configured, resolved, spec
 
 OTHER = ServerSpec(connections=7)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deployments.control.applications import NOT_IN_ARGS
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.control.applications import NOT_IN_ARGS
 from tests.unit.control.models import (
     application,
     applications,

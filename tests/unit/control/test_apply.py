@@ -2,12 +2,12 @@
 
 import pytest
 
-from deployments.control.applications import edge_models
-from deployments.control.apply import Applier, settled
-from deployments.control.rollback import Rollback
-from deployments.control.running import Running
-from deployments.control.withheld import Withheld
-from deployments.edge.models import EdgeModel, custom_routes
+from modelyard.control.applications import edge_models
+from modelyard.control.apply import Applier, settled
+from modelyard.control.confirmation import Withheld
+from modelyard.control.rollback import Rollback
+from modelyard.control.running import Running
+from modelyard.edge.model_maps import EdgeModel, custom_routes
 from tests.unit.control.models import applications, configured, details, refused, resolved
 from tests.unit.control.serve import FRONT, FakeServe, desired
 

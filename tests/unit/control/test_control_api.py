@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from deployments.control.api import ControlApi, Unreadable
-from deployments.control.death_log import Death
-from deployments.control.live import STOPPING, Live
-from deployments.control.rollback import Rollback
-from deployments.control.running import Running
-from deployments.control.status import ModelStatus, model_statuses
-from deployments.control.turn import Turn
-from deployments.control.withheld import Withheld
-from monitoring.recent import Traffic
+from modelyard.control.api import ControlApi, Unreadable
+from modelyard.control.confirmation import Withheld
+from modelyard.control.death_log import Death
+from modelyard.control.live_state import STOPPING, Live
+from modelyard.control.loop_snapshot import Turn
+from modelyard.control.rollback import Rollback
+from modelyard.control.running import Running
+from modelyard.control.status import ModelStatus, model_statuses
+from modelyard.telemetry.metrics.traffic import Traffic
 from tests.unit.control.models import application, details, resolved
 
 
@@ -190,7 +190,7 @@ def wait_for(true: Callable[[], object]) -> None:
 
 
 def test_paths_of_the_command_and_of_the_server_agree():
-    from deployments.cli import ask
-    from deployments.control import api
+    from modelyard.cli import control_client
+    from modelyard.control import api
 
-    assert ask.VERSION == api.VERSION
+    assert control_client.VERSION == api.VERSION

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from deployments.control.metrics import ControlMetrics
-from deployments.control.running import Running
-from deployments.control.status import model_statuses
-from monitoring.metrics import DEATH_REASONS
-from monitoring.snapshot import Key
+from modelyard.control.metrics import ControlMetrics
+from modelyard.control.running import Running
+from modelyard.control.status import model_statuses
+from modelyard.telemetry.metrics.declarations import DEATH_REASONS
+from modelyard.telemetry.metrics.snapshot import Key
 
 CHURN: dict[str, Any] = {"runtime": "onnx", "versions": [[3, "sha256:3"], [2, "sha256:2"]], "spec": {}}
 SCALING = {"min_replicas": 1, "max_replicas": 4}

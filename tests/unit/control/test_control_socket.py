@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.ask import RunningServer, running_server
-from deployments.control import control_socket
-from deployments.control.control_server import ControlServer
-from deployments.control.withheld import Withheld
-from deployments.spec.diagnostic import SpecError
+from modelyard.cli.control_client import RunningServer, running_server
+from modelyard.config.diagnostic import SpecError
+from modelyard.control import control_socket
+from modelyard.control.confirmation import Withheld
+from modelyard.control.control_server import ControlServer
 
 
 class Replies:

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from deployments.control.processes import descendants
+from modelyard.control.process_tree import descendants
 
 
 def supervise(program: str) -> list[str]:
@@ -14,7 +14,7 @@ def supervise(program: str) -> list[str]:
     head = """\
         import os, signal, subprocess, sys, time
         from pathlib import Path
-        from deployments.control.processes import adopt_orphans, descendants, end_descendants
+        from modelyard.control.process_tree import adopt_orphans, descendants, end_descendants
 
         def alive(pid):
             try:

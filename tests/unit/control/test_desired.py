@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.desired import DesiredState
-from deployments.repository.resolve import Resolved
-from deployments.spec.diagnostic import SpecError
+from modelyard.config.diagnostic import SpecError
+from modelyard.control.desired import DesiredState
+from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import applications
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.environment import (
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.environment import (
     EdgePorts,
     Places,
     attach_environment,
     cluster_environment,
     server_environment,
 )
-from deployments.spec.server import ServerSpec
 
 PLACES = Places(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
 NODE_ID = "d" * 56

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deployments.control.events import EventFile
-from deployments.control.plan import Action
-from deployments.control.status import ModelStatus
-from deployments.control.writes import Writes
-from deployments.spec.diagnostic import Diagnostic, SpecError
+from modelyard.config.diagnostic import Diagnostic, SpecError
+from modelyard.control.events import EventFile
+from modelyard.control.plan import Action
+from modelyard.control.status import ModelStatus
+from modelyard.control.writes import Writes
 
 AT = datetime(2026, 3, 29, 1, 59, 59, 123456, tzinfo=UTC)
 STATUS = ModelStatus("a", "UNAVAILABLE", ("2", "1"), "sha256:ab", "onnx", 0, 1, "", "no\nmemory", changing=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.desired import Desired, DesiredState
-from deployments.control.files import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
-from deployments.spec.diagnostic import SpecError
+from modelyard.config.diagnostic import SpecError
+from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.file_watcher import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
 
 
 class Yard:

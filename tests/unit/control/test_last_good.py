@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.applications import served_by
-from deployments.control.last_good import LastGood, Memory
-from deployments.spec.load import Config
-from deployments.spec.server import ServerSpec
+from modelyard.config.load import Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.applications import served_by
+from modelyard.control.last_good import LastGood, Memory
 from tests.unit.control.models import application, resolved, spec
 
 CONFIG = Config(

@@ -2,7 +2,7 @@
 
 import threading
 
-from deployments.control.latest import Latest
+from modelyard.control.last_known import Latest
 
 
 def test_who_asks_gets_the_new_value_where_it_comes_in_time():

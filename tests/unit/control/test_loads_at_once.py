@@ -2,11 +2,11 @@
 
 import pytest
 
-from deployments.control.admission import SLOT_S, Admission
-from deployments.control.apply import Applier, settled
-from deployments.control.rollback import Rollback
-from deployments.gateway.catalogue import catalogue as served_catalogue
-from deployments.gateway.catalogue import waiting_for
+from modelyard.control.admission import SLOT_S, Admission
+from modelyard.control.apply import Applier, settled
+from modelyard.control.rollback import Rollback
+from modelyard.gateway.catalogue import catalogue as served_catalogue
+from modelyard.gateway.catalogue import waiting_for
 from tests.unit.control.models import catalogue, refused, resolved
 from tests.unit.control.serve import FRONT, FakeServe, desired
 

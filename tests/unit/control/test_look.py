@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deployments.control.look import Front, describe_model, paste_line
-from deployments.control.ports import free_ports
-from deployments.control.status import ModelStatus
+from modelyard.control.ports import free_ports
+from modelyard.control.probe import Front, describe_model, paste_line
+from modelyard.control.status import ModelStatus
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 import socket
 
-from deployments.control.open_ports import EVERY_S, OpenPorts
-from deployments.control.port_owner import listening
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.open_ports import EVERY_S, OpenPorts
+from modelyard.control.port_owner import listening
 from tests.fakes import FakeClock
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.api import Unreadable
-from deployments.control.desired import DesiredState
-from deployments.control.live import Live
-from deployments.control.operations import FileOperations
-from deployments.control.requested import RequestedApplies
-from deployments.control.rollback import Rollback
-from deployments.control.running import Running
-from deployments.control.turn import Turn
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.api import Unreadable
+from modelyard.control.apply_queue import RequestedApplies
+from modelyard.control.desired import DesiredState
+from modelyard.control.live_state import Live
+from modelyard.control.loop_snapshot import Turn
+from modelyard.control.operations import FileOperations
+from modelyard.control.rollback import Rollback
+from modelyard.control.running import Running
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.control.patience import LONGEST_S, patient
+from modelyard.control.startup_wait import LONGEST_S, patient
 
 
 class Slow:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployments.control.plan import Action, plan
+from modelyard.control.plan import Action, plan
 from tests.unit.control.models import application, applications, configured, refused, resolved
 
 A, B = (f"({letter * 8})" for letter in "ab")

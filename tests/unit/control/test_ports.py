@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from deployments.control import ports
-from deployments.control.ports import PORT_RANGE, free_ports, haproxy_binary, in_use
+from modelyard.control import ports
+from modelyard.control.ports import PORT_RANGE, free_ports, haproxy_binary, in_use
 
 
 def test_free_ports_are_different_and_free():

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from deployments.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, summary
-from deployments.control.death_watch import DeathWatch
-from deployments.control.deaths import Evidence, RayCause, cause_of
-from deployments.control.lost_requests import MOST_A_SECOND, LostRequests
-from deployments.control.running import Running
-from deployments.control.writes import Writes
-from deployments.serving.log_lines import LogLine, append
-from deployments.serving.replica_files import ExitRecord, ReplicaFiles
-from monitoring.metrics import DEATH_REASONS
+from modelyard.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, summary
+from modelyard.control.death_watch import DeathWatch
+from modelyard.control.deaths import Evidence, RayCause, cause_of
+from modelyard.control.lost_requests import MOST_A_SECOND, LostRequests
+from modelyard.control.running import Running
+from modelyard.control.writes import Writes
+from modelyard.replica_files.log_records import LogLine, append
+from modelyard.replica_files.paths import ExitRecord, ReplicaFiles
+from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 
 WORKER_DIED = RayCause(
     "WORKER_DIED", "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR ..."

@@ -1,6 +1,6 @@
 """Pauses between starts."""
 
-from deployments.control.restarts import MOST_FAILED_STARTS, Restarts
+from modelyard.control.restart_policy import MOST_FAILED_STARTS, Restarts
 
 
 def test_pauses_grow_up_to_a_minute():

@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from deployments.control.names import ServeConfig
-from deployments.control.rollback import Rollback, reasons_told
+from modelyard.control.names import ServeConfig
+from modelyard.control.rollback import Rollback, reasons_told
 from tests.unit.control.models import application, applications, catalogue, configured, refused, resolved
 
 GOOD, BAD, OTHER = (application(resolved(digests=letter)) for letter in "gbo")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.control.starts import ReplicaStarts
+from modelyard.control.replica_starts import ReplicaStarts
 
 Look = tuple[str, int, str, bool]
 """Replicas (a letter each), target, configuration, whether no change is under way."""

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.control.absence import HELD_S
-from deployments.control.apply import Applier
-from deployments.control.desired import Desired
-from deployments.control.files import Reading
-from deployments.control.metrics import ControlMetrics
-from deployments.control.names import ServeConfig
-from deployments.control.plan import Action
-from deployments.control.requested import Done, RequestedApplies
-from deployments.control.rollback import Rollback
-from deployments.control.status import ModelStatus
-from deployments.control.turn import Turn
-from deployments.control.watch import NodeDied, Watcher
-from deployments.control.withheld import Withheld
-from deployments.control.writes import NotWritten
-from deployments.spec.diagnostic import Diagnostic, SpecError
-from deployments.spec.load import MODELS_FOLDER
+from modelyard.config.diagnostic import Diagnostic, SpecError
+from modelyard.config.load import MODELS_FOLDER
+from modelyard.control.apply import Applier
+from modelyard.control.apply_queue import Done, RequestedApplies
+from modelyard.control.confirmation import Withheld
+from modelyard.control.desired import Desired
+from modelyard.control.file_watcher import Reading
+from modelyard.control.loop_snapshot import Turn
+from modelyard.control.metrics import ControlMetrics
+from modelyard.control.names import ServeConfig
+from modelyard.control.plan import Action
+from modelyard.control.reconciler import NodeDied, Watcher
+from modelyard.control.removals import HELD_S
+from modelyard.control.rollback import Rollback
+from modelyard.control.status import ModelStatus
+from modelyard.control.writes import NotWritten
 from tests.unit.control.models import refused, resolved
 from tests.unit.control.serve import FRONT, FakeServe, desired
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.last_good import LastGood, Memory
-from deployments.control.line_file import MOST_WAITING, LineFile
-from deployments.control.private_file import write_private
-from deployments.control.reports import Reports
-from deployments.control.up_mark import UpMark
-from deployments.control.writes import NotWritten, Writes, reason_of
+from modelyard.control.append_file import MOST_WAITING, LineFile
+from modelyard.control.last_good import LastGood, Memory
+from modelyard.control.private_file import write_private
+from modelyard.control.ready_flag import UpMark
+from modelyard.control.reports import Reports
+from modelyard.control.writes import NotWritten, Writes, reason_of
 from tests.unit.control.test_last_good import CONFIG, GOOD
 from tests.unit.control.test_watch import Operator
 

@@ -15,10 +15,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
-from deployments.control.ports import haproxy_binary
-from deployments.edge.files import LAUNCHER, EdgeFiles
-from deployments.edge.models import EdgeModel
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.ports import haproxy_binary
+from modelyard.edge.files import LAUNCHER, EdgeFiles
+from modelyard.edge.model_maps import EdgeModel
 
 PATIENCE_S = 20
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from deployments.edge.connections import FILES, OTHER_FILES, connections
+from modelyard.edge.connections import FILES, OTHER_FILES, connections
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 LARGE = b"x" * 100_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployments.edge.requests import HEADERS_LIMIT, URL_LIMIT
+from modelyard.edge.request_rules import HEADERS_LIMIT, URL_LIMIT
 from tests.unit.edge.proxy import Answer, Backend, Edge, backend
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="

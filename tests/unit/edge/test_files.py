@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deployments.edge.files import EdgeFiles
-from deployments.edge.models import EdgeModel
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.edge.files import EdgeFiles
+from modelyard.edge.model_maps import EdgeModel
 
 
 def stamps(folder: Path) -> dict[str, int]:

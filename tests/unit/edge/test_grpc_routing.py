@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler
 import grpc
 import pytest
 
-from deployments.edge.requests import HEADERS_LIMIT
-from deployments.protocols.grpc.frames import frame
-from deployments.protocols.grpc.messages import ModelInferRequest
+from modelyard.edge.request_rules import HEADERS_LIMIT
+from modelyard.protocols.grpc.frames import frame
+from modelyard.protocols.grpc.messages import ModelInferRequest
 from tests.unit.edge.proxy import PATIENCE_S, Edge, Listening, accept_and_close
 
 SERVICE = "/inference.GRPCInferenceService"

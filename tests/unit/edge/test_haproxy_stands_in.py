@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.ports import haproxy_binary
-from deployments.control.stand_in import StandIn
-from deployments.edge.admin import AdminError, pid_of
-from deployments.edge.files import EdgeFiles
-from deployments.edge.sockets import KeptSockets
+from modelyard.control.haproxy_standby import StandIn
+from modelyard.control.ports import haproxy_binary
+from modelyard.edge.admin_socket import AdminError, pid_of
+from modelyard.edge.files import EdgeFiles
+from modelyard.edge.listening_sockets import KeptSockets
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 CHURN = "/models/churn/predict"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.ports import haproxy_binary
-from deployments.edge.files import LAUNCHER
+from modelyard.control.ports import haproxy_binary
+from modelyard.edge.files import LAUNCHER
 from tests.unit.edge.proxy import Edge, backend, files_of
 
 BROKEN = "frontend edge_http\n    bend 127.0.0.1:1\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from deployments.edge.admin import AdminError, leave
+from modelyard.edge.admin_socket import AdminError, leave
 from tests.unit.edge.proxy import PATIENCE_S, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from deployments.edge.lost import LOG_SOCKET, UNKNOWN, LostRequest, read
-from deployments.edge.models import EdgeModel
-from deployments.protocols.http import REQUEST_ID_CHARS
+from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN, LostRequest, read
+from modelyard.edge.model_maps import EdgeModel
+from modelyard.http.request import REQUEST_ID_CHARS
 from tests.unit.edge.mortal import mortals
 from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.spec.server import MOST_ORIGINS
+from modelyard.config.server_spec import MOST_ORIGINS
 from tests.unit.edge.proxy import Answer, Edge, backend
 
 LISTED, OTHER = "https://app.example", "https://app.example.evil"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.control.ports import haproxy_binary
-from deployments.edge.errors import ERROR_FILE, render_error
-from deployments.edge.models import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
-from deployments.edge.render import render
-from deployments.spec.server import ServerSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.ports import haproxy_binary
+from modelyard.edge.error_responses import ERROR_FILE, render_error
+from modelyard.edge.frontends import render
+from modelyard.edge.model_maps import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
 from tests.unit.edge.proxy import all_models, serve_config
 
 

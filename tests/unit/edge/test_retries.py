@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 import grpc
 import pytest
 
-from deployments.edge.models import EdgeModel
-from deployments.edge.requests import BUFFER_BYTES
+from modelyard.edge.model_maps import EdgeModel
+from modelyard.edge.request_rules import BUFFER_BYTES
 from tests.unit.edge.mortal import Mortal, mortals
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
@@ -109,7 +109,7 @@ def test_a_replica_that_is_frozen_costs_its_models_limit_of_time_and_the_request
 def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deployments.edge.render.HOLD_S", 1)
+    monkeypatch.setattr("modelyard.edge.frontends.HOLD_S", 1)
     edge.write({}, EdgeModel("/models/churn", timeout_s=10))
     models = {"gateway": [1], "churn": []}
     with mortals(1) as (proxy,), edge.running(models, fallback=proxy.port):
@@ -121,7 +121,7 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
 def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deployments.edge.render.GATEWAY_S", 1)
+    monkeypatch.setattr("modelyard.edge.frontends.GATEWAY_S", 1)
     edge.write()
     with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", "GET", b"FREEZE").status == 504

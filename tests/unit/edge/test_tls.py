@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from deployments.control.identity import IdentityWatch
-from deployments.edge.tls import BUNDLE_FILE, TlsError, read_identity
-from deployments.spec.server import TlsSpec
+from modelyard.config.server_spec import TlsSpec
+from modelyard.control.tls_reload import IdentityWatch
+from modelyard.edge.tls import BUNDLE_FILE, TlsError, read_identity
 from tests.unit.edge.proxy import backend
 
 FILES = TlsSpec(certificate="server.pem", key="server.key")

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import skops.io
 
-from deployments.runtimes.python import model as python
-from deployments.spec.model import ModelSpec
 from examples.models import ticket_topic
 from examples.train import example_names, train
 from examples.trained import Trained
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.python import model as python
 
 SERVE_CONFIG = Path(__file__).parents[3] / "serve_config" / "models"
 

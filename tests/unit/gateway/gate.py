@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.gateway.catalogue import Entry
-from deployments.gateway.routes import GatewayRoutes
-from deployments.gateway.statistics import Statistics
-from deployments.serving.asgi import AsgiApp
-from deployments.serving.bodies import Bodies
-from deployments.serving.state import State
-from deployments.tensors import Signature
-from monitoring.book import Counted
-from monitoring.snapshot import Totals
+from modelyard.gateway.catalogue import Entry
+from modelyard.gateway.routes import GatewayRoutes
+from modelyard.gateway.statistics import Statistics
+from modelyard.http.asgi import AsgiApp
+from modelyard.http.body_budget import Bodies
+from modelyard.ray_serve.application_status import State
+from modelyard.telemetry.metrics.aggregate import Counted
+from modelyard.telemetry.metrics.snapshot import Totals
+from modelyard.tensors import Signature
 
 LIMIT = 100
 

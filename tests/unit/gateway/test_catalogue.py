@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from deployments.gateway.catalogue import catalogue, waiting_for
-from deployments.serving.state import Deployed
+from modelyard.gateway.catalogue import catalogue, waiting_for
+from modelyard.ray_serve.application_status import Deployed
 from tests.unit.control.models import catalogue as configured_models
 from tests.unit.control.models import configured, refused, resolved
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from deployments.errors import ModelNotFound, ModelyardError, Overloaded
-from deployments.gateway.catalogue import Entry
-from deployments.gateway.grpc_routes import GrpcRoutes
-from deployments.gateway.statistics import Statistics
-from deployments.lane.grpc import OneMessage
-from deployments.protocols.grpc.frames import FrameReader, frame
-from deployments.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
-from deployments.protocols.grpc.reflection import METHOD as REFLECT
-from deployments.protocols.grpc.reflection import OLD_METHOD
-from deployments.protocols.grpc.status import Status, status_of
+from modelyard.errors import ModelNotFound, ModelyardError, Overloaded
+from modelyard.gateway.catalogue import Entry
+from modelyard.gateway.grpc.routes import GrpcRoutes
+from modelyard.gateway.statistics import Statistics
+from modelyard.protocols.grpc.frames import FrameReader, frame
+from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
+from modelyard.protocols.grpc.reflection import METHOD as REFLECT
+from modelyard.protocols.grpc.reflection import OLD_METHOD
+from modelyard.protocols.grpc.status import Status, status_of
+from modelyard.protocols.grpc.unary import OneMessage
 from tests.unit.gateway.gate import LIMIT, MODELS, counted, entry
 
 METHODS = {**methods(INFERENCE), **methods(HEALTH)}

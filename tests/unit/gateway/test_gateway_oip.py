@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployments.gateway.catalogue import Entry
+from modelyard.gateway.catalogue import Entry
 from tests.unit.gateway.gate import MODELS, Answer, ask, entry
 
 SERVED = Entry("two", "/models/two", True, "READY", "", {"versions": [{"version": "3"}, {"version": "1"}]})

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from deployments.gateway.last_seen import FRESH_S, OLDEST_S, LastSeen
+from modelyard.gateway.last_seen import FRESH_S, OLDEST_S, LastSeen
 
 
 class Serve:

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from deployments.errors import InvalidRequest
-from deployments.gateway.openapi.components import components
-from deployments.gateway.openapi.document import openapi
-from deployments.gateway.openapi.predict import predict_components
-from deployments.gateway.openapi.prefixes import prefixes
-from deployments.gateway.openapi.values import enumerated
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.problem import STATUSES
-from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.gateway.openapi.components import components
+from modelyard.gateway.openapi.document import openapi
+from modelyard.gateway.openapi.predict import predict_components
+from modelyard.gateway.openapi.prefixes import prefixes
+from modelyard.gateway.openapi.values import enumerated
+from modelyard.http.problem import STATUSES
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.gateway.gate import MODELS, ask, entry
 
 IRIS = Signature(

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deployments.gateway.statistics import Statistics
-from monitoring.book import Counted
-from monitoring.metrics import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
-from monitoring.snapshot import Histogram, Totals
+from modelyard.gateway.statistics import Statistics
+from modelyard.telemetry.metrics.aggregate import Counted
+from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
+from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 from tests.unit.gateway.gate import entry
 
 IRIS = ("iris", "1")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from deployments.errors import ModelyardError
+from modelyard.errors import ModelyardError
 
 LARGE = [0, 1, 0x7F, 0x80, 0xFF]
 

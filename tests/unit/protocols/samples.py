@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import FREE, Array, Signature, Tensors, TensorSpec
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import FREE, Array, Signature, Tensors, TensorSpec
 
 FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 SPECIES = ("setosa", "versicolor", "virginica")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.protocols.invocations import InvocationsCodec
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import to_raw
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.tensorflow.rest import TensorflowCodec
-from deployments.tensors import Array
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.tensors import to_raw
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.tensors import Array
 from tests.unit.protocols.arrow.streams import ARROW, stream
 from tests.unit.protocols.samples import TEXT
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest, ModelyardError, PayloadTooLarge, UnsupportedMediaType
-from deployments.protocols.compression import Coding, deflated, inflated, wanted
+from modelyard.errors import InvalidRequest, ModelyardError, PayloadTooLarge, UnsupportedMediaType
+from modelyard.http.compression import Coding, deflated, inflated, wanted
 
 TEXT = b"tensor " * 100
 FEW = settings(max_examples=50, deadline=None)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.protocols.conversion import converted, converted_with_missing, convertible, lossless
-from deployments.protocols.values import EXACT
-from deployments.tensors import DTYPES, Array
+from modelyard.protocols.values.conversion import converted, converted_with_missing, convertible, lossless
+from modelyard.protocols.values.json_values import EXACT
+from modelyard.tensors import DTYPES, Array
 
 NUMBERS = [name for name, dtype in DTYPES.items() if dtype.kind in "iuf"]
 SOURCES = ["BOOL", *NUMBERS]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.protocols.edge_start import NAME, of_headers, without
+from modelyard.http.edge_start import NAME, of_headers, without
 
 OTHER = (b"accept", b"*/*")
 

@@ -9,18 +9,18 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from deployments.errors import NotAcceptable
-from deployments.protocols.grpc.infer import GrpcInferCodec, InferCall
-from deployments.protocols.grpc.messages import ModelInferResponse
-from deployments.protocols.invocations import InvocationsCodec
-from deployments.protocols.oip.document import OutputWish
-from deployments.protocols.oip.generate import GenerateCodec
-from deployments.protocols.oip.rest import InferCall as RestCall
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import from_raw
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.tensorflow.rest import TensorflowCodec
-from deployments.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec, datatype_of
+from modelyard.errors import NotAcceptable
+from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
+from modelyard.protocols.grpc.messages import ModelInferResponse
+from modelyard.protocols.oip.codec import InferCall as RestCall
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.document import OutputWish
+from modelyard.protocols.oip.generate import GenerateCodec
+from modelyard.protocols.oip.tensors import from_raw
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec, datatype_of
 from tests.unit.protocols.samples import texts
 
 VALUES: dict[str, Array] = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deployments.protocols.example import example_body
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from modelyard.protocols.predict.example import example_body
+from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import IMAGE, IRIS, MIXED, NAMELESS, TEXT, VALUE, WHOLE, decoded, one, same, texts
 
 AGE = Signature(inputs=(TensorSpec("X", "FP32", (FREE, 1), ("age",)),), outputs=(VALUE,))

@@ -13,16 +13,16 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.protocols.accept import KNOWN, media_of
-from deployments.protocols.grpc.frames import FrameReader, frame, only_message
-from deployments.protocols.grpc.status import LONGEST_MESSAGE, escaped
-from deployments.protocols.grpc.timeout import timeout_s
-from deployments.protocols.npy import read_npy, write_npy
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import to_raw
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.traceparent import TraceParent, parse
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.http.accept import KNOWN, media_of
+from modelyard.protocols.grpc.frames import FrameReader, frame, only_message
+from modelyard.protocols.grpc.status import LONGEST_MESSAGE, escaped
+from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.tensors import to_raw
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.npy import read_npy, write_npy
+from modelyard.telemetry.traceparent import TraceParent, parse
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 from tests.unit.protocols.samples import IRIS, MIXED
 

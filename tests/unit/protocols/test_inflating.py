@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from deployments.errors import PayloadTooLarge
-from deployments.protocols.inflating import FREE_BYTES, MOST_RATIO, inflate
+from modelyard.errors import PayloadTooLarge
+from modelyard.http.inflate import FREE_BYTES, MOST_RATIO, inflate
 
 LARGE = 2**30
 

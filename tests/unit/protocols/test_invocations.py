@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest, ModelyardError
-from deployments.protocols.invocations import InvocationsCodec
-from deployments.tensors import Signature, Tensors
+from modelyard.errors import InvalidRequest, ModelyardError
+from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.tensors import Signature, Tensors
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, WHOLE, one, texts
 
 LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}

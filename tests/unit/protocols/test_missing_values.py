@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.tensorflow.rest import TensorflowCodec
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.arrow.streams import ARROW, stream
 from tests.unit.protocols.samples import VALUE, decoded, decoded_csv, same, texts
 

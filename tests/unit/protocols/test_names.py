@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.protocols.names import nearest
+from modelyard.text.nearest_name import nearest
 
 
 @pytest.mark.parametrize(

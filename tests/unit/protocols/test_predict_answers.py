@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import FREE, Array, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, SPECIES, WHOLE, answered, one, texts
 
 ONE = {"instances": [[1, 2, 3, 4]]}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.errors import InvalidRequest, UnsupportedMediaType
-from deployments.protocols.predict import PredictCodec
+from modelyard.errors import InvalidRequest, UnsupportedMediaType
+from modelyard.protocols.predict.codec import PredictCodec
 from tests.unit.protocols.samples import IRIS, decoded, one
 
 

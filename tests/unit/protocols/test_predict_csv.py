@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.errors import InvalidRequest, UnsupportedMediaType
-from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest, UnsupportedMediaType
+from modelyard.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import (
     FIXED,
     IMAGE,

@@ -6,8 +6,8 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, NAMELESS, TEXT, WHOLE, decoded, one, same, texts
 
 FLOWERS: Tensors = {"X": np.array([[5, 3, 1.5, 0], [6, 3, 4, 1]], np.float32)}

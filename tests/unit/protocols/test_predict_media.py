@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest, NotAcceptable
-from deployments.protocols.accept import media_of
-from deployments.protocols.invocations import InvocationsCodec
-from deployments.protocols.npy import read_npy, write_npy
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest, NotAcceptable
+from modelyard.http.accept import media_of
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.npy import read_npy, write_npy
+from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
 from tests.unit.protocols.test_predict_answers import TAGGED, TAGS
 

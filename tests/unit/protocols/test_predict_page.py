@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployments.errors import ModelyardError
-from deployments.protocols.predict import PredictCall, PredictCodec
-from deployments.protocols.problem import problem
-from deployments.protocols.rows import MAX_ROWS
-from deployments.tensors import FREE, Signature, Tensors, TensorSpec
+from modelyard.errors import ModelyardError
+from modelyard.http.problem import problem
+from modelyard.protocols.predict.codec import PredictCall, PredictCodec
+from modelyard.protocols.predict.rows import MAX_ROWS
+from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import same, texts
 
 PAGE = (Path(__file__).parents[3] / "docs" / "predict.md").read_text(encoding="utf-8")

@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest, ModelyardError
-from deployments.protocols.answers import jsonable
-from deployments.protocols.arrays import ArrayReader
-from deployments.protocols.bad_values import BadValues
-from deployments.protocols.example import example_body
-from deployments.protocols.forms import Bare, Form, Objects, Table, walk
-from deployments.protocols.layout import by_column, by_input
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.problem import problem
-from deployments.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest, ModelyardError
+from modelyard.http.problem import problem
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.example import example_body
+from modelyard.protocols.predict.responses import jsonable
+from modelyard.protocols.predict.row_forms import Bare, Form, Objects, Table, walk
+from modelyard.protocols.values.arrays import ArrayReader
+from modelyard.protocols.values.bad_values import BadValues
+from modelyard.protocols.values.layout import by_column, by_input
+from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, NAMELESS, TEXT, WHOLE, decoded, equal, same
 
 # Nothing here waits for anything, so what takes long is another process; that is no failure.

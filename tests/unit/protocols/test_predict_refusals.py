@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, decoded, one
 
 A, B, C, D = "sepal_length", "sepal_width", "petal_length", "petal_width"

@@ -5,9 +5,9 @@ import inspect
 import orjson
 import pytest
 
-from deployments import errors
-from deployments.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
-from deployments.protocols.problem import STATUSES, problem
+from modelyard import errors
+from modelyard.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
+from modelyard.http.problem import STATUSES, problem
 
 ERRORS = [
     kind

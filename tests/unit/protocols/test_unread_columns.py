@@ -10,15 +10,15 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.protocols.oip.generate import GenerateCodec
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import to_raw
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.tensorflow.rest import TensorflowCodec
-from deployments.tensors import FREE, Array, Signature, Tensors, TensorSpec, datatype_of
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.generate import GenerateCodec
+from modelyard.protocols.oip.tensors import to_raw
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.tensors import FREE, Array, Signature, Tensors, TensorSpec, datatype_of
 from tests.unit.protocols.arrow.streams import ARROW, stream
 from tests.unit.protocols.samples import VALUE, decoded, decoded_csv, same, texts
 

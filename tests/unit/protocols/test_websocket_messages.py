@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import from_raw, to_raw
-from deployments.protocols.predict import PredictCodec
-from deployments.protocols.websocket import SocketCall, SocketCodec, divided
-from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.tensors import from_raw, to_raw
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.websocket.codec import SocketCall, SocketCodec, divided
+from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 from tests.unit.protocols.samples import IRIS, equal
 

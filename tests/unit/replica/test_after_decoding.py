@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from deployments.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from deployments.protocols.predict import PredictCodec
-from deployments.replica.predictor import Predictor
-from deployments.serving.decoding import LARGE_BYTES, Decoding
-from deployments.serving.ledger import Ledger
+from modelyard.errors import DeadlineExceeded, InvalidRequest, Overloaded
+from modelyard.inference.open_requests import Ledger
+from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.endpoint import Predictor
 from tests.fakes import DOUBLER, FakeClock, request_of
-from tests.unit.serving.rig import Records
+from tests.unit.inference.rig import Records
 
 LARGE = b'{"instances": [[1]]}' + b" " * LARGE_BYTES
 

@@ -8,18 +8,18 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from deployments.errors import ModelNotFound
-from deployments.protocols.grpc.messages import INFERENCE, methods
-from deployments.protocols.http import HttpRequest
-from deployments.protocols.problem import HttpAnswer
-from deployments.replica.dispatch import Dispatch
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.replica.version import run_version
-from deployments.repository.resolve import ServedVersion
-from deployments.serving.codecs import codecs_of
-from deployments.serving.version import LoadedVersion
-from deployments.serving.warmup import Warmup
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import ModelNotFound
+from modelyard.http.problem import HttpAnswer
+from modelyard.http.request import HttpRequest
+from modelyard.inference.warmup import Warmup
+from modelyard.protocols.codecs import codecs_of
+from modelyard.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.protocols.running_version import run_version
+from modelyard.replica.dispatch import Dispatch
+from modelyard.repository.resolve import ServedVersion
+from modelyard.telemetry.request_log import LogPlace, RequestLog
 from tests.fakes import FakeModel
 
 UNWRITTEN = RequestLog("m", LogPlace(Path("/nowhere"), 0.0))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments.replica.exits import Exits
-from deployments.serving.replica_files import ExitRecord, ReplicaFiles, signal_of
+from modelyard.replica.exits import Exits
+from modelyard.replica_files.paths import ExitRecord, ReplicaFiles, signal_of
 
 PROGRAM = """
 import os, sys, time, multiprocessing
 from pathlib import Path
-from deployments.replica.exits import Exits
-from deployments.serving.replica_files import ReplicaFiles
+from modelyard.replica.exits import Exits
+from modelyard.replica_files.paths import ReplicaFiles
 exits = Exits(ReplicaFiles(Path(sys.argv[1]), "iris", "a"))
 exits.install()
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.replica.heap import settle_heap
+from modelyard.replica.gc_tuning import settle_heap
 
 
 @pytest.fixture

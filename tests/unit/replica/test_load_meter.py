@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from deployments.replica.load import LoadMeter
+from modelyard.replica.load_meter import LoadMeter
 from tests.fakes import FakeClock, FakeLoop
 
 

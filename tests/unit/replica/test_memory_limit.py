@@ -9,7 +9,7 @@ import pytest
 
 def run(code: str) -> str:
     """What the code prints, with 64 MiB to grow in."""
-    start = "from deployments.replica.memory import limit_memory\nlimit_memory(64 * 2**20)\n"
+    start = "from modelyard.replica.memory_limit import limit_memory\nlimit_memory(64 * 2**20)\n"
     done = subprocess.run(
         [sys.executable, "-c", start + textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
     )

@@ -10,22 +10,22 @@ from typing import Any
 import orjson
 import pytest
 
-from deployments.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
-from deployments.protocols.example import example_body
-from deployments.protocols.http import HttpRequest
-from deployments.protocols.problem import HttpAnswer
-from deployments.replica.description import curl_line
-from deployments.replica.predictor import Predictor
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.replica.routes import ModelRoutes
-from deployments.replica.version import run_version
-from deployments.replica.versions import Versions
-from deployments.repository.resolve import ServedVersion
-from deployments.serving.codecs import codecs_of
-from deployments.serving.version import LoadedVersion
-from deployments.serving.warmup import Warmup
-from deployments.spec.model import ModelSpec
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
+from modelyard.http.problem import HttpAnswer
+from modelyard.http.request import HttpRequest
+from modelyard.inference.warmup import Warmup
+from modelyard.protocols.codecs import codecs_of
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.protocols.predict.endpoint import Predictor
+from modelyard.protocols.predict.example import example_body
+from modelyard.protocols.predict.model_page import curl_line
+from modelyard.protocols.predict.routes import ModelRoutes
+from modelyard.protocols.running_version import run_version
+from modelyard.protocols.versions import Versions
+from modelyard.repository.resolve import ServedVersion
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.fakes import FakeModel
 
 UNWRITTEN = RequestLog("iris", LogPlace(Path("/nowhere"), 0.0))

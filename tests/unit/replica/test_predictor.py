@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.errors import DeadlineExceeded, InvalidRequest
-from deployments.protocols.predict import PredictCodec
-from deployments.replica.predictor import Prediction, Predictor
-from deployments.serving.ledger import Ledger
-from deployments.serving.recorder import UNRECORDED, Origin
-from deployments.serving.ticket import Answer
+from modelyard.errors import DeadlineExceeded, InvalidRequest
+from modelyard.inference.open_requests import Ledger
+from modelyard.inference.pending_request import Answer
+from modelyard.inference.recorder import UNRECORDED, Origin
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.endpoint import Prediction, Predictor
 from tests.fakes import DOUBLER, FakeClock
-from tests.unit.serving.rig import Records
+from tests.unit.inference.rig import Records
 
 NO_DECODER: Any = None
 """Small bodies need none."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from deployments.replica import logs as under_test
-from deployments.replica.logs import KEPT, Printed, ReplicaHandler, line_of, open_log
-from deployments.runtimes.operator_code.folder import PrivateFolder, copies_of
-from deployments.serving.current import working_for
-from deployments.serving.log_lines import LogLine, decoded
-from deployments.serving.replica_files import ReplicaFiles
-from tests.unit.serving.test_running_calls import ticket
+from modelyard.inference.running_requests import working_for
+from modelyard.replica import logs as under_test
+from modelyard.replica.logs import KEPT, Printed, ReplicaHandler, line_of, open_log
+from modelyard.replica_files.log_records import LogLine, decoded
+from modelyard.replica_files.paths import ReplicaFiles
+from modelyard.runtimes.operator_code.folder import PrivateFolder, copies_of
+from tests.unit.inference.test_running_calls import ticket
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(open
 
 
 def test_what_is_logged_with_its_requests_has_those(opened: ReplicaFiles):
-    logging.getLogger("deployments.x").error("failed", extra={"requests": ("mine",)})
+    logging.getLogger("modelyard.x").error("failed", extra={"requests": ("mine",)})
     assert lines(opened)[0].requests == ("mine",)
 
 

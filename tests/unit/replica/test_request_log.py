@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.serving import request_lines
-from deployments.serving.recorder import Origin
-from deployments.serving.request_lines import Line
-from monitoring.accumulate import VersionCounts
+from modelyard.inference.recorder import Origin
+from modelyard.replica_files import request_records
+from modelyard.replica_files.request_records import Line
+from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_recorder import RequestRecorder
 
 
 def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> Line:
@@ -115,7 +115,7 @@ def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
     log = RequestLog("churn", place)
     place.folder.mkdir()
     with (place.folder / "churn.jsonl").open("wb") as file:
-        file.truncate(request_lines.LARGEST_BYTES)
+        file.truncate(request_records.LARGEST_BYTES)
     log.note(line())
     log.write()
     log.note(line(request_id="next"))

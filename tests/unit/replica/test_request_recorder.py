@@ -5,16 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from deployments.protocols.traceparent import TraceParent
-from deployments.replica.recorder import RequestRecorder
-from deployments.replica.request_log import LogPlace, RequestLog
-from deployments.replica.tracing import Traced, Tracing
-from deployments.serving.call import Call
-from deployments.serving.recorder import Origin
-from deployments.serving.request_lines import Line
-from monitoring.accumulate import VersionCounts
-from monitoring.metrics import BATCH_SIZE, COMPUTE_DURATION, LOAD_DURATION, QUEUE_DURATION, REQUEST_DURATION, ROWS
-from monitoring.snapshot import Totals
+from modelyard.inference.batch import Call
+from modelyard.inference.recorder import Origin
+from modelyard.replica_files.request_records import Line
+from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.declarations import (
+    BATCH_SIZE,
+    COMPUTE_DURATION,
+    LOAD_DURATION,
+    QUEUE_DURATION,
+    REQUEST_DURATION,
+    ROWS,
+)
+from modelyard.telemetry.metrics.snapshot import Totals
+from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_recorder import RequestRecorder
+from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.traceparent import TraceParent
 
 
 class Counted:

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from deployments.protocols.traceparent import TraceParent
-from deployments.replica.spans import Spans
-from deployments.replica.tracing import Traced
-from deployments.serving.request_lines import Line
+from modelyard.replica_files.request_records import Line
+from modelyard.telemetry.spans import Spans
+from modelyard.telemetry.trace_sampling import Traced
+from modelyard.telemetry.traceparent import TraceParent
 from tests.collector import Collector
 
 PARENT = TraceParent(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, sampled=True)

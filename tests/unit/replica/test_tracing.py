@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from deployments.protocols.traceparent import TraceParent
-from deployments.replica import tracing as under_test
-from deployments.replica.tracing import Traced, Tracing
-from deployments.serving.request_lines import Line
+from modelyard.replica_files.request_records import Line
+from modelyard.telemetry import trace_sampling as under_test
+from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.traceparent import TraceParent
 
 LINE = Line(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from deployments.replica.trimming import AFTER_S, Trimmer, trim_heap
+from modelyard.replica.heap_trim import AFTER_S, Trimmer, trim_heap
 from tests.fakes import FakeClock, FakeLoop
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.repository.scan import DigestCache, scan
-from deployments.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
+from modelyard.repository.scan import DigestCache, scan
+from modelyard.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 
 SETTLE_S = 60.0
 """Longer than any test takes: what was written in a test is never settled by the machine's clock."""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from deployments.repository.artefact import Unusable, runtime_of
-from deployments.repository.formats import FORMATS, MOST_LOOKED_AT, advice
-from deployments.repository.snapshot import FileEntry
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.repository.artefact import Unusable, runtime_of
+from modelyard.repository.formats import FORMATS, MOST_LOOKED_AT, advice
+from modelyard.repository.snapshot import FileEntry
 
 BERT = [
     "README.md",

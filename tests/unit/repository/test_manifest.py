@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.repository.manifest import ManifestLine, digest, manifest
+from modelyard.repository.digest import ManifestLine, digest, manifest
 
 README = Path(__file__).parents[3] / "model_repository" / "README.md"
 

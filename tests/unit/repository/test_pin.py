@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.repository.pin import NoSuchVersion, pinned
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.repository.pin import NoSuchVersion, pinned
 
 
 def spec(**keys) -> ModelSpec:

@@ -4,8 +4,8 @@ import tracemalloc
 
 import pytest
 
-from deployments.repository.reader import ArtefactChanged, ArtefactUnreadable, read_verified
-from deployments.repository.resolve import ServedVersion
+from modelyard.repository.resolve import ServedVersion
+from modelyard.repository.verified_read import ArtefactChanged, ArtefactUnreadable, read_verified
 
 
 @pytest.fixture

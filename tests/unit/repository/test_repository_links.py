@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.repository.tree import Changed, Tree
+from modelyard.repository.safe_tree import Changed, Tree
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.repository.manifest import ManifestLine, digest
-from deployments.repository.snapshot import FileEntry, VersionSnapshot
+from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.snapshot import FileEntry, VersionSnapshot
 
 
 def test_a_version_has_its_files_and_the_digest_of_their_manifest(repository):

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.repository.resolve import Refused, Resolved, ServedVersion, resolve, resolve_all
-from deployments.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve, resolve_all
+from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 
 def version(number: int, *files: str, problem: str | None = None, settled: bool = True, was_settled: bool = False):

@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.repository.settling import Settling, settling
+from modelyard.repository.completeness import Settling, settling
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from deployments.repository.resolve import Refused, Resolved, ServedVersion, resolve
-from deployments.repository.scan import DigestCache, scan
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve
+from modelyard.repository.scan import DigestCache, scan
 
 PATIENCE_S = 10
 CHURN = ModelSpec(name="churn")

@@ -5,7 +5,7 @@ import pickle
 import pytest
 from onnx import TensorProto, helper
 
-from deployments.repository.stand_in import problem, stand_in
+from modelyard.repository.pointer_files import problem, stand_in
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.repository.policy import choose, missing
-from deployments.spec.model import LatestVersions
+from modelyard.config.model_spec import LatestVersions
+from modelyard.repository.version_policy import choose, missing
 
 NUMBERS = st.sets(st.integers(1, 10**18 - 1), max_size=8)
 POLICIES = st.one_of(

@@ -9,10 +9,10 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from deployments.runtimes.base import LoadedModel
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.spec.model import ModelSpec
-from deployments.tensors import DTYPES, Tensors, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadedModel
+from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.tensors import DTYPES, Tensors, TensorSpec
 from tests.unit.runtimes.sklearn_models import answer
 
 COUNT = 120

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from deployments.runtimes.onnx import model as onnx
-from deployments.runtimes.onnx.model import OnnxModel
-from deployments.spec.model import ModelSpec
-from deployments.tensors import Tensors
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.onnx import model as onnx
+from modelyard.runtimes.onnx.model import OnnxModel
+from modelyard.tensors import Tensors
 
 OPSET, ML_OPSET, IR = 18, 3, 9
 

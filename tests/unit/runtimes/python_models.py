@@ -3,9 +3,9 @@
 import textwrap
 from typing import Any
 
-from deployments.runtimes.python import model as python
-from deployments.runtimes.python.model import PythonModel
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.python import model as python
+from modelyard.runtimes.python.model import PythonModel
 
 HEAD = """
 import numpy as np

@@ -56,9 +56,9 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from deployments.runtimes.base import LoadedModel
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadedModel
+from modelyard.runtimes.sklearn import model as sklearn
 
 FLOWERS = load_iris(as_frame=True)
 NAMED = FLOWERS.data.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))

@@ -39,8 +39,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx.model import OnnxModel
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.onnx.model import OnnxModel
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, tensor, weights
 from tests.unit.runtimes.test_onnx_over_json import asked
 

@@ -16,8 +16,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputClassifier
 
-from deployments.runtimes.base import LoadError
-from deployments.tensors import FREE, Scalar, Signature, TensorSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.tensors import FREE, Scalar, Signature, TensorSpec
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, tensor, weights
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING

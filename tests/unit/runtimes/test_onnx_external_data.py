@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from deployments.runtimes.base import LoadError
+from modelyard.runtimes.base import LoadError
 from tests.unit.runtimes.onnx_graphs import everything, load, proto, tensor, weights
 
 VALUES = np.arange(4, dtype=np.float32)
@@ -103,8 +103,8 @@ def test_the_onnx_package_is_not_imported_for_a_model_in_one_file(tmp_path: Path
     model = proto(nodes, ends[:1], [tensor("label", TensorProto.INT64, ["N"]), ends[1]], [names])
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     program = (
-        "import sys; from pathlib import Path; from deployments.runtimes.onnx import model as onnx; "
-        "from deployments.spec.model import ModelSpec; "
+        "import sys; from pathlib import Path; from modelyard.runtimes.onnx import model as onnx; "
+        "from modelyard.config.model_spec import ModelSpec; "
         "files = {'model.onnx': Path(sys.argv[1]).read_bytes(), 'README.md': b'', 'example.json': b''}; "
         "model = onnx.load(files, ModelSpec(name='m'), cpus=1); print(model.signature.classes, 'onnx' in sys.modules)"
     )

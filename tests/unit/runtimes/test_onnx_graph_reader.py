@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from deployments.runtimes.onnx.graph import Graph, constant, read_model
-from deployments.runtimes.onnx.protobuf import fields
+from modelyard.runtimes.onnx.graph import Graph, constant, read_model
+from modelyard.runtimes.onnx.protobuf import fields
 from tests.unit.runtimes.onnx_graphs import graph, tensor, weights
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"

@@ -9,7 +9,7 @@ from skl2onnx import to_onnx
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 
-from deployments.tensors import DTYPES
+from modelyard.tensors import DTYPES
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights
 from tests.unit.runtimes.test_onnx_over_json import asked
 from tests.unit.runtimes.test_onnx_tensors import TYPES

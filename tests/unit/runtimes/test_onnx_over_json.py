@@ -14,13 +14,13 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.example import example_body
-from deployments.protocols.predict import PredictCodec
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx.model import OnnxModel
-from deployments.serving.warmup import Warmup, warm
-from deployments.spec.model import Batching
+from modelyard.config.model_spec import Batching
+from modelyard.errors import InvalidRequest
+from modelyard.inference.warmup import Warmup, warm
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.example import example_body
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.onnx.model import OnnxModel
 from tests.unit.runtimes.onnx_graphs import graph, load, tensor, weights
 
 FLOAT, DOUBLE, INT64, STRING, BOOL = (

@@ -30,10 +30,10 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVR, OneClassSVM
 
-from deployments.runtimes.base import LoadError
-from deployments.serving.proof import Proof
-from deployments.serving.warmup import different_rows
-from deployments.tensors import InferRequest
+from modelyard.inference.batch_parity import Proof
+from modelyard.inference.warmup import different_rows
+from modelyard.runtimes.base import LoadError
+from modelyard.tensors import InferRequest
 from tests.unit.runtimes.onnx_graphs import everything, load
 from tests.unit.runtimes.test_onnx_over_json import asked
 

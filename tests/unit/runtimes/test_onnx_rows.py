@@ -14,8 +14,8 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
-from deployments.runtimes.base import LoadError
-from deployments.tensors import FREE
+from modelyard.runtimes.base import LoadError
+from modelyard.tensors import FREE
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights
 from tests.unit.runtimes.test_onnx_over_json import QUERIES, asked
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from deployments.errors import InvalidRequest
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.onnx import model as onnx
-from deployments.runtimes.onnx.session import reason
-from deployments.spec.model import ModelSpec
-from deployments.tensors import DTYPES, FREE, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import InvalidRequest
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.onnx import model as onnx
+from modelyard.runtimes.onnx.session import reason
+from modelyard.tensors import DTYPES, FREE, TensorSpec
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.python.arrays import checked_output
-from deployments.runtimes.python.signature import declared_signature
-from deployments.tensors import DTYPES, Signature, TensorSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.python.arrays import checked_output
+from modelyard.runtimes.python.signature import declared_signature
+from modelyard.tensors import DTYPES, Signature, TensorSpec
 
 TENSOR = {"name": "x", "datatype": "FP64", "shape": [-1, 2]}
 SCORES = {"name": "p", "datatype": "FP32", "shape": [-1, 2]}

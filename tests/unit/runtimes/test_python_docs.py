@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.protocols.example import example_body
-from deployments.protocols.predict import PredictCodec
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.python import model as python
-from deployments.serving.warmup import warm
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.inference.warmup import warm
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.example import example_body
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.python import model as python
 
 PAGE = (Path(__file__).parents[3] / "docs" / "runtimes.md").read_text()
 SECTION = PAGE.partition("\n## Python\n")[2].partition("\n## ")[0]

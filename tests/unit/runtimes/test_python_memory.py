@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deployments.runtimes.python.model import GeneratingPythonModel
-from deployments.tensors import DTYPES, Array
+from modelyard.runtimes.python.model import GeneratingPythonModel
+from modelyard.tensors import DTYPES, Array
 from tests.unit.runtimes.python_models import loaded, source
 
 NUMBERS = [name for name in DTYPES if name not in ("BYTES", "BOOL")]

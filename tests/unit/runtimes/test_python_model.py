@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.python import model as python
-from deployments.runtimes.python.model import PythonModel
-from deployments.spec.model import ModelSpec
-from deployments.tensors import FREE, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.python import model as python
+from modelyard.runtimes.python.model import PythonModel
+from modelyard.tensors import FREE, TensorSpec
 
 DOUBLES = """
     class Model:
@@ -205,7 +205,7 @@ def test_what_a_model_brought_goes_with_it() -> None:
 
 def test_the_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
     program = (
-        "from deployments.runtimes.python import model as python; from deployments.spec.model import ModelSpec\n"
+        "from modelyard.runtimes.python import model as python; from modelyard.config.model_spec import ModelSpec\n"
         f"files = {{'model.py': {textwrap.dedent(DOUBLES).encode()!r}}}\n"
         "spec = ModelSpec(name='m', runtime='python:model:Model', trusted=True)\n"
         "model = python.load(files, spec, cpus=1); import os; print(os.listdir(os.environ['TMPDIR']))"

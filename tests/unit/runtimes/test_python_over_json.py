@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deployments.protocols.example import example_body
-from deployments.protocols.predict import PredictCodec
-from deployments.runtimes.base import GeneratingModel, LoadError
-from deployments.runtimes.python import model as python
-from deployments.runtimes.python.model import PythonModel
-from deployments.serving.call import RowsError, outputs_of
-from deployments.serving.warmup import WarmupFailed, warm
-from deployments.spec.model import Batching, ModelSpec
+from modelyard.config.model_spec import Batching, ModelSpec
+from modelyard.inference.batch import RowsError, outputs_of
+from modelyard.inference.warmup import WarmupFailed, warm
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.example import example_body
+from modelyard.runtimes.base import GeneratingModel, LoadError
+from modelyard.runtimes.python import model as python
+from modelyard.runtimes.python.model import PythonModel
 
 
 def model_of(inputs: str, outputs: str, body: str, more: str = "") -> PythonModel:

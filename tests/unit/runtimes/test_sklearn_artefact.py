@@ -20,9 +20,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from deployments.runtimes.base import LoadedModel, LoadError
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadedModel, LoadError
+from modelyard.runtimes.sklearn import model as sklearn
 from tests.unit.runtimes.sklearn_models import LARGE, ROWS, SPECIES, fitted
 
 FOREST = "random forest"

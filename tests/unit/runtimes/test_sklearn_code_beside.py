@@ -19,10 +19,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from deployments.runtimes.base import LoadedModel, LoadError
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.runtimes.sklearn.artefact.read import read_estimator
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadedModel, LoadError
+from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.artefact.read import read_estimator
 
 ROWS = np.arange(20.0).reshape(10, 2)
 ASKED = {"x": np.array([[1.0, 2.0], [3.0, 5.0]])}

@@ -16,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from deployments.protocols.predict import PredictCodec
-from deployments.runtimes.base import LoadError
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.runtimes.base import LoadError
 from tests.unit.runtimes.customers import CUSTOMERS, KIND, load
 
 PAGE = (Path(__file__).parents[3] / "docs" / "runtimes.md").read_text()

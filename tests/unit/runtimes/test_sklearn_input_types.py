@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from deployments.errors import InvalidRequest
-from deployments.runtimes.base import LoadedModel, LoadError
-from deployments.spec.model import InputType
+from modelyard.config.model_spec import InputType
+from modelyard.errors import InvalidRequest
+from modelyard.runtimes.base import LoadedModel, LoadError
 from tests.unit.runtimes.customers import CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load, load_files
 from tests.unit.runtimes.operator_code import Centred, guests, months, postcode, seconds
 

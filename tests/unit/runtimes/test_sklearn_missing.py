@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-from deployments.runtimes.base import LoadedModel
+from modelyard.runtimes.base import LoadedModel
 from tests.unit.runtimes.customers import COUNT, CUSTOMERS, KIND, assert_own_answers, load
 
 LOST = np.random.default_rng(3).random((COUNT, 3)) < 0.2

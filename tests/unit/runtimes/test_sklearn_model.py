@@ -15,14 +15,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PowerTransformer, StandardScaler
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
 
-from deployments.errors import InvalidRequest
-from deployments.runtimes.base import LoadedModel, LoadError
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.runtimes.table import RUNTIMES, runtime
-from deployments.serving.proof import Proof
-from deployments.serving.warmup import different_rows
-from deployments.spec.model import ModelSpec
-from deployments.tensors import FREE, InferRequest, Tensors, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import InvalidRequest
+from modelyard.inference.batch_parity import Proof
+from modelyard.inference.warmup import different_rows
+from modelyard.runtimes.base import LoadedModel, LoadError
+from modelyard.runtimes.registry import RUNTIMES, runtime
+from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.tensors import FREE, InferRequest, Tensors, TensorSpec
 from tests.unit.runtimes.sklearn_models import (
     CASES,
     CODES,

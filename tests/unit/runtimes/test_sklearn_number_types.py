@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, FunctionTransformer, OrdinalEncoder, StandardScaler
 
-from deployments.runtimes.base import LoadError
+from modelyard.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
 
 RANDOM = np.random.default_rng(3)

@@ -18,9 +18,9 @@ import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.artefact.read import Artefact, read_estimator
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.sklearn.artefact.read import Artefact, read_estimator
 
 ROWS = np.arange(80.0).reshape(40, 2)
 MODEL = RandomForestClassifier(2, random_state=0).fit(ROWS, np.arange(40) % 3)

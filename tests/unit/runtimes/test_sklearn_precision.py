@@ -12,7 +12,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
-from deployments.runtimes.base import LoadError
+from modelyard.runtimes.base import LoadError
 from tests.unit.runtimes.customers import load
 
 ROWS = np.random.default_rng(0).random((60, 2))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deployments.runtimes.base import LoadedModel
-from deployments.tensors import DTYPES, Tensors
+from modelyard.runtimes.base import LoadedModel
+from modelyard.tensors import DTYPES, Tensors
 from tests.unit.runtimes.sklearn_models import ASKED, CASES, answer, fitted, served
 
 

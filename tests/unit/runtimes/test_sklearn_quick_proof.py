@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deployments.runtimes.sklearn.quick.proof import NOT_PROVED, difference
-from deployments.tensors import Tensors
+from modelyard.runtimes.sklearn.fast_path.parity import NOT_PROVED, difference
+from modelyard.tensors import Tensors
 
 
 def rows(*values: float) -> Tensors:

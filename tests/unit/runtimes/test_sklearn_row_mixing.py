@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 from sklearn.svm import SVC
 
-from deployments.runtimes.sklearn.parts import may_mix_rows
-from deployments.serving.warmup import Warmup, warm
-from deployments.spec.model import Batching
-from deployments.tensors import InferRequest
+from modelyard.config.model_spec import Batching
+from modelyard.inference.warmup import Warmup, warm
+from modelyard.runtimes.sklearn.parts import may_mix_rows
+from modelyard.tensors import InferRequest
 from tests.unit.runtimes.customers import load
 
 X = np.random.default_rng(0).normal(size=(60, 3))

@@ -39,9 +39,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn.quick.way import Quick
-from deployments.tensors import FREE, TensorSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.sklearn.fast_path.build import Quick
+from modelyard.tensors import FREE, TensorSpec
 from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
 from tests.unit.runtimes.operator_code import Buffered, Centred, InPlace, Unsure, constant, ratio
 

@@ -19,11 +19,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from deployments.runtimes.base import LoadError
-from deployments.runtimes.sklearn import model as sklearn
-from deployments.runtimes.sklearn.artefact.read import Artefact, read_estimator
-from deployments.runtimes.sklearn.artefact.versions import named_in, of_another_minor
-from deployments.spec.model import ModelSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.artefact.read import Artefact, read_estimator
+from modelyard.runtimes.sklearn.artefact.versions import named_in, of_another_minor
 
 ROWS = np.random.default_rng(0).random((20, 2))
 MAJOR, MINOR, PATCH = (int(part) for part in re.findall(r"\d+", here)[:3])

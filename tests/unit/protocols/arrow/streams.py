@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import Signature, Tensors
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import Signature, Tensors
 
 ARROW = b"application/vnd.apache.arrow.stream"
 PEOPLE: Mapping[str, Any] = {

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from deployments.errors import NotAcceptable
-from deployments.protocols.accept import media_of
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import Signature, Tensors
+from modelyard.errors import NotAcceptable
+from modelyard.http.accept import media_of
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import Signature, Tensors
 from tests.unit.protocols.arrow.streams import ARROW
 from tests.unit.protocols.samples import IMAGE, IRIS, TEXT, WHOLE, one, texts
 
@@ -99,7 +99,7 @@ def test_a_server_without_pyarrow_says_so_before_the_model_runs(monkeypatch: pyt
 
 def test_nothing_of_arrow_is_loaded_before_somebody_speaks_it() -> None:
     program = (
-        "import sys; from deployments.protocols.predict import PredictCodec as C; "
+        "import sys; from modelyard.protocols.predict.codec import PredictCodec as C; "
         "from tests.unit.protocols.samples import IRIS; "
         "C('m', 1, IRIS).decode(b'{\"instances\": [[1, 2, 3, 4]]}', b'', accept=b'text/csv'); "
         "sys.exit('pyarrow' in sys.modules)"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.arrow.streams import PEOPLE, decoded, lists, stream, written
 from tests.unit.protocols.samples import FEATURES, IRIS, MIXED, TEXT, VALUE, one
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest, UnsupportedMediaType
-from deployments.protocols.predict import PredictCodec
-from deployments.tensors import DTYPES, FREE, Array, Signature, TensorSpec
+from modelyard.errors import InvalidRequest, UnsupportedMediaType
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.arrow.streams import ARROW, PEOPLE, decoded, lists, stream, written
 from tests.unit.protocols.samples import (
     FEATURES,

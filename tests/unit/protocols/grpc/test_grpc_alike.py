@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from deployments.errors import InvalidRequest, ModelyardError
-from deployments.protocols.grpc.alike import MOST_OF_A_LENGTH, Alike
-from deployments.protocols.grpc.frames import PREFIX, frame
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.protocols.grpc.wire import RAW_INPUT, field_head
-from deployments.protocols.kept import MOST_KEPT
-from deployments.protocols.oip.slots import Slot
-from deployments.protocols.oip.tensors import HELD_AS, to_raw
-from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
+from modelyard.errors import InvalidRequest, ModelyardError
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.frames import PREFIX, frame
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.grpc.request_template import MOST_OF_A_LENGTH, Alike
+from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
+from modelyard.protocols.oip.slots import Slot
+from modelyard.protocols.oip.tensors import HELD_AS, to_raw
+from modelyard.protocols.values.bounded_cache import MOST_KEPT
+from modelyard.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
 
 ALIKE = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest, ModelyardError, PayloadTooLarge
-from deployments.protocols.grpc.frames import FrameReader, UnknownEncoding, frame, only_message
+from modelyard.errors import InvalidRequest, ModelyardError, PayloadTooLarge
+from modelyard.protocols.grpc.frames import FrameReader, UnknownEncoding, frame, only_message
 
 LIMIT = 1000
 MESSAGES = [b"", b"a", b"the second", bytes(LIMIT)]

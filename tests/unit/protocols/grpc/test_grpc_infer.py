@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from deployments.errors import InvalidRequest, ModelyardError
-from deployments.protocols.grpc.contents import FIELDS
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
-from deployments.protocols.kept import MOST_KEPT
-from deployments.protocols.oip.inputs import MOST_INPUTS
-from deployments.protocols.oip.tensors import from_raw, to_raw
-from deployments.protocols.rows import MAX_ROWS
-from deployments.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
+from modelyard.errors import InvalidRequest, ModelyardError
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.contents import FIELDS
+from modelyard.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
+from modelyard.protocols.oip.inputs import MOST_INPUTS
+from modelyard.protocols.oip.tensors import from_raw, to_raw
+from modelyard.protocols.predict.rows import MAX_ROWS
+from modelyard.protocols.values.bounded_cache import MOST_KEPT
+from modelyard.tensors import DTYPES, FREE, Signature, TensorSpec, datatype_of
 
 NUMBERS = [name for name in DTYPES if name != "BYTES"]
 

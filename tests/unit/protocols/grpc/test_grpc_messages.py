@@ -10,8 +10,8 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from tritonclient.grpc import model_config_pb2, service_pb2
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.grpc.messages import COMPILED, HEALTH, INFERENCE, POOL, REFLECTION, SERVICES, methods
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.grpc.messages import COMPILED, HEALTH, INFERENCE, POOL, REFLECTION, SERVICES, methods
 
 PROTOS = COMPILED.parent / "proto"
 

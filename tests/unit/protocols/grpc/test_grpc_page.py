@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from deployments.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.messages import INFERENCE, methods
 
 PAGE = (Path(__file__).parents[4] / "docs" / "protocols.md").read_text()
 ROW = re.compile(r"^\| `(\w+)` \| (works|answers as unsupported)(?: for .*|: .*)? \|$", re.MULTILINE)

@@ -5,10 +5,10 @@ from urllib.parse import unquote
 import grpc
 import pytest
 
-from deployments.errors import BadValue, InvalidRequest, ModelNotReady, ModelyardError, Overloaded
-from deployments.protocols.grpc.frames import UnknownEncoding
-from deployments.protocols.grpc.status import LONGEST_MESSAGE, STATUSES, Status, escaped, status_of, trailers
-from deployments.protocols.problem import STATUSES as HTTP_STATUSES
+from modelyard.errors import BadValue, InvalidRequest, ModelNotReady, ModelyardError, Overloaded
+from modelyard.http.problem import STATUSES as HTTP_STATUSES
+from modelyard.protocols.grpc.frames import UnknownEncoding
+from modelyard.protocols.grpc.status import LONGEST_MESSAGE, STATUSES, Status, escaped, status_of, trailers
 
 
 def test_every_error_has_a_status():
@@ -71,5 +71,5 @@ def test_a_long_message_is_cut():
 
 def test_every_error_of_the_tree_finds_a_status():
     for kind in ModelyardError.__subclasses__():
-        if kind.__module__ == "deployments.errors":
+        if kind.__module__ == "modelyard.errors":
             assert kind in STATUSES

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.grpc.timeout import timeout_s
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.grpc.timeout import timeout_s
 
 
 @pytest.mark.parametrize(

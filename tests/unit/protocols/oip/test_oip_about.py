@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from deployments.protocols.oip.about import model_config, model_metadata
-from deployments.protocols.oip.tensors import DATATYPES
-from deployments.spec.model import ModelSpec
-from deployments.tensors import FREE, Signature, TensorSpec
+from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.oip.metadata import model_config, model_metadata
+from modelyard.protocols.oip.tensors import DATATYPES
+from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import IRIS, MIXED, WHOLE, one
 
 SINGLE = {"dims": [1], "reshape": {"shape": []}}

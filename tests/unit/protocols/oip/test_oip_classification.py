@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.oip.classification import classified
-from deployments.tensors import Array
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.classification import classified
+from modelyard.tensors import Array
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS
 
 

@@ -5,10 +5,10 @@ import inspect
 import orjson
 import pytest
 
-from deployments import errors
-from deployments.errors import MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
-from deployments.protocols.oip.error import oip_error
-from deployments.protocols.problem import problem
+from modelyard import errors
+from modelyard.errors import MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
+from modelyard.http.problem import problem
+from modelyard.protocols.oip.error import oip_error
 
 ERRORS = [
     kind

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.events import event
-from deployments.protocols.oip.generate import GenerateCodec
-from deployments.tensors import DTYPES, FREE, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.http.sse import event
+from modelyard.protocols.oip.generate import GenerateCodec
+from modelyard.tensors import DTYPES, FREE, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.oip.inputs import ModelInputs
-from deployments.tensors import Array, InferRequest, Signature
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.inputs import ModelInputs
+from modelyard.tensors import Array, InferRequest, Signature
 from tests.unit.protocols.samples import FIXED, IRIS, MIXED, TEXT, WHOLE, one
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.answers import jsonable
-from deployments.protocols.oip.document import OutputWish
-from deployments.protocols.oip.rest import InferCall, InferCodec
-from deployments.protocols.oip.tensors import from_raw, to_raw
-from deployments.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.codec import InferCall, InferCodec
+from modelyard.protocols.oip.document import OutputWish
+from modelyard.protocols.oip.tensors import from_raw, to_raw
+from modelyard.protocols.predict.responses import jsonable
+from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import IRIS, equal, same
 
 FEW = settings(max_examples=60, deadline=None)

@@ -6,10 +6,10 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.kept import MOST_KEPT
-from deployments.protocols.oip.rest import InferCodec
-from deployments.tensors import FREE, Array, Signature, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.values.bounded_cache import MOST_KEPT
+from modelyard.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
 
 X: dict[str, Any] = {"name": "X", "shape": [2, 4], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6, 7, 8]}

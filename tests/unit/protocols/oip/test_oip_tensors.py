@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.oip.tensors import DATATYPES, WIRE, from_raw, texts, to_raw
-from deployments.tensors import DTYPES, datatype_of
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.oip.tensors import DATATYPES, WIRE, from_raw, texts, to_raw
+from modelyard.tensors import DTYPES, datatype_of
 from tests.unit.protocols.samples import equal
 
 FEW = settings(max_examples=60, deadline=None)

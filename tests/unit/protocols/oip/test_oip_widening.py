@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.answers import jsonable
-from deployments.protocols.grpc.contents import FIELDS
-from deployments.protocols.grpc.infer import GrpcInferCodec
-from deployments.protocols.grpc.messages import ModelInferRequest
-from deployments.protocols.oip.rest import InferCodec
-from deployments.protocols.oip.tensors import to_raw
-from deployments.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec, datatype_of
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.grpc.contents import FIELDS
+from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.tensors import to_raw
+from modelyard.protocols.predict.responses import jsonable
+from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec, datatype_of
 from tests.unit.protocols.samples import FEATURES, FIXED, IRIS, MIXED, TEXT, VALUE, equal, one, same, texts
 
 Sent = dict[str, Array]

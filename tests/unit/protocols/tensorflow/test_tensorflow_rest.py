@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from deployments.errors import InvalidRequest
-from deployments.protocols.answers import jsonable
-from deployments.protocols.tensorflow.about import TYPES, metadata, status
-from deployments.protocols.tensorflow.rest import TensorflowCodec
-from deployments.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
+from modelyard.errors import InvalidRequest
+from modelyard.protocols.predict.responses import jsonable
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.protocols.tensorflow.metadata import TYPES, metadata, status
+from modelyard.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
 
 LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}

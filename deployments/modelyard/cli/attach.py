@@ -1,0 +1,88 @@
+"""A command's connection to the server that `modelyard up` runs, or to a cluster by its address."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelyard.cli.places import places_of
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.environment import Places, attach_environment, cluster_environment
+from modelyard.control.ports import knock
+
+if TYPE_CHECKING:
+    from modelyard.control.apply import Applier
+    from modelyard.control.status import ModelStatus
+    from modelyard.telemetry.metrics.traffic import Traffic
+
+POLL_S = 0.5
+
+
+@contextmanager
+def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", Desired]]:
+    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError where no server runs.
+
+    `starting` starts Serve in a cluster that has none yet.
+    """
+    desired = DesiredState(config_dir, os.environ).read_settled()
+    server = desired.config.server
+    places = places_of(desired.config)
+    local = server.ray.address == "local"
+    if local and not places.running.exists():
+        raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
+    if not local:
+        knock(server.ray.address)
+    where = _running(places) if local else _cluster(server)
+    os.environ.update(attach_environment(places) if local else cluster_environment(os.environ, Path.home()))
+    # Ray reads the environment when it is imported, so only now.
+    from modelyard.control.apply import Applier  # noqa: PLC0415
+    from modelyard.control.client import attach, detach  # noqa: PLC0415
+    from modelyard.control.last_good import LastGood  # noqa: PLC0415
+    from modelyard.control.probe import Front  # noqa: PLC0415
+    from modelyard.control.rollback import Rollback  # noqa: PLC0415
+
+    client = attach(where["address"], frontend=server.http if starting and not local else None)
+    try:
+        last = LastGood.read(places.last_good)
+        front, server_then = Front(where["inside"], where["outside"]), last.config.server if last.config else None
+        yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
+    finally:
+        detach()
+
+
+def _running(places: Places) -> dict[str, str]:
+    try:
+        return dict(json.loads(places.running.read_text()))
+    except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was
+        raise ConnectionError(f"cannot read {places.running}: {error}") from error
+
+
+def _cluster(server: ServerSpec) -> dict[str, str]:
+    return {"address": server.ray.address, "inside": server.origin, "outside": server.origin}
+
+
+def traffic() -> "dict[str, Traffic]":
+    """What the last minute was like, by model, as the metrics hub tells it; nothing where the hub is away."""
+    from modelyard.telemetry.metrics.hub import HubClient  # noqa: PLC0415
+
+    try:
+        return HubClient().traffic()
+    except Exception:  # noqa: BLE001 - Ray has many ways to say that it is away; the rest of the status is worth telling
+        return {}
+
+
+def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":
+    """Wait until nothing changes any more, or the time is over; models that failed have gone back by then."""
+    from modelyard.control.apply import settled  # noqa: PLC0415
+
+    deadline = time.monotonic() + timeout_s
+    while True:
+        running, _ = applier.check()
+        statuses = applier.statuses(running)
+        if settled(statuses) or time.monotonic() > deadline:
+            return statuses
+        time.sleep(POLL_S)

@@ -1,0 +1,96 @@
+"""The running server, asked at its control socket. Imports little: an answer is there in a moment."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modelyard.config.diagnostic import Diagnostic, SpecError
+from modelyard.control import control_socket
+from modelyard.control.confirmation import Withheld
+
+VERSION = "v1"
+CONNECT_S, STATUS_S, READ_S = 2.0, 5.0, 120.0
+"""To connect, for a status, and for what reads files first."""
+
+
+class RunningServer:
+    """One server's socket, and the configuration folder as the operator named it."""
+
+    def __init__(self, state: Path, config_dir: Path) -> None:
+        self._state = state
+        self._config_dir = config_dir
+        self._folder = os.path.abspath(config_dir)  # noqa: PTH100 - resolve() would follow a link to the folder
+
+    def is_there(self) -> bool:
+        """Whether anybody listens."""
+        try:
+            control_socket.connect(self._state, CONNECT_S).close()
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            return False
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """See `Live.as_json`. Raises ConnectionError."""
+        return self._ask("GET", "status", None, STATUS_S)
+
+    def plan(self) -> dict[str, Any]:
+        """See `FileOperations.plan`. Raises ConnectionError, and SpecError with the mistakes of the files."""
+        return self._ask("POST", "plan", {"config": self._folder}, READ_S)
+
+    def apply(self, *, allow_removals: bool) -> dict[str, Any]:
+        """See `FileOperations.apply`. Raises ConnectionError, SpecError and Withheld."""
+        return self._ask("POST", "apply", {"config": self._folder, "allow_removals": allow_removals}, READ_S)
+
+    def _ask(self, method: str, what: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
+        content = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} /{VERSION}/{what} HTTP/1.0\r\ncontent-length: {len(content)}\r\n\r\n"
+        try:
+            status, document = self._exchange(head.encode() + content, timeout_s)
+        except TimeoutError:
+            raise ConnectionError(f"the server does not answer at {self._where} within {timeout_s:g} s") from None
+        except (OSError, ValueError) as error:
+            raise ConnectionError(f"the server at {self._where} ended while it was asked: {error}") from None
+        if status == 422:
+            raise SpecError(tuple(self._as_named(Diagnostic(**told)) for told in document["diagnostics"]))
+        if status == 409:
+            raise Withheld(document["withheld"])
+        if status == 404:
+            raise ConnectionError(f"the running server is of another release than this command: {document['error']}")
+        if status != 200:
+            raise ConnectionError(str(document.get("error", document)))
+        return document
+
+    def _exchange(self, request: bytes, timeout_s: float) -> tuple[int, dict[str, Any]]:
+        with control_socket.connect(self._state, CONNECT_S) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(request)
+            with connection.makefile("rb") as stream:
+                head, _, content = stream.read().partition(b"\r\n\r\n")
+        _, code, *_ = head.split(b" ", 2)
+        document: dict[str, Any] = json.loads(content)
+        return int(code), document
+
+    def _as_named(self, diagnostic: Diagnostic) -> Diagnostic:
+        """With its path as the operator would have written it: the server runs in another folder."""
+        if not diagnostic.path.startswith(self._folder):
+            return diagnostic
+        return replace(diagnostic, path=f"{self._config_dir}{diagnostic.path[len(self._folder) :]}")
+
+    @property
+    def _where(self) -> Path:
+        return self._state / control_socket.NAME
+
+
+def running_server(config_dir: Path) -> RunningServer | None:
+    """The server of this configuration on this machine; None where none listens here, or it serves on a cluster.
+
+    Raises PermissionError where it is another user's.
+    """
+    from modelyard.config.state_folder import state_folder  # noqa: PLC0415 - brings the parser
+
+    state = state_folder(config_dir, os.environ)
+    if state is None or not (server := RunningServer(state, config_dir)).is_there():
+        return None
+    return server

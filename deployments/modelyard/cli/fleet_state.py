@@ -1,0 +1,140 @@
+"""What `status` and `top` show: asked of the running server's socket, or of Ray where there is none."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from modelyard.cli.control_client import RunningServer, running_server
+from modelyard.control.death_log import Death, DeathLog, summary
+from modelyard.control.status import ModelStatus
+from modelyard.telemetry.metrics.traffic import Traffic
+
+if TYPE_CHECKING:
+    from modelyard.control.apply import Applier
+    from modelyard.control.desired import Desired
+
+OLD_S = 10.0
+"""A look at Serve that is older is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at every model."""
+
+    models: tuple[Mapping[str, Any], ...]
+    """Each as `status -o json` has it."""
+    configured: frozenset[str]
+    server: Mapping[str, Any] = field(default_factory=dict)
+    """See `Live.as_json`; empty where Ray was asked."""
+
+    @property
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """The models' rows."""
+        return tuple(map(_row, self.models))
+
+    @property
+    def traffic(self) -> dict[str, Traffic]:
+        """Of the last minute, by model."""
+        keys = Traffic.__dataclass_fields__
+        return {
+            model["name"]: Traffic(**{key: model["traffic"][key] for key in keys})
+            for model in self.models
+            if model["traffic"]
+        }
+
+    @property
+    def is_well(self) -> bool:
+        """Whether every configured model is there and READY, and the files can be read."""
+        there = {model["name"] for model in self.models}
+        unread = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
+        started = not self.server or self.server["turn"] > 0
+        return started and not unread and self.configured <= there and all(m["state"] == "READY" for m in self.models)
+
+    def remarks(self) -> Iterator[str]:
+        """What stands below the table: why requests are not batched, and the models' notes."""
+        for model in self.models:
+            batching = model["batching"]
+            if batching and not batching["batched"]:
+                yield f"{model['name']}: requests are not batched: {batching['reason']}"
+            for note in model["notes"] or ():
+                yield f"{model['name']}: {note}"
+
+    def deaths(self) -> Iterator[str]:
+        """What is said of replicas that died within a day, by model."""
+        for model in self.models:
+            if model["deaths"]:
+                yield f"{model['name']}: {summary([Death(**death) for death in model['deaths']])}"
+
+    def notices(self) -> Iterator[str]:
+        """What the server has to say besides its models."""
+        server = self.server
+        if not server:
+            return
+        if server["phase"] != "serving":
+            step = f": {server['step']}" if server["step"] else ""
+            yield f"the server is {server['phase']} since {server['since']}{step}"
+        if server["seen_s_ago"] is not None and server["seen_s_ago"] > OLD_S:
+            yield f"this is {server['seen_s_ago']:.0f} s old: the server waits for Ray"
+        for notice in server["notices"]:
+            yield str(notice["text"])
+        for action in server["waiting"]:
+            yield f"waits for `modelyard apply`: {action['kind']} {action['model']}: {action['why']}"
+
+
+def _row(model: Mapping[str, Any]) -> ModelStatus:
+    values: dict[str, Any] = {key: model[key] for key in ModelStatus.__dataclass_fields__}
+    return ModelStatus(**{**values, "versions": tuple(values["versions"])})
+
+
+class Source(Protocol):
+    """Where looks come from."""
+
+    def look(self) -> Seen:
+        """One look now. Raises ConnectionError."""
+
+
+@contextmanager
+def source(config_dir: Path) -> Iterator[Source]:
+    """The running server's socket, else Ray. Raises SpecError and ConnectionError."""
+    if server := running_server(config_dir):
+        yield _Socket(server)
+        return
+    from modelyard.cli.attach import attached  # noqa: PLC0415 - takes seconds
+
+    with attached(config_dir, starting=False) as (applier, desired):
+        yield _Ray(applier, desired, DeathLog(desired.config.state_dir))
+
+
+class _Socket:
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+
+    def look(self) -> Seen:
+        document = self._server.status()
+        return Seen(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
+
+
+class _Ray:
+    def __init__(self, applier: "Applier", desired: "Desired", deaths: DeathLog) -> None:
+        self._applier = applier
+        self._deaths = deaths
+        self._configured = frozenset(model.name for model in desired.config.models)
+
+    def look(self) -> Seen:
+        from modelyard.cli.attach import traffic  # noqa: PLC0415 - brings Ray
+        from modelyard.control.probe import describe_model  # noqa: PLC0415
+
+        statuses, seen = self._applier.statuses(self._applier.running()), traffic()
+        deaths = self._deaths.recent(time.time())
+        models = []
+        for status in statuses:
+            up = status.state == "READY" and status.replicas
+            about = (describe_model(self._applier.front, status) if up else None) or {}
+            recent = seen[status.name].as_json() if status.name in seen else None
+            died = [asdict(death) for death in deaths.get(status.name, ())]
+            more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}
+            models.append({**status.as_json(), **more})
+        return Seen(tuple(models), self._configured)

@@ -1,0 +1,77 @@
+"""The table of models that `status`, `top` and `up` show."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from modelyard.cli.terminal_columns import GAP, Column, cell, fit
+
+if TYPE_CHECKING:  # the command is quick where it needs none of this
+    from modelyard.control.status import ModelStatus
+    from modelyard.telemetry.metrics.traffic import Traffic
+
+COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
+_COLUMNS = (
+    Column("MODEL", least=20),
+    Column("STATE"),
+    Column("VERSION", least=7, leave=1),
+    Column("RUNTIME", least=7, leave=5),
+    Column("REPLICAS", leave=2),
+    Column("REQ/S", right=True, leave=2),
+    Column("P99", right=True, leave=2),
+    Column("FAILED", right=True, leave=1),
+    Column("QUEUED", right=True, leave=3),
+    Column("URL", least=24, leave=4),
+    Column("REASON", least=24),
+)
+_OF_TRAFFIC = ("REQ/S", "P99", "FAILED", "QUEUED")
+
+
+def status_table(
+    statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None, width: int | None = None
+) -> Text:
+    """The models, a line each, no wider than `width`. With `traffic`, its columns too: of the last minute.
+
+    REASON is there where a model has one.
+    """
+    rows = [_cells(status, None if traffic is None else traffic.get(status.name)) for status in statuses]
+    hidden = {*(() if traffic is not None else _OF_TRAFFIC), *(() if any(s.reason for s in statuses) else ("REASON",))}
+    places = [index for index, column in enumerate(_COLUMNS) if column.heading not in hidden]
+    columns = [_COLUMNS[index] for index in places]
+    kept = [[row[index] for index in places] for row in rows]
+    shown = fit(columns, kept, width)
+    lines = [_line([(columns[i].heading, wide, columns[i].right, "bold") for i, wide in shown])]
+    for row, status in zip(kept, statuses, strict=True):
+        lines.append(
+            _line([(row[i], wide, columns[i].right, _style(columns[i].heading, row[i], status)) for i, wide in shown])
+        )
+    return Text("\n").join(lines)
+
+
+def _cells(status: "ModelStatus", traffic: "Traffic | None") -> list[str]:
+    return [
+        status.name,
+        status.state,
+        ", ".join(status.default_first) or "-",
+        status.runtime or "-",
+        f"{status.replicas}/{status.replicas_wanted}",
+        "-" if traffic is None else f"{traffic.requests_per_s:.1f}",
+        "-" if traffic is None or traffic.p99_s is None else f"{traffic.p99_s * 1000:.3g} ms",
+        "-" if traffic is None else str(traffic.failed),
+        "-" if traffic is None else str(traffic.queued),
+        status.url or "-",
+        " ".join(status.reason.split()),
+    ]
+
+
+def _style(heading: str, text: str, status: "ModelStatus") -> str:
+    if heading == "STATE":
+        return COLOURS[status.state]
+    return "red" if heading == "REASON" or (heading == "FAILED" and text not in ("-", "0")) else ""
+
+
+def _line(cells: Sequence[tuple[str, int, bool, str]]) -> Text:
+    line = Text(" " * GAP).join(Text(cell(text, width, right=right), style) for text, width, right, style in cells)
+    line.rstrip()
+    return line

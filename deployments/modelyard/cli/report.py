@@ -1,0 +1,126 @@
+"""What the command and the running server tell the operator's terminal."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+
+from modelyard.cli.model_table import COLOURS, status_table
+from modelyard.control.confirmation import CONFIRM
+from modelyard.ray_serve.application_status import WAITS
+
+if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should
+    from modelyard.config.diagnostic import SpecError
+    from modelyard.control.plan import Action
+    from modelyard.control.status import ModelStatus
+
+MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
+WIDE = 200
+"""Columns where the output is a file: lines are not for folding there."""
+
+
+def width_of(to: Console) -> int | None:
+    """Columns as COLUMNS says, or else of the terminal; None where the output is a file and nothing is cut."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return to.width if to.is_terminal else None
+
+
+def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Where the command prints: standard output unless told otherwise."""
+    shown = stream or (sys.stderr if stderr else sys.stdout)
+    width = None if shown.isatty() else WIDE
+    return Console(file=stream, stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+def stamp(now: datetime) -> str:
+    """ISO 8601 with the zone, to the second: what an operator and a log of another machine can be compared by."""
+    return now.astimezone().isoformat(timespec="seconds")
+
+
+class TerminalReport:
+    """Plain lines; colours and a table where they are of use. Implements `control.watch.Report`."""
+
+    def __init__(self, to: Console | None = None, now: Callable[[], datetime] = datetime.now) -> None:
+        self._console = to or console()
+        self._now = now
+        self._shown = ""
+        self.approval = False
+        """Whether changes wait for `modelyard apply`."""
+
+    def starting(self, what: str) -> None:
+        """A step of the start-up or the end."""
+        self._line(what)
+
+    def progress(self, statuses: Sequence["ModelStatus"]) -> None:
+        """How many models are up, and what the others do; a line only where that has changed."""
+        up = sum(status.state == "READY" for status in statuses)
+        text = "; ".join([f"{up} of {len(statuses)} models ready", *_waiting(statuses)])
+        if text != self._shown:
+            self._shown = text
+            self._line(text)
+
+    def started(self, statuses: Sequence["ModelStatus"], curl: str, metrics: str) -> None:
+        """The table, where metrics are, and a line to paste."""
+        self._console.print(status_table(statuses, width=width_of(self._console)))
+        if metrics:
+            self._console.print(f"\nMetrics: {metrics}", markup=False)
+        if curl:
+            self._console.print(f"\nTry:\n  {curl}\n", markup=False)
+        wait = "; changes wait for `modelyard apply`" if self.approval else ""
+        self._line(f"watching serve_config and the repository{wait}; Ctrl-C stops")
+
+    def mistakes(self, error: "SpecError") -> None:
+        """A configuration that cannot be used."""
+        for diagnostic in error.diagnostics:
+            self._console.print(diagnostic.render(), markup=False)
+        self._line("nothing has changed", "red")
+
+    def applied(self, actions: Sequence["Action"]) -> None:
+        """What is being changed."""
+        for action in actions:
+            self._line(action_line(action), "red" if action.kind == "refuse" else "")
+
+    def awaits(self, actions: Sequence["Action"], withheld: str) -> None:
+        """What waits for the operator."""
+        confirm = f" {CONFIRM}" if withheld else ""
+        self._line(f"changed files; nothing is changed until `modelyard apply{confirm}`", "yellow")
+        for action in actions:
+            self._line(f"  {action_line(action)}")
+        if withheld:
+            self._line(f"  {withheld}", "red")
+
+    def changed(self, status: "ModelStatus") -> None:
+        """A model's new state."""
+        versions = f" version {', '.join(status.default_first)}" if status.versions else ""
+        replicas = f", {status.replicas} of {status.replicas_wanted} replicas" if status.replicas_wanted else ""
+        reason = f": {status.reason}" if status.reason else ""
+        self._line(f"{status.name} {status.state}{versions}{replicas}{reason}", COLOURS[status.state])
+
+    def trouble(self, what: str) -> None:
+        """Something the operator should look at."""
+        self._line(what, "red")
+
+    def _line(self, text: str, colour: str = "") -> None:
+        self._console.print(f"{stamp(self._now())}  {text}", style=colour or None, markup=False)
+
+
+def action_line(action: "Action") -> str:
+    """One line of a plan."""
+    return f"{MARKS[action.kind]} {action.kind} {action.model}: {action.why}"
+
+
+def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
+    """What loads, and each reason to wait or to have failed."""
+    loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
+    if loading:
+        yield f"loading {', '.join(loading)}"
+    if waiting := sum(status.reason == WAITS for status in statuses):
+        yield f"{waiting} more to load"
+    for status in statuses:
+        if status.state != "READY" and status.reason not in ("", WAITS):
+            yield f"{status.name} {status.state}: {status.reason}"

@@ -1,0 +1,68 @@
+"""Two models that want the same name or the same URL: refused at both places, for neither file is more to blame."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from modelyard.config import url_paths
+from modelyard.config.diagnostic import Diagnostic
+from modelyard.config.model_spec import is_model_name
+from modelyard.config.source_text import Span
+from modelyard.config.tree import Document, Mapping, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one file claims, and where it says so."""
+
+    name: str
+    name_at: Span
+    route: str
+    route_at: Span
+
+
+def claim(document: Document) -> Claim | None:
+    """The claim of a model's file, though the rest of it be wrong; None where its name or route is itself in error."""
+    root = document.root
+    if not isinstance(root, Mapping):
+        return None
+    name, route = root.entries.get("name"), root.entries.get("route")
+    if not isinstance(name, Scalar) or not isinstance(name.value, str) or not is_model_name(name.value):
+        return None
+    if route is None or (isinstance(route, Scalar) and route.value is None):
+        return Claim(name.value, name.span, f"/models/{name.value}", name.span)
+    if not isinstance(route, Scalar) or not isinstance(route.value, str) or not url_paths.is_route(route.value):
+        return None
+    return Claim(name.value, name.span, route.value, route.span)
+
+
+def conflicts(claims: Iterable[Claim]) -> Iterator[Diagnostic]:
+    """A diagnostic at each place that collides with another."""
+    by_name, by_route = defaultdict(list), defaultdict(list)
+    for claimed in claims:
+        by_name[claimed.name].append(claimed)
+        by_route[claimed.route].append(claimed)
+    for name, rivals in by_name.items():
+        yield from _at_each([rival.name_at for rival in rivals], f"two models are named {name!r}")
+    for route, rivals in by_route.items():
+        if len({rival.name for rival in rivals}) > 1:
+            yield from _at_each([rival.route_at for rival in rivals], f"two models have the route {route}")
+        if owner := url_paths.above(route, by_route):
+            for rival in rivals:
+                above, below = by_route[owner][0], rival
+                yield below.route_at.diagnostic(
+                    f"{route} lies below {owner}, the route of {above.name!r}", _other(above.route_at)
+                )
+                yield above.route_at.diagnostic(
+                    f"{owner} hides {route}, the route of {below.name!r}", _other(below.route_at)
+                )
+
+
+def _at_each(places: list[Span], message: str) -> Iterator[Diagnostic]:
+    if len(places) > 1:
+        for place in places:
+            yield place.diagnostic(message, _other(next(other for other in places if other is not place)))
+
+
+def _other(place: Span) -> str:
+    return f"see {place.source.path}:{place.line + 1}"

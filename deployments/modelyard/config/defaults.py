@@ -1,0 +1,49 @@
+"""`defaults:` of server.yaml, laid under a model's own keys. Sections are merged key by key; the model's keys win.
+
+Nodes are merged and not their values, so that an error still knows the file and line that it comes from.
+"""
+
+from modelyard.config.source_text import Span
+from modelyard.config.tree import Mapping, Node, Scalar
+
+
+def under(model: Mapping, defaults: Mapping) -> Mapping:
+    """The model's mapping with the defaults that it leaves room for."""
+    merged = Mapping(model.span, {**defaults.entries, **model.entries}, {**defaults.keys, **model.keys})
+    for key in defaults.entries.keys() & model.entries.keys():
+        own, default = _section(key, model.entries[key]), _section(key, defaults.entries[key])
+        if isinstance(own, Mapping) and isinstance(default, Mapping) and key != "versions":
+            section = under(own, default)
+            merged.entries[key] = _bounds_in_order(section, own) if key == "replicas" else section
+    return merged
+
+
+def _section(key: str, node: Node) -> Node:
+    """`replicas: 3` and `batching: off` as the sections they stand for, so that other keys still have their defaults."""
+    if key == "batching" and isinstance(node, Scalar) and node.value == "off":
+        return _batching_off(node.span)
+    if key == "replicas" and isinstance(node, Scalar) and type(node.value) is int and node.value > 0:
+        return Mapping(node.span, {"min": node, "max": node}, {"min": node.span, "max": node.span})
+    return node
+
+
+def _batching_off(span: Span) -> Mapping:
+    entries: dict[str, Node] = {
+        "max_size": Scalar(span, "1", 1, plain=True),
+        "max_delay_ms": Scalar(span, "0", 0, plain=True),
+    }
+    return Mapping(span, entries, dict.fromkeys(entries, span))
+
+
+def _bounds_in_order(section: Mapping, own: Mapping) -> Mapping:
+    """A default bound yields to the model's own one: under `{max: 4}` a model's `{min: 6}` means six, not an error."""
+    low, high = section.entries.get("min"), section.entries.get("max")
+    given = own.entries.keys() & {"min", "max"}
+    if len(given) == 1 and isinstance(low, Scalar) and isinstance(high, Scalar) and _is_above(low, high):
+        node = own.entries[given.pop()]
+        section.entries.update(min=node, max=node)
+    return section
+
+
+def _is_above(low: Scalar, high: Scalar) -> bool:
+    return type(low.value) is int and type(high.value) is int and low.value > high.value

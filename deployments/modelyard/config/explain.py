@@ -1,0 +1,171 @@
+"""What a spec refused, in an operator's words and at its place in the file."""
+
+import difflib
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from modelyard.config import hints, keys, scalar, server_spec, url_paths
+from modelyard.config.diagnostic import Diagnostic
+from modelyard.config.model_spec import FOLDER, NAME, RUNTIME, slug
+from modelyard.config.rule_errors import EXPECTED, REFUSED
+from modelyard.config.tree import Location, Mapping, Node, Scalar, locate, shortened
+
+_KINDS = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "too_short": "at least one item",
+    "string_too_short": "at least one character",
+}
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+}
+_PATTERNS = {
+    NAME: "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit",
+    RUNTIME: "onnx, sklearn or python:<module>:<Class>",
+    FOLDER: "a folder inside the repository, such as churn or team/churn",
+    url_paths.ROUTE: "a path such as /models/churn, of letters, digits, '.', '_', '-' and '~'",
+    server_spec.HOST: "an address such as 127.0.0.1 or a host's name",
+    server_spec.RAY_ADDRESS: "local or <host>:<port>",
+    server_spec.ANY_FOLDER: "a folder's path",
+    server_spec.ORIGIN: "an origin as browsers write it, such as https://app.example or http://localhost:3000",
+    server_spec.COLLECTOR: "a URL such as http://127.0.0.1:4318",
+}
+_FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+"""What YAML 1.1 took for flags, and many still write."""
+
+
+def explain(error: ValidationError, spec: type[BaseModel], root: Mapping, *, most: int) -> Iterator[Diagnostic]:
+    """One diagnostic for each of the `most` first things that are wrong; to guess at every wrong key may take a minute.
+
+    Nothing for values that were reported before they were validated.
+    """
+    details = error.errors(include_url=False)
+    misspelt = {keys.guess(spec, detail["loc"]) for detail in details[:most] if detail["type"] == "extra_forbidden"}
+    for detail in details[:most]:
+        loc, kind = detail["loc"], detail["type"]
+        context = detail.get("ctx", {})
+        loc = (*loc, *context.get("at", ()))
+        node, span = locate(root, loc)
+        if kind == "extra_forbidden":
+            yield keys.unknown(spec, root, loc)
+        elif kind == "missing":
+            if loc not in misspelt:
+                yield keys.missing(root, loc)
+        elif not (isinstance(node, Scalar) and node.broken):
+            yield span.diagnostic(*_wrong_value(kind, context, node, _last_key(loc)))
+
+
+def leading_zeros(root: Mapping, *, free: Collection[str] = ()) -> Iterator[Diagnostic]:
+    """A diagnostic for each number such as 012, which is 12 here and 10 to many tools; keys in `free` may hold any."""
+    for key, node in root.entries.items():
+        if key not in free:
+            yield from _leading_zeros(node)
+
+
+def describe(node: Node) -> str:
+    """What stands there, for "got ..."; never the content of an environment variable, which may be a secret."""
+    if not isinstance(node, Scalar):
+        return "a mapping" if isinstance(node, Mapping) else "a list"
+    if node.value is None:
+        return "null" if node.text else "nothing"
+    kind = {bool: "the flag", int: "the whole number", float: "the number", str: "the string"}[type(node.value)]
+    if node.variable:
+        return f"{kind.replace('the', 'a', 1)} from {node.variable}"
+    text = shortened(node.text)
+    return f"{kind} {text!r}" if isinstance(node.value, str) else f"{kind} {text}"
+
+
+def _last_key(loc: Location) -> str:
+    return next((part for part in reversed(loc) if isinstance(part, str)), "")
+
+
+def _wrong_value(kind: str, context: dict[str, Any], node: Node, key: str) -> tuple[str, str]:
+    """The message, and what would help."""
+    if kind == REFUSED:
+        return context["text"], context["suggestion"]
+    if kind == EXPECTED:
+        from_variable = isinstance(node, Scalar) and node.variable
+        hint = context.get("suggestion", "") or hints.for_value(context["what"], node)
+        return f"expected {context['what']}, got {describe(node)}", "" if from_variable else hint
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"expected {words} {context[key]:.15g}, got {describe(node)}", ""
+    if kind == "too_long":
+        return f"expected at most {context['max_length']} items, got {context['actual_length']}", ""
+    if kind == "literal_error":
+        what = context["expected"].replace("'", "")
+        hint = _nearest(node, re.split(" or |, ", what)) or hints.for_value(what, node)
+        return f"expected {what}, got {describe(node)}", hint
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        return f"expected {_PATTERNS[pattern]}, got {describe(node)}", _well_formed(pattern, node)
+    return f"expected {_KINDS.get(kind, 'something else')}, got {describe(node)}", _other_type(kind, node, key)
+
+
+def _other_type(kind: str, node: Node, key: str) -> str:
+    if not isinstance(node, Scalar) or node.value is None or node.variable:
+        return ""
+    if kind == "string_type":
+        return "put it in quotes"
+    if kind == "bool_type" and node.text.lower() in _FLAGS:
+        return f"did you mean {_FLAGS[node.text.lower()]}?"
+    if kind == "int_type" and isinstance(node.value, float) and node.value.is_integer():
+        return f"did you mean {int(node.value)}?"
+    if kind in ("int_type", "float_type") and (hint := hints.number(node.text, key)):
+        return hint
+    if kind == "model_type" and node.plain and (hint := hints.replicas(node.text)):
+        return hint
+    if kind in ("int_type", "float_type", "bool_type") and not node.plain and not isinstance(_reread(node.text), str):
+        return "leave out the quotes"
+    return ""
+
+
+def _reread(text: str) -> scalar.Value:
+    try:
+        return scalar.resolve(text)
+    except ValueError:
+        return text
+
+
+def _well_formed(pattern: str, node: Node) -> str:
+    if not isinstance(node, Scalar) or node.variable:
+        return ""
+    if pattern == NAME and (name := slug(node.text)):
+        return f"did you mean {name!r}?"
+    if pattern == url_paths.ROUTE and url_paths.is_route(route := "/" + node.text.strip("/")):
+        return f"did you mean {route!r}?"
+    if pattern == server_spec.ORIGIN and re.fullmatch(pattern, origin := "/".join(node.text.lower().split("/")[:3])):
+        return f"did you mean {origin}?"
+    return _nearest(node, ("onnx", "sklearn")) if pattern == RUNTIME else ""
+
+
+def _nearest(node: Node, words: Collection[str]) -> str:
+    near = difflib.get_close_matches(node.text, words, 1) if isinstance(node, Scalar) and not node.variable else []
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _leading_zeros(node: Node) -> Iterator[Diagnostic]:
+    if isinstance(node, Scalar):
+        if node.plain and isinstance(node.value, int) and scalar.has_leading_zero(node.text):
+            yield node.span.diagnostic(*_octal_or_not(node))
+        return
+    for child in node.entries.values() if isinstance(node, Mapping) else node.items:
+        yield from _leading_zeros(child)
+
+
+def _octal_or_not(node: Scalar) -> tuple[str, str]:
+    if node.variable:
+        return f"{node.variable} begins with a zero: decimal in YAML 1.2, but octal elsewhere", "leave the zero out"
+    suggestion = f"write {node.value}, or 0o{node.text.lstrip('+-0') or '0'} where octal was meant"
+    return f"{node.text} is {node.value} in YAML 1.2, but octal elsewhere", suggestion

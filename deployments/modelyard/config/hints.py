@@ -1,0 +1,55 @@
+"""What somebody meant who wrote a value in another tool's way: `10s`, `500m`, `versions: 1`, `name:iris`."""
+
+import re
+
+from modelyard.config.tree import Node, Scalar, shortened
+
+_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_AMOUNT = re.compile(r"([0-9]+(?:[.,][0-9]+)?) ?([A-Za-z]*)")
+_KEY = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_]*):(?!//)([^\s:].*)")
+_RANGE = re.compile(r"([0-9]+) ?(?:-|\.\.|to) ?([0-9]+)")
+_CONFLICT = re.compile(r"(<{7}|>{7}|\|{7})( |$)|={7}$")
+
+
+def number(text: str, key: str) -> str:
+    """A number with a unit, or with a decimal comma; `key` ends in the unit that is meant, where it has one."""
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        return ""
+    amount, unit = float(found[1].replace(",", ".")), found[2].lower()
+    if not unit:
+        return f"did you mean {amount:g}?" if "," in text else ""
+    if key == "cpus" and unit == "m":
+        return f"did you mean {amount / 1000:g}?"
+    if unit not in _UNITS:
+        return ""
+    if key.endswith("_ms"):
+        return f"did you mean {amount * _UNITS[unit] * 1000:g}? It is in milliseconds"
+    if key.endswith("_s"):
+        return f"did you mean {amount * _UNITS[unit]:g}? It is in seconds"
+    return ""
+
+
+def replicas(text: str) -> str:
+    """`1-3`, which elsewhere is a range."""
+    found = _RANGE.fullmatch(text)
+    return f"did you mean {{min: {found[1]}, max: {found[2]}}}?" if found else ""
+
+
+def for_value(what: str, node: Node) -> str:
+    """Where one version is written as a number and not in a list."""
+    if not isinstance(node, Scalar) or "latest" not in what:
+        return ""
+    found = re.fullmatch(r"[vV]?([1-9][0-9]{0,17})", node.text.strip())
+    return f"did you mean [{found[1]}]?" if found else ""
+
+
+def missing_space(text: str) -> str:
+    """`name:iris`, which is text in YAML, and no key with a value."""
+    found = _KEY.match(text)
+    return f"write '{found[1]}: {shortened(found[2].strip())}', with a space after the ':'" if found else ""
+
+
+def conflict(lines: list[str]) -> int | None:
+    """The first line, counted from 0, that git left where two changes meet."""
+    return next((number for number, line in enumerate(lines) if _CONFLICT.match(line)), None)

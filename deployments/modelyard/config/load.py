@@ -1,0 +1,241 @@
+"""A configuration folder to validated specs. Every error of every file is reported at once."""
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from modelyard.config import defaults, hints, source_text
+from modelyard.config.capacity_check import Machine, no_room
+from modelyard.config.conflicts import claim, conflicts
+from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.env_vars import expand
+from modelyard.config.explain import describe, explain, leading_zeros
+from modelyard.config.ignored_files import is_read, not_read
+from modelyard.config.model_spec import ModelSpec, Spec, slug
+from modelyard.config.server_checks import unworkable
+from modelyard.config.server_spec import ServerSpec
+from modelyard.config.source_text import Source
+from modelyard.config.syntax import conflict
+from modelyard.config.tree import Document, Mapping, Node, Scalar, plain
+from modelyard.config.yaml_parser import parse
+
+S = TypeVar("S", bound=Spec)
+
+TRACING = "opentelemetry.exporter.otlp.proto.http"
+"""What the extra `tracing` brings."""
+SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
+MOST_PROBLEMS = 100
+"""Errors reported of one file; who has more reads none of them."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that `serve_config/` says."""
+
+    server: ServerSpec
+    models: tuple[ModelSpec, ...]
+    """By name."""
+    sources: Map[str, Path]
+    """Each model's file, by the model's name."""
+    root: Path
+    """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
+    places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    """Each model's keys and values as they stand in their files, by the model's name."""
+    server_place: Mapping | None = field(default=None, compare=False, repr=False)
+    """The keys and values of server.yaml as they stand there."""
+    absent: tuple[str, ...] = field(default=(), compare=False)
+    """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    """What is likely a mistake, but keeps nothing from being used."""
+
+    @property
+    def repository_root(self) -> Path:
+        """Where the model repository is; it need not exist."""
+        return self.root / self.server.repository.path
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the running server keeps its logs, sockets and token; it need not exist."""
+        return self.root / self.server.state
+
+
+def load(config_dir: Path, environ: Map[str, str]) -> Config:
+    """Read `server.yaml`, which may be missing, and `models/*.yaml`, of which there may be none.
+
+    `environ` is where `${NAME}` is looked up. Raises SpecError, with everything that is wrong in all files.
+    """
+    try:
+        problems = list(_wrong_layout(config_dir))
+        server_files, model_files = _files(config_dir)
+        models_there = (config_dir / MODELS_FOLDER).is_dir()
+    except OSError as error:
+        wrong = f"cannot be read: {error.strerror}"
+        raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
+    server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
+    server, shared = _server(server_file)
+    files = {path: _read(path, environ) for path in model_files}
+    specs = [(*_model(file, shared), path) for path, file in files.items()]
+    room = _room(server, [(spec, node) for spec, node, _ in specs])
+    for file in (server_file, *files.values()):
+        problems += _first_at_each_place(file.problems)
+    claims = [claimed for claimed in map(claim, files.values()) if claimed]
+    problems += conflicts(claims)
+    problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
+    problems += _no_tracing(server, server_file)
+    problems += [each for each in room if each.severity == "error"]
+    problems += unworkable(server, server_file, _root(config_dir))
+    if problems:
+        raise SpecError(in_order(problems))
+    models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
+    root = _root(config_dir)
+    absent = [
+        name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
+    ]
+    return Config(
+        server,
+        tuple(spec for spec, _ in models),
+        {spec.name: path for spec, path in models},
+        root,
+        places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        server_place=server_file.root if isinstance(server_file.root, Mapping) else None,
+        absent=tuple(absent),
+        warnings=in_order([*not_read(config_dir), *room]),
+    )
+
+
+def _root(config_dir: Path) -> Path:
+    """resolve() would follow a link to the folder, and relative paths start where the link stands."""
+    return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
+
+
+def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
+    """A default model that no file is about."""
+    root, name = document.root, server.default_model
+    if name is not None and name not in names and isinstance(root, Mapping):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
+
+
+def _no_tracing(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
+    """Traces that nothing here can send."""
+    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING):
+        missing = "OpenTelemetry's exporter is not installed, and traces need it"
+        yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is not there either
+        return False
+
+
+def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
+    """What is wrong with the folder itself. SpecError where nothing can be read in it."""
+    if not config_dir.is_dir():
+        wrong = "not a folder" if config_dir.exists() else "there is no such folder"
+        raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
+    models, misnamed = config_dir / MODELS_FOLDER, config_dir / "server.yml"
+    # A link that leads nowhere is there: what it led to has gone away, which is no wish to remove all models.
+    if os.path.lexists(models) and not models.is_dir():
+        yield Diagnostic(str(models), 0, 0, "a link to nothing" if models.is_symlink() else "not a folder")
+    if misnamed.exists():
+        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion=f"its name must be {SERVER_FILE}")
+
+
+def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
+    """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
+    server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
+    names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
+    kept = [name for name in sorted(names) if is_read(name)]
+    return [server] if os.path.lexists(server) else [], [models / name for name in kept]
+
+
+def _read(path: Path, environ: Map[str, str]) -> Document:
+    try:
+        text = source_text.read(path)
+    except SpecError as error:
+        return Document(Source(str(path), ""), problems=list(error.diagnostics))
+    document = parse(text)
+    expand(document, environ)
+    return document
+
+
+def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
+    """The server's spec, and the defaults for models, as far as they are valid."""
+    root = document.root
+    if root is None or document.is_empty:
+        return ServerSpec(), None
+    spec = _validated(ServerSpec, document, root)
+    if spec is None or not isinstance(root, Mapping):
+        return ServerSpec(), None
+    shared = root.entries.get("defaults")
+    return spec, shared if isinstance(shared, Mapping) else None
+
+
+def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
+    """What finds no room on this machine; nothing is known of a cluster's."""
+    if server.ray.address != "local":
+        return []
+    declared = server.ray.cpus
+    cores = float(len(os.sched_getaffinity(0))) if declared is None else declared
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = Machine(cores, memory, is_declared=declared is not None)
+    return [
+        found for spec, root in models if spec and isinstance(root, Mapping) for found in no_room(spec, root, machine)
+    ]
+
+
+def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None, Node | None]:
+    """The spec as far as it is valid, and its values with the defaults laid under them."""
+    root = document.root
+    if root is None or document.is_empty:
+        if not document.problems:
+            name = slug(Path(document.source.path).stem) or "..."
+            document.problems.append(
+                document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
+            )
+        return None, None
+    if shared is not None and isinstance(root, Mapping):
+        root = defaults.under(root, shared)
+    return _validated(ModelSpec, document, root, free=("options",)), root
+
+
+def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
+    """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
+    if not isinstance(root, Mapping):
+        document.problems.append(_no_mapping(document.source, root))
+        return None
+    valid = None
+    try:
+        valid = spec.model_validate(plain(root))
+    except ValidationError as error:
+        document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
+    document.problems += leading_zeros(root, free=free)
+    return None if document.problems else valid
+
+
+def _no_mapping(source: Source, root: Node) -> Diagnostic:
+    if (marker := hints.conflict(source.lines)) is not None:
+        return conflict(source, marker)
+    hint = hints.missing_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
+    return root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}", hint)
+
+
+def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """The first thing said about each place, for the rest follows from it."""
+    first: dict[tuple[str, int, int], Diagnostic] = {}
+    for problem in problems:
+        first.setdefault((problem.path, problem.line, problem.column), problem)
+    shown = sorted(first.values(), key=lambda problem: problem.line)
+    yield from shown[:MOST_PROBLEMS]
+    for problem in shown[MOST_PROBLEMS : MOST_PROBLEMS + 1]:
+        yield replace(problem, message="there are more errors from here on", suggestion="mend the others first")

@@ -1,0 +1,51 @@
+"""JSON Schemas of the YAML files, for editors: completion, hover text and red lines while typing."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from modelyard.config.env_vars import REFERENCE
+from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import ServerSpec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_SPECS: dict[str, type[BaseModel]] = {"model.json": ModelSpec, "server.json": ServerSpec}
+_NARROW = ("integer", "number", "boolean")
+_REFERENCE = {"$ref": "#/$defs/Reference"}
+
+
+def schemas() -> dict[str, str]:
+    """JSON Schema text, draft 2020-12, by file name.
+
+    Takes the same shorthands as the specs, and `${NAME}` wherever a number, a flag or a text of a certain form goes.
+    Looser than the specs in what a schema says badly: names and routes of the server's own, the order of bounds.
+    """
+    return {name: json.dumps(_schema(spec), indent=2, ensure_ascii=False) + "\n" for name, spec in _SPECS.items()}
+
+
+def _schema(spec: type[BaseModel]) -> dict[str, Any]:
+    schema = _rewritten(spec.model_json_schema())
+    reference = {"description": "An environment variable", "type": "string", "pattern": REFERENCE}
+    return {"$schema": DIALECT, **schema, "$defs": {**schema["$defs"], "Reference": reference}}
+
+
+def _rewritten(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with a reference as an alternative to every value of a narrow form."""
+    told: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
+    rest = {key: value for key, value in schema.items() if key not in told}
+    choices = [_within(choice) for choice in rest.get("anyOf", rest.get("oneOf", [rest]))]
+    if any(choice.keys() & {"enum", "pattern"} or choice.get("type") in _NARROW for choice in choices):
+        choices.append(_REFERENCE)
+    return {**told, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+
+
+def _within(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same for what the schema holds; the titles that pydantic makes of field names are left out."""
+    schema = {key: value for key, value in schema.items() if key != "title"}
+    for key in schema.keys() & {"properties", "$defs"}:
+        schema[key] = {name: _rewritten(inner) for name, inner in schema[key].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = _rewritten(schema[key])
+    return schema

@@ -1,0 +1,177 @@
+"""YAML text to a tree.
+
+Built from the parser's events, because PyYAML's own loader resolves scalars by YAML 1.1, lets a later duplicate key win
+silently, recurses as deep as the text likes, and forgets where a value stood. libyaml's parser is ten times faster than
+the pure one; where PyYAML was built without it, the pure one does the same.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from modelyard.config import scalar
+from modelyard.config.source_text import Source, Span
+from modelyard.config.syntax import explain
+from modelyard.config.tree import Document, Mapping, Node, Scalar, Sequence, shortened
+
+DEEPEST = 64
+"""Levels of mappings and lists."""
+MOST_EXPANDED = 10_000
+"""Values that aliases may add to those that are written: enough to repeat a section, too few for a bomb."""
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+def parse(source: Source, *, loader: Any = _LOADER) -> Document:
+    """The tree of a file's one document, and everything that is wrong with it as YAML. Raises nothing.
+
+    `loader` is a PyYAML loader class; only its events are used.
+    """
+    document = Document(source)
+    try:
+        _Composer(document, loader(source.text)).compose()
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The last two are the pure parser's, for an escape such as \Uffffffff.
+        document.root = None
+        document.problems.append(explain(source, error))
+    except _TooLargeError:
+        document.root = None
+    return document
+
+
+class _TooLargeError(Exception):
+    """The document passes a bound, and was reported; there is no sense in reading on."""
+
+
+@dataclass(slots=True)
+class _Anchored:
+    """What an anchor names; `node` is None while it is being read. Size and height bound what its aliases may add."""
+
+    node: Node | None = None
+    size: int = 0
+    height: int = 0
+
+
+class _Composer:
+    """Builds one document's tree from events."""
+
+    def __init__(self, document: Document, loader: Any) -> None:
+        self._document = document
+        self._next = loader.get_event
+        self._anchors: dict[str, _Anchored] = {}
+        self._size = 0
+        self._expanded = 0
+        self._deepest = 0
+
+    def compose(self) -> None:
+        self._next()  # the stream's start
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            return
+        self._document.root = self._node(self._next(), 0)
+        self._next()  # the document's end
+        event = self._next()
+        if not isinstance(event, yaml.StreamEndEvent):
+            self._report(self._span(event), "a second document begins here", "one file holds one document")
+
+    def _node(self, event: Any, depth: int) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(self._span(event), f"tags such as {shortened(tag)} are not read here", "leave it out")
+        if event.anchor is not None:
+            return self._anchor(event, depth)
+        return self._written(event, depth)
+
+    def _written(self, event: Any, depth: int) -> Node:
+        self._size += 1
+        self._reach(event, depth)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(event, depth)
+        return self._sequence(event, depth)
+
+    def _scalar(self, event: Any) -> Scalar:
+        text = self._text(event)
+        node = Scalar(self._span(event), text, text, plain=not event.style)
+        if node.plain:
+            try:
+                node.value = scalar.resolve(text)
+            except ValueError as error:
+                self._report(node.span, str(error))
+                node.broken = True
+        return node
+
+    def _sequence(self, start: Any, depth: int) -> Sequence:
+        items = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._node(event, depth + 1))
+        return Sequence(self._span(start, event), items)
+
+    def _mapping(self, start: Any, depth: int) -> Mapping:
+        entries: dict[str, Node] = {}
+        keys: dict[str, Span] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            span, key = self._span(event), self._key(event, depth + 1)
+            value = self._node(self._next(), depth + 1)
+            if key is None:
+                self._report(span, "a key must be plain text")
+            elif key in entries:
+                self._report(span, f"duplicate key {shortened(key)!r}", f"it is already on line {keys[key].line + 1}")
+            else:
+                entries[key], keys[key] = value, span
+        return Mapping(self._span(start, event), entries, keys)
+
+    def _key(self, event: Any, depth: int) -> str | None:
+        if isinstance(event, yaml.ScalarEvent) and event.tag is None and event.anchor is None:
+            return self._text(event)
+        node = self._node(event, depth)
+        return node.text if isinstance(node, Scalar) else None
+
+    def _anchor(self, event: Any, depth: int) -> Node:
+        anchored = self._anchors[event.anchor] = _Anchored()
+        size, deepest = self._size + self._expanded, self._deepest
+        self._deepest = depth
+        anchored.node = node = self._written(event, depth)
+        anchored.size = self._size + self._expanded - size
+        anchored.height = self._deepest - depth
+        self._deepest = max(deepest, self._deepest)
+        return node
+
+    def _alias(self, event: Any, depth: int) -> Node:
+        span = self._span(event)
+        anchored = self._anchors.get(event.anchor)
+        if anchored is None or anchored.node is None:
+            wrong = "is not defined above" if anchored is None else "contains itself"
+            self._report(span, f"the anchor {shortened(event.anchor)!r} {wrong}")
+            return Scalar(span, "", None, plain=True, broken=True)
+        self._expanded += anchored.size
+        if self._expanded > MOST_EXPANDED:
+            self._report(span, f"aliases repeat more than {MOST_EXPANDED} values")
+            raise _TooLargeError
+        self._reach(event, depth + anchored.height)
+        if isinstance(anchored.node, Scalar):
+            return replace(anchored.node, span=span, is_alias=True)
+        return replace(anchored.node, span=span)
+
+    def _reach(self, event: Any, depth: int) -> None:
+        self._deepest = max(self._deepest, depth)
+        if depth > DEEPEST:
+            self._report(self._span(event), f"nested more than {DEEPEST} levels deep")
+            raise _TooLargeError
+
+    def _text(self, event: Any) -> str:
+        text: str = event.value
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            # Only the pure parser lets an escape such as \ud800 through.
+            self._report(self._span(event), "half of a surrogate pair is not a character")
+            return ""
+        return text
+
+    def _span(self, start: Any, end: Any = None) -> Span:
+        begin, stop = start.start_mark, (end or start).end_mark
+        return Span(self._document.source, begin.line, begin.column, stop.line, stop.column)
+
+    def _report(self, span: Span, message: str, suggestion: str = "") -> None:
+        self._document.problems.append(span.diagnostic(message, suggestion))

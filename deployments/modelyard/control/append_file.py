@@ -1,0 +1,59 @@
+"""A file of lines that grows: events, deaths. Several processes may append to it, and it never grows beyond its size."""
+
+import os
+import threading
+from collections import deque
+from errno import ENOSPC
+from pathlib import Path
+
+from modelyard.replica_files.paths import open_private
+
+MOST_WAITING = 1000
+"""Lines that wait for a disk that takes none; the oldest are dropped."""
+
+
+class LineFile:
+    """Put aside as `<name>.1` when it has its size, in place of the last such one."""
+
+    def __init__(self, path: Path, largest_bytes: int) -> None:
+        self.path = path
+        self._largest_bytes = largest_bytes
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._lock = threading.Lock()
+        self._is_cut: bool | None = None
+        """Whether the file's last line has no end, for want of room or of power; None where nobody has looked yet."""
+
+    def add(self, line: bytes) -> None:
+        """A line, without its end; it waits to be written."""
+        self._waiting.append(line)
+
+    def write(self) -> None:
+        """What waits. Raises OSError; the rest waits on."""
+        with self._lock:
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.popleft()
+
+    def _append(self, line: bytes) -> None:
+        if self._is_cut is None:
+            self._is_cut = _has_no_end(self.path)
+        whole = b"\n" * self._is_cut + line + b"\n"
+        opened = open_private(self.path)
+        try:
+            written = os.write(opened, whole)  # one call, so that lines of several processes do not mix
+            size = os.fstat(opened).st_size
+        finally:
+            os.close(opened)
+        self._is_cut = written < len(whole)
+        if self._is_cut:
+            raise OSError(ENOSPC, os.strerror(ENOSPC), str(self.path))
+        if size >= self._largest_bytes:
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+
+
+def _has_no_end(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+    except FileNotFoundError:
+        return False

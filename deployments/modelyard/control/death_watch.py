@@ -1,0 +1,112 @@
+"""Looks for replicas that have died, at each look of the control loop, and passes it on: to the operator, metrics and logs."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from modelyard.control.death_log import Death, DeathLog
+from modelyard.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, cause_of
+from modelyard.control.running import Running
+from modelyard.control.writes import Writes
+from modelyard.inference.running_requests import read_running
+from modelyard.replica_files.log_records import LogLine, append
+from modelyard.replica_files.paths import ReplicaFiles
+
+WAIT_S = 5.0
+"""How long Ray may take to know that a process has ended."""
+
+
+class Machine(Protocol):
+    """Whom to ask: `actors.RayMachine`, or a test."""
+
+    def ray_cause(self, actor_id: str) -> RayCause:
+        """Why Ray thinks that this actor is dead."""
+
+    def kernel_out_of_memory(self) -> int:
+        """How many processes the kernel has ended for lack of memory so far."""
+
+
+class Lost(Protocol):
+    """Who knows of lost requests: `lost_requests.LostRequests`, or a test."""
+
+    def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
+        """The ids of those that it had, `running` among them."""
+
+
+@dataclass(slots=True)
+class _Gone:
+    seen: Seen
+    since: float
+    kernel_kills: int
+    """As of the last look at which it was there."""
+
+
+class DeathWatch:
+    """Sees a death a second or two after Serve does."""
+
+    def __init__(
+        self,
+        replicas: Path,
+        log: DeathLog,
+        machine: Machine,
+        lost: Lost,
+        told: Callable[[Death], object],
+        *,
+        writes: Writes,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`replicas` is the folder of their files. `told` is called with each death."""
+        self._folder = replicas
+        self._log = log
+        self._machine = machine
+        self._lost = lost
+        self._told = told
+        self._writes = writes
+        self._now = now
+        self._replicas = Replicas()
+        self._gone: list[_Gone] = []
+        self._kernel_kills = machine.kernel_out_of_memory()
+
+    def look(self, running: Running) -> None:
+        """One look at Serve."""
+        now = self._now()
+        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.look(running, now)]
+        self._kernel_kills = kills = self._machine.kernel_out_of_memory() if self._gone else self._kernel_kills
+        self._gone, gone = [], self._gone
+        for each in gone:
+            found = self._evidence(each, kills)
+            if cause := cause_of(found):
+                self._died(each.seen, cause, found.fatal)
+            elif found.record is None and not found.ray.kind and now - each.since < WAIT_S:
+                self._gone.append(each)
+
+    def _evidence(self, gone: _Gone, kernel_kills: int) -> Evidence:
+        seen, files = gone.seen, self._files(gone.seen)
+        stopping_s = 0.0 if seen.stopping_since is None else gone.since - seen.stopping_since
+        record = files.read_exit()
+        stopped = record is not None and record.reason == "stopped"
+        return Evidence(
+            record=record,
+            fatal=files.read_fatal(),
+            ray=RayCause("") if stopped else self._machine.ray_cause(seen.actor_id),
+            kernel_out_of_memory=kernel_kills > gone.kernel_kills,
+            was_running=seen.was_running,
+            stopping_s=stopping_s,
+            local=files.log.exists(),
+        )
+
+    def _died(self, seen: Seen, cause: Cause, fatal: str) -> None:
+        files = self._files(seen)
+        requests = self._lost.of_replica(seen.model, seen.replica, read_running(files.running))
+        death = Death(self._now(), seen.model, seen.replica, cause.reason, cause.detail, requests)
+        self._told(death)
+        self._log.add(death)
+        self._writes.attempt(self._log.path, self._log.write)
+        if files.log.exists():
+            line = LogLine(death.at, "CRITICAL", "modelyard", death.line, tuple(requests), fatal)
+            self._writes.attempt(files.log, lambda: append(files.log, line))
+
+    def _files(self, seen: Seen) -> ReplicaFiles:
+        return ReplicaFiles(self._folder, seen.model, seen.replica)

@@ -1,0 +1,136 @@
+"""Which replicas have died, and why, from what they left behind and what Ray knows. Pure.
+
+A replica that Serve stops says so itself before its process ends. Ray knows that a process ended and not with which exit code, so
+the process notes that too, where it can. What ends by SIGKILL leaves nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelyard.control.names import GATEWAY
+from modelyard.control.running import Running
+from modelyard.ray_serve.application_status import text_of
+from modelyard.replica_files.paths import TIMER, ExitRecord, signal_of
+
+STOPPED_BY_FORCE_S = 30.0
+"""A replica that Serve ends at once failed its health check; one that it ends after longer did not drain in time."""
+INTENDED = ("INTENDED_USER_EXIT", "INTENDED_SYSTEM_EXIT")
+"""In what Ray says of a worker that ended in good order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayCause:
+    """Why an actor is dead, by Ray's word (ActorDeathCause of its common.proto)."""
+
+    kind: str
+    """out_of_memory, or the reason of ActorDiedErrorContext; "" where Ray does not know of it."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of a replica that is gone."""
+
+    record: ExitRecord | None
+    fatal: str
+    """What Python wrote on a fatal signal."""
+    ray: RayCause
+    kernel_out_of_memory: bool
+    """Whether the kernel ended a process of this machine for lack of memory meanwhile."""
+    was_running: bool
+    stopping_s: float
+    """How long Serve was stopping it."""
+    local: bool = True
+    """Whether it ran on this machine, where it leaves its record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a replica died."""
+
+    reason: str
+    """One of `modelyard.telemetry.metrics.declarations.DEATH_REASONS`."""
+    detail: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """A replica that exists."""
+
+    model: str
+    replica: str
+    actor_id: str
+    """Hexadecimal; "" as long as Serve does not know it."""
+    pid: int
+    was_running: bool
+    stopping_since: float | None
+
+
+@dataclass(slots=True)
+class Replicas:
+    """The replicas of all models, from one look to the next."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+    def look(self, running: Running, now: float) -> list[Seen]:
+        """Those that are gone since the last look."""
+        there: dict[str, Seen] = {}
+        for model, details in running.applications.items():
+            if model != GATEWAY:
+                for replica in _replicas(details):
+                    there[replica["replica_id"]] = self._known(model, replica, now)
+        gone = [seen for replica, seen in self.seen.items() if replica not in there]
+        self.seen = there
+        return gone
+
+    def _known(self, model: str, replica: Mapping[str, Any], now: float) -> Seen:
+        seen = self.seen.get(replica["replica_id"]) or Seen(model, replica["replica_id"], "", 0, False, None)
+        state = text_of(replica["state"])
+        seen.actor_id = replica.get("actor_id") or seen.actor_id
+        seen.pid = replica.get("pid") or seen.pid
+        seen.was_running = seen.was_running or state == "RUNNING"
+        if state == "STOPPING" and seen.stopping_since is None:
+            seen.stopping_since = now
+        return seen
+
+
+def cause_of(found: Evidence) -> Cause | None:
+    """Why it died; None where it was stopped, or did not start for a reason that Serve tells."""
+    record = found.record
+    if record is not None and record.reason == "stopped":
+        return None
+    if found.ray.kind == "out_of_memory":
+        return Cause("out_of_memory", f"Ray's memory monitor ended it: {_first_sentence(found.ray.message)}")
+    if record is not None and record.reason in ("exit", "watchdog"):
+        return Cause(record.reason, record.detail)
+    if found.fatal.startswith(TIMER):
+        return Cause("watchdog", "exit code 1: a call of the model kept Python's interpreter to itself")
+    if number := signal_of(found.fatal):
+        return Cause("signal", f"{number.name} ({number.value}); its log has the stack")
+    if record is not None:
+        return Cause("health_check", f"it failed its health check: {record.detail}")
+    return _by_ray(found)
+
+
+def _by_ray(found: Evidence) -> Cause | None:
+    kind = found.ray.kind
+    if kind == "NODE_DIED":
+        return Cause("node", "its node died")
+    if kind == "RAY_KILL" and found.was_running and found.stopping_s < STOPPED_BY_FORCE_S:
+        return Cause("health_check", "it did not answer Serve's health checks")
+    if kind != "WORKER_DIED" or any(word in found.ray.message for word in INTENDED):
+        return None
+    if not found.local:
+        return Cause("unknown", "its process ended on another machine; Ray does not say why")
+    if found.kernel_out_of_memory:
+        return Cause("out_of_memory", "SIGKILL (9), while the kernel ended processes for lack of memory")
+    return Cause("signal", "SIGKILL (9), or native code ended the process: it left no record")
+
+
+def _replicas(details: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return (replica for deployment in details["deployments"].values() for replica in deployment["replicas"])
+
+
+def _first_sentence(text: str) -> str:
+    return text.strip().partition(". ")[0].partition("\n")[0][:300]

@@ -1,0 +1,124 @@
+"""The files as they are now, looked at in a thread of its own: a file system that hangs must not stop the control loop."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.file_stamps import Stamp, stamp
+
+LOOK_S = 1.0
+STILL_S = 0.3
+"""An editor writes a file in several steps: files are read when they have not changed for so long."""
+LONGEST_CHANGE_S = 5.0
+"""What changes all the time is read as it is."""
+SHARE = 0.03
+"""Of one processor's time that looking may take; a repository of very many files is looked at less often."""
+AGAIN_S = 5.0
+"""When files that could not be read are tried again."""
+SILENT_S = 10.0
+"""A look that takes longer is reported to the operator."""
+
+Reading = Desired | Exception
+"""What the files ask for, or why that cannot be said: SpecError, OSError."""
+
+
+class FileLook:
+    """Reads the files again whenever they have changed. For one thread."""
+
+    def __init__(self, desired: DesiredState, first: Desired, now: Callable[[], float] = time.monotonic) -> None:
+        self._desired = desired
+        self._now = now
+        self._config = first.config
+        self._read: Stamp | None = None
+        """As of the last reading. None: the first look reads, for who reads first did so without looking before."""
+        self._seen: Stamp | None = None
+        self._touched_at = 0.0
+        self._settles_at: float | None = None
+        self._waits(first)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether files were changed that are not read yet: look again in a moment."""
+        return self._seen != self._read
+
+    def look(self) -> Reading | None:
+        """What the files ask for, where they have changed and are at rest now, or where a version has settled; else None."""
+        now, found = self._now(), self._stamp()
+        settled = self._settles_at is not None and now >= self._settles_at
+        if found == self._read and not settled:
+            self._seen = found
+            return None
+        if found not in (self._seen, self._read):
+            self._touched_at = self._touched_at if self.is_changing else now
+            self._seen = found
+            if now - self._touched_at < LONGEST_CHANGE_S:
+                return None
+        self._read = self._seen = found
+        return self._reading()
+
+    def _reading(self) -> Reading:
+        self._settles_at = None
+        try:
+            desired = self._desired.read()
+        except OSError as error:  # out of descriptors, say: what is mended changes no file
+            self._settles_at = self._now() + AGAIN_S
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the files must not end the thread
+            return error
+        self._config = desired.config
+        self._waits(desired)
+        return desired
+
+    def _waits(self, desired: Desired) -> None:
+        self._settles_at = None if desired.settles_in_s is None else self._now() + desired.settles_in_s
+
+    def _stamp(self) -> Stamp:
+        folders = sorted({model.folder for model in self._config.models})
+        return stamp(self._desired.config_dir, self._config.repository_root, folders)
+
+
+class FileThread:
+    """Looks at the files until `stop` is set, and keeps what it read for the control loop."""
+
+    def __init__(self, look: FileLook, stop: threading.Event) -> None:
+        self._look = look
+        self._stop = stop
+        self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
+        self._looking_since: float | None = None
+
+    def start(self) -> None:
+        """A daemon: it may hang in the kernel when the server ends."""
+        threading.Thread(target=self._run, name="files", daemon=True).start()
+
+    def wake(self) -> None:
+        """End a wait for the next reading, in whatever thread."""
+        self._readings.put(None)
+
+    def next(self, timeout_s: float) -> Reading | None:
+        """The next reading; None after `timeout_s`, or at once where `stop` is set or somebody wakes it."""
+        try:
+            return self._readings.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def is_silent(self) -> bool:
+        """Whether the file system has not answered for SILENT_S."""
+        since = self._looking_since
+        return since is not None and time.monotonic() - since > SILENT_S
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            self._looking_since = begun = time.monotonic()
+            try:
+                reading = self._look.look()
+            except Exception as error:  # noqa: BLE001 - without this thread no change would be seen any more
+                reading = error
+            self._looking_since = None
+            if reading is not None:
+                self._readings.put(reading)
+            took_s = time.monotonic() - begun
+            wait_s = STILL_S if self._look.is_changing else max(LOOK_S, took_s / SHARE if reading is None else 0.0)
+        self._readings.put(None)  # the loop need not wait for its time-out

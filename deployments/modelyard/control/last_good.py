@@ -1,0 +1,72 @@
+"""What a server remembers between runs: the configuration that was last valid, and each model's config that last answered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard.config.load import Config
+from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.names import ServeConfig
+from modelyard.control.private_file import write_private
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """Empty where there was no last run."""
+
+    config: Config | None = None
+    applications: Mapping[str, ServeConfig] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "LastGood":
+        """From its file; empty where that is missing or not what `write` wrote."""
+        try:
+            stored = json.loads(path.read_text())
+            config = Config(
+                server=ServerSpec.model_validate_json(json.dumps(stored["server"])),
+                models=tuple(ModelSpec.model_validate_json(json.dumps(model)) for model in stored["models"]),
+                sources={name: Path(source) for name, source in stored["sources"].items()},
+                root=Path(stored["root"]),
+            )
+            return cls(config, {name: _completed(each) for name, each in stored["applications"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        """Replace the file, unless there is nothing to remember; it holds what the YAML holds, so it is for its owner's eyes."""
+        config = self.config
+        if config is None:
+            return
+        stored = {
+            "server": config.server.model_dump(mode="json"),
+            "models": [model.model_dump(mode="json") for model in config.models],
+            "sources": {name: str(source) for name, source in config.sources.items()},
+            "root": str(config.root),
+            "applications": self.applications,
+        }
+        write_private(path, json.dumps(stored))
+
+
+class Memory:
+    """Writes what is good by now, where that has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept = LastGood()
+
+    def keep(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
+        """Raises OSError; the next call tries again."""
+        if config is not self._kept.config or applications != self._kept.applications:
+            good = LastGood(config, dict(applications))
+            good.write(self._path)
+            self._kept = good
+
+
+def _completed(application: ServeConfig) -> ServeConfig:
+    """With what an earlier release did not write: it served the newest version, and had no labels."""
+    (deployment,) = application["deployments"]
+    newest = max(number for number, _ in application["args"]["versions"])
+    chosen = {"default": newest, "version_labels": {}, **deployment["user_config"]}
+    return {**application, "deployments": [{**deployment, "user_config": chosen}]}

@@ -1,0 +1,89 @@
+"""Receives what HAProxy tells of lost requests (`edge.lost`), and writes them into the logs of requests."""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from modelyard.control.writes import Writes
+from modelyard.edge.failed_request_log import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
+from modelyard.http.request import REQUEST_ID_CHARS
+from modelyard.replica_files.request_records import NO_REPLICA, REPLICA_LOST, Line, append, encoded, place_of
+
+REMEMBERED = 10_000
+"""Requests of replicas that may have died, until the control loop asks for them."""
+MOST_A_SECOND = 500
+"""Lines that are written; in an outage there is one for each request that comes."""
+
+
+class LostRequests:
+    """Listens in a thread of its own from `start` on."""
+
+    def __init__(self, edge: Path, requests: Path, writes: Writes, *, now: Callable[[], float] = time.time) -> None:
+        """`edge` is the folder of HAProxy's files, `requests` that of the logs."""
+        self._place = edge / LOG_SOCKET
+        self._requests = requests
+        self._writes = writes
+        self._now = now
+        self._lost: deque[LostRequest] = deque(maxlen=REMEMBERED)
+        self._second, self._written = 0, 0
+
+    def start(self) -> None:
+        """Begin. Raises OSError where the socket cannot be made."""
+        self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._place.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.bind(str(self._place))
+        threading.Thread(target=self._listen, args=(listening,), name="lost-requests", daemon=True).start()
+
+    def take(self, line: bytes) -> None:
+        """One line of HAProxy's."""
+        lost = read(line, REQUEST_ID_CHARS)
+        if lost is None:
+            return
+        if lost.replica:
+            self._lost.append(lost)
+        now = self._now()
+        if int(now) != self._second:
+            self._second, self._written = int(now), 0
+        self._written += 1
+        if self._written <= MOST_A_SECOND:
+            self._write(lost)
+
+    def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
+        """The ids of the requests that this replica had when it ended; they are forgotten then.
+
+        `running` are those whose call ran, by the replica's own file. HAProxy says nothing of those that it sent to another replica
+        then. They are logged now.
+        """
+        mine = [
+            lost
+            for lost in list(self._lost)
+            if lost.replica == replica or (lost.replica == UNKNOWN and lost.request_id in running)
+        ]
+        for lost in mine:
+            self._lost.remove(lost)
+        known = [lost.request_id for lost in mine]
+        unknown = [request_id for request_id in running if request_id not in known]
+        for request_id in unknown:
+            self._write(LostRequest(model, request_id, "", "", replica, 0.0, 0))
+        return (*unknown, *known)
+
+    def _write(self, lost: LostRequest) -> None:
+        now = self._now()
+        place, line = place_of(self._requests, lost.model), encoded(lost.model, _line(lost, now), lost.replica)
+        self._writes.attempt(place, lambda: append(place, line))
+
+    def _listen(self, listening: socket.socket) -> None:
+        while True:
+            self.take(listening.recv(2 * LINE_BYTES))
+
+
+def _line(lost: LostRequest, now: float) -> Line:
+    outcome = REPLICA_LOST if lost.replica else NO_REPLICA
+    seconds = lost.total_ms / 1e3
+    return Line(
+        now, lost.request_id, "", lost.protocol, "error", 0, 0.0, 0.0, seconds, 0, lost.body_bytes, lost.client, outcome
+    )

@@ -1,0 +1,152 @@
+"""What the control loop knows, as metrics: how many replicas there are and should be, what is ready, how the last reload went."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.control.names import GATEWAY
+from modelyard.control.replica_starts import ReplicaStarts
+from modelyard.control.running import Running
+from modelyard.control.status import ModelStatus
+from modelyard.ray_serve.application_status import WAITS, text_of
+from modelyard.telemetry.metrics.declarations import (
+    DEATH_REASONS,
+    INFO,
+    LOAD_TIMEOUT,
+    NOT_READY,
+    READY,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    RELOAD_WITHHELD,
+    REPLICA_DEATHS,
+    REPLICA_STARTS,
+    REPLICA_STATES,
+    REPLICAS,
+    REPLICAS_MAX,
+    REPLICAS_TARGET,
+    START_REASONS,
+    WRITES_FAILING,
+)
+from modelyard.telemetry.metrics.snapshot import Key, Snapshot, Totals
+
+STATES: Mapping[str, str] = {
+    "STARTING": "starting",
+    "RECOVERING": "starting",
+    "UPDATING": "running",
+    "RUNNING": "running",
+    "PENDING_MIGRATION": "running",
+    "STOPPING": "stopping",
+}
+"""Serve's ReplicaState, as `model_replicas` has it."""
+
+
+class ControlMetrics:
+    """Is told of each look at Serve and of each reload; gives all that is known as a snapshot, in whatever thread."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._starts = ReplicaStarts()
+        self._not_ready_since: dict[str, float] = {}
+        self._deaths: Counter[tuple[str, str]] = Counter()
+        self._reload: dict[Key, float] = {}
+        self._failing_writes = 0
+        self._snapshot = Snapshot(Totals(), {})
+
+    def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
+        """The configuration was read; whether it could be used, and whether it waits for the operator to confirm it."""
+        self._reload[(RELOAD_WITHHELD.name,)] = float(withheld)
+        self._reload[(RELOAD_SUCCESSFUL.name,)] = float(successful)
+        if successful:
+            self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()
+
+    def wrote(self, *, failing: int) -> None:
+        """How many files cannot be written."""
+        self._failing_writes = failing
+
+    def died(self, model: str, reason: str) -> None:
+        """A replica died, for one of DEATH_REASONS."""
+        self._deaths[(model, reason)] += 1
+
+    def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
+        """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
+        gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
+        applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
+        self._starts.forget_all_but(applications)
+        gauges |= self._waits(statuses)
+        for status in statuses:
+            details = applications.get(status.name)
+            gauges |= _readiness(status, details)
+            gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
+            if details is not None:
+                gauges |= _replicas(status, details)
+                ids = [replica["replica_id"] for replica in _replica_details(details)]
+                config = (details.get("deployed_app_config") or {}).get("args")
+                through = text_of(details["status"]) == "RUNNING"
+                self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
+        counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
+        self._snapshot = Snapshot(Totals(counters=counters), gauges)
+
+    def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
+        """How long each model has not been ready for."""
+        now = self._now()
+        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITS]
+        self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
+        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
+
+    def snapshot(self) -> Snapshot:
+        """As of the last look."""
+        return self._snapshot
+
+    def _started(self) -> dict[Key, int]:
+        counts = self._starts.counts
+        models = {model for model, _ in counts}
+        return {
+            (REPLICA_STARTS.name, model, reason): counts[(model, reason)]
+            for model in models
+            for reason in START_REASONS
+        }
+
+    def _death_counts(self, models: set[str]) -> dict[Key, int]:
+        """Of every model and reason, from 0 on: a series that begins at 1 has no rate."""
+        return {
+            (REPLICA_DEATHS.name, model, reason): self._deaths[(model, reason)]
+            for model in models
+            for reason in DEATH_REASONS
+        }
+
+
+def _readiness(status: ModelStatus, details: Mapping[str, Any] | None) -> dict[Key, float]:
+    """Of each version that is asked for; a model that has none is not ready in the version ""."""
+    ready = float(status.state == "READY")
+    gauges: dict[Key, float] = {(READY.name, status.name, version): ready for version in status.versions or ("",)}
+    config = (details or {}).get("deployed_app_config") or {}
+    for number, digest in config.get("args", {}).get("versions", []):
+        gauges[(INFO.name, status.name, str(number), status.runtime, digest)] = 1.0
+    return gauges
+
+
+def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
+    config = (details or {}).get("deployed_app_config") or {}
+    spec = config.get("args", {}).get("spec", {})
+    return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
+
+
+def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:
+    states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
+    gauges: dict[Key, float] = {(REPLICAS.name, status.name, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, status.name)] = float(status.replicas_wanted)
+    config = details.get("deployed_app_config") or {}
+    most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
+    gauges[(REPLICAS_MAX.name, status.name)] = float(most)
+    return gauges
+
+
+def _most_replicas(deployment: Mapping[str, Any]) -> int:
+    scaling = deployment.get("autoscaling_config")
+    return int(scaling["max_replicas"] if scaling else deployment.get("num_replicas") or 1)
+
+
+def _replica_details(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [replica for deployment in details["deployments"].values() for replica in deployment["replicas"]]

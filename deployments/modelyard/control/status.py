@@ -1,0 +1,100 @@
+"""The state of every model, from what Serve runs and what the files ask for. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelyard.control.names import GATEWAY
+from modelyard.control.running import Running
+from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One row of `modelyard status`."""
+
+    name: str
+    state: State
+    versions: tuple[str, ...]
+    digest: str
+    """Of the newest version that was asked for."""
+    runtime: str
+    replicas: int
+    """Running now."""
+    replicas_wanted: int
+    url: str
+    reason: str
+    """Why it is not READY, what it waits for, or why its last change did not take; "" where all is well."""
+    changing: bool
+    """A change is under way, and nothing is known that would keep it from its end."""
+    default: str = ""
+    """The version that answers requests which name none."""
+
+    @property
+    def default_first(self) -> tuple[str, ...]:
+        """The versions, the default before the others."""
+        return tuple(sorted(self.versions, key=lambda version: version != self.default))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def model_statuses(
+    running: Running, refused: Mapping[str, str], origin: str, waiting: Collection[str] = ()
+) -> tuple[ModelStatus, ...]:
+    """All models by name.
+
+    `refused` are reasons by model from the files, `origin` is the server's scheme, host and port, `waiting` are models that
+    Serve gets when others have loaded.
+    """
+    return tuple(
+        _waiting(name)
+        if name in waiting and name not in running.applications
+        else _status(name, running.applications.get(name), refused.get(name, ""), origin)
+        for name in sorted({*running.applications, *refused, *waiting} - {GATEWAY})
+    )
+
+
+def _waiting(name: str) -> ModelStatus:
+    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITS, changing=True)
+
+
+def deployed(details: Mapping[str, Any]) -> Deployed:
+    """Serve's ApplicationDetails as `serving.state` reads them."""
+    deployments = details["deployments"].values()
+    states = Counter(text_of(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
+    messages = [deployment["message"] for deployment in deployments if deployment["message"]]
+    return Deployed(text_of(details["status"]), states, "\n".join(messages) or details["message"])
+
+
+def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: str) -> ModelStatus:
+    if details is None:
+        return ModelStatus(name, "UNAVAILABLE", (), "", "", 0, 0, "", refused, changing=False)
+    seen = deployed(details)
+    config = details.get("deployed_app_config") or {}
+    args = config.get("args", {})
+    versions = args.get("versions", [])
+    route = (
+        config.get("route_prefix") or details["route_prefix"]
+    )  # Serve's own is absent until the application is built
+    reason = reason_of(seen)
+    return ModelStatus(
+        name=name,
+        state=state_of(seen),
+        versions=tuple(str(number) for number, _ in versions),
+        digest=versions[0][1] if versions else "",
+        runtime=args.get("runtime", ""),
+        replicas=seen.replica_states.get("RUNNING", 0),
+        replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
+        url=f"{origin}{route}/predict" if route else "",
+        reason=refused or reason,
+        default=_default(config),
+        changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
+    )
+
+
+def _default(config: Mapping[str, Any]) -> str:
+    deployments = config.get("deployments") or [{}]
+    return str((deployments[0].get("user_config") or {}).get("default", ""))

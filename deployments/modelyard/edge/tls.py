@@ -1,0 +1,60 @@
+"""The server's TLS identity: read and checked before HAProxy sees it, which would not start with a bad one."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.config.server_spec import TlsSpec
+
+BUNDLE_FILE = "tls.pem"
+CLIENT_CA_FILE = "client-ca.pem"
+
+
+class TlsError(Exception):
+    """Its one argument says which file cannot be used, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """As HAProxy takes it: PEM without empty lines, which would end its commands."""
+
+    bundle: bytes
+    """Certificate, chain and key."""
+    client_ca: bytes | None
+    """None where clients need no certificate."""
+
+
+def read_identity(spec: TlsSpec, root: Path) -> Identity:
+    """Read the files; `root` is where relative paths start. Raises TlsError."""
+    certificate, key = root / spec.certificate, root / spec.key
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = b"\n".join((_read(certificate), _read(key)))
+    try:
+        # A passphrase that is wrong: without one, OpenSSL would ask the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise TlsError(f"{certificate} and {key} are no certificate with its key: {_reason(error)}") from error
+    if spec.client_ca is None:
+        return Identity(_without_empty_lines(pem), None)
+    authorities = root / spec.client_ca
+    client_ca = _read(authorities)
+    try:
+        context.load_verify_locations(authorities)
+    except (ssl.SSLError, OSError) as error:
+        raise TlsError(f"{authorities} holds no certificates: {_reason(error)}") from error
+    return Identity(_without_empty_lines(pem), _without_empty_lines(client_ca))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TlsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "reason", None) or str(error)
+
+
+def _without_empty_lines(pem: bytes) -> bytes:
+    return b"".join(line.strip() + b"\n" for line in pem.splitlines() if line.strip())

@@ -1,0 +1,1 @@
+"""The gRPC methods that the gateway answers."""

@@ -1,0 +1,174 @@
+"""Schemas of values, rows and tensors, from a model's signature: what predict takes and gives, as JSON. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modelyard.protocols.values.layout import Cell, Layout, by_column, row_shape, takes_missing
+from modelyard.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
+
+Schema = dict[str, Any]
+
+BYTES = {"$ref": "#/components/schemas/Bytes"}
+UNREAD: Schema = {}
+"""A column that the model does not read."""
+KINDS: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def given(datatype: str, *, missing: bool) -> Schema:
+    """One value of a request for an input of this datatype; null is NaN, or a missing value where the input takes them."""
+    schema = value(datatype)
+    kinds = schema.get("type", [])
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if DTYPES[datatype].kind in "iuf":
+        kinds = [*kinds, "boolean"]
+    if missing and "null" not in kinds:
+        if not kinds:
+            return {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+        kinds = [*kinds, "null"]
+    return {**schema, "type": kinds} if kinds else schema
+
+
+def value(datatype: str) -> Schema:
+    """One value of this datatype in an answer; null is what is not finite."""
+    dtype = DTYPES[datatype]
+    if dtype.kind == "b":
+        return {"type": "boolean"}
+    if dtype.kind == "O":
+        return {"anyOf": [{"type": "string"}, BYTES]}
+    if dtype.kind == "f":
+        limit = float(np.finfo(dtype).max)
+        return {"type": ["number", "null"], "minimum": -limit, "maximum": limit}
+    return {"type": "integer", "minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
+
+
+def enumerated(values: Sequence[Scalar]) -> Schema:
+    """One of these. They are listed where generators of clients can name them: some list only texts and whole numbers of one type,
+    and make a name of the letters and digits of a text."""
+    kinds = {type(each) for each in values}
+    if len(kinds) != 1:
+        return {"enum": list(values)}
+    [kind] = kinds
+    schema: Schema = {"type": KINDS[kind]}
+    names = {re.sub("[^a-z0-9]", "", str(each).lower()) for each in values}
+    if kind is int or (kind is str and len(names) == len(values) and "" not in names):
+        schema["enum"] = list(values)
+    return schema
+
+
+def nested(item: Schema, shape: Sequence[int]) -> Schema:
+    """Lists in lists, as the shape is; an axis that is FREE has any length."""
+    for length in reversed(shape):
+        item = {"type": "array", "items": item}
+        if length != FREE:
+            item |= {"minItems": length, "maxItems": length}
+    return item
+
+
+def tensor(spec: TensorSpec) -> Schema:
+    """A whole input or output."""
+    return nested(value(spec.datatype), (*spec.shape[:1], *row_shape(spec)))
+
+
+def given_tensor(spec: TensorSpec) -> Schema:
+    """A whole input of a request; one column may be a list of values, and the other way round."""
+    item, shape = given(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
+    forms = [shape]
+    if len(shape) == 1:
+        forms.append((*shape, 1))
+    elif len(shape) == 2 and shape[1] == 1:
+        forms.append(shape[:1])
+    schemas = [nested(item, form) for form in forms]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def row_object(signature: Signature) -> Schema:
+    """A row as an object."""
+    return _object(by_column(signature))
+
+
+def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
+    """`instances`: so many rows; FREE for one or more. `row` is what refers to `row_object`.
+
+    Each may have any form here, although all of a request have the same: generators of clients tell the forms of one row apart, and
+    not those of lists.
+    """
+    layout = by_column(signature)
+    forms = [row, _alone(layout) if len(layout.cells) == 1 else _listed(layout)]
+    if layout.positions(signature.fitted):
+        forms.append(_fitted(layout, signature.fitted))
+    return _counted({"anyOf": forms}, count)
+
+
+def records_of(row: Schema, count: int) -> Schema:
+    """`dataframe_records`: rows as objects; `row` is what refers to `row_object`."""
+    return _counted(row, count)
+
+
+def tensors_of(signature: Signature) -> Schema:
+    """`inputs`: tensors or columns by name; a single input also without its name."""
+    layout = by_column(signature)
+    named: dict[str, Schema] = {spec.name: given_tensor(spec) for spec in signature.inputs}
+    if len(named) == 1 and layout.positions(signature.fitted):  # rows of all columns are cut to those that are read
+        [(name, whole)] = named.items()
+        wide = nested(_fitted(layout, signature.fitted), signature.inputs[0].shape[:1])
+        named[name] = {"anyOf": [whole, wide]}
+    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.cells if cell.name not in named}
+    known = {**_unread(layout), **columns, **named}
+    by_name: Schema = {"type": "object", "properties": known, "additionalProperties": False}
+    if columns:
+        by_name["minProperties"] = 1
+    else:
+        by_name["required"] = [spec.name for spec in signature.inputs if not spec.optional]
+    return {"anyOf": [by_name, *named.values()]} if len(named) == 1 else by_name
+
+
+def _counted(row: Schema, count: int) -> Schema:
+    rows = nested(row, (count,))
+    return {**rows, "minItems": 1} if count == FREE else rows
+
+
+def _cell(layout: Layout, cell: Cell) -> Schema:
+    plain = given(cell.datatype, missing=cell.missing)
+    if cell.shape:
+        return nested(plain, cell.shape)
+    [cells] = [part.cells for part in layout.parts if part.name == cell.input]
+    return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # it may stand in a list of one
+
+
+def _alone(layout: Layout) -> Schema:
+    """A row of one cell needs no list around it."""
+    return _cell(layout, layout.cells[0])
+
+
+def _listed(layout: Layout) -> Schema:
+    required = sum(not cell.optional for cell in layout.cells)
+    return _tuple([_cell(layout, cell) for cell in layout.cells], required)
+
+
+def _fitted(layout: Layout, fitted: Sequence[str]) -> Schema:
+    """A row of all columns that the model was fitted with."""
+    cells = {cell.name: _cell(layout, cell) for cell in layout.cells}
+    return _tuple([cells.get(name, UNREAD) for name in fitted], len(fitted))
+
+
+def _tuple(items: list[Schema], required: int) -> Schema:
+    """A list of values that each have a schema of their own, or all the same. Its length is what closes it."""
+    alike = all(item == items[0] for item in items)
+    of: Schema = {"items": items[0]} if alike else {"prefixItems": items, "items": {}}
+    return {"type": "array", **of, "minItems": required, "maxItems": len(items)}
+
+
+def _unread(layout: Layout) -> dict[str, Schema]:
+    return dict.fromkeys(sorted(layout.unread), UNREAD)
+
+
+def _object(layout: Layout) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**_unread(layout), **{cell.name: _cell(layout, cell) for cell in layout.cells}},
+        "required": [cell.name for cell in layout.cells if not (cell.optional or cell.missing)],
+        "additionalProperties": False,
+    }

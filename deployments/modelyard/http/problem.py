@@ -1,0 +1,98 @@
+"""Errors to HTTP answers: `application/problem+json` (RFC 9457), with a pointer to each bad value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from modelyard.errors import (
+    BodyTooSlow,
+    DeadlineExceeded,
+    InferenceFailed,
+    InvalidRequest,
+    MethodNotAllowed,
+    ModelNotFound,
+    ModelNotReady,
+    ModelyardError,
+    NotAcceptable,
+    NotSupported,
+    Overloaded,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+
+STATUSES: Mapping[type[ModelyardError], tuple[int, str]] = {
+    InvalidRequest: (400, "Bad Request"),
+    ModelNotFound: (404, "Not Found"),
+    MethodNotAllowed: (405, "Method Not Allowed"),
+    NotAcceptable: (406, "Not Acceptable"),
+    BodyTooSlow: (408, "Request Timeout"),
+    PayloadTooLarge: (413, "Content Too Large"),
+    UnsupportedMediaType: (415, "Unsupported Media Type"),
+    Overloaded: (429, "Too Many Requests"),
+    InferenceFailed: (500, "Internal Server Error"),
+    NotSupported: (501, "Not Implemented"),
+    ModelNotReady: (503, "Service Unavailable"),
+    DeadlineExceeded: (504, "Gateway Timeout"),
+}
+"""The status of each error, and its title: the phrase of RFC 9110, as RFC 9457 asks where `type` is about:blank."""
+
+UNKNOWN = InferenceFailed("the server failed on this request; its log says more under the request id")
+"""What a client is told of anything else, whose own words are not meant for it."""
+
+
+JSON = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole HTTP answer; `content-length` is for whoever sends it."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Lower-case names."""
+    body: bytes
+
+
+def json_answer(document: Any, status: int = 200) -> HttpAnswer:
+    """A document as the whole answer."""
+    return HttpAnswer(status, (JSON,), orjson.dumps(document))
+
+
+def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
+    """The answer for an error. `instance` is the request's path; what it holds beside URL characters is escaped."""
+    known = told(error)
+    status, title = status_of(known)
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": known.message,
+        "instance": quote(instance, safe="/%:?&=@+,;~", errors="replace"),
+        "request_id": request_id,
+    }
+    if isinstance(known, InvalidRequest) and known.bad_values:
+        document["errors"] = [{"pointer": bad.pointer, "detail": bad.message} for bad in known.bad_values]
+    headers = ((b"content-type", b"application/problem+json"), *headers_of(known))
+    return HttpAnswer(status, headers, orjson.dumps(document))
+
+
+def told(error: BaseException) -> ModelyardError:
+    """The error that a client is told of in place of this one."""
+    return error if isinstance(error, ModelyardError) else UNKNOWN
+
+
+def status_of(error: ModelyardError) -> tuple[int, str]:
+    """Status and title of the error's class, or of the nearest one above it that has them."""
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), STATUSES[InferenceFailed])
+
+
+def headers_of(error: ModelyardError) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that belong to the error in any form of answer."""
+    if isinstance(error, Overloaded | ModelNotReady):
+        return ((b"retry-after", b"%d" % error.retry_after_s),)
+    if isinstance(error, MethodNotAllowed):
+        return ((b"allow", ", ".join(error.allow).encode()),)
+    return ()

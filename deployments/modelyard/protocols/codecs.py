@@ -1,0 +1,35 @@
+"""All codecs of one served version: made once, when it loads, and used by every path that answers for it."""
+
+from dataclasses import dataclass
+
+from modelyard.protocols.grpc.codec import GrpcInferCodec
+from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.generate import GenerateCodec
+from modelyard.protocols.predict.codec import PredictCodec
+from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.tensorflow.codec import TensorflowCodec
+from modelyard.tensors import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """By protocol."""
+
+    predict: PredictCodec
+    invocations: InvocationsCodec
+    infer: InferCodec
+    generate: GenerateCodec
+    grpc: GrpcInferCodec
+    tensorflow: TensorflowCodec
+
+
+def codecs_of(model_name: str, version: int, signature: Signature) -> Codecs:
+    """The codecs of a version with this signature."""
+    return Codecs(
+        PredictCodec(model_name, version, signature),
+        InvocationsCodec(model_name, version, signature),
+        InferCodec(model_name, version, signature),
+        GenerateCodec(model_name, version, signature),
+        GrpcInferCodec(model_name, version, signature),
+        TensorflowCodec(signature),
+    )

@@ -1,0 +1,1 @@
+"""Large bodies are decoded in a process of their own."""

@@ -1,0 +1,140 @@
+"""`ModelInfer`: one message to its version's model server and back. Streams of such messages go through here too."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import ModelNotFound
+from modelyard.http.endpoint import Begun, Header, Reply
+from modelyard.http.http1 import Whole
+from modelyard.inference.deadline import Within
+from modelyard.inference.pending_request import Done as Answered
+from modelyard.inference.recorder import Origin, Recorder
+from modelyard.inference.scheduler import ModelServer
+from modelyard.protocols.answering import answering
+from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
+from modelyard.protocols.grpc.frames import only_message
+from modelyard.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.request_template import Alike
+from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.grpc.unary import OneMessage, failure, of_headers
+from modelyard.protocols.versions import Versions
+from modelyard.tensors import Tensors
+
+METHOD = methods(INFERENCE)["ModelInfer"]
+PROTOCOL = "grpc"
+"""As metrics have it."""
+Done = Callable[[Any], None]
+"""Gets a ModelInferResponse or an Exception, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decoded message, and who answers it."""
+
+    server: ModelServer
+    codec: GrpcInferCodec
+    call: InferCall
+    recorder: Recorder
+
+    def again(self, inputs: Tensors) -> "Asked":
+        """The same with other values of the same shapes."""
+        return Asked(self.server, self.codec, self.call.again(inputs), self.recorder)
+
+
+class GrpcInfer:
+    """The endpoint of ModelInfer, for all versions of a model."""
+
+    def __init__(self, spec: ModelSpec, versions: Versions, loop: asyncio.AbstractEventLoop) -> None:
+        self.limit_bytes = spec.limits.body
+        self.name = spec.name
+        self._timeout_s = spec.limits.timeout_s
+        self._versions = versions
+        self._alike: Alike[Asked] = Alike()
+        self._loop = loop
+
+    def forget(self) -> None:
+        """Read each message anew: another version may be the default now."""
+        self._alike = Alike()
+
+    def start(
+        self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
+    ) -> Begun:
+        """See `Endpoint`."""
+        origin = self.origin(request_id, len(body), headers)
+        encoding, timeout = of_headers(headers)
+        within_s = self._within_s(timeout, origin) if timeout else None
+        found = self._alike.find(body)
+        if found is None:
+            asked = self._unlike(body, encoding, origin)
+        else:
+            like, inputs = found
+            asked = like.again(inputs)
+            origin.recorder = asked.recorder
+        call, write = asked.call, asked.codec.answer
+        return self._begin(
+            asked, origin, answering(lambda answer: OneMessage(write(call, answer.outputs)), reply), within_s
+        )
+
+    def read(self, message: Any, origin: Origin) -> Asked:
+        """What a ModelInferRequest asks for. Raises what is wrong with it, which is noted."""
+        try:
+            if message.model_name != self.name:
+                raise ModelNotFound(f"this call has reached model {self.name!r}, not {message.model_name!r}")
+            version = self._versions.find(message.model_version or None)
+            origin.recorder = version.recorders[PROTOCOL]
+            codec = version.loaded.codecs.grpc
+            return Asked(version.server, codec, codec.decode(message), origin.recorder)
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+
+    def submit(self, asked: Asked, origin: Origin, done: Done) -> Begun:
+        """Begin with what was read; `done` is called once, perhaps before this returns, unless it is cancelled."""
+        return self._begin(
+            asked, origin, answering(lambda answer: asked.codec.encode(asked.call, answer.outputs), done)
+        )
+
+    def origin(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> Origin:
+        """Of a request that has just come in; until it says otherwise it is one for the default version."""
+        default = self._versions.default
+        return default.server.ledger.origin(default.recorders[PROTOCOL], request_id, body_bytes, headers)
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        """See `Endpoint`."""
+        self._refuse(self.origin(request_id, 0), error)
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+        """In trailers."""
+        return failure(error, request_id)
+
+    def _within_s(self, timeout: bytes, origin: Origin) -> float:
+        try:
+            return timeout_s(timeout)
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+
+    def _unlike(self, body: bytes, encoding: bytes, origin: Origin) -> Asked:
+        """What is asked by a message that none before was like."""
+        try:
+            message = METHOD.read(only_message(body, encoding, self.limit_bytes))
+        except Exception as error:
+            self._refuse(origin, error)
+            raise
+        asked = self.read(message, origin)
+        self._alike.remember(body, message, asked.call.slots, asked)
+        return asked
+
+    def _begin(self, asked: Asked, origin: Origin, answered: Answered, within_s: float | None = None) -> Begun:
+        """The shortest holds of the model's time-out, the message's own and `within_s`."""
+        request, own_s = asked.call.request, asked.call.timeout_s
+        limit_s = min(within_s or self._timeout_s, own_s or self._timeout_s)
+        if limit_s >= self._timeout_s:
+            return asked.server.submit(request, answered, origin)
+        return Within(asked.server, request, answered, origin, timeout_s=limit_s, loop=self._loop)
+
+    def _refuse(self, origin: Origin, error: Exception) -> None:
+        self._versions.default.server.ledger.refuse(origin, error)

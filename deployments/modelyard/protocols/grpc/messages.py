@@ -1,0 +1,80 @@
+"""The messages and methods of the services that are spoken here, out of the compiled `.proto` files.
+
+They live in a descriptor pool of our own: in protobuf's default pool they would collide with those of Triton's client, which a
+python model may well import to ask another server. `make protos` compiles `proto/` into the file that is read here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from modelyard.errors import InvalidRequest
+
+COMPILED = Path(__file__).with_name("services.binpb")
+"""A FileDescriptorSet; a file stands behind those that it imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a service."""
+
+    path: bytes
+    """As HTTP has it: /inference.GRPCInferenceService/ModelInfer."""
+    request: Any
+    """The class of its messages in."""
+    response: Any
+    """The class of its messages out."""
+
+    def read(self, message: bytes | memoryview) -> Any:
+        """A message in. Raises InvalidRequest."""
+        try:
+            return self.request.FromString(message)
+        except DecodeError:
+            raise InvalidRequest(f"the message is no {self.request.DESCRIPTOR.full_name}") from None
+
+
+def _load() -> tuple[DescriptorPool, list[FileDescriptor]]:
+    pool = DescriptorPool()
+    files = FileDescriptorSet.FromString(COMPILED.read_bytes()).file
+    for file in files:
+        pool.AddSerializedFile(file.SerializeToString())
+    return pool, [pool.FindFileByName(file.name) for file in files]
+
+
+POOL, FILES = _load()
+
+
+def message_class(name: str) -> Any:
+    """The class of a message, by its full name."""
+    return GetMessageClass(POOL.FindMessageTypeByName(name))
+
+
+def methods(service: str) -> Mapping[str, Method]:
+    """The methods of a service by their own names, in the order of the file; `service` is its full name."""
+    return {
+        method.name: Method(
+            path=f"/{service}/{method.name}".encode(),
+            request=GetMessageClass(method.input_type),
+            response=GetMessageClass(method.output_type),
+        )
+        for method in POOL.FindServiceByName(service).methods
+    }
+
+
+INFERENCE = "inference.GRPCInferenceService"
+HEALTH = "grpc.health.v1.Health"
+REFLECTION = "grpc.reflection.v1.ServerReflection"
+SERVICES = (INFERENCE, HEALTH, REFLECTION)
+
+ModelConfig = message_class("inference.ModelConfig")
+ModelInferRequest = message_class("inference.ModelInferRequest")
+ModelInferResponse = message_class("inference.ModelInferResponse")
+ModelMetadataResponse = message_class("inference.ModelMetadataResponse")
+ModelStreamInferResponse = message_class("inference.ModelStreamInferResponse")

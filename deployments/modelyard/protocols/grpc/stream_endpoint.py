@@ -1,0 +1,78 @@
+"""`ModelStreamInfer`: a stream of infer requests, most of them to this replica's model."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from modelyard.errors import ModelyardError
+from modelyard.http.endpoint import Begun
+from modelyard.inference.generation import Generations
+from modelyard.inference.pending_request import Answer
+from modelyard.inference.recorder import Origin
+from modelyard.protocols.grpc.endpoint import Asked, GrpcInfer
+from modelyard.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.stream_responses import INFER, fail, pass_on, tell
+from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
+from modelyard.tensors import Tensors
+
+METHOD = methods(INFERENCE)["ModelStreamInfer"]
+AskOthers = Callable[[bytes, bytes, str], Awaitable[bytes]]
+"""Another model's answer, from the path of the call, the message and the request's id. Raises its error."""
+
+
+def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOthers) -> StreamEndpoint:
+    """The endpoint. `arrived` is told of every request, as the lane tells of those that are no part of a stream.
+
+    HAProxy sends a stream to the model of its first message; those for another model are passed on to `others`.
+    """
+
+    async def ask_others(message: Any, request_id: str) -> bytes:
+        return await others(INFER.path, message.SerializeToString(), request_id)
+
+    def ask(message: Any, question: Question) -> Begun | None:
+        if message.model_name != infer.name:
+            return asyncio.get_running_loop().create_task(pass_on(message, question, ask_others))
+
+        def done(outcome: Any) -> None:
+            if isinstance(outcome, Exception):
+                fail(question, outcome, message.id)
+            else:
+                tell(question, outcome)
+                question.finish()
+
+        arrived()
+        origin = infer.origin(question.request_id, question.message_bytes, question.headers)
+        try:
+            asked = infer.read(message, origin)
+            if asked.server.generations is None:
+                return infer.submit(asked, origin, done)
+            return _generate(asked.server.generations, asked, origin, question, done)
+        except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
+            done(error)
+            return None
+
+    return StreamEndpoint(METHOD, ask, limit_bytes=infer.limit_bytes)
+
+
+def _generate(
+    generations: Generations, asked: Asked, origin: Origin, question: Question, failed: Callable[[Any], None]
+) -> Begun:
+    """Answer with a response for each part, as Triton's decoupled models do, and an empty last one where that is wanted."""
+    codec, call = asked.codec, asked.call
+
+    def part(outputs: Tensors) -> None:
+        tell(question, codec.encode(call, outputs, last=False))
+        question.when_room(generation.go_on)
+
+    def done(answer: Answer | ModelyardError) -> Exception | None:
+        if not isinstance(answer, Answer):
+            failed(answer)
+            return None
+        if call.tell_final:
+            tell(question, codec.end(call))
+        question.finish()
+        return None
+
+    generation = generations.begin(call.request, part, done, origin, call.timeout_s)
+    generation.go_on()
+    return generation

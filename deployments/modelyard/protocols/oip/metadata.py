@@ -1,0 +1,121 @@
+"""What a model says of itself: its metadata, and its configuration in Triton's words. Pure.
+
+Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and
+https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.values.layout import row_shape
+from modelyard.tensors import DTYPES, Signature, TensorSpec
+
+PLATFORMS: Mapping[str, tuple[str, str]] = {
+    "onnx": ("onnxruntime_onnx", "onnxruntime"),
+    "sklearn": ("sklearn", "sklearn"),
+    "python": ("python", "python"),
+}
+"""Triton's platform and backend by runtime; sklearn is nobody's but ours."""
+DATA_TYPES: Mapping[str, str] = {"BYTES": "TYPE_STRING"}
+"""A datatype's name in a configuration, where it is not `TYPE_` and the same."""
+CHANNELS = (1, 3, 4)
+"""How many an image has: grey, colours, and colours with transparency."""
+
+
+def model_metadata(
+    name: str, runtime: str, versions: Sequence[int], signature: Signature, *, batched: bool
+) -> dict[str, Any]:
+    """The metadata of a model; an axis of any length is -1. `batched` says whether requests share calls.
+
+    Where they do, an input has an axis behind the rows: clients make an input's shape of the rows they send and of what stands
+    behind the first axis here. A row that is a single value may be sent with or without it.
+    """
+    platform, _ = _platform(runtime)
+    return {
+        "name": name,
+        "versions": [str(version) for version in sorted(versions)],
+        "platform": platform,
+        "inputs": [_tensor(spec, _requested(spec, batched)) for spec in signature.inputs],
+        "outputs": [_tensor(spec, _shape(spec)) for spec in signature.outputs],
+    }
+
+
+def model_config(
+    spec: ModelSpec, runtime: str, signature: Signature, *, batched: bool, decoupled: bool = False
+) -> dict[str, Any]:
+    """The configuration of a model, as JSON has Triton's message. `batched` says whether requests share calls, `decoupled` whether
+    answers may come in parts.
+
+    Where they do, `dims` are those of one row, and `max_batch_size` is the most rows of a call; a request may have more. A row
+    that is a single value has the dims [1] and an empty `reshape`, as Triton wants at least one axis in a row.
+    """
+    platform, backend = _platform(runtime)
+    config: dict[str, Any] = {
+        "name": spec.name,
+        "platform": platform,
+        "backend": backend,
+        "version_policy": _version_policy(spec),
+        "max_batch_size": spec.batching.max_size if batched else 0,
+        "input": [_configured_input(each, batched) for each in signature.inputs],
+        "output": [_configured(each, batched) for each in signature.outputs],
+        "instance_group": [{"name": spec.name, "kind": "KIND_CPU", "count": 1}],
+        "model_transaction_policy": {"decoupled": decoupled},
+    }
+    if batched:
+        config["dynamic_batching"] = {"max_queue_delay_microseconds": round(spec.batching.max_delay_ms * 1000)}
+    return config
+
+
+def _platform(runtime: str) -> tuple[str, str]:
+    return PLATFORMS[runtime.partition(":")[0]]
+
+
+def _shape(spec: TensorSpec) -> list[int]:
+    return [*spec.shape[:1], *row_shape(spec)]
+
+
+def _requested(spec: TensorSpec, batched: bool) -> list[int]:
+    """The shape of an input in a request."""
+    shape = _shape(spec)
+    return [*shape, 1] if batched and len(shape) == 1 else shape
+
+
+def _tensor(spec: TensorSpec, shape: list[int]) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
+
+
+def _configured(spec: TensorSpec, batched: bool) -> dict[str, Any]:
+    shape = _shape(spec)
+    described: dict[str, Any] = {
+        "name": spec.name,
+        "data_type": DATA_TYPES.get(spec.datatype, f"TYPE_{spec.datatype}"),
+        "dims": shape[1:] if batched else shape,
+    }
+    if not described["dims"]:
+        described |= {"dims": [1], "reshape": {"shape": []}}
+    return described
+
+
+def _configured_input(spec: TensorSpec, batched: bool) -> dict[str, Any]:
+    described = _configured(spec, batched)
+    described["format"] = _image_format(described["dims"]) if DTYPES[spec.datatype].kind in "iuf" else "FORMAT_NONE"
+    if spec.optional:
+        described["optional"] = True
+    return described
+
+
+def _image_format(dims: Sequence[int]) -> str:
+    """Where an image has its channels. FORMAT_NONE where the shape does not say, or is none of an image."""
+    if len(dims) != 3 or (dims[0] in CHANNELS) == (dims[2] in CHANNELS):
+        return "FORMAT_NONE"
+    return "FORMAT_NCHW" if dims[0] in CHANNELS else "FORMAT_NHWC"
+
+
+def _version_policy(spec: ModelSpec) -> dict[str, Any]:
+    versions = spec.versions
+    if versions == "all":
+        return {"all": {}}
+    if isinstance(versions, list):
+        return {"specific": {"versions": versions}}
+    return {"latest": {"num_versions": 1 if versions == "latest" else versions.latest}}

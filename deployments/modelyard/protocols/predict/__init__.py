@@ -1,0 +1,1 @@
+"""The prediction API: `POST /models/<name>/predict` and what belongs to it."""

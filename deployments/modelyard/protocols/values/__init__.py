@@ -1,0 +1,1 @@
+"""Values of a request: JSON, layouts, conversions, and what is wrong with them."""

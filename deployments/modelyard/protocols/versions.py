@@ -1,0 +1,53 @@
+"""The versions of a model that a replica serves, by what stands for them in a path: a number or a label."""
+
+from collections.abc import Iterator, Mapping
+
+from modelyard.errors import ModelNotFound
+from modelyard.protocols.running_version import RunningVersion
+
+
+class Versions:
+    """Newest first. The newest is the default, until `choose` names another."""
+
+    def __init__(self, model_name: str, versions: Mapping[int, RunningVersion]) -> None:
+        self._model_name = model_name
+        self._versions = versions
+        self.default = next(iter(versions.values()))
+        """Answers requests that name no version."""
+        self.labels: Mapping[str, int] = {}
+        """Numbers by label."""
+
+    def choose(self, default: int, labels: Mapping[str, int]) -> None:
+        """Name the default and the labels, of versions that are served (KeyError)."""
+        self.default = self._versions[default]
+        self.labels = dict(labels)
+
+    def __iter__(self) -> Iterator[tuple[int, RunningVersion]]:
+        return iter(self._versions.items())
+
+    @property
+    def numbers(self) -> list[int]:
+        """All that are served, newest first."""
+        return list(self._versions)
+
+    def find(self, text: str | None) -> RunningVersion:
+        """The version of this number or label; the default where there is none. Raises ModelNotFound, with those that exist."""
+        if text is None:
+            return self.default
+        named = self.named
+        if text not in named:
+            raise ModelNotFound(f"model {self._model_name!r} has no version {text!r} here; served: {', '.join(named)}")
+        return named[text]
+
+    def labelled(self, label: str) -> RunningVersion:
+        """The version of this label. Raises ModelNotFound."""
+        if label not in self.labels:
+            there = f"labels: {', '.join(self.labels)}" if self.labels else "there is none"
+            raise ModelNotFound(f"no version of model {self._model_name!r} has the label {label!r}; {there}")
+        return self._versions[self.labels[label]]
+
+    @property
+    def named(self) -> dict[str, RunningVersion]:
+        """By number, then by label."""
+        names = {str(number): number for number in self._versions} | dict(self.labels)
+        return {name: self._versions[number] for name, number in names.items()}

@@ -1,0 +1,52 @@
+"""The WebSockets of one model, as an ASGI application."""
+
+import re
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.errors import ModelNotFound
+from modelyard.http.asgi import Receive, Scope, Send, answer_error, refuse_socket
+from modelyard.http.request import RequestIds, flag
+from modelyard.protocols.running_version import RunningVersion
+from modelyard.protocols.versions import Versions
+from modelyard.protocols.websocket.session import SocketSession
+
+BELOW_ROUTE = r"(?:/versions/([^/]+))?/ws/?"
+
+
+class Sockets:
+    """Opens a session for each client at `<route>/ws`."""
+
+    def __init__(self, spec: ModelSpec, versions: Versions) -> None:
+        self._spec = spec
+        self._versions = versions
+        self._paths = re.compile(re.escape(spec.url_path) + BELOW_ROUTE)
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        await receive()  # websocket.connect, which nothing comes before
+        try:
+            version = self._version(path)
+        except ModelNotFound as error:
+            await refuse_socket(answer_error(error, self._ids.choose(b""), path), scope, send)
+            return
+        await send({"type": "websocket.accept"})
+        await self._session(version, scope).run(receive, send)
+
+    def _version(self, path: str) -> RunningVersion:
+        found = self._paths.fullmatch(path)
+        if found is None:
+            raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._spec.url_path}/ws")
+        return self._versions.find(found[1])
+
+    def _session(self, version: RunningVersion, scope: Scope) -> SocketSession:
+        query = scope["query_string"]
+        return SocketSession(
+            version,
+            scope["path"],
+            limit_bytes=self._spec.limits.body,
+            probabilities=flag(query, "probabilities"),
+            in_parts=flag(query, "stream"),
+            ids=self._ids,
+            headers=tuple(scope["headers"]),
+        )

@@ -1,0 +1,41 @@
+"""What this replica tells the hub of itself."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.running_version import RunningVersion
+from modelyard.telemetry.metrics.declarations import CAPACITY, IN_FLIGHT, MEMORY, QUEUE_DEPTH
+from modelyard.telemetry.metrics.snapshot import Exemplar, Key, Snapshot, Totals
+from modelyard.telemetry.trace_sampling import Traced
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, Traced]]) -> None:
+    """Note the traces of requests whose durations were counted, by trace id."""
+    for trace_id, traced in told:
+        line = traced.line
+        if traced.queue_until_s is not None:
+            versions[int(line.version)].counts.request.mark(Exemplar(line.at, line.total_s, trace_id))
+
+
+def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> Snapshot:
+    """All versions together; in whatever thread."""
+    totals = Totals()
+    exemplars: dict[Key, Mapping[int, Exemplar]] = {}
+    gauges: dict[Key, float] = {(MEMORY.name, spec.name): resident_bytes()}
+    for number, version in versions.items():
+        version.counts.add_to(totals)
+        version.counts.add_exemplars(exemplars)
+        key = (spec.name, str(number))
+        gauges[(IN_FLIGHT.name, *key)] = version.server.in_flight
+        gauges[(QUEUE_DEPTH.name, *key)] = version.server.waiting
+        gauges[(CAPACITY.name, *key)] = spec.limits.queue
+    return Snapshot(totals, gauges, exemplars)
+
+
+def resident_bytes() -> int:
+    """This process's memory that is in use now; pages that it shares with others are counted (proc(5), statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES

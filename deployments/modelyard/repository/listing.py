@@ -1,0 +1,104 @@
+"""What stands in one version directory, before any of it is opened."""
+
+from dataclasses import dataclass, field
+
+from modelyard.repository.safe_tree import GONE, Directory, Forbidden, Found, Place, Tree
+
+INCOMPLETE = ".incomplete"
+"""A writer that leaves this in a version directory says that more is to come."""
+MOST_ENTRIES = 10_000
+"""Files and folders in a version. A model has a handful; what has more is a mistake, and would slow every scan."""
+DEEPEST = 16
+"""Folders below each other in a version."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """The files of a version, and what is wrong with it."""
+
+    changed_ns: int
+    """The youngest ctime of any file, folder or link in it."""
+    files: dict[str, Found] = field(default_factory=dict)
+    """Regular files by their path inside the version."""
+    incomplete: bool = False
+    """The marker is there."""
+    problem: str | None = None
+    """The first thing that is refused, with its path; the survey goes on behind it."""
+    entries: int = 0
+    """Files and folders seen so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """One folder still to be listed."""
+
+    place: Place
+    prefix: str
+    above: tuple[tuple[int, int], ...]
+    """Device and inode of each folder from the version down to this one."""
+
+
+def survey(tree: Tree, version: Found) -> Survey:
+    """Look at everything in a version. Raises GONE where something went away meanwhile."""
+    seen = Survey(version.changed_ns)
+    waiting = [_Folder(version.place, "", (_inode(version),))]
+    while waiting and seen.entries <= MOST_ENTRIES:
+        folder = waiting.pop()
+        try:
+            with tree.directory(folder.place) as directory:
+                waiting += _list(seen, directory, folder)
+        except GONE:
+            raise
+        except OSError as error:
+            _note(seen, folder.prefix.rstrip("/") or "its folder", error)
+    if seen.entries > MOST_ENTRIES:
+        seen.problem = f"it holds more than {MOST_ENTRIES:,} files and folders"
+    return seen
+
+
+def explain(error: Forbidden | OSError) -> str:
+    """Why something cannot be read, to follow its name in a sentence."""
+    return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+def _list(seen: Survey, directory: Directory, folder: _Folder) -> list[_Folder]:
+    """Note what is in one folder; gives the folders in it."""
+    names = directory.names(at_most=MOST_ENTRIES + 1 - seen.entries)
+    seen.entries += len(names)
+    below = []
+    for name in names:
+        path = folder.prefix + name
+        if path == INCOMPLETE:
+            seen.incomplete = True
+            continue
+        try:
+            found = directory.find(name)
+            seen.changed_ns = max(seen.changed_ns, found.changed_ns)
+            if found.is_directory:
+                below.append(_enter(found, path, folder))
+            else:
+                seen.files[path] = found
+        except GONE:
+            raise
+        except (Forbidden, OSError) as error:
+            _note(seen, path, error)
+    return below
+
+
+def _enter(found: Found, path: str, folder: _Folder) -> _Folder:
+    inode = _inode(found)
+    if inode in folder.above:
+        raise Forbidden("is a symbolic link to a folder that holds it")
+    if len(folder.above) == DEEPEST:
+        raise Forbidden(f"is more than {DEEPEST} folders deep")
+    return _Folder(found.place, f"{path}/", (*folder.above, inode))
+
+
+def _note(seen: Survey, path: str, error: Forbidden | OSError) -> None:
+    # The name itself may be what is wrong: shown so that it cannot disturb a terminal or a log.
+    shown = path if path.isprintable() else ascii(path)
+    seen.problem = seen.problem or f"{shown} {explain(error)}"
+
+
+def _inode(found: Found) -> tuple[int, int]:
+    return found.stat.st_dev, found.stat.st_ino

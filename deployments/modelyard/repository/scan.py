@@ -1,0 +1,198 @@
+"""From the repository on disk to a snapshot. What follows from a snapshot is decided elsewhere."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.repository.completeness import Settling, settling
+from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.listing import INCOMPLETE, Survey, explain, survey
+from modelyard.repository.pointer_files import HEAD_BYTES, StandIn, problem, stand_in
+from modelyard.repository.safe_tree import GONE, Changed, Directory, Forbidden, Found, Identity, Place, Tree
+from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
+
+VERSION = re.compile(r"[1-9][0-9]{0,17}")
+"""A version's name: a positive decimal number that fits 64 bits, without sign or leading zeros."""
+MOST_NAMES = 10_000
+"""Names in a model's folder."""
+TICK_S = 0.1
+"""ctimes move in ticks of some milliseconds: a file that changed this short ago may change again and keep its ctime."""
+
+CachePath = tuple[Path, Place]
+"""The root's real path, and the place below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of a file's bytes."""
+
+    sha256: str
+    """In hex."""
+    stand_in: StandIn
+
+
+class DigestCache:
+    """What earlier scans found out, so that a rescan of unchanged files reads none of them. For one thread."""
+
+    def __init__(self) -> None:
+        self._contents: dict[CachePath, tuple[Identity, Content]] = {}
+        self._complete: set[CachePath] = set()
+
+    def copy(self) -> "DigestCache":
+        """For another thread; this one may be in use meanwhile."""
+        other = DigestCache()
+        other._contents, other._complete = dict(self._contents), set(self._complete)
+        return other
+
+    def content(self, path: CachePath, identity: Identity) -> Content | None:
+        """What is known of this file, if it was read as it is now."""
+        known = self._contents.get(path)
+        return known[1] if known and known[0] == identity else None
+
+    def remember(self, path: CachePath, identity: Identity, content: Content) -> None:
+        """Keep what a file holds."""
+        self._contents[path] = identity, content
+
+    def was_complete(self, version: CachePath) -> bool:
+        """Whether this version was settled in some scan, and was there in every scan since."""
+        return version in self._complete
+
+    def keep_only(self, files: set[CachePath], complete: set[CachePath]) -> None:
+        """Ends a scan: what it did not see is forgotten, so that the cache is no larger than the repository."""
+        self._contents = {path: known for path, known in self._contents.items() if path in files}
+        self._complete = complete
+
+
+def scan(
+    root: Path, folders: Iterable[str], *, settle_s: float, now: Callable[[], float], cache: DigestCache
+) -> Snapshot:
+    """The model folders as they are now; `now` gives seconds since the epoch, as ctimes do.
+
+    Never raises for what is or is not in the repository: what cannot be read has a `problem`, and stops nothing else.
+    """
+    try:
+        tree = Tree(root)
+    except FileNotFoundError:
+        return Snapshot(root, {folder: FolderSnapshot(folder, False, ()) for folder in folders}, None)
+    except OSError as error:
+        problem = f"the model repository {root} {explain(error)}"
+        return Snapshot(root, {folder: FolderSnapshot(folder, True, (), problem) for folder in folders}, None)
+    with tree:
+        running = _Scan(tree, settle_s, now, cache)
+        seen = {folder: running.folder(folder) for folder in folders}
+        cache.keep_only(running.files, running.complete)
+        return Snapshot(root, seen, running.settles_in_s())
+
+
+class _Scan:
+    """One scan under way, and what it has seen so far."""
+
+    def __init__(self, tree: Tree, settle_s: float, now: Callable[[], float], cache: DigestCache) -> None:
+        self._tree = tree
+        self._settle_s = settle_s
+        self._now = now
+        self._cache = cache
+        self._settles_at: float | None = None
+        self.files: set[CachePath] = set()
+        self.complete: set[CachePath] = set()
+
+    def settles_in_s(self) -> float | None:
+        """See Snapshot."""
+        return None if self._settles_at is None else max(0.0, self._settles_at - self._now())
+
+    def folder(self, folder: str) -> FolderSnapshot:
+        """One model's folder."""
+        try:
+            found = self._tree.find(folder)
+            if not found.is_directory:
+                return FolderSnapshot(folder, True, (), f"{folder} is a file, not a folder")
+            with self._tree.directory(found.place) as directory:
+                names = directory.names(at_most=MOST_NAMES + 1)
+                if len(names) > MOST_NAMES:
+                    return FolderSnapshot(folder, True, (), f"{folder} holds more than {MOST_NAMES:,} entries")
+                numbers = sorted(int(name) for name in names if VERSION.fullmatch(name))
+                versions = [self._version(directory, folder, number) for number in numbers]
+        except GONE:
+            return FolderSnapshot(folder, False, ())
+        except (Forbidden, OSError) as error:
+            return FolderSnapshot(folder, True, (), f"{folder} {explain(error)}")
+        return FolderSnapshot(folder, True, tuple(version for version in versions if version is not None))
+
+    def _version(self, directory: Directory, folder: str, number: int) -> VersionSnapshot | None:
+        """One version; None where it is no directory, or not there any more."""
+        try:
+            found = directory.find(str(number))
+            if not found.is_directory:
+                return None
+            try:
+                return self._look_into(found, folder, number)
+            except (*GONE, Changed):
+                directory.find(str(number))  # raises GONE where it was the version itself that went away
+                return self._unsettled(folder, number, Settling(self._settle_s))
+        except GONE:
+            return None
+        except (Forbidden, OSError) as error:
+            return VersionSnapshot(number, (), "", f"it {explain(error)}", settled=True)
+
+    def _look_into(self, version: Found, folder: str, number: int) -> VersionSnapshot:
+        """Raises GONE and Changed where somebody writes meanwhile."""
+        seen = survey(self._tree, version)
+        self.files |= {self._cache_path(file) for file in seen.files.values()}
+        state = settling(
+            changed_s=seen.changed_ns / 1e9,
+            now_s=self._now(),
+            settle_s=self._settle_s,
+            marker=INCOMPLETE if seen.incomplete else None,
+        )
+        files = tuple(FileEntry(path, seen.files[path].stat.st_size) for path in sorted(seen.files))
+        if not state.settled:
+            return self._unsettled(folder, number, state, files)
+        self.complete.add(self._version_path(folder, number))
+        sha256, problem = ("", seen.problem) if seen.problem else self._digest(seen)
+        return VersionSnapshot(number, files, sha256, problem, settled=True)
+
+    def _digest(self, seen: Survey) -> tuple[str, str | None]:
+        """The version's digest, or "" and why there is none."""
+        lines = []
+        for path, file in seen.files.items():
+            try:
+                content = self._content(file)
+            except GONE:
+                raise
+            except OSError as error:
+                return "", f"{path} {explain(error)}"
+            if wrong := problem(path, content.stand_in):
+                return "", f"{path} {wrong}"
+            lines.append(ManifestLine(path, file.stat.st_size, content.sha256))
+        return digest(lines), None
+
+    def _unsettled(
+        self, folder: str, number: int, state: Settling, files: tuple[FileEntry, ...] = ()
+    ) -> VersionSnapshot:
+        path = self._version_path(folder, number)
+        if was_settled := self._cache.was_complete(path):
+            self.complete.add(path)
+        if state.wait_s is not None:
+            self._settles_at = max(self._settles_at or 0, self._now() + state.wait_s)
+        return VersionSnapshot(number, files, "", state.problem, settled=False, was_settled=was_settled)
+
+    def _content(self, file: Found) -> Content:
+        path = self._cache_path(file)
+        known = self._cache.content(path, file.identity)
+        if known is not None:
+            return known
+        with self._tree.open(file) as stream:
+            head = stream.read(HEAD_BYTES) or b""
+            hashed = hashlib.sha256(head)
+            content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), stand_in(head))
+        if self._now() - file.changed_ns / 1e9 > TICK_S:
+            self._cache.remember(path, file.identity, content)
+        return content
+
+    def _cache_path(self, file: Found) -> CachePath:
+        return self._tree.root, file.place
+
+    def _version_path(self, folder: str, number: int) -> CachePath:
+        return self._tree.root, (folder, str(number))

@@ -1,0 +1,74 @@
+"""The bytes of a version, in a replica: read once, so that what is loaded is what was checked."""
+
+import hashlib
+from pathlib import Path
+
+from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.listing import INCOMPLETE, Survey, explain, survey
+from modelyard.repository.resolve import ServedVersion
+from modelyard.repository.safe_tree import GONE, Changed, Forbidden, Found, Tree
+
+
+class ArtefactUnreadable(Exception):
+    """The version is not there or may not be read; its one argument tells the operator what stands in the way."""
+
+
+class ArtefactChanged(Exception):
+    """The version is not the one that the scan saw; its one argument tells the operator."""
+
+
+def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, bytes]:
+    """The version's files by their path inside it, after their digest was found to be the version's.
+
+    Refuses what the scan refuses. Raises ArtefactUnreadable and ArtefactChanged. Takes the memory of the files, once.
+    """
+    where = f"version {version.number} of {folder}"
+    try:
+        with Tree(root) as tree:
+            files = _read(tree, _survey(tree, folder, version.number, where), where)
+    except Changed as error:
+        raise ArtefactChanged(f"{where} was written to while it was read ({error})") from None
+    except GONE as error:
+        raise ArtefactUnreadable(f"{where} is not in the model repository {root} ({error.strerror})") from None
+    except Forbidden as error:
+        raise ArtefactUnreadable(f"{where} {error}") from None
+    except OSError as error:
+        raise ArtefactUnreadable(f"{where} {explain(error)}") from None
+    found = digest(ManifestLine(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items())
+    if found != version.digest:
+        raise ArtefactChanged(
+            f"{where} is not what was deployed: its digest is {found}, not {version.digest}. "
+            f"Give a changed model a new version number; versions that are served must not be edited"
+        )
+    return files
+
+
+def _survey(tree: Tree, folder: str, number: int, where: str) -> Survey:
+    found = tree.find(f"{folder}/{number}")
+    if not found.is_directory:
+        raise Forbidden("is a file, not a folder")
+    seen = survey(tree, found)
+    if seen.problem:
+        raise ArtefactUnreadable(f"{where} is refused: {seen.problem}")
+    if seen.incomplete:
+        raise ArtefactChanged(f"{where} is being written again: {INCOMPLETE} stands in it")
+    return seen
+
+
+def _read(tree: Tree, seen: Survey, where: str) -> dict[str, bytes]:
+    files = {}
+    for path, file in seen.files.items():
+        try:
+            files[path] = _content(tree, file)
+        except MemoryError:
+            size = f"{file.stat.st_size:,} bytes"
+            raise ArtefactUnreadable(f"{path} in {where} does not fit in memory ({size})") from None
+        except PermissionError as error:
+            raise ArtefactUnreadable(f"{path} in {where} {explain(error)}") from None
+    return files
+
+
+def _content(tree: Tree, file: Found) -> bytes:
+    with tree.open(file) as stream:
+        # Unbuffered, readall() allocates the file's size once and reads straight into the bytes that it returns.
+        return stream.readall()

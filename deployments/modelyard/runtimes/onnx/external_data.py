@@ -1,0 +1,67 @@
+"""Tensors that a model keeps in other files, found and moved with the `onnx` package.
+
+It takes 30 MB of a replica's memory, so it is imported only for a model that has such tensors.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from modelyard.runtimes.base import LoadError
+
+
+def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
+    """The model, and the names of the files that its main graph's weights are in, as it writes them.
+
+    onnxruntime takes only those from memory. The tensors of branches, functions and sparse weights it would look for on the
+    disk, in the working directory: they are put into the model. Main weights stay out of it, as they may pass protobuf's 2 GB.
+    """
+    proto = _parsed(model)
+    weights = [tensor for tensor in proto.graph.initializer if tensor.data_location == tensor.EXTERNAL]
+    others = [
+        tensor
+        for tensor in (*_tensors(proto, "graph"), *_tensors(proto.graph, "initializer"))
+        if tensor.data_location == tensor.EXTERNAL
+    ]
+    for tensor in others:
+        _take_in(tensor, content_of)
+    return proto.SerializeToString() if others else model, sorted({_place(tensor)["location"] for tensor in weights})
+
+
+def _parsed(model: bytes) -> Any:
+    import onnx  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        return onnx.load_model_from_string(model)
+    except Exception as error:
+        raise LoadError("model.onnx is not an ONNX model") from error
+
+
+def _tensors(message: Any, but: str) -> Iterator[Any]:
+    """Every tensor anywhere in a message, except in its field of this name."""
+    for field, value in message.ListFields():
+        if field.message_type is None or field.name == but:
+            continue
+        for each in value if field.is_repeated else (value,):
+            if field.message_type.name == "TensorProto":
+                yield each
+            else:
+                yield from _tensors(each, "")
+
+
+def _place(tensor: Any) -> dict[str, str]:
+    return {"location": "", **{entry.key: entry.value for entry in tensor.external_data}}
+
+
+def _take_in(tensor: Any, content_of: Callable[[str], bytes]) -> None:
+    place = _place(tensor)
+    content = content_of(place["location"])
+    try:
+        offset = int(place.get("offset", 0))
+        end = offset + int(place["length"]) if "length" in place else len(content)
+    except ValueError:
+        offset, end = -1, -1
+    if not 0 <= offset <= end <= len(content):
+        raise LoadError(f"tensor {tensor.name!r} of model.onnx lies outside of its file {place['location']!r}")
+    tensor.raw_data = content[offset:end]
+    tensor.data_location = tensor.DEFAULT
+    del tensor.external_data[:]

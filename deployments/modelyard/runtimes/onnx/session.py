@@ -1,0 +1,75 @@
+"""An onnxruntime session from bytes: threads by the replica's share, external data from memory, errors in plain words."""
+
+import math
+import posixpath
+import re
+from pathlib import PurePosixPath
+
+import onnxruntime
+
+from modelyard.runtimes.base import Files, LoadError
+from modelyard.runtimes.example import EXAMPLE_FILE
+from modelyard.runtimes.onnx.external_data import kept_outside
+
+MODEL_FILE = "model.onnx"
+NOT_WEIGHTS = frozenset((MODEL_FILE, EXAMPLE_FILE))
+FATAL_ONLY = 4
+"""onnxruntime's log severity: errors are raised as well, and warnings about a graph are for its author."""
+LONGEST_REASON = 300
+"""Characters; onnxruntime quotes whole nodes."""
+LOCATION = b"location"
+"""The protobuf key of every tensor that is kept outside: a model without it has none, and need not be parsed for them."""
+
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
+_NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
+_PLACE = re.compile(
+    r"(?<!\S)\S+\.(?:cc|h):\d+ (?:[^(]*::\S+\(.*?\)(?:::<lambda\(.*?\)>)? (?:const )?(?:\[.*?\] )?|\w+ )(?:.*? was false\. (?=\S))?"
+)
+_ADVICE = " Please fix either the inputs/outputs or the model."
+
+
+def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
+    """The session of `model.onnx`. Raises LoadError with onnxruntime's reason."""
+    options = onnxruntime.SessionOptions()
+    # As many threads as the replica has reserved, and none that spin while they wait: replicas share the cores.
+    options.intra_op_num_threads = math.ceil(cpus)
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = FATAL_ONLY
+    model, weights = _settled(files)
+    if weights:
+        sizes = [len(content) for content in weights.values()]
+        options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise LoadError(f"{MODEL_FILE} cannot be loaded: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """What onnxruntime says, on one line, without its error code and the place in its source."""
+    text = _NODE.sub(r"\1: ", _CODE.sub("", " ".join(str(error).split())))
+    text = _PLACE.sub("", text).removesuffix(_ADVICE)
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 3] + "..."
+
+
+def _settled(files: Files) -> tuple[bytes, dict[str, bytes]]:
+    """The model, and the contents of the files in which it keeps weights, by their names as the model writes them.
+
+    All of them come from `files`: onnxruntime never looks for one on the disk.
+    """
+    model = files[MODEL_FILE]
+    if LOCATION not in model:
+        return model, {}
+
+    def content_of(name: str) -> bytes:
+        file = posixpath.normpath(name)
+        if file in NOT_WEIGHTS or file not in files:
+            raise LoadError(f"{MODEL_FILE} keeps tensors in {name!r}, which is no file of its version directory")
+        return files[file]
+
+    model, names = kept_outside(model, content_of)
+    # onnxruntime takes "./w" and "w" for one name, and no name twice.
+    return model, {str(PurePosixPath(name)): content_of(name) for name in names}

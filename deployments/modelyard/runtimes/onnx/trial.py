@@ -1,0 +1,168 @@
+"""What a graph does with an example: its declarations leave ranks, lengths and rows open, and may be wrong."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnxruntime
+
+from modelyard.runtimes.example import OwnExample, example
+from modelyard.tensors import DTYPES, FREE, Tensors, TensorSpec
+
+LENGTHS = (1, 8, 64)
+"""Tried for free axes that are not the rows: a convolution wants more than its kernel, and a text is short at first."""
+WIDEST = 4096
+"""The largest length of the graph's constants that is tried, where there is one free axis."""
+MOST_LENGTHS = 6
+"""How many lengths of the graph's own constants are tried as well, the shortest first."""
+MANY = 48
+"""Rows of random numbers, at several scales."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the graph made of an example."""
+
+    example: Tensors
+    """Inputs that the graph takes, made up where it takes such."""
+    given: Mapping[str, object] = field(default_factory=dict)
+    """What the graph gave by output, for the operator's example or else for this one; {} where it takes no example."""
+    more: Mapping[str, object] = field(default_factory=dict)
+    """What it gave for one row more."""
+    no_rows: str = ""
+    """Why the first axes are not rows; "" where they are as far as trials show."""
+
+    def judged_by(self, many: Mapping[str, object]) -> "Trial":
+        """With `no_rows` where the graph gave something else than MANY rows for so many of several magnitudes and signs."""
+        wrong = (name for name, value in many.items() if isinstance(value, np.ndarray) and value.shape[:1] != (MANY,))
+        name = None if self.no_rows else next(wrong, None)
+        return (
+            self
+            if name is None
+            else replace(self, no_rows=f"how many rows {name!r} has depends on the values of the inputs")
+        )
+
+    def shapes(self, output: str) -> list[tuple[int, ...]]:
+        """The shapes that a tensor had, from one trial or two; none where the graph took no example."""
+        tried = (given.get(output) for given in (self.given, self.more))
+        return [value.shape for value in tried if isinstance(value, np.ndarray)]
+
+
+def trial(
+    session: onnxruntime.InferenceSession,
+    inputs: Sequence[TensorSpec],
+    own: OwnExample | None = None,
+    lengths: Iterable[int] = (),
+) -> Trial:
+    """Try the operator's example and then those made up, until the graph takes one and gives rows, or else takes one.
+
+    `lengths` are those of the graph's constants. A wrong length may be taken as well, for more rows or fewer.
+    """
+    made_up = list(_made_up(inputs, lengths))
+    if own is not None and (given := run(session, own.tensors)):
+        found = _with_more(session, inputs, own.tensors, given, own.rows)
+        # An operator's example is often a single row, and two different ones prove more.
+        others = (_with_ones(own.tensors), *made_up)
+        return next((replace(found, example=made) for made in others if run(session, made)), found)
+    taken = None
+    for made in made_up:
+        if given := run(session, made):
+            found = _with_more(session, inputs, made, given, False)
+            if not found.no_rows:
+                return found
+            taken = taken or found
+    return taken or Trial(example(inputs))
+
+
+def many_rows(inputs: Sequence[TensorSpec]) -> Tensors:
+    """Rows of random numbers for every input that must be there; {} where one is no float or has another free axis."""
+    required = [spec for spec in inputs if not spec.optional]
+    if not all(
+        DTYPES[spec.datatype].kind == "f" and spec.shape[:1] == (FREE,) and FREE not in spec.shape[1:]
+        for spec in required
+    ):
+        return {}
+    random = np.random.default_rng(0)
+    scales = np.geomspace(0.01, 1000, MANY)
+    return {
+        spec.name: (random.normal(size=(*spec.shape[1:], MANY)) * scales).T.reshape(MANY, *spec.shape[1:])
+        .astype(DTYPES[spec.datatype])
+        for spec in required
+    }  # fmt: skip
+
+
+def run(session: onnxruntime.InferenceSession, inputs: Tensors) -> dict[str, object]:
+    """What the graph gives by output; {} where it takes no such inputs."""
+    names = [arg.name for arg in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, inputs), strict=True))
+    except Exception:  # noqa: BLE001 - a guess from the signature; a good model may refuse it
+        return {}
+
+
+def _made_up(inputs: Sequence[TensorSpec], lengths: Iterable[int]) -> Iterator[Tensors]:
+    free = sum(spec.shape[1:].count(FREE) for spec in inputs)
+    if not free:
+        yield example(inputs)
+        return
+    longest = LENGTHS[-1] if free > 1 else WIDEST
+    own = sorted(length for length in set(lengths) if LENGTHS[0] < length <= longest)[:MOST_LENGTHS]
+    for length in dict.fromkeys((LENGTHS[0], *own, *LENGTHS)):
+        yield example(inputs, length)
+
+
+def _with_ones(tensors: Tensors) -> Tensors:
+    """The first row of each, and one of ones or "b"."""
+    return {
+        name: np.concatenate([array[:1], np.full_like(array[:1], "b" if array.dtype == object else 1)])
+        if array.ndim
+        else array
+        for name, array in tensors.items()
+    }
+
+
+def _with_more(
+    session: onnxruntime.InferenceSession,
+    inputs: Sequence[TensorSpec],
+    tried: Tensors,
+    given: dict[str, object],
+    stated: bool,
+) -> Trial:
+    """The same with one row more, where all inputs begin with a free axis. `stated` says that the operator's example has rows."""
+    if not all(spec.shape[:1] == (FREE,) for spec in inputs if spec.name in tried):
+        return Trial(tried, given)
+    lengths = {len(array) for array in tried.values()}
+    rows = lengths.pop()
+    if lengths:
+        return Trial(tried, given, no_rows="the inputs of the example have different lengths")
+    more = run(session, {name: np.concatenate([array, array[-1:]]) for name, array in tried.items()}) if rows else {}
+    no_rows = _other_length(given, rows) or _other_length(more, rows + 1)
+    if not (no_rows or stated):
+        no_rows = _own_lengths(session, tried, given) if more else f"the graph takes {rows} of them and not {rows + 1}"
+    return Trial(tried, given, more, no_rows)
+
+
+def _other_length(given: Mapping[str, object], rows: int) -> str:
+    """The first output without one value a row, as boxes found in images are."""
+    for name, value in given.items():
+        if isinstance(value, np.ndarray) and value.shape[:1] != (rows,):
+            return f"output {name!r} has shape {list(value.shape)} for {rows} rows"
+    return ""
+
+
+def _own_lengths(session: onnxruntime.InferenceSession, tried: Tensors, given: Mapping[str, object]) -> str:
+    """Whether the graph takes inputs of different lengths, such as queries and documents.
+
+    Where it calls their axes by different names, it is enough that it takes them; but a name alone says nothing, since some
+    exporters make up one for each. Where they have no names, an output must follow: an input may just not be used.
+    """
+    names = {arg.shape[0] for arg in session.get_inputs() if arg.name in tried}
+    if len(tried) < 2 or (len(names) == 1 and None not in names):
+        return ""
+    apart = run(session, {name: np.concatenate([array] * n) for n, (name, array) in enumerate(tried.items(), 1)})
+    moved = any(_shape(apart[name]) != _shape(value) for name, value in given.items() if apart)
+    return "the graph takes inputs of different lengths" if apart and (moved or len(names) > 1) else ""
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    return value.shape if isinstance(value, np.ndarray) else ()

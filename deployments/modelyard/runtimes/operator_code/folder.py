@@ -1,0 +1,109 @@
+"""A version's files on disk for an operator's code, and whose fault an error in it is.
+
+Ray ends replicas without running their exit functions, so a folder may outlive its process. Each is locked by the process that
+made it, and the next one to make a folder removes those that nobody holds.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modelyard.runtimes.base import Files, LoadError
+
+PREFIX = "modelyard-model-"
+MADE_AND_LOCKED_S = 60.0
+"""Younger folders are left alone: their makers may not have come to lock them yet."""
+
+
+COPIES: dict[str, str] = {}
+"""Folders of this process, each with the folder in the repository that it is a copy of."""
+_loading = threading.local()
+
+
+@contextmanager
+def copies_of(original: Path) -> Iterator[None]:
+    """For this block, the folders that this thread makes are copies of that one."""
+    _loading.original = str(original)
+    try:
+        yield
+    finally:
+        _loading.original = ""
+
+
+def originals(text: str) -> str:
+    """The text with the repository's paths in the place of those of copies, for whoever looks for the files."""
+    if PREFIX in text:
+        for copy, original in list(COPIES.items()):
+            text = text.replace(copy, original)
+    return text
+
+
+class PrivateFolder:
+    """The files, for as long as this object lives; removed when the process ends, or by the next one if it was killed."""
+
+    def __init__(self, files: Files) -> None:
+        remove_abandoned(Path(tempfile.gettempdir()), time.time())
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        weakref.finalize(self, _remove, self.path, lock)
+        if original := getattr(_loading, "original", ""):
+            COPIES[str(self.path)] = original
+            weakref.finalize(self, COPIES.pop, str(self.path), None)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, content in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """What the operator's code raises becomes a LoadError with the operator's file and line."""
+        try:
+            yield
+        except LoadError:
+            raise
+        except MemoryError as error:  # Python's own says nothing at all
+            memory = "out of memory (resources.memory is what the model may take)"
+            raise LoadError(f"{doing} failed{self.place(error)}: {memory}") from error
+        except (Exception, SystemExit) as error:
+            text = error.msg if isinstance(error, SyntaxError) else str(error)
+            said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+            raise LoadError(f"{doing} failed{self.place(error)}: {said}") from error
+
+    def place(self, error: BaseException) -> str:
+        """ " at model.py:12": the innermost line of the operator's own."""
+        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        if isinstance(error, SyntaxError):
+            frames.append((error.filename or "", error.lineno))
+        own = [(Path(file), line) for file, line in frames if Path(file).is_relative_to(self.path)]
+        return f" at {own[-1][0].relative_to(self.path)}:{own[-1][1]}" if own else ""
+
+
+def remove_abandoned(parent: Path, now_s: float) -> None:
+    """Remove the folders of processes that are gone. `now_s` is in seconds since the epoch, as files' times are."""
+    for path in parent.glob(f"{PREFIX}*"):
+        try:
+            if now_s - path.stat().st_mtime < MADE_AND_LOCKED_S:
+                continue
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # another user's, or just removed
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # it is in use
+            os.close(lock)
+        else:
+            _remove(path, lock)
+
+
+def _remove(path: Path, lock: int) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    os.close(lock)

@@ -1,0 +1,162 @@
+"""A scikit-learn artefact's bytes to the fitted estimator in them, as far as the operator trusts them."""
+
+import logging
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.runtimes.base import Files, LoadError
+from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside, code_beside
+from modelyard.runtimes.operator_code.main_module import no_main
+from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
+from modelyard.runtimes.sklearn.artefact.trees import check_trees
+from modelyard.runtimes.sklearn.parts import parts, steps
+
+logger = logging.getLogger(__name__)
+
+SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
+
+HARMLESS = (
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.cluster._bisect_k_means._BisectingTree",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
+)
+"""Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
+choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has.
+
+Trees hold indices that C code uses unchecked, so `check_trees` looks at those. Other types with such indices (KDTree, BallTree,
+BSpline, sparse matrices) are not here. The names are exact: scikit-learn's modules also hold what they import, such as
+`subprocess.check_output`, which a prefix would let in.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """What a version's files hold."""
+
+    estimator: Any
+    """Fitted."""
+    notes: tuple[str, ...]
+    """For the operator: versions of scikit-learn that differ from this one."""
+    code: CodeBeside | None
+    """The modules that the estimator may use; to be kept as long as it is used."""
+
+
+def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
+    """The fitted estimator in a version's files. Raises LoadError."""
+    name = next((name for name in (SKOPS, JOBLIB, PICKLE) if name in files), None)
+    if name is None:
+        raise LoadError(f"there is no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
+    if name != SKOPS and not spec.trusted:
+        raise LoadError(
+            f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
+            "if you trust whoever made the file, say `trusted: true` in the model's YAML"
+        )
+    code = code_beside(files, name) if spec.trusted else None
+    with versions.other_versions() as made_by:
+        estimator = _read(name, files[name], spec, code)
+    notes = _version_notes(name, made_by, spec)
+    for note in notes:
+        logger.warning("%s: %s", spec.name, note)
+    _check_fitted(name, estimator)
+    _check_reads_no_files(estimator)
+    check_trees(estimator)
+    return Artefact(estimator, notes, code)
+
+
+def _read(name: str, content: bytes, spec: ModelSpec, code: CodeBeside | None) -> Any:
+    """The object in the file, whatever it is."""
+    try:
+        if name == SKOPS:
+            load = partial(_skops, content, spec)
+        else:
+            content = pickles.uncompressed(content)
+            load = partial(pickles.load, content)
+        with no_main(), code.plain_names() if code else nullcontext():
+            return load()
+    except LoadError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise LoadError(unreadable.why(name, error, content, code)) from error
+
+
+def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tuple[str, ...]:
+    """What the operator should know of the versions that made the file. Raises LoadError where they are too far from this one."""
+    if not made_by:
+        return ()
+    told = f"{name} was made by scikit-learn {' and '.join(versions.in_order(made_by))}, and this is scikit-learn {versions.HERE}"
+    if not versions.of_another_minor(made_by):
+        return (f"{told}, which differs in the patch alone",)
+    if spec.any_sklearn_version:
+        return (f"{told}, which may answer differently (any_sklearn_version: true)",)
+    raise LoadError(
+        f"{told}, which may answer differently: train the model again, install that version, or say "
+        "`any_sklearn_version: true` in the model's YAML"
+    )
+
+
+def _skops(content: bytes, spec: ModelSpec) -> Any:
+    untrusted = skops.io.get_untrusted_types(data=content)
+    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS))
+    if refused:
+        raise LoadError(
+            f"{SKOPS} holds types that are not known to be harmless: {', '.join(refused)}. If you trust whoever made the "
+            "file, say `trusted: true` in the model's YAML"
+        )
+    return skops.io.loads(content, trusted=untrusted)
+
+
+def _check_fitted(name: str, estimator: Any) -> None:
+    if not isinstance(estimator, BaseEstimator) and not hasattr(estimator, "predict"):
+        raise LoadError(f"{name} holds a {type(estimator).__name__}, not a scikit-learn estimator")
+    try:
+        for step in steps(estimator):
+            check_is_fitted(step)
+    except NotFittedError:
+        raise LoadError(f"the {type(estimator).__name__} in {name} is not fitted: save it after fit()") from None
+    except TypeError:
+        raise LoadError(
+            f"{name} holds a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
+        ) from None
+
+
+def _check_reads_no_files(estimator: Any) -> None:
+    for part in parts(estimator):
+        if getattr(part, "input", "content") in ("file", "filename"):
+            raise LoadError(
+                f"the {type(part).__name__} opens the files that its texts name (input={part.input!r}), which would open "
+                "the server's files to every client: fit it with input='content'"
+            )

@@ -1,0 +1,86 @@
+"""The way of rows through a pipeline: each step as a function, without what scikit-learn adds around it at every call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
+from sklearn.compose import ColumnTransformer
+
+from modelyard.runtimes.sklearn.fast_path import linear
+from modelyard.runtimes.sklearn.parts import steps
+
+Function = Callable[[Any], Any]
+
+
+def through(functions: Sequence[Function], rows: Any) -> Any:
+    """What the last function gives when each takes what the one before it gave."""
+    for function in functions:
+        rows = function(rows)
+    return rows
+
+
+def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any) -> list[Function]:
+    """The functions of a fitted pipeline's steps. `datatypes` are those of the columns of `rows`, which are an example."""
+    functions: list[Function] = []
+    for step in estimators:
+        if isinstance(step, ColumnTransformer):
+            function = _by_columns(step, datatypes, rows)
+        else:
+            function = same_or(step.transform, linear.scale(step), rows)
+        functions.append(function)
+        rows, datatypes = function(rows), ()
+    return functions
+
+
+def same_or(safe: Function, quick: Function | None, rows: Any) -> Function:
+    """The quick function where it is for such rows and gives the same for these; else the safe one."""
+    if quick is None or getattr(rows, "dtype", None) != np.float64:
+        return safe
+    try:
+        same = np.allclose(quick(rows), safe(rows), rtol=1e-12, atol=1e-12)
+    except (TypeError, ValueError, AttributeError):
+        return safe
+    return quick if same else safe
+
+
+def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) -> Function:
+    """As its `transform`, for arrays. Each transformer gets what it was fitted with, as a frame holds it: numbers beside text are
+    no Python objects, and numbers of single precision stay so beside others."""
+    weights = part.transformer_weights or {}
+    blocks: list[tuple[Any, type[np.floating[Any]] | None, list[Function], float]] = []
+    for name, transformer, chosen in part.transformers_:
+        indices = np.atleast_1d(chosen)
+        if (isinstance(transformer, str) and transformer == "drop") or not len(indices):
+            continue
+        dtype = _float_of({datatypes[index] for index in indices}) if datatypes else None
+        block = _block(rows, chosen, dtype)
+        inside = [] if isinstance(transformer, str) else transforms_of(steps(transformer), (), block)
+        blocks.append((chosen, dtype, inside, weights.get(name, 1.0)))
+
+    def transform(table: Any) -> Any:
+        found = [
+            through(functions, _block(table, chosen, dtype))
+            if weight == 1.0
+            else through(functions, _block(table, chosen, dtype)) * weight
+            for chosen, dtype, functions, weight in blocks
+        ]
+        if part.sparse_output_:
+            return sparse.hstack(
+                [block if sparse.issparse(block) else block.astype(np.float64) for block in found]
+            ).tocsr()
+        return np.hstack([block.toarray() if sparse.issparse(block) else block for block in found])
+
+    return transform
+
+
+def _float_of(datatypes: set[str]) -> type[np.floating[Any]] | None:
+    """The numbers that scikit-learn makes of columns of these datatypes; None where there is text among them."""
+    if "BYTES" in datatypes:
+        return None
+    return np.float32 if "FP32" in datatypes and datatypes <= {"FP32", "BOOL"} else np.float64
+
+
+def _block(table: Any, chosen: Any, dtype: type[np.floating[Any]] | None) -> Any:
+    block = table[:, chosen]
+    return block if dtype is None else block.astype(dtype, copy=False)

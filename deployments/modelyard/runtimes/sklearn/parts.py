@@ -1,0 +1,213 @@
+"""What an estimator is made of: the estimators inside pipelines, ensembles and other estimators."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.calibration import _CalibratedClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multiclass import _ConstantPredictor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from modelyard.runtimes.sklearn.table import boosters
+
+FITTED_INSIDE = (
+    "best_estimator_",
+    "estimators_",
+    "estimator_",
+    "regressor_",
+    "classifier_",
+    "calibrated_classifiers_",
+)
+"""Where estimators that wrap others keep the fitted ones that read the same rows. The first that is there counts: in ensembles with
+`estimators_`, `estimator_` is a template that was never fitted."""
+_PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
+NAMES = ("feature_names_in_", "_sklearn_output_config")
+"""Attributes by which an estimator knows that it was fitted with a data frame, or is to give one."""
+KNOWN_CODE = ("sklearn", "numpy", "scipy", "imblearn", "lightgbm", "xgboost", "catboost")
+"""Packages whose estimators do what their documentation says. All other code is the operator's."""
+ROW_BY_ROW = (*KNOWN_CODE, "category_encoders")
+"""Packages whose estimators answer each row by itself."""
+
+
+def parts(estimator: Any) -> Iterator[Any]:
+    """The estimator and every one inside it, fitted or not, each once."""
+    for value in _values(estimator):
+        if _is_estimator(value):
+            yield value
+
+
+def _is_estimator(value: Any) -> bool:
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _values(root: Any, *, closed: tuple[type, ...] = ()) -> Iterator[Any]:
+    """Every object below this one that scikit-learn's own classes or estimators hold, each once; nothing inside `closed` ones."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            waiting.extend(value.ravel().tolist())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif type(value) not in _PLAIN and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+            if isinstance(value, partial):
+                waiting.append(value.func)
+            is_known = type(value).__module__.partition(".")[0] == "sklearn" or isinstance(value, BaseEstimator)
+            if is_known and hasattr(value, "__dict__") and not isinstance(value, type) and type(value) not in closed:
+                waiting.extend(vars(value).values())
+
+
+def steps(estimator: Any) -> list[Any]:
+    """The estimators that rows go through one after the other. Pipelines in pipelines are laid flat; subclasses, whose methods may
+    do something else, are not."""
+    if type(estimator) is not Pipeline:
+        return [estimator]
+    return [step for _, part in estimator.steps if part not in (None, "passthrough") for step in steps(part)]
+
+
+def inside(estimator: Any) -> list[Any]:
+    """The fitted estimators inside this one that read the same rows; empty for one that reads them itself."""
+    if isinstance(estimator, FrozenEstimator):
+        return [estimator.estimator]
+    for name in FITTED_INSIDE:
+        members = flat(getattr(estimator, name, None))
+        # A calibrated classifier keeps its estimator in a holder that is none. Where there was one class only to learn, a
+        # constant stands in for an estimator.
+        members = [each if hasattr(each, "get_params") else getattr(each, "estimator", None) for each in members]
+        estimators = [
+            each for each in members if hasattr(each, "get_params") and not isinstance(each, _ConstantPredictor)
+        ]
+        if estimators:
+            return estimators
+    return []
+
+
+def flat(found: Any) -> list[Any]:
+    """The estimators in a list or an array of them. (An ensemble looks like a sequence to numpy.)"""
+    if isinstance(found, np.ndarray):
+        found = found.ravel().tolist()
+    if isinstance(found, list | tuple):
+        return [each for item in found for each in flat(item)]
+    return [] if found is None else [found]
+
+
+def served(estimator: Any) -> Any:
+    """The estimator that does the work: a search predicts with the best that it found."""
+    while isinstance(estimator, BaseSearchCV | FrozenEstimator) and type(estimator).__module__.startswith("sklearn."):
+        estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.best_estimator_
+    return estimator
+
+
+def keep_quiet(estimator: Any) -> None:
+    """Make every part work on one thread, and print nothing.
+
+    A pool of threads or processes for each request is slower than none, and takes the cores of other replicas.
+    """
+    for part in parts(estimator):
+        if vars(part).get("n_jobs") is not None:
+            part.n_jobs = 1
+        if vars(part).get("verbose"):
+            part.verbose = 0
+        boosters.use_one_thread(part)
+
+
+def without_names(estimator: Any) -> Any:
+    """A copy that takes and gives plain arrays; it shares the fitted arrays with the original.
+
+    An estimator that was fitted with a data frame warns at every call without one.
+    """
+    return _Nameless().copy(estimator)
+
+
+class _Nameless:
+    """Copies objects, each once, as far as they hold estimators."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+
+    def copy(self, value: Any) -> Any:
+        if type(value) in (list, tuple):
+            return type(value)(self.copy(item) for item in value)
+        if type(value) is dict:
+            return {key: self.copy(item) for key, item in value.items()}
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            array = np.empty_like(value)
+            array.ravel()[:] = [self.copy(item) for item in value.ravel().tolist()]
+            return array
+        if not isinstance(value, BaseEstimator | _CalibratedClassifier):
+            return value
+        if id(value) not in self._copies:
+            self._copies[id(value)] = self._estimator(value)
+        return self._copies[id(value)]
+
+    def _estimator(self, value: Any) -> Any:
+        copied = object.__new__(type(value))
+        state = {name: self.copy(item) for name, item in vars(value).items() if name not in NAMES}
+        if "transformers_" in state:  # of a ColumnTransformer
+            state["transformers_"] = [
+                (name, transformer, indices_of(value, name, chosen))
+                for name, transformer, chosen in state["transformers_"]
+            ]
+        vars(copied).update(state)
+        return copied
+
+
+def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
+    """The columns of one of its transformers as numbers: one number where it takes that column alone, as texts are."""
+    # Private, but the only place where names, slices, masks and callables have all become numbers.
+    indices = part._transformer_to_input_indices.get(name, [])
+    return indices[0] if isinstance(chosen, str | int) else indices
+
+
+def holds_other_code(estimator: Any) -> bool:
+    """Whether it holds classes or functions of anyone else than the libraries in KNOWN_CODE."""
+    return any(_is_other_code(value, KNOWN_CODE) for value in _values(estimator))
+
+
+def may_mix_rows(estimator: Any) -> str:
+    """The name of a function or class that it holds and that may look at several rows at once; "" where there is none.
+
+    No trial can prove that it does not: it may do so for values that no trial has. A function of a text vectorizer gets one text.
+    """
+    for value in _values(estimator, closed=(TfidfVectorizer, CountVectorizer, HashingVectorizer)):
+        function = value.func if isinstance(value, FunctionTransformer) else None
+        if function is not None and not _is_elementwise(function):
+            return _name(function)
+        if _is_other_code(value, ROW_BY_ROW):
+            return _name(value)
+    return ""
+
+
+def _is_elementwise(function: Any) -> bool:
+    return isinstance(function.func if isinstance(function, partial) else function, np.ufunc)
+
+
+def _name(value: Any) -> str:
+    value = value.func if isinstance(value, partial) else value
+    return str(getattr(value, "__name__", type(value).__name__))
+
+
+def is_known(estimator: Any, packages: tuple[str, ...] = KNOWN_CODE) -> bool:
+    """Whether its class comes from one of these packages."""
+    return type(estimator).__module__.partition(".")[0] in packages
+
+
+def _is_other_code(value: Any, known: tuple[str, ...]) -> bool:
+    if _is_estimator(value):
+        return not is_known(value, known)
+    if isinstance(value, np.ufunc | partial | np.random.RandomState) or not callable(value):
+        return False
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return str(module).partition(".")[0] not in (*known, "builtins")

@@ -1,0 +1,91 @@
+"""Why a model failed on a request, where the request is to blame. Looked for only after it failed. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelyard.errors import BadValue, InvalidRequest
+from modelyard.runtimes.sklearn.table.columns import categories_of, is_missing
+from modelyard.runtimes.sklearn.table.readers import Reader
+from modelyard.runtimes.sklearn.table.table import Table
+from modelyard.tensors import Tensors
+
+MOST_NAMED = 5
+"""Categories named in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """What an encoder knows of a column."""
+
+    values: list[Any]
+    is_strict: bool
+    """Whether it fails on others. If it does not, what it makes of them may fail later."""
+
+    def has(self, value: Any) -> bool:
+        """Whether this is one of them; every kind of missing value is as good as another."""
+        return any(map(is_missing, self.values)) if is_missing(value) else value in self.values
+
+
+Known = Mapping[str, Categories]
+"""By input."""
+
+
+def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
+    """Of the inputs that encoders read which fail on what they do not know."""
+    if table.is_plain:
+        return {}
+    known: dict[str, Categories] = {}
+    for reader in read_by:
+        is_strict = getattr(reader.part, "handle_unknown", "") == "error"
+        for index, values in zip(reader.indices, categories_of(reader.part, len(reader.indices)) or (), strict=False):
+            known[table.names[index]] = Categories(values.tolist(), is_strict)
+    return known
+
+
+def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
+    """The error for all numbers that are not finite and unknown categories, if there are any.
+
+    Call it where the model failed: many models take both.
+    """
+    strict = {name: categories for name, categories in known.items() if categories.is_strict}
+    bad = [*_not_finite(inputs), *_unknown(inputs, strict)] or [*_unknown(inputs, known)]
+    return InvalidRequest.at(bad) if bad else None
+
+
+def _not_finite(inputs: Tensors) -> list[BadValue]:
+    """The first in each input. What single precision cannot hold counts as well: forests compute in it."""
+    bad = []
+    for name, array in inputs.items():
+        if array.dtype.kind != "f":
+            continue
+        with np.errstate(over="ignore"):
+            usable = np.isfinite(array.astype(np.float32))
+        if not usable.all():
+            row, *column = np.argwhere(~usable)[0].tolist()
+            where = f"row {row}" + (f", column {column[0]}" if column else "")
+            message = (
+                f"input {name!r} holds {array[(row, *column)]} ({where}), where the model takes finite numbers only"
+            )
+            bad.append(BadValue("", message + ("" if not np.isfinite(array[(row, *column)]) else ", up to 3.4e38")))
+    return bad
+
+
+def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
+    """The first in each input."""
+    bad = []
+    for name, categories in known.items():
+        found = inputs[name].tolist() if name in inputs else []
+        values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in found]
+        row = next((row for row, value in enumerate(values) if not categories.has(value)), None)
+        if row is not None:
+            where = f"input {name!r} holds {values[row]!r} (row {row})"
+            bad.append(BadValue("", f"{where}, where the model knows {_some(categories.values)}"))
+    return bad
+
+
+def _some(categories: list[Any]) -> str:
+    more = len(categories) - MOST_NAMED
+    return ", ".join(map(repr, categories[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,60 @@
+"""A fitted estimator being tried: rows in, outputs out, while its table is still being found out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from modelyard.runtimes.base import LoadError
+from modelyard.runtimes.sklearn.outputs import dense
+from modelyard.runtimes.sklearn.parts import holds_other_code, without_names
+from modelyard.runtimes.sklearn.reference import quiet
+from modelyard.runtimes.sklearn.table import synthetic_rows
+from modelyard.runtimes.sklearn.table.rows import Read, arrays, frames
+from modelyard.runtimes.sklearn.table.table import Table
+from modelyard.tensors import Array
+
+
+class Fitted:
+    """An estimator, and how it gets its rows: as a data frame if it was fitted with one, else as an array.
+
+    An estimator does not say whether it was fitted with a frame whose columns have numbers for names. `numbered` gives it one.
+    """
+
+    def __init__(self, estimator: Any, is_frame: bool, *, numbered: bool = False) -> None:
+        self.estimator = estimator
+        self.has_other_code = holds_other_code(estimator)
+        self._frames = is_frame or numbered
+        self._numbered = numbered
+        if is_frame and not self.has_other_code:
+            try:
+                import pandas as pd  # noqa: F401, PLC0415 - a big library; scikit-learn's own estimators do without
+            except ModuleNotFoundError:
+                self.estimator = without_names(estimator)
+                self._frames = False
+
+    def read(self, table: Table | None) -> Read:
+        """How a request becomes what the estimator takes. Raises LoadError where a data frame is needed and pandas is missing."""
+        return frames(table, numbered=self._numbered) if table is not None and self._frames else arrays(table)
+
+    def rows(self, table: Table, values: synthetic_rows.Values) -> Any:
+        """What the estimator gets for these values."""
+        return self.read(table)(synthetic_rows.tensors(table, values))
+
+    def predict(self, rows: Any) -> Sequence[Array]:
+        """All that the estimator gives for these rows. Raises what the estimator raises."""
+        names = ("predict", "predict_proba") if hasattr(self.estimator, "predict") else ("transform",)
+        with quiet():
+            given = [
+                getattr(self.estimator, name)(rows.copy() if self.has_other_code else rows)
+                for name in names
+                if hasattr(self.estimator, name)
+            ]
+        return [dense(array) for each in given for array in (each if isinstance(each, list) else [each])]
+
+    def trial(self, table: Table, values: synthetic_rows.Values) -> Sequence[Array] | None:
+        """The same for these values; None where the estimator does not take them."""
+        try:
+            return self.predict(self.rows(table, values))
+        except LoadError:
+            raise
+        except Exception:  # noqa: BLE001 - code that is not ours may raise anything for values that it was not made for
+            return None

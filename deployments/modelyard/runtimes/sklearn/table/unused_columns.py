@@ -1,0 +1,116 @@
+"""Columns that a model does not read, which requests may leave out: proved by trying other values in their place."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from modelyard.runtimes.sklearn.fast_path.parity import equal
+from modelyard.runtimes.sklearn.parts import parts
+from modelyard.runtimes.sklearn.table.columns import categories_of
+from modelyard.runtimes.sklearn.table.synthetic_rows import phrases
+from modelyard.runtimes.sklearn.table.table import UNKNOWN, Column, Table
+from modelyard.tensors import Array
+
+Predict = Callable[[Any], Sequence[Array]]
+"""The model's outputs for a frame or an array. Raises what the model raises."""
+
+MOST_VALUES = 64
+
+
+class Untouchable:
+    """A value that raises TypeError wherever anyone compares, hashes, converts or prints it."""
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise TypeError("this column is read")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __bool__ = _raise
+    __float__ = __int__ = __index__ = __complex__ = __str__ = __repr__ = __len__ = __iter__ = _raise
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __mod__ = __neg__ = __abs__ = _raise
+
+
+def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
+    """The same table, in which every column that is not read was proved to be so; others become UNKNOWN.
+
+    Columns of an unknown datatype that code provably does not touch become columns that are not read. `rows` is an example that
+    the model takes.
+    """
+    open_ = [index for index, each in enumerate(table.columns) if not each.is_read or each.datatype == UNKNOWN]
+    if not open_:
+        return table
+    expected = _expected(rows, predict)
+    pool = [*_pool(estimator)]
+    if _none_is_read(rows, open_, pool, expected, predict):
+        decided = [replace(table.columns[index], is_read=False) for index in open_]
+    else:
+        decided = [
+            _settled(
+                table.columns[index],
+                [_same(rows, [index], value, expected, predict) for value in (Untouchable(), *pool)],
+            )
+            for index in open_
+        ]
+    return table.changed({column.name: column for column in decided})
+
+
+def _expected(rows: Any, predict: Predict) -> Sequence[Array]:
+    """The outputs for these rows as `_with` holds them: passed through, objects give an array of objects."""
+    if isinstance(rows, np.ndarray):
+        with suppress(Exception):  # it takes no objects, and is then compared with nothing
+            return predict(rows.astype(object))
+    return predict(rows)
+
+
+def _none_is_read(
+    rows: Any, indices: Sequence[int], pool: Sequence[Any], expected: Sequence[Array], predict: Predict
+) -> bool:
+    """Whether code touches none of these columns, and the outputs stay the same with each of the values, a row each."""
+    if not _same(rows, indices, Untouchable(), expected, predict):
+        return False
+    first = [0] * len(pool)
+    repeated = rows[first] if isinstance(rows, np.ndarray) else rows.iloc[first]
+    values = np.empty(len(pool), object)
+    values[:] = pool
+    return _same(repeated, indices, values, [each[first] for each in expected], predict) is True
+
+
+def _settled(column: Column, same: Sequence[bool | None]) -> Column:
+    """The column by whether each of the values in it left the outputs the same; None where the model refused one."""
+    if column.is_read:
+        return replace(column, is_read=False) if all(same) else column
+    # A model may check that all columns are numbers, of those too that it does not use.
+    return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
+
+
+def _pool(estimator: Any) -> Sequence[Any]:
+    """Values of every kind, with those that anything in the model knows."""
+    known: list[Any] = []
+    for part in parts(estimator):
+        known += phrases(part)
+        for values in categories_of(part, len(getattr(part, "categories_", ()))) or ():
+            known += values.tolist()
+    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MOST_VALUES]]
+
+
+def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
+    """Whether the outputs are the same with this value, or one for each row, in these columns; None where the model refuses it."""
+    try:
+        found = predict(_with(rows, indices, value))
+    except Exception:  # noqa: BLE001 - whatever it raises, it looked
+        return None
+    return all(equal(*pair) for pair in zip(expected, found, strict=True))
+
+
+def _with(rows: Any, indices: Sequence[int], value: Any) -> Any:
+    filled = np.empty(len(rows), object)
+    filled[:] = value if isinstance(value, np.ndarray) else [value] * len(rows)
+    if isinstance(rows, np.ndarray):
+        array = rows.astype(object)
+        array[:, list(indices)] = filled[:, np.newaxis]
+        return array
+    changed = rows.copy()
+    for index in indices:
+        changed.isetitem(index, filled)
+    return changed

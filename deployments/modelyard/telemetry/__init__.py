@@ -1,0 +1,1 @@
+"""What is recorded about requests: metrics, the log of requests, traces."""

@@ -1,0 +1,1 @@
+"""Metrics: declared once, counted in each process, added up by the hub."""

@@ -1,0 +1,1 @@
+"""Text from outside, shown to people: decoded, quoted, compared."""

@@ -1,0 +1,85 @@
+"""What is missing or passed over in a configuration folder, as `load` tells it."""
+
+from pathlib import Path
+
+import pytest
+
+from modelyard.config.load import MODELS_FOLDER, SERVER_FILE
+
+
+@pytest.mark.parametrize(
+    ("files", "absent"),
+    [
+        ({"server.yaml": "connections: 7", "models/a.yaml": "name: a"}, ()),
+        ({"models/a.yaml": "name: a"}, (SERVER_FILE,)),
+        ({"server.yaml": "# emptied", "models/a.yaml": "name: a"}, (SERVER_FILE,)),
+        ({"server.yaml": "", "models/a.yaml": "name: a"}, (SERVER_FILE,)),
+        ({"server.yaml": "connections: 7"}, (MODELS_FOLDER,)),
+        ({}, (SERVER_FILE, MODELS_FOLDER)),
+    ],
+)
+def test_what_is_missing_is_told(folder, files, absent):
+    assert folder.write(files).load().absent == absent
+
+
+@pytest.mark.parametrize("name", ["server.yaml", "models", "models/a.yaml"])
+def test_a_link_that_leads_nowhere_is_an_error_and_no_empty_configuration(folder, name):
+    (folder.path / name).parent.mkdir(exist_ok=True)
+    (folder.path / name).symlink_to("gone")
+    (told,) = folder.told()
+    assert told.startswith(f"{name}:0:0: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("models/flowers.YAML", "a model's file is named flowers.yaml"),
+        ("models/flowers.Yml", "a model's file is named flowers.yaml"),
+        ("models/flowers.json", "a model's file is named flowers.yaml"),
+        ("models/flowers.yaml.txt", "a model's file is named flowers.yaml"),
+        ("models/flowers.yaml.bak", "a model's file is named flowers.yaml"),
+        ("models/flowers", "a model's file is named flowers.yaml"),
+        ("models/flowers.yaml ", "a model's file is named flowers.yaml"),
+        ("server.YAML", "its name must be server.yaml"),
+        ("server.json", "its name must be server.yaml"),
+        ("Server.yaml", "its name must be server.yaml"),
+        ("server.yaml.txt", "its name must be server.yaml"),
+        ("flowers.yaml", "a model's file belongs into the folder models"),
+    ],
+)
+def test_a_file_that_is_not_read_and_looks_meant_is_a_warning(folder, name, suggestion):
+    (warning,) = folder.write({"models/a.yaml": "name: a", name: "name: flowers\n"}).load().warnings
+    assert Path(warning.path) == folder.path / name
+    assert warning.render().endswith(f"warning: this file is not read; {suggestion}")
+
+
+def test_folders_that_are_not_read_are_warnings(folder):
+    (folder.path / "models" / "team").mkdir(parents=True)
+    (folder.path / "Models").mkdir()
+    told = [warning.render().partition(": ")[2] for warning in folder.load().warnings]
+    assert told == [
+        "warning: this folder is not read; its name must be models",
+        "warning: a folder below models is not read; put the files of models into models itself",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models/.a.yaml.swp",
+        "models/a.yaml~",
+        "models/#a.yaml#",
+        "models/README.md",
+        "schema.json",
+        "compose.yaml",
+        "notes",
+    ],
+)
+def test_what_nobody_means_to_be_read_is_no_warning(folder, name):
+    assert folder.write({"models/a.yaml": "name: a", name: "services: {}"}).load().warnings == ()
+
+
+def test_a_thousand_files_that_are_not_read_are_not_a_thousand_lines(folder):
+    loaded = folder.write({f"models/{n}.json": "" for n in range(100)}).load()
+    assert len(loaded.warnings) == 21
+    assert any("80 more files are not read" in warning.message for warning in loaded.warnings)

@@ -1,0 +1,81 @@
+"""Defaults of server.yaml lie under each model's own keys."""
+
+import pytest
+
+from modelyard.config.model_spec import Batching, Limits, Replicas
+
+
+def test_defaults_lie_under_each_models_own_keys(folder):
+    folder.write(
+        {
+            "server.yaml": "defaults:\n  trusted: true\n  versions: {latest: 2}\n  limits: {queue: 9, timeout_s: 3}\n",
+            "models/a.yaml": "name: a\n",
+            "models/b.yaml": "name: b\ntrusted: false\nversions: [1]\nlimits: {queue: 5}\n",
+        }
+    )
+    a, b = folder.load().models
+    assert (a.trusted, a.versions, a.limits) == (
+        True,
+        folder.load().server.defaults.versions,
+        Limits(queue=9, timeout_s=3),
+    )
+    assert (b.trusted, b.versions, b.limits) == (False, [1], Limits(queue=5, timeout_s=3))
+
+
+def test_a_models_own_null_wins_over_a_default(folder):
+    folder.write(
+        {"server.yaml": "defaults: {resources: {memory: 1GB}}", "models/a.yaml": "name: a\nresources: {memory: ~}"}
+    )
+    assert folder.load().models[0].resources.memory is None
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "low", "high"),
+    [
+        ("3", "{}", 3, 3),
+        ("3", "{max: 5}", 3, 5),
+        ("3", "{max: 2}", 2, 2),
+        ("{max: 4}", "{min: 6}", 6, 6),
+        ("{max: 4}", "{min: 2}", 2, 4),
+        ("{min: 2, max: 4}", "1", 1, 1),
+        ("{min: 2}", "{target_in_flight: 3}", 2, 2),
+    ],
+)
+def test_a_default_bound_of_replicas_yields_to_a_models_own(folder, default, own, low, high):
+    folder.write({"server.yaml": f"defaults:\n  replicas: {default}\n", "models/a.yaml": f"name: a\nreplicas: {own}\n"})
+    replicas = folder.load().models[0].replicas
+    assert (replicas.min, replicas.max) == (low, high)
+
+
+def test_a_fixed_number_of_replicas_keeps_the_sections_other_defaults(folder):
+    folder.write(
+        {"server.yaml": "defaults: {replicas: {target_in_flight: 3}}", "models/a.yaml": "name: a\nreplicas: 2\n"}
+    )
+    assert folder.load().models[0].replicas == Replicas(min=2, max=2, target_in_flight=3)
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "max_size", "max_delay_ms"),
+    [
+        ("off", "{}", 1, 0),
+        ("off", "{max_size: 8}", 8, 0),
+        ("off", "{max_delay_ms: 5}", 1, 5),
+        ("{max_size: 8, max_delay_ms: 5}", "off", 1, 0),
+        ("off", "off", 1, 0),
+    ],
+)
+def test_batching_off_is_a_section_like_any_other(folder, default, own, max_size, max_delay_ms):
+    folder.write({"server.yaml": f"defaults:\n  batching: {default}\n", "models/a.yaml": f"name: a\nbatching: {own}\n"})
+    assert folder.load().models[0].batching == Batching(max_size=max_size, max_delay_ms=max_delay_ms)
+
+
+def test_a_default_of_batching_off_goes_for_models_that_say_nothing(folder):
+    folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": "name: a\n"})
+    assert folder.load().models[0].batching == Batching(max_size=1)
+
+
+def test_a_mistake_beside_defaults_is_told_in_the_models_file(folder):
+    folder.write(
+        {"server.yaml": "defaults: {limits: {queue: 9}}", "models/a.yaml": "name: a\nlimits: {timeout_s: x}\n"}
+    )
+    assert folder.told() == ["models/a.yaml:2:21: expected a number, got the string 'x'"]

@@ -1,0 +1,117 @@
+"""Environment variables in values."""
+
+import pytest
+
+from modelyard.config.model_spec import ModelSpec
+
+
+def description(folder, value, **environ):
+    folder.write({"models/m.yaml": f"name: m\ndescription: {value}\n"})
+    return folder.load(**environ).models[0].description
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("${A}", "alpha"),
+        ("x-${A}-${B}-y", "x-alpha-beta-y"),
+        ("${NONE:-other}", "other"),
+        ("${EMPTY:-other}", "other"),
+        ("'${EMPTY}'", ""),
+        ("'${NONE:-}'", ""),
+        ("${NONE:-a:-b}", "a:-b"),
+        ("${NONE:-$5 $$x}", "$5 $x"),
+        ("$${A}", "${A}"),
+        ("$$$${A}", "$${A}"),
+        ("$$${A}", "$alpha"),
+        ("US$5 a$", "US$5 a$"),
+        ("$A", "$A"),
+        ("${QUOTED}", "${A} $$ # 'x': y"),
+        ("'${NUMBER}'", "4"),
+    ],
+)
+def test_references_expand_in_strings(folder, value, expected):
+    environ = {"A": "alpha", "B": "beta", "EMPTY": "", "QUOTED": "${A} $$ # 'x': y", "NUMBER": "4"}
+    assert description(folder, value, **environ) == expected
+
+
+def test_an_unquoted_reference_becomes_what_its_text_says(folder):
+    folder.write(
+        {
+            "models/m.yaml": (
+                "name: m\ntrusted: ${T}\nreplicas:\n  max: ${MAX:-4}\nlimits:\n  body: ${BODY}\n  timeout_s: 1${ZERO}\n"
+                "labels: ['${MAX:-4}']\n"
+            )
+        }
+    )
+    spec = folder.load(T="true", BODY="1MiB", ZERO="0").models[0]
+    expected = {
+        "name": "m",
+        "trusted": True,
+        "replicas": {"max": 4},
+        "limits": {"body": 2**20, "timeout_s": 10},
+        "labels": ["4"],
+    }
+    assert spec == ModelSpec.model_validate(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "name: m\nreplicas:\n  max: ${NOPE}\n",
+            ["3:8: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}"],
+        ),
+        (
+            "name: m\ndescription: a ${A} ${NOPE} ${NOR}\n",
+            [
+                "2:21: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}",
+                "2:29: the environment variable NOR is not set; set it, or give a default: ${NOR:-...}",
+            ],
+        ),
+        (
+            "name: m\ndescription: ${A\n",
+            ["2:14: '${A' names no environment variable; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"],
+        ),
+        (
+            "name: m\ndescription: ${1-x}\n",
+            [
+                "2:14: '${1-x}' names no environment variable;"
+                " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
+            ],
+        ),
+        (
+            "name: m\ndescription: ${A:-${B}}\n",
+            [
+                "2:14: '${A:-${B}' names no environment variable;"
+                " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
+            ],
+        ),
+        ("name: m\nreplicas: ${HUGE}\n", ["2:11: this number has more than 64 bits"]),
+    ],
+)
+def test_a_reference_that_cannot_be_replaced_is_told_at_its_place(folder, text, told):
+    assert folder.of_model(text, A="alpha", HUGE="9" * 30) == told
+
+
+def test_what_a_variable_holds_is_never_shown(folder):
+    told = folder.of_model(
+        "name: m\nreplicas: ${SECRET}\ndescription: ${PIN}\nversions:\n- ${ZERO}\n",
+        SECRET="hunter2",
+        PIN="9157",
+        ZERO="0815",
+    )
+    assert told == [
+        "2:11: expected a mapping, got a string from ${SECRET}",
+        "3:14: expected a string, got a whole number from ${PIN}",
+        "5:3: ${ZERO} begins with a zero: decimal in YAML 1.2, but octal elsewhere; leave the zero out",
+    ]
+
+
+def test_an_undefined_variable_behind_an_alias_is_told_once(folder):
+    told = folder.of_model("name: m\ndescription: &d ${NOPE}\npath: *d\nroute: *d\n")
+    assert len(told) == 1
+
+
+def test_comments_and_keys_are_left_alone(folder):
+    assert folder.of_model("name: m # ${NOPE}\n${NOPE}: 1\n") == ["2:1: unknown key '${NOPE}'"]

@@ -1,0 +1,149 @@
+"""A Config to YAML and back."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modelyard.config.datatype import NAMES as NAMES_OF_DATATYPES
+from modelyard.config.load import Config, load
+from modelyard.config.model_spec import (
+    Batching,
+    InputType,
+    LatestVersions,
+    Limits,
+    ModelDefaults,
+    ModelSpec,
+    Replicas,
+    Resources,
+    is_model_name,
+)
+from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
+from modelyard.config.show import files, show
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    [
+        "on",
+        "1e3",
+        "0o12",
+        "012",
+        "null",
+        "~",
+        "${A}",
+        "$$",
+        "$",
+        "a: b",
+        "- a",
+        "'",
+        '"',
+        "\u2028",
+        "\x00",
+        "\ufeff",
+        "<<",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+SECONDS = st.floats(0.001, 3600)
+SHARED = {
+    "runtime": st.none() | st.sampled_from(["onnx", "sklearn", "python:a.b:C"]),
+    "versions": st.sampled_from(["latest", "all"])
+    | st.builds(LatestVersions, latest=st.integers(1, 9))
+    | st.lists(st.integers(1, 99), min_size=1, max_size=3),
+    "trusted": st.booleans(),
+    "replicas": st.tuples(st.integers(0, 9), st.integers(1, 9)).map(lambda r: Replicas(min=min(r), max=max(r))),
+    "batching": st.builds(Batching, max_size=st.integers(1, 99), max_delay_ms=st.floats(0, 1000)),
+    "limits": st.builds(Limits, timeout_s=SECONDS, body=st.integers(1000, 2**50)),
+    "resources": st.builds(Resources, cpus=st.floats(0.1, 64), memory=st.none() | st.integers(2**24, 2**50)),
+}
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True).filter(lambda name: name != "gateway")
+MODELS = st.builds(
+    ModelSpec,
+    name=NAMES,
+    description=TEXT,
+    labels=st.lists(TEXT, max_size=3),
+    inputs=st.lists(
+        st.builds(InputType, name=TEXT.filter(bool), datatype=st.sampled_from(NAMES_OF_DATATYPES)),
+        max_size=3,
+        unique_by=lambda each: each.name,
+    ),
+    rows=st.none() | st.booleans(),
+    options=st.dictionaries(TEXT, JSON, max_size=3),
+    **SHARED,
+)
+SERVERS = st.builds(
+    ServerSpec,
+    http=st.builds(HttpListen, port=st.integers(9000, 65535)),
+    repository=st.builds(RepositorySpec, path=st.sampled_from(["models", "/srv/models", "a $x b", "${A}"])),
+    defaults=st.builds(ModelDefaults, **SHARED),
+)
+
+
+def written(config: Config, folder: Path) -> Config:
+    """The config that its own text loads as."""
+    (folder / "models").mkdir(exist_ok=True)
+    for old in folder.glob("**/*.yaml"):
+        old.unlink()
+    for name, text in files(config).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return load(folder, {})
+
+
+def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path) -> Config:
+    ordered = sorted(models, key=lambda model: model.name)
+    sources = {model.name: folder / "models" / f"{number}.yaml" for number, model in enumerate(models)}
+    return Config(server, tuple(ordered), sources, folder.parent)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(server=SERVERS, models=st.lists(MODELS, max_size=2, unique_by=lambda model: model.name))
+def test_what_is_shown_loads_as_what_it_shows(folder, server, models):
+    config = config_of(server, models, folder.path)
+    assert written(config, folder.path) == config
+
+
+def test_what_is_shown_of_a_cluster_loads_too(folder):
+    server = ServerSpec.model_validate({"ray": {"address": "head:6379"}})
+    config = config_of(server, [], folder.path)
+    assert written(config, folder.path) == config
+
+
+def test_not_a_number_is_shown_as_one(folder):
+    config = config_of(ServerSpec(), [ModelSpec(name="m", options={"x": math.nan})], folder.path)
+    assert math.isnan(written(config, folder.path).models[0].options["x"])
+
+
+def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
+    folder.write({"server.yaml": "defaults: {limits: {queue: 9}}", "models/churn.yaml": "name: churn\nreplicas: 2\n"})
+    shown = show(folder.load())
+    server, model = shown.split("---\n")[1:]
+    assert server.startswith("# server.yaml\nhttp:\n  host:")
+    assert model.startswith("# models/churn.yaml\nname: churn\n")
+    assert "replicas:\n  min: 2\n  max: 2\n  target_in_flight: 8.0\n" in model
+    assert "limits:\n  queue: 9\n  timeout_s: 10.0\n" in model
+
+
+def test_shorthands_are_shown_as_what_they_stand_for(folder):
+    text = "name: a\nbatching: off\ninputs: {age: FP64, at: DATETIME}\nrows: false\n"
+    folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": text})
+    server, model = show(folder.load()).split("---\n")[1:]
+    assert "  batching:\n    max_size: 1\n    max_delay_ms: 0.0\n" in server
+    assert "batching:\n  max_size: 1\n  max_delay_ms: 0.0\n" in model
+    assert "inputs:\n- name: age\n  datatype: FP64\n- name: at\n  datatype: DATETIME\nrows: false\n" in model
+    assert written(folder.load(), folder.path).models == folder.load().models
+
+
+def test_a_spec_is_the_same_whether_a_number_was_written_or_is_the_default(folder):
+    folder.write({"models/a.yaml": "name: a\nlimits: {timeout_s: 10}\nreplicas: 1\n"})
+    spec: Any = folder.load().models[0]
+    assert spec.model_dump_json() == ModelSpec(name="a").model_dump_json()
+
+
+def test_a_models_name_is_the_whole_of_a_text():
+    assert is_model_name("churn-2.b")
+    assert not is_model_name("churn\n")

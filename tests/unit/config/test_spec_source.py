@@ -1,0 +1,57 @@
+"""Bytes to text, and what is refused before it is parsed."""
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelyard.config.diagnostic import SpecError
+from modelyard.config.source_text import LARGEST_FILE_BYTES, decode, read
+
+
+def refused(content: bytes) -> tuple[str, str, str]:
+    with pytest.raises(SpecError) as caught:
+        decode("f", content)
+    (problem,) = caught.value.diagnostics
+    return f"{problem.line}:{problem.column}", problem.message, problem.suggestion
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert decode("f", b"\xef\xbb\xbfa: 1").text == "a: 1"
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(codec):
+    content = ("\ufeff" + "a: 1").encode(codec)
+    assert refused(content) == ("0:0", "written as UTF-16", "save it as UTF-8")
+
+
+def test_a_byte_that_is_not_utf_8_is_pointed_at():
+    assert refused("a: é\nb: é".encode() + b"\xff") == ("2:5", "not UTF-8: byte 0xff", "save the file as UTF-8")
+
+
+@pytest.mark.parametrize("char", ["\x00", "\x1b", "\x7f", "\x85", "\u2028", "\ufeff", "\uffff"])
+def test_a_character_that_yaml_forbids_is_pointed_at(char):
+    place, message, _ = refused(f"a: 1\nb: x{char}y".encode())
+    assert (place, message) == ("2:5", f"character U+{ord(char):04X} is not allowed here")
+
+
+def test_a_file_may_be_as_large_as_the_bound_and_no_larger():
+    assert decode("f", b"#" * LARGEST_FILE_BYTES).text
+    assert refused(b"#" * (LARGEST_FILE_BYTES + 1))[1] == "larger than 1 MiB"
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "m.yaml")
+    with pytest.raises(SpecError, match="not a regular file"):
+        read(tmp_path / "m.yaml")
+
+
+@settings(deadline=None)  # a shared core may stall
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_text_or_a_spec_error(content):
+    try:
+        decode("f", content)
+    except SpecError as error:
+        assert str(error)

@@ -1,0 +1,151 @@
+"""Text to a tree that knows its places, with libyaml's parser and with the pure one."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelyard.config.source_text import Source
+from modelyard.config.tree import Document, Mapping, plain
+from modelyard.config.yaml_parser import DEEPEST, MOST_EXPANDED, parse
+
+LOADERS = [pytest.param(yaml.CSafeLoader, id="libyaml"), pytest.param(yaml.SafeLoader, id="pure")]
+pytestmark = pytest.mark.parametrize("loader", LOADERS)
+
+
+def read(text: str, loader: Any) -> Document:
+    return parse(Source("f.yaml", text), loader=loader)
+
+
+def told(text: str, loader: Any) -> list[str]:
+    return [f"{p.line}:{p.column}+{p.length} {p.message}" for p in read(text, loader).problems]
+
+
+def values(text: str, loader: Any) -> Any:
+    document = read(text, loader)
+    assert document.problems == []
+    return None if document.root is None else plain(document.root)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("# only a comment\n", None),
+        ("---\na: 1\n...\n", {"a": 1}),
+        ("%YAML 1.2\n---\na: 1\n", {"a": 1}),
+        ("a: on\nb: 'on'\nc: \"1\"\nd: 1\n", {"a": "on", "b": "on", "c": "1", "d": 1}),
+        ("a: |\n  1\n", {"a": "1\n"}),
+        ("on: 1\n1: 2\nnull: 3\n012: 4\n1e999: 5\n", {"on": 1, "1": 2, "null": 3, "012": 4, "1e999": 5}),
+        ("a: [1, {b: ~}]\nc:\n- x\n- - y\n", {"a": [1, {"b": None}], "c": ["x", ["y"]]}),
+        ("a: &x {b: 1}\nc: *x\n", {"a": {"b": 1}, "c": {"b": 1}}),
+        ("a: &x b\n*x : c\n", {"a": "b", "b": "c"}),
+        ("&x a: *x\n", {"a": "a"}),
+        ("a: &x 1\nb: &x 2\nc: *x\n", {"a": 1, "b": 2, "c": 2}),
+        ("? a\n: 1\n", {"a": 1}),
+        ("a: é\r\nb: 模\r\n", {"a": "é", "b": "模"}),
+    ],
+)
+def test_yaml_is_read(text, expected, loader):
+    assert values(text, loader) == expected
+
+
+def test_every_key_and_value_knows_its_place(loader):
+    root = read("é: 1\nb:\n  - x\n  - {c: 'dé', e: }\n", loader).root
+    assert isinstance(root, Mapping)
+    item: Any = root.entries["b"]
+    places = {
+        "é": root.keys["é"],
+        "1": root.entries["é"].span,
+        "x": item.items[0].span,
+        "c": item.items[1].keys["c"],
+        "'dé'": item.items[1].entries["c"].span,
+    }
+    lines = root.span.source.lines
+    assert {text: lines[at.line][at.column : at.end_column] for text, at in places.items()} == {t: t for t in places}
+    assert item.items[1].entries["e"].span.is_empty
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3\n", ["3:1+1 duplicate key 'a'"]),
+        ("a: {b: 1, b: 2}\nc: 1\nc: 2", ["1:11+1 duplicate key 'b'", "3:1+1 duplicate key 'c'"]),
+        ("a: !!int 3", ["1:4+7 tags such as !!int are not read here"]),
+        ("a: !x [1]", ["1:4+4 tags such as !x are not read here"]),
+        ("? [a]\n: 1", ["1:3+1 a key must be plain text"]),
+        ("a: *x", ["1:4+2 the anchor 'x' is not defined above"]),
+        ("a: &x [*x]", ["1:8+2 the anchor 'x' contains itself"]),
+        ("a: 1\n---\nb: 1\n", ["2:1+3 a second document begins here"]),
+        ("a: 1\n---\n", ["2:1+3 a second document begins here"]),
+        ("a: 99999999999999999999", ["1:4+20 this number has more than 64 bits"]),
+    ],
+)
+def test_what_is_yaml_but_not_ours_is_refused_at_its_place(text, expected, loader):
+    assert told(text, loader) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("a: 1\n\tb: 2", "2:1", "a tab in the indentation"),
+        ("a:\n  \tb: 2", "2:3", "a tab in the indentation"),
+        ("a: 'x\nb: 1\n", "1:4", "this quote is never closed"),
+        ("a: 1\nb: [1, 2\nc: 3\n", "2:4", "this '[' is never closed, or a ',' is missing after it"),
+        ("a: {b: 1\n", "1:4", "this '{' is never closed, or a ',' is missing after it"),
+        ("a: b: c", "1:5", "a second ':' on this line, or the wrong indentation"),
+        ("a: 1\nb\n", "2:1", "expected 'key: value'"),
+        ("a:\n  b: 1\n c: 2\n", "3:2", "expected a key; is the indentation right?"),
+        ("@a: 1", "1:1", "a plain text cannot start with this character"),
+        ("%YAML 3.0\n---\na: 1", "1:1", "this file declares a version of YAML that is not read here"),
+        ("a: {b: ${X}}", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
+        ("a: [1, ${X:-2}]", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
+    ],
+)
+def test_a_syntax_error_is_told_in_plain_words_where_the_mistake_is(text, place, message, loader):
+    document = read(text, loader)
+    assert document.root is None
+    assert [(f"{p.line}:{p.column}", p.message) for p in document.problems] == [(place, message)]
+
+
+def test_a_bomb_of_aliases_is_refused_before_it_grows(loader):
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    assert [p.split(" ", 1)[1] for p in told("\n".join(levels), loader)] == [
+        f"aliases repeat more than {MOST_EXPANDED} values"
+    ]
+
+
+def test_depth_is_bounded(loader):
+    assert values("[" * DEEPEST + "1" + "]" * DEEPEST, loader)
+    assert [p.split(" ", 1)[1] for p in told("[" * (DEEPEST + 2), loader)] == [
+        f"nested more than {DEEPEST} levels deep"
+    ]
+
+
+def test_a_text_of_nothing_but_brackets_does_not_exhaust_the_stack(loader):
+    (problem,) = told("[" * 100_000, loader)
+    assert "nested" in problem
+
+
+def test_depth_is_bounded_through_aliases(loader):
+    half = DEEPEST // 2 + 1
+    levels = f"a: &a {'[' * half}1{']' * half}\nb: {'[' * half}*a{']' * half}\n"
+    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {DEEPEST} levels deep"]
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
+def test_an_escape_that_is_no_character_is_refused(escape, loader):
+    assert len(told(f'a: "{escape}"', loader)) == 1
+
+
+@settings(deadline=None)  # a shared core may stall
+@given(text=st.text(st.sampled_from("ab01:-?*&!|>'\"%@`#{}[],~$\\ \t\n\u00e9\u6a21\U0001f600xuU"), max_size=40))
+def test_any_text_is_a_tree_or_told_what_is_wrong(text, loader):
+    document = read(text, loader)
+    for problem in document.problems:
+        assert problem.render()
+    if document.root is not None:
+        plain(document.root)

@@ -1,0 +1,143 @@
+"""The lane's connection without sockets: bytes in by hand, bytes out in a list."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from modelyard.http.connection import LaneProtocol
+from modelyard.http.endpoint import Reply
+from modelyard.http.fast_path import Lane
+from modelyard.http.http1 import Whole
+from modelyard.http.problem import problem
+from modelyard.protocols.predict.endpoint import Prediction
+from tests.fakes import FakeClock, FakeHandle, FakeLoop
+
+HOT = "/models/m/predict"
+KEEP_ALIVE_S = 30
+DATE = b"Tue, 01 Jan 2030 00:00:00 GMT"
+
+
+class FakeTicket:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakePredictor:
+    """Keeps what it is asked; answers at once, or when the test says so."""
+
+    def __init__(self, *, at_once: bool = True, error: Exception | None = None) -> None:
+        self.asked: list[tuple[bytes, bytes]] = []
+        self.tickets: list[FakeTicket] = []
+        self.replies: list[Reply] = []
+        self.unreads: list[str] = []
+        self._at_once = at_once
+        self._error = error
+
+    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> FakeTicket:
+        if self._error:
+            raise self._error
+        self.asked.append((body, content_type))
+        self.tickets.append(FakeTicket())
+        self.replies.append(reply)
+        if self._at_once:
+            reply(prediction(len(self.asked)))
+        return self.tickets[-1]
+
+    def unread(self, error: Exception, request_id: str) -> None:
+        self.unreads.append(type(error).__name__)
+
+    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+        return Whole(problem(error, request_id, path))
+
+
+def prediction(number: int) -> Prediction:
+    return Prediction(b"%d" % number, 0.001, 1, 0.002)
+
+
+class FakeTransport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.reading = True
+        self.closed = self.aborted = False
+        self.unsent = 0
+        """Bytes that were written and that the client has not taken."""
+
+    def write(self, data: Any) -> None:
+        assert not self.closed, "written after the end"
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class TaskLoop(FakeLoop):
+    """Keeps the tasks of uvicorn's own requests without running them."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.tasks = 0
+
+    def create_task(self, coroutine: Any, **_: Any) -> Any:
+        coroutine.close()
+        self.tasks += 1
+        return TaskHandle(0, lambda: None, ())
+
+
+class TaskHandle(FakeHandle):
+    def add_done_callback(self, _: object) -> None:
+        pass
+
+
+class Wire:
+    """One connection of the lane, with HOT in its table."""
+
+    def __init__(self, predictor: FakePredictor | None = None, *, body_limit: int = 2**20) -> None:
+        self.predictor = predictor or FakePredictor()
+        self.arrived_count = 0
+        lane = Lane()
+        lane.open({HOT.encode(): self.predictor}, self, body_limit=body_limit)  # type: ignore[dict-item]
+        self.loop = TaskLoop(FakeClock())
+        self.transport = FakeTransport()
+        self.state = ServerState()
+        self.state.default_headers = [(b"date", DATE), (b"server", b"uvicorn")]
+        config = uvicorn.Config(
+            _app, interface="asgi3", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_S, ws="none"
+        )
+        self.connection = type("Protocol", (LaneProtocol,), {"lane": lane})(config, self.state, {}, self.loop)
+        self.connection.connection_made(self.transport)
+
+    def arrived(self) -> None:
+        self.arrived_count += 1
+
+    def receive(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.data_received(piece)
+
+    @property
+    def statuses(self) -> list[bytes]:
+        return [answer.split(b" ", 2)[1] for answer in self.transport.written]
+
+
+async def _app(scope: object, receive: object, send: object) -> None:
+    """Never runs."""

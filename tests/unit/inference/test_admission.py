@@ -1,0 +1,240 @@
+"""Who is taken on, who is refused, and how the server ends."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvloop
+
+from modelyard.config.model_spec import Batching, Limits
+from modelyard.errors import ModelNotReady, Overloaded
+from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.warmup import Warmup
+from tests.fakes import PATIENCE_S, FakeModel, request_of
+from tests.unit.inference.rig import DEAR, Make, Rig
+
+
+def busy(rig: Make, measured: Warmup = DEAR, **options: float) -> Rig:
+    """A server whose worker holds request 0."""
+    one = rig(measured=measured, **options)
+    one.model.hold()
+    one.submit(0)
+    one.loop.settle()
+    one.model.entered()
+    return one
+
+
+def test_one_request_more_than_the_queue_holds_is_refused(rig: Make) -> None:
+    one = busy(rig, queue=3)
+    one.submit_each(1, 2, 3)
+    with pytest.raises(Overloaded, match="3 requests are waiting already"):
+        one.submit(4)
+    assert one.server.in_flight == 4
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.loop.turn_with_thread()
+    assert list(one.results) == [0, 1, 2, 3]
+    assert one.server.in_flight == 0
+    one.submit(5)
+
+
+def test_the_servers_thread_does_not_keep_the_process_from_ending(rig: Make) -> None:
+    busy(rig)
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "modelyard-model"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("measured", "seconds"),
+    [
+        (Warmup(0.1, 0.0, batchable=True), 1),  # 0.1 s for the running call, 0.1 s for the next
+        (Warmup(2.0, 0.1, batchable=True), 5),  # 2.1 s running, and one call of 8 rows: 2.8 s
+        (Warmup(2.0, 0.1, batchable=False), 19),  # 2.1 s running, and 8 calls of 2.1 s
+        (Warmup(9.0, 1.0, batchable=False), 30),  # no more than that
+    ],
+    ids=["quick", "one batch", "one by one", "the most"],
+)
+def test_the_refused_are_told_when_the_queue_will_be_done(rig: Make, measured: Warmup, seconds: int) -> None:
+    one = busy(rig, measured, queue=8, timeout_s=1000)
+    one.submit_each(*range(8))
+    with pytest.raises(Overloaded) as refused:
+        one.submit(9)
+    assert refused.value.retry_after_s == seconds
+
+
+def test_a_call_that_takes_longer_than_believed_puts_the_refused_off_for_longer(rig: Make) -> None:
+    one = busy(rig, queue=1, timeout_s=100)
+    one.submit(1)
+    one.clock.advance(12)
+    with pytest.raises(Overloaded) as refused:
+        one.submit(2)
+    assert refused.value.retry_after_s == 13
+
+
+def test_a_queue_that_fills_while_the_model_is_idle_goes_to_the_model_and_nobody_is_refused(rig: Make) -> None:
+    one = rig(queue=2)
+    one.submit_each(*range(9))
+    one.loop.settle()
+    assert one.kinds() == ["Answer"] * 9
+    assert one.model.batches == [2, 2, 2, 2, 1]
+
+
+def test_a_call_that_makes_room_is_followed_by_no_second_one_while_it_runs(rig: Make) -> None:
+    one = rig(measured=DEAR, queue=1)
+    one.model.hold()
+    one.submit(1)
+    one.submit(2)
+    one.loop.settle()
+    one.tickets[1].cancel()
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.submit(3)
+    one.loop.settle()
+    one.loop.turn_with_thread()
+    assert list(one.results) == [0, 2]
+    assert one.model.batches == [1, 1]
+
+
+def test_in_flight_counts_the_waiting_and_the_running(rig: Make) -> None:
+    one = busy(rig)
+    one.submit_each(1, 2)
+    assert one.server.in_flight == 3
+    one.tickets[1].cancel()
+    assert one.server.in_flight == 2
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.server.in_flight == 1
+    one.loop.turn_with_thread()
+    assert one.server.in_flight == 0
+
+
+def test_a_closed_server_refuses_and_answers_what_was_open(rig: Make) -> None:
+    one = busy(rig)
+    one.submit(1)
+    one.server.close()
+    assert one.kinds() == ["ModelNotReady"] * 2
+    with pytest.raises(ModelNotReady):
+        one.submit(2)
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.clock.advance(1)
+    assert len(one.results) == 2
+    assert one.server.stuck_s() == 0, "what was closed is not run"
+    assert not [timer for timer in one.loop.timers if not timer.cancelled()]
+
+
+def test_each_request_is_recorded_once_with_its_outcome(rig: Make) -> None:
+    one = busy(rig, queue=2, timeout_s=5)
+    one.submit_each(1, 2)
+    with pytest.raises(Overloaded):
+        one.submit(3)
+    one.tickets[2].cancel()
+    one.clock.advance(1)
+    one.submit(4, 5)
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.loop.turn_with_thread()
+    assert [(outcome, rows, batch_rows) for outcome, rows, _, _, batch_rows in one.records] == [
+        ("Overloaded", 1, 0),
+        ("Cancelled", 1, 0),
+        ("OK", 1, 1),
+        ("OK", 1, 3),
+        ("OK", 2, 3),
+    ]
+    assert [round(queue_s, 3) for _, _, queue_s, _, _ in one.records] == [0, 0, 0, 1, 0]
+
+
+def test_the_callback_of_one_client_that_fails_costs_no_other_its_answer(
+    rig: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = rig()
+
+    def done(answer: object) -> None:
+        raise ZeroDivisionError("the client's own")
+
+    one.server.submit(request_of(1), done)
+    one.submit(2)
+    one.loop.settle()
+    assert one.kinds() == ["Answer"]
+    assert "the client's own" in caplog.text
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A real one, as in production."""
+    loop = uvloop.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.mark.parametrize("measured", [DEAR, Warmup(20e-6, 0, batchable=True)], ids=["in the worker", "on the loop"])
+@pytest.mark.parametrize("max_delay_ms", [0, 60_000])
+def test_draining_answers_everything_accepted_and_nothing_new(
+    loop: asyncio.AbstractEventLoop, measured: Warmup, max_delay_ms: float
+) -> None:
+    server = ModelServer(
+        FakeModel(), measured, limits=Limits(), batching=Batching(max_size=2, max_delay_ms=max_delay_ms), loop=loop
+    )
+    answers: list[object] = []
+
+    async def drain() -> None:
+        for value in range(5):
+            server.submit(request_of(value), answers.append)
+        draining = asyncio.ensure_future(server.drain())
+        await asyncio.sleep(0)
+        with pytest.raises(ModelNotReady):
+            server.submit(request_of(9), answers.append)
+        await draining
+        assert len(answers) == 5
+        await server.drain()
+
+    loop.run_until_complete(asyncio.wait_for(drain(), 10))
+    server.close()
+
+
+def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -> None:
+    server = ModelServer(
+        FakeModel(), DEAR, limits=Limits(timeout_s=60), batching=Batching(max_delay_ms=60_000), loop=loop
+    )
+    answers: list[object] = []
+
+    async def drain() -> None:
+        server.submit(request_of(1), answers.append)
+        await server.drain()
+
+    loop.run_until_complete(asyncio.wait_for(drain(), 10))
+    assert len(answers) == 1
+    server.close()
+
+
+def test_draining_a_hung_model_ends_with_the_last_deadline(loop: asyncio.AbstractEventLoop) -> None:
+    model = FakeModel()
+    model.hold()
+    server = ModelServer(model, DEAR, limits=Limits(timeout_s=0.05), batching=Batching(), loop=loop)
+    answers: list[object] = []
+
+    async def drain() -> None:
+        server.submit(request_of(1), answers.append)
+        server.submit(request_of(2), answers.append)
+        await server.drain()
+
+    loop.run_until_complete(asyncio.wait_for(drain(), 10))
+    assert [type(answer).__name__ for answer in answers] == ["DeadlineExceeded"] * 2
+    server.close()
+    model.release()
+
+
+def test_a_call_that_ends_after_its_loop_was_closed_harms_nothing() -> None:
+    loop = uvloop.new_event_loop()
+    model = FakeModel()
+    model.hold()
+    server = ModelServer(model, DEAR, limits=Limits(), batching=Batching(), loop=loop)
+    server.submit(request_of(1), lambda answer: loop.stop())
+    loop.call_later(0.01, server.close)
+    loop.run_forever()
+    loop.close()
+    model.release()
+    for thread in threading.enumerate():
+        if thread.name == "modelyard-model":
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()

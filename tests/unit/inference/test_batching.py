@@ -1,0 +1,343 @@
+"""Which requests go together, when, and what each gets back."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from modelyard.inference.pending_request import Answer
+from modelyard.inference.scheduler import ALONE, LOOK_AGAIN
+from modelyard.inference.warmup import Warmup
+from modelyard.tensors import FREE, InferRequest, Signature, TensorSpec
+from tests.fakes import FakeClock, FakeModel
+from tests.unit.inference.rig import CHEAP, DEAR, Make
+
+
+def test_requests_of_one_turn_of_the_loop_go_together(rig: Make) -> None:
+    one = rig()
+    one.submit_each(1, 2, 3)
+    assert one.model.batches == []
+    one.loop.turn()
+    assert one.model.batches == [3]
+    assert [one.values(number) for number in range(3)] == [[2], [4], [6]]
+
+
+def test_requests_of_another_turn_go_in_another_call(rig: Make) -> None:
+    one = rig()
+    for value in (1, 2):
+        one.submit(value)
+        one.loop.turn()
+    assert one.model.batches == [1, 1]
+
+
+def test_each_request_gets_its_own_rows_whatever_their_numbers(rig: Make) -> None:
+    one = rig()
+    sizes = [3, 1, 4, 1, 5]
+    for number, size in enumerate(sizes):
+        one.submit(*(number * 10 + row for row in range(size)))
+    one.loop.settle()
+    assert one.model.batches == [14]
+    for number, size in enumerate(sizes):
+        assert one.values(number) == [2 * (number * 10 + row) for row in range(size)]
+
+
+def test_answers_come_in_the_order_of_the_requests(rig: Make) -> None:
+    one = rig(max_size=2)
+    one.submit_each(*range(7))
+    one.loop.settle()
+    assert list(one.results) == list(range(7))
+
+
+def test_the_parts_of_a_batch_are_views_of_its_output(rig: Make) -> None:
+    one = rig()
+    first, second = one.submit_each(1, 2)
+    one.loop.settle()
+    answers = one.results[first], one.results[second]
+    assert isinstance(answers[0], Answer)
+    assert isinstance(answers[1], Answer)
+    assert answers[0].outputs["y"].base is answers[1].outputs["y"].base is not None
+
+
+def test_a_batch_holds_at_most_max_size_rows(rig: Make) -> None:
+    one = rig(max_size=4)
+    for _ in range(5):
+        one.submit(1, 2)
+    one.loop.settle()
+    assert one.model.batches == [4, 4, 2]
+
+
+def test_a_request_that_does_not_fit_waits_for_the_next_call_and_is_not_overtaken(rig: Make) -> None:
+    one = rig(max_size=4)
+    one.submit(1, 2, 3)
+    one.submit(4, 5)
+    one.submit(6)
+    one.loop.settle()
+    assert one.model.batches == [3, 3]
+
+
+def test_a_request_larger_than_max_size_runs_alone_and_whole(rig: Make) -> None:
+    one = rig(max_size=4)
+    one.submit(0)
+    big = one.submit(*range(9))
+    one.submit(0)
+    one.loop.settle()
+    assert one.model.batches == [1, 9, 1]
+    assert len(one.values(big)) == 9
+
+
+@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["cheap", "dear"])
+def test_a_model_that_cannot_be_batched_runs_one_request_at_a_time(rig: Make, measured: Warmup) -> None:
+    one = rig(measured=Warmup(measured.fixed_s, measured.per_row_s, batchable=False, reason="turned off"))
+    one.submit_each(1, 2)
+    one.submit(3, 4)
+    one.loop.settle()
+    while len(one.results) < 3:
+        one.loop.turn_with_thread()
+    assert one.model.batches == [1, 1, 2]
+
+
+def test_a_model_without_rows_gets_its_outputs_back_whole(rig: Make) -> None:
+    signature = Signature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", (FREE,)),))
+    model = FakeModel(lambda inputs: {"y": np.arange(inputs["x"])}, signature=signature, example={})
+    one = rig(model, Warmup(20e-6, 0, batchable=False, reason="no rows"))
+    number = one.submit(request=InferRequest({"x": np.array(5)}, 1, ("y",)))
+    one.loop.settle()
+    assert one.values(number) == [0, 1, 2, 3, 4]
+
+
+def tensors(names: str, dtype: type = np.float32, width: int = 1, outputs: tuple[str, ...] = ("y",)) -> InferRequest:
+    return InferRequest({name: np.ones((1, width), dtype) for name in names}, 1, outputs)
+
+
+@pytest.mark.parametrize(
+    ("other", "together"),
+    [
+        (tensors("ab"), True),
+        (tensors("ba"), True),
+        (tensors("a"), False),
+        (tensors("ac"), False),
+        (tensors("ab", dtype=np.float64), False),
+        (tensors("ab", width=2), False),
+        (tensors("ab", outputs=("y", "z")), False),
+    ],
+    ids=["same", "names in another order", "fewer", "another name", "datatype", "shape", "outputs"],
+)
+def test_only_like_requests_go_together(rig: Make, other: InferRequest, together: bool) -> None:
+    model = FakeModel(lambda inputs: dict.fromkeys("yz", np.zeros((len(inputs["a"]), 1))))
+    one = rig(model)
+    one.submit(request=tensors("ab"))
+    one.submit(request=other)
+    one.loop.settle()
+    assert model.batches == ([2] if together else [1, 1])
+
+
+def test_with_several_kinds_the_oldest_request_decides_what_runs_next(rig: Make) -> None:
+    model = FakeModel(lambda inputs: {"y": inputs["a"]})
+    one = rig(model, max_size=2)
+    kinds = {"n": tensors("a"), "w": tensors("a", width=2)}
+    for kind in "nwnnww":
+        one.submit(request=kinds[kind])
+    one.loop.settle()
+    assert [(len(call["a"]), call["a"].shape[1]) for call in model.calls] == [(2, 1), (2, 2), (1, 1), (1, 2)]
+    assert list(one.results) == [0, 2, 1, 4, 3, 5]
+
+
+def test_while_a_call_runs_in_the_worker_requests_gather_for_the_next(rig: Make) -> None:
+    one = rig(measured=DEAR)
+    one.model.hold()
+    one.submit(1)
+    one.loop.settle()
+    one.model.entered()
+    one.submit_each(2, 3, 4)
+    one.loop.settle()
+    assert one.model.batches == [1]
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.loop.turn_with_thread()
+    assert one.model.batches == [1, 3]
+    assert list(one.results) == [0, 1, 2, 3]
+
+
+def test_the_worker_has_its_next_call_before_the_last_answers_go_out(rig: Make) -> None:
+    one = rig(measured=DEAR)
+    calls_begun: list[int] = []
+
+    def done(answer: object) -> None:
+        one.model.entered()
+        calls_begun.append(len(one.model.calls))
+
+    one.model.hold()
+    one.server.submit(tensors("x"), done)
+    one.loop.settle()
+    one.model.entered()
+    one.submit(2)
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert calls_begun == [2]
+
+
+def test_a_dear_call_runs_in_the_servers_own_thread_and_a_cheap_one_on_the_loop(rig: Make) -> None:
+    cheap, dear = rig(measured=CHEAP), rig(measured=DEAR)
+    for one in (cheap, dear):
+        one.submit(1)
+        one.loop.settle()
+    dear.loop.turn_with_thread()
+    assert cheap.model.threads == {"MainThread"}
+    assert dear.model.threads == {"modelyard-model"}
+
+
+def test_many_rows_of_a_cheap_model_run_in_the_worker(rig: Make) -> None:
+    one = rig(measured=Warmup(20e-6, 20e-6, batchable=True), max_size=64)
+    one.submit(*range(60))
+    one.loop.settle()
+    one.loop.turn_with_thread()
+    assert one.model.threads == {"modelyard-model"}
+
+
+def test_a_model_that_turns_out_slow_moves_to_the_worker_and_back_when_it_is_quick_again(rig: Make) -> None:
+    clock = FakeClock()
+    seconds = [0.02]
+    one = rig(FakeModel(clock=clock, seconds=lambda rows: seconds[0]), CHEAP, clock=clock)
+
+    def ran_in_worker() -> bool:
+        one.model.threads.clear()
+        number = one.submit(1)
+        one.loop.settle()
+        if number not in one.results:
+            one.loop.turn_with_thread()
+        return one.model.threads == {"modelyard-model"}
+
+    slow = [ran_in_worker() for _ in range(6)]
+    assert (slow[0], slow[-1]) == (False, True)
+    seconds[0] = 20e-6
+    assert not [ran_in_worker() for _ in range(200)][-1]
+
+
+def test_a_model_that_is_slow_in_the_worker_alone_comes_back_to_the_loop_under_load(rig: Make) -> None:
+    """In the worker each call also waits for the interpreter, so its time there must not keep the model there."""
+    clock = FakeClock()
+    preempted = [True]
+
+    def seconds(rows: int) -> float:
+        return 0.01 if preempted[0] or threading.current_thread().name == "modelyard-model" else 20e-6
+
+    one = rig(FakeModel(clock=clock, seconds=seconds), CHEAP, clock=clock)
+    while "modelyard-model" not in one.model.threads:
+        one.submit(1)
+        one.loop.settle()
+        one.model.entered()  # else the line fills before the thread has started
+    preempted[0] = False
+    one.model.threads.clear()
+    for _ in range(100):
+        one.submit(1)  # there is always one that waits when the call before it ends
+        if one.loop.idle:
+            one.loop.turn_with_thread()
+        else:
+            one.loop.turn()
+        if "MainThread" in one.model.threads:
+            return
+    pytest.fail(f"{len(one.model.calls)} calls, all of them in the worker")
+
+
+def test_max_delay_waits_for_more_rows_though_the_model_is_idle(rig: Make) -> None:
+    one = rig(max_delay_ms=5)
+    one.submit(1)
+    one.loop.advance(0.003)
+    one.submit(2)
+    one.loop.advance(0.001)
+    assert one.model.batches == []
+    one.loop.advance(0.0011)
+    assert one.model.batches == [2]
+
+
+def test_max_delay_ends_when_the_batch_is_full(rig: Make) -> None:
+    one = rig(max_delay_ms=5, max_size=3)
+    one.submit_each(1, 2, 3)
+    one.loop.settle()
+    assert one.model.batches == [3]
+    one.submit(4)
+    one.loop.advance(0.0049)
+    assert one.model.batches == [3], "a new wait begins with the next request"
+
+
+def test_max_delay_counts_from_the_request_also_behind_a_running_call(rig: Make) -> None:
+    one = rig(measured=DEAR, max_delay_ms=5)
+    one.model.hold()
+    one.submit(1)
+    one.loop.advance(0.005)
+    one.model.entered()
+    one.submit(2)
+    one.clock.advance(0.002)
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.model.batches == [1]
+    one.loop.advance(0.0031)
+    one.loop.turn_with_thread()
+    assert one.model.batches == [1, 1]
+
+
+def test_a_lone_client_is_answered_within_submit_and_company_is_noticed(rig: Make) -> None:
+    one = rig()
+
+    def answered_at_once() -> bool:
+        number = one.submit(1)
+        at_once = number in one.results
+        one.loop.settle()
+        return at_once
+
+    first = [answered_at_once() for _ in range(ALONE + 1)]
+    assert first == [False] * ALONE + [True]
+    later = [answered_at_once() for _ in range(3 * LOOK_AGAIN)]
+    assert later.count(False) == 6, "every so many requests it looks whether there is company"
+    for _ in range(LOOK_AGAIN):
+        one.submit_each(1, 1)
+        one.loop.settle()
+    assert one.model.batches[-1] == 2
+    assert not answered_at_once(), "there was company"
+
+
+def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -> None:
+    one = rig(measured=Warmup(20e-6, 0, batchable=False, reason="turned off"))
+    for _ in range(LOOK_AGAIN):
+        first, second = one.submit_each(1, 2)
+        assert first not in one.results
+        one.loop.settle()
+        assert second in one.results
+
+
+def test_a_request_submitted_from_an_answer_waits_for_its_turn(rig: Make) -> None:
+    one = rig()
+    for _ in range(ALONE):
+        one.submit(1)
+        one.loop.settle()
+    answered_inside: list[bool] = []
+    one.server.submit(tensors("x"), lambda answer: answered_inside.append(one.submit(1) in one.results))
+    assert answered_inside == [False]
+    one.loop.settle()
+    assert ALONE in one.results
+
+
+def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Make) -> None:
+    one = rig()
+    for _ in range(ALONE):
+        one.submit(1)
+        one.loop.settle()
+    answers = []
+
+    def again(answer: object) -> None:
+        answers.append(answer)
+        if len(answers) < 5000:
+            one.server.submit(tensors("x"), again)
+
+    one.server.submit(tensors("x"), again)
+    one.loop.settle()
+    assert len(answers) == 5000
+
+
+def test_no_batch_is_larger_than_its_deadline_allows(rig: Make) -> None:
+    one = rig(measured=Warmup(0.1, 0.2, batchable=True), max_size=64, timeout_s=2)
+    one.submit_each(*range(8))
+    one.loop.settle()
+    while len(one.results) < 8:
+        one.loop.turn_with_thread()
+    assert one.model.batches[0] == 4, "0.1 s + 4 * 0.2 s is within half of 2 s"

@@ -1,0 +1,203 @@
+"""Time runs out, clients go away, and calls hang."""
+
+import pytest
+
+from modelyard.errors import Overloaded
+from tests.fakes import request_of
+from tests.unit.inference.rig import CHEAP, DEAR, Make, Rig
+
+
+def held(rig: Make, **options: float) -> Rig:
+    """A server whose worker holds request 0."""
+    one = rig(measured=DEAR, **options)
+    one.model.hold()
+    one.submit(0)
+    one.loop.settle()
+    one.model.entered()
+    return one
+
+
+def test_a_running_request_is_answered_at_its_deadline_and_its_late_result_dropped(rig: Make) -> None:
+    one = held(rig, timeout_s=10)
+    one.loop.advance(9.99)
+    assert one.results == {}
+    one.loop.advance(0.02)
+    assert one.kinds() == ["DeadlineExceeded"]
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.kinds() == ["DeadlineExceeded"]
+    assert one.server.in_flight == 0
+
+
+def test_waiting_requests_are_answered_each_at_its_own_deadline(rig: Make) -> None:
+    one = held(rig, timeout_s=10)
+    for _ in range(3):
+        one.loop.advance(2)
+        one.submit(1)
+    for answered in (1, 2, 3, 4):
+        one.loop.advance(10 - 6 + 0.01 if answered == 1 else 2)
+        assert one.kinds() == ["DeadlineExceeded"] * answered
+
+
+def test_there_is_one_timer_however_many_requests_wait(rig: Make) -> None:
+    one = held(rig)
+    one.submit_each(*range(100))
+    assert len(one.loop.timers) == 1
+
+
+def test_no_timer_is_left_when_nobody_waits(rig: Make) -> None:
+    one = rig(timeout_s=10)
+    one.submit(1)
+    one.loop.advance(10.1)
+    assert one.kinds() == ["Answer"]
+    assert one.loop.timers == []
+    one.submit(2)
+    assert len(one.loop.timers) == 1
+
+
+def test_the_late_result_of_a_batch_still_reaches_those_with_time_left(rig: Make) -> None:
+    one = held(rig, timeout_s=10)
+    one.submit(1)
+    one.clock.advance(6)
+    one.submit(2)
+    one.model.hold()
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.model.entered()
+    one.loop.turn_with_thread()
+    assert one.kinds() == ["Answer", "Answer", "Answer"]
+
+
+def test_in_a_running_batch_only_those_whose_time_is_over_are_answered_504(rig: Make) -> None:
+    one = rig(measured=DEAR, timeout_s=10)
+    one.model.hold()
+    one.submit(1)
+    one.clock.advance(4)
+    one.submit(2)
+    one.loop.settle()
+    one.model.entered()
+    assert one.model.batches == [2]
+    one.loop.advance(6.01)
+    assert one.kinds() == ["DeadlineExceeded"]
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.kinds() == ["DeadlineExceeded", "Answer"]
+
+
+@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["cheap", "dear"])
+def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: object) -> None:
+    one = rig(measured=measured, timeout_s=10)
+    one.submit(1)
+    one.clock.now += 9
+    one.submit(2)
+    one.clock.now += 2  # the loop was held up: the deadline passes before any timer is seen
+    one.loop.turn_without_timers()
+    if len(one.results) < 2:
+        one.loop.turn_with_thread()
+    assert one.model.batches == [1]
+    assert one.kinds() == ["DeadlineExceeded", "Answer"]
+
+
+def test_a_hung_call_is_survived(rig: Make) -> None:
+    one = held(rig, timeout_s=10, queue=3)
+    assert one.server.stuck_s() == 0
+    one.loop.advance(5)
+    one.submit_each(1, 2, 3)
+    with pytest.raises(Overloaded):
+        one.submit(9)
+    one.loop.advance(10.01)
+    assert one.kinds() == ["DeadlineExceeded"] * 4
+    assert one.server.stuck_s() == pytest.approx(15.01)
+    with pytest.raises(Overloaded, match="as long as the time-out allows"):
+        one.submit(4)  # it would get a 504 in ten seconds
+    one.model.release()
+    one.loop.turn_with_thread()
+    last = one.submit(4)
+    one.loop.settle()
+    one.loop.turn_with_thread()
+    assert one.values(last) == [8]
+    assert one.server.stuck_s() == 0
+    assert one.model.batches == [1, 1]
+
+
+def test_nothing_is_stuck_in_an_idle_server(rig: Make) -> None:
+    one = rig()
+    one.submit(1)
+    one.loop.settle()
+    one.clock.advance(100)
+    assert one.server.stuck_s() == 0
+
+
+def test_a_client_that_left_is_dropped_before_its_batch(rig: Make) -> None:
+    one = rig()
+    one.submit_each(1, 2, 3)
+    one.tickets[1].cancel()
+    one.loop.settle()
+    assert one.model.batches == [2]
+    assert list(one.results) == [0, 2]
+    assert one.values(2) == [6]
+
+
+def test_when_all_clients_left_the_model_is_not_called(rig: Make) -> None:
+    one = rig()
+    one.submit_each(1, 2)
+    for ticket in one.tickets:
+        ticket.cancel()
+    one.loop.settle()
+    assert one.model.calls == []
+    assert one.server.in_flight == 0
+
+
+def test_a_client_that_leaves_during_its_call_is_not_answered(rig: Make) -> None:
+    one = held(rig)
+    one.tickets[0].cancel()
+    one.model.release()
+    one.loop.turn_with_thread()
+    assert one.results == {}
+
+
+def test_cancelling_twice_or_after_the_answer_does_nothing(rig: Make) -> None:
+    one = rig()
+    one.submit_each(1, 2)
+    one.tickets[0].cancel()
+    one.tickets[0].cancel()
+    one.loop.settle()
+    one.tickets[1].cancel()
+    assert one.server.in_flight == 0
+    assert [record[0] for record in one.records] == ["Cancelled", "OK"]
+
+
+def test_clients_that_come_and_go_while_a_call_hangs_leave_nothing_behind(rig: Make) -> None:
+    one = held(rig, queue=10)
+    one.submit(1)
+    for _ in range(1000):
+        one.tickets[one.submit(2)].cancel()
+    assert len(one.server._line._tickets) < 100
+
+
+def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call(rig: Make) -> None:
+    one = rig(measured=DEAR, timeout_s=10, queue=1)
+    one.model.hold()
+    one.server.submit(request_of(1), lambda error: (one.submit(2), one.submit(3)))
+    one.clock.now += 11
+    one.loop.turn()
+    one.model.entered()
+    assert one.model.batches == [1]
+    one.model.release()
+    one.loop.turn_with_thread()
+    one.loop.turn_with_thread()
+    assert one.kinds() == ["Answer", "Answer"]
+
+
+def test_requests_of_one_hung_call_are_answered_each_at_its_own_deadline(rig: Make) -> None:
+    one = rig(measured=DEAR, timeout_s=10)
+    one.model.hold()
+    one.submit(1)
+    one.clock.advance(4)
+    one.submit(2)
+    one.loop.settle()
+    one.model.entered()
+    one.loop.advance(6.01)
+    assert one.kinds() == ["DeadlineExceeded"]
+    one.loop.advance(4)
+    assert one.kinds() == ["DeadlineExceeded"] * 2

@@ -1,0 +1,80 @@
+"""A model's memory never shows in another request: neither what it answers from, nor what it does to its inputs."""
+
+import numpy as np
+import pytest
+
+from modelyard.config.model_spec import Batching, Limits
+from modelyard.errors import ModelyardError
+from modelyard.inference.pending_request import Answer
+from modelyard.inference.scheduler import ModelServer
+from modelyard.runtimes.python.model import PythonModel
+from modelyard.tensors import Array, InferRequest
+from tests.fakes import PATIENCE_S, FakeClock, FakeLoop, FakeModel
+from tests.unit.inference.rig import DEAR, Make
+from tests.unit.runtimes.python_models import loaded, source
+
+REUSES_ITS_BUFFER = source("""
+    def load(self, directory, options, cpus):
+        from threading import Semaphore
+        self.out = np.zeros(64)
+        self.called = Semaphore(0)
+
+    def predict(self, inputs):
+        np.multiply(inputs["x"], 2, out=self.out[:len(inputs["x"])])
+        self.called.release()
+        return {"y": self.out[:len(inputs["x"])]}
+""")
+
+
+def rows(*values: float) -> InferRequest:
+    return InferRequest({"x": np.array(values)}, len(values), ("y",))
+
+
+def server_of(model: PythonModel, loop: FakeLoop, clock: FakeClock, max_size: int) -> ModelServer:
+    return ModelServer(model, DEAR, limits=Limits(), batching=Batching(max_size=max_size), loop=loop, clock=clock)
+
+
+@pytest.mark.parametrize("first", [(rows(1),), (rows(1), rows(2, 3))], ids=["one request", "a batch"])
+def test_an_answer_that_waits_to_be_encoded_is_not_overwritten_by_the_next_call(
+    first: tuple[InferRequest, ...],
+) -> None:
+    clock = FakeClock()
+    loop, model = FakeLoop(clock), loaded(REUSES_ITS_BUFFER)
+    called = model._predict.__self__.called
+    server = server_of(model, loop, clock, max_size=3)
+    answers: list[Array] = []
+
+    def encode(answer: Answer | ModelyardError) -> None:
+        assert isinstance(answer, Answer), answer
+        if not answers:  # the worker has the second call already; wait until it has written its numbers
+            assert called.acquire(timeout=PATIENCE_S)
+        answers.append(answer.outputs["y"])
+
+    for request in first:
+        server.submit(request, encode)
+    loop.settle()
+    assert called.acquire(timeout=PATIENCE_S)
+    server.submit(rows(70, 80, 90), encode)
+    loop.settle()
+    loop.turn_with_thread()
+    loop.turn_with_thread()
+    server.close()
+    assert [answer.tolist() for answer in answers] == [
+        *[(2 * request.inputs["x"]).tolist() for request in first],
+        [140, 160, 180],
+    ]
+
+
+def test_a_model_that_changes_its_inputs_and_fails_does_not_spoil_the_retry_of_its_neighbours(rig: Make) -> None:
+    def call(inputs: dict[str, Array]) -> dict[str, Array]:
+        poisoned = (inputs["x"] == 666).any()
+        inputs["x"] *= 2
+        if poisoned:
+            raise ValueError("poison")
+        return {"y": inputs["x"]}
+
+    one = rig(FakeModel(call))
+    one.submit_each(1, 2, 666, 3)
+    one.loop.settle()
+    assert one.kinds() == ["Answer", "Answer", "InferenceFailed", "Answer"]
+    assert [one.values(number) for number in (0, 1, 3)] == [[2], [4], [6]]
