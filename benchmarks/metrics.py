@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from modelyard.inference.batch import Call
-from modelyard.inference.recorder import UNRECORDED, Origin, Recorder
+from modelyard.inference.batch import Batch
+from modelyard.inference.recorder import UNRECORDED, Recorder, RequestContext
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.metrics.snapshot import Totals
@@ -19,13 +19,13 @@ REQUESTS = 200_000
 ROUNDS = 7
 
 
-def requests(recorder: Recorder, call: Call) -> None:
-    """As the model server and its ledger tell of them."""
+def requests(recorder: Recorder, call: Batch) -> None:
+    """As the model server and its open_requests tell of them."""
     for _ in range(REQUESTS):
-        origin = Origin(recorder, 0.0, "id", 100)
-        origin.rows = 1
+        context = RequestContext(recorder, 0.0, "id", 100)
+        context.rows = 1
         recorder.called(1, 20e-6)
-        origin.recorder.ended(origin, "OK", 700e-6, 15e-6, call)
+        context.recorder.ended(context, "OK", 700e-6, 15e-6, call)
 
 
 def nothing() -> None:
@@ -49,7 +49,7 @@ def best_ns(
 def main() -> None:
     counts = VersionCounts("iris", "1", PROTOCOLS, load_s=1.0)
     log = RequestLog("iris", LogPlace(Path("/nowhere"), share=0.0))
-    call = Call.__new__(Call)  # its times are all that anybody looks at
+    call = Batch.__new__(Batch)  # its times are all that anybody looks at
     call.rows, call.seconds, call.started = 1, 20e-6, 0.0
 
     def recorded() -> None:

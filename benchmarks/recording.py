@@ -19,15 +19,15 @@ from uvicorn.server import ServerState
 
 from benchmarks.load import Request
 from modelyard.config.model_spec import ModelSpec
-from modelyard.http.connection import LaneProtocol
-from modelyard.http.fast_path import Lane
+from modelyard.http.connection import FastPathProtocol
+from modelyard.http.fast_path import FastPath
 from modelyard.inference.recorder import UNRECORDED, Recorder
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import warm
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.decoder.process import Decoder
-from modelyard.protocols.predict.endpoint import Predictor
-from modelyard.replica.gc_tuning import settle_heap
+from modelyard.protocols.predict.endpoint import PredictEndpoint
+from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.runtimes.registry import runtime
 from modelyard.telemetry.metrics.counters import VersionCounts
@@ -77,12 +77,12 @@ class Wire(asyncio.Transport):
 class Replica:
     """A model's server as in a replica, from its connections on."""
 
-    def __init__(self, predictor: Predictor, request: bytes, after: Callable[[], None]) -> None:
+    def __init__(self, predictor: PredictEndpoint, request: bytes, after: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        lane = Lane()
+        lane = FastPath()
         meter = LoadMeter(loop.call_soon, lambda: predictor.server.in_flight, time.perf_counter)
         lane.open({PATH.encode(): predictor}, meter, body_limit=10**6)
-        kind = type("Connection", (LaneProtocol,), {"lane": lane})
+        kind = type("Connection", (FastPathProtocol,), {"lane": lane})
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
         state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]
@@ -131,8 +131,8 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     decoder = Decoder((spec.name, 1, model.signature), codecs, limits=spec.limits, loop=loop)
 
     def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
-        server = ModelServer(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
-        return Replica(Predictor(codecs.predict, server, recorder, decoder), http1(body), after)
+        server = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
+        return Replica(PredictEndpoint(codecs.predict, server, recorder, decoder), http1(body), after)
 
     counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
     log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
@@ -149,7 +149,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
 
 async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int) -> RecordingCost:
     cost = RecordingCost([], [])
-    settle_heap()  # as a replica does
+    tune_gc()  # as a replica does
     for _ in range(2):  # what is first is slow
         await recorded.turn(waves), await unrecorded.turn(waves)
     for pair in range(pairs):

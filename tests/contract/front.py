@@ -10,9 +10,9 @@ import uvicorn
 import uvloop
 from starlette.middleware import Middleware
 
-from modelyard.http.connection import LaneProtocol
-from modelyard.http.fast_path import Lane
-from modelyard.http.path_prefix import Mounted
+from modelyard.http.connection import FastPathProtocol
+from modelyard.http.fast_path import FastPath
+from modelyard.http.path_prefix import PathPrefixMiddleware
 from modelyard.http.request_id import CleanRequestId
 from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares, convert_object_to_asgi_messages
@@ -25,13 +25,13 @@ class Front:
     """Runs until `stop`. `app` is the ASGI application behind Serve's wrapper; a test puts its own there."""
 
     def __init__(self, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
-        self.lane = Lane()
+        self.lane = FastPath()
         self.app: Any = None
         self.route = ""
         """Of the application; Serve lets nothing else through."""
         self.reached_app = 0
         """Requests that were not the lane's."""
-        self.connections: list[LaneProtocol] = []
+        self.connections: list[FastPathProtocol] = []
         """Open or not."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         small_buffers(self._listener)
@@ -39,7 +39,7 @@ class Front:
         self.loop = uvloop.new_event_loop()
         front, connections = self, self.connections
 
-        class Protocol(LaneProtocol):
+        class Protocol(FastPathProtocol):
             lane = front.lane
 
             def connection_made(self, transport: Any) -> None:
@@ -47,7 +47,9 @@ class Front:
                 connections.append(self)
 
         config = uvicorn.Config(
-            apply_middlewares(self._as_serve_does, [Middleware(CleanRequestId), Middleware(Mounted, lane=self.lane)]),
+            apply_middlewares(
+                self._as_serve_does, [Middleware(CleanRequestId), Middleware(PathPrefixMiddleware, lane=self.lane)]
+            ),
             http=Protocol,
             timeout_keep_alive=keep_alive_s,
             lifespan="off",
@@ -83,10 +85,10 @@ class Front:
     def running(self) -> bool:
         return self._thread.is_alive()
 
-    def connection(self, client_port: int) -> LaneProtocol:
+    def connection(self, client_port: int) -> FastPathProtocol:
         """The server's side of a client's connection."""
 
-        def found() -> list[LaneProtocol]:
+        def found() -> list[FastPathProtocol]:
             return [each for each in self.connections if each.client and each.client[1] == client_port]
 
         self.until(found)

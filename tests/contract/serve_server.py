@@ -14,17 +14,17 @@ from ray.serve._private.http_util import configure_http_middlewares, start_asgi_
 from ray.serve.config import HTTPOptions
 
 from modelyard.http.asgi import AsgiApp
-from modelyard.http.endpoint import Made, Reply
-from modelyard.http.fast_path import LANE
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.endpoint import Reply, Response
+from modelyard.http.fast_path import FAST_PATH
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.predict.endpoint import Prediction
+from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.contract.client import Client, request
 
 
 class OneEndpoint:
     def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> "OneEndpoint":
-        reply(Prediction(b'"lane"', 0.0, 1, 0.0))
+        reply(PredictResponse(b'"lane"', 0.0, 1, 0.0))
         return self
 
     def cancel(self) -> None:
@@ -33,7 +33,7 @@ class OneEndpoint:
     def unread(self, error: Exception, request_id: str) -> None:
         pass
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Made:
+    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
         raise error
 
 
@@ -42,8 +42,8 @@ class NoMeter:
         pass
 
 
-async def respond(request: HttpRequest) -> HttpAnswer:
-    return HttpAnswer(200, (), json.dumps(request.request_id).encode())
+async def respond(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(200, (), json.dumps(request.request_id).encode())
 
 
 def ask(port: int) -> list[Any]:
@@ -61,8 +61,8 @@ async def main() -> None:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     options = configure_http_middlewares(HTTPOptions(host="127.0.0.1", port=port))
-    LANE.open({b"/hot": OneEndpoint()}, NoMeter(), body_limit=100)
-    app = AsgiApp(respond, LANE.bodies)
+    FAST_PATH.open({b"/hot": OneEndpoint()}, NoMeter(), body_limit=100)
+    app = AsgiApp(respond, FAST_PATH.bodies)
     loop = asyncio.get_running_loop()
     serving, server = await start_asgi_http_server(app, options, event_loop=loop)
     while not server.started:

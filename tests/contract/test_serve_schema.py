@@ -13,7 +13,7 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.schema import ApplicationDetails, ServeApplicationSchema, ServeDeploySchema
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.environment import EdgePorts, Places, server_environment
+from modelyard.control.environment import EdgePorts, ServerPaths, server_environment
 from modelyard.control.plan import plan
 from modelyard.ray_serve.application_status import reason_in
 from tests.unit.control.models import applications, configured, details, refused, resolved
@@ -69,7 +69,12 @@ def test_the_details_of_the_tests_are_what_serve_would_give():
 def test_ray_knows_every_setting_that_we_make():
     """One that it no longer reads would be ignored without a word."""
     environ = server_environment(
-        ServerSpec(), Places(Path("/s"), Path("/r")), EdgePorts(1, 2, 3, 4), Path("/haproxy"), cores=2, files=20_000
+        ServerSpec(),
+        ServerPaths(Path("/s"), Path("/r")),
+        EdgePorts(1, 2, 3, 4),
+        Path("/haproxy"),
+        cores=2,
+        files=20_000,
     )
     settings = {name for name in environ if name.startswith("RAY_")}
     source = Path(ray.__file__).parent

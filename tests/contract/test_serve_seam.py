@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from modelyard.control.environment import LANE_CALLBACK
+from modelyard.control.environment import FAST_PATH_CALLBACK
 
 
 def test_serves_own_code_puts_the_lane_and_the_clean_request_ids_in_front() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.contract.serve_server"],
-        env={**os.environ, "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": LANE_CALLBACK},
+        env={**os.environ, "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": FAST_PATH_CALLBACK},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

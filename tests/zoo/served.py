@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.loaded_version import LoadedVersion
@@ -54,11 +54,11 @@ class Served:
         self._routes = Dispatch(spec, case.runtime, {1: self._version}, loop)
         self.signature: Signature = loaded.model.signature
 
-    async def http(self, path: str, body: bytes, query: str = "", **headers: str) -> HttpAnswer:
+    async def http(self, path: str, body: bytes, query: str = "", **headers: str) -> HttpResponse:
         """The answer to a POST; underscores in the names of headers are hyphens. Raises the request's error."""
         lines = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         request = HttpRequest("POST", path, query.encode(), lines, body, "zoo")
-        return cast(HttpAnswer, await self._routes.respond(request))
+        return cast(HttpResponse, await self._routes.respond(request))
 
     async def grpc(self, message: bytes) -> bytes:
         """The answer to a ModelInferRequest. Raises the request's error."""

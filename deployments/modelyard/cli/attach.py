@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modelyard.cli.places import places_of
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.environment import Places, attach_environment, cluster_environment
+from modelyard.control.environment import ServerPaths, attach_environment, cluster_environment
 from modelyard.control.ports import knock
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     from modelyard.control.apply import Applier  # noqa: PLC0415
     from modelyard.control.client import attach, detach  # noqa: PLC0415
     from modelyard.control.last_good import LastGood  # noqa: PLC0415
-    from modelyard.control.probe import Front  # noqa: PLC0415
+    from modelyard.control.probe import ServerUrls  # noqa: PLC0415
     from modelyard.control.rollback import Rollback  # noqa: PLC0415
 
     client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
         last = LastGood.read(places.last_good)
-        front, server_then = Front(where["inside"], where["outside"]), last.config.server if last.config else None
+        front, server_then = ServerUrls(where["inside"], where["outside"]), last.config.server if last.config else None
         yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
 
 
-def _running(places: Places) -> dict[str, str]:
+def _running(places: ServerPaths) -> dict[str, str]:
     try:
         return dict(json.loads(places.running.read_text()))
     except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was

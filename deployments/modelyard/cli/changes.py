@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.cli.control_client import RunningServer, running_server
-from modelyard.cli.fleet_state import Seen
+from modelyard.cli.fleet_state import FleetState
 from modelyard.control.plan import Action
 from modelyard.control.status import ModelStatus
 
@@ -59,7 +59,7 @@ def _settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStat
     deadline = time.monotonic() + wait_s
     while True:
         document = server.status()
-        seen = Seen(tuple(document["models"]), frozenset(), document["server"])
+        seen = FleetState(tuple(document["models"]), frozenset(), document["server"])
         statuses = seen.statuses
         settled = document["server"]["turn"] > turn and not any(status.changing for status in statuses)
         if settled or time.monotonic() > deadline:

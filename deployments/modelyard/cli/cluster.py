@@ -49,8 +49,8 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     from modelyard.control.client import attach, detach  # noqa: PLC0415
     from modelyard.control.file_watcher import FileLook, FileThread  # noqa: PLC0415
     from modelyard.control.metrics import ControlMetrics  # noqa: PLC0415
-    from modelyard.control.probe import EDGE_S, Front, paste_line, wait_reachable  # noqa: PLC0415
-    from modelyard.control.reconciler import Watcher  # noqa: PLC0415
+    from modelyard.control.probe import EDGE_S, ServerUrls, example_curl, wait_reachable  # noqa: PLC0415
+    from modelyard.control.reconciler import Reconciler  # noqa: PLC0415
     from modelyard.control.rollback import Rollback  # noqa: PLC0415
     from modelyard.telemetry.metrics import hub  # noqa: PLC0415
     from modelyard.telemetry.metrics.hub import HubClient, HubPlace  # noqa: PLC0415
@@ -65,15 +65,15 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
         hub.start(HubPlace(place.host, place.port, places_of(config).state / "metrics.json"))
         pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
-        front = Front(inside=server.origin, outside=server.origin)
+        front = ServerUrls(inside=server.origin, outside=server.origin)
         applier = Applier(client, Rollback(), front, server=server, admission=Admission(client.cores()))
 
         def on_started(statuses: "Sequence[ModelStatus]") -> None:
             wait_reachable(front, statuses, EDGE_S, stop)
             where = f"port {place.port} of the cluster's head node"
-            report.started(statuses, paste_line(front, statuses), where)
+            report.started(statuses, example_curl(front, statuses), where)
 
-        Watcher(
+        Reconciler(
             FileThread(FileLook(state, first), stop),
             first,
             applier,

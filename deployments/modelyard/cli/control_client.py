@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.control import control_socket
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 
 VERSION = "v1"
 CONNECT_S, STATUS_S, READ_S = 2.0, 5.0, 120.0
@@ -40,7 +40,7 @@ class RunningServer:
         return self._ask("POST", "plan", {"config": self._folder}, READ_S)
 
     def apply(self, *, allow_removals: bool) -> dict[str, Any]:
-        """See `FileOperations.apply`. Raises ConnectionError, SpecError and Withheld."""
+        """See `FileOperations.apply`. Raises ConnectionError, SpecError and NeedsConfirmation."""
         return self._ask("POST", "apply", {"config": self._folder, "allow_removals": allow_removals}, READ_S)
 
     def _ask(self, method: str, what: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class RunningServer:
         if status == 422:
             raise SpecError(tuple(self._as_named(Diagnostic(**told)) for told in document["diagnostics"]))
         if status == 409:
-            raise Withheld(document["withheld"])
+            raise NeedsConfirmation(document["withheld"])
         if status == 404:
             raise ConnectionError(f"the running server is of another release than this command: {document['error']}")
         if status != 200:

@@ -21,7 +21,7 @@ OLD_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FleetState:
     """One look at every model."""
 
     models: tuple[Mapping[str, Any], ...]
@@ -92,7 +92,7 @@ def _row(model: Mapping[str, Any]) -> ModelStatus:
 class Source(Protocol):
     """Where looks come from."""
 
-    def look(self) -> Seen:
+    def look(self) -> FleetState:
         """One look now. Raises ConnectionError."""
 
 
@@ -112,9 +112,9 @@ class _Socket:
     def __init__(self, server: RunningServer) -> None:
         self._server = server
 
-    def look(self) -> Seen:
+    def look(self) -> FleetState:
         document = self._server.status()
-        return Seen(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
+        return FleetState(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
 
 
 class _Ray:
@@ -123,7 +123,7 @@ class _Ray:
         self._deaths = deaths
         self._configured = frozenset(model.name for model in desired.config.models)
 
-    def look(self) -> Seen:
+    def look(self) -> FleetState:
         from modelyard.cli.attach import traffic  # noqa: PLC0415 - brings Ray
         from modelyard.control.probe import describe_model  # noqa: PLC0415
 
@@ -137,4 +137,4 @@ class _Ray:
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}
             models.append({**status.as_json(), **more})
-        return Seen(tuple(models), self._configured)
+        return FleetState(tuple(models), self._configured)

@@ -20,7 +20,7 @@ import typer
 from modelyard.cli.model_table import status_table
 from modelyard.cli.report import action_line, console, width_of
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.confirmation import CONFIRM, Withheld
+from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
 
 if TYPE_CHECKING:
     from modelyard.config.load import Config
@@ -361,7 +361,7 @@ def _mistakes_told(output: Output) -> Iterator[None]:
     except OSError as error:  # no server, a lock that is held, a state folder that cannot be made
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(FAILED) from None
-    except Withheld as error:
+    except NeedsConfirmation as error:
         err.print(f"error: nothing is changed: {error}; confirm with {CONFIRM} if that is meant", markup=False)
         raise typer.Exit(FAILED) from None
 

@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelyard.config.load import Config
-from modelyard.control.environment import Places
+from modelyard.control.environment import ServerPaths
 from modelyard.control.private_file import write_private
 
 
-def places_of(config: Config) -> Places:
+def places_of(config: Config) -> ServerPaths:
     """The folders of the server of this configuration; two configurations never share one."""
     state = config.state_dir.resolve()
     name = hashlib.sha256(str(state).encode()).hexdigest()[:8]
-    return Places(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - made with mode 0700
+    return ServerPaths(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - made with mode 0700
 
 
 @contextmanager
-def only_server(places: Places) -> Iterator[None]:
+def only_server(places: ServerPaths) -> Iterator[None]:
     """Hold the lock of this server's state folder. Raises BlockingIOError where another server holds it."""
     places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (places.state / "lock").open("w") as lock:
@@ -33,7 +33,7 @@ def only_server(places: Places) -> Iterator[None]:
         yield
 
 
-def prepare(places: Places) -> None:
+def prepare(places: ServerPaths) -> None:
     """Make the folders and, once, Ray's token. Raises PermissionError where somebody else has made the one below /tmp."""
     for folder in (places.state, places.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelyard.cli.control_client import RunningServer
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 
 
 def reload(state: Path, config_dir: Path) -> None:
@@ -14,7 +14,7 @@ def reload(state: Path, config_dir: Path) -> None:
         RunningServer(state, config_dir).apply(allow_removals=False)
     except SpecError as error:
         _tell("\n".join(diagnostic.render() for diagnostic in error.diagnostics))
-    except Withheld as error:
+    except NeedsConfirmation as error:
         _tell(f"nothing is changed: {error}")
     except OSError as error:  # no server yet: it reads the files when it starts
         _tell(f"the files are not applied: {error}")

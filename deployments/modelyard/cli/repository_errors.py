@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.load import Config
 from modelyard.control.desired import Desired
-from modelyard.edge.tls import TlsError, read_identity
+from modelyard.edge.tls import TlsError, read_tls_bundle
 from modelyard.repository.resolve import Refused
 
 
@@ -30,7 +30,7 @@ def unusable_identity(config: Config) -> Iterator[Diagnostic]:
     """An error where the TLS files are there and are no certificate with its key."""
     if config.server.tls is not None:
         try:
-            read_identity(config.server.tls, config.root)
+            read_tls_bundle(config.server.tls, config.root)
         except TlsError as error:
             yield Diagnostic("server.yaml", 0, 0, f"tls: {error}")
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
-from modelyard.control.live_state import Live
+from modelyard.control.live_state import LiveState
 from modelyard.control.names import NODE_DIED
 from modelyard.control.process_tree import end_descendants
-from modelyard.control.ready_flag import UpMark
+from modelyard.control.ready_flag import ReadyFlag
 
 if TYPE_CHECKING:
     from modelyard.control.desired import Desired, DesiredState
@@ -36,9 +36,9 @@ LEAVE = b"leave"
 def main() -> int:
     """The exit code tells the supervisor whether to start again."""
     supervisor, options = os.getppid(), _options()
-    stop, leaving, is_up = threading.Event(), threading.Event(), UpMark(options.up_mark)
+    stop, leaving, is_up = threading.Event(), threading.Event(), ReadyFlag(options.up_mark)
     threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
-    live = Live(approval=options.approve)
+    live = LiveState(approval=options.approve)
     api = ControlApi(live)
     if options.control is not None:
         listener = socket.socket(fileno=options.control)
@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--state", type=Path, required=True, help="the state folder")
-    parser.add_argument("--up-mark", type=int, help="the file descriptor of an UpMark")
+    parser.add_argument("--up-mark", type=int, help="the file descriptor of an ReadyFlag")
     parser.add_argument("--control", type=int, help="the file descriptor of the control socket, which listens")
     parser.add_argument("--approve", action="store_true", help="changes wait for `modelyard apply`")
     parser.add_argument("--resume", type=Path, help="the last good configuration")
@@ -141,7 +141,7 @@ def _divert_output(path: Path) -> None:
     os.close(log)
 
 
-def _stop_at_end_of_input(stop: threading.Event, leaving: threading.Event, is_up: UpMark) -> None:
+def _stop_at_end_of_input(stop: threading.Event, leaving: threading.Event, is_up: ReadyFlag) -> None:
     """The supervisor closes this process's input to stop it, and the kernel does when the supervisor is killed.
 
     Not by a signal: Ray takes those for crashes and prints its stack. Where nothing is served yet there is nothing to drain, and

@@ -29,12 +29,12 @@ from modelyard.config.load import Config
 from modelyard.control import control_socket
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
-from modelyard.control.environment import EdgePorts, Places, server_environment
+from modelyard.control.environment import EdgePorts, ServerPaths, server_environment
 from modelyard.control.events import EventFile
-from modelyard.control.live_state import Live
+from modelyard.control.live_state import LiveState
 from modelyard.control.ports import free_ports, haproxy_binary
 from modelyard.control.process_tree import adopt_orphans, end_descendants
-from modelyard.control.ready_flag import UpMark
+from modelyard.control.ready_flag import ReadyFlag
 from modelyard.control.restart_policy import Restarts
 from modelyard.control.writes import Writes
 from modelyard.edge.connections import most_files
@@ -56,13 +56,13 @@ class Supervisor:
         self._approve = approve
         self._resume = resume
         self._config = config
-        self._places: Places = places_of(config)
+        self._places: ServerPaths = places_of(config)
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = Restarts()
         self._events = EventFile(self._places.state, Writes())
-        self._mark = UpMark()
-        self._live = Live(approval=approve)
+        self._mark = ReadyFlag()
+        self._live = LiveState(approval=approve)
         self._control: socket.socket | None = None
         self._stand_in: ControlServer | None = None
         """Answers at the control socket while there is no child."""
@@ -128,7 +128,7 @@ class Supervisor:
     def _run_once(self, *, resume: bool) -> int:
         prepare(self._places)
         self._mark.close()
-        self._mark = UpMark()
+        self._mark = ReadyFlag()
         command = [
             *(sys.executable, "-m", "modelyard.cli.server_process", str(self._config_dir)),
             *("--state", str(self._places.state)),

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from modelyard.cli.fleet_state import Seen, Source
+from modelyard.cli.fleet_state import FleetState, Source
 from modelyard.cli.model_table import status_table
 from modelyard.cli.report import width_of
 from modelyard.cli.severity import worst_first
@@ -45,7 +45,7 @@ def show_live(
             live.update(screen, refresh=True)
 
 
-def screen_of(seen: Seen, width: int | None, height: int | None) -> Text:
+def screen_of(seen: FleetState, width: int | None, height: int | None) -> Text:
     """The server's notices, the models, and how many more there are than fit into `height` lines; None for all of them."""
     notices = [_first_line(notice, width) for notice in seen.notices()]
     traffic = seen.traffic

@@ -10,8 +10,8 @@ configuration, 503 not now.
 
 from typing import Any, Protocol
 
-from modelyard.control.confirmation import Withheld
-from modelyard.control.live_state import Live
+from modelyard.control.confirmation import NeedsConfirmation
+from modelyard.control.live_state import LiveState
 
 VERSION = "v1"
 
@@ -23,7 +23,7 @@ class Operations(Protocol):
         """What an apply would change."""
 
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
-        """What was changed. Raises Withheld."""
+        """What was changed. Raises NeedsConfirmation."""
 
 
 class Unreadable(Exception):
@@ -33,7 +33,7 @@ class Unreadable(Exception):
 class ControlApi:
     """See the module's text. `operations` is set once the server is up."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: LiveState) -> None:
         self._live = live
         self.operations: Operations | None = None
 
@@ -53,7 +53,7 @@ class ControlApi:
             if path.endswith("/plan"):
                 return 200, operations.plan(body["config"])
             return 200, operations.apply(body["config"], allow_removals=body.get("allow_removals") is True)
-        except Withheld as error:
+        except NeedsConfirmation as error:
             return 409, {"withheld": str(error)}
         except Unreadable as error:
             return 422, {"diagnostics": error.args[0]}

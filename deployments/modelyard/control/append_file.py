@@ -12,7 +12,7 @@ MOST_WAITING = 1000
 """Lines that wait for a disk that takes none; the oldest are dropped."""
 
 
-class LineFile:
+class AppendFile:
     """Put aside as `<name>.1` when it has its size, in place of the last such one."""
 
     def __init__(self, path: Path, largest_bytes: int) -> None:

@@ -7,11 +7,11 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control import removals
 from modelyard.control.admission import Admission
 from modelyard.control.applications import by_name
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.desired import Desired
 from modelyard.control.names import GATEWAY, ServeConfig
 from modelyard.control.plan import Action, plan
-from modelyard.control.probe import Front
+from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, reasons_told, waiting_told
 from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus, deployed, model_statuses
@@ -28,7 +28,7 @@ class Applier:
         self,
         client: "ServeClient",
         rollback: Rollback,
-        front: Front,
+        front: ServerUrls,
         *,
         server: ServerSpec | None = None,
         admission: Admission | None = None,
@@ -59,12 +59,12 @@ class Applier:
     def apply(self, desired: Desired, *, allow_removals: bool = False) -> tuple[Action, ...]:
         """Deploy what differs; returns before it is up. See `check` for how it goes on.
 
-        Raises Withheld, and changes nothing, where most models would be removed and `allow_removals` is not set.
+        Raises NeedsConfirmation, and changes nothing, where most models would be removed and `allow_removals` is not set.
         """
         running = self._client.running()
         models = running.configs.keys() - {GATEWAY}
         if not allow_removals and (why := removals.withheld(desired.config, self._server, models)):
-            raise Withheld(why)
+            raise NeedsConfirmation(why)
         self.rollback.forget_all_but({model.name for model in desired.config.models})
         actions = planned(desired, running.configs, self.rollback)
         self._deploy(desired, running)

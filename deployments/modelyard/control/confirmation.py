@@ -3,5 +3,5 @@
 CONFIRM = "--allow-removals"
 
 
-class Withheld(Exception):
+class NeedsConfirmation(Exception):
     """A change that is not made unless the operator confirms it; its one argument says why."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from modelyard.control.append_file import LineFile
+from modelyard.control.append_file import AppendFile
 
 FILE = "deaths.jsonl"
 MOST_BYTES = 2**20
@@ -56,7 +56,7 @@ class DeathLog:
 
     def __init__(self, state: Path) -> None:
         self.path = state / FILE
-        self._file = LineFile(self.path, MOST_BYTES)
+        self._file = AppendFile(self.path, MOST_BYTES)
 
     def add(self, death: Death) -> None:
         """It waits for `write`."""

@@ -17,11 +17,11 @@ from modelyard.control.client import ServeClient
 from modelyard.control.death_log import Death, DeathLog
 from modelyard.control.death_watch import DeathWatch
 from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.environment import Places
+from modelyard.control.environment import ServerPaths
 from modelyard.control.file_watcher import FileLook, FileThread
-from modelyard.control.haproxy_standby import StandIn
+from modelyard.control.haproxy_standby import HaproxyStandby
 from modelyard.control.last_good import LastGood, Memory
-from modelyard.control.live_state import STOPPING, Live
+from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.lost_requests import LostRequests
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.names import NODE_DIED, ServeConfig
@@ -29,13 +29,13 @@ from modelyard.control.node import Node
 from modelyard.control.open_ports import OpenPorts
 from modelyard.control.operations import FileOperations
 from modelyard.control.private_file import write_private
-from modelyard.control.probe import EDGE_S, Front, describe_model, paste_line, wait_reachable
-from modelyard.control.ready_flag import UpMark
-from modelyard.control.reconciler import NodeDied, Report, Watcher
+from modelyard.control.probe import EDGE_S, ServerUrls, describe_model, example_curl, wait_reachable
+from modelyard.control.ready_flag import ReadyFlag
+from modelyard.control.reconciler import NodeDied, Reconciler, Report
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus
-from modelyard.control.tls_reload import IdentityWatch
+from modelyard.control.tls_reload import TlsReload
 from modelyard.control.writes import Writes, reason_of
 from modelyard.edge.admin_socket import AdminError, leave
 from modelyard.edge.connections import connections, most_files
@@ -64,16 +64,16 @@ class EmbeddedServer:
         self,
         desired: DesiredState,
         first: Desired,
-        places: Places,
+        places: ServerPaths,
         *,
         serve_port: int,
         report: Report,
-        live: Live,
+        live: LiveState,
         api: ControlApi,
         writes: Writes,
         stop: threading.Event,
         leaving: threading.Event,
-        is_up: UpMark,
+        is_up: ReadyFlag,
     ) -> None:
         """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
         not ready for `drain_s` before."""
@@ -93,9 +93,9 @@ class EmbeddedServer:
         self._stop = stop
         self._leaving = leaving
         self._edge = EdgeFiles(places.edge)
-        self._stand_in = StandIn(self._edge, report.trouble)
+        self._stand_in = HaproxyStandby(self._edge, report.trouble)
         tls = self._server.tls
-        self._identity = IdentityWatch(tls, first.config.root, self._edge) if tls else None
+        self._identity = TlsReload(tls, first.config.root, self._edge) if tls else None
         self._metrics = ControlMetrics()
         self._pusher = Pusher(self._metrics.snapshot, HubClient())
 
@@ -143,7 +143,7 @@ class EmbeddedServer:
         hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         self._stand_in.start()
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
-        front = Front(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
+        front = ServerUrls(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
         self._tell_where(node, front)
         last = LastGood.read(self._places.last_good)
         memory = Memory(self._places.last_good)
@@ -157,7 +157,7 @@ class EmbeddedServer:
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
             wait_reachable(front, statuses, EDGE_S, self._stop)
-            self._report.started(statuses, paste_line(front, statuses), self._server.metrics.url)
+            self._report.started(statuses, example_curl(front, statuses), self._server.metrics.url)
             self._is_open = True
 
         admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
@@ -167,7 +167,7 @@ class EmbeddedServer:
         )
         files = FileThread(FileLook(self._desired, self._first), self._stop)
         requested = RequestedApplies(files.wake)
-        watcher = Watcher(
+        watcher = Reconciler(
             files,
             self._first,
             applier,
@@ -201,14 +201,14 @@ class EmbeddedServer:
         self._stand_in.close()
         client.shutdown()
 
-    def _look_at_edge(self, ports: OpenPorts, watcher: Watcher) -> None:
+    def _look_at_edge(self, ports: OpenPorts, watcher: Reconciler) -> None:
         error = self._edge.error()
         watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
         watcher.tell_once("ports", ports.closed() if self._is_open else "")
         if self._identity:
             self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
 
-    def _remember(self, memory: Memory, applier: Applier, watcher: Watcher) -> None:
+    def _remember(self, memory: Memory, applier: Applier, watcher: Reconciler) -> None:
         """What is good by now, and what could not be written before."""
         self._writes.again()
         good = self._current.config, applier.rollback.good
@@ -217,7 +217,7 @@ class EmbeddedServer:
         watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
         self._metrics.wrote(failing=len(failing))
 
-    def _tell_where(self, node: Node, front: Front) -> None:
+    def _tell_where(self, node: Node, front: ServerUrls) -> None:
         """To the commands that join Ray, where there is no control socket."""
         where = json.dumps({"address": node.address, **asdict(front)})
         self._writes.attempt(self._places.running, lambda: write_private(self._places.running, where))

@@ -8,7 +8,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.edge.connections import connections
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
-LANE_CALLBACK = "modelyard.http.install:install"
+FAST_PATH_CALLBACK = "modelyard.http.install:install"
 LONGEST_SESSION_S = 3660
 """For a WebSocket or stream of one model that outlives changes of others. Serve keeps the port of a replica that has ended free
 for as long, and has a thousand of them on a machine."""
@@ -23,7 +23,7 @@ QUIET = {
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ServerPaths:
     """Where a running server keeps its files."""
 
     state: Path
@@ -79,7 +79,7 @@ class EdgePorts:
     stats: int
 
 
-def attach_environment(places: Places) -> dict[str, str]:
+def attach_environment(places: ServerPaths) -> dict[str, str]:
     """What any process needs to talk to the running Ray."""
     return {
         "RAY_AUTH_MODE": "token",
@@ -99,7 +99,7 @@ def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str
 
 
 def server_environment(
-    server: ServerSpec, places: Places, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
+    server: ServerSpec, places: ServerPaths, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
 ) -> dict[str, str]:
     """What the processes of the server itself need, on this many cores and with so many open files."""
     edge = places.edge
@@ -109,7 +109,7 @@ def server_environment(
         # HAProxy sends requests straight to the replicas (ADR 1).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": LANE_CALLBACK,
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": FAST_PATH_CALLBACK,
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(LAUNCHER),
         "MODELYARD_HAPROXY": str(haproxy),
         "MODELYARD_EDGE": str(edge),

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelyard.control.append_file import LineFile
+from modelyard.control.append_file import AppendFile
 from modelyard.control.writes import Writes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class EventFile:
         now: Callable[[], datetime] = _now,
         largest_bytes: int = LARGEST_BYTES,
     ) -> None:
-        self._file = LineFile(folder / NAME, largest_bytes)
+        self._file = AppendFile(folder / NAME, largest_bytes)
         self._writes = writes
         self._now = now
 

@@ -16,7 +16,7 @@ TICK_S = 0.1
 """How often a new HAProxy of Serve's is looked for. The end of one is seen at once."""
 
 
-class StandIn:
+class HaproxyStandby:
     """Watches Serve's HAProxy, in a thread of its own."""
 
     def __init__(self, edge: EdgeFiles, report: Callable[[str], None]) -> None:

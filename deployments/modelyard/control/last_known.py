@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Latest(Generic[T]):
+class LastKnown(Generic[T]):
     """One fetch at a time, in a thread of its own; one that raises leaves the value as it is."""
 
     def __init__(self, fetch: Callable[[T], T], first: T) -> None:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelyard.control.last_known import Latest
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.last_known import LastKnown
+from modelyard.control.loop_snapshot import LoopSnapshot
 
 if TYPE_CHECKING:  # the socket is answered before these are imported
     from modelyard.config.diagnostic import SpecError
@@ -28,7 +28,7 @@ Described = dict[str, tuple[Any, Mapping[str, Any]]]
 """By model: the config of its application when it was asked, and what it said of itself."""
 
 
-class Live:
+class LiveState:
     """Implements `control.watch.Report`, and gets each turn of the loop."""
 
     def __init__(self, *, approval: bool = False, now: Callable[[], float] = time.monotonic) -> None:
@@ -38,11 +38,11 @@ class Live:
         self._phase: Phase = "starting"
         self._step = ""
         self._since = datetime.now().astimezone()
-        self.turn: Turn | None = None
-        self._traffic: Latest[dict[str, Traffic]] | None = None
+        self.turn: LoopSnapshot | None = None
+        self._traffic: LastKnown[dict[str, Traffic]] | None = None
         self._describe: Callable[[ModelStatus], Mapping[str, Any] | None] = lambda _: None
         self._deaths: Callable[[], Mapping[str, Sequence[Death]]] = dict
-        self._described: Latest[Described] = Latest(self._describe_all, {})
+        self._described: LastKnown[Described] = LastKnown(self._describe_all, {})
 
     def ask_of(
         self,
@@ -51,11 +51,11 @@ class Live:
         deaths: "Callable[[], Mapping[str, Sequence[Death]]]",
     ) -> None:
         """From now on: where the last minute's traffic comes from, what a model says of itself, and replicas that died."""
-        self._traffic = Latest(lambda _: traffic(), {})
+        self._traffic = LastKnown(lambda _: traffic(), {})
         self._describe = describe
         self._deaths = deaths
 
-    def turned(self, turn: Turn) -> None:
+    def turned(self, turn: LoopSnapshot) -> None:
         """The loop has ended a turn."""
         self.turn = turn
         known, configs = self._described.value, turn.running.configs
@@ -117,7 +117,7 @@ class Live:
     def _enter(self, phase: Phase, step: str) -> None:
         self._phase, self._step, self._since = phase, step, datetime.now().astimezone()
 
-    def _models(self, turn: Turn) -> list[dict[str, Any]]:
+    def _models(self, turn: LoopSnapshot) -> list[dict[str, Any]]:
         traffic = self._traffic.get(TRAFFIC_S) if self._traffic else {}
         described, deaths = self._described.value, self._deaths()
         return [

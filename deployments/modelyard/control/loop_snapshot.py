@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the control socket answers before these are imported
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class LoopSnapshot:
     """Never changed once it is made, so that other threads read it without a lock."""
 
     number: int

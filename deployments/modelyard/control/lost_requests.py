@@ -10,7 +10,7 @@ from pathlib import Path
 from modelyard.control.writes import Writes
 from modelyard.edge.failed_request_log import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
 from modelyard.http.request import REQUEST_ID_CHARS
-from modelyard.replica_files.request_records import NO_REPLICA, REPLICA_LOST, Line, append, encoded, place_of
+from modelyard.replica_files.request_records import NO_REPLICA, REPLICA_LOST, RequestRecord, append, encoded, place_of
 
 REMEMBERED = 10_000
 """Requests of replicas that may have died, until the control loop asks for them."""
@@ -81,9 +81,9 @@ class LostRequests:
             self.take(listening.recv(2 * LINE_BYTES))
 
 
-def _line(lost: LostRequest, now: float) -> Line:
+def _line(lost: LostRequest, now: float) -> RequestRecord:
     outcome = REPLICA_LOST if lost.replica else NO_REPLICA
     seconds = lost.total_ms / 1e3
-    return Line(
+    return RequestRecord(
         now, lost.request_id, "", lost.protocol, "error", 0, 0.0, 0.0, seconds, 0, lost.body_bytes, lost.client, outcome
     )

@@ -14,8 +14,8 @@ from modelyard.control.api import Unreadable
 from modelyard.control.apply import planned
 from modelyard.control.apply_queue import RequestedApplies
 from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.live_state import Live
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.live_state import LiveState
+from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.names import GATEWAY
 
 APPLY_S = 60.0
@@ -28,7 +28,7 @@ class FileOperations:
     def __init__(
         self,
         files: DesiredState,
-        live: Live,
+        live: LiveState,
         requested: RequestedApplies,
         server: ServerSpec,
         now: Callable[[], float] = time.monotonic,
@@ -71,7 +71,7 @@ class FileOperations:
         except SpecError as error:
             raise Unreadable([diagnostic.as_json() for diagnostic in error.diagnostics]) from error
 
-    def _turn(self) -> Turn:
+    def _turn(self) -> LoopSnapshot:
         if self._live.turn is None:
             raise ConnectionError("the server has not looked at Serve yet: try again in a moment")
         return self._live.turn

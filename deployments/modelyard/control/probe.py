@@ -18,7 +18,7 @@ EDGE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class ServerUrls:
     """Where a model is asked about itself, and where clients ask it: by TLS perhaps, with a certificate of their own."""
 
     inside: str
@@ -26,7 +26,7 @@ class Front:
     outside: str
 
 
-def describe_model(front: Front, status: ModelStatus) -> dict[str, Any] | None:
+def describe_model(front: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
     """`GET /models/<name>` as plain values; None where it does not answer."""
     path = status.url.removesuffix("/predict").removeprefix(front.outside)
     scheme, _, host = front.outside.partition("://")
@@ -41,7 +41,7 @@ def describe_model(front: Front, status: ModelStatus) -> dict[str, Any] | None:
     return document if isinstance(document, dict) and "curl" in document else None
 
 
-def wait_reachable(front: Front, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
+def wait_reachable(front: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
     """Until every model that is up answers at the edge, or `stop` is set. The edge learns of replicas a moment after Serve does."""
     deadline = time.monotonic() + timeout_s
     for status in statuses:
@@ -51,7 +51,7 @@ def wait_reachable(front: Front, statuses: Sequence[ModelStatus], timeout_s: flo
                     return
 
 
-def paste_line(front: Front, statuses: Sequence[ModelStatus]) -> str:
+def example_curl(front: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
     """A curl command to paste, as the first model that answers tells it itself; "" where none answers."""
     answering = (status for status in statuses if status.state == "READY" and status.replicas)
     described = (describe_model(front, status) for status in answering)

@@ -3,7 +3,7 @@
 import os
 
 
-class UpMark:
+class ReadyFlag:
     """One run's. The process and its supervisor have the same file, which is on no disk."""
 
     def __init__(self, descriptor: int | None = None) -> None:

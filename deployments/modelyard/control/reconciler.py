@@ -12,10 +12,10 @@ from modelyard.config.diagnostic import SpecError
 from modelyard.control.apply import Applier, settled
 from modelyard.control.apply_queue import Done, RequestedApplies
 from modelyard.control.approval import Approval
-from modelyard.control.confirmation import CONFIRM, Withheld
+from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
 from modelyard.control.desired import Desired
 from modelyard.control.file_watcher import SILENT_S, Reading
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.plan import Action
 from modelyard.control.removals import Lasting
@@ -76,7 +76,7 @@ class Files(Protocol):
         """Whether the file system does not answer."""
 
 
-class Watcher:
+class Reconciler:
     """Keeps a running Serve as the files want it."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Watcher:
         each_look: Sequence[Callable[[], None]] = (),
         on_look: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
-        on_turn: Callable[[Turn], None] = lambda _: None,
+        on_turn: Callable[[LoopSnapshot], None] = lambda _: None,
         requested: RequestedApplies | None = None,
         approve: bool = False,
         now: Callable[[], float] = time.monotonic,
@@ -221,7 +221,7 @@ class Watcher:
             return
         try:
             actions = self._applier.apply(desired)
-        except Withheld as error:
+        except NeedsConfirmation as error:
             self._metrics.reloaded(successful=False, withheld=True)
             self.tell_once(
                 "withheld",
@@ -283,7 +283,7 @@ class Watcher:
             return
         running, statuses, at = self._seen
         self._on_turn(
-            Turn(
+            LoopSnapshot(
                 number=self._turns,
                 at=at,
                 running=running,

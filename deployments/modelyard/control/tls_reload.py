@@ -7,10 +7,10 @@ from modelyard.config.server_spec import TlsSpec
 from modelyard.control.writes import reason_of
 from modelyard.edge.admin_socket import AdminError, renew
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.tls import Identity, TlsError, read_identity
+from modelyard.edge.tls import TlsBundle, TlsError, read_tls_bundle
 
 
-class IdentityWatch:
+class TlsReload:
     """Looks at the files as often as it is asked to; none of it costs a connection."""
 
     def __init__(self, spec: TlsSpec, root: Path, edge: EdgeFiles) -> None:
@@ -19,12 +19,12 @@ class IdentityWatch:
         self._edge = edge
         self._files = [root / path for path in (spec.certificate, spec.key, spec.client_ca) if path]
         self._seen: list[tuple[int, int, int] | None] = []
-        self._used: Identity | None = None
+        self._used: TlsBundle | None = None
 
     def start(self) -> None:
         """Write the first identity. Raises TlsError: a server does not start without the TLS that it was told to have."""
         self._seen = self._stamps()
-        self._used = read_identity(self._spec, self._root)
+        self._used = read_tls_bundle(self._spec, self._root)
         self._edge.write_identity(self._used)
 
     def look(self, tell: Callable[[str], None]) -> None:
@@ -33,7 +33,7 @@ class IdentityWatch:
         if stamps == self._seen:
             return
         try:
-            identity = read_identity(self._spec, self._root)
+            identity = read_tls_bundle(self._spec, self._root)
             if identity != self._used:
                 self._edge.write_identity(identity)
                 for socket in self._edge.admin_sockets():

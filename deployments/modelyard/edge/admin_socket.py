@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelyard.edge.model_maps import LEAVING, STATE_FILE
-from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
+from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 TIMEOUT_S = 5.0
 
@@ -42,7 +42,7 @@ def pid_of(admin: Path) -> int:
     raise AdminError(f"{admin} does not say whose it is")
 
 
-def renew(admin: Path, identity: Identity) -> None:
+def renew(admin: Path, identity: TlsBundle) -> None:
     """Make the running HAProxy use this identity for connections from now on. Raises AdminError."""
     _replace(admin, "cert", BUNDLE_FILE, identity.bundle)
     if identity.client_ca is not None:

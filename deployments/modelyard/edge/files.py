@@ -10,7 +10,7 @@ from modelyard.edge.connections import connections, most_files
 from modelyard.edge.error_responses import ERROR_FILE, render_error
 from modelyard.edge.frontends import GATEWAY_BACKEND, render
 from modelyard.edge.model_maps import LEAVING, REPLICAS_FILE, STATE_FILE, Models, render_maps
-from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, Identity
+from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 ADMIN_SOCKET = "admin.sock"
 GATEWAY = f"backend {GATEWAY_BACKEND}\n"
@@ -44,7 +44,7 @@ class EdgeFiles:
         """For HAProxy's next start: the server is about to stop."""
         self._replace(STATE_FILE, f"{LEAVING} 1\n")
 
-    def write_identity(self, identity: Identity) -> None:
+    def write_identity(self, identity: TlsBundle) -> None:
         """For HAProxy's next start."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._replace(BUNDLE_FILE, identity.bundle)

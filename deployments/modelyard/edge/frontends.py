@@ -28,7 +28,7 @@ from modelyard.http import edge_start
 from modelyard.protocols.grpc.status import Status
 
 GATEWAY_BACKEND = "http-gateway"
-WOKEN = "/-"
+WAKE_PREFIX = "/-"
 """Between a model's route and the path of a protocol that names models, where Serve must find the model by its route."""
 HOLD_S = 30
 """How long a request waits for a model that has no replica: about three cold starts."""
@@ -223,7 +223,7 @@ def render(server: ServerSpec, models: Models, *, connections: int, starting: bo
         custom=custom,
         routes=routes,
         default_model=DEFAULT_MODEL.format(route=default_route) if chosen else "",
-        woken=WOKEN,
+        woken=WAKE_PREFIX,
         too_large=problem(
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
         ),

@@ -15,7 +15,7 @@ class TlsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TlsBundle:
     """As HAProxy takes it: PEM without empty lines, which would end its commands."""
 
     bundle: bytes
@@ -24,7 +24,7 @@ class Identity:
     """None where clients need no certificate."""
 
 
-def read_identity(spec: TlsSpec, root: Path) -> Identity:
+def read_tls_bundle(spec: TlsSpec, root: Path) -> TlsBundle:
     """Read the files; `root` is where relative paths start. Raises TlsError."""
     certificate, key = root / spec.certificate, root / spec.key
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -35,14 +35,14 @@ def read_identity(spec: TlsSpec, root: Path) -> Identity:
     except (ssl.SSLError, OSError) as error:
         raise TlsError(f"{certificate} and {key} are no certificate with its key: {_reason(error)}") from error
     if spec.client_ca is None:
-        return Identity(_without_empty_lines(pem), None)
+        return TlsBundle(_without_empty_lines(pem), None)
     authorities = root / spec.client_ca
     client_ca = _read(authorities)
     try:
         context.load_verify_locations(authorities)
     except (ssl.SSLError, OSError) as error:
         raise TlsError(f"{authorities} holds no certificates: {_reason(error)}") from error
-    return Identity(_without_empty_lines(pem), _without_empty_lines(client_ca))
+    return TlsBundle(_without_empty_lines(pem), _without_empty_lines(client_ca))
 
 
 def _read(path: Path) -> bytes:

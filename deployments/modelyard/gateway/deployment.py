@@ -18,7 +18,7 @@ from modelyard.gateway.routes import GatewayRoutes
 from modelyard.gateway.signatures import signatures_of
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import Asgi, AsgiApp
-from modelyard.http.fast_path import LANE
+from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
@@ -46,12 +46,12 @@ class Gateway:
         self._hub = HubClient()
         self._statistics = Statistics(self._counted)
         self._grpc = GrpcRoutes(self._look, self._statistics, ask_model, limit_bytes=self._body_limit)
-        LANE.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
+        FAST_PATH.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._look, self._statistics, signatures_of)
-        app = AsgiApp(routes.respond, LANE.bodies)
-        return GrpcRefused(app, (*LANE.hot, *LANE.streams), LANE.bodies)
+        app = AsgiApp(routes.respond, FAST_PATH.bodies)
+        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""

@@ -10,7 +10,7 @@ from modelyard.gateway.model_errors import find, not_ready
 from modelyard.gateway.repository_api import check_load, no_unload
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.methods import check_method
-from modelyard.http.problem import HttpAnswer, json_answer
+from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.oip.server import repository_index, server_metadata
 from modelyard.protocols.predict.body import parse
@@ -18,7 +18,7 @@ from modelyard.protocols.values.bad_values import refuse
 from modelyard.text.quoting import described
 
 Entries = Mapping[str, Entry]
-Answers = Callable[[HttpRequest, Entries], Awaitable[HttpAnswer]]
+Answers = Callable[[HttpRequest, Entries], Awaitable[HttpResponse]]
 
 OF_A_MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?(/ready)?(?:/.*)?")
 STATISTICS = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/stats")
@@ -41,7 +41,7 @@ class OipServerRoutes:
             "/v2/logging": (("GET", "POST"), _no_logging),
         }
 
-    async def respond(self, request: HttpRequest, path: str, entries: Entries) -> HttpAnswer:
+    async def respond(self, request: HttpRequest, path: str, entries: Entries) -> HttpResponse:
         """The answer; `path` has no slash at its end. Raises what is to be told in the protocol's form."""
         if path in self._paths:
             methods, answer = self._paths[path]
@@ -54,62 +54,62 @@ class OipServerRoutes:
             return _shared_memory(request, found[1], found[2])
         if found := STATISTICS.fullmatch(path):
             check_method(request, "GET")
-            return json_answer(await self._statistics.of_one(found[1], found[2] or "", entries))
+            return json_response(await self._statistics.of_one(found[1], found[2] or "", entries))
         if found := OF_A_MODEL.fullmatch(path):
             return _of_a_model(request, found[1], found[2], entries)
         raise ModelNotFound(f"nothing answers {path!r}")
 
-    async def _stats(self, request: HttpRequest, entries: Entries) -> HttpAnswer:
-        return json_answer(await self._statistics.of_all(entries))
+    async def _stats(self, request: HttpRequest, entries: Entries) -> HttpResponse:
+        return json_response(await self._statistics.of_all(entries))
 
 
-async def _metadata(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return json_answer(server_metadata())
+async def _metadata(request: HttpRequest, entries: Entries) -> HttpResponse:
+    return json_response(server_metadata())
 
 
-async def _ready(request: HttpRequest, entries: Entries) -> HttpAnswer:
+async def _ready(request: HttpRequest, entries: Entries) -> HttpResponse:
     missing = waiting_for(entries)
-    return json_answer({"ready": not missing}, status=503 if missing else 200)
+    return json_response({"ready": not missing}, status=503 if missing else 200)
 
 
-async def _models(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return json_answer({"models": list(entries)})
+async def _models(request: HttpRequest, entries: Entries) -> HttpResponse:
+    return json_response({"models": list(entries)})
 
 
-async def _index(request: HttpRequest, entries: Entries) -> HttpAnswer:
-    return json_answer(repository_index(entries.values(), ready_only=_ready_only(request.body)))
+async def _index(request: HttpRequest, entries: Entries) -> HttpResponse:
+    return json_response(repository_index(entries.values(), ready_only=_ready_only(request.body)))
 
 
-async def _no_tracing(request: HttpRequest, entries: Entries) -> HttpAnswer:
+async def _no_tracing(request: HttpRequest, entries: Entries) -> HttpResponse:
     raise NotSupported("the server does not support tracing")
 
 
-async def _no_logging(request: HttpRequest, entries: Entries) -> HttpAnswer:
+async def _no_logging(request: HttpRequest, entries: Entries) -> HttpResponse:
     raise NotSupported("the server does not tell or change over HTTP what it logs")
 
 
-def _of_a_model(request: HttpRequest, name: str, asks_ready: str | None, entries: Entries) -> HttpAnswer:
+def _of_a_model(request: HttpRequest, name: str, asks_ready: str | None, entries: Entries) -> HttpResponse:
     entry = find(name, entries)
     if asks_ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
         check_method(request, "GET")
-        return json_answer({"name": name, "ready": True})
+        return json_response({"name": name, "ready": True})
     raise not_ready(entry)
 
 
-def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpAnswer:
+def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpResponse:
     if action == "unload":
         raise no_unload(name, entries)
     check_load(name, bool(_document(body).get("parameters")), entries)
-    return json_answer({})
+    return json_response({})
 
 
-def _shared_memory(request: HttpRequest, region: str | None, action: str) -> HttpAnswer:
+def _shared_memory(request: HttpRequest, region: str | None, action: str) -> HttpResponse:
     check_method(request, "GET" if action == "status" else "POST")
     if action != "status":
         raise NotSupported("the server does not support shared memory; send tensors in the request")
     if region is not None:
         raise ModelNotFound("there is no shared memory region: the server does not support shared memory")
-    return json_answer([])
+    return json_response([])
 
 
 def _ready_only(body: bytes) -> bool:

@@ -11,7 +11,7 @@ from modelyard.gateway.oip_routes import OipServerRoutes
 from modelyard.gateway.openapi.document import openapi
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.methods import check_method
-from modelyard.http.problem import HttpAnswer, json_answer
+from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.tensorflow.metadata import status
 from modelyard.tensors import Signature
@@ -39,7 +39,7 @@ class GatewayRoutes:
         self._signatures = signatures
         self._oip = OipServerRoutes(statistics)
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer:
+    async def respond(self, request: HttpRequest) -> HttpResponse:
         """Every path that reaches the gateway."""
         path = request.path.rstrip("/") or "/"
         if path in ("/live", "/v2/health/live"):
@@ -64,7 +64,7 @@ class GatewayRoutes:
             return _of_v1(request, path, find(found[1], entries, OURS))
         return self._of_a_model(request, path, entries)
 
-    def _of_a_model(self, request: HttpRequest, path: str, entries: Mapping[str, Entry]) -> HttpAnswer:
+    def _of_a_model(self, request: HttpRequest, path: str, entries: Mapping[str, Entry]) -> HttpResponse:
         """A path below a model's route. It came here, so no replica of the model answers."""
         entry = next((each for each in entries.values() if f"{path}/".startswith(f"{each.route}/")), None)
         if entry is None:
@@ -78,7 +78,7 @@ class GatewayRoutes:
         raise not_ready(entry)
 
 
-def _of_v1(request: HttpRequest, path: str, entry: Entry) -> HttpAnswer:
+def _of_v1(request: HttpRequest, path: str, entry: Entry) -> HttpResponse:
     if (
         path == f"/v1/models/{entry.name}" and entry.state == "READY"
     ):  # scaled to zero: the next request starts a replica
@@ -96,11 +96,11 @@ def _unknown(path: str, entries: Mapping[str, Entry]) -> ModelNotFound:
     return unknown_model(name, entries)
 
 
-def _text(request: HttpRequest, text: str) -> HttpAnswer:
+def _text(request: HttpRequest, text: str) -> HttpResponse:
     check_method(request, "GET")
-    return HttpAnswer(200, ((b"content-type", b"text/plain; charset=utf-8"),), text.encode())
+    return HttpResponse(200, ((b"content-type", b"text/plain; charset=utf-8"),), text.encode())
 
 
-def _answer(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpAnswer:
+def _answer(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpResponse:
     check_method(request, "GET")
-    return json_answer(document, status)
+    return json_response(document, status)

@@ -12,7 +12,7 @@ from typing import Any
 from modelyard.errors import InvalidRequest, ModelNotFound
 from modelyard.http.body_budget import Bodies, Held
 from modelyard.http.error_response import error_response
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest, RequestIds
 
 Scope = MutableMapping[str, Any]
@@ -32,12 +32,12 @@ class HttpStream:
     """Raises nothing: errors are pieces, in the protocol's own form. Closed when the client leaves."""
 
 
-Respond = Callable[[HttpRequest], Awaitable[HttpAnswer | HttpStream]]
+Respond = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStream]]
 
 logger = logging.getLogger(__name__)
 
 
-def answer_error(error: Exception, request_id: str, path: str) -> HttpAnswer:
+def logged_error_response(error: Exception, request_id: str, path: str) -> HttpResponse:
     """The answer for an error; what the client is not told of goes to the log, under the request's id."""
     answer = error_response(error, request_id, path)
     if answer.status == 500:
@@ -91,12 +91,12 @@ class AsgiApp:
         else:
             await _send_whole(answer, send, head=request.method == "HEAD")
 
-    async def _answered(self, request: HttpRequest, receive: Receive, held: Held) -> HttpAnswer | HttpStream:
+    async def _answered(self, request: HttpRequest, receive: Receive, held: Held) -> HttpResponse | HttpStream:
         try:
             request.body = await self._read(request, receive, held)
             return await self._respond(request)
         except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
-            return answer_error(error, request.request_id, request.path)
+            return logged_error_response(error, request.request_id, request.path)
 
     async def _read(self, request: HttpRequest, receive: Receive, held: Held) -> bytes:
         length = request.headers.get(b"content-length", b"0")
@@ -121,7 +121,7 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _send_whole(answer: HttpAnswer, send: Send, *, head: bool) -> None:
+async def _send_whole(answer: HttpResponse, send: Send, *, head: bool) -> None:
     headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body, "more_body": False})
@@ -139,10 +139,10 @@ async def _send_stream(answer: HttpStream, send: Send) -> None:
 async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
     """Refuse a WebSocket before it is open, with an ordinary answer where the server can give one."""
     error = ModelNotFound(f"there is no WebSocket at {scope['path']!r}")
-    await refuse_socket(answer_error(error, "", scope["path"]), scope, send)
+    await refuse_socket(logged_error_response(error, "", scope["path"]), scope, send)
 
 
-async def refuse_socket(answer: HttpAnswer, scope: Scope, send: Send) -> None:
+async def refuse_socket(answer: HttpResponse, scope: Scope, send: Send) -> None:
     """The same with this answer."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})

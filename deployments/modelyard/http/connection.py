@@ -10,30 +10,30 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelyard.errors import BodyTooSlow, ModelyardError
 from modelyard.http import http1
-from modelyard.http.asgi import answer_error
+from modelyard.http.asgi import logged_error_response
 from modelyard.http.body_budget import Held
-from modelyard.http.endpoint import Begun, Endpoint, Header, Made
-from modelyard.http.fast_path import LANE, Lane
-from modelyard.http.http1 import Whole
-from modelyard.http.request_cycle import LaneCycle
+from modelyard.http.endpoint import CancelHandle, Endpoint, Header, Response
+from modelyard.http.fast_path import FAST_PATH, FastPath
+from modelyard.http.http1 import WholeResponse
+from modelyard.http.request_cycle import RequestCycle
 from modelyard.http.request_head import MOST_BYTES, Head
-from modelyard.http.slow_clients import Watch
-from modelyard.http.stream import LaneStream
-from modelyard.http.websocket_connection import lane_sockets
+from modelyard.http.slow_clients import SlowClientWatchdog
+from modelyard.http.stream import ConnectionStream
+from modelyard.http.websocket_connection import websocket_connections
 
 TOO_LARGE_HEAD = f"The request's headers have more than {MOST_BYTES} bytes."
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
 
 
-class LaneProtocol(HttpToolsProtocol):
+class FastPathProtocol(HttpToolsProtocol):
     """One connection. At most one request of the lane is under way on it."""
 
-    lane: ClassVar[Lane] = LANE
+    lane: ClassVar[FastPath] = FAST_PATH
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._own = LaneCycle()
+        self._own = RequestCycle()
         self._head = Head()
         self._in_head = False
         """Whether the head of a request has begun, and is not complete."""
@@ -46,14 +46,14 @@ class LaneProtocol(HttpToolsProtocol):
         self._request_id = ""
         self.held = Held(self.lane.bodies)
         """Of the lane's request."""
-        self._begun: Begun | None = None
-        self._stream: LaneStream | None = None
+        self._begun: CancelHandle | None = None
+        self._stream: ConnectionStream | None = None
         """The lane's request, where it is a streamed one."""
         self._answered = False
         """Whether anything was, since the last look for idleness."""
         self._uvicorns_bytes = 0
         """What came of the body of uvicorn's last request."""
-        self._watch = Watch(self, self.loop, self.timeout_keep_alive)
+        self._watch = SlowClientWatchdog(self, self.loop, self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head or len(data) > MOST_BYTES:
@@ -83,7 +83,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._endpoint = endpoint
             self._reading = True
         elif (streaming := self.lane.streams.get(self.url)) is not None and self._enter():
-            self._stream = LaneStream(self, self._request_id)
+            self._stream = ConnectionStream(self, self._request_id)
             self._stream.open(streaming, self.headers)
         else:
             self._go_uvicorns_way()
@@ -192,7 +192,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._endpoint.unread(error, self._request_id)
             self._reply(error)
 
-    def _reply(self, outcome: Made | Exception) -> None:
+    def _reply(self, outcome: Response | Exception) -> None:
         own = self._own
         if own.disconnected or own.response_complete:
             return
@@ -205,7 +205,7 @@ class LaneProtocol(HttpToolsProtocol):
             more += http1.CLOSE
         if isinstance(outcome, Exception):
             outcome = self._endpoint.refusal(outcome, self._request_id, self.url.decode("latin-1"))
-        self.transport.write(outcome.http1(self._request_id, more))
+        self.transport.write(outcome.to_http1(self._request_id, more))
         if not own.keep_alive:
             self.transport.close()
         elif self.pipeline:
@@ -246,7 +246,7 @@ class LaneProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to uvicorn's WebSocket protocol, for good, with the lane's own application where it has one."""
         self._watch.end()
-        made = lane_sockets(self.ws_protocol_class, self.lane.sockets, self.lane.bodies)
+        made = websocket_connections(self.ws_protocol_class, self.lane.sockets, self.lane.bodies)
         self.ws_protocol_class = made  # type: ignore[assignment] # it is only ever called
         super().handle_websocket_upgrade()
 
@@ -322,9 +322,9 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             if self._in_head or not self.cycle.response_started:
                 request_id = self.lane.request_ids.choose(dict(self.headers).get(b"x-request-id", b""))
-                answer = Whole(answer_error(error, request_id, self.url.decode("latin-1")))
+                answer = WholeResponse(logged_error_response(error, request_id, self.url.decode("latin-1")))
                 more = self.lane.date_line(self.server_state.default_headers) + http1.CLOSE
-                self.transport.write(answer.http1(request_id, more))
+                self.transport.write(answer.to_http1(request_id, more))
             self.transport.close()
 
     def unread(self) -> int:

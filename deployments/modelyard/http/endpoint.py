@@ -4,27 +4,27 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from modelyard.errors import ModelyardError
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 
 Header = tuple[bytes, bytes]
 """Lower-case name, value."""
 
 
-class Made(Protocol):
+class Response(Protocol):
     """An answer that is ready to be written."""
 
-    def http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, more: bytes) -> bytes:
         """The whole HTTP/1.1 answer, status line to end. `more` is header lines that the connection adds, each with its end."""
 
-    def whole(self) -> HttpAnswer:
+    def to_http_response(self) -> HttpResponse:
         """The same for the ASGI path."""
 
 
-Reply = Callable[[Made | Exception], None]
+Reply = Callable[[Response | Exception], None]
 """Called once, on the loop."""
 
 
-class Begun(Protocol):
+class CancelHandle(Protocol):
     """A request under way."""
 
     def cancel(self) -> object:
@@ -36,7 +36,7 @@ class Endpoint(Protocol):
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> Begun:
+    ) -> CancelHandle:
         """Begin; `reply` may be called before this returns. Raises what is wrong with the request.
 
         `headers` holds all of them, `content_type` (b"" where there is none) too. What is given back is cancelled if the
@@ -46,7 +46,7 @@ class Endpoint(Protocol):
     def unread(self, error: Exception, request_id: str) -> None:
         """Record a request for this endpoint that was refused before it could be started."""
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Made:
+    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
         """The answer for an error, in the protocol's own form."""
 
 
@@ -57,7 +57,7 @@ class Sink(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether the client has not read what was written already; `Exchange.on_room` tells of the end of that."""
+        """Whether the client has not read what was written already; `StreamExchange.on_room` tells of the end of that."""
 
     def write(self, data: bytes) -> None:
         """The next bytes of the HTTP/1.1 answer, its head included."""
@@ -69,7 +69,7 @@ class Sink(Protocol):
         """Whether more of the request may come. It does not while the sink is full."""
 
 
-class Exchange(Protocol):
+class StreamExchange(Protocol):
     """One streamed request and answer; called on the loop, and never raises."""
 
     def on_piece(self, piece: bytes) -> None:
@@ -101,5 +101,5 @@ class Exchange(Protocol):
 class StreamEndpoint(Protocol):
     """Answers on a hot URL bit by bit, perhaps while the request is still being read."""
 
-    def open(self, headers: Sequence[Header], sink: Sink) -> Exchange:
+    def open(self, headers: Sequence[Header], sink: Sink) -> StreamExchange:
         """Begin, with the request's headers; nothing of its body is there yet. Does not raise, nor end before it returns."""

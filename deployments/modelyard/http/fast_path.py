@@ -1,7 +1,7 @@
 """The fast lane's table of hot paths.
 
 Serve wraps every request in a task, a request context, access logs and metrics: 175 to 275 us of CPU. A hot path (an exact URL
-in `LANE.hot`, POST, an ordinary body) needs none of it: `connection.py` answers it inside uvicorn's protocol, before Serve's
+in `FAST_PATH.hot`, POST, an ordinary body) needs none of it: `connection.py` answers it inside uvicorn's protocol, before Serve's
 wrapper sees it. Everything else takes uvicorn's way, health checks included.
 """
 
@@ -21,7 +21,7 @@ class Meter(Protocol):
         """One did."""
 
 
-class Lane:
+class FastPath:
     """What all connections of this process share."""
 
     def __init__(self) -> None:
@@ -62,4 +62,4 @@ class Lane:
         return self._date_line
 
 
-LANE = Lane()
+FAST_PATH = FastPath()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modelyard.http.problem import STATUSES, HttpAnswer
+from modelyard.http.problem import STATUSES, HttpResponse
 
 CLOSE = b"connection: close\r\n"
 STATUS_LINES = {
@@ -11,12 +11,12 @@ STATUS_LINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class WholeResponse:
     """An answer that any endpoint may give."""
 
-    answer: HttpAnswer
+    answer: HttpResponse
 
-    def http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, more: bytes) -> bytes:
         """The whole answer, status line to end."""
         answer = self.answer
         return b"%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
@@ -28,6 +28,6 @@ class Whole:
             answer.body,
         )
 
-    def whole(self) -> HttpAnswer:
+    def to_http_response(self) -> HttpResponse:
         """What it was made of."""
         return self.answer

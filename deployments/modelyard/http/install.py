@@ -5,12 +5,12 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from modelyard.http.path_prefix import Mounted
+from modelyard.http.path_prefix import PathPrefixMiddleware
 from modelyard.http.request_id import CleanRequestId
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL = "modelyard.http.connection:LaneProtocol"
+PROTOCOL = "modelyard.http.connection:FastPathProtocol"
 """Imported by uvicorn, and not here: where uvicorn or httptools are not as expected, that import is what fails."""
 
 
@@ -24,11 +24,11 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
         # Imported here, because an import that fails is one of the ways in which it does not work.
         import uvicorn.config  # noqa: PLC0415
 
-        from modelyard.http.self_test import rehearse  # noqa: PLC0415
+        from modelyard.http.self_test import self_test  # noqa: PLC0415
 
         config = uvicorn_config or uvicorn.config
-        rehearse(config, protocol)
+        self_test(config, protocol)
         config.HTTP_PROTOCOLS["auto"] = protocol
     except Exception as error:  # noqa: BLE001 - a uvicorn that we do not know may fail in any way; it serves without the lane
         logger.warning("uvicorn is not as the fast lane expects (%r): requests take the ASGI path", error)
-    return [Middleware(CleanRequestId), Middleware(Mounted)]
+    return [Middleware(CleanRequestId), Middleware(PathPrefixMiddleware)]

@@ -40,14 +40,14 @@ STATUSES: Mapping[type[ModelyardError], tuple[int, str]] = {
 """The status of each error, and its title: the phrase of RFC 9110, as RFC 9457 asks where `type` is about:blank."""
 
 UNKNOWN = InferenceFailed("the server failed on this request; its log says more under the request id")
-"""What a client is told of anything else, whose own words are not meant for it."""
+"""What a client is public_error of anything else, whose own words are not meant for it."""
 
 
 JSON = (b"content-type", b"application/json")
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """A whole HTTP answer; `content-length` is for whoever sends it."""
 
     status: int
@@ -56,14 +56,14 @@ class HttpAnswer:
     body: bytes
 
 
-def json_answer(document: Any, status: int = 200) -> HttpAnswer:
+def json_response(document: Any, status: int = 200) -> HttpResponse:
     """A document as the whole answer."""
-    return HttpAnswer(status, (JSON,), orjson.dumps(document))
+    return HttpResponse(status, (JSON,), orjson.dumps(document))
 
 
-def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
+def problem(error: BaseException, request_id: str, instance: str) -> HttpResponse:
     """The answer for an error. `instance` is the request's path; what it holds beside URL characters is escaped."""
-    known = told(error)
+    known = public_error(error)
     status, title = status_of(known)
     document: dict[str, Any] = {
         "type": "about:blank",
@@ -76,11 +76,11 @@ def problem(error: BaseException, request_id: str, instance: str) -> HttpAnswer:
     if isinstance(known, InvalidRequest) and known.bad_values:
         document["errors"] = [{"pointer": bad.pointer, "detail": bad.message} for bad in known.bad_values]
     headers = ((b"content-type", b"application/problem+json"), *headers_of(known))
-    return HttpAnswer(status, headers, orjson.dumps(document))
+    return HttpResponse(status, headers, orjson.dumps(document))
 
 
-def told(error: BaseException) -> ModelyardError:
-    """The error that a client is told of in place of this one."""
+def public_error(error: BaseException) -> ModelyardError:
+    """The error that a client is public_error of in place of this one."""
     return error if isinstance(error, ModelyardError) else UNKNOWN
 
 

@@ -1,7 +1,7 @@
 """The lane's request on a connection, as uvicorn sees it."""
 
 
-class LaneCycle:
+class RequestCycle:
     """The lane's request on a connection, with the attributes that uvicorn looks at on its own request cycles."""
 
     __slots__ = ("disconnected", "keep_alive", "more_body", "response_complete")
@@ -13,7 +13,7 @@ class LaneCycle:
         self.disconnected = False
 
     @property
-    def message_event(self) -> "LaneCycle":
+    def message_event(self) -> "RequestCycle":
         """uvicorn wakes whoever waits for the body; nobody does here."""
         return self
 

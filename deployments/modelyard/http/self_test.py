@@ -14,27 +14,27 @@ from websockets.frames import Frame, Opcode
 
 from modelyard.errors import BodyTooSlow
 from modelyard.http.body_budget import Bodies, Held
-from modelyard.http.endpoint import Made, Reply
-from modelyard.http.fast_path import Lane
-from modelyard.http.http1 import Whole
-from modelyard.http.problem import HttpAnswer
-from modelyard.http.websocket_connection import LaneSocket
+from modelyard.http.endpoint import Reply, Response
+from modelyard.http.fast_path import FastPath
+from modelyard.http.http1 import WholeResponse
+from modelyard.http.problem import HttpResponse
+from modelyard.http.websocket_connection import WebSocketConnection
 
 HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
 COLD = b"POST /cold HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{"
 ANSWER = b"HTTP/1.1 200 OK\r\n"
 
 
-class NotAsExpected(Exception):
+class SelfTestFailed(Exception):
     """Says what was."""
 
 
-def rehearse(uvicorn_config: Any, protocol: str) -> None:
-    """Raise NotAsExpected, or whatever else goes wrong, unless both kinds of requests go through."""
+def self_test(uvicorn_config: Any, protocol: str) -> None:
+    """Raise SelfTestFailed, or whatever else goes wrong, unless both kinds of requests go through."""
     if "auto" not in uvicorn_config.HTTP_PROTOCOLS:
-        raise NotAsExpected("there is no HTTP protocol 'auto'")
+        raise SelfTestFailed("there is no HTTP protocol 'auto'")
     kind = import_from_string(protocol)
-    lane = Lane()
+    lane = FastPath()
     lane.open({b"/hot": _Endpoint()}, _Meter(), body_limit=100)
     config = uvicorn_config.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
     loop, transport = _Loop(), _Transport()
@@ -42,17 +42,17 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
     connection.connection_made(transport)
     connection.data_received(HOT)
     if not transport.written.startswith(ANSWER):
-        raise NotAsExpected(f"a hot request was answered with {transport.written[:100]!r}")
+        raise SelfTestFailed(f"a hot request was answered with {transport.written[:100]!r}")
     connection.data_received(COLD)
     if not loop.tasks:
-        raise NotAsExpected("another request did not reach the application")
+        raise SelfTestFailed("another request did not reach the application")
     if connection.coming()[1] != 1:
-        raise NotAsExpected("what came of a body is not known")
+        raise SelfTestFailed("what came of a body is not known")
     connection.on_slow_body(BodyTooSlow("rehearsed"))
     connection.eof_received()
     connection.pause_writing()
     if not connection.unread():
-        raise NotAsExpected("a client that does not read is not seen")
+        raise SelfTestFailed("a client that does not read is not seen")
     connection.resume_writing()
     connection.connection_lost(None)
     _rehearse_socket(config, loop)
@@ -60,18 +60,18 @@ def rehearse(uvicorn_config: Any, protocol: str) -> None:
 
 def _rehearse_socket(config: Any, loop: Any) -> None:
     """A message in fragments."""
-    socket = LaneSocket(config, ServerState(), {}, loop)
+    socket = WebSocketConnection(config, ServerState(), {}, loop)
     socket.held = Held(Bodies(100))
     socket.connection_made(_Transport())
     socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
     if socket.coming() == (None, 0):
-        raise NotAsExpected("a WebSocket's message is not seen to come")
+        raise SelfTestFailed("a WebSocket's message is not seen to come")
     socket.handle_cont(Frame(Opcode.CONT, b"}"))
     if socket.queue.get_nowait() != {"type": "websocket.receive", "bytes": b"{}"}:
-        raise NotAsExpected("the fragments of a WebSocket's message are not joined")
+        raise SelfTestFailed("the fragments of a WebSocket's message are not joined")
     socket.pause_writing()
     if not socket.unread():
-        raise NotAsExpected("a WebSocket's client that does not read is not seen")
+        raise SelfTestFailed("a WebSocket's client that does not read is not seen")
     socket.connection_lost(None)
 
 
@@ -81,7 +81,7 @@ async def _no_app(scope: object, receive: object, send: object) -> None:
 
 class _Endpoint:
     def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> "_Endpoint":
-        reply(Whole(HttpAnswer(200, (), body)))
+        reply(WholeResponse(HttpResponse(200, (), body)))
         return self
 
     def cancel(self) -> None:
@@ -90,7 +90,7 @@ class _Endpoint:
     def unread(self, error: Exception, request_id: str) -> None:
         pass
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Made:
+    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
         raise error
 
 

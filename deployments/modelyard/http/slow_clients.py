@@ -41,7 +41,7 @@ class Watched(Protocol):
         """Close: it is idle."""
 
 
-class Watch:
+class SlowClientWatchdog:
     """Of one connection."""
 
     def __init__(self, connection: Watched, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.errors import Overloaded
-from modelyard.http.endpoint import Exchange, Header, StreamEndpoint
+from modelyard.http.endpoint import Header, StreamEndpoint, StreamExchange
 
 if TYPE_CHECKING:  # each knows the other
-    from modelyard.http.connection import LaneProtocol
+    from modelyard.http.connection import FastPathProtocol
 
 
-class LaneStream:
+class ConnectionStream:
     """The `Sink` that a connection gives to a streaming endpoint."""
 
-    def __init__(self, connection: "LaneProtocol", request_id: str) -> None:
+    def __init__(self, connection: "FastPathProtocol", request_id: str) -> None:
         self.request_id = request_id
-        self.exchange: Exchange
+        self.exchange: StreamExchange
         self.reads = True
         """Whether the exchange wants more of the request."""
         self._connection = connection

@@ -10,12 +10,12 @@ from websockets.frames import CloseCode, Frame
 from modelyard.errors import BodyTooSlow, ModelyardError, Overloaded
 from modelyard.http.asgi import Asgi
 from modelyard.http.body_budget import Bodies, Held
-from modelyard.http.slow_clients import Watch
+from modelyard.http.slow_clients import SlowClientWatchdog
 
 Kind = Callable[..., asyncio.Protocol]
 
 
-class LaneSocket(WebSocketsSansIOProtocol):
+class WebSocketConnection(WebSocketsSansIOProtocol):
     """Holds of a message that is still coming no more than its bytes, and does not wait for one that trickles.
 
     uvicorn keeps a list of fragments: 40 bytes for each byte where they have one, and 9 for each empty one, of which a message
@@ -29,7 +29,7 @@ class LaneSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self._received_bytes = 0
         self._joined: bytearray | None = None
-        self._watch = Watch(self, self.loop, self.config.timeout_keep_alive)
+        self._watch = SlowClientWatchdog(self, self.loop, self.config.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.end()
@@ -86,11 +86,11 @@ class LaneSocket(WebSocketsSansIOProtocol):
         """Never called: see `take_activity`."""
 
 
-def lane_sockets(kind: Kind | None, application: Asgi | None, bodies: Bodies) -> Kind | None:
+def websocket_connections(kind: Kind | None, application: Asgi | None, bodies: Bodies) -> Kind | None:
     """What makes WebSockets in the place of `kind`, uvicorn's own: for this application, if the lane has one."""
     if kind is None:
         return None
-    better = LaneSocket if kind is WebSocketsSansIOProtocol else kind
+    better = WebSocketConnection if kind is WebSocketsSansIOProtocol else kind
 
     def make(**parts: Any) -> asyncio.Protocol:
         protocol: Any = better(**parts)

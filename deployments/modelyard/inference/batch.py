@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from modelyard.inference.pending_request import Ticket
+from modelyard.inference.pending_request import PendingRequest
 from modelyard.inference.running_requests import RUNNING
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import InferRequest, Tensors
@@ -14,12 +14,12 @@ class RowsError(Exception):
     """The model did not give one row for each that it was given. Its one argument is written for the log."""
 
 
-class Call:
+class Batch:
     """A batch, then what became of it. Whoever runs it has it alone until it is run; nothing here needs a lock."""
 
     __slots__ = ("batch", "error", "outputs", "rows", "seconds", "started")
 
-    def __init__(self, batch: list[Ticket], started: float) -> None:
+    def __init__(self, batch: list[PendingRequest], started: float) -> None:
         self.batch = batch
         self.rows = batch[0].rows if len(batch) == 1 else sum(ticket.rows for ticket in batch)
         self.started = started
@@ -29,7 +29,7 @@ class Call:
         self.error: BaseException | None = None
 
     def run(self, model: LoadedModel, rowwise: bool, clock: Callable[[], float]) -> None:
-        """Call the model, on whichever thread this is. Never raises: what goes wrong is `error`."""
+        """Batch the model, on whichever thread this is. Never raises: what goes wrong is `error`."""
         started = clock()
         RUNNING.begin(self.batch)
         try:
@@ -53,7 +53,7 @@ def outputs_of(model: LoadedModel, rowwise: bool, requests: Sequence[InferReques
     return split(outputs, first.outputs, [request.rows for request in requests])
 
 
-def key_of(request: InferRequest) -> object:
+def batch_key(request: InferRequest) -> object:
     """What requests of one call have in common: input names, datatypes, shapes without the rows, wanted outputs."""
     inputs = request.inputs
     if len(inputs) == 1:  # nearly every model, and three times as quick

@@ -3,32 +3,32 @@
 import asyncio
 
 from modelyard.errors import DeadlineExceeded, ModelyardError
-from modelyard.inference.pending_request import Answer, Done
-from modelyard.inference.recorder import Origin
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.pending_request import Done, InferResponse
+from modelyard.inference.recorder import RequestContext
+from modelyard.inference.scheduler import Scheduler
 from modelyard.tensors import InferRequest
 
 
-class Within:
+class WithTimeout:
     """A request that is given up when its client's time is over, and dropped if its call has not begun."""
 
     __slots__ = ("_done", "_ticket", "_timeout_s", "_timer")
 
     def __init__(
         self,
-        server: ModelServer,
+        server: Scheduler,
         request: InferRequest,
         done: Done,
-        origin: Origin,
+        context: RequestContext,
         *,
         timeout_s: float,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Submit it. `done` is called once, as by `ModelServer.submit`, which also says what is raised."""
+        """Submit it. `done` is called once, as by `Scheduler.submit`, which also says what is raised."""
         self._done = done
         self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
-        self._ticket = server.submit(request, self._answered, origin)
+        self._ticket = server.submit(request, self._answered, context)
         if self._ticket.done is not None:
             self._timer = loop.call_later(timeout_s, self._give_up)
 
@@ -36,7 +36,7 @@ class Within:
         """The client left."""
         self._stop()
 
-    def _answered(self, result: Answer | ModelyardError) -> Exception | None:
+    def _answered(self, result: InferResponse | ModelyardError) -> Exception | None:
         if self._timer is not None:
             self._timer.cancel()
         return self._done(result)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from modelyard.config.model_spec import Limits
 from modelyard.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
-from modelyard.inference.batch import Call, check_rows
-from modelyard.inference.open_requests import Ledger
-from modelyard.inference.pending_request import Answer, Done, Ticket
-from modelyard.inference.recorder import Origin, Recorder
+from modelyard.inference.batch import Batch, check_rows
+from modelyard.inference.open_requests import OpenRequests
+from modelyard.inference.pending_request import Done, InferResponse, PendingRequest
+from modelyard.inference.recorder import Recorder, RequestContext
 from modelyard.inference.running_requests import RUNNING, ids_of
 from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import GeneratingModel
@@ -32,7 +32,7 @@ class Generations:
         self,
         model: GeneratingModel,
         worker: Worker,
-        ledger: Ledger,
+        open_requests: OpenRequests,
         recorder: Recorder,
         *,
         limits: Limits,
@@ -41,9 +41,9 @@ class Generations:
     ) -> None:
         self.model = model
         self.worker = worker
-        self.ledger = ledger
+        self.open_requests = open_requests
         self.recorder = recorder
-        """Is told of every step; of requests, those of their origins are."""
+        """Is told of every step; of requests, those of their contexts are."""
         self.rowwise = model.signature.rowwise
         self.loop = loop
         self.clock = clock
@@ -55,22 +55,24 @@ class Generations:
         self._limits = limits
 
     def begin(
-        self, request: InferRequest, part: Part, done: Done, origin: Origin, timeout_s: float | None = None
+        self, request: InferRequest, part: Part, done: Done, context: RequestContext, timeout_s: float | None = None
     ) -> "Generation":
         """Take a request on. Each `go_on` of what is given back leads to one call of `part`, or to the only one of `done`, with an
-        error, or with an Answer of no outputs behind the last part.
+        error, or with an InferResponse of no outputs behind the last part.
 
         Each part comes within the model's time-out, or `timeout_s` where that is shorter. Raises Overloaded when as many are open
         as the queue may hold, and ModelNotReady when the server drains or is closed.
         """
-        origin.rows = request.rows
+        context.rows = request.rows
         if self.closing:
-            raise self.ledger.refuse(origin, ModelNotReady("the model is shutting down"))
+            raise self.open_requests.refuse(context, ModelNotReady("the model is shutting down"))
         if len(self.open) >= self._limits.queue:
-            raise self.ledger.refuse(origin, Overloaded(f"{len(self.open)} answers are being generated already"))
+            raise self.open_requests.refuse(
+                context, Overloaded(f"{len(self.open)} answers are being generated already")
+            )
         limit_s = min(timeout_s or self._limits.timeout_s, self._limits.timeout_s)
-        generation = Generation(self, request, part, done, origin=origin, timeout_s=limit_s)
-        self.ledger.open += 1
+        generation = Generation(self, request, part, done, context=context, timeout_s=limit_s)
+        self.open_requests.open += 1
         self.open.add(generation)
         return generation
 
@@ -90,13 +92,20 @@ class Generation:
     """One such request. Nothing is computed until `go_on`, which is called once for each part and once for the end."""
 
     def __init__(
-        self, all_: Generations, request: InferRequest, part: Part, done: Done, *, origin: Origin, timeout_s: float
+        self,
+        all_: Generations,
+        request: InferRequest,
+        part: Part,
+        done: Done,
+        *,
+        context: RequestContext,
+        timeout_s: float,
     ) -> None:
         self._all = all_
         self._part = part
         self._timeout_s = timeout_s
-        self._ticket = Ticket(request, done, all_.clock(), lambda ticket: self.end(None), origin)
-        self._call: Call | None = None
+        self._ticket = PendingRequest(request, done, all_.clock(), lambda ticket: self.end(None), context)
+        self._call: Batch | None = None
         """From the first step to the last, for those who record it."""
         self._steps: Iterator[Tensors] | None = None  # the worker's alone
         self._started = False
@@ -115,7 +124,7 @@ class Generation:
         """The client went away: a step that runs is the last one, and nobody hears of it."""
         self._ticket.cancel()
 
-    def end(self, result: Answer | ModelyardError | None) -> None:
+    def end(self, result: InferResponse | ModelyardError | None) -> None:
         """Close the request, if it is not, with this result (None: nobody waits for one)."""
         if self._ticket.done is None:
             return
@@ -124,7 +133,7 @@ class Generation:
         self._all.open.discard(self)
         if self._started:
             self._all.worker.do(self._shut)  # behind a step that may be under way
-        self._all.ledger.close(self._ticket, result, self._call)
+        self._all.open_requests.close(self._ticket, result, self._call)
 
     # In the worker
 
@@ -161,7 +170,7 @@ class Generation:
     # On the loop again
 
     def _stepped(self, got: Tensors | BaseException | None, began: float, seconds: float) -> None:
-        self._call = self._call or Call([self._ticket], began)
+        self._call = self._call or Batch([self._ticket], began)
         self._call.seconds += seconds
         if got is not None:
             self._all.recorder.called(self._ticket.rows, seconds)
@@ -172,7 +181,7 @@ class Generation:
             self._timer = None
         if got is None:
             waited_s = self._call.started - self._ticket.submitted
-            self.end(Answer({}, self._call.rows, waited_s, self._call.seconds))
+            self.end(InferResponse({}, self._call.rows, waited_s, self._call.seconds))
         elif isinstance(got, BaseException):
             self._failed(got)
         else:

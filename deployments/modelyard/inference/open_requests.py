@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.inference.batch import Call
-from modelyard.inference.pending_request import Answer, Ticket
-from modelyard.inference.recorder import Origin, Recorder
+from modelyard.inference.batch import Batch
+from modelyard.inference.pending_request import InferResponse, PendingRequest
+from modelyard.inference.recorder import Recorder, RequestContext
 
 AnError = TypeVar("AnError", bound=Exception)
 
 log = logging.getLogger(__name__)
 
 
-class Ledger:
+class OpenRequests:
     """Counts open requests and closes them. The only caller of the recorders."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -24,7 +24,9 @@ class Ledger:
         self._clock = clock
         self._empty: asyncio.Event | None = None  # made by the first who waits for it
 
-    def close(self, ticket: Ticket, result: Answer | ModelyardError | None, call: Call | None = None) -> None:
+    def close(
+        self, ticket: PendingRequest, result: InferResponse | ModelyardError | None, call: Batch | None = None
+    ) -> None:
         """Give the client its result, or nothing (None) if it went away. Does nothing if the ticket is closed already.
 
         `call` is the call that decided the result, if one did.
@@ -46,24 +48,24 @@ class Ledger:
         # Only now: how long a request took, and how it ended, is known when its answer is written.
         self._report(ticket, unwritten or result, call)
 
-    def origin(
+    def context(
         self,
         recorder: Recorder,
         request_id: str = "",
         body_bytes: int = 0,
         headers: Sequence[tuple[bytes, bytes]] = (),
-    ) -> Origin:
+    ) -> RequestContext:
         """Of a request that has just come in as a whole."""
-        return Origin(recorder, self._clock(), request_id, body_bytes, 0, headers)
+        return RequestContext(recorder, self._clock(), request_id, body_bytes, 0, headers)
 
-    def refuse(self, origin: Origin, error: AnError) -> AnError:
+    def refuse(self, context: RequestContext, error: AnError) -> AnError:
         """Note that a request was not taken on; gives the error back, to be raised."""
-        origin.recorder.refused(origin, type(error).__name__, self._clock() - origin.received)
+        context.recorder.refused(context, type(error).__name__, self._clock() - context.received)
         return error
 
-    def left(self, origin: Origin) -> None:
+    def left(self, context: RequestContext) -> None:
         """Note that a client has gone, or its time has passed, before its request could be taken on."""
-        origin.recorder.refused(origin, "Cancelled", self._clock() - origin.received)
+        context.recorder.refused(context, "Cancelled", self._clock() - context.received)
 
     async def emptied(self) -> None:
         """Return when no request is open."""
@@ -71,8 +73,10 @@ class Ledger:
             self._empty = self._empty or asyncio.Event()
             await self._empty.wait()
 
-    def _report(self, ticket: Ticket, result: Answer | Exception | None, call: Call | None) -> None:
-        origin, now = ticket.origin, self._clock()
-        outcome = "OK" if isinstance(result, Answer) else "Cancelled" if result is None else type(result).__name__
+    def _report(self, ticket: PendingRequest, result: InferResponse | Exception | None, call: Batch | None) -> None:
+        context, now = ticket.context, self._clock()
+        outcome = (
+            "OK" if isinstance(result, InferResponse) else "Cancelled" if result is None else type(result).__name__
+        )
         queue_s = (now if call is None else call.started) - ticket.submitted
-        origin.recorder.ended(origin, outcome, now - origin.received, queue_s, call)
+        context.recorder.ended(context, outcome, now - context.received, queue_s, call)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelyard.errors import ModelyardError
-from modelyard.inference.recorder import Origin
+from modelyard.inference.recorder import RequestContext
 from modelyard.tensors import InferRequest, Tensors
 
 
 @dataclass(slots=True)
-class Answer:
+class InferResponse:
     """What the model gave for one request, and where the time went."""
 
     outputs: Tensors
@@ -22,29 +22,29 @@ class Answer:
     """Seconds that the call took."""
 
 
-Done = Callable[[Answer | ModelyardError], Exception | None]
+Done = Callable[[InferResponse | ModelyardError], Exception | None]
 """Takes a request's result to its client; gives back why an answer could not be written, if so."""
 
 
-class Ticket:
+class PendingRequest:
     """An accepted request. Open until it is answered or cancelled; `done` is called at most once, while it closes."""
 
-    __slots__ = ("_cancelled", "done", "key", "origin", "request", "rows", "submitted", "waiting")
+    __slots__ = ("_cancelled", "context", "done", "key", "request", "rows", "submitted", "waiting")
 
     def __init__(
         self,
         request: InferRequest,
         done: Done,
         submitted: float,
-        cancelled: Callable[["Ticket"], None],
-        origin: Origin,
+        cancelled: Callable[["PendingRequest"], None],
+        context: RequestContext,
     ) -> None:
         self.request = request
         self.rows = request.rows
         self.done: Done | None = done
         """None once closed."""
         self.submitted = submitted
-        self.origin = origin
+        self.context = context
         self.waiting = False
         """Whether it stands in the line."""
         self.key: object = None

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # which has tickets, which have origins
-    from modelyard.inference.batch import Call
+if TYPE_CHECKING:  # which has tickets, which have contexts
+    from modelyard.inference.batch import Batch
 
 CODES: Mapping[str, str] = {
     "OK": "ok",
@@ -33,14 +33,16 @@ class Recorder(Protocol):
     Each request is told of once. `outcome` is "OK", "Cancelled" or the name of the error's class.
     """
 
-    def ended(self, origin: "Origin", outcome: str, total_s: float, queue_s: float, call: "Call | None") -> None:
+    def ended(
+        self, context: "RequestContext", outcome: str, total_s: float, queue_s: float, call: "Batch | None"
+    ) -> None:
         """A request that was taken on.
 
-        `total_s` is from `origin.received` until it was answered. `call` is the call of the model that decided it, and
+        `total_s` is from `context.received` until it was answered. `call` is the call of the model that decided it, and
         `queue_s` is from submit to the start of that. Where no call did (cancelled, too late) it is to the end.
         """
 
-    def refused(self, origin: "Origin", outcome: str, total_s: float) -> None:
+    def refused(self, context: "RequestContext", outcome: str, total_s: float) -> None:
         """A request that was not: it could not be read, or there was no place for it."""
 
     def called(self, rows: int, seconds: float) -> None:
@@ -48,7 +50,7 @@ class Recorder(Protocol):
 
 
 @dataclass(slots=True)
-class Origin:
+class RequestContext:
     """Where a request comes from, and who is told of it."""
 
     recorder: Recorder
@@ -63,10 +65,12 @@ class Origin:
 
 
 class _Unrecorded:
-    def ended(self, origin: Origin, outcome: str, total_s: float, queue_s: float, call: "Call | None") -> None:
+    def ended(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: "Batch | None"
+    ) -> None:
         """Nothing."""
 
-    def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
+    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """Nothing."""
 
     def called(self, rows: int, seconds: float) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from modelyard.replica_files.paths import open_private
 
 if TYPE_CHECKING:  # which has tickets, which have requests
-    from modelyard.inference.pending_request import Ticket
+    from modelyard.inference.pending_request import PendingRequest
 
 SLOT_BYTES, SLOTS = 4096, 16
 """A thread that works for requests has a slot; if there are more threads, the others have none."""
@@ -24,7 +24,7 @@ _NOTHING = bytes(_LENGTH)
 
 
 class _Current(threading.local):
-    batch: "Sequence[Ticket]" = ()
+    batch: "Sequence[PendingRequest]" = ()
     slot: int = -1
     """Where its slot begins; -1 for none yet."""
 
@@ -32,7 +32,7 @@ class _Current(threading.local):
 CURRENT = _Current()
 
 
-class RunningCalls:
+class RunningRequests:
     """The ids of the requests whose call of the model runs, in a file; nowhere until `open`."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class RunningCalls:
         finally:
             os.close(descriptor)
 
-    def begin(self, batch: "Sequence[Ticket]") -> None:
+    def begin(self, batch: "Sequence[PendingRequest]") -> None:
         """A call for these begins in this thread."""
         CURRENT.batch = batch
         if self._map is None:
@@ -60,9 +60,9 @@ class RunningCalls:
         if start < 0 and (start := self._slot()) < 0:
             return
         if len(batch) == 1:
-            ids = batch[0].origin.request_id.encode()
+            ids = batch[0].context.request_id.encode()
         else:
-            ids = "\n".join([ticket.origin.request_id for ticket in batch]).encode()
+            ids = "\n".join([ticket.context.request_id for ticket in batch]).encode()
         ids = ids[: SLOT_BYTES - _LENGTH]
         self._map[start + _LENGTH : start + _LENGTH + len(ids)] = ids
         self._map[start : start + _LENGTH] = len(ids).to_bytes(_LENGTH, "little")
@@ -81,7 +81,7 @@ class RunningCalls:
         return CURRENT.slot
 
 
-RUNNING = RunningCalls()
+RUNNING = RunningRequests()
 """This process's."""
 
 
@@ -98,7 +98,7 @@ def read_running(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def working_for(batch: "Sequence[Ticket]") -> Iterator[None]:
+def working_for(batch: "Sequence[PendingRequest]") -> Iterator[None]:
     """For this block, this thread works for these."""
     RUNNING.begin(batch)
     try:
@@ -112,6 +112,6 @@ def request_ids() -> tuple[str, ...]:
     return ids_of(CURRENT.batch)
 
 
-def ids_of(batch: "Sequence[Ticket]") -> tuple[str, ...]:
+def ids_of(batch: "Sequence[PendingRequest]") -> tuple[str, ...]:
     """The ids of these requests, as far as they have any."""
-    return tuple(ticket.origin.request_id for ticket in batch if ticket.origin.request_id)
+    return tuple(ticket.context.request_id for ticket in batch if ticket.context.request_id)

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
-from modelyard.inference.batch import Call, RowsError
+from modelyard.inference.batch import Batch, RowsError
 from modelyard.inference.cost import CallCost
 from modelyard.inference.generation import Generations
-from modelyard.inference.open_requests import Ledger
-from modelyard.inference.pending_request import Answer, Done, Ticket
-from modelyard.inference.queue import Line
-from modelyard.inference.recorder import UNRECORDED, Origin, Recorder
+from modelyard.inference.open_requests import OpenRequests
+from modelyard.inference.pending_request import Done, InferResponse, PendingRequest
+from modelyard.inference.queue import RequestQueue
+from modelyard.inference.recorder import UNRECORDED, Recorder, RequestContext
 from modelyard.inference.row_size import row_sizes
 from modelyard.inference.running_requests import ids_of
 from modelyard.inference.warmup import Warmup
@@ -48,7 +48,7 @@ TIMER_SLACK_S = 1e-3
 log = logging.getLogger(__name__)
 
 
-class ModelServer:
+class Scheduler:
     """Serves one loaded model. Everything is called on the loop's thread.
 
     A call that hangs in the worker hangs this model alone: its requests and those behind it are answered when their
@@ -84,12 +84,12 @@ class ModelServer:
         self._cost_here = CallCost(measured.fixed_s, measured.per_row_s)
         self._sizes = row_sizes(model, measured.row_size)
         self._recorder = recorder
-        self.ledger = Ledger(clock)
+        self.open_requests = OpenRequests(clock)
         """Whoever reads requests tells it of those that cannot be submitted."""
-        self._line = Line()
-        self._again: list[list[Ticket]] = []  # parts of batches that failed; the next one to run is last
-        self._call: Call | None = None  # the one that runs
-        self._in_worker: Call | None = None  # the same, while it runs there
+        self._line = RequestQueue()
+        self._again: list[list[PendingRequest]] = []  # parts of batches that failed; the next one to run is last
+        self._call: Batch | None = None  # the one that runs
+        self._in_worker: Batch | None = None  # the same, while it runs there
         self._start: asyncio.Handle | None = None  # of the next call; set whenever requests wait and none runs
         self._deadline: asyncio.TimerHandle | None = None  # one for all: deadlines pass in the order of arrival
         self._alone = 0  # calls in a row that held one request and left nobody waiting
@@ -100,7 +100,7 @@ class ModelServer:
         """Where the model can answer in parts; those requests are taken on there."""
         if isinstance(model, GeneratingModel):
             self.generations = Generations(
-                model, self._worker, self.ledger, recorder, limits=limits, loop=loop, clock=clock
+                model, self._worker, self.open_requests, recorder, limits=limits, loop=loop, clock=clock
             )
         # A model that generates is in the worker between the loop's turns, and is never called in two threads.
         self._may_run_here = model.loop_safe and self.generations is None
@@ -108,34 +108,34 @@ class ModelServer:
     @property
     def in_flight(self) -> int:
         """Accepted requests that are not answered yet, waiting or running."""
-        return self.ledger.open
+        return self.open_requests.open
 
     @property
     def waiting(self) -> int:
         """Of these, those whose call has not begun."""
         return self._line.waiting + sum(len(batch) for batch in self._again)
 
-    def submit(self, request: InferRequest, done: Done, origin: Origin | None = None) -> Ticket:
+    def submit(self, request: InferRequest, done: Done, context: RequestContext | None = None) -> PendingRequest:
         """Take a request on; `done` gets its answer or error once, on the loop, perhaps before this returns.
 
         A refusal is raised instead, and `done` never called: Overloaded when the queue is full, ModelNotReady when the
-        server drains or is closed. The request is recorded as one of `origin`, or else by the server's own recorder.
+        server drains or is closed. The request is recorded as one of `context`, or else by the server's own recorder.
         """
-        origin = origin or self.ledger.origin(self._recorder)
-        origin.rows = request.rows
+        context = context or self.open_requests.context(self._recorder)
+        context.rows = request.rows
         if self._closing:
-            raise self.ledger.refuse(origin, ModelNotReady("the model is shutting down"))
+            raise self.open_requests.refuse(context, ModelNotReady("the model is shutting down"))
         direct = self._alone >= ALONE and self._may_run_at_once(request)
         if not direct:
             if self._line.waiting >= self._most_waiting:
-                self._make_room(origin)
+                self._make_room(context)
             if self._call is not None and self._answered_in_s(request.rows) > ADMITTED * self._timeout_s:
-                raise self._overloaded(origin, "what waits already takes as long as the time-out allows")
-        ticket = Ticket(request, done, self._clock(), self._cancelled, origin)
-        self.ledger.open += 1
+                raise self._overloaded(context, "what waits already takes as long as the time-out allows")
+        ticket = PendingRequest(request, done, self._clock(), self._cancelled, context)
+        self.open_requests.open += 1
         if direct:
             self._alone += 1
-            self._run_here(Call([ticket], ticket.submitted))
+            self._run_here(Batch([ticket], ticket.submitted))
             return ticket
         self._line.add(ticket)
         if self._call is None and (self._start is None or self._delay_s):
@@ -149,7 +149,7 @@ class ModelServer:
         step_s = 0.0 if self.generations is None else self.generations.stuck_s()
         return max(step_s, 0.0 if self._call is None else self._clock() - self._call.started)
 
-    def call_on_loop(self) -> Call | None:
+    def call_on_loop(self) -> Batch | None:
         """The call that the event loop's thread is in. Other threads may look."""
         call = self._call
         return None if call is self._in_worker else call
@@ -161,15 +161,15 @@ class ModelServer:
             self.generations.closing = True
         if self._start is not None:
             self._start_now()
-        await self.ledger.emptied()
+        await self.open_requests.emptied()
 
     def close(self) -> None:
         """Refuse new requests, answer the open ones with ModelNotReady, and let the thread end after its call."""
         self._closing = True
         tickets = [*self._line, *self._begun()]
-        self._line, self._again = Line(), []
+        self._line, self._again = RequestQueue(), []
         for ticket in tickets:
-            self.ledger.close(ticket, ModelNotReady("the model was shut down before it answered"))
+            self.open_requests.close(ticket, ModelNotReady("the model was shut down before it answered"))
         if self.generations is not None:
             self.generations.close()
         for timer in (self._start, self._deadline):
@@ -179,18 +179,18 @@ class ModelServer:
 
     # Admission
 
-    def _make_room(self, origin: Origin) -> None:
+    def _make_room(self, context: RequestContext) -> None:
         """Raise Overloaded, unless the model is idle: what has gathered for it is no queue yet, and goes to it now."""
         if self._call is None and self._start is not None:
             self._start.cancel()
             self._run()
         if self._line.waiting >= self._most_waiting:
-            raise self._overloaded(origin, f"{self._line.waiting} requests are waiting already")
+            raise self._overloaded(context, f"{self._line.waiting} requests are waiting already")
 
-    def _overloaded(self, origin: Origin, why: str) -> Exception:
+    def _overloaded(self, context: RequestContext, why: str) -> Exception:
         error = Overloaded(why)
         error.retry_after_s = min(MOST_RETRY_AFTER_S, max(1, math.ceil(self._answered_in_s())))
-        return self.ledger.refuse(origin, error)
+        return self.open_requests.refuse(context, error)
 
     def _answered_in_s(self, rows: int = 0) -> float:
         """Seconds until one more request of so many rows would be answered, behind all that wait; without one, until those are.
@@ -248,15 +248,15 @@ class ModelServer:
     def _is_cheap_here(self, rows: int) -> bool:
         return self._may_run_here and self._cost_here.of(rows) < INLINE_BELOW_S
 
-    def _is_usual(self, call: Call) -> bool:
+    def _is_usual(self, call: Batch) -> bool:
         return self._sizes is None or self._sizes.usual((ticket.request for ticket in call.batch), call.rows)
 
-    def _next_call(self) -> Call | None:
+    def _next_call(self) -> Batch | None:
         """The oldest requests that go together, of those whose deadlines have not passed."""
         now = self._clock()
         too_old = now - self._timeout_s
         late = self._line.take_until(too_old)
-        batch: list[Ticket] = []
+        batch: list[PendingRequest] = []
         while self._again and not batch:
             part = self._again.pop()
             late += [ticket for ticket in part if ticket.submitted <= too_old]
@@ -267,11 +267,11 @@ class ModelServer:
             left_s = self._timeout_s if oldest is None else oldest.submitted - too_old
             batch = self._line.take(self._rows_in(min(self._timeout_s / 2, left_s)))
         self._alone = self._alone + 1 if len(batch) == 1 and not self._line.waiting else 0
-        call = self._call = Call(batch, now) if batch else None
+        call = self._call = Batch(batch, now) if batch else None
         self._too_late(late)  # only now that the model is taken: clients may submit again from here
         return call
 
-    def _run_here(self, call: Call) -> None:
+    def _run_here(self, call: Batch) -> None:
         # Taken until the answers are out: a client that submits again from `done` joins the line, not the stack.
         self._call = call
         call.run(self._model, self._rowwise, self._clock)
@@ -288,7 +288,7 @@ class ModelServer:
             return False
         return self._is_cheap_here(max(oldest.rows, min(self._line.rows, self._most_rows)))
 
-    def _run_in_worker(self, call: Call) -> None:
+    def _run_in_worker(self, call: Batch) -> None:
         loop, model, rowwise, clock = self._loop, self._model, self._rowwise, self._clock
         self._in_worker = call
 
@@ -301,7 +301,7 @@ class ModelServer:
 
         self._worker.do(job)
 
-    def _worker_is_free(self, call: Call) -> None:
+    def _worker_is_free(self, call: Batch) -> None:
         """Start the next call before the last one's answers go out: the model computes while the loop encodes."""
         if call.error is not None:
             self._finish(call)
@@ -319,17 +319,17 @@ class ModelServer:
 
     # Answering
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, call: Batch) -> None:
         self._recorder.called(call.rows, call.seconds)
         if call.error is not None:
             self._failed(call, call.error)
             return
         self._cost.observe(call.rows, call.seconds)
-        close = self.ledger.close
+        close = self.open_requests.close
         for ticket, outputs in zip(call.batch, call.outputs, strict=True):
-            close(ticket, Answer(outputs, call.rows, call.started - ticket.submitted, call.seconds), call)
+            close(ticket, InferResponse(outputs, call.rows, call.started - ticket.submitted, call.seconds), call)
 
-    def _failed(self, call: Call, error: BaseException) -> None:
+    def _failed(self, call: Batch, error: BaseException) -> None:
         """Find the request that the model fails on by halves, so that its neighbours are answered.
 
         One bad request of n costs 2 log2(n) more calls; n bad ones 2 n in all. Deadlines bound the time.
@@ -348,21 +348,21 @@ class ModelServer:
             about = {"requests": ids_of(batch)}
             log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error, extra=about)
         for ticket in batch:
-            self.ledger.close(ticket, shown, call)
+            self.open_requests.close(ticket, shown, call)
 
-    def _begun(self) -> Iterator[Ticket]:
+    def _begun(self) -> Iterator[PendingRequest]:
         """Tickets that have left the line, closed ones among them."""
         if self._call is not None:
             yield from self._call.batch
         for batch in self._again:
             yield from batch
 
-    def _too_late(self, tickets: list[Ticket]) -> None:
+    def _too_late(self, tickets: list[PendingRequest]) -> None:
         for ticket in tickets:
-            self.ledger.close(ticket, DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
+            self.open_requests.close(ticket, DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
 
     def _deadline_passed(self) -> None:
-        """Answer those whose deadlines have passed, wherever they are, and come back for the next."""
+        """InferResponse those whose deadlines have passed, wherever they are, and come back for the next."""
         now = self._clock()
         too_old = now - self._timeout_s
         self._too_late([*self._line.take_until(too_old), *(t for t in self._begun() if t.submitted <= too_old)])
@@ -372,7 +372,7 @@ class ModelServer:
             wait_s = max(min(times) + self._timeout_s - now, TIMER_SLACK_S)
             self._deadline = self._loop.call_later(wait_s, self._deadline_passed)
 
-    def _drop(self, ticket: Ticket) -> None:
+    def _drop(self, ticket: PendingRequest) -> None:
         if ticket.waiting:
             self._line.remove(ticket)
-        self.ledger.close(ticket, None)
+        self.open_requests.close(ticket, None)

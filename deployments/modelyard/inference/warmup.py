@@ -8,7 +8,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from modelyard.config.model_spec import Batching
-from modelyard.inference.batch import joined, key_of, outputs_of
+from modelyard.inference.batch import batch_key, joined, outputs_of
 from modelyard.inference.batch_parity import Proof, copied, run
 from modelyard.inference.cost import LEAST_S
 from modelyard.inference.row_size import row_size
@@ -165,10 +165,10 @@ def _first_part(model: LoadedModel, request: InferRequest) -> None:
 
 def different_rows(examples: Sequence[InferRequest]) -> list[InferRequest]:
     """Up to MOST_ROWS rows of the examples that differ from one another and may share a call; at least one."""
-    first = key_of(examples[0])
+    first = batch_key(examples[0])
     found: list[InferRequest] = []
     for example in examples:
-        if key_of(example) != first:
+        if batch_key(example) != first:
             continue
         for index in range(example.rows):
             inputs = {name: array[index : index + 1] for name, array in example.inputs.items()}

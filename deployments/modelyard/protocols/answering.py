@@ -4,24 +4,24 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import answer_error
-from modelyard.http.endpoint import Begun, Reply
-from modelyard.http.http1 import Whole
-from modelyard.inference.pending_request import Answer, Done
-from modelyard.inference.recorder import Origin, Recorder
-from modelyard.inference.scheduler import ModelServer
-from modelyard.protocols.decoder.job import Decoding
+from modelyard.http.asgi import logged_error_response
+from modelyard.http.endpoint import CancelHandle, Reply
+from modelyard.http.http1 import WholeResponse
+from modelyard.inference.pending_request import Done, InferResponse
+from modelyard.inference.recorder import Recorder, RequestContext
+from modelyard.inference.scheduler import Scheduler
+from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.decoder.process import Decoder
-from modelyard.protocols.decoder.request import AfterDecoding
+from modelyard.protocols.decoder.request import DeferredRequest
 
 T = TypeVar("T")
 
 
-def answering(write: Callable[[Answer], T], tell: Callable[[T | Exception], object]) -> Done:
+def as_callback(write: Callable[[InferResponse], T], tell: Callable[[T | Exception], object]) -> Done:
     """What is done with the model server's answer: `tell` gets what `write` makes of it, or the error, once."""
 
-    def done(answer: Answer | ModelyardError) -> Exception | None:
-        if not isinstance(answer, Answer):
+    def done(answer: InferResponse | ModelyardError) -> Exception | None:
+        if not isinstance(answer, InferResponse):
             tell(answer)
             return None
         try:
@@ -35,25 +35,27 @@ def answering(write: Callable[[Answer], T], tell: Callable[[T | Exception], obje
     return done
 
 
-class Answering:
+class BaseEndpoint:
     """What is the same in every `Endpoint` of a version."""
 
-    def __init__(self, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
+    def __init__(self, server: Scheduler, recorder: Recorder, decoder: Decoder) -> None:
         self.server = server
         self._recorder = recorder
         self._decoder = decoder
 
     def _begin_large(
-        self, decoding: Decoding, begin: Callable[[Any, Reply], Begun], reply: Reply, origin: Origin
-    ) -> Begun:
+        self, decoding: DecodeJob, begin: Callable[[Any, Reply], CancelHandle], reply: Reply, context: RequestContext
+    ) -> CancelHandle:
         """Begin when the body is decoded."""
-        return AfterDecoding(self._decoder, decoding, begin, reply, ledger=self.server.ledger, origin=origin)
+        return DeferredRequest(
+            self._decoder, decoding, begin, reply, open_requests=self.server.open_requests, context=context
+        )
 
     def unread(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""
-        ledger = self.server.ledger
-        ledger.refuse(ledger.origin(self._recorder, request_id), error)
+        open_requests = self.server.open_requests
+        open_requests.refuse(open_requests.context(self._recorder, request_id), error)
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         """In the form of the path's protocol."""
-        return Whole(answer_error(error, request_id, path))
+        return WholeResponse(logged_error_response(error, request_id, path))

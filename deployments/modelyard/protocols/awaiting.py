@@ -5,20 +5,20 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.http.endpoint import Begun
-from modelyard.inference.deadline import Within
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.recorder import Origin
-from modelyard.inference.scheduler import ModelServer
+from modelyard.http.endpoint import CancelHandle
+from modelyard.inference.deadline import WithTimeout
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.recorder import RequestContext
+from modelyard.inference.scheduler import Scheduler
 from modelyard.tensors import InferRequest, Tensors
 
 T = TypeVar("T")
 
 
 async def parts(
-    server: ModelServer,
+    server: Scheduler,
     request: InferRequest,
-    origin: Origin,
+    context: RequestContext,
     encode: Callable[[Tensors], T],
     timeout_s: float | None = None,
 ) -> AsyncGenerator[T]:
@@ -28,10 +28,10 @@ async def parts(
     """
     generations = server.generations
     if generations is None:
-        yield await whole(server, request, origin, encode, timeout_s)
+        yield await whole(server, request, context, encode, timeout_s)
         return
     mail: _Mail[T] = _Mail(encode)
-    generation = generations.begin(request, mail.part, mail.done, origin, timeout_s)
+    generation = generations.begin(request, mail.part, mail.done, context, timeout_s)
     try:
         generation.go_on()
         while (part := await mail.next()) is not None:
@@ -42,9 +42,9 @@ async def parts(
 
 
 async def whole(
-    server: ModelServer,
+    server: Scheduler,
     request: InferRequest,
-    origin: Origin,
+    context: RequestContext,
     encode: Callable[[Tensors], T],
     timeout_s: float | None = None,
 ) -> T:
@@ -52,11 +52,11 @@ async def whole(
     loop = asyncio.get_running_loop()
     came: asyncio.Future[T] = loop.create_future()
 
-    def done(answer: Answer | ModelyardError) -> Exception | None:
+    def done(answer: InferResponse | ModelyardError) -> Exception | None:
         if came.done():  # whoever waited has gone
             return None
         try:
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, InferResponse):
                 raise answer
             came.set_result(encode(answer.outputs))
         except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
@@ -64,11 +64,11 @@ async def whole(
             return error
         return None
 
-    begun: Begun
+    begun: CancelHandle
     if timeout_s is None:
-        begun = server.submit(request, done, origin)
+        begun = server.submit(request, done, context)
     else:
-        begun = Within(server, request, done, origin, timeout_s=timeout_s, loop=loop)
+        begun = WithTimeout(server, request, done, context, timeout_s=timeout_s, loop=loop)
     try:
         return await came
     finally:
@@ -94,11 +94,11 @@ class _Mail(Generic[T]):
         if not self._came.cancelled():
             self._came.set_result(encoded)
 
-    def done(self, answer: Answer | ModelyardError) -> Exception | None:
+    def done(self, answer: InferResponse | ModelyardError) -> Exception | None:
         """See `ticket.Done`."""
         if self._came.cancelled():  # whoever waited has gone, and comes to cancel the request
             return None
-        if isinstance(answer, Answer):
+        if isinstance(answer, InferResponse):
             self._came.set_result(None)
         else:
             self._came.set_exception(answer)

@@ -4,35 +4,35 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from modelyard.http.endpoint import Begun, Header, Reply
-from modelyard.http.http1 import Whole
-from modelyard.http.problem import JSON, HttpAnswer
+from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.http1 import WholeResponse
+from modelyard.http.problem import JSON, HttpResponse
 from modelyard.http.request import server_timing
-from modelyard.inference.pending_request import Answer, Ticket
-from modelyard.inference.recorder import Origin, Recorder
-from modelyard.inference.scheduler import ModelServer
-from modelyard.protocols.answering import Answering, answering
-from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.inference.pending_request import InferResponse, PendingRequest
+from modelyard.inference.recorder import Recorder, RequestContext
+from modelyard.inference.scheduler import Scheduler
+from modelyard.protocols.answering import BaseEndpoint, as_callback
+from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.tensors import InferRequest, Tensors
 
 
-class Call(Protocol):
+class DecodedRequest(Protocol):
     """A decoded request, and whatever else its answer needs."""
 
     @property
     def request(self) -> InferRequest: ...
 
 
-CallT = TypeVar("CallT", bound=Call)
+CallT = TypeVar("CallT", bound=DecodedRequest)
 Decode = Callable[[bytes, bytes], CallT]
 """Body and content type; raises what is wrong with them."""
-Described = Callable[[bytes, bytes], Decoding]
+Described = Callable[[bytes, bytes], DecodeJob]
 """How the same is done elsewhere."""
 Encode = Callable[[CallT, Tensors], bytes]
 
 
-class Exchange(Answering, Generic[CallT]):
+class CodecEndpoint(BaseEndpoint, Generic[CallT]):
     """Answers with JSON, for one served version; an `Endpoint`."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Exchange(Answering, Generic[CallT]):
         described: Described,
         encode: Encode[CallT],
         *,
-        server: ModelServer,
+        server: Scheduler,
         recorder: Recorder,
         decoder: Decoder,
     ) -> None:
@@ -52,24 +52,24 @@ class Exchange(Answering, Generic[CallT]):
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> Begun:
+    ) -> CancelHandle:
         """See `Endpoint`."""
-        ledger = self.server.ledger
-        origin = ledger.origin(self._recorder, request_id, len(body), headers)
+        open_requests = self.server.open_requests
+        context = open_requests.context(self._recorder, request_id, len(body), headers)
         if len(body) > LARGE_BYTES:
             decoding = self._described(body, content_type)
-            return self._begin_large(decoding, partial(self._submit, origin), reply, origin)
+            return self._begin_large(decoding, partial(self._submit, context), reply, context)
         try:
             call = self._decode(body, content_type)
         except Exception as error:
-            ledger.refuse(origin, error)
+            open_requests.refuse(context, error)
             raise
-        return self._submit(origin, call, reply)
+        return self._submit(context, call, reply)
 
-    def _submit(self, origin: Origin, call: CallT, reply: Reply) -> Ticket:
-        def made(answer: Answer) -> Whole:
+    def _submit(self, context: RequestContext, call: CallT, reply: Reply) -> PendingRequest:
+        def made(answer: InferResponse) -> WholeResponse:
             encoded = self._encode(call, answer.outputs)
             timing = server_timing(answer.queue_s, answer.batch_rows, answer.compute_s)
-            return Whole(HttpAnswer(200, (JSON, (b"server-timing", timing)), encoded))
+            return WholeResponse(HttpResponse(200, (JSON, (b"server-timing", timing)), encoded))
 
-        return self.server.submit(call.request, answering(made, reply), origin)
+        return self.server.submit(call.request, as_callback(made, reply), context)

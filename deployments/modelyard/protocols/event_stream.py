@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from modelyard.http.asgi import HttpStream, answer_error
+from modelyard.http.asgi import HttpStream, logged_error_response
 from modelyard.http.request import HttpRequest
 from modelyard.http.sse import HEADERS, event
 from modelyard.protocols.awaiting import parts
@@ -22,15 +22,15 @@ async def event_stream(
 
     What goes wrong later is an event of `error_kind`. `protocol` is for metrics, `limit` is of the body in bytes.
     """
-    ledger = version.server.ledger
+    open_requests = version.server.open_requests
     headers = tuple(request.headers.items())
-    origin = ledger.origin(version.recorders[protocol], request.request_id, len(request.body), headers)
+    context = open_requests.context(version.recorders[protocol], request.request_id, len(request.body), headers)
     try:
         asked, encode = await decode(await decoded(request, limit))
     except Exception as error:
-        ledger.refuse(origin, error)
+        open_requests.refuse(context, error)
         raise
-    documents = parts(version.server, asked, origin, encode)
+    documents = parts(version.server, asked, context, encode)
     first = await anext(documents, None)
     return HttpStream(200, HEADERS, _events(first, documents, request, error_kind))
 
@@ -45,4 +45,4 @@ async def _events(
             async for document in documents:
                 yield event(document)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-            yield event(answer_error(error, request.request_id, request.path).body, error_kind)
+            yield event(logged_error_response(error, request.request_id, request.path).body, error_kind)

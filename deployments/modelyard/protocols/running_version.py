@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.inference.recorder import Recorder
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.scheduler import Scheduler
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.oip.endpoint import InferEndpoint
-from modelyard.protocols.predict.endpoint import Predictor
+from modelyard.protocols.predict.endpoint import PredictEndpoint
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.request_log import RequestLog
@@ -23,8 +23,8 @@ class RunningVersion:
     """A loaded version with a model server in front."""
 
     loaded: LoadedVersion
-    server: ModelServer
-    predictor: Predictor
+    server: Scheduler
+    predictor: PredictEndpoint
     infer: InferEndpoint
     counts: VersionCounts
     """What has become of its requests."""
@@ -45,7 +45,7 @@ def run_version(
     counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     predict = recorders["predict"]
-    server = ModelServer(
+    server = Scheduler(
         loaded.model,
         loaded.warmup,
         limits=spec.limits,
@@ -57,5 +57,5 @@ def run_version(
     own = spec.name, loaded.served.number, loaded.model.signature
     decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
     infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], decoder)
-    predictor = Predictor(loaded.codecs.predict, server, predict, decoder)
+    predictor = PredictEndpoint(loaded.codecs.predict, server, predict, decoder)
     return RunningVersion(loaded, server, predictor, infer, counts, recorders, decoder)

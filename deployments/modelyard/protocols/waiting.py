@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable
 
 from modelyard.http.compression import inflated
-from modelyard.http.endpoint import Begun, Endpoint, Made, Reply
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.endpoint import CancelHandle, Endpoint, Reply, Response
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.oip.endpoint import OFF_THE_LOOP_BYTES
 
 
-async def asked(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpAnswer:
+async def respond_with(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpResponse:
     """An endpoint's answer to a request, whose body may have `limit` bytes without its content coding. Raises its error."""
     body = await read(request, endpoint, limit)
     content_type = request.headers.get(b"content-type", b"")
     headers = tuple(request.headers.items())
-    made = await replied(lambda reply: endpoint.start(body, content_type, headers, reply, request.request_id))
-    return made.whole()
+    made = await await_response(lambda reply: endpoint.start(body, content_type, headers, reply, request.request_id))
+    return made.to_http_response()
 
 
 async def read(request: HttpRequest, endpoint: Endpoint, limit: int) -> bytes:
@@ -42,11 +42,11 @@ async def decoded(request: HttpRequest, limit: int) -> bytes:
     return body
 
 
-async def replied(start: Callable[[Reply], Begun]) -> Made:
+async def await_response(start: Callable[[Reply], CancelHandle]) -> Response:
     """What an endpoint replies. Raises its error; whoever stops waiting cancels the request."""
-    outcome: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
+    outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-    def reply(result: Made | Exception) -> None:
+    def reply(result: Response | Exception) -> None:
         if outcome.done():
             return
         if isinstance(result, Exception):

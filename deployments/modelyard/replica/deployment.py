@@ -19,7 +19,7 @@ from ray.serve._private import logging_utils
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Asgi, AsgiApp
-from modelyard.http.fast_path import LANE
+from modelyard.http.fast_path import FAST_PATH
 from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.protocols.loaded_version import LoadedVersion
@@ -28,7 +28,7 @@ from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.exits import Exits
-from modelyard.replica.gc_tuning import settle_heap
+from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.heap_trim import Trimmer
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
@@ -88,8 +88,8 @@ class ModelReplica:
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         streams = self._routes.streams(self._meter.arrived, ask_gateway)
-        settle_heap()
-        LANE.open(
+        tune_gc()
+        FAST_PATH.open(
             self._routes.hot,
             self._meter,
             body_limit=spec.limits.body,
@@ -97,7 +97,7 @@ class ModelReplica:
             streams=streams,
             sockets=self._routes.sockets,
         )
-        LANE.bodies.released = Trimmer(self._loop).soon
+        FAST_PATH.bodies.released = Trimmer(self._loop).soon
 
         def snapshot() -> Snapshot:
             log.write()
@@ -143,14 +143,14 @@ class ModelReplica:
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._routes.respond, LANE.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*LANE.hot, *LANE.streams), LANE.bodies)
+        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
+        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart; see `control.applications`."""
         self._routes.model.description = user_config["description"]
         self._routes.choose(user_config["default"], user_config["version_labels"])
-        LANE.hot = self._routes.hot
+        FAST_PATH.hot = self._routes.hot
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""

@@ -5,24 +5,24 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.edge.frontends import WOKEN
+from modelyard.edge.frontends import WAKE_PREFIX
 from modelyard.http.asgi import Asgi, HttpStream
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.grpc import endpoint, stream_endpoint
-from modelyard.protocols.grpc.endpoint import GrpcInfer
+from modelyard.protocols.grpc.endpoint import GrpcInferEndpoint
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.model_methods import GrpcModel
 from modelyard.protocols.grpc.stream_endpoint import AskOthers, stream_infer
-from modelyard.protocols.grpc.unary import OneMessage
+from modelyard.protocols.grpc.unary import UnaryResponse
 from modelyard.protocols.oip.routes import OipRoutes
 from modelyard.protocols.predict.routes import ModelRoutes
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.tensorflow.routes import TensorflowRoutes
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import replied
-from modelyard.protocols.websocket.routes import Sockets
+from modelyard.protocols.waiting import await_response
+from modelyard.protocols.websocket.routes import WebSocketRoutes
 from modelyard.tensors import Signature
 
 
@@ -39,14 +39,14 @@ class Dispatch:
         self._versions = own = Versions(spec.name, versions)
         self.model = ModelRoutes(spec, runtime, own)
         self.oip = OipRoutes(spec, runtime, own)
-        self._grpc_infer = GrpcInfer(spec, own, loop)
+        self._grpc_infer = GrpcInferEndpoint(spec, own, loop)
         self._grpc_model = GrpcModel(spec, runtime, own)
         self._tensorflow = TensorflowRoutes(spec, own)
-        self.sockets: Asgi = Sockets(spec, own)
+        self.sockets: Asgi = WebSocketRoutes(spec, own)
         """Answers WebSockets."""
         self.hot = self._hot()
         """The exact paths that the lane answers, and what answers there."""
-        self.mount = f"{spec.url_path}{WOKEN}"
+        self.mount = f"{spec.url_path}{WAKE_PREFIX}"
         """What stands before the paths of other protocols where only the model's own route leads here."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
@@ -74,10 +74,10 @@ class Dispatch:
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The answer to a gRPC message that did not come by the lane. Raises its error."""
         endpoint = self.hot[path]
-        made = await replied(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
-        return cast(OneMessage, made).message
+        made = await await_response(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
+        return cast(UnaryResponse, made).message
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
+    async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """Any request of this replica."""
         if request.path.startswith("/v2/"):
             return await self.oip.respond(request)

@@ -19,8 +19,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from modelyard.inference.batch import Call
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.batch import Batch
+from modelyard.inference.scheduler import Scheduler
 
 LOOK_EVERY_S = 1.0
 LATE_S = 5.0
@@ -37,7 +37,7 @@ class Watched:
     """A model server, and how long one of its calls may hold the loop."""
 
     name: str
-    server: ModelServer
+    server: Scheduler
     limit_s: float
 
 
@@ -67,7 +67,7 @@ class Watchdog:
         self._rearm = rearm
         self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
         self._loop_thread = threading.get_ident()
-        self._seen: Call | None = None  # at the last look
+        self._seen: Batch | None = None  # at the last look
         self._looks = 0  # at the same call
         self._stopped = threading.Event()
 
@@ -98,7 +98,7 @@ class Watchdog:
             return
         self._seen = None
 
-    def _end(self, name: str, call: Call, held_s: float) -> None:
+    def _end(self, name: str, call: Batch, held_s: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)
         stack = "".join(traceback.format_stack(frame)) if frame else "(it has no stack)\n"
         log.critical(

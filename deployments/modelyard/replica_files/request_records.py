@@ -15,7 +15,7 @@ NO_REPLICA = "NoReplica"
 """The outcome of a request for which there was no replica."""
 
 
-class Line(NamedTuple):
+class RequestRecord(NamedTuple):
     """One request."""
 
     at: float
@@ -41,7 +41,7 @@ def place_of(folder: Path, model: str) -> Path:
     return folder / f"{model}.jsonl"
 
 
-def encoded(model: str, line: Line, replica: str) -> bytes:
+def encoded(model: str, line: RequestRecord, replica: str) -> bytes:
     """The line. JSON escapes control characters, so that nothing in a value can end its line."""
     values = {
         "time": datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds"),

@@ -10,7 +10,7 @@ CLOCKS_DIFFER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class Incomplete:
     """How far a version is on its way to being complete."""
 
     wait_s: float | None
@@ -24,14 +24,16 @@ class Settling:
         return self.wait_s == 0
 
 
-def settling(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Settling:
+def incomplete(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Incomplete:
     """Judge a version by its youngest ctime and its marker, if any. A `settle_s` of 0 trusts writers to rename."""
     if marker is not None:
-        return Settling(None, f"{marker} stands in it")
+        return Incomplete(None, f"{marker} stands in it")
     age_s = now_s - changed_s
     if settle_s == 0 or age_s >= settle_s:
-        return Settling(0)
+        return Incomplete(0)
     if age_s < -CLOCKS_DIFFER_S:
         # A full wait and no longer, because clocks are put right.
-        return Settling(settle_s, f"its last change is {-age_s:.0f} s in the future: the clocks of two machines differ")
-    return Settling(min(settle_s - age_s, settle_s))
+        return Incomplete(
+            settle_s, f"its last change is {-age_s:.0f} s in the future: the clocks of two machines differ"
+        )
+    return Incomplete(min(settle_s - age_s, settle_s))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from modelyard.repository.safe_tree import GONE, Directory, Forbidden, Found, Place, Tree
+from modelyard.repository.safe_tree import GONE, Directory, Entry, NotAllowed, RepoPath, Tree
 
 INCOMPLETE = ".incomplete"
 """A writer that leaves this in a version directory says that more is to come."""
@@ -13,17 +13,17 @@ DEEPEST = 16
 
 
 @dataclass(slots=True)
-class Survey:
+class Listing:
     """The files of a version, and what is wrong with it."""
 
     changed_ns: int
     """The youngest ctime of any file, folder or link in it."""
-    files: dict[str, Found] = field(default_factory=dict)
+    files: dict[str, Entry] = field(default_factory=dict)
     """Regular files by their path inside the version."""
     incomplete: bool = False
     """The marker is there."""
     problem: str | None = None
-    """The first thing that is refused, with its path; the survey goes on behind it."""
+    """The first thing that is refused, with its path; the listing goes on behind it."""
     entries: int = 0
     """Files and folders seen so far."""
 
@@ -32,15 +32,15 @@ class Survey:
 class _Folder:
     """One folder still to be listed."""
 
-    place: Place
+    place: RepoPath
     prefix: str
     above: tuple[tuple[int, int], ...]
     """Device and inode of each folder from the version down to this one."""
 
 
-def survey(tree: Tree, version: Found) -> Survey:
+def listing(tree: Tree, version: Entry) -> Listing:
     """Look at everything in a version. Raises GONE where something went away meanwhile."""
-    seen = Survey(version.changed_ns)
+    seen = Listing(version.changed_ns)
     waiting = [_Folder(version.place, "", (_inode(version),))]
     while waiting and seen.entries <= MOST_ENTRIES:
         folder = waiting.pop()
@@ -56,12 +56,12 @@ def survey(tree: Tree, version: Found) -> Survey:
     return seen
 
 
-def explain(error: Forbidden | OSError) -> str:
+def explain(error: NotAllowed | OSError) -> str:
     """Why something cannot be read, to follow its name in a sentence."""
     return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
-def _list(seen: Survey, directory: Directory, folder: _Folder) -> list[_Folder]:
+def _list(seen: Listing, directory: Directory, folder: _Folder) -> list[_Folder]:
     """Note what is in one folder; gives the folders in it."""
     names = directory.names(at_most=MOST_ENTRIES + 1 - seen.entries)
     seen.entries += len(names)
@@ -80,25 +80,25 @@ def _list(seen: Survey, directory: Directory, folder: _Folder) -> list[_Folder]:
                 seen.files[path] = found
         except GONE:
             raise
-        except (Forbidden, OSError) as error:
+        except (NotAllowed, OSError) as error:
             _note(seen, path, error)
     return below
 
 
-def _enter(found: Found, path: str, folder: _Folder) -> _Folder:
+def _enter(found: Entry, path: str, folder: _Folder) -> _Folder:
     inode = _inode(found)
     if inode in folder.above:
-        raise Forbidden("is a symbolic link to a folder that holds it")
+        raise NotAllowed("is a symbolic link to a folder that holds it")
     if len(folder.above) == DEEPEST:
-        raise Forbidden(f"is more than {DEEPEST} folders deep")
+        raise NotAllowed(f"is more than {DEEPEST} folders deep")
     return _Folder(found.place, f"{path}/", (*folder.above, inode))
 
 
-def _note(seen: Survey, path: str, error: Forbidden | OSError) -> None:
+def _note(seen: Listing, path: str, error: NotAllowed | OSError) -> None:
     # The name itself may be what is wrong: shown so that it cannot disturb a terminal or a log.
     shown = path if path.isprintable() else ascii(path)
     seen.problem = seen.problem or f"{shown} {explain(error)}"
 
 
-def _inode(found: Found) -> tuple[int, int]:
+def _inode(found: Entry) -> tuple[int, int]:
     return found.stat.st_dev, found.stat.st_ino

@@ -6,16 +6,16 @@ from typing import Literal
 from modelyard.repository.artefact import RUNTIMES
 
 HEAD_BYTES = 512
-"""How much of a file `stand_in` wants."""
+"""How much of a file `pointer_file` wants."""
 
-StandIn = Literal["", "pointer", "page", "json"]
+PointerFile = Literal["", "pointer", "page", "json"]
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!--|(!doctype|html|head|body|\?xml|error)\b)", re.IGNORECASE)
 _JSON = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"')
 
 
-def stand_in(head: bytes) -> StandIn:
+def pointer_file(head: bytes) -> PointerFile:
     """What a file that begins like this is; "" for any content of its own."""
     if head.startswith(_LFS):
         return "pointer"
@@ -24,7 +24,7 @@ def stand_in(head: bytes) -> StandIn:
     return "json" if _JSON.match(head) else ""
 
 
-def problem(path: str, kind: StandIn) -> str:
+def problem(path: str, kind: PointerFile) -> str:
     """Why a version that has this file cannot be served, to follow its name in a sentence; "" where it can.
 
     No file of a model is a Git LFS pointer; only an artefact cannot be a page or JSON.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-Place = tuple[str, ...]
+RepoPath = tuple[str, ...]
 """Names from the root down to a file or directory, with no link among them."""
 
 Identity = tuple[int, int, int, int, int]
@@ -35,7 +35,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEVER_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
-class Forbidden(Exception):
+class NotAllowed(Exception):
     """Something that is never read; its one argument follows the name in a sentence: "is a FIFO"."""
 
 
@@ -44,10 +44,10 @@ class Changed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Entry:
     """A file or directory inside the repository."""
 
-    place: Place
+    place: RepoPath
     stat: os.stat_result
     """Its own, never a link's."""
     changed_ns: int
@@ -81,7 +81,7 @@ class Tree:
         os.close(self._fd)
 
     @contextmanager
-    def directory(self, place: Place) -> Iterator["Directory"]:
+    def directory(self, place: RepoPath) -> Iterator["Directory"]:
         """Open a directory. Raises OSError; NotADirectoryError where a step is a link by now."""
         with ExitStack() as opened:
             fd = self._fd
@@ -91,7 +91,7 @@ class Tree:
             yield Directory(self, place, fd)
 
     @contextmanager
-    def open(self, found: Found) -> Iterator[io.FileIO]:
+    def open(self, found: Entry) -> Iterator[io.FileIO]:
         """Open a file for reading. Raises OSError, and Changed where it is not, or does not stay, what was found."""
         *above, name = found.place
         with self.directory(tuple(above)) as directory, directory.open(name) as stream:
@@ -99,29 +99,29 @@ class Tree:
             yield stream
             _check_unchanged(found, stream)
 
-    def find(self, path: str) -> Found:
+    def find(self, path: str) -> Entry:
         """What is at a path inside the repository; each name may be a link. Raises what `Directory.find` does."""
-        place: Place = ()
+        place: RepoPath = ()
         for name in path.split("/"):
             with self.directory(place) as directory:
                 found = directory.find(name)
             place = found.place
         return found
 
-    def target(self, directory: Place, link: str) -> Place:
-        """Where a link in `directory` leads. Raises Forbidden where that is outside."""
+    def target(self, directory: RepoPath, link: str) -> RepoPath:
+        """Where a link in `directory` leads. Raises NotAllowed where that is outside."""
         # Normalised as text. Where a is a link the kernel reads "a/.." another way, but no walk of ours passes a link.
         target = Path(os.path.normpath(self.root.joinpath(*directory, link)))
         for root in self._names_of_root:
             if target != root and target.is_relative_to(root):
                 return target.relative_to(root).parts
-        raise Forbidden("is a symbolic link that leaves the repository")
+        raise NotAllowed("is a symbolic link that leaves the repository")
 
 
 class Directory:
     """An open directory of a tree."""
 
-    def __init__(self, tree: Tree, place: Place, fd: int) -> None:
+    def __init__(self, tree: Tree, place: RepoPath, fd: int) -> None:
         self._tree = tree
         self._place = place
         self._fd = fd
@@ -131,23 +131,25 @@ class Directory:
         with os.scandir(self._fd) as entries:
             return sorted(entry.name for entry in itertools.islice(entries, at_most))
 
-    def find(self, name: str) -> Found:
+    def find(self, name: str) -> Entry:
         """The file or directory of this name; where it is a link, what that leads to.
 
-        Raises FileNotFoundError and other OSErrors, and Forbidden: for a link that leaves the repository, leads to
+        Raises FileNotFoundError and other OSErrors, and NotAllowed: for a link that leaves the repository, leads to
         nothing or to another link; for a FIFO, socket or device; for a file with hard links; for a name not of NAME.
         """
         if not NAME.fullmatch(name):
-            raise Forbidden("has a name with characters that are not allowed" if name.strip(".") else "leads elsewhere")
+            raise NotAllowed(
+                "has a name with characters that are not allowed" if name.strip(".") else "leads elsewhere"
+            )
         found = self._look(name)
         if stat.S_ISLNK(found.stat.st_mode):
             found = self._follow(found, os.readlink(name, dir_fd=self._fd))
         mode = found.stat.st_mode
         if kind := _NEVER_OPENED.get(stat.S_IFMT(mode)):
-            raise Forbidden(f"is {kind}")
+            raise NotAllowed(f"is {kind}")
         if stat.S_ISREG(mode) and found.stat.st_nlink > 1:
             # The other name may be outside, where somebody else can change the content.
-            raise Forbidden("has hard links")
+            raise NotAllowed("has hard links")
         return found
 
     @contextmanager
@@ -156,28 +158,28 @@ class Directory:
         with io.FileIO(os.open(name, _FILE, dir_fd=self._fd)) as stream:
             yield stream
 
-    def _look(self, name: str) -> Found:
+    def _look(self, name: str) -> Entry:
         here = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
-        return Found((*self._place, name), here, here.st_ctime_ns)
+        return Entry((*self._place, name), here, here.st_ctime_ns)
 
-    def _follow(self, link: Found, text: str) -> Found:
+    def _follow(self, link: Entry, text: str) -> Entry:
         target = self._tree.target(self._place, text)
         try:
             with self._tree.directory(target[:-1]) as parent:
                 there = parent._look(target[-1])
         except FileNotFoundError:
-            raise Forbidden("is a symbolic link to nothing") from None
+            raise NotAllowed("is a symbolic link to nothing") from None
         except NotADirectoryError:
-            raise Forbidden("is a symbolic link through another link, or through a file") from None
+            raise NotAllowed("is a symbolic link through another link, or through a file") from None
         if stat.S_ISLNK(there.stat.st_mode):
-            raise Forbidden("is a symbolic link to another link")
-        return Found(there.place, there.stat, max(link.changed_ns, there.changed_ns))
+            raise NotAllowed("is a symbolic link to another link")
+        return Entry(there.place, there.stat, max(link.changed_ns, there.changed_ns))
 
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _check_unchanged(found: Found, stream: io.FileIO) -> None:
+def _check_unchanged(found: Entry, stream: io.FileIO) -> None:
     if _identity(os.fstat(stream.fileno())) != found.identity:
         raise Changed("/".join(found.place))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.repository.completeness import Settling, settling
+from modelyard.repository.completeness import Incomplete, incomplete
 from modelyard.repository.digest import ManifestLine, digest
-from modelyard.repository.listing import INCOMPLETE, Survey, explain, survey
-from modelyard.repository.pointer_files import HEAD_BYTES, StandIn, problem, stand_in
-from modelyard.repository.safe_tree import GONE, Changed, Directory, Forbidden, Found, Identity, Place, Tree
+from modelyard.repository.listing import INCOMPLETE, Listing, explain, listing
+from modelyard.repository.pointer_files import HEAD_BYTES, PointerFile, pointer_file, problem
+from modelyard.repository.safe_tree import GONE, Changed, Directory, Entry, Identity, NotAllowed, RepoPath, Tree
 from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -20,7 +20,7 @@ MOST_NAMES = 10_000
 TICK_S = 0.1
 """ctimes move in ticks of some milliseconds: a file that changed this short ago may change again and keep its ctime."""
 
-CachePath = tuple[Path, Place]
+CachePath = tuple[Path, RepoPath]
 """The root's real path, and the place below it."""
 
 
@@ -30,7 +30,7 @@ class Content:
 
     sha256: str
     """In hex."""
-    stand_in: StandIn
+    pointer_file: PointerFile
 
 
 class DigestCache:
@@ -116,7 +116,7 @@ class _Scan:
                 versions = [self._version(directory, folder, number) for number in numbers]
         except GONE:
             return FolderSnapshot(folder, False, ())
-        except (Forbidden, OSError) as error:
+        except (NotAllowed, OSError) as error:
             return FolderSnapshot(folder, True, (), f"{folder} {explain(error)}")
         return FolderSnapshot(folder, True, tuple(version for version in versions if version is not None))
 
@@ -130,17 +130,17 @@ class _Scan:
                 return self._look_into(found, folder, number)
             except (*GONE, Changed):
                 directory.find(str(number))  # raises GONE where it was the version itself that went away
-                return self._unsettled(folder, number, Settling(self._settle_s))
+                return self._unsettled(folder, number, Incomplete(self._settle_s))
         except GONE:
             return None
-        except (Forbidden, OSError) as error:
+        except (NotAllowed, OSError) as error:
             return VersionSnapshot(number, (), "", f"it {explain(error)}", settled=True)
 
-    def _look_into(self, version: Found, folder: str, number: int) -> VersionSnapshot:
+    def _look_into(self, version: Entry, folder: str, number: int) -> VersionSnapshot:
         """Raises GONE and Changed where somebody writes meanwhile."""
-        seen = survey(self._tree, version)
+        seen = listing(self._tree, version)
         self.files |= {self._cache_path(file) for file in seen.files.values()}
-        state = settling(
+        state = incomplete(
             changed_s=seen.changed_ns / 1e9,
             now_s=self._now(),
             settle_s=self._settle_s,
@@ -153,7 +153,7 @@ class _Scan:
         sha256, problem = ("", seen.problem) if seen.problem else self._digest(seen)
         return VersionSnapshot(number, files, sha256, problem, settled=True)
 
-    def _digest(self, seen: Survey) -> tuple[str, str | None]:
+    def _digest(self, seen: Listing) -> tuple[str, str | None]:
         """The version's digest, or "" and why there is none."""
         lines = []
         for path, file in seen.files.items():
@@ -163,13 +163,13 @@ class _Scan:
                 raise
             except OSError as error:
                 return "", f"{path} {explain(error)}"
-            if wrong := problem(path, content.stand_in):
+            if wrong := problem(path, content.pointer_file):
                 return "", f"{path} {wrong}"
             lines.append(ManifestLine(path, file.stat.st_size, content.sha256))
         return digest(lines), None
 
     def _unsettled(
-        self, folder: str, number: int, state: Settling, files: tuple[FileEntry, ...] = ()
+        self, folder: str, number: int, state: Incomplete, files: tuple[FileEntry, ...] = ()
     ) -> VersionSnapshot:
         path = self._version_path(folder, number)
         if was_settled := self._cache.was_complete(path):
@@ -178,7 +178,7 @@ class _Scan:
             self._settles_at = max(self._settles_at or 0, self._now() + state.wait_s)
         return VersionSnapshot(number, files, "", state.problem, settled=False, was_settled=was_settled)
 
-    def _content(self, file: Found) -> Content:
+    def _content(self, file: Entry) -> Content:
         path = self._cache_path(file)
         known = self._cache.content(path, file.identity)
         if known is not None:
@@ -186,12 +186,12 @@ class _Scan:
         with self._tree.open(file) as stream:
             head = stream.read(HEAD_BYTES) or b""
             hashed = hashlib.sha256(head)
-            content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), stand_in(head))
+            content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), pointer_file(head))
         if self._now() - file.changed_ns / 1e9 > TICK_S:
             self._cache.remember(path, file.identity, content)
         return content
 
-    def _cache_path(self, file: Found) -> CachePath:
+    def _cache_path(self, file: Entry) -> CachePath:
         return self._tree.root, file.place
 
     def _version_path(self, folder: str, number: int) -> CachePath:

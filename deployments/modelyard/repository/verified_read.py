@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 
 from modelyard.repository.digest import ManifestLine, digest
-from modelyard.repository.listing import INCOMPLETE, Survey, explain, survey
+from modelyard.repository.listing import INCOMPLETE, Listing, explain, listing
 from modelyard.repository.resolve import ServedVersion
-from modelyard.repository.safe_tree import GONE, Changed, Forbidden, Found, Tree
+from modelyard.repository.safe_tree import GONE, Changed, Entry, NotAllowed, Tree
 
 
 class ArtefactUnreadable(Exception):
@@ -30,7 +30,7 @@ def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, 
         raise ArtefactChanged(f"{where} was written to while it was read ({error})") from None
     except GONE as error:
         raise ArtefactUnreadable(f"{where} is not in the model repository {root} ({error.strerror})") from None
-    except Forbidden as error:
+    except NotAllowed as error:
         raise ArtefactUnreadable(f"{where} {error}") from None
     except OSError as error:
         raise ArtefactUnreadable(f"{where} {explain(error)}") from None
@@ -43,11 +43,11 @@ def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, 
     return files
 
 
-def _survey(tree: Tree, folder: str, number: int, where: str) -> Survey:
+def _survey(tree: Tree, folder: str, number: int, where: str) -> Listing:
     found = tree.find(f"{folder}/{number}")
     if not found.is_directory:
-        raise Forbidden("is a file, not a folder")
-    seen = survey(tree, found)
+        raise NotAllowed("is a file, not a folder")
+    seen = listing(tree, found)
     if seen.problem:
         raise ArtefactUnreadable(f"{where} is refused: {seen.problem}")
     if seen.incomplete:
@@ -55,7 +55,7 @@ def _survey(tree: Tree, folder: str, number: int, where: str) -> Survey:
     return seen
 
 
-def _read(tree: Tree, seen: Survey, where: str) -> dict[str, bytes]:
+def _read(tree: Tree, seen: Listing, where: str) -> dict[str, bytes]:
     files = {}
     for path, file in seen.files.items():
         try:
@@ -68,7 +68,7 @@ def _read(tree: Tree, seen: Survey, where: str) -> dict[str, bytes]:
     return files
 
 
-def _content(tree: Tree, file: Found) -> bytes:
+def _content(tree: Tree, file: Entry) -> bytes:
     with tree.open(file) as stream:
         # Unbuffered, readall() allocates the file's size once and reads straight into the bytes that it returns.
         return stream.readall()

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from random import random
 
-from modelyard.replica_files.request_records import Line, append, encoded, place_of
+from modelyard.replica_files.request_records import RequestRecord, append, encoded, place_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class RequestLog:
         self.share = place.share
         """See LogPlace."""
         self.now = now
-        """The clock of `Line.at`."""
+        """The clock of `RequestRecord.at`."""
         self.slow_s = place.slow_s
         """See LogPlace."""
         self.behind_edge = place.behind_edge
@@ -53,14 +53,14 @@ class RequestLog:
         self._replica = place.replica
         self._path = place_of(place.folder, model)
         self._draw = draw
-        self._waiting: list[Line] = []
+        self._waiting: list[RequestRecord] = []
         self._failing = False
 
     def wants(self, code: str, total_s: float) -> bool:
         """Whether a request that ended so, after so many seconds, gets a line."""
         return code in FAILED or total_s >= self.slow_s or self._draw() < self.share
 
-    def note(self, line: Line) -> None:
+    def note(self, line: RequestRecord) -> None:
         """Write this, later."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(line)

@@ -4,9 +4,9 @@ On the request path: `python -m benchmarks.metrics` says what it costs.
 """
 
 from modelyard.http import edge_client, edge_start
-from modelyard.inference.batch import Call
-from modelyard.inference.recorder import CODES, Origin
-from modelyard.replica_files.request_records import Line
+from modelyard.inference.batch import Batch
+from modelyard.inference.recorder import CODES, RequestContext
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.request_log import RequestLog
 from modelyard.telemetry.trace_sampling import Traced, Tracing
@@ -42,55 +42,57 @@ class RequestRecorder:
         self._request, self._queue = counts.request.observe, counts.queue.observe
         self._compute, self._batch = counts.compute.observe, counts.batch.observe
 
-    def ended(self, origin: Origin, outcome: str, total_s: float, queue_s: float, call: Call | None) -> None:
+    def ended(self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None) -> None:
         """See `Recorder`."""
         if outcome == "OK":
             self._codes["ok"] += 1
-            self._counts.rows += origin.rows
+            self._counts.rows += context.rows
             if self._looking or total_s >= self._slow_s:
-                self._note(origin, outcome, total_s, queue_s, call)
+                self._note(context, outcome, total_s, queue_s, call)
         else:
             self._codes[CODES.get(outcome, "error")] += 1
-            self._note(origin, outcome, total_s, queue_s, call)
+            self._note(context, outcome, total_s, queue_s, call)
         self._request(total_s)
         self._queue(queue_s)
 
-    def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
+    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """See `Recorder`."""
         self._codes[CODES.get(outcome, "error")] += 1
-        self._note(origin, outcome, total_s, None, None)
+        self._note(context, outcome, total_s, None, None)
 
     def called(self, rows: int, seconds: float) -> None:
         """See `Recorder`."""
         self._compute(seconds)
         self._batch(rows)
 
-    def _note(self, origin: Origin, outcome: str, total_s: float, queue_s: float | None, call: Call | None) -> None:
+    def _note(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, call: Batch | None
+    ) -> None:
         """For the log and for traces, if they want it. `queue_s` is None of a request that was not taken on."""
         log, tracing, code = self._log, self._tracing, CODES.get(outcome, "error")
         logged = log.wants(code, total_s)
-        parent = of_headers(origin.headers) if tracing else None
+        parent = of_headers(context.headers) if tracing else None
         traced = tracing is not None and tracing.wants(parent)
         if not (logged or traced):
             return
-        line = Line(
+        line = RequestRecord(
             at=log.now(),
-            request_id=origin.request_id,
+            request_id=context.request_id,
             version=self._counts.version,
             protocol=self._protocol,
             code=code,
-            rows=origin.rows,
+            rows=context.rows,
             queue_s=queue_s or 0.0,
             compute_s=call.seconds if call else 0.0,
             total_s=total_s,
             batch_rows=call.rows if call else 0,
-            body_bytes=origin.body_bytes,
-            client=edge_client.of_headers(origin.headers) if log.behind_edge else "",
+            body_bytes=context.body_bytes,
+            client=edge_client.of_headers(context.headers) if log.behind_edge else "",
             outcome=outcome,
         )
         if logged:
             log.note(line)
         if tracing is not None and traced:
-            called_s = call.started - origin.received if call else total_s
+            called_s = call.started - context.received if call else total_s
             queue_until_s = None if queue_s is None else called_s
-            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start.of_headers(origin.headers)))
+            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start.of_headers(context.headers)))

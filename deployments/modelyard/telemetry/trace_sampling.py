@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from random import random
 from typing import NamedTuple
 
-from modelyard.replica_files.request_records import Line
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.traceparent import TraceParent
 
 MOST_WAITING = 500
@@ -21,7 +21,7 @@ class Traced(NamedTuple):
 
     parent: TraceParent | None
     """None where the trace begins here."""
-    line: Line
+    line: RequestRecord
     """What a log would say of it."""
     outcome: str
     """See `serving.recorder.Recorder`."""

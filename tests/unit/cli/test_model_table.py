@@ -3,7 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
-from modelyard.cli.fleet_state import Seen
+from modelyard.cli.fleet_state import FleetState
 from modelyard.cli.model_table import status_table
 from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
@@ -25,14 +25,14 @@ def busy(failed: int = 0, p99_s: float | None = None, queued: int = 0, per_s: fl
     return Traffic(requests_per_s=per_s, p99_s=p99_s, codes={"ok": 60, "error": failed}, queued=queued)
 
 
-def seen(*rows: ModelStatus, traffic: dict[str, Traffic] | None = None, **server: object) -> Seen:
+def seen(*rows: ModelStatus, traffic: dict[str, Traffic] | None = None, **server: object) -> FleetState:
     known = traffic or {}
     more = [
         {"batching": None, "notes": None, "traffic": known[r.name].as_json() if r.name in known else None} for r in rows
     ]
     models = tuple({**r.as_json(), **each} for r, each in zip(rows, more, strict=True))
     told = {"phase": "serving", "seen_s_ago": 0.1, "notices": [], "waiting": [], "turn": 1, **server}
-    return Seen(models, frozenset(r.name for r in rows), told)
+    return FleetState(models, frozenset(r.name for r in rows), told)
 
 
 def test_uncut_it_has_every_column_and_a_line_a_model():
@@ -141,7 +141,7 @@ def test_a_model_that_is_served_a_slower_way_says_why():
         {"name": "forest", "batching": batched, "notes": ["not read tree by tree: [it differs]", "not put together"]},
         {"name": "away", "batching": None, "notes": None},
     ]
-    assert list(Seen(tuple(models), frozenset()).remarks()) == [
+    assert list(FleetState(tuple(models), frozenset()).remarks()) == [
         "before: requests are not batched: it is turned off (max_size: 1)",
         "forest: not read tree by tree: [it differs]",
         "forest: not put together",
@@ -158,7 +158,7 @@ def test_a_model_of_which_replicas_died_says_so():
         "requests": [],
     }
     models = [{"name": "churn", "deaths": [death]}, {"name": "iris", "deaths": []}]
-    (line,) = Seen(tuple(models), frozenset()).deaths()
+    (line,) = FleetState(tuple(models), frozenset()).deaths()
     assert line.startswith("churn: 1 replica has died within a day, the last at 1970-01-01T00:00:00Z: out of memory")
 
 
@@ -166,7 +166,7 @@ def test_a_server_is_well_when_every_configured_model_is_ready_and_the_files_can
     fine = seen(row("a"))
     assert fine.is_well
     assert not seen(row("a", "LOADING")).is_well
-    assert not Seen(fine.models, frozenset("ab"), fine.server).is_well
+    assert not FleetState(fine.models, frozenset("ab"), fine.server).is_well
     assert not seen(row("a"), turn=0).is_well
     assert not seen(row("a"), notices=[{"about": "configuration", "text": "a mistake"}]).is_well
-    assert Seen(fine.models, fine.configured).is_well
+    assert FleetState(fine.models, fine.configured).is_well

@@ -9,12 +9,12 @@ import pytest
 from modelyard.cli.places import only_server, places_of, prepare
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.environment import Places
+from modelyard.control.environment import ServerPaths
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(state=tmp_path / "yard" / "state", run=tmp_path / "run")
+def places(tmp_path: Path) -> ServerPaths:
+    return ServerPaths(state=tmp_path / "yard" / "state", run=tmp_path / "run")
 
 
 @pytest.fixture
@@ -46,26 +46,26 @@ def test_one_state_is_one_place_by_whatever_path(tmp_path: Path):
     assert places_of(config(tmp_path, "a/.modelyard")) == places_of(config(tmp_path / "a"))
 
 
-def test_the_folders_are_their_owners_alone(places: Places, open_umask: None):
+def test_the_folders_are_their_owners_alone(places: ServerPaths, open_umask: None):
     prepare(places)
     assert (mode(places.state), mode(places.run)) == (0o700, 0o700)
 
 
-def test_the_token_is_its_owners_alone_whatever_the_umask(places: Places, open_umask: None):
+def test_the_token_is_its_owners_alone_whatever_the_umask(places: ServerPaths, open_umask: None):
     prepare(places)
     assert mode(places.token) == 0o600
     assert len(places.token.read_text()) == 64
     assert [path.name for path in places.state.iterdir()] == ["token"]
 
 
-def test_the_token_is_made_once(places: Places):
+def test_the_token_is_made_once(places: ServerPaths):
     prepare(places)
     token = places.token.read_text()
     prepare(places)
     assert places.token.read_text() == token
 
 
-def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(places: Places):
+def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(places: ServerPaths):
     prepare(places)
     places.token.write_text("")
     prepare(places)
@@ -73,22 +73,22 @@ def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(places: Place
     assert mode(places.token) == 0o600
 
 
-def test_two_servers_have_two_tokens(places: Places, tmp_path: Path):
-    other = Places(state=tmp_path / "other", run=tmp_path / "other-run")
+def test_two_servers_have_two_tokens(places: ServerPaths, tmp_path: Path):
+    other = ServerPaths(state=tmp_path / "other", run=tmp_path / "other-run")
     prepare(places)
     prepare(other)
     assert places.token.read_text() != other.token.read_text()
 
 
 @pytest.mark.parametrize("loose", [0o755, 0o770, 0o701])
-def test_a_run_folder_that_others_can_enter_is_refused(places: Places, loose: int):
+def test_a_run_folder_that_others_can_enter_is_refused(places: ServerPaths, loose: int):
     places.run.mkdir()
     places.run.chmod(loose)
     with pytest.raises(PermissionError, match="must be a folder of this user, with mode 0700"):
         prepare(places)
 
 
-def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: Places, tmp_path: Path):
+def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: ServerPaths, tmp_path: Path):
     (tmp_path / "mine").mkdir(mode=0o700)
     places.run.symlink_to(tmp_path / "mine")
     with pytest.raises(PermissionError):
@@ -97,14 +97,14 @@ def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: Places
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_run_folder_of_somebody_else_is_refused(places: Places):
+def test_a_run_folder_of_somebody_else_is_refused(places: ServerPaths):
     places.run.mkdir(mode=0o700)
     os.chown(places.run, 12345, 12345)
     with pytest.raises(PermissionError):
         prepare(places)
 
 
-def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(places: Places):
+def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(places: ServerPaths):
     refused = pytest.raises(BlockingIOError, match=f"keeps its state in {places.state} runs already")
     with only_server(places), refused, only_server(places):
         pass

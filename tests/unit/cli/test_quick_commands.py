@@ -13,9 +13,9 @@ import pytest
 from modelyard.cli.reload import reload
 from modelyard.control import control_socket
 from modelyard.control.api import ControlApi
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.control_server import ControlServer
-from modelyard.control.live_state import Live
+from modelyard.control.live_state import LiveState
 from tests.unit.cli.yard import Yard
 from tests.unit.control.test_control_api import turn
 
@@ -37,21 +37,21 @@ class Up:
 
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
         if self.withheld and not allow_removals:
-            raise Withheld(self.withheld)
+            raise NeedsConfirmation(self.withheld)
         self.applied.append(folder)
         return {"actions": self.actions, "refused": self.refused, "turn": 0}
 
 
 @pytest.fixture
-def live() -> Live:
-    live = Live(now=lambda: 0.0)
+def live() -> LiveState:
+    live = LiveState(now=lambda: 0.0)
     live.started([], "", "")
     live.turned(turn())
     return live
 
 
 @pytest.fixture
-def up(yard: Yard, live: Live) -> Iterator[Up]:
+def up(yard: Yard, live: LiveState) -> Iterator[Up]:
     state = yard.root / ".modelyard"
     state.mkdir()
     api = ControlApi(live)
@@ -89,7 +89,7 @@ def test_status_shows_the_servers_models(yard: Yard):
 
 
 @pytest.mark.usefixtures("up")
-def test_status_says_what_is_wrong_besides_the_models_and_fails(yard: Yard, live: Live):
+def test_status_says_what_is_wrong_besides_the_models_and_fails(yard: Yard, live: LiveState):
     live.turned(turn(2, notices={"configuration": "the configuration has mistakes: models/a.yaml:1: unknown key"}))
     done = yard.run("status")
     assert done.exit_code == 1
@@ -97,7 +97,7 @@ def test_status_says_what_is_wrong_besides_the_models_and_fails(yard: Yard, live
 
 
 @pytest.mark.usefixtures("up")
-def test_status_of_a_server_that_starts_says_what_it_waits_for(yard: Yard, live: Live):
+def test_status_of_a_server_that_starts_says_what_it_waits_for(yard: Yard, live: LiveState):
     live.turn = None
     live.down("Ray died under the server: starting again in 4 s")
     done = yard.run("status")
@@ -105,7 +105,7 @@ def test_status_of_a_server_that_starts_says_what_it_waits_for(yard: Yard, live:
     assert "starting again in 4 s" in done.stderr
 
 
-def test_status_at_80_columns_has_a_line_a_model(yard: Yard, live: Live, up: Up, monkeypatch: pytest.MonkeyPatch):
+def test_status_at_80_columns_has_a_line_a_model(yard: Yard, live: LiveState, up: Up, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
     live.turned(turn(2, name="a-model-with-a-name-as-long-as-a-name-may-be-in-this-server-v2"))
     lines = yard.run("status").stdout.splitlines()

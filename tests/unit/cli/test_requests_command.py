@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelyard.cli.time_range import since
-from modelyard.replica_files.request_records import Line, append, encoded, place_of
+from modelyard.replica_files.request_records import RequestRecord, append, encoded, place_of
 from tests.unit.cli.yard import Yard
 
 AT = 1_796_000_000.0
@@ -24,7 +24,10 @@ class RequestLogs:
     def write(
         self, model: str, *ids: str, at: float = AT, total_s: float = 0.01, code: str = "ok", **more: Any
     ) -> None:
-        lines = [Line(at + n, name, "1", "predict", code, 1, 0, 0, total_s, 1, 9, **more) for n, name in enumerate(ids)]
+        lines = [
+            RequestRecord(at + n, name, "1", "predict", code, 1, 0, 0, total_s, 1, 9, **more)
+            for n, name in enumerate(ids)
+        ]
         append(place_of(self.folder, model), b"".join(encoded(model, line, "x4k2") for line in lines))
 
     def found(self, *arguments: str) -> list[str]:

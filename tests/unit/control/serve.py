@@ -9,12 +9,12 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import Desired
 from modelyard.control.names import ServeConfig
-from modelyard.control.probe import Front
+from modelyard.control.probe import ServerUrls
 from modelyard.control.running import Running
 from modelyard.repository.resolve import Refused, Resolved
 from tests.unit.control.models import ROOT, applications, details
 
-FRONT = Front(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
+FRONT = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
 
 
 class FakeServe:

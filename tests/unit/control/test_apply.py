@@ -4,7 +4,7 @@ import pytest
 
 from modelyard.control.applications import edge_models
 from modelyard.control.apply import Applier, settled
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
 from modelyard.edge.model_maps import EdgeModel, custom_routes
@@ -113,7 +113,7 @@ def test_an_application_of_an_earlier_release_has_its_requests_sent_again():
 
 def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):
     applier.apply(desired(resolved("a"), resolved("b"), resolved("c")))
-    with pytest.raises(Withheld, match="2 of the 3 models"):
+    with pytest.raises(NeedsConfirmation, match="2 of the 3 models"):
         applier.apply(desired(resolved("a", "n"), resolved("d")))
     assert (serve.models, len(serve.deployed)) == (["a", "b", "c"], 1)
     assert "2 of the 3 models" in applier.withheld(desired(resolved("a")))
@@ -124,5 +124,5 @@ def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_conf
 
 def test_models_of_somebody_else_in_the_same_serve_are_not_removed_without_a_confirmation(serve, applier):
     serve.deploy(configured(resolved("theirs")))
-    with pytest.raises(Withheld):
+    with pytest.raises(NeedsConfirmation):
         applier.apply(desired(resolved("ours")))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from modelyard.control.api import ControlApi, Unreadable
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.death_log import Death
-from modelyard.control.live_state import STOPPING, Live
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.live_state import STOPPING, LiveState
+from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus, model_statuses
@@ -39,19 +39,19 @@ class Up:
         return {"actions": []}
 
 
-def turn(number: int = 1, name: str = "churn", digests: str = "a", at: float = 0.0, **more: Any) -> Turn:
+def turn(number: int = 1, name: str = "churn", digests: str = "a", at: float = 0.0, **more: Any) -> LoopSnapshot:
     config = application(resolved(name, digests))
     running = Running({name: details(config, "RUNNING", {"RUNNING": 1})})
     statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
-    return Turn(number, at, running, Rollback(), statuses, frozenset({name}), **more)
+    return LoopSnapshot(number, at, running, Rollback(), statuses, frozenset({name}), **more)
 
 
 @pytest.fixture
-def live() -> Live:
-    return Live(now=lambda: 5.0)
+def live() -> LiveState:
+    return LiveState(now=lambda: 5.0)
 
 
-def test_a_server_that_starts_says_what_it_does(live: Live):
+def test_a_server_that_starts_says_what_it_does(live: LiveState):
     live.starting("starting Ray")
     told = ControlApi(live).answer("GET", "/v1/status", None)
     assert told[0] == 200
@@ -65,7 +65,7 @@ def test_a_server_that_starts_says_what_it_does(live: Live):
     )
 
 
-def test_the_phases_follow_the_report(live: Live):
+def test_the_phases_follow_the_report(live: LiveState):
     def phase() -> tuple[str, str]:
         server = live.as_json()["server"]
         return server["phase"], server["step"]
@@ -80,7 +80,7 @@ def test_the_phases_follow_the_report(live: Live):
     assert phase() == ("down", "Ray died: starting again in 4 s")
 
 
-def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(live: Live):
+def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(live: LiveState):
     asked: list[str] = []
     described = Event()
 
@@ -109,7 +109,7 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
     wait_for(lambda: asked == ["churn", "churn"])
 
 
-def test_a_hub_that_hangs_keeps_nobody_waiting(live: Live):
+def test_a_hub_that_hangs_keeps_nobody_waiting(live: LiveState):
     hangs = Event()
 
     def traffic() -> dict[str, Traffic]:
@@ -122,17 +122,17 @@ def test_a_hub_that_hangs_keeps_nobody_waiting(live: Live):
     hangs.set()
 
 
-def test_a_look_that_is_old_says_its_age(live: Live):
+def test_a_look_that_is_old_says_its_age(live: LiveState):
     live.turned(turn(at=1.0))
     assert live.as_json()["server"]["seen_s_ago"] == 4.0
 
 
-def test_what_lasts_and_what_waits_is_in_the_status(live: Live):
+def test_what_lasts_and_what_waits_is_in_the_status(live: LiveState):
     live.turned(turn(notices={"withheld": "nothing is changed: ..."}))
     assert live.as_json()["server"]["notices"] == [{"about": "withheld", "text": "nothing is changed: ..."}]
 
 
-def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: Live):
+def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: LiveState):
     api = ControlApi(live)
     api.operations = up = Up()
     assert api.answer("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
@@ -141,7 +141,7 @@ def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: Live):
     assert up.asked == [("plan", "/srv/conf"), ("apply", "/srv/conf", False), ("apply", "/srv/conf", True)]
 
 
-def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: Live):
+def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: LiveState):
     live.starting("starting Ray")
     told = ControlApi(live).answer("POST", "/v1/plan", {"config": "/srv/conf"})
     assert told == (503, {"error": "the server is starting: starting Ray"})
@@ -150,14 +150,14 @@ def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: Live)
 @pytest.mark.parametrize(
     ("error", "status", "document"),
     [
-        (Withheld("most models"), 409, {"withheld": "most models"}),
+        (NeedsConfirmation("most models"), 409, {"withheld": "most models"}),
         (Unreadable([{"path": "a.yaml"}]), 422, {"diagnostics": [{"path": "a.yaml"}]}),
         (ConnectionError("the controller is away"), 503, {"error": "the controller is away"}),
         (TimeoutError("busy"), 503, {"error": "busy"}),
     ],
 )
 def test_what_an_apply_raises_has_a_status_of_its_own(
-    live: Live, error: Exception, status: int, document: dict[str, Any]
+    live: LiveState, error: Exception, status: int, document: dict[str, Any]
 ):
     api = ControlApi(live)
     api.operations = up = Up()
@@ -176,7 +176,7 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
         ("POST", "/v1/apply", [], 400),
     ],
 )
-def test_other_requests_are_refused(live: Live, method: str, path: str, body: Any, status: int):
+def test_other_requests_are_refused(live: LiveState, method: str, path: str, body: Any, status: int):
     api = ControlApi(live)
     api.operations = Up()
     assert api.answer(method, path, body)[0] == status

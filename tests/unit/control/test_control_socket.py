@@ -13,7 +13,7 @@ import pytest
 from modelyard.cli.control_client import RunningServer, running_server
 from modelyard.config.diagnostic import SpecError
 from modelyard.control import control_socket
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.control_server import ControlServer
 
 
@@ -159,7 +159,7 @@ def test_mistakes_have_the_path_that_the_operator_would_have_written(state: Path
 @pytest.mark.parametrize(
     ("reply", "error", "text"),
     [
-        ((409, {"withheld": "3 of the 4 models"}), Withheld, "3 of the 4 models"),
+        ((409, {"withheld": "3 of the 4 models"}), NeedsConfirmation, "3 of the 4 models"),
         ((404, {"error": "there is no GET /v1/status"}), ConnectionError, "another release"),
         (
             (503, {"error": "the server is starting: starting Ray"}),

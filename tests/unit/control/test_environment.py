@@ -7,13 +7,13 @@ import pytest
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.environment import (
     EdgePorts,
-    Places,
+    ServerPaths,
     attach_environment,
     cluster_environment,
     server_environment,
 )
 
-PLACES = Places(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
+PLACES = ServerPaths(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
 NODE_ID = "d" * 56
 """Serve keeps each node's files in a folder of this name below ours."""
 LONGEST_SOCKET = 97

@@ -2,11 +2,11 @@
 
 import threading
 
-from modelyard.control.last_known import Latest
+from modelyard.control.last_known import LastKnown
 
 
 def test_who_asks_gets_the_new_value_where_it_comes_in_time():
-    assert Latest(lambda last: last + 1, 0).get(30) == 1
+    assert LastKnown(lambda last: last + 1, 0).get(30) == 1
 
 
 def test_who_asks_gets_the_last_value_where_the_new_one_takes_long_and_one_fetch_is_under_way_at_a_time():
@@ -18,7 +18,7 @@ def test_who_asks_gets_the_last_value_where_the_new_one_takes_long_and_one_fetch
         comes.wait(60)
         return last + 1
 
-    latest = Latest(fetch, 7)
+    latest = LastKnown(fetch, 7)
     over = latest.refresh()
     assert [latest.get(0), latest.get(0)] == [7, 7]
     comes.set()
@@ -35,5 +35,5 @@ def test_a_fetch_that_raises_leaves_the_value_and_the_next_one_tries_again():
             raise outcome
         return outcome
 
-    latest = Latest(fetch, 1)
+    latest = LastKnown(fetch, 1)
     assert [latest.get(30), latest.get(30)] == [1, 5]

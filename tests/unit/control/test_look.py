@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from modelyard.control.ports import free_ports
-from modelyard.control.probe import Front, describe_model, paste_line
+from modelyard.control.probe import ServerUrls, describe_model, example_curl
 from modelyard.control.status import ModelStatus
 
 
@@ -47,7 +47,7 @@ def status(name: str = "churn", state: str = "READY", replicas: int = 1) -> Mode
 
 def test_a_model_describes_itself():
     with answering({"/models/churn": ok({"curl": "curl it"})}) as origin:
-        assert describe_model(Front(origin, "https://models.example"), status()) == {"curl": "curl it"}
+        assert describe_model(ServerUrls(origin, "https://models.example"), status()) == {"curl": "curl it"}
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_a_model_describes_itself():
 )
 def test_what_is_no_description_is_none(answer):
     with answering({"/models/churn": answer}) as origin:
-        assert describe_model(Front(origin, "https://models.example"), status()) is None
+        assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
 
 
 def test_nobody_there_is_none():
     (port,) = free_ports(1)
     origin = f"http://127.0.0.1:{port}"
-    assert describe_model(Front(origin, "https://models.example"), status()) is None
+    assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
 
 
 def test_the_line_to_paste_is_the_first_answering_models_own():
@@ -87,5 +87,5 @@ def test_the_line_to_paste_is_the_first_answering_models_own():
             status("z", replicas=0),
             *(status(name) for name in "bcd"),
         ]
-        assert paste_line(Front(origin, "https://models.example"), rows) == "curl c"
-        assert paste_line(Front(origin, "https://models.example"), rows[:2]) == ""
+        assert example_curl(ServerUrls(origin, "https://models.example"), rows) == "curl c"
+        assert example_curl(ServerUrls(origin, "https://models.example"), rows[:2]) == ""

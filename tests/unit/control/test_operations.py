@@ -9,8 +9,8 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.api import Unreadable
 from modelyard.control.apply_queue import RequestedApplies
 from modelyard.control.desired import DesiredState
-from modelyard.control.live_state import Live
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.live_state import LiveState
+from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.operations import FileOperations
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
@@ -28,9 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def operations(folder: Path, requested: RequestedApplies | None = None, *, up: bool = True) -> FileOperations:
-    live = Live()
+    live = LiveState()
     if up:
-        live.turned(Turn(1, 0.0, Running({}), Rollback(), (), frozenset()))
+        live.turned(LoopSnapshot(1, 0.0, Running({}), Rollback(), (), frozenset()))
     return FileOperations(DesiredState(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
 
 

@@ -11,14 +11,14 @@ from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER
 from modelyard.control.apply import Applier
 from modelyard.control.apply_queue import Done, RequestedApplies
-from modelyard.control.confirmation import Withheld
+from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.desired import Desired
 from modelyard.control.file_watcher import Reading
-from modelyard.control.loop_snapshot import Turn
+from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.names import ServeConfig
 from modelyard.control.plan import Action
-from modelyard.control.reconciler import NodeDied, Watcher
+from modelyard.control.reconciler import NodeDied, Reconciler
 from modelyard.control.removals import HELD_S
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import ModelStatus
@@ -71,7 +71,7 @@ class Loop:
         self.operator = Operator()
         self.metrics = ControlMetrics()
         self.stop = threading.Event()
-        self.turns: list[Turn] = []
+        self.turns: list[LoopSnapshot] = []
         self.asked = threading.Event()
         self.requested = RequestedApplies(self.asked.set)
         self.clock = 0.0
@@ -81,7 +81,7 @@ class Loop:
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
         self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server, on_target=self.write_edge)
-        self.watcher = Watcher(
+        self.watcher = Reconciler(
             self,
             first,
             self.applier,
@@ -305,7 +305,7 @@ def test_an_apply_that_is_asked_for_is_done_by_the_loop_and_answered(loop: Loop)
 
 
 def test_an_apply_that_needs_a_confirmation_changes_nothing_without_it(loop: Loop):
-    with pytest.raises(Withheld, match="3 models"):
+    with pytest.raises(NeedsConfirmation, match="3 models"):
         loop.apply(NOTHING).result()
     assert loop.serve.models == ["a", "b", "c"]
     loop.apply(NOTHING, allow_removals=True).result()
@@ -388,7 +388,7 @@ def test_a_removal_of_most_models_says_that_its_approval_needs_a_confirmation(ap
     assert told[:3] == ["waits: remove a", "waits: remove b", "waits: remove c"]
     assert told[3].startswith("the folder models is missing")
     assert approving.turns[-1].withheld
-    with pytest.raises(Withheld):
+    with pytest.raises(NeedsConfirmation):
         approving.apply(NOTHING).result()
     assert approving.serve.models == ["a", "b", "c"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.append_file import MOST_WAITING, LineFile
+from modelyard.control.append_file import MOST_WAITING, AppendFile
 from modelyard.control.last_good import LastGood, Memory
 from modelyard.control.private_file import write_private
-from modelyard.control.ready_flag import UpMark
+from modelyard.control.ready_flag import ReadyFlag
 from modelyard.control.reports import Reports
 from modelyard.control.writes import NotWritten, Writes, reason_of
 from tests.unit.control.test_last_good import CONFIG, GOOD
@@ -123,7 +123,7 @@ def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Pa
 
 
 def test_a_line_that_was_cut_short_is_written_again_and_costs_no_other_line(tmp_path: Path):
-    lines = LineFile(tmp_path / "events.jsonl", 10_000)
+    lines = AppendFile(tmp_path / "events.jsonl", 10_000)
     for line in (b"first", b"second"):
         lines.add(line)
         with no_file_beyond(10) if line == b"second" else nullcontext():
@@ -137,7 +137,7 @@ def test_a_line_that_was_cut_short_is_written_again_and_costs_no_other_line(tmp_
 
 
 def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Path):
-    lines = LineFile(tmp_path / "file" / "events.jsonl", 10**6)
+    lines = AppendFile(tmp_path / "file" / "events.jsonl", 10**6)
     (tmp_path / "file").touch()
     for number in range(MOST_WAITING + 1):
         lines.add(b"%d" % number)
@@ -150,7 +150,7 @@ def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Pat
 
 @pytest.mark.parametrize(("left", "kept"), [(b"", []), (b"whole\n", [b"whole"]), (b"whole\nhal", [b"whole", b"hal"])])
 def test_lines_go_on_where_the_power_was_cut(tmp_path: Path, left: bytes, kept: list[bytes]):
-    lines = LineFile(tmp_path / "events.jsonl", 10_000)
+    lines = AppendFile(tmp_path / "events.jsonl", 10_000)
     lines.path.write_bytes(left)
     lines.add(b"next")
     lines.write()
@@ -171,8 +171,8 @@ def test_a_terminal_that_takes_nothing_keeps_nobody_else_from_reading():
 
 
 def test_the_mark_of_a_server_that_is_up_needs_no_disk():
-    mark = UpMark()
+    mark = ReadyFlag()
     assert not mark.is_set()
-    UpMark(os.dup(mark.descriptor)).set()
+    ReadyFlag(os.dup(mark.descriptor)).set()
     assert mark.is_set()
     mark.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.haproxy_standby import StandIn
+from modelyard.control.haproxy_standby import HaproxyStandby
 from modelyard.control.ports import haproxy_binary
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
@@ -37,7 +37,7 @@ def files(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> EdgeFiles:
 
 @contextmanager
 def standing_in(files: EdgeFiles, reports: list[str]) -> Iterator[None]:
-    stand_in = StandIn(files, reports.append)
+    stand_in = HaproxyStandby(files, reports.append)
     stand_in.start()
     try:
         yield

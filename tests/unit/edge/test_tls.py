@@ -8,8 +8,8 @@ import pytest
 import trustme
 
 from modelyard.config.server_spec import TlsSpec
-from modelyard.control.tls_reload import IdentityWatch
-from modelyard.edge.tls import BUNDLE_FILE, TlsError, read_identity
+from modelyard.control.tls_reload import TlsReload
+from modelyard.edge.tls import BUNDLE_FILE, TlsError, read_tls_bundle
 from tests.unit.edge.proxy import backend
 
 FILES = TlsSpec(certificate="server.pem", key="server.key")
@@ -68,7 +68,7 @@ class Tell:
 
 
 def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edge, root, authority):
-    IdentityWatch(FILES, root, edge.files).start()
+    TlsReload(FILES, root, edge.files).start()
     edge.write(tls=FILES.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         assert edge.files.error() == ""
@@ -80,7 +80,7 @@ def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edg
 
 
 def test_a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for(edge, root, authority):
-    IdentityWatch(MUTUAL, root, edge.files).start()
+    TlsReload(MUTUAL, root, edge.files).start()
     edge.write(tls=MUTUAL.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -92,7 +92,7 @@ def test_a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for(edg
 
 
 def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, root, authority, admin):
-    watch, tell = IdentityWatch(FILES, root, edge.files), Tell()
+    watch, tell = TlsReload(FILES, root, edge.files), Tell()
     watch.start()
     edge.write(tls=FILES.model_dump())
     (edge.folder / "node").mkdir()
@@ -117,7 +117,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
 
 
 def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
-    watch, tell = IdentityWatch(FILES, root, edge.files), Tell()
+    watch, tell = TlsReload(FILES, root, edge.files), Tell()
     watch.start()
     (edge.folder / "node").mkdir()
     (edge.folder / "node" / "admin.sock").touch()
@@ -144,4 +144,4 @@ def test_files_that_cannot_be_used_are_named(root: Path, name: str, content: byt
     else:
         (root / name).write_bytes(content)
     with pytest.raises(TlsError, match=reason):
-        read_identity(MUTUAL, root)
+        read_tls_bundle(MUTUAL, root)

@@ -15,7 +15,7 @@ from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from modelyard.protocols.grpc.reflection import METHOD as REFLECT
 from modelyard.protocols.grpc.reflection import OLD_METHOD
 from modelyard.protocols.grpc.status import Status, status_of
-from modelyard.protocols.grpc.unary import OneMessage
+from modelyard.protocols.grpc.unary import UnaryResponse
 from tests.unit.gateway.gate import LIMIT, MODELS, counted, entry
 
 METHODS = {**methods(INFERENCE), **methods(HEALTH)}
@@ -57,7 +57,7 @@ class Gate:
         outcome = asyncio.run(called())
         if isinstance(outcome, Exception):
             raise outcome
-        assert isinstance(outcome, OneMessage)
+        assert isinstance(outcome, UnaryResponse)
         return method.response.FromString(outcome.message)
 
     def refusal(self, name: str, /, **fields: Any) -> tuple[Status, str]:

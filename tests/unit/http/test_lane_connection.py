@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.predict.endpoint import Prediction
+from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import DATE, HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
 
@@ -213,7 +213,7 @@ def test_a_connection_with_a_request_under_way_is_never_idle() -> None:
     wire.receive(POST)
     wire.loop.advance(10 * KEEP_ALIVE_S)
     assert not wire.transport.closed
-    wire.predictor.replies[0](Prediction(b"", 0, 1, 0))
+    wire.predictor.replies[0](PredictResponse(b"", 0, 1, 0))
     wire.loop.advance(2 * KEEP_ALIVE_S)
     assert wire.transport.closed
 

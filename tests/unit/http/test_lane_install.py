@@ -7,10 +7,10 @@ import pytest
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from modelyard.http.connection import LaneProtocol
-from modelyard.http.fast_path import LANE
+from modelyard.http.connection import FastPathProtocol
+from modelyard.http.fast_path import FAST_PATH
 from modelyard.http.install import PROTOCOL, install
-from modelyard.http.path_prefix import Mounted
+from modelyard.http.path_prefix import PathPrefixMiddleware
 from modelyard.http.request_id import CleanRequestId
 
 HERE = "tests.unit.http.test_lane_install"
@@ -21,7 +21,7 @@ def config_module(**protocols: str) -> Any:
     return SimpleNamespace(Config=uvicorn.config.Config, HTTP_PROTOCOLS=protocols)
 
 
-class ForgetsItsPipeline(LaneProtocol):
+class ForgetsItsPipeline(FastPathProtocol):
     """As if uvicorn kept the requests that wait their turn elsewhere."""
 
     def connection_made(self, transport: Any) -> None:
@@ -29,7 +29,7 @@ class ForgetsItsPipeline(LaneProtocol):
         del self.pipeline
 
 
-class AnswersOtherwise(LaneProtocol):
+class AnswersOtherwise(FastPathProtocol):
     """As if uvicorn's parser called back under other names."""
 
     def __init__(self, *args: Any) -> None:
@@ -37,7 +37,7 @@ class AnswersOtherwise(LaneProtocol):
         self.parser = SimpleNamespace(feed_data=lambda data: None)
 
 
-class TakesAnotherArgument(LaneProtocol):
+class TakesAnotherArgument(FastPathProtocol):
     def __init__(self, config: Any, state: Any, app_state: Any, loop: Any, more: Any) -> None:
         super().__init__(config, state, app_state, loop)
 
@@ -78,12 +78,12 @@ def test_another_uvicorn_is_left_alone_with_one_warning(
 
 def test_request_ids_are_cleaned_and_paths_mounted_with_and_without_the_lane() -> None:
     for module in (config_module(auto="x"), config_module()):
-        assert [middleware.cls for middleware in install(module)] == [CleanRequestId, Mounted]
+        assert [middleware.cls for middleware in install(module)] == [CleanRequestId, PathPrefixMiddleware]
 
 
 def test_a_rehearsal_leaves_no_trace_in_the_lane_of_this_process() -> None:
-    before = dict(LANE.hot)
+    before = dict(FAST_PATH.hot)
     install(config_module(auto="x"))
-    assert before == LANE.hot
-    assert LaneProtocol.lane is LANE
-    assert issubclass(LaneProtocol, HttpToolsProtocol)
+    assert before == FAST_PATH.hot
+    assert FastPathProtocol.lane is FAST_PATH
+    assert issubclass(FastPathProtocol, HttpToolsProtocol)

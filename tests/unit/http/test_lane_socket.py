@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from modelyard.http.body_budget import BUDGET, SMALL_BYTES, Bodies, Held
 from modelyard.http.slow_clients import LOOK_S
-from modelyard.http.websocket_connection import LaneSocket, lane_sockets
+from modelyard.http.websocket_connection import WebSocketConnection, websocket_connections
 from tests.fakes import FakeClock
 from tests.unit.http.wire import FakeTransport, TaskLoop
 
@@ -40,7 +40,7 @@ class Wire:
         config.load()
         self.loop = TaskLoop(FakeClock())
         self.transport = FakeTransport()
-        self.socket = LaneSocket(config, ServerState(), {}, self.loop)
+        self.socket = WebSocketConnection(config, ServerState(), {}, self.loop)
         self.bodies = Bodies(2**18)
         self.socket.held = Held(self.bodies)
         self.socket.connection_made(self.transport)
@@ -184,14 +184,14 @@ def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> N
 
 
 def test_a_server_without_websockets_has_none() -> None:
-    assert lane_sockets(None, no_app, Bodies(1)) is None
+    assert websocket_connections(None, no_app, Bodies(1)) is None
 
 
 def test_another_kind_of_socket_is_left_as_it_is_but_for_its_application() -> None:
     class Other:
         app: Any = None
 
-    made = lane_sockets(Other, no_app, Bodies(1))  # type: ignore[arg-type]
+    made = websocket_connections(Other, no_app, Bodies(1))  # type: ignore[arg-type]
     assert made is not None
     other: Any = made()
     assert (type(other), other.app) == (Other, no_app)

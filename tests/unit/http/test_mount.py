@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelyard.http.fast_path import Lane
-from modelyard.http.path_prefix import Mounted
+from modelyard.http.fast_path import FastPath
+from modelyard.http.path_prefix import PathPrefixMiddleware
 
 
 class Meter:
@@ -35,7 +35,7 @@ def test_where_the_lane_is_not_open_paths_stay_as_they_are() -> None:
 
 
 def asked(kind: str, path: str, mount: str) -> str:
-    lane, scopes = Lane(), []
+    lane, scopes = FastPath(), []
     lane.open({}, Meter(), body_limit=1, mount=mount)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -44,6 +44,6 @@ def asked(kind: str, path: str, mount: str) -> str:
     async def nothing(*_: Any) -> Any:
         """Not asked."""
 
-    asyncio.run(Mounted(app, lane)({"type": kind, "path": path}, nothing, nothing))
+    asyncio.run(PathPrefixMiddleware(app, lane)({"type": kind, "path": path}, nothing, nothing))
     [seen] = scopes
     return str(seen)

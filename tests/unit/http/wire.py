@@ -6,12 +6,12 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from modelyard.http.connection import LaneProtocol
+from modelyard.http.connection import FastPathProtocol
 from modelyard.http.endpoint import Reply
-from modelyard.http.fast_path import Lane
-from modelyard.http.http1 import Whole
+from modelyard.http.fast_path import FastPath
+from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import problem
-from modelyard.protocols.predict.endpoint import Prediction
+from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.fakes import FakeClock, FakeHandle, FakeLoop
 
 HOT = "/models/m/predict"
@@ -51,12 +51,12 @@ class FakePredictor:
     def unread(self, error: Exception, request_id: str) -> None:
         self.unreads.append(type(error).__name__)
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
-        return Whole(problem(error, request_id, path))
+    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
+        return WholeResponse(problem(error, request_id, path))
 
 
-def prediction(number: int) -> Prediction:
-    return Prediction(b"%d" % number, 0.001, 1, 0.002)
+def prediction(number: int) -> PredictResponse:
+    return PredictResponse(b"%d" % number, 0.001, 1, 0.002)
 
 
 class FakeTransport(asyncio.Transport):
@@ -115,7 +115,7 @@ class Wire:
     def __init__(self, predictor: FakePredictor | None = None, *, body_limit: int = 2**20) -> None:
         self.predictor = predictor or FakePredictor()
         self.arrived_count = 0
-        lane = Lane()
+        lane = FastPath()
         lane.open({HOT.encode(): self.predictor}, self, body_limit=body_limit)  # type: ignore[dict-item]
         self.loop = TaskLoop(FakeClock())
         self.transport = FakeTransport()
@@ -124,7 +124,7 @@ class Wire:
         config = uvicorn.Config(
             _app, interface="asgi3", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_S, ws="none"
         )
-        self.connection = type("Protocol", (LaneProtocol,), {"lane": lane})(config, self.state, {}, self.loop)
+        self.connection = type("Protocol", (FastPathProtocol,), {"lane": lane})(config, self.state, {}, self.loop)
         self.connection.connection_made(self.transport)
 
     def arrived(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelyard.config.model_spec import Batching, Limits
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from tests.fakes import FakeClock, FakeLoop, FakeModel
 from tests.unit.inference.rig import CHEAP, Make, Records, Rig
@@ -29,7 +29,7 @@ def rig() -> Iterator[Make]:
         model = model or FakeModel()
         clock = clock or FakeClock()
         loop, recorder = FakeLoop(clock), Records()
-        server = ModelServer(
+        server = Scheduler(
             model,
             measured,
             limits=Limits(queue=queue, timeout_s=timeout_s),

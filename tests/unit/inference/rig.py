@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from modelyard.errors import ModelyardError
-from modelyard.inference.batch import Call
-from modelyard.inference.pending_request import Answer, Ticket
-from modelyard.inference.recorder import Origin
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.batch import Batch
+from modelyard.inference.pending_request import InferResponse, PendingRequest
+from modelyard.inference.recorder import RequestContext
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import InferRequest
 from tests.fakes import FakeClock, FakeLoop, FakeModel, request_of
@@ -27,13 +27,13 @@ class Records:
         self.totals_s: list[float] = []
         self.calls: list[tuple[int, float]] = []
 
-    def ended(self, origin: Origin, outcome: str, total_s: float, queue_s: float, call: Call | None) -> None:
+    def ended(self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None) -> None:
         compute_s, batch_rows = (call.seconds, call.rows) if call else (0.0, 0)
-        self.requests.append((outcome, origin.rows, queue_s, compute_s, batch_rows))
+        self.requests.append((outcome, context.rows, queue_s, compute_s, batch_rows))
         self.totals_s.append(total_s)
 
-    def refused(self, origin: Origin, outcome: str, total_s: float) -> None:
-        self.requests.append((outcome, origin.rows, 0.0, 0.0, 0))
+    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
+        self.requests.append((outcome, context.rows, 0.0, 0.0, 0))
         self.totals_s.append(total_s)
 
     def called(self, rows: int, seconds: float) -> None:
@@ -44,15 +44,15 @@ class Rig:
     """A server of `model`; what became of each request is in `results`, by its number, in the order of the answers."""
 
     def __init__(
-        self, model: FakeModel, clock: FakeClock, server: ModelServer, loop: FakeLoop, recorder: Records
+        self, model: FakeModel, clock: FakeClock, server: Scheduler, loop: FakeLoop, recorder: Records
     ) -> None:
         self.model = model
         self.clock = clock
         self.loop = loop
         self.server = server
-        self.results: dict[int, Answer | ModelyardError] = {}
+        self.results: dict[int, InferResponse | ModelyardError] = {}
         self.answered_again = False
-        self.tickets: list[Ticket] = []
+        self.tickets: list[PendingRequest] = []
         self.recorder = recorder
 
     @property
@@ -64,7 +64,7 @@ class Rig:
         """Submit one row a value; gives the request's number."""
         number = len(self.tickets)
 
-        def done(result: Answer | ModelyardError) -> None:
+        def done(result: InferResponse | ModelyardError) -> None:
             self.answered_again |= number in self.results
             self.results[number] = result
 
@@ -78,7 +78,7 @@ class Rig:
     def values(self, number: int) -> list[float]:
         """What the model gave for this request."""
         answer = self.results[number]
-        assert isinstance(answer, Answer), answer
+        assert isinstance(answer, InferResponse), answer
         values: list[float] = np.ravel(answer.outputs["y"]).tolist()
         return values
 

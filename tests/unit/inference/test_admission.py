@@ -9,7 +9,7 @@ import uvloop
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import ModelNotReady, Overloaded
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from tests.fakes import PATIENCE_S, FakeModel, request_of
 from tests.unit.inference.rig import DEAR, Make, Rig
@@ -75,7 +75,7 @@ def test_a_queue_that_fills_while_the_model_is_idle_goes_to_the_model_and_nobody
     one = rig(queue=2)
     one.submit_each(*range(9))
     one.loop.settle()
-    assert one.kinds() == ["Answer"] * 9
+    assert one.kinds() == ["InferResponse"] * 9
     assert one.model.batches == [2, 2, 2, 2, 1]
 
 
@@ -155,7 +155,7 @@ def test_the_callback_of_one_client_that_fails_costs_no_other_its_answer(
     one.server.submit(request_of(1), done)
     one.submit(2)
     one.loop.settle()
-    assert one.kinds() == ["Answer"]
+    assert one.kinds() == ["InferResponse"]
     assert "the client's own" in caplog.text
 
 
@@ -172,7 +172,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def test_draining_answers_everything_accepted_and_nothing_new(
     loop: asyncio.AbstractEventLoop, measured: Warmup, max_delay_ms: float
 ) -> None:
-    server = ModelServer(
+    server = Scheduler(
         FakeModel(), measured, limits=Limits(), batching=Batching(max_size=2, max_delay_ms=max_delay_ms), loop=loop
     )
     answers: list[object] = []
@@ -193,7 +193,7 @@ def test_draining_answers_everything_accepted_and_nothing_new(
 
 
 def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -> None:
-    server = ModelServer(
+    server = Scheduler(
         FakeModel(), DEAR, limits=Limits(timeout_s=60), batching=Batching(max_delay_ms=60_000), loop=loop
     )
     answers: list[object] = []
@@ -210,7 +210,7 @@ def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -
 def test_draining_a_hung_model_ends_with_the_last_deadline(loop: asyncio.AbstractEventLoop) -> None:
     model = FakeModel()
     model.hold()
-    server = ModelServer(model, DEAR, limits=Limits(timeout_s=0.05), batching=Batching(), loop=loop)
+    server = Scheduler(model, DEAR, limits=Limits(timeout_s=0.05), batching=Batching(), loop=loop)
     answers: list[object] = []
 
     async def drain() -> None:
@@ -228,7 +228,7 @@ def test_a_call_that_ends_after_its_loop_was_closed_harms_nothing() -> None:
     loop = uvloop.new_event_loop()
     model = FakeModel()
     model.hold()
-    server = ModelServer(model, DEAR, limits=Limits(), batching=Batching(), loop=loop)
+    server = Scheduler(model, DEAR, limits=Limits(), batching=Batching(), loop=loop)
     server.submit(request_of(1), lambda answer: loop.stop())
     loop.call_later(0.01, server.close)
     loop.run_forever()

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from modelyard.inference.pending_request import Answer
+from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.scheduler import ALONE, LOOK_AGAIN
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import FREE, InferRequest, Signature, TensorSpec
@@ -53,8 +53,8 @@ def test_the_parts_of_a_batch_are_views_of_its_output(rig: Make) -> None:
     first, second = one.submit_each(1, 2)
     one.loop.settle()
     answers = one.results[first], one.results[second]
-    assert isinstance(answers[0], Answer)
-    assert isinstance(answers[1], Answer)
+    assert isinstance(answers[0], InferResponse)
+    assert isinstance(answers[1], InferResponse)
     assert answers[0].outputs["y"].base is answers[1].outputs["y"].base is not None
 
 

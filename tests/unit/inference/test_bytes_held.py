@@ -9,7 +9,7 @@ import pytest
 from modelyard.errors import Overloaded, PayloadTooLarge
 from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import BUDGET, SMALL_BYTES, Bodies, Held
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.grpc.asgi import GrpcRefused
 
@@ -107,13 +107,13 @@ class Asked:
         async def send(message: MutableMapping[str, Any]) -> None:
             self.sent.append(message)
 
-        async def respond(request: HttpRequest) -> HttpAnswer:
+        async def respond(request: HttpRequest) -> HttpResponse:
             if self.inflated:
                 request.holds(self.inflated)
             self.held.append(self.bodies.held)
             if self.error:
                 raise self.error
-            return HttpAnswer(200, (), b"")
+            return HttpResponse(200, (), b"")
 
         app = GrpcRefused(AsgiApp(respond, self.bodies), (GRPC,), self.bodies)
         await app(self._scope, receive, send)
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_in_the_middle_releases_them(bodies: Bodies) -> Non
                     return {"type": "http.request", "body": bytes(LIMIT), "more_body": True}
                 return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
-            await AsgiApp(lambda request: asyncio.sleep(0, HttpAnswer(200, (), b"")), bodies)(
+            await AsgiApp(lambda request: asyncio.sleep(0, HttpResponse(200, (), b"")), bodies)(
                 asked._scope, receive, lambda message: asyncio.sleep(0)
             )
 

@@ -49,7 +49,7 @@ def test_no_timer_is_left_when_nobody_waits(rig: Make) -> None:
     one = rig(timeout_s=10)
     one.submit(1)
     one.loop.advance(10.1)
-    assert one.kinds() == ["Answer"]
+    assert one.kinds() == ["InferResponse"]
     assert one.loop.timers == []
     one.submit(2)
     assert len(one.loop.timers) == 1
@@ -65,7 +65,7 @@ def test_the_late_result_of_a_batch_still_reaches_those_with_time_left(rig: Make
     one.loop.turn_with_thread()
     one.model.entered()
     one.loop.turn_with_thread()
-    assert one.kinds() == ["Answer", "Answer", "Answer"]
+    assert one.kinds() == ["InferResponse", "InferResponse", "InferResponse"]
 
 
 def test_in_a_running_batch_only_those_whose_time_is_over_are_answered_504(rig: Make) -> None:
@@ -81,7 +81,7 @@ def test_in_a_running_batch_only_those_whose_time_is_over_are_answered_504(rig: 
     assert one.kinds() == ["DeadlineExceeded"]
     one.model.release()
     one.loop.turn_with_thread()
-    assert one.kinds() == ["DeadlineExceeded", "Answer"]
+    assert one.kinds() == ["DeadlineExceeded", "InferResponse"]
 
 
 @pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["cheap", "dear"])
@@ -95,7 +95,7 @@ def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: 
     if len(one.results) < 2:
         one.loop.turn_with_thread()
     assert one.model.batches == [1]
-    assert one.kinds() == ["DeadlineExceeded", "Answer"]
+    assert one.kinds() == ["DeadlineExceeded", "InferResponse"]
 
 
 def test_a_hung_call_is_survived(rig: Make) -> None:
@@ -186,7 +186,7 @@ def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call
     one.model.release()
     one.loop.turn_with_thread()
     one.loop.turn_with_thread()
-    assert one.kinds() == ["Answer", "Answer"]
+    assert one.kinds() == ["InferResponse", "InferResponse"]
 
 
 def test_requests_of_one_hung_call_are_answered_each_at_its_own_deadline(rig: Make) -> None:

@@ -18,7 +18,7 @@ from modelyard.config.model_spec import Limits
 from modelyard.errors import InvalidRequest, PayloadTooLarge
 from modelyard.protocols.codecs import Codecs, codecs_of
 from modelyard.protocols.decoder import process
-from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.fakes import DOUBLER, PATIENCE_S
@@ -52,7 +52,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def started(of: Decoder, decoding: Decoding) -> int:
+async def started(of: Decoder, decoding: DecodeJob) -> int:
     """The process that has decoded this."""
     await of.decode(decoding)
     assert of.process_id is not None
@@ -77,18 +77,18 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 @pytest.mark.parametrize(
     "decoding",
     [
-        Decoding("predict.decode", ROW + PADDING, (JSON,), {"accept": b"text/csv", "probabilities": True}),
-        Decoding("predict.decode", b"x\n1\n" + b"2.000000\n" * (LARGE_BYTES // 9 // 8) + PADDING, (b"text/csv",)),
-        Decoding("invocations.decode", ROW + PADDING, (JSON,)),
-        Decoding("infer.decode", INFER + PADDING, (b"",)),
-        Decoding("generate.decode", b'{"x": [1], "id": "7"}' + PADDING),
-        Decoding("tensorflow.predict", ROW + PADDING),
-        Decoding("tensorflow.predict", b'{"inputs": [[1]]}' + PADDING),
-        Decoding("tensorflow.classify", b'{"examples": [{"x": 1}]}' + PADDING),
+        DecodeJob("predict.decode", ROW + PADDING, (JSON,), {"accept": b"text/csv", "probabilities": True}),
+        DecodeJob("predict.decode", b"x\n1\n" + b"2.000000\n" * (LARGE_BYTES // 9 // 8) + PADDING, (b"text/csv",)),
+        DecodeJob("invocations.decode", ROW + PADDING, (JSON,)),
+        DecodeJob("infer.decode", INFER + PADDING, (b"",)),
+        DecodeJob("generate.decode", b'{"x": [1], "id": "7"}' + PADDING),
+        DecodeJob("tensorflow.predict", ROW + PADDING),
+        DecodeJob("tensorflow.predict", b'{"inputs": [[1]]}' + PADDING),
+        DecodeJob("tensorflow.classify", b'{"examples": [{"x": 1}]}' + PADDING),
     ],
     ids=lambda decoding: decoding.method,
 )
-def test_a_large_body_becomes_the_same_call_as_here(decoding: Decoding) -> None:
+def test_a_large_body_becomes_the_same_call_as_here(decoding: DecodeJob) -> None:
     async def test() -> None:
         async with made(CLASSIFIER) as (decoder, codecs):
             try:
@@ -113,7 +113,7 @@ def test_a_large_body_becomes_the_same_call_as_here(decoding: Decoding) -> None:
 def test_a_small_body_is_decoded_at_once_and_starts_no_process() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
-            decoding = decoder.decode(Decoding("predict.decode", ROW, (JSON,)))
+            decoding = decoder.decode(DecodeJob("predict.decode", ROW, (JSON,)))
             with pytest.raises(StopIteration) as at_once:
                 decoding.send(None)
             assert at_once.value.value.request.rows == 1
@@ -123,15 +123,15 @@ def test_a_small_body_is_decoded_at_once_and_starts_no_process() -> None:
 
 
 def test_values_that_are_not_parsed_do_not_make_a_body_large() -> None:
-    assert Decoding("infer.decode", PADDING + b" ").large
-    assert not Decoding("infer.decode", PADDING + b" ", raw_bytes=1).large
+    assert DecodeJob("infer.decode", PADDING + b" ").large
+    assert not DecodeJob("infer.decode", PADDING + b" ", raw_bytes=1).large
 
 
 def test_bad_values_are_told_with_their_places() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             with pytest.raises(InvalidRequest) as refused:
-                await decoder.decode(Decoding("predict.decode", b'{"instances": [[1], ["a"]]}' + PADDING, (JSON,)))
+                await decoder.decode(DecodeJob("predict.decode", b'{"instances": [[1], ["a"]]}' + PADDING, (JSON,)))
             assert [bad.pointer for bad in refused.value.bad_values] == ["/instances/1/0"]
 
     run(test)
@@ -146,7 +146,7 @@ def test_nothing_holds_the_body_afterwards_until_the_garbage_collector_comes(row
             gc.disable()
             try:
                 with contextlib.suppress(InvalidRequest):
-                    await decoder.decode(Decoding("predict.decode", body, (JSON,)))
+                    await decoder.decode(DecodeJob("predict.decode", body, (JSON,)))
                 await until(lambda: sys.getrefcount(body) == before)
             finally:
                 gc.enable()
@@ -160,8 +160,8 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_decoded() 
     async def test() -> None:
         async with made(limits=Limits(body=2**16)) as (decoder, _):
             with pytest.raises(PayloadTooLarge, match="takes more memory to read than the 258 MiB that it may"):
-                await decoder.decode(Decoding("predict.decode", rows, (JSON,)))
-            call = await decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))
+                await decoder.decode(DecodeJob("predict.decode", rows, (JSON,)))
+            call = await decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))
             assert call.request.rows == 1
 
     run(test)
@@ -175,7 +175,7 @@ def test_modules_with_names_of_pythons_own_do_not_reach_the_process(
 
     async def test() -> None:
         async with made() as (decoder, _):
-            assert (await decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
+            assert (await decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
             assert decoder.process_id is not None
 
     run(test)
@@ -189,9 +189,9 @@ def test_where_no_process_starts_a_large_body_is_decoded_here(program: str, monk
 
     async def test() -> None:
         async with made() as (here, _):
-            assert (await here.decode(Decoding("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
+            assert (await here.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))).request.rows == 1
             with pytest.raises(InvalidRequest):
-                await here.decode(Decoding("predict.decode", b'{"instances": "a"}' + PADDING, (JSON,)))
+                await here.decode(DecodeJob("predict.decode", b'{"instances": "a"}' + PADDING, (JSON,)))
             assert here.process_id is None
 
     run(test)
@@ -202,7 +202,7 @@ def test_where_no_process_starts_a_large_body_is_decoded_here(program: str, monk
 def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
-            decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
+            decoding = DecodeJob("predict.decode", ROW + PADDING, (JSON,))
             first = await started(decoder, decoding)
             os.kill(first, signal.SIGKILL)
             with pytest.raises(PayloadTooLarge):
@@ -216,7 +216,7 @@ def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
 def test_who_stops_waiting_ends_the_process_that_decodes() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
-            decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
+            decoding = DecodeJob("predict.decode", ROW + PADDING, (JSON,))
             stopped = await started(decoder, decoding)
             os.kill(stopped, signal.SIGSTOP)
             waiting = asyncio.create_task(decoder.decode(decoding))
@@ -231,13 +231,13 @@ def test_who_stops_waiting_ends_the_process_that_decodes() -> None:
 def test_a_body_whose_client_left_before_its_turn_is_never_decoded() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
-            decoding = Decoding("predict.decode", ROW + PADDING, (JSON,))
+            decoding = DecodeJob("predict.decode", ROW + PADDING, (JSON,))
             first = await started(decoder, decoding)
             os.kill(first, signal.SIGSTOP)
             running = asyncio.create_task(decoder.decode(decoding))
             await until(lambda: decoder._running)
             # It would bring the process down, and with it what the first one waits for.
-            left = asyncio.create_task(decoder.decode(Decoding("predict.decode", PADDING * 2, (lambda: 0,))))
+            left = asyncio.create_task(decoder.decode(DecodeJob("predict.decode", PADDING * 2, (lambda: 0,))))
             await asyncio.sleep(0)
             left.cancel()
             os.kill(first, signal.SIGCONT)
@@ -252,7 +252,7 @@ def test_a_process_that_has_nothing_to_do_ends() -> None:
     async def test() -> None:
         async with made(idle_s=0.0) as (decoder, _):
             started: list[int | None] = []
-            decoding = asyncio.create_task(decoder.decode(Decoding("predict.decode", ROW + PADDING, (JSON,))))
+            decoding = asyncio.create_task(decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,))))
             decoding.add_done_callback(lambda _: started.append(decoder.process_id))
             await decoding
             process_id = started[0]
@@ -269,7 +269,7 @@ def test_as_many_rows_as_a_request_may_have_come_back() -> None:
 
     async def test() -> None:
         async with made() as (decoder, codecs):
-            there = await decoder.decode(Decoding("predict.decode", rows, (JSON,)))
+            there = await decoder.decode(DecodeJob("predict.decode", rows, (JSON,)))
             here = codecs.predict.decode(rows, JSON)
             assert np.array_equal(there.request.inputs["x"], here.request.inputs["x"])
 

@@ -34,7 +34,7 @@ def test_one_request_that_the_model_fails_on_fails_alone(rig: Make, measured: Wa
     values[place] = POISON
     one.submit_each(*values)
     finish(one, 8)
-    assert one.kinds() == ["InferenceFailed" if number == place else "Answer" for number in range(8)]
+    assert one.kinds() == ["InferenceFailed" if number == place else "InferResponse" for number in range(8)]
     assert [one.values(number) for number in range(8) if number != place] == [[2.0 * v] for v in values if v != POISON]
     assert len(one.model.calls) == 7, "the batch, and two halves at each of three levels"
 
@@ -58,7 +58,7 @@ def test_halves_are_tried_at_once_though_others_wait_for_max_delay(rig: Make) ->
     one = rig(FakeModel(poisoned), max_size=2, max_delay_ms=5)
     one.submit_each(1, POISON, 3)
     one.loop.settle()
-    assert one.kinds() == ["Answer", "InferenceFailed"]
+    assert one.kinds() == ["InferResponse", "InferenceFailed"]
     one.loop.advance(0.0051)
     assert one.values(2) == [6]
 
@@ -98,7 +98,7 @@ def test_a_request_cancelled_while_halves_are_tried_is_not_run_again(rig: Make) 
     one.tickets[1].cancel()
     one.loop.settle()
     assert one.model.batches == [2, 1]
-    assert one.kinds() == ["Answer"]
+    assert one.kinds() == ["InferResponse"]
 
 
 def test_a_request_is_not_blamed_for_a_neighbour_that_left_during_the_call(rig: Make) -> None:
@@ -187,4 +187,4 @@ def test_a_model_that_tries_to_end_the_process_fails_only_its_request(
     finish(one, 1)
     one.submit(2)
     finish(one, 2)
-    assert one.kinds() == ["InferenceFailed", "Answer"]
+    assert one.kinds() == ["InferenceFailed", "InferResponse"]

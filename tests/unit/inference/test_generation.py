@@ -6,7 +6,7 @@ import pytest
 
 from modelyard.errors import ModelNotReady, ModelyardError, Overloaded
 from modelyard.inference.generation import Generation, Generations
-from modelyard.inference.pending_request import Answer
+from modelyard.inference.pending_request import InferResponse
 from tests.fakes import FakeGenerator, request_of
 from tests.unit.inference.rig import Make, Rig
 
@@ -16,12 +16,12 @@ class Asked:
 
     def __init__(self, one: Rig, *values: float, unwritten: Exception | None = None, **options: Any) -> None:
         self.parts: list[list[float]] = []
-        self.results: list[Answer | ModelyardError] = []
+        self.results: list[InferResponse | ModelyardError] = []
         self._one = one
         self._unwritten = unwritten
-        origin = one.server.ledger.origin(one.recorder)
+        context = one.server.open_requests.context(one.recorder)
         self.generation: Generation = generations(one).begin(
-            request_of(*values), self._part, self.results.append, origin, **options
+            request_of(*values), self._part, self.results.append, context, **options
         )
 
     def _part(self, outputs: Any) -> None:
@@ -53,7 +53,7 @@ def test_each_part_is_computed_when_it_is_asked_for(rig: Make) -> None:
     asked.step()
     assert (asked.parts, asked.results) == ([[2, 10], [4, 20]], [])
     asked.step()
-    assert [type(result).__name__ for result in asked.results] == ["Answer"]
+    assert [type(result).__name__ for result in asked.results] == ["InferResponse"]
     assert one.model.threads == {"modelyard-model"}
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import DeadlineExceeded, ModelyardError, Overloaded
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.scheduler import ALONE, LOOK_AGAIN, ModelServer
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.scheduler import ALONE, LOOK_AGAIN, Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import Tensors
 from tests.fakes import PATIENCE_S, FakeModel, request_of
@@ -38,15 +38,15 @@ class Hanging(FakeModel):
 class Client:
     """Of a server on the running loop."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: Scheduler) -> None:
         self.server = server
 
     async def ask(self, value: float) -> list[float]:
         """What the model gives. Raises the request's error."""
-        came: asyncio.Future[Answer | ModelyardError] = asyncio.get_running_loop().create_future()
+        came: asyncio.Future[InferResponse | ModelyardError] = asyncio.get_running_loop().create_future()
         self.server.submit(request_of(value), came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
-        if not isinstance(result, Answer):
+        if not isinstance(result, InferResponse):
             raise result
         values: list[float] = np.ravel(result.outputs["y"]).tolist()
         return values
@@ -64,7 +64,7 @@ async def serving(model: FakeModel, batchable: bool = True) -> AsyncIterator[Cli
     """Measured as cheap: where it may, it runs on the loop."""
     measured = Warmup(CHEAP.fixed_s, CHEAP.per_row_s, batchable)
     loop = asyncio.get_running_loop()
-    server = ModelServer(model, measured, limits=Limits(timeout_s=TIMEOUT_S), batching=Batching(), loop=loop)
+    server = Scheduler(model, measured, limits=Limits(timeout_s=TIMEOUT_S), batching=Batching(), loop=loop)
     yield Client(server)
     server.close()
 
@@ -117,7 +117,7 @@ def test_a_model_that_runs_operator_code_is_never_called_on_the_loop(
 
 def test_what_the_loop_is_in_is_seen_from_outside(rig: Make) -> None:
     seen: list[object] = []
-    servers: list[ModelServer] = []
+    servers: list[Scheduler] = []
 
     def look(inputs: Tensors) -> Tensors:
         seen.append(servers[-1].call_on_loop())

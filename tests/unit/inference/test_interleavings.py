@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import ModelyardError, Overloaded
-from modelyard.inference.pending_request import Answer, Ticket
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.pending_request import InferResponse, PendingRequest
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import InferRequest, Tensors
 from tests.fakes import FakeClock, FakeLoop, FakeModel
@@ -48,11 +48,11 @@ class Client:
         self.poison = poison
         self.submitted = 0.0
         self.answered = 0.0
-        self.ticket: Ticket | None = None
+        self.ticket: PendingRequest | None = None
         self.cancelled = False
         self.told_after_leaving = False
         self.refused = False
-        self.results: list[Answer | ModelyardError] = []
+        self.results: list[InferResponse | ModelyardError] = []
 
     def check(self) -> None:
         """Raise AssertionError unless this is how a request may end."""
@@ -62,7 +62,7 @@ class Client:
             return
         assert len(self.results) == 1
         result = self.results[0]
-        if isinstance(result, Answer):
+        if isinstance(result, InferResponse):
             assert not self.poison
             assert np.array_equal(result.outputs["y"], self.request.inputs["x"] * 2)
         elif type(result).__name__ == "DeadlineExceeded":
@@ -81,7 +81,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
     loop = FakeLoop(clock)
     model = FakeModel(doubled)
     records = Records()
-    server = ModelServer(
+    server = Scheduler(
         model,
         measured,
         limits=Limits(queue=4, timeout_s=TIMEOUT_S),
@@ -97,7 +97,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
         clients.append(client)
         client.submitted = clock()
 
-        def done(result: Answer | ModelyardError) -> None:
+        def done(result: InferResponse | ModelyardError) -> None:
             client.results.append(result)
             client.told_after_leaving |= client.cancelled
             client.answered = clock()

@@ -2,27 +2,29 @@
 
 import numpy as np
 
-from modelyard.inference.pending_request import Ticket
-from modelyard.inference.queue import LOOK_AHEAD, Line
-from modelyard.inference.recorder import UNRECORDED, Origin
+from modelyard.inference.pending_request import PendingRequest
+from modelyard.inference.queue import LOOK_AHEAD, RequestQueue
+from modelyard.inference.recorder import UNRECORDED, RequestContext
 from modelyard.tensors import InferRequest
 
 
-def ticket(width: int = 1, rows: int = 1, submitted: float = 0.0) -> Ticket:
+def ticket(width: int = 1, rows: int = 1, submitted: float = 0.0) -> PendingRequest:
     request = InferRequest({"x": np.zeros((rows, width))}, rows, ("y",))
-    return Ticket(request, lambda result: None, submitted, lambda ticket: None, Origin(UNRECORDED, submitted, "", 0))
+    return PendingRequest(
+        request, lambda result: None, submitted, lambda ticket: None, RequestContext(UNRECORDED, submitted, "", 0)
+    )
 
 
-def line_of(*tickets: Ticket) -> Line:
-    line = Line()
+def line_of(*tickets: PendingRequest) -> RequestQueue:
+    line = RequestQueue()
     for one in tickets:
         line.add(one)
     return line
 
 
 def test_an_empty_line_gives_nothing() -> None:
-    assert Line().take(8) == []
-    assert Line().oldest() is None
+    assert RequestQueue().take(8) == []
+    assert RequestQueue().oldest() is None
 
 
 def test_taking_counts_tickets_and_rows() -> None:

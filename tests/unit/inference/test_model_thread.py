@@ -11,9 +11,9 @@ import pytest
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import ModelyardError
-from modelyard.inference.pending_request import Answer
+from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.recorder import UNRECORDED
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.scheduler import Scheduler
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.tensors import InferRequest
 from tests.fakes import PATIENCE_S
@@ -31,27 +31,27 @@ def load(root: Path, text: str, **files: bytes) -> LoadedVersion:
 async def answers(version: LoadedVersion, requests: int = 1) -> list[Any]:
     """What the version's model server gives, one request after the other, on this loop."""
     loop = asyncio.get_running_loop()
-    server = ModelServer(
+    server = Scheduler(
         version.model, version.warmup, limits=Limits(), batching=Batching(), loop=loop, worker=version.worker
     )
     got = []
     for _ in range(requests):
-        came: asyncio.Future[Answer | ModelyardError] = loop.create_future()
+        came: asyncio.Future[InferResponse | ModelyardError] = loop.create_future()
         server.submit(ONE, came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
-        got.append(result.outputs["y"].tolist() if isinstance(result, Answer) else result)
+        got.append(result.outputs["y"].tolist() if isinstance(result, InferResponse) else result)
     if server.generations is not None:
         await generated(server)
     server.close()
     return got
 
 
-async def generated(server: ModelServer) -> None:
+async def generated(server: Scheduler) -> None:
     """One part of a generation, which is then cancelled."""
     assert server.generations is not None
     part = asyncio.get_running_loop().create_future()
-    origin = server.ledger.origin(UNRECORDED)
-    generation = server.generations.begin(ONE, part.set_result, lambda result: None, origin)
+    context = server.open_requests.context(UNRECORDED)
+    generation = server.generations.begin(ONE, part.set_result, lambda result: None, context)
     generation.go_on()
     await asyncio.wait_for(part, PATIENCE_S)
     generation.cancel()

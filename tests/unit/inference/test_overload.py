@@ -8,8 +8,8 @@ import pytest
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import Overloaded
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.inference.worker import Job, Worker
 from tests.fakes import FakeClock, FakeLoop, FakeModel, request_of
@@ -41,7 +41,7 @@ class Simulation:
         self.clock, self.loop = clock, FakeLoop(clock)
         self.model = FakeModel(clock=clock, seconds=seconds)
         self.model.loop_safe = False
-        self.server = ModelServer(
+        self.server = Scheduler(
             self.model,
             measured,
             limits=Limits.model_validate(limits),
@@ -68,7 +68,7 @@ class Simulation:
 
     def _done(self, result: object) -> None:
         self.ends[type(result).__name__] += 1
-        if isinstance(result, Answer):
+        if isinstance(result, InferResponse):
             self.answered_at.append(self.clock.now)
 
     def goodput(self, since: float, until: float) -> float:
@@ -105,7 +105,7 @@ def test_under_overload_a_model_does_what_it_can_and_keeps_its_word(
     begun = one.clock.now
     one.come(times * peak)
     assert one.goodput(begun + WARM_S, begun + LASTS_S) >= 0.95 * peak
-    accepted = one.ends["Answer"] + one.ends["DeadlineExceeded"]
+    accepted = one.ends["InferResponse"] + one.ends["DeadlineExceeded"]
     assert one.ends["DeadlineExceeded"] <= accepted / 1000
     assert one.ends["refused"] > accepted
     one.server.close()

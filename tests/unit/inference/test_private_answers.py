@@ -5,8 +5,8 @@ import pytest
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import ModelyardError
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.scheduler import ModelServer
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.scheduler import Scheduler
 from modelyard.runtimes.python.model import PythonModel
 from modelyard.tensors import Array, InferRequest
 from tests.fakes import PATIENCE_S, FakeClock, FakeLoop, FakeModel
@@ -30,8 +30,8 @@ def rows(*values: float) -> InferRequest:
     return InferRequest({"x": np.array(values)}, len(values), ("y",))
 
 
-def server_of(model: PythonModel, loop: FakeLoop, clock: FakeClock, max_size: int) -> ModelServer:
-    return ModelServer(model, DEAR, limits=Limits(), batching=Batching(max_size=max_size), loop=loop, clock=clock)
+def server_of(model: PythonModel, loop: FakeLoop, clock: FakeClock, max_size: int) -> Scheduler:
+    return Scheduler(model, DEAR, limits=Limits(), batching=Batching(max_size=max_size), loop=loop, clock=clock)
 
 
 @pytest.mark.parametrize("first", [(rows(1),), (rows(1), rows(2, 3))], ids=["one request", "a batch"])
@@ -44,8 +44,8 @@ def test_an_answer_that_waits_to_be_encoded_is_not_overwritten_by_the_next_call(
     server = server_of(model, loop, clock, max_size=3)
     answers: list[Array] = []
 
-    def encode(answer: Answer | ModelyardError) -> None:
-        assert isinstance(answer, Answer), answer
+    def encode(answer: InferResponse | ModelyardError) -> None:
+        assert isinstance(answer, InferResponse), answer
         if not answers:  # the worker has the second call already; wait until it has written its numbers
             assert called.acquire(timeout=PATIENCE_S)
         answers.append(answer.outputs["y"])
@@ -76,5 +76,5 @@ def test_a_model_that_changes_its_inputs_and_fails_does_not_spoil_the_retry_of_i
     one = rig(FakeModel(call))
     one.submit_each(1, 2, 666, 3)
     one.loop.settle()
-    assert one.kinds() == ["Answer", "Answer", "InferenceFailed", "Answer"]
+    assert one.kinds() == ["InferResponse", "InferResponse", "InferenceFailed", "InferResponse"]
     assert [one.values(number) for number in (0, 1, 3)] == [[2], [4], [6]]

@@ -22,13 +22,13 @@ def test_every_error_of_the_tree_has_a_code(kind: type[ModelyardError]) -> None:
 
 def test_a_request_is_recorded_with_all_of_its_time_once_its_answer_is_written(rig: Make) -> None:
     one = rig()
-    origin = one.server.ledger.origin(one.recorder, "id", 10)
+    context = one.server.open_requests.context(one.recorder, "id", 10)
     one.clock.advance(2)  # to read it
 
     def write(answer: object) -> None:
         one.clock.advance(3)
 
-    one.server.submit(request_of(1, 2), write, origin)
+    one.server.submit(request_of(1, 2), write, context)
     assert one.records == []
     one.loop.settle()
     assert [(outcome, rows) for outcome, rows, *_ in one.records] == [("OK", 2)]
@@ -44,8 +44,8 @@ def test_an_answer_that_cannot_be_written_is_recorded_as_the_error_that_it_is(ri
 
 def test_a_request_is_recorded_by_the_recorder_of_its_own_protocol(rig: Make) -> None:
     one, other = rig(queue=1), Records()
-    origin = one.server.ledger.origin
-    one.server.submit(request_of(1), lambda answer: None, origin(other))
+    context = one.server.open_requests.context
+    one.server.submit(request_of(1), lambda answer: None, context(other))
     one.submit(2)
     one.loop.settle()
     assert [len(other.requests), len(one.records)] == [1, 1]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.inference.pending_request import Ticket
-from modelyard.inference.recorder import UNRECORDED, Origin
-from modelyard.inference.running_requests import SLOTS, RunningCalls, ids_of, read_running, request_ids, working_for
+from modelyard.inference.pending_request import PendingRequest
+from modelyard.inference.recorder import UNRECORDED, RequestContext
+from modelyard.inference.running_requests import SLOTS, RunningRequests, ids_of, read_running, request_ids, working_for
 
 KILLED = """
 import os, signal, sys
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from modelyard.inference.running_requests import RUNNING
 RUNNING.open(Path(sys.argv[1]))
-ticket = lambda name: SimpleNamespace(origin=SimpleNamespace(request_id=name))
+ticket = lambda name: SimpleNamespace(context=SimpleNamespace(request_id=name))
 RUNNING.begin([ticket("done, long id")])
 RUNNING.end()
 RUNNING.begin([ticket("one"), ticket("two")])
@@ -25,9 +25,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def ticket(request_id: str) -> Ticket:
-    origin = Origin(UNRECORDED, 0.0, request_id, 0)
-    return Ticket(_Request(), lambda _: None, 0.0, lambda _: None, origin)  # type: ignore[arg-type]
+def ticket(request_id: str) -> PendingRequest:
+    context = RequestContext(UNRECORDED, 0.0, request_id, 0)
+    return PendingRequest(_Request(), lambda _: None, 0.0, lambda _: None, context)  # type: ignore[arg-type]
 
 
 class _Request:
@@ -41,7 +41,7 @@ def test_a_killed_process_leaves_the_ids_of_the_call_that_ran(tmp_path: Path):
 
 
 def test_nothing_is_left_when_no_call_runs(tmp_path: Path):
-    running = RunningCalls()
+    running = RunningRequests()
     running.open(tmp_path / "a.running")
     running.begin([ticket("one")])
     running.end()
@@ -51,7 +51,7 @@ def test_nothing_is_left_when_no_call_runs(tmp_path: Path):
 
 @pytest.mark.parametrize("count", [1, 64, 5000])
 def test_more_ids_than_there_is_room_for_do_no_harm(tmp_path: Path, count: int):
-    running = RunningCalls()
+    running = RunningRequests()
     running.open(tmp_path / "a.running")
     running.begin([ticket(f"request-{n:04}") for n in range(count)])
     found = read_running(tmp_path / "a.running")

@@ -111,7 +111,7 @@ def test_an_idle_replica_is_left_alone(rig: Make) -> None:
 
 HANGS = """
 import logging, re, threading
-from modelyard.inference.batch import Call
+from modelyard.inference.batch import Batch
 from modelyard.replica.watchdog import Watchdog, Watched
 import modelyard.replica.watchdog as watchdog
 import time
@@ -121,14 +121,14 @@ class Server:
     def call_on_loop(self):
         return self.call
 
-class Batch:
+class Pending:
     rows = 1
 
 watchdog.LOOK_EVERY_S = 0.02
 server = Server()
 dog = Watchdog([Watched("model m", server, 0.2)], rearm=REARM)
 dog.start()
-server.call = Call([Batch()], time.perf_counter())
+server.call = Batch([Pending()], time.perf_counter())
 """
 
 

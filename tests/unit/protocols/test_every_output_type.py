@@ -14,7 +14,7 @@ from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
 from modelyard.protocols.grpc.messages import ModelInferResponse
 from modelyard.protocols.oip.codec import InferCall as RestCall
 from modelyard.protocols.oip.codec import InferCodec
-from modelyard.protocols.oip.document import OutputWish
+from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.generate import GenerateCodec
 from modelyard.protocols.oip.tensors import from_raw
 from modelyard.protocols.predict.codec import PredictCodec
@@ -84,7 +84,7 @@ def test_the_open_inference_protocol_holds_them(values: Array, shape: tuple[int,
     rest = InferCodec("m", 1, signature)
     flat = expected(array.reshape(-1))
     for binary in (False, True):
-        wishes = [OutputWish(name, binary) for name in outputs]
+        wishes = [RequestedOutput(name, binary) for name in outputs]
         answer = rest.encode(RestCall(request, "", wishes), outputs)
         head, *_ = orjson.loads(answer.body[: answer.json_length])["outputs"]
         assert (head["datatype"], head["shape"]) == (datatype_of(array.dtype), [*array.shape])

@@ -13,7 +13,7 @@ from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.websocket.codec import SocketCall, SocketCodec, divided
+from modelyard.protocols.websocket.codec import WebSocketCodec, WebSocketRequest, divided
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 from tests.unit.protocols.samples import IRIS, equal
@@ -28,9 +28,9 @@ class Socket:
 
     def __init__(self, signature: Signature) -> None:
         self._predict, self._infer = PredictCodec("m", 1, signature), InferCodec("m", 1, signature)
-        self._codec = SocketCodec(self._predict, self._infer)
+        self._codec = WebSocketCodec(self._predict, self._infer)
 
-    def decode(self, message: str | bytes) -> SocketCall:
+    def decode(self, message: str | bytes) -> WebSocketRequest:
         if isinstance(message, str):
             return self._codec.of_text(self._predict.decode(message.encode(), b"application/json"))
         return self._codec.of_binary(self._infer.decode(*divided(message)))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from modelyard.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from modelyard.inference.open_requests import Ledger
-from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.inference.open_requests import OpenRequests
+from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.endpoint import Predictor
+from modelyard.protocols.predict.endpoint import PredictEndpoint
 from tests.fakes import DOUBLER, FakeClock, request_of
 from tests.unit.inference.rig import Records
 
@@ -23,10 +23,10 @@ class FakeDecoder:
     def __init__(self, timeout_s: float = 60.0) -> None:
         self.loop = asyncio.get_running_loop()
         self.timeout_s = timeout_s
-        self.asked: list[Decoding] = []
+        self.asked: list[DecodeJob] = []
         self.call: asyncio.Future[Any] = self.loop.create_future()
 
-    async def decode(self, decoding: Decoding) -> Any:
+    async def decode(self, decoding: DecodeJob) -> Any:
         self.asked.append(decoding)
         return await self.call
 
@@ -35,7 +35,7 @@ class FakeServer:
     """Takes requests, or refuses them."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.ledger = Ledger(FakeClock())
+        self.open_requests = OpenRequests(FakeClock())
         self.requests: list[Any] = []
         self.cancelled = 0
         self._error = error
@@ -59,7 +59,7 @@ class Asked:
         self.records = Records()
         self.replies: list[Any] = []
         codec = PredictCodec("doubler", 1, DOUBLER)
-        predictor = Predictor(codec, self.server, self.records, self.decoder)  # type: ignore[arg-type]
+        predictor = PredictEndpoint(codec, self.server, self.records, self.decoder)  # type: ignore[arg-type]
         headers = ((b"accept", b"text/csv"),)
         self.begun = predictor.start(LARGE, b"text/x", headers, self.replies.append, "id", probabilities=True)
 
@@ -94,7 +94,7 @@ def test_a_large_body_goes_to_the_decoder_with_all_that_tells_how_and_is_then_su
         asked = Asked()
         await settled()
         options = {"accept": b"text/csv", "probabilities": True}
-        assert asked.decoder.asked == [Decoding("predict.decode", LARGE, (b"text/x",), options)]
+        assert asked.decoder.asked == [DecodeJob("predict.decode", LARGE, (b"text/x",), options)]
         assert asked.server.requests == []
         await asked.decoded(call())
         [request] = asked.server.requests

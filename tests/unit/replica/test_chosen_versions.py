@@ -10,7 +10,7 @@ import pytest
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.inference.warmup import Warmup
 from modelyard.protocols.codecs import codecs_of
@@ -48,7 +48,7 @@ class Model:
         """The answer's JSON."""
         request = HttpRequest("POST" if body else "GET", path, b"", {b"host": b"h"}, body, "r")
         answer = self.loop.run_until_complete(cast(Any, self.routes.respond(request)))
-        return orjson.loads(cast(HttpAnswer, answer).body)
+        return orjson.loads(cast(HttpResponse, answer).body)
 
     def factor(self, path: str) -> float:
         """What the version behind this path multiplies by."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.replica.gc_tuning import settle_heap
+from modelyard.replica.gc_tuning import tune_gc
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ class Node:
 def test_what_was_there_is_never_looked_through_again_and_later_garbage_is_still_found() -> None:
     freed: list[str] = []
     old = Node(freed, "old")
-    settle_heap()
+    tune_gc()
     assert gc.get_freeze_count() > 0
     Node(freed, "new")
     del old

@@ -12,12 +12,12 @@ import pytest
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import MethodNotAllowed, ModelNotFound, UnsupportedMediaType
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.inference.warmup import Warmup
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.loaded_version import LoadedVersion
-from modelyard.protocols.predict.endpoint import Predictor
+from modelyard.protocols.predict.endpoint import PredictEndpoint
 from modelyard.protocols.predict.example import example_body
 from modelyard.protocols.predict.model_page import curl_line
 from modelyard.protocols.predict.routes import ModelRoutes
@@ -70,7 +70,7 @@ class Asker:
         self.loop = loop
         self.routes = routes
 
-    def __call__(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> HttpAnswer:
+    def __call__(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> HttpResponse:
         path, _, query = path.partition("?")
         told = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         request = HttpRequest(method, path, query.encode(), told, body, "id")
@@ -159,7 +159,7 @@ def test_the_example_in_the_description_answers(loop: asyncio.AbstractEventLoop,
     assert len(orjson.loads(answer.body)["predictions"]) == 2
 
 
-def curl_arguments(answer: HttpAnswer) -> list[str]:
+def curl_arguments(answer: HttpResponse) -> list[str]:
     """What a shell makes of the curl line."""
     return shlex.split(orjson.loads(answer.body)["curl"])
 
@@ -277,7 +277,7 @@ def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(ask: As
 def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
     predictor = routes.hot()[b"/models/doubler/predict"]
-    assert isinstance(predictor, Predictor)
+    assert isinstance(predictor, PredictEndpoint)
     request = HttpRequest("POST", "/models/doubler/predict", b"", {}, b'{"instances": [[4]]}', "id")
 
     async def give_up() -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from modelyard.errors import DeadlineExceeded, InvalidRequest
-from modelyard.inference.open_requests import Ledger
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.recorder import UNRECORDED, Origin
+from modelyard.inference.open_requests import OpenRequests
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.recorder import UNRECORDED, RequestContext
 from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.endpoint import Prediction, Predictor
+from modelyard.protocols.predict.endpoint import PredictEndpoint, PredictResponse
 from tests.fakes import DOUBLER, FakeClock
 from tests.unit.inference.rig import Records
 
@@ -24,10 +24,10 @@ class FakeServer:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.requests: list[Any] = []
-        self.ledger = Ledger(FakeClock())
+        self.open_requests = OpenRequests(FakeClock())
         self.unwritten: Any = None
 
-    def submit(self, request: Any, done: Any, origin: Origin) -> str:
+    def submit(self, request: Any, done: Any, context: RequestContext) -> str:
         self.requests.append(request)
         self.unwritten = done(self.answer)
         return "ticket"
@@ -37,15 +37,15 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
     """What `reply` got, and the server that was asked."""
     server = FakeServer(answer)
     replies: list[Any] = []
-    predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED, NO_DECODER)  # type: ignore[arg-type]
+    predictor = PredictEndpoint(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED, NO_DECODER)  # type: ignore[arg-type]
     assert predictor.start(body, b"application/json", (), replies.append, "id") == "ticket"  # type: ignore[comparison-overlap]
     return replies, server
 
 
 def test_an_answer_is_told_as_json_with_its_times() -> None:
-    answer = Answer({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
+    answer = InferResponse({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
     [made], server = start(answer)
-    assert made == Prediction(
+    assert made == PredictResponse(
         b'{"model_name":"doubler","model_version":"1","predictions":[[2.0]]}', queue_s=0.25, batch_rows=5, compute_s=0.5
     )
     assert [request.rows for request in server.requests] == [1]
@@ -58,7 +58,7 @@ def test_an_error_of_the_server_is_told_as_it_is() -> None:
 
 
 def test_outputs_that_cannot_be_written_are_this_requests_error() -> None:
-    [error], server = start(Answer({}, 1, 0.0, 0.0))
+    [error], server = start(InferResponse({}, 1, 0.0, 0.0))
     assert isinstance(error, KeyError)
     assert server.unwritten is error, "so it is recorded"
 
@@ -67,7 +67,7 @@ def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
     server, recorder = FakeServer(None), Records()
     replies: list[Any] = []
     with pytest.raises(InvalidRequest):
-        predictor = Predictor(PredictCodec("doubler", 1, DOUBLER), server, recorder, NO_DECODER)  # type: ignore[arg-type]
+        predictor = PredictEndpoint(PredictCodec("doubler", 1, DOUBLER), server, recorder, NO_DECODER)  # type: ignore[arg-type]
         predictor.start(b"{", b"", (), replies.append, "id")
     assert replies == server.requests == []
     assert recorder.requests == [("InvalidRequest", 0, 0.0, 0.0, 0)]

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.inference.recorder import Origin
+from modelyard.inference.recorder import RequestContext
 from modelyard.replica_files import request_records
-from modelyard.replica_files.request_records import Line
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.request_log import LogPlace, RequestLog
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 
-def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> Line:
+def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> RequestRecord:
     values = {"at": 1.5, "version": "3", "protocol": "predict", "rows": 2, "queue_s": 0.001, "compute_s": 0.0025}
     rest = {"total_s": 0.004, "batch_rows": 8, "body_bytes": 77}
-    return Line(request_id=request_id, code=code, **{**values, **rest, **more})  # type: ignore[arg-type]
+    return RequestRecord(request_id=request_id, code=code, **{**values, **rest, **more})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -127,8 +127,8 @@ def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
 def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace):
     log = RequestLog("churn", place, now=lambda: 1.5)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
-    recorder.ended(Origin(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
-    recorder.refused(Origin(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
+    recorder.ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
+    recorder.refused(RequestContext(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
     log.write()
     told = [
         (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
@@ -141,7 +141,7 @@ def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp
     log = RequestLog("churn", place)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     for request_id, total_s in (("quick", 0.99), ("slow", 1.5)):
-        recorder.ended(Origin(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
+        recorder.ended(RequestContext(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
     log.write()
     assert [(each["request_id"], each["outcome"]) for each in written(place)] == [("slow", "OK")]
 
@@ -164,6 +164,6 @@ def test_a_client_is_who_the_edge_says_and_nobody_where_there_is_no_edge(
     log = RequestLog("churn", place)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     headers = ((b"host", b"x"), (b"x-forwarded-for", header))
-    recorder.ended(Origin(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
+    recorder.ended(RequestContext(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
     log.write()
     assert [each["client"] for each in written(place)] == [client]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.inference.batch import Call
-from modelyard.inference.recorder import Origin
-from modelyard.replica_files.request_records import Line
+from modelyard.inference.batch import Batch
+from modelyard.inference.recorder import RequestContext
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.metrics.declarations import (
     BATCH_SIZE,
@@ -49,8 +49,8 @@ class Counted:
         return sum(histogram.counts), histogram.nanos / 1e9
 
 
-def origin(recorder: RequestRecorder, rows: int = 2) -> Origin:
-    return Origin(recorder, 0.0, "id", 10, rows)
+def origin(recorder: RequestRecorder, rows: int = 2) -> RequestContext:
+    return RequestContext(recorder, 0.0, "id", 10, rows)
 
 
 def test_an_answer_counts_under_its_protocol_with_its_rows_and_times() -> None:
@@ -104,11 +104,11 @@ def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
     log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0), now=lambda: 1000.0)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("predict",), 0.7), "predict", log, tracing)
     caller = (b"traceparent", b"00-%032x-%016x-01" % (7, 8))
-    call = Call([], started=103.0)
+    call = Batch([], started=103.0)
     call.rows, call.seconds = 4, 0.5
-    recorder.ended(Origin(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
-    recorder.ended(Origin(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
-    line = Line(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
+    recorder.ended(RequestContext(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
+    recorder.ended(RequestContext(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
+    line = RequestRecord(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
     assert tracing.write() == [("trace", Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0))]
 
 

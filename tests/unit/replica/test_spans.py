@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from modelyard.replica_files.request_records import Line
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.spans import Spans
 from modelyard.telemetry.trace_sampling import Traced
 from modelyard.telemetry.traceparent import TraceParent
@@ -12,7 +12,7 @@ from tests.collector import Collector
 
 PARENT = TraceParent(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, sampled=True)
 AT = 1_700_000_000.0
-LINE = Line(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40)
+LINE = RequestRecord(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40)
 
 
 def test_each_request_is_told_by_the_id_of_its_trace() -> None:

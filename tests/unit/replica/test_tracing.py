@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelyard.replica_files.request_records import Line
+from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry import trace_sampling as under_test
 from modelyard.telemetry.trace_sampling import Traced, Tracing
 from modelyard.telemetry.traceparent import TraceParent
 
-LINE = Line(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
+LINE = RequestRecord(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
 
 
 def named(traced: Sequence[Traced]) -> list[str]:

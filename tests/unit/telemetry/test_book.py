@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from modelyard.telemetry.metrics import hub_state
-from modelyard.telemetry.metrics.aggregate import ENDED_S, FORGET_S, LIVE_S, REMEMBERED, Book
+from modelyard.telemetry.metrics.aggregate import ENDED_S, FORGET_S, LIVE_S, REMEMBERED, MetricsAggregator
 from modelyard.telemetry.metrics.snapshot import Exemplar, Key, Push, Snapshot, Totals
 from tests.unit.telemetry.pushes import BATCHES, FLYING, IS_READY, OK, Process, totals_of
 
 
-def shown(book: Book) -> int:
+def shown(book: MetricsAggregator) -> int:
     """The counter as it is shown; the histogram must agree with it."""
     totals = book.totals()
     count = totals.counters.get(OK, 0)
@@ -24,7 +24,7 @@ def shown(book: Book) -> int:
 
 
 def test_a_total_is_the_sum_of_all_processes_dead_or_alive():
-    book = Book()
+    book = MetricsAggregator()
     for name, requests in (("a", 3), ("b", 4), ("c", 5)):
         book.take(Process(name, requests).push(final=name == "b"), now=0)
     book.tidy(now=ENDED_S + 1)
@@ -38,7 +38,7 @@ def test_pushes_that_come_late_or_twice_change_nothing(order: tuple[int, ...]):
     for requests in (1, 5, 9):
         process.requests = requests
         sent.append(process.push())
-    book, seen = Book(), []
+    book, seen = MetricsAggregator(), []
     for index in order:
         book.take(sent[index], now=0)
         seen.append(shown(book))
@@ -47,7 +47,7 @@ def test_pushes_that_come_late_or_twice_change_nothing(order: tuple[int, ...]):
 
 
 def test_a_process_that_was_taken_for_ended_and_was_not_is_counted_once():
-    book, stalled = Book(), Process("a", 3)
+    book, stalled = MetricsAggregator(), Process("a", 3)
     book.take(stalled.push(), now=0)
     book.tidy(now=ENDED_S + 1)
     stalled.requests = 7
@@ -58,7 +58,7 @@ def test_a_process_that_was_taken_for_ended_and_was_not_is_counted_once():
 
 
 def test_the_dead_are_forgotten_one_by_one_and_counted_for_ever():
-    book = Book()
+    book = MetricsAggregator()
     for number in range(REMEMBERED + 50):
         book.take(Process(f"p{number}", 2).push(final=True), now=0)
     assert len(book.ended) == REMEMBERED
@@ -66,7 +66,7 @@ def test_the_dead_are_forgotten_one_by_one_and_counted_for_ever():
 
 
 def test_gauges_are_those_of_processes_that_were_heard_of_lately():
-    book = Book()
+    book = MetricsAggregator()
     book.take(Process("a", gauges={FLYING: 2, IS_READY: 1}).push(), now=0)
     book.take(Process("b", gauges={FLYING: 3, IS_READY: 1}).push(), now=1)
     assert book.gauges(now=1) == {FLYING: 5, IS_READY: 1}, "what replicas hold adds up, what is told twice does not"
@@ -76,7 +76,7 @@ def test_gauges_are_those_of_processes_that_were_heard_of_lately():
 
 
 def test_the_gauges_of_a_process_end_with_its_last_push():
-    book, process = Book(), Process("a", gauges={FLYING: 2})
+    book, process = MetricsAggregator(), Process("a", gauges={FLYING: 2})
     book.take(process.push(), now=0)
     book.take(process.push(final=True), now=0)
     assert book.gauges(now=0) == {}
@@ -84,7 +84,7 @@ def test_the_gauges_of_a_process_end_with_its_last_push():
 
 def test_a_hub_that_lost_its_book_counts_on_from_zero():
     """All at once would look like traffic: Prometheus adds what a counter has after it went back."""
-    book, old, new = Book(), Process("old", 100, known=True), Process("new", 1)
+    book, old, new = MetricsAggregator(), Process("old", 100, known=True), Process("new", 1)
     book.take(old.push(), now=0)
     book.take(new.push(), now=0)
     assert shown(book) == 1
@@ -104,7 +104,7 @@ def test_a_book_that_cannot_be_read_is_a_new_one(tmp_path: Path, text: str | Non
 
 
 def test_only_its_owner_reads_the_book(tmp_path: Path):
-    hub_state.write(tmp_path / "book", Book())
+    hub_state.write(tmp_path / "book", MetricsAggregator())
     assert (tmp_path / "book").stat().st_mode & 0o777 == 0o600
 
 
@@ -119,7 +119,7 @@ class Hubs(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "book"
         self.now = 0.0
-        self.book = Book()
+        self.book = MetricsAggregator()
         hub_state.write(self.path, self.book)
         self.processes: list[Process] = []
         self.dead = 0
@@ -207,7 +207,7 @@ TestHubs.settings = settings(max_examples=100, stateful_step_count=30, deadline=
 
 
 def test_of_the_traces_that_live_processes_tell_the_last_in_each_bucket_is_shown():
-    book, key = Book(), BATCHES
+    book, key = MetricsAggregator(), BATCHES
     one, other = Process("one"), Process("other")
     early, late, alone = Exemplar(1.0, 0.2, "early"), Exemplar(2.0, 0.1, "late"), Exemplar(1.5, 9.0, "alone")
     one.exemplars, other.exemplars = {key: {3: late}}, {key: {3: early, 7: alone}}
@@ -220,7 +220,7 @@ def test_of_the_traces_that_live_processes_tell_the_last_in_each_bucket_is_shown
 
 
 def test_a_version_is_forgotten_an_hour_after_anybody_told_of_it_and_begins_at_zero_again():
-    book, old, other = Book(), Process("old", 3), Process("other", gauges={IS_READY: 1})
+    book, old, other = MetricsAggregator(), Process("old", 3), Process("other", gauges={IS_READY: 1})
     book.take(old.push(final=True), now=0)
     book.tidy(now=FORGET_S)
     assert shown(book) == 3, "an update loses nothing"
@@ -234,7 +234,7 @@ def test_a_version_is_forgotten_an_hour_after_anybody_told_of_it_and_begins_at_z
 
 @pytest.mark.parametrize("gauge", [IS_READY, FLYING])
 def test_a_version_that_is_scaled_to_zero_is_kept_as_long_as_anybody_tells_of_it(gauge: Key):
-    book = Book()
+    book = MetricsAggregator()
     book.take(Process("replica", 3).push(final=True), now=0)
     loop = Push("loop", 1, known=False, final=False, snapshot=Snapshot(Totals(), {gauge: 1}))
     book.take(loop, now=FORGET_S)
@@ -243,7 +243,7 @@ def test_a_version_that_is_scaled_to_zero_is_kept_as_long_as_anybody_tells_of_it
 
 
 def test_a_process_that_wakes_after_its_version_was_forgotten_is_counted_once():
-    book, stalled = Book(), Process("stalled", 3)
+    book, stalled = MetricsAggregator(), Process("stalled", 3)
     book.take(stalled.push(), now=0)
     for now in (ENDED_S + 1, FORGET_S + 1):
         book.tidy(now)
@@ -254,7 +254,7 @@ def test_a_process_that_wakes_after_its_version_was_forgotten_is_counted_once():
 
 
 def test_a_hub_that_is_started_again_forgets_an_hour_later():
-    book = Book()
+    book = MetricsAggregator()
     book.take(Process("old", 3).push(final=True), now=0)
     with TemporaryDirectory() as folder:
         hub_state.write(Path(folder) / "book", book)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modelyard.telemetry.metrics.aggregate import Book
+from modelyard.telemetry.metrics.aggregate import MetricsAggregator
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import Push, Snapshot
 from tests.unit.telemetry.pushes import OK, totals_of
@@ -67,7 +67,7 @@ def test_a_hub_that_is_down_costs_nothing_and_hears_all_of_it_later(hub: Hub, ca
     assert len(caplog.records) == 1, "said once"
     answered[0], hub.down = 9, False
     pusher.push(final=False)
-    book = Book()
+    book = MetricsAggregator()
     for push in hub.got:
         book.take(push, now=0)
     assert book.totals().counters[OK] == 9

@@ -4,7 +4,7 @@ import pytest
 
 from modelyard.telemetry.metrics.declarations import QUEUE_DEPTH, REQUEST_DURATION, REQUESTS
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
-from modelyard.telemetry.metrics.traffic import WINDOW_S, Recent, quantile
+from modelyard.telemetry.metrics.traffic import WINDOW_S, RecentTraffic, quantile
 
 
 def totals(*, ok: int = 0, invalid: int = 0, timeout: int = 0, bucket: int = 2) -> Totals:
@@ -20,7 +20,7 @@ def totals(*, ok: int = 0, invalid: int = 0, timeout: int = 0, bucket: int = 2) 
 
 
 def test_rates_are_of_what_has_come_since_the_oldest_look():
-    recent = Recent()
+    recent = RecentTraffic()
     recent.look(totals(ok=100), now=0)
     churn = recent.traffic(totals(ok=150, invalid=5, timeout=10), now=10)["churn"]
     assert churn.requests_per_s == pytest.approx(2 * (50 + 5 + 10) / 10)
@@ -29,7 +29,7 @@ def test_rates_are_of_what_has_come_since_the_oldest_look():
 
 
 def test_looks_older_than_the_window_are_forgotten():
-    recent = Recent()
+    recent = RecentTraffic()
     recent.look(totals(ok=100), now=0)
     recent.look(totals(ok=500), now=WINDOW_S + 1)
     assert recent.traffic(totals(ok=500), now=WINDOW_S + 2)["churn"].requests_per_s == 0
@@ -41,13 +41,13 @@ def test_what_waits_now_is_that_of_all_versions():
         (QUEUE_DEPTH.name, "churn", "2"): 1.0,
         ("other", "churn", "1"): 9.0,
     }
-    recent = Recent()
+    recent = RecentTraffic()
     assert recent.traffic(totals(ok=1), now=1, gauges=gauges)["churn"].queued == 4
     assert recent.traffic(totals(ok=1), now=1)["churn"].queued == 0
 
 
 def test_a_model_without_traffic_has_no_percentile():
-    recent = Recent()
+    recent = RecentTraffic()
     recent.look(totals(ok=100), now=0)
     assert recent.traffic(totals(ok=100), now=5)["churn"].p99_s is None
 

@@ -1,10 +1,10 @@
-"""Wishes for fresh numbers: whoever made one waits for those who push, and they for it."""
+"""RefreshRequests for fresh numbers: whoever made one waits for those who push, and they for it."""
 
 import asyncio
 
-from modelyard.telemetry.metrics.aggregate import LIVE_S, Book
+from modelyard.telemetry.metrics.aggregate import LIVE_S, MetricsAggregator
 from modelyard.telemetry.metrics.declarations import BATCH_SIZE, CAPACITY, REQUESTS
-from modelyard.telemetry.metrics.refresh import Wishes
+from modelyard.telemetry.metrics.refresh import RefreshRequests
 from modelyard.telemetry.metrics.snapshot import Histogram, Push, Snapshot, Totals
 
 FIRST = 100
@@ -13,7 +13,7 @@ PATIENCE_S = 10
 
 def test_a_wish_is_granted_when_everybody_has_pushed() -> None:
     async def wished() -> list[int]:
-        wishes, pushed = Wishes(FIRST), []
+        wishes, pushed = RefreshRequests(FIRST), []
 
         async def process() -> None:
             pushed.append(await wishes.after(FIRST))
@@ -29,7 +29,7 @@ def test_a_wish_is_granted_when_everybody_has_pushed() -> None:
 
 def test_who_comes_late_hears_of_the_last_wish_at_once() -> None:
     async def heard() -> int:
-        wishes = Wishes(FIRST)
+        wishes = RefreshRequests(FIRST)
         await wishes.make(lambda _: True)
         await wishes.make(lambda _: True)
         return await asyncio.wait_for(wishes.after(FIRST), PATIENCE_S)
@@ -47,7 +47,7 @@ def told(source: str, model: str, requests: int, wish: int) -> Push:
 
 
 def test_only_live_replicas_of_the_models_that_are_asked_for_must_have_pushed() -> None:
-    book = Book(restored=True)
+    book = MetricsAggregator(restored=True)
     book.take(told("dead", "iris", 3, wish=1), now=0)
     book.take(told("one", "iris", 4, wish=7), now=LIVE_S + 1)
     book.take(told("other", "wine", 5, wish=6), now=LIVE_S + 1)

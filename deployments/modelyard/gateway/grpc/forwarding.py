@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.gateway.catalogue import Look
 from modelyard.gateway.model_errors import find, not_ready
-from modelyard.http.endpoint import Begun
+from modelyard.http.endpoint import CancelHandle
 from modelyard.protocols.grpc.messages import INFERENCE, Method, methods
 from modelyard.protocols.grpc.stream_responses import INFER, pass_on
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
@@ -59,7 +59,7 @@ class GrpcModels:
             raise not_ready(entry)
         return await self._ask(name, method.path, message.SerializeToString(), request_id)
 
-    def _begin(self, message: Any, question: Question) -> Begun:
+    def _begin(self, message: Any, question: Question) -> CancelHandle:
         """One message of a stream. Here they may be for different models."""
         answered = pass_on(message, question, partial(self._pass_on, INFER))
         return asyncio.get_running_loop().create_task(answered)

@@ -5,7 +5,7 @@ from typing import Any
 
 from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import Look, waiting_for
-from modelyard.http.endpoint import Begun
+from modelyard.http.endpoint import CancelHandle
 from modelyard.protocols.grpc.messages import HEALTH, SERVICES, methods
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
 from modelyard.protocols.grpc.unary import Unary
@@ -39,7 +39,7 @@ class GrpcHealth:
         told: bytes = self._check.response(status=status).SerializeToString()
         return told
 
-    def _begin(self, message: Any, question: Question) -> Begun:
+    def _begin(self, message: Any, question: Question) -> CancelHandle:
         question.endless = True
         return asyncio.get_running_loop().create_task(self._tell_changes(message.service, question))
 

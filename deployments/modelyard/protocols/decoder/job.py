@@ -16,7 +16,7 @@ LARGE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class DecodeJob:
     """A codec's method (`predict.decode`), the body, and what else the method takes."""
 
     method: str

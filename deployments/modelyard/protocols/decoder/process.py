@@ -22,7 +22,7 @@ from modelyard.config.model_spec import Limits
 from modelyard.errors import PayloadTooLarge
 from modelyard.inference.worker import Worker
 from modelyard.protocols.codecs import Codecs
-from modelyard.protocols.decoder.job import Decoding, read, write
+from modelyard.protocols.decoder.job import DecodeJob, read, write
 from modelyard.tensors import Signature
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ MOST_TIMES, SPARE_BYTES = 32, 2**28
 
 @dataclass(slots=True)
 class _Job:
-    decoding: Decoding
+    decoding: DecodeJob
     outcome: asyncio.Future[Any]
     """Its result is the call or the error. (asyncio.wrap_future keeps what it gave in a cycle until the collector comes.)"""
     given_up: bool = False
@@ -81,7 +81,7 @@ class Decoder:
         process = self._process
         return None if process is None else process.pid
 
-    async def decode(self, decoding: Decoding) -> Any:
+    async def decode(self, decoding: DecodeJob) -> Any:
         """The decoded call; of a small body at once. Raises what the codec does, PayloadTooLarge where that takes too much memory.
 
         Whoever stops waiting ends it: what has not begun never does, and the process that was at it is killed.
@@ -190,7 +190,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         pass  # closes its pipes, and waits for its end
 
 
-def _asked(process: subprocess.Popen[bytes], decoding: Decoding, codecs: Codecs) -> Any:
+def _asked(process: subprocess.Popen[bytes], decoding: DecodeJob, codecs: Codecs) -> Any:
     """The outcome; None where the process died of it."""
     questions, answers = _pipes(process)
     try:

@@ -19,7 +19,7 @@ from modelyard.protocols.oip.sequences import check_no_sequence
 from modelyard.protocols.oip.slots import Head, Slot
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.rows import MAX_ROWS
-from modelyard.protocols.values.bounded_cache import Kept
+from modelyard.protocols.values.bounded_cache import BoundedCache
 from modelyard.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 from modelyard.text.quoting import shortened
 
@@ -58,7 +58,7 @@ class GrpcInferCodec:
         self._version = str(version)
         self._signature = signature
         self._inputs = ModelInputs(signature, max_rows=max_rows)
-        self._heads: Kept[Any, bytes] = Kept()
+        self._heads: BoundedCache[Any, bytes] = BoundedCache()
         """What stands before the values of an answer, by the names, dtypes and shapes of its outputs."""
 
     def decode(self, message: Any) -> InferCall:

@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError
 from modelyard.protocols.grpc.frames import PREFIX
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
-from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
+from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
 from modelyard.protocols.oip.slots import Slot
-from modelyard.protocols.values.bounded_cache import Kept
+from modelyard.protocols.values.bounded_cache import BoundedCache
 from modelyard.tensors import Tensors
 
 T = TypeVar("T")
@@ -34,15 +34,15 @@ class _Form(Generic[T]):
     """From the frame's first byte to the first value."""
     between: tuple[tuple[int, bytes], ...]
     """What stands between the values of one input and those of the next, and where."""
-    places: tuple[Place, ...]
+    places: tuple[RawOffset, ...]
     asked: T
 
 
-class Alike(Generic[T]):
+class RequestTemplateCache(Generic[T]):
     """Remembers forms, each with what was found out about a first message of it."""
 
     def __init__(self) -> None:
-        self._forms: Kept[int, list[_Form[T]]] = Kept()
+        self._forms: BoundedCache[int, list[_Form[T]]] = BoundedCache()
         """By the length of a body."""
 
     def find(self, body: bytes) -> tuple[T, Tensors] | None:
@@ -54,7 +54,7 @@ class Alike(Generic[T]):
                 if not body.startswith(fixed, at):
                     break
             else:
-                return form.asked, read_places(body, form.places)
+                return form.asked, read_at_offsets(body, form.places)
         return None
 
     def remember(self, body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> None:
@@ -75,13 +75,13 @@ def _form(body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> _Form[T
     """None where a message's values do not stand at its end, or must be looked at."""
     if body[0]:
         return None  # compressed
-    places: list[Place] = []
+    places: list[RawOffset] = []
     between: list[tuple[int, bytes]] = []
     at = len(body)
     sent = zip(reversed(message.inputs), reversed(slots), reversed(message.raw_input_contents), strict=False)
     for tensor, slot, raw in sent:
         at -= len(raw)
-        place = place_of(slot, tensor.shape, at, len(raw))
+        place = raw_offset_of(slot, tensor.shape, at, len(raw))
         if place is None:
             return None
         places.append(place)

@@ -21,7 +21,7 @@ from modelyard.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from modelyard.http.problem import UNKNOWN, HttpAnswer
+from modelyard.http.problem import UNKNOWN, HttpResponse
 from modelyard.protocols.grpc.frames import ACCEPTED, UnknownEncoding
 
 
@@ -83,9 +83,9 @@ def trailers(error: Exception, request_id: str) -> tuple[tuple[bytes, bytes], ..
     return told
 
 
-def ended(error: Exception, request_id: str) -> HttpAnswer:
+def ended(error: Exception, request_id: str) -> HttpResponse:
     """A call that failed without a message: what would be its trailers stand among its headers."""
-    return HttpAnswer(200, ((b"content-type", TYPE), *trailers(error, request_id)), b"")
+    return HttpResponse(200, ((b"content-type", TYPE), *trailers(error, request_id)), b"")
 
 
 def escaped(message: str) -> bytes:

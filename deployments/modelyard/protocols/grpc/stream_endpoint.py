@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from modelyard.errors import ModelyardError
-from modelyard.http.endpoint import Begun
+from modelyard.http.endpoint import CancelHandle
 from modelyard.inference.generation import Generations
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.recorder import Origin
-from modelyard.protocols.grpc.endpoint import Asked, GrpcInfer
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.recorder import RequestContext
+from modelyard.protocols.grpc.endpoint import Asked, GrpcInferEndpoint
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.stream_responses import INFER, fail, pass_on, tell
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
@@ -20,7 +20,7 @@ AskOthers = Callable[[bytes, bytes, str], Awaitable[bytes]]
 """Another model's answer, from the path of the call, the message and the request's id. Raises its error."""
 
 
-def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOthers) -> StreamEndpoint:
+def stream_infer(infer: GrpcInferEndpoint, arrived: Callable[[], None], others: AskOthers) -> StreamEndpoint:
     """The endpoint. `arrived` is told of every request, as the lane tells of those that are no part of a stream.
 
     HAProxy sends a stream to the model of its first message; those for another model are passed on to `others`.
@@ -29,7 +29,7 @@ def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOther
     async def ask_others(message: Any, request_id: str) -> bytes:
         return await others(INFER.path, message.SerializeToString(), request_id)
 
-    def ask(message: Any, question: Question) -> Begun | None:
+    def ask(message: Any, question: Question) -> CancelHandle | None:
         if message.model_name != infer.name:
             return asyncio.get_running_loop().create_task(pass_on(message, question, ask_others))
 
@@ -41,12 +41,12 @@ def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOther
                 question.finish()
 
         arrived()
-        origin = infer.origin(question.request_id, question.message_bytes, question.headers)
+        context = infer.context(question.request_id, question.message_bytes, question.headers)
         try:
-            asked = infer.read(message, origin)
+            asked = infer.read(message, context)
             if asked.server.generations is None:
-                return infer.submit(asked, origin, done)
-            return _generate(asked.server.generations, asked, origin, question, done)
+                return infer.submit(asked, context, done)
+            return _generate(asked.server.generations, asked, context, question, done)
         except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
             done(error)
             return None
@@ -55,17 +55,17 @@ def stream_infer(infer: GrpcInfer, arrived: Callable[[], None], others: AskOther
 
 
 def _generate(
-    generations: Generations, asked: Asked, origin: Origin, question: Question, failed: Callable[[Any], None]
-) -> Begun:
-    """Answer with a response for each part, as Triton's decoupled models do, and an empty last one where that is wanted."""
+    generations: Generations, asked: Asked, context: RequestContext, question: Question, failed: Callable[[Any], None]
+) -> CancelHandle:
+    """InferResponse with a response for each part, as Triton's decoupled models do, and an empty last one where that is wanted."""
     codec, call = asked.codec, asked.call
 
     def part(outputs: Tensors) -> None:
         tell(question, codec.encode(call, outputs, last=False))
         question.when_room(generation.go_on)
 
-    def done(answer: Answer | ModelyardError) -> Exception | None:
-        if not isinstance(answer, Answer):
+    def done(answer: InferResponse | ModelyardError) -> Exception | None:
+        if not isinstance(answer, InferResponse):
             failed(answer)
             return None
         if call.tell_final:
@@ -73,6 +73,6 @@ def _generate(
         question.finish()
         return None
 
-    generation = generations.begin(call.request, part, done, origin, call.timeout_s)
+    generation = generations.begin(call.request, part, done, context, call.timeout_s)
     generation.go_on()
     return generation

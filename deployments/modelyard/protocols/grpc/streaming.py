@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.errors import DeadlineExceeded, ModelNotReady, ModelyardError
 from modelyard.http.edge_start import without
-from modelyard.http.endpoint import Begun, Header, Sink
+from modelyard.http.endpoint import CancelHandle, Header, Sink
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import Method
 from modelyard.protocols.grpc.timeout import timeout_s
@@ -27,7 +27,7 @@ class Question:
         """The stream's."""
         self.message_bytes = message_bytes
         self._call = call
-        self.begun: Begun | None = None
+        self.begun: CancelHandle | None = None
         self.done = False
         self.endless = False
         """Whether its answers only end with the call."""
@@ -60,7 +60,7 @@ class Question:
         self._call.on_failed(error)
 
 
-Ask = Callable[[Any, Question], Begun | None]
+Ask = Callable[[Any, Question], CancelHandle | None]
 """Takes a message and answers it by its Question, perhaps before it returns. What it raises ends the call."""
 
 

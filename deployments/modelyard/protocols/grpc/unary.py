@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import DeadlineExceeded, NotSupported
-from modelyard.http.endpoint import Begun, Header, Reply
-from modelyard.http.http1 import Whole
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.http1 import WholeResponse
+from modelyard.http.problem import HttpResponse
 from modelyard.protocols.grpc.frames import frame, only_message
 from modelyard.protocols.grpc.messages import Method
 from modelyard.protocols.grpc.status import OK, Status, ended, status_of, trailers
@@ -34,12 +34,12 @@ END = end_of_body(OK)
 
 
 @dataclass(frozen=True, slots=True)
-class OneMessage:
+class UnaryResponse:
     """The answer of a call that went well, with its one message."""
 
     message: bytes
 
-    def http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, more: bytes) -> bytes:
         """See `endpoint.Made`."""
         return b"%bx-request-id: %b\r\n%b\r\n%b%b" % (
             HEAD,
@@ -49,15 +49,15 @@ class OneMessage:
             END,
         )
 
-    def whole(self) -> HttpAnswer:
+    def to_http_response(self) -> HttpResponse:
         """ASGI carries no trailers here, and a message without them is no answer."""
         return ended(NotSupported("gRPC needs the fast lane"), "")
 
 
-def failure(error: Exception, request_id: str) -> Whole:
+def failure(error: Exception, request_id: str) -> WholeResponse:
     """The answer of a call that failed before it had a message; what the client is not told of goes to the log."""
     note(error, request_id)
-    return Whole(ended(error, request_id))
+    return WholeResponse(ended(error, request_id))
 
 
 def failed(error: Exception, request_id: str) -> tuple[Header, ...]:
@@ -94,7 +94,7 @@ class Unary:
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> Begun:
+    ) -> CancelHandle:
         """See `Endpoint`."""
         encoding, timeout = of_headers(headers)
         limit_s = timeout_s(timeout) if timeout else None
@@ -109,11 +109,11 @@ class Unary:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             reply(error)
         else:
-            reply(OneMessage(answer))
+            reply(UnaryResponse(answer))
 
     def unread(self, error: Exception, request_id: str) -> None:
         """Calls beside inference are not recorded."""
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Whole:
+    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         """In trailers."""
         return failure(error, request_id)

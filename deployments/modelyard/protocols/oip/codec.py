@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.content_type import of_base64
-from modelyard.protocols.oip.document import InputHead, OutputWish, read_document
+from modelyard.protocols.oip.document import InputTensorHeader, RequestedOutput, read_document
 from modelyard.protocols.oip.inputs import ModelInputs
 from modelyard.protocols.oip.json_values import JsonValues
 from modelyard.protocols.oip.raw_body import read_raw_body
-from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, Place, place_of, read_places
-from modelyard.protocols.oip.response import InferAnswer, InferAnswers
+from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
+from modelyard.protocols.oip.response import EncodedInferResponse, InferResponseEncoder
 from modelyard.protocols.oip.slots import Slot, as_declared
 from modelyard.protocols.oip.tensors import from_raw
 from modelyard.protocols.predict.rows import MAX_ROWS
 from modelyard.protocols.values.bad_values import refuse
-from modelyard.protocols.values.bounded_cache import Kept
+from modelyard.protocols.values.bounded_cache import BoundedCache
 from modelyard.protocols.values.layout import row_shape
 from modelyard.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 from modelyard.text.quoting import shortened
@@ -34,7 +34,7 @@ class InferCall:
 
     request: InferRequest
     id: str
-    wishes: Sequence[OutputWish]
+    wishes: Sequence[RequestedOutput]
     timeout_s: float | None = None
     """The client's own; the model's still holds where it is shorter."""
 
@@ -47,7 +47,7 @@ class InferCall:
 class _Known:
     """What was found out about a JSON, all of whose inputs stand behind it."""
 
-    places: tuple[Place, ...]
+    places: tuple[RawOffset, ...]
     body_bytes: int
     call: InferCall
 
@@ -62,12 +62,12 @@ class InferCodec:
             spec.name: JsonValues(as_declared(spec), (*spec.shape[:1], *row_shape(spec))[1:])
             for spec in signature.inputs
         }
-        self._values: Kept[tuple[str, str, str, tuple[int, ...]], JsonValues] = Kept()
+        self._values: BoundedCache[tuple[str, str, str, tuple[int, ...]], JsonValues] = BoundedCache()
         """Of tensors that are not what their inputs declare, by name, datatype, input and the lengths of inner axes."""
-        self._answers = InferAnswers(model_name, version, signature)
+        self._answers = InferResponseEncoder(model_name, version, signature)
         names = [spec.name for spec in signature.outputs]
-        self._all = {binary: [OutputWish(name, binary) for name in names] for binary in (False, True)}
-        self._known: Kept[bytes, _Known] = Kept()
+        self._all = {binary: [RequestedOutput(name, binary) for name in names] for binary in (False, True)}
+        self._known: BoundedCache[bytes, _Known] = BoundedCache()
         """By the JSON, which a client sends again and again, with other values behind it."""
 
     def decode(self, body: bytes, header_length: bytes = b"") -> InferCall:
@@ -81,7 +81,7 @@ class InferCodec:
         if rest is not None:
             known = self._known.get(json)
             if known is not None and known.body_bytes == len(body):
-                return known.call.again(read_places(body, known.places))
+                return known.call.again(read_at_offsets(body, known.places))
         document = read_document(json)
         slots = self._inputs.slots([(head.name, head.datatype, head.shape) for head in document.inputs])
         given = list(self._given(document.inputs, slots, rest))
@@ -92,17 +92,17 @@ class InferCodec:
             self._remember(json, document.inputs, slots, call, len(body))
         return call
 
-    def encode(self, call: InferCall, outputs: Tensors) -> InferAnswer:
+    def encode(self, call: InferCall, outputs: Tensors) -> EncodedInferResponse:
         """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
         return self._answers.write(call.id, call.wishes, call.request.outputs, outputs)
 
     def _remember(
-        self, json: bytes, heads: Sequence[InputHead], slots: Sequence[Slot], call: InferCall, body_bytes: int
+        self, json: bytes, heads: Sequence[InputTensorHeader], slots: Sequence[Slot], call: InferCall, body_bytes: int
     ) -> None:
-        places: list[Place] = []
+        places: list[RawOffset] = []
         at = len(json)
         for head, slot in zip(heads, slots, strict=True):
-            place = place_of(slot, head.shape, at, head.binary_size)
+            place = raw_offset_of(slot, head.shape, at, head.binary_size)
             if place is None:
                 return
             places.append(place)
@@ -116,7 +116,7 @@ class InferCodec:
         return InferCall(self._inputs.request([(slot, array)]), "", self._all[True])
 
     def _given(
-        self, heads: Sequence[InputHead], slots: Sequence[Slot], rest: memoryview | None
+        self, heads: Sequence[InputTensorHeader], slots: Sequence[Slot], rest: memoryview | None
     ) -> Iterator[tuple[Slot, Array]]:
         """Every tensor that is read, with its slot; `rest` is what stands behind the JSON."""
         at = 0
@@ -165,7 +165,7 @@ def _divided(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | Non
     return body[:end], memoryview(body)[end:]
 
 
-def _next(head: InputHead, rest: memoryview | None, at: int, pointer: str) -> memoryview:
+def _next(head: InputTensorHeader, rest: memoryview | None, at: int, pointer: str) -> memoryview:
     """The raw contents of an input."""
     if rest is None:
         raise refuse(f"{pointer}/parameters/binary_data_size", f"say in {HEADER_LENGTH} where the JSON ends")

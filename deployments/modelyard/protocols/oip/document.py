@@ -21,7 +21,7 @@ Members = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class InputHead:
+class InputTensorHeader:
     """One input as the JSON describes it."""
 
     name: str
@@ -36,7 +36,7 @@ class InputHead:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputWish:
+class RequestedOutput:
     """One output as a request asks for it."""
 
     name: str
@@ -47,19 +47,19 @@ class OutputWish:
 
 
 @dataclass(frozen=True, slots=True)
-class InferDocument:
+class InferRequestJson:
     """A whole request, but for the bytes behind it."""
 
     id: str
-    inputs: list[InputHead]
-    outputs: list[OutputWish]
+    inputs: list[InputTensorHeader]
+    outputs: list[RequestedOutput]
     """Empty where all are wanted."""
     binary: bool
     """Whether outputs that nothing is said of come as raw contents."""
     timeout_s: float | None
 
 
-def read_document(json: bytes) -> InferDocument:
+def read_document(json: bytes) -> InferRequestJson:
     """What the JSON says. Raises InvalidRequest at the first member that is not as it should be."""
     document = parse(json, EXAMPLE)
     if type(document) is not dict:
@@ -71,7 +71,7 @@ def read_document(json: bytes) -> InferDocument:
     check_no_sequence(parameters.items())
     inputs = _list(document, "inputs", required=True)
     outputs = _list(document, "outputs")
-    return InferDocument(
+    return InferRequestJson(
         _text(document, "id", "", required=False),
         [_input(each, f"/inputs/{index}") for index, each in enumerate(inputs)],
         [_output(each, f"/outputs/{index}", binary) for index, each in enumerate(outputs)],
@@ -80,7 +80,7 @@ def read_document(json: bytes) -> InferDocument:
     )
 
 
-def _input(members: Any, pointer: str) -> InputHead:
+def _input(members: Any, pointer: str) -> InputTensorHeader:
     if type(members) is not dict:
         raise refuse(pointer, f"expected an object with name, shape, datatype and data, got {described(members)}")
     name = _text(members, "name", pointer)
@@ -90,7 +90,7 @@ def _input(members: Any, pointer: str) -> InputHead:
     if binary == ("data" in members):
         has = 'both "data" and "binary_data_size"' if binary else 'neither "data" nor "binary_data_size"'
         raise refuse(pointer, f"expected one of the two, got {has}")
-    return InputHead(
+    return InputTensorHeader(
         name,
         _text(members, "datatype", pointer),
         _shape(members, pointer),
@@ -108,14 +108,14 @@ def _data(members: Members, pointer: str) -> list[Any]:
     return [data] if alone or scalar else _list(members, "data", pointer, required=True)
 
 
-def _output(members: Any, pointer: str, binary: bool) -> OutputWish:
+def _output(members: Any, pointer: str, binary: bool) -> RequestedOutput:
     if type(members) is not dict:
         raise refuse(pointer, f"expected an object with a name, got {described(members)}")
     name = _text(members, "name", pointer)
     parameters = _object(members, "parameters", pointer)
     _no_shared_memory(parameters, pointer)
     at = f"{pointer}/parameters"
-    return OutputWish(
+    return RequestedOutput(
         name,
         _boolean(parameters, "binary_data", at, binary),
         _whole(parameters, "classification", at, 2**31 - 1),

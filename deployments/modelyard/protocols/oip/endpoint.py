@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from modelyard.http.compression import WORTH_BYTES, Coding, deflated, wanted
-from modelyard.http.endpoint import Begun, Header, Reply
-from modelyard.http.http1 import Whole
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.http1 import WholeResponse
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import server_timing
-from modelyard.inference.deadline import Within
-from modelyard.inference.pending_request import Answer
-from modelyard.inference.recorder import Origin, Recorder
-from modelyard.inference.scheduler import ModelServer
-from modelyard.protocols.answering import Answering, answering
-from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.inference.deadline import WithTimeout
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.recorder import Recorder, RequestContext
+from modelyard.inference.scheduler import Scheduler
+from modelyard.protocols.answering import BaseEndpoint, as_callback
+from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.oip.codec import HEADER_LENGTH, InferCall, InferCodec, raw_bytes
 
@@ -24,7 +24,7 @@ _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
+class OipResponse:
     """A request's whole outcome: the body and where its time went."""
 
     body: bytes
@@ -33,13 +33,13 @@ class Inferred:
     timing: bytes
     """The `Server-Timing` value."""
 
-    def http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, more: bytes) -> bytes:
         """See `endpoint.Made`."""
-        return Whole(self.whole()).http1(request_id, more)
+        return WholeResponse(self.to_http_response()).to_http1(request_id, more)
 
-    def whole(self) -> HttpAnswer:
+    def to_http_response(self) -> HttpResponse:
         """See `endpoint.Made`."""
-        return HttpAnswer(200, self._headers(), self.body)
+        return HttpResponse(200, self._headers(), self.body)
 
     def _headers(self) -> tuple[Header, ...]:
         timing = (b"server-timing", self.timing)
@@ -50,17 +50,17 @@ class Inferred:
         return ((b"content-type", b"application/octet-stream"), length, timing, *coding)
 
 
-class InferEndpoint(Answering):
+class InferEndpoint(BaseEndpoint):
     """Answers infer requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
-    def __init__(self, codec: InferCodec, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
+    def __init__(self, codec: InferCodec, server: Scheduler, recorder: Recorder, decoder: Decoder) -> None:
         super().__init__(server, recorder, decoder)
         self.codec = codec
         self._loop = decoder.loop
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
-    ) -> Begun:
+    ) -> CancelHandle:
         """See `Endpoint`. The content type is not looked at: Triton's client sends none."""
         header_length = accept = b""
         for name, value in headers:
@@ -68,29 +68,29 @@ class InferEndpoint(Answering):
                 header_length = value
             elif name == b"accept-encoding":
                 accept = value
-        origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
+        context = self.server.open_requests.context(self._recorder, request_id, len(body), headers)
         coding = wanted(accept) if accept else None
         if len(body) > LARGE_BYTES and (decoding := infer_decoding(body, header_length)).large:
-            return self._begin_large(decoding, partial(self._submit, origin, coding), reply, origin)
+            return self._begin_large(decoding, partial(self._submit, context, coding), reply, context)
         try:
             call = self.codec.decode(body, header_length)
         except Exception as error:
-            self.server.ledger.refuse(origin, error)
+            self.server.open_requests.refuse(context, error)
             raise
-        return self._submit(origin, coding, call, reply)
+        return self._submit(context, coding, call, reply)
 
-    def _submit(self, origin: Origin, coding: Coding | None, call: InferCall, reply: Reply) -> Begun:
-        done = answering(partial(self._made, call), partial(self._tell, coding, reply))
+    def _submit(self, context: RequestContext, coding: Coding | None, call: InferCall, reply: Reply) -> CancelHandle:
+        done = as_callback(partial(self._made, call), partial(self._tell, coding, reply))
         if call.timeout_s is None:
-            return self.server.submit(call.request, done, origin)
-        return Within(self.server, call.request, done, origin, timeout_s=call.timeout_s, loop=self._loop)
+            return self.server.submit(call.request, done, context)
+        return WithTimeout(self.server, call.request, done, context, timeout_s=call.timeout_s, loop=self._loop)
 
-    def _made(self, call: InferCall, answer: Answer) -> Inferred:
+    def _made(self, call: InferCall, answer: InferResponse) -> OipResponse:
         encoded = self.codec.encode(call, answer.outputs)
         timing = server_timing(answer.queue_s, answer.batch_rows, answer.compute_s)
-        return Inferred(encoded.body, encoded.json_length, None, timing)
+        return OipResponse(encoded.body, encoded.json_length, None, timing)
 
-    def _tell(self, coding: Coding | None, reply: Reply, made: Inferred | Exception) -> None:
+    def _tell(self, coding: Coding | None, reply: Reply, made: OipResponse | Exception) -> None:
         if isinstance(made, Exception) or coding is None or len(made.body) < WORTH_BYTES:
             reply(made)
         elif len(made.body) < OFF_THE_LOOP_BYTES:
@@ -100,10 +100,10 @@ class InferEndpoint(Answering):
             compressing.add_done_callback(lambda done: reply(done.result()))
 
 
-def infer_decoding(body: bytes, header_length: bytes) -> Decoding:
+def infer_decoding(body: bytes, header_length: bytes) -> DecodeJob:
     """How an infer request is decoded."""
-    return Decoding("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
+    return DecodeJob("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
 
 
-def _compressed(made: Inferred, coding: Coding) -> Inferred:
+def _compressed(made: OipResponse, coding: Coding) -> OipResponse:
     return replace(made, body=deflated(made.body, coding), coding=coding)

@@ -17,7 +17,7 @@ MOST_DESCRIPTION_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RawOffset:
     """One input's values in a body."""
 
     name: str
@@ -27,16 +27,18 @@ class Place:
     shape: tuple[int, ...]
 
 
-def place_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> Place | None:
+def raw_offset_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> RawOffset | None:
     """The place of raw contents of `size` bytes that were checked once; None where each time's values must be.
 
     `shape` is the one that the request describes.
     """
     if slot.datatype in CHECKED_BY_VALUE or not size or not slot.plain:
         return None
-    return Place(slot.input, at, WIRE[slot.datatype], slot.dtype, tuple(shape) if slot.shape is None else slot.shape)
+    return RawOffset(
+        slot.input, at, WIRE[slot.datatype], slot.dtype, tuple(shape) if slot.shape is None else slot.shape
+    )
 
 
-def read_places(body: bytes, places: Iterable[Place]) -> Tensors:
+def read_at_offsets(body: bytes, places: Iterable[RawOffset]) -> Tensors:
     """Each input with memory of its own: aligned, writable, and not a part of the body."""
     return {place.name: np.ndarray(place.shape, place.wire, body, place.at).astype(place.dtype) for place in places}

@@ -7,21 +7,21 @@ from typing import Any
 import orjson
 
 from modelyard.protocols.oip.classification import classified
-from modelyard.protocols.oip.document import OutputWish
+from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.tensors import to_raw
 from modelyard.protocols.predict.responses import jsonable
 from modelyard.tensors import Array, Signature, Tensors, datatype_of
 
 
 @dataclass(frozen=True, slots=True)
-class InferAnswer:
+class EncodedInferResponse:
     """A body, and the length of its JSON where more stands behind that."""
 
     body: bytes
     json_length: int | None = None
 
 
-class InferAnswers:
+class InferResponseEncoder:
     """Writes the answers of one version."""
 
     def __init__(self, model_name: str, version: int, signature: Signature) -> None:
@@ -29,8 +29,8 @@ class InferAnswers:
         self._signature = signature
 
     def write(
-        self, request_id: str, wishes: Sequence[OutputWish], names: Sequence[str], outputs: Tensors
-    ) -> InferAnswer:
+        self, request_id: str, wishes: Sequence[RequestedOutput], names: Sequence[str], outputs: Tensors
+    ) -> EncodedInferResponse:
         """The answer with these outputs, in this order; the id only where the request had one. `names` are their own."""
         raw: list[bytes] = []
         told = [self._output(wish, name, outputs[name], raw) for wish, name in zip(wishes, names, strict=True)]
@@ -39,10 +39,10 @@ class InferAnswers:
             answer["id"] = request_id
         json = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
         if not any(wish.binary for wish in wishes):
-            return InferAnswer(json)
-        return InferAnswer(b"".join((json, *raw)), len(json))
+            return EncodedInferResponse(json)
+        return EncodedInferResponse(b"".join((json, *raw)), len(json))
 
-    def _output(self, wish: OutputWish, name: str, array: Array, raw: list[bytes]) -> dict[str, Any]:
+    def _output(self, wish: RequestedOutput, name: str, array: Array, raw: list[bytes]) -> dict[str, Any]:
         """One element of `outputs`; what it has of raw contents is added to `raw`."""
         if wish.classes:
             array = classified(name, array, wish.classes, self._signature)

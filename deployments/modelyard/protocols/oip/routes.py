@@ -9,22 +9,22 @@ from modelyard.errors import InvalidRequest, ModelNotFound, NotSupported
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.methods import check_method
-from modelyard.http.problem import JSON, HttpAnswer, json_answer
+from modelyard.http.problem import JSON, HttpResponse, json_response
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.awaiting import whole
-from modelyard.protocols.decoder.job import Decoding
+from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.event_stream import Decode, event_stream
 from modelyard.protocols.oip.codec import HEADER_LENGTH
 from modelyard.protocols.oip.endpoint import infer_decoding
 from modelyard.protocols.oip.metadata import model_config, model_metadata
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import decoded, read, replied
+from modelyard.protocols.waiting import await_response, decoded, read
 from modelyard.tensors import InferRequest, Tensors
 
 BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|infer_stream|generate|generate_stream|ready|config|trace/setting))?/?"
 
-Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
+Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
 
 
 class OipRoutes:
@@ -53,7 +53,7 @@ class OipRoutes:
         paths = {f"{self._root}/infer": self._versions.default.infer, **named}
         return {path.encode(): endpoint for path, endpoint in paths.items()}
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
+    async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """Find the version and the endpoint, and answer."""
         found = self._paths.fullmatch(request.path)
         if found is None:
@@ -64,9 +64,9 @@ class OipRoutes:
             check_method(request, method)
         return await answer(request, version)
 
-    async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         loaded = version.loaded
-        return json_answer(
+        return json_response(
             model_metadata(
                 self._spec.name,
                 self._runtime,
@@ -76,25 +76,25 @@ class OipRoutes:
             )
         )
 
-    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        return json_answer({"name": self._spec.name, "ready": True})
+    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
+        return json_response({"name": self._spec.name, "ready": True})
 
-    async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         loaded = version.loaded
         batched = loaded.warmup.batchable
         parts = version.server.generations is not None
-        return json_answer(
+        return json_response(
             model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts)
         )
 
-    async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         raise NotSupported("the server does not support tracing")
 
-    async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         body = await read(request, version.infer, self._spec.limits.body)
         headers = tuple(request.headers.items())
-        made = await replied(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
-        return made.whole()
+        made = await await_response(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
+        return made.to_http_response()
 
     async def _infer_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         """MLServer's: an infer request, and events with an answer for each part."""
@@ -110,16 +110,16 @@ class OipRoutes:
 
         return await event_stream(version, "oip", request, decode, limit=self._spec.limits.body)
 
-    async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        ledger = version.server.ledger
+    async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
+        open_requests = version.server.open_requests
         headers = tuple(request.headers.items())
-        origin = ledger.origin(version.recorders["generate"], request.request_id, len(request.body), headers)
+        context = open_requests.context(version.recorders["generate"], request.request_id, len(request.body), headers)
         try:
             asked, encode = await self._generating(version)(await decoded(request, self._spec.limits.body))
         except Exception as error:
-            ledger.refuse(origin, error)
+            open_requests.refuse(context, error)
             raise
-        return HttpAnswer(200, (JSON,), await whole(version.server, asked, origin, encode))
+        return HttpResponse(200, (JSON,), await whole(version.server, asked, context, encode))
 
     async def _generate_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         decode = self._generating(version)
@@ -129,7 +129,7 @@ class OipRoutes:
         encode = version.loaded.codecs.generate.encode
 
         async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = await version.decoder.decode(Decoding("generate.decode", body))
+            call = await version.decoder.decode(DecodeJob("generate.decode", body))
             return call.request, partial(encode, call)
 
         return decode

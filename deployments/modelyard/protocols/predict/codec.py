@@ -16,7 +16,7 @@ from modelyard.protocols.predict.arrow.codec import ArrowCodec
 from modelyard.protocols.predict.body import NO_OPTIONS, Options, read_body
 from modelyard.protocols.predict.csv import read_csv
 from modelyard.protocols.predict.npy import NpyReader, write_npy
-from modelyard.protocols.predict.responses import AnswerWriter, jsonable
+from modelyard.protocols.predict.responses import ResponseWriter, jsonable
 from modelyard.protocols.predict.rows import MAX_ROWS, RowReader
 from modelyard.protocols.predict.tabular_responses import TableWriter
 from modelyard.protocols.predict.tensors_by_name import TensorReader
@@ -57,7 +57,7 @@ class PredictCodec:
         self._rowwise = signature.rowwise
         self._outputs = tuple(spec.name for spec in signature.outputs)
         self._rows = RowReader(signature, max_rows=max_rows)
-        self._answers = AnswerWriter(model_name, version, signature)
+        self._answers = ResponseWriter(model_name, version, signature)
         self._tables = TableWriter(self._answers, signature)
         self._npy = NpyReader(signature, max_rows=max_rows)
         self._arrow = ArrowCodec(self._rows)

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from modelyard.http.endpoint import Begun, Header, Reply
-from modelyard.http.problem import HttpAnswer
+from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.problem import HttpResponse
 from modelyard.http.request import server_timing
-from modelyard.inference.pending_request import Answer, Ticket
-from modelyard.inference.recorder import Origin, Recorder
-from modelyard.inference.scheduler import ModelServer
-from modelyard.protocols.answering import Answering, answering
-from modelyard.protocols.decoder.job import LARGE_BYTES, Decoding
+from modelyard.inference.pending_request import InferResponse, PendingRequest
+from modelyard.inference.recorder import Recorder, RequestContext
+from modelyard.inference.scheduler import Scheduler
+from modelyard.protocols.answering import BaseEndpoint, as_callback
+from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.predict.codec import PredictCall, PredictCodec
 
 
 @dataclass(slots=True)
-class Prediction:
+class PredictResponse:
     """A request's whole outcome: the body and where its time went."""
 
     body: bytes
@@ -31,23 +31,23 @@ class Prediction:
         """The `Server-Timing` value."""
         return server_timing(self.queue_s, self.batch_rows, self.compute_s)
 
-    def http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, more: bytes) -> bytes:
         """See `endpoint.Made`."""
         return (
             b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
             b"content-length: %d\r\nserver-timing: %b\r\nx-request-id: %b\r\n%b\r\n%b"
         ) % (self.media.encode(), len(self.body), self.timing, request_id.encode(), more, self.body)
 
-    def whole(self) -> HttpAnswer:
+    def to_http_response(self) -> HttpResponse:
         """See `endpoint.Made`."""
         content_type = (b"content-type", self.media.encode())
-        return HttpAnswer(200, (content_type, (b"server-timing", self.timing)), self.body)
+        return HttpResponse(200, (content_type, (b"server-timing", self.timing)), self.body)
 
 
-class Predictor(Answering):
+class PredictEndpoint(BaseEndpoint):
     """Answers predict requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
 
-    def __init__(self, codec: PredictCodec, server: ModelServer, recorder: Recorder, decoder: Decoder) -> None:
+    def __init__(self, codec: PredictCodec, server: Scheduler, recorder: Recorder, decoder: Decoder) -> None:
         super().__init__(server, recorder, decoder)
         self.codec = codec
 
@@ -60,29 +60,29 @@ class Predictor(Answering):
         request_id: str,
         *,
         probabilities: bool = False,
-    ) -> Begun:
-        """See `Endpoint`. The reply is a Prediction or an error."""
+    ) -> CancelHandle:
+        """See `Endpoint`. The reply is a PredictResponse or an error."""
         accept = b""
         for name, value in headers:
             if name == b"accept":
                 accept = value
-        origin = self.server.ledger.origin(self._recorder, request_id, len(body), headers)
+        context = self.server.open_requests.context(self._recorder, request_id, len(body), headers)
         if len(body) > LARGE_BYTES:
             options = {"accept": accept, "probabilities": probabilities}
-            decoding = Decoding("predict.decode", body, (content_type,), options)
-            return self._begin_large(decoding, partial(self._submit, origin), reply, origin)
+            decoding = DecodeJob("predict.decode", body, (content_type,), options)
+            return self._begin_large(decoding, partial(self._submit, context), reply, context)
         try:
             call = self.codec.decode(body, content_type, accept=accept, probabilities=probabilities)
         except Exception as error:
-            self.server.ledger.refuse(origin, error)
+            self.server.open_requests.refuse(context, error)
             raise
-        return self._submit(origin, call, reply)
+        return self._submit(context, call, reply)
 
-    def _submit(self, origin: Origin, call: PredictCall, reply: Reply) -> Ticket:
+    def _submit(self, context: RequestContext, call: PredictCall, reply: Reply) -> PendingRequest:
         encode = self.codec.encode
 
-        def made(answer: Answer) -> Prediction:
+        def made(answer: InferResponse) -> PredictResponse:
             body = encode(call, answer.outputs)
-            return Prediction(body, answer.queue_s, answer.batch_rows, answer.compute_s, call.media)
+            return PredictResponse(body, answer.queue_s, answer.batch_rows, answer.compute_s, call.media)
 
-        return self.server.submit(call.request, answering(made, reply), origin)
+        return self.server.submit(call.request, as_callback(made, reply), context)

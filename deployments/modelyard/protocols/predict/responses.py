@@ -15,7 +15,7 @@ SAME: Mapping[str, np.dtype[Any]] = {"q": DTYPES["INT64"], "Q": DTYPES["UINT64"]
 _TEXTS = frozenset((str,))
 
 
-class AnswerWriter:
+class ResponseWriter:
     """Writes the answers of one version."""
 
     def __init__(self, model_name: str, version: int, signature: Signature) -> None:

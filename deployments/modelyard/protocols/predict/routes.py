@@ -9,22 +9,22 @@ from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.methods import check_method
-from modelyard.http.problem import JSON, HttpAnswer
+from modelyard.http.problem import JSON, HttpResponse
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.codec_endpoint import Exchange
-from modelyard.protocols.decoder.job import Decoding
+from modelyard.protocols.codec_endpoint import CodecEndpoint
+from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.event_stream import event_stream
 from modelyard.protocols.predict.model_page import describe
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import asked, read, replied
+from modelyard.protocols.waiting import await_response, read, respond_with
 from modelyard.tensors import InferRequest, Tensors
 
 BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/invocations|/stream|/ready)?/?"
 HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 """A Host header that may stand in a command which people paste into a shell."""
 
-Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpAnswer | HttpStream]]
+Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
 
 
 class ModelRoutes:
@@ -46,7 +46,7 @@ class ModelRoutes:
         self._invoked = {number: _invocations(each) for number, each in versions}
 
     def hot(self) -> dict[bytes, Endpoint]:
-        """The exact paths that are asked for predictions, and what answers there."""
+        """The exact paths that are respond_with for predictions, and what answers there."""
         hot: dict[bytes, Endpoint] = {}
         below = {"": self._versions.default}
         below |= {f"/versions/{name}": version for name, version in self._versions.named.items()}
@@ -56,7 +56,7 @@ class ModelRoutes:
             hot[f"{root}/invocations".encode()] = self._invoked[number]
         return hot
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer | HttpStream:
+    async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """Find the version and the endpoint, and answer."""
         found = self._paths.fullmatch(request.path)
         if found is None:
@@ -66,38 +66,38 @@ class ModelRoutes:
         check_method(request, method)
         return await answer(request, version)
 
-    async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         host = request.headers.get(b"host", b"")
         # The edge writes this one, and lets no client's through.
         scheme = "https" if request.headers.get(b"x-forwarded-proto") == b"https" else "http"
         origin = f"{scheme}://{host.decode()}" if HOST.fullmatch(host) else ""
         body = describe(self._spec, self.description, self._runtime, version.loaded, self._versions, origin=origin)
-        return HttpAnswer(200, (JSON,), body)
+        return HttpResponse(200, (JSON,), body)
 
-    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        return HttpAnswer(200, (JSON,), b'{"ready":true}')
+    async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
+        return HttpResponse(200, (JSON,), b'{"ready":true}')
 
-    async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
+    async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         body = await read(request, version.predictor, self._spec.limits.body)
         content_type = request.headers.get(b"content-type", b"")
         headers = tuple(request.headers.items())
         probabilities = request.flag("probabilities")
-        made = await replied(
+        made = await await_response(
             lambda reply: version.predictor.start(
                 body, content_type, headers, reply, request.request_id, probabilities=probabilities
             )
         )
-        return made.whole()
+        return made.to_http_response()
 
-    async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpAnswer:
-        return await asked(request, self._invoked[version.loaded.served.number], self._spec.limits.body)
+    async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
+        return await respond_with(request, self._invoked[version.loaded.served.number], self._spec.limits.body)
 
     async def _stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         content_type = request.headers.get(b"content-type", b"")
         options = {"probabilities": request.flag("probabilities")}
 
         async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = await version.decoder.decode(Decoding("predict.decode", body, (content_type,), options))
+            call = await version.decoder.decode(DecodeJob("predict.decode", body, (content_type,), options))
             return call.request, partial(version.predictor.codec.encode, call)
 
         limit = self._spec.limits.body
@@ -105,10 +105,10 @@ class ModelRoutes:
 
 
 def _invocations(version: RunningVersion) -> Endpoint:
-    def described(body: bytes, content_type: bytes) -> Decoding:
-        return Decoding("invocations.decode", body, (content_type,))
+    def described(body: bytes, content_type: bytes) -> DecodeJob:
+        return DecodeJob("invocations.decode", body, (content_type,))
 
     codec, recorder = version.loaded.codecs.invocations, version.recorders["invocations"]
-    return Exchange(
+    return CodecEndpoint(
         codec.decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelyard.errors import NotAcceptable
-from modelyard.protocols.predict.responses import AnswerWriter, native, score_columns_known, text
+from modelyard.protocols.predict.responses import ResponseWriter, native, score_columns_known, text
 from modelyard.tensors import Array, Signature, Tensors
 
 Columns = dict[str, Sequence[Any]]
@@ -18,7 +18,7 @@ Columns = dict[str, Sequence[Any]]
 class TableWriter:
     """Writes the answers of one version."""
 
-    def __init__(self, answers: AnswerWriter, signature: Signature) -> None:
+    def __init__(self, answers: ResponseWriter, signature: Signature) -> None:
         self._answers = answers
         self._signature = signature
         self._outputs = tuple(spec.name for spec in signature.outputs)

@@ -7,15 +7,15 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.methods import check_method
-from modelyard.http.problem import HttpAnswer, json_answer
+from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.codec_endpoint import Exchange
-from modelyard.protocols.decoder.job import Decoding
+from modelyard.protocols.codec_endpoint import CodecEndpoint
+from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.tensorflow.codec import TensorflowCall
 from modelyard.protocols.tensorflow.metadata import metadata, status
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import asked
+from modelyard.protocols.waiting import respond_with
 
 BELOW_MODEL = r"(?:/versions/([^/:]+)|/labels/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
 
@@ -32,7 +32,7 @@ class TensorflowRoutes:
         self._endpoints = {number: _endpoints(each) for number, each in versions}
 
     def hot(self) -> dict[bytes, Endpoint]:
-        """The exact paths that are asked for predictions, and what answers there."""
+        """The exact paths that are respond_with for predictions, and what answers there."""
         hot: dict[bytes, Endpoint] = {}
         below = {"": self._versions.default}
         below |= {f"/versions/{name}": version for name, version in self._versions.named.items()}
@@ -42,7 +42,7 @@ class TensorflowRoutes:
                 hot[f"{self._root}{path}{verb}".encode()] = endpoint
         return hot
 
-    async def respond(self, request: HttpRequest) -> HttpAnswer:
+    async def respond(self, request: HttpRequest) -> HttpResponse:
         """Find the version and the endpoint, and answer."""
         found = self._paths.fullmatch(request.path)
         if found is None:
@@ -52,13 +52,13 @@ class TensorflowRoutes:
         number = version.loaded.served.number
         if verb.startswith(":"):
             check_method(request, "POST")
-            return await asked(request, self._endpoints[number][verb], self._body_limit)
+            return await respond_with(request, self._endpoints[number][verb], self._body_limit)
         check_method(request, "GET")
         if verb:
             document = metadata(self._name, number, version.loaded.model.signature)
         else:
             document = status(self._name, [number] if named or label else self._versions.numbers)
-        return json_answer(document)
+        return json_response(document)
 
 
 def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:
@@ -73,7 +73,9 @@ def _endpoint(version: RunningVersion, verb: str) -> Endpoint:
     def decode(body: bytes, content_type: bytes) -> TensorflowCall:
         return read(body)
 
-    def described(body: bytes, content_type: bytes) -> Decoding:
-        return Decoding(f"tensorflow.{verb}", body)
+    def described(body: bytes, content_type: bytes) -> DecodeJob:
+        return DecodeJob(f"tensorflow.{verb}", body)
 
-    return Exchange(decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder)
+    return CodecEndpoint(
+        decode, described, codec.encode, server=version.server, recorder=recorder, decoder=version.decoder
+    )

@@ -9,7 +9,7 @@ MOST_KEPT = 256
 """For clients and models of which nothing ever comes again."""
 
 
-class Kept(dict[K, V]):
+class BoundedCache(dict[K, V]):
     """A dict of MOST_KEPT entries at most: where one more would stand, it begins anew."""
 
     def keep(self, key: K, value: V) -> None:

@@ -22,7 +22,7 @@ Message = str | bytes
 
 
 @dataclass(frozen=True, slots=True)
-class SocketCall:
+class WebSocketRequest:
     """A decoded message."""
 
     request: InferRequest
@@ -32,20 +32,20 @@ class SocketCall:
     """The client's own; the model's still holds where it is shorter."""
 
 
-class SocketCodec:
+class WebSocketCodec:
     """For one version, from the codecs of its two protocols, which decode."""
 
     def __init__(self, predict: PredictCodec, infer: InferCodec) -> None:
         self._predict = predict
         self._infer = infer
 
-    def of_text(self, call: PredictCall) -> SocketCall:
+    def of_text(self, call: PredictCall) -> WebSocketRequest:
         """What a text asks for."""
-        return SocketCall(call.request, lambda outputs: self._predict.encode(call, outputs).decode())
+        return WebSocketRequest(call.request, lambda outputs: self._predict.encode(call, outputs).decode())
 
-    def of_binary(self, call: InferCall) -> SocketCall:
+    def of_binary(self, call: InferCall) -> WebSocketRequest:
         """What a binary message asks for, whose body `divided` gave."""
-        return SocketCall(call.request, lambda outputs: self._encoded(call, outputs), call.timeout_s)
+        return WebSocketRequest(call.request, lambda outputs: self._encoded(call, outputs), call.timeout_s)
 
     def _encoded(self, call: InferCall, outputs: Tensors) -> bytes:
         answer = self._infer.encode(call, outputs)

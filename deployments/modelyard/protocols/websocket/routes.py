@@ -4,16 +4,16 @@ import re
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
-from modelyard.http.asgi import Receive, Scope, Send, answer_error, refuse_socket
+from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, refuse_socket
 from modelyard.http.request import RequestIds, flag
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.websocket.session import SocketSession
+from modelyard.protocols.websocket.session import WebSocketSession
 
 BELOW_ROUTE = r"(?:/versions/([^/]+))?/ws/?"
 
 
-class Sockets:
+class WebSocketRoutes:
     """Opens a session for each client at `<route>/ws`."""
 
     def __init__(self, spec: ModelSpec, versions: Versions) -> None:
@@ -28,7 +28,7 @@ class Sockets:
         try:
             version = self._version(path)
         except ModelNotFound as error:
-            await refuse_socket(answer_error(error, self._ids.choose(b""), path), scope, send)
+            await refuse_socket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
             return
         await send({"type": "websocket.accept"})
         await self._session(version, scope).run(receive, send)
@@ -39,9 +39,9 @@ class Sockets:
             raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._spec.url_path}/ws")
         return self._versions.find(found[1])
 
-    def _session(self, version: RunningVersion, scope: Scope) -> SocketSession:
+    def _session(self, version: RunningVersion, scope: Scope) -> WebSocketSession:
         query = scope["query_string"]
-        return SocketSession(
+        return WebSocketSession(
             version,
             scope["path"],
             limit_bytes=self._spec.limits.body,

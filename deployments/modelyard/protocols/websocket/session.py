@@ -6,15 +6,15 @@ from contextlib import aclosing
 from functools import partial
 
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import Receive, Send, answer_error
+from modelyard.http.asgi import Receive, Send, logged_error_response
 from modelyard.http.edge_start import without
 from modelyard.http.request import RequestIds, body_too_large
-from modelyard.inference.recorder import Origin
+from modelyard.inference.recorder import RequestContext
 from modelyard.protocols.awaiting import parts, whole
-from modelyard.protocols.decoder.job import Decoding
+from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.oip.endpoint import infer_decoding
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.websocket.codec import END, Message, SocketCall, SocketCodec, divided
+from modelyard.protocols.websocket.codec import END, Message, WebSocketCodec, WebSocketRequest, divided
 
 MOST_OPEN = 16
 """Requests of one socket under way; no more is read meanwhile, so a client that does not read is not read from either."""
@@ -27,7 +27,7 @@ class _Left(Exception):
     """The client has."""
 
 
-class SocketSession:
+class WebSocketSession:
     """A client's session with one version."""
 
     def __init__(
@@ -48,7 +48,7 @@ class SocketSession:
         self._server = version.server
         self._recorder = version.recorders["websocket"]
         self._decoder = version.decoder
-        self._codec = SocketCodec(version.predictor.codec, version.infer.codec)
+        self._codec = WebSocketCodec(version.predictor.codec, version.infer.codec)
         self._path = path
         self._limit_bytes = limit_bytes
         self._probabilities = probabilities
@@ -70,46 +70,46 @@ class SocketSession:
             pass
 
     def _turn(self, message: Message, group: asyncio.TaskGroup) -> Turn:
-        origin = self._server.ledger.origin(self._recorder, self._ids.choose(b""), len(message), self._headers)
+        context = self._server.open_requests.context(self._recorder, self._ids.choose(b""), len(message), self._headers)
         if self._in_parts:
-            return partial(self._tell_parts, message, origin)
+            return partial(self._tell_parts, message, context)
         # Begun now, and not in its turn: requests that wait together run together.
-        return partial(_tell_whole, group.create_task(self._answer(message, origin)))
+        return partial(_tell_whole, group.create_task(self._answer(message, context)))
 
-    async def _answer(self, message: Message, origin: Origin) -> Message:
+    async def _answer(self, message: Message, context: RequestContext) -> Message:
         try:
-            call = await self._read(message, origin)
-            return await whole(self._server, call.request, origin, call.encode, call.timeout_s)
+            call = await self._read(message, context)
+            return await whole(self._server, call.request, context, call.encode, call.timeout_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the socket stays open
-            return self._error(error, origin)
+            return self._error(error, context)
 
-    async def _tell_parts(self, message: Message, origin: Origin, send: Send) -> None:
+    async def _tell_parts(self, message: Message, context: RequestContext, send: Send) -> None:
         last: Message = END
         try:
-            call = await self._read(message, origin)
-            async with aclosing(parts(self._server, call.request, origin, call.encode, call.timeout_s)) as all_:
+            call = await self._read(message, context)
+            async with aclosing(parts(self._server, call.request, context, call.encode, call.timeout_s)) as all_:
                 async for part in all_:
                     await _send(part, send)
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - the same
-            last = self._error(error, origin)
+            last = self._error(error, context)
         await _send(last, send)
 
-    async def _read(self, message: Message, origin: Origin) -> SocketCall:
+    async def _read(self, message: Message, context: RequestContext) -> WebSocketRequest:
         try:
             if len(message) > self._limit_bytes:
                 raise body_too_large(self._limit_bytes)
             if isinstance(message, str):
                 options = {"probabilities": self._probabilities}
-                text = Decoding("predict.decode", message.encode(), (b"application/json",), options)
+                text = DecodeJob("predict.decode", message.encode(), (b"application/json",), options)
                 return self._codec.of_text(await self._decoder.decode(text))
             return self._codec.of_binary(await self._decoder.decode(infer_decoding(*divided(message))))
         except ModelyardError as error:
-            raise self._server.ledger.refuse(origin, error) from None
+            raise self._server.open_requests.refuse(context, error) from None
 
-    def _error(self, error: Exception, origin: Origin) -> str:
-        return answer_error(error, origin.request_id, self._path).body.decode()
+    def _error(self, error: Exception, context: RequestContext) -> str:
+        return logged_error_response(error, context.request_id, self._path).body.decode()
 
 
 async def _take_turns(turns: asyncio.Queue[Turn], send: Send) -> None:

@@ -70,7 +70,7 @@ class Counted:
 
 
 @dataclass(slots=True)
-class Book:
+class MetricsAggregator:
     """All that the hub knows. Times are seconds of the hub's own clock."""
 
     restored: bool = False

@@ -19,10 +19,10 @@ from modelyard.telemetry.metrics import hub_state
 from modelyard.telemetry.metrics.aggregate import Counted
 from modelyard.telemetry.metrics.declarations import HUB_REPLICAS, HUB_STARTED
 from modelyard.telemetry.metrics.exposition import metrics_app
-from modelyard.telemetry.metrics.refresh import Wishes
+from modelyard.telemetry.metrics.refresh import RefreshRequests
 from modelyard.telemetry.metrics.scrape_server import listen
 from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Push, Totals
-from modelyard.telemetry.metrics.traffic import Recent, Traffic
+from modelyard.telemetry.metrics.traffic import RecentTraffic, Traffic
 
 NAME = "modelyard-metrics"
 NAMESPACE = "serve"
@@ -54,9 +54,9 @@ class MetricsHub:
         place.book.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = place.book
         self._book = hub_state.read(place.book, time.monotonic())
-        self._recent = Recent()
+        self._recent = RecentTraffic()
         self._started = time.time()
-        self._wishes = Wishes(first=time.time_ns())
+        self._wishes = RefreshRequests(first=time.time_ns())
         self._saved_at = 0.0
         self._lock = threading.Lock()  # scrapes come in threads of their own
         listen(place.host, place.port, metrics_app(self._look))
@@ -67,7 +67,7 @@ class MetricsHub:
         await self._wishes.pushed()
 
     async def wish_after(self, known: int) -> int:
-        """See Wishes."""
+        """See RefreshRequests."""
         return await self._wishes.after(known)
 
     async def counted(self, models: Sequence[str]) -> Counted:

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from modelyard.telemetry.metrics.aggregate import Book, Source
+from modelyard.telemetry.metrics.aggregate import MetricsAggregator, Source
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 
 
-def write(path: Path, book: Book) -> None:
+def write(path: Path, book: MetricsAggregator) -> None:
     """Replace the file at once. Raises OSError."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -24,15 +24,15 @@ def write(path: Path, book: Book) -> None:
     partial.replace(path)
 
 
-def read(path: Path, now: float) -> Book:
+def read(path: Path, now: float) -> MetricsAggregator:
     """The book as it was written; a new one where there is no file, or one that nobody here wrote."""
     try:
         stored = orjson.loads(path.read_bytes())
-        book = Book(restored=True, kept=_totals(stored["kept"]))
+        book = MetricsAggregator(restored=True, kept=_totals(stored["kept"]))
         book.live.update((name, _source(source, now)) for name, source in stored["live"].items())
         book.ended.update((name, _source(source, now)) for name, source in stored["ended"])
     except (OSError, ValueError, KeyError, TypeError):
-        return Book()
+        return MetricsAggregator()
     return book
 
 

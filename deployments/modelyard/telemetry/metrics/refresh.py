@@ -1,8 +1,4 @@
-"""Wishes for numbers that are not a second old: who reads them waits until every process has pushed once more. One event loop's.
-
-A wish has a number. Processes wait for the next one, and tell with each push which was the last that they knew of before they
-looked at their counts: only so is it certain that a push has all that was counted before the wish.
-"""
+"""Refresh on demand: who reads the metrics may wait until every process has pushed a fresh snapshot. For one event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +11,7 @@ HOLD_S = 60.0
 """How long a process waits for a wish before it asks anew."""
 
 
-class Wishes:
+class RefreshRequests:
     """Those that are made of one hub."""
 
     def __init__(self, first: int) -> None:

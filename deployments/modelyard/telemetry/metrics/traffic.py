@@ -43,7 +43,7 @@ class _Counts:
     buckets: list[int]
 
 
-class Recent:
+class RecentTraffic:
     """A few looks at the totals, none older than the window."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from modelyard.errors import InvalidRequest, ModelyardError
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.frames import PREFIX, frame
 from modelyard.protocols.grpc.messages import ModelInferRequest
-from modelyard.protocols.grpc.request_template import MOST_OF_A_LENGTH, Alike
+from modelyard.protocols.grpc.request_template import MOST_OF_A_LENGTH, RequestTemplateCache
 from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.oip.tensors import HELD_AS, to_raw
@@ -40,9 +40,9 @@ def slots(sent: Any) -> list[Slot]:
     ]
 
 
-def remembered(*sent: Any) -> Alike[Any]:
+def remembered(*sent: Any) -> RequestTemplateCache[Any]:
     """What knows these messages, and tells of each by itself."""
-    alike: Alike[Any] = Alike()
+    alike: RequestTemplateCache[Any] = RequestTemplateCache()
     for one in sent:
         alike.remember(body(one), one, slots(one), one)
     return alike
@@ -132,7 +132,7 @@ UNKNOWN = b"\x7a" + bytes([len(VALUES)]) + VALUES
 def test_values_that_do_not_end_the_message_are_not_remembered(written):
     told = ModelInferRequest.FromString(written)
     assert told.raw_input_contents == [RAW]
-    alike: Alike[Any] = Alike()
+    alike: RequestTemplateCache[Any] = RequestTemplateCache()
     alike.remember(frame(written), told, slots(told), told)
     assert alike.find(frame(written)) is None
 
@@ -140,7 +140,7 @@ def test_values_that_do_not_end_the_message_are_not_remembered(written):
 def test_a_compressed_message_is_not_remembered():
     told = message({"x": X})
     flagged = b"\1" + body(told)[1:]
-    alike: Alike[Any] = Alike()
+    alike: RequestTemplateCache[Any] = RequestTemplateCache()
     alike.remember(flagged, told, slots(told), told)
     assert alike.find(flagged) is None
 
@@ -192,7 +192,7 @@ WIDER = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP64", (FREE, 1)), Te
 
 def forms(*sent: Tensors) -> list[Tensors]:
     """The inputs of messages that come one after the other, each read as one like it before where there is one."""
-    alike: Alike[Any] = Alike()
+    alike: RequestTemplateCache[Any] = RequestTemplateCache()
     read = []
     for tensors in sent:
         asked = message(tensors)

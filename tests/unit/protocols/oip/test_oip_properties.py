@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCall, InferCodec
-from modelyard.protocols.oip.document import OutputWish
+from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.responses import jsonable
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
@@ -103,7 +103,7 @@ def test_an_answer_holds_every_output_in_its_form(
 ) -> None:
     specs, outputs = case
     codec = InferCodec("m", 1, Signature((TensorSpec("x", "FP32", (FREE,)),), specs))
-    wishes = [OutputWish(spec.name, data.draw(st.booleans())) for spec in specs]
+    wishes = [RequestedOutput(spec.name, data.draw(st.booleans())) for spec in specs]
     answer = codec.encode(InferCall(InferRequest({}, 1, tuple(outputs)), "an id", wishes), outputs)
     end = answer.json_length or len(answer.body)
     document, rest = orjson.loads(answer.body[:end]), answer.body[end:]
