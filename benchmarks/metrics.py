@@ -24,8 +24,8 @@ def requests(recorder: Recorder, call: Batch) -> None:
     for _ in range(REQUESTS):
         context = RequestContext(recorder, 0.0, "id", 100)
         context.rows = 1
-        recorder.called(1, 20e-6)
-        context.recorder.ended(context, "OK", 700e-6, 15e-6, call)
+        recorder.batch_ended(1, 20e-6)
+        context.recorder.request_ended(context, "OK", 700e-6, 15e-6, call)
 
 
 def nothing() -> None:

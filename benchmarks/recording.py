@@ -21,14 +21,19 @@ from benchmarks.load import Request
 from modelyard.config.model_spec import ModelSpec
 from modelyard.http.connection import FastPathProtocol
 from modelyard.http.fast_path import FastPath
+from modelyard.inference.deadline import DeadlineLayer
 from modelyard.inference.recorder import UNRECORDED, Recorder
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import warm
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.decoder.process import Decoder
-from modelyard.protocols.predict.endpoint import PredictEndpoint
+from modelyard.protocols.endpoint import CodecEndpoint
+from modelyard.protocols.loaded_version import LoadedVersion
+from modelyard.protocols.predict.endpoint import PredictOperation
+from modelyard.protocols.running_version import RunningVersion
 from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.load_meter import LoadMeter
+from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
@@ -77,11 +82,12 @@ class Wire(asyncio.Transport):
 class Replica:
     """A model's server as in a replica, from its connections on."""
 
-    def __init__(self, predictor: PredictEndpoint, request: bytes, after: Callable[[], None]) -> None:
+    def __init__(self, version: RunningVersion, request: bytes, after: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
+        endpoint = CodecEndpoint(PredictOperation(version.loaded.codecs.predict), version, "predict")
         lane = FastPath()
-        meter = LoadMeter(loop.call_soon, lambda: predictor.server.in_flight, time.perf_counter)
-        lane.open({PATH.encode(): predictor}, meter, body_limit=10**6)
+        meter = LoadMeter(loop.call_soon, lambda: version.scheduler.in_flight, time.perf_counter)
+        lane.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
         kind = type("Connection", (FastPathProtocol,), {"lane": lane})
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
@@ -128,13 +134,16 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     body = request.body.read_bytes()
     warmup = warm(model, [codecs.predict.decode(body, b"application/json").request], batching=spec.batching)
     loop = asyncio.get_running_loop()
+    loaded = LoadedVersion(ServedVersion(1, "sha256:0"), model, codecs, body, warmup, load_s=1.0)
+    counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
     decoder = Decoder((spec.name, 1, model.signature), codecs, limits=spec.limits, loop=loop)
 
     def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
-        server = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
-        return Replica(PredictEndpoint(codecs.predict, server, recorder, decoder), http1(body), after)
+        scheduler = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
+        service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
+        version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder)
+        return Replica(version, http1(body), after)
 
-    counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
     log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
     # What the pushing thread does once a second is part of the price, so each turn ends with it, which is more often.
     recorded = replica(RequestRecorder(counts, "predict", log), lambda: counts.add_to(Totals()))

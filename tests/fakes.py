@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from modelyard.inference.recorder import UNRECORDED, RequestContext
 from modelyard.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
 
 PATIENCE_S = 10
@@ -198,6 +199,11 @@ class FakeLoop(asyncio.AbstractEventLoop):
 def request_of(*values: float, outputs: tuple[str, ...] = ("y",)) -> InferRequest:
     """A request for DOUBLER, one row a value."""
     return InferRequest({"x": np.array(values, np.float32).reshape(-1, 1)}, len(values), outputs)
+
+
+def unrecorded() -> RequestContext:
+    """The context of a request that no test looks at."""
+    return RequestContext(UNRECORDED, 0.0, "", 0)
 
 
 class FakeGenerator(FakeModel):

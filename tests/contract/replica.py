@@ -8,7 +8,7 @@ from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import AsgiApp
 from modelyard.inference.warmup import Warmup
 from modelyard.protocols.codecs import codecs_of
-from modelyard.protocols.grpc.stream_endpoint import AskOthers
+from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import RunningVersion, run_version
 from modelyard.replica.dispatch import Dispatch
@@ -45,7 +45,7 @@ class Replica:
         model: FakeModel | None = None,
         warmup: Warmup = CHEAP,
         tracing: Tracing | None = None,
-        others: AskOthers | None = None,
+        others: InferOther | None = None,
         **limits: Any,
     ) -> None:
         self.front = front
@@ -63,12 +63,12 @@ class Replica:
     def _open(self, spec: ModelSpec) -> None:
         routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         routes.choose(3, {"stable": 3})
-        self.hot = frozenset(path.decode() for path in routes.hot)
+        self.hot = frozenset(path.decode() for path in routes.fast_paths)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.route = spec.url_path
         on_lane = self.way == "lane"
         self.front.lane.open(
-            routes.hot if on_lane else {},
+            routes.fast_paths if on_lane else {},
             meter,
             body_limit=spec.limits.body,
             mount=routes.mount,
@@ -79,7 +79,7 @@ class Replica:
 
     @property
     def in_flight(self) -> int:
-        return self.version.server.in_flight
+        return self.version.scheduler.in_flight
 
     @property
     def by_lane(self) -> bool:
@@ -97,7 +97,7 @@ class Replica:
     def close(self) -> None:
         """Leave nothing behind: no request, and not the thread that the model may have run in."""
         self.model.release()
-        for end in (self.version.server.close, self.version.decoder.close):
+        for end in (self.version.scheduler.close, self.version.decoder.close):
             if self.front.running:
                 self.front.on_loop(end)
             else:

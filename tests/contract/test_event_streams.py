@@ -172,7 +172,7 @@ def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
     ("body", "says"),
     [
         ({"inputs": []}, "missing input 'x'"),
-        ({**INFER, "parameters": {"binary_data_output": True}}, "raw contents cannot be asked for here"),
+        ({**INFER, "parameters": {"binary_data_output": True}}, "raw contents cannot be requested here"),
     ],
 )
 def test_what_is_wrong_with_mlservers_stream_is_an_ordinary_answer(replica, body, says):

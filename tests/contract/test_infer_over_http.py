@@ -206,7 +206,7 @@ def test_the_clients_own_timeout_is_504_and_its_request_is_dropped(replica: Make
     with one.connect() as running, one.connect() as impatient:
         running.send(infer(body(1)))
         one.model.entered()
-        refused(impatient.ask(infer(body(2, parameters={"timeout": 20_000}))), 504, "no answer within the 0.02 s")
+        refused(impatient.ask(infer(body(2, parameters={"timeout": 20_000}))), 504, "no response within the 0.02 s")
         one.model.release()
         assert values(running.read()) == [2]
         assert values(impatient.ask(infer(body(3, parameters={"timeout": 60_000_000})))) == [6]
@@ -239,11 +239,11 @@ def test_a_full_queue_is_429_and_a_closed_model_503_with_retry_after(replica: Ma
         waiting.send(infer(body(1)))
         one.front.until(lambda: one.in_flight == 2)
         full = third.ask(infer(body(1)))
-        refused(full, 429, "waiting already")
+        refused(full, 429, "requests are waiting")
         assert int(full.header("retry-after") or 0) >= 1
         one.model.release()
         assert running.read().status == waiting.read().status == 200
-        one.front.on_loop(one.version.server.close)
+        one.front.on_loop(one.version.scheduler.close)
         closed = third.ask(infer(body(1)))
         refused(closed, 503, "shutting down")
         assert closed.header("retry-after") == "1"

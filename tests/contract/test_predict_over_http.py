@@ -150,7 +150,7 @@ def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str) ->
 def test_a_request_past_its_deadline_is_504(replica: Make) -> None:
     one = replica(warmup=DEAR, timeout_s=0.05)
     one.model.hold()
-    refused(one.ask(request(PREDICT, ONE)), 504, "no answer within 0.05 s")
+    refused(one.ask(request(PREDICT, ONE)), 504, "no response within 0.05 s")
 
 
 def test_one_request_more_than_the_queue_holds_is_429_with_retry_after(replica: Make) -> None:
@@ -162,7 +162,7 @@ def test_one_request_more_than_the_queue_holds_is_429_with_retry_after(replica: 
         waiting.send(request(PREDICT, ONE))
         one.front.until(lambda: one.in_flight == 2)
         answer = third.ask(request(PREDICT, ONE))
-        refused(answer, 429, "waiting already")
+        refused(answer, 429, "requests are waiting")
         assert int(answer.header("retry-after") or 0) >= 1
         one.model.release()
         assert running.read().status == waiting.read().status == 200
@@ -170,7 +170,7 @@ def test_one_request_more_than_the_queue_holds_is_429_with_retry_after(replica: 
 
 def test_a_model_that_is_shut_down_is_503_with_retry_after(replica: Make) -> None:
     one = replica()
-    one.front.on_loop(one.version.server.close)
+    one.front.on_loop(one.version.scheduler.close)
     answer = one.ask(request(PREDICT, ONE))
     refused(answer, 503, "shutting down")
     assert answer.header("retry-after") == "1"

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from modelyard.protocols.websocket.session import MOST_OPEN
+from modelyard.protocols.websocket.session import MAX_OPEN
 from tests.contract.client import small_buffers
 from tests.contract.front import Front
 from tests.contract.replica import DEAR, ONE, TWO
@@ -112,11 +112,11 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
 
         sending = threading.Thread(target=flood)
         sending.start()
-        rig.front.until(lambda: rig.in_flight >= MOST_OPEN)
+        rig.front.until(lambda: rig.in_flight >= MAX_OPEN)
         for _ in range(1000):
             rig.front.on_loop(lambda: None)  # time in which it would have read on
         assert sending.is_alive(), "13 MB are on their way, and nobody takes them"
-        assert rig.in_flight <= MOST_OPEN + 2, "the one whose turn it is, and the one that waits for a place"
+        assert rig.in_flight <= MAX_OPEN + 2, "the one whose turn it is, and the one that waits for a place"
         rig.model.release()
         assert all(told(socket)["predictions"] == [[2.0]] for _ in range(200))
         sending.join(PATIENCE_S)
@@ -155,7 +155,7 @@ def test_a_lazy_reader_holds_up_its_own_generation(replica):
     with opened(rig, f"{WS}?stream=true", max_queue=1, compression=None) as socket:
         small_buffers(socket.socket)
         socket.send(json.dumps({"instances": [[1.5]] * 3000}))
-        generations, seen = rig.version.server.generations, []
+        generations, seen = rig.version.scheduler.generations, []
 
         def waits() -> bool:
             """Nothing was computed for many turns of the loop."""

@@ -197,7 +197,7 @@ def test_nvidias_examples_find_the_words_that_they_look_for(client: triton.Infer
 
 
 def test_a_clients_own_timeout_is_kept(client: triton.InferenceServerClient) -> None:
-    with pytest.raises(InferenceServerException, match="no answer within") as refused:
+    with pytest.raises(InferenceServerException, match="no response within") as refused:
         client.infer("slow", [given("seconds", np.array([0.5]))], timeout=50_000)
     assert refused.value.status() == "504"
 

@@ -66,4 +66,4 @@ class Served:
 
     def close(self) -> None:
         """Let the model's thread end."""
-        self._version.server.close()
+        self._version.scheduler.close()

@@ -12,7 +12,7 @@ from modelyard.errors import BodyTooSlow, ModelyardError
 from modelyard.http import http1
 from modelyard.http.asgi import logged_error_response
 from modelyard.http.body_budget import Held
-from modelyard.http.endpoint import CancelHandle, Endpoint, Header, Response
+from modelyard.http.endpoint import Endpoint, Header, Response
 from modelyard.http.fast_path import FAST_PATH, FastPath
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.request_cycle import RequestCycle
@@ -20,6 +20,7 @@ from modelyard.http.request_head import MOST_BYTES, Head
 from modelyard.http.slow_clients import SlowClientWatchdog
 from modelyard.http.stream import ConnectionStream
 from modelyard.http.websocket_connection import websocket_connections
+from modelyard.inference.service import CancelHandle
 
 TOO_LARGE_HEAD = f"The request's headers have more than {MOST_BYTES} bytes."
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
@@ -189,7 +190,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self.held.set_to_body(size)
         except ModelyardError as error:
             self._reading, self._body = False, b""
-            self._endpoint.unread(error, self._request_id)
+            self._endpoint.reject(error, self._request_id)
             self._reply(error)
 
     def _reply(self, outcome: Response | Exception) -> None:
@@ -204,7 +205,7 @@ class FastPathProtocol(HttpToolsProtocol):
         if not own.keep_alive:
             more += http1.CLOSE
         if isinstance(outcome, Exception):
-            outcome = self._endpoint.refusal(outcome, self._request_id, self.url.decode("latin-1"))
+            outcome = self._endpoint.error_response(outcome, self._request_id, self.url.decode("latin-1"))
         self.transport.write(outcome.to_http1(self._request_id, more))
         if not own.keep_alive:
             self.transport.close()
@@ -317,7 +318,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self._stream.exchange.on_refused(error)
         elif self._reading:
             self._reading, self._body, self._own.keep_alive = False, b"", False
-            self._endpoint.unread(error, self._request_id)
+            self._endpoint.reject(error, self._request_id)
             self._reply(error)
         else:
             if self._in_head or not self.cycle.response_started:

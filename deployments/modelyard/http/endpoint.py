@@ -5,6 +5,7 @@ from typing import Protocol
 
 from modelyard.errors import ModelyardError
 from modelyard.http.problem import HttpResponse
+from modelyard.inference.service import CancelHandle
 
 Header = tuple[bytes, bytes]
 """Lower-case name, value."""
@@ -24,13 +25,6 @@ Reply = Callable[[Response | Exception], None]
 """Called once, on the loop."""
 
 
-class CancelHandle(Protocol):
-    """A request under way."""
-
-    def cancel(self) -> object:
-        """The client left: nobody waits for the reply."""
-
-
 class Endpoint(Protocol):
     """Answers on a hot URL; one object for all connections."""
 
@@ -40,13 +34,13 @@ class Endpoint(Protocol):
         """Begin; `reply` may be called before this returns. Raises what is wrong with the request.
 
         `headers` holds all of them, `content_type` (b"" where there is none) too. What is given back is cancelled if the
-        client leaves. The request is recorded, whatever becomes of it (`serving.recorder`), under `request_id`.
+        client leaves. The request is recorded, whatever becomes of it (`inference.recorder`), under `request_id`.
         """
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         """Record a request for this endpoint that was refused before it could be started."""
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
+    def error_response(self, error: Exception, request_id: str, path: str) -> Response:
         """The answer for an error, in the protocol's own form."""
 
 

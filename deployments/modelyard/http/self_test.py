@@ -87,10 +87,10 @@ class _Endpoint:
     def cancel(self) -> None:
         pass
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         pass
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
+    def error_response(self, error: Exception, request_id: str, path: str) -> Response:
         raise error
 
 

@@ -11,29 +11,29 @@ from modelyard.tensors import InferRequest, Tensors
 
 
 class RowsError(Exception):
-    """The model did not give one row for each that it was given. Its one argument is written for the log."""
+    """The model returned another number of rows than it was given. Its one argument is the text for the log."""
 
 
 class Batch:
-    """A batch, then what became of it. Whoever runs it has it alone until it is run; nothing here needs a lock."""
+    """A batch, and its result once it has run. Only the thread that runs it uses it until then, so nothing needs a lock."""
 
-    __slots__ = ("batch", "error", "outputs", "rows", "seconds", "started")
+    __slots__ = ("error", "outputs", "requests", "rows", "seconds", "started")
 
-    def __init__(self, batch: list[PendingRequest], started: float) -> None:
-        self.batch = batch
-        self.rows = batch[0].rows if len(batch) == 1 else sum(ticket.rows for ticket in batch)
+    def __init__(self, requests: list[PendingRequest], started: float) -> None:
+        self.requests = requests
+        self.rows = requests[0].rows if len(requests) == 1 else sum(pending.rows for pending in requests)
         self.started = started
         self.seconds = 0.0
         self.outputs: Sequence[Tensors] = ()
-        """For each ticket of the batch; empty if the call failed."""
+        """For each request; empty if the call failed."""
         self.error: BaseException | None = None
 
     def run(self, model: LoadedModel, rowwise: bool, clock: Callable[[], float]) -> None:
-        """Batch the model, on whichever thread this is. Never raises: what goes wrong is `error`."""
+        """Call the model, in any thread. Never raises: `error` has what went wrong."""
         started = clock()
-        RUNNING.begin(self.batch)
+        RUNNING.begin(self.requests)
         try:
-            self.outputs = outputs_of(model, rowwise, [ticket.request for ticket in self.batch], self.rows)
+            self.outputs = outputs_of(model, rowwise, [pending.request for pending in self.requests], self.rows)
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread or the loop
             self.error = error
         RUNNING.end()
@@ -41,7 +41,7 @@ class Batch:
 
 
 def outputs_of(model: LoadedModel, rowwise: bool, requests: Sequence[InferRequest], rows: int) -> Sequence[Tensors]:
-    """One call's outputs for each of these like requests. Raises RowsError, and whatever the model raises."""
+    """The outputs of one call, for each of these requests with one key. Raises RowsError, and whatever the model raises."""
     first = requests[0]
     if len(requests) == 1:
         outputs = model.predict(first.inputs, first.outputs)
@@ -54,31 +54,31 @@ def outputs_of(model: LoadedModel, rowwise: bool, requests: Sequence[InferReques
 
 
 def batch_key(request: InferRequest) -> object:
-    """What requests of one call have in common: input names, datatypes, shapes without the rows, wanted outputs."""
+    """What requests of one batch have in common: input names, datatypes, shapes without the rows, requested outputs."""
     inputs = request.inputs
-    if len(inputs) == 1:  # nearly every model, and three times as quick
+    if len(inputs) == 1:  # nearly every model, and three times as fast
         [(name, array)] = inputs.items()
         return request.outputs, name, array.dtype, array.shape[1:]
     return request.outputs, *((name, array.dtype, array.shape[1:]) for name, array in sorted(inputs.items()))
 
 
 def joined(requests: Sequence[InferRequest]) -> Tensors:
-    """The inputs of like requests, one after the other along the rows."""
+    """The inputs of requests with one key, concatenated along the rows."""
     return {name: np.concatenate([request.inputs[name] for request in requests]) for name in requests[0].inputs}
 
 
-def check_rows(outputs: Tensors, wanted: Sequence[str], rows: int) -> None:
-    """Raise RowsError unless every wanted output's first axis is this long."""
-    for name in wanted:
+def check_rows(outputs: Tensors, requested: Sequence[str], rows: int) -> None:
+    """Raise RowsError unless the first axis of every requested output has this length."""
+    for name in requested:
         shape = outputs[name].shape
         if not shape or shape[0] != rows:
             raise RowsError(f"output {name!r} has shape {shape} for {rows} rows")
 
 
-def split(outputs: Tensors, wanted: Sequence[str], sizes: Sequence[int]) -> list[Tensors]:
+def split(outputs: Tensors, requested: Sequence[str], sizes: Sequence[int]) -> list[Tensors]:
     """Each request's part of the outputs, as views: the first `sizes[0]` rows, then the next `sizes[1]`, and so on."""
     parts: list[Tensors] = [{} for _ in sizes]
-    for name in wanted:
+    for name in requested:
         array, start = outputs[name], 0
         for part, size in zip(parts, sizes, strict=True):
             part[name] = array[start : start + size]

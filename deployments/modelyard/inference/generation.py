@@ -1,7 +1,7 @@
-"""Answers that come in parts: requests to a model that generates, one step of it at a time.
+"""Responses in parts: requests to a model that generates, one step at a time.
 
-A step is computed when whoever receives the parts asks for it, so a client that reads slowly costs no memory, and one that left
-costs one step at most. Steps run in the model's worker, in the order in which they are asked for: requests take turns.
+A step is computed when the receiver of the parts asks for it, so a slow reader costs no memory, and a client that disconnected
+costs at most one step. Steps run in the model's worker in the order in which they are requested: requests take turns.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from modelyard.config.model_spec import Limits
 from modelyard.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
 from modelyard.inference.batch import Batch, check_rows
 from modelyard.inference.open_requests import OpenRequests
-from modelyard.inference.pending_request import Done, InferResponse, PendingRequest
+from modelyard.inference.pending_request import Complete, InferResponse, PendingRequest
 from modelyard.inference.recorder import Recorder, RequestContext
 from modelyard.inference.running_requests import RUNNING, ids_of
 from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import GeneratingModel
 from modelyard.tensors import InferRequest, Tensors
 
-Part = Callable[[Tensors], None]
-"""Gets each partial result, on the loop. What it raises fails the request: the part could not be written."""
+OnPart = Callable[[Tensors], None]
+"""Receives each part on the event loop. An error that it raises fails the request: the part could not be written."""
 
 log = logging.getLogger(__name__)
 
@@ -43,36 +43,35 @@ class Generations:
         self.worker = worker
         self.open_requests = open_requests
         self.recorder = recorder
-        """Is told of every step; of requests, those of their contexts are."""
+        """Records every step; the recorder of a request is in its context."""
         self.rowwise = model.signature.rowwise
         self.loop = loop
         self.clock = clock
         self.open: set[Generation] = set()
         self.step_began: float | None = None
-        """When the step began that the worker is in. Written there, read on the loop."""
+        """When the step began that the worker runs. Written there, read on the loop."""
         self.closing = False
-        """Whether no more are taken on."""
+        """Whether requests are rejected."""
         self._limits = limits
 
     def begin(
-        self, request: InferRequest, part: Part, done: Done, context: RequestContext, timeout_s: float | None = None
+        self, request: InferRequest, on_part: OnPart, complete: Complete, context: RequestContext
     ) -> "Generation":
-        """Take a request on. Each `go_on` of what is given back leads to one call of `part`, or to the only one of `done`, with an
-        error, or with an InferResponse of no outputs behind the last part.
+        """Accept a request. Each `go_on` of the result leads to one call of `on_part`, or to the only one of `complete`: with an
+        error, or with an InferResponse without outputs behind the last part.
 
-        Each part comes within the model's time-out, or `timeout_s` where that is shorter. Raises Overloaded when as many are open
-        as the queue may hold, and ModelNotReady when the server drains or is closed.
+        Each part has the model's timeout, or `context.timeout_s` where that is shorter. Raises Overloaded when as many are open
+        as the queue may hold, and ModelNotReady when the scheduler drains or is closed.
         """
         context.rows = request.rows
         if self.closing:
-            raise self.open_requests.refuse(context, ModelNotReady("the model is shutting down"))
+            raise self.open_requests.reject(context, ModelNotReady("the model is shutting down"))
         if len(self.open) >= self._limits.queue:
-            raise self.open_requests.refuse(
-                context, Overloaded(f"{len(self.open)} answers are being generated already")
-            )
-        limit_s = min(timeout_s or self._limits.timeout_s, self._limits.timeout_s)
-        generation = Generation(self, request, part, done, context=context, timeout_s=limit_s)
-        self.open_requests.open += 1
+            error = Overloaded(f"{len(self.open)} responses are being generated, as many as the queue may hold")
+            raise self.open_requests.reject(context, error)
+        timeout_s = min(context.timeout_s or self._limits.timeout_s, self._limits.timeout_s)
+        generation = Generation(self, request, on_part, complete, context=context, timeout_s=timeout_s)
+        self.open_requests.count += 1
         self.open.add(generation)
         return generation
 
@@ -82,10 +81,10 @@ class Generations:
         return 0.0 if began is None else self.clock() - began
 
     def close(self) -> None:
-        """Take no more on, and answer the open ones with ModelNotReady."""
+        """Reject new requests, and fail the open ones with ModelNotReady."""
         self.closing = True
         for generation in [*self.open]:
-            generation.end(ModelNotReady("the model was shut down before it was done"))
+            generation.end(ModelNotReady("the model was shut down before it had responded in full"))
 
 
 class Generation:
@@ -93,109 +92,109 @@ class Generation:
 
     def __init__(
         self,
-        all_: Generations,
+        owner: Generations,
         request: InferRequest,
-        part: Part,
-        done: Done,
+        on_part: OnPart,
+        complete: Complete,
         *,
         context: RequestContext,
         timeout_s: float,
     ) -> None:
-        self._all = all_
-        self._part = part
+        self._owner = owner
+        self._on_part = on_part
         self._timeout_s = timeout_s
-        self._ticket = PendingRequest(request, done, all_.clock(), lambda ticket: self.end(None), context)
-        self._call: Batch | None = None
-        """From the first step to the last, for those who record it."""
-        self._steps: Iterator[Tensors] | None = None  # the worker's alone
+        self._pending = PendingRequest(request, complete, owner.clock(), lambda _: self.end(None), context)
+        self._batch: Batch | None = None
+        """From the first step to the last, for the recorder."""
+        self._steps: Iterator[Tensors] | None = None  # used by the worker alone
         self._started = False
         self._timer: asyncio.TimerHandle | None = None
-        """Of the step that is asked for and not there yet."""
+        """Of the step that is requested and has not ended."""
 
     def go_on(self) -> None:
-        """Compute the next part, for which the model's time-out holds. Does nothing while one is computed, or after the end."""
-        if self._ticket.done is None or self._timer is not None:
+        """Compute the next part within the timeout. Does nothing while one is computed, or after the end."""
+        if self._pending.complete is None or self._timer is not None:
             return
         self._started = True
-        self._timer = self._all.loop.call_later(self._timeout_s, self._too_late)
-        self._all.worker.do(self._step)
+        self._timer = self._owner.loop.call_later(self._timeout_s, self._on_timeout)
+        self._owner.worker.do(self._step)
 
     def cancel(self) -> None:
-        """The client went away: a step that runs is the last one, and nobody hears of it."""
-        self._ticket.cancel()
+        """The client has disconnected: a step that runs is the last one, and its part is dropped."""
+        self._pending.cancel()
 
     def end(self, result: InferResponse | ModelyardError | None) -> None:
-        """Close the request, if it is not, with this result (None: nobody waits for one)."""
-        if self._ticket.done is None:
+        """Close the request, if it is open, with this result (None where the client has disconnected)."""
+        if self._pending.complete is None:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._all.open.discard(self)
+        self._owner.open.discard(self)
         if self._started:
-            self._all.worker.do(self._shut)  # behind a step that may be under way
-        self._all.open_requests.close(self._ticket, result, self._call)
+            self._owner.worker.do(self._close_steps)  # behind a step that may be running
+        self._owner.open_requests.close(self._pending, result, self._batch)
 
     # In the worker
 
     def _step(self) -> None:
-        if self._ticket.done is None:
+        if self._pending.complete is None:
             return  # cancelled while it waited for the model
-        all_, request = self._all, self._ticket.request
-        got: Tensors | BaseException | None
-        all_.step_began = began = all_.clock()
-        RUNNING.begin((self._ticket,))
+        owner, request = self._owner, self._pending.request
+        part: Tensors | BaseException | None
+        owner.step_began = began = owner.clock()
+        RUNNING.begin((self._pending,))
         try:
             if self._steps is None:
-                self._steps = iter(all_.model.generate(request.inputs, request.outputs))
-            got = next(self._steps, None)
-            if got is not None and all_.rowwise:
-                check_rows(got, request.outputs, request.rows)
+                self._steps = iter(owner.model.generate(request.inputs, request.outputs))
+            part = next(self._steps, None)
+            if part is not None and owner.rowwise:
+                check_rows(part, request.outputs, request.rows)
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread
-            got = error
+            part = error
         RUNNING.end()
-        all_.step_began = None
+        owner.step_began = None
         try:
-            all_.loop.call_soon_threadsafe(self._stepped, got, began, all_.clock() - began)
+            owner.loop.call_soon_threadsafe(self._on_step, part, began, owner.clock() - began)
         except RuntimeError:
             log.debug("a step of the model ended after its event loop")
 
-    def _shut(self) -> None:
+    def _close_steps(self) -> None:
         steps, self._steps = self._steps, None
         try:
             if steps is not None and hasattr(steps, "close"):
                 steps.close()
-        except BaseException:  # the same; nobody waits for this request any more
-            log.exception("a model failed while its generation was ended early")
+        except BaseException:  # as above; the request has ended already
+            log.exception("a model failed when its generation was ended early")
 
     # On the loop again
 
-    def _stepped(self, got: Tensors | BaseException | None, began: float, seconds: float) -> None:
-        self._call = self._call or Batch([self._ticket], began)
-        self._call.seconds += seconds
-        if got is not None:
-            self._all.recorder.called(self._ticket.rows, seconds)
-        if self._ticket.done is None:
+    def _on_step(self, part: Tensors | BaseException | None, began: float, seconds: float) -> None:
+        self._batch = self._batch or Batch([self._pending], began)
+        self._batch.seconds += seconds
+        if part is not None:
+            self._owner.recorder.batch_ended(self._pending.rows, seconds)
+        if self._pending.complete is None:
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if got is None:
-            waited_s = self._call.started - self._ticket.submitted
-            self.end(InferResponse({}, self._call.rows, waited_s, self._call.seconds))
-        elif isinstance(got, BaseException):
-            self._failed(got)
+        if part is None:
+            queue_s = self._batch.started - self._pending.submitted
+            self.end(InferResponse({}, self._batch.rows, queue_s, self._batch.seconds))
+        elif isinstance(part, BaseException):
+            self._fail(part)
         else:
             try:
-                self._part(got)
-            except Exception as error:  # noqa: BLE001 - a part that cannot be written is this request's alone
-                self._failed(error)
+                self._on_part(part)
+            except Exception as error:  # noqa: BLE001 - a part that cannot be encoded is this request's error alone
+                self._fail(error)
 
-    def _failed(self, error: BaseException) -> None:
-        shown = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
-        if shown is not error:
-            about = {"requests": ids_of((self._ticket,))}
-            log.error("the model failed while it generated", exc_info=error, extra=about)
-        self.end(shown)
+    def _fail(self, error: BaseException) -> None:
+        public = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
+        if public is not error:
+            extra = {"requests": ids_of((self._pending,))}
+            log.error("the model failed while it generated", exc_info=error, extra=extra)
+        self.end(public)
 
-    def _too_late(self) -> None:
+    def _on_timeout(self) -> None:
         self.end(DeadlineExceeded(f"no further part within {self._timeout_s:g} s"))

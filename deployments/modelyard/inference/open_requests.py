@@ -1,4 +1,4 @@
-"""The account of requests: every one is closed once, told to its client, and reported."""
+"""Tracks open requests: each completes exactly once, by its callback and then its recorder."""
 
 import asyncio
 import logging
@@ -10,43 +10,19 @@ from modelyard.inference.batch import Batch
 from modelyard.inference.pending_request import InferResponse, PendingRequest
 from modelyard.inference.recorder import Recorder, RequestContext
 
-AnError = TypeVar("AnError", bound=Exception)
+ErrorT = TypeVar("ErrorT", bound=Exception)
 
 log = logging.getLogger(__name__)
 
 
 class OpenRequests:
-    """Counts open requests and closes them. The only caller of the recorders."""
+    """Counts open requests and closes them. The only caller of the recorders of requests."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.open = 0
-        """Requests taken on and not closed yet; whoever takes one on adds it."""
+        self.count = 0
+        """Accepted requests that are not closed; the caller that accepts one adds it."""
         self._clock = clock
-        self._empty: asyncio.Event | None = None  # made by the first who waits for it
-
-    def close(
-        self, ticket: PendingRequest, result: InferResponse | ModelyardError | None, call: Batch | None = None
-    ) -> None:
-        """Give the client its result, or nothing (None) if it went away. Does nothing if the ticket is closed already.
-
-        `call` is the call that decided the result, if one did.
-        """
-        done = ticket.done
-        if done is None:
-            return
-        ticket.done = None
-        self.open -= 1
-        if self._empty is not None and not self.open:
-            self._empty.set()
-        unwritten: Exception | None = None
-        if result is not None:
-            try:
-                unwritten = done(result)
-            except Exception as error:  # one client's callback must not cost the others in its batch their answers
-                log.exception("a client's callback failed")
-                unwritten = error
-        # Only now: how long a request took, and how it ended, is known when its answer is written.
-        self._report(ticket, unwritten or result, call)
+        self._empty: asyncio.Event | None = None  # created by the first that waits for it
 
     def context(
         self,
@@ -55,28 +31,51 @@ class OpenRequests:
         body_bytes: int = 0,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> RequestContext:
-        """Of a request that has just come in as a whole."""
+        """Of a request that has just been received as a whole."""
         return RequestContext(recorder, self._clock(), request_id, body_bytes, 0, headers)
 
-    def refuse(self, context: RequestContext, error: AnError) -> AnError:
-        """Note that a request was not taken on; gives the error back, to be raised."""
-        context.recorder.refused(context, type(error).__name__, self._clock() - context.received)
+    def close(
+        self, pending: PendingRequest, result: InferResponse | ModelyardError | None, batch: Batch | None = None
+    ) -> None:
+        """Encode and write the result, then record the outcome. A second call for the same request does nothing.
+
+        `result` is None where the client has disconnected. `batch` is the batch that decided the result, if one did.
+        """
+        complete = pending.complete
+        if complete is None:
+            return
+        pending.complete = None
+        self.count -= 1
+        if self._empty is not None and not self.count:
+            self._empty.set()
+        not_written: Exception | None = None
+        if result is not None:
+            try:
+                not_written = complete(result)
+            except Exception as error:  # one client's callback must not cost the others in its batch their responses
+                log.exception("a client's callback failed")
+                not_written = error
+        # Only now: how long a request took, and how it ended, is known when its response is written.
+        self._record(pending, not_written or result, batch)
+
+    def reject(self, context: RequestContext, error: ErrorT) -> ErrorT:
+        """Record a request that was not accepted. Returns the error, to be raised."""
+        context.recorder.request_rejected(context, type(error).__name__, self._clock() - context.received)
         return error
 
-    def left(self, context: RequestContext) -> None:
-        """Note that a client has gone, or its time has passed, before its request could be taken on."""
-        context.recorder.refused(context, "Cancelled", self._clock() - context.received)
+    def abandon(self, context: RequestContext) -> None:
+        """Record a request whose client disconnected, or whose time was over, before it could be accepted."""
+        context.recorder.request_rejected(context, "Cancelled", self._clock() - context.received)
 
     async def emptied(self) -> None:
         """Return when no request is open."""
-        if self.open:
+        if self.count:
             self._empty = self._empty or asyncio.Event()
             await self._empty.wait()
 
-    def _report(self, ticket: PendingRequest, result: InferResponse | Exception | None, call: Batch | None) -> None:
-        context, now = ticket.context, self._clock()
-        outcome = (
-            "OK" if isinstance(result, InferResponse) else "Cancelled" if result is None else type(result).__name__
-        )
-        queue_s = (now if call is None else call.started) - ticket.submitted
-        context.recorder.ended(context, outcome, now - context.received, queue_s, call)
+    def _record(self, pending: PendingRequest, outcome: InferResponse | Exception | None, batch: Batch | None) -> None:
+        context, now = pending.context, self._clock()
+        error_name = "Cancelled" if outcome is None else type(outcome).__name__
+        name = "OK" if isinstance(outcome, InferResponse) else error_name
+        queue_s = (now if batch is None else batch.started) - pending.submitted
+        context.recorder.request_ended(context, name, now - context.received, queue_s, batch)

@@ -1,4 +1,4 @@
-"""One accepted request and its answer."""
+"""A request that a model has accepted, and its response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,48 +10,47 @@ from modelyard.tensors import InferRequest, Tensors
 
 @dataclass(slots=True)
 class InferResponse:
-    """What the model gave for one request, and where the time went."""
+    """A model's outputs for one request, and where its time went."""
 
     outputs: Tensors
-    """The wanted outputs, in the wanted order; perhaps views into the whole batch's arrays."""
+    """The requested outputs, in the requested order; perhaps views into the whole batch's arrays."""
     batch_rows: int
-    """Rows in the call that this request was part of."""
+    """Rows in the batch that this request was part of."""
     queue_s: float
-    """Seconds from submit to the start of the call."""
+    """Seconds from submit to the start of the batch."""
     compute_s: float
-    """Seconds that the call took."""
+    """Seconds that the batch took."""
 
 
-Done = Callable[[InferResponse | ModelyardError], Exception | None]
-"""Takes a request's result to its client; gives back why an answer could not be written, if so."""
+Complete = Callable[[InferResponse | ModelyardError], Exception | None]
+"""Encodes and writes a request's result. Returns the error that kept it from being written, if there was one."""
 
 
 class PendingRequest:
-    """An accepted request. Open until it is answered or cancelled; `done` is called at most once, while it closes."""
+    """An accepted request. Open until it is completed or cancelled; `complete` is called at most once, when it closes."""
 
-    __slots__ = ("_cancelled", "context", "done", "key", "request", "rows", "submitted", "waiting")
+    __slots__ = ("_cancelled", "complete", "context", "is_queued", "key", "request", "rows", "submitted")
 
     def __init__(
         self,
         request: InferRequest,
-        done: Done,
+        complete: Complete,
         submitted: float,
         cancelled: Callable[["PendingRequest"], None],
         context: RequestContext,
     ) -> None:
         self.request = request
         self.rows = request.rows
-        self.done: Done | None = done
+        self.complete: Complete | None = complete
         """None once closed."""
         self.submitted = submitted
         self.context = context
-        self.waiting = False
-        """Whether it stands in the line."""
+        self.is_queued = False
         self.key: object = None
-        """What it must share with others to go into one call; worked out when first compared."""
+        """What requests of one batch have in common (`batch.batch_key`); computed when first compared."""
         self._cancelled = cancelled
 
     def cancel(self) -> None:
-        """The client went away: `done` will not be called, and the request is dropped if its call has not begun."""
-        if self.done is not None:
+        """The client has disconnected: `complete` will not be called, and the request is dropped if its batch has not begun."""
+        if self.complete is not None:
             self._cancelled(self)

@@ -1,4 +1,4 @@
-"""The line of requests that wait for a model, oldest first."""
+"""The queue of requests that wait for a model, oldest first."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,86 +7,91 @@ from modelyard.inference.batch import batch_key
 from modelyard.inference.pending_request import PendingRequest
 
 LOOK_AHEAD = 256
-"""How many unlike requests are passed over in search of more like the oldest: bounds what one batch costs to gather."""
+"""How many requests that do not fit a batch are skipped in search of more that do: bounds the cost of gathering a batch."""
 
 
 class RequestQueue:
-    """Waiting tickets. One that is removed stays in the deque as a husk until it is met: removing is cheap anywhere."""
+    """A request that is removed stays in the deque until it reaches the front, so that removing is cheap anywhere."""
 
     def __init__(self) -> None:
-        self._tickets: deque[PendingRequest] = deque()
-        self.waiting = 0
-        """Open tickets in the line."""
+        self._requests: deque[PendingRequest] = deque()
+        self.count = 0
+        """Of queued requests."""
         self.rows = 0
-        """Their rows."""
+        """Of all queued requests."""
 
     def __iter__(self) -> Iterator[PendingRequest]:
-        return (ticket for ticket in self._tickets if ticket.waiting)
+        return (each for each in self._requests if each.is_queued)
 
-    def add(self, ticket: PendingRequest) -> None:
-        """Stand at the end."""
-        ticket.waiting = True
-        self._tickets.append(ticket)
-        self.waiting += 1
-        self.rows += ticket.rows
+    def add(self, pending: PendingRequest) -> None:
+        """Append it."""
+        pending.is_queued = True
+        self._requests.append(pending)
+        self.count += 1
+        self.rows += pending.rows
 
-    def remove(self, ticket: PendingRequest) -> None:
-        """Leave the line from any place; the caller closes the ticket."""
-        self._left(ticket)
-        if len(self._tickets) > 2 * self.waiting + 64:
-            # Clients that come and go while a call hangs must not fill the memory with husks.
-            self._tickets = deque(other for other in self._tickets if other.waiting)
+    def remove(self, pending: PendingRequest) -> None:
+        """Remove it from any place; the caller closes the request."""
+        self._leave(pending)
+        if len(self._requests) > 2 * self.count + 64:
+            # Clients that come and go while a batch hangs must not fill the memory with removed requests.
+            self._requests = deque(other for other in self._requests if other.is_queued)
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._requests.clear()
+        self.count = self.rows = 0
 
     def take_until(self, submitted: float) -> list[PendingRequest]:
-        """Out of the line: everyone who was submitted at that time or before."""
+        """Remove and return all requests that were submitted at that time or before."""
         taken = []
         while (oldest := self.oldest()) is not None and oldest.submitted <= submitted:
-            self._left(oldest)
+            self._leave(oldest)
             taken.append(oldest)
         return taken
 
     def oldest(self) -> PendingRequest | None:
-        """The ticket that has waited longest."""
-        tickets = self._tickets
-        while tickets and not tickets[0].waiting:
-            tickets.popleft()
-        return tickets[0] if tickets else None
+        """The request that has waited longest."""
+        requests = self._requests
+        while requests and not requests[0].is_queued:
+            requests.popleft()
+        return requests[0] if requests else None
 
-    def take(self, most_rows: int) -> list[PendingRequest]:
-        """Out of the line: the oldest ticket, whatever its size, and those like it, in order, to `most_rows` in all.
+    def take(self, max_rows: int) -> list[PendingRequest]:
+        """Remove and return a batch: the oldest request, whatever its size, and those with its key, up to `max_rows` in all.
 
-        Unlike tickets keep their places, so the oldest of them is first the next time. Empty when nobody waits.
+        Requests with other keys keep their places, so the oldest of them is first the next time. Empty if the queue is.
         """
         first = self.oldest()
         if first is None:
             return []
-        tickets = self._tickets
-        tickets.popleft()
-        self._left(first)
+        requests = self._requests
+        requests.popleft()
+        self._leave(first)
         batch, rows = [first], first.rows
-        passed: list[PendingRequest] = []
-        key = _key(first) if tickets else None
-        while tickets and rows < most_rows and len(passed) < LOOK_AHEAD:
-            ticket = tickets[0]
-            if ticket.waiting:
-                if (ticket.key or _key(ticket)) != key:
-                    passed.append(ticket)
-                elif rows + ticket.rows > most_rows:
+        skipped: list[PendingRequest] = []
+        key = _key(first) if requests else None
+        while requests and rows < max_rows and len(skipped) < LOOK_AHEAD:
+            pending = requests[0]
+            if pending.is_queued:
+                if (pending.key or _key(pending)) != key:
+                    skipped.append(pending)
+                elif rows + pending.rows > max_rows:
                     break
                 else:
-                    batch.append(ticket)
-                    rows += ticket.rows
-                    self._left(ticket)
-            tickets.popleft()
-        tickets.extendleft(reversed(passed))
+                    batch.append(pending)
+                    rows += pending.rows
+                    self._leave(pending)
+            requests.popleft()
+        requests.extendleft(reversed(skipped))
         return batch
 
-    def _left(self, ticket: PendingRequest) -> None:
-        ticket.waiting = False
-        self.waiting -= 1
-        self.rows -= ticket.rows
+    def _leave(self, pending: PendingRequest) -> None:
+        pending.is_queued = False
+        self.count -= 1
+        self.rows -= pending.rows
 
 
-def _key(ticket: PendingRequest) -> object:
-    ticket.key = ticket.key or batch_key(ticket.request)
-    return ticket.key
+def _key(pending: PendingRequest) -> object:
+    pending.key = pending.key or batch_key(pending.request)
+    return pending.key

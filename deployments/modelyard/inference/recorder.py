@@ -1,10 +1,10 @@
-"""What is told about each request, and of each call of the model."""
+"""The interface that records the outcome of requests and the batches of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # which has tickets, which have contexts
+if TYPE_CHECKING:  # a batch has requests, which have contexts
     from modelyard.inference.batch import Batch
 
 CODES: Mapping[str, str] = {
@@ -19,63 +19,65 @@ CODES: Mapping[str, str] = {
     "NotSupported": "invalid",
     "Overloaded": "overloaded",
     "DeadlineExceeded": "timeout",
-    # A client that has had enough: its deadline was shorter than ours. See docs/monitoring.md.
+    # A client that gave up: its own deadline was shorter than the model's. See docs/monitoring.md.
     "Cancelled": "timeout",
     "ModelNotReady": "error",
     "InferenceFailed": "error",
 }
-"""The code that each outcome counts as; any other outcome is an `error`."""
+"""The metric's `code` of each outcome; any other outcome is an `error`."""
 
 
 class Recorder(Protocol):
-    """Told of the requests that one version gets by one protocol; on the event loop, so it is quick, and it must not raise.
+    """Records the requests to one version by one protocol. Called on the event loop: it must be quick, and must not raise.
 
-    Each request is told of once. `outcome` is "OK", "Cancelled" or the name of the error's class.
+    Each request is recorded once. `outcome` is "OK", "Cancelled" or the name of the error's class.
     """
 
-    def ended(
-        self, context: "RequestContext", outcome: str, total_s: float, queue_s: float, call: "Batch | None"
+    def request_ended(
+        self, context: "RequestContext", outcome: str, total_s: float, queue_s: float, batch: "Batch | None"
     ) -> None:
-        """A request that was taken on.
+        """Record a request that was accepted.
 
-        `total_s` is from `context.received` until it was answered. `call` is the call of the model that decided it, and
-        `queue_s` is from submit to the start of that. Where no call did (cancelled, too late) it is to the end.
+        `total_s` is from `context.received` until its response was written. `batch` is the one that decided the result, and
+        `queue_s` is from submit to its start. Without one (cancelled, timed out) `queue_s` is from submit to the end.
         """
 
-    def refused(self, context: "RequestContext", outcome: str, total_s: float) -> None:
-        """A request that was not: it could not be read, or there was no place for it."""
+    def request_rejected(self, context: "RequestContext", outcome: str, total_s: float) -> None:
+        """Record a request that was not accepted: it could not be decoded, or the queue had no room."""
 
-    def called(self, rows: int, seconds: float) -> None:
-        """A call of the model, by whatever protocols its requests came. One that failed is a call too."""
+    def batch_ended(self, rows: int, seconds: float) -> None:
+        """Record a call of the model, failed ones too; its requests may have come by several protocols."""
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """Where a request comes from, and who is told of it."""
+    """What is known about a request beside its inputs."""
 
     recorder: Recorder
     received: float
-    """When it was there as a whole, by the model server's clock."""
+    """When the whole request had arrived, by the scheduler's clock."""
     request_id: str
     body_bytes: int
     rows: int = 0
-    """0 until it is known."""
+    """0 until the request is decoded."""
     headers: Sequence[tuple[bytes, bytes]] = ()
-    """Of the request, with lower-case names, as far as its protocol has any; read by who traces it, when it has ended."""
+    """With lower-case names; empty for protocols without any. Tracing reads them when the request has ended."""
+    timeout_s: float | None = None
+    """The client's own deadline."""
 
 
 class _Unrecorded:
-    def ended(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: "Batch | None"
+    def request_ended(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: "Batch | None"
     ) -> None:
         """Nothing."""
 
-    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
+    def request_rejected(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """Nothing."""
 
-    def called(self, rows: int, seconds: float) -> None:
+    def batch_ended(self, rows: int, seconds: float) -> None:
         """Nothing."""
 
 
 UNRECORDED: Recorder = _Unrecorded()
-"""The recorder of a server that nobody watches."""
+"""Records nothing."""

@@ -1,27 +1,26 @@
-"""The model server: takes requests for one version of a model, batches them, and answers each once.
+"""The scheduler of one version of a model: it accepts requests, batches them, and completes each exactly once.
 
-The life of a request: `submit` admits it, it stands in the line, `_next_call` makes a batch, the batch runs on the
-loop or in the worker thread, `_finish` hands out the answers. All but the worker's part of a call happens on the
-event loop's thread, in callbacks: this is the hottest code there is, and a task or a future for each request would
-cost more than a small model.
+A request's way: `submit` admits and queues it, `_next_batch` makes a batch, the batch runs on the event loop or in the worker
+thread, `_finish` completes its requests. All but the worker's part runs in callbacks on the event loop's thread. This is the
+hottest code of the server: a task or a future for each request would cost more than a small model.
 
-Batches come about by themselves: requests gather until the loop has read all sockets that were readable, or while the
-model is busy. An idle model never waits for more, unless `max_delay_ms` asks for it.
+Batching needs no delay: requests gather until the loop has read all readable sockets, or while the model is busy. An idle model
+waits for further requests only with `max_delay_ms`.
 """
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
+from modelyard.inference.admission import Admission
 from modelyard.inference.batch import Batch, RowsError
-from modelyard.inference.cost import CallCost
+from modelyard.inference.cost import BatchCost
 from modelyard.inference.generation import Generations
 from modelyard.inference.open_requests import OpenRequests
-from modelyard.inference.pending_request import Done, InferResponse, PendingRequest
+from modelyard.inference.pending_request import Complete, InferResponse, PendingRequest
 from modelyard.inference.queue import RequestQueue
 from modelyard.inference.recorder import UNRECORDED, Recorder, RequestContext
 from modelyard.inference.row_size import row_sizes
@@ -31,30 +30,27 @@ from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import GeneratingModel, LoadedModel
 from modelyard.tensors import InferRequest
 
-ALONE, LOOK_AGAIN = 8, 32
-"""After so many calls in a row with nobody else about, requests run inside `submit`; every so many, two gather all the
-same (the first may be its turn's last). Waiting for the loop to come round costs 15 us where there is one client. Where
-there are 64 it cuts the CPU time of a request to a third even with a model of 7 us, so it is the rule."""
+SINGLES, RECHECK = 8, 32
+"""After SINGLES batches in a row of one request, with no other waiting, a request runs inside `submit`. Two of each RECHECK
+requests are queued all the same, to notice concurrent clients (the first may be the last of its loop iteration). One iteration of
+the loop costs a single client 15 us; with 64 clients it reduces the CPU time of a request to a third, even for a model of 7 us."""
 DIRECT_BELOW_S = 200e-6
-"""The dearest call, as believed, that runs inside `submit`: those who come meanwhile wait for LOOK_AGAIN of these."""
+"""Batches with an estimate below this may run inside `submit`: a concurrent client then waits for at most RECHECK of them."""
 INLINE_BELOW_S = 1e-3
-"""Calls believed cheaper than this run on the loop; others in the worker, which costs a change of threads."""
-MOST_RETRY_AFTER_S = 30
-ADMITTED = 0.8
-"""A request is accepted if it will be answered within this part of its time-out, as believed: calls do not all take the same."""
+"""Batches with an estimate below this run on the loop; others in the worker, at the cost of a change of threads."""
 TIMER_SLACK_S = 1e-3
-"""uvloop's timers count whole milliseconds, so one may fire that much too early."""
+"""uvloop's timers count whole milliseconds, so a timer may fire this much early."""
 
 log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Serves one loaded model. Everything is called on the loop's thread.
+    """The `Service` of one loaded model. Every method is called on the event loop's thread.
 
-    A call that hangs in the worker hangs this model alone: its requests and those behind it are answered when their
-    deadlines pass, `stuck_s` tells the health check, and serving goes on if the call returns. Calls of models that run an
-    operator's code are always made there. A call that hangs on the loop hangs the replica, which its watchdog then ends; only
-    models whose calls take as long as their inputs are large run there, and only inputs of a size that has been quick.
+    A call of the model that hangs in the worker blocks this model alone: its requests fail at their deadlines, `stuck_s` informs
+    the health check, and scheduling continues if the call returns. A call that hangs on the loop blocks the replica, which its
+    watchdog then ends. So models that run an operator's code never run on the loop, and other models only with inputs of a size
+    that has been quick before.
     """
 
     def __init__(
@@ -69,93 +65,86 @@ class Scheduler:
         recorder: Recorder = UNRECORDED,
         worker: Worker | None = None,
     ) -> None:
-        """`worker` is the thread in which the model was loaded."""
+        """`worker` is the thread in which the model was loaded. `recorder` records its batches."""
         self._model = model
         self._rowwise = model.signature.rowwise
-        self._most_waiting = limits.queue
         self._timeout_s = limits.timeout_s
-        self._most_rows = batching.max_size if measured.batchable else 0
+        self._max_rows = batching.max_size if measured.batchable else 0
         self._delay_s = batching.max_delay_ms / 1000
         self._loop = loop
         self._clock = clock
-        self._cost = CallCost(measured.fixed_s, measured.per_row_s)
-        # Of calls on the loop. What one takes in the worker says little of that: there it waits for the interpreter, and a
-        # model once believed dear would never come back.
-        self._cost_here = CallCost(measured.fixed_s, measured.per_row_s)
+        self._cost = BatchCost(measured.fixed_s, measured.per_row_s)
+        # Of batches on the loop alone. Times in the worker include waiting for the interpreter's lock: with them, a model that
+        # was once estimated as slow would never return to the loop.
+        self._loop_cost = BatchCost(measured.fixed_s, measured.per_row_s)
         self._sizes = row_sizes(model, measured.row_size)
         self._recorder = recorder
         self.open_requests = OpenRequests(clock)
-        """Whoever reads requests tells it of those that cannot be submitted."""
-        self._line = RequestQueue()
-        self._again: list[list[PendingRequest]] = []  # parts of batches that failed; the next one to run is last
-        self._call: Batch | None = None  # the one that runs
-        self._in_worker: Batch | None = None  # the same, while it runs there
-        self._start: asyncio.Handle | None = None  # of the next call; set whenever requests wait and none runs
+        self._queue = RequestQueue()
+        self._admission = Admission(
+            self._queue, self._cost, max_queued=limits.queue, timeout_s=self._timeout_s, max_rows=self._max_rows
+        )
+        self._to_bisect: list[list[PendingRequest]] = []  # parts of failed batches; the next one to run is last
+        self._running: Batch | None = None
+        self._in_worker: Batch | None = None  # the running batch, while it is in the worker
+        self._start: asyncio.Handle | None = None  # of the next batch; set whenever requests wait and none runs
         self._deadline: asyncio.TimerHandle | None = None  # one for all: deadlines pass in the order of arrival
-        self._alone = 0  # calls in a row that held one request and left nobody waiting
+        self._singles = 0  # batches in a row that held one request and left the queue empty
         self._closing = False
         self._worker = worker or Worker()
-        self._cancelled = self._drop  # bound once, not for each ticket
+        self._cancelled = self._drop  # bound once, not for each request
         self.generations: Generations | None = None
-        """Where the model can answer in parts; those requests are taken on there."""
+        """Where the model can respond in parts."""
         if isinstance(model, GeneratingModel):
             self.generations = Generations(
                 model, self._worker, self.open_requests, recorder, limits=limits, loop=loop, clock=clock
             )
-        # A model that generates is in the worker between the loop's turns, and is never called in two threads.
-        self._may_run_here = model.loop_safe and self.generations is None
+        # A model that generates is in the worker between iterations of the loop, and is never called in two threads.
+        self._may_run_on_loop = model.loop_safe and self.generations is None
 
     @property
     def in_flight(self) -> int:
-        """Accepted requests that are not answered yet, waiting or running."""
-        return self.open_requests.open
+        """Accepted requests that are not completed, queued or running."""
+        return self.open_requests.count
 
     @property
-    def waiting(self) -> int:
-        """Of these, those whose call has not begun."""
-        return self._line.waiting + sum(len(batch) for batch in self._again)
+    def queued(self) -> int:
+        """Of these, those whose batch has not begun."""
+        return self._queue.count + sum(len(requests) for requests in self._to_bisect)
 
-    def submit(self, request: InferRequest, done: Done, context: RequestContext | None = None) -> PendingRequest:
-        """Take a request on; `done` gets its answer or error once, on the loop, perhaps before this returns.
-
-        A refusal is raised instead, and `done` never called: Overloaded when the queue is full, ModelNotReady when the
-        server drains or is closed. The request is recorded as one of `context`, or else by the server's own recorder.
-        """
-        context = context or self.open_requests.context(self._recorder)
+    def submit(self, request: InferRequest, context: RequestContext, complete: Complete) -> PendingRequest:
+        """See `Service`. Raises Overloaded, and ModelNotReady where the scheduler drains or is closed."""
         context.rows = request.rows
         if self._closing:
-            raise self.open_requests.refuse(context, ModelNotReady("the model is shutting down"))
-        direct = self._alone >= ALONE and self._may_run_at_once(request)
-        if not direct:
-            if self._line.waiting >= self._most_waiting:
-                self._make_room(context)
-            if self._call is not None and self._answered_in_s(request.rows) > ADMITTED * self._timeout_s:
-                raise self._overloaded(context, "what waits already takes as long as the time-out allows")
-        ticket = PendingRequest(request, done, self._clock(), self._cancelled, context)
-        self.open_requests.open += 1
+            raise self.open_requests.reject(context, ModelNotReady("the model is shutting down"))
+        direct = self._singles >= SINGLES and self._may_run_directly(request)
+        if not direct and (self._running is not None or self._admission.is_full()):
+            self._admit(request.rows, context)
+        pending = PendingRequest(request, complete, self._clock(), self._cancelled, context)
+        self.open_requests.count += 1
         if direct:
-            self._alone += 1
-            self._run_here(Batch([ticket], ticket.submitted))
-            return ticket
-        self._line.add(ticket)
-        if self._call is None and (self._start is None or self._delay_s):
+            self._singles += 1
+            self._run_on_loop(Batch([pending], pending.submitted))
+            return pending
+        self._queue.add(pending)
+        if self._running is None and (self._start is None or self._delay_s):
             self._gather()
         if self._deadline is None:
-            self._deadline = self._loop.call_later(self._timeout_s, self._deadline_passed)
-        return ticket
+            self._deadline = self._loop.call_later(self._timeout_s, self._on_deadline)
+        return pending
 
     def stuck_s(self) -> float:
-        """Seconds since the running call, or step of a generation, began; 0 when none runs."""
+        """Seconds since the running batch, or step of a generation, began; 0 when none runs."""
         step_s = 0.0 if self.generations is None else self.generations.stuck_s()
-        return max(step_s, 0.0 if self._call is None else self._clock() - self._call.started)
+        return max(step_s, self._running_s())
 
-    def call_on_loop(self) -> Batch | None:
-        """The call that the event loop's thread is in. Other threads may look."""
-        call = self._call
-        return None if call is self._in_worker else call
+    def batch_on_loop(self) -> Batch | None:
+        """The batch that the event loop's thread is running. Safe to call in any thread."""
+        batch = self._running
+        return None if batch is self._in_worker else batch
 
     async def drain(self) -> None:
-        """Refuse new requests and return when all accepted ones are answered, at their deadlines at the latest."""
+        """Reject new requests, and return when all accepted ones are completed: at their deadlines at the latest."""
         self._closing = True
         if self.generations is not None:
             self.generations.closing = True
@@ -164,12 +153,13 @@ class Scheduler:
         await self.open_requests.emptied()
 
     def close(self) -> None:
-        """Refuse new requests, answer the open ones with ModelNotReady, and let the thread end after its call."""
+        """Reject new requests, fail the open ones with ModelNotReady, and end the thread after its batch."""
         self._closing = True
-        tickets = [*self._line, *self._begun()]
-        self._line, self._again = RequestQueue(), []
-        for ticket in tickets:
-            self.open_requests.close(ticket, ModelNotReady("the model was shut down before it answered"))
+        open_requests = [*self._queue, *self._started()]
+        self._queue.clear()
+        self._to_bisect = []
+        for pending in open_requests:
+            self.open_requests.close(pending, ModelNotReady("the model was shut down before it responded"))
         if self.generations is not None:
             self.generations.close()
         for timer in (self._start, self._deadline):
@@ -179,46 +169,31 @@ class Scheduler:
 
     # Admission
 
-    def _make_room(self, context: RequestContext) -> None:
-        """Raise Overloaded, unless the model is idle: what has gathered for it is no queue yet, and goes to it now."""
-        if self._call is None and self._start is not None:
-            self._start.cancel()
+    def _admit(self, rows: int, context: RequestContext) -> None:
+        """Raise Overloaded if the queue is full, or a response in time is unlikely."""
+        if self._admission.is_full() and self._running is None and self._start is not None:
+            self._start.cancel()  # the model is idle: it gets what has gathered, and the queue has room again
             self._run()
-        if self._line.waiting >= self._most_waiting:
-            raise self._overloaded(context, f"{self._line.waiting} requests are waiting already")
+        running = self._running
+        reason = self._admission.reason_to_reject(rows, running, self._running_s())
+        if reason:
+            error = Overloaded(reason)
+            error.retry_after_s = self._admission.retry_after_s(running, self._running_s())
+            raise self.open_requests.reject(context, error)
 
-    def _overloaded(self, context: RequestContext, why: str) -> Exception:
-        error = Overloaded(why)
-        error.retry_after_s = min(MOST_RETRY_AFTER_S, max(1, math.ceil(self._answered_in_s())))
-        return self.open_requests.refuse(context, error)
+    def _running_s(self) -> float:
+        return 0.0 if self._running is None else self._clock() - self._running.started
 
-    def _answered_in_s(self, rows: int = 0) -> float:
-        """Seconds until one more request of so many rows would be answered, behind all that wait; without one, until those are.
-        Judged by what calls have cost so far."""
-        running, calls = self._call, self._line.waiting + bool(rows)
-        rows += self._line.rows
-        if self._most_rows:
-            calls = min(calls, math.ceil(rows / self._rows_in(self._timeout_s / 2)))
-        if running is None:
-            return self._cost.of(rows, calls)
-        believed_s, spent_s = self._cost.of(running.rows), self.stuck_s()
-        left_s = believed_s - spent_s if spent_s < believed_s else spent_s  # of one that is late already, as long again
-        return left_s + self._cost.of(rows, calls)
-
-    def _rows_in(self, seconds: float) -> int:
-        """How many rows a call may have that is to end within so long; at least 1."""
-        return int(min(self._most_rows, max(1, self._cost.rows_within(seconds))))
-
-    def _may_run_at_once(self, request: InferRequest) -> bool:
-        idle = self._call is None and self._start is None and not self._delay_s and self._may_run_here
-        if not (idle and self._alone % LOOK_AGAIN > 1 and self._cost_here.of(request.rows) < DIRECT_BELOW_S):
+    def _may_run_directly(self, request: InferRequest) -> bool:
+        idle = self._running is None and self._start is None and not self._delay_s and self._may_run_on_loop
+        if not (idle and self._singles % RECHECK > 1 and self._loop_cost.of(request.rows) < DIRECT_BELOW_S):
             return False
         return self._sizes is None or self._sizes.usual((request,), request.rows)
 
     # Gathering and running
 
     def _gather(self) -> None:
-        """See that a call starts: when the loop has read what is readable now, or when `max_delay_ms` is over."""
+        """Schedule a batch: when the loop has read what is readable, or at the end of `max_delay_ms`."""
         wait_s = self._delay_left_s()
         if wait_s <= 0:
             self._start_now()
@@ -233,146 +208,149 @@ class Scheduler:
             self._start = self._loop.call_soon(self._run)
 
     def _delay_left_s(self) -> float:
-        if not self._delay_s or self._again or self._closing or self._line.rows >= self._most_rows:
+        if not self._delay_s or self._to_bisect or self._closing or self._queue.rows >= self._max_rows:
             return 0.0
-        oldest = self._line.oldest()
+        oldest = self._queue.oldest()
         return oldest.submitted + self._delay_s - self._clock() if oldest else 0.0
 
     def _run(self) -> None:
         self._start = None
-        if (call := self._next_call()) is None:
+        if (batch := self._next_batch()) is None:
             return
-        run = self._run_here if self._is_cheap_here(call.rows) and self._is_usual(call) else self._run_in_worker
-        run(call)
+        on_loop = self._is_cheap_on_loop(batch.rows) and self._is_usual(batch)
+        run = self._run_on_loop if on_loop else self._run_in_worker
+        run(batch)
 
-    def _is_cheap_here(self, rows: int) -> bool:
-        return self._may_run_here and self._cost_here.of(rows) < INLINE_BELOW_S
+    def _is_cheap_on_loop(self, rows: int) -> bool:
+        return self._may_run_on_loop and self._loop_cost.of(rows) < INLINE_BELOW_S
 
-    def _is_usual(self, call: Batch) -> bool:
-        return self._sizes is None or self._sizes.usual((ticket.request for ticket in call.batch), call.rows)
+    def _is_usual(self, batch: Batch) -> bool:
+        return self._sizes is None or self._sizes.usual((each.request for each in batch.requests), batch.rows)
 
-    def _next_call(self) -> Batch | None:
-        """The oldest requests that go together, of those whose deadlines have not passed."""
+    def _next_batch(self) -> Batch | None:
+        """The oldest requests that can share a batch, of those whose deadlines have not passed."""
         now = self._clock()
-        too_old = now - self._timeout_s
-        late = self._line.take_until(too_old)
-        batch: list[PendingRequest] = []
-        while self._again and not batch:
-            part = self._again.pop()
-            late += [ticket for ticket in part if ticket.submitted <= too_old]
-            batch = [ticket for ticket in part if ticket.submitted > too_old and ticket.done is not None]
-        if not batch:
-            # A batch that ends after its deadline is computed for nobody, and so is the next, behind it.
-            oldest = self._line.oldest()
-            left_s = self._timeout_s if oldest is None else oldest.submitted - too_old
-            batch = self._line.take(self._rows_in(min(self._timeout_s / 2, left_s)))
-        self._alone = self._alone + 1 if len(batch) == 1 and not self._line.waiting else 0
-        call = self._call = Batch(batch, now) if batch else None
-        self._too_late(late)  # only now that the model is taken: clients may submit again from here
-        return call
+        expired = now - self._timeout_s
+        late = self._queue.take_until(expired)
+        requests: list[PendingRequest] = []
+        while self._to_bisect and not requests:
+            part = self._to_bisect.pop()
+            late += [each for each in part if each.submitted <= expired]
+            requests = [each for each in part if each.submitted > expired and each.complete is not None]
+        if not requests:
+            # No client waits for a batch that ends after its deadline, and the batch behind it would be late too.
+            oldest = self._queue.oldest()
+            left_s = self._timeout_s if oldest is None else oldest.submitted - expired
+            requests = self._queue.take(self._admission.rows_within(min(self._timeout_s / 2, left_s)))
+        self._singles = self._singles + 1 if len(requests) == 1 and not self._queue.count else 0
+        batch = self._running = Batch(requests, now) if requests else None
+        self._expire(late)  # only now that the batch is marked as running: a client may submit again from its callback
+        return batch
 
-    def _run_here(self, call: Batch) -> None:
-        # Taken until the answers are out: a client that submits again from `done` joins the line, not the stack.
-        self._call = call
-        call.run(self._model, self._rowwise, self._clock)
-        if call.error is None:
-            self._cost_here.observe(call.rows, call.seconds)
-        self._finish(call)
-        self._call = None
-        if self._line.waiting or self._again:
+    def _run_on_loop(self, batch: Batch) -> None:
+        # Marked as running until its requests are complete: a client that submits again from its callback joins the queue
+        # instead of the stack.
+        self._running = batch
+        batch.run(self._model, self._rowwise, self._clock)
+        if batch.error is None:
+            self._loop_cost.observe(batch.rows, batch.seconds)
+        self._finish(batch)
+        self._running = None
+        if self._queue.count or self._to_bisect:
             self._gather()
 
-    def _next_is_cheap_here(self) -> bool:
-        oldest = self._line.oldest()
-        if oldest is None or self._again:
+    def _next_is_cheap_on_loop(self) -> bool:
+        oldest = self._queue.oldest()
+        if oldest is None or self._to_bisect:
             return False
-        return self._is_cheap_here(max(oldest.rows, min(self._line.rows, self._most_rows)))
+        return self._is_cheap_on_loop(max(oldest.rows, min(self._queue.rows, self._max_rows)))
 
-    def _run_in_worker(self, call: Batch) -> None:
+    def _run_in_worker(self, batch: Batch) -> None:
         loop, model, rowwise, clock = self._loop, self._model, self._rowwise, self._clock
-        self._in_worker = call
+        self._in_worker = batch
 
         def job() -> None:
-            call.run(model, rowwise, clock)
+            batch.run(model, rowwise, clock)
             try:
-                loop.call_soon_threadsafe(self._worker_is_free, call)
+                loop.call_soon_threadsafe(self._on_worker_done, batch)
             except RuntimeError:
-                log.debug("a call of the model ended after its event loop")
+                log.debug("a batch ended after its event loop")
 
         self._worker.do(job)
 
-    def _worker_is_free(self, call: Batch) -> None:
-        """Start the next call before the last one's answers go out: the model computes while the loop encodes."""
-        if call.error is not None:
-            self._finish(call)
-        elif self._sizes is not None and call.seconds < INLINE_BELOW_S:
-            self._sizes.was_quick((ticket.request for ticket in call.batch), call.rows)
-        self._call = self._in_worker = None
-        self._cost_here.forget()
-        if self._line.waiting or self._again:
-            if self._delay_left_s() > 0 or self._next_is_cheap_here():
+    def _on_worker_done(self, batch: Batch) -> None:
+        """Start the next batch before this one's responses are written: the model computes while the loop encodes."""
+        if batch.error is not None:
+            self._finish(batch)
+        elif self._sizes is not None and batch.seconds < INLINE_BELOW_S:
+            self._sizes.was_quick((each.request for each in batch.requests), batch.rows)
+        self._running = self._in_worker = None
+        self._loop_cost.forget()
+        if self._queue.count or self._to_bisect:
+            if self._delay_left_s() > 0 or self._next_is_cheap_on_loop():
                 self._gather()
-            elif (following := self._next_call()) is not None:
+            elif (following := self._next_batch()) is not None:
                 self._run_in_worker(following)
-        if call.error is None:
-            self._finish(call)
+        if batch.error is None:
+            self._finish(batch)
 
-    # Answering
+    # Completing
 
-    def _finish(self, call: Batch) -> None:
-        self._recorder.called(call.rows, call.seconds)
-        if call.error is not None:
-            self._failed(call, call.error)
+    def _finish(self, batch: Batch) -> None:
+        self._recorder.batch_ended(batch.rows, batch.seconds)
+        if batch.error is not None:
+            self._fail(batch, batch.error)
             return
-        self._cost.observe(call.rows, call.seconds)
+        self._cost.observe(batch.rows, batch.seconds)
         close = self.open_requests.close
-        for ticket, outputs in zip(call.batch, call.outputs, strict=True):
-            close(ticket, InferResponse(outputs, call.rows, call.started - ticket.submitted, call.seconds), call)
+        for pending, outputs in zip(batch.requests, batch.outputs, strict=True):
+            close(pending, InferResponse(outputs, batch.rows, batch.started - pending.submitted, batch.seconds), batch)
 
-    def _failed(self, call: Batch, error: BaseException) -> None:
-        """Find the request that the model fails on by halves, so that its neighbours are answered.
+    def _fail(self, batch: Batch, error: BaseException) -> None:
+        """Find the request that the model fails on by bisection, so that the others succeed.
 
-        One bad request of n costs 2 log2(n) more calls; n bad ones 2 n in all. Deadlines bound the time.
+        One bad request of n costs 2 log2(n) more batches; n bad ones 2 n in all. Deadlines bound the time.
         """
-        batch = [ticket for ticket in call.batch if ticket.done is not None]
-        tried = len(call.batch)  # whoever has left since may be the one
+        requests = [each for each in batch.requests if each.complete is not None]
+        tried = len(batch.requests)  # one that was cancelled since may be the bad one
         if tried > 1 and not isinstance(error, RowsError):
-            about = {"requests": ids_of(batch)}
+            extra = {"requests": ids_of(requests)}
             name = type(error).__name__
-            log.warning("the model failed on %d requests at once (%s): trying halves", tried, name, extra=about)
-            half = len(batch) // 2
-            self._again += (batch[half:], batch[:half])
+            log.warning("the model failed on a batch of %d requests (%s): trying halves", tried, name, extra=extra)
+            half = len(requests) // 2
+            self._to_bisect += (requests[half:], requests[:half])
             return
-        shown = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
-        if shown is not error:
-            about = {"requests": ids_of(batch)}
-            log.error("the model failed on %d requests, %d rows", tried, call.rows, exc_info=error, extra=about)
-        for ticket in batch:
-            self.open_requests.close(ticket, shown, call)
+        public = error if isinstance(error, ModelyardError) else InferenceFailed("the model failed on this request")
+        if public is not error:
+            extra = {"requests": ids_of(requests)}
+            log.error("the model failed on %d requests, %d rows", tried, batch.rows, exc_info=error, extra=extra)
+        for pending in requests:
+            self.open_requests.close(pending, public, batch)
 
-    def _begun(self) -> Iterator[PendingRequest]:
-        """Tickets that have left the line, closed ones among them."""
-        if self._call is not None:
-            yield from self._call.batch
-        for batch in self._again:
-            yield from batch
+    def _started(self) -> Iterator[PendingRequest]:
+        """Requests that have left the queue; closed ones are among them."""
+        if self._running is not None:
+            yield from self._running.requests
+        for requests in self._to_bisect:
+            yield from requests
 
-    def _too_late(self, tickets: list[PendingRequest]) -> None:
-        for ticket in tickets:
-            self.open_requests.close(ticket, DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
+    def _expire(self, requests: list[PendingRequest]) -> None:
+        for pending in requests:
+            self.open_requests.close(pending, DeadlineExceeded(f"no response within {self._timeout_s:g} s"))
 
-    def _deadline_passed(self) -> None:
-        """InferResponse those whose deadlines have passed, wherever they are, and come back for the next."""
+    def _on_deadline(self) -> None:
+        """Fail the requests whose deadlines have passed, queued or running, and set the timer for the next."""
         now = self._clock()
-        too_old = now - self._timeout_s
-        self._too_late([*self._line.take_until(too_old), *(t for t in self._begun() if t.submitted <= too_old)])
-        times = [ticket.submitted for ticket in (*self._line, *self._begun()) if ticket.done is not None]
+        expired = now - self._timeout_s
+        running = [each for each in self._started() if each.submitted <= expired]
+        self._expire([*self._queue.take_until(expired), *running])
+        times = [each.submitted for each in (*self._queue, *self._started()) if each.complete is not None]
         self._deadline = None
         if times:
             wait_s = max(min(times) + self._timeout_s - now, TIMER_SLACK_S)
-            self._deadline = self._loop.call_later(wait_s, self._deadline_passed)
+            self._deadline = self._loop.call_later(wait_s, self._on_deadline)
 
-    def _drop(self, ticket: PendingRequest) -> None:
-        if ticket.waiting:
-            self._line.remove(ticket)
-        self.open_requests.close(ticket, None)
+    def _drop(self, pending: PendingRequest) -> None:
+        if pending.is_queued:
+            self._queue.remove(pending)
+        self.open_requests.close(pending, None)

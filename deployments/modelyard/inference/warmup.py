@@ -10,7 +10,7 @@ import numpy as np
 from modelyard.config.model_spec import Batching
 from modelyard.inference.batch import batch_key, joined, outputs_of
 from modelyard.inference.batch_parity import Proof, copied, run
-from modelyard.inference.cost import LEAST_S
+from modelyard.inference.cost import MIN_S
 from modelyard.inference.row_size import row_size
 from modelyard.runtimes.base import GeneratingModel, LoadedModel
 from modelyard.tensors import InferRequest, Tensors
@@ -134,7 +134,7 @@ def _affordable(
     model: LoadedModel, rows: Sequence[InferRequest], one_s: float, batching: Batching, clock: Clock
 ) -> int:
     """Rows of the largest call to try: `max_size`, or what a slow model does within the budget; at least 2."""
-    per_row_s = max(_timing(model, _repeated(rows, 2), clock) - one_s, LEAST_S)
+    per_row_s = max(_timing(model, _repeated(rows, 2), clock) - one_s, MIN_S)
     return max(2, min(batching.max_size, 1 + int((BUDGET_S - one_s) / per_row_s)))
 
 

@@ -1,105 +1,142 @@
-"""An answer in parts for whoever can wait: what is written on the ASGI path."""
+"""Awaitable forms of callbacks, for the ASGI path, WebSockets and responses in parts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.http.endpoint import CancelHandle
-from modelyard.inference.deadline import WithTimeout
+from modelyard.http.compression import inflated
+from modelyard.http.endpoint import Endpoint, Response
+from modelyard.http.problem import HttpResponse
+from modelyard.http.request import HttpRequest
+from modelyard.inference.generation import Generations
 from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.recorder import RequestContext
-from modelyard.inference.scheduler import Scheduler
+from modelyard.inference.service import CancelHandle, Service
 from modelyard.tensors import InferRequest, Tensors
 
 T = TypeVar("T")
 
+OFF_THE_LOOP_BYTES = 2**16
+"""Longer bodies are inflated in a thread: a millisecond of the event loop serves many requests."""
 
-async def parts(
-    server: Scheduler,
+
+async def respond_with(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpResponse:
+    """An endpoint's response. The body may have `limit` bytes without its content coding. Raises the request's error."""
+    body = await read_body(request, endpoint, limit)
+    content_type = request.headers.get(b"content-type", b"")
+    headers = tuple(request.headers.items())
+    response: Response = await await_response(
+        lambda reply: endpoint.start(body, content_type, headers, reply, request.request_id)
+    )
+    return response.to_http_response()
+
+
+async def read_body(request: HttpRequest, endpoint: Endpoint, limit: int) -> bytes:
+    """The body without its content coding. Raises what `inflated` does, after `endpoint` has recorded it."""
+    encoding = request.headers.get(b"content-encoding", b"")
+    if not encoding:
+        return request.body
+    try:
+        if len(request.body) < OFF_THE_LOOP_BYTES:
+            body = inflated(request.body, encoding, limit)
+        else:
+            body = await asyncio.to_thread(inflated, request.body, encoding, limit)
+    except Exception as error:
+        endpoint.reject(error, request.request_id)
+        raise
+    request.body = b""
+    request.holds(len(body))
+    return body
+
+
+async def await_response(start: Callable[[Callable[[T | Exception], None]], CancelHandle]) -> T:
+    """What an endpoint replies to what `start` starts. Raises its error; a cancelled wait cancels the request."""
+    outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def reply(result: T | Exception) -> None:
+        if outcome.done():
+            return
+        if isinstance(result, Exception):
+            outcome.set_exception(result)
+        else:
+            outcome.set_result(result)
+
+    handle = start(reply)
+    try:
+        return await outcome
+    except asyncio.CancelledError:
+        handle.cancel()
+        raise
+
+
+async def response_parts(
+    service: Service,
+    generations: Generations | None,
     request: InferRequest,
     context: RequestContext,
     encode: Callable[[Tensors], T],
-    timeout_s: float | None = None,
 ) -> AsyncGenerator[T]:
-    """Each part, encoded; of a model that does not generate, its whole answer as the only one. Raises the request's error.
+    """Each part, encoded; without generations, the whole response as the only one. Raises the request's error.
 
-    A part is computed when it is asked for. Whoever does not want the rest closes this, which cancels the request.
+    A part is computed when it is asked for. Closing the generator cancels the request.
     """
-    generations = server.generations
+    mailbox: _Mailbox[T] = _Mailbox(encode)
     if generations is None:
-        yield await whole(server, request, context, encode, timeout_s)
+        handle = service.submit(request, context, mailbox.complete_whole)
+        try:
+            if (whole := await mailbox.next()) is not None:
+                yield whole
+        finally:
+            handle.cancel()
         return
-    mail: _Mail[T] = _Mail(encode)
-    generation = generations.begin(request, mail.part, mail.done, context, timeout_s)
+    generation = generations.begin(request, mailbox.put, mailbox.complete, context)
     try:
         generation.go_on()
-        while (part := await mail.next()) is not None:
+        while (part := await mailbox.next()) is not None:
             yield part
             generation.go_on()
     finally:
         generation.cancel()
 
 
-async def whole(
-    server: Scheduler,
-    request: InferRequest,
-    context: RequestContext,
-    encode: Callable[[Tensors], T],
-    timeout_s: float | None = None,
-) -> T:
-    """The whole answer, encoded. Raises the request's error; whoever stops waiting cancels the request."""
-    loop = asyncio.get_running_loop()
-    came: asyncio.Future[T] = loop.create_future()
-
-    def done(answer: InferResponse | ModelyardError) -> Exception | None:
-        if came.done():  # whoever waited has gone
-            return None
-        try:
-            if not isinstance(answer, InferResponse):
-                raise answer
-            came.set_result(encode(answer.outputs))
-        except Exception as error:  # noqa: BLE001 - a model's output that cannot be written is this request's alone
-            came.set_exception(error)
-            return error
-        return None
-
-    begun: CancelHandle
-    if timeout_s is None:
-        begun = server.submit(request, done, context)
-    else:
-        begun = WithTimeout(server, request, done, context, timeout_s=timeout_s, loop=loop)
-    try:
-        return await came
-    finally:
-        begun.cancel()
-
-
-class _Mail(Generic[T]):
-    """What comes from the model server's callbacks, one at a time, for one who waits."""
+class _Mailbox(Generic[T]):
+    """Passes parts from callbacks to one waiting task, one at a time."""
 
     def __init__(self, encode: Callable[[Tensors], T]) -> None:
         self._encode = encode
-        self._came: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+        self._item: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
 
     async def next(self) -> T | None:
         """The next part, None behind the last. Raises the request's error."""
-        came = await self._came
-        self._came = asyncio.get_running_loop().create_future()
-        return came
+        item = await self._item
+        self._item = asyncio.get_running_loop().create_future()
+        return item
 
-    def part(self, outputs: Tensors) -> None:
+    def put(self, outputs: Tensors) -> None:
         """See `generation.Part`."""
         encoded = self._encode(outputs)
-        if not self._came.cancelled():
-            self._came.set_result(encoded)
+        if not self._item.cancelled():
+            self._item.set_result(encoded)
 
-    def done(self, answer: InferResponse | ModelyardError) -> Exception | None:
-        """See `ticket.Done`."""
-        if self._came.cancelled():  # whoever waited has gone, and comes to cancel the request
+    def complete(self, result: InferResponse | ModelyardError) -> Exception | None:
+        """See `service.Complete`."""
+        if self._item.cancelled():  # the task that waited has ended, and cancels the request
             return None
-        if isinstance(answer, InferResponse):
-            self._came.set_result(None)
+        if isinstance(result, InferResponse):
+            self._item.set_result(None)
         else:
-            self._came.set_exception(answer)
+            self._item.set_exception(result)
+        return None
+
+    def complete_whole(self, result: InferResponse | ModelyardError) -> Exception | None:
+        """The same for a response that is not in parts."""
+        if not isinstance(result, InferResponse):
+            return self.complete(result)
+        try:
+            self.put(result.outputs)
+        except Exception as error:  # noqa: BLE001 - outputs that cannot be encoded are this request's error alone
+            if not self._item.cancelled():
+                self._item.set_exception(error)
+            return error
         return None

@@ -1,48 +1,44 @@
-"""An answer in parts as server-sent events."""
+"""A response in parts as server-sent events."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Any
 
 from modelyard.http.asgi import HttpStream, logged_error_response
 from modelyard.http.request import HttpRequest
 from modelyard.http.sse import HEADERS, event
-from modelyard.protocols.awaiting import parts
-from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.waiting import decoded
-from modelyard.tensors import InferRequest, Tensors
-
-Decode = Callable[[bytes], Awaitable[tuple[InferRequest, Callable[[Tensors], bytes]]]]
-"""A body to what it asks for, and what writes each part, as JSON on one line."""
+from modelyard.protocols.awaiting import read_body
+from modelyard.protocols.endpoint import CodecEndpoint, DecodedT
+from modelyard.tensors import Tensors
 
 
 async def event_stream(
-    version: RunningVersion, protocol: str, request: HttpRequest, decode: Decode, *, limit: int, error_kind: bytes = b""
+    endpoint: CodecEndpoint[DecodedT, Any],
+    encode: Callable[[DecodedT, Tensors], bytes],
+    request: HttpRequest,
+    *,
+    limit: int,
+    error_event: bytes = b"",
 ) -> HttpStream:
-    """The answer, once its first part is there: what goes wrong until then is raised, to become an ordinary answer.
+    """The response, once its first part is computed. An error until then is raised, and becomes an ordinary response.
 
-    What goes wrong later is an event of `error_kind`. `protocol` is for metrics, `limit` is of the body in bytes.
+    Later errors are events of the type `error_event`. `encode` writes a part as JSON on one line. `limit` is the body's, in bytes.
     """
-    open_requests = version.server.open_requests
-    headers = tuple(request.headers.items())
-    context = open_requests.context(version.recorders[protocol], request.request_id, len(request.body), headers)
-    try:
-        asked, encode = await decode(await decoded(request, limit))
-    except Exception as error:
-        open_requests.refuse(context, error)
-        raise
-    documents = parts(version.server, asked, context, encode)
-    first = await anext(documents, None)
-    return HttpStream(200, HEADERS, _events(first, documents, request, error_kind))
+    body = await read_body(request, endpoint, limit)
+    content_type, headers = request.headers.get(b"content-type", b""), tuple(request.headers.items())
+    parts = await endpoint.parts(body, content_type, headers, request.request_id, encode)
+    first = await anext(parts, None)
+    return HttpStream(200, HEADERS, _events(first, parts, request, error_event))
 
 
 async def _events(
-    first: bytes | None, documents: AsyncGenerator[bytes], request: HttpRequest, error_kind: bytes
+    first: bytes | None, parts: AsyncGenerator[bytes], request: HttpRequest, error_event: bytes
 ) -> AsyncGenerator[bytes]:
-    async with aclosing(documents):
+    async with aclosing(parts):
         try:
             if first is not None:
                 yield event(first)
-            async for document in documents:
-                yield event(document)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-            yield event(logged_error_response(error, request.request_id, request.path).body, error_kind)
+            async for part in parts:
+                yield event(part)
+        except Exception as error:  # noqa: BLE001 - the response has begun: the error becomes its last event
+            yield event(logged_error_response(error, request.request_id, request.path).body, error_event)

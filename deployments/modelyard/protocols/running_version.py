@@ -1,16 +1,16 @@
-"""A version that answers, inside a replica."""
+"""A version of a model that answers requests."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelyard.config.model_spec import ModelSpec
+from modelyard.inference.deadline import DeadlineLayer
 from modelyard.inference.recorder import Recorder
 from modelyard.inference.scheduler import Scheduler
+from modelyard.inference.service import Service
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
-from modelyard.protocols.oip.endpoint import InferEndpoint
-from modelyard.protocols.predict.endpoint import PredictEndpoint
 from modelyard.telemetry.metrics.counters import VersionCounts
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.request_log import RequestLog
@@ -20,18 +20,23 @@ from modelyard.telemetry.trace_sampling import Tracing
 
 @dataclass(slots=True)
 class RunningVersion:
-    """A loaded version with a model server in front."""
+    """A loaded version with its scheduler."""
 
     loaded: LoadedVersion
-    server: Scheduler
-    predictor: PredictEndpoint
-    infer: InferEndpoint
+    scheduler: Scheduler
+    service: Service
+    """The scheduler behind its layers: what endpoints submit requests to."""
     counts: VersionCounts
-    """What has become of its requests."""
+    """The outcomes of its requests."""
     recorders: Mapping[str, Recorder]
     """By protocol."""
     decoder: Decoder
     """Of large bodies."""
+
+    @property
+    def number(self) -> int:
+        """The version's."""
+        return self.loaded.served.number
 
 
 def run_version(
@@ -41,21 +46,19 @@ def run_version(
     log: RequestLog,
     tracing: Tracing | None = None,
 ) -> RunningVersion:
-    """Put a model server in front of a loaded version."""
+    """Start a loaded version's scheduler, with the recorders of all protocols."""
     counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
-    predict = recorders["predict"]
-    server = Scheduler(
+    scheduler = Scheduler(
         loaded.model,
         loaded.warmup,
         limits=spec.limits,
         batching=spec.batching,
         loop=loop,
-        recorder=predict,
+        recorder=recorders["predict"],
         worker=loaded.worker,
     )
+    service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
     own = spec.name, loaded.served.number, loaded.model.signature
     decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
-    infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], decoder)
-    predictor = PredictEndpoint(loaded.codecs.predict, server, predict, decoder)
-    return RunningVersion(loaded, server, predictor, infer, counts, recorders, decoder)
+    return RunningVersion(loaded, scheduler, service, counts, recorders, decoder)

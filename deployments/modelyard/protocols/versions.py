@@ -1,4 +1,4 @@
-"""The versions of a model that a replica serves, by what stands for them in a path: a number or a label."""
+"""The versions of a model that a replica serves, by the text that names one in a path: a number or a label."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ from modelyard.protocols.running_version import RunningVersion
 
 
 class Versions:
-    """Newest first. The newest is the default, until `choose` names another."""
+    """Newest first. The newest is the default, until `choose` sets another."""
 
     def __init__(self, model_name: str, versions: Mapping[int, RunningVersion]) -> None:
         self._model_name = model_name
@@ -18,7 +18,7 @@ class Versions:
         """Numbers by label."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
-        """Name the default and the labels, of versions that are served (KeyError)."""
+        """Set the default and the labels, all of versions that are served (KeyError)."""
         self.default = self._versions[default]
         self.labels = dict(labels)
 
@@ -30,8 +30,18 @@ class Versions:
         """All that are served, newest first."""
         return list(self._versions)
 
+    @property
+    def named(self) -> dict[str, RunningVersion]:
+        """By number, then by label."""
+        names = {str(number): number for number in self._versions} | dict(self.labels)
+        return {name: self._versions[number] for name, number in names.items()}
+
+    def by_path(self) -> dict[str, RunningVersion]:
+        """By what follows a model's path: "" for the default, then `/versions/<number or label>`."""
+        return {"": self.default} | {f"/versions/{name}": version for name, version in self.named.items()}
+
     def find(self, text: str | None) -> RunningVersion:
-        """The version of this number or label; the default where there is none. Raises ModelNotFound, with those that exist."""
+        """The version with this number or label, or the default for None. Raises ModelNotFound, which lists those that exist."""
         if text is None:
             return self.default
         named = self.named
@@ -40,14 +50,8 @@ class Versions:
         return named[text]
 
     def labelled(self, label: str) -> RunningVersion:
-        """The version of this label. Raises ModelNotFound."""
+        """The version with this label. Raises ModelNotFound."""
         if label not in self.labels:
-            there = f"labels: {', '.join(self.labels)}" if self.labels else "there is none"
-            raise ModelNotFound(f"no version of model {self._model_name!r} has the label {label!r}; {there}")
+            existing = f"labels: {', '.join(self.labels)}" if self.labels else "it has no labels"
+            raise ModelNotFound(f"no version of model {self._model_name!r} has the label {label!r}; {existing}")
         return self._versions[self.labels[label]]
-
-    @property
-    def named(self) -> dict[str, RunningVersion]:
-        """By number, then by label."""
-        names = {str(number): number for number in self._versions} | dict(self.labels)
-        return {name: self._versions[number] for name, number in names.items()}

@@ -90,7 +90,7 @@ class ModelReplica:
         streams = self._routes.streams(self._meter.arrived, ask_gateway)
         tune_gc()
         FAST_PATH.open(
-            self._routes.hot,
+            self._routes.fast_paths,
             self._meter,
             body_limit=spec.limits.body,
             mount=self._routes.mount,
@@ -110,7 +110,7 @@ class ModelReplica:
         limit_s = spec.limits.timeout_s + LATE_S
         Watchdog(
             [
-                Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)
+                Watched(f"version {number} of model {spec.name!r}", version.scheduler, limit_s)
                 for number, version in self._versions.items()
             ],
             die=self._exits.stuck,
@@ -148,14 +148,14 @@ class ModelReplica:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart; see `control.applications`."""
-        self._routes.model.description = user_config["description"]
+        self._routes.describe(user_config["description"])
         self._routes.choose(user_config["default"], user_config["version_labels"])
-        FAST_PATH.hot = self._routes.hot
+        FAST_PATH.hot = self._routes.fast_paths
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
         limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
-        stuck = {number: version.server.stuck_s() for number, version in self._versions.items()}
+        stuck = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
         trouble = next((f"version {n} has been in one call for {s:.0f} s" for n, s in stuck.items() if s > limit_s), "")
         self._exits.healthy(trouble)
         if trouble:
@@ -174,7 +174,7 @@ class ModelReplica:
         return self._routes.signature
 
     def _in_flight(self) -> int:
-        return sum(version.server.in_flight for version in self._versions.values())
+        return sum(version.scheduler.in_flight for version in self._versions.values())
 
 
 def _open_files(args: dict[str, Any]) -> Exits:

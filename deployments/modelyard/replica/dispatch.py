@@ -1,33 +1,33 @@
-"""All paths that a replica answers, whichever protocol they belong to."""
+"""All paths that a replica answers for a model, whichever protocol they belong to."""
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.edge.frontends import WAKE_PREFIX
 from modelyard.http.asgi import Asgi, HttpStream
-from modelyard.http.endpoint import Endpoint, StreamEndpoint
+from modelyard.http.endpoint import Endpoint, Response, StreamEndpoint
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.grpc import endpoint, stream_endpoint
-from modelyard.protocols.grpc.endpoint import GrpcInferEndpoint
+from modelyard.protocols.awaiting import await_response
 from modelyard.protocols.grpc.frames import frame
-from modelyard.protocols.grpc.model_methods import GrpcModel
-from modelyard.protocols.grpc.stream_endpoint import AskOthers, stream_infer
+from modelyard.protocols.grpc.routes import GrpcRoutes
+from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.grpc.unary import UnaryResponse
-from modelyard.protocols.oip.routes import OipRoutes
-from modelyard.protocols.predict.routes import ModelRoutes
+from modelyard.protocols.predict.routes import PredictRoutes
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.tensorflow.routes import TensorflowRoutes
+from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.table import TABLE
 from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import await_response
 from modelyard.protocols.websocket.routes import WebSocketRoutes
 from modelyard.tensors import Signature
 
+RoutesT = TypeVar("RoutesT", bound=Routes)
+
 
 class Dispatch:
-    """Knows which routes a path is one of."""
+    """Finds the protocol of a path."""
 
     def __init__(
         self,
@@ -36,51 +36,52 @@ class Dispatch:
         versions: Mapping[int, RunningVersion],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._versions = own = Versions(spec.name, versions)
-        self.model = ModelRoutes(spec, runtime, own)
-        self.oip = OipRoutes(spec, runtime, own)
-        self._grpc_infer = GrpcInferEndpoint(spec, own, loop)
-        self._grpc_model = GrpcModel(spec, runtime, own)
-        self._tensorflow = TensorflowRoutes(spec, own)
-        self.sockets: Asgi = WebSocketRoutes(spec, own)
+        self._versions = Versions(spec.name, versions)
+        model = ServedModel(spec, runtime, self._versions, loop)
+        self._routes = {row: row.routes(model) for row in TABLE}
+        self.sockets: Asgi = WebSocketRoutes(model)
         """Answers WebSockets."""
-        self.hot = self._hot()
-        """The exact paths that the lane answers, and what answers there."""
+        self.fast_paths = self._fast_paths()
+        """The exact paths that the fast path answers, and their endpoints."""
         self.mount = f"{spec.url_path}{WAKE_PREFIX}"
-        """What stands before the paths of other protocols where only the model's own route leads here."""
+        """What precedes the paths of other protocols where only the model's own route leads here."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
-        """Name the version that answers where a request names none, and labels; `hot` is another one then.
+        """Set the default version and the labels; `fast_paths` is another dict afterwards.
 
-        Requests that are under way stay with the version that they have.
+        Open requests stay with the version that they have.
         """
         self._versions.choose(default, labels)
-        self._grpc_infer.forget()
-        self.hot = self._hot()
+        self.fast_paths = self._fast_paths()
+
+    def describe(self, description: str) -> None:
+        """Set the model's description."""
+        self._of(PredictRoutes).description = description
 
     @property
     def signature(self) -> Signature:
         """The default version's."""
         return self._versions.default.loaded.model.signature
 
-    def _hot(self) -> dict[bytes, Endpoint]:
-        grpc = {**self._grpc_model.endpoints(), endpoint.METHOD.path: self._grpc_infer}
-        return {**self.model.hot(), **self.oip.hot(), **self._tensorflow.hot(), **grpc}
-
-    def streams(self, arrived: Callable[[], None], others: AskOthers) -> dict[bytes, StreamEndpoint]:
-        """The same of those where request and answer are streamed; `arrived` is told of each request in one."""
-        return {stream_endpoint.METHOD.path: stream_infer(self._grpc_infer, arrived, others)}
+    def streams(self, arrived: Callable[[], None], others: InferOther) -> dict[bytes, StreamEndpoint]:
+        """The paths whose request and response are streams; `arrived` is called for each request in one."""
+        return self._of(GrpcRoutes).streams(arrived, others)
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
-        """The answer to a gRPC message that did not come by the lane. Raises its error."""
-        endpoint = self.hot[path]
-        made = await await_response(lambda reply: endpoint.start(frame(message), b"", (), reply, request_id))
-        return cast(UnaryResponse, made).message
+        """The response to a gRPC message that came by another way than HAProxy. Raises its error."""
+        endpoint = self.fast_paths[path]
+        response: Response = await await_response(
+            lambda reply: endpoint.start(frame(message), b"", (), reply, request_id)
+        )
+        return cast(UnaryResponse, response).message
 
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
-        """Any request of this replica."""
-        if request.path.startswith("/v2/"):
-            return await self.oip.respond(request)
-        if request.path.startswith("/v1/"):
-            return await self._tensorflow.respond(request)
-        return await self.model.respond(request)
+        """Any request of this replica that came by the ASGI path. Raises its error."""
+        routes = next(routes for row, routes in self._routes.items() if request.path.startswith(row.prefix))
+        return await routes.respond(request)
+
+    def _fast_paths(self) -> dict[bytes, Endpoint]:
+        return {path: each for routes in self._routes.values() for path, each in routes.endpoints().items()}
+
+    def _of(self, kind: type[RoutesT]) -> RoutesT:
+        return next(routes for routes in self._routes.values() if isinstance(routes, kind))

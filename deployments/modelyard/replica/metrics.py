@@ -30,8 +30,8 @@ def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) ->
         version.counts.add_to(totals)
         version.counts.add_exemplars(exemplars)
         key = (spec.name, str(number))
-        gauges[(IN_FLIGHT.name, *key)] = version.server.in_flight
-        gauges[(QUEUE_DEPTH.name, *key)] = version.server.waiting
+        gauges[(IN_FLIGHT.name, *key)] = version.scheduler.in_flight
+        gauges[(QUEUE_DEPTH.name, *key)] = version.scheduler.queued
         gauges[(CAPACITY.name, *key)] = spec.limits.queue
     return Snapshot(totals, gauges, exemplars)
 

@@ -1,4 +1,4 @@
-"""Every form in which a version can be asked and can answer, each with a request made from the example. Pure."""
+"""Every form in which a version can be asked and can respond, each with a request made from the example. Pure."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ class Form:
     read: Callable[[], Any]
     """What its codec makes of the request's bytes; has an InferRequest in `request`. Raises as the codec does."""
     write: Callable[[Any, Tensors], object]
-    """The answer's bytes, from that call and the outputs that it wants."""
+    """The bytes of the response, from that call and the outputs that it wants."""
 
 
 class Forms:
@@ -87,10 +87,10 @@ class Forms:
     def _grpc(self) -> Iterator[Form]:
         codec = self._codecs.grpc
         if self._has_raw():
-            yield Form("ModelInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.answer)
+            yield Form("ModelInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode_bytes)
             yield Form("ModelStreamInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode)
         if self._has_raw() and all(spec.datatype in FIELDS for spec in self._signature.inputs):
-            yield Form("ModelInfer, typed", lambda: codec.decode(self._message(raw=False)), codec.answer)
+            yield Form("ModelInfer, typed", lambda: codec.decode(self._message(raw=False)), codec.encode_bytes)
 
     def _tensorflow(self) -> Iterator[Form]:
         codec = self._codecs.tensorflow

@@ -87,7 +87,7 @@ class Watchdog:
         """
         self._rearm(self._timer_s)
         for each in self._watched:
-            call = each.server.call_on_loop()
+            call = each.server.batch_on_loop()
             if call is None:
                 continue
             self._looks = self._looks + 1 if call is self._seen else 0

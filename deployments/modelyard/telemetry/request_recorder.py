@@ -42,7 +42,9 @@ class RequestRecorder:
         self._request, self._queue = counts.request.observe, counts.queue.observe
         self._compute, self._batch = counts.compute.observe, counts.batch.observe
 
-    def ended(self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None) -> None:
+    def request_ended(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None
+    ) -> None:
         """See `Recorder`."""
         if outcome == "OK":
             self._codes["ok"] += 1
@@ -55,12 +57,12 @@ class RequestRecorder:
         self._request(total_s)
         self._queue(queue_s)
 
-    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
+    def request_rejected(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """See `Recorder`."""
         self._codes[CODES.get(outcome, "error")] += 1
         self._note(context, outcome, total_s, None, None)
 
-    def called(self, rows: int, seconds: float) -> None:
+    def batch_ended(self, rows: int, seconds: float) -> None:
         """See `Recorder`."""
         self._compute(seconds)
         self._batch(rows)

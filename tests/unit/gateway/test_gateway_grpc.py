@@ -211,7 +211,7 @@ def test_a_call_that_the_edge_could_not_route_is_passed_on_to_a_replica(method):
 
 
 def test_a_replicas_error_is_passed_on():
-    gate = Gate(error=Overloaded("256 requests are waiting already"))
+    gate = Gate(error=Overloaded("the queue is full: 256 requests are waiting"))
     assert gate.refusal("ModelInfer", model_name="iris")[0] == Status.RESOURCE_EXHAUSTED
 
 

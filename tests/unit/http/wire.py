@@ -48,10 +48,10 @@ class FakePredictor:
             reply(prediction(len(self.asked)))
         return self.tickets[-1]
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         self.unreads.append(type(error).__name__)
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
+    def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         return WholeResponse(problem(error, request_id, path))
 
 

@@ -27,16 +27,18 @@ class Records:
         self.totals_s: list[float] = []
         self.calls: list[tuple[int, float]] = []
 
-    def ended(self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None) -> None:
+    def request_ended(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None
+    ) -> None:
         compute_s, batch_rows = (call.seconds, call.rows) if call else (0.0, 0)
         self.requests.append((outcome, context.rows, queue_s, compute_s, batch_rows))
         self.totals_s.append(total_s)
 
-    def refused(self, context: RequestContext, outcome: str, total_s: float) -> None:
+    def request_rejected(self, context: RequestContext, outcome: str, total_s: float) -> None:
         self.requests.append((outcome, context.rows, 0.0, 0.0, 0))
         self.totals_s.append(total_s)
 
-    def called(self, rows: int, seconds: float) -> None:
+    def batch_ended(self, rows: int, seconds: float) -> None:
         self.calls.append((rows, seconds))
 
 
@@ -68,8 +70,12 @@ class Rig:
             self.answered_again |= number in self.results
             self.results[number] = result
 
-        self.tickets.append(self.server.submit(request or request_of(*values), done))
+        self.tickets.append(self.server.submit(request or request_of(*values), self.context(), done))
         return number
+
+    def context(self) -> RequestContext:
+        """Of a request that this rig's recorder records."""
+        return self.server.open_requests.context(self.recorder)
 
     def submit_each(self, *values: float) -> list[int]:
         """One request a value."""

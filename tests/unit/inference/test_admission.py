@@ -11,7 +11,7 @@ from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import ModelNotReady, Overloaded
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
-from tests.fakes import PATIENCE_S, FakeModel, request_of
+from tests.fakes import PATIENCE_S, FakeModel, request_of, unrecorded
 from tests.unit.inference.rig import DEAR, Make, Rig
 
 
@@ -28,7 +28,7 @@ def busy(rig: Make, measured: Warmup = DEAR, **options: float) -> Rig:
 def test_one_request_more_than_the_queue_holds_is_refused(rig: Make) -> None:
     one = busy(rig, queue=3)
     one.submit_each(1, 2, 3)
-    with pytest.raises(Overloaded, match="3 requests are waiting already"):
+    with pytest.raises(Overloaded, match="the queue is full: 3 requests are waiting"):
         one.submit(4)
     assert one.server.in_flight == 4
     one.model.release()
@@ -152,7 +152,7 @@ def test_the_callback_of_one_client_that_fails_costs_no_other_its_answer(
     def done(answer: object) -> None:
         raise ZeroDivisionError("the client's own")
 
-    one.server.submit(request_of(1), done)
+    one.server.submit(request_of(1), one.context(), done)
     one.submit(2)
     one.loop.settle()
     assert one.kinds() == ["InferResponse"]
@@ -179,11 +179,11 @@ def test_draining_answers_everything_accepted_and_nothing_new(
 
     async def drain() -> None:
         for value in range(5):
-            server.submit(request_of(value), answers.append)
+            server.submit(request_of(value), unrecorded(), answers.append)
         draining = asyncio.ensure_future(server.drain())
         await asyncio.sleep(0)
         with pytest.raises(ModelNotReady):
-            server.submit(request_of(9), answers.append)
+            server.submit(request_of(9), unrecorded(), answers.append)
         await draining
         assert len(answers) == 5
         await server.drain()
@@ -199,7 +199,7 @@ def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -
     answers: list[object] = []
 
     async def drain() -> None:
-        server.submit(request_of(1), answers.append)
+        server.submit(request_of(1), unrecorded(), answers.append)
         await server.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
@@ -214,8 +214,8 @@ def test_draining_a_hung_model_ends_with_the_last_deadline(loop: asyncio.Abstrac
     answers: list[object] = []
 
     async def drain() -> None:
-        server.submit(request_of(1), answers.append)
-        server.submit(request_of(2), answers.append)
+        server.submit(request_of(1), unrecorded(), answers.append)
+        server.submit(request_of(2), unrecorded(), answers.append)
         await server.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
@@ -229,7 +229,7 @@ def test_a_call_that_ends_after_its_loop_was_closed_harms_nothing() -> None:
     model = FakeModel()
     model.hold()
     server = Scheduler(model, DEAR, limits=Limits(), batching=Batching(), loop=loop)
-    server.submit(request_of(1), lambda answer: loop.stop())
+    server.submit(request_of(1), unrecorded(), lambda answer: loop.stop())
     loop.call_later(0.01, server.close)
     loop.run_forever()
     loop.close()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelyard.inference.pending_request import InferResponse
-from modelyard.inference.scheduler import ALONE, LOOK_AGAIN
+from modelyard.inference.scheduler import RECHECK, SINGLES
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import FREE, InferRequest, Signature, TensorSpec
 from tests.fakes import FakeClock, FakeModel
@@ -167,7 +167,7 @@ def test_the_worker_has_its_next_call_before_the_last_answers_go_out(rig: Make) 
         calls_begun.append(len(one.model.calls))
 
     one.model.hold()
-    one.server.submit(tensors("x"), done)
+    one.server.submit(tensors("x"), one.context(), done)
     one.loop.settle()
     one.model.entered()
     one.submit(2)
@@ -285,11 +285,11 @@ def test_a_lone_client_is_answered_within_submit_and_company_is_noticed(rig: Mak
         one.loop.settle()
         return at_once
 
-    first = [answered_at_once() for _ in range(ALONE + 1)]
-    assert first == [False] * ALONE + [True]
-    later = [answered_at_once() for _ in range(3 * LOOK_AGAIN)]
+    first = [answered_at_once() for _ in range(SINGLES + 1)]
+    assert first == [False] * SINGLES + [True]
+    later = [answered_at_once() for _ in range(3 * RECHECK)]
     assert later.count(False) == 6, "every so many requests it looks whether there is company"
-    for _ in range(LOOK_AGAIN):
+    for _ in range(RECHECK):
         one.submit_each(1, 1)
         one.loop.settle()
     assert one.model.batches[-1] == 2
@@ -298,7 +298,7 @@ def test_a_lone_client_is_answered_within_submit_and_company_is_noticed(rig: Mak
 
 def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -> None:
     one = rig(measured=Warmup(20e-6, 0, batchable=False, reason="turned off"))
-    for _ in range(LOOK_AGAIN):
+    for _ in range(RECHECK):
         first, second = one.submit_each(1, 2)
         assert first not in one.results
         one.loop.settle()
@@ -307,19 +307,19 @@ def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -
 
 def test_a_request_submitted_from_an_answer_waits_for_its_turn(rig: Make) -> None:
     one = rig()
-    for _ in range(ALONE):
+    for _ in range(SINGLES):
         one.submit(1)
         one.loop.settle()
     answered_inside: list[bool] = []
-    one.server.submit(tensors("x"), lambda answer: answered_inside.append(one.submit(1) in one.results))
+    one.server.submit(tensors("x"), one.context(), lambda answer: answered_inside.append(one.submit(1) in one.results))
     assert answered_inside == [False]
     one.loop.settle()
-    assert ALONE in one.results
+    assert SINGLES in one.results
 
 
 def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Make) -> None:
     one = rig()
-    for _ in range(ALONE):
+    for _ in range(SINGLES):
         one.submit(1)
         one.loop.settle()
     answers = []
@@ -327,9 +327,9 @@ def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Ma
     def again(answer: object) -> None:
         answers.append(answer)
         if len(answers) < 5000:
-            one.server.submit(tensors("x"), again)
+            one.server.submit(tensors("x"), one.context(), again)
 
-    one.server.submit(tensors("x"), again)
+    one.server.submit(tensors("x"), one.context(), again)
     one.loop.settle()
     assert len(answers) == 5000
 

@@ -2,17 +2,17 @@
 
 import pytest
 
-from modelyard.inference.cost import CallCost
+from modelyard.inference.cost import BatchCost
 
 
 def test_the_first_belief_is_what_warm_up_measured() -> None:
-    cost = CallCost(0.002, 0.001)
+    cost = BatchCost(0.002, 0.001)
     assert cost.of(8) == pytest.approx(0.010)
-    assert cost.of(8, calls=4) == pytest.approx(0.016)
+    assert cost.of(8, batches=4) == pytest.approx(0.016)
 
 
 def test_it_comes_to_believe_a_slow_model_within_a_few_calls_and_a_quick_one_in_time() -> None:
-    cost = CallCost(1e-4, 0.0)
+    cost = BatchCost(1e-4, 0.0)
     for _ in range(12):
         cost.observe(1, 0.1)
     assert cost.of(1) == pytest.approx(0.1, rel=0.02)
@@ -24,22 +24,22 @@ def test_it_comes_to_believe_a_slow_model_within_a_few_calls_and_a_quick_one_in_
 
 
 def test_one_outlier_is_not_taken_for_a_slow_model() -> None:
-    cost = CallCost(10e-6, 0.0)
+    cost = BatchCost(10e-6, 0.0)
     cost.observe(1, 5.0)
     assert cost.of(1) < 50e-6
 
 
 def test_how_many_rows_fit_into_a_time() -> None:
-    assert CallCost(0.1, 0.2).rows_within(1.0) == pytest.approx(4.5)
-    assert CallCost(2.0, 0.2).rows_within(1.0) < 1
-    assert CallCost(0.1, 0.0).rows_within(1.0) == float("inf")
-    cost = CallCost(0.1, 0.2)
+    assert BatchCost(0.1, 0.2).rows_within(1.0) == pytest.approx(4.5)
+    assert BatchCost(2.0, 0.2).rows_within(1.0) < 1
+    assert BatchCost(0.1, 0.0).rows_within(1.0) == float("inf")
+    cost = BatchCost(0.1, 0.2)
     for _ in range(50):
         cost.observe(1, 0.6)
     assert cost.rows_within(1.0) == pytest.approx(2.0, rel=0.01)
 
 
 def test_a_model_too_quick_for_the_clock_costs_a_little() -> None:
-    cost = CallCost(0.0, 0.0)
+    cost = BatchCost(0.0, 0.0)
     cost.observe(0, 0.0)
     assert cost.of(1) > 0

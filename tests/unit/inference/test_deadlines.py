@@ -108,7 +108,7 @@ def test_a_hung_call_is_survived(rig: Make) -> None:
     one.loop.advance(10.01)
     assert one.kinds() == ["DeadlineExceeded"] * 4
     assert one.server.stuck_s() == pytest.approx(15.01)
-    with pytest.raises(Overloaded, match="as long as the time-out allows"):
+    with pytest.raises(Overloaded, match="as long as the timeout allows"):
         one.submit(4)  # it would get a 504 in ten seconds
     one.model.release()
     one.loop.turn_with_thread()
@@ -172,13 +172,13 @@ def test_clients_that_come_and_go_while_a_call_hangs_leave_nothing_behind(rig: M
     one.submit(1)
     for _ in range(1000):
         one.tickets[one.submit(2)].cancel()
-    assert len(one.server._line._tickets) < 100
+    assert len(one.server._queue._requests) < 100
 
 
 def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call(rig: Make) -> None:
     one = rig(measured=DEAR, timeout_s=10, queue=1)
     one.model.hold()
-    one.server.submit(request_of(1), lambda error: (one.submit(2), one.submit(3)))
+    one.server.submit(request_of(1), one.context(), lambda error: (one.submit(2), one.submit(3)))
     one.clock.now += 11
     one.loop.turn()
     one.model.entered()

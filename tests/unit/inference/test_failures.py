@@ -65,7 +65,7 @@ def test_halves_are_tried_at_once_though_others_wait_for_max_delay(rig: Make) ->
 
 def test_a_client_that_submits_again_when_it_failed_starts_no_second_call(rig: Make) -> None:
     one = rig(FakeModel(poisoned), DEAR)
-    one.server.submit(request_of(POISON), lambda error: one.submit(1))
+    one.server.submit(request_of(POISON), one.context(), lambda error: one.submit(1))
     one.loop.settle()
     one.model.entered()
     one.model.hold()

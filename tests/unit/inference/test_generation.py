@@ -14,14 +14,17 @@ from tests.unit.inference.rig import Make, Rig
 class Asked:
     """One generation of a rig, and what came of it."""
 
-    def __init__(self, one: Rig, *values: float, unwritten: Exception | None = None, **options: Any) -> None:
+    def __init__(
+        self, one: Rig, *values: float, unwritten: Exception | None = None, timeout_s: float | None = None
+    ) -> None:
         self.parts: list[list[float]] = []
         self.results: list[InferResponse | ModelyardError] = []
         self._one = one
         self._unwritten = unwritten
         context = one.server.open_requests.context(one.recorder)
+        context.timeout_s = timeout_s
         self.generation: Generation = generations(one).begin(
-            request_of(*values), self._part, self.results.append, context, **options
+            request_of(*values), self._part, self.results.append, context
         )
 
     def _part(self, outputs: Any) -> None:

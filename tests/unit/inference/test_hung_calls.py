@@ -11,10 +11,10 @@ import pytest
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import DeadlineExceeded, ModelyardError, Overloaded
 from modelyard.inference.pending_request import InferResponse
-from modelyard.inference.scheduler import ALONE, LOOK_AGAIN, Scheduler
+from modelyard.inference.scheduler import RECHECK, SINGLES, Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import Tensors
-from tests.fakes import PATIENCE_S, FakeModel, request_of
+from tests.fakes import PATIENCE_S, FakeModel, request_of, unrecorded
 from tests.unit.inference.rig import CHEAP, Make
 
 HANGS = 666.0
@@ -44,7 +44,7 @@ class Client:
     async def ask(self, value: float) -> list[float]:
         """What the model gives. Raises the request's error."""
         came: asyncio.Future[InferResponse | ModelyardError] = asyncio.get_running_loop().create_future()
-        self.server.submit(request_of(value), came.set_result)
+        self.server.submit(request_of(value), unrecorded(), came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
         if not isinstance(result, InferResponse):
             raise result
@@ -74,7 +74,7 @@ def test_a_call_that_hangs_costs_nobody_more_than_a_deadline(batchable: bool) ->
     async def run() -> None:
         model = Hanging()
         async with serving(model, batchable) as client:
-            for _ in range(2 * (ALONE + LOOK_AGAIN)):  # quick, whichever way requests go in
+            for _ in range(2 * (SINGLES + RECHECK)):  # quick, whichever way requests go in
                 with suppress(DeadlineExceeded):  # the machine may be busy
                     assert await client.ask(1) == [2]
             hung = asyncio.create_task(client.ask(HANGS))
@@ -88,7 +88,7 @@ def test_a_call_that_hangs_costs_nobody_more_than_a_deadline(batchable: bool) ->
             for task in (hung, neighbour):
                 assert isinstance(task.exception(), DeadlineExceeded)
             assert client.server.stuck_s() > 0, "the health check sees it"
-            assert client.server.call_on_loop() is None
+            assert client.server.batch_on_loop() is None
             model.let_go.set()
             assert await client.answered(3) == [6]
         assert model.threads == {"modelyard-model"}
@@ -96,7 +96,7 @@ def test_a_call_that_hangs_costs_nobody_more_than_a_deadline(batchable: bool) ->
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("queue_up", [0, 1, ALONE, ALONE + LOOK_AGAIN], ids="after {} quick ones".format)
+@pytest.mark.parametrize("queue_up", [0, 1, SINGLES, SINGLES + RECHECK], ids="after {} quick ones".format)
 @pytest.mark.parametrize("measured", [CHEAP, Warmup(0.0, 0.0, True)], ids=["cheap", "of no cost at all"])
 def test_a_model_that_runs_operator_code_is_never_called_on_the_loop(
     rig: Make, queue_up: int, measured: Warmup
@@ -120,7 +120,7 @@ def test_what_the_loop_is_in_is_seen_from_outside(rig: Make) -> None:
     servers: list[Scheduler] = []
 
     def look(inputs: Tensors) -> Tensors:
-        seen.append(servers[-1].call_on_loop())
+        seen.append(servers[-1].batch_on_loop())
         return {"y": inputs["x"]}
 
     models = [FakeModel(look), FakeModel(look)]
@@ -128,12 +128,12 @@ def test_what_the_loop_is_in_is_seen_from_outside(rig: Make) -> None:
     for model in models:
         one = rig(model)
         servers.append(one.server)
-        for _ in range(ALONE + 2):
+        for _ in range(SINGLES + 2):
             number = one.submit(1)
             one.loop.settle()
             if number not in one.results:
                 one.loop.turn_with_thread()
-        assert one.server.call_on_loop() is None
+        assert one.server.batch_on_loop() is None
     half = len(seen) // 2
     assert None not in seen[:half]
     assert set(seen[half:]) == {None}

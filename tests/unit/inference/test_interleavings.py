@@ -103,7 +103,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
             client.answered = clock()
 
         try:
-            client.ticket = server.submit(client.request, done)
+            client.ticket = server.submit(client.request, server.open_requests.context(records), done)
         except Overloaded:
             client.refused = True
 
@@ -113,7 +113,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
             ticket.cancel()
 
     def thread() -> None:
-        if server._call is not None:
+        if server._running is not None:
             loop.turn_with_thread()
 
     act: dict[str, Callable[..., None]] = {
@@ -130,7 +130,7 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
         )
     while server.in_flight:
         loop.advance(0.002)
-        if server._call is not None:
+        if server._running is not None:
             loop.turn_with_thread()
     for client in clients:
         client.check()

@@ -16,7 +16,7 @@ from modelyard.inference.recorder import UNRECORDED
 from modelyard.inference.scheduler import Scheduler
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.tensors import InferRequest
-from tests.fakes import PATIENCE_S
+from tests.fakes import PATIENCE_S, unrecorded
 from tests.unit.inference.versions import loading
 from tests.unit.runtimes.python_models import source
 
@@ -37,7 +37,7 @@ async def answers(version: LoadedVersion, requests: int = 1) -> list[Any]:
     got = []
     for _ in range(requests):
         came: asyncio.Future[InferResponse | ModelyardError] = loop.create_future()
-        server.submit(ONE, came.set_result)
+        server.submit(ONE, unrecorded(), came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
         got.append(result.outputs["y"].tolist() if isinstance(result, InferResponse) else result)
     if server.generations is not None:

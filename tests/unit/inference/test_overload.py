@@ -12,7 +12,7 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.inference.worker import Job, Worker
-from tests.fakes import FakeClock, FakeLoop, FakeModel, request_of
+from tests.fakes import FakeClock, FakeLoop, FakeModel, request_of, unrecorded
 
 WARM_S = 5.0
 """Seconds until a queue has built up."""
@@ -61,7 +61,7 @@ class Simulation:
         while self.clock.now < until:
             self.loop.advance(draw.expovariate(rate))
             try:
-                self.server.submit(request_of(1), self._done)
+                self.server.submit(request_of(1), unrecorded(), self._done)
             except Overloaded as error:
                 self.ends["refused"] += 1
                 self.retry_after_s.append(error.retry_after_s)

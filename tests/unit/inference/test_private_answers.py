@@ -9,7 +9,7 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.scheduler import Scheduler
 from modelyard.runtimes.python.model import PythonModel
 from modelyard.tensors import Array, InferRequest
-from tests.fakes import PATIENCE_S, FakeClock, FakeLoop, FakeModel
+from tests.fakes import PATIENCE_S, FakeClock, FakeLoop, FakeModel, unrecorded
 from tests.unit.inference.rig import DEAR, Make
 from tests.unit.runtimes.python_models import loaded, source
 
@@ -51,10 +51,10 @@ def test_an_answer_that_waits_to_be_encoded_is_not_overwritten_by_the_next_call(
         answers.append(answer.outputs["y"])
 
     for request in first:
-        server.submit(request, encode)
+        server.submit(request, unrecorded(), encode)
     loop.settle()
     assert called.acquire(timeout=PATIENCE_S)
-    server.submit(rows(70, 80, 90), encode)
+    server.submit(rows(70, 80, 90), unrecorded(), encode)
     loop.settle()
     loop.turn_with_thread()
     loop.turn_with_thread()

@@ -28,7 +28,7 @@ def test_a_request_is_recorded_with_all_of_its_time_once_its_answer_is_written(r
     def write(answer: object) -> None:
         one.clock.advance(3)
 
-    one.server.submit(request_of(1, 2), write, context)
+    one.server.submit(request_of(1, 2), context, write)
     assert one.records == []
     one.loop.settle()
     assert [(outcome, rows) for outcome, rows, *_ in one.records] == [("OK", 2)]
@@ -37,7 +37,7 @@ def test_a_request_is_recorded_with_all_of_its_time_once_its_answer_is_written(r
 
 def test_an_answer_that_cannot_be_written_is_recorded_as_the_error_that_it_is(rig: Make) -> None:
     one = rig()
-    one.server.submit(request_of(1), lambda answer: InferenceFailed("no such output"))
+    one.server.submit(request_of(1), one.context(), lambda answer: InferenceFailed("no such output"))
     one.loop.settle()
     assert [outcome for outcome, *_ in one.records] == ["InferenceFailed"]
 
@@ -45,7 +45,7 @@ def test_an_answer_that_cannot_be_written_is_recorded_as_the_error_that_it_is(ri
 def test_a_request_is_recorded_by_the_recorder_of_its_own_protocol(rig: Make) -> None:
     one, other = rig(queue=1), Records()
     context = one.server.open_requests.context
-    one.server.submit(request_of(1), lambda answer: None, context(other))
+    one.server.submit(request_of(1), context(other), lambda answer: None)
     one.submit(2)
     one.loop.settle()
     assert [len(other.requests), len(one.records)] == [1, 1]
@@ -66,10 +66,10 @@ def test_what_waits_is_told_apart_from_what_runs(rig: Make) -> None:
     one.submit(1)
     one.loop.settle()
     one.submit_each(2, 3)
-    assert (one.server.in_flight, one.server.waiting) == (3, 2)
+    assert (one.server.in_flight, one.server.queued) == (3, 2)
     with pytest.raises(Overloaded):
         one.submit(4)
     one.model.release()
     one.loop.turn_with_thread()
     one.loop.turn_with_thread()
-    assert (one.server.in_flight, one.server.waiting) == (0, 0)
+    assert (one.server.in_flight, one.server.queued) == (0, 0)

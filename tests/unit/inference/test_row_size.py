@@ -7,7 +7,7 @@ import pytest
 
 from modelyard.config.model_spec import Batching
 from modelyard.inference.row_size import TIMES, row_size, row_sizes
-from modelyard.inference.scheduler import ALONE
+from modelyard.inference.scheduler import SINGLES
 from modelyard.inference.warmup import Warmup, warm
 from modelyard.tensors import FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.fakes import FakeClock, FakeModel
@@ -87,10 +87,10 @@ def test_a_row_far_larger_than_any_that_was_quick_does_not_run_on_the_loop(rig: 
             one.loop.turn_with_thread()
         return set(one.model.threads)
 
-    for _ in range(ALONE + 1):  # by either way: gathered, and within submit
+    for _ in range(SINGLES + 1):  # by either way: gathered, and within submit
         assert thread(40) == {"MainThread"}
     assert thread(10_000) == {"modelyard-model"}
-    for _ in range(ALONE + 1):
+    for _ in range(SINGLES + 1):
         assert thread(40) == {"MainThread"}
 
 

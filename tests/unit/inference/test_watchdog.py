@@ -118,7 +118,7 @@ import time
 
 class Server:
     call = None
-    def call_on_loop(self):
+    def batch_on_loop(self):
         return self.call
 
 class Pending:

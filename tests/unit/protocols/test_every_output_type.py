@@ -97,7 +97,7 @@ def test_the_open_inference_protocol_holds_them(values: Array, shape: tuple[int,
             expected(array)
         )
     codec = GrpcInferCodec("m", 1, signature)
-    sent = ModelInferResponse.FromString(codec.answer(InferCall(request, "", {}, None, False), outputs))
+    sent = ModelInferResponse.FromString(codec.encode_bytes(InferCall(request, "", {}, None, False), outputs))
     tensor, raw = sent.outputs[0], sent.raw_output_contents[0]
     assert expected(from_raw("y", tensor.datatype, tensor.shape, raw)) == expected(array)
     generate = GenerateCodec("m", 1, signature)

@@ -1,6 +1,7 @@
 """Messages of WebSockets both ways, and messages that are none."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import orjson
@@ -12,9 +13,9 @@ from hypothesis.extra import numpy as arrays
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import from_raw, to_raw
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.websocket.codec import WebSocketCodec, WebSocketRequest, divided
-from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
+from modelyard.protocols.predict.codec import PredictCall, PredictCodec
+from modelyard.protocols.websocket.operations import BinaryOperation, TextOperation
+from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_refused
 from tests.unit.protocols.samples import IRIS, equal
 
@@ -24,16 +25,19 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
 class Socket:
-    """Decodes as a session does."""
+    """Decodes and encodes as a session does."""
 
     def __init__(self, signature: Signature) -> None:
-        self._predict, self._infer = PredictCodec("m", 1, signature), InferCodec("m", 1, signature)
-        self._codec = WebSocketCodec(self._predict, self._infer)
+        self._text = TextOperation(PredictCodec("m", 1, signature), probabilities=False)
+        self._binary = BinaryOperation(InferCodec("m", 1, signature))
 
-    def decode(self, message: str | bytes) -> WebSocketRequest:
+    def decode(self, message: str | bytes) -> Any:
         if isinstance(message, str):
-            return self._codec.of_text(self._predict.decode(message.encode(), b"application/json"))
-        return self._codec.of_binary(self._infer.decode(*divided(message)))
+            return self._text.decode(message.encode(), b"", ())
+        return self._binary.decode(message, b"", ())
+
+    def encode(self, call: Any, outputs: Tensors) -> str | bytes:
+        return (self._text if isinstance(call, PredictCall) else self._binary).encode(call, outputs)
 
 
 def same_both_ways(datatype: str, shape: tuple[int, ...]) -> Signature:
@@ -65,7 +69,7 @@ def test_a_binary_message_and_its_answer_hold_the_same_tensor(case: tuple[str, A
     one = Socket(same_both_ways(datatype, array.shape))
     call = one.decode(binary(array, datatype, request_id=request_id))
     assert equal(call.request.inputs["x"], array)
-    answer = call.encode({"y": array})
+    answer = one.encode(call, {"y": array})
     assert isinstance(answer, bytes)
     (length,) = struct.unpack_from("<I", answer)
     document, raw = orjson.loads(answer[4 : 4 + length]), answer[4 + length :]
@@ -80,7 +84,7 @@ def test_a_text_and_its_answer_hold_the_same_rows(array: Array) -> None:
     one = Socket(same_both_ways("FP32", (2, 4)))
     call = one.decode(orjson.dumps({"inputs": {"x": array}}, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     assert equal(call.request.inputs["x"], array)
-    answer = call.encode({"y": array})
+    answer = one.encode(call, {"y": array})
     assert isinstance(answer, str)
     told = orjson.loads(answer)
     assert np.array_equal(np.array(told["predictions"], np.float32), array)
@@ -115,4 +119,4 @@ def test_a_changed_text_is_read_or_refused(message: bytes) -> None:
 @pytest.mark.parametrize("length", range(4))
 def test_a_message_that_ends_in_its_length_is_refused(length: int) -> None:
     with pytest.raises(InvalidRequest, match=f"expected 4 bytes with the length of the JSON, got {length}"):
-        divided(bytes(length))
+        Socket(IRIS).decode(bytes(length))

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from modelyard.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from modelyard.inference.open_requests import OpenRequests
 from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.endpoint import PredictEndpoint
-from tests.fakes import DOUBLER, FakeClock, request_of
+from tests.fakes import DOUBLER, request_of
 from tests.unit.inference.rig import Records
+from tests.unit.replica.versions import predict_endpoint
 
 LARGE = b'{"instances": [[1]]}' + b" " * LARGE_BYTES
 
@@ -35,12 +34,11 @@ class FakeServer:
     """Takes requests, or refuses them."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.open_requests = OpenRequests(FakeClock())
         self.requests: list[Any] = []
         self.cancelled = 0
         self._error = error
 
-    def submit(self, request: Any, done: Any, origin: Any) -> "FakeServer":
+    def submit(self, request: Any, context: Any, complete: Any) -> "FakeServer":
         if self._error:
             raise self._error
         self.requests.append(request)
@@ -58,10 +56,8 @@ class Asked:
         self.server = server or FakeServer()
         self.records = Records()
         self.replies: list[Any] = []
-        codec = PredictCodec("doubler", 1, DOUBLER)
-        predictor = PredictEndpoint(codec, self.server, self.records, self.decoder)  # type: ignore[arg-type]
-        headers = ((b"accept", b"text/csv"),)
-        self.begun = predictor.start(LARGE, b"text/x", headers, self.replies.append, "id", probabilities=True)
+        endpoint = predict_endpoint(self.server, self.records, self.decoder, probabilities=True)
+        self.begun = endpoint.start(LARGE, b"text/x", ((b"accept", b"text/csv"),), self.replies.append, "id")
 
     async def decoded(self, outcome: Any) -> None:
         """The decoder is ready."""

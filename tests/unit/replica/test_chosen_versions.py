@@ -114,15 +114,20 @@ def test_tensorflow_servings_labels_have_a_path_of_their_own(model: Model) -> No
         model.factor("/v1/models/m/labels/3:predict")
 
 
-def test_the_fast_path_answers_what_the_other_one_does(model: Model) -> None:
+def test_the_fast_path_has_an_endpoint_for_each_version_and_another_default_after_a_choice(model: Model) -> None:
     model.routes.choose(1, {"next": 3})
-    hot, named = model.routes.hot, model.routes.model._versions.named
-    for path, number in {"": "1", "/versions/1": "1", "/versions/next": "3", "/versions/3": "3"}.items():
-        assert hot[f"/models/m{path}/predict".encode()] is named[number].predictor
-        assert hot[f"/v2/models/m{path}/infer".encode()] is named[number].infer
+    paths = model.routes.fast_paths
+    for root, verb in (("/models/m", "/predict"), ("/v2/models/m", "/infer"), ("/v1/models/m", ":predict")):
+
+        def at(path: str, root: str = root, verb: str = verb) -> object:
+            return model.routes.fast_paths.get(f"{root}{path}{verb}".encode())
+
+        assert at("") is at("/versions/1") is not None
+        assert at("/versions/next") is at("/versions/3") is not at("")
     model.routes.choose(3, {})
-    assert model.routes.hot[b"/models/m/predict"] is named["3"].predictor
-    assert b"/models/m/versions/next/predict" not in model.routes.hot
+    assert paths is not model.routes.fast_paths
+    assert at("") is at("/versions/3")
+    assert at("/versions/next") is None
 
 
 def test_a_grpc_message_that_was_read_before_gets_the_new_default(model: Model) -> None:

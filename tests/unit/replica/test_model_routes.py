@@ -17,11 +17,11 @@ from modelyard.http.request import HttpRequest
 from modelyard.inference.warmup import Warmup
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.loaded_version import LoadedVersion
-from modelyard.protocols.predict.endpoint import PredictEndpoint
 from modelyard.protocols.predict.example import example_body
 from modelyard.protocols.predict.model_page import curl_line
-from modelyard.protocols.predict.routes import ModelRoutes
+from modelyard.protocols.predict.routes import PredictRoutes
 from modelyard.protocols.running_version import run_version
+from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.versions import Versions
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.request_log import LogPlace, RequestLog
@@ -40,7 +40,7 @@ TWO_COLUMNS = Signature(
 )
 
 
-def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **spec: Any) -> ModelRoutes:
+def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **spec: Any) -> PredictRoutes:
     """Routes of a model with the versions 7 and 3."""
     model = FakeModel(signature=signature) if signature else FakeModel()
     if signature:
@@ -53,7 +53,7 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
         return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, example, WARMUP, 0.0)
 
     versions = {number: run_version(loaded(number), told, loop, UNWRITTEN) for number in (7, 3)}
-    return ModelRoutes(told, "onnx", Versions("doubler", versions))
+    return PredictRoutes(ServedModel(told, "onnx", Versions("doubler", versions), loop))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 class Asker:
     """Asks a model's routes as if over HTTP."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, routes: ModelRoutes) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, routes: PredictRoutes) -> None:
         self.loop = loop
         self.routes = routes
 
@@ -83,7 +83,7 @@ def ask(loop: asyncio.AbstractEventLoop) -> Asker:
 
 
 def test_the_hot_paths_are_those_of_the_newest_and_of_each_version(loop: asyncio.AbstractEventLoop) -> None:
-    hot = make(loop).hot()
+    hot = make(loop).endpoints()
     newest = hot[b"/models/doubler/predict"]
     assert hot.keys() == {
         f"/models/doubler{version}/{verb}".encode()
@@ -276,8 +276,6 @@ def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(ask: As
 
 def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
-    predictor = routes.hot()[b"/models/doubler/predict"]
-    assert isinstance(predictor, PredictEndpoint)
     request = HttpRequest("POST", "/models/doubler/predict", b"", {}, b'{"instances": [[4]]}', "id")
 
     async def give_up() -> None:
@@ -287,4 +285,4 @@ def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.Abstr
             await asked
 
     loop.run_until_complete(give_up())
-    assert predictor.server.in_flight == 0
+    assert routes._versions.default.scheduler.in_flight == 0

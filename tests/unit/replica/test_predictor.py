@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 
 from modelyard.errors import DeadlineExceeded, InvalidRequest
-from modelyard.inference.open_requests import OpenRequests
 from modelyard.inference.pending_request import InferResponse
-from modelyard.inference.recorder import UNRECORDED, RequestContext
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.endpoint import PredictEndpoint, PredictResponse
-from tests.fakes import DOUBLER, FakeClock
+from modelyard.inference.recorder import RequestContext
+from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.unit.inference.rig import Records
-
-NO_DECODER: Any = None
-"""Small bodies need none."""
+from tests.unit.replica.versions import predict_endpoint
 
 
 class FakeServer:
@@ -24,12 +19,11 @@ class FakeServer:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.requests: list[Any] = []
-        self.open_requests = OpenRequests(FakeClock())
         self.unwritten: Any = None
 
-    def submit(self, request: Any, done: Any, context: RequestContext) -> str:
+    def submit(self, request: Any, context: RequestContext, complete: Any) -> str:
         self.requests.append(request)
-        self.unwritten = done(self.answer)
+        self.unwritten = complete(self.answer)
         return "ticket"
 
 
@@ -37,8 +31,8 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
     """What `reply` got, and the server that was asked."""
     server = FakeServer(answer)
     replies: list[Any] = []
-    predictor = PredictEndpoint(PredictCodec("doubler", 1, DOUBLER), server, UNRECORDED, NO_DECODER)  # type: ignore[arg-type]
-    assert predictor.start(body, b"application/json", (), replies.append, "id") == "ticket"  # type: ignore[comparison-overlap]
+    begun: Any = predict_endpoint(server).start(body, b"application/json", (), replies.append, "id")
+    assert begun == "ticket"
     return replies, server
 
 
@@ -67,7 +61,6 @@ def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:
     server, recorder = FakeServer(None), Records()
     replies: list[Any] = []
     with pytest.raises(InvalidRequest):
-        predictor = PredictEndpoint(PredictCodec("doubler", 1, DOUBLER), server, recorder, NO_DECODER)  # type: ignore[arg-type]
-        predictor.start(b"{", b"", (), replies.append, "id")
+        predict_endpoint(server, recorder).start(b"{", b"", (), replies.append, "id")
     assert replies == server.requests == []
     assert recorder.requests == [("InvalidRequest", 0, 0.0, 0.0, 0)]

@@ -127,8 +127,8 @@ def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
 def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace):
     log = RequestLog("churn", place, now=lambda: 1.5)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
-    recorder.ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
-    recorder.refused(RequestContext(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
+    recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
+    recorder.request_rejected(RequestContext(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
     log.write()
     told = [
         (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
@@ -141,7 +141,7 @@ def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp
     log = RequestLog("churn", place)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     for request_id, total_s in (("quick", 0.99), ("slow", 1.5)):
-        recorder.ended(RequestContext(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
+        recorder.request_ended(RequestContext(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
     log.write()
     assert [(each["request_id"], each["outcome"]) for each in written(place)] == [("slow", "OK")]
 
@@ -164,6 +164,6 @@ def test_a_client_is_who_the_edge_says_and_nobody_where_there_is_no_edge(
     log = RequestLog("churn", place)
     recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     headers = ((b"host", b"x"), (b"x-forwarded-for", header))
-    recorder.ended(RequestContext(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
+    recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
     log.write()
     assert [each["client"] for each in written(place)] == [client]

@@ -55,7 +55,7 @@ def origin(recorder: RequestRecorder, rows: int = 2) -> RequestContext:
 
 def test_an_answer_counts_under_its_protocol_with_its_rows_and_times() -> None:
     one = Counted()
-    one.grpc.ended(origin(one.grpc), "OK", 0.5, 0.25, None)
+    one.grpc.request_ended(origin(one.grpc), "OK", 0.5, 0.25, None)
     assert one.requests() == {("ok", "grpc"): 1}
     assert one.totals.counters[(ROWS.name, "churn", "3")] == 2
     assert one.observed(REQUEST_DURATION.name) == (1, 0.5)
@@ -69,7 +69,7 @@ def test_an_answer_counts_under_its_protocol_with_its_rows_and_times() -> None:
 )
 def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows(outcome: str, code: str) -> None:
     one = Counted()
-    one.predict.ended(origin(one.predict), outcome, 10.0, 10.0, None)
+    one.predict.request_ended(origin(one.predict), outcome, 10.0, 10.0, None)
     assert one.requests() == {(code, "predict"): 1}
     assert one.totals.counters[(ROWS.name, "churn", "3")] == 0
     assert one.observed(REQUEST_DURATION.name) == (1, 10.0)
@@ -86,15 +86,15 @@ def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows
 )
 def test_a_request_that_was_not_taken_on_has_no_duration(outcome: str, code: str) -> None:
     one = Counted()
-    one.predict.refused(origin(one.predict), outcome, 0.001)
+    one.predict.request_rejected(origin(one.predict), outcome, 0.001)
     assert one.requests() == {(code, "predict"): 1}
     assert one.observed(REQUEST_DURATION.name) == (0, 0.0)
 
 
 def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() -> None:
     one = Counted()
-    one.grpc.called(5, 0.125)
-    one.predict.called(1, 0.125)
+    one.grpc.batch_ended(5, 0.125)
+    one.predict.batch_ended(1, 0.125)
     assert one.observed(COMPUTE_DURATION.name) == (2, 0.25)
     assert one.observed(BATCH_SIZE.name) == (2, 6.0)
 
@@ -106,8 +106,8 @@ def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
     caller = (b"traceparent", b"00-%032x-%016x-01" % (7, 8))
     call = Batch([], started=103.0)
     call.rows, call.seconds = 4, 0.5
-    recorder.ended(RequestContext(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
-    recorder.ended(RequestContext(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
+    recorder.request_ended(RequestContext(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
+    recorder.request_ended(RequestContext(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
     line = RequestRecord(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
     assert tracing.write() == [("trace", Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0))]
 

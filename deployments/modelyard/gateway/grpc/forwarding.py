@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.gateway.catalogue import Look
 from modelyard.gateway.model_errors import find, not_ready
-from modelyard.http.endpoint import CancelHandle
+from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import INFERENCE, Method, methods
 from modelyard.protocols.grpc.stream_responses import INFER, pass_on
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint

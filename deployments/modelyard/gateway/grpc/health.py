@@ -5,7 +5,7 @@ from typing import Any
 
 from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import Look, waiting_for
-from modelyard.http.endpoint import CancelHandle
+from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import HEALTH, SERVICES, methods
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
 from modelyard.protocols.grpc.unary import Unary

@@ -1,65 +1,68 @@
-"""A request whose body is decoded in another process, and then begun."""
+"""A request whose body is decoded in another process before it is submitted."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from modelyard.errors import DeadlineExceeded
-from modelyard.http.endpoint import CancelHandle, Reply, Response
 from modelyard.inference.open_requests import OpenRequests
 from modelyard.inference.recorder import RequestContext
+from modelyard.inference.service import CancelHandle
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.decoder.process import Decoder
 
+Reply = Callable[[Any], None]
+"""Gets a response or an exception."""
+
 
 class DeferredRequest:
-    """Such a request; the model's time-out is for both."""
+    """A `CancelHandle` of both: decoding and inference share the model's timeout."""
 
     def __init__(
         self,
         decoder: Decoder,
-        decoding: DecodeJob,
-        begin: Callable[[Any, Reply], CancelHandle],
+        job: DecodeJob,
+        submit: Callable[[Any, Reply], CancelHandle],
         reply: Reply,
         *,
         open_requests: OpenRequests,
         context: RequestContext,
     ) -> None:
-        """`begin` gets the decoded call; what it raises is recorded already. `reply` is called once, unless this is cancelled."""
-        self._begin = begin
+        """`submit` gets the decoded request, and records the errors it raises. `reply` is called once, unless this is cancelled."""
+        self._submit = submit
         self._reply = reply
         self._open_requests = open_requests
         self._context = context
         self._timeout_s = decoder.timeout_s
-        self._begun: CancelHandle | None = None
-        self._timer = decoder.loop.call_later(decoder.timeout_s, self._give_up)
-        self._decoding = decoder.loop.create_task(self._decode(decoder, decoding))
+        self._submitted: CancelHandle | None = None
+        self._timer = decoder.loop.call_later(decoder.timeout_s, self._on_timeout)
+        self._decoding = decoder.loop.create_task(self._decode(decoder, job))
 
     def cancel(self) -> None:
-        """The client left."""
+        """See `CancelHandle`."""
         self._timer.cancel()
         self._decoding.cancel()
-        if self._begun is not None:
-            self._begun.cancel()
+        if self._submitted is not None:
+            self._submitted.cancel()
 
-    async def _decode(self, decoder: Decoder, decoding: DecodeJob) -> None:
+    async def _decode(self, decoder: Decoder, job: DecodeJob) -> None:
         try:
-            call = await decoder.decode(decoding)
+            decoded = await decoder.decode(job)
         except asyncio.CancelledError:
-            self._open_requests.left(self._context)
+            self._open_requests.abandon(self._context)
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            self._tell(self._open_requests.refuse(self._context, error))
+        except Exception as error:  # noqa: BLE001 - every error becomes a response
+            self._finish(self._open_requests.reject(self._context, error))
             return
         try:
-            self._begun = self._begin(call, self._tell)
-        except Exception as error:  # noqa: BLE001 - the same
-            self._tell(error)
+            self._submitted = self._submit(decoded, self._finish)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._finish(error)
 
-    def _tell(self, outcome: Response | Exception) -> None:
+    def _finish(self, outcome: Any) -> None:
         self._timer.cancel()
         self._reply(outcome)
 
-    def _give_up(self) -> None:
+    def _on_timeout(self) -> None:
         self.cancel()
-        self._reply(DeadlineExceeded(f"no answer within {self._timeout_s:g} s"))
+        self._reply(DeadlineExceeded(f"no response within {self._timeout_s:g} s"))

@@ -44,9 +44,9 @@ class InferCall:
     names: Mapping[str, str] = field(default_factory=dict)
     """What the client calls an output, by its own name, where that is another."""
 
-    def again(self, inputs: Tensors) -> "InferCall":
+    def with_inputs(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        request = self.request.again(inputs)
+        request = self.request.with_inputs(inputs)
         return InferCall(request, self.id, self.classes, self.timeout_s, self.tell_final, self.slots, self.names)
 
 
@@ -113,7 +113,7 @@ class GrpcInferCodec:
             response.parameters[FINAL].bool_param = True
         return response
 
-    def answer(self, call: InferCall, outputs: Tensors) -> bytes:
+    def encode_bytes(self, call: InferCall, outputs: Tensors) -> bytes:
         """What `encode` gives, as bytes."""
         if call.classes or call.tell_final or call.names:
             whole: bytes = self.encode(call, outputs).SerializeToString()

@@ -1,142 +1,132 @@
-"""`ModelInfer`: one message to its version's model server and back. Streams of such messages go through here too."""
+"""`ModelInfer`: one message to its version's service and back. The messages of streams are decoded and submitted here too."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
-from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.endpoint import Header, Reply
 from modelyard.http.http1 import WholeResponse
-from modelyard.inference.deadline import WithTimeout
-from modelyard.inference.pending_request import Done as Answered
-from modelyard.inference.recorder import Recorder, RequestContext
-from modelyard.inference.scheduler import Scheduler
-from modelyard.protocols.answering import as_callback
+from modelyard.inference.pending_request import InferResponse
+from modelyard.inference.recorder import RequestContext
+from modelyard.inference.service import CancelHandle
+from modelyard.protocols.endpoint import submit
 from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
 from modelyard.protocols.grpc.frames import only_message
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.request_template import RequestTemplateCache
 from modelyard.protocols.grpc.timeout import timeout_s
 from modelyard.protocols.grpc.unary import UnaryResponse, failure, of_headers
-from modelyard.protocols.versions import Versions
-from modelyard.tensors import Tensors
+from modelyard.protocols.running_version import RunningVersion
+from modelyard.protocols.served_model import ServedModel
+from modelyard.tensors import InferRequest, Tensors
 
 METHOD = methods(INFERENCE)["ModelInfer"]
 PROTOCOL = "grpc"
-"""As metrics have it."""
-Done = Callable[[Any], None]
-"""Gets a ModelInferResponse or an Exception, once."""
+"""The label in the metrics."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A decoded message, and who answers it."""
+@dataclass(slots=True)
+class DecodedMessage:
+    """A decoded message, and the version that answers it."""
 
-    server: Scheduler
+    version: RunningVersion
     codec: GrpcInferCodec
     call: InferCall
-    recorder: Recorder
+    timeout_s: float | None
+    """The shorter of the message's own and the call's."""
 
-    def again(self, inputs: Tensors) -> "Asked":
+    @property
+    def request(self) -> InferRequest:
+        """What the model is given."""
+        return self.call.request
+
+    def with_inputs(self, inputs: Tensors) -> "DecodedMessage":
         """The same with other values of the same shapes."""
-        return Asked(self.server, self.codec, self.call.again(inputs), self.recorder)
+        return DecodedMessage(self.version, self.codec, self.call.with_inputs(inputs), self.timeout_s)
 
 
 class GrpcInferEndpoint:
-    """The endpoint of ModelInfer, for all versions of a model."""
+    """The `Endpoint` of ModelInfer, for all versions of a model."""
 
-    def __init__(self, spec: ModelSpec, versions: Versions, loop: asyncio.AbstractEventLoop) -> None:
-        self.limit_bytes = spec.limits.body
-        self.name = spec.name
-        self._timeout_s = spec.limits.timeout_s
-        self._versions = versions
-        self._alike: RequestTemplateCache[Asked] = RequestTemplateCache()
-        self._loop = loop
+    def __init__(self, model: ServedModel) -> None:
+        self.limit_bytes = model.spec.limits.body
+        self.name = model.spec.name
+        self._versions = model.versions
+        self._templates: RequestTemplateCache[DecodedMessage] = RequestTemplateCache()
 
     def forget(self) -> None:
-        """Read each message anew: another version may be the default now."""
-        self._alike = RequestTemplateCache()
+        """Decode each message in full again: another version may be the default now."""
+        self._templates = RequestTemplateCache()
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
     ) -> CancelHandle:
         """See `Endpoint`."""
         context = self.context(request_id, len(body), headers)
-        encoding, timeout = of_headers(headers)
-        within_s = self._within_s(timeout, context) if timeout else None
-        found = self._alike.find(body)
-        if found is None:
-            asked = self._unlike(body, encoding, context)
-        else:
-            like, inputs = found
-            asked = like.again(inputs)
-            context.recorder = asked.recorder
-        call, write = asked.call, asked.codec.answer
-        return self._begin(
-            asked, context, as_callback(lambda answer: UnaryResponse(write(call, answer.outputs)), reply), within_s
-        )
-
-    def read(self, message: Any, context: RequestContext) -> Asked:
-        """What a ModelInferRequest asks for. Raises what is wrong with it, which is noted."""
         try:
-            if message.model_name != self.name:
-                raise ModelNotFound(f"this call has reached model {self.name!r}, not {message.model_name!r}")
-            version = self._versions.find(message.model_version or None)
-            context.recorder = version.recorders[PROTOCOL]
-            codec = version.loaded.codecs.grpc
-            return Asked(version.server, codec, codec.decode(message), context.recorder)
+            encoding, timeout = of_headers(headers)
+            limit_s = timeout_s(timeout) if timeout else None
+            decoded = self._decode(body, encoding, context)
         except Exception as error:
-            self._refuse(context, error)
+            self._reject(context, error)
+            raise
+        if limit_s is not None:
+            decoded.timeout_s = min(limit_s, decoded.timeout_s or limit_s)
+        return submit(decoded.version.service, decoded, context, _respond, reply)
+
+    def read(self, message: Any, context: RequestContext) -> DecodedMessage:
+        """Decode a ModelInferRequest. Raises what is wrong with it, which is recorded."""
+        try:
+            return self._read(message, context)
+        except Exception as error:
+            self._reject(context, error)
             raise
 
-    def submit(self, asked: Asked, context: RequestContext, done: Done) -> CancelHandle:
-        """Begin with what was read; `done` is called once, perhaps before this returns, unless it is cancelled."""
-        return self._begin(
-            asked, context, as_callback(lambda answer: asked.codec.encode(asked.call, answer.outputs), done)
-        )
+    def submit(self, decoded: DecodedMessage, context: RequestContext, write: Callable[[Any], object]) -> CancelHandle:
+        """`write` gets a ModelInferResponse or an exception once, perhaps before this returns, unless it is cancelled."""
+        return submit(decoded.version.service, decoded, context, _message, write)
 
     def context(self, request_id: str, body_bytes: int, headers: Sequence[Header] = ()) -> RequestContext:
-        """Of a request that has just come in; until it says otherwise it is one for the default version."""
+        """Of a request that was just received; it counts for the default version until it names another."""
         default = self._versions.default
-        return default.server.open_requests.context(default.recorders[PROTOCOL], request_id, body_bytes, headers)
+        return default.scheduler.open_requests.context(default.recorders[PROTOCOL], request_id, body_bytes, headers)
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         """See `Endpoint`."""
-        self._refuse(self.context(request_id, 0), error)
+        self._reject(self.context(request_id, 0), error)
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
+    def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         """In trailers."""
         return failure(error, request_id)
 
-    def _within_s(self, timeout: bytes, context: RequestContext) -> float:
-        try:
-            return timeout_s(timeout)
-        except Exception as error:
-            self._refuse(context, error)
-            raise
+    def _decode(self, body: bytes, encoding: bytes, context: RequestContext) -> DecodedMessage:
+        found = self._templates.find(body)
+        if found is not None:
+            template, inputs = found
+            context.recorder = template.version.recorders[PROTOCOL]
+            return template.with_inputs(inputs)
+        message = METHOD.read(only_message(body, encoding, self.limit_bytes))
+        decoded = self._read(message, context)
+        self._templates.remember(body, message, decoded.call.slots, decoded)
+        return decoded.with_inputs(decoded.request.inputs)
 
-    def _unlike(self, body: bytes, encoding: bytes, context: RequestContext) -> Asked:
-        """What is asked by a message that none before was like."""
-        try:
-            message = METHOD.read(only_message(body, encoding, self.limit_bytes))
-        except Exception as error:
-            self._refuse(context, error)
-            raise
-        asked = self.read(message, context)
-        self._alike.remember(body, message, asked.call.slots, asked)
-        return asked
+    def _read(self, message: Any, context: RequestContext) -> DecodedMessage:
+        if message.model_name != self.name:
+            raise ModelNotFound(f"this call has reached model {self.name!r}, not {message.model_name!r}")
+        version = self._versions.find(message.model_version or None)
+        context.recorder = version.recorders[PROTOCOL]
+        codec = version.loaded.codecs.grpc
+        call = codec.decode(message)
+        return DecodedMessage(version, codec, call, call.timeout_s)
 
-    def _begin(
-        self, asked: Asked, context: RequestContext, answered: Answered, within_s: float | None = None
-    ) -> CancelHandle:
-        """The shortest holds of the model's time-out, the message's own and `within_s`."""
-        request, own_s = asked.call.request, asked.call.timeout_s
-        limit_s = min(within_s or self._timeout_s, own_s or self._timeout_s)
-        if limit_s >= self._timeout_s:
-            return asked.server.submit(request, answered, context)
-        return WithTimeout(asked.server, request, answered, context, timeout_s=limit_s, loop=self._loop)
+    def _reject(self, context: RequestContext, error: Exception) -> None:
+        self._versions.default.scheduler.open_requests.reject(context, error)
 
-    def _refuse(self, context: RequestContext, error: Exception) -> None:
-        self._versions.default.server.open_requests.refuse(context, error)
+
+def _respond(decoded: DecodedMessage, response: InferResponse) -> UnaryResponse:
+    return UnaryResponse(decoded.codec.encode_bytes(decoded.call, response.outputs))
+
+
+def _message(decoded: DecodedMessage, response: InferResponse) -> Any:
+    return decoded.codec.encode(decoded.call, response.outputs)

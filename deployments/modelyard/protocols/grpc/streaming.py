@@ -7,7 +7,8 @@ from typing import Any
 
 from modelyard.errors import DeadlineExceeded, ModelNotReady, ModelyardError
 from modelyard.http.edge_start import without
-from modelyard.http.endpoint import CancelHandle, Header, Sink
+from modelyard.http.endpoint import Header, Sink
+from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import Method
 from modelyard.protocols.grpc.timeout import timeout_s

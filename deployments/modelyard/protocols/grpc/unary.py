@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import DeadlineExceeded, NotSupported
-from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.endpoint import Header, Reply
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
+from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.frames import frame, only_message
 from modelyard.protocols.grpc.messages import Method
 from modelyard.protocols.grpc.status import OK, Status, ended, status_of, trailers
@@ -105,15 +106,15 @@ class Unary:
         try:
             answer = await asyncio.wait_for(self._answer(message, request_id), limit_s)
         except TimeoutError:
-            reply(DeadlineExceeded(f"no answer within {limit_s:g} s"))
+            reply(DeadlineExceeded(f"no response within {limit_s:g} s"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             reply(error)
         else:
             reply(UnaryResponse(answer))
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         """Calls beside inference are not recorded."""
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> WholeResponse:
+    def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         """In trailers."""
         return failure(error, request_id)

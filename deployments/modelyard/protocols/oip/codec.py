@@ -38,9 +38,9 @@ class InferCall:
     timeout_s: float | None = None
     """The client's own; the model's still holds where it is shorter."""
 
-    def again(self, inputs: Tensors) -> "InferCall":
+    def with_inputs(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        return InferCall(self.request.again(inputs), self.id, self.wishes, self.timeout_s)
+        return InferCall(self.request.with_inputs(inputs), self.id, self.wishes, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class InferCodec:
         if rest is not None:
             known = self._known.get(json)
             if known is not None and known.body_bytes == len(body):
-                return known.call.again(read_at_offsets(body, known.places))
+                return known.call.with_inputs(read_at_offsets(body, known.places))
         document = read_document(json)
         slots = self._inputs.slots([(head.name, head.datatype, head.shape) for head in document.inputs])
         given = list(self._given(document.inputs, slots, rest))
@@ -91,6 +91,17 @@ class InferCodec:
         if rest is not None and not document.id:  # which would be another in each request
             self._remember(json, document.inputs, slots, call, len(body))
         return call
+
+    def decode_for_json(self, body: bytes, header_length: bytes = b"") -> InferCall:
+        """The same for a response that cannot hold raw contents."""
+        call = self.decode(body, header_length)
+        if any(wish.binary for wish in call.wishes):
+            raise InvalidRequest("events hold JSON: raw contents cannot be requested here")
+        return call
+
+    def encode_json(self, call: InferCall, outputs: Tensors) -> bytes:
+        """The response to such a request, or a part of it, as JSON on one line."""
+        return self.encode(call, outputs).body
 
     def encode(self, call: InferCall, outputs: Tensors) -> EncodedInferResponse:
         """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""

@@ -1,44 +1,42 @@
-"""`POST /v2/models/<name>/infer` on one version: decode, submit, encode. The lane and the ASGI path both go through here."""
+"""`POST /v2/models/<name>/infer` on one version."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from modelyard.http.compression import WORTH_BYTES, Coding, deflated, wanted
-from modelyard.http.endpoint import CancelHandle, Header, Reply
+from modelyard.http.endpoint import Header
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import server_timing
-from modelyard.inference.deadline import WithTimeout
 from modelyard.inference.pending_request import InferResponse
-from modelyard.inference.recorder import Recorder, RequestContext
-from modelyard.inference.scheduler import Scheduler
-from modelyard.protocols.answering import BaseEndpoint, as_callback
-from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
-from modelyard.protocols.decoder.process import Decoder
+from modelyard.inference.service import CancelHandle
+from modelyard.protocols.decoder.job import DecodeJob
+from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.oip.codec import HEADER_LENGTH, InferCall, InferCodec, raw_bytes
 
 OFF_THE_LOOP_BYTES = 2**16
-"""Longer answers are compressed in a thread: a millisecond, in which a loop answers many others."""
+"""Longer responses are compressed in a thread: a millisecond of the event loop serves many requests."""
 _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)
 class OipResponse:
-    """A request's whole outcome: the body and where its time went."""
+    """See `endpoint.Response`."""
 
     body: bytes
     json_length: int | None
-    coding: Coding | None
+    """Bytes of the JSON at the body's start; None where there is nothing behind it."""
     timing: bytes
     """The `Server-Timing` value."""
+    coding: Coding | None = None
 
     def to_http1(self, request_id: str, more: bytes) -> bytes:
-        """See `endpoint.Made`."""
+        """See `endpoint.Response`."""
         return WholeResponse(self.to_http_response()).to_http1(request_id, more)
 
     def to_http_response(self) -> HttpResponse:
-        """See `endpoint.Made`."""
+        """See `endpoint.Response`."""
         return HttpResponse(200, self._headers(), self.body)
 
     def _headers(self) -> tuple[Header, ...]:
@@ -50,60 +48,76 @@ class OipResponse:
         return ((b"content-type", b"application/octet-stream"), length, timing, *coding)
 
 
-class InferEndpoint(BaseEndpoint):
-    """Answers infer requests for one served version; on the lane it is the `Endpoint` of its hot paths."""
+class InferOperation:
+    """See `endpoint.Operation`. The content type is ignored: Triton's client sends none."""
 
-    def __init__(self, codec: InferCodec, server: Scheduler, recorder: Recorder, decoder: Decoder) -> None:
-        super().__init__(server, recorder, decoder)
-        self.codec = codec
-        self._loop = decoder.loop
+    def __init__(self, codec: InferCodec) -> None:
+        self._codec = codec
+
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> InferCall:
+        """See `Operation`."""
+        return self._codec.decode(body, _value(_HEADER_LENGTH, headers))
+
+    def job(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> DecodeJob:
+        """See `Operation`."""
+        header_length = _value(_HEADER_LENGTH, headers)
+        return DecodeJob("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
+
+    def respond(self, decoded: InferCall, response: InferResponse) -> OipResponse:
+        """See `Operation`."""
+        encoded = self._codec.encode(decoded, response.outputs)
+        timing = server_timing(response.queue_s, response.batch_rows, response.compute_s)
+        return OipResponse(encoded.body, encoded.json_length, timing)
+
+
+class InferEventsOperation(InferOperation):
+    """The same for events, which hold JSON alone."""
+
+    def job(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> DecodeJob:
+        """See `Operation`."""
+        return replace(super().job(body, content_type, headers), method="infer.decode_for_json")
+
+
+class InferEndpoint(CodecEndpoint[InferCall, OipResponse]):
+    """Compresses responses for clients that name one content coding, as Triton's do."""
 
     def start(
-        self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
+        self,
+        body: bytes,
+        content_type: bytes,
+        headers: Sequence[Header],
+        reply: Callable[[OipResponse | Exception], None],
+        request_id: str,
     ) -> CancelHandle:
-        """See `Endpoint`. The content type is not looked at: Triton's client sends none."""
-        header_length = accept = b""
-        for name, value in headers:
-            if name == _HEADER_LENGTH:
-                header_length = value
-            elif name == b"accept-encoding":
-                accept = value
-        context = self.server.open_requests.context(self._recorder, request_id, len(body), headers)
-        coding = wanted(accept) if accept else None
-        if len(body) > LARGE_BYTES and (decoding := infer_decoding(body, header_length)).large:
-            return self._begin_large(decoding, partial(self._submit, context, coding), reply, context)
-        try:
-            call = self.codec.decode(body, header_length)
-        except Exception as error:
-            self.server.open_requests.refuse(context, error)
-            raise
-        return self._submit(context, coding, call, reply)
+        """See `Endpoint`."""
+        accept = _value(b"accept-encoding", headers)
+        if accept and (coding := wanted(accept)) is not None:
+            reply = _compressing(reply, coding, self._decoder.loop)
+        return super().start(body, content_type, headers, reply, request_id)
 
-    def _submit(self, context: RequestContext, coding: Coding | None, call: InferCall, reply: Reply) -> CancelHandle:
-        done = as_callback(partial(self._made, call), partial(self._tell, coding, reply))
-        if call.timeout_s is None:
-            return self.server.submit(call.request, done, context)
-        return WithTimeout(self.server, call.request, done, context, timeout_s=call.timeout_s, loop=self._loop)
 
-    def _made(self, call: InferCall, answer: InferResponse) -> OipResponse:
-        encoded = self.codec.encode(call, answer.outputs)
-        timing = server_timing(answer.queue_s, answer.batch_rows, answer.compute_s)
-        return OipResponse(encoded.body, encoded.json_length, None, timing)
+def _value(wanted_name: bytes, headers: Sequence[Header]) -> bytes:
+    found = b""
+    for name, value in headers:
+        if name == wanted_name:
+            found = value
+    return found
 
-    def _tell(self, coding: Coding | None, reply: Reply, made: OipResponse | Exception) -> None:
-        if isinstance(made, Exception) or coding is None or len(made.body) < WORTH_BYTES:
-            reply(made)
-        elif len(made.body) < OFF_THE_LOOP_BYTES:
-            reply(_compressed(made, coding))
+
+def _compressing(
+    reply: Callable[[OipResponse | Exception], None], coding: Coding, loop: asyncio.AbstractEventLoop
+) -> Callable[[OipResponse | Exception], None]:
+    def compressed_reply(response: OipResponse | Exception) -> None:
+        if isinstance(response, Exception) or len(response.body) < WORTH_BYTES:
+            reply(response)
+        elif len(response.body) < OFF_THE_LOOP_BYTES:
+            reply(_compressed(response, coding))
         else:
-            compressing = self._loop.run_in_executor(None, _compressed, made, coding)
+            compressing = loop.run_in_executor(None, _compressed, response, coding)
             compressing.add_done_callback(lambda done: reply(done.result()))
 
-
-def infer_decoding(body: bytes, header_length: bytes) -> DecodeJob:
-    """How an infer request is decoded."""
-    return DecodeJob("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
+    return compressed_reply
 
 
-def _compressed(made: OipResponse, coding: Coding) -> OipResponse:
-    return replace(made, body=deflated(made.body, coding), coding=coding)
+def _compressed(response: OipResponse, coding: Coding) -> OipResponse:
+    return replace(response, body=deflated(response.body, coding), coding=coding)

@@ -5,7 +5,7 @@ Source: https://github.com/triton-inference-server/server/blob/main/docs/protoco
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -30,6 +30,7 @@ class GenerateCall:
 
     request: InferRequest
     id: str
+    timeout_s: ClassVar[float | None] = None
 
 
 class GenerateCodec:

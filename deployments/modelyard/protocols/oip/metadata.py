@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelyard.config.model_spec import ModelSpec
+from modelyard.protocols.running_version import RunningVersion
+from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.values.layout import row_shape
 from modelyard.tensors import DTYPES, Signature, TensorSpec
 
@@ -21,6 +23,30 @@ DATA_TYPES: Mapping[str, str] = {"BYTES": "TYPE_STRING"}
 """A datatype's name in a configuration, where it is not `TYPE_` and the same."""
 CHANNELS = (1, 3, 4)
 """How many an image has: grey, colours, and colours with transparency."""
+
+
+def metadata_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
+    """The metadata of a model, by one of its versions."""
+    loaded = version.loaded
+    return model_metadata(
+        model.spec.name,
+        model.runtime,
+        model.versions.numbers,
+        loaded.model.signature,
+        batched=loaded.warmup.batchable,
+    )
+
+
+def config_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
+    """The configuration of a model, by one of its versions."""
+    loaded = version.loaded
+    return model_config(
+        model.spec,
+        model.runtime,
+        loaded.model.signature,
+        batched=loaded.warmup.batchable,
+        decoupled=version.scheduler.generations is not None,
+    )
 
 
 def model_metadata(

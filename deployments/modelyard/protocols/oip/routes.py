@@ -1,42 +1,51 @@
-"""The Open Inference Protocol's paths of one model; what is the whole server's is the gateway's."""
+"""The Open Inference Protocol's paths of one model; those of the whole server are the gateway's."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
-from modelyard.config.model_spec import ModelSpec
-from modelyard.errors import InvalidRequest, ModelNotFound, NotSupported
+from modelyard.errors import ModelNotFound, NotSupported
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.methods import check_method
-from modelyard.http.problem import JSON, HttpResponse, json_response
+from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.awaiting import whole
-from modelyard.protocols.decoder.job import DecodeJob
-from modelyard.protocols.event_stream import Decode, event_stream
-from modelyard.protocols.oip.codec import HEADER_LENGTH
-from modelyard.protocols.oip.endpoint import infer_decoding
-from modelyard.protocols.oip.metadata import model_config, model_metadata
+from modelyard.protocols.awaiting import respond_with
+from modelyard.protocols.endpoint import CodecEndpoint
+from modelyard.protocols.event_stream import event_stream
+from modelyard.protocols.json_operation import JsonOperation
+from modelyard.protocols.oip.endpoint import InferEndpoint, InferEventsOperation, InferOperation
+from modelyard.protocols.oip.generate import GenerateCall
+from modelyard.protocols.oip.metadata import config_of, metadata_of
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.versions import Versions
-from modelyard.protocols.waiting import await_response, decoded, read
-from modelyard.tensors import InferRequest, Tensors
+from modelyard.protocols.served_model import Routes, ServedModel
 
 BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|infer_stream|generate|generate_stream|ready|config|trace/setting))?/?"
 
-Answers = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
+Respond = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
 
 
-class OipRoutes:
-    """Everything below /v2/models/<name>."""
+@dataclass(frozen=True, slots=True)
+class _Endpoints:
+    """Of one version."""
 
-    def __init__(self, spec: ModelSpec, runtime: str, versions: Versions) -> None:
-        self._spec = spec
-        self._runtime = runtime
-        self._versions = versions
-        self._root = f"/v2/models/{spec.name}"
+    infer: InferEndpoint
+    infer_events: CodecEndpoint[Any, Any]
+    generate: CodecEndpoint[GenerateCall, Any]
+
+
+class OipRoutes(Routes):
+    """Everything at and below /v2/models/<name>."""
+
+    def __init__(self, model: ServedModel) -> None:
+        self._model = model
+        self._name = model.spec.name
+        self._body_limit = model.spec.limits.body
+        self._versions = model.versions
+        self._root = f"/v2/models/{self._name}"
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
-        self._endpoints: Mapping[str, tuple[str, Answers]] = {
+        self._responders: Mapping[str, tuple[str, Respond]] = {
             "": ("GET", self._metadata),
             "ready": ("GET", self._ready),
             "config": ("GET", self._config),
@@ -46,90 +55,61 @@ class OipRoutes:
             "generate": ("POST", self._generate),
             "generate_stream": ("POST", self._generate_stream),
         }
+        self._endpoints = {number: _endpoints(version) for number, version in model.versions}
 
-    def hot(self) -> dict[bytes, Endpoint]:
-        """The exact paths of infer, and what answers there."""
-        named = {f"{self._root}/versions/{name}/infer": each.infer for name, each in self._versions.named.items()}
-        paths = {f"{self._root}/infer": self._versions.default.infer, **named}
-        return {path.encode(): endpoint for path, endpoint in paths.items()}
+    def endpoints(self) -> dict[bytes, Endpoint]:
+        """See `Routes`."""
+        paths: dict[bytes, Endpoint] = {}
+        for path, version in self._versions.by_path().items():
+            own = self._endpoints[version.number]
+            paths[f"{self._root}{path}/infer".encode()] = own.infer
+            paths[f"{self._root}{path}/generate".encode()] = own.generate
+        return paths
 
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
-        """Find the version and the endpoint, and answer."""
+        """See `Routes`."""
         found = self._paths.fullmatch(request.path)
         if found is None:
-            raise ModelNotFound(f"model {self._spec.name!r} has no path {request.path!r}; see {self._root}")
+            raise ModelNotFound(f"model {self._name!r} has no path {request.path!r}; see {self._root}")
         version = self._versions.find(found[1])
-        method, answer = self._endpoints[found[2] or ""]
+        method, respond = self._responders[found[2] or ""]
         if found[2] != "trace/setting":
             check_method(request, method)
-        return await answer(request, version)
+        return await respond(request, version)
 
     async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        loaded = version.loaded
-        return json_response(
-            model_metadata(
-                self._spec.name,
-                self._runtime,
-                self._versions.numbers,
-                loaded.model.signature,
-                batched=loaded.warmup.batchable,
-            )
-        )
+        return json_response(metadata_of(self._model, version))
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        return json_response({"name": self._spec.name, "ready": True})
+        return json_response({"name": self._name, "ready": True})
 
     async def _config(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        loaded = version.loaded
-        batched = loaded.warmup.batchable
-        parts = version.server.generations is not None
-        return json_response(
-            model_config(self._spec, self._runtime, loaded.model.signature, batched=batched, decoupled=parts)
-        )
+        return json_response(config_of(self._model, version))
 
     async def _trace(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         raise NotSupported("the server does not support tracing")
 
     async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        body = await read(request, version.infer, self._spec.limits.body)
-        headers = tuple(request.headers.items())
-        made = await await_response(lambda reply: version.infer.start(body, b"", headers, reply, request.request_id))
-        return made.to_http_response()
+        return await respond_with(request, self._endpoints[version.number].infer, self._body_limit)
 
     async def _infer_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
-        """MLServer's: an infer request, and events with an answer for each part."""
-        codec = version.loaded.codecs.infer
-
-        header_length = request.headers.get(HEADER_LENGTH.lower().encode(), b"")
-
-        async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = await version.decoder.decode(infer_decoding(body, header_length))
-            if any(wish.binary for wish in call.wishes):
-                raise InvalidRequest("events hold JSON: raw contents cannot be asked for here")
-            return call.request, lambda outputs: codec.encode(call, outputs).body
-
-        return await event_stream(version, "oip", request, decode, limit=self._spec.limits.body)
+        """MLServer's: an infer request, answered with an event for each part."""
+        endpoint, encode = self._endpoints[version.number].infer_events, version.loaded.codecs.infer.encode_json
+        return await event_stream(endpoint, encode, request, limit=self._body_limit)
 
     async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        open_requests = version.server.open_requests
-        headers = tuple(request.headers.items())
-        context = open_requests.context(version.recorders["generate"], request.request_id, len(request.body), headers)
-        try:
-            asked, encode = await self._generating(version)(await decoded(request, self._spec.limits.body))
-        except Exception as error:
-            open_requests.refuse(context, error)
-            raise
-        return HttpResponse(200, (JSON,), await whole(version.server, asked, context, encode))
+        return await respond_with(request, self._endpoints[version.number].generate, self._body_limit)
 
     async def _generate_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
-        decode = self._generating(version)
-        return await event_stream(version, "generate", request, decode, limit=self._spec.limits.body)
+        endpoint, encode = self._endpoints[version.number].generate, version.loaded.codecs.generate.encode
+        return await event_stream(endpoint, encode, request, limit=self._body_limit)
 
-    def _generating(self, version: RunningVersion) -> Decode:
-        encode = version.loaded.codecs.generate.encode
 
-        async def decode(body: bytes) -> tuple[InferRequest, Callable[[Tensors], bytes]]:
-            call = await version.decoder.decode(DecodeJob("generate.decode", body))
-            return call.request, partial(encode, call)
-
-        return decode
+def _endpoints(version: RunningVersion) -> _Endpoints:
+    codecs = version.loaded.codecs
+    generate = JsonOperation("generate.decode", codecs.generate.decode, codecs.generate.encode)
+    return _Endpoints(
+        InferEndpoint(InferOperation(codecs.infer), version, "oip"),
+        CodecEndpoint(InferEventsOperation(codecs.infer), version, "oip"),
+        CodecEndpoint(generate, version, "generate"),
+    )

@@ -5,7 +5,7 @@ docs/predict.md shows every form. What is read, and how strictly, is in the modu
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -36,7 +36,8 @@ class PredictCall:
     by_row: bool
     """Whether the answer has one prediction a row, or whole outputs."""
     media: Media = JSON
-    """The answer's form."""
+    """The response's form."""
+    timeout_s: ClassVar[float | None] = None
 
 
 class PredictCodec:

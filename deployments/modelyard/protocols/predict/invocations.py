@@ -1,4 +1,4 @@
-"""`POST .../invocations`: what MLflow's scoring server takes and gives, and SageMaker's containers. Pure.
+"""`POST .../invocations`: the form of MLflow's scoring server and of SageMaker's containers.
 
 Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/; the forms of input are those of predict.
 """
@@ -6,15 +6,15 @@ Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/; the 
 from modelyard.protocols.predict.codec import PredictCall, PredictCodec
 from modelyard.tensors import Signature, Tensors
 
-PASSED_OVER = ("params",)
-"""Members of MLflow's own: what a model is called with beside its input, of which these models know nothing."""
+IGNORED = ("params",)
+"""Members of MLflow's own: what a model is called with beside its input. Models here have no such parameters."""
 
 
 class InvocationsCodec:
-    """Decodes and encodes for one version of one model; built once."""
+    """Decodes and encodes for one version of one model; created once."""
 
     def __init__(self, model_name: str, version: int, signature: Signature) -> None:
-        self._predict = PredictCodec(model_name, version, signature, passed_over=PASSED_OVER)
+        self._predict = PredictCodec(model_name, version, signature, passed_over=IGNORED)
 
     def decode(self, body: bytes, content_type: bytes) -> PredictCall:
         """dataframe_split, dataframe_records, instances, inputs, or CSV. Raises InvalidRequest or UnsupportedMediaType."""

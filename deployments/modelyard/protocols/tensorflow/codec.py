@@ -6,7 +6,7 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protoc
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -39,6 +39,7 @@ class TensorflowCall:
 
     request: InferRequest
     write: Write
+    timeout_s: ClassVar[float | None] = None
 
 
 class TensorflowCodec:

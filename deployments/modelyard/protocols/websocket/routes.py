@@ -2,12 +2,11 @@
 
 import re
 
-from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, refuse_socket
 from modelyard.http.request import RequestIds, flag
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.versions import Versions
+from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.websocket.session import WebSocketSession
 
 BELOW_ROUTE = r"(?:/versions/([^/]+))?/ws/?"
@@ -16,15 +15,15 @@ BELOW_ROUTE = r"(?:/versions/([^/]+))?/ws/?"
 class WebSocketRoutes:
     """Opens a session for each client at `<route>/ws`."""
 
-    def __init__(self, spec: ModelSpec, versions: Versions) -> None:
-        self._spec = spec
-        self._versions = versions
-        self._paths = re.compile(re.escape(spec.url_path) + BELOW_ROUTE)
+    def __init__(self, model: ServedModel) -> None:
+        self._spec = model.spec
+        self._versions = model.versions
+        self._paths = re.compile(re.escape(model.spec.url_path) + BELOW_ROUTE)
         self._ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        await receive()  # websocket.connect, which nothing comes before
+        await receive()  # websocket.connect, always the first
         try:
             version = self._version(path)
         except ModelNotFound as error:

@@ -1,29 +1,27 @@
-"""One open WebSocket: requests are begun as they come, and answered in their order."""
+"""One open WebSocket: requests start as they arrive, and are answered in their order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import Any
 
-from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Receive, Send, logged_error_response
 from modelyard.http.edge_start import without
 from modelyard.http.request import RequestIds, body_too_large
-from modelyard.inference.recorder import RequestContext
-from modelyard.protocols.awaiting import parts, whole
-from modelyard.protocols.decoder.job import DecodeJob
-from modelyard.protocols.oip.endpoint import infer_decoding
+from modelyard.protocols.awaiting import await_response
+from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.websocket.codec import END, Message, WebSocketCodec, WebSocketRequest, divided
+from modelyard.protocols.websocket.operations import END, BinaryOperation, Message, TextOperation
 
-MOST_OPEN = 16
-"""Requests of one socket under way; no more is read meanwhile, so a client that does not read is not read from either."""
+MAX_OPEN = 16
+"""Requests of one socket that are processed at a time. Beyond them nothing is read, nor from a client that does not read."""
 
-Turn = Callable[[Send], Awaitable[None]]
-"""Sends all of an answer."""
+WriteResponse = Callable[[Send], Awaitable[None]]
+"""Sends all messages of a response."""
 
 
-class _Left(Exception):
+class _Disconnected(Exception):
     """The client has."""
 
 
@@ -43,83 +41,85 @@ class WebSocketSession:
     ) -> None:
         """`headers` are those of the request that opened it.
 
-        `in_parts` says that each answer comes in as many messages as it has parts, and one that ends it.
+        With `in_parts` each response is one message for each of its parts, and one that ends it.
         """
-        self._server = version.server
-        self._recorder = version.recorders["websocket"]
-        self._decoder = version.decoder
-        self._codec = WebSocketCodec(version.predictor.codec, version.infer.codec)
+        codecs = version.loaded.codecs
+        self._text = TextOperation(codecs.predict, probabilities=probabilities)
+        self._binary = BinaryOperation(codecs.infer)
+        self._text_endpoint = CodecEndpoint(self._text, version, "websocket")
+        self._binary_endpoint = CodecEndpoint(self._binary, version, "websocket")
         self._path = path
         self._limit_bytes = limit_bytes
-        self._probabilities = probabilities
         self._in_parts = in_parts
         self._ids = ids
         self._headers = without(headers)
 
     async def run(self, receive: Receive, send: Send) -> None:
-        """Until the client leaves; what is under way then is cancelled."""
-        turns: asyncio.Queue[Turn] = asyncio.Queue(MOST_OPEN)
+        """Until the client disconnects; requests that are open then are cancelled."""
+        responses: asyncio.Queue[WriteResponse] = asyncio.Queue(MAX_OPEN)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_take_turns(turns, send))
+                group.create_task(_write_all(responses, send))
                 while (message := await receive())["type"] == "websocket.receive":
                     text: str | None = message.get("text")
-                    await turns.put(self._turn(message["bytes"] if text is None else text, group))
-                raise _Left
-        except* (_Left, OSError):  # uvicorn raises the second where a client has gone that is written to
+                    await responses.put(self._start(message["bytes"] if text is None else text, group))
+                raise _Disconnected
+        except* (_Disconnected, OSError):  # uvicorn raises the second for a write to a client that has disconnected
             pass
 
-    def _turn(self, message: Message, group: asyncio.TaskGroup) -> Turn:
-        context = self._server.open_requests.context(self._recorder, self._ids.choose(b""), len(message), self._headers)
+    def _start(self, message: Message, group: asyncio.TaskGroup) -> WriteResponse:
+        request_id = self._ids.choose(b"")
         if self._in_parts:
-            return partial(self._tell_parts, message, context)
-        # Begun now, and not in its turn: requests that wait together run together.
-        return partial(_tell_whole, group.create_task(self._answer(message, context)))
+            return partial(self._write_parts, message, request_id)
+        # Started now, and not in its turn: requests that wait together share a batch.
+        return partial(_write_one, group.create_task(self._respond(message, request_id)))
 
-    async def _answer(self, message: Message, context: RequestContext) -> Message:
+    async def _respond(self, message: Message, request_id: str) -> Message:
+        endpoint, _, body = self._of(message)
         try:
-            call = await self._read(message, context)
-            return await whole(self._server, call.request, context, call.encode, call.timeout_s)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the socket stays open
-            return self._error(error, context)
+            self._check_size(endpoint, message, request_id)
+            return await await_response(lambda reply: endpoint.start(body, b"", self._headers, reply, request_id))
+        except Exception as error:  # noqa: BLE001 - the error is this request's response; the socket stays open
+            return self._error(error, request_id)
 
-    async def _tell_parts(self, message: Message, context: RequestContext, send: Send) -> None:
+    async def _write_parts(self, message: Message, request_id: str, send: Send) -> None:
         last: Message = END
+        endpoint, encode, body = self._of(message)
         try:
-            call = await self._read(message, context)
-            async with aclosing(parts(self._server, call.request, context, call.encode, call.timeout_s)) as all_:
-                async for part in all_:
+            self._check_size(endpoint, message, request_id)
+            async with aclosing(await endpoint.parts(body, b"", self._headers, request_id, encode)) as parts:
+                async for part in parts:
                     await _send(part, send)
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 - the same
-            last = self._error(error, context)
+        except Exception as error:  # noqa: BLE001 - as above
+            last = self._error(error, request_id)
         await _send(last, send)
 
-    async def _read(self, message: Message, context: RequestContext) -> WebSocketRequest:
-        try:
-            if len(message) > self._limit_bytes:
-                raise body_too_large(self._limit_bytes)
-            if isinstance(message, str):
-                options = {"probabilities": self._probabilities}
-                text = DecodeJob("predict.decode", message.encode(), (b"application/json",), options)
-                return self._codec.of_text(await self._decoder.decode(text))
-            return self._codec.of_binary(await self._decoder.decode(infer_decoding(*divided(message))))
-        except ModelyardError as error:
-            raise self._server.open_requests.refuse(context, error) from None
+    def _of(self, message: Message) -> tuple[CodecEndpoint[Any, Message], Callable[..., Message], bytes]:
+        """The endpoint for a message, what encodes a part of its response, and its bytes."""
+        if isinstance(message, str):
+            return self._text_endpoint, self._text.encode, message.encode()
+        return self._binary_endpoint, self._binary.encode, message
 
-    def _error(self, error: Exception, context: RequestContext) -> str:
-        return logged_error_response(error, context.request_id, self._path).body.decode()
+    def _check_size(self, endpoint: CodecEndpoint[Any, Message], message: Message, request_id: str) -> None:
+        if len(message) > self._limit_bytes:
+            error = body_too_large(self._limit_bytes)
+            endpoint.reject(error, request_id)
+            raise error
+
+    def _error(self, error: Exception, request_id: str) -> str:
+        return logged_error_response(error, request_id, self._path).body.decode()
 
 
-async def _take_turns(turns: asyncio.Queue[Turn], send: Send) -> None:
+async def _write_all(responses: asyncio.Queue[WriteResponse], send: Send) -> None:
     while True:
-        turn = await turns.get()
-        await turn(send)
+        write = await responses.get()
+        await write(send)
 
 
-async def _tell_whole(answer: asyncio.Task[Message], send: Send) -> None:
-    await _send(await answer, send)
+async def _write_one(response: asyncio.Task[Message], send: Send) -> None:
+    await _send(await response, send)
 
 
 async def _send(message: Message, send: Send) -> None:

@@ -218,12 +218,12 @@ def test_an_answer_written_by_hand_says_what_protobuf_writes(arrays, request_id)
     for array in (*arrays, arrays[0] + 1, np.array(["a", "bc"], object)):
         call = one.decode(request(np.ones((1, 1), np.float32), id=request_id))
         expected = one.encode(call, {"y": array})
-        assert ModelInferResponse.FromString(one.answer(call, {"y": array})) == expected
+        assert ModelInferResponse.FromString(one.encode_bytes(call, {"y": array})) == expected
 
 
 def test_answers_of_ever_new_shapes_are_written_too():
     one = codec()
     call = one.decode(request(np.ones(1, np.float32)))
     for length in range(MOST_KEPT + 2):
-        (head,) = ModelInferResponse.FromString(one.answer(call, {"y": np.zeros(length, np.int8)})).outputs
+        (head,) = ModelInferResponse.FromString(one.encode_bytes(call, {"y": np.zeros(length, np.int8)})).outputs
         assert list(head.shape) == [length]

@@ -27,10 +27,10 @@ def test_an_empty_line_gives_nothing() -> None:
     assert RequestQueue().oldest() is None
 
 
-def test_taking_counts_tickets_and_rows() -> None:
+def test_taking_counts_requests_and_rows() -> None:
     line = line_of(ticket(rows=2), ticket(rows=3), ticket(rows=4))
     assert [one.rows for one in line.take(5)] == [2, 3]
-    assert (line.waiting, line.rows) == (1, 4)
+    assert (line.count, line.rows) == (1, 4)
 
 
 def test_those_who_left_are_met_nowhere() -> None:
@@ -38,7 +38,7 @@ def test_those_who_left_are_met_nowhere() -> None:
     line = line_of(*tickets)
     for place in (0, 2, 4):
         line.remove(tickets[place])
-    assert (line.waiting, line.rows) == (2, 2)
+    assert (line.count, line.rows) == (2, 2)
     assert list(line) == [tickets[1], tickets[3]]
     assert line.oldest() is tickets[1]
     assert line.take(8) == [tickets[1], tickets[3]]
@@ -52,7 +52,7 @@ def test_husks_are_cleared_away_and_the_order_stays() -> None:
     for one in tickets:
         if one not in kept:
             line.remove(one)
-    assert len(line._tickets) < 100
+    assert len(line._requests) < 100
     assert list(line) == kept
 
 
@@ -61,7 +61,7 @@ def test_everyone_up_to_a_time_leaves() -> None:
     line = line_of(*tickets)
     assert line.take_until(2.0) == tickets[:2]
     assert line.take_until(2.0) == []
-    assert line.waiting == 1
+    assert line.count == 1
 
 
 def test_the_unlike_keep_their_places() -> None:
