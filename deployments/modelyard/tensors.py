@@ -99,6 +99,6 @@ class InferRequest:
     outputs: tuple[str, ...]
     """Names of the outputs wanted, in this order; never empty."""
 
-    def again(self, inputs: Tensors) -> "InferRequest":
+    def with_inputs(self, inputs: Tensors) -> "InferRequest":
         """The same with other values of the same shapes."""
         return InferRequest(inputs, self.rows, self.outputs)

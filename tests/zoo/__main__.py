@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case, NoCase
-from tests.zoo.trial import Outcome, tried
+from tests.zoo.trial import Outcome, run_case
 
 GENERATORS: Mapping[str, Callable[[int], Case]] = {
     "sklearn": pipelines.case,
@@ -34,7 +34,7 @@ class Report:
     def __init__(self) -> None:
         self.cases = self.requests = self.batched = 0
         self.loads: Counter[str] = Counter()
-        self.refusals: dict[str, list[str]] = defaultdict(list)
+        self.rejections: dict[str, list[str]] = defaultdict(list)
         self.kinds: dict[str, list[str]] = defaultdict(list)
 
     def add(self, outcome: Outcome) -> None:
@@ -44,8 +44,8 @@ class Report:
         self.requests += outcome.requests
         self.batched += outcome.batched
         self.loads[case.kind] += 1
-        if outcome.refused:
-            self.refusals[case.kind].append(f"{case.name}: {outcome.refused}")
+        if outcome.rejected:
+            self.rejections[case.kind].append(f"{case.name}: {outcome.rejected}")
         first = {fault.kind: fault for fault in reversed(outcome.faults)}
         for kind, fault in first.items():
             self.kinds[kind].append(case.name)
@@ -55,9 +55,9 @@ class Report:
     def end(self) -> None:
         """Everything by kind."""
         say(f"\n{self.cases} models, {self.batched} of them batched, {self.requests} requests")
-        if self.refusals:
+        if self.rejections:
             say("\nRefused at load, by kind of model:")
-            for kind, told in sorted(self.refusals.items()):
+            for kind, told in sorted(self.rejections.items()):
                 say(f"  {len(told)} of {self.loads[kind]}  {kind}\n      {told[0][:300]}")
         say(f"\n{len(self.kinds)} kinds of faults" if self.kinds else "\nEvery answer was the model's own.")
         for kind, names in sorted(self.kinds.items(), key=lambda pair: -len(pair[1])):
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
                 case = GENERATORS[name](seed)
             except NoCase:
                 continue
-            report.add(tried(case))
+            report.add(run_case(case))
         seed += 1
     report.end()
     say(f"seeds {asked.seed} to {seed - 1}; repeat one with: python -m tests.zoo --seed S --count 1 --only {names[0]}")

@@ -15,25 +15,25 @@ class NoCase(Exception):
     """A seed gives no model; its one argument says why."""
 
 
-class Refuses(Exception):
+class ModelRaised(Exception):
     """The model itself raises on these rows; its one argument is what it raised."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model. `answer` raises Refuses."""
+    """One model. `reference` raises ModelRaised."""
 
     name: str
     """A seed that repeats it."""
     kind: str
-    """What it is, for statistics of refusals."""
+    """What it is, for statistics of rejections."""
     shown: str
     """The model as code, as good as its repr is."""
     runtime: str
     files: Mapping[str, bytes]
     table: Table
-    asked: list[Row]
-    answer: Callable[[Rows], Tensors]
+    requests: list[Row]
+    reference: Callable[[Rows], Tensors]
     """Its own answers to the rows of one request, by output."""
     classes: list[Any] | None = None
     """A classifier's classes, in the order of its scores."""
@@ -46,16 +46,16 @@ class Case:
     """Whether the answer for a row depends on the others of its request."""
     rows_alone: bool = True
     """Whether each row is answered by itself, so that a model that takes no rows is refused more than it must be."""
-    answers_otherwise: tuple[Callable[[Rows], Tensors], ...] = ()
-    """The own answers to rows that are not settled (see `Table.is_settled`), in other readings."""
-    wholes: list[Row] = field(default_factory=list)
+    other_references: tuple[Callable[[Rows], Tensors], ...] = ()
+    """The own answers to rows that are not settled (see `Table.is_unambiguous`), in other readings."""
+    whole_requests: list[Row] = field(default_factory=list)
     """For a model that the server gives no rows: whole tensors, one a column, as the one "row" of a request."""
-    answer_whole: Callable[[Rows], Tensors] | None = None
+    reference_whole: Callable[[Rows], Tensors] | None = None
     """The own answers to those."""
     whole: bool = False
-    """Whether `asked` and `answer` are those."""
+    """Whether `requests` and `reference` are those."""
 
     def as_whole(self) -> "Case":
         """The same, asked about whole tensors."""
-        assert self.answer_whole
-        return replace(self, asked=self.wholes, answer=self.answer_whole, whole=True)
+        assert self.reference_whole
+        return replace(self, requests=self.whole_requests, reference=self.reference_whole, whole=True)

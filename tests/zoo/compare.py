@@ -15,7 +15,7 @@ import numpy as np
 
 from modelyard.tensors import Signature, Tensors
 from tests.zoo.case import DOUBLE
-from tests.zoo.told import CLASSES, CONFIDENCE, Told, Written
+from tests.zoo.responses import CLASSES, CONFIDENCE, Decoded, Written
 
 MOST_ROUNDING, MOST_ROUNDING_SINGLE = 1e-5, 1e-3
 """As a share of a value, in double and in single precision; what differs more is another answer. Projections of rows that differ by
@@ -32,7 +32,7 @@ class Equality:
     tolerance: float
 
 
-def difference(told: Told, expected: Tensors, others: Callable[[], list[Tensors]], equality: Equality) -> str:
+def difference(told: Decoded, expected: Tensors, others: Callable[[], list[Tensors]], equality: Equality) -> str:
     """How an answer differs from the model's own, "" where it does not.
 
     `others` gives the object's answers to the same rows in other company, and is called only where `expected` does not do.

@@ -84,7 +84,7 @@ class Column:
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
     @property
-    def settles_gaps(self) -> bool:
+    def defines_gap(self) -> bool:
         """Whether the fit says what stands for a missing value: NaN always does for floats, and an estimator of numbers keeps no
         trace of a None among flags."""
         return self.stored not in NULLABLE and (
@@ -93,12 +93,12 @@ class Column:
 
     def gap_of(self, reading: Reading) -> Any:
         """What stands for a missing value."""
-        return self.gap if reading == "fitted" or self.settles_gaps else None if reading == "None" else np.nan
+        return self.gap if reading == "fitted" or self.defines_gap else None if reading == "None" else np.nan
 
-    def is_settled(self, value: Any) -> bool:
+    def is_unambiguous(self, value: Any) -> bool:
         """Whether a data frame like the fitted one has just one way to hold a value."""
         if value is None:
-            return self.settles_gaps
+            return self.defines_gap
         return self.stored != "category" or value in self.known
 
     def series(self, values: Sequence[Any], reading: Reading = "fitted") -> Any:
@@ -108,7 +108,7 @@ class Column:
         gapped = any(value is None for value in values)
         if reading == "categories" and self.stored == "category":
             return pd.Series(pd.Categorical(values))
-        if reading != "fitted" and not all(map(self.is_settled, values)):
+        if reading != "fitted" and not all(map(self.is_unambiguous, values)):
             return pd.Series(filled, dtype="float64" if self.kind in NUMERIC and reading == "NaN" else object)
         match self.stored:
             case "float64" | "float32":
@@ -166,7 +166,7 @@ class Table:
         series = [column.series(values, reading) for column, values in zip(self.columns, columns, strict=True)]
         return pd.concat(series, axis=1, keys=list(names))
 
-    def is_settled(self, rows: Rows) -> bool:
+    def is_unambiguous(self, rows: Rows) -> bool:
         """Whether a frame like the fitted one has just one way to hold each value.
 
         It has not where nothing was missing in the fit and now is, or a value is none of its column's categories. Then any answer
@@ -175,7 +175,9 @@ class Table:
         """
         if self.form == "numbered frame" and any(None in row for row in rows):
             return False
-        return all(column.is_settled(value) for row in rows for column, value in zip(self.columns, row, strict=True))
+        return all(
+            column.is_unambiguous(value) for row in rows for column, value in zip(self.columns, row, strict=True)
+        )
 
     def of(self, *kinds: Kind) -> list[int]:
         """The places of the columns of these kinds."""

@@ -10,10 +10,10 @@ from onnx import TensorProto, helper
 
 from modelyard.tensors import DTYPES, Tensors
 from tests.zoo import conversions
-from tests.zoo.case import DOUBLE, HALF, SINGLE, Case, Refuses
+from tests.zoo.case import DOUBLE, HALF, SINGLE, Case, ModelRaised
 from tests.zoo.data import Column, Row, Rows, Table
 from tests.zoo.draw import Draw
-from tests.zoo.graph import Graph, Made
+from tests.zoo.graph_builder import GeneratedGraph, Graph
 
 ASKED = 16
 MAGNITUDES = (0.1, 1.0, 1.0, 3.0, 30.0)
@@ -27,7 +27,7 @@ def case(seed: int) -> Case:
     while True:
         draw = Draw("onnx", seed, attempt)
         try:
-            made: Made = draw.weighted(KINDS)(draw)
+            made: GeneratedGraph = draw.weighted(KINDS)(draw)
         except NameError:  # as it says that an option is not for this estimator
             attempt += 1
         else:
@@ -35,11 +35,11 @@ def case(seed: int) -> Case:
     inputs = {each.name: each for each in made.inputs}
     columns = tuple(Column(name, "tensor", (), each.datatype, None) for name, each in inputs.items())
     asked = [tuple(_value(draw, each, free=3) for each in made.inputs) for _ in range(ASKED)]
-    truth = SessionTruth(made)
-    wholes = [_whole(draw, made) for _ in range(ASKED // 2)]
+    reference = ReferenceSession(made)
+    whole_requests = [_whole(draw, made) for _ in range(ASKED // 2)]
     files = {"model.onnx": made.model}
     if with_example := draw.chance(0.2):
-        files["example.json"] = _example(columns, wholes[0])
+        files["example.json"] = _example(columns, whole_requests[0])
     yaml = {"batching": "off"} if draw.chance(0.1) else {}
     return Case(
         f"onnx {seed}",
@@ -49,14 +49,14 @@ def case(seed: int) -> Case:
         files,
         Table(columns, "tensors"),
         asked,
-        truth.rows,
+        reference.rows,
         classes=made.classes,
         yaml=yaml,
         tolerance=made.tolerance,
         mixes_rows=made.mixes_rows,
         rows_alone=made.rows,
-        wholes=wholes,
-        answer_whole=truth.whole,
+        whole_requests=whole_requests,
+        reference_whole=reference.whole,
     )
 
 
@@ -76,7 +76,7 @@ def _value(draw: Draw, each: Any, free: int) -> Any:
     return found.astype(DTYPES[each.datatype]) if shape else DTYPES[each.datatype].type(found).item()
 
 
-def _whole(draw: Draw, made: Made) -> Row:
+def _whole(draw: Draw, made: GeneratedGraph) -> Row:
     rows = made.whole_rows or draw.whole(1, 4)
     free = draw.whole(1, 4)
     whole = []
@@ -89,10 +89,10 @@ def _whole(draw: Draw, made: Made) -> Row:
     return tuple(whole)
 
 
-class SessionTruth:
+class ReferenceSession:
     """What a session gives."""
 
-    def __init__(self, made: Made) -> None:
+    def __init__(self, made: GeneratedGraph) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
@@ -100,7 +100,7 @@ class SessionTruth:
         self._made = made
 
     def rows(self, rows: Rows) -> Tensors:
-        """For the rows of one request, in one call. Raises Refuses."""
+        """For the rows of one request, in one call. Raises ModelRaised."""
         columns = zip(*rows, strict=True)
         return self._run(
             {
@@ -110,7 +110,7 @@ class SessionTruth:
         )
 
     def whole(self, rows: Rows) -> Tensors:
-        """For whole tensors. Raises Refuses."""
+        """For whole tensors. Raises ModelRaised."""
         [row] = rows
         return self._run({each.name: value for each, value in zip(self._made.inputs, row, strict=True)})
 
@@ -119,7 +119,7 @@ class SessionTruth:
         try:
             found = self._session.run(names, inputs)
         except Exception as error:
-            raise Refuses(str(error)) from error
+            raise ModelRaised(str(error)) from error
         return {name: self._array(value) for name, value in zip(names, found, strict=True)}
 
     def _array(self, value: Any) -> Any:
@@ -131,7 +131,7 @@ class SessionTruth:
 # Kinds of graphs
 
 
-def _mlp(draw: Draw) -> Made:
+def _mlp(draw: Draw) -> GeneratedGraph:
     """Layers, activations and normalisations that keep rows apart."""
     graph, width = Graph(draw), draw.whole(1, 6)
     datatype = draw.one("FP32", "FP32", "FP64")
@@ -169,7 +169,7 @@ def _layer(draw: Draw, graph: Graph, value: str, width: int, datatype: str) -> t
     return value, more
 
 
-def _reduction(draw: Draw) -> Made:
+def _reduction(draw: Draw) -> GeneratedGraph:
     """One over the columns keeps rows apart; one over the rows does not, even where the shape says so."""
     graph, width = Graph(draw), draw.whole(2, 5)
     value = graph.input("x", "FP32", (width,))
@@ -187,7 +187,7 @@ def _reduction(draw: Draw) -> Made:
     return graph.made(f"{kind} over {axes}{', into each row' if back else ''}", SINGLE, rows=not mixes, mixes=mixes)
 
 
-def _across(draw: Draw) -> Made:
+def _across(draw: Draw) -> GeneratedGraph:
     """Operators along an axis, which may be the rows."""
     graph, width = Graph(draw), draw.whole(2, 5)
     value = graph.input("x", "FP32", (width,))
@@ -228,7 +228,7 @@ def _across(draw: Draw) -> Made:
     return graph.made(f"{kind} along axis {axis}", SINGLE, rows=apart, mixes=not apart)
 
 
-def _several(draw: Draw) -> Made:
+def _several(draw: Draw) -> GeneratedGraph:
     """Several inputs and outputs of several datatypes."""
     graph = Graph(draw)
     number = graph.input("number", draw.one("FP32", "FP64"), ())
@@ -260,7 +260,7 @@ def _several(draw: Draw) -> Made:
     return graph.made("several inputs and outputs", SINGLE, rows=graph.names_rows)
 
 
-def _narrow(draw: Draw) -> Made:
+def _narrow(draw: Draw) -> GeneratedGraph:
     """Every datatype, by itself."""
     datatype = draw.one(*(name for name in DTYPES if name != "BYTES"))
     graph = Graph(draw)
@@ -270,7 +270,7 @@ def _narrow(draw: Draw) -> Made:
     return graph.made(f"Identity of {datatype}", TOLERANCE.get(datatype, DOUBLE))
 
 
-def _branches(draw: Draw) -> Made:
+def _branches(draw: Draw) -> GeneratedGraph:
     """A branch that is taken for all rows by what is in any of them, or a choice in each row."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (3,))
@@ -289,7 +289,7 @@ def _branches(draw: Draw) -> Made:
     return graph.made(f"If {kind}", SINGLE, rows=False, mixes=True)
 
 
-def _loop(draw: Draw) -> Made:
+def _loop(draw: Draw) -> GeneratedGraph:
     """A Loop whose number of turns is a constant, or depends on all rows."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (2,))
@@ -322,7 +322,7 @@ def _loop(draw: Draw) -> Made:
     )
 
 
-def _quantized(draw: Draw) -> Made:
+def _quantized(draw: Draw) -> GeneratedGraph:
     """Dynamic quantization takes its scale from the whole batch."""
     graph, width = Graph(draw), draw.whole(2, 6)
     value = graph.input("x", "FP32", (width,))
@@ -338,7 +338,7 @@ def _quantized(draw: Draw) -> Made:
     return graph.made("dynamic quantization", SINGLE, rows=False, mixes=True)
 
 
-def _half(draw: Draw) -> Made:
+def _half(draw: Draw) -> GeneratedGraph:
     """Half precision, in and out or inside."""
     graph, outside = Graph(draw), draw.chance(0.5)
     value = graph.input("x", "FP16" if outside else "FP32", (3,))
@@ -349,7 +349,7 @@ def _half(draw: Draw) -> Made:
     return graph.made(f"half precision {'outside' if outside else 'inside'}", HALF)
 
 
-def _words(draw: Draw) -> Made:
+def _words(draw: Draw) -> GeneratedGraph:
     """Texts to numbers, and back."""
     graph = Graph(draw)
     text = graph.input("word", "BYTES", draw.one((), (2,)), values=("a", "b", "c", "ü", "zzz"))
@@ -371,7 +371,7 @@ def _words(draw: Draw) -> Made:
     return graph.made("words", SINGLE)
 
 
-def _sums(draw: Draw) -> Made:
+def _sums(draw: Draw) -> GeneratedGraph:
     """Einsum within each row, or with the others."""
     graph = Graph(draw)
     equation = draw.one("ij,ij->i", "ijk,ikl->ijl", "ij,kj->ik", "ij,ik->jk")
@@ -382,7 +382,7 @@ def _sums(draw: Draw) -> Made:
     return graph.made(f"Einsum {equation}", SINGLE, rows=apart, mixes=not apart)
 
 
-def _embedding(draw: Draw) -> Made:
+def _embedding(draw: Draw) -> GeneratedGraph:
     """Tokens of any number a row."""
     graph = Graph(draw)
     ids = graph.input("ids", "INT64", (draw.one(-1, 4),), values=(0, 1, 2, 3, 4))
@@ -392,7 +392,7 @@ def _embedding(draw: Draw) -> Made:
     return graph.made("embedding", SINGLE)
 
 
-def _attention(draw: Draw) -> Made:
+def _attention(draw: Draw) -> GeneratedGraph:
     """Within each row, or between all of them."""
     graph = Graph(draw)
     between = draw.chance(0.4)
@@ -403,7 +403,7 @@ def _attention(draw: Draw) -> Made:
     return graph.made(f"attention {'between' if between else 'within'} rows", SINGLE, rows=not between, mixes=between)
 
 
-def _picture(draw: Draw) -> Made:
+def _picture(draw: Draw) -> GeneratedGraph:
     """Convolution and pooling."""
     graph = Graph(draw)
     side = draw.one(6, 6, -1)
@@ -418,7 +418,7 @@ def _picture(draw: Draw) -> Made:
     return graph.made("convolution", SINGLE)
 
 
-def _recurrent(draw: Draw) -> Made:
+def _recurrent(draw: Draw) -> GeneratedGraph:
     """Of shape [steps, rows, features], so that the first axis is not the rows; or made so inside."""
     graph, hidden = Graph(draw), 2
     inside = draw.chance(0.5)
@@ -431,7 +431,7 @@ def _recurrent(draw: Draw) -> Made:
     return graph.made(f"LSTM{'' if inside else ' over the first axis'}", SINGLE, rows=inside, mixes=not inside)
 
 
-def _no_rows(draw: Draw) -> Made:
+def _no_rows(draw: Draw) -> GeneratedGraph:
     """Outputs that are no row each, and inputs of lengths of their own."""
     graph = Graph(draw)
     kind = draw.one("NonZero", "Unique", "likeness", "Compress", "Transpose", "scalar", "Shape", "fixed", "Concat")
@@ -469,7 +469,7 @@ def _no_rows(draw: Draw) -> Made:
     return graph.made(kind, SINGLE, rows=False, mixes=True)
 
 
-def _labelled(draw: Draw) -> Made:
+def _labelled(draw: Draw) -> GeneratedGraph:
     """A classifier made by hand: the label is by a LabelEncoder, and not always of the largest score."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (3,))
@@ -487,11 +487,11 @@ def _labelled(draw: Draw) -> Made:
     return graph.made(f"LabelEncoder to {list(names)}", SINGLE, classes=list(names))
 
 
-def _converted(draw: Draw) -> Made:
+def _converted(draw: Draw) -> GeneratedGraph:
     return conversions.converted(draw)
 
 
-KINDS: list[tuple[float, Callable[[Draw], Made]]] = [
+KINDS: list[tuple[float, Callable[[Draw], GeneratedGraph]]] = [
     (3, _mlp),
     (2, _reduction),
     (2, _across),

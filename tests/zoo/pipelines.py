@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
-from tests.zoo import boosters, finals, fronts, metas, targets
-from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase, Refuses
+from tests.zoo import boosters, final_estimators, meta_estimators, targets, transformers
+from tests.zoo.case import DOUBLE, SINGLE, Case, ModelRaised, NoCase
 from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
 from tests.zoo.draw import Draw
-from tests.zoo.truth import EstimatorTruth, dense
+from tests.zoo.reference import ReferenceEstimator, dense
 
 ATTEMPTS = 60
 MOST_ASKED = 24
@@ -64,14 +64,14 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
     if data.named and draw.chance(0.1):
         estimator.set_output(transform="pandas")
     estimator.fit(x, y) if task != "none" else estimator.fit(x)
-    truth = EstimatorTruth(estimator, data)
-    if any(_of_several_types(values) for values in truth(data.rows).values()):
+    reference = ReferenceEstimator(estimator, data)
+    if any(_of_several_types(values) for values in reference(data.rows).values()):
         raise ValueError("no datatype holds what it gives")
     if "function clip" in _shown(estimator) and len({column.stored for column in data.columns}) > 1:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     if "Mixture" in _shown(estimator) and {column.stored for column in data.columns} == {"bool"}:
         raise ValueError("mixtures compute with flags as flags, and otherwise than with the same numbers")
-    if own and _takes_texts_for_numbers(truth):
+    if own and _takes_texts_for_numbers(reference):
         raise ValueError("the model does not say that its columns were texts")
     if own and _is_ill_conditioned(estimator, x):
         raise ValueError(
@@ -80,9 +80,9 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
     return estimator, data, _kind(estimator), own
 
 
-def _takes_texts_for_numbers(truth: EstimatorTruth) -> bool:
+def _takes_texts_for_numbers(reference: ReferenceEstimator) -> bool:
     """Whether texts such as "10" were converted, so that the numbers themselves are answered in the same way."""
-    data = truth.table
+    data = reference.table
     texts = {
         place for place in data.of("text") if all(each is None or each.isdigit() for each in data.columns[place].values)
     }
@@ -97,10 +97,10 @@ def _takes_texts_for_numbers(truth: EstimatorTruth) -> bool:
         for row in data.rows
     ]
     try:
-        numbers = EstimatorTruth(truth.estimator, replace(data, columns=columns))(rows)
-    except Refuses:
+        numbers = ReferenceEstimator(reference.estimator, replace(data, columns=columns))(rows)
+    except ModelRaised:
         return False
-    return all(np.array_equal(values, numbers[name]) for name, values in truth(data.rows).items())
+    return all(np.array_equal(values, numbers[name]) for name, values in reference(data.rows).items())
 
 
 def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
@@ -135,9 +135,9 @@ def _estimator(draw: Draw, data: Table, task: targets.Task, x: Any, y: Any) -> A
         return _plain(draw, data, task)
 
     if task != "none" and draw.chance(0.4):
-        made = metas.around(draw, task, make, x, y)
+        made = meta_estimators.around(draw, task, make, x, y)
         if draw.chance(0.15):  # one more around it
-            return metas.around(draw, task, lambda: metas.around(draw, task, make, x, y), x, y)
+            return meta_estimators.around(draw, task, lambda: meta_estimators.around(draw, task, make, x, y), x, y)
         return made
     return make()
 
@@ -146,12 +146,12 @@ def _plain(draw: Draw, data: Table, task: targets.Task) -> Any:
     """A pipeline of a front and an end, or one of the two alone."""
     everything = range(len(data.columns))
     numbers = set(data.of(*NUMERIC)) == set(everything)
-    end = finals.final(draw, task)
+    end = final_estimators.final(draw, task)
     if task in ("classes", "number") and not data.of("prose") and data.form == "frame" and draw.chance(0.12):
         return _histogram(draw, data, task)
     if numbers and data.form != "texts" and end != "passthrough" and draw.chance(0.25):
         return end
-    front = fronts.front(draw, data, supervised=task in ("classes", "number"))
+    front = transformers.front(draw, data, supervised=task in ("classes", "number"))
     if isinstance(end, str):
         return front
     return Pipeline([("front", front), ("end", end)])
@@ -185,10 +185,10 @@ def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     mixes = "centred" in _shown(estimator)
     if not mixes and draw.chance(0.5):
         yaml["batching"] = {"independent_rows": True}
-    truth = EstimatorTruth(estimator, data)
-    if truth.classes and "label" in truth(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
-        yaml["labels"] = [f"class {index}" for index in range(len(truth.classes))]
-        truth = EstimatorTruth(estimator, data, yaml["labels"])
+    reference = ReferenceEstimator(estimator, data)
+    if reference.classes and "label" in reference(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
+        yaml["labels"] = [f"class {index}" for index in range(len(reference.classes))]
+        reference = ReferenceEstimator(estimator, data, yaml["labels"])
     single = any(column.kind == "float32" for column in data.columns) or data.dtype == "float32" or not own
     asked = rows_to_ask(draw, data, MOST_ASKED)
     shown = f"{_shown(estimator)}\n    fitted with a {data.form} of {_columns(data)}, saved as {saved}" + (
@@ -200,9 +200,9 @@ def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
     knowable = "<function" not in shown
     return Case(
-        name, kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
+        name, kind, shown, "sklearn", files, data, asked, reference, reference.classes, yaml,
         must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
-        answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
+        other_references=tuple(partial(reference, reading=reading) for reading in READINGS),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.loading import load_version
-from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.request_log import LogPlace, RequestLog
 from modelyard.tensors import Signature
@@ -33,7 +33,7 @@ def load(case: Case) -> LoadedVersion:
         for name, content in case.files.items():
             (folder / name).write_bytes(content)
         lines = [
-            ManifestLine(name, len(content), hashlib.sha256(content).hexdigest())
+            ManifestEntry(name, len(content), hashlib.sha256(content).hexdigest())
             for name, content in case.files.items()
         ]
         return load_version(spec_of(case), case.runtime, Path(root), ServedVersion(1, digest(lines)))

@@ -14,30 +14,30 @@ from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import Tensors
-from tests.zoo.case import Case, Refuses
+from tests.zoo.case import Case, ModelRaised
 from tests.zoo.compare import Equality, difference
 from tests.zoo.data import Row, Rows
 from tests.zoo.draw import Draw
-from tests.zoo.forms import FORMS
-from tests.zoo.sent import CannotCarry, Sent
+from tests.zoo.request_forms import FORMS
+from tests.zoo.sent_rows import CannotCarry, Sent
 from tests.zoo.served import Served, load
 
-STRANGERS = "only among strangers: "
+CONCURRENT = "only among strangers: "
 
 
 @dataclass(frozen=True)
 class Effort:
     """How much a case is asked."""
 
-    in_every_form: int = 3
+    rows_in_every_form: int = 3
     """Rows that are asked about alone in every form; the others in some."""
-    some: int = 4
-    together: int = 60
+    forms: int = 4
+    concurrent: int = 60
     """Requests that come at once."""
 
 
 ALL = Effort()
-FEW = Effort(in_every_form=1, some=1, together=24)
+FEW = Effort(rows_in_every_form=1, forms=1, concurrent=24)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Outcome:
     """What became of a case."""
 
     case: Case
-    refused: str = ""
+    rejected: str = ""
     """At load, with this reason."""
     notes: tuple[str, ...] = ()
     batched: bool = False
@@ -68,21 +68,21 @@ class Outcome:
     faults: list[Fault] = field(default_factory=list)
 
 
-def tried(case: Case, effort: Effort = ALL) -> Outcome:
+def run_case(case: Case, effort: Effort = ALL) -> Outcome:
     """Load and ask. Never raises for what is wrong with the server."""
     outcome = Outcome(case)
     try:
         loaded = load(case)
     except (LoadError, WarmupFailed, InvalidRequest) as error:
-        outcome.refused = f"{type(error).__name__}: {error}"
+        outcome.rejected = f"{type(error).__name__}: {error}"
         if case.must_serve:
             outcome.faults.append(Fault(f"refused at load: {generic(str(error))}", "load", (), str(error)))
         return outcome
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason that an operator could read
         place = traceback.format_exception(error)[-2].strip().splitlines()[0]
-        outcome.refused = f"{type(error).__name__}: {error}"
+        outcome.rejected = f"{type(error).__name__}: {error}"
         outcome.faults.append(
-            Fault(f"crash at load: {generic(outcome.refused)}", "load", (), f"{outcome.refused} ({place})")
+            Fault(f"crash at load: {generic(outcome.rejected)}", "load", (), f"{outcome.rejected} ({place})")
         )
         return outcome
     outcome.notes, outcome.batched = loaded.model.notes, loaded.warmup.batchable
@@ -96,55 +96,57 @@ async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome, effort: Ef
         if case.rows_alone:
             told = f"{loaded.warmup.reason}; {served.signature}"
             outcome.faults.append(Fault("takes no rows though each row is alone", "load", (), told))
-        if case.answer_whole is None:
+        if case.reference_whole is None:
             served.close()
             return
         case = case.as_whole()
-    asking = Asking(case, served, outcome)
+    asking = CaseRunner(case, served, outcome)
     draw = Draw("asked", case.name)
     try:
-        for index, row in enumerate(case.asked):
-            forms = list(FORMS) if index < effort.in_every_form else draw.some(list(FORMS), effort.some, effort.some)
+        for index, row in enumerate(case.requests):
+            forms = (
+                list(FORMS) if index < effort.rows_in_every_form else draw.some(list(FORMS), effort.forms, effort.forms)
+            )
             for form in forms:
                 await asking.ask(form, [row])
         if not case.whole:
-            answered = [row for row in case.asked if asking.answers([row])]
+            answered = [row for row in case.requests if asking.answers([row])]
             for form in FORMS if answered else ():
                 await asking.ask(form, answered)
-                await asking.ask(form, draw.some(case.asked, 2, 4))
+                await asking.ask(form, draw.some(case.requests, 2, 4))
         strangers = [
-            (draw.one(*FORMS), draw.shuffled(case.asked)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
-            for _ in range(effort.together)
+            (draw.one(*FORMS), draw.shuffled(case.requests)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
+            for _ in range(effort.concurrent)
         ]
-        await asyncio.gather(*(asking.ask(form, rows, STRANGERS) for form, rows in strangers))
+        await asyncio.gather(*(asking.ask(form, rows, CONCURRENT) for form, rows in strangers))
     finally:
         served.close()
     alone = {fault.kind for fault in outcome.faults}
     outcome.faults = [
-        fault for fault in outcome.faults if fault.kind.removeprefix(STRANGERS) not in alone - {fault.kind}
+        fault for fault in outcome.faults if fault.kind.removeprefix(CONCURRENT) not in alone - {fault.kind}
     ]
 
 
-class Asking:
+class CaseRunner:
     """Asks one served case, and holds the answers against its own."""
 
     def __init__(self, case: Case, served: Served, outcome: Outcome) -> None:
         self._case = case
         self._served = served
         self._outcome = outcome
-        self._own: dict[tuple[Row, ...], Tensors | Refuses] = {}
+        self._own: dict[tuple[Row, ...], Tensors | ModelRaised] = {}
 
     def answers(self, rows: Rows) -> bool:
         """Whether the model itself answers."""
-        return not isinstance(self.own(rows), Refuses)
+        return not isinstance(self.own(rows), ModelRaised)
 
-    def own(self, rows: Rows) -> Tensors | Refuses:
+    def own(self, rows: Rows) -> Tensors | ModelRaised:
         """The model's own answers to these rows in one call, or what it raises."""
         key = tuple(map(repr, rows))
         if key not in self._own:
             try:
-                self._own[key] = self._case.answer(rows)
-            except Refuses as error:
+                self._own[key] = self._case.reference(rows)
+            except ModelRaised as error:
                 self._own[key] = error
         return self._own[key]
 
@@ -158,22 +160,24 @@ class Asking:
         except (CannotCarry, NotAcceptable):  # an answer that does not fit into a table, or one array
             return
         except InvalidRequest as error:
-            if not isinstance(expected, Refuses) and self._settled(rows):
+            if not isinstance(expected, ModelRaised) and self._unambiguous(rows):
                 self._fault(f"refused though right: {generic(error.message)}", form, rows, error.message)
             return
         except Exception as error:  # noqa: BLE001 - it is what this looks for
             shown = f"{type(error).__name__}: {error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
             kind = "internal error" if isinstance(error, ModelyardError) else f"crash {generic(shown)}"
             where = (
-                f" where the object raises {str(expected).partition(':')[0]}" if isinstance(expected, Refuses) else ""
+                f" where the object raises {str(expected).partition(':')[0]}"
+                if isinstance(expected, ModelRaised)
+                else ""
             )
             self._fault(f"{kind}{where}", form, rows, f"{shown}{f'; the object: {expected}' if where else ''}")
             return
         finally:
             self._outcome.requests += 1
-        if isinstance(expected, Refuses):
+        if isinstance(expected, ModelRaised):
             expected = next(iter(self._read_otherwise(rows)), expected)
-        if isinstance(expected, Refuses):
+        if isinstance(expected, ModelRaised):
             self._fault(
                 f"answers what the object refuses: {generic(str(expected))}",
                 form,
@@ -191,9 +195,9 @@ class Asking:
         others = self._read_otherwise(rows)
         if not self._case.whole and not self._case.mixes_rows:
             alone = [self.own([row]) for row in rows]
-            if not any(isinstance(each, Refuses) for each in alone):
+            if not any(isinstance(each, ModelRaised) for each in alone):
                 others.append({name: np.concatenate([each[name] for each in alone]) for name in alone[0]})  # type: ignore[index]
-            answered = [row for row in self._case.asked if self.answers([row])]
+            answered = [row for row in self._case.requests if self.answers([row])]
             # A kernel of BLAS adds up the last rows of a block otherwise than the first, so the place of a row may matter too.
             companies = [
                 ([], 2 * rows),
@@ -204,21 +208,21 @@ class Asking:
             ]
             for before, after in companies:
                 among = self.own([*before, *rows, *after])
-                if not isinstance(among, Refuses):
+                if not isinstance(among, ModelRaised):
                     start = len(before)
                     others.append({name: value[start : start + len(rows)] for name, value in among.items()})
         return others
 
-    def _settled(self, rows: Rows) -> bool:
-        return self._case.whole or self._case.table.is_settled(rows)
+    def _unambiguous(self, rows: Rows) -> bool:
+        return self._case.whole or self._case.table.is_unambiguous(rows)
 
     def _read_otherwise(self, rows: Rows) -> list[Tensors]:
         """The object's own answers to rows that can be read in several ways."""
-        if self._settled(rows):
+        if self._unambiguous(rows):
             return []
         answers = []
-        for answer in self._case.answers_otherwise:
-            with suppress(Refuses):
+        for answer in self._case.other_references:
+            with suppress(ModelRaised):
                 answers.append(answer(rows))
         return answers
 

@@ -33,7 +33,7 @@ def run(model: LoadedModel, request: InferRequest) -> Tensors:
 
 def copied(request: InferRequest) -> InferRequest:
     """The same with inputs of its own: an operator's code may change what it is given."""
-    return request.again({name: array.copy() for name, array in request.inputs.items()})
+    return request.with_inputs({name: array.copy() for name, array in request.inputs.items()})
 
 
 class Proof:

@@ -12,16 +12,16 @@ RUNS_CODE = ("model.joblib", "model.pkl")
 """Artefacts that are pickles: loading one runs whatever its author put in it."""
 PYTHON = "python"
 """The runtime of an operator's own class."""
-MOST_NAMED = 5
+MAX_NAMED_FILES = 5
 """Files named in a message."""
 
 
-class Unusable(Exception):
+class UnusableVersion(Exception):
     """A version's files do not fit the spec; the arguments are the reason and the file that it is about, or ""."""
 
 
 def runtime_of(spec: ModelSpec, files: Sequence[FileEntry]) -> str:
-    """The runtime: "onnx", "sklearn" or "python". Raises Unusable."""
+    """The runtime: "onnx", "sklearn" or "python". Raises UnusableVersion."""
     kind, _, entry_point = (spec.runtime or "").partition(":")
     if kind == PYTHON:
         _check_python(entry_point.partition(":")[0], files, trusted=spec.trusted)
@@ -29,14 +29,14 @@ def runtime_of(spec: ModelSpec, files: Sequence[FileEntry]) -> str:
     artefact = _artefact(files)
     runtime = RUNTIMES[artefact]
     if kind not in ("", runtime):
-        raise Unusable(
+        raise UnusableVersion(
             f"holds {artefact}, which is for {runtime}, but the model's YAML says `runtime: {kind}`", artefact
         )
     for file in files:
         if file.size_bytes == 0:
-            raise Unusable(f"holds an empty file, {file.path}", file.path)
+            raise UnusableVersion(f"holds an empty file, {file.path}", file.path)
     if artefact in RUNS_CODE and not spec.trusted:
-        raise Unusable(
+        raise UnusableVersion(
             f"holds {artefact}, a pickle, which can run any code when it is loaded: save the model as skops or ONNX "
             "instead, or, if you trust whoever made the file, say `trusted: true` in the model's YAML",
             artefact,
@@ -50,9 +50,9 @@ def _artefact(files: Sequence[FileEntry]) -> str:
         case [artefact]:
             return artefact
         case []:
-            raise Unusable(f"holds none of {', '.join(RUNTIMES)}: {_advice(paths)}", "")
+            raise UnusableVersion(f"holds none of {', '.join(RUNTIMES)}: {_advice(paths)}", "")
         case several:
-            raise Unusable(f"holds both {' and '.join(several)}: a version is one model", several[0])
+            raise UnusableVersion(f"holds both {' and '.join(several)}: a version is one model", several[0])
 
 
 def _advice(paths: Sequence[str]) -> str:
@@ -61,14 +61,14 @@ def _advice(paths: Sequence[str]) -> str:
         return "it is empty"
     source = next((path for path in paths if path.endswith(".py")), None)
     if advice := formats.advice(paths):
-        return f"{advice}. If {_as_model(source)}" if source else advice
+        return f"{advice}. If {_python_model_hint(source)}" if source else advice
     if source:
-        return f"if {_as_model(source)}"
-    more = len(paths) - MOST_NAMED
-    return f"there is {', '.join(paths[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+        return f"if {_python_model_hint(source)}"
+    more = len(paths) - MAX_NAMED_FILES
+    return f"there is {', '.join(paths[:MAX_NAMED_FILES])}" + (f" and {more} more" if more > 0 else "")
 
 
-def _as_model(source: str) -> str:
+def _python_model_hint(source: str) -> str:
     module = source.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     return f"{source} is the model, say `runtime: python:{module}:<Class>` in the model's YAML"
 
@@ -78,11 +78,11 @@ def _check_python(module: str, files: Sequence[FileEntry], *, trusted: bool) -> 
     sources = (f"{folder}/__init__.py", f"{folder}.py")
     source = next((file for name in sources for file in files if file.path == name), None)
     if source is None:
-        raise Unusable(f"holds no module {module}: neither {sources[1]} nor {sources[0]} is there", "")
+        raise UnusableVersion(f"holds no module {module}: neither {sources[1]} nor {sources[0]} is there", "")
     if source.size_bytes == 0:
-        raise Unusable(f"holds an empty file, {source.path}", source.path)
+        raise UnusableVersion(f"holds an empty file, {source.path}", source.path)
     if not trusted:
-        raise Unusable(
+        raise UnusableVersion(
             f"holds {source.path}, which is code that the server would run: save the model as skops or ONNX instead, "
             "or, if you trust whoever wrote it, say `trusted: true` in the model's YAML",
             source.path,

@@ -5,12 +5,12 @@ Age is told by ctimes: the kernel sets them at every write, rename and change of
 
 from dataclasses import dataclass
 
-CLOCKS_DIFFER_S = 1.0
+MAX_CLOCK_SKEW_S = 1.0
 """A file server's clock may be ahead by this much before it is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
-class Incomplete:
+class Completeness:
     """How far a version is on its way to being complete."""
 
     wait_s: float | None
@@ -24,16 +24,16 @@ class Incomplete:
         return self.wait_s == 0
 
 
-def incomplete(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Incomplete:
+def completeness_of(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Completeness:
     """Judge a version by its youngest ctime and its marker, if any. A `settle_s` of 0 trusts writers to rename."""
     if marker is not None:
-        return Incomplete(None, f"{marker} stands in it")
+        return Completeness(None, f"{marker} stands in it")
     age_s = now_s - changed_s
     if settle_s == 0 or age_s >= settle_s:
-        return Incomplete(0)
-    if age_s < -CLOCKS_DIFFER_S:
+        return Completeness(0)
+    if age_s < -MAX_CLOCK_SKEW_S:
         # A full wait and no longer, because clocks are put right.
-        return Incomplete(
+        return Completeness(
             settle_s, f"its last change is {-age_s:.0f} s in the future: the clocks of two machines differ"
         )
-    return Incomplete(min(settle_s - age_s, settle_s))
+    return Completeness(min(settle_s - age_s, settle_s))

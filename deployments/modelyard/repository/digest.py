@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestLine:
+class ManifestEntry:
     """One file: its path inside the version, its size, and the SHA-256 of its content in hex."""
 
     path: str
@@ -23,12 +23,12 @@ class ManifestLine:
     sha256: str
 
 
-def manifest(lines: Iterable[ManifestLine]) -> bytes:
+def manifest(lines: Iterable[ManifestEntry]) -> bytes:
     """The manifest of these files, in whatever order they come."""
     ordered = sorted(lines, key=lambda line: line.path.encode())
     return "".join(f"{line.sha256} {line.size_bytes} {line.path}\n" for line in ordered).encode()
 
 
-def digest(lines: Iterable[ManifestLine]) -> str:
+def digest(lines: Iterable[ManifestEntry]) -> str:
     """The version's digest, "sha256:" and 64 hex digits."""
     return f"sha256:{hashlib.sha256(manifest(lines)).hexdigest()}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 
-MOST_LOOKED_AT = 1000
+MAX_FILES = 1000
 """Files of a version, those nearest to its top: enough to tell what it is."""
 
 JOBLIB = "joblib.dump(..., 'model.joblib') with `trusted: true` in the model's YAML"
@@ -27,11 +27,11 @@ class Format:
 
     files: tuple[str, ...]
     """Shell patterns in lower case. One with a slash matches a path, where `*` also matches slashes; others match a name."""
-    what: str
+    description: str
     """What the file is, to follow its path and "is" in a sentence."""
     advice: str
     """What to do. `{file}` is the path, `{put} model.onnx` is "name it model.onnx" or "move it to model.onnx"."""
-    beside: tuple[str, ...] = ()
+    also_requires: tuple[str, ...] = ()
     """One of these must be there too."""
 
 
@@ -42,25 +42,25 @@ FORMATS = (
         ("*/model.onnx", "*/model.skops", "*/model.joblib", "*/model.pkl"),
         "a model in the layout of Triton",
         "{put} {name}: what Triton has in its folder 1/ belongs into the version's folder itself, and config.pbtxt is not read",
-        beside=("config.pbtxt",),
+        also_requires=("config.pbtxt",),
     ),
     Format(
         ("*/model.pkl",),
         "the pickle of an MLflow model",
         "{put} model.pkl, and the modules of MLflow's folder code/ beside it, with `trusted: true` in the model's YAML",
-        beside=("mlmodel",),
+        also_requires=("mlmodel",),
     ),
     Format(
         ("python_model.pkl",),
         "a Python function of MLflow's",
         "write a python model (docs/runtimes.md) whose load() calls mlflow.pyfunc.load_model(directory)",
-        beside=("mlmodel",),
+        also_requires=("mlmodel",),
     ),
     Format(
         ("predictor.pkl",),
         "an AutoGluon predictor",
         "write a python model (docs/runtimes.md) whose load() calls TabularPredictor.load(directory)",
-        beside=("learner.pkl",),
+        also_requires=("learner.pkl",),
     ),
     # Our own formats under other names.
     Format(("*.onnx",), "an ONNX model", "{put} model.onnx"),
@@ -80,7 +80,7 @@ FORMATS = (
         ("model.json",),
         "a TensorFlow.js model",
         "convert it with `python -m tf2onnx.convert --tfjs {file} --output model.onnx`",
-        beside=("*shard*of*",),
+        also_requires=("*shard*of*",),
     ),
     Format(("*.ubj", "*.bst", "*.xgb", "*xgb*.json", "*xgb*.model", "*xgboost*.bin"), "an XGBoost model", XGBOOST),
     Format(("*.lgb", "*.lgbm", "*lgb*.txt", "*lightgbm*.txt"), "a LightGBM model", LIGHTGBM),
@@ -114,7 +114,7 @@ FORMATS = (
         "the weights of a Hugging Face model",
         "export the folder with `optimum-cli export onnx --model <folder> <to>` (pip install optimum-onnx) and copy what that "
         "writes; or write a python model (docs/runtimes.md) whose load() calls from_pretrained(directory)",
-        beside=("config.json",),
+        also_requires=("config.json",),
     ),
     Format(
         ("*.safetensors",),
@@ -191,7 +191,7 @@ FORMATS = (
         ("*.xml",),
         "an OpenVINO model",
         "copy the ONNX model that it was made from, as model.onnx; or " + PYTHON,
-        beside=("*.bin",),
+        also_requires=("*.bin",),
     ),
     # Other systems.
     Format(
@@ -280,14 +280,14 @@ FORMATS = (
 
 def advice(paths: Sequence[str]) -> str:
     """What the version of these files is, and what to do; "" where no row fits."""
-    looked_at = sorted(paths, key=lambda path: (path.count("/"), path))[:MOST_LOOKED_AT]
+    looked_at = sorted(paths, key=lambda path: (path.count("/"), path))[:MAX_FILES]
     for row in FORMATS:
         file = next((path for path in looked_at if _matches(row.files, path)), None)
-        if file and (not row.beside or any(_matches(row.beside, path) for path in looked_at)):
+        if file and (not row.also_requires or any(_matches(row.also_requires, path) for path in looked_at)):
             put = "move it to" if "/" in file else "name it"
             name = file.rpartition("/")[2]
             told = row.advice.replace("{put}", put).replace("{name}", name).replace("{file}", file)
-            return f"{file} is {row.what}: {told}"
+            return f"{file} is {row.description}: {told}"
     return ""
 
 

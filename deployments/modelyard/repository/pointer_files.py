@@ -24,7 +24,7 @@ def pointer_file(head: bytes) -> PointerFile:
     return "json" if _JSON.match(head) else ""
 
 
-def problem(path: str, kind: PointerFile) -> str:
+def pointer_problem(path: str, kind: PointerFile) -> str:
     """Why a version that has this file cannot be served, to follow its name in a sentence; "" where it can.
 
     No file of a model is a Git LFS pointer; only an artefact cannot be a page or JSON.

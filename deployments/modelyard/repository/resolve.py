@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.repository import version_policy
-from modelyard.repository.artefact import Unusable, runtime_of
+from modelyard.repository.artefact import UnusableVersion, runtime_of
 from modelyard.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 
 STILL_WRITTEN, IN_PLACE = "still being written", "being changed in place"
@@ -38,7 +38,7 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """A model that cannot be served as its spec and its files are now."""
 
     name: str
@@ -50,12 +50,12 @@ class Refused:
     """The key of the model's file that has most to do with it."""
 
 
-def resolve_all(specs: Iterable[ModelSpec], snapshot: Snapshot) -> tuple[Resolved | Refused, ...]:
+def resolve_all(specs: Iterable[ModelSpec], snapshot: Snapshot) -> tuple[Resolved | Rejected, ...]:
     """Every spec, in order. The snapshot must hold each spec's folder (KeyError)."""
     return tuple(resolve(spec, snapshot.folders[spec.folder]) for spec in specs)
 
 
-def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Refused:
+def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Rejected:
     """Choose the versions, make sure that each can be served, and find their runtime.
 
     A version that is still being written is passed over. One that is complete and cannot be served is not: an older
@@ -65,34 +65,34 @@ def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Refused:
         versions = _choose(spec, folder)
         runtimes = [_runtime(spec, folder, version) for version in versions]
         _check_one_runtime(folder, versions, runtimes)
-    except _Refusal as refusal:
-        return Refused(spec.name, *refusal.args)
+    except _Rejection as refusal:
+        return Rejected(spec.name, *refusal.args)
     return Resolved(spec, runtimes[0], tuple(ServedVersion(version.number, version.digest) for version in versions))
 
 
-class _Refusal(Exception):
-    """The fields of Refused after the name."""
+class _Rejection(Exception):
+    """The fields of Rejected after the name."""
 
 
 def _choose(spec: ModelSpec, folder: FolderSnapshot) -> list[VersionSnapshot]:
     if folder.problem:
-        raise _Refusal(folder.problem, folder.folder)
+        raise _Rejection(folder.problem, folder.folder)
     if not folder.exists:
-        raise _Refusal(f"there is no folder {folder.folder} in the model repository", None, "path")
+        raise _Rejection(f"there is no folder {folder.folder} in the model repository", None, "path")
     # One that was complete and is being changed stays in the choice, so that its model is refused and what runs is
     # kept: a touched file must not bring back an older version for as long as it takes to settle.
     available = {version.number: version for version in folder.versions if version.settled or version.was_settled}
     if absent := version_policy.missing(available, spec.versions, spec.named_versions):
-        raise _Refusal(_absent(folder, available, absent), folder.folder, _key_of(spec, absent[0]))
+        raise _Rejection(_absent(folder, available, absent), folder.folder, _yaml_key(spec, absent[0]))
     chosen = [available[number] for number in version_policy.choose(available, spec.versions, spec.named_versions)]
     if not chosen:
-        raise _Refusal(_nothing_complete(folder), folder.folder)
+        raise _Rejection(_nothing_complete(folder), folder.folder)
     for version in chosen:
         _check_version(folder, version)
     return chosen
 
 
-def _key_of(spec: ModelSpec, number: int) -> str:
+def _yaml_key(spec: ModelSpec, number: int) -> str:
     """The key of the model's file that asks for this version."""
     if isinstance(spec.versions, list) and number in spec.versions:
         return "versions"
@@ -103,18 +103,18 @@ def _check_version(folder: FolderSnapshot, version: VersionSnapshot) -> None:
     place = f"{folder.folder}/{version.number}"
     if not version.settled:
         because = f" ({version.problem})" if version.problem else ""
-        raise _Refusal(f"version {version.number} is {IN_PLACE}{because}: waiting until that is done", place)
+        raise _Rejection(f"version {version.number} is {IN_PLACE}{because}: waiting until that is done", place)
     if version.problem:
-        raise _Refusal(f"version {version.number} cannot be served: {version.problem}", place)
+        raise _Rejection(f"version {version.number} cannot be served: {version.problem}", place)
 
 
 def _runtime(spec: ModelSpec, folder: FolderSnapshot, version: VersionSnapshot) -> str:
     try:
         return runtime_of(spec, version.files)
-    except Unusable as error:
+    except UnusableVersion as error:
         reason, file = error.args
         place = f"{folder.folder}/{version.number}" + (f"/{file}" if file else "")
-        raise _Refusal(f"version {version.number} {reason}", place, "runtime") from None
+        raise _Rejection(f"version {version.number} {reason}", place, "runtime") from None
 
 
 def _check_one_runtime(folder: FolderSnapshot, versions: Sequence[VersionSnapshot], runtimes: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ def _check_one_runtime(folder: FolderSnapshot, versions: Sequence[VersionSnapsho
     newest, first = versions[0], runtimes[0]
     for version, runtime in zip(versions, runtimes, strict=True):
         if runtime != first:
-            raise _Refusal(
+            raise _Rejection(
                 f"version {newest.number} is for the runtime {first} and version {version.number} for {runtime}: the "
                 "versions that are served together must be of one runtime",
                 f"{folder.folder}/{version.number}",

@@ -32,14 +32,14 @@ GONE = (FileNotFoundError, NotADirectoryError)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Never waits for the other end of a FIFO, should one take the place of the file that was looked at.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_NEVER_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
+_NOT_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
 class NotAllowed(Exception):
     """Something that is never read; its one argument follows the name in a sentence: "is a FIFO"."""
 
 
-class Changed(Exception):
+class FileChanged(Exception):
     """A file is no longer the one that was found; its one argument is its path inside the repository."""
 
 
@@ -92,7 +92,7 @@ class Tree:
 
     @contextmanager
     def open(self, found: Entry) -> Iterator[io.FileIO]:
-        """Open a file for reading. Raises OSError, and Changed where it is not, or does not stay, what was found."""
+        """Open a file for reading. Raises OSError, and FileChanged where it is not, or does not stay, what was found."""
         *above, name = found.place
         with self.directory(tuple(above)) as directory, directory.open(name) as stream:
             _check_unchanged(found, stream)
@@ -145,7 +145,7 @@ class Directory:
         if stat.S_ISLNK(found.stat.st_mode):
             found = self._follow(found, os.readlink(name, dir_fd=self._fd))
         mode = found.stat.st_mode
-        if kind := _NEVER_OPENED.get(stat.S_IFMT(mode)):
+        if kind := _NOT_OPENED.get(stat.S_IFMT(mode)):
             raise NotAllowed(f"is {kind}")
         if stat.S_ISREG(mode) and found.stat.st_nlink > 1:
             # The other name may be outside, where somebody else can change the content.
@@ -182,4 +182,4 @@ def _identity(status: os.stat_result) -> Identity:
 
 def _check_unchanged(found: Entry, stream: io.FileIO) -> None:
     if _identity(os.fstat(stream.fileno())) != found.identity:
-        raise Changed("/".join(found.place))
+        raise FileChanged("/".join(found.place))

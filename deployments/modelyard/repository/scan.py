@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.repository.completeness import Incomplete, incomplete
-from modelyard.repository.digest import ManifestLine, digest
-from modelyard.repository.listing import INCOMPLETE, Listing, explain, listing
-from modelyard.repository.pointer_files import HEAD_BYTES, PointerFile, pointer_file, problem
-from modelyard.repository.safe_tree import GONE, Changed, Directory, Entry, Identity, NotAllowed, RepoPath, Tree
+from modelyard.repository.completeness import Completeness, completeness_of
+from modelyard.repository.digest import ManifestEntry, digest
+from modelyard.repository.listing import INCOMPLETE_MARKER, Listing, explain, listing
+from modelyard.repository.pointer_files import HEAD_BYTES, PointerFile, pointer_file, pointer_problem
+from modelyard.repository.safe_tree import GONE, Directory, Entry, FileChanged, Identity, NotAllowed, RepoPath, Tree
 from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
 """A version's name: a positive decimal number that fits 64 bits, without sign or leading zeros."""
-MOST_NAMES = 10_000
+MAX_NAMES = 10_000
 """Names in a model's folder."""
-TICK_S = 0.1
+CTIME_TICK_S = 0.1
 """ctimes move in ticks of some milliseconds: a file that changed this short ago may change again and keep its ctime."""
 
 CachePath = tuple[Path, RepoPath]
@@ -80,13 +80,13 @@ def scan(
         problem = f"the model repository {root} {explain(error)}"
         return Snapshot(root, {folder: FolderSnapshot(folder, True, (), problem) for folder in folders}, None)
     with tree:
-        running = _Scan(tree, settle_s, now, cache)
+        running = _Scanner(tree, settle_s, now, cache)
         seen = {folder: running.folder(folder) for folder in folders}
         cache.keep_only(running.files, running.complete)
         return Snapshot(root, seen, running.settles_in_s())
 
 
-class _Scan:
+class _Scanner:
     """One scan under way, and what it has seen so far."""
 
     def __init__(self, tree: Tree, settle_s: float, now: Callable[[], float], cache: DigestCache) -> None:
@@ -109,9 +109,9 @@ class _Scan:
             if not found.is_directory:
                 return FolderSnapshot(folder, True, (), f"{folder} is a file, not a folder")
             with self._tree.directory(found.place) as directory:
-                names = directory.names(at_most=MOST_NAMES + 1)
-                if len(names) > MOST_NAMES:
-                    return FolderSnapshot(folder, True, (), f"{folder} holds more than {MOST_NAMES:,} entries")
+                names = directory.names(at_most=MAX_NAMES + 1)
+                if len(names) > MAX_NAMES:
+                    return FolderSnapshot(folder, True, (), f"{folder} holds more than {MAX_NAMES:,} entries")
                 numbers = sorted(int(name) for name in names if VERSION.fullmatch(name))
                 versions = [self._version(directory, folder, number) for number in numbers]
         except GONE:
@@ -128,23 +128,23 @@ class _Scan:
                 return None
             try:
                 return self._look_into(found, folder, number)
-            except (*GONE, Changed):
+            except (*GONE, FileChanged):
                 directory.find(str(number))  # raises GONE where it was the version itself that went away
-                return self._unsettled(folder, number, Incomplete(self._settle_s))
+                return self._unsettled(folder, number, Completeness(self._settle_s))
         except GONE:
             return None
         except (NotAllowed, OSError) as error:
             return VersionSnapshot(number, (), "", f"it {explain(error)}", settled=True)
 
     def _look_into(self, version: Entry, folder: str, number: int) -> VersionSnapshot:
-        """Raises GONE and Changed where somebody writes meanwhile."""
+        """Raises GONE and FileChanged where somebody writes meanwhile."""
         seen = listing(self._tree, version)
         self.files |= {self._cache_path(file) for file in seen.files.values()}
-        state = incomplete(
+        state = completeness_of(
             changed_s=seen.changed_ns / 1e9,
             now_s=self._now(),
             settle_s=self._settle_s,
-            marker=INCOMPLETE if seen.incomplete else None,
+            marker=INCOMPLETE_MARKER if seen.incomplete else None,
         )
         files = tuple(FileEntry(path, seen.files[path].stat.st_size) for path in sorted(seen.files))
         if not state.settled:
@@ -163,13 +163,13 @@ class _Scan:
                 raise
             except OSError as error:
                 return "", f"{path} {explain(error)}"
-            if wrong := problem(path, content.pointer_file):
+            if wrong := pointer_problem(path, content.pointer_file):
                 return "", f"{path} {wrong}"
-            lines.append(ManifestLine(path, file.stat.st_size, content.sha256))
+            lines.append(ManifestEntry(path, file.stat.st_size, content.sha256))
         return digest(lines), None
 
     def _unsettled(
-        self, folder: str, number: int, state: Incomplete, files: tuple[FileEntry, ...] = ()
+        self, folder: str, number: int, state: Completeness, files: tuple[FileEntry, ...] = ()
     ) -> VersionSnapshot:
         path = self._version_path(folder, number)
         if was_settled := self._cache.was_complete(path):
@@ -187,7 +187,7 @@ class _Scan:
             head = stream.read(HEAD_BYTES) or b""
             hashed = hashlib.sha256(head)
             content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), pointer_file(head))
-        if self._now() - file.changed_ns / 1e9 > TICK_S:
+        if self._now() - file.changed_ns / 1e9 > CTIME_TICK_S:
             self._cache.remember(path, file.identity, content)
         return content
 

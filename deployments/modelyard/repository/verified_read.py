@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from modelyard.repository.digest import ManifestLine, digest
-from modelyard.repository.listing import INCOMPLETE, Listing, explain, listing
+from modelyard.repository.digest import ManifestEntry, digest
+from modelyard.repository.listing import INCOMPLETE_MARKER, Listing, explain, listing
 from modelyard.repository.resolve import ServedVersion
-from modelyard.repository.safe_tree import GONE, Changed, Entry, NotAllowed, Tree
+from modelyard.repository.safe_tree import GONE, Entry, FileChanged, NotAllowed, Tree
 
 
 class ArtefactUnreadable(Exception):
@@ -25,8 +25,8 @@ def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, 
     where = f"version {version.number} of {folder}"
     try:
         with Tree(root) as tree:
-            files = _read(tree, _survey(tree, folder, version.number, where), where)
-    except Changed as error:
+            files = _read(tree, _list_version(tree, folder, version.number, where), where)
+    except FileChanged as error:
         raise ArtefactChanged(f"{where} was written to while it was read ({error})") from None
     except GONE as error:
         raise ArtefactUnreadable(f"{where} is not in the model repository {root} ({error.strerror})") from None
@@ -34,7 +34,7 @@ def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, 
         raise ArtefactUnreadable(f"{where} {error}") from None
     except OSError as error:
         raise ArtefactUnreadable(f"{where} {explain(error)}") from None
-    found = digest(ManifestLine(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items())
+    found = digest(ManifestEntry(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items())
     if found != version.digest:
         raise ArtefactChanged(
             f"{where} is not what was deployed: its digest is {found}, not {version.digest}. "
@@ -43,7 +43,7 @@ def read_verified(root: Path, folder: str, version: ServedVersion) -> dict[str, 
     return files
 
 
-def _survey(tree: Tree, folder: str, number: int, where: str) -> Listing:
+def _list_version(tree: Tree, folder: str, number: int, where: str) -> Listing:
     found = tree.find(f"{folder}/{number}")
     if not found.is_directory:
         raise NotAllowed("is a file, not a folder")
@@ -51,7 +51,7 @@ def _survey(tree: Tree, folder: str, number: int, where: str) -> Listing:
     if seen.problem:
         raise ArtefactUnreadable(f"{where} is refused: {seen.problem}")
     if seen.incomplete:
-        raise ArtefactChanged(f"{where} is being written again: {INCOMPLETE} stands in it")
+        raise ArtefactChanged(f"{where} is being written again: {INCOMPLETE_MARKER} stands in it")
     return seen
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.artefact import Unusable, runtime_of
-from modelyard.repository.formats import FORMATS, MOST_LOOKED_AT, advice
+from modelyard.repository.artefact import UnusableVersion, runtime_of
+from modelyard.repository.formats import FORMATS, MAX_FILES, advice
 from modelyard.repository.snapshot import FileEntry
 
 BERT = [
@@ -115,7 +115,7 @@ KNOWN = [
 def test_a_version_in_a_format_of_another_tool_is_refused_with_what_to_do(
     files: list[str], what: str, to_do: list[str]
 ) -> None:
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(UnusableVersion) as refused:
         runtime_of(ModelSpec(name="m"), [FileEntry(path, 1) for path in files])
     reason = refused.value.args[0]
     assert what in reason
@@ -138,11 +138,11 @@ def test_what_stands_beside_any_model_is_not_taken_for_one(name: str) -> None:
 
 def test_code_beside_a_foreign_file_may_be_the_model() -> None:
     with pytest.raises(
-        Unusable, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, say `runtime: py"
+        UnusableVersion, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, say `runtime: py"
     ):
         runtime_of(ModelSpec(name="m"), [FileEntry("model.pt", 1), FileEntry("net/serve.py", 1)])
 
 
 def test_a_version_with_thousands_of_files_is_told_by_those_nearest_to_its_top() -> None:
-    files = [f"a/{number}.bin" for number in range(10 * MOST_LOOKED_AT)]
+    files = [f"a/{number}.bin" for number in range(10 * MAX_FILES)]
     assert advice([*files, "z.cbm"]).startswith("z.cbm is a CatBoost model")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.repository.safe_tree import Changed, Tree
+from modelyard.repository.safe_tree import FileChanged, Tree
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_file_that_is_swapped_after_it_was_looked_at_is_not_read(repository, c
                 path.write_bytes(b"other")
             case "folder":
                 path.mkdir()
-        with pytest.raises((Changed, OSError)), tree.open(found) as stream:
+        with pytest.raises((FileChanged, OSError)), tree.open(found) as stream:
             stream.read()
 
 
@@ -178,6 +178,6 @@ def test_a_folder_that_is_swapped_for_a_link_is_not_entered(repository, churn, o
 def test_a_file_that_is_written_to_while_it_is_read_is_told(repository, churn):
     with Tree(repository.root) as tree:
         found = tree.find("churn/1/model.onnx")
-        with pytest.raises(Changed, match=r"^churn/1/model\.onnx$"), tree.open(found) as stream:
+        with pytest.raises(FileChanged, match=r"^churn/1/model\.onnx$"), tree.open(found) as stream:
             stream.read(1)
             (churn / "model.onnx").write_bytes(b"MODEL and more")

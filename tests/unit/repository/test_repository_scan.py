@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.snapshot import FileEntry, VersionSnapshot
 
 
 def test_a_version_has_its_files_and_the_digest_of_their_manifest(repository):
     repository.put({"churn/3/model.onnx": b"model", "churn/3/weights/0.bin": b"w" * 1000})
     lines = [
-        ManifestLine("model.onnx", 5, hashlib.sha256(b"model").hexdigest()),
-        ManifestLine("weights/0.bin", 1000, hashlib.sha256(b"w" * 1000).hexdigest()),
+        ManifestEntry("model.onnx", 5, hashlib.sha256(b"model").hexdigest()),
+        ManifestEntry("weights/0.bin", 1000, hashlib.sha256(b"w" * 1000).hexdigest()),
     ]
     files = (FileEntry("model.onnx", 5), FileEntry("weights/0.bin", 1000))
     assert repository.folder().versions == (VersionSnapshot(3, files, digest(lines), None, settled=True),)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve, resolve_all
+from modelyard.repository.resolve import Rejected, Resolved, ServedVersion, resolve, resolve_all
 from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 
@@ -80,7 +80,7 @@ def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, serve
 )
 def test_a_named_version_that_does_not_exist_refuses_the_model_at_its_key(keys, key):
     refused = resolve(spec(**keys), folder(version(1), version(2)))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.reason == "version 7 is not in churn: there is 2, 1"
     assert refused.key == key
 
@@ -188,7 +188,7 @@ PICKLE = (
     ],
 )
 def test_a_refusal_says_why_and_where(keys, seen, reason, place):
-    assert resolve(spec(**keys), seen) == Refused("churn", reason, place)
+    assert resolve(spec(**keys), seen) == Rejected("churn", reason, place)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_version_without_an_artefact_is_refused_with_advice(files, advice):
 def test_an_older_version_with_a_problem_does_not_matter_unless_it_is_served():
     seen = folder(version(1, problem="pipe is a FIFO"), version(2))
     assert isinstance(resolve(spec(), seen), Resolved)
-    assert isinstance(resolve(spec(versions="all"), seen), Refused)
+    assert isinstance(resolve(spec(versions="all"), seen), Rejected)
 
 
 def test_every_spec_is_resolved_with_its_own_folder():
@@ -225,5 +225,5 @@ def test_every_spec_is_resolved_with_its_own_folder():
         None,
     )
     first, second = resolve_all([ModelSpec(name="iris", path="team/iris"), spec()], snapshot)
-    assert first == Refused("iris", "there is no folder team/iris in the model repository", None)
+    assert first == Rejected("iris", "there is no folder team/iris in the model repository", None)
     assert isinstance(second, Resolved)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve
+from modelyard.repository.resolve import Rejected, Resolved, ServedVersion, resolve
 from modelyard.repository.scan import DigestCache, scan
 
 PATIENCE_S = 10
@@ -156,7 +156,7 @@ def test_a_touched_version_does_not_bring_the_older_one_back(repository):
     repository.later_s = 0
     for _ in range(2):
         refused = resolve(CHURN, repository.folder())
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, Rejected)
         assert refused.reason == "version 2 is being changed in place: waiting until that is done"
 
     repository.later_s = 1000

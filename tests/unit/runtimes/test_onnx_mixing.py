@@ -19,8 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from modelyard.runtimes.onnx.dependence import findings
 from modelyard.runtimes.onnx.graph import read_model
+from modelyard.runtimes.onnx.row_mixing import findings
 from tests.unit.runtimes.onnx_graphs import graph, load, proto, tensor, weights
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL

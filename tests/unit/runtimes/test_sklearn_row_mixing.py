@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from modelyard.config.model_spec import Batching
 from modelyard.inference.warmup import Warmup, warm
-from modelyard.runtimes.sklearn.parts import may_mix_rows
+from modelyard.runtimes.sklearn.parts import row_mixing_code
 from modelyard.tensors import InferRequest
 from tests.unit.runtimes.customers import load
 
@@ -90,7 +90,7 @@ def warmed(model: Any) -> Warmup:
     ],
 )
 def test_code_that_may_look_at_several_rows_is_named(estimator: Any, name: str) -> None:
-    assert may_mix_rows(estimator) == name
+    assert row_mixing_code(estimator) == name
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_code_that_may_look_at_several_rows_is_named(estimator: Any, name: str) 
     ],
 )
 def test_libraries_elementwise_functions_and_functions_of_one_text_keep_rows_apart(estimator: Any) -> None:
-    assert may_mix_rows(estimator) == ""
+    assert row_mixing_code(estimator) == ""
 
 
 def test_the_yaml_may_say_that_code_of_its_own_keeps_rows_apart() -> None:

@@ -23,7 +23,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.sklearn import model as sklearn
 from modelyard.runtimes.sklearn.artefact.read import Artefact, read_estimator
-from modelyard.runtimes.sklearn.artefact.versions import named_in, of_another_minor
+from modelyard.runtimes.sklearn.artefact.versions import other_minors, versions_in
 
 ROWS = np.random.default_rng(0).random((20, 2))
 MAJOR, MINOR, PATCH = (int(part) for part in re.findall(r"\d+", here)[:3])
@@ -129,13 +129,13 @@ def test_one_estimator_of_another_minor_is_enough_to_refuse(
     ],
 )
 def test_only_major_and_minor_tell_whether_answers_may_differ(version: str, same: bool) -> None:
-    assert of_another_minor([version]) == ([] if same else [version])
+    assert other_minors([version]) == ([] if same else [version])
 
 
 @pytest.mark.parametrize("dump", [dump for name, (_, dump) in WRITERS.items() if "compressed" not in name])
 def test_the_versions_in_a_file_that_cannot_be_read_are_found(dump: Callable[[Any], bytes]) -> None:
-    assert named_in(saved_by([OTHER_MINOR], dump)) == {OTHER_MINOR}
-    assert named_in(saved_by([here], dump)) == set()
+    assert versions_in(saved_by([OTHER_MINOR], dump)) == {OTHER_MINOR}
+    assert versions_in(saved_by([here], dump)) == set()
 
 
 def test_a_model_that_this_version_cannot_read_is_told_by_its_version() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.zoo import graphs, pipelines
 from tests.zoo.case import Case
-from tests.zoo.trial import FEW, tried
+from tests.zoo.trial import FEW, run_case
 
 # Encoders warn of categories that they do not know, which is what some of the rows are for.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -16,7 +16,7 @@ GRAPHS = range(1000, 1012)
 
 
 def check(case: Case) -> None:
-    outcome = tried(case, FEW)
+    outcome = run_case(case, FEW)
     first = {fault.kind: fault for fault in reversed(outcome.faults)}
     assert not first, "\n".join([*map(str, first.values()), case.shown, *outcome.notes])
 

@@ -46,7 +46,7 @@ class InferCall:
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        request = self.request.again(inputs)
+        request = self.request.with_inputs(inputs)
         return InferCall(request, self.id, self.classes, self.timeout_s, self.tell_final, self.slots, self.names)
 
 

@@ -40,7 +40,7 @@ class InferCall:
 
     def again(self, inputs: Tensors) -> "InferCall":
         """The same with other values of the same shapes."""
-        return InferCall(self.request.again(inputs), self.id, self.wishes, self.timeout_s)
+        return InferCall(self.request.with_inputs(inputs), self.id, self.wishes, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

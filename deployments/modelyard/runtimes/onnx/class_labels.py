@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.onnx.classes import in_order, label_classes
+from modelyard.runtimes.onnx.classes import label_classes, scores_in_class_order
 from modelyard.runtimes.onnx.graph import Model
 from modelyard.runtimes.onnx.outputs import Output
 from modelyard.tensors import FREE, Array, Scalar
 
 
 @dataclass(frozen=True, slots=True)
-class Classified:
+class LabelClasses:
     """What is known of a label and the scores beside it."""
 
     classes: tuple[Scalar, ...] = ()
@@ -23,9 +23,9 @@ class Classified:
     """Whether each column of the scores is, as far as trials show, the score of one class, in the same order."""
 
 
-def classified(
+def classes_of_label(
     model: Model | None, label: Output, scores: Output, names: Sequence[str], answers: Sequence[Mapping[str, Any]]
-) -> Classified:
+) -> LabelClasses:
     """The classes that the graph says, held against `answers`: what it gave in trials, by output.
 
     `names` are the YAML's labels. Where the graph says nothing, they are names for labels 0, 1, ...: LoadError where it gives
@@ -39,15 +39,15 @@ def classified(
     if strange := [each for each in labels if each not in classes]:
         if names and not said and label.spec.datatype != "BYTES":
             raise LoadError(f"the YAML's labels are names for classes 0, 1, ..., and the model gives {strange[0]!r}")
-        return Classified()
+        return LabelClasses()
     one_each = scores.width in (FREE, len(classes))
-    if found and model and (not one_each or in_order(model.graph, found, scores.spec.name)):
-        return Classified(classes, one_each)
-    scored = not (held and classes) or _agree(classes, labels, [answer[scores.spec.name] for answer in held])
-    return Classified(classes if found else (), scored)
+    if found and model and (not one_each or scores_in_class_order(model.graph, found, scores.spec.name)):
+        return LabelClasses(classes, one_each)
+    scored = not (held and classes) or _scores_agree(classes, labels, [answer[scores.spec.name] for answer in held])
+    return LabelClasses(classes if found else (), scored)
 
 
-def strange_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
+def unexpected_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
     """A note for the operator where the graph gives a label that is none of its own classes; "" where it does not.
 
     onnxruntime gives 0 and 1 for some forests of two classes, whatever the classes are.
@@ -66,7 +66,7 @@ def _as_labels(classes: tuple[Scalar, ...], label: Output) -> tuple[Scalar, ...]
     return tuple(int(each) for each in classes) if not any(isinstance(each, str) for each in classes) else ()
 
 
-def _agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Sequence[Array]) -> bool:
+def _scores_agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Sequence[Array]) -> bool:
     """Whether the class of the largest score is the label at least as often as by chance.
 
     A label need not be the class of the largest score (a support vector machine's is not always); columns in another order are

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from modelyard.runtimes.onnx.graph import Graph, Node, Values
 from modelyard.tensors import Scalar
 
-_PASSING = frozenset(("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
+_VALUE_PRESERVING = frozenset(("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
 """They give the values that they are given, in the same order."""
-_MONOTONE = _PASSING | {"LogSoftmax", "Normalizer", "Sigmoid", "Softmax"}
+_ORDER_PRESERVING = _VALUE_PRESERVING | {"LogSoftmax", "Normalizer", "Sigmoid", "Softmax"}
 """They change scores, and leave each in its column."""
 _CLASSIFIERS = frozenset(("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"))
 _KEYS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
@@ -20,7 +20,7 @@ _SCALARS = (bool, int, str)
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class GraphClasses:
     """What a label's graph says."""
 
     classes: tuple[Scalar, ...]
@@ -31,35 +31,39 @@ class Classes:
 
 def zipmap_classes(graph: Graph, output: str) -> tuple[Scalar, ...]:
     """The keys of the maps that a ZipMap gives; () where the output is not a ZipMap's."""
-    node = graph.makers.get(_behind(graph, output, _PASSING))
+    node = graph.makers.get(_source_of(graph, output, _VALUE_PRESERVING))
     return _attribute(node) if node is not None and node.kind == "ZipMap" else ()
 
 
-def label_classes(graph: Graph, label: str) -> Classes | None:
+def label_classes(graph: Graph, label: str) -> GraphClasses | None:
     """The classes of the output that is the label; None where the graph does not say them for certain."""
-    name = _behind(graph, label, _PASSING)
+    name = _source_of(graph, label, _VALUE_PRESERVING)
     node = graph.makers.get(name)
     if node is None:
         return None
     if node.kind in _CLASSIFIERS:
-        return Classes(_attribute(node), node.outputs[1]) if name == node.outputs[0] and len(node.outputs) > 1 else None
+        return (
+            GraphClasses(_attribute(node), node.outputs[1])
+            if name == node.outputs[0] and len(node.outputs) > 1
+            else None
+        )
     if node.kind in ("ArgMax", "TopK"):
-        return Classes((), node.inputs[0]) if _along_columns(node, name) else None
+        return GraphClasses((), node.inputs[0]) if _is_along_columns(node, name) else None
     if node.kind in ("LabelEncoder", "CategoryMapper"):
         names, index = _encoder(node), node.inputs[0]
     elif node.kind == "ArrayFeatureExtractor" or (node.kind == "Gather" and node.integer("axis", 0) == 0):
-        names, index = graph.values(_behind(graph, node.inputs[0], _PASSING)), node.inputs[1]
+        names, index = graph.values(_source_of(graph, node.inputs[0], _VALUE_PRESERVING)), node.inputs[1]
     else:
         return None
     chosen = label_classes(graph, index)
     if chosen is None or not names:
         return None
     if chosen.classes:  # a table of tables: the classes are places in it
-        return _named(chosen, names)
-    return Classes(_whole(names), chosen.scores) if _whole(names) else None
+        return _class_names(chosen, names)
+    return GraphClasses(_as_labels(names), chosen.scores) if _as_labels(names) else None
 
 
-def in_order(graph: Graph, found: Classes, scores: str) -> bool:
+def scores_in_class_order(graph: Graph, found: GraphClasses, scores: str) -> bool:
     """Whether the columns of this output are for certain those that the label was chosen from.
 
     A support vector machine without probabilities gives each class the votes of the other, where there are two.
@@ -67,10 +71,10 @@ def in_order(graph: Graph, found: Classes, scores: str) -> bool:
     maker = graph.makers.get(found.scores)
     if maker is not None and maker.kind == "SVMClassifier" and "prob_a" not in maker.attributes:
         return False
-    return _behind(graph, scores, _MONOTONE) == _behind(graph, found.scores, _MONOTONE)
+    return _source_of(graph, scores, _ORDER_PRESERVING) == _source_of(graph, found.scores, _ORDER_PRESERVING)
 
 
-def _behind(graph: Graph, name: str, kinds: frozenset[str]) -> str:
+def _source_of(graph: Graph, name: str, kinds: frozenset[str]) -> str:
     """The tensor that came in at the begin of a chain of such operators."""
     while (node := graph.makers.get(name)) is not None and node.kind in kinds and name == node.outputs[0]:
         name = node.inputs[0]
@@ -86,7 +90,7 @@ def _attribute(node: Node) -> tuple[Scalar, ...]:
     return ()
 
 
-def _along_columns(node: Node, output: str) -> bool:
+def _is_along_columns(node: Node, output: str) -> bool:
     """Whether a node finds the place of the largest value in a row."""
     if node.kind == "TopK":
         return output == node.outputs[1] and node.integer("axis", -1) in (1, -1) and node.integer("largest", 1) == 1
@@ -107,15 +111,15 @@ def _encoder(node: Node) -> Values | None:
     return values.strings() or values.integers()
 
 
-def _named(chosen: Classes, names: Values) -> Classes | None:
+def _class_names(chosen: GraphClasses, names: Values) -> GraphClasses | None:
     """The classes, where each is a place among names."""
     places = [place for place in chosen.classes if isinstance(place, int) and 0 <= place < len(names)]
     if len(places) < len(chosen.classes):
         return None
-    return Classes(tuple(names[place] for place in places), chosen.scores)
+    return GraphClasses(tuple(names[place] for place in places), chosen.scores)
 
 
-def _whole(names: Values) -> tuple[Scalar, ...]:
+def _as_labels(names: Values) -> tuple[Scalar, ...]:
     """Whole numbers and texts as they are, floats that are whole as numbers; () where that is not what they are."""
     found = tuple(int(name) if isinstance(name, float) and name.is_integer() else name for name in names)
     return found if all(isinstance(name, _SCALARS) for name in found) and len(set(found)) == len(found) else ()

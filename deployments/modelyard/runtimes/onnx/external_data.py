@@ -9,7 +9,7 @@ from typing import Any
 from modelyard.runtimes.base import LoadError
 
 
-def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
+def external_weights(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
     """The model, and the names of the files that its main graph's weights are in, as it writes them.
 
     onnxruntime takes only those from memory. The tensors of branches, functions and sparse weights it would look for on the
@@ -23,8 +23,10 @@ def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[byte
         if tensor.data_location == tensor.EXTERNAL
     ]
     for tensor in others:
-        _take_in(tensor, content_of)
-    return proto.SerializeToString() if others else model, sorted({_place(tensor)["location"] for tensor in weights})
+        _embed(tensor, content_of)
+    return proto.SerializeToString() if others else model, sorted(
+        {_location_of(tensor)["location"] for tensor in weights}
+    )
 
 
 def _parsed(model: bytes) -> Any:
@@ -48,12 +50,12 @@ def _tensors(message: Any, but: str) -> Iterator[Any]:
                 yield from _tensors(each, "")
 
 
-def _place(tensor: Any) -> dict[str, str]:
+def _location_of(tensor: Any) -> dict[str, str]:
     return {"location": "", **{entry.key: entry.value for entry in tensor.external_data}}
 
 
-def _take_in(tensor: Any, content_of: Callable[[str], bytes]) -> None:
-    place = _place(tensor)
+def _embed(tensor: Any, content_of: Callable[[str], bytes]) -> None:
+    place = _location_of(tensor)
     content = content_of(place["location"])
     try:
         offset = int(place.get("offset", 0))

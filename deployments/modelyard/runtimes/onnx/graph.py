@@ -159,7 +159,7 @@ class Graph:
         """Whether an input says how many axes it has. A session shows one that does not as if it were a scalar."""
         for info in self._infos:
             if text(first(info, 1)) == input_name:
-                tensor_type = _inside(_inside(info, 2), 1)
+                tensor_type = _nested(_nested(info, 2), 1)
                 return tensor_type is not None and first(tensor_type, 2) is not None
         return False
 
@@ -210,7 +210,7 @@ def constant(tensor: memoryview) -> Values | None:
     return None
 
 
-def _inside(message: memoryview | None, number: int) -> memoryview | None:
+def _nested(message: memoryview | None, number: int) -> memoryview | None:
     found: Field | None = None if message is None else first(message, number)
     return found if isinstance(found, memoryview) else None
 

@@ -8,19 +8,19 @@ import onnxruntime
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.example import own_example
-from modelyard.runtimes.onnx.class_labels import Classified, classified, strange_label
-from modelyard.runtimes.onnx.dependence import Findings, findings
+from modelyard.runtimes.examples import operator_example
+from modelyard.runtimes.onnx.class_labels import LabelClasses, classes_of_label, unexpected_label
 from modelyard.runtimes.onnx.graph import read_model
 from modelyard.runtimes.onnx.outputs import Output, outputs_of
-from modelyard.runtimes.onnx.rows import with_rows
+from modelyard.runtimes.onnx.row_mixing import Findings, findings
+from modelyard.runtimes.onnx.rows import decide_rows
 from modelyard.runtimes.onnx.session import MODEL_FILE, open_session, reason
 from modelyard.runtimes.onnx.signature import inputs_of, roles_of, rows_of, signature_of
-from modelyard.runtimes.onnx.trial import many_rows, run, trial
+from modelyard.runtimes.onnx.trial_runs import random_rows, run, run_trial
 from modelyard.tensors import Array, Signature, Tensors
 
 _errors = onnxruntime.capi.onnxruntime_pybind11_state
-REFUSALS = (_errors.InvalidArgument, _errors.Fail, _errors.RuntimeException)
+REJECTIONS = (_errors.InvalidArgument, _errors.Fail, _errors.RuntimeException)
 """What a node raises for values that it does not take: which of them is a matter of who wrote the operator."""
 OUT_OF_MEMORY = "Failed to allocate memory"
 
@@ -63,7 +63,7 @@ class OnnxModel:
         names = list(outputs)
         try:
             values = self._run(names, inputs, None)
-        except REFUSALS as error:
+        except REJECTIONS as error:
             if OUT_OF_MEMORY in str(error):
                 raise MemoryError("onnxruntime has no memory for this request") from error
             raise InvalidRequest(f"the model does not take this: {reason(error)}") from error
@@ -83,16 +83,16 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     session = open_session(files, cpus)
     model = read_model(files[MODEL_FILE])
     inputs = inputs_of(session.get_inputs(), session.get_overridable_initializers(), model)
-    tried = trial(session, inputs, own_example(files, inputs), model.graph.lengths() if model else ())
+    tried = run_trial(session, inputs, operator_example(files, inputs), model.graph.lengths() if model else ())
     outputs = outputs_of(session.get_outputs(), rows_of(inputs), tried, model)
     label, scores = roles_of(inputs, outputs)
-    known = Classified()
-    many = run(session, many_rows(inputs))
+    known = LabelClasses()
+    many = run(session, random_rows(inputs))
     if label and scores and not scores.classes:
-        known = classified(model, label, scores, spec.labels, (tried.given, many))
-    tried = tried.judged_by(many)
-    signature, notes = with_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
-    if label and scores and (note := strange_label(scores.classes, label, tried.given)):
+        known = classes_of_label(model, label, scores, spec.labels, (tried.outputs, many))
+    tried = tried.checked_with_random_rows(many)
+    signature, notes = decide_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
+    if label and scores and (note := unexpected_label(scores.classes, label, tried.outputs)):
         notes += (note,)
     found = findings(model, [given.name for given in inputs])
     return OnnxModel(session, signature, outputs, tried.example, found=found, notes=notes)

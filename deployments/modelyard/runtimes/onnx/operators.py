@@ -16,18 +16,18 @@ RANDOM = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 )
 GENERATING = frozenset(("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch"))
-_AS_MANY = "has as many results as the values of all rows of a call say"
-_OVER_ALL: Mapping[str, str] = {
+_DATA_DEPENDENT_LENGTH = "has as many results as the values of all rows of a call say"
+_ALWAYS_MIX: Mapping[str, str] = {
     **dict.fromkeys(
         ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"), "scales by all rows of a call"
     ),
     **dict.fromkeys(
         ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit", "RemovePadding"),
-        _AS_MANY,
+        _DATA_DEPENDENT_LENGTH,
     ),
 }
 """Those whose every use mixes rows, by kind, with the reason."""
-_GOVERNING: Mapping[str, tuple[int, ...]] = {
+_CONTROLLING_INPUTS: Mapping[str, tuple[int, ...]] = {
     "If": (0,),
     "Loop": (0, 1),
     "AffineGrid": (1,),
@@ -76,7 +76,7 @@ _AXIS: Mapping[str, int] = {
 _FLATTENING = ("Hardmax", "LogSoftmax", "Softmax")
 """Before opset 13 they took their axis, 1 by default, and all behind it for one."""
 _RECURRENT = ("GRU", "LSTM", "RNN")
-_FAR = 2**31 - 1
+_SLICE_END = 2**31 - 1
 """The end of a Slice that stands for "to the end"."""
 _KEEP_ROWS_FIRST = frozenset(
     re.findall(
@@ -98,18 +98,18 @@ _KEEP_ROWS_FIRST = frozenset(
 costs a proof by trial in place of one by the graph."""
 
 
-def over_all(node: Node) -> str:
+def always_mixes(node: Node) -> str:
     """Why every use of this operator mixes rows; "" where not every one does."""
     if node.kind == "StringNormalizer" and "stopwords" in node.attributes and node.attributes["stopwords"].strings():
-        return _AS_MANY  # it leaves out whole texts
-    return _OVER_ALL.get(node.kind, "")
+        return _DATA_DEPENDENT_LENGTH  # it leaves out whole texts
+    return _ALWAYS_MIX.get(node.kind, "")
 
 
-def governing(node: Node) -> tuple[int, ...]:
+def controlling_inputs(node: Node) -> tuple[int, ...]:
     """Places of the inputs that say how the whole call works."""
     if node.kind in _REDUCTIONS:
         return (1,)
-    return () if node.domain else _GOVERNING.get(node.kind, ())
+    return () if node.domain else _CONTROLLING_INPUTS.get(node.kind, ())
 
 
 def keeps_rows_first(node: Node) -> bool:
@@ -128,7 +128,7 @@ def scans_first_axis(node: Node, levels: Sequence[int], level: int) -> bool:
     return any(found == level and axis == 0 for found, axis in zip(scanned, axes, strict=False))
 
 
-def trains(graph: Graph, node: Node) -> bool:
+def in_training_mode(graph: Graph, node: Node) -> bool:
     """Whether it works as while a network is trained: with random gaps, or with the mean of a call's rows."""
     if node.kind == "BatchNormalization":
         return node.integer("training_mode", 0) == 1
@@ -175,7 +175,9 @@ def _sliced(graph: Graph, node: Node) -> tuple[int, ...] | None:
         starts, ends = found[0] or (), found[1] or ()
         axes = _constant(graph, node, 3) or tuple(range(len(starts)))
         steps = _constant(graph, node, 4) or (1,) * len(starts)
-    whole = [(start, step) == (0, 1) and end >= _FAR for start, end, step in zip(starts, ends, steps, strict=False)]
+    whole = [
+        (start, step) == (0, 1) and end >= _SLICE_END for start, end, step in zip(starts, ends, steps, strict=False)
+    ]
     return tuple(axis for axis, all_of_it in zip(axes, whole, strict=False) if not all_of_it) or None
 
 

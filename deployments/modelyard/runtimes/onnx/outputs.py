@@ -13,7 +13,7 @@ import orjson
 
 from modelyard.runtimes.onnx.classes import zipmap_classes
 from modelyard.runtimes.onnx.graph import Model
-from modelyard.runtimes.onnx.trial import Trial
+from modelyard.runtimes.onnx.trial_runs import Trial
 from modelyard.runtimes.onnx.types import scores_datatype, shape_of, tensor_datatype
 from modelyard.tensors import DTYPES, FREE, Array, Scalar, TensorSpec
 
@@ -53,7 +53,7 @@ def _output(arg: Any, rows: int, trial: Trial, model: Model | None) -> Output:
             TensorSpec(arg.name, datatype, shape), _AS_DECLARED.get(datatype), width=tried[-1] if tried else FREE
         )
     datatype = scores_datatype(arg.type)
-    maps: Any = trial.given.get(arg.name)
+    maps: Any = trial.outputs.get(arg.name)
     classes: tuple[Scalar, ...] = ()
     if datatype is not None:
         classes = tuple(maps[0]) if maps else zipmap_classes(model.graph, arg.name) if model else ()

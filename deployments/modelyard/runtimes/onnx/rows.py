@@ -3,7 +3,7 @@
 import onnxruntime
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.onnx.trial import Trial
+from modelyard.runtimes.onnx.trial_runs import Trial
 from modelyard.tensors import FREE, Signature
 
 NO_EXAMPLE = (
@@ -12,7 +12,7 @@ NO_EXAMPLE = (
 )
 
 
-def with_rows(
+def decide_rows(
     signature: Signature, trial: Trial, session: onnxruntime.InferenceSession, stated: bool | None
 ) -> tuple[Signature, tuple[str, ...]]:
     """The signature, with `rows` as the operator says it or as the trial shows it, and notes for the operator.
@@ -24,7 +24,7 @@ def with_rows(
         return signature, ()
     if not signature.rowwise:
         return signature, ()
-    if stated is None and not trial.no_rows and (trial.given or _declared(signature, session)):
+    if stated is None and not trial.no_rows and (trial.outputs or _declares_rows(signature, session)):
         return signature, ()
     notes = (NO_EXAMPLE,) if stated is None and not trial.no_rows else ()
     return Signature(signature.inputs, signature.outputs, rows=False), notes
@@ -41,7 +41,7 @@ def _check(signature: Signature, trial: Trial) -> None:
         raise LoadError(f"the YAML says `rows: true`, and {trial.no_rows}")
 
 
-def _declared(signature: Signature, session: onnxruntime.InferenceSession) -> bool:
+def _declares_rows(signature: Signature, session: onnxruntime.InferenceSession) -> bool:
     """Whether a graph that could not be tried says that it has rows: it is a classifier, or has one name for all first axes."""
     names = {arg.shape[0] for arg in (*session.get_inputs(), *session.get_outputs()) if arg.shape}
     return signature.task == "classification" or (len(names) == 1 and isinstance(names.pop(), str))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.onnx.class_labels import Classified
+from modelyard.runtimes.onnx.class_labels import LabelClasses
 from modelyard.runtimes.onnx.graph import Model
 from modelyard.runtimes.onnx.outputs import Output
 from modelyard.runtimes.onnx.types import shape_of, tensor_datatype
@@ -38,15 +38,15 @@ def rows_of(inputs: Sequence[TensorSpec]) -> int:
 def roles_of(inputs: tuple[TensorSpec, ...], outputs: Sequence[Output]) -> tuple[Output | None, Output | None]:
     """The outputs that are a label and the scores of classes, as converters write them: by shape, type and name alone."""
     rows = rows_of(inputs)
-    label = _only([output for output in outputs if _is_label(output.spec, rows)])
-    scores = _only([output for output in outputs if _is_scores(output.spec, rows)])
+    label = _single([output for output in outputs if _is_label(output.spec, rows)])
+    scores = _single([output for output in outputs if _is_scores(output.spec, rows)])
     if len(outputs) > 2 or (len(outputs) == 2 and label is None):
         scores = None
     return label, scores
 
 
 def signature_of(
-    inputs: tuple[TensorSpec, ...], outputs: Sequence[Output], labels: Sequence[str], known: Classified
+    inputs: tuple[TensorSpec, ...], outputs: Sequence[Output], labels: Sequence[str], known: LabelClasses
 ) -> Signature:
     """A classifier is what converters make of one, a label and the probabilities or a ZipMap, or what the YAML's `labels`
     make one: a single output of scores. `known` is what the graph says of its label.
@@ -60,7 +60,7 @@ def signature_of(
             raise LoadError("the YAML has `labels`, but the model has no single output of one score a row and class")
         return Signature(inputs, specs)
     own = scores.classes or known.classes
-    classes = _named(labels, scores, own) if labels else own
+    classes = _class_names(labels, scores, own) if labels else own
     name = label.spec.name if label else ""
     if not known.scored:  # as a single number for two classes, which a decision function may be
         return Signature(inputs, specs, "classification", classes, name)
@@ -75,11 +75,11 @@ def _is_scores(spec: TensorSpec, rows: int) -> bool:
     return DTYPES[spec.datatype].kind == "f" and len(spec.shape) == 2 and spec.shape[0] == rows
 
 
-def _only(found: Sequence[Output]) -> Output | None:
+def _single(found: Sequence[Output]) -> Output | None:
     return found[0] if len(found) == 1 else None
 
 
-def _named(labels: Sequence[str], scores: Output, own: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+def _class_names(labels: Sequence[str], scores: Output, own: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
     """The YAML's names for the classes, if they fit."""
     if scores.width not in (FREE, len(labels)):
         raise LoadError(f"the YAML has {len(labels)} labels, and the model gives {scores.width} scores a row")

@@ -8,7 +8,7 @@ from modelyard.runtimes.operator_code.folder import PrivateFolder
 from modelyard.runtimes.operator_code.package import PrivatePackage, top_modules
 
 
-class CodeBeside:
+class AdjacentModules:
     """A version's modules and data files, importable as long as this object lives."""
 
     def __init__(self, files: Files) -> None:
@@ -34,7 +34,7 @@ class CodeBeside:
         return self._folder.place(error)
 
 
-def code_beside(files: Files, artefact: str) -> CodeBeside | None:
+def adjacent_modules(files: Files, artefact: str) -> AdjacentModules | None:
     """The code in a version's folder, if there is any. The artefact itself is not written to the disk."""
     others = {path: content for path, content in files.items() if path != artefact}
-    return CodeBeside(others) if top_modules(others) else None
+    return AdjacentModules(others) if top_modules(others) else None

@@ -19,7 +19,7 @@ from pathlib import Path
 from modelyard.runtimes.base import Files, LoadError
 
 PREFIX = "modelyard-model-"
-MADE_AND_LOCKED_S = 60.0
+LOCK_GRACE_S = 60.0
 """Younger folders are left alone: their makers may not have come to lock them yet."""
 
 
@@ -38,7 +38,7 @@ def copies_of(original: Path) -> Iterator[None]:
         _loading.original = ""
 
 
-def originals(text: str) -> str:
+def with_original_paths(text: str) -> str:
     """The text with the repository's paths in the place of those of copies, for whoever looks for the files."""
     if PREFIX in text:
         for copy, original in list(COPIES.items()):
@@ -91,7 +91,7 @@ def remove_abandoned(parent: Path, now_s: float) -> None:
     """Remove the folders of processes that are gone. `now_s` is in seconds since the epoch, as files' times are."""
     for path in parent.glob(f"{PREFIX}*"):
         try:
-            if now_s - path.stat().st_mtime < MADE_AND_LOCKED_S:
+            if now_s - path.stat().st_mtime < LOCK_GRACE_S:
                 continue
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:  # another user's, or just removed

@@ -40,7 +40,7 @@ class PrivatePackage:
     @contextmanager
     def plain_names(self) -> Iterator[None]:
         """For a while, everyone finds these modules by their plain names: a pickle names its classes' modules so."""
-        others = self._taken_out()
+        others = self._remove_plain_modules()
         finder = _PlainNames(self)
         sys.meta_path.insert(0, finder)
         self._plain = True
@@ -49,10 +49,10 @@ class PrivatePackage:
         finally:
             self._plain = False
             sys.meta_path.remove(finder)
-            self._taken_out()
+            self._remove_plain_modules()
             sys.modules.update(others)
 
-    def _taken_out(self) -> dict[str, ModuleType]:
+    def _remove_plain_modules(self) -> dict[str, ModuleType]:
         """All modules with plain names like these, which are in `sys.modules` no more."""
         names = [name for name in sys.modules if name.partition(".")[0] in self.modules]
         return {name: sys.modules.pop(name) for name in names}

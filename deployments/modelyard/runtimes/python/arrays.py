@@ -8,13 +8,15 @@ import numpy as np
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import DTYPES, FREE, Array, TensorSpec
 
-TEXTS = frozenset((str, bytes))
+TEXT_TYPES = frozenset((str, bytes))
 
 
 def example_input(spec: TensorSpec, values: Any) -> Array:
     """An example's lists as an array. Raises LoadError where they do not fit the input."""
     try:
-        return _fitting(private(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype])), spec)
+        return _checked(
+            private_copy(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype])), spec
+        )
     except (ValueError, TypeError, OverflowError) as error:
         raise LoadError(f"`example` does not fit input {spec.name!r}: {error}") from error
 
@@ -25,17 +27,17 @@ def checked_output(spec: TensorSpec, answered: Mapping[str, Any]) -> Array:
     if spec.name not in answered:
         raise ValueError(f"output {spec.name!r} was left out")
     try:
-        return _fitting(private(np.asarray(answered[spec.name])), spec)
+        return _checked(private_copy(np.asarray(answered[spec.name])), spec)
     except ValueError as error:
         raise ValueError(f"output {spec.name!r} is not what its signature says: {error}") from error
 
 
-def private(array: Array) -> Array:
+def private_copy(array: Array) -> Array:
     """A writable copy, in C order. Whoever holds the operator's array, or a view of it, may change that at any time."""
     return array.copy(order="C")
 
 
-def _fitting(array: Array, spec: TensorSpec) -> Array:
+def _checked(array: Array, spec: TensorSpec) -> Array:
     if array.ndim != len(spec.shape) or not all(
         axis in (FREE, length) for axis, length in zip(spec.shape, array.shape, strict=True)
     ):
@@ -58,6 +60,6 @@ def _texts(array: Array) -> Array:
     if array.dtype.kind in "US":
         return array.astype(object)
     kinds = {type(value) for value in array.ravel().tolist()} if array.dtype == object else {array.dtype.type}
-    if not kinds <= TEXTS:
-        raise ValueError(f"it holds {min(kind.__name__ for kind in kinds - TEXTS)}, not str or bytes (BYTES)")
+    if not kinds <= TEXT_TYPES:
+        raise ValueError(f"it holds {min(kind.__name__ for kind in kinds - TEXT_TYPES)}, not str or bytes (BYTES)")
     return array

@@ -6,10 +6,10 @@ from typing import Any
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.example import example
+from modelyard.runtimes.examples import synthetic_example
 from modelyard.runtimes.operator_code.folder import PrivateFolder
 from modelyard.runtimes.operator_code.package import PrivatePackage
-from modelyard.runtimes.python.arrays import checked_output, example_input, private
+from modelyard.runtimes.python.arrays import checked_output, example_input, private_copy
 from modelyard.runtimes.python.signature import declared_signature
 from modelyard.tensors import Signature, Tensors
 
@@ -59,7 +59,7 @@ class GeneratingPythonModel(PythonModel):
 
 
 def _copies(tensors: Tensors) -> Tensors:
-    return {name: private(array) for name, array in tensors.items()}
+    return {name: private_copy(array) for name, array in tensors.items()}
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
@@ -76,7 +76,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
             instance = _instance(folder, package, spec, cpus)
         signature, own = _declarations(instance, folder, spec.labels)
         kind = GeneratingPythonModel if callable(getattr(instance, "generate", None)) else PythonModel
-        model = kind(instance, signature, own or example(signature.inputs), folder)
+        model = kind(instance, signature, own or synthetic_example(signature.inputs), folder)
         if own:  # it says that this works; where one was made up, the model may well refuse it
             with folder.errors("predict() on `example`"):
                 model.predict(own, [output.name for output in signature.outputs])

@@ -103,14 +103,14 @@ def flat(found: Any) -> list[Any]:
     return [] if found is None else [found]
 
 
-def served(estimator: Any) -> Any:
+def effective(estimator: Any) -> Any:
     """The estimator that does the work: a search predicts with the best that it found."""
     while isinstance(estimator, BaseSearchCV | FrozenEstimator) and type(estimator).__module__.startswith("sklearn."):
         estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.best_estimator_
     return estimator
 
 
-def keep_quiet(estimator: Any) -> None:
+def limit_jobs_and_output(estimator: Any) -> None:
     """Make every part work on one thread, and print nothing.
 
     A pool of threads or processes for each request is slower than none, and takes the cores of other replicas.
@@ -128,10 +128,10 @@ def without_names(estimator: Any) -> Any:
 
     An estimator that was fitted with a data frame warns at every call without one.
     """
-    return _Nameless().copy(estimator)
+    return _CopierWithoutNames().copy(estimator)
 
 
-class _Nameless:
+class _CopierWithoutNames:
     """Copies objects, each once, as far as they hold estimators."""
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ def holds_other_code(estimator: Any) -> bool:
     return any(_is_other_code(value, KNOWN_CODE) for value in _values(estimator))
 
 
-def may_mix_rows(estimator: Any) -> str:
+def row_mixing_code(estimator: Any) -> str:
     """The name of a function or class that it holds and that may look at several rows at once; "" where there is none.
 
     No trial can prove that it does not: it may do so for values that no trial has. A function of a text vectorizer gets one text.

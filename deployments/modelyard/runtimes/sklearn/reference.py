@@ -14,7 +14,7 @@ from modelyard.tensors import Tensors
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Reference:
     """How a model is served unless a faster way was proved to give the same."""
 
     estimator: Any
@@ -26,13 +26,13 @@ class Truth:
 
     def predict(self, inputs: Tensors, wanted: Sequence[str]) -> Tensors:
         """The wanted outputs. Raises what the estimator raises, and InvalidRequest for inputs that cannot be read."""
-        with quiet():
+        with warnings_ignored():
             given = self.outputs.of(self.estimator, self.read(inputs), wanted, copies=self.copies)
         return {name: array.copy() for name, array in given.items()} if self.copies else given
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def warnings_ignored() -> Iterator[None]:
     """Without warnings: an estimator gives one for each call with a category that it does not know."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from modelyard.runtimes.sklearn.table.readers import Reader
 from modelyard.runtimes.sklearn.table.table import Table
 from modelyard.tensors import Tensors
 
-MOST_NAMED = 5
+MAX_NAMED_CATEGORIES = 5
 """Categories named in a message."""
 
 
@@ -29,11 +29,11 @@ class Categories:
         return any(map(is_missing, self.values)) if is_missing(value) else value in self.values
 
 
-Known = Mapping[str, Categories]
+KnownCategories = Mapping[str, Categories]
 """By input."""
 
 
-def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
+def known_categories(read_by: Sequence[Reader], table: Table) -> KnownCategories:
     """Of the inputs that encoders read which fail on what they do not know."""
     if table.is_plain:
         return {}
@@ -45,7 +45,7 @@ def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
     return known
 
 
-def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
+def request_error(inputs: Tensors, known: KnownCategories) -> InvalidRequest | None:
     """The error for all numbers that are not finite and unknown categories, if there are any.
 
     Call it where the model failed: many models take both.
@@ -73,7 +73,7 @@ def _not_finite(inputs: Tensors) -> list[BadValue]:
     return bad
 
 
-def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
+def _unknown(inputs: Tensors, known: KnownCategories) -> list[BadValue]:
     """The first in each input."""
     bad = []
     for name, categories in known.items():
@@ -82,10 +82,10 @@ def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
         row = next((row for row, value in enumerate(values) if not categories.has(value)), None)
         if row is not None:
             where = f"input {name!r} holds {values[row]!r} (row {row})"
-            bad.append(BadValue("", f"{where}, where the model knows {_some(categories.values)}"))
+            bad.append(BadValue("", f"{where}, where the model knows {_first_few(categories.values)}"))
     return bad
 
 
-def _some(categories: list[Any]) -> str:
-    more = len(categories) - MOST_NAMED
-    return ", ".join(map(repr, categories[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+def _first_few(categories: list[Any]) -> str:
+    more = len(categories) - MAX_NAMED_CATEGORIES
+    return ", ".join(map(repr, categories[:MAX_NAMED_CATEGORIES])) + (f" and {more} more" if more > 0 else "")

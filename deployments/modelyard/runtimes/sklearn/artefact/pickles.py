@@ -39,7 +39,7 @@ _DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x04\x22M\x18": _lz4,
 }
 """By the first bytes; no pickle begins like one of these."""
-_OTHERS = {
+_NOT_PICKLES = {
     b"PK\x03\x04": "a zip archive (PyTorch and skops write such files)",
     b"\x89HDF": "an HDF5 file (Keras and pandas write them)",
     b"\x28\xb5\x2f\xfd": "compressed with zstd, which joblib does not read",
@@ -54,7 +54,7 @@ _MADE_BY_JOBLIB = b"joblib.numpy_pickle"
 
 def uncompressed(content: bytes) -> bytes:
     """The pickle itself. Raises NotAPickle."""
-    for magic, what in _OTHERS.items():
+    for magic, what in _NOT_PICKLES.items():
         if content.startswith(magic):
             raise NotAPickle(f"is no pickle: it is {what}")
     for magic, decompress in _DECOMPRESS.items():

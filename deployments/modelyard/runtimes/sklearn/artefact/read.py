@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside, code_beside
-from modelyard.runtimes.operator_code.main_module import no_main
+from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules, adjacent_modules
+from modelyard.runtimes.operator_code.main_module import empty_main
 from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
 from modelyard.runtimes.sklearn.artefact.trees import check_trees
 from modelyard.runtimes.sklearn.parts import parts, steps
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 
-HARMLESS = (
+HARMLESS_TYPES = (
     "functools.partial",
     "numpy.dtype",
     "sklearn._loss.loss.HalfTweedieLoss",
@@ -71,7 +71,7 @@ class Artefact:
     """Fitted."""
     notes: tuple[str, ...]
     """For the operator: versions of scikit-learn that differ from this one."""
-    code: CodeBeside | None
+    code: AdjacentModules | None
     """The modules that the estimator may use; to be kept as long as it is used."""
 
 
@@ -85,7 +85,7 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
             f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
             "if you trust whoever made the file, say `trusted: true` in the model's YAML"
         )
-    code = code_beside(files, name) if spec.trusted else None
+    code = adjacent_modules(files, name) if spec.trusted else None
     with versions.other_versions() as made_by:
         estimator = _read(name, files[name], spec, code)
     notes = _version_notes(name, made_by, spec)
@@ -97,7 +97,7 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
     return Artefact(estimator, notes, code)
 
 
-def _read(name: str, content: bytes, spec: ModelSpec, code: CodeBeside | None) -> Any:
+def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | None) -> Any:
     """The object in the file, whatever it is."""
     try:
         if name == SKOPS:
@@ -105,32 +105,33 @@ def _read(name: str, content: bytes, spec: ModelSpec, code: CodeBeside | None) -
         else:
             content = pickles.uncompressed(content)
             load = partial(pickles.load, content)
-        with no_main(), code.plain_names() if code else nullcontext():
+        with empty_main(), code.plain_names() if code else nullcontext():
             return load()
     except LoadError:
         raise
     except (Exception, SystemExit) as error:
-        raise LoadError(unreadable.why(name, error, content, code)) from error
+        raise LoadError(unreadable.unreadable_reason(name, error, content, code)) from error
 
 
 def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tuple[str, ...]:
     """What the operator should know of the versions that made the file. Raises LoadError where they are too far from this one."""
     if not made_by:
         return ()
-    told = f"{name} was made by scikit-learn {' and '.join(versions.in_order(made_by))}, and this is scikit-learn {versions.HERE}"
-    if not versions.of_another_minor(made_by):
-        return (f"{told}, which differs in the patch alone",)
+    made_with = " and ".join(versions.sorted_versions(made_by))
+    note = f"{name} was made with scikit-learn {made_with}, and scikit-learn {versions.INSTALLED} is installed"
+    if not versions.other_minors(made_by):
+        return (f"{note}, which differs in the patch alone",)
     if spec.any_sklearn_version:
-        return (f"{told}, which may answer differently (any_sklearn_version: true)",)
+        return (f"{note}, which may answer differently (any_sklearn_version: true)",)
     raise LoadError(
-        f"{told}, which may answer differently: train the model again, install that version, or say "
+        f"{note}, which may answer differently: train the model again, install that version, or say "
         "`any_sklearn_version: true` in the model's YAML"
     )
 
 
 def _skops(content: bytes, spec: ModelSpec) -> Any:
     untrusted = skops.io.get_untrusted_types(data=content)
-    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS))
+    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS_TYPES))
     if refused:
         raise LoadError(
             f"{SKOPS} holds types that are not known to be harmless: {', '.join(refused)}. If you trust whoever made the "

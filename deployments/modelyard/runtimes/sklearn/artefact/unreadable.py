@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from zipfile import BadZipFile
 
-from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside
-from modelyard.runtimes.operator_code.main_module import NamedInMain
+from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
+from modelyard.runtimes.operator_code.main_module import MainModuleReference
 from modelyard.runtimes.sklearn.artefact import versions
 from modelyard.runtimes.sklearn.artefact.pickles import NotAPickle
 
@@ -58,7 +58,7 @@ _NO_ATTRIBUTE = re.compile(
 class _File:
     name: str
     content: bytes
-    code: CodeBeside | None
+    code: AdjacentModules | None
 
     def is_beside(self, module: str) -> bool:
         """Whether the module is one of those that stand beside the file."""
@@ -72,16 +72,16 @@ class _File:
 
     def made_by_another_version(self, what: str) -> str:
         """The message that puts the blame on scikit-learn's version; "" where the file names no other one."""
-        known = versions.of_another_minor(versions.named_in(self.content))
+        known = versions.other_minors(versions.versions_in(self.content))
         if not known:
             return ""
         return (
-            f"{self.name} was made by scikit-learn {' and '.join(known)}, and this is scikit-learn {versions.HERE}, which "
+            f"{self.name} was made by scikit-learn {' and '.join(known)}, and this is scikit-learn {versions.INSTALLED}, which "
             f"cannot read it: train the model again, or install that version ({what})"
         )
 
 
-def why(name: str, error: Exception | SystemExit, content: bytes, code: CodeBeside | None) -> str:
+def unreadable_reason(name: str, error: Exception | SystemExit, content: bytes, code: AdjacentModules | None) -> str:
     """The message. `content` is what was read, uncompressed; `code` is what stands beside it."""
     file = _File(name, content, code)
     match error:
@@ -92,8 +92,8 @@ def why(name: str, error: Exception | SystemExit, content: bytes, code: CodeBesi
             return f"{name} is damaged, or no skops file: {hint}"
         case MemoryError():
             return f"{name} does not fit in memory (resources.memory is what the model may take)"
-        case NamedInMain():
-            return _in_main(name, error)
+        case MainModuleReference():
+            return _main_module(name, error)
         case ModuleNotFoundError(name=str(module)):
             return _no_module(file, file.own_name(module), file.place(error))
     if isinstance(error, AttributeError) and (found := _NO_ATTRIBUTE.search(str(error))):
@@ -102,7 +102,7 @@ def why(name: str, error: Exception | SystemExit, content: bytes, code: CodeBesi
     return _other(file, error)
 
 
-def _in_main(name: str, error: NamedInMain) -> str:
+def _main_module(name: str, error: MainModuleReference) -> str:
     return (
         f"{name} uses {error.args[0]!r}, which the notebook or script that saved it defined (__main__), and which is not in "
         f"the file: move it to a module of its own, such as features.py, import it from there, fit and save the model again, "
@@ -154,7 +154,7 @@ def _other(file: _File, error: BaseException) -> str:
         return f"{name} is cut short: copy it again, or save it again ({said})"
     return (
         f"{name} cannot be read: it is damaged, or was made by other versions of its libraries than are here "
-        f"(scikit-learn {versions.HERE}): {said}"
+        f"(scikit-learn {versions.INSTALLED}): {said}"
     )
 
 

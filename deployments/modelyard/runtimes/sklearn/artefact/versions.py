@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sklearn import __version__
 from sklearn.exceptions import InconsistentVersionWarning
 
-HERE: str = __version__
+INSTALLED: str = __version__
 _MINOR = re.compile(r"\d+\.\d+")
 _NAMED = re.compile(rb"_sklearn_version.{1,250}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL)
 """The name of the attribute, then bytes of the pickle or of skops' JSON, then its value."""
@@ -30,17 +30,17 @@ def other_versions() -> Iterator[set[str]]:
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
 
 
-def named_in(content: bytes) -> set[str]:
+def versions_in(content: bytes) -> set[str]:
     """The versions, other than this one, that a pickle or a skops file names; for one that cannot be read."""
-    return {match.decode() for match in _NAMED.findall(content)} - {HERE}
+    return {match.decode() for match in _NAMED.findall(content)} - {INSTALLED}
 
 
-def of_another_minor(versions: Collection[str]) -> list[str]:
+def other_minors(versions: Collection[str]) -> list[str]:
     """Those of the versions that may answer differently: their major or minor number is another."""
-    return in_order(version for version in versions if _minor(version) != _minor(HERE))
+    return sorted_versions(version for version in versions if _minor(version) != _minor(INSTALLED))
 
 
-def in_order(versions: Collection[str] | Iterator[str]) -> list[str]:
+def sorted_versions(versions: Collection[str] | Iterator[str]) -> list[str]:
     """By number: 1.9.1 before 1.10.0."""
     return sorted(versions, key=lambda version: ([int(part) for part in re.findall(r"\d+", version)], version))
 

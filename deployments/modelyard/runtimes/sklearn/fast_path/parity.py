@@ -7,41 +7,41 @@ import numpy as np
 
 from modelyard.tensors import Array, Tensors
 
-Answer = Callable[[Tensors], Tensors]
+Predict = Callable[[Tensors], Tensors]
 """Inputs to all outputs."""
 
 RTOL = ATOL = 1e-12
 """How far floats may differ: the order of additions may, and nothing else."""
-ALONE = 6
+SINGLE_ROWS = 6
 """Rows of the first set and of each larger one that are tried alone too."""
 BUDGET_S = 10.0
 """Of this thread's CPU, whatever else the machine does meanwhile. What is not proved by then does not serve."""
-NOT_PROVED = f"it could not be compared with the model within {BUDGET_S:g} s"
+NOT_COMPARED = f"it could not be compared with the model within {BUDGET_S:g} s"
 
 
 def difference(
-    truth: Answer, faster: Answer, sets: Sequence[Tensors], clock: Callable[[], float] = time.thread_time
+    truth: Predict, faster: Predict, sets: Sequence[Tensors], clock: Callable[[], float] = time.thread_time
 ) -> str:
     """How the faster way differs on any of these sets of rows, for the operator; "" where it does not on all of them."""
     begun = clock()
     for number, rows in enumerate(sets):
         count = len(next(iter(rows.values())))
-        chosen = range(0, count, max(1, count // ALONE)) if number == 0 or count > ALONE else ()
+        chosen = range(0, count, max(1, count // SINGLE_ROWS)) if number == 0 or count > SINGLE_ROWS else ()
         for some in (rows, *(_slice(rows, row, row + 1) for row in chosen)):
-            if found := _difference(truth, faster, some, lambda: clock() - begun > BUDGET_S):
+            if found := _set_difference(truth, faster, some, lambda: clock() - begun > BUDGET_S):
                 return found
     return ""
 
 
-def _difference(truth: Answer, faster: Answer, rows: Tensors, is_late: Callable[[], bool]) -> str:
+def _set_difference(truth: Predict, faster: Predict, rows: Tensors, is_late: Callable[[], bool]) -> str:
     """The same for one set. Where the model refuses it, each half is tried, down to single rows."""
     if is_late():
-        return NOT_PROVED
+        return NOT_COMPARED
     expected, refused = _attempt(truth, rows)
     count = len(next(iter(rows.values())))
     if refused is not None and count > 1:
         halves = (_slice(rows, 0, count // 2), _slice(rows, count // 2, count))
-        return next(filter(None, (_difference(truth, faster, half, is_late) for half in halves)), "")
+        return next(filter(None, (_set_difference(truth, faster, half, is_late) for half in halves)), "")
     got, failed = _attempt(faster, rows)
     if refused is not None:
         # Only a ValueError becomes the client's error.
@@ -52,7 +52,7 @@ def _difference(truth: Answer, faster: Answer, rows: Tensors, is_late: Callable[
     return next((f"its {name!r} differs" for name in expected if not equal(expected[name], got[name])), "")
 
 
-def _attempt(answer: Answer, rows: Tensors) -> tuple[Tensors, Exception | None]:
+def _attempt(answer: Predict, rows: Tensors) -> tuple[Tensors, Exception | None]:
     try:
         return answer(rows), None
     except Exception as error:  # noqa: BLE001 - whatever the model raises is its answer

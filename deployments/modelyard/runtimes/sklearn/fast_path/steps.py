@@ -1,4 +1,4 @@
-"""The way of rows through a pipeline: each step as a function, without what scikit-learn adds around it at every call."""
+"""The way of rows apply_all a pipeline: each step as a function, without what scikit-learn adds around it at every call."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from modelyard.runtimes.sklearn.parts import steps
 Function = Callable[[Any], Any]
 
 
-def through(functions: Sequence[Function], rows: Any) -> Any:
+def apply_all(functions: Sequence[Function], rows: Any) -> Any:
     """What the last function gives when each takes what the one before it gave."""
     for function in functions:
         rows = function(rows)
@@ -27,13 +27,13 @@ def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any
         if isinstance(step, ColumnTransformer):
             function = _by_columns(step, datatypes, rows)
         else:
-            function = same_or(step.transform, linear.scale(step), rows)
+            function = fast_if_equal(step.transform, linear.scale(step), rows)
         functions.append(function)
         rows, datatypes = function(rows), ()
     return functions
 
 
-def same_or(safe: Function, quick: Function | None, rows: Any) -> Function:
+def fast_if_equal(safe: Function, quick: Function | None, rows: Any) -> Function:
     """The quick function where it is for such rows and gives the same for these; else the safe one."""
     if quick is None or getattr(rows, "dtype", None) != np.float64:
         return safe
@@ -60,9 +60,9 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) ->
 
     def transform(table: Any) -> Any:
         found = [
-            through(functions, _block(table, chosen, dtype))
+            apply_all(functions, _block(table, chosen, dtype))
             if weight == 1.0
-            else through(functions, _block(table, chosen, dtype)) * weight
+            else apply_all(functions, _block(table, chosen, dtype)) * weight
             for chosen, dtype, functions, weight in blocks
         ]
         if part.sparse_output_:

@@ -12,14 +12,14 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.sklearn.parts import inside, is_known, served, steps
+from modelyard.runtimes.sklearn.parts import effective, inside, is_known, steps
 from modelyard.runtimes.sklearn.table import boosters
 from modelyard.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
 from modelyard.runtimes.sklearn.table.synthetic_rows import phrases
 from modelyard.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
 from modelyard.tensors import Array
 
-STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
+DATATYPE_ORDER = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
 """Where two estimators read one column, the last of their datatypes here: it carries the values of both. An estimator with single
 precision was fitted with it; double precision is also what one has that says nothing."""
 NAN = float("nan")
@@ -45,7 +45,7 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         )
     labels = found or tuple(f"x{index}" for index in range(count))
     columns = [Column(name, is_read=False) for name in labels]
-    single = _last_learnt_in(estimator) == SINGLE
+    single = _last_fitted_precision(estimator) == SINGLE
     for reader in readers(estimator, labels):
         # A chain of classifiers hands the labels before on as further columns.
         own = [index for index in reader.indices if index < count]
@@ -79,7 +79,7 @@ def columns_of(reader: Reader, names: Sequence[str], *, single: bool = False) ->
         return [_filled(name, part, index) for index, name in enumerate(names)]
     if not is_known(part, ("sklearn", "imblearn")) or _is_code(part) or isinstance(part, MissingIndicator):
         return [Column(name) for name in names]
-    learnt_in = _learnt_in(part)
+    learnt_in = _fitted_precision(part)
     datatype = "FP32" if learnt_in == SINGLE or (single and not learnt_in) else "FP64"
     return [Column(name, datatype) for name in names]
 
@@ -108,7 +108,7 @@ def _merged(some: Column, other: Column) -> Column:
     """What two estimators together say of the column that both read."""
     if not some.is_read:
         return other
-    weaker, stronger = sorted((some, other), key=lambda column: STRENGTH.index(column.datatype))
+    weaker, stronger = sorted((some, other), key=lambda column: DATATYPE_ORDER.index(column.datatype))
     categories = stronger.categories
     if weaker.datatype == stronger.datatype:  # each of an ensemble may have seen some of them
         categories = tuple(dict.fromkeys((*categories, *weaker.categories)))
@@ -175,7 +175,7 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def _learnt_in(part: Any) -> set[np.dtype[Any]]:
+def _fitted_precision(part: Any) -> set[np.dtype[Any]]:
     """The float dtypes of what it learnt. SINGLE where it was fitted with float32, while trees learn from copies of that."""
     if not isinstance(part, BaseEstimator) or hasattr(part, "tree_"):
         return set()
@@ -183,12 +183,12 @@ def _learnt_in(part: Any) -> set[np.dtype[Any]]:
     return {value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
 
 
-def _last_learnt_in(estimator: Any) -> set[np.dtype[Any]]:
+def _last_fitted_precision(estimator: Any) -> set[np.dtype[Any]]:
     """The same for its last step: for all members where that is an ensemble."""
-    last = steps(served(estimator))[-1]
+    last = steps(effective(estimator))[-1]
     if members := inside(last):
-        return set().union(*map(_last_learnt_in, members))
-    return _learnt_in(last)
+        return set().union(*map(_last_fitted_precision, members))
+    return _fitted_precision(last)
 
 
 def with_one_precision(columns: Sequence[Column]) -> list[Column]:

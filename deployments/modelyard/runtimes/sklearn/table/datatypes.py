@@ -14,26 +14,26 @@ from modelyard.config.model_spec import InputType
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.sklearn.fast_path.parity import equal
 from modelyard.runtimes.sklearn.table.columns import is_missing
-from modelyard.runtimes.sklearn.table.synthetic_rows import PLAIN, Values
+from modelyard.runtimes.sklearn.table.synthetic_rows import DEFAULT_RANGE, Values
 from modelyard.runtimes.sklearn.table.table import DATETIME, NOT_MISSING, UNKNOWN, Column, Table
-from modelyard.runtimes.sklearn.table.trial_runs import Fitted
-from modelyard.runtimes.sklearn.table.unused_columns import settled
+from modelyard.runtimes.sklearn.table.trial_runs import FittedEstimator
+from modelyard.runtimes.sklearn.table.unused_columns import mark_unused_columns
 from modelyard.tensors import Array
 
 Trial = Callable[[Table, Values], Sequence[Array] | None]
 """The model's outputs for these values in a table of these columns; None where it does not take them."""
 
-TRIED: Mapping[str, tuple[Any, Any]] = {
-    "FP64": PLAIN,
+TRIAL_VALUES: Mapping[str, tuple[Any, Any]] = {
+    "FP64": DEFAULT_RANGE,
     "BYTES": ("a", "b"),
     DATETIME: ("2024-02-29", "1999-12-31"),
     "INT64": (1, 2),
     "BOOL": (True, False),
 }
 """Values of each datatype that a column may turn out to have."""
-NUMBERS = {"INT64": TRIED["INT64"], "BOOL": TRIED["BOOL"]}
+NUMBERS = {"INT64": TRIAL_VALUES["INT64"], "BOOL": TRIAL_VALUES["BOOL"]}
 """Those of them that are numbers too."""
-MOST_TRIALS = 64
+MAX_TRIALS = 64
 ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 ADVICE = (
     "say in `inputs` in the model's YAML which datatype requests hold ({name: ..., datatype: ...}; DATETIME is ISO 8601 "
@@ -62,7 +62,7 @@ def from_example(table: Table, example: Values, trial: Trial) -> Table:
         return table
     values = {column.name: example[column.name] for column in table.read}
     choices = [_kinds(column, values[column.name]) for column in table.read]
-    for kinds in islice(product(*choices), MOST_TRIALS):
+    for kinds in islice(product(*choices), MAX_TRIALS):
         typed = [_from_values(*each, values) for each in zip(table.read, kinds, strict=True)]
         candidate = table.changed({column.name: column for column in typed})
         if (given := trial(candidate, values)) is not None:
@@ -82,7 +82,7 @@ def _widened(table: Table, typed: Table, values: Values, expected: Sequence[Arra
     return typed
 
 
-def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
+def infer_by_trial(table: Table, base: Values, fitted: FittedEstimator) -> Table:
     """With a datatype for every column. Raises LoadError where one cannot be known. `base` has values for each known column."""
     unknown = [column for column in table.read if column.datatype == UNKNOWN]
     if not unknown:
@@ -93,7 +93,7 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
         names = ", ".join(repr(column.name) for column in unknown)
         raise LoadError(f"nothing says what the model takes for {names}: {ADVICE}")
     typed, values = found
-    table = settled(table, fitted.estimator, fitted.rows(typed, values), fitted.predict)
+    table = mark_unused_columns(table, fitted.estimator, fitted.rows(typed, values), fitted.predict)
     if not table.read:  # the number of rows is all that matters
         return table.changed({column.name: replace(column, datatype="FP64") for column in unknown})
     chosen = {
@@ -102,7 +102,7 @@ def by_trial(table: Table, base: Values, fitted: Fitted) -> Table:
         if column.datatype == UNKNOWN
     }
     numbers = [column for column in table.read if chosen.get(column.name) == "FP64"]
-    if not all(_mean_the_same(kind, typed, numbers, values, fitted.trial) for kind in NUMBERS):
+    if not all(_same_as_fp64(kind, typed, numbers, values, fitted.trial) for kind in NUMBERS):
         chosen |= {column.name: None for column in numbers}
     if alike := [name for name, kind in chosen.items() if kind is None]:
         raise LoadError(f"the model takes several datatypes for {', '.join(map(repr, alike))}: {ADVICE}")
@@ -134,14 +134,14 @@ def _from_values(column: Column, kind: str, example: Values) -> Column:
 
 def _assignments(count: int) -> Iterator[tuple[str, ...]]:
     """Datatypes for so many columns: all alike first, then numbers and texts in turn."""
-    yield from ((kind,) * count for kind in TRIED)
-    yield from islice((kinds for kinds in product(TRIED, repeat=count) if len(set(kinds)) > 1), MOST_TRIALS)
+    yield from ((kind,) * count for kind in TRIAL_VALUES)
+    yield from islice((kinds for kinds in product(TRIAL_VALUES, repeat=count) if len(set(kinds)) > 1), MAX_TRIALS)
 
 
 def _typed(table: Table, unknown: Sequence[Column], kinds: Sequence[str], base: Values) -> tuple[Table, Values]:
     """The table with these datatypes for its unknown columns, and values to go with it."""
     changed = {column.name: replace(column, datatype=kind) for column, kind in zip(unknown, kinds, strict=True)}
-    values = {**base, **{column.name: TRIED[kind] for column, kind in zip(unknown, kinds, strict=True)}}
+    values = {**base, **{column.name: TRIAL_VALUES[kind] for column, kind in zip(unknown, kinds, strict=True)}}
     return table.changed(changed), values
 
 
@@ -152,20 +152,20 @@ def _only_kind(typed: Table, column: Column, base: Values, trial: Trial) -> str 
         table = typed.changed({column.name: replace(column, datatype=kind)})
         return trial(table, {**base, column.name: values}) is not None
 
-    taken = {kind for kind, values in TRIED.items() if takes(kind, values)}
-    if takes("BYTES", TRIED[DATETIME]):
+    taken = {kind for kind, values in TRIAL_VALUES.items() if takes(kind, values)}
+    if takes("BYTES", TRIAL_VALUES[DATETIME]):
         taken.add("BYTES")
     if "FP64" in taken:
-        taken -= {kind for kind in NUMBERS if _mean_the_same(kind, typed, [column], base, trial)}
+        taken -= {kind for kind in NUMBERS if _same_as_fp64(kind, typed, [column], base, trial)}
     if taken == {"BYTES", DATETIME}:
         return "BYTES"  # code that reads dates from text takes dates as well
     return next(iter(taken)) if len(taken) == 1 else None
 
 
-def _mean_the_same(kind: str, typed: Table, columns: Sequence[Column], base: Values, trial: Trial) -> bool:
+def _same_as_fp64(kind: str, typed: Table, columns: Sequence[Column], base: Values, trial: Trial) -> bool:
     """Whether the model gives the same for numbers of this kind in these columns as for them as FP64: code may ask for their type,
     and an array of nothing but flags keeps what it is given as flags."""
-    values = {**base, **{column.name: TRIED[kind] for column in columns}}
+    values = {**base, **{column.name: TRIAL_VALUES[kind] for column in columns}}
     given, wider = (
         trial(typed.changed({column.name: replace(column, datatype=each) for column in columns}), values)
         for each in (kind, "FP64")

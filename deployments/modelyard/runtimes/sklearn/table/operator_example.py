@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.example import EXAMPLE_FILE
+from modelyard.runtimes.examples import EXAMPLE_FILE
 
 
-def given_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+def example_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """The example's values by column, as far as it has them; {} where there is no example, or it is in a form that says nothing of
     columns. `names` are all columns in the order of a row, `read` those without the ones that nothing reads.
 
@@ -20,7 +20,7 @@ def given_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mappi
     return columns if len(lengths) == 1 and lengths != {0} else {}
 
 
-def given_columns(files: Files) -> tuple[Sequence[str], int]:
+def example_columns(files: Files) -> tuple[Sequence[str], int]:
     """The names of the example's columns, and 0; or for rows without names (), and how many columns there are."""
     widths: list[int] = []
 

@@ -33,7 +33,7 @@ ROWS = (
     "centroids_",
 )
 """One row of numbers a cluster, class, or row that was kept."""
-KEPT_BY = {Nystroem: "components_"}
+ROWS_BY_CLASS = {Nystroem: "components_"}
 """The same for classes that call it as others call something else."""
 EDGES = ("bin_edges_",)
 """Several numbers for each column, in a list."""
@@ -45,7 +45,7 @@ def ranges_of(readers: Sequence[Reader], count: int) -> list[Range | None]:
     seen: list[list[float]] = [[] for _ in range(count)]
     for reader in readers:
         width = len(reader.indices)
-        for position, values in _seen(reader.part, width):
+        for position, values in _values_of(reader.part, width):
             if position < width and reader.indices[position] < count:
                 seen[reader.indices[position]].extend(values)
     return [_range(values) for values in seen]
@@ -59,7 +59,7 @@ def _range(values: Sequence[float]) -> Range | None:
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
 
 
-def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
+def _values_of(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
     for names in (*CENTRE_AND_WIDTH, *LOW_AND_HIGH):
         first, second = (_numbers(part, name, (width,)) for name in names)
         if first is not None and second is not None:
@@ -68,7 +68,7 @@ def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
     for name in BY_COLUMN:
         if (values := _numbers(part, name, (width,))) is not None:
             yield from enumerate([[value] for value in values.tolist()])
-    for name in (*ROWS, KEPT_BY.get(type(part), "")):
+    for name in (*ROWS, ROWS_BY_CLASS.get(type(part), "")):
         rows = getattr(part, name, None)
         if (
             isinstance(rows, np.ndarray)

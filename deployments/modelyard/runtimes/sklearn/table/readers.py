@@ -22,7 +22,7 @@ from modelyard.runtimes.sklearn.parts import holds_other_code, indices_of, insid
 from modelyard.runtimes.sklearn.table import boosters
 
 PASSTHROUGH = "passthrough"
-HAND_ON = (SelectorMixin, Binarizer)
+PASS_ON = (SelectorMixin, Binarizer)
 """Estimators that hand on columns with the types that they came with, which code behind them sees."""
 ALL_NUMBERS = BaseForest | BaseGradientBoosting
 """Ensembles of many estimators, none of which reads anything but numbers."""
@@ -99,12 +99,12 @@ class _Readers:
                 yield from self.of(transformer, mine)
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
-        steps = [step for step in _working(pipeline) if not _is_function(step) or step.func is not None]
+        steps = [step for step in _active_steps(pipeline) if not _is_function(step) or step.func is not None]
         for place, step in enumerate(steps):
             following = steps[place + 1] if place + 1 < len(steps) else None
             meets_code = any(map(holds_other_code, steps[place + 1 :]))
             for reader in self.of(step, indices):
-                hands_on = isinstance(reader.part, HAND_ON) and meets_code
+                hands_on = isinstance(reader.part, PASS_ON) and meets_code
                 is_open = isinstance(reader.part, str) and reader.after is None
                 yield Reader(PASSTHROUGH, reader.indices, following) if is_open or hands_on else reader
             if not _keeps_columns(step):
@@ -137,7 +137,9 @@ def reads_text(estimator: Any) -> bool:
         return False
     if isinstance(estimator, Pipeline):
         # A function that got a table would say how many columns that had.
-        others = (step for step in _working(estimator) if not _is_function(step) or hasattr(step, "n_features_in_"))
+        others = (
+            step for step in _active_steps(estimator) if not _is_function(step) or hasattr(step, "n_features_in_")
+        )
         return reads_text(next(others, None))
     first = [*_first(estimator)]
     return bool(first) and all(map(reads_text, first))
@@ -148,7 +150,7 @@ def _first(part: Any) -> Iterator[Any]:
     if isinstance(part, FeatureUnion):
         yield from (transformer for _, transformer in part.transformer_list if not isinstance(transformer, str))
     elif isinstance(part, Pipeline):
-        for step in _working(part):
+        for step in _active_steps(part):
             yield step
             if not _is_function(step) or not (step.func is None or isinstance(step.func, np.ufunc)):
                 return
@@ -156,7 +158,7 @@ def _first(part: Any) -> Iterator[Any]:
         yield from _members(part)
 
 
-def _working(pipeline: Pipeline) -> Iterator[Any]:
+def _active_steps(pipeline: Pipeline) -> Iterator[Any]:
     """Its steps, but for those that do nothing outside of fit()."""
     return (step for _, step in pipeline.steps if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"))
 

@@ -11,16 +11,16 @@ from modelyard.runtimes.sklearn.table.ranges import Range
 from modelyard.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table
 from modelyard.tensors import DTYPES, Array, Tensors
 
-PLAIN: Range = (1.0, 2.0)
+DEFAULT_RANGE: Range = (1.0, 2.0)
 """Where nothing is known of a column. Not 0 and 1: logarithms and powers are often in front."""
 WORDS = 3
 """Of the vocabulary, in each text."""
 DATES = ("2024-02-29", "1999-12-31T23:59:58")
-STRANGE_TEXT = "no such category \N{SNOWMAN}"
+UNKNOWN_TEXT = "no such category \N{SNOWMAN}"
 MIXED_ROWS = 64
-ALONE_ROWS = 96
+SINGLE_COLUMN_ROWS = 96
 """Rows in which one column differs from a row of the middle."""
-MOST_CATEGORIES = 64
+MAX_CATEGORIES = 64
 """Of each column."""
 SCALES = (1e-3, 0.1, 1.0, 3.0, 100.0, 1e6)
 """Multiples of a column's range, around its middle."""
@@ -68,10 +68,10 @@ def _pair(column: Column, range_: Range | None) -> tuple[Any, Any]:
         case "INT64":
             return (int(range_[0]), int(range_[1]) + 1) if range_ else (1, 2)
         case _:
-            return range_ or PLAIN
+            return range_ or DEFAULT_RANGE
 
 
-def battery(table: Table, ranges: Sequence[Range | None], base: Values, seed: int = 0) -> list[Values]:
+def parity_rows(table: Table, ranges: Sequence[Range | None], base: Values, seed: int = 0) -> list[Values]:
     """Sets of rows on which a faster way must give what the model gives: like those that it was fitted with, far outside of the
     ranges, with unknown categories, with missing values.
 
@@ -81,25 +81,25 @@ def battery(table: Table, ranges: Sequence[Range | None], base: Values, seed: in
     columns = {column.name: (column, range_) for column, range_ in zip(table.columns, ranges, strict=True)}
     near = {name: [_near(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
     far = {name: [_far(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
-    sets: list[Values] = [near, far, _alone(table, columns, base, random)]
+    sets: list[Values] = [near, far, _one_column_changed(table, columns, base, random)]
     sets += [
         {name: odd if name == column.name else [values[0]] * len(odd) for name, values in base.items()}
         for column in table.read
-        if (odd := _odd(column))
+        if (odd := _edge_values(column))
     ]
     return sets
 
 
-def _alone(
+def _one_column_changed(
     table: Table, columns: Mapping[str, tuple[Column, Range | None]], base: Values, random: np.random.Generator
 ) -> Values:
     """Rows like the first of `base` in all columns but one; every known category is among them."""
     names, values = [], []
-    each = max(1, ALONE_ROWS // len(table.read))
+    each = max(1, SINGLE_COLUMN_ROWS // len(table.read))
     for column in table.read:
         _, range_ = columns[column.name]
         if column.categories:
-            chosen = list(column.categories[:MOST_CATEGORIES])
+            chosen = list(column.categories[:MAX_CATEGORIES])
         else:
             chosen = [(_near if turn % 2 else _far)(column, range_, random) for turn in range(each)]
         names += [column.name] * len(chosen)
@@ -114,7 +114,7 @@ def _near(column: Column, range_: Range | None, random: np.random.Generator) -> 
     """A value as the model was fitted with, or not far from it."""
     if column.categories:
         return column.categories[random.integers(len(column.categories))]
-    low, high = range_ or PLAIN
+    low, high = range_ or DEFAULT_RANGE
     match column.datatype:
         case "BYTES":
             return f"{'abcdefgh'[random.integers(8)]}{random.integers(100)}"
@@ -130,7 +130,7 @@ def _near(column: Column, range_: Range | None, random: np.random.Generator) -> 
 
 def _far(column: Column, range_: Range | None, random: np.random.Generator) -> Any:
     """A number far outside of what the model was fitted with, or zero; for other columns a value as `_near` has it."""
-    low, high = range_ or PLAIN
+    low, high = range_ or DEFAULT_RANGE
     scale = SCALES[random.integers(len(SCALES))] * (high - low)
     if column.categories or column.datatype not in ("INT64", *FLOATS):
         return _near(column, range_, random)
@@ -140,7 +140,7 @@ def _far(column: Column, range_: Range | None, random: np.random.Generator) -> A
     return value
 
 
-def _odd(column: Column) -> list[Any]:
+def _edge_values(column: Column) -> list[Any]:
     """What many models refuse: unknown categories, missing values, infinity."""
     odd: list[Any] = []
     if column.datatype in FLOATS:
@@ -148,7 +148,7 @@ def _odd(column: Column) -> list[Any]:
     if column.missing is not NOT_MISSING and column.datatype not in FLOATS:
         odd.append(None)
     if column.datatype == "BYTES" and column.categories:
-        odd += [STRANGE_TEXT, ""]
+        odd += [UNKNOWN_TEXT, ""]
     if column.datatype == "INT64" and column.categories:
         odd.append(max(column.categories) + 17)
     return odd
@@ -166,5 +166,5 @@ def texts(estimator: Any) -> list[str]:
 def phrases(vectorizer: Any) -> tuple[str, ...]:
     """Texts of words that a vectorizer knows; where it knows pieces of words, they do as well."""
     words = sorted(getattr(vectorizer, "vocabulary_", ()))
-    starts = range(0, len(words), max(1, len(words) // MOST_CATEGORIES))
+    starts = range(0, len(words), max(1, len(words) // MAX_CATEGORIES))
     return tuple(" ".join(words[start : start + WORDS]) for start in starts)

@@ -111,6 +111,6 @@ def single_precision(table: Table) -> Table:
     return Table(tuple(columns), table.is_frame)
 
 
-def fitted_of(table: Table | None) -> tuple[str, ...]:
+def fitted_columns(table: Table | None) -> tuple[str, ...]:
     """The names of all columns where requests may hold some that are not read; else ()."""
     return table.names if table is not None and len(table.read) < len(table.columns) else ()

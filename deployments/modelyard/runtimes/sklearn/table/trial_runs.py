@@ -6,14 +6,14 @@ from typing import Any
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.sklearn.outputs import dense
 from modelyard.runtimes.sklearn.parts import holds_other_code, without_names
-from modelyard.runtimes.sklearn.reference import quiet
+from modelyard.runtimes.sklearn.reference import warnings_ignored
 from modelyard.runtimes.sklearn.table import synthetic_rows
 from modelyard.runtimes.sklearn.table.rows import Read, arrays, frames
 from modelyard.runtimes.sklearn.table.table import Table
 from modelyard.tensors import Array
 
 
-class Fitted:
+class FittedEstimator:
     """An estimator, and how it gets its rows: as a data frame if it was fitted with one, else as an array.
 
     An estimator does not say whether it was fitted with a frame whose columns have numbers for names. `numbered` gives it one.
@@ -42,7 +42,7 @@ class Fitted:
     def predict(self, rows: Any) -> Sequence[Array]:
         """All that the estimator gives for these rows. Raises what the estimator raises."""
         names = ("predict", "predict_proba") if hasattr(self.estimator, "predict") else ("transform",)
-        with quiet():
+        with warnings_ignored():
             given = [
                 getattr(self.estimator, name)(rows.copy() if self.has_other_code else rows)
                 for name in names

@@ -17,10 +17,10 @@ from modelyard.tensors import Array
 Predict = Callable[[Any], Sequence[Array]]
 """The model's outputs for a frame or an array. Raises what the model raises."""
 
-MOST_VALUES = 64
+MAX_VALUES = 64
 
 
-class Untouchable:
+class RaisesOnUse:
     """A value that raises TypeError wherever anyone compares, hashes, converts or prints it."""
 
     def _raise(self, *_: object) -> NoReturn:
@@ -31,7 +31,7 @@ class Untouchable:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __mod__ = __neg__ = __abs__ = _raise
 
 
-def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
+def mark_unused_columns(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     """The same table, in which every column that is not read was proved to be so; others become UNKNOWN.
 
     Columns of an unknown datatype that code provably does not touch become columns that are not read. `rows` is an example that
@@ -41,14 +41,14 @@ def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
     if not open_:
         return table
     expected = _expected(rows, predict)
-    pool = [*_pool(estimator)]
+    pool = [*_test_values(estimator)]
     if _none_is_read(rows, open_, pool, expected, predict):
         decided = [replace(table.columns[index], is_read=False) for index in open_]
     else:
         decided = [
-            _settled(
+            _decided(
                 table.columns[index],
-                [_same(rows, [index], value, expected, predict) for value in (Untouchable(), *pool)],
+                [_same(rows, [index], value, expected, predict) for value in (RaisesOnUse(), *pool)],
             )
             for index in open_
         ]
@@ -67,7 +67,7 @@ def _none_is_read(
     rows: Any, indices: Sequence[int], pool: Sequence[Any], expected: Sequence[Array], predict: Predict
 ) -> bool:
     """Whether code touches none of these columns, and the outputs stay the same with each of the values, a row each."""
-    if not _same(rows, indices, Untouchable(), expected, predict):
+    if not _same(rows, indices, RaisesOnUse(), expected, predict):
         return False
     first = [0] * len(pool)
     repeated = rows[first] if isinstance(rows, np.ndarray) else rows.iloc[first]
@@ -76,7 +76,7 @@ def _none_is_read(
     return _same(repeated, indices, values, [each[first] for each in expected], predict) is True
 
 
-def _settled(column: Column, same: Sequence[bool | None]) -> Column:
+def _decided(column: Column, same: Sequence[bool | None]) -> Column:
     """The column by whether each of the values in it left the outputs the same; None where the model refused one."""
     if column.is_read:
         return replace(column, is_read=False) if all(same) else column
@@ -84,14 +84,14 @@ def _settled(column: Column, same: Sequence[bool | None]) -> Column:
     return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
 
 
-def _pool(estimator: Any) -> Sequence[Any]:
+def _test_values(estimator: Any) -> Sequence[Any]:
     """Values of every kind, with those that anything in the model knows."""
     known: list[Any] = []
     for part in parts(estimator):
         known += phrases(part)
         for values in categories_of(part, len(getattr(part, "categories_", ()))) or ():
             known += values.tolist()
-    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MOST_VALUES]]
+    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MAX_VALUES]]
 
 
 def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from modelyard.runtimes.sklearn.fast_path.parity import NOT_PROVED, difference
+from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
 from modelyard.tensors import Tensors
 
 
@@ -35,7 +35,7 @@ def test_a_difference_in_the_last_set_is_found_however_long_the_others_take() ->
 
 
 def test_what_takes_too_much_cpu_to_compare_is_not_proved() -> None:
-    assert difference(doubled, doubled, SETS, clock(3.0)) == NOT_PROVED  # type: ignore[arg-type]
+    assert difference(doubled, doubled, SETS, clock(3.0)) == NOT_COMPARED  # type: ignore[arg-type]
 
 
 def test_a_set_that_the_model_refuses_is_compared_row_by_row() -> None:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnxruntime
 
-from modelyard.runtimes.example import OwnExample, example
+from modelyard.runtimes.examples import OperatorExample, synthetic_example
 from modelyard.tensors import DTYPES, FREE, Tensors, TensorSpec
 
 LENGTHS = (1, 8, 64)
 """Tried for free axes that are not the rows: a convolution wants more than its kernel, and a text is short at first."""
-WIDEST = 4096
+MAX_LENGTH = 4096
 """The largest length of the graph's constants that is tried, where there is one free axis."""
-MOST_LENGTHS = 6
+MAX_LENGTHS = 6
 """How many lengths of the graph's own constants are tried as well, the shortest first."""
-MANY = 48
+MANY_ROWS = 48
 """Rows of random numbers, at several scales."""
 
 
@@ -25,16 +25,18 @@ class Trial:
 
     example: Tensors
     """Inputs that the graph takes, made up where it takes such."""
-    given: Mapping[str, object] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
     """What the graph gave by output, for the operator's example or else for this one; {} where it takes no example."""
-    more: Mapping[str, object] = field(default_factory=dict)
+    outputs_one_more: Mapping[str, object] = field(default_factory=dict)
     """What it gave for one row more."""
     no_rows: str = ""
     """Why the first axes are not rows; "" where they are as far as trials show."""
 
-    def judged_by(self, many: Mapping[str, object]) -> "Trial":
-        """With `no_rows` where the graph gave something else than MANY rows for so many of several magnitudes and signs."""
-        wrong = (name for name, value in many.items() if isinstance(value, np.ndarray) and value.shape[:1] != (MANY,))
+    def checked_with_random_rows(self, many: Mapping[str, object]) -> "Trial":
+        """With `no_rows` where the graph gave something else than MANY_ROWS rows for so many of several magnitudes and signs."""
+        wrong = (
+            name for name, value in many.items() if isinstance(value, np.ndarray) and value.shape[:1] != (MANY_ROWS,)
+        )
         name = None if self.no_rows else next(wrong, None)
         return (
             self
@@ -43,38 +45,38 @@ class Trial:
         )
 
     def shapes(self, output: str) -> list[tuple[int, ...]]:
-        """The shapes that a tensor had, from one trial or two; none where the graph took no example."""
-        tried = (given.get(output) for given in (self.given, self.more))
+        """The shapes that a tensor had, from one run_trial or two; none where the graph took no example."""
+        tried = (given.get(output) for given in (self.outputs, self.outputs_one_more))
         return [value.shape for value in tried if isinstance(value, np.ndarray)]
 
 
-def trial(
+def run_trial(
     session: onnxruntime.InferenceSession,
     inputs: Sequence[TensorSpec],
-    own: OwnExample | None = None,
+    own: OperatorExample | None = None,
     lengths: Iterable[int] = (),
 ) -> Trial:
     """Try the operator's example and then those made up, until the graph takes one and gives rows, or else takes one.
 
     `lengths` are those of the graph's constants. A wrong length may be taken as well, for more rows or fewer.
     """
-    made_up = list(_made_up(inputs, lengths))
+    made_up = list(_synthetic_examples(inputs, lengths))
     if own is not None and (given := run(session, own.tensors)):
-        found = _with_more(session, inputs, own.tensors, given, own.rows)
+        found = _with_one_more_row(session, inputs, own.tensors, given, own.rows)
         # An operator's example is often a single row, and two different ones prove more.
         others = (_with_ones(own.tensors), *made_up)
         return next((replace(found, example=made) for made in others if run(session, made)), found)
     taken = None
     for made in made_up:
         if given := run(session, made):
-            found = _with_more(session, inputs, made, given, False)
+            found = _with_one_more_row(session, inputs, made, given, False)
             if not found.no_rows:
                 return found
             taken = taken or found
-    return taken or Trial(example(inputs))
+    return taken or Trial(synthetic_example(inputs))
 
 
-def many_rows(inputs: Sequence[TensorSpec]) -> Tensors:
+def random_rows(inputs: Sequence[TensorSpec]) -> Tensors:
     """Rows of random numbers for every input that must be there; {} where one is no float or has another free axis."""
     required = [spec for spec in inputs if not spec.optional]
     if not all(
@@ -83,9 +85,9 @@ def many_rows(inputs: Sequence[TensorSpec]) -> Tensors:
     ):
         return {}
     random = np.random.default_rng(0)
-    scales = np.geomspace(0.01, 1000, MANY)
+    scales = np.geomspace(0.01, 1000, MANY_ROWS)
     return {
-        spec.name: (random.normal(size=(*spec.shape[1:], MANY)) * scales).T.reshape(MANY, *spec.shape[1:])
+        spec.name: (random.normal(size=(*spec.shape[1:], MANY_ROWS)) * scales).T.reshape(MANY_ROWS, *spec.shape[1:])
         .astype(DTYPES[spec.datatype])
         for spec in required
     }  # fmt: skip
@@ -100,15 +102,15 @@ def run(session: onnxruntime.InferenceSession, inputs: Tensors) -> dict[str, obj
         return {}
 
 
-def _made_up(inputs: Sequence[TensorSpec], lengths: Iterable[int]) -> Iterator[Tensors]:
+def _synthetic_examples(inputs: Sequence[TensorSpec], lengths: Iterable[int]) -> Iterator[Tensors]:
     free = sum(spec.shape[1:].count(FREE) for spec in inputs)
     if not free:
-        yield example(inputs)
+        yield synthetic_example(inputs)
         return
-    longest = LENGTHS[-1] if free > 1 else WIDEST
-    own = sorted(length for length in set(lengths) if LENGTHS[0] < length <= longest)[:MOST_LENGTHS]
+    longest = LENGTHS[-1] if free > 1 else MAX_LENGTH
+    own = sorted(length for length in set(lengths) if LENGTHS[0] < length <= longest)[:MAX_LENGTHS]
     for length in dict.fromkeys((LENGTHS[0], *own, *LENGTHS)):
-        yield example(inputs, length)
+        yield synthetic_example(inputs, length)
 
 
 def _with_ones(tensors: Tensors) -> Tensors:
@@ -121,7 +123,7 @@ def _with_ones(tensors: Tensors) -> Tensors:
     }
 
 
-def _with_more(
+def _with_one_more_row(
     session: onnxruntime.InferenceSession,
     inputs: Sequence[TensorSpec],
     tried: Tensors,
@@ -136,13 +138,17 @@ def _with_more(
     if lengths:
         return Trial(tried, given, no_rows="the inputs of the example have different lengths")
     more = run(session, {name: np.concatenate([array, array[-1:]]) for name, array in tried.items()}) if rows else {}
-    no_rows = _other_length(given, rows) or _other_length(more, rows + 1)
+    no_rows = _wrong_length(given, rows) or _wrong_length(more, rows + 1)
     if not (no_rows or stated):
-        no_rows = _own_lengths(session, tried, given) if more else f"the graph takes {rows} of them and not {rows + 1}"
+        no_rows = (
+            _independent_lengths(session, tried, given)
+            if more
+            else f"the graph takes {rows} of them and not {rows + 1}"
+        )
     return Trial(tried, given, more, no_rows)
 
 
-def _other_length(given: Mapping[str, object], rows: int) -> str:
+def _wrong_length(given: Mapping[str, object], rows: int) -> str:
     """The first output without one value a row, as boxes found in images are."""
     for name, value in given.items():
         if isinstance(value, np.ndarray) and value.shape[:1] != (rows,):
@@ -150,7 +156,7 @@ def _other_length(given: Mapping[str, object], rows: int) -> str:
     return ""
 
 
-def _own_lengths(session: onnxruntime.InferenceSession, tried: Tensors, given: Mapping[str, object]) -> str:
+def _independent_lengths(session: onnxruntime.InferenceSession, tried: Tensors, given: Mapping[str, object]) -> str:
     """Whether the graph takes inputs of different lengths, such as queries and documents.
 
     Where it calls their axes by different names, it is enough that it takes them; but a name alone says nothing, since some

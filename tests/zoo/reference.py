@@ -9,11 +9,11 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from modelyard.tensors import Tensors
-from tests.zoo.case import Refuses
+from tests.zoo.case import ModelRaised
 from tests.zoo.data import Reading, Rows, Table
 
 
-class EstimatorTruth:
+class ReferenceEstimator:
     """Calls the estimator's own methods on input as it was fitted."""
 
     def __init__(self, estimator: Any, table: Table, labels: Sequence[str] = ()) -> None:
@@ -23,13 +23,13 @@ class EstimatorTruth:
         self._labels = list(labels)
 
     def __call__(self, rows: Rows, reading: Reading = "fitted") -> Tensors:
-        """Every output for these rows in one call. Raises Refuses."""
+        """Every output for these rows in one call. Raises ModelRaised."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
             try:
                 found = {name: dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
             except Exception as error:
-                raise Refuses(f"{type(error).__name__}: {error}") from error
+                raise ModelRaised(f"{type(error).__name__}: {error}") from error
         label = found.get("label")
         if label is None:
             return found

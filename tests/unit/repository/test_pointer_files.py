@@ -5,7 +5,7 @@ import pickle
 import pytest
 from onnx import TensorProto, helper
 
-from modelyard.repository.pointer_files import pointer_file, problem
+from modelyard.repository.pointer_files import pointer_file, pointer_problem
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -82,4 +82,4 @@ def _onnx() -> bytes:
 )
 def test_the_content_of_a_real_file_is_no_stand_in(content):
     assert pointer_file(content) == ""
-    assert problem("model.onnx", "") == ""
+    assert pointer_problem("model.onnx", "") == ""

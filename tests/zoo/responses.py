@@ -14,15 +14,15 @@ import pyarrow as pa
 
 from modelyard.protocols.grpc.messages import ModelInferResponse
 from modelyard.tensors import DTYPES, Signature
-from tests.zoo.sent import Sent
+from tests.zoo.sent_rows import Sent
 
 CONFIDENCE = "(confidence)"
 CLASSES = "(classes)"
-Told = dict[str, Any]
+Decoded = dict[str, Any]
 """Arrays or nested lists by output; shapes are told where the protocol tells them."""
 
 
-def predict(signature: Signature, body: bytes) -> Told:
+def predict(signature: Signature, body: bytes) -> Decoded:
     """`POST .../predict`, as JSON."""
     answer = json.loads(body)
     if "predictions" not in answer:
@@ -38,13 +38,13 @@ def predict(signature: Signature, body: bytes) -> Told:
     return told
 
 
-def invocations(signature: Signature, body: bytes) -> Told:
+def invocations(signature: Signature, body: bytes) -> Decoded:
     """`POST .../invocations`."""
     predictions = json.loads(body)["predictions"]
     return dict(predictions) if isinstance(predictions, dict) else _rows(signature, predictions)
 
 
-def _rows(signature: Signature, predictions: list[Any]) -> Told:
+def _rows(signature: Signature, predictions: list[Any]) -> Decoded:
     names = [spec.name for spec in signature.outputs]
     if signature.label or signature.scores:
         return {signature.label: predictions} if signature.label else {}
@@ -53,14 +53,14 @@ def _rows(signature: Signature, predictions: list[Any]) -> Told:
     return {name: [row[name] for row in predictions] for name in names}
 
 
-def table(signature: Signature, body: bytes, *, arrow: bool) -> Told:
+def table(signature: Signature, body: bytes, *, arrow: bool) -> Decoded:
     """The same as CSV or Arrow: a column for each value of a row."""
     if arrow:
         columns = {name: column.to_pylist() for name, column in zip(*_arrow(body), strict=True)}
     else:
         header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
         columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
-    told: Told = {}
+    told: Decoded = {}
     if signature.label and "prediction" in columns:
         told[signature.label] = columns["prediction"]
         if "confidence" in columns:
@@ -85,13 +85,13 @@ class Written(str):
     """A value in CSV."""
 
 
-def npy(signature: Signature, body: bytes) -> Told:
+def npy(signature: Signature, body: bytes) -> Decoded:
     """The one array of an answer."""
     array = np.load(io.BytesIO(body), allow_pickle=False)
     return {signature.label or signature.outputs[0].name: array}
 
 
-def tensorflow(signature: Signature, body: bytes) -> Told:
+def tensorflow(signature: Signature, body: bytes) -> Decoded:
     """`:predict` with rows or with columns."""
     answer = json.loads(body)
     names = [spec.name for spec in signature.outputs]
@@ -102,7 +102,7 @@ def tensorflow(signature: Signature, body: bytes) -> Told:
     return {names[0]: outputs} if len(names) == 1 else dict(outputs)
 
 
-def classify(signature: Signature, body: bytes) -> Told:
+def classify(signature: Signature, body: bytes) -> Decoded:
     """`:classify`."""
     result = json.loads(body)["result"]
     return {
@@ -111,15 +111,15 @@ def classify(signature: Signature, body: bytes) -> Told:
     }
 
 
-def regress(signature: Signature, body: bytes) -> Told:
+def regress(signature: Signature, body: bytes) -> Decoded:
     """`:regress`."""
     return {signature.outputs[0].name: json.loads(body)["result"]}
 
 
-def oip(body: bytes, json_length: int | None) -> Told:
+def oip(body: bytes, json_length: int | None) -> Decoded:
     """`/v2/models/.../infer`, in JSON or with raw contents behind it."""
     end = len(body) if json_length is None else json_length
-    told: Told = {}
+    told: Decoded = {}
     for output in json.loads(body[:end])["outputs"]:
         if "data" in output:
             if output["datatype"].startswith("FP"):
@@ -136,7 +136,7 @@ def oip(body: bytes, json_length: int | None) -> Told:
     return told
 
 
-def grpc(message: bytes) -> Told:
+def grpc(message: bytes) -> Decoded:
     """A ModelInferResponse."""
     response = ModelInferResponse.FromString(message)
     pairs = zip(response.outputs, response.raw_output_contents, strict=True)

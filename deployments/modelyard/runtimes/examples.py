@@ -11,12 +11,12 @@ from modelyard.tensors import DTYPES, FREE, Array, Tensors, TensorSpec
 
 EXAMPLE_FILE = "example.json"
 """A request body that works; an operator may put it beside the model."""
-ROWS = 2
+EXAMPLE_ROWS = 2
 """How long a free first axis is."""
 
 
 @dataclass(frozen=True, slots=True)
-class OwnExample:
+class OperatorExample:
     """The operator's example as tensors."""
 
     tensors: Tensors
@@ -24,7 +24,7 @@ class OwnExample:
     """Whether it says itself that it is rows."""
 
 
-def example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
+def synthetic_example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
     """Two different rows of zeros and ones, or "a" and "b", for every input that must be there, or for all where none must.
 
     `length` is how long a free axis is that is not the rows.
@@ -33,7 +33,7 @@ def example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
     return {spec.name: _example(spec, length) for spec in required or inputs}
 
 
-def own_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> OwnExample | None:
+def operator_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> OperatorExample | None:
     """The operator's example: a body of `/predict` with "instances" or with tensors in "inputs".
 
     None where there is none or it does not fit: the codec reads it later in every form, and says what is wrong with it.
@@ -44,12 +44,12 @@ def own_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> Own
         if "instances" in body:
             rows = body["instances"]
             columns = _columns(rows, inputs)
-            return OwnExample({name: _rows(specs[name], values) for name, values in columns.items()}, rows=True)
+            return OperatorExample({name: _rows(specs[name], values) for name, values in columns.items()}, rows=True)
         tensors = {name: _tensor(specs[name], value) for name, value in body["inputs"].items()}
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     whole = all(spec.optional or spec.name in tensors for spec in inputs)
-    return OwnExample(tensors, rows=False) if tensors and whole else None
+    return OperatorExample(tensors, rows=False) if tensors and whole else None
 
 
 def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[Any]]:
@@ -65,14 +65,14 @@ def _rows(spec: TensorSpec, values: list[Any]) -> Array:
     array = np.array(values, DTYPES[spec.datatype])
     if array.ndim != len(spec.shape) and FREE not in spec.shape[1:]:
         array = array.reshape(len(values), *spec.shape[1:])  # a plain value may stand for a list of one
-    return _fitting(spec, array)
+    return _check_shape(spec, array)
 
 
 def _tensor(spec: TensorSpec, value: Any) -> Array:
-    return _fitting(spec, np.array(value, DTYPES[spec.datatype]))
+    return _check_shape(spec, np.array(value, DTYPES[spec.datatype]))
 
 
-def _fitting(spec: TensorSpec, array: Array) -> Array:
+def _check_shape(spec: TensorSpec, array: Array) -> Array:
     if array.ndim != len(spec.shape) or any(
         axis not in (FREE, n) for axis, n in zip(spec.shape, array.shape, strict=True)
     ):
@@ -81,7 +81,7 @@ def _fitting(spec: TensorSpec, array: Array) -> Array:
 
 
 def _example(spec: TensorSpec, length: int) -> Array:
-    first = ROWS if spec.shape[:1] == (FREE,) else None
+    first = EXAMPLE_ROWS if spec.shape[:1] == (FREE,) else None
     shape = tuple(length if axis == FREE else axis for axis in spec.shape)
     shape = (first, *shape[1:]) if first else shape
     if spec.datatype == "BYTES":

@@ -40,7 +40,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.sklearn.fast_path.build import Quick
+from modelyard.runtimes.sklearn.fast_path.build import EstimatorFastPath
 from modelyard.tensors import FREE, TensorSpec
 from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
 from tests.unit.runtimes.operator_code import Buffered, Centred, InPlace, Unsure, constant, ratio
@@ -271,14 +271,14 @@ def test_the_quick_way_serves_plain_pipelines() -> None:
 
 def test_a_quick_way_that_differs_does_not_serve_and_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)
-    right = Quick.predict
+    right = EstimatorFastPath.predict
 
-    def wrong_for_one_row(self: Quick, inputs: Any, wanted: Any) -> Any:
+    def wrong_for_one_row(self: EstimatorFastPath, inputs: Any, wanted: Any) -> Any:
         given = right(self, inputs, wanted)
         given["scores"] = np.where(inputs["x"][:, :1] > 1000, 0.5, given["scores"])
         return given
 
-    monkeypatch.setattr(Quick, "predict", wrong_for_one_row)
+    monkeypatch.setattr(EstimatorFastPath, "predict", wrong_for_one_row)
     model = load(estimator)
     assert model.notes == ("served by its own methods: of the quick way, its 'scores' differs",)
     assert_own_answers(model, estimator, pd.concat([NUMBERS, NUMBERS * 100]))

@@ -7,30 +7,30 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.repository.digest import ManifestLine, digest, manifest
+from modelyard.repository.digest import ManifestEntry, digest, manifest
 
 README = Path(__file__).parents[3] / "model_repository" / "README.md"
 
 HEX = st.binary(max_size=4).map(lambda content: hashlib.sha256(content).hexdigest())
 # Spaces and digits are what a path could be confused by: they stand around it in its line.
 PATHS = st.lists(st.text("a 0ü", min_size=1, max_size=3), min_size=1, max_size=2).map("/".join)
-LINES = st.builds(ManifestLine, PATHS, st.integers(0, 2**60), HEX)
+LINES = st.builds(ManifestEntry, PATHS, st.integers(0, 2**60), HEX)
 VERSIONS = st.lists(LINES, max_size=5, unique_by=lambda line: line.path)
 
 
 def test_the_manifest_is_the_documented_text():
     empty = hashlib.sha256(b"").hexdigest()
-    lines = [ManifestLine("model.onnx", 3, "a" * 64), ManifestLine("a b/ü", 0, empty)]
+    lines = [ManifestEntry("model.onnx", 3, "a" * 64), ManifestEntry("a b/ü", 0, empty)]
     assert manifest(lines).decode() == f"{empty} 0 a b/ü\n{'a' * 64} 3 model.onnx\n"
 
 
 def test_the_digest_is_the_sha_256_of_the_manifest():
-    line = ManifestLine("model.onnx", 3, "a" * 64)
+    line = ManifestEntry("model.onnx", 3, "a" * 64)
     assert digest([line]) == "sha256:" + hashlib.sha256(manifest([line])).hexdigest()
 
 
 @given(VERSIONS, st.randoms(use_true_random=False))
-def test_the_order_of_the_files_does_not_matter(lines: list[ManifestLine], order: random.Random):
+def test_the_order_of_the_files_does_not_matter(lines: list[ManifestEntry], order: random.Random):
     shuffled = list(lines)
     order.shuffle(shuffled)
     assert digest(shuffled) == digest(lines)

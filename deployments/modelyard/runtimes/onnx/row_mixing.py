@@ -68,7 +68,7 @@ class _Walk:
         return highest
 
     def _judge(self, graph: Graph, node: Node, given: Sequence[int], highest: int) -> None:
-        if any(given[place] >= VALUES for place in operators.governing(node) if place < len(given)):
+        if any(given[place] >= VALUES for place in operators.controlling_inputs(node) if place < len(given)):
             self._mixes(f"how {node.kind} works depends on the values of all rows of a call")
             self.found.loop_safe = False
         if node.kind in operators.GENERATING:
@@ -78,9 +78,9 @@ class _Walk:
             self._mixes(f"{node.kind} gives random numbers")
         if highest < VALUES:
             return
-        if reason := operators.over_all(node):
+        if reason := operators.always_mixes(node):
             self._mixes(f"{node.kind} {reason}")
-        if operators.trains(graph, node):
+        if operators.in_training_mode(graph, node):
             self._mixes(f"{node.kind} is in training mode")
         axes = operators.axes_of(graph, node, self.model.opset)
         if axes == () and not self.by_element:

@@ -32,7 +32,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedGraph:
     """A model, and what is known of it."""
 
     kind: str
@@ -108,7 +108,7 @@ class Graph:
         own_lengths: bool = False,
         whole_rows: int = 0,
         classes: list[Any] | None = None,
-    ) -> Made:
+    ) -> GeneratedGraph:
         """The whole model, with the types and shapes that onnx infers."""
         from onnx import shape_inference
 
@@ -121,7 +121,7 @@ class Graph:
         )
         content: bytes = model.SerializeToString()
         inputs = tuple(self._inputs)
-        return Made(kind, shown, content, inputs, tolerance, rows, mixes, own_lengths, whole_rows, classes)
+        return GeneratedGraph(kind, shown, content, inputs, tolerance, rows, mixes, own_lengths, whole_rows, classes)
 
     def _name(self, kind: str) -> str:
         self._names += 1
