@@ -7,9 +7,12 @@ import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from modelyard.tensors import DTYPES
+from tests.zoo.case import DOUBLE, HALF, SINGLE
 from tests.zoo.draw import Draw
 
 OPSET, ML_OPSET, IR = 18, 3, 9
+TOLERANCE = {"FP32": SINGLE, "FP64": DOUBLE, "FP16": HALF}
+"""By the datatype that a graph computes in."""
 
 
 @dataclass(frozen=True)

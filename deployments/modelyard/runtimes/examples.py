@@ -1,4 +1,4 @@
-"""Examples of a model's inputs: one made up from a signature, and the operator's own, as far as a runtime reads it. Pure."""
+"""Example inputs of a model: synthetic ones from a signature, and the operator's as far as a runtime reads it. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from modelyard.tensors import DTYPES, FREE, Array, Tensors, TensorSpec
 
 EXAMPLE_FILE = "example.json"
-"""A request body that works; an operator may put it beside the model."""
+"""A request body that works. It is optional, and lies next to the artefact."""
 EXAMPLE_ROWS = 2
-"""How long a free first axis is."""
+"""The length of a free first axis in a synthetic example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class OperatorExample:
 
     tensors: Tensors
     rows: bool
-    """Whether it says itself that it is rows."""
+    """Whether its form ("instances") says that the first axis is the rows."""
 
 
 def synthetic_example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
-    """Two different rows of zeros and ones, or "a" and "b", for every input that must be there, or for all where none must.
+    """Two different rows of zeros and ones, or "a" and "b", for every required input, or for all inputs if none is required.
 
-    `length` is how long a free axis is that is not the rows.
+    `length` is the length of free axes other than the rows.
     """
     required = [spec for spec in inputs if not spec.optional]
     return {spec.name: _example(spec, length) for spec in required or inputs}
@@ -36,7 +36,7 @@ def synthetic_example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
 def operator_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> OperatorExample | None:
     """The operator's example: a body of `/predict` with "instances" or with tensors in "inputs".
 
-    None where there is none or it does not fit: the codec reads it later in every form, and says what is wrong with it.
+    None if there is none or it does not match the inputs: the codec reads every form of it later, and reports what is wrong.
     """
     try:
         body = json.loads(files[EXAMPLE_FILE])
@@ -48,8 +48,8 @@ def operator_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -
         tensors = {name: _tensor(specs[name], value) for name, value in body["inputs"].items()}
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    whole = all(spec.optional or spec.name in tensors for spec in inputs)
-    return OperatorExample(tensors, rows=False) if tensors and whole else None
+    complete = all(spec.optional or spec.name in tensors for spec in inputs)
+    return OperatorExample(tensors, rows=False) if tensors and complete else None
 
 
 def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[Any]]:
@@ -64,7 +64,7 @@ def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[An
 def _rows(spec: TensorSpec, values: list[Any]) -> Array:
     array = np.array(values, DTYPES[spec.datatype])
     if array.ndim != len(spec.shape) and FREE not in spec.shape[1:]:
-        array = array.reshape(len(values), *spec.shape[1:])  # a plain value may stand for a list of one
+        array = array.reshape(len(values), *spec.shape[1:])  # a plain value means a list of one value
     return _check_shape(spec, array)
 
 

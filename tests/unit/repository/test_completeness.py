@@ -12,7 +12,7 @@ from modelyard.repository.completeness import Completeness, completeness_of
         (0, 0, None, Completeness(0)),
         (-30, 0, None, Completeness(0)),
         (-0.5, 2, None, Completeness(2)),
-        (500, 2, ".incomplete", Completeness(None, ".incomplete stands in it")),
+        (500, 2, ".incomplete", Completeness(None, "it contains .incomplete")),
         (-3600, 2, None, Completeness(2, "its last change is 3600 s in the future: the clocks of two machines differ")),
     ],
 )

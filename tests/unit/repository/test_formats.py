@@ -32,16 +32,20 @@ KNOWN = [
     (["model.pt"], "model.pt is a PyTorch file", ["torch.onnx.export", "python model"]),
     (["net.pth"], "net.pth is a PyTorch file", ["torch.onnx.export"]),
     (["checkpoint.pth.tar"], "checkpoint.pth.tar is a PyTorch file", ["torch.onnx.export"]),
-    (["best.pt"], "best.pt is a model of Ultralytics", ["yolo export model=best.pt format=onnx"]),
+    (["best.pt"], "best.pt is an Ultralytics model", ["yolo export model=best.pt format=onnx"]),
     (["model.torchscript"], "model.torchscript is a TorchScript program", ["torch.jit.load"]),
-    (["epoch=3-step=900.ckpt"], "epoch=3-step=900.ckpt is a checkpoint", ["torch.onnx.export"]),
+    (["epoch=3-step=900.ckpt"], "epoch=3-step=900.ckpt is a training checkpoint", ["torch.onnx.export"]),
     (
         ["saved_model.pb", "keras_metadata.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
         "saved_model.pb is a TensorFlow SavedModel",
         ["tf2onnx.convert --saved-model"],
     ),
     (["m/saved_model.pb"], "m/saved_model.pb is a TensorFlow SavedModel", ["--saved-model"]),
-    (["checkpoint", "model.ckpt-10.index", "model.ckpt-10.data-00000-of-00001"], "checkpoint is a checkpoint", []),
+    (
+        ["checkpoint", "model.ckpt-10.index", "model.ckpt-10.data-00000-of-00001"],
+        "checkpoint is a training checkpoint",
+        [],
+    ),
     (["frozen_graph.pb"], "frozen_graph.pb is a frozen TensorFlow graph", ["--graphdef frozen_graph.pb"]),
     (["churn.keras"], "churn.keras is a Keras model", ["export('model.onnx', format='onnx')"]),
     (["model.h5", "tokenizer.pickle"], "model.h5 is a Keras model", ["load_model('model.h5')"]),
@@ -54,7 +58,7 @@ KNOWN = [
     (["densenet.mar"], "densenet.mar is a TorchServe archive", ["torch.onnx.export"]),
     (["inference.pdmodel", "inference.pdiparams"], "a Paddle model", ["paddle2onnx"]),
     (["model.xml", "model.bin"], "model.xml is an OpenVINO model", []),
-    (["model.ort"], "model.ort is an ONNX model in ONNX Runtime's own form", [".onnx file"]),
+    (["model.ort"], "model.ort is an ONNX model in ONNX Runtime's own format", [".onnx file"]),
     (["model.onnx.data"], "model.onnx.data is the external data of an ONNX model", ["copy the .onnx file"]),
     (["model.onnx_data"], "model.onnx_data is the external data of an ONNX model", ["copy the .onnx file"]),
     # Hugging Face
@@ -74,14 +78,14 @@ KNOWN = [
         "model/model.pkl is the pickle of an MLflow model",
         ["move it to model.pkl", "modules of MLflow's folder code/", WITH_TRUST],
     ),
-    ([*MLFLOW, "python_model.pkl"], "python_model.pkl is a Python function of MLflow's", ["mlflow.pyfunc.load_model"]),
+    ([*MLFLOW, "python_model.pkl"], "python_model.pkl is an MLflow Python function", ["mlflow.pyfunc.load_model"]),
     ([*MLFLOW, "model.xgb"], "model.xgb is an XGBoost model", []),
     ([*MLFLOW, "data/model.pth", "data/pickle_module_info.txt"], "data/model.pth is a PyTorch file", []),
     ([*MLFLOW, "whatever"], "MLmodel is the description of an MLflow model", ["mlflow.pyfunc.load_model"]),
     (["predictor.pkl", "learner.pkl", "models/trainer.pkl"], "an AutoGluon predictor", ["TabularPredictor.load"]),
     (["churn.pmml"], "churn.pmml is a PMML model", ["pypmml"]),
     (["metadata/part-00000", "stages/0_x/metadata/part-00000"], "a Spark ML model", ["convert_sparkml"]),
-    (["model.rds"], "model.rds is an object of R", []),
+    (["model.rds"], "model.rds is an R object", []),
     (["config.cfg", "meta.json", "ner/model"], "config.cfg is a spaCy pipeline", ["spacy.load(directory)"]),
     (["lid.176.ftz"], "lid.176.ftz is a fastText model", []),
     (["gbm_mojo.zip"], "gbm_mojo.zip is an H2O model", []),
@@ -105,7 +109,7 @@ KNOWN = [
     (["model.tar.gz"], "model.tar.gz is an archive", ["unpack it"]),
     (["model.zip"], "model.zip is an archive", ["unpack it"]),
     (["model.onnx.gz"], "model.onnx.gz is compressed", ["unpack it"]),
-    (["model.onnx.part"], "model.onnx.part is a download or copy that was cut short", ["copy the file again"]),
+    (["model.onnx.part"], "model.onnx.part is an incomplete download or copy", ["copy the file again"]),
     (["train.ipynb"], "train.ipynb is a notebook", ["skops.io.dump"]),
     (["model.bin"], "model.bin is a file that many frameworks write", ["python model"]),
 ]
@@ -126,7 +130,7 @@ def test_a_version_in_a_format_of_another_tool_is_refused_with_what_to_do(
 
 def test_every_row_is_reached_by_some_version() -> None:
     reached = {advice(files).partition(" is ")[2].partition(":")[0] for files, *_ in KNOWN}
-    assert {row.what for row in FORMATS} - reached == {"the weights of a Flax model"}
+    assert {row.description for row in FORMATS} - reached == {"the weights of a Flax model"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,7 @@ def test_what_stands_beside_any_model_is_not_taken_for_one(name: str) -> None:
 
 def test_code_beside_a_foreign_file_may_be_the_model() -> None:
     with pytest.raises(
-        UnusableVersion, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, say `runtime: py"
+        UnusableVersion, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, set `runtime: py"
     ):
         runtime_of(ModelSpec(name="m"), [FileEntry("model.pt", 1), FileEntry("net/serve.py", 1)])
 

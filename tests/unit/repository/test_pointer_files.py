@@ -27,7 +27,7 @@ JSON = [b'{"error": "Repository not found"}', b'{\n  "message": "Not Found",\n']
 def test_a_git_lfs_pointer_is_refused_whatever_its_name(repository, path):
     repository.put({"churn/1/model.onnx": b"model", f"churn/1/{path}": POINTER})
     assert repository.version().problem == (
-        f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` where it was checked out, and copy it again"
+        f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` in the checkout, and copy the file again"
     )
 
 

@@ -93,7 +93,7 @@ def test_an_absolute_link_may_name_the_root_through_a_link(repository, churn, tm
         ("link", "is a symbolic link to another link"),
         ("other", "is a symbolic link to another link"),
         ("other/x", "is a symbolic link through another link, or through a file"),
-        (".", "is a symbolic link to a folder that holds it"),
+        (".", "is a symbolic link to a folder that contains it"),
         ("../2", "is a symbolic link to nothing"),
     ],
 )
@@ -111,7 +111,7 @@ def test_a_fan_of_links_to_folders_is_bounded(repository, churn):
             (folder / name).symlink_to(f"../{depth + 1}")
     (repository.root / "fan" / "15").mkdir()
     (churn / "fan").symlink_to("../../fan/0")
-    assert repository.version().problem == "it holds more than 10,000 files and folders"
+    assert repository.version().problem == "it contains more than 10,000 files and folders"
 
 
 def test_a_hard_link_is_refused(repository, churn, outside):

@@ -121,7 +121,7 @@ def test_too_many_files_are_a_problem(repository):
     for number in range(10_000):
         (folder / str(number)).touch()
     version = repository.version()
-    assert version.problem == "it holds more than 10,000 files and folders"
+    assert version.problem == "it contains more than 10,000 files and folders"
     assert version.digest == ""
 
 

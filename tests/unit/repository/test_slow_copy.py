@@ -108,7 +108,7 @@ def test_a_version_is_not_taken_while_its_marker_stands(repository):
     repository.put({"churn/1/model.onnx": b"model", "churn/1/.incomplete": b""})
     snapshot = repository.scan("churn")
     (version,) = snapshot.folders["churn"].versions
-    assert (version.settled, version.problem) == (False, ".incomplete stands in it")
+    assert (version.settled, version.problem) == (False, "it contains .incomplete")
     assert snapshot.settles_in_s is None, "time alone does not complete it"
     (repository.root / "churn/1/.incomplete").unlink()
     version = repository.version()
@@ -157,7 +157,7 @@ def test_a_touched_version_does_not_bring_the_older_one_back(repository):
     for _ in range(2):
         refused = resolve(CHURN, repository.folder())
         assert isinstance(refused, Rejected)
-        assert refused.reason == "version 2 is being changed in place: waiting until that is done"
+        assert refused.reason == "version 2 is being changed in place: waiting for it to complete"
 
     repository.later_s = 1000
     assert resolve(CHURN, repository.folder()) == served

@@ -31,7 +31,10 @@ def test_a_version_is_read_with_the_digest_of_the_scan(repository, served):
 )
 def test_a_version_that_was_changed_after_the_scan_is_refused(repository, served, change):
     repository.put(change)
-    with pytest.raises(ArtefactChanged, match=rf"^version 1 of churn is not what .* not {served.digest}\. Give a "):
+    with pytest.raises(
+        ArtefactChanged,
+        match=rf"^version 1 of churn is not the version that was deployed.* not {served.digest}\. Give a ",
+    ):
         read_verified(repository.root, "churn", served)
 
 
@@ -43,9 +46,7 @@ def test_a_renamed_file_is_a_change(repository, served):
 
 def test_a_version_that_is_being_written_again_is_refused(repository, served):
     repository.put({"churn/1/.incomplete": b""})
-    with pytest.raises(
-        ArtefactChanged, match=r"^version 1 of churn is being written again: \.incomplete stands in it$"
-    ):
+    with pytest.raises(ArtefactChanged, match=r"^version 1 of churn is being written again: it contains \.incomplete$"):
         read_verified(repository.root, "churn", served)
 
 
@@ -54,7 +55,7 @@ def test_a_file_that_was_swapped_for_a_link_is_refused_even_with_the_same_bytes(
     (repository.root / "churn/1/model.onnx").unlink()
     (repository.root / "churn/1/model.onnx").symlink_to(tmp_path / "same")
     with pytest.raises(
-        ArtefactUnreadable, match=r"is refused: model.onnx is a symbolic link that leaves the repository"
+        ArtefactUnreadable, match=r"is rejected: model.onnx is a symbolic link that leaves the repository"
     ):
         read_verified(repository.root, "churn", served)
 
@@ -62,7 +63,7 @@ def test_a_file_that_was_swapped_for_a_link_is_refused_even_with_the_same_bytes(
 def test_a_file_that_was_swapped_for_a_fifo_is_refused_at_once(repository, served):
     (repository.root / "churn/1/model.onnx").unlink()
     os.mkfifo(repository.root / "churn/1/model.onnx")
-    with pytest.raises(ArtefactUnreadable, match=r"^version 1 of churn is refused: model\.onnx is a FIFO$"):
+    with pytest.raises(ArtefactUnreadable, match=r"^version 1 of churn is rejected: model\.onnx is a FIFO$"):
         read_verified(repository.root, "churn", served)
 
 

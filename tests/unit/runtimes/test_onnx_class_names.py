@@ -301,10 +301,10 @@ def test_scores_of_other_rows_than_the_labels_are_no_scores() -> None:
 def test_the_yamls_labels_are_held_against_the_labels_that_the_graph_gives() -> None:
     labels = ["a", "b", "c"]
     assert load(named(PLACES, INT64), labels=labels).signature.classes == ("a", "b", "c")
-    with pytest.raises(LoadError, match=r"labels are names for classes 0, 1, \.\.\., and the model gives 4"):
+    with pytest.raises(LoadError, match=r"labels name the classes 0, 1, \.\.\., but the model returns 4"):
         load(named(DOUBLED, INT64), labels=labels)
     assert load(named(PLACES, INT64, order=(2, 0, 1)), labels=labels).signature.scores == ""
     content = converted(fitted(LOGISTIC, "numbers"), zipmap=False)
-    with pytest.raises(LoadError, match=r"the model's own are \[10, 20, 35\]"):
+    with pytest.raises(LoadError, match=r"the model's own classes are \[10, 20, 35\]"):
         load(content, labels=labels)
     assert load(content, labels=["10", "20", "35"]).signature.classes == ("10", "20", "35")

@@ -128,13 +128,13 @@ def test_a_single_output_of_scores_is_no_classifier_without_labels() -> None:
 @pytest.mark.parametrize(
     ("model", "labels", "message"),
     [
-        (scores(["N", 3]), ["a", "b"], "the YAML has 2 labels, and the model gives 3 scores a row"),
-        (scores(["N", "C"]), ["a", "b"], "the YAML has 2 labels, and the model gives 3 scores a row"),
-        (zipmap((0, 1, 2)), ["a"], "the YAML has 1 labels, and the model gives 3 scores a row"),
-        (zipmap((1, 2, 3)), ["a", "b", "c"], r"labels are names for classes 0, 1, .* are \[1, 2, 3\]"),
-        (zipmap(NAMES), ["a", "b", "c"], r"the model's own are \['setosa'"),
+        (scores(["N", 3]), ["a", "b"], "the YAML has 2 labels, but the model returns 3 scores per row"),
+        (scores(["N", "C"]), ["a", "b"], "the YAML has 2 labels, but the model returns 3 scores per row"),
+        (zipmap((0, 1, 2)), ["a"], "the YAML has 1 labels, but the model returns 3 scores per row"),
+        (zipmap((1, 2, 3)), ["a", "b", "c"], r"labels name the classes 0, 1, .* are \[1, 2, 3\]"),
+        (zipmap(NAMES), ["a", "b", "c"], r"the model's own classes are \['setosa'"),
         (graph([helper.make_node("ReduceSum", ["x"], ["y"])], [tensor("x", FLOAT, ["N"])], [tensor("y", FLOAT, [1])]),
-         ["a"], "no single output of one score a row and class"),
+         ["a"], "no single output with one score per row and class"),
     ],
 )  # fmt: skip
 def test_labels_that_do_not_fit_are_refused(model: bytes, labels: list[str], message: str) -> None:

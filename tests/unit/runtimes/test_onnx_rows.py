@@ -165,19 +165,19 @@ def test_the_yaml_may_say_that_first_axes_are_no_rows() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (same(FLOAT, [1, 2]), r"'x' has shape \[1, 2\]: its first axis is not free"),
-        (same(FLOAT, []), r"'x' has shape \[\]: its first axis is not free"),
+        (same(FLOAT, [1, 2]), r"'x' has shape \[1, 2\]: its first axis has a fixed length"),
+        (same(FLOAT, []), r"'x' has shape \[\]: its first axis has a fixed length"),
         (BOTH_ENDS, r"output 'y' has shape \[2\] for 3 rows"),
-        (QUERIES, "the graph takes inputs of different lengths"),
+        (QUERIES, "the graph accepts inputs of different lengths"),
     ],
 )
 def test_rows_that_are_none_are_refused(model: bytes, message: str) -> None:
-    with pytest.raises(LoadError, match=f"^the YAML says `rows: true`, and {message}"):
+    with pytest.raises(LoadError, match=f"^the YAML has `rows: true`, but {message}"):
         load(model, rows=True)
 
 
 def test_input_types_are_the_graphs_own() -> None:
-    with pytest.raises(LoadError, match="the YAML has `inputs`, and an ONNX graph says itself what its inputs are"):
+    with pytest.raises(LoadError, match="the YAML has `inputs`, but an ONNX graph declares its own inputs"):
         load(same(FLOAT, ["N"]), inputs=[{"name": "x", "datatype": "FP64"}])
 
 

@@ -228,12 +228,12 @@ def test_the_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
         ("class Model:\n def __init__(self):\n  raise ValueError", r"Model\(\) failed at model.py:3: ValueError$"),
         ("class Model: ...", r"class Model has no method predict\(inputs\)"),
         ("class Model:\n def predict(self, inputs): ...", "reading `signature` failed: AttributeError: .* 'signature'"),
-        ("class Model:\n signature = 3\n def predict(self, inputs): ...", "signature is a dict, not int"),
+        ("class Model:\n signature = 3\n def predict(self, inputs): ...", "signature must be a dict, not int"),
         ("class Model:\n def predict(self, i): ...\n def load(self, d, o, c):\n  return o['word']",
          r"Model\.load\(\) failed at model.py:4: KeyError: 'word'"),
-        (DOUBLES + "        example = {'z': [1]}", "`example` is a dict with a list for every input: x"),
-        (DOUBLES + "        example = {'x': ['a']}", "`example` does not fit input 'x': could not convert"),
-        (DOUBLES + "        example = {'x': 1}", r"`example` does not fit input 'x': its shape is \[\], not \[-1\]"),
+        (DOUBLES + "        example = {'z': [1]}", "`example` must be a dict with a list for every input: x"),
+        (DOUBLES + "        example = {'x': ['a']}", "`example` does not match input 'x': could not convert"),
+        (DOUBLES + "        example = {'x': 1}", r"`example` does not match input 'x': its shape is \[\], not \[-1\]"),
     ],
 )  # fmt: skip
 def test_an_operators_mistake_is_shown_with_its_place(source: str, message: str) -> None:
@@ -266,17 +266,17 @@ def test_labels_of_the_yaml_name_the_classes() -> None:
     """
     signature = load(source, labels=["a", "b"]).signature
     assert (signature.task, signature.classes, signature.scores) == ("classification", ("a", "b"), "y")
-    with pytest.raises(LoadError, match="there are 1 classes, and 'y' has 2 scores a row"):
+    with pytest.raises(LoadError, match="there are 1 classes, but 'y' has 2 scores per row"):
         load(source, labels=["a"])
-    with pytest.raises(LoadError, match="the YAML has `labels`, but the signature names no output"):
+    with pytest.raises(LoadError, match="the YAML has `labels`, but the signature has neither"):
         load(DOUBLES, labels=["a"])
 
 
 @pytest.mark.parametrize(
     ("error", "text", "told"),
     [
-        (TypeError, "'not a dict'", r"predict\(\) gives a dict of arrays by output, not str"),
-        (ValueError, "{}", "output 'y' was left out"),
+        (TypeError, "'not a dict'", r"predict\(\) must return a dict of arrays by output, not str"),
+        (ValueError, "{}", "output 'y' is missing"),
     ],
 )
 def test_predict_must_give_a_dict_of_all_outputs(error: type[Exception], text: str, told: str) -> None:

@@ -90,7 +90,7 @@ def test_lengths_of_their_own_are_no_rows_where_the_signature_says_so() -> None:
     more = "signature |= {'rows': False}"
     model = model_of("x FP64 [-1]; k INT64 [-1]", "y FP64 [-1]", "{'y': inputs['x'][inputs['k']]}", more=more)
     assert asked(model, {"inputs": {"x": [1, 2, 3], "k": [2]}})["outputs"] == {"y": [3]}
-    with pytest.raises(LoadError, match=r"^signature\['rows'\] is True or False, not 1"):
+    with pytest.raises(LoadError, match=r"^signature\['rows'\] must be True or False, not 1"):
         model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more="signature |= {'rows': 1}")
 
 
@@ -120,7 +120,7 @@ def test_a_class_that_does_not_generate_is_not_taken_for_one_that_does() -> None
 def test_a_part_that_breaks_the_signature_fails_the_warm_up() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': inputs['x']}", GENERATE.replace("GIVEN", "'y': ['a']"))
     call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1]}', b"application/json")
-    with pytest.raises(WarmupFailed, match="output 'y' is not what its signature says"):
+    with pytest.raises(WarmupFailed, match="output 'y' does not match its signature"):
         warm(model, [call.request], batching=Batching())
 
 
@@ -135,10 +135,10 @@ def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
     ("body", "message"),
     [
         ("{'y': inputs['x'] + missing}", "failed at model.py:8: NameError: name 'missing' is not defined"),
-        ("{'z': 1}", "failed: ValueError: output 'y' was left out"),
-        ("{'y': ['a']}", "failed: ValueError: output 'y' is not what its signature says: it is <U1"),
-        ("{'y': 1.0}", "failed: ValueError: output 'y' is not .* its shape is .., not .-1."),
-        ("[1]", "failed: TypeError: predict.. gives a dict of arrays by output, not list"),
+        ("{'z': 1}", "failed: ValueError: output 'y' is missing"),
+        ("{'y': ['a']}", "failed: ValueError: output 'y' does not match its signature: it is <U1"),
+        ("{'y': 1.0}", "failed: ValueError: output 'y' does not match .* its shape is .., not .-1."),
+        ("[1]", "failed: TypeError: predict.. must return a dict of arrays by output, not list"),
     ],
 )
 def test_a_model_that_fails_on_its_own_example_is_not_loaded(body: str, message: str) -> None:

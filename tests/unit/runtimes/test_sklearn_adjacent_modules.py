@@ -200,26 +200,26 @@ def test_the_code_finds_its_data_beside_it(trained: Callable[[Fit], Any]) -> Non
     [
         (
             {"myfeatures.py": None},
-            "needs the Python module 'myfeatures', which is not installed here: if it is a library, ",
+            "needs the Python module 'myfeatures', which is not installed: if it is a library, ",
         ),
-        ({"myfeatures.py": None}, "if it is your own code, put myfeatures.py beside model.pkl"),
+        ({"myfeatures.py": None}, "if it is your own code, put myfeatures.py next to model.pkl"),
         (
             {"myfeatures.py": b"def scaled(x): return x\n"},
-            "model.pkl needs 'Constant' of the module 'myfeatures' beside it, which does not define it",
+            "model.pkl needs 'Constant' of the module 'myfeatures' next to it, which does not define it",
         ),
         (
             {"myfeatures.py": b"\n\ndef broken(:\n"},
-            "the code beside it failed at myfeatures.py:3: SyntaxError: invalid syntax",
+            "the code next to it failed at myfeatures.py:3: SyntaxError: invalid syntax",
         ),
-        ({"myfeatures.py": b"\n1 / 0\n"}, "the code beside it failed at myfeatures.py:2: ZeroDivisionError"),
-        ({"myfeatures.py": b"raise SystemExit(3)"}, "the code beside it failed at myfeatures.py:1: SystemExit: 3"),
+        ({"myfeatures.py": b"\n1 / 0\n"}, "the code next to it failed at myfeatures.py:2: ZeroDivisionError"),
+        ({"myfeatures.py": b"raise SystemExit(3)"}, "the code next to it failed at myfeatures.py:1: SystemExit: 3"),
         (
             {"myfeatures.py": b"import no_such_library\n"},
-            "needs the Python module 'no_such_library' at myfeatures.py:1, which is not installed here",
+            "needs the Python module 'no_such_library' at myfeatures.py:1, which is not installed",
         ),
         (
             {"myfeatures.py": b"import shared.missing\n"},
-            "needs the module 'shared.missing' at myfeatures.py:1, which is not among the files beside it",
+            "needs the module 'shared.missing' at myfeatures.py:1, which is not among the files next to it",
         ),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_submodule_is_asked_for_by_its_path(monkeypatch: Any, tmp_path: Path) 
     monkeypatch.undo()
     for name in ("src", "src.cleaning"):
         sys.modules.pop(name)
-    with pytest.raises(LoadError, match=r"put src/cleaning\.py beside model\.pkl"):
+    with pytest.raises(LoadError, match=r"put src/cleaning\.py next to model\.pkl"):
         load({"model.pkl": content})
     files = {"model.pkl": content, "src/cleaning.py": b"def clean(x):\n    return x\n"}
     assert read_estimator(files, ModelSpec(name="m", trusted=True)).estimator.func is not cleaning.clean

@@ -86,8 +86,8 @@ def test_both_versions_are_named_where_another_scikit_learn_made_the_model(name:
         else content.replace(this_version.encode(), other.encode())
     )
     told = refusal(name, old, trusted=True)
-    assert f"made by scikit-learn {other}" in told
-    assert f"this is scikit-learn {this_version}" in told
+    assert f"made with scikit-learn {other}" in told
+    assert f"scikit-learn {this_version} is installed" in told
     assert load(name, old, trusted=True, any_sklearn_version=True).signature.label == "label"
 
 
@@ -95,13 +95,13 @@ BROKEN = {
     "nothing": (b"", "cannot be read"),
     "no archive": (b"junk", "not a zip archive"),
     "half an archive": (skops.io.dumps(StandardScaler().fit(ROWS))[:500], "not a zip archive"),
-    "a dictionary": (skops.io.dumps({"a": 1}), "holds a dict, not a scikit-learn estimator"),
+    "a dictionary": (skops.io.dumps({"a": 1}), "contains a dict, not a scikit-learn estimator"),
     "an unfitted model": (skops.io.dumps(LogisticRegression()), "LogisticRegression in model.skops is not fitted"),
     "an unfitted pipeline": (skops.io.dumps(make_pipeline(StandardScaler(), LogisticRegression())), "is not fitted"),
-    "a clustering of its own rows": (skops.io.dumps(DBSCAN().fit(ROWS)), "cannot answer for new rows"),
+    "a clustering of its own rows": (skops.io.dumps(DBSCAN().fit(ROWS)), "cannot compute outputs for new rows"),
     "a reader of files": (
         skops.io.dumps(HashingVectorizer(input="filename").fit([])),
-        "opens the files that its texts name",
+        "opens the files that its input names",
     ),
     "a reader of dictionaries": (skops.io.dumps(DictVectorizer().fit([{"a": 1}])), "takes dictionaries"),
 }
@@ -140,7 +140,7 @@ def test_a_tree_that_points_outside_of_itself_is_refused(field: str, number: int
 def test_a_tree_wider_than_its_forest_is_refused() -> None:
     forest = pickle.loads(pickle.dumps(fitted(FOREST)))
     forest.estimators_[0].n_features_in_ = 99
-    assert "features that the model does not take" in refusal("model.skops", skops.io.dumps(forest))
+    assert "features that the model does not have" in refusal("model.skops", skops.io.dumps(forest))
 
 
 @pytest.mark.parametrize(

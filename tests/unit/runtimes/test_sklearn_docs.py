@@ -47,7 +47,7 @@ def churn() -> Any:
 
 
 def test_a_model_whose_code_takes_anything_is_refused_until_its_types_are_known(churn: Any) -> None:
-    with pytest.raises(LoadError, match="the model takes several datatypes for 'city', 'since'"):
+    with pytest.raises(LoadError, match="the model accepts several datatypes for 'city', 'since'"):
         load(churn)
 
 

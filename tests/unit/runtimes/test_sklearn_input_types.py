@@ -22,7 +22,7 @@ from tests.unit.runtimes.operator_code import Centred, guests, months, postcode,
 KINDS = CUSTOMERS[["age", "city", "plan"]]
 DATED = CUSTOMERS[["when", "age"]]
 ENCODERS = [BinaryEncoder, CountEncoder, HashingEncoder, TargetEncoder, WOEEncoder]
-ADVICE = r"say in `inputs` in the model's YAML which datatype .* or put a request that works into example.json"
+ADVICE = r"set the datatype in `inputs` in the model's YAML .* or put a request that works into example.json"
 
 
 def types(**datatypes: Any) -> list[InputType]:
@@ -89,7 +89,7 @@ def test_dates_are_text_in_iso_8601_where_the_operator_says_so(function: Any) ->
     for model in (declared, shown):
         assert datatypes(model) == {"when": "BYTES", "age": "FP64"}
         assert_own_answers(model, estimator, DATED)
-        with pytest.raises(InvalidRequest, match="input 'when' holds text that is not an ISO 8601 date"):
+        with pytest.raises(InvalidRequest, match="input 'when' contains text that is not an ISO 8601 date"):
             model.predict(inputs_of(model, DATED) | {"when": inputs_of(model, DATED)["when"] + "?"}, ["label"])
 
 
@@ -136,7 +136,7 @@ def test_numbers_are_found_out_where_code_does_not_take_texts() -> None:
 def test_inputs_of_the_yaml_that_the_model_does_not_have_are_refused() -> None:
     estimator = fit(make_pipeline(TargetEncoder(cols=["city", "plan"]), LogisticRegression()), KINDS, KIND == "gold")
     with pytest.raises(
-        LoadError, match="the YAML's `inputs` name 'town', and the model was fitted with age, city, plan"
+        LoadError, match="the YAML's `inputs` name 'town', but the model was fitted with age, city, plan"
     ):
         load(estimator, inputs=types(town="BYTES"))
 
@@ -159,7 +159,7 @@ class Nameless(BaseEstimator):
 
 
 def test_columns_that_a_model_does_not_name_come_from_the_operator() -> None:
-    with pytest.raises(LoadError, match="does not say which columns it was fitted with: name them in `inputs`"):
+    with pytest.raises(LoadError, match="does not declare its columns: name them in `inputs`"):
         load(Nameless().fit(None))
     for model in (
         load(Nameless().fit(None), inputs=types(age="FP64", city="BYTES")),

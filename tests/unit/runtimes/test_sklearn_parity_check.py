@@ -30,7 +30,7 @@ SETS = [rows(1, 2), rows(*range(64)), rows(5), rows(6), rows(-7)]
 
 
 def test_a_difference_in_the_last_set_is_found_however_long_the_others_take() -> None:
-    assert difference(doubled, doubled_but_for(-7), SETS, clock(0.3)) == "its 'y' differs"  # type: ignore[arg-type]
+    assert difference(doubled, doubled_but_for(-7), SETS, clock(0.3)) == "its output 'y' differs"  # type: ignore[arg-type]
     assert difference(doubled, doubled, SETS, clock(0.3)) == ""  # type: ignore[arg-type]
 
 
@@ -46,4 +46,4 @@ def test_a_set_that_the_model_refuses_is_compared_row_by_row() -> None:
 
     mixed = [rows(1, 2), rows(*range(-3, 61))]
     assert difference(refusing, refusing, mixed) == ""
-    assert difference(refusing, doubled, mixed) == "it takes a row that the model refuses (ValueError: negative)"
+    assert difference(refusing, doubled, mixed) == "it accepts a row that the model rejects (ValueError: negative)"

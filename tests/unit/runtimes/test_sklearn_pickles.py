@@ -68,22 +68,22 @@ def test_a_pickle_is_read_whoever_wrote_it_and_whatever_its_name(name: str, cont
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, -1])
 def test_a_file_that_was_cut_short_is_told(name: str, content: bytes, kept: float) -> None:
     told = refusal(name, content[: kept if isinstance(kept, int) else int(len(content) * kept)])
-    assert told.startswith(f"{name} is cut short: copy it again") or told.startswith(
-        f"{name} is damaged or cut short: copy it again"
+    assert told.startswith(f"{name} is incomplete: copy it again") or told.startswith(
+        f"{name} is damaged or incomplete: copy it again"
     )
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (skops.io.dumps(MODEL), "model.pkl is no pickle: it is a zip archive (PyTorch and skops write such files)"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "model.pkl is no pickle: it is an HDF5 file"),
-        (b"GGUF\x03\x00\x00\x00", "model.pkl is no pickle: it is a model for llama.cpp"),
+        (skops.io.dumps(MODEL), "model.pkl is not a pickle: it is a zip archive (PyTorch and skops write such files)"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "model.pkl is not a pickle: it is an HDF5 file"),
+        (b"GGUF\x03\x00\x00\x00", "model.pkl is not a pickle: it is a llama.cpp model"),
         (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
-        (b"\x93NUMPY\x01\x00", "model.pkl is no pickle: it is a numpy array"),
-        (gzip.compress(PLAIN)[:-8] + bytes(8), "model.pkl is damaged or cut short: copy it again (CRC check failed"),
+        (b"\x93NUMPY\x01\x00", "model.pkl is not a pickle: it is a numpy array"),
+        (gzip.compress(PLAIN)[:-8] + bytes(8), "model.pkl is damaged or incomplete: copy it again (CRC check failed"),
         (b"\x80\x09N.", "ValueError: unsupported pickle protocol: 9"),
-        (b"\x80\x04]\x94.", "holds a list, not a scikit-learn estimator"),
+        (b"\x80\x04]\x94.", "contains a list, not a scikit-learn estimator"),
     ],
     ids=["zip", "HDF5", "GGUF", "zstd", "numpy", "wrong checksum", "a protocol of the future", "a list"],
 )  # fmt: skip
@@ -93,7 +93,7 @@ def test_what_is_no_pickle_of_a_model_is_told(content: bytes, told: str) -> None
 
 def test_lz4_is_told_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lz4.frame", None)
-    assert "compressed with lz4, which is not installed here" in refusal("model.joblib", b"\x04\x22M\x18" + bytes(20))
+    assert "compressed with lz4, which is not installed" in refusal("model.joblib", b"\x04\x22M\x18" + bytes(20))
 
 
 def test_a_pickle_that_is_called_skops_is_told() -> None:
@@ -113,8 +113,8 @@ def _names(module: str, attribute: str) -> bytes:
             "f",
             "if it is a library, install it (pip install no_such_module); if it is your own code, put",
         ),
-        ("src.features.clean", "f", "put src/features/clean.py beside model.pkl"),
-        ("sksurv_", "f", "put sksurv_.py beside model.pkl"),
+        ("src.features.clean", "f", "put src/features/clean.py next to model.pkl"),
+        ("sksurv_", "f", "put sksurv_.py next to model.pkl"),
         ("skopt.searchcv", "BayesSearchCV", "install it (pip install scikit-optimize)"),
         ("sklearn.tree.tree", "f", "needs the module 'sklearn.tree.tree', which the installed sklearn"),
         ("sklearn.tree", "Tree2", "needs sklearn.tree.Tree2, which the installed sklearn"),
@@ -128,7 +128,7 @@ def test_a_name_that_is_not_here_is_told_with_what_to_do(module: str, attribute:
 
 
 def test_a_library_is_not_taken_for_the_operators_own_code() -> None:
-    assert "beside" not in refusal("model.pkl", _names("skopt.searchcv", "BayesSearchCV"))
+    assert "next to" not in refusal("model.pkl", _names("skopt.searchcv", "BayesSearchCV"))
 
 
 Dump = Callable[[Any], bytes]
@@ -155,7 +155,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_function_of_a_notebook_is_told_by_its_name(name: str, dump: Dump, notebook: Any) -> None:
     told = refusal(name, dump(FunctionTransformer(notebook).fit(ROWS)))
     assert told.startswith(f"{name} uses 'log_of_both', which the notebook or script that saved it defined")
-    assert f"put features.py beside {name}" in told
+    assert f"put features.py next to {name}" in told
 
 
 def test_a_name_of_the_servers_own_program_is_never_taken_for_the_notebooks(notebook: Any) -> None:

@@ -44,7 +44,7 @@ def test_an_ensemble_says_in_which_precision_its_members_were_fitted() -> None:
 
 def test_features_of_several_types_are_refused() -> None:
     rows = np.array([[True, "red"], [False, None]], object)
-    with pytest.raises(LoadError, match=r"its features are values of several types \(.*\), which no datatype holds"):
+    with pytest.raises(LoadError, match=r"its features are values of several types \(.*\), which no datatype can hold"):
         load(
             SimpleImputer(strategy="constant", fill_value=0, missing_values=None).fit(rows),
             {"instances": [[True, "red"], [False, "b"]]},

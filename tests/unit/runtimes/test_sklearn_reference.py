@@ -107,7 +107,7 @@ def test_a_subclass_of_pipeline_answers_with_its_own_predict() -> None:
     model = load(estimator)
     assert_own_answers(model, estimator, NUMBERS)
     assert "unsure" in model.predict(inputs_of(model, NUMBERS), ["label"])["label"].tolist()
-    assert model.notes == ("served by its own methods: it holds code that is not scikit-learn's",)
+    assert model.notes == ("served by its own methods: it contains code that is not scikit-learn's",)
 
 
 def test_a_predict_of_its_own_may_give_labels_of_another_type_than_the_classes() -> None:
@@ -280,7 +280,9 @@ def test_a_quick_way_that_differs_does_not_serve_and_the_operator_is_told(monkey
 
     monkeypatch.setattr(EstimatorFastPath, "predict", wrong_for_one_row)
     model = load(estimator)
-    assert model.notes == ("served by its own methods: of the quick way, its 'scores' differs",)
+    assert model.notes == (
+        "served by its own methods: the fast path fails the parity check: its output 'scores' differs",
+    )
     assert_own_answers(model, estimator, pd.concat([NUMBERS, NUMBERS * 100]))
 
 

@@ -86,13 +86,13 @@ def test_a_model_of_another_patch_loads_with_a_note_and_a_warning_in_the_log(
         artefact = read(OTHER_PATCH)
     assert isinstance(artefact.estimator, Pipeline)
     (note,) = artefact.notes
-    assert f"made by scikit-learn {OTHER_PATCH}, and this is scikit-learn {here}" in note
+    assert f"made with scikit-learn {OTHER_PATCH}, and scikit-learn {here} is installed" in note
     assert caplog.messages == [f"churn: {note}"]
 
 
 def test_all_patches_in_one_file_are_named_in_order(read: Callable[..., Artefact]) -> None:
     (note,) = read(ANOTHER_PATCH, here, OTHER_PATCH).notes
-    assert f"made by scikit-learn {OTHER_PATCH} and {ANOTHER_PATCH}, and this is" in note
+    assert f"made with scikit-learn {OTHER_PATCH} and {ANOTHER_PATCH}, and scikit-learn" in note
 
 
 @pytest.mark.parametrize("version", [OTHER_MINOR, OTHER_MAJOR, f"{MAJOR}.{MINOR}0.0", "pre-0.18", "0.24.2"])
@@ -101,10 +101,10 @@ def test_a_model_of_another_minor_is_refused_unless_the_yaml_allows_it(
 ) -> None:
     with pytest.raises(LoadError) as refused:
         read(version)
-    assert f"made by scikit-learn {version}, and this is scikit-learn {here}" in str(refused.value)
+    assert f"made with scikit-learn {version}, and scikit-learn {here} is installed" in str(refused.value)
     assert "`any_sklearn_version: true`" in str(refused.value)
     (note,) = read(version, any_sklearn_version=True).notes
-    assert f"made by scikit-learn {version}" in note
+    assert f"made with scikit-learn {version}" in note
 
 
 @pytest.mark.parametrize("order", [(OTHER_PATCH, OTHER_MINOR, here), (here, OTHER_PATCH, OTHER_MINOR)])
@@ -113,7 +113,7 @@ def test_one_estimator_of_another_minor_is_enough_to_refuse(
 ) -> None:
     with pytest.raises(LoadError) as refused:
         read(*order)
-    assert f"made by scikit-learn {OTHER_MINOR} and {OTHER_PATCH}, and this" in str(refused.value)
+    assert f"made with scikit-learn {OTHER_MINOR} and {OTHER_PATCH}, and scikit-learn" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_model_that_this_version_cannot_read_is_told_by_its_version() -> None:
     with pytest.raises(LoadError) as refused:
         read_estimator({"model.pkl": gone}, ModelSpec(name="m", trusted=True, any_sklearn_version=True))
     assert str(refused.value).startswith(
-        f"model.pkl was made by scikit-learn {OTHER_MINOR}, and this is scikit-learn {here}, which cannot read it"
+        f"model.pkl was made with scikit-learn {OTHER_MINOR}, and the installed scikit-learn {here} cannot read it"
     )
 
 

@@ -21,7 +21,7 @@ from modelyard.tensors import Array, Signature, Tensors
 
 _errors = onnxruntime.capi.onnxruntime_pybind11_state
 REJECTIONS = (_errors.InvalidArgument, _errors.Fail, _errors.RuntimeException)
-"""What a node raises for values that it does not take: which of them is a matter of who wrote the operator."""
+"""What a node raises for values that it rejects: the type depends on the implementation of the operator."""
 OUT_OF_MEMORY = "Failed to allocate memory"
 
 
@@ -43,18 +43,18 @@ class OnnxModel:
         self.notes = notes
         self.loop_safe = found.loop_safe
         self.mixes_rows = found.mixes_rows
-        """Why rows of different requests may not share a call, whatever trials show; "" where no operator forbids it."""
+        """Why rows of different requests must not share a call, whatever trial runs show; "" if no operator mixes rows."""
         self._convert = {output.spec.name: output.convert for output in outputs if output.convert}
         self._texts = [spec.name for spec in signature.inputs if spec.datatype == "BYTES"]
         self._session = session
-        # The public method first looks for what the codec has seen to already: 2.5 of the 8.5 us that a small model takes.
+        # The public method first checks what the codec has checked already: 2.5 of the 8.5 us of a call of a small model.
         self._run = getattr(getattr(session, "_sess", None), "run", session.run)
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
-        """See `LoadedModel`. Raises InvalidRequest where the graph itself refuses what fits the signature, such as two
-        inputs whose lengths should agree and do not."""
+        """See `LoadedModel`. Raises InvalidRequest if the graph itself rejects inputs that match the signature, such as
+        two inputs whose lengths must be equal and are not."""
         for array in inputs.values():
-            if not array.dtype.isnative:  # onnxruntime would read the bytes as they lie
+            if not array.dtype.isnative:  # onnxruntime ignores the byte order
                 inputs = {name: each.astype(each.dtype.newbyteorder("="), copy=False) for name, each in inputs.items()}
                 break
         for name in self._texts:
@@ -65,8 +65,8 @@ class OnnxModel:
             values = self._run(names, inputs, None)
         except REJECTIONS as error:
             if OUT_OF_MEMORY in str(error):
-                raise MemoryError("onnxruntime has no memory for this request") from error
-            raise InvalidRequest(f"the model does not take this: {reason(error)}") from error
+                raise MemoryError("onnxruntime cannot allocate memory for this request") from error
+            raise InvalidRequest(f"the model rejects the input: {reason(error)}") from error
         answer = dict(zip(names, values, strict=True))
         for name, convert in self._convert.items():
             if name in answer:
@@ -77,9 +77,9 @@ class OnnxModel:
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     """See `Runtime.load`."""
     if MODEL_FILE not in files:
-        raise LoadError(f"there is no {MODEL_FILE}")
+        raise LoadError(f"the version does not contain {MODEL_FILE}")
     if spec.inputs:
-        raise LoadError("the YAML has `inputs`, and an ONNX graph says itself what its inputs are: leave them out")
+        raise LoadError("the YAML has `inputs`, but an ONNX graph declares its own inputs: remove them")
     session = open_session(files, cpus)
     model = read_model(files[MODEL_FILE])
     inputs = inputs_of(session.get_inputs(), session.get_overridable_initializers(), model)
@@ -99,7 +99,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
 
 
 def _texts(name: str, array: Array) -> Array:
-    """The strings as `str`: onnxruntime writes out anything else as Python would print it."""
+    """The strings as `str`: onnxruntime converts other objects with Python's `str()`."""
     values = array.ravel().tolist()
     if bytes not in map(type, values):
         return array
@@ -107,5 +107,7 @@ def _texts(name: str, array: Array) -> Array:
     try:
         texts[:] = [value.decode() if isinstance(value, bytes) else value for value in values]
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"input {name!r} holds bytes that are not UTF-8, and ONNX strings are text") from error
+        raise InvalidRequest(
+            f"input {name!r} contains bytes that are not UTF-8, and ONNX strings must be text"
+        ) from error
     return texts.reshape(array.shape)

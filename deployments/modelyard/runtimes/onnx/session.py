@@ -1,4 +1,4 @@
-"""An onnxruntime session from bytes: threads by the replica's share, external data from memory, errors in plain words."""
+"""Opens an onnxruntime session from bytes: threads by the replica's CPUs, external data from memory, readable errors."""
 
 import math
 import posixpath
@@ -14,11 +14,11 @@ from modelyard.runtimes.onnx.external_data import external_weights
 MODEL_FILE = "model.onnx"
 NOT_WEIGHT_FILES = frozenset((MODEL_FILE, EXAMPLE_FILE))
 FATAL_ONLY = 4
-"""onnxruntime's log severity: errors are raised as well, and warnings about a graph are for its author."""
+"""onnxruntime's log severity. Errors are also raised, and warnings about a graph are for its author."""
 MAX_REASON_LENGTH = 300
-"""Characters; onnxruntime quotes whole nodes."""
+"""In characters: onnxruntime quotes whole nodes."""
 EXTERNAL_LOCATION_KEY = b"location"
-"""The protobuf key of every tensor that is kept outside: a model without it has none, and need not be parsed for them."""
+"""The protobuf key of every tensor in another file. A model without these bytes has none, and need not be parsed for them."""
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
 _NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
@@ -31,7 +31,7 @@ _ADVICE = " Please fix either the inputs/outputs or the model."
 def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
     """The session of `model.onnx`. Raises LoadError with onnxruntime's reason."""
     options = onnxruntime.SessionOptions()
-    # As many threads as the replica has reserved, and none that spin while they wait: replicas share the cores.
+    # As many threads as the replica reserves CPUs. They do not spin while they wait, because replicas share the cores.
     options.intra_op_num_threads = math.ceil(cpus)
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -49,16 +49,16 @@ def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
 
 
 def reason(error: Exception) -> str:
-    """What onnxruntime says, on one line, without its error code and the place in its source."""
+    """onnxruntime's message on one line, without its error code and source location."""
     text = _NODE.sub(r"\1: ", _CODE.sub("", " ".join(str(error).split())))
     text = _PLACE.sub("", text).removesuffix(_ADVICE)
     return text if len(text) <= MAX_REASON_LENGTH else text[: MAX_REASON_LENGTH - 3] + "..."
 
 
 def _model_and_weights(files: Files) -> tuple[bytes, dict[str, bytes]]:
-    """The model, and the contents of the files in which it keeps weights, by their names as the model writes them.
+    """The model, and the contents of its weight files, by their names as the model spells them.
 
-    All of them come from `files`: onnxruntime never looks for one on the disk.
+    All of them come from `files`: onnxruntime reads none from the disk.
     """
     model = files[MODEL_FILE]
     if EXTERNAL_LOCATION_KEY not in model:
@@ -67,9 +67,9 @@ def _model_and_weights(files: Files) -> tuple[bytes, dict[str, bytes]]:
     def content_of(name: str) -> bytes:
         file = posixpath.normpath(name)
         if file in NOT_WEIGHT_FILES or file not in files:
-            raise LoadError(f"{MODEL_FILE} keeps tensors in {name!r}, which is no file of its version directory")
+            raise LoadError(f"{MODEL_FILE} stores tensors in {name!r}, which is not a file of its version directory")
         return files[file]
 
     model, names = external_weights(model, content_of)
-    # onnxruntime takes "./w" and "w" for one name, and no name twice.
+    # onnxruntime treats "./w" and "w" as the same name, and accepts no name twice.
     return model, {str(PurePosixPath(name)): content_of(name) for name in names}

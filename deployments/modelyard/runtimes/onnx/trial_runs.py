@@ -1,4 +1,4 @@
-"""What a graph does with an example: its declarations leave ranks, lengths and rows open, and may be wrong."""
+"""Runs a graph with examples: its declarations leave ranks, lengths and rows open, and may be wrong."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,30 +10,30 @@ from modelyard.runtimes.examples import OperatorExample, synthetic_example
 from modelyard.tensors import DTYPES, FREE, Tensors, TensorSpec
 
 LENGTHS = (1, 8, 64)
-"""Tried for free axes that are not the rows: a convolution wants more than its kernel, and a text is short at first."""
+"""Tried for free axes other than the rows: a convolution needs more than its kernel, and short lengths suit texts."""
 MAX_LENGTH = 4096
-"""The largest length of the graph's constants that is tried, where there is one free axis."""
+"""The largest length of the graph's constants that is tried if there is one free axis."""
 MAX_LENGTHS = 6
-"""How many lengths of the graph's own constants are tried as well, the shortest first."""
+"""How many lengths of the graph's constants are also tried, the shortest first."""
 MANY_ROWS = 48
-"""Rows of random numbers, at several scales."""
+"""The number of rows in `random_rows`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the graph made of an example."""
+    """The result of running a graph with an example."""
 
     example: Tensors
-    """Inputs that the graph takes, made up where it takes such."""
+    """Inputs that the graph accepts; synthetic ones if it accepts those."""
     outputs: Mapping[str, object] = field(default_factory=dict)
-    """What the graph gave by output, for the operator's example or else for this one; {} where it takes no example."""
+    """The outputs for the operator's example, or else for this one; {} if the graph accepts no example."""
     outputs_one_more: Mapping[str, object] = field(default_factory=dict)
-    """What it gave for one row more."""
+    """The outputs for one more row."""
     no_rows: str = ""
-    """Why the first axes are not rows; "" where they are as far as trials show."""
+    """Why the first axes are not rows; "" if they are, as far as trial runs show."""
 
     def checked_with_random_rows(self, many: Mapping[str, object]) -> "Trial":
-        """With `no_rows` where the graph gave something else than MANY_ROWS rows for so many of several magnitudes and signs."""
+        """The same, with `no_rows` if the graph did not return MANY_ROWS rows for `random_rows`, whose outputs are `many`."""
         wrong = (
             name for name, value in many.items() if isinstance(value, np.ndarray) and value.shape[:1] != (MANY_ROWS,)
         )
@@ -41,11 +41,11 @@ class Trial:
         return (
             self
             if name is None
-            else replace(self, no_rows=f"how many rows {name!r} has depends on the values of the inputs")
+            else replace(self, no_rows=f"the number of rows of {name!r} depends on the values of the inputs")
         )
 
     def shapes(self, output: str) -> list[tuple[int, ...]]:
-        """The shapes that a tensor had, from one run_trial or two; none where the graph took no example."""
+        """The shapes of an output, from one trial run or two; none if the graph accepted no example."""
         tried = (given.get(output) for given in (self.outputs, self.outputs_one_more))
         return [value.shape for value in tried if isinstance(value, np.ndarray)]
 
@@ -56,28 +56,31 @@ def run_trial(
     own: OperatorExample | None = None,
     lengths: Iterable[int] = (),
 ) -> Trial:
-    """Try the operator's example and then those made up, until the graph takes one and gives rows, or else takes one.
+    """Try the operator's example and then synthetic ones, until the graph accepts one and returns rows, or else accepts one.
 
-    `lengths` are those of the graph's constants. A wrong length may be taken as well, for more rows or fewer.
+    `lengths` are those of the graph's constants. A graph may also accept a wrong length, and return more rows or fewer.
     """
-    made_up = list(_synthetic_examples(inputs, lengths))
+    synthetic = list(_synthetic_examples(inputs, lengths))
     if own is not None and (given := run(session, own.tensors)):
         found = _with_one_more_row(session, inputs, own.tensors, given, own.rows)
-        # An operator's example is often a single row, and two different ones prove more.
-        others = (_with_ones(own.tensors), *made_up)
+        # An operator's example is often a single row, and two different rows show more.
+        others = (_with_ones(own.tensors), *synthetic)
         return next((replace(found, example=made) for made in others if run(session, made)), found)
-    taken = None
-    for made in made_up:
+    accepted = None
+    for made in synthetic:
         if given := run(session, made):
             found = _with_one_more_row(session, inputs, made, given, False)
             if not found.no_rows:
                 return found
-            taken = taken or found
-    return taken or Trial(synthetic_example(inputs))
+            accepted = accepted or found
+    return accepted or Trial(synthetic_example(inputs))
 
 
 def random_rows(inputs: Sequence[TensorSpec]) -> Tensors:
-    """Rows of random numbers for every input that must be there; {} where one is no float or has another free axis."""
+    """MANY_ROWS rows of random numbers of several magnitudes and signs, for every required input.
+
+    {} if one is not a float or has another free axis.
+    """
     required = [spec for spec in inputs if not spec.optional]
     if not all(
         DTYPES[spec.datatype].kind == "f" and spec.shape[:1] == (FREE,) and FREE not in spec.shape[1:]
@@ -94,11 +97,11 @@ def random_rows(inputs: Sequence[TensorSpec]) -> Tensors:
 
 
 def run(session: onnxruntime.InferenceSession, inputs: Tensors) -> dict[str, object]:
-    """What the graph gives by output; {} where it takes no such inputs."""
+    """The outputs of the graph by name; {} if it rejects the inputs."""
     names = [arg.name for arg in session.get_outputs()]
     try:
         return dict(zip(names, session.run(names, inputs), strict=True))
-    except Exception:  # noqa: BLE001 - a guess from the signature; a good model may refuse it
+    except Exception:  # noqa: BLE001 - the inputs are a guess from the signature, and a good model may reject them
         return {}
 
 
@@ -114,7 +117,7 @@ def _synthetic_examples(inputs: Sequence[TensorSpec], lengths: Iterable[int]) ->
 
 
 def _with_ones(tensors: Tensors) -> Tensors:
-    """The first row of each, and one of ones or "b"."""
+    """The first row of each input, and a row of ones or "b"."""
     return {
         name: np.concatenate([array[:1], np.full_like(array[:1], "b" if array.dtype == object else 1)])
         if array.ndim
@@ -130,7 +133,7 @@ def _with_one_more_row(
     given: dict[str, object],
     stated: bool,
 ) -> Trial:
-    """The same with one row more, where all inputs begin with a free axis. `stated` says that the operator's example has rows."""
+    """The trial with one more row, if all inputs begin with a free axis. `stated` says that the operator's example has rows."""
     if not all(spec.shape[:1] == (FREE,) for spec in inputs if spec.name in tried):
         return Trial(tried, given)
     lengths = {len(array) for array in tried.values()}
@@ -143,13 +146,13 @@ def _with_one_more_row(
         no_rows = (
             _independent_lengths(session, tried, given)
             if more
-            else f"the graph takes {rows} of them and not {rows + 1}"
+            else f"the graph accepts {rows} of them but not {rows + 1}"
         )
     return Trial(tried, given, more, no_rows)
 
 
 def _wrong_length(given: Mapping[str, object], rows: int) -> str:
-    """The first output without one value a row, as boxes found in images are."""
+    """Why the first axes are not rows: the first output without one value per row, such as boxes found in images; else ""."""
     for name, value in given.items():
         if isinstance(value, np.ndarray) and value.shape[:1] != (rows,):
             return f"output {name!r} has shape {list(value.shape)} for {rows} rows"
@@ -157,17 +160,17 @@ def _wrong_length(given: Mapping[str, object], rows: int) -> str:
 
 
 def _independent_lengths(session: onnxruntime.InferenceSession, tried: Tensors, given: Mapping[str, object]) -> str:
-    """Whether the graph takes inputs of different lengths, such as queries and documents.
+    """Why the first axes are not rows: the graph accepts inputs of different lengths, such as queries and documents; else "".
 
-    Where it calls their axes by different names, it is enough that it takes them; but a name alone says nothing, since some
-    exporters make up one for each. Where they have no names, an output must follow: an input may just not be used.
+    If the axes have different names, it is enough that the graph accepts such inputs; the names alone prove nothing, since some
+    exporters generate one for each axis. If the axes have no names, an output's shape must change too: an input may be unused.
     """
     names = {arg.shape[0] for arg in session.get_inputs() if arg.name in tried}
     if len(tried) < 2 or (len(names) == 1 and None not in names):
         return ""
     apart = run(session, {name: np.concatenate([array] * n) for n, (name, array) in enumerate(tried.items(), 1)})
     moved = any(_shape(apart[name]) != _shape(value) for name, value in given.items() if apart)
-    return "the graph takes inputs of different lengths" if apart and (moved or len(names) > 1) else ""
+    return "the graph accepts inputs of different lengths" if apart and (moved or len(names) > 1) else ""
 
 
 def _shape(value: object) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a pickle finds where it names `__main__`: nothing, rather than whatever program reads it."""
+"""An empty `__main__` for pickles, so that a name in `__main__` never resolves to a name of the server's program."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from types import ModuleType
 
 
 class MainModuleReference(Exception):
-    """A pickle wants a name of the notebook or script that wrote it; the argument is the name."""
+    """A pickle refers to a name that the notebook or script that wrote it defined in `__main__`. Its argument is the name."""
 
 
 class _EmptyMain(ModuleType):
@@ -19,7 +19,7 @@ class _EmptyMain(ModuleType):
 
 @contextmanager
 def empty_main() -> Iterator[None]:
-    """For a while, `__main__` is an empty module, which raises MainModuleReference for each name that is looked up in it.
+    """For this block, `__main__` is an empty module, which raises MainModuleReference for each name that is looked up in it.
 
     Only names in a pickle are looked up through `sys.modules`; the running program keeps its own globals.
     """

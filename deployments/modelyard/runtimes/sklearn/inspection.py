@@ -1,4 +1,4 @@
-"""What is found out about a fitted estimator before it serves: its table, an example that it takes, and rows for proofs."""
+"""Inspects a fitted estimator before it serves: its table, an example that it accepts, and rows for the parity check."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,26 +23,26 @@ from modelyard.tensors import Tensors
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A fitted estimator, and what is known of the rows that it takes."""
+    """A fitted estimator, and what is known about the rows that it accepts."""
 
     fitted: FittedEstimator
     table: Table | None
-    """None where its rows are texts."""
+    """None if its rows are texts."""
     example: Tensors
     works: bool
-    """Whether the model takes the example."""
+    """Whether the model accepts the example."""
     parity_sets: Sequence[Tensors]
-    """Sets of rows for proofs; empty where no example works."""
+    """Sets of rows for the parity check; empty if no example works."""
     known: KnownCategories
 
     @property
     def rows(self) -> Any:
-        """The example as the estimator gets it; None where it does not take it."""
+        """The example in the form that the estimator takes; None if the estimator rejects it."""
         return self.fitted.read(self.table)(self.example) if self.works else None
 
 
 def inspect_estimator(estimator: Any, files: Files, spec: ModelSpec) -> Inspection:
-    """What can be found out about a fitted estimator. Raises LoadError where the datatype of an input cannot be known."""
+    """Inspect a fitted estimator. Raises LoadError if the datatype of an input cannot be determined."""
     return _texts(estimator) if reads_text(estimator) else _table(estimator, files, spec)
 
 
@@ -53,7 +53,7 @@ def _texts(estimator: Any) -> Inspection:
         fitted.predict(texts[:2])
     except Exception as error:
         raise LoadError(
-            f"the {type(estimator).__name__} begins with a text vectorizer, and does not take texts: {error}"
+            f"the {type(estimator).__name__} begins with a text vectorizer, but rejects texts: {error}"
         ) from error
     return Inspection(fitted, None, {"text": texts[:2]}, True, [{"text": texts}], {})
 
@@ -80,10 +80,10 @@ def _inspect_by_trial(
     read_by: Sequence[Reader],
     ranges: Sequence[Range | None],
 ) -> Inspection:
-    """The subject with the first example that the model takes: the operator's, or one that is made up."""
+    """The inspection with the first example that the model accepts: the operator's, or a synthetic one."""
     made = [values for values in (given, *synthetic_rows.examples(table, ranges)) if values]
     complete = [values for values in made if all(column.name in values for column in table.read)]
-    tried = ((*way, values) for way in _candidates(fitted, table) for values in complete)
+    tried = ((*candidate, values) for candidate in _candidates(fitted, table) for values in complete)
     works = (each for each in tried if each[0].trial(*each[1:]) is not None)
     fitted, table, base = next(works, (fitted, table, None))
     known = known_categories(read_by, table)
@@ -107,28 +107,30 @@ def _inspect_by_trial(
 
 
 def _candidates(fitted: FittedEstimator, table: Table) -> Iterator[tuple[FittedEstimator, Table]]:
-    """How the estimator may have been fitted, where it does not say; made only as far as they are tried."""
+    """Ways in which the estimator may have been fitted, if it does not say. Lazy: each is built only when it is tried."""
     yield fitted, table
     others = [
         column for column in table.columns if not column.is_read or (column.wire == "BYTES" and not column.is_category)
     ]
-    if table.is_frame and others:  # with a category among them, scikit-learn makes an array of objects of a frame
+    if (
+        table.is_frame and others
+    ):  # if one of them is a category, scikit-learn converts the frame to an array of objects
         yield (
             fitted,
             table.changed({column.name: replace(column, is_category=True, categories=()) for column in others}),
         )
     yield fitted, single_precision(table)
     whole = [column for column in table.read if column.datatype == "INT64"]
-    if whole:  # as pandas holds whole numbers where some are missing
+    if whole:  # pandas holds integers as floats if some are missing
         yield fitted, table.changed({column.name: replace(column, datatype="FP64") for column in whole})
     if not table.is_frame and find_spec("pandas"):
         yield FittedEstimator(fitted.estimator, is_frame=False, numbered=True), table
 
 
 def _with_missing(table: Table, base: synthetic_rows.Values, fitted: FittedEstimator) -> Table:
-    """With a missing value for each column in which the model takes one, though it was fitted without."""
+    """The table, with a missing value for each column in which the model accepts one although it was fitted without."""
 
-    def takes(column: Column, missing: Any) -> bool:
+    def accepts(column: Column, missing: Any) -> bool:
         tried = table.changed({column.name: replace(column, missing=missing)})
         return fitted.trial(tried, {**base, column.name: [None, *base[column.name][1:]]}) is not None
 
@@ -136,6 +138,6 @@ def _with_missing(table: Table, base: synthetic_rows.Values, fitted: FittedEstim
         if not column.is_read or column.datatype in FLOATS or column.missing is not NOT_MISSING:
             return column
         kinds = (float("nan"), None)
-        return replace(column, missing=next((missing for missing in kinds if takes(column, missing)), NOT_MISSING))
+        return replace(column, missing=next((missing for missing in kinds if accepts(column, missing)), NOT_MISSING))
 
     return Table(tuple(map(settle, table.columns)), table.is_frame)

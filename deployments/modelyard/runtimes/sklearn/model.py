@@ -1,7 +1,7 @@
 """The scikit-learn runtime: any fitted estimator or pipeline, from skops, joblib or pickle files.
 
-The fitted object is the reference. Its own methods serve requests, with rows in the form that it was fitted with. A fast path serves
-them instead only if a parity check finds that it returns the same outputs on rows that are chosen to show a difference.
+The fitted object is the reference. Its own methods serve requests, with rows in the form that it was fitted with. A fast path
+serves instead only if a parity check finds the same outputs, on rows that are chosen to show a difference.
 """
 
 import math
@@ -31,7 +31,7 @@ NO_SYNTHETIC_ROW = (
     "served by its own methods: it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
     "into example.json"
 )
-MAY_MIX = "{} is not library code and may mix the rows of a call: if each row is independent, set batching: {{independent_rows: true}}"
+MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are independent, set batching: {{independent_rows: true}}"
 
 _limits = threading.local()
 

@@ -1,4 +1,4 @@
-"""A scikit-learn artefact's bytes to the fitted estimator in them, as far as the operator trusts them."""
+"""Loads the fitted estimator from a scikit-learn artefact, as far as the operator trusts the file."""
 
 import logging
 from collections.abc import Collection
@@ -54,36 +54,36 @@ HARMLESS_TYPES = (
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
 )
-"""Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
-choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has.
+"""Types that skops does not trust by default, and that plain scikit-learn models contain. None runs code that the file selects.
+The list comes from saving a fitted instance of every estimator of scikit-learn 1.9.
 
-Trees hold indices that C code uses unchecked, so `check_trees` looks at those. Other types with such indices (KDTree, BallTree,
-BSpline, sparse matrices) are not here. The names are exact: scikit-learn's modules also hold what they import, such as
-`subprocess.check_output`, which a prefix would let in.
+Trees contain indices that C code uses unchecked, so `check_trees` checks them. Other types with such indices (KDTree, BallTree,
+BSpline, sparse matrices) are not in the list. The names are exact: scikit-learn's modules also contain what they import, such as
+`subprocess.check_output`, which a prefix would admit.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What a version's files hold."""
+    """A loaded artefact."""
 
     estimator: Any
     """Fitted."""
     notes: tuple[str, ...]
-    """For the operator: versions of scikit-learn that differ from this one."""
+    """For the operator: versions of scikit-learn that differ from the installed one."""
     code: AdjacentModules | None
-    """The modules that the estimator may use; to be kept as long as it is used."""
+    """The modules that the estimator may use. The caller holds this object while it uses the estimator."""
 
 
 def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
     """The fitted estimator in a version's files. Raises LoadError."""
     name = next((name for name in (SKOPS, JOBLIB, PICKLE) if name in files), None)
     if name is None:
-        raise LoadError(f"there is no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
+        raise LoadError(f"the version contains no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
     if name != SKOPS and not spec.trusted:
         raise LoadError(
             f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
-            "if you trust whoever made the file, say `trusted: true` in the model's YAML"
+            "if you trust its author, set `trusted: true` in the model's YAML"
         )
     code = adjacent_modules(files, name) if spec.trusted else None
     with versions.other_versions() as made_by:
@@ -98,7 +98,7 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
 
 
 def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | None) -> Any:
-    """The object in the file, whatever it is."""
+    """The object in the file, of any type."""
     try:
         if name == SKOPS:
             load = partial(_skops, content, spec)
@@ -114,35 +114,35 @@ def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | No
 
 
 def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tuple[str, ...]:
-    """What the operator should know of the versions that made the file. Raises LoadError where they are too far from this one."""
+    """Notes on the versions of scikit-learn that made the file. Raises LoadError if they may differ from the installed one."""
     if not made_by:
         return ()
     made_with = " and ".join(versions.sorted_versions(made_by))
     note = f"{name} was made with scikit-learn {made_with}, and scikit-learn {versions.INSTALLED} is installed"
     if not versions.other_minors(made_by):
-        return (f"{note}, which differs in the patch alone",)
+        return (f"{note}, which differs only in the patch version",)
     if spec.any_sklearn_version:
-        return (f"{note}, which may answer differently (any_sklearn_version: true)",)
+        return (f"{note}, which may give different results (any_sklearn_version: true)",)
     raise LoadError(
-        f"{note}, which may answer differently: train the model again, install that version, or say "
+        f"{note}, which may give different results: train the model again, install that version, or set "
         "`any_sklearn_version: true` in the model's YAML"
     )
 
 
 def _skops(content: bytes, spec: ModelSpec) -> Any:
     untrusted = skops.io.get_untrusted_types(data=content)
-    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS_TYPES))
-    if refused:
+    rejected = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS_TYPES))
+    if rejected:
         raise LoadError(
-            f"{SKOPS} holds types that are not known to be harmless: {', '.join(refused)}. If you trust whoever made the "
-            "file, say `trusted: true` in the model's YAML"
+            f"{SKOPS} contains types that are not known to be harmless: {', '.join(rejected)}. If you trust the author of the "
+            "file, set `trusted: true` in the model's YAML"
         )
     return skops.io.loads(content, trusted=untrusted)
 
 
 def _check_fitted(name: str, estimator: Any) -> None:
     if not isinstance(estimator, BaseEstimator) and not hasattr(estimator, "predict"):
-        raise LoadError(f"{name} holds a {type(estimator).__name__}, not a scikit-learn estimator")
+        raise LoadError(f"{name} contains a {type(estimator).__name__}, not a scikit-learn estimator")
     try:
         for step in steps(estimator):
             check_is_fitted(step)
@@ -150,7 +150,7 @@ def _check_fitted(name: str, estimator: Any) -> None:
         raise LoadError(f"the {type(estimator).__name__} in {name} is not fitted: save it after fit()") from None
     except TypeError:
         raise LoadError(
-            f"{name} holds a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
+            f"{name} contains a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
         ) from None
 
 
@@ -158,6 +158,6 @@ def _check_reads_no_files(estimator: Any) -> None:
     for part in parts(estimator):
         if getattr(part, "input", "content") in ("file", "filename"):
             raise LoadError(
-                f"the {type(part).__name__} opens the files that its texts name (input={part.input!r}), which would open "
+                f"the {type(part).__name__} opens the files that its input names (input={part.input!r}), which would expose "
                 "the server's files to every client: fit it with input='content'"
             )

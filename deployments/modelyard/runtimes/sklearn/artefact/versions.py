@@ -1,4 +1,4 @@
-"""Which scikit-learn made a model, and whether the one that is installed may serve it."""
+"""The versions of scikit-learn that made a model, and whether the installed one can serve it."""
 
 import re
 import warnings
@@ -16,27 +16,27 @@ _NAMED = re.compile(rb"_sklearn_version.{1,250}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL
 
 @contextmanager
 def other_versions() -> Iterator[set[str]]:
-    """The versions of scikit-learn, other than this one, that made the estimators which are read meanwhile."""
+    """The versions of scikit-learn, other than the installed one, that made the estimators that this block loads."""
     found: set[str] = set()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InconsistentVersionWarning)
         try:
             yield found
         finally:
-            told = [each.message for each in caught if isinstance(each.message, InconsistentVersionWarning)]
-            found.update(str(each.original_sklearn_version) for each in told)
+            matching = [each.message for each in caught if isinstance(each.message, InconsistentVersionWarning)]
+            found.update(str(each.original_sklearn_version) for each in matching)
     for other in caught:
-        if other.message not in told:
+        if other.message not in matching:
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
 
 
 def versions_in(content: bytes) -> set[str]:
-    """The versions, other than this one, that a pickle or a skops file names; for one that cannot be read."""
+    """The versions, other than the installed one, that a pickle or a skops file names; for files that cannot be loaded."""
     return {match.decode() for match in _NAMED.findall(content)} - {INSTALLED}
 
 
 def other_minors(versions: Collection[str]) -> list[str]:
-    """Those of the versions that may answer differently: their major or minor number is another."""
+    """The versions that may give different results: those with another major or minor number."""
     return sorted_versions(version for version in versions if _minor(version) != _minor(INSTALLED))
 
 

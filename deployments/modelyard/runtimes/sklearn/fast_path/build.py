@@ -1,5 +1,5 @@
-"""The quick way apply_all scikit-learn's own pipelines and estimators: plain arrays from step to step, scaling, linear models and
-forests in numpy, and no step computed twice. `proof.py` decides whether it serves."""
+"""Builds the fast path through scikit-learn's own pipelines and estimators: plain arrays between steps, scaling, linear models
+and forests in numpy, and no step computed twice. `parity.py` decides whether it may serve."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,45 +26,47 @@ LABEL_IS_ARGMAX = (
     RandomForestClassifier,
     VotingClassifier,
 )
-"""Classifiers whose `predict` is by its source the argmax of `predict_proba`, ties included; it need not be computed again.
-Others come near: SVC calibrates its probabilities apart from its labels, and linear models round theirs."""
+"""Classifiers whose source defines `predict` as the argmax of `predict_proba`, ties included, so it is not computed again.
+Other classifiers differ: SVC calibrates its probabilities independently of its labels, and linear models round theirs."""
 
 Compute = Callable[[Any], Array]
-"""What went apply_all the pipeline's front to one output."""
+"""From the input of the last step to one output."""
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatorFastPath:
-    """The quick way."""
+    """The fast path through one estimator."""
 
     read: Read
     front: Sequence[Function]
     """The steps of the pipeline before the last."""
     compute: dict[str, Compute]
-    together: Callable[[Any], Tensors] | None
-    """Label and scores at once, where that is less work than one after the other."""
+    label_and_scores: Callable[[Any], Tensors] | None
+    """Computes label and scores at once, if that is less work than computing each."""
 
     def predict(self, inputs: Tensors, wanted: Sequence[str]) -> Tensors:
         """The wanted outputs."""
         rows = apply_all(self.front, self.read(inputs))
-        if self.together and len(wanted) == 2:
-            return self.together(rows)
+        if self.label_and_scores and len(wanted) == 2:
+            return self.label_and_scores(rows)
         return {name: self.compute[name](rows) for name in wanted}
 
 
 def build_fast_path(
     estimator: Any, table: Table | None, outputs: Outputs, example: Tensors
 ) -> EstimatorFastPath | None:
-    """The quick way apply_all a fitted estimator whose outputs these are; None where there is none, because part of it is not
-    scikit-learn's own. `example` is one that the model takes. Raises what the estimator raises for it."""
+    """The fast path through a fitted estimator with these outputs; None if part of it is not scikit-learn's own code.
+
+    `example` is one that the model accepts. Raises what the estimator raises for it.
+    """
     if holds_other_code(estimator) or not all(is_known(part, ("sklearn",)) for part in parts(estimator)):
         return None
-    way = steps(effective(without_names(effective(estimator))))
-    final = way[-1]
+    pipeline = steps(effective(without_names(effective(estimator))))
+    final = pipeline[-1]
     transforms = outputs.outputs[0].method == "transform"
     read = arrays(table)
     datatypes = () if table is None else tuple(column.wire if column.is_read else "" for column in table.columns)
-    front = transforms_of(way if transforms else way[:-1], datatypes, read(example))
+    front = transforms_of(pipeline if transforms else pipeline[:-1], datatypes, read(example))
     if transforms:
         return EstimatorFastPath(read, front, {output.spec.name: output.convert for output in outputs.outputs}, None)
     rows = apply_all(front, read(example))

@@ -1,4 +1,4 @@
-"""Which numbers a fitted estimator has seen in each column, as far as it keeps any of it."""
+"""The range of numbers in each column at the fit, as far as the fitted estimator stores it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -18,7 +18,7 @@ Range = tuple[float, float]
 CENTRE_AND_WIDTH = (("mean_", "scale_"), ("center_", "scale_"))
 LOW_AND_HIGH = (("data_min_", "data_max_"), ("X_min_", "X_max_"))
 BY_COLUMN = ("statistics_", "mean_", "max_abs_")
-"""One number a column."""
+"""One number per column."""
 ROWS = (
     *(
         "cluster_centers_",
@@ -32,16 +32,16 @@ ROWS = (
     ),
     "centroids_",
 )
-"""One row of numbers a cluster, class, or row that was kept."""
+"""One row of numbers per cluster, class or stored row."""
 ROWS_BY_CLASS = {Nystroem: "components_"}
-"""The same for classes that call it as others call something else."""
+"""The same for classes with an attribute whose name means something else in other classes."""
 EDGES = ("bin_edges_",)
 """Several numbers for each column, in a list."""
 LEAF = -1
 
 
 def ranges_of(readers: Sequence[Reader], count: int) -> list[Range | None]:
-    """By column, from those who read it; None where nobody says anything."""
+    """The range of each column, from its readers; None if no reader stores any number."""
     seen: list[list[float]] = [[] for _ in range(count)]
     for reader in readers:
         width = len(reader.indices)
@@ -97,7 +97,7 @@ def _numbers(part: Any, name: str, shape: tuple[int, ...]) -> Array | None:
 
 
 def _splits(part: Any) -> Iterator[tuple[int, float]]:
-    """The thresholds of decision trees, of which a few dozen tell enough."""
+    """The thresholds of decision trees. At most 16 trees are read, which is enough for a range."""
     if isinstance(tree := vars(part).get("tree_") if hasattr(part, "__dict__") else None, Tree):
         inner = tree.children_left != LEAF
         yield from zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
