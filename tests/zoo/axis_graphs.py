@@ -8,7 +8,7 @@ from tests.zoo.graph_builder import GeneratedGraph, Graph
 
 
 def reduction(draw: Draw) -> GeneratedGraph:
-    """One over the columns keeps rows apart; one over the rows does not, even where the shape says so."""
+    """A reduction. One over the columns keeps rows independent; one over the rows does not, even if the shape suggests it."""
     graph, width = Graph(draw), draw.whole(2, 5)
     value = graph.input("x", "FP32", (width,))
     kind = draw.one(
@@ -78,7 +78,7 @@ def sums(draw: Draw) -> GeneratedGraph:
 
 
 def no_rows(draw: Draw) -> GeneratedGraph:
-    """Outputs that are no row each, and inputs of lengths of their own."""
+    """Outputs without one value per row, and inputs of independent lengths."""
     graph = Graph(draw)
     kind = draw.one("NonZero", "Unique", "likeness", "Compress", "Transpose", "scalar", "Shape", "fixed", "Concat")
     if kind == "likeness":

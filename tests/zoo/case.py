@@ -1,4 +1,4 @@
-"""A generated model: its files as an operator would put them into the repository, and what it answers without a server."""
+"""A generated model: its files in the repository, and its reference outputs without a server."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,15 @@ from modelyard.tensors import Tensors
 from tests.zoo.data import Row, Rows, Table
 
 DOUBLE, SINGLE, HALF = 1e-9, 1e-5, 2e-2
-"""Tolerances, by the precision that a model computes in; see compare.py."""
+"""Tolerances by the precision of a model; see compare.py."""
 
 
 class NoCase(Exception):
-    """A seed gives no model; its one argument says why."""
+    """A seed yields no model. Its one argument is the reason."""
 
 
 class ModelRaised(Exception):
-    """The model itself raises on these rows; its one argument is what it raised."""
+    """The model itself raises an exception for these rows. Its one argument describes the exception."""
 
 
 @dataclass(frozen=True)
@@ -26,36 +26,36 @@ class Case:
     name: str
     """A seed that repeats it."""
     kind: str
-    """What it is, for statistics of rejections."""
+    """The kind of model, for statistics of rejections."""
     shown: str
-    """The model as code, as good as its repr is."""
+    """The model as code, as far as its repr shows it."""
     runtime: str
     files: Mapping[str, bytes]
     table: Table
     requests: list[Row]
     reference: Callable[[Rows], Tensors]
-    """Its own answers to the rows of one request, by output."""
+    """The model's own outputs for the rows of one request."""
     classes: list[Any] | None = None
     """A classifier's classes, in the order of its scores."""
     yaml: Mapping[str, Any] = field(default_factory=dict)
     must_serve: bool = True
-    """Whether a refusal at load is a fault."""
+    """Whether a rejection at load is a fault."""
     tolerance: float = DOUBLE
-    """How far floats may differ, as a share of their value."""
+    """The relative tolerance of floats."""
     mixes_rows: bool = False
-    """Whether the answer for a row depends on the others of its request."""
+    """Whether the output for a row depends on the other rows of its request."""
     rows_alone: bool = True
-    """Whether each row is answered by itself, so that a model that takes no rows is refused more than it must be."""
+    """Whether the model computes each row independently."""
     other_references: tuple[Callable[[Rows], Tensors], ...] = ()
-    """The own answers to rows that are not settled (see `Table.is_unambiguous`), in other readings."""
+    """The model's own outputs for ambiguous rows (see `Table.is_unambiguous`), in other readings."""
     whole_requests: list[Row] = field(default_factory=list)
-    """For a model that the server gives no rows: whole tensors, one a column, as the one "row" of a request."""
+    """For a model without rows: whole tensors, one per column, as the only "row" of a request."""
     reference_whole: Callable[[Rows], Tensors] | None = None
-    """The own answers to those."""
+    """The model's own outputs for those."""
     whole: bool = False
-    """Whether `requests` and `reference` are those."""
+    """Whether `requests` and `reference` are for whole tensors."""
 
     def as_whole(self) -> "Case":
-        """The same, asked about whole tensors."""
+        """The case with requests of whole tensors."""
         assert self.reference_whole
         return replace(self, requests=self.whole_requests, reference=self.reference_whole, whole=True)

@@ -9,7 +9,7 @@ from tests.zoo.graph_builder import GeneratedGraph, Graph
 
 
 def branches(draw: Draw) -> GeneratedGraph:
-    """A branch that is taken for all rows by what is in any of them, or a choice in each row."""
+    """A branch for all rows that depends on the values of any row, or a choice in each row."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (3,))
     zero = graph.weights(np.float32(draw.one(0, 0.5, 5)))
@@ -28,7 +28,7 @@ def branches(draw: Draw) -> GeneratedGraph:
 
 
 def loop(draw: Draw) -> GeneratedGraph:
-    """A Loop whose number of turns is a constant, or depends on all rows."""
+    """A Loop whose number of iterations is a constant, or depends on all rows."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (2,))
     by_rows = draw.chance(0.5)

@@ -1,7 +1,7 @@
-"""Random tables that models are fitted with, and the rows that they are asked about afterwards.
+"""Random tables to fit models with, and rows for requests.
 
-A row is a tuple with a JSON value for each column: a number, true or false, a text, or None where the value is missing. What the
-model is given for it, a data frame or an array of the types that it was fitted with, is made by `Table.x`.
+A row is a tuple with a JSON value for each column: a number, true or false, a text, or None where the value is missing. `Table.x`
+converts rows to the model's input: a data frame or an array of the types of the fit.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from tests.zoo.draw import Draw
 Kind = Literal["float64", "float32", "int64", "bool", "text", "whole category", "prose", "tensor"]
 Form = Literal["frame", "numbered frame", "array", "texts", "tensors"]
 Reading = Literal["fitted", "NaN", "None", "objects", "categories"]
-"""How values are read that a frame like the fitted one has no one place for: as pandas would, as objects with a gap, or as the
-request's own categories."""
+"""How to read values that a data frame like the fitted one can hold in several ways: as pandas does, as objects with a gap, or as
+the request's own categories."""
 READINGS: tuple[Reading, ...] = ("NaN", "None", "objects", "categories")
 NULLABLE = ("Int64", "boolean")
 Row = tuple[Any, ...]
@@ -63,40 +63,40 @@ UNKNOWN = "never seen"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table, as it was fitted."""
+    """One column of a table, as in the fit."""
 
     name: str
     kind: Kind
     values: tuple[Any, ...]
     stored: str
-    """Its dtype in a data frame where nothing is missing."""
+    """Its dtype in a data frame without missing values."""
     gap: Any
-    """What stands for a missing value: NaN, None or pandas.NA."""
+    """The missing value: NaN, None or pandas.NA."""
 
     @property
-    def holed(self) -> bool:
-        """Whether a value was missing when it was fitted."""
+    def has_gaps(self) -> bool:
+        """Whether a value was missing at the fit."""
         return None in self.values
 
     @property
     def known(self) -> list[Any]:
-        """The values that it was fitted with, each once."""
+        """The values of the fit, each once."""
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
     @property
     def defines_gap(self) -> bool:
-        """Whether the fit says what stands for a missing value: NaN always does for floats, and an estimator of numbers keeps no
-        trace of a None among flags."""
+        """Whether the fit determines the missing value: for floats it is always NaN, and an estimator of numbers stores no trace of
+        a None among booleans."""
         return self.stored not in NULLABLE and (
-            self.stored in ("float64", "float32") or (self.holed and self.kind not in NUMERIC)
+            self.stored in ("float64", "float32") or (self.has_gaps and self.kind not in NUMERIC)
         )
 
     def gap_of(self, reading: Reading) -> Any:
-        """What stands for a missing value."""
+        """The missing value in this reading."""
         return self.gap if reading == "fitted" or self.defines_gap else None if reading == "None" else np.nan
 
     def is_unambiguous(self, value: Any) -> bool:
-        """Whether a data frame like the fitted one has just one way to hold a value."""
+        """Whether a data frame like the fitted one can hold the value in only one way."""
         if value is None:
             return self.defines_gap
         return self.stored != "category" or value in self.known
@@ -113,7 +113,7 @@ class Column:
         match self.stored:
             case "float64" | "float32":
                 return pd.Series([np.nan if value is None else value for value in values], dtype=self.stored)
-            case "int64" if gapped:  # as pandas reads such a column
+            case "int64" if gapped:  # pandas reads such a column as floats
                 return pd.Series([np.nan if value is None else value for value in values], dtype="float64")
             case "bool" if gapped:
                 return pd.Series(filled, dtype=object)
@@ -129,7 +129,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a model is fitted with."""
+    """The table that a model is fitted with."""
 
     columns: tuple[Column, ...]
     form: Form
@@ -145,7 +145,7 @@ class Table:
         return self.form == "frame"
 
     def x(self, rows: Rows, reading: Reading = "fitted") -> Any:
-        """The rows as the model was fitted: a data frame, an array, or an array of texts."""
+        """The rows in the form of the fit: a data frame, an array, or an array of texts."""
         columns = list(zip(*rows, strict=True))
         if self.form == "texts":
             return np.array(columns[0], dtype=object)
@@ -160,18 +160,18 @@ class Table:
             return array
         if (
             self.form == "numbered frame" and reading == "objects"
-        ):  # the model does not say whether it was fitted with a frame
+        ):  # the model does not store whether it was fitted with a frame
             return np.array([[np.nan if value is None else value for value in row] for row in rows], object)
         names = [column.name for column in self.columns] if self.named else range(len(self.columns))
         series = [column.series(values, reading) for column, values in zip(self.columns, columns, strict=True)]
         return pd.concat(series, axis=1, keys=list(names))
 
     def is_unambiguous(self, rows: Rows) -> bool:
-        """Whether a frame like the fitted one has just one way to hold each value.
+        """Whether a data frame like the fitted one can hold each value in only one way.
 
-        It has not where nothing was missing in the fit and now is, or a value is none of its column's categories. Then any answer
-        of the model to any reading is right, and so is a refusal. A frame without names may have been an array, in which a missing
-        number is an object.
+        Rows are ambiguous if a value is missing in a column without missing values in the fit, or is not one of its column's
+        categories. Then the model's output for any reading is right, and so is a rejection. A frame without names may have been an
+        array, in which a missing number is an object.
         """
         if self.form == "numbered frame" and any(None in row for row in rows):
             return False
@@ -180,7 +180,7 @@ class Table:
         )
 
     def of(self, *kinds: Kind) -> list[int]:
-        """The places of the columns of these kinds."""
+        """The indices of the columns of these kinds."""
         return [place for place, column in enumerate(self.columns) if column.kind in kinds]
 
 
@@ -228,13 +228,13 @@ def _kinds(draw: Draw, count: int) -> list[Kind]:
 def _column(draw: Draw, name: str, kind: Kind, rows: int, holes: float, form: Form) -> Column:
     values = _values(draw, kind, rows)
     if kind == "prose":
-        holes = 0  # no vectorizer takes a missing text
+        holes = 0  # no vectorizer accepts a missing text
     if holes:
         values = [
             None if missing else value for missing, value in zip(draw.numpy.random(rows) < holes, values, strict=True)
         ]
-    holed = None in values
-    stored, gap = _stored(draw, kind, holed, form)
+    has_gaps = None in values
+    stored, gap = _stored(draw, kind, has_gaps, form)
     return Column(name, kind, tuple(values), stored, gap)
 
 
@@ -261,18 +261,18 @@ def _values(draw: Draw, kind: Kind, rows: int) -> list[Any]:
     return [pool[index] for index in numbers.choice(len(pool), rows, p=weights)]
 
 
-def _stored(draw: Draw, kind: Kind, holed: bool, form: Form) -> tuple[str, Any]:
+def _stored(draw: Draw, kind: Kind, has_gaps: bool, form: Form) -> tuple[str, Any]:
     nullable = draw.chance(0.05)
     match kind:
         case "float64" | "float32":
             return kind, np.nan
         case "int64" | "whole category":
-            if kind == "whole category" and not holed and draw.chance(0.2) and form != "array":
+            if kind == "whole category" and not has_gaps and draw.chance(0.2) and form != "array":
                 return "category", np.nan
-            return ("Int64", pd.NA) if nullable and form == "frame" else ("float64" if holed else "int64", np.nan)
+            return ("Int64", pd.NA) if nullable and form == "frame" else ("float64" if has_gaps else "int64", np.nan)
         case "bool":
             gap = draw.one(np.nan, None)
-            return ("boolean", pd.NA) if nullable and form == "frame" else ("object" if holed else "bool", gap)
+            return ("boolean", pd.NA) if nullable and form == "frame" else ("object" if has_gaps else "bool", gap)
         case "text" if form == "frame":
             return draw.weighted(
                 [(5, ("str", np.nan)), (3, ("object", draw.one(np.nan, None))), (3, ("category", np.nan))]
@@ -281,23 +281,23 @@ def _stored(draw: Draw, kind: Kind, holed: bool, form: Form) -> tuple[str, Any]:
             return "object", draw.one(np.nan, None)
 
 
-def rows_to_ask(draw: Draw, table: Table, count: int) -> list[Row]:
+def request_rows(draw: Draw, table: Table, count: int) -> list[Row]:
     """Fitted rows, every known category, and rows that differ from fitted ones in a value or two."""
     fitted = table.rows
     plain = [draw.one(*fitted) for _ in range(max(2, count // 4))]
-    asked = list(plain)
+    rows = list(plain)
     for place in table.of(*CATEGORICAL, "bool"):
-        asked += [_with(draw.one(*fitted), place, value) for value in table.columns[place].known[:4]]
-    while len(asked) < count:
+        rows += [_with(draw.one(*fitted), place, value) for value in table.columns[place].known[:4]]
+    while len(rows) < count:
         row = draw.one(*fitted)
         for place in draw.some(range(len(table.columns)), 1, draw.one(1, 1, 2, 6)):
-            row = _with(row, place, _strange(draw, table.columns[place]))
-        asked.append(row)
-    return draw.shuffled(asked)[: max(count, 6)]
+            row = _with(row, place, _unusual(draw, table.columns[place]))
+        rows.append(row)
+    return draw.shuffled(rows)[: max(count, 6)]
 
 
 def complete_rows(table: Table, count: int) -> list[Row]:
-    """Fitted rows without a missing value where there are such, for an example."""
+    """Fitted rows without a missing value if there are any, for an example."""
     rows = list(dict.fromkeys(row for row in table.rows if None not in row)) or table.rows
     return rows[:count]
 
@@ -306,11 +306,11 @@ def _with(row: Row, place: int, value: Any) -> Row:
     return (*row[:place], value, *row[place + 1 :])
 
 
-def _strange(draw: Draw, column: Column) -> Any:
-    """A value that the column was perhaps not fitted with."""
+def _unusual(draw: Draw, column: Column) -> Any:
+    """A value that may not occur in the fit."""
     if column.kind == "prose":
         return draw.one(UNKNOWN, "", "good parcel", " ".join(draw.some(WORDS, 5)))
-    if draw.chance(0.5 if column.holed else 0.15):
+    if draw.chance(0.5 if column.has_gaps else 0.15):
         return None
     known = column.known
     match column.kind:

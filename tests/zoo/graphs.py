@@ -46,13 +46,13 @@ def case(seed: int) -> Case:
         draw = Draw("onnx", seed, attempt)
         try:
             made: GeneratedGraph = draw.weighted(KINDS)(draw)
-        except NameError:  # as it says that an option is not for this estimator
+        except NameError:  # skl2onnx rejects an option for this estimator
             attempt += 1
         else:
             break
     inputs = {each.name: each for each in made.inputs}
     columns = tuple(Column(name, "tensor", (), each.datatype, None) for name, each in inputs.items())
-    asked = [tuple(_value(draw, each, free=3) for each in made.inputs) for _ in range(REQUESTS)]
+    requests = [tuple(_value(draw, each, free=3) for each in made.inputs) for _ in range(REQUESTS)]
     reference = ReferenceSession(made)
     whole_requests = [_whole(draw, made) for _ in range(REQUESTS // 2)]
     files = {"model.onnx": made.model}
@@ -66,7 +66,7 @@ def case(seed: int) -> Case:
         "onnx",
         files,
         Table(columns, "tensors"),
-        asked,
+        requests,
         reference.rows,
         classes=made.classes,
         yaml=yaml,
@@ -85,7 +85,7 @@ def _example(columns: Sequence[Column], whole: Row) -> bytes:
 
 
 def _value(draw: Draw, each: Any, free: int) -> Any:
-    """One row of an input, or its whole value where it has no rows."""
+    """One row of an input, or its whole value if it has no rows."""
     shape = [free if axis < 0 else axis for axis in each.row]
     if each.values:
         flat = [draw.one(*each.values) for _ in range(int(np.prod(shape, dtype=int)))]

@@ -10,7 +10,7 @@ from tests.zoo.graph_builder import TOLERANCE, GeneratedGraph, Graph
 
 
 def mlp(draw: Draw) -> GeneratedGraph:
-    """Layers, activations and normalisations that keep rows apart."""
+    """Layers, activations and normalisations that keep rows independent."""
     graph, width = Graph(draw), draw.whole(1, 6)
     datatype = draw.one("FP32", "FP32", "FP64")
     value = graph.input("x", datatype, (width,))
@@ -48,7 +48,7 @@ def _layer(draw: Draw, graph: Graph, value: str, width: int, datatype: str) -> t
 
 
 def quantized(draw: Draw) -> GeneratedGraph:
-    """Dynamic quantization takes its scale from the whole batch."""
+    """Dynamic quantization, which computes its scale from the whole batch."""
     graph, width = Graph(draw), draw.whole(2, 6)
     value = graph.input("x", "FP32", (width,))
     for _ in range(draw.whole(1, 2)):

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from tests.zoo import boosters, final_estimators, meta_estimators, targets, transformers
 from tests.zoo.case import DOUBLE, SINGLE, Case, ModelRaised, NoCase
-from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
+from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, request_rows, table
 from tests.zoo.draw import Draw
 from tests.zoo.reference import ReferenceEstimator, dense
 
@@ -26,12 +26,12 @@ MOST_ASKED = 24
 
 
 def case(seed: int) -> Case:
-    """A fitted estimator of nothing but scikit-learn's own. What does not fit to the data is drawn again. Raises NoCase."""
+    """A fitted estimator of scikit-learn's own classes only. One that does not suit the data is drawn again. Raises NoCase."""
     return _drawn("sklearn", seed)
 
 
 def foreign_case(seed: int) -> Case:
-    """One that holds functions of an operator's own or numpy's, or is of another library."""
+    """One that contains functions of the operator or numpy, or is of another library."""
     return _drawn("foreign", seed)
 
 
@@ -51,7 +51,7 @@ def _drawn(kind: str, seed: int) -> Case:
 
 
 def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
-    """The fitted estimator, its table, what it is, and whether all of it is scikit-learn's."""
+    """The fitted estimator, its table, its kind, and whether all of it is scikit-learn's."""
     data = table(draw)
     task = targets.task(draw)
     y = targets.target(draw, task, data)
@@ -81,7 +81,7 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
 
 
 def _takes_texts_for_numbers(reference: ReferenceEstimator) -> bool:
-    """Whether texts such as "10" were converted, so that the numbers themselves are answered in the same way."""
+    """Whether texts such as "10" were converted, so that the numbers themselves give the same output."""
     data = reference.table
     texts = {
         place for place in data.of("text") if all(each is None or each.isdigit() for each in data.columns[place].values)
@@ -104,7 +104,7 @@ def _takes_texts_for_numbers(reference: ReferenceEstimator) -> bool:
 
 
 def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
-    """Whether the last step of a pipeline gives clearly other numbers for features that differ by a rounding."""
+    """Whether the last step of a pipeline returns clearly different numbers for features that differ by rounding."""
     if not isinstance(estimator, Pipeline) or estimator.steps[-1][1] == "passthrough":
         return False
     features = dense(estimator[:-1].transform(x))
@@ -124,7 +124,7 @@ def _is_foreign(estimator: Any, _data: Table, _kind: str, own: bool) -> bool:
 
 
 def _of_several_types(values: Any) -> bool:
-    """Whether they are objects that are not all texts, nor all of one other type."""
+    """Whether they are objects of several types."""
     array = np.asarray(values)
     types = {type(value) for value in array.ravel().tolist() if value is not None} if array.dtype == object else set()
     return len(types) > 1
@@ -162,7 +162,7 @@ def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
     kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
     if any(data.columns[place].stored != "category" for place in data.of("text")):
         raise ValueError("texts that are no categories are taken for numbers where they can be")
-    whole = [place for place in data.of("whole category", "bool") if not data.columns[place].holed]
+    whole = [place for place in data.of("whole category", "bool") if not data.columns[place].has_gaps]
     chosen = draw.one("from_dtype", "by index", "by name")
     if data.of(*CATEGORICAL) and any(data.columns[place].kind == "text" for place in data.of("text")):
         chosen = "from_dtype"
@@ -190,14 +190,14 @@ def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
         yaml["labels"] = [f"class {index}" for index in range(len(reference.classes))]
         reference = ReferenceEstimator(estimator, data, yaml["labels"])
     single = any(column.kind == "float32" for column in data.columns) or data.dtype == "float32" or not own
-    asked = rows_to_ask(draw, data, MOST_ASKED)
+    asked = request_rows(draw, data, MOST_ASKED)
     shown = f"{_shown(estimator)}\n    fitted with a {data.form} of {_columns(data)}, saved as {saved}" + (
         ", with example.json" if with_example else ""
     )
     shown += f", YAML {yaml}"
-    told = ", with example" if with_example else ", with inputs" if with_inputs else ""
-    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
-    # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
+    options = ", with example" if with_example else ", with inputs" if with_inputs else ""
+    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{options}"
+    # The operator's functions may accept several types, such as dates for numbers: the operator declares the columns' types.
     knowable = "<function" not in shown
     return Case(
         name, kind, shown, "sklearn", files, data, asked, reference, reference.classes, yaml,
@@ -231,7 +231,7 @@ def _example(data: Table) -> bytes:
 
 
 def _inputs(data: Table) -> list[dict[str, str]]:
-    """What an operator says of the columns who looks at the data."""
+    """The datatypes that an operator declares for the columns, by the data."""
     datatypes = {"float64": "FP64", "float32": "FP32", "int64": "INT64", "bool": "BOOL", "whole category": "INT64"}
     return [{"name": column.name, "datatype": datatypes.get(column.kind, "BYTES")} for column in data.columns]
 
@@ -258,7 +258,7 @@ def _shown(estimator: Any) -> str:
 def _columns(data: Table) -> str:
     told = []
     for column in data.columns:
-        holes = f" with {column.gap}" if column.holed else ""
+        holes = f" with {column.gap}" if column.has_gaps else ""
         told.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
     kind = f" ({data.dtype})" if data.form == "array" else ""
     return f"{len(data.rows)} rows{kind}: " + "; ".join(told)

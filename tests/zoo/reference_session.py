@@ -12,7 +12,7 @@ from tests.zoo.graph_builder import GeneratedGraph
 
 
 class ReferenceSession:
-    """What a session gives."""
+    """Runs an onnxruntime session."""
 
     def __init__(self, made: GeneratedGraph) -> None:
         options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""Every form and protocol that rows may come in: how they are written, and how the answer is read."""
+"""Every form and protocol of requests: how rows are encoded, and how the response is decoded."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from tests.zoo import responses
 from tests.zoo.sent_rows import CannotCarry, Sent, natural, nested, typed
 from tests.zoo.served import NAME, Served
 
-Ask = Callable[[Served, Sent], Awaitable[responses.Decoded]]
+SendRequest = Callable[[Served, Sent], Awaitable[responses.Decoded]]
 """Raises CannotCarry before anything is sent, or the request's error."""
 
 PREDICT = f"/models/{NAME}/predict"
@@ -42,8 +42,8 @@ def nested_document(document: Any) -> Any:
 async def _predict(
     served: Served, body: bytes, content_type: str = "application/json", query: str = ""
 ) -> responses.Decoded:
-    answer = await served.http(PREDICT, body, query, content_type=content_type)
-    return responses.predict(served.signature, answer.body)
+    response = await served.http(PREDICT, body, query, content_type=content_type)
+    return responses.predict(served.signature, response.body)
 
 
 def _rows_only(sent: Sent) -> None:
@@ -82,7 +82,7 @@ async def split(served: Served, sent: Sent) -> responses.Decoded:
 def _split(sent: Sent) -> dict[str, Any]:
     rows = sent.as_fitted()
     spread = _spread(rows)
-    # Columns that have names may come in any order.
+    # Named columns may be in any order.
     rows = [dict(reversed(row.items())) for row in rows] if spread is rows else spread
     return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
 
@@ -118,7 +118,7 @@ def _csv(sent: Sent) -> bytes:
 
 
 def _spread(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
-    """Rows that are one list, with a column for each of its values."""
+    """Rows with a column for each value, if a row is a single list."""
     if not any(isinstance(value, list | np.ndarray) for row in rows for value in row.values()):
         return rows
     if len(rows[0]) > 1 or np.ndim(next(iter(rows[0].values()))) > 1:
@@ -139,8 +139,8 @@ async def csv_rows(served: Served, sent: Sent) -> responses.Decoded:
 
 
 async def csv_to_csv(served: Served, sent: Sent) -> responses.Decoded:
-    answer = await served.http(PREDICT, _csv(sent), content_type=CSV, accept=CSV)
-    return responses.table(served.signature, answer.body, arrow=False)
+    response = await served.http(PREDICT, _csv(sent), content_type=CSV, accept=CSV)
+    return responses.table(served.signature, response.body, arrow=False)
 
 
 async def npy(served: Served, sent: Sent) -> responses.Decoded:
@@ -153,12 +153,12 @@ async def npy(served: Served, sent: Sent) -> responses.Decoded:
             raise CannotCarry("numpy's texts do not end in zeros")
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
-    answer = await served.http(PREDICT, file.getvalue(), content_type=NPY, accept=NPY)
-    return responses.npy(served.signature, answer.body)
+    response = await served.http(PREDICT, file.getvalue(), content_type=NPY, accept=NPY)
+    return responses.npy(served.signature, response.body)
 
 
 async def arrow(served: Served, sent: Sent) -> responses.Decoded:
-    """Columns of the client's own types; categories as dictionaries."""
+    """Columns in the client's own types; categories as dictionaries."""
     _rows_only(sent)
     if any(isinstance(value, list | np.ndarray) for row in sent.rows for value in row):
         raise CannotCarry("lists are sent otherwise")
@@ -170,8 +170,8 @@ async def arrow(served: Served, sent: Sent) -> responses.Decoded:
     file = io.BytesIO()
     with pa.ipc.new_stream(file, batch.schema) as stream:
         stream.write_batch(batch)
-    answer = await served.http(PREDICT, file.getvalue(), content_type=ARROW, accept=ARROW)
-    return responses.table(served.signature, answer.body, arrow=True)
+    response = await served.http(PREDICT, file.getvalue(), content_type=ARROW, accept=ARROW)
+    return responses.table(served.signature, response.body, arrow=True)
 
 
 _ARROW_TYPES = {
@@ -182,20 +182,20 @@ _ARROW_TYPES = {
 
 async def invocations(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
-    answer = await served.http(f"/models/{NAME}/invocations", _json({"dataframe_split": _split(sent)}))
-    return responses.invocations(served.signature, answer.body)
+    response = await served.http(f"/models/{NAME}/invocations", _json({"dataframe_split": _split(sent)}))
+    return responses.invocations(served.signature, response.body)
 
 
 async def tensorflow_rows(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
-    answer = await served.http(f"{TENSORFLOW}:predict", _json({"instances": sent.by_cell()}))
-    return responses.tensorflow(served.signature, answer.body)
+    response = await served.http(f"{TENSORFLOW}:predict", _json({"instances": sent.by_cell()}))
+    return responses.tensorflow(served.signature, response.body)
 
 
 async def tensorflow_columns(served: Served, sent: Sent) -> responses.Decoded:
     arrays = {spec.name: sent.array(spec) for spec in served.signature.inputs}
-    answer = await served.http(f"{TENSORFLOW}:predict", _json({"inputs": arrays}))
-    return responses.tensorflow(served.signature, answer.body)
+    response = await served.http(f"{TENSORFLOW}:predict", _json({"inputs": arrays}))
+    return responses.tensorflow(served.signature, response.body)
 
 
 async def tensorflow_examples(served: Served, sent: Sent) -> responses.Decoded:
@@ -224,12 +224,12 @@ async def infer_json(served: Served, sent: Sent) -> responses.Decoded:
             typed(present, spec.datatype)
             array = np.empty(len(data))
         inputs.append({"name": spec.name, "datatype": spec.datatype, "shape": array.shape, "data": data})
-    answer = await served.http(INFER, _json({"inputs": inputs}))
-    return responses.oip(answer.body, None)
+    response = await served.http(INFER, _json({"inputs": inputs}))
+    return responses.oip(response.body, None)
 
 
 async def infer_columns(served: Served, sent: Sent) -> responses.Decoded:
-    """One tensor of shape [N, 1] a column, of the client's own datatypes, as KServe's and MLServer's examples have them."""
+    """One tensor of shape [N, 1] per column, in the client's own datatypes, as in KServe's and MLServer's examples."""
     _rows_only(sent)
     if sent.table.form != "frame":
         raise CannotCarry("its columns have no names")
@@ -239,12 +239,12 @@ async def infer_columns(served: Served, sent: Sent) -> responses.Decoded:
         present = [value for value in values if value is not None]
         typed(present, datatype)
         inputs.append({"name": name, "datatype": datatype, "shape": [len(values), 1], "data": nested(values)})
-    answer = await served.http(INFER, _json({"inputs": inputs}))
-    return responses.oip(answer.body, None)
+    response = await served.http(INFER, _json({"inputs": inputs}))
+    return responses.oip(response.body, None)
 
 
 async def infer_binary(served: Served, sent: Sent) -> responses.Decoded:
-    """Raw contents behind the JSON, in both directions."""
+    """Raw contents after the JSON, in both directions."""
     heads, raw = [], []
     for spec in served.signature.inputs:
         array = sent.array(spec)
@@ -253,9 +253,9 @@ async def infer_binary(served: Served, sent: Sent) -> responses.Decoded:
                       "parameters": {"binary_data_size": len(raw[-1])}})  # fmt: skip
     document = _json({"inputs": heads, "parameters": {"binary_data_output": True}})
     body = document + b"".join(raw)
-    answer = await served.http(INFER, body, inference_header_content_length=str(len(document)))
-    lengths = dict(answer.headers)
-    return responses.oip(answer.body, int(lengths[b"inference-header-content-length"]))
+    response = await served.http(INFER, body, inference_header_content_length=str(len(document)))
+    lengths = dict(response.headers)
+    return responses.oip(response.body, int(lengths[b"inference-header-content-length"]))
 
 
 async def grpc_raw(served: Served, sent: Sent) -> responses.Decoded:
@@ -290,7 +290,7 @@ def _scored(served: Served) -> bool:
     return bool(served.signature.scores)
 
 
-FORMS: Mapping[str, Ask] = {
+FORMS: Mapping[str, SendRequest] = {
     "instances, objects": objects,
     "instances, every fitted column": objects_as_fitted,
     "instances, lists": lists,

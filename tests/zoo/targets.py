@@ -26,7 +26,7 @@ LABELS: tuple[tuple[Any, ...], ...] = (
 
 
 def task(draw: Draw) -> Task:
-    """What is to be learned."""
+    """The task to learn."""
     return draw.weighted(
         [
             (6, "classes"),
