@@ -198,10 +198,10 @@ def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     options = ", with example" if with_example else ", with inputs" if with_inputs else ""
     kind = f"{kind}{'' if own else ' (not scikit-learn)'}{options}"
     # The operator's functions may accept several types, such as dates for numbers: the operator declares the columns' types.
-    knowable = "<function" not in shown
+    determinable = "<function" not in shown
     return Case(
         name, kind, shown, "sklearn", files, data, asked, reference, reference.classes, yaml,
-        must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
+        must_serve=(own and determinable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
         other_references=tuple(partial(reference, reading=reading) for reading in READINGS),
     )  # fmt: skip
 
@@ -256,9 +256,9 @@ def _shown(estimator: Any) -> str:
 
 
 def _columns(data: Table) -> str:
-    told = []
+    shown = []
     for column in data.columns:
         holes = f" with {column.gap}" if column.has_gaps else ""
-        told.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
+        shown.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
     kind = f" ({data.dtype})" if data.form == "array" else ""
-    return f"{len(data.rows)} rows{kind}: " + "; ".join(told)
+    return f"{len(data.rows)} rows{kind}: " + "; ".join(shown)

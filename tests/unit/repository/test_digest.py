@@ -12,7 +12,7 @@ from modelyard.repository.digest import ManifestEntry, digest, manifest
 README = Path(__file__).parents[3] / "model_repository" / "README.md"
 
 HEX = st.binary(max_size=4).map(lambda content: hashlib.sha256(content).hexdigest())
-# Spaces and digits are what a path could be confused by: they stand around it in its line.
+# Spaces and digits could confuse a reader of the manifest: they surround the path in its line.
 PATHS = st.lists(st.text("a 0ü", min_size=1, max_size=3), min_size=1, max_size=2).map("/".join)
 LINES = st.builds(ManifestEntry, PATHS, st.integers(0, 2**60), HEX)
 VERSIONS = st.lists(LINES, max_size=5, unique_by=lambda line: line.path)
@@ -41,10 +41,10 @@ def test_different_files_have_different_manifests(one, other):
     assert (manifest(one) == manifest(other)) == (set(one) == set(other))
 
 
-def test_the_shell_line_of_the_readme_gives_the_same_digest(repository):
+def test_the_shell_command_of_the_readme_prints_the_same_digest(repository):
     repository.put({"churn/1/model.onnx": b"\x00\x01", "churn/1/a b/ü.bin": "x" * 1000, "churn/1/a.b": ""})
     (shell,) = re.findall(r"```sh digest\n(.*?)```", README.read_text(), re.DOTALL)
-    told = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shell], cwd=repository.root / "churn/1", capture_output=True, check=True
     )
-    assert told.stdout.decode().split()[0] == repository.version().digest.removeprefix("sha256:")
+    assert completed.stdout.decode().split()[0] == repository.version().digest.removeprefix("sha256:")

@@ -15,7 +15,7 @@ BERT = [
     "tokenizer_config.json",
     "vocab.txt",
 ]
-"""What every such folder of Hugging Face holds besides its weights."""
+"""The files of every such Hugging Face folder, besides the weights."""
 MLFLOW = ["MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"]
 WITH_TRUST = "`trusted: true` in the model's YAML"
 
@@ -90,7 +90,7 @@ KNOWN = [
     (["lid.176.ftz"], "lid.176.ftz is a fastText model", []),
     (["gbm_mojo.zip"], "gbm_mojo.zip is an H2O model", []),
     (["model.onnx.dvc", ".gitignore"], "model.onnx.dvc is a DVC pointer", ["dvc pull"]),
-    # our own formats under other names
+    # supported formats under other names
     (["churn.onnx"], "churn.onnx is an ONNX model: name it model.onnx", []),
     (["MODEL.ONNX"], "MODEL.ONNX is an ONNX model: name it model.onnx", []),
     (["Model.onnx", "weights.bin"], "Model.onnx is an ONNX model: name it model.onnx", []),
@@ -116,12 +116,12 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("files", "what", "to_do"), KNOWN, ids=["+".join(files)[:60] for files, *_ in KNOWN])
-def test_a_version_in_a_format_of_another_tool_is_refused_with_what_to_do(
+def test_a_version_in_the_format_of_another_tool_is_rejected_with_advice(
     files: list[str], what: str, to_do: list[str]
 ) -> None:
-    with pytest.raises(UnusableVersion) as refused:
+    with pytest.raises(UnusableVersion) as rejected:
         runtime_of(ModelSpec(name="m"), [FileEntry(path, 1) for path in files])
-    reason = refused.value.args[0]
+    reason = rejected.value.args[0]
     assert what in reason
     for part in to_do:
         assert part in reason
@@ -136,17 +136,17 @@ def test_every_row_is_reached_by_some_version() -> None:
 @pytest.mark.parametrize(
     "name", ["requirements.txt", "vocab.txt", "params.json", "config.json", "README.md", "LICENSE"]
 )
-def test_what_stands_beside_any_model_is_not_taken_for_one(name: str) -> None:
+def test_files_that_accompany_models_are_not_models(name: str) -> None:
     assert advice([name]) == ""
 
 
-def test_code_beside_a_foreign_file_may_be_the_model() -> None:
+def test_code_next_to_a_foreign_file_may_be_the_model() -> None:
     with pytest.raises(
         UnusableVersion, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, set `runtime: py"
     ):
         runtime_of(ModelSpec(name="m"), [FileEntry("model.pt", 1), FileEntry("net/serve.py", 1)])
 
 
-def test_a_version_with_thousands_of_files_is_told_by_those_nearest_to_its_top() -> None:
+def test_a_version_with_thousands_of_files_is_recognised_by_those_nearest_to_its_root() -> None:
     files = [f"a/{number}.bin" for number in range(10 * MAX_FILES)]
     assert advice([*files, "z.cbm"]).startswith("z.cbm is a CatBoost model")

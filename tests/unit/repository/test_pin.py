@@ -1,4 +1,4 @@
-"""Which keys make another version answer."""
+"""The keys that make another version the default."""
 
 import pytest
 

@@ -36,7 +36,7 @@ def spec(**keys) -> ModelSpec:
         ("pkg/__init__.py", {"trusted": True, "runtime": "python:pkg:Model"}, "python"),
     ],
 )
-def test_the_runtime_is_told_by_the_artefact(file, keys, runtime):
+def test_the_artefact_determines_the_runtime(file, keys, runtime):
     model = spec(**keys)
     assert resolve(model, folder(version(3, file))) == Resolved(model, runtime, (ServedVersion(3, "sha256:3"),))
 
@@ -63,7 +63,7 @@ def test_versions_are_served_newest_first():
         ({"version_labels": {"stable": 1, "next": 2}, "default": "stable"}, [2, 1], 1),
     ],
 )
-def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, served, default):
+def test_a_default_and_labels_keep_their_versions_next_to_a_newer_one(keys, served, default):
     resolved = resolve(spec(**keys), folder(version(1), version(2)))
     assert [each.number for each in resolved.versions] == served
     assert resolved.default == default
@@ -78,11 +78,11 @@ def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, serve
         ({"versions": [7, 1], "default": 7}, "versions"),
     ],
 )
-def test_a_named_version_that_does_not_exist_refuses_the_model_at_its_key(keys, key):
-    refused = resolve(spec(**keys), folder(version(1), version(2)))
-    assert isinstance(refused, Rejected)
-    assert refused.reason == "version 7 is not in churn: there is 2, 1"
-    assert refused.key == key
+def test_a_named_version_that_does_not_exist_rejects_the_model_at_its_key(keys, key):
+    rejected = resolve(spec(**keys), folder(version(1), version(2)))
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "version 7 is not in churn: there is 2, 1"
+    assert rejected.key == key
 
 
 def test_a_version_that_is_still_being_written_is_passed_over():
@@ -187,7 +187,7 @@ PICKLE = (
         ),
     ],
 )
-def test_a_refusal_says_why_and_where(keys, seen, reason, place):
+def test_a_rejection_has_a_reason_and_a_place(keys, seen, reason, place):
     assert resolve(spec(**keys), seen) == Rejected("churn", reason, place)
 
 
@@ -205,11 +205,11 @@ def test_a_refusal_says_why_and_where(keys, seen, reason, place):
         (list("abcdefg"), "it contains a, b, c, d, e and 2 more"),
     ],
 )
-def test_a_version_without_an_artefact_is_refused_with_advice(files, advice):
+def test_a_version_without_an_artefact_is_rejected_with_advice(files, advice):
     empty = VersionSnapshot(1, tuple(FileEntry(name, 1) for name in files), "sha256:1", None, settled=True)
-    refused = resolve(spec(), folder(empty))
-    assert refused.reason == (f"version 1 contains none of model.onnx, model.skops, model.joblib, model.pkl: {advice}")
-    assert refused.place == "churn/1"
+    rejected = resolve(spec(), folder(empty))
+    assert rejected.reason == (f"version 1 contains none of model.onnx, model.skops, model.joblib, model.pkl: {advice}")
+    assert rejected.place == "churn/1"
 
 
 def test_an_older_version_with_a_problem_does_not_matter_unless_it_is_served():

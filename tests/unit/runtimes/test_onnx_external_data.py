@@ -1,4 +1,4 @@
-"""Tensors that a graph keeps in other files: from memory, and from the version's own files only."""
+"""Tensors that a graph stores in other files: from memory, and from the version's files only."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ def test_a_tensor_is_a_part_of_its_file() -> None:
 @pytest.mark.parametrize(
     "location", ["w.bin", "../w.bin", "/etc/passwd", "deep/../../w.bin", "*/_ORT_MEM_ADDR_/*", "model.onnx", ""]
 )
-def test_a_file_that_is_not_the_versions_is_refused(
+def test_a_file_that_is_not_the_versions_is_rejected(
     location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "w.bin").write_bytes(VALUES.tobytes())
@@ -86,7 +86,7 @@ def test_tensors_inside_nodes_and_functions_are_found() -> None:
         load(in_function.SerializeToString())
 
 
-def test_a_file_that_is_too_short_is_refused() -> None:
+def test_a_file_that_is_too_short_is_rejected() -> None:
     with pytest.raises(LoadError, match=r"model.onnx cannot be loaded: External initializer: w offset"):
         load(plus("w.bin").SerializeToString(), files={"w.bin": bytes(8)})
 

@@ -1,4 +1,4 @@
-"""What an operator's class declares and gives, against what a signature can hold."""
+"""Checks of an operator's signature and outputs."""
 
 from typing import Any
 
@@ -58,7 +58,9 @@ def test_outputs_become_arrays_of_the_declared_datatype(
         ("FP64", (-1,), [[1], [1, 2]], "inhomogeneous"),
     ],
 )
-def test_outputs_that_would_change_are_refused(datatype: str, shape: tuple[int, ...], value: Any, message: str) -> None:
+def test_outputs_that_would_change_are_rejected(
+    datatype: str, shape: tuple[int, ...], value: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=f"output 'y' does not match its signature: .*{message}"):
         checked_output(TensorSpec("y", datatype, shape), {"y": value})
 

@@ -1,4 +1,4 @@
-"""An operator's own class: imported from its version's files, held to its signature, and blamed for its errors."""
+"""An operator's own class: imported from its version's files, checked against its signature, with its errors located."""
 
 import gc
 import pickle
@@ -51,7 +51,7 @@ def answer(model: PythonModel) -> Any:
 
 
 def saying(text: str) -> str:
-    """A model that answers with the value of an expression."""
+    """A model that returns the value of an expression."""
     return f"""
     class Model:
 {SIGNATURE}
@@ -60,7 +60,7 @@ def saying(text: str) -> str:
     """
 
 
-def test_a_class_is_loaded_and_answers() -> None:
+def test_a_class_is_loaded_and_predicts() -> None:
     model = load(DOUBLES)
     assert model.signature.inputs == (TensorSpec("x", "FP64", (FREE,)),)
     assert model.example["x"].tolist() == [0, 1]
@@ -72,7 +72,7 @@ def test_only_a_trusted_model_is_run() -> None:
         load("raise SystemExit", trusted=False)
 
 
-def test_load_is_given_the_files_the_options_and_the_share() -> None:
+def test_load_gets_the_files_the_options_and_the_cpus() -> None:
     source = f"""
     class Model:
 {SIGNATURE}
@@ -87,7 +87,7 @@ def test_load_is_given_the_files_the_options_and_the_share() -> None:
     )
 
 
-def test_an_own_example_is_taken() -> None:
+def test_the_classes_own_example_is_used() -> None:
     model = load(DOUBLES + '        example = {"x": [7, 8]}\n')
     assert model.example["x"].dtype == np.float64
     assert model.example["x"].tolist() == [7, 8]
@@ -241,13 +241,13 @@ def test_an_operators_mistake_is_shown_with_its_place(source: str, message: str)
         load(source)
 
 
-def test_the_innermost_own_line_is_named() -> None:
+def test_the_innermost_line_of_operator_code_is_named() -> None:
     files: dict[str, str | bytes] = {"model.py": "import own.a", "own/a.py": "import json\n\njson.loads('{')"}
     with pytest.raises(LoadError, match=r"importing model failed at own/a\.py:3: JSONDecodeError: "):
         load(files)
 
 
-def test_a_module_that_is_not_the_versions_is_not_taken() -> None:
+def test_a_module_outside_the_version_is_not_used() -> None:
     with pytest.raises(LoadError, match="the version has no module collections"):
         load(DOUBLES, entry="collections:Counter")
 
@@ -273,15 +273,15 @@ def test_labels_of_the_yaml_name_the_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "text", "told"),
+    ("error", "text", "expected"),
     [
         (TypeError, "'not a dict'", r"predict\(\) must return a dict of arrays by output, not str"),
         (ValueError, "{}", "output 'y' is missing"),
     ],
 )
-def test_predict_must_give_a_dict_of_all_outputs(error: type[Exception], text: str, told: str) -> None:
+def test_predict_must_return_a_dict_of_all_outputs(error: type[Exception], text: str, expected: str) -> None:
     source = saying("0").replace('return {"y": 0}', f"return {text}")
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=expected):
         answer(load(source))
 
 

@@ -1,4 +1,4 @@
-"""The comparison of the quick way with the model: on every set of rows, however busy the machine is."""
+"""The parity check of the fast path: on every set of rows, however busy the machine is."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def doubled_but_for(odd: float) -> object:
 
 
 def clock(step_s: float) -> object:
-    """Each look at it is later than the one before."""
+    """Each reading is later than the one before."""
     times: Iterator[int] = iter(range(10**6))
     return lambda: next(times) * step_s
 
@@ -34,11 +34,11 @@ def test_a_difference_in_the_last_set_is_found_however_long_the_others_take() ->
     assert difference(doubled, doubled, SETS, clock(0.3)) == ""  # type: ignore[arg-type]
 
 
-def test_what_takes_too_much_cpu_to_compare_is_not_proved() -> None:
+def test_a_parity_check_that_takes_too_much_cpu_fails() -> None:
     assert difference(doubled, doubled, SETS, clock(3.0)) == NOT_COMPARED  # type: ignore[arg-type]
 
 
-def test_a_set_that_the_model_refuses_is_compared_row_by_row() -> None:
+def test_a_set_that_the_model_rejects_is_compared_row_by_row() -> None:
     def refusing(inputs: Tensors) -> Tensors:
         if (inputs["x"] < 0).any():
             raise ValueError("negative")

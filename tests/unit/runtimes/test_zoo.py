@@ -1,4 +1,4 @@
-"""Generated models return the same outputs served and by themselves: a few seeds of tests.zoo, which `make zoo` runs by the hour."""
+"""Generated models return the same outputs served and by themselves. These are a few seeds of tests.zoo; `make zoo` runs more."""
 
 import pytest
 
