@@ -94,7 +94,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:
     signature, notes = decide_rows(signature_of(inputs, outputs, spec.labels, known), tried, session, spec.rows)
     if label and scores and (note := unexpected_label(scores.classes, label, tried.outputs)):
         notes += (note,)
-    found = findings(model, [given.name for given in inputs])
+    found = findings(model, [spec.name for spec in inputs])
     return OnnxModel(session, signature, outputs, tried.example, found=found, notes=notes)
 
 

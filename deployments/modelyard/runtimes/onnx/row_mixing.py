@@ -52,23 +52,25 @@ class _Walk:
         return levels
 
     def _level(self, graph: Graph, node: Node, levels: Levels) -> int | dict[str, int]:
-        given = [levels.get(name, FIXED) if name else FIXED for name in node.inputs]
-        highest = max(given, default=FIXED)
-        self._judge(graph, node, given, highest)
+        input_levels = [levels.get(name, FIXED) if name else FIXED for name in node.inputs]
+        highest = max(input_levels, default=FIXED)
+        self._judge(graph, node, input_levels, highest)
         function = self.model.functions.get((node.domain, node.kind))
         if function is not None:
-            inside = self.run(function, dict(zip(function.inputs, given, strict=False)))
+            inside = self.run(function, dict(zip(function.inputs, input_levels, strict=False)))
             return {name: inside.get(own, FIXED) for name, own in zip(node.outputs, function.outputs, strict=False)}
         if node.kind in operators.WITH_BODIES:
-            return self._bodies(node, list(subgraphs(node)), given, levels)
+            return self._bodies(node, list(subgraphs(node)), input_levels, levels)
         if node.kind in operators.SIZE_ONLY:
             return min(highest, SIZES)
         if highest == ROWS and not operators.keeps_rows_first(node):
             return VALUES
         return highest
 
-    def _judge(self, graph: Graph, node: Node, given: Sequence[int], highest: int) -> None:
-        if any(given[place] >= VALUES for place in operators.controlling_inputs(node) if place < len(given)):
+    def _judge(self, graph: Graph, node: Node, input_levels: Sequence[int], highest: int) -> None:
+        if any(
+            input_levels[place] >= VALUES for place in operators.controlling_inputs(node) if place < len(input_levels)
+        ):
             self._mixes(f"the result of {node.kind} depends on the values of all rows of a call")
             self.found.loop_safe = False
         if node.kind in operators.GENERATING:
@@ -88,30 +90,32 @@ class _Walk:
         elif axes is not None and 0 in axes and highest == ROWS:
             self._mixes(f"{node.kind} works along the rows of a call")
 
-    def _bodies(self, node: Node, bodies: Sequence[Graph], given: Sequence[int], levels: Levels) -> int:
+    def _bodies(self, node: Node, bodies: Sequence[Graph], input_levels: Sequence[int], levels: Levels) -> int:
         """The level of the outputs of a node that contains graphs."""
         if node.kind == "If":  # its branches have no inputs: they read the tensors of the outer graph
             outputs = [level for body in bodies for level in self._outputs(body, {}, levels)]
-            return max([min(given[0], VALUES), *outputs])
+            return max([min(input_levels[0], VALUES), *outputs])
         [body] = bodies
-        along_rows = operators.scans_first_axis(node, given, ROWS)
+        along_rows = operators.scans_first_axis(node, input_levels, ROWS)
         self.by_element += along_rows
-        leaving, changed = self._fixed_point(node, body, given, levels)
+        leaving, changed = self._fixed_point(node, body, input_levels, levels)
         self.by_element -= along_rows
         if node.kind == "Loop" and leaving[0] >= VALUES:
             self._mixes("the number of iterations of Loop depends on the values of all rows of a call")
             self.found.loop_safe = False
         if node.kind == "Scan" and along_rows and changed:
             self._mixes("Scan carries values from row to row")
-        return min(max([*given, *leaving]), VALUES)
+        return min(max([*input_levels, *leaving]), VALUES)
 
-    def _fixed_point(self, node: Node, body: Graph, given: Sequence[int], levels: Levels) -> tuple[Sequence[int], bool]:
+    def _fixed_point(
+        self, node: Node, body: Graph, input_levels: Sequence[int], levels: Levels
+    ) -> tuple[Sequence[int], bool]:
         """The levels of a body's outputs after any number of iterations, and whether a state that depends on values changes in it.
 
         The body's inputs are the last inputs of the node. The scanned inputs of a Scan come last. The inputs of a Loop's body begin
         with the iteration number and the condition; its outputs are a condition and then the states.
         """
-        entering = [min(level, VALUES) for level in given[-len(body.inputs) :]]
+        entering = [min(level, VALUES) for level in input_levels[-len(body.inputs) :]]
         states = {
             "Loop": [(place, place - 1) for place in range(2, len(entering))],
             "Scan": [(place, place) for place in range(len(entering) - node.integer("num_scan_inputs", 0))],

@@ -46,7 +46,7 @@ class Trial:
 
     def shapes(self, output: str) -> list[tuple[int, ...]]:
         """The shapes of an output, from one trial run or two; none if the graph accepted no example."""
-        tried = (given.get(output) for given in (self.outputs, self.outputs_one_more))
+        tried = (run_outputs.get(output) for run_outputs in (self.outputs, self.outputs_one_more))
         return [value.shape for value in tried if isinstance(value, np.ndarray)]
 
 
@@ -61,15 +61,15 @@ def run_trial(
     `lengths` are those of the graph's constants. A graph may also accept a wrong length, and return more rows or fewer.
     """
     synthetic = list(_synthetic_examples(inputs, lengths))
-    if own is not None and (given := run(session, own.tensors)):
-        found = _with_one_more_row(session, inputs, own.tensors, given, own.rows)
+    if own is not None and (outputs := run(session, own.tensors)):
+        found = _with_one_more_row(session, inputs, own.tensors, outputs, own.rows)
         # An operator's example is often a single row, and two different rows show more.
         others = (_with_ones(own.tensors), *synthetic)
         return next((replace(found, example=made) for made in others if run(session, made)), found)
     accepted = None
     for made in synthetic:
-        if given := run(session, made):
-            found = _with_one_more_row(session, inputs, made, given, False)
+        if outputs := run(session, made):
+            found = _with_one_more_row(session, inputs, made, outputs, False)
             if not found.no_rows:
                 return found
             accepted = accepted or found
@@ -130,36 +130,36 @@ def _with_one_more_row(
     session: onnxruntime.InferenceSession,
     inputs: Sequence[TensorSpec],
     tried: Tensors,
-    given: dict[str, object],
+    outputs: dict[str, object],
     stated: bool,
 ) -> Trial:
     """The trial with one more row, if all inputs begin with a free axis. `stated` says that the operator's example has rows."""
     if not all(spec.shape[:1] == (FREE,) for spec in inputs if spec.name in tried):
-        return Trial(tried, given)
+        return Trial(tried, outputs)
     lengths = {len(array) for array in tried.values()}
     rows = lengths.pop()
     if lengths:
-        return Trial(tried, given, no_rows="the inputs of the example have different lengths")
+        return Trial(tried, outputs, no_rows="the inputs of the example have different lengths")
     more = run(session, {name: np.concatenate([array, array[-1:]]) for name, array in tried.items()}) if rows else {}
-    no_rows = _wrong_length(given, rows) or _wrong_length(more, rows + 1)
+    no_rows = _wrong_length(outputs, rows) or _wrong_length(more, rows + 1)
     if not (no_rows or stated):
         no_rows = (
-            _independent_lengths(session, tried, given)
+            _independent_lengths(session, tried, outputs)
             if more
             else f"the graph accepts {rows} of them but not {rows + 1}"
         )
-    return Trial(tried, given, more, no_rows)
+    return Trial(tried, outputs, more, no_rows)
 
 
-def _wrong_length(given: Mapping[str, object], rows: int) -> str:
+def _wrong_length(outputs: Mapping[str, object], rows: int) -> str:
     """Why the first axes are not rows: the first output without one value per row, such as boxes found in images; else ""."""
-    for name, value in given.items():
+    for name, value in outputs.items():
         if isinstance(value, np.ndarray) and value.shape[:1] != (rows,):
             return f"output {name!r} has shape {list(value.shape)} for {rows} rows"
     return ""
 
 
-def _independent_lengths(session: onnxruntime.InferenceSession, tried: Tensors, given: Mapping[str, object]) -> str:
+def _independent_lengths(session: onnxruntime.InferenceSession, tried: Tensors, outputs: Mapping[str, object]) -> str:
     """Why the first axes are not rows: the graph accepts inputs of different lengths, such as queries and documents; else "".
 
     If the axes have different names, it is enough that the graph accepts such inputs; the names alone prove nothing, since some
@@ -169,7 +169,7 @@ def _independent_lengths(session: onnxruntime.InferenceSession, tried: Tensors, 
     if len(tried) < 2 or (len(names) == 1 and None not in names):
         return ""
     apart = run(session, {name: np.concatenate([array] * n) for n, (name, array) in enumerate(tried.items(), 1)})
-    moved = any(_shape(apart[name]) != _shape(value) for name, value in given.items() if apart)
+    moved = any(_shape(apart[name]) != _shape(value) for name, value in outputs.items() if apart)
     return "the graph accepts inputs of different lengths" if apart and (moved or len(names) > 1) else ""
 
 

@@ -63,25 +63,25 @@ def _table(estimator: Any, files: Files, spec: ModelSpec) -> Inspection:
     table = table_of(estimator, names, width)
     fitted = FittedEstimator(estimator, table.is_frame, numbered=table.is_numbered)
     table = datatypes.declared(table, spec.inputs)
-    given = example_rows(files, table.names, [column.name for column in table.read])
-    table = datatypes.from_example(table, given, fitted.trial)
+    operator_rows = example_rows(files, table.names, [column.name for column in table.read])
+    table = datatypes.from_example(table, operator_rows, fitted.trial)
     read_by = [*readers(estimator, table.names)]
     ranges = ranges_of(read_by, len(table.columns))
     made = [*synthetic_rows.examples(table, ranges)]
     known = [column.name for column in table.read if column.datatype]
     table = datatypes.infer_by_trial(table, {name: made[0][name] for name in known}, fitted)
-    return _inspect_by_trial(fitted, table, given, read_by, ranges)
+    return _inspect_by_trial(fitted, table, operator_rows, read_by, ranges)
 
 
 def _inspect_by_trial(
     fitted: FittedEstimator,
     table: Table,
-    given: synthetic_rows.Values,
+    operator_rows: synthetic_rows.Values,
     read_by: Sequence[Reader],
     ranges: Sequence[Range | None],
 ) -> Inspection:
     """The inspection with the first example that the model accepts: the operator's, or a synthetic one."""
-    made = [values for values in (given, *synthetic_rows.examples(table, ranges)) if values]
+    made = [values for values in (operator_rows, *synthetic_rows.examples(table, ranges)) if values]
     complete = [values for values in made if all(column.name in values for column in table.read)]
     tried = ((*candidate, values) for candidate in _candidates(fitted, table) for values in complete)
     works = (each for each in tried if each[0].trial(*each[1:]) is not None)
@@ -90,7 +90,7 @@ def _inspect_by_trial(
     if base is None:
         return Inspection(fitted, table, synthetic_rows.tensors(table, complete[-1]), False, [], known)
     table = mark_unused_columns(table, fitted.estimator, fitted.rows(table, base), fitted.predict)
-    table = datatypes.from_example(table, given, fitted.trial)
+    table = datatypes.from_example(table, operator_rows, fitted.trial)
     base = {**complete[-1], **base}
     table = _with_missing(datatypes.infer_by_trial(table, base, fitted), base, fitted)
     two = next((values for values in complete if len(values[table.names[0]]) > 1 and values is not base), base)

@@ -136,7 +136,11 @@ def _classifier(estimator: Any, rows: Any, names: Sequence[str]) -> Outputs:
         datatype = "BYTES"  # a custom `predict` may return other values than the classes
     labels = as_datatype(datatype, names or known)
     flat: Convert = _named(known, labels) if names else _to(datatype)
-    outputs = [Output(TensorSpec("label", datatype, (FREE,)), "predict", lambda given: flat(given).reshape(len(given)))]
+    outputs = [
+        Output(
+            TensorSpec("label", datatype, (FREE,)), "predict", lambda returned: flat(returned).reshape(len(returned))
+        )
+    ]
     scores = _probabilities(estimator, rows)
     has_scores = scores is None or getattr(scores, "shape", ())[1:] == (len(known),)
     if hasattr(estimator, "predict_proba") and has_scores:
@@ -158,7 +162,7 @@ def _several_labels(estimator: Any, rows: Any, predicted: Array | None, names: S
         )
     datatype = datatype_of_values(predicted)
     label = TensorSpec("labels", datatype, (FREE, *predicted.shape[1:]))
-    outputs = [Output(label, "predict", lambda given: as_datatype(datatype, dense(given)))]
+    outputs = [Output(label, "predict", lambda returned: as_datatype(datatype, dense(returned)))]
     scores = _probabilities(estimator, rows)
     if isinstance(scores, list):
         for index, each in enumerate(scores):
@@ -192,20 +196,20 @@ def _named(known: Array, labels: Array) -> Convert:
     """Converts labels to the operator's names for the classes. A label that is not a class stays unchanged."""
     names = dict(zip(known.tolist(), labels.tolist(), strict=True))
 
-    def convert(given: Any) -> Array:
-        named = np.empty(len(given), object)
-        named[:] = [names.get(label, str(label)) for label in np.ravel(given).tolist()]
+    def convert(returned: Any) -> Array:
+        named = np.empty(len(returned), object)
+        named[:] = [names.get(label, str(label)) for label in np.ravel(returned).tolist()]
         return named
 
     return convert
 
 
 def _item(index: int) -> Convert:
-    return lambda given: as_datatype("FP64", given[index])
+    return lambda returned: as_datatype("FP64", returned[index])
 
 
 def _to(datatype: str) -> Convert:
-    return lambda given: as_datatype(datatype, dense(given))
+    return lambda returned: as_datatype(datatype, dense(returned))
 
 
 def as_datatype(datatype: str, values: Any) -> Array:
@@ -220,6 +224,6 @@ def as_datatype(datatype: str, values: Any) -> Array:
     return texts
 
 
-def dense(given: Any) -> Array:
+def dense(returned: Any) -> Array:
     """The return value of an estimator, which may be a sparse matrix or a data frame, as an array."""
-    return np.asarray(given.toarray() if hasattr(given, "toarray") else given)
+    return np.asarray(returned.toarray() if hasattr(returned, "toarray") else returned)

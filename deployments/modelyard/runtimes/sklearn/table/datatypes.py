@@ -65,8 +65,8 @@ def from_example(table: Table, example: Values, trial: Trial) -> Table:
     for kinds in islice(product(*choices), MAX_TRIALS):
         typed = [_from_values(*each, values) for each in zip(table.read, kinds, strict=True)]
         candidate = table.changed({column.name: column for column in typed})
-        if (given := trial(candidate, values)) is not None:
-            return _widened(table, candidate, values, given, trial)
+        if (outputs := trial(candidate, values)) is not None:
+            return _widened(table, candidate, values, outputs, trial)
     return table
 
 
@@ -76,8 +76,8 @@ def _widened(table: Table, typed: Table, values: Values, expected: Sequence[Arra
     for column in typed.read:
         if column.name in unknown and column.datatype == "INT64":
             wider = typed.changed({column.name: replace(column, datatype="FP64")})
-            given = trial(wider, values)
-            if given is not None and all(map(equal, expected, given)):
+            outputs = trial(wider, values)
+            if outputs is not None and all(map(equal, expected, outputs)):
                 typed = wider
     return typed
 
@@ -167,11 +167,11 @@ def _same_as_fp64(kind: str, typed: Table, columns: Sequence[Column], base: Valu
     """Whether the model returns the same outputs for numbers of this kind in these columns as for FP64: code may check the type,
     and an array of booleans converts what is assigned to it to booleans."""
     values = {**base, **{column.name: TRIAL_VALUES[kind] for column in columns}}
-    given, wider = (
+    outputs, wider = (
         trial(typed.changed({column.name: replace(column, datatype=each) for column in columns}), values)
         for each in (kind, "FP64")
     )
-    return given is None or (wider is not None and all(map(equal, given, wider)))
+    return outputs is None or (wider is not None and all(map(equal, outputs, wider)))
 
 
 def _as(column: Column, datatype: str) -> Column:
