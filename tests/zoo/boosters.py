@@ -5,8 +5,8 @@ from typing import Any
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from tests.zoo.data import CATEGORICAL, NUMERIC, Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import CATEGORICAL, NUMERIC, Table
 from tests.zoo.targets import Task
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.tensors import Tensors
-from tests.zoo.data import Row, Rows, Table
+from tests.zoo.tables import Row, Rows, Table
 
 DOUBLE, SINGLE, HALF = 1e-9, 1e-5, 2e-2
 """Tolerances by the precision of a model; see compare.py."""

@@ -142,8 +142,8 @@ def _same(decoded: Any, expected: Any, tolerance: float = DOUBLE) -> bool:
 def _close(decoded: float, expected: float, tolerance: float) -> bool:
     if not np.isfinite(expected) and not np.isfinite(decoded):
         return True  # JSON has null for all of them
-    least = tolerance * (1e-3 if tolerance == DOUBLE else 1)
-    return bool(abs(decoded - expected) <= tolerance * max(abs(decoded), abs(expected)) + least)
+    absolute_tolerance = tolerance * (1e-3 if tolerance == DOUBLE else 1)
+    return bool(abs(decoded - expected) <= tolerance * max(abs(decoded), abs(expected)) + absolute_tolerance)
 
 
 def _row(values: Any, row: int) -> Any:

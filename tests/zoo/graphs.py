@@ -9,10 +9,10 @@ import numpy as np
 from modelyard.tensors import DTYPES
 from tests.zoo import axis_graphs, control_flow_graphs, conversions, datatype_graphs, network_graphs
 from tests.zoo.case import Case
-from tests.zoo.data import Column, Row, Table
 from tests.zoo.draw import Draw
 from tests.zoo.graph_builder import GeneratedGraph
 from tests.zoo.reference_session import ReferenceSession
+from tests.zoo.tables import Column, Row, Table
 
 REQUESTS = 16
 MAGNITUDES = (0.1, 1.0, 1.0, 3.0, 30.0)

@@ -17,9 +17,10 @@ from sklearn.pipeline import Pipeline
 
 from tests.zoo import boosters, final_estimators, meta_estimators, targets, transformers
 from tests.zoo.case import DOUBLE, SINGLE, Case, ModelRaised, NoCase
-from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, request_rows, table
 from tests.zoo.draw import Draw
+from tests.zoo.random_tables import complete_rows, request_rows, table
 from tests.zoo.reference import ReferenceEstimator, dense
+from tests.zoo.tables import CATEGORICAL, NUMERIC, READINGS, Table
 
 ATTEMPTS = 60
 MOST_ASKED = 24

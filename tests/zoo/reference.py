@@ -10,7 +10,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from modelyard.tensors import Tensors
 from tests.zoo.case import ModelRaised
-from tests.zoo.data import Reading, Rows, Table
+from tests.zoo.tables import Reading, Rows, Table
 
 
 class ReferenceEstimator:

@@ -7,8 +7,8 @@ import onnxruntime
 
 from modelyard.tensors import DTYPES, Tensors
 from tests.zoo.case import ModelRaised
-from tests.zoo.data import Rows
 from tests.zoo.graph_builder import GeneratedGraph
+from tests.zoo.tables import Rows
 
 
 class ReferenceSession:

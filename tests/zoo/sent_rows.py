@@ -8,7 +8,7 @@ import numpy as np
 
 from modelyard.protocols.values.layout import by_column, has_columns
 from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
-from tests.zoo.data import Rows, Table
+from tests.zoo.tables import Rows, Table
 
 NATURAL = {
     "float64": "FP64",

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tests.zoo.data import Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import Table
 
 Task = Literal["classes", "multilabel", "several classes", "number", "several numbers", "none"]
 

@@ -35,8 +35,8 @@ from sklearn.preprocessing import (
 from sklearn.random_projection import GaussianRandomProjection
 
 from tests.zoo import functions
-from tests.zoo.data import CATEGORICAL, NUMERIC, Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import CATEGORICAL, NUMERIC, Table
 
 
 def front(draw: Draw, table: Table, supervised: bool) -> Any:

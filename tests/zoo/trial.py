@@ -16,11 +16,11 @@ from modelyard.runtimes.base import LoadError
 from modelyard.tensors import Tensors
 from tests.zoo.case import Case, ModelRaised
 from tests.zoo.compare import Equality, difference
-from tests.zoo.data import Row, Rows
 from tests.zoo.draw import Draw
 from tests.zoo.request_forms import FORMS
 from tests.zoo.sent_rows import CannotCarry, Sent
 from tests.zoo.served import Served, load
+from tests.zoo.tables import Row, Rows
 
 CONCURRENT = "only with concurrent requests: "
 
