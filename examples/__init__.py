@@ -1,1 +1,1 @@
-"""Example models: real data, small trainers, one module a model."""
+"""Example models: real data and small training functions, one module per model."""

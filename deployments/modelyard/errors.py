@@ -1,21 +1,21 @@
-"""Every error that a client can meet, in one tree.
+"""All errors that clients can receive, in one tree.
 
     ModelyardError
     ├── InvalidRequest          the request is wrong; `bad_values` points at each value
     ├── ModelNotFound           no such model, version or path
-    ├── MethodNotAllowed        the path exists, the method is not one of its own
-    ├── UnsupportedMediaType    a content type or encoding that is not read here
-    ├── NotAcceptable           the answer has no form that the client takes
-    ├── NotSupported            a part of a protocol that this server does not have
-    ├── PayloadTooLarge         the body passes its limit
-    ├── BodyTooSlow             the body comes too slowly to wait for its end
+    ├── MethodNotAllowed        the path exists, but does not support the method
+    ├── UnsupportedMediaType    the content type or encoding is not supported
+    ├── NotAcceptable           the response has no form that the client accepts
+    ├── NotSupported            the server does not support this part of a protocol
+    ├── PayloadTooLarge         the body exceeds its limit
+    ├── BodyTooSlow             the body arrives too slowly
     ├── Overloaded              the queue is full; try again after `retry_after_s`
     ├── ModelNotReady           the model is not loaded; try again after `retry_after_s`
-    ├── DeadlineExceeded        no answer in the time allowed
-    └── InferenceFailed         the model failed on a request that was fine
+    ├── DeadlineExceeded        no response within the time limit
+    └── InferenceFailed         the model failed on a valid request
 
-No class defines `__init__`: each takes one message, and what else it carries are plain attributes, so that an error keeps its
-type and its details when it is pickled on its way between processes. What each means in a protocol is that protocol's table.
+No class defines `__init__`: each takes one message, and other details are plain attributes, so that an error keeps its type and its
+details when it is pickled between processes. Each protocol has a table that maps these errors to its own.
 """
 
 from dataclasses import dataclass
@@ -24,29 +24,29 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """One value of a request that cannot be used: where it stands (a JSON pointer, RFC 6901) and what is wrong with it."""
+    """One invalid value of a request: its position (a JSON pointer, RFC 6901) and what is wrong with it."""
 
     pointer: str
     message: str
 
 
 class ModelyardError(Exception):
-    """Anything that a client is told about. Its one argument is the message, written for that client."""
+    """Base of all errors that are reported to a client. Its one argument is the message, written for that client."""
 
     @property
     def message(self) -> str:
-        """What the client reads."""
+        """The message for the client."""
         return str(self.args[0]) if self.args else type(self).__name__
 
 
 class InvalidRequest(ModelyardError):
-    """The request cannot be understood, or does not fit the model's signature."""
+    """The request is malformed, or does not match the model's signature."""
 
     bad_values: tuple[BadValue, ...] = ()
 
     @classmethod
     def at(cls, bad_values: list[BadValue]) -> Self:
-        """The error for these values; its message is the first one's, and says how many more there are."""
+        """The error for these values. Its message is that of the first one, with the number of the others."""
         first, more = bad_values[0], len(bad_values) - 1
         where = f" at {first.pointer}" if first.pointer else ""
         error = cls(f"{first.message}{where}" + (f" (and {more} more)" if more else ""))
@@ -55,7 +55,7 @@ class InvalidRequest(ModelyardError):
 
 
 class ModelNotFound(ModelyardError):
-    """No model, version or path of this name."""
+    """There is no model, version or path of this name."""
 
 
 class MethodNotAllowed(ModelyardError):
@@ -65,15 +65,15 @@ class MethodNotAllowed(ModelyardError):
 
 
 class UnsupportedMediaType(ModelyardError):
-    """A content type or encoding that this path does not take."""
+    """The path does not support the content type or encoding."""
 
 
 class NotAcceptable(ModelyardError):
-    """The answer does not fit into the form that the client asks for."""
+    """The response cannot be encoded in a form that the client accepts."""
 
 
 class NotSupported(ModelyardError):
-    """A part of a protocol that this server does not have, such as shared memory."""
+    """The server does not support this part of a protocol, such as shared memory."""
 
 
 class PayloadTooLarge(ModelyardError):
@@ -81,7 +81,7 @@ class PayloadTooLarge(ModelyardError):
 
 
 class BodyTooSlow(ModelyardError):
-    """The client sends so slowly that nobody waits for the end; the connection closes."""
+    """The client sends the body too slowly. The server closes the connection."""
 
 
 class Overloaded(ModelyardError):
@@ -91,14 +91,14 @@ class Overloaded(ModelyardError):
 
 
 class ModelNotReady(ModelyardError):
-    """The model is known but cannot answer yet, or cannot answer any more."""
+    """The model is known, but is still loading or has stopped."""
 
     retry_after_s: int = 1
 
 
 class DeadlineExceeded(ModelyardError):
-    """The answer was not ready in time."""
+    """The response was not ready in time."""
 
 
 class InferenceFailed(ModelyardError):
-    """The model raised on a request that fits its signature. The message never holds the model's internals."""
+    """The model raised an exception on a request that matches its signature. The message never contains internals of the model."""

@@ -1,7 +1,7 @@
 """Tensors and signatures, in the terms of the Open Inference Protocol.
 
-A tensor is a numpy array. Its datatype is the protocol's name for the array's dtype; strings and bytes are BYTES and are held
-as object arrays of `str` or `bytes`.
+A tensor is a numpy array. Its datatype is the protocol's name for the array's dtype. Strings and bytes are BYTES, in object arrays
+of `str` or `bytes`.
 Source of the names: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
 """
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Tensors = dict[str, Array]
-"""Arrays by the name of the input or output they are for."""
+"""Arrays by the name of the input or output."""
 
 Scalar = str | int | float | bool
 Task = Literal["classification", "regression", "clustering", "transformation", "tensors"]
@@ -41,7 +41,7 @@ FREE = -1
 
 
 def datatype_of(dtype: np.dtype[Any]) -> str:
-    """The protocol's name of a numpy dtype; every string kind is BYTES. KeyError for what it cannot carry (complex, dates)."""
+    """The protocol's name of a numpy dtype. Every string kind is BYTES. Raises KeyError for unsupported dtypes (complex, dates)."""
     return "BYTES" if dtype.kind in "OUS" else _DATATYPES[dtype.newbyteorder("=")]
 
 
@@ -53,22 +53,22 @@ class TensorSpec:
     datatype: str
     """A key of DTYPES."""
     shape: tuple[int, ...]
-    """FREE where any length goes; () is a scalar."""
+    """FREE for an axis of any length; () is a scalar."""
     columns: tuple[str, ...] = ()
-    """Names along the last axis, where it has them: the features of a tabular input."""
+    """Names along the last axis, if it has them: the features of a tabular input."""
     optional: bool = False
-    """An input that a request may leave out."""
+    """Whether a request may omit this input."""
     missing: bool = False
-    """Whether a value of this input may be missing: null in JSON, an empty cell in CSV. Where one is, the array has dtype object
-    and None in that place. Floating point needs no such mark: there null is NaN."""
+    """Whether values of this input may be missing: null in JSON, an empty cell in CSV. An array with a missing value has dtype
+    object, with None for that value. Floating point needs no such flag: there null is NaN."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes and gives. Frozen and made of plain values: it travels between processes and into JSON.
+    """The declared inputs and outputs of a model. Frozen plain values: it is sent between processes and converted to JSON.
 
-    A classifier's outputs say which is which: `label` names the output that holds one label a row, `scores` the one that holds
-    one number a class and row, in the order of `classes`. Either may be absent ("").
+    For a classifier, `label` names the output with one label per row, and `scores` the output with one number per class and row, in
+    the order of `classes`. Either may be absent ("").
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -78,14 +78,14 @@ class Signature:
     label: str = ""
     scores: str = ""
     rows: bool = True
-    """False where free first axes are no rows, but lengths of their own: queries and documents, or the boxes found in images."""
+    """False if free first axes are not rows, but independent lengths: queries and documents, or boxes found in images."""
     fitted: tuple[str, ...] = ()
-    """All columns of the table that the model was fitted with, in order. Requests may hold those that are no inputs; their values
-    are not read. Empty where all of them are inputs."""
+    """All columns of the table that the model was fitted with, in order. Requests may contain columns that are not inputs; their
+    values are not read. Empty if all columns are inputs."""
 
     @property
     def rowwise(self) -> bool:
-        """Whether one request may hold many rows: every input and output has a free first axis, and it is the rows."""
+        """Whether a request may contain many rows: every input and output has a free first axis, which is the rows."""
         return self.rows and all(spec.shape[:1] == (FREE,) for spec in (*self.inputs, *self.outputs))
 
 
@@ -95,10 +95,10 @@ class InferRequest:
 
     inputs: Tensors
     rows: int
-    """The length of the first axis that all inputs share; 1 where the model is not rowwise."""
+    """The length of the first axis that all inputs share; 1 if the model is not rowwise."""
     outputs: tuple[str, ...]
-    """Names of the outputs wanted, in this order; never empty."""
+    """Names of the wanted outputs, in this order; never empty."""
 
     def with_inputs(self, inputs: Tensors) -> "InferRequest":
-        """The same with other values of the same shapes."""
+        """The request with other values of the same shapes."""
         return InferRequest(inputs, self.rows, self.outputs)

@@ -1,12 +1,12 @@
-"""Writes on, letter by letter: the class that serves the network in model.onnx, which knows one letter at a time."""
+"""Continues a text character by character, with the network in model.onnx, which predicts one character at a time."""
 
 import numpy as np
 import onnxruntime
 
 CONTEXT = 20
-"""Letters that the network looks at; a shorter text begins with empty lines."""
-MOST = 1000
-"""Letters of one answer."""
+"""How many characters the network reads. Shorter texts are padded with line ends."""
+MAX_LENGTH = 1000
+"""The largest number of characters in one response."""
 
 
 class Zen:
@@ -30,9 +30,9 @@ class Zen:
         return {"text_output": texts}
 
     def generate(self, inputs):
-        """The likeliest letter after each text; none behind the end of a line, or of the length that was asked for."""
+        """The most likely next character of each text, up to the end of the line or the requested length."""
         rows = [self.codes(text) for text in inputs["text_input"]]
-        left = np.minimum(inputs.get("length", np.full(len(rows), MOST)), MOST)
+        left = np.minimum(inputs.get("length", np.full(len(rows), MAX_LENGTH)), MAX_LENGTH)
         while True:
             before = np.array([row[-CONTEXT:] for row in rows])
             [probabilities] = self.network.run(["probabilities"], {"before": before})
@@ -47,7 +47,7 @@ class Zen:
                 row.append(code)
 
     def codes(self, text):
-        """The numbers of its letters; those that the network has never seen are spaces to it."""
+        """The codes of its characters. Characters outside the alphabet count as spaces."""
         space = self.alphabet.index(" ")
         return [self.alphabet.index("\n")] * CONTEXT + [
             self.alphabet.index(letter) if letter in self.alphabet else space for letter in text

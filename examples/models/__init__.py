@@ -1,1 +1,1 @@
-"""One module a model, called like the model with `_` for `-`. All it must hold is `train() -> Trained`."""
+"""One module per model. Its name is the model's with `_` for `-`, and it has a function `train() -> Trained`."""

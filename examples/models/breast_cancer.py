@@ -1,4 +1,4 @@
-"""Is the tumour malignant? 569 biopsies from Wisconsin; thirty measurements of cell nuclei in, a diagnosis out."""
+"""Is the tumour malignant? 569 biopsies from Wisconsin: from thirty measurements of cell nuclei to a diagnosis."""
 
 import skops.io
 from sklearn.datasets import load_breast_cancer

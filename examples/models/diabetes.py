@@ -18,11 +18,11 @@ FEATURES = {
     "s5": "log_triglycerides",
     "s6": "glucose",
 }
-"""What the abbreviations stand for, from scikit-learn's description of the data; it leaves `sex` coded 1 and 2."""
+"""The meanings of the abbreviations, from scikit-learn's description of the data, which leaves `sex` coded as 1 and 2."""
 
 
 def train() -> Trained:
-    """A ridge regression; the score is R², and half is what linear models reach on these data."""
+    """A ridge regression; the score is R², and linear models reach about 0.5 on these data."""
     diabetes = load_diabetes(as_frame=True, scaled=False)
     rows = diabetes.data.rename(columns=FEATURES)
     seen, held_out, seen_progress, held_out_progress = train_test_split(

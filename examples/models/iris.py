@@ -1,4 +1,4 @@
-"""Which iris is it? Fisher's 150 flowers; four lengths in, a species out."""
+"""Which iris is it? Fisher's 150 flowers: from four lengths to a species."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ FEATURES = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width
 
 
 def train() -> Trained:
-    """A scaled logistic regression that knows its features and its classes by name."""
+    """A scaled logistic regression with named features and classes."""
     pipeline, rows, species = fit()
     return Trained(
         artefact="model.skops",
@@ -26,7 +26,7 @@ def train() -> Trained:
 
 
 def fit() -> tuple[Any, Any, Any]:
-    """The fitted pipeline, and the rows and species that it did not see. The benchmarks serve it as ONNX too."""
+    """The fitted pipeline, and the held-out rows and species. The benchmarks also serve it as ONNX."""
     iris = load_iris(as_frame=True)
     rows = iris.data.set_axis(FEATURES, axis="columns")
     species = iris.target_names[iris.target]

@@ -1,4 +1,4 @@
-"""What is the customer writing about? 300 messages to an imagined shop, written for this project, in five topics."""
+"""What is the customer writing about? 300 messages to a fictional shop, written for this project, in five topics."""
 
 import csv
 from pathlib import Path
@@ -15,7 +15,7 @@ DATA = Path(__file__).parent.parent / "data" / "support_tickets.tsv"
 
 
 def train() -> Trained:
-    """Pieces of words into a logistic regression: in so few sentences, whole words score 0.1 less."""
+    """A logistic regression on character n-grams: with so few sentences, whole words score 0.1 less."""
     texts, topics = read()
     seen, held_out, seen_topics, held_out_topics = train_test_split(
         texts, topics, test_size=0.2, stratify=topics, random_state=SEED

@@ -1,6 +1,6 @@
-"""How strong is the wine? 178 wines; the name of the grape and four laboratory values in, alcohol by volume out.
+"""How strong is the wine? 178 wines: from the grape variety and four laboratory values to alcohol by volume.
 
-scikit-learn's wine data are meant for telling three cultivars apart and call them class_0 to class_2. They are Barolo,
+scikit-learn's wine data are meant for classifying three cultivars, which it calls class_0 to class_2. They are Barolo,
 Grignolino and Barbera (Forina and others, "Multivariate data analysis as a discriminating method of the origin of
 wines", Vitis 25, 1986). Here the cultivar is known and is one of the features, so that rows mix text and numbers.
 """
@@ -21,7 +21,7 @@ MEASUREMENTS = ["color_intensity", "magnesium", "proline", "total_phenols"]
 
 
 def train() -> Trained:
-    """Cultivars and scaled measurements into a ridge regression. An unknown cultivar counts as none of the three."""
+    """A ridge regression on cultivars and scaled measurements. An unknown cultivar counts as none of the three."""
     wine = load_wine(as_frame=True)
     rows = wine.data[MEASUREMENTS].assign(cultivar=CULTIVARS[wine.target])
     alcohol = wine.data["alcohol"]

@@ -1,4 +1,4 @@
-"""What comes next? A letter, after the letters before it: the Zen of Python, which stands in Python's module `this`, by heart."""
+"""Which character is next? A character model that has memorised the Zen of Python, the text of Python's module `this`."""
 
 import codecs
 import contextlib
@@ -17,15 +17,16 @@ Matrix = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
 CONTEXT = 20
-"""Letters of its line that the model looks at. With fewer, the two lines on implementations look alike to it."""
+"""How many preceding characters the model reads. With fewer, it cannot distinguish the two lines on implementations."""
 LETTER_SIZE, HIDDEN = 12, 96
 STEPS, RATE = 400, 0.01
 CODE = Path(__file__).parent.parent / "data" / "zen_model.py"
 
 
 def train() -> Trained:
-    """A network as in Bengio et al., "A neural probabilistic language model" (2003): each letter before has a vector, and one
-    hidden layer looks at all of them. So small a text is learned by heart, and comes out alike on every machine."""
+    """A network as in Bengio et al., "A neural probabilistic language model" (2003): each
+    preceding character has a vector, and one hidden layer reads all of them. It memorises a text this small, so that the output
+    is the same on every machine."""
     lines = read().splitlines()
     alphabet = sorted({"\n", *"".join(lines)})
     before, after = _examples(lines, alphabet)
@@ -34,9 +35,9 @@ def train() -> Trained:
     return Trained(
         artefact="model.onnx",
         content=_onnx(weights),
-        score=Score("accuracy", float(right), at_least=0.98, rows=len(after), of="letters learned by heart"),
+        score=Score("accuracy", float(right), at_least=0.98, rows=len(after), of="memorised characters"),
         instances=[{"text_input": "Beautiful is"}, {"text_input": "Now is"}],
-        beside={"model.py": CODE.read_bytes(), "alphabet.txt": "".join(alphabet).encode()},
+        other_files={"model.py": CODE.read_bytes(), "alphabet.txt": "".join(alphabet).encode()},
     )
 
 
@@ -48,7 +49,7 @@ def read() -> str:
 
 
 def _examples(lines: Sequence[str], alphabet: Sequence[str]) -> tuple[Codes, Codes]:
-    """The codes of the letters before, and of the one after, for each letter of each line but the first, which nothing tells."""
+    """The codes of the preceding characters and of the next one, for each character of each line except the first."""
     before, after = [], []
     for line in filter(None, lines):
         codes = np.array([alphabet.index(letter) for letter in "\n" * CONTEXT + line + "\n"])
@@ -76,16 +77,16 @@ def _fitted(before: Codes, after: Codes, letters: int) -> dict[str, Matrix]:
     means = {name: np.zeros_like(value) for name, value in weights.items()}
     squares = {name: np.zeros_like(value) for name, value in weights.items()}
     for step in range(1, STEPS + 1):
-        for name, slope in _slopes(weights, before, after).items():
-            means[name] += 0.1 * (slope - means[name])
-            squares[name] += 0.001 * (slope**2 - squares[name])
+        for name, gradient in _gradients(weights, before, after).items():
+            means[name] += 0.1 * (gradient - means[name])
+            squares[name] += 0.001 * (gradient**2 - squares[name])
             mean, square = means[name] / (1 - 0.9**step), squares[name] / (1 - 0.999**step)
             weights[name] -= RATE * mean / (np.sqrt(square) + 1e-8)
     return weights
 
 
-def _slopes(weights: dict[str, Matrix], before: Codes, after: Codes) -> dict[str, Matrix]:
-    """Of the cross entropy, by each weight."""
+def _gradients(weights: dict[str, Matrix], before: Codes, after: Codes) -> dict[str, Matrix]:
+    """The gradients of the cross entropy, by weight."""
     seen = weights["letters"][before].reshape(len(before), -1)
     hidden = np.tanh(seen @ weights["into"] + weights["bias"])
     scores = hidden @ weights["out"]
@@ -100,7 +101,7 @@ def _slopes(weights: dict[str, Matrix], before: Codes, after: Codes) -> dict[str
 
 
 def _onnx(weights: dict[str, Matrix]) -> bytes:
-    """The same as a graph: the codes of the letters before in, the probability of each letter of the alphabet out."""
+    """The network as a graph: from the codes of the preceding characters to the probability of each character."""
     nodes = [
         helper.make_node("Gather", ["letters", "before"], ["vectors"]),
         helper.make_node("Reshape", ["vectors", "flat"], ["seen"]),

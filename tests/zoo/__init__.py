@@ -1,1 +1,1 @@
-"""Generated models, served, against what they answer themselves; `python -m tests.zoo` is where it starts."""
+"""Serves generated models and compares each response with the model's own output. The entry point is `python -m tests.zoo`."""

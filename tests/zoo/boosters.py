@@ -5,30 +5,30 @@ from typing import Any
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from tests.zoo.data import CATEGORICAL, NUMERIC, Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import CATEGORICAL, NUMERIC, Table
 from tests.zoo.targets import Task
 
 
 def fit_for(data: Table, task: Task) -> bool:
-    """Whether there is one for such a table."""
+    """Whether an estimator supports such a table."""
     return task in ("classes", "number") and data.form in ("frame", "array") and not data.of("prose")
 
 
 def booster(draw: Draw, data: Table, task: Task) -> Any:
-    """One that takes these columns as they are."""
+    """One that accepts these columns unchanged."""
     categories = data.of(*CATEGORICAL)
     if data.form == "array" and data.dtype == "object":
         raise ValueError("none of these takes an array of objects")
-    ways = [_lightgbm, _xgboost, _catboost, _imbalanced] if not categories else []
+    makers = [_lightgbm, _xgboost, _catboost, _imbalanced] if not categories else []
     if any(" " in column.name for column in data.columns):
-        ways = [way for way in ways if way is not _lightgbm]  # it knows such columns by other names: "a b" by "a_b"
+        makers = [make for make in makers if make is not _lightgbm]  # it renames such columns: "a b" to "a_b"
     stored = {data.columns[place].stored for place in categories}
     if categories and stored == {"category"}:
-        ways += [_lightgbm, _xgboost] * 2
+        makers += [_lightgbm, _xgboost] * 2
     if categories:
-        ways += [_encoder, _encoder, _catboost]
-    return draw.one(*ways)(draw, data, task)
+        makers += [_encoder, _encoder, _catboost]
+    return draw.one(*makers)(draw, data, task)
 
 
 def _lightgbm(draw: Draw, data: Table, task: Task) -> Any:
@@ -50,7 +50,7 @@ def _catboost(draw: Draw, data: Table, task: Task) -> Any:
 
     kind = CatBoostClassifier if task == "classes" else CatBoostRegressor
     categories = [data.columns[place].name for place in data.of(*CATEGORICAL)]
-    if any(data.columns[place].holed or data.columns[place].stored == "float64" for place in data.of(*CATEGORICAL)):
+    if any(data.columns[place].has_gaps or data.columns[place].stored == "float64" for place in data.of(*CATEGORICAL)):
         raise ValueError("CatBoost takes no missing category")
     keys: dict[str, Any] = {"cat_features": categories} if categories else {}
     return kind(iterations=4, depth=3, verbose=False, allow_writing_files=False, thread_count=1, **keys)

@@ -1,61 +1,61 @@
-"""A generated model: its files as an operator would put them into the repository, and what it answers without a server."""
+"""A generated model: its files in the repository, and its reference outputs without a server."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.tensors import Tensors
-from tests.zoo.data import Row, Rows, Table
+from tests.zoo.tables import Row, Rows, Table
 
 DOUBLE, SINGLE, HALF = 1e-9, 1e-5, 2e-2
-"""Tolerances, by the precision that a model computes in; see compare.py."""
+"""Tolerances by the precision of a model; see compare.py."""
 
 
 class NoCase(Exception):
-    """A seed gives no model; its one argument says why."""
+    """A seed yields no model. Its one argument is the reason."""
 
 
-class Refuses(Exception):
-    """The model itself raises on these rows; its one argument is what it raised."""
+class ModelRaised(Exception):
+    """The model itself raises an exception for these rows. Its one argument describes the exception."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model. `answer` raises Refuses."""
+    """One model. `reference` raises ModelRaised."""
 
     name: str
     """A seed that repeats it."""
     kind: str
-    """What it is, for statistics of refusals."""
+    """The kind of model, for statistics of rejections."""
     shown: str
-    """The model as code, as good as its repr is."""
+    """The model as code, as far as its repr shows it."""
     runtime: str
     files: Mapping[str, bytes]
     table: Table
-    asked: list[Row]
-    answer: Callable[[Rows], Tensors]
-    """Its own answers to the rows of one request, by output."""
+    requests: list[Row]
+    reference: Callable[[Rows], Tensors]
+    """The model's own outputs for the rows of one request."""
     classes: list[Any] | None = None
     """A classifier's classes, in the order of its scores."""
     yaml: Mapping[str, Any] = field(default_factory=dict)
     must_serve: bool = True
-    """Whether a refusal at load is a fault."""
+    """Whether a rejection at load is a fault."""
     tolerance: float = DOUBLE
-    """How far floats may differ, as a share of their value."""
+    """The relative tolerance of floats."""
     mixes_rows: bool = False
-    """Whether the answer for a row depends on the others of its request."""
+    """Whether the output for a row depends on the other rows of its request."""
     rows_alone: bool = True
-    """Whether each row is answered by itself, so that a model that takes no rows is refused more than it must be."""
-    answers_otherwise: tuple[Callable[[Rows], Tensors], ...] = ()
-    """The own answers to rows that are not settled (see `Table.is_settled`), in other readings."""
-    wholes: list[Row] = field(default_factory=list)
-    """For a model that the server gives no rows: whole tensors, one a column, as the one "row" of a request."""
-    answer_whole: Callable[[Rows], Tensors] | None = None
-    """The own answers to those."""
+    """Whether the model computes each row independently."""
+    other_references: tuple[Callable[[Rows], Tensors], ...] = ()
+    """The model's own outputs for ambiguous rows (see `Table.is_unambiguous`), in other readings."""
+    whole_requests: list[Row] = field(default_factory=list)
+    """For a model without rows: whole tensors, one per column, as the only "row" of a request."""
+    reference_whole: Callable[[Rows], Tensors] | None = None
+    """The model's own outputs for those."""
     whole: bool = False
-    """Whether `asked` and `answer` are those."""
+    """Whether `requests` and `reference` are for whole tensors."""
 
     def as_whole(self) -> "Case":
-        """The same, asked about whole tensors."""
-        assert self.answer_whole
-        return replace(self, asked=self.wholes, answer=self.answer_whole, whole=True)
+        """The case with requests of whole tensors."""
+        assert self.reference_whole
+        return replace(self, requests=self.whole_requests, reference=self.reference_whole, whole=True)

@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.zoo.case import SINGLE
 from tests.zoo.draw import Draw
-from tests.zoo.graph import ML_OPSET, OPSET, Input, Made
+from tests.zoo.graph_builder import ML_OPSET, OPSET, GeneratedGraph, Input
 
 WIDTH = 3
 CITIES = ("oslo", "rome", "bern")
@@ -37,7 +37,7 @@ LABELS: tuple[tuple[Any, ...], ...] = (
 )
 
 
-def converted(draw: Draw) -> Made:
+def converted(draw: Draw) -> GeneratedGraph:
     """A fitted estimator as a graph."""
     x = draw.numpy.normal(0, 2, (60, WIDTH)).astype(np.float32)
     x[0] = 0
@@ -70,13 +70,13 @@ def converted(draw: Draw) -> Made:
         model = to_onnx(estimator, x[:1], options=options, target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET})
     name = model.graph.input[0].name
     shown = f"{estimator!r:.300}, {options and f'zipmap={zipmap}'} classes {_classes(final)}"
-    return Made(
+    return GeneratedGraph(
         f"skl2onnx {type(final).__name__}{f' zipmap={zipmap}' if options else ''}", shown, model.SerializeToString(),
         (Input(name, "FP32", (WIDTH,)),), SINGLE, classes=_classes(final),
     )  # fmt: skip
 
 
-def _mixed(draw: Draw, estimator: Any, x: Any, y: Any) -> Made:
+def _mixed(draw: Draw, estimator: Any, x: Any, y: Any) -> GeneratedGraph:
     """With a column of texts beside the numbers."""
     import pandas as pd
 
@@ -96,7 +96,7 @@ def _mixed(draw: Draw, estimator: Any, x: Any, y: Any) -> Made:
     inputs = (Input("a", "FP32", (1,)), Input("b", "FP32", (1,)), Input("city", "BYTES", (1,), (*CITIES, "paris")))
     kind = f"skl2onnx {type(estimator).__name__} of texts and numbers"
     shown = f"{fitted!r:.300} {options and zipmap} classes {_classes(estimator)}"
-    return Made(kind, shown, model.SerializeToString(), inputs, SINGLE, classes=_classes(estimator))
+    return GeneratedGraph(kind, shown, model.SerializeToString(), inputs, SINGLE, classes=_classes(estimator))
 
 
 def _classes(final: Any) -> list[Any] | None:

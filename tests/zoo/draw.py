@@ -1,4 +1,4 @@
-"""Random choices that a seed repeats."""
+"""Random choices that are repeatable by seed."""
 
 import random
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Draw:
-    """One stream of choices; two with the same seed choose the same."""
+    """One stream of choices. Two streams with the same seed are equal."""
 
     def __init__(self, *seed: object) -> None:
         self._random = random.Random(repr(seed))
@@ -26,13 +26,13 @@ class Draw:
         return self._random.random() < share
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number, both ends included."""
+        """An integer, both ends included."""
         return self._random.randint(low, high)
 
-    def some(self, options: Sequence[T], least: int = 1, most: int | None = None) -> list[T]:
-        """Several of these in their order, `least` or more."""
-        most = len(options) if most is None else min(most, len(options))
-        count = self.whole(min(least, most), most)
+    def some(self, options: Sequence[T], min_count: int = 1, max_count: int | None = None) -> list[T]:
+        """Several of these in their order, at least `min_count`."""
+        max_count = len(options) if max_count is None else min(max_count, len(options))
+        count = self.whole(min(min_count, max_count), max_count)
         chosen = sorted(self._random.sample(range(len(options)), count))
         return [options[index] for index in chosen]
 
@@ -41,9 +41,9 @@ class Draw:
         return self._random.sample(list(values), len(values))
 
     def weighted(self, options: Sequence[tuple[float, T]]) -> T:
-        """One of these, by the weights that stand before them."""
+        """One of these, by the weight before each."""
         return self._random.choices([value for _, value in options], [weight for weight, _ in options])[0]
 
     def call(self, *makers: Any) -> Any:
-        """What any of these functions gives."""
+        """The result of any of these functions."""
         return self.one(*makers)()

@@ -15,23 +15,24 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
-from tests.zoo import boosters, finals, fronts, metas, targets
-from tests.zoo.case import DOUBLE, SINGLE, Case, NoCase, Refuses
-from tests.zoo.data import CATEGORICAL, NUMERIC, READINGS, Table, complete_rows, rows_to_ask, table
+from tests.zoo import boosters, final_estimators, meta_estimators, targets, transformers
+from tests.zoo.case import DOUBLE, SINGLE, Case, ModelRaised, NoCase
 from tests.zoo.draw import Draw
-from tests.zoo.truth import EstimatorTruth, dense
+from tests.zoo.random_tables import complete_rows, request_rows, table
+from tests.zoo.reference import ReferenceEstimator, dense
+from tests.zoo.tables import CATEGORICAL, NUMERIC, READINGS, Table
 
 ATTEMPTS = 60
 MOST_ASKED = 24
 
 
 def case(seed: int) -> Case:
-    """A fitted estimator of nothing but scikit-learn's own. What does not fit to the data is drawn again. Raises NoCase."""
+    """A fitted estimator of scikit-learn's own classes only. One that does not suit the data is drawn again. Raises NoCase."""
     return _drawn("sklearn", seed)
 
 
 def foreign_case(seed: int) -> Case:
-    """One that holds functions of an operator's own or numpy's, or is of another library."""
+    """One that contains functions of the operator or numpy, or is of another library."""
     return _drawn("foreign", seed)
 
 
@@ -51,7 +52,7 @@ def _drawn(kind: str, seed: int) -> Case:
 
 
 def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
-    """The fitted estimator, its table, what it is, and whether all of it is scikit-learn's."""
+    """The fitted estimator, its table, its kind, and whether all of it is scikit-learn's."""
     data = table(draw)
     task = targets.task(draw)
     y = targets.target(draw, task, data)
@@ -64,14 +65,14 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
     if data.named and draw.chance(0.1):
         estimator.set_output(transform="pandas")
     estimator.fit(x, y) if task != "none" else estimator.fit(x)
-    truth = EstimatorTruth(estimator, data)
-    if any(_of_several_types(values) for values in truth(data.rows).values()):
+    reference = ReferenceEstimator(estimator, data)
+    if any(_of_several_types(values) for values in reference(data.rows).values()):
         raise ValueError("no datatype holds what it gives")
     if "function clip" in _shown(estimator) and len({column.stored for column in data.columns}) > 1:
         raise ValueError("columns of several dtypes may become objects, of which numpy clips NaN to the least value")
     if "Mixture" in _shown(estimator) and {column.stored for column in data.columns} == {"bool"}:
         raise ValueError("mixtures compute with flags as flags, and otherwise than with the same numbers")
-    if own and _takes_texts_for_numbers(truth):
+    if own and _takes_texts_for_numbers(reference):
         raise ValueError("the model does not say that its columns were texts")
     if own and _is_ill_conditioned(estimator, x):
         raise ValueError(
@@ -80,9 +81,9 @@ def _made(draw: Draw) -> tuple[Any, Table, str, bool]:
     return estimator, data, _kind(estimator), own
 
 
-def _takes_texts_for_numbers(truth: EstimatorTruth) -> bool:
-    """Whether texts such as "10" were converted, so that the numbers themselves are answered in the same way."""
-    data = truth.table
+def _takes_texts_for_numbers(reference: ReferenceEstimator) -> bool:
+    """Whether texts such as "10" were converted, so that the numbers themselves give the same output."""
+    data = reference.table
     texts = {
         place for place in data.of("text") if all(each is None or each.isdigit() for each in data.columns[place].values)
     }
@@ -97,14 +98,14 @@ def _takes_texts_for_numbers(truth: EstimatorTruth) -> bool:
         for row in data.rows
     ]
     try:
-        numbers = EstimatorTruth(truth.estimator, replace(data, columns=columns))(rows)
-    except Refuses:
+        numbers = ReferenceEstimator(reference.estimator, replace(data, columns=columns))(rows)
+    except ModelRaised:
         return False
-    return all(np.array_equal(values, numbers[name]) for name, values in truth(data.rows).items())
+    return all(np.array_equal(values, numbers[name]) for name, values in reference(data.rows).items())
 
 
 def _is_ill_conditioned(estimator: Any, x: Any) -> bool:
-    """Whether the last step of a pipeline gives clearly other numbers for features that differ by a rounding."""
+    """Whether the last step of a pipeline returns clearly different numbers for features that differ by rounding."""
     if not isinstance(estimator, Pipeline) or estimator.steps[-1][1] == "passthrough":
         return False
     features = dense(estimator[:-1].transform(x))
@@ -124,7 +125,7 @@ def _is_foreign(estimator: Any, _data: Table, _kind: str, own: bool) -> bool:
 
 
 def _of_several_types(values: Any) -> bool:
-    """Whether they are objects that are not all texts, nor all of one other type."""
+    """Whether they are objects of several types."""
     array = np.asarray(values)
     types = {type(value) for value in array.ravel().tolist() if value is not None} if array.dtype == object else set()
     return len(types) > 1
@@ -135,9 +136,9 @@ def _estimator(draw: Draw, data: Table, task: targets.Task, x: Any, y: Any) -> A
         return _plain(draw, data, task)
 
     if task != "none" and draw.chance(0.4):
-        made = metas.around(draw, task, make, x, y)
+        made = meta_estimators.around(draw, task, make, x, y)
         if draw.chance(0.15):  # one more around it
-            return metas.around(draw, task, lambda: metas.around(draw, task, make, x, y), x, y)
+            return meta_estimators.around(draw, task, lambda: meta_estimators.around(draw, task, make, x, y), x, y)
         return made
     return make()
 
@@ -146,12 +147,12 @@ def _plain(draw: Draw, data: Table, task: targets.Task) -> Any:
     """A pipeline of a front and an end, or one of the two alone."""
     everything = range(len(data.columns))
     numbers = set(data.of(*NUMERIC)) == set(everything)
-    end = finals.final(draw, task)
+    end = final_estimators.final(draw, task)
     if task in ("classes", "number") and not data.of("prose") and data.form == "frame" and draw.chance(0.12):
         return _histogram(draw, data, task)
     if numbers and data.form != "texts" and end != "passthrough" and draw.chance(0.25):
         return end
-    front = fronts.front(draw, data, supervised=task in ("classes", "number"))
+    front = transformers.front(draw, data, supervised=task in ("classes", "number"))
     if isinstance(end, str):
         return front
     return Pipeline([("front", front), ("end", end)])
@@ -162,7 +163,7 @@ def _histogram(draw: Draw, data: Table, task: targets.Task) -> Any:
     kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
     if any(data.columns[place].stored != "category" for place in data.of("text")):
         raise ValueError("texts that are no categories are taken for numbers where they can be")
-    whole = [place for place in data.of("whole category", "bool") if not data.columns[place].holed]
+    whole = [place for place in data.of("whole category", "bool") if not data.columns[place].has_gaps]
     chosen = draw.one("from_dtype", "by index", "by name")
     if data.of(*CATEGORICAL) and any(data.columns[place].kind == "text" for place in data.of("text")):
         chosen = "from_dtype"
@@ -185,24 +186,24 @@ def _case(name: str, draw: Draw, estimator: Any, data: Table, kind: str, own: bo
     mixes = "centred" in _shown(estimator)
     if not mixes and draw.chance(0.5):
         yaml["batching"] = {"independent_rows": True}
-    truth = EstimatorTruth(estimator, data)
-    if truth.classes and "label" in truth(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
-        yaml["labels"] = [f"class {index}" for index in range(len(truth.classes))]
-        truth = EstimatorTruth(estimator, data, yaml["labels"])
+    reference = ReferenceEstimator(estimator, data)
+    if reference.classes and "label" in reference(data.rows[:1]) and is_classifier(estimator) and draw.chance(0.1):
+        yaml["labels"] = [f"class {index}" for index in range(len(reference.classes))]
+        reference = ReferenceEstimator(estimator, data, yaml["labels"])
     single = any(column.kind == "float32" for column in data.columns) or data.dtype == "float32" or not own
-    asked = rows_to_ask(draw, data, MOST_ASKED)
+    asked = request_rows(draw, data, MOST_ASKED)
     shown = f"{_shown(estimator)}\n    fitted with a {data.form} of {_columns(data)}, saved as {saved}" + (
         ", with example.json" if with_example else ""
     )
     shown += f", YAML {yaml}"
-    told = ", with example" if with_example else ", with inputs" if with_inputs else ""
-    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{told}"
-    # Functions of the operator's own may take anything, dates for numbers too: the operator has to say what their columns hold.
-    knowable = "<function" not in shown
+    options = ", with example" if with_example else ", with inputs" if with_inputs else ""
+    kind = f"{kind}{'' if own else ' (not scikit-learn)'}{options}"
+    # The operator's functions may accept several types, such as dates for numbers: the operator declares the columns' types.
+    determinable = "<function" not in shown
     return Case(
-        name, kind, shown, "sklearn", files, data, asked, truth, truth.classes, yaml,
-        must_serve=(own and knowable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
-        answers_otherwise=tuple(partial(truth, reading=reading) for reading in READINGS),
+        name, kind, shown, "sklearn", files, data, asked, reference, reference.classes, yaml,
+        must_serve=(own and determinable) or with_example or with_inputs, tolerance=SINGLE if single else DOUBLE, mixes_rows=mixes,
+        other_references=tuple(partial(reference, reading=reading) for reading in READINGS),
     )  # fmt: skip
 
 
@@ -231,7 +232,7 @@ def _example(data: Table) -> bytes:
 
 
 def _inputs(data: Table) -> list[dict[str, str]]:
-    """What an operator says of the columns who looks at the data."""
+    """The datatypes that an operator declares for the columns, by the data."""
     datatypes = {"float64": "FP64", "float32": "FP32", "int64": "INT64", "bool": "BOOL", "whole category": "INT64"}
     return [{"name": column.name, "datatype": datatypes.get(column.kind, "BYTES")} for column in data.columns]
 
@@ -256,9 +257,9 @@ def _shown(estimator: Any) -> str:
 
 
 def _columns(data: Table) -> str:
-    told = []
+    shown = []
     for column in data.columns:
-        holes = f" with {column.gap}" if column.holed else ""
-        told.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
+        holes = f" with {column.gap}" if column.has_gaps else ""
+        shown.append(f"{column.name!r}: {column.stored}{holes} {column.known[:4]}")
     kind = f" ({data.dtype})" if data.form == "array" else ""
-    return f"{len(data.rows)} rows{kind}: " + "; ".join(told)
+    return f"{len(data.rows)} rows{kind}: " + "; ".join(shown)

@@ -1,4 +1,4 @@
-"""A case as a replica has it: loaded from its files, warmed, with a model server and every route in front; no Ray, no sockets."""
+"""Serves a case as a replica does: loads its files, warms it up, and handles requests on every route; without Ray or sockets."""
 
 import asyncio
 import hashlib
@@ -14,7 +14,7 @@ from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.loading import load_version
-from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.request_log import LogPlace, RequestLog
 from modelyard.tensors import Signature
@@ -26,14 +26,14 @@ LIMITS = {"timeout_s": 120, "queue": 10_000}
 
 
 def load(case: Case) -> LoadedVersion:
-    """What `modelyard validate --deep` and a replica do. Raises what they raise, with the reason for the operator."""
+    """Load as `modelyard validate --deep` and a replica do. Raises what they raise, with the reason for the operator."""
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root, NAME, "1")
         folder.mkdir(parents=True)
         for name, content in case.files.items():
             (folder / name).write_bytes(content)
         lines = [
-            ManifestLine(name, len(content), hashlib.sha256(content).hexdigest())
+            ManifestEntry(name, len(content), hashlib.sha256(content).hexdigest())
             for name, content in case.files.items()
         ]
         return load_version(spec_of(case), case.runtime, Path(root), ServedVersion(1, digest(lines)))
@@ -45,7 +45,7 @@ def spec_of(case: Case) -> ModelSpec:
 
 
 class Served:
-    """Answers requests for one loaded version, on the running loop."""
+    """Handles requests for one loaded version, on the running loop."""
 
     def __init__(self, case: Case, loaded: LoadedVersion) -> None:
         loop = asyncio.get_running_loop()
@@ -55,15 +55,15 @@ class Served:
         self.signature: Signature = loaded.model.signature
 
     async def http(self, path: str, body: bytes, query: str = "", **headers: str) -> HttpResponse:
-        """The answer to a POST; underscores in the names of headers are hyphens. Raises the request's error."""
+        """The response to a POST. Underscores in header names become hyphens. Raises the request's error."""
         lines = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         request = HttpRequest("POST", path, query.encode(), lines, body, "zoo")
         return cast(HttpResponse, await self._routes.respond(request))
 
     async def grpc(self, message: bytes) -> bytes:
-        """The answer to a ModelInferRequest. Raises the request's error."""
+        """The response to a ModelInferRequest. Raises the request's error."""
         return await self._routes.grpc(INFER.path, message, "zoo")
 
     def close(self) -> None:
-        """Let the model's thread end."""
+        """Stop the model's thread."""
         self._version.scheduler.close()

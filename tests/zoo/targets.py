@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tests.zoo.data import Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import Table
 
 Task = Literal["classes", "multilabel", "several classes", "number", "several numbers", "none"]
 
@@ -26,7 +26,7 @@ LABELS: tuple[tuple[Any, ...], ...] = (
 
 
 def task(draw: Draw) -> Task:
-    """What is to be learned."""
+    """The task to learn."""
     return draw.weighted(
         [
             (6, "classes"),

@@ -1,4 +1,4 @@
-"""One case put to the test: loaded as a replica does, and asked in every form, alone and among strangers."""
+"""Runs one case: loads it as a replica does, and sends requests in every form, one at a time and concurrently."""
 
 import asyncio
 import re
@@ -14,75 +14,76 @@ from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import Tensors
-from tests.zoo.case import Case, Refuses
+from tests.zoo.case import Case, ModelRaised
 from tests.zoo.compare import Equality, difference
-from tests.zoo.data import Row, Rows
 from tests.zoo.draw import Draw
-from tests.zoo.forms import FORMS
-from tests.zoo.sent import CannotCarry, Sent
+from tests.zoo.request_forms import FORMS
+from tests.zoo.sent_rows import CannotCarry, Sent
 from tests.zoo.served import Served, load
+from tests.zoo.tables import Row, Rows
 
-STRANGERS = "only among strangers: "
+CONCURRENT = "only with concurrent requests: "
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much a case is asked."""
+    """How many requests a case gets."""
 
-    in_every_form: int = 3
-    """Rows that are asked about alone in every form; the others in some."""
-    some: int = 4
-    together: int = 60
-    """Requests that come at once."""
+    rows_in_every_form: int = 3
+    """Rows that are sent alone in every form."""
+    forms: int = 4
+    """How many forms the other rows are sent in."""
+    concurrent: int = 60
+    """Concurrent requests."""
 
 
 ALL = Effort()
-FEW = Effort(in_every_form=1, some=1, together=24)
+FEW = Effort(rows_in_every_form=1, forms=1, concurrent=24)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which the server was wrong."""
+    """One wrong result of the server."""
 
     kind: str
-    """What is wrong, without names and numbers: faults of one kind have perhaps one cause."""
+    """What is wrong, without names and numbers: faults of one kind probably have one cause."""
     form: str
     rows: Rows
-    told: str
+    details: str
 
     def __str__(self) -> str:
         shown = ", ".join(map(repr, self.rows[:2])) + (f" and {len(self.rows) - 2} more" if len(self.rows) > 2 else "")
-        return f"{self.kind} [{self.form}] rows {shown}: {self.told}"
+        return f"{self.kind} [{self.form}] rows {shown}: {self.details}"
 
 
 @dataclass
 class Outcome:
-    """What became of a case."""
+    """The outcome of a case."""
 
     case: Case
-    refused: str = ""
-    """At load, with this reason."""
+    rejected: str = ""
+    """The reason of a rejection at load, else ""."""
     notes: tuple[str, ...] = ()
     batched: bool = False
     requests: int = 0
     faults: list[Fault] = field(default_factory=list)
 
 
-def tried(case: Case, effort: Effort = ALL) -> Outcome:
-    """Load and ask. Never raises for what is wrong with the server."""
+def run_case(case: Case, effort: Effort = ALL) -> Outcome:
+    """Load a case and send requests. Never raises for errors of the server."""
     outcome = Outcome(case)
     try:
         loaded = load(case)
     except (LoadError, WarmupFailed, InvalidRequest) as error:
-        outcome.refused = f"{type(error).__name__}: {error}"
+        outcome.rejected = f"{type(error).__name__}: {error}"
         if case.must_serve:
-            outcome.faults.append(Fault(f"refused at load: {generic(str(error))}", "load", (), str(error)))
+            outcome.faults.append(Fault(f"rejected at load: {generic(str(error))}", "load", (), str(error)))
         return outcome
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason that an operator could read
+    except Exception as error:  # noqa: BLE001 - it is not a reason that an operator can read
         place = traceback.format_exception(error)[-2].strip().splitlines()[0]
-        outcome.refused = f"{type(error).__name__}: {error}"
+        outcome.rejected = f"{type(error).__name__}: {error}"
         outcome.faults.append(
-            Fault(f"crash at load: {generic(outcome.refused)}", "load", (), f"{outcome.refused} ({place})")
+            Fault(f"crash at load: {generic(outcome.rejected)}", "load", (), f"{outcome.rejected} ({place})")
         )
         return outcome
     outcome.notes, outcome.batched = loaded.model.notes, loaded.warmup.batchable
@@ -94,140 +95,144 @@ async def _asked(case: Case, loaded: LoadedVersion, outcome: Outcome, effort: Ef
     served = Served(case, loaded)
     if not served.signature.rowwise:
         if case.rows_alone:
-            told = f"{loaded.warmup.reason}; {served.signature}"
-            outcome.faults.append(Fault("takes no rows though each row is alone", "load", (), told))
-        if case.answer_whole is None:
+            details = f"{loaded.warmup.reason}; {served.signature}"
+            outcome.faults.append(Fault("takes no rows although its rows are independent", "load", (), details))
+        if case.reference_whole is None:
             served.close()
             return
         case = case.as_whole()
-    asking = Asking(case, served, outcome)
+    runner = CaseRunner(case, served, outcome)
     draw = Draw("asked", case.name)
     try:
-        for index, row in enumerate(case.asked):
-            forms = list(FORMS) if index < effort.in_every_form else draw.some(list(FORMS), effort.some, effort.some)
+        for index, row in enumerate(case.requests):
+            forms = (
+                list(FORMS) if index < effort.rows_in_every_form else draw.some(list(FORMS), effort.forms, effort.forms)
+            )
             for form in forms:
-                await asking.ask(form, [row])
+                await runner.send(form, [row])
         if not case.whole:
-            answered = [row for row in case.asked if asking.answers([row])]
-            for form in FORMS if answered else ():
-                await asking.ask(form, answered)
-                await asking.ask(form, draw.some(case.asked, 2, 4))
-        strangers = [
-            (draw.one(*FORMS), draw.shuffled(case.asked)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
-            for _ in range(effort.together)
+            accepted = [row for row in case.requests if runner.accepts([row])]
+            for form in FORMS if accepted else ():
+                await runner.send(form, accepted)
+                await runner.send(form, draw.some(case.requests, 2, 4))
+        concurrent = [
+            (draw.one(*FORMS), draw.shuffled(case.requests)[: 1 if case.whole else draw.one(1, 1, 1, 2)])
+            for _ in range(effort.concurrent)
         ]
-        await asyncio.gather(*(asking.ask(form, rows, STRANGERS) for form, rows in strangers))
+        await asyncio.gather(*(runner.send(form, rows, CONCURRENT) for form, rows in concurrent))
     finally:
         served.close()
-    alone = {fault.kind for fault in outcome.faults}
+    sequential = {fault.kind for fault in outcome.faults}
     outcome.faults = [
-        fault for fault in outcome.faults if fault.kind.removeprefix(STRANGERS) not in alone - {fault.kind}
+        fault for fault in outcome.faults if fault.kind.removeprefix(CONCURRENT) not in sequential - {fault.kind}
     ]
 
 
-class Asking:
-    """Asks one served case, and holds the answers against its own."""
+class CaseRunner:
+    """Sends the requests of one served case, and compares the responses with its own outputs."""
 
     def __init__(self, case: Case, served: Served, outcome: Outcome) -> None:
         self._case = case
         self._served = served
         self._outcome = outcome
-        self._own: dict[tuple[Row, ...], Tensors | Refuses] = {}
+        self._own: dict[tuple[Row, ...], Tensors | ModelRaised] = {}
 
-    def answers(self, rows: Rows) -> bool:
-        """Whether the model itself answers."""
-        return not isinstance(self.own(rows), Refuses)
+    def accepts(self, rows: Rows) -> bool:
+        """Whether the model itself accepts the rows."""
+        return not isinstance(self.own(rows), ModelRaised)
 
-    def own(self, rows: Rows) -> Tensors | Refuses:
-        """The model's own answers to these rows in one call, or what it raises."""
+    def own(self, rows: Rows) -> Tensors | ModelRaised:
+        """The model's own outputs for these rows in one call, or what it raises."""
         key = tuple(map(repr, rows))
         if key not in self._own:
             try:
-                self._own[key] = self._case.answer(rows)
-            except Refuses as error:
+                self._own[key] = self._case.reference(rows)
+            except ModelRaised as error:
                 self._own[key] = error
         return self._own[key]
 
-    async def ask(self, form: str, rows: list[Row], among: str = "") -> None:
-        """One request; a fault is added to the outcome."""
+    async def send(self, form: str, rows: list[Row], prefix: str = "") -> None:
+        """Send one request, and add a fault to the outcome."""
         expected = self.own(rows)
         try:
-            told = await FORMS[form](
+            decoded = await FORMS[form](
                 self._served, Sent(self._served.signature, self._case.table, rows, self._case.whole)
             )
-        except (CannotCarry, NotAcceptable):  # an answer that does not fit into a table, or one array
+        except (CannotCarry, NotAcceptable):  # the response does not fit a table or one array
             return
         except InvalidRequest as error:
-            if not isinstance(expected, Refuses) and self._settled(rows):
-                self._fault(f"refused though right: {generic(error.message)}", form, rows, error.message)
+            if not isinstance(expected, ModelRaised) and self._unambiguous(rows):
+                self._fault(f"valid request rejected: {generic(error.message)}", form, rows, error.message)
             return
-        except Exception as error:  # noqa: BLE001 - it is what this looks for
+        except Exception as error:  # noqa: BLE001 - any exception is a fault
             shown = f"{type(error).__name__}: {error}" + (f" ({error.__cause__!r})" if error.__cause__ else "")
             kind = "internal error" if isinstance(error, ModelyardError) else f"crash {generic(shown)}"
             where = (
-                f" where the object raises {str(expected).partition(':')[0]}" if isinstance(expected, Refuses) else ""
+                f" where the model raises {str(expected).partition(':')[0]}"
+                if isinstance(expected, ModelRaised)
+                else ""
             )
-            self._fault(f"{kind}{where}", form, rows, f"{shown}{f'; the object: {expected}' if where else ''}")
+            self._fault(f"{kind}{where}", form, rows, f"{shown}{f'; the model: {expected}' if where else ''}")
             return
         finally:
             self._outcome.requests += 1
-        if isinstance(expected, Refuses):
-            expected = next(iter(self._read_otherwise(rows)), expected)
-        if isinstance(expected, Refuses):
+        if isinstance(expected, ModelRaised):
+            expected = next(iter(self._in_other_readings(rows)), expected)
+        if isinstance(expected, ModelRaised):
             self._fault(
-                f"answers what the object refuses: {generic(str(expected))}",
+                f"accepts what the model rejects: {generic(str(expected))}",
                 form,
                 rows,
-                f"{told!r:.300}; the object: {expected}",
+                f"{decoded!r:.300}; the model: {expected}",
             )
             return
         equality = Equality(self._served.signature, self._case.classes, self._case.tolerance)
-        wrong = difference(told, expected, lambda: self._otherwise(rows), equality)
+        wrong = difference(decoded, expected, lambda: self._in_other_batches(rows), equality)
         if wrong:
-            self._fault(f"{among}wrong answer in {wrong.partition(':')[0]}", form, rows, wrong)
+            self._fault(f"{prefix}wrong output in {wrong.partition(':')[0]}", form, rows, wrong)
 
-    def _otherwise(self, rows: list[Row]) -> list[Tensors]:
-        """The object's own answers to the same rows in other company."""
-        others = self._read_otherwise(rows)
+    def _in_other_batches(self, rows: list[Row]) -> list[Tensors]:
+        """The model's own outputs for the same rows in other batches."""
+        others = self._in_other_readings(rows)
         if not self._case.whole and not self._case.mixes_rows:
             alone = [self.own([row]) for row in rows]
-            if not any(isinstance(each, Refuses) for each in alone):
+            if not any(isinstance(each, ModelRaised) for each in alone):
                 others.append({name: np.concatenate([each[name] for each in alone]) for name in alone[0]})  # type: ignore[index]
-            answered = [row for row in self._case.asked if self.answers([row])]
-            # A kernel of BLAS adds up the last rows of a block otherwise than the first, so the place of a row may matter too.
-            companies = [
+            accepted = [row for row in self._case.requests if self.accepts([row])]
+            # A BLAS kernel adds the last rows of a block in another order than the first, so the position of a row may matter too.
+            batches = [
                 ([], 2 * rows),
-                ([], answered[:6]),
-                ([], 3 * answered),
-                (answered[:1], []),
-                (answered[:3], rows),
+                ([], accepted[:6]),
+                ([], 3 * accepted),
+                (accepted[:1], []),
+                (accepted[:3], rows),
             ]
-            for before, after in companies:
-                among = self.own([*before, *rows, *after])
-                if not isinstance(among, Refuses):
+            for before, after in batches:
+                outputs = self.own([*before, *rows, *after])
+                if not isinstance(outputs, ModelRaised):
                     start = len(before)
-                    others.append({name: value[start : start + len(rows)] for name, value in among.items()})
+                    others.append({name: value[start : start + len(rows)] for name, value in outputs.items()})
         return others
 
-    def _settled(self, rows: Rows) -> bool:
-        return self._case.whole or self._case.table.is_settled(rows)
+    def _unambiguous(self, rows: Rows) -> bool:
+        return self._case.whole or self._case.table.is_unambiguous(rows)
 
-    def _read_otherwise(self, rows: Rows) -> list[Tensors]:
-        """The object's own answers to rows that can be read in several ways."""
-        if self._settled(rows):
+    def _in_other_readings(self, rows: Rows) -> list[Tensors]:
+        """The model's own outputs for rows that can be read in several ways."""
+        if self._unambiguous(rows):
             return []
-        answers = []
-        for answer in self._case.answers_otherwise:
-            with suppress(Refuses):
-                answers.append(answer(rows))
-        return answers
+        outputs = []
+        for reference in self._case.other_references:
+            with suppress(ModelRaised):
+                outputs.append(reference(rows))
+        return outputs
 
-    def _fault(self, kind: str, form: str, rows: Rows, told: Any) -> None:
-        self._outcome.faults.append(Fault(kind, form, rows, str(told)))
+    def _fault(self, kind: str, form: str, rows: Rows, details: Any) -> None:
+        self._outcome.faults.append(Fault(kind, form, rows, str(details)))
 
 
 def generic(message: str) -> str:
-    """A message without what differs from model to model."""
+    """A message without the parts that differ between models."""
     first = re.sub(r" \(and \d+ more\)", "", " ".join(message.split())[:240])
     first = re.sub(r"\b(true|false)\b", "a boolean", first)
     first = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", first)

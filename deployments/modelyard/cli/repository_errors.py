@@ -9,7 +9,7 @@ from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.load import Config
 from modelyard.control.desired import Desired
 from modelyard.edge.tls import TlsError, read_tls_bundle
-from modelyard.repository.resolve import Refused
+from modelyard.repository.resolve import Rejected
 
 
 def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
@@ -18,7 +18,7 @@ def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]
     if missing := _no_repository(desired):
         yield missing
         return
-    refused = {model.name: model for model in desired.models if isinstance(model, Refused)}
+    refused = {model.name: model for model in desired.models if isinstance(model, Rejected)}
     for name, reason in sorted({**{name: model.reason for name, model in refused.items()}, **findings}.items()):
         model = refused.get(name)
         suggestion = _folder_nearest_to(config, name) if model and model.place is None else ""

@@ -17,7 +17,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.config.source_text import read
 from modelyard.control.status import ModelStatus
 from modelyard.repository.pin import NoSuchVersion, pinned
-from modelyard.repository.resolve import Refused, resolve
+from modelyard.repository.resolve import Rejected, resolve
 from modelyard.repository.scan import DigestCache, scan
 
 
@@ -83,7 +83,7 @@ def _edit(config: Config, spec: ModelSpec, to: int | None) -> Edit:
     complete = {version.number for version in folder.versions if version.settled or version.was_settled}
     values = pinned(spec, complete, to)
     changed = resolve(spec.model_copy(update=values), folder)
-    if isinstance(changed, Refused):
+    if isinstance(changed, Rejected):
         raise NoSuchVersion(changed.reason)
     source = read(config.sources[spec.name])
     return Edit(config.sources[spec.name], source.text, with_keys(source, values), changed.default)

@@ -13,7 +13,7 @@ from modelyard.config.model_spec import ModelSpec, Replicas
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.names import GATEWAY, ServeConfig
 from modelyard.edge.model_maps import EdgeModel
-from modelyard.repository.resolve import Refused, Resolved
+from modelyard.repository.resolve import Rejected, Resolved
 
 MODEL_IMPORT = "modelyard.replica.deployment:build"
 GATEWAY_IMPORT = "modelyard.gateway.deployment:build"
@@ -32,7 +32,7 @@ LOOK_BACK_S = 4.0
 
 def serve_config(
     config: Config,
-    models: Sequence[Resolved | Refused],
+    models: Sequence[Resolved | Rejected],
     *,
     kept: Mapping[str, ServeConfig],
     pinned: Mapping[str, ServeConfig] = {},
@@ -49,14 +49,14 @@ def serve_config(
     routes = {application["route_prefix"] for application in applications.values()}
     for model in models:
         if (
-            isinstance(model, Refused)
+            isinstance(model, Rejected)
             and model.name not in pinned
             and model.name in kept
             and kept[model.name]["route_prefix"] not in routes
         ):
             applications[model.name] = kept[model.name]
     catalogue = [
-        catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Refused) else "")
+        catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Rejected) else "")
         for spec, model in zip(config.models, models, strict=True)
     ]
     return {

@@ -9,7 +9,7 @@ from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import Config, load
 from modelyard.control.applications import serve_config
 from modelyard.control.names import ServeConfig
-from modelyard.repository.resolve import Refused, Resolved, resolve_all
+from modelyard.repository.resolve import Rejected, Resolved, resolve_all
 from modelyard.repository.scan import DigestCache, scan
 
 
@@ -18,7 +18,7 @@ class Desired:
     """A configuration that is valid as YAML, with each model resolved against the repository, or refused."""
 
     config: Config
-    models: tuple[Resolved | Refused, ...]
+    models: tuple[Resolved | Rejected, ...]
     settles_in_s: float | None
     """When to look again, because a version is still being written."""
     versions_there: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Desired:
     @property
     def refused(self) -> dict[str, str]:
         """Reasons by model."""
-        return {model.name: model.reason for model in self.models if isinstance(model, Refused)}
+        return {model.name: model.reason for model in self.models if isinstance(model, Rejected)}
 
     def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""

@@ -13,7 +13,7 @@ from modelyard.protocols.predict.example import example_body
 from modelyard.replica.self_test import self_test
 from modelyard.repository.resolve import ServedVersion
 from modelyard.repository.verified_read import read_verified
-from modelyard.runtimes.example import EXAMPLE_FILE
+from modelyard.runtimes.examples import EXAMPLE_FILE
 from modelyard.runtimes.operator_code.folder import copies_of
 from modelyard.runtimes.registry import runtime
 

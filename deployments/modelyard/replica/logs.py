@@ -10,7 +10,7 @@ from pathlib import Path
 from modelyard.inference.running_requests import request_ids
 from modelyard.replica_files.log_records import LogLine
 from modelyard.replica_files.paths import ReplicaFiles, open_private
-from modelyard.runtimes.operator_code.folder import originals
+from modelyard.runtimes.operator_code.folder import with_original_paths
 from modelyard.runtimes.operator_code.package import plain_name
 
 LARGEST_BYTES = 16 * 2**20
@@ -83,7 +83,12 @@ def line_of(record: logging.LogRecord) -> LogLine:
     text = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
     requests = getattr(record, "requests", None) or request_ids()
     return LogLine(
-        record.created, record.levelname, plain_name(record.name), originals(message), tuple(requests), originals(text)
+        record.created,
+        record.levelname,
+        plain_name(record.name),
+        with_original_paths(message),
+        tuple(requests),
+        with_original_paths(text),
     )
 
 

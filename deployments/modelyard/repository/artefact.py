@@ -1,44 +1,40 @@
-"""Which file of a version is the model, and so which runtime loads it. Pure."""
+"""Finds the artefact among the files of a version, and the runtime that loads it. Pure."""
 
 from collections.abc import Sequence
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.repository import formats
 from modelyard.repository.snapshot import FileEntry
+from modelyard.runtimes.registry import PICKLES, PYTHON, RUNTIME_OF_ARTEFACT
 
-RUNTIMES = {"model.onnx": "onnx", "model.skops": "sklearn", "model.joblib": "sklearn", "model.pkl": "sklearn"}
-"""The runtime of each artefact."""
-RUNS_CODE = ("model.joblib", "model.pkl")
-"""Artefacts that are pickles: loading one runs whatever its author put in it."""
-PYTHON = "python"
-"""The runtime of an operator's own class."""
-MOST_NAMED = 5
-"""Files named in a message."""
+MAX_NAMED_FILES = 5
+"""How many files a message names."""
 
 
-class Unusable(Exception):
-    """A version's files do not fit the spec; the arguments are the reason and the file that it is about, or ""."""
+class UnusableVersion(Exception):
+    """A version's files do not fit the spec. Its arguments are the reason, and the path of the file at fault or ""."""
 
 
 def runtime_of(spec: ModelSpec, files: Sequence[FileEntry]) -> str:
-    """The runtime: "onnx", "sklearn" or "python". Raises Unusable."""
+    """The name of the runtime, a key of `RUNTIMES`. Raises UnusableVersion."""
     kind, _, entry_point = (spec.runtime or "").partition(":")
     if kind == PYTHON:
         _check_python(entry_point.partition(":")[0], files, trusted=spec.trusted)
         return PYTHON
     artefact = _artefact(files)
-    runtime = RUNTIMES[artefact]
+    runtime = RUNTIME_OF_ARTEFACT[artefact]
     if kind not in ("", runtime):
-        raise Unusable(
-            f"holds {artefact}, which is for {runtime}, but the model's YAML says `runtime: {kind}`", artefact
+        raise UnusableVersion(
+            f"contains {artefact}, which needs `runtime: {runtime}`, but the model's YAML says `runtime: {kind}`",
+            artefact,
         )
     for file in files:
         if file.size_bytes == 0:
-            raise Unusable(f"holds an empty file, {file.path}", file.path)
-    if artefact in RUNS_CODE and not spec.trusted:
-        raise Unusable(
-            f"holds {artefact}, a pickle, which can run any code when it is loaded: save the model as skops or ONNX "
-            "instead, or, if you trust whoever made the file, say `trusted: true` in the model's YAML",
+            raise UnusableVersion(f"contains an empty file, {file.path}", file.path)
+    if artefact in PICKLES and not spec.trusted:
+        raise UnusableVersion(
+            f"contains {artefact}, a pickle, which can run any code when it is loaded: save the model as skops or ONNX "
+            "instead, or, if you trust its author, set `trusted: true` in the model's YAML",
             artefact,
         )
     return runtime
@@ -46,31 +42,33 @@ def runtime_of(spec: ModelSpec, files: Sequence[FileEntry]) -> str:
 
 def _artefact(files: Sequence[FileEntry]) -> str:
     paths = [file.path for file in files]
-    match [name for name in RUNTIMES if name in paths]:
+    match [name for name in RUNTIME_OF_ARTEFACT if name in paths]:
         case [artefact]:
             return artefact
         case []:
-            raise Unusable(f"holds none of {', '.join(RUNTIMES)}: {_advice(paths)}", "")
+            raise UnusableVersion(f"contains none of {', '.join(RUNTIME_OF_ARTEFACT)}: {_advice(paths)}", "")
         case several:
-            raise Unusable(f"holds both {' and '.join(several)}: a version is one model", several[0])
+            raise UnusableVersion(
+                f"contains {' and '.join(several)}: a version must contain one model only", several[0]
+            )
 
 
 def _advice(paths: Sequence[str]) -> str:
-    """What the operator may have meant, as far as the names of the files say it."""
+    """What the operator probably meant, judged by the names of the files."""
     if not paths:
         return "it is empty"
     source = next((path for path in paths if path.endswith(".py")), None)
     if advice := formats.advice(paths):
-        return f"{advice}. If {_as_model(source)}" if source else advice
+        return f"{advice}. If {_python_model_hint(source)}" if source else advice
     if source:
-        return f"if {_as_model(source)}"
-    more = len(paths) - MOST_NAMED
-    return f"there is {', '.join(paths[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+        return f"if {_python_model_hint(source)}"
+    more = len(paths) - MAX_NAMED_FILES
+    return f"it contains {', '.join(paths[:MAX_NAMED_FILES])}" + (f" and {more} more" if more > 0 else "")
 
 
-def _as_model(source: str) -> str:
+def _python_model_hint(source: str) -> str:
     module = source.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return f"{source} is the model, say `runtime: python:{module}:<Class>` in the model's YAML"
+    return f"{source} is the model, set `runtime: python:{module}:<Class>` in the model's YAML"
 
 
 def _check_python(module: str, files: Sequence[FileEntry], *, trusted: bool) -> None:
@@ -78,12 +76,12 @@ def _check_python(module: str, files: Sequence[FileEntry], *, trusted: bool) -> 
     sources = (f"{folder}/__init__.py", f"{folder}.py")
     source = next((file for name in sources for file in files if file.path == name), None)
     if source is None:
-        raise Unusable(f"holds no module {module}: neither {sources[1]} nor {sources[0]} is there", "")
+        raise UnusableVersion(f"does not contain the module {module}: neither {sources[1]} nor {sources[0]} exists", "")
     if source.size_bytes == 0:
-        raise Unusable(f"holds an empty file, {source.path}", source.path)
+        raise UnusableVersion(f"contains an empty file, {source.path}", source.path)
     if not trusted:
-        raise Unusable(
-            f"holds {source.path}, which is code that the server would run: save the model as skops or ONNX instead, "
-            "or, if you trust whoever wrote it, say `trusted: true` in the model's YAML",
+        raise UnusableVersion(
+            f"contains {source.path}, which is code that the server would run: save the model as skops or ONNX instead, "
+            "or, if you trust its author, set `trusted: true` in the model's YAML",
             source.path,
         )

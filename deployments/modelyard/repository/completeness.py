@@ -1,22 +1,22 @@
-"""Whether a version is complete, judged by the age of what is in it. Pure.
+"""Decides whether a version is complete, by the time since its last change. Pure.
 
-Age is told by ctimes: the kernel sets them at every write, rename and change of mode, and no copy brings them along.
+The time of a change is the ctime: the kernel sets it at every write, rename and change of mode, and no copy preserves it.
 """
 
 from dataclasses import dataclass
 
-CLOCKS_DIFFER_S = 1.0
-"""A file server's clock may be ahead by this much before it is worth a word."""
+MAX_CLOCK_SKEW_S = 1.0
+"""A file server's clock may be ahead by this much before it is reported."""
 
 
 @dataclass(frozen=True, slots=True)
-class Incomplete:
-    """How far a version is on its way to being complete."""
+class Completeness:
+    """Whether a version is complete, and what it still needs."""
 
     wait_s: float | None
-    """Seconds until it is complete if nothing more is written; 0 if it is; None if time alone does not make it so."""
+    """Seconds until it is complete if nothing more is written; 0 if it is complete; None if time alone does not complete it."""
     problem: str | None = None
-    """What it waits for besides time."""
+    """What it waits for other than time."""
 
     @property
     def settled(self) -> bool:
@@ -24,16 +24,19 @@ class Incomplete:
         return self.wait_s == 0
 
 
-def incomplete(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Incomplete:
-    """Judge a version by its youngest ctime and its marker, if any. A `settle_s` of 0 trusts writers to rename."""
+def completeness_of(*, changed_s: float, now_s: float, settle_s: float, marker: str | None) -> Completeness:
+    """Judge a version by its latest ctime and its marker, if any.
+
+    `settle_s` is 0 where writers rename complete versions into place.
+    """
     if marker is not None:
-        return Incomplete(None, f"{marker} stands in it")
+        return Completeness(None, f"it contains {marker}")
     age_s = now_s - changed_s
     if settle_s == 0 or age_s >= settle_s:
-        return Incomplete(0)
-    if age_s < -CLOCKS_DIFFER_S:
-        # A full wait and no longer, because clocks are put right.
-        return Incomplete(
+        return Completeness(0)
+    if age_s < -MAX_CLOCK_SKEW_S:
+        # Wait `settle_s`, not until the time of the change: clocks get corrected.
+        return Completeness(
             settle_s, f"its last change is {-age_s:.0f} s in the future: the clocks of two machines differ"
         )
-    return Incomplete(min(settle_s - age_s, settle_s))
+    return Completeness(min(settle_s - age_s, settle_s))

@@ -1,4 +1,4 @@
-"""Files that are no artefact of a runtime, but that operators have: what each one is, and what to do with it. Pure."""
+"""Known model formats that no runtime loads: what each file is, and how to serve the model in it. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 
-MOST_LOOKED_AT = 1000
-"""Files of a version, those nearest to its top: enough to tell what it is."""
+MAX_FILES = 1000
+"""How many files of a version are examined, those nearest to its root first: enough to recognise the format."""
 
 JOBLIB = "joblib.dump(..., 'model.joblib') with `trusted: true` in the model's YAML"
 PYTHON = "write a python model around it (docs/runtimes.md)"
@@ -17,62 +17,62 @@ XGBOOST = (
 )
 LIGHTGBM = (
     "open it with lightgbm.Booster(model_file='{file}') and convert it with onnxmltools.convert_lightgbm; or save the "
-    f"LGBMClassifier or LGBMRegressor that it came from with {JOBLIB}"
+    f"LGBMClassifier or LGBMRegressor that it was made from with {JOBLIB}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A row of the table below."""
+    """A row of FORMATS."""
 
     files: tuple[str, ...]
     """Shell patterns in lower case. One with a slash matches a path, where `*` also matches slashes; others match a name."""
-    what: str
-    """What the file is, to follow its path and "is" in a sentence."""
+    description: str
+    """What the file is, worded to follow "<path> is"."""
     advice: str
-    """What to do. `{file}` is the path, `{put} model.onnx` is "name it model.onnx" or "move it to model.onnx"."""
-    beside: tuple[str, ...] = ()
-    """One of these must be there too."""
+    """What to do. `{file}` is the path, `{name}` its last part; `{put}` is "name it" or "move it to"."""
+    also_requires: tuple[str, ...] = ()
+    """Patterns of which at least one must match another file. () means no such condition."""
 
 
 FORMATS = (
-    # Folders of other servers, and files that stand in for the model.
-    Format(("*.dvc",), "a DVC pointer, not the model itself", "run `dvc pull`, and copy what it brings"),
+    # Folders of other servers, and placeholders for the model.
+    Format(("*.dvc",), "a DVC pointer, not the model itself", "run `dvc pull`, and copy the file that it downloads"),
     Format(
         ("*/model.onnx", "*/model.skops", "*/model.joblib", "*/model.pkl"),
         "a model in the layout of Triton",
-        "{put} {name}: what Triton has in its folder 1/ belongs into the version's folder itself, and config.pbtxt is not read",
-        beside=("config.pbtxt",),
+        "{put} {name}: the files of Triton's folder 1/ belong in the version's folder itself; config.pbtxt is not read",
+        also_requires=("config.pbtxt",),
     ),
     Format(
         ("*/model.pkl",),
         "the pickle of an MLflow model",
-        "{put} model.pkl, and the modules of MLflow's folder code/ beside it, with `trusted: true` in the model's YAML",
-        beside=("mlmodel",),
+        "{put} model.pkl, put the modules of MLflow's folder code/ next to it, and set `trusted: true` in the model's YAML",
+        also_requires=("mlmodel",),
     ),
     Format(
         ("python_model.pkl",),
-        "a Python function of MLflow's",
+        "an MLflow Python function",
         "write a python model (docs/runtimes.md) whose load() calls mlflow.pyfunc.load_model(directory)",
-        beside=("mlmodel",),
+        also_requires=("mlmodel",),
     ),
     Format(
         ("predictor.pkl",),
         "an AutoGluon predictor",
         "write a python model (docs/runtimes.md) whose load() calls TabularPredictor.load(directory)",
-        beside=("learner.pkl",),
+        also_requires=("learner.pkl",),
     ),
-    # Our own formats under other names.
+    # Supported formats under other names.
     Format(("*.onnx",), "an ONNX model", "{put} model.onnx"),
     Format(("*.skops",), "a skops file", "{put} model.skops"),
     Format(
         ("*.onnx.data", "*.onnx_data", "*.onnx.data.*", "*.onnx_data_*"),
         "the external data of an ONNX model",
-        "copy the .onnx file that names it, too, as model.onnx",
+        "also copy the .onnx file that refers to it, as model.onnx",
     ),
     Format(
         ("*.ort",),
-        "an ONNX model in ONNX Runtime's own form",
+        "an ONNX model in ONNX Runtime's own format",
         "copy the .onnx file that it was made from, as model.onnx",
     ),
     # Gradient boosting.
@@ -80,7 +80,7 @@ FORMATS = (
         ("model.json",),
         "a TensorFlow.js model",
         "convert it with `python -m tf2onnx.convert --tfjs {file} --output model.onnx`",
-        beside=("*shard*of*",),
+        also_requires=("*shard*of*",),
     ),
     Format(("*.ubj", "*.bst", "*.xgb", "*xgb*.json", "*xgb*.model", "*xgboost*.bin"), "an XGBoost model", XGBOOST),
     Format(("*.lgb", "*.lgbm", "*lgb*.txt", "*lightgbm*.txt"), "a LightGBM model", LIGHTGBM),
@@ -92,7 +92,7 @@ FORMATS = (
     ),
     Format(("model.json", "model.model"), "probably an XGBoost model", XGBOOST),
     Format(("model.txt",), "probably a LightGBM model", LIGHTGBM),
-    # Networks. TensorRT before PyTorch, and folders of Hugging Face before single files of weights.
+    # Neural networks. TensorRT before PyTorch, and Hugging Face folders before single weight files.
     Format(
         ("*.engine", "*.plan", "*.trt"),
         "a TensorRT engine, built for one kind of GPU",
@@ -112,20 +112,20 @@ FORMATS = (
     Format(
         ("*.safetensors", "pytorch_model*.bin", "tf_model.h5", "flax_model*.msgpack"),
         "the weights of a Hugging Face model",
-        "export the folder with `optimum-cli export onnx --model <folder> <to>` (pip install optimum-onnx) and copy what that "
-        "writes; or write a python model (docs/runtimes.md) whose load() calls from_pretrained(directory)",
-        beside=("config.json",),
+        "export the folder with `optimum-cli export onnx --model <folder> <to>` (pip install optimum-onnx) and copy its "
+        "output; or write a python model (docs/runtimes.md) whose load() calls from_pretrained(directory)",
+        also_requires=("config.json",),
     ),
     Format(
         ("*.safetensors",),
         "weights without the network that they belong to",
-        "load them into the network where it was made, and export that as model.onnx (torch.onnx.export); or write a python "
-        "model (docs/runtimes.md) that has the network's code",
+        "load them into the network where it was trained, and export that as model.onnx (torch.onnx.export); or write a python "
+        "model (docs/runtimes.md) that contains the network's code",
     ),
     Format(
         ("*.gguf", "ggml*.bin", "*.ggml"),
         "a model for llama.cpp",
-        "write a python model (docs/runtimes.md) with llama_cpp.Llama, whose generate() gives the answer in parts",
+        "write a python model (docs/runtimes.md) with llama_cpp.Llama, whose generate() streams the output",
     ),
     Format(
         ("saved_model.pb", "saved_model.pbtxt", "variables.index"),
@@ -156,7 +156,7 @@ FORMATS = (
     ),
     Format(
         ("best.pt", "last.pt", "*yolo*.pt"),
-        "a model of Ultralytics",
+        "an Ultralytics model",
         "convert it with `yolo export model={file} format=onnx`, and name the result model.onnx",
     ),
     Format(
@@ -167,7 +167,7 @@ FORMATS = (
     ),
     Format(
         ("*.ckpt", "*.ckpt.*", "*.ckpt-*", "checkpoint"),
-        "a checkpoint of a training, without the network's code",
+        "a training checkpoint, without the network's code",
         "restore it where it was trained, and export the network as model.onnx (torch.onnx.export, tf2onnx)",
     ),
     Format(
@@ -191,7 +191,7 @@ FORMATS = (
         ("*.xml",),
         "an OpenVINO model",
         "copy the ONNX model that it was made from, as model.onnx; or " + PYTHON,
-        beside=("*.bin",),
+        also_requires=("*.bin",),
     ),
     # Other systems.
     Format(
@@ -207,7 +207,7 @@ FORMATS = (
     ),
     Format(
         ("*.rds", "*.rda", "*.rdata"),
-        "an object of R",
+        "an R object",
         "write it as ONNX, or in its library's own format (xgb.save, lgb.save)",
     ),
     Format(
@@ -217,7 +217,7 @@ FORMATS = (
         ("meta.json",),
     ),
     Format(("*.ftz", "*fasttext*.bin"), "a fastText model", PYTHON + " (fasttext.load_model)"),
-    # Pickles, which also stand beside models of other kinds. joblib finds out by itself how a file is compressed.
+    # Pickles, which also occur next to models of other formats. joblib detects the compression by itself.
     Format(
         tuple(
             f"*.{kind}.{packed}"
@@ -225,19 +225,19 @@ FORMATS = (
             for packed in ("gz", "gzip", "bz2", "xz", "lzma", "lz4", "z")
         ),
         "a compressed pickle",
-        "{put} model.joblib, compressed as it is, and say `trusted: true` in the model's YAML",
+        "{put} model.joblib, still compressed, and set `trusted: true` in the model's YAML",
     ),
     Format(
         ("*.joblib", "*.jbl"),
         "a pickle written by joblib",
-        "if it is the model, {put} model.joblib and say `trusted: true` in the model's YAML",
+        "if it is the model, {put} model.joblib and set `trusted: true` in the model's YAML",
     ),
     Format(
         ("*.pkl", "*.pickle", "*.pck", "*.pcl", "*.p", "*.sav", "*.dill", "*.cloudpickle", "*.dump"),
         "probably a pickle",
-        "if it is the model, {put} model.pkl and say `trusted: true` in the model's YAML",
+        "if it is the model, {put} model.pkl and set `trusted: true` in the model's YAML",
     ),
-    # What may hold anything.
+    # Files that may contain anything.
     Format(
         ("mlmodel",),
         "the description of an MLflow model",
@@ -246,13 +246,13 @@ FORMATS = (
     ),
     Format(
         ("*.part", "*.partial", "*.crdownload", "*.download", "*.tmp"),
-        "a download or copy that was cut short",
+        "an incomplete download or copy",
         "copy the file again",
     ),
     Format(
         ("*.zip", "*.tar", "*.tar.*", "*.tgz", "*.tbz2", "*.7z", "*.rar"),
         "an archive",
-        "unpack it: the files of the model belong into the version's folder itself",
+        "unpack it: the files of the model belong in the version's folder itself",
     ),
     Format(
         ("*.gz", "*.bz2", "*.xz", "*.lz4", "*.zst", "*.z"),
@@ -272,22 +272,22 @@ FORMATS = (
     Format(
         ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "preprocessor_config.json"),
         "a part of a Hugging Face model whose weights are missing",
-        "download the whole, and export it with `optimum-cli export onnx --model <folder> <to>` (pip install optimum-onnx)",
+        "download the whole model, and export it with `optimum-cli export onnx --model <folder> <to>` (pip install optimum-onnx)",
     ),
 )
-"""In order: the first row that fits is what a version is."""
+"""In order: the first row that matches applies."""
 
 
 def advice(paths: Sequence[str]) -> str:
-    """What the version of these files is, and what to do; "" where no row fits."""
-    looked_at = sorted(paths, key=lambda path: (path.count("/"), path))[:MOST_LOOKED_AT]
+    """What a version with these files is, and what to do; "" if no row matches."""
+    examined = sorted(paths, key=lambda path: (path.count("/"), path))[:MAX_FILES]
     for row in FORMATS:
-        file = next((path for path in looked_at if _matches(row.files, path)), None)
-        if file and (not row.beside or any(_matches(row.beside, path) for path in looked_at)):
+        file = next((path for path in examined if _matches(row.files, path)), None)
+        if file and (not row.also_requires or any(_matches(row.also_requires, path) for path in examined)):
             put = "move it to" if "/" in file else "name it"
             name = file.rpartition("/")[2]
-            told = row.advice.replace("{put}", put).replace("{name}", name).replace("{file}", file)
-            return f"{file} is {row.what}: {told}"
+            what_to_do = row.advice.replace("{put}", put).replace("{name}", name).replace("{file}", file)
+            return f"{file} is {row.description}: {what_to_do}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What to write into a model's file so that another version answers. Pure."""
+"""The keys of a model's YAML that make another version the default: for a rollback. Pure."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,11 +8,11 @@ from modelyard.repository import version_policy
 
 
 class NoSuchVersion(Exception):
-    """There is none to go to; its one argument says why."""
+    """There is no version to switch to. Its one argument is the reason."""
 
 
 def current_version(spec: ModelSpec, available: Collection[int]) -> int | None:
-    """The version that answers where a request names none, as the file and the repository are now; None where there is none."""
+    """The version that serves requests without a version, by the current file and repository; None if there is none."""
     chosen = version_policy.choose(available, spec.versions)
     return spec.default_version or (chosen[0] if chosen else None)
 
@@ -20,15 +20,15 @@ def current_version(spec: ModelSpec, available: Collection[int]) -> int | None:
 def pinned(spec: ModelSpec, available: Collection[int], to: int | None = None) -> dict[str, Any]:
     """Keys and values that make the version `to` the default, or the one before the current default.
 
-    A version that is served already becomes the default, which restarts nothing. Another one is served in the place of what is
-    served now: a version that is bad is not loaded beside it. Raises NoSuchVersion.
+    A version that is already served becomes the default, which restarts nothing. Any other version replaces the served versions:
+    a bad version is not loaded next to it. Raises NoSuchVersion.
     """
     current = current_version(spec, available)
     target = _before(spec, available, current) if to is None else to
     if target not in available:
         raise NoSuchVersion(f"there is no complete version {target} in {spec.folder}: {_listed(available)}")
     if target == current:
-        raise NoSuchVersion(f"version {target} of {spec.name} is the default already")
+        raise NoSuchVersion(f"version {target} of {spec.name} is already the default")
     if target in version_policy.choose(available, spec.versions, spec.named_versions):
         return {"default": target}
     served = sorted({target, *spec.version_labels.values()})

@@ -1,12 +1,12 @@
-"""Contents that stand in for a file: what is left in its place where the file itself was not copied. Pure."""
+"""Detects a placeholder in place of a model file: a Git LFS pointer, or an error page that a failed download saved. Pure."""
 
 import re
 from typing import Literal
 
-from modelyard.repository.artefact import RUNTIMES
+from modelyard.runtimes.registry import RUNTIME_OF_ARTEFACT
 
 HEAD_BYTES = 512
-"""How much of a file `pointer_file` wants."""
+"""How much of a file `pointer_file` needs, from its start."""
 
 PointerFile = Literal["", "pointer", "page", "json"]
 
@@ -16,7 +16,7 @@ _JSON = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"')
 
 
 def pointer_file(head: bytes) -> PointerFile:
-    """What a file that begins like this is; "" for any content of its own."""
+    """The kind of placeholder that begins with these bytes; "" for any other content."""
     if head.startswith(_LFS):
         return "pointer"
     if _PAGE.match(head):
@@ -24,18 +24,14 @@ def pointer_file(head: bytes) -> PointerFile:
     return "json" if _JSON.match(head) else ""
 
 
-def problem(path: str, kind: PointerFile) -> str:
-    """Why a version that has this file cannot be served, to follow its name in a sentence; "" where it can.
+def pointer_problem(path: str, kind: PointerFile) -> str:
+    """Why a version with this file cannot be served, worded to follow the file's name; "" if it can be served.
 
-    No file of a model is a Git LFS pointer; only an artefact cannot be a page or JSON.
+    A Git LFS pointer is wrong under any name. A page or JSON is wrong for an artefact only: other files may have such content.
     """
     if kind == "pointer":
-        return (
-            "is a Git LFS pointer, not the file itself: run `git lfs pull` where it was checked out, and copy it again"
-        )
-    if path not in RUNTIMES or not kind:
+        return "is a Git LFS pointer, not the file itself: run `git lfs pull` in the checkout, and copy the file again"
+    if path not in RUNTIME_OF_ARTEFACT or not kind:
         return ""
     what = "an HTML or XML page" if kind == "page" else "JSON text"
-    return (
-        f"is {what}, not a model: whatever it was downloaded from answered with an error or a form; download it again"
-    )
+    return f"is {what}, not a model: the download returned an error page or a login form; download it again"

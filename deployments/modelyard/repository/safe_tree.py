@@ -1,9 +1,9 @@
-"""The repository's files, reached in a way that cannot leave it, whatever changes under our feet.
+"""Access to the repository's files that cannot leave the repository, even if the tree changes meanwhile.
 
-Every path is walked one name at a time from a descriptor of the root, and no step follows a symbolic link: the kernel
-is never asked to resolve a path, so there is no moment between a check and its use. A link is read as text, its target
-is computed, and if that lies inside the repository the walk starts again at the root, this time with no links allowed.
-So a link is followed once; a link to a link, and with it every loop of links, is refused.
+Every path is opened one name at a time from a descriptor of the root, and no step follows a symbolic link. The kernel never
+resolves a path, so there is no gap between a check and its use. A link is read as text and its target is computed. If the target is
+inside the repository, the walk starts again at the root, this time without links. So one link is followed; a link to a link, and
+with it every loop of links, is rejected.
 """
 
 import io
@@ -21,26 +21,26 @@ RepoPath = tuple[str, ...]
 """Names from the root down to a file or directory, with no link among them."""
 
 Identity = tuple[int, int, int, int, int]
-"""Device, inode, size, mtime and ctime in ns: while it is the same, so is the content. Nobody can set a ctime."""
+"""Device, inode, size, mtime and ctime in ns. While it stays the same, so does the content: no program can set a ctime."""
 
 NAME = re.compile(r"(?!\.\.?$)[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
-"""What a file may be called: UTF-8, no control characters (a line of the manifest ends with one), no way up or down."""
+"""Allowed file names: UTF-8, no control characters (a manifest line ends with one), no slashes, not "." or ".."."""
 
 GONE = (FileNotFoundError, NotADirectoryError)
-"""Raised where something was found a moment ago, and is now away, or is a link or a file instead of a directory."""
+"""Raised for an entry that was found before and that is now removed, or is a link or a file instead of a directory."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Never waits for the other end of a FIFO, should one take the place of the file that was looked at.
+# O_NONBLOCK: if a FIFO replaces the file after the check, opening it must not wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_NEVER_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
+_NOT_OPENED = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
 class NotAllowed(Exception):
-    """Something that is never read; its one argument follows the name in a sentence: "is a FIFO"."""
+    """An entry that is never read. Its one argument is the reason, worded to follow the name: "is a FIFO"."""
 
 
-class Changed(Exception):
-    """A file is no longer the one that was found; its one argument is its path inside the repository."""
+class FileChanged(Exception):
+    """A file is not the one that was found. Its one argument is the path inside the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Entry:
 
     place: RepoPath
     stat: os.stat_result
-    """Its own, never a link's."""
+    """Of the entry itself, never of a link."""
     changed_ns: int
-    """Its ctime, or that of the link that led here where the link is younger."""
+    """The later of its ctime and that of the link that led to it."""
 
     @property
     def is_directory(self) -> bool:
@@ -60,7 +60,7 @@ class Entry:
 
     @property
     def identity(self) -> Identity:
-        """What changes when the content does."""
+        """A value that changes when the content does."""
         return _identity(self.stat)
 
 
@@ -68,9 +68,9 @@ class Tree:
     """An open model repository; a context manager."""
 
     def __init__(self, root: Path) -> None:
-        """Raises OSError where the root cannot be opened. It may itself be a link: that is the operator's word."""
+        """Raises OSError if the root cannot be opened. The root may be a link: the operator configures it."""
         self.root = Path(os.path.realpath(root))
-        # An absolute link inside may name the root either way.
+        # An absolute link inside may contain either path of the root.
         self._names_of_root = (self.root, Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would give realpath again
         self._fd = os.open(self.root, _DIRECTORY)
 
@@ -82,7 +82,7 @@ class Tree:
 
     @contextmanager
     def directory(self, place: RepoPath) -> Iterator["Directory"]:
-        """Open a directory. Raises OSError; NotADirectoryError where a step is a link by now."""
+        """Open a directory. Raises OSError; NotADirectoryError if a part of the path is now a link."""
         with ExitStack() as opened:
             fd = self._fd
             for name in place:
@@ -92,7 +92,7 @@ class Tree:
 
     @contextmanager
     def open(self, found: Entry) -> Iterator[io.FileIO]:
-        """Open a file for reading. Raises OSError, and Changed where it is not, or does not stay, what was found."""
+        """Open a file for reading. Raises OSError, and FileChanged if it differs from `found`, before or after the block."""
         *above, name = found.place
         with self.directory(tuple(above)) as directory, directory.open(name) as stream:
             _check_unchanged(found, stream)
@@ -100,7 +100,7 @@ class Tree:
             _check_unchanged(found, stream)
 
     def find(self, path: str) -> Entry:
-        """What is at a path inside the repository; each name may be a link. Raises what `Directory.find` does."""
+        """The entry at a path inside the repository; each name may be a link. Raises what `Directory.find` raises."""
         place: RepoPath = ()
         for name in path.split("/"):
             with self.directory(place) as directory:
@@ -109,8 +109,8 @@ class Tree:
         return found
 
     def target(self, directory: RepoPath, link: str) -> RepoPath:
-        """Where a link in `directory` leads. Raises NotAllowed where that is outside."""
-        # Normalised as text. Where a is a link the kernel reads "a/.." another way, but no walk of ours passes a link.
+        """The target of a link in `directory`. Raises NotAllowed if it is outside the repository."""
+        # Normalised as text. If "a" is a link, the kernel resolves "a/.." differently, but no walk here passes a link.
         target = Path(os.path.normpath(self.root.joinpath(*directory, link)))
         for root in self._names_of_root:
             if target != root and target.is_relative_to(root):
@@ -127,38 +127,38 @@ class Directory:
         self._fd = fd
 
     def names(self, at_most: int) -> list[str]:
-        """The names in it, sorted; `at_most` of them, whichever come first, where there are more."""
+        """Its names, sorted. If there are more than `at_most`, an arbitrary `at_most` of them."""
         with os.scandir(self._fd) as entries:
             return sorted(entry.name for entry in itertools.islice(entries, at_most))
 
     def find(self, name: str) -> Entry:
-        """The file or directory of this name; where it is a link, what that leads to.
+        """The file or directory of this name; for a link, its target.
 
-        Raises FileNotFoundError and other OSErrors, and NotAllowed: for a link that leaves the repository, leads to
-        nothing or to another link; for a FIFO, socket or device; for a file with hard links; for a name not of NAME.
+        Raises FileNotFoundError and other OSErrors, and NotAllowed: for a link that leaves the repository, that has no target or
+        that leads to another link; for a FIFO, socket or device; for a file with hard links; for a name outside NAME.
         """
         if not NAME.fullmatch(name):
             raise NotAllowed(
                 "has a name with characters that are not allowed" if name.strip(".") else "leads elsewhere"
             )
-        found = self._look(name)
+        found = self._stat(name)
         if stat.S_ISLNK(found.stat.st_mode):
             found = self._follow(found, os.readlink(name, dir_fd=self._fd))
         mode = found.stat.st_mode
-        if kind := _NEVER_OPENED.get(stat.S_IFMT(mode)):
+        if kind := _NOT_OPENED.get(stat.S_IFMT(mode)):
             raise NotAllowed(f"is {kind}")
         if stat.S_ISREG(mode) and found.stat.st_nlink > 1:
-            # The other name may be outside, where somebody else can change the content.
+            # The other name may be outside the repository, where others can change the content.
             raise NotAllowed("has hard links")
         return found
 
     @contextmanager
     def open(self, name: str) -> Iterator[io.FileIO]:
-        """Open a file of this directory as it is, not through a link; never waits. Raises OSError."""
+        """Open a file of this directory, not through a link, without blocking. Raises OSError."""
         with io.FileIO(os.open(name, _FILE, dir_fd=self._fd)) as stream:
             yield stream
 
-    def _look(self, name: str) -> Entry:
+    def _stat(self, name: str) -> Entry:
         here = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         return Entry((*self._place, name), here, here.st_ctime_ns)
 
@@ -166,7 +166,7 @@ class Directory:
         target = self._tree.target(self._place, text)
         try:
             with self._tree.directory(target[:-1]) as parent:
-                there = parent._look(target[-1])
+                there = parent._stat(target[-1])
         except FileNotFoundError:
             raise NotAllowed("is a symbolic link to nothing") from None
         except NotADirectoryError:
@@ -182,4 +182,4 @@ def _identity(status: os.stat_result) -> Identity:
 
 def _check_unchanged(found: Entry, stream: io.FileIO) -> None:
     if _identity(os.fstat(stream.fileno())) != found.identity:
-        raise Changed("/".join(found.place))
+        raise FileChanged("/".join(found.place))

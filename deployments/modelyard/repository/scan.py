@@ -1,4 +1,4 @@
-"""From the repository on disk to a snapshot. What follows from a snapshot is decided elsewhere."""
+"""Scans the repository on disk into a snapshot. Other modules decide what to do with it."""
 
 import hashlib
 import re
@@ -6,27 +6,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.repository.completeness import Incomplete, incomplete
-from modelyard.repository.digest import ManifestLine, digest
-from modelyard.repository.listing import INCOMPLETE, Listing, explain, listing
-from modelyard.repository.pointer_files import HEAD_BYTES, PointerFile, pointer_file, problem
-from modelyard.repository.safe_tree import GONE, Changed, Directory, Entry, Identity, NotAllowed, RepoPath, Tree
+from modelyard.repository.completeness import Completeness, completeness_of
+from modelyard.repository.digest import ManifestEntry, digest
+from modelyard.repository.listing import INCOMPLETE_MARKER, Listing, explain, listing
+from modelyard.repository.pointer_files import HEAD_BYTES, PointerFile, pointer_file, pointer_problem
+from modelyard.repository.safe_tree import GONE, Directory, Entry, FileChanged, Identity, NotAllowed, RepoPath, Tree
 from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
-"""A version's name: a positive decimal number that fits 64 bits, without sign or leading zeros."""
-MOST_NAMES = 10_000
-"""Names in a model's folder."""
-TICK_S = 0.1
-"""ctimes move in ticks of some milliseconds: a file that changed this short ago may change again and keep its ctime."""
+"""The name of a version: a positive decimal number that fits 64 bits, without sign or leading zeros."""
+MAX_NAMES = 10_000
+"""Entries in a model's folder."""
+CTIME_TICK_S = 0.1
+"""ctimes have a resolution of some milliseconds: a file that changed within this time may change again and keep its ctime."""
 
 CachePath = tuple[Path, RepoPath]
-"""The root's real path, and the place below it."""
+"""The real path of the root, and the path below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is known of a file's bytes."""
+    """What the cache stores about a file's bytes."""
 
     sha256: str
     """In hex."""
@@ -34,33 +34,33 @@ class Content:
 
 
 class DigestCache:
-    """What earlier scans found out, so that a rescan of unchanged files reads none of them. For one thread."""
+    """Results of earlier scans, so that a rescan reads no unchanged file. For one thread."""
 
     def __init__(self) -> None:
         self._contents: dict[CachePath, tuple[Identity, Content]] = {}
         self._complete: set[CachePath] = set()
 
     def copy(self) -> "DigestCache":
-        """For another thread; this one may be in use meanwhile."""
+        """A copy for another thread; this cache may be in use meanwhile."""
         other = DigestCache()
         other._contents, other._complete = dict(self._contents), set(self._complete)
         return other
 
     def content(self, path: CachePath, identity: Identity) -> Content | None:
-        """What is known of this file, if it was read as it is now."""
+        """The stored result for this file, if the file has not changed since."""
         known = self._contents.get(path)
         return known[1] if known and known[0] == identity else None
 
     def remember(self, path: CachePath, identity: Identity, content: Content) -> None:
-        """Keep what a file holds."""
+        """Store the result for a file."""
         self._contents[path] = identity, content
 
     def was_complete(self, version: CachePath) -> bool:
-        """Whether this version was settled in some scan, and was there in every scan since."""
+        """Whether this version was settled in some scan and present in every scan since."""
         return version in self._complete
 
     def keep_only(self, files: set[CachePath], complete: set[CachePath]) -> None:
-        """Ends a scan: what it did not see is forgotten, so that the cache is no larger than the repository."""
+        """End a scan: drop what it did not find, so that the cache does not outgrow the repository."""
         self._contents = {path: known for path, known in self._contents.items() if path in files}
         self._complete = complete
 
@@ -68,9 +68,9 @@ class DigestCache:
 def scan(
     root: Path, folders: Iterable[str], *, settle_s: float, now: Callable[[], float], cache: DigestCache
 ) -> Snapshot:
-    """The model folders as they are now; `now` gives seconds since the epoch, as ctimes do.
+    """A snapshot of the model folders; `now` returns seconds since the epoch, the unit of ctimes.
 
-    Never raises for what is or is not in the repository: what cannot be read has a `problem`, and stops nothing else.
+    Never raises for the content of the repository: an entry that cannot be read has a `problem`, and does not affect others.
     """
     try:
         tree = Tree(root)
@@ -80,14 +80,14 @@ def scan(
         problem = f"the model repository {root} {explain(error)}"
         return Snapshot(root, {folder: FolderSnapshot(folder, True, (), problem) for folder in folders}, None)
     with tree:
-        running = _Scan(tree, settle_s, now, cache)
-        seen = {folder: running.folder(folder) for folder in folders}
-        cache.keep_only(running.files, running.complete)
-        return Snapshot(root, seen, running.settles_in_s())
+        scanner = _Scanner(tree, settle_s, now, cache)
+        seen = {folder: scanner.folder(folder) for folder in folders}
+        cache.keep_only(scanner.files, scanner.complete)
+        return Snapshot(root, seen, scanner.settles_in_s())
 
 
-class _Scan:
-    """One scan under way, and what it has seen so far."""
+class _Scanner:
+    """One scan, and what it has found so far."""
 
     def __init__(self, tree: Tree, settle_s: float, now: Callable[[], float], cache: DigestCache) -> None:
         self._tree = tree
@@ -109,9 +109,9 @@ class _Scan:
             if not found.is_directory:
                 return FolderSnapshot(folder, True, (), f"{folder} is a file, not a folder")
             with self._tree.directory(found.place) as directory:
-                names = directory.names(at_most=MOST_NAMES + 1)
-                if len(names) > MOST_NAMES:
-                    return FolderSnapshot(folder, True, (), f"{folder} holds more than {MOST_NAMES:,} entries")
+                names = directory.names(at_most=MAX_NAMES + 1)
+                if len(names) > MAX_NAMES:
+                    return FolderSnapshot(folder, True, (), f"{folder} contains more than {MAX_NAMES:,} entries")
                 numbers = sorted(int(name) for name in names if VERSION.fullmatch(name))
                 versions = [self._version(directory, folder, number) for number in numbers]
         except GONE:
@@ -121,30 +121,30 @@ class _Scan:
         return FolderSnapshot(folder, True, tuple(version for version in versions if version is not None))
 
     def _version(self, directory: Directory, folder: str, number: int) -> VersionSnapshot | None:
-        """One version; None where it is no directory, or not there any more."""
+        """One version; None if it is not a directory or was removed."""
         try:
             found = directory.find(str(number))
             if not found.is_directory:
                 return None
             try:
-                return self._look_into(found, folder, number)
-            except (*GONE, Changed):
-                directory.find(str(number))  # raises GONE where it was the version itself that went away
-                return self._unsettled(folder, number, Incomplete(self._settle_s))
+                return self._inspect(found, folder, number)
+            except (*GONE, FileChanged):
+                directory.find(str(number))  # raises GONE if the version itself was removed
+                return self._unsettled(folder, number, Completeness(self._settle_s))
         except GONE:
             return None
         except (NotAllowed, OSError) as error:
             return VersionSnapshot(number, (), "", f"it {explain(error)}", settled=True)
 
-    def _look_into(self, version: Entry, folder: str, number: int) -> VersionSnapshot:
-        """Raises GONE and Changed where somebody writes meanwhile."""
+    def _inspect(self, version: Entry, folder: str, number: int) -> VersionSnapshot:
+        """Raises GONE and FileChanged if files change meanwhile."""
         seen = listing(self._tree, version)
         self.files |= {self._cache_path(file) for file in seen.files.values()}
-        state = incomplete(
+        state = completeness_of(
             changed_s=seen.changed_ns / 1e9,
             now_s=self._now(),
             settle_s=self._settle_s,
-            marker=INCOMPLETE if seen.incomplete else None,
+            marker=INCOMPLETE_MARKER if seen.incomplete else None,
         )
         files = tuple(FileEntry(path, seen.files[path].stat.st_size) for path in sorted(seen.files))
         if not state.settled:
@@ -154,8 +154,8 @@ class _Scan:
         return VersionSnapshot(number, files, sha256, problem, settled=True)
 
     def _digest(self, seen: Listing) -> tuple[str, str | None]:
-        """The version's digest, or "" and why there is none."""
-        lines = []
+        """The version's digest and None, or "" and the reason why there is no digest."""
+        entries = []
         for path, file in seen.files.items():
             try:
                 content = self._content(file)
@@ -163,13 +163,13 @@ class _Scan:
                 raise
             except OSError as error:
                 return "", f"{path} {explain(error)}"
-            if wrong := problem(path, content.pointer_file):
-                return "", f"{path} {wrong}"
-            lines.append(ManifestLine(path, file.stat.st_size, content.sha256))
-        return digest(lines), None
+            if reason := pointer_problem(path, content.pointer_file):
+                return "", f"{path} {reason}"
+            entries.append(ManifestEntry(path, file.stat.st_size, content.sha256))
+        return digest(entries), None
 
     def _unsettled(
-        self, folder: str, number: int, state: Incomplete, files: tuple[FileEntry, ...] = ()
+        self, folder: str, number: int, state: Completeness, files: tuple[FileEntry, ...] = ()
     ) -> VersionSnapshot:
         path = self._version_path(folder, number)
         if was_settled := self._cache.was_complete(path):
@@ -187,7 +187,7 @@ class _Scan:
             head = stream.read(HEAD_BYTES) or b""
             hashed = hashlib.sha256(head)
             content = Content(hashlib.file_digest(stream, lambda: hashed).hexdigest(), pointer_file(head))
-        if self._now() - file.changed_ns / 1e9 > TICK_S:
+        if self._now() - file.changed_ns / 1e9 > CTIME_TICK_S:
             self._cache.remember(path, file.identity, content)
         return content
 

@@ -1,4 +1,4 @@
-"""What a scan saw: plain frozen values, so that every decision over them is a pure function."""
+"""The result of a scan: plain frozen values, so that every decision about them is a pure function."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class VersionSnapshot:
 
     number: int
     files: tuple[FileEntry, ...]
-    """By path; what could be listed, where there is a problem."""
+    """Sorted by path. With a problem, the files that could be listed."""
     digest: str
-    """`manifest.digest` of the files; "" for a version that is not settled or has a problem."""
+    """`digest.digest` of the files; "" for a version that is not settled or has a problem."""
     problem: str | None
-    """Why it cannot be served, for the operator; where it is not settled, what it waits for besides time."""
+    """Why it cannot be served, for the operator. For a version that is not settled, what it waits for other than time."""
     settled: bool
-    """Whether the version is complete: nothing in it changed for a while, and no marker says that more is to come."""
+    """Whether the version is complete: nothing in it changed for `settle_s`, and it has no `.incomplete` marker."""
     was_settled: bool = False
-    """Not settled now, but complete in an earlier scan: somebody changes it in place."""
+    """Not settled now, but complete in an earlier scan: it is being changed in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,22 @@ class FolderSnapshot:
     """One model's folder."""
 
     folder: str
-    """Relative to the repository, as the spec has it."""
+    """Relative to the repository, as in the spec."""
     exists: bool
     versions: tuple[VersionSnapshot, ...]
     """By number, lowest first."""
     problem: str | None = None
-    """Why the folder itself cannot be read; then it has no versions."""
+    """Why the folder itself cannot be read; it then has no versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The folders that were asked for, at one time."""
+    """The requested folders at one time."""
 
     root: Path
     folders: Mapping[str, FolderSnapshot]
     settles_in_s: float | None
-    """Seconds until all that is being written now will have settled, if nothing more is written: scan again then.
+    """Seconds until every version that is being written is settled, if nothing more is written: the time for the next scan.
 
-    None where nothing waits for time alone.
+    None if no version waits for time alone.
     """

@@ -1,4 +1,4 @@
-"""Which versions are served. Pure."""
+"""Selects the versions to serve. Pure."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from modelyard.config.model_spec import LatestVersions, Versions
 
 
 def choose(available: Collection[int], policy: Versions, named: Collection[int] = ()) -> tuple[int, ...]:
-    """The versions of these that the policy asks for, and those that are named, newest (highest) first."""
+    """The available versions that the policy selects or that are named, newest (highest) first."""
     newest_first = sorted(set(available), reverse=True)
     match policy:
         case "latest":
@@ -21,6 +21,6 @@ def choose(available: Collection[int], policy: Versions, named: Collection[int] 
 
 
 def missing(available: Collection[int], policy: Versions, named: Collection[int] = ()) -> tuple[int, ...]:
-    """The versions that the policy lists or that are named, and that are not available, newest first."""
+    """The versions that the policy lists or that are named, but that are not available, newest first."""
     listed = policy if isinstance(policy, list) else ()
     return tuple(sorted({*listed, *named} - set(available), reverse=True))

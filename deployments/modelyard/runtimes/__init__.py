@@ -1,1 +1,1 @@
-"""Adapters of frameworks, and the table that names them."""
+"""Adapters of frameworks, and the registry of them."""

@@ -44,7 +44,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(yard: Yard):
     [
         (("churm",), "no file here is about a model 'churm'; did you mean 'churn'?"),
         (("churn", "--to", "9"), "there is no complete version 9 in churn: there is 2, 1"),
-        (("churn", "--to", "2"), "version 2 of churn is the default already"),
+        (("churn", "--to", "2"), "version 2 of churn is already the default"),
     ],
 )
 def test_what_cannot_be_is_refused_and_writes_nothing(yard: Yard, arguments: tuple[str, ...], reason: str):

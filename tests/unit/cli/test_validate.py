@@ -118,7 +118,7 @@ def test_deep_tries_the_operators_own_example(yard: Yard):
     ("lines", "place", "message"),
     [
         ("versions: [1, 3]", "2:11", "churn: version 3 is not in churn: there is 1"),
-        ("runtime: sklearn", "2:10", "churn: version 1 holds model.onnx, which is for onnx"),
+        ("runtime: sklearn", "2:10", "churn: version 1 contains model.onnx, which needs `runtime: onnx`"),
         ("path: churm", "2:7", "churn: there is no folder churm in the model repository"),
     ],
 )

@@ -10,7 +10,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import serve_config
 from modelyard.control.names import ServeConfig
 from modelyard.control.running import Running
-from modelyard.repository.resolve import Refused, Resolved, ServedVersion
+from modelyard.repository.resolve import Rejected, Resolved, ServedVersion
 
 ROOT = Path("/srv/yard")
 
@@ -27,13 +27,13 @@ def resolved(name: str = "churn", digests: str = "a", runtime: str = "onnx", **k
     return Resolved(spec(name, **keys), runtime, versions)
 
 
-def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, Refused]:
+def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, Rejected]:
     """A model whose file is as it should be, and that cannot be served."""
-    return spec(name, **keys), Refused(name, reason, None)
+    return spec(name, **keys), Rejected(name, reason, None)
 
 
 def configured(
-    *models: Resolved | tuple[ModelSpec, Refused], kept: Mapping[str, ServeConfig] | None = None, **server: Any
+    *models: Resolved | tuple[ModelSpec, Rejected], kept: Mapping[str, ServeConfig] | None = None, **server: Any
 ) -> ServeConfig:
     """The Serve config of these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]

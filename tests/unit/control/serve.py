@@ -11,7 +11,7 @@ from modelyard.control.desired import Desired
 from modelyard.control.names import ServeConfig
 from modelyard.control.probe import ServerUrls
 from modelyard.control.running import Running
-from modelyard.repository.resolve import Refused, Resolved
+from modelyard.repository.resolve import Rejected, Resolved
 from tests.unit.control.models import ROOT, applications, details
 
 FRONT = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
@@ -54,7 +54,7 @@ class FakeServe:
 
 
 def desired(
-    *models: Resolved | tuple[ModelSpec, Refused],
+    *models: Resolved | tuple[ModelSpec, Rejected],
     absent: tuple[str, ...] = (),
     there: Mapping[str, frozenset[int]] | None = None,
 ) -> Desired:

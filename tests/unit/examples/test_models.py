@@ -33,8 +33,8 @@ def example(request: pytest.FixtureRequest) -> tuple[str, Trained]:
 
 
 def predictions(trained: Trained, instances: list[Any]) -> list[Any]:
-    """What the artefact says, asked in its framework's own way."""
-    if "model.py" in trained.beside:
+    """The outputs of the artefact, through its framework's own API."""
+    if "model.py" in trained.other_files:
         spec = ModelSpec(name="m", runtime="python:model:Zen", trusted=True)
         written = python.load(trained.files(), spec, cpus=1)
         texts = np.array([instance["text_input"] for instance in instances], object)
@@ -55,7 +55,7 @@ def test_an_example_reaches_its_score_on_rows_it_never_saw(example: tuple[str, T
     assert trained.score.good, trained.score
 
 
-def test_its_request_names_what_the_artefact_takes(example: tuple[str, Trained]) -> None:
+def test_its_request_names_the_inputs_of_the_artefact(example: tuple[str, Trained]) -> None:
     name, trained = example
     body = json.loads(trained.files()["example.json"])
     answers = predictions(trained, body["instances"])
@@ -84,7 +84,7 @@ def test_an_artefact_is_small(example: tuple[str, Trained]) -> None:
     assert len(trained.content) < 5_000_000
 
 
-def test_an_onnx_example_takes_any_number_of_rows() -> None:
+def test_an_onnx_example_accepts_any_number_of_rows() -> None:
     session = onnxruntime.InferenceSession(trained_once("digits").content)
     assert [(tensor.type, tensor.shape) for tensor in session.get_inputs()] == [("tensor(float)", [None, 64])]
     assert [output.name for output in session.get_outputs()] == ["label", "probabilities"]

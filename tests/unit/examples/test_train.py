@@ -27,7 +27,7 @@ def test_a_trained_model_is_published_as_version_one_with_its_example(tmp_path: 
     assert json.loads((tmp_path / "iris/1/example.json").read_text()) == {"instances": ["a message"]}
 
 
-def test_a_published_model_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_published_model_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_missing(tmp_path, ["iris"], trainer_of(trained()))
     assert capsys.readouterr().out == "iris: accuracy 0.900 on 10 held-out rows\n"
 
@@ -37,7 +37,7 @@ def test_a_model_below_its_least_score_fails_and_is_not_published(
 ) -> None:
     assert train_missing(tmp_path, ["iris"], trainer_of(trained(value=0.7))) == 1
     assert files_of(tmp_path) == []
-    assert capsys.readouterr().err == "iris: accuracy 0.700 on 10 held-out rows, less than the 0.8 expected\n"
+    assert capsys.readouterr().err == "iris: accuracy 0.700 on 10 held-out rows, below the minimum of 0.8\n"
 
 
 def test_a_model_at_its_least_score_is_good_enough(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_name_is_wrong_usage_and_the_examples_are_listed(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([str(tmp_path), "irs"])
-    assert "no example called irs; there are breast-cancer, diabetes" in capsys.readouterr().err
+    assert "unknown example irs; known: breast-cancer, diabetes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

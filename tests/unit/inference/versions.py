@@ -9,7 +9,7 @@ from typing import Any
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.replica.loading import start_loading
-from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.resolve import ServedVersion
 
 
@@ -19,7 +19,7 @@ def loading(root: Path, files: Mapping[str, bytes], runtime: str = "python", **k
         path = root / "m" / "1" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    lines = [ManifestLine(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in sorted(files.items())]
+    lines = [ManifestEntry(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in sorted(files.items())]
     entry = {"runtime": "python:model:Model"} if runtime == "python" else {}
     spec = ModelSpec.model_validate({"name": "m", "trusted": True, **entry, **keys})
     return start_loading(spec, runtime, root, ServedVersion(1, digest(lines)))

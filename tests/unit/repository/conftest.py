@@ -10,7 +10,7 @@ from modelyard.repository.scan import DigestCache, scan
 from modelyard.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 
 SETTLE_S = 60.0
-"""Longer than any test takes: what was written in a test is never settled by the machine's clock."""
+"""Longer than any test: files that a test writes never settle by the machine's clock."""
 
 
 class CountingCache(DigestCache):

@@ -3,8 +3,8 @@
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.artefact import Unusable, runtime_of
-from modelyard.repository.formats import FORMATS, MOST_LOOKED_AT, advice
+from modelyard.repository.artefact import UnusableVersion, runtime_of
+from modelyard.repository.formats import FORMATS, MAX_FILES, advice
 from modelyard.repository.snapshot import FileEntry
 
 BERT = [
@@ -15,7 +15,7 @@ BERT = [
     "tokenizer_config.json",
     "vocab.txt",
 ]
-"""What every such folder of Hugging Face holds besides its weights."""
+"""The files of every such Hugging Face folder, besides the weights."""
 MLFLOW = ["MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"]
 WITH_TRUST = "`trusted: true` in the model's YAML"
 
@@ -32,16 +32,20 @@ KNOWN = [
     (["model.pt"], "model.pt is a PyTorch file", ["torch.onnx.export", "python model"]),
     (["net.pth"], "net.pth is a PyTorch file", ["torch.onnx.export"]),
     (["checkpoint.pth.tar"], "checkpoint.pth.tar is a PyTorch file", ["torch.onnx.export"]),
-    (["best.pt"], "best.pt is a model of Ultralytics", ["yolo export model=best.pt format=onnx"]),
+    (["best.pt"], "best.pt is an Ultralytics model", ["yolo export model=best.pt format=onnx"]),
     (["model.torchscript"], "model.torchscript is a TorchScript program", ["torch.jit.load"]),
-    (["epoch=3-step=900.ckpt"], "epoch=3-step=900.ckpt is a checkpoint", ["torch.onnx.export"]),
+    (["epoch=3-step=900.ckpt"], "epoch=3-step=900.ckpt is a training checkpoint", ["torch.onnx.export"]),
     (
         ["saved_model.pb", "keras_metadata.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
         "saved_model.pb is a TensorFlow SavedModel",
         ["tf2onnx.convert --saved-model"],
     ),
     (["m/saved_model.pb"], "m/saved_model.pb is a TensorFlow SavedModel", ["--saved-model"]),
-    (["checkpoint", "model.ckpt-10.index", "model.ckpt-10.data-00000-of-00001"], "checkpoint is a checkpoint", []),
+    (
+        ["checkpoint", "model.ckpt-10.index", "model.ckpt-10.data-00000-of-00001"],
+        "checkpoint is a training checkpoint",
+        [],
+    ),
     (["frozen_graph.pb"], "frozen_graph.pb is a frozen TensorFlow graph", ["--graphdef frozen_graph.pb"]),
     (["churn.keras"], "churn.keras is a Keras model", ["export('model.onnx', format='onnx')"]),
     (["model.h5", "tokenizer.pickle"], "model.h5 is a Keras model", ["load_model('model.h5')"]),
@@ -54,7 +58,7 @@ KNOWN = [
     (["densenet.mar"], "densenet.mar is a TorchServe archive", ["torch.onnx.export"]),
     (["inference.pdmodel", "inference.pdiparams"], "a Paddle model", ["paddle2onnx"]),
     (["model.xml", "model.bin"], "model.xml is an OpenVINO model", []),
-    (["model.ort"], "model.ort is an ONNX model in ONNX Runtime's own form", [".onnx file"]),
+    (["model.ort"], "model.ort is an ONNX model in ONNX Runtime's own format", [".onnx file"]),
     (["model.onnx.data"], "model.onnx.data is the external data of an ONNX model", ["copy the .onnx file"]),
     (["model.onnx_data"], "model.onnx_data is the external data of an ONNX model", ["copy the .onnx file"]),
     # Hugging Face
@@ -74,19 +78,19 @@ KNOWN = [
         "model/model.pkl is the pickle of an MLflow model",
         ["move it to model.pkl", "modules of MLflow's folder code/", WITH_TRUST],
     ),
-    ([*MLFLOW, "python_model.pkl"], "python_model.pkl is a Python function of MLflow's", ["mlflow.pyfunc.load_model"]),
+    ([*MLFLOW, "python_model.pkl"], "python_model.pkl is an MLflow Python function", ["mlflow.pyfunc.load_model"]),
     ([*MLFLOW, "model.xgb"], "model.xgb is an XGBoost model", []),
     ([*MLFLOW, "data/model.pth", "data/pickle_module_info.txt"], "data/model.pth is a PyTorch file", []),
     ([*MLFLOW, "whatever"], "MLmodel is the description of an MLflow model", ["mlflow.pyfunc.load_model"]),
     (["predictor.pkl", "learner.pkl", "models/trainer.pkl"], "an AutoGluon predictor", ["TabularPredictor.load"]),
     (["churn.pmml"], "churn.pmml is a PMML model", ["pypmml"]),
     (["metadata/part-00000", "stages/0_x/metadata/part-00000"], "a Spark ML model", ["convert_sparkml"]),
-    (["model.rds"], "model.rds is an object of R", []),
+    (["model.rds"], "model.rds is an R object", []),
     (["config.cfg", "meta.json", "ner/model"], "config.cfg is a spaCy pipeline", ["spacy.load(directory)"]),
     (["lid.176.ftz"], "lid.176.ftz is a fastText model", []),
     (["gbm_mojo.zip"], "gbm_mojo.zip is an H2O model", []),
     (["model.onnx.dvc", ".gitignore"], "model.onnx.dvc is a DVC pointer", ["dvc pull"]),
-    # our own formats under other names
+    # supported formats under other names
     (["churn.onnx"], "churn.onnx is an ONNX model: name it model.onnx", []),
     (["MODEL.ONNX"], "MODEL.ONNX is an ONNX model: name it model.onnx", []),
     (["Model.onnx", "weights.bin"], "Model.onnx is an ONNX model: name it model.onnx", []),
@@ -105,19 +109,19 @@ KNOWN = [
     (["model.tar.gz"], "model.tar.gz is an archive", ["unpack it"]),
     (["model.zip"], "model.zip is an archive", ["unpack it"]),
     (["model.onnx.gz"], "model.onnx.gz is compressed", ["unpack it"]),
-    (["model.onnx.part"], "model.onnx.part is a download or copy that was cut short", ["copy the file again"]),
+    (["model.onnx.part"], "model.onnx.part is an incomplete download or copy", ["copy the file again"]),
     (["train.ipynb"], "train.ipynb is a notebook", ["skops.io.dump"]),
     (["model.bin"], "model.bin is a file that many frameworks write", ["python model"]),
 ]
 
 
 @pytest.mark.parametrize(("files", "what", "to_do"), KNOWN, ids=["+".join(files)[:60] for files, *_ in KNOWN])
-def test_a_version_in_a_format_of_another_tool_is_refused_with_what_to_do(
+def test_a_version_in_the_format_of_another_tool_is_rejected_with_advice(
     files: list[str], what: str, to_do: list[str]
 ) -> None:
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(UnusableVersion) as rejected:
         runtime_of(ModelSpec(name="m"), [FileEntry(path, 1) for path in files])
-    reason = refused.value.args[0]
+    reason = rejected.value.args[0]
     assert what in reason
     for part in to_do:
         assert part in reason
@@ -126,23 +130,23 @@ def test_a_version_in_a_format_of_another_tool_is_refused_with_what_to_do(
 
 def test_every_row_is_reached_by_some_version() -> None:
     reached = {advice(files).partition(" is ")[2].partition(":")[0] for files, *_ in KNOWN}
-    assert {row.what for row in FORMATS} - reached == {"the weights of a Flax model"}
+    assert {row.description for row in FORMATS} - reached == {"the weights of a Flax model"}
 
 
 @pytest.mark.parametrize(
     "name", ["requirements.txt", "vocab.txt", "params.json", "config.json", "README.md", "LICENSE"]
 )
-def test_what_stands_beside_any_model_is_not_taken_for_one(name: str) -> None:
+def test_files_that_accompany_models_are_not_models(name: str) -> None:
     assert advice([name]) == ""
 
 
-def test_code_beside_a_foreign_file_may_be_the_model() -> None:
+def test_code_next_to_a_foreign_file_may_be_the_model() -> None:
     with pytest.raises(
-        Unusable, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, say `runtime: py"
+        UnusableVersion, match=r"model\.pt is a PyTorch file: .*\. If net/serve\.py is the model, set `runtime: py"
     ):
         runtime_of(ModelSpec(name="m"), [FileEntry("model.pt", 1), FileEntry("net/serve.py", 1)])
 
 
-def test_a_version_with_thousands_of_files_is_told_by_those_nearest_to_its_top() -> None:
-    files = [f"a/{number}.bin" for number in range(10 * MOST_LOOKED_AT)]
+def test_a_version_with_thousands_of_files_is_recognised_by_those_nearest_to_its_root() -> None:
+    files = [f"a/{number}.bin" for number in range(10 * MAX_FILES)]
     assert advice([*files, "z.cbm"]).startswith("z.cbm is a CatBoost model")

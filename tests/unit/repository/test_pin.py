@@ -1,4 +1,4 @@
-"""Which keys make another version answer."""
+"""The keys that make another version the default."""
 
 import pytest
 
@@ -40,8 +40,8 @@ def test_a_version_that_is_served_becomes_the_default_and_another_one_is_pinned(
         ({}, {1}, None, "there is no version before 1 in iris: there is 1"),
         ({}, set(), None, "there is no complete version in iris"),
         ({}, {1, 2}, 7, "there is no complete version 7 in iris: there is 2, 1"),
-        ({}, {1, 2}, 2, "version 2 of iris is the default already"),
-        ({"default": 1}, {1, 2}, 1, "version 1 of iris is the default already"),
+        ({}, {1, 2}, 2, "version 2 of iris is already the default"),
+        ({"default": 1}, {1, 2}, 1, "version 1 of iris is already the default"),
         ({"default": 1}, {1, 2}, None, "there is no version before 1 in iris: there is 2, 1"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.repository.safe_tree import Changed, Tree
+from modelyard.repository.safe_tree import FileChanged, Tree
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def churn(repository) -> Path:
     return repository.root / "churn" / "1"
 
 
-def test_a_link_that_leaves_the_repository_is_refused(repository, churn, outside):
+def test_a_link_that_leaves_the_repository_is_rejected(repository, churn, outside):
     (churn / "weights").symlink_to(outside)
     assert repository.version().problem == "weights is a symbolic link that leaves the repository"
 
 
 @pytest.mark.parametrize("target", ["../../../outside/secret", "/etc/passwd", "/", "../../..", "..//..//../outside"])
-def test_no_way_of_writing_a_link_leaves_the_repository(repository, churn, outside, target):
+def test_no_spelling_of_a_link_leaves_the_repository(repository, churn, outside, target):
     (churn / "weights").symlink_to(target)
     assert repository.version().problem == "weights is a symbolic link that leaves the repository"
 
@@ -42,12 +42,12 @@ def test_a_folder_whose_name_only_begins_like_the_repository_is_outside(reposito
     assert repository.version().problem == "weights is a symbolic link that leaves the repository"
 
 
-def test_a_link_to_the_whole_repository_is_refused(repository, churn):
+def test_a_link_to_the_whole_repository_is_rejected(repository, churn):
     (churn / "weights").symlink_to("../..")
     assert repository.version().problem == "weights is a symbolic link that leaves the repository"
 
 
-def test_a_version_that_is_a_link_to_the_outside_is_refused(repository, churn, outside):
+def test_a_version_that_is_a_link_to_the_outside_is_rejected(repository, churn, outside):
     (repository.root / "churn" / "2").symlink_to(outside.parent)
     assert [version.problem for version in repository.folder().versions] == [
         None,
@@ -55,7 +55,7 @@ def test_a_version_that_is_a_link_to_the_outside_is_refused(repository, churn, o
     ]
 
 
-def test_a_model_folder_that_is_a_link_to_the_outside_is_refused(repository, outside):
+def test_a_model_folder_that_is_a_link_to_the_outside_is_rejected(repository, outside):
     (repository.root / "churn").symlink_to(outside.parent)
     assert repository.folder().problem == "churn is a symbolic link that leaves the repository"
 
@@ -93,11 +93,11 @@ def test_an_absolute_link_may_name_the_root_through_a_link(repository, churn, tm
         ("link", "is a symbolic link to another link"),
         ("other", "is a symbolic link to another link"),
         ("other/x", "is a symbolic link through another link, or through a file"),
-        (".", "is a symbolic link to a folder that holds it"),
+        (".", "is a symbolic link to a folder that contains it"),
         ("../2", "is a symbolic link to nothing"),
     ],
 )
-def test_links_that_lead_on_or_back_or_nowhere_are_refused(repository, churn, target, problem):
+def test_links_to_links_cycles_and_broken_links_are_rejected(repository, churn, target, problem):
     (churn / "link").symlink_to(target)
     (churn / "other").symlink_to("model.onnx")
     assert repository.version().problem == f"link {problem}"
@@ -111,33 +111,33 @@ def test_a_fan_of_links_to_folders_is_bounded(repository, churn):
             (folder / name).symlink_to(f"../{depth + 1}")
     (repository.root / "fan" / "15").mkdir()
     (churn / "fan").symlink_to("../../fan/0")
-    assert repository.version().problem == "it holds more than 10,000 files and folders"
+    assert repository.version().problem == "it contains more than 10,000 files and folders"
 
 
-def test_a_hard_link_is_refused(repository, churn, outside):
+def test_a_hard_link_is_rejected(repository, churn, outside):
     (churn / "weights").hardlink_to(outside)
     assert repository.version().problem == "weights has hard links"
 
 
-def test_a_link_to_a_file_with_hard_links_is_refused(repository, churn, outside):
+def test_a_link_to_a_file_with_hard_links_is_rejected(repository, churn, outside):
     (repository.root / "store").hardlink_to(outside)
     (churn / "weights").symlink_to("../../store")
     assert repository.version().problem == "weights has hard links"
 
 
-def test_a_fifo_is_refused_and_never_waited_for(repository, churn):
+def test_a_fifo_is_rejected_without_waiting(repository, churn):
     os.mkfifo(churn / "weights")
     assert repository.version().problem == "weights is a FIFO"
 
 
-def test_a_socket_is_refused(repository, churn, monkeypatch):
+def test_a_socket_is_rejected(repository, churn, monkeypatch):
     monkeypatch.chdir(churn)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("weights")
         assert repository.version().problem == "weights is a socket"
 
 
-def test_a_device_is_refused(repository, churn):
+def test_a_device_is_rejected(repository, churn):
     try:
         os.mknod(churn / "weights", 0o600 | 0o020000, os.makedev(1, 3))
     except PermissionError:
@@ -146,8 +146,8 @@ def test_a_device_is_refused(repository, churn):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "file", "nothing", "folder"])
-def test_a_file_that_is_swapped_after_it_was_looked_at_is_not_read(repository, churn, outside, kind):
-    """What stands between the look and the open is not trusted, and does not block."""
+def test_a_file_that_is_swapped_after_its_check_is_not_read(repository, churn, outside, kind):
+    """A file that replaces another between the check and the open is not trusted, and does not block."""
     path = churn / "model.onnx"
     with Tree(repository.root) as tree:
         found = tree.find("churn/1/model.onnx")
@@ -161,7 +161,7 @@ def test_a_file_that_is_swapped_after_it_was_looked_at_is_not_read(repository, c
                 path.write_bytes(b"other")
             case "folder":
                 path.mkdir()
-        with pytest.raises((Changed, OSError)), tree.open(found) as stream:
+        with pytest.raises((FileChanged, OSError)), tree.open(found) as stream:
             stream.read()
 
 
@@ -175,9 +175,9 @@ def test_a_folder_that_is_swapped_for_a_link_is_not_entered(repository, churn, o
             stream.read()
 
 
-def test_a_file_that_is_written_to_while_it_is_read_is_told(repository, churn):
+def test_a_file_that_changes_while_it_is_read_is_reported(repository, churn):
     with Tree(repository.root) as tree:
         found = tree.find("churn/1/model.onnx")
-        with pytest.raises(Changed, match=r"^churn/1/model\.onnx$"), tree.open(found) as stream:
+        with pytest.raises(FileChanged, match=r"^churn/1/model\.onnx$"), tree.open(found) as stream:
             stream.read(1)
             (churn / "model.onnx").write_bytes(b"MODEL and more")

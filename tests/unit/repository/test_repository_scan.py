@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.repository.digest import ManifestLine, digest
+from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.snapshot import FileEntry, VersionSnapshot
 
 
 def test_a_version_has_its_files_and_the_digest_of_their_manifest(repository):
     repository.put({"churn/3/model.onnx": b"model", "churn/3/weights/0.bin": b"w" * 1000})
     lines = [
-        ManifestLine("model.onnx", 5, hashlib.sha256(b"model").hexdigest()),
-        ManifestLine("weights/0.bin", 1000, hashlib.sha256(b"w" * 1000).hexdigest()),
+        ManifestEntry("model.onnx", 5, hashlib.sha256(b"model").hexdigest()),
+        ManifestEntry("weights/0.bin", 1000, hashlib.sha256(b"w" * 1000).hexdigest()),
     ]
     files = (FileEntry("model.onnx", 5), FileEntry("weights/0.bin", 1000))
     assert repository.folder().versions == (VersionSnapshot(3, files, digest(lines), None, settled=True),)
@@ -49,7 +49,7 @@ def test_a_repository_that_is_a_file_is_a_problem_of_every_folder(repository):
     assert repository.folder().problem == f"the model repository {repository.root} cannot be read: Not a directory"
 
 
-def test_a_folder_that_is_a_file_is_told(repository):
+def test_a_folder_that_is_a_file_is_reported(repository):
     repository.put({"churn": b""})
     assert repository.folder().problem == "churn is a file, not a folder"
 
@@ -121,7 +121,7 @@ def test_too_many_files_are_a_problem(repository):
     for number in range(10_000):
         (folder / str(number)).touch()
     version = repository.version()
-    assert version.problem == "it holds more than 10,000 files and folders"
+    assert version.problem == "it contains more than 10,000 files and folders"
     assert version.digest == ""
 
 
@@ -141,13 +141,13 @@ def test_folders_may_be_fifteen_deep(repository, folders, fine):
         (os.fsdecode(b"\xff.bin"), r"'\udcff.bin'"),
     ],
 )
-def test_a_name_that_could_be_taken_for_something_else_is_refused(repository, name, shown):
+def test_an_ambiguous_name_is_rejected(repository, name, shown):
     repository.put({"churn/1/model.onnx": b"model", f"churn/1/{name}": b""})
     assert repository.version().problem == f"{shown} has a name with characters that are not allowed"
 
 
 @pytest.mark.parametrize("folder", ["../x", "..", ".", "team/../../x", "", "/etc", "team//x"])
-def test_a_folder_that_traverses_is_refused(repository, folder):
+def test_a_folder_that_traverses_is_rejected(repository, folder):
     repository.put({"team/x/1/model.onnx": b"model"})
     (repository.root.parent / "x" / "1").mkdir(parents=True)
     found = repository.folder(folder)
@@ -195,7 +195,7 @@ def test_what_may_not_be_read_is_a_problem_of_its_version_alone(unprivileged):
     ]
 
 
-def test_a_repository_that_may_not_be_read_is_told(unprivileged):
+def test_a_repository_without_read_permission_is_reported(unprivileged):
     unprivileged.root.chmod(0)
     try:
         folder = unprivileged.folder()

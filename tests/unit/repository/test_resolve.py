@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve, resolve_all
+from modelyard.repository.resolve import Rejected, Resolved, ServedVersion, resolve, resolve_all
 from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, VersionSnapshot
 
 
@@ -36,7 +36,7 @@ def spec(**keys) -> ModelSpec:
         ("pkg/__init__.py", {"trusted": True, "runtime": "python:pkg:Model"}, "python"),
     ],
 )
-def test_the_runtime_is_told_by_the_artefact(file, keys, runtime):
+def test_the_artefact_determines_the_runtime(file, keys, runtime):
     model = spec(**keys)
     assert resolve(model, folder(version(3, file))) == Resolved(model, runtime, (ServedVersion(3, "sha256:3"),))
 
@@ -63,7 +63,7 @@ def test_versions_are_served_newest_first():
         ({"version_labels": {"stable": 1, "next": 2}, "default": "stable"}, [2, 1], 1),
     ],
 )
-def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, served, default):
+def test_a_default_and_labels_keep_their_versions_next_to_a_newer_one(keys, served, default):
     resolved = resolve(spec(**keys), folder(version(1), version(2)))
     assert [each.number for each in resolved.versions] == served
     assert resolved.default == default
@@ -78,11 +78,11 @@ def test_a_default_and_labels_keep_their_versions_beside_a_newer_one(keys, serve
         ({"versions": [7, 1], "default": 7}, "versions"),
     ],
 )
-def test_a_named_version_that_does_not_exist_refuses_the_model_at_its_key(keys, key):
-    refused = resolve(spec(**keys), folder(version(1), version(2)))
-    assert isinstance(refused, Refused)
-    assert refused.reason == "version 7 is not in churn: there is 2, 1"
-    assert refused.key == key
+def test_a_named_version_that_does_not_exist_rejects_the_model_at_its_key(keys, key):
+    rejected = resolve(spec(**keys), folder(version(1), version(2)))
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "version 7 is not in churn: there is 2, 1"
+    assert rejected.key == key
 
 
 def test_a_version_that_is_still_being_written_is_passed_over():
@@ -92,7 +92,7 @@ def test_a_version_that_is_still_being_written_is_passed_over():
 
 PICKLE = (
     "a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, if you trust "
-    "whoever made the file, say `trusted: true` in the model's YAML"
+    "its author, set `trusted: true` in the model's YAML"
 )
 
 
@@ -104,13 +104,13 @@ PICKLE = (
         (
             {},
             folder(),
-            "there is no version in churn: a version is a folder with a number for a name, such as churn/1",
+            "there is no version in churn: a version is a folder whose name is a number, such as churn/1",
             "churn",
         ),
         (
             {},
-            folder(version(1, settled=False), version(2, settled=False, problem=".incomplete stands in it")),
-            "there is no complete version in churn: versions 1, 2 (.incomplete stands in it) are still being written",
+            folder(version(1, settled=False), version(2, settled=False, problem="it contains .incomplete")),
+            "there is no complete version in churn: versions 1, 2 (it contains .incomplete) are still being written",
             "churn",
         ),
         (
@@ -134,61 +134,61 @@ PICKLE = (
         ),
         (
             {},
-            folder(version(1), version(2, settled=False, was_settled=True, problem=".incomplete stands in it")),
-            "version 2 is being changed in place (.incomplete stands in it): waiting until that is done",
+            folder(version(1), version(2, settled=False, was_settled=True, problem="it contains .incomplete")),
+            "version 2 is being changed in place (it contains .incomplete): waiting for it to complete",
             "churn/2",
         ),
         (
             {},
             folder(version(1, "model.onnx", "model.skops")),
-            "version 1 holds both model.onnx and model.skops: a version is one model",
+            "version 1 contains model.onnx and model.skops: a version must contain one model only",
             "churn/1/model.onnx",
         ),
         (
             {"runtime": "onnx"},
             folder(version(1, "model.skops")),
-            "version 1 holds model.skops, which is for sklearn, but the model's YAML says `runtime: onnx`",
+            "version 1 contains model.skops, which needs `runtime: sklearn`, but the model's YAML says `runtime: onnx`",
             "churn/1/model.skops",
         ),
-        ({}, folder(version(1, "model.joblib")), f"version 1 holds model.joblib, {PICKLE}", "churn/1/model.joblib"),
-        ({}, folder(version(1, "model.pkl")), f"version 1 holds model.pkl, {PICKLE}", "churn/1/model.pkl"),
+        ({}, folder(version(1, "model.joblib")), f"version 1 contains model.joblib, {PICKLE}", "churn/1/model.joblib"),
+        ({}, folder(version(1, "model.pkl")), f"version 1 contains model.pkl, {PICKLE}", "churn/1/model.pkl"),
         (
             {"runtime": "python:churn:Model"},
             folder(version(1, "churn.py")),
-            "version 1 holds churn.py, which is code that the server would run: save the model as skops or ONNX instead, "
-            "or, if you trust whoever wrote it, say `trusted: true` in the model's YAML",
+            "version 1 contains churn.py, which is code that the server would run: save the model as skops or ONNX instead, "
+            "or, if you trust its author, set `trusted: true` in the model's YAML",
             "churn/1/churn.py",
         ),
         (
             {"runtime": "python:a.b:Model", "trusted": True},
             folder(version(1, "a.py")),
-            "version 1 holds no module a.b: neither a/b.py nor a/b/__init__.py is there",
+            "version 1 does not contain the module a.b: neither a/b.py nor a/b/__init__.py exists",
             "churn/1",
         ),
         (
             {"runtime": "python:churn:Model", "trusted": True},
             folder(version(1, "churn.py!")),
-            "version 1 holds an empty file, churn.py",
+            "version 1 contains an empty file, churn.py",
             "churn/1/churn.py",
         ),
-        ({}, folder(version(1, "model.onnx!")), "version 1 holds an empty file, model.onnx", "churn/1/model.onnx"),
+        ({}, folder(version(1, "model.onnx!")), "version 1 contains an empty file, model.onnx", "churn/1/model.onnx"),
         (
             {},
             folder(version(1, "model.onnx", "weights.bin!")),
-            "version 1 holds an empty file, weights.bin",
+            "version 1 contains an empty file, weights.bin",
             "churn/1/weights.bin",
         ),
         (
             {"versions": "all"},
             folder(version(1, "model.skops"), version(2, "model.onnx")),
-            "version 2 is for the runtime onnx and version 1 for sklearn: the versions that are served together must be "
-            "of one runtime",
+            "version 2 needs the runtime onnx and version 1 needs sklearn: all served versions of a model must have "
+            "the same runtime",
             "churn/1",
         ),
     ],
 )
-def test_a_refusal_says_why_and_where(keys, seen, reason, place):
-    assert resolve(spec(**keys), seen) == Refused("churn", reason, place)
+def test_a_rejection_has_a_reason_and_a_place(keys, seen, reason, place):
+    assert resolve(spec(**keys), seen) == Rejected("churn", reason, place)
 
 
 @pytest.mark.parametrize(
@@ -196,26 +196,26 @@ def test_a_refusal_says_why_and_where(keys, seen, reason, place):
     [
         ([], "it is empty"),
         (["churn.onnx"], "churn.onnx is an ONNX model: name it model.onnx"),
-        (["my/churn.py"], "if my/churn.py is the model, say `runtime: python:my.churn:<Class>` in the model's YAML"),
+        (["my/churn.py"], "if my/churn.py is the model, set `runtime: python:my.churn:<Class>` in the model's YAML"),
         (
             ["my/churn/__init__.py"],
-            "if my/churn/__init__.py is the model, say `runtime: python:my.churn:<Class>` in the model's YAML",
+            "if my/churn/__init__.py is the model, set `runtime: python:my.churn:<Class>` in the model's YAML",
         ),
-        (["README.md"], "there is README.md"),
-        (list("abcdefg"), "there is a, b, c, d, e and 2 more"),
+        (["README.md"], "it contains README.md"),
+        (list("abcdefg"), "it contains a, b, c, d, e and 2 more"),
     ],
 )
-def test_a_version_without_an_artefact_is_refused_with_advice(files, advice):
+def test_a_version_without_an_artefact_is_rejected_with_advice(files, advice):
     empty = VersionSnapshot(1, tuple(FileEntry(name, 1) for name in files), "sha256:1", None, settled=True)
-    refused = resolve(spec(), folder(empty))
-    assert refused.reason == (f"version 1 holds none of model.onnx, model.skops, model.joblib, model.pkl: {advice}")
-    assert refused.place == "churn/1"
+    rejected = resolve(spec(), folder(empty))
+    assert rejected.reason == (f"version 1 contains none of model.onnx, model.skops, model.joblib, model.pkl: {advice}")
+    assert rejected.place == "churn/1"
 
 
 def test_an_older_version_with_a_problem_does_not_matter_unless_it_is_served():
     seen = folder(version(1, problem="pipe is a FIFO"), version(2))
     assert isinstance(resolve(spec(), seen), Resolved)
-    assert isinstance(resolve(spec(versions="all"), seen), Refused)
+    assert isinstance(resolve(spec(versions="all"), seen), Rejected)
 
 
 def test_every_spec_is_resolved_with_its_own_folder():
@@ -225,5 +225,5 @@ def test_every_spec_is_resolved_with_its_own_folder():
         None,
     )
     first, second = resolve_all([ModelSpec(name="iris", path="team/iris"), spec()], snapshot)
-    assert first == Refused("iris", "there is no folder team/iris in the model repository", None)
+    assert first == Rejected("iris", "there is no folder team/iris in the model repository", None)
     assert isinstance(second, Resolved)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.repository.resolve import Refused, Resolved, ServedVersion, resolve
+from modelyard.repository.resolve import Rejected, Resolved, ServedVersion, resolve
 from modelyard.repository.scan import DigestCache, scan
 
 PATIENCE_S = 10
@@ -17,7 +17,7 @@ CHURN = ModelSpec(name="churn")
 
 
 class SlowCopy:
-    """A thread that writes a version in steps, each when it is told to."""
+    """A thread that writes a version in steps, each on command."""
 
     def __init__(self, *steps: Callable[[], object]) -> None:
         self._go: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
@@ -47,7 +47,7 @@ class SlowCopy:
             self._done.put(None)
 
 
-def test_a_slow_copy_is_taken_only_when_it_is_whole(repository):
+def test_a_slow_copy_is_served_only_when_it_is_complete(repository):
     folder = repository.root / "churn" / "2"
     model = folder / "model.onnx"
 
@@ -60,7 +60,7 @@ def test_a_slow_copy_is_taken_only_when_it_is_whole(repository):
     assert resolve(CHURN, repository.folder()).versions[0].number == 1
     misses = list(repository.cache.misses)
     repository.later_s = 0
-    # The copy gives every file the times of its source, years ago, as `cp -a` and `rsync -t` do.
+    # The copy sets the times of the source, years ago, as `cp -a` and `rsync -t` do.
     steps = (folder.mkdir, append, append, append, lambda: os.utime(model, (1, 1)), lambda: os.utime(folder, (1, 1)))
     with SlowCopy(*steps) as copy:
         while copy.step():
@@ -104,11 +104,11 @@ def test_a_change_anywhere_in_a_version_starts_the_wait_again(repository, deep):
     assert settled(60.001)
 
 
-def test_a_version_is_not_taken_while_its_marker_stands(repository):
+def test_a_version_is_not_served_while_it_has_the_marker(repository):
     repository.put({"churn/1/model.onnx": b"model", "churn/1/.incomplete": b""})
     snapshot = repository.scan("churn")
     (version,) = snapshot.folders["churn"].versions
-    assert (version.settled, version.problem) == (False, ".incomplete stands in it")
+    assert (version.settled, version.problem) == (False, "it contains .incomplete")
     assert snapshot.settles_in_s is None, "time alone does not complete it"
     (repository.root / "churn/1/.incomplete").unlink()
     version = repository.version()
@@ -130,14 +130,14 @@ def test_a_directory_that_is_renamed_into_place_waits_for_its_turn_and_is_whole(
     assert repository.scan("churn", settle_s=0).folders["churn"].versions[0].settled
 
 
-def test_the_snapshot_says_when_the_last_of_several_versions_settles(repository):
+def test_the_snapshot_has_the_time_when_the_last_of_several_versions_settles(repository):
     repository.put({"churn/1/model.onnx": b"model", "iris/1/model.onnx": b"model"})
     newest = max(path.stat().st_ctime for path in repository.root.rglob("*"))
     snapshot = scan(repository.root, ["churn", "iris"], settle_s=60, now=lambda: newest + 20, cache=DigestCache())
     assert snapshot.settles_in_s == pytest.approx(40, abs=0.001)
 
 
-def test_a_clock_that_is_ahead_is_told_and_looked_at_again(repository):
+def test_a_clock_that_is_ahead_is_reported_and_checked_again(repository):
     repository.put({"churn/1/model.onnx": b"model"})
     repository.later_s = -3600
     snapshot = repository.scan("churn")
@@ -155,9 +155,9 @@ def test_a_touched_version_does_not_bring_the_older_one_back(repository):
     (repository.root / "churn/2/model.onnx").touch()
     repository.later_s = 0
     for _ in range(2):
-        refused = resolve(CHURN, repository.folder())
-        assert isinstance(refused, Refused)
-        assert refused.reason == "version 2 is being changed in place: waiting until that is done"
+        rejected = resolve(CHURN, repository.folder())
+        assert isinstance(rejected, Rejected)
+        assert rejected.reason == "version 2 is being changed in place: waiting for it to complete"
 
     repository.later_s = 1000
     assert resolve(CHURN, repository.folder()) == served
@@ -173,7 +173,7 @@ def test_a_version_that_is_removed_is_gone_at_once(repository):
 
 
 class VanishingCache(DigestCache):
-    """Runs something when the first file is about to be hashed: the moment between the look and the read."""
+    """Runs a function just before the first file is hashed: between the check and the read."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ def test_a_version_that_vanishes_in_mid_scan_is_absent(repository):
 
 
 @pytest.mark.parametrize("change", ["unlink", "write"])
-def test_a_version_that_changes_in_mid_scan_is_not_settled(repository, change):
+def test_a_version_that_changes_during_a_scan_is_not_settled(repository, change):
     repository.put({"churn/1/model.onnx": b"old", "churn/2/model.onnx": b"new"})
     path = repository.root / "churn/1/model.onnx"
     repository.cache = VanishingCache(path.unlink if change == "unlink" else lambda: path.write_bytes(b"other"))

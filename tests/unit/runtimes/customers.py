@@ -42,7 +42,7 @@ METHODS = {
 
 
 def load(estimator: Any, example: Any = None, **keys: Any) -> LoadedModel:
-    """The model in a joblib file of this estimator, with the example beside it."""
+    """The model in a joblib file of this estimator, with the example next to it."""
     return load_files(estimator, None if example is None else json.dumps(example).encode(), **keys)
 
 
@@ -78,7 +78,7 @@ def _array(spec: TensorSpec, frame: pd.DataFrame) -> Any:
 
 
 def assert_own_answers(model: LoadedModel, estimator: Any, frame: pd.DataFrame) -> None:
-    """Every output is what the estimator itself gives for the frame."""
+    """Every output equals the estimator's own output for the frame."""
     outputs = [spec.name for spec in model.signature.outputs]
     given = model.predict(inputs_of(model, frame), outputs)
     for name in outputs:

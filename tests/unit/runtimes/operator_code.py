@@ -14,17 +14,17 @@ def ratio(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def seconds(frame: pd.DataFrame) -> Any:
-    """Dates to numbers, which takes numbers as well."""
+    """Dates to numbers; also accepts numbers."""
     return np.column_stack([frame.when.astype("int64") // 10**6, frame.age])
 
 
 def months(frame: pd.DataFrame) -> Any:
-    """Dates to numbers, which takes nothing but dates."""
+    """Dates to numbers; accepts only dates."""
     return np.column_stack([frame.when.dt.month, frame.age])
 
 
 def guests(frame: pd.DataFrame) -> pd.DataFrame:
-    """Works for flags; for whole numbers it gives something else."""
+    """Works for booleans; returns something else for integers."""
     return frame.assign(member=(~frame.member).astype(int))[["member", "age"]]
 
 
@@ -39,7 +39,7 @@ def constant(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class Unsure(Pipeline):
-    """A pipeline with a `predict` of its own."""
+    """A pipeline with a custom `predict`."""
 
     def predict(self, X: Any, **params: Any) -> Any:
         probabilities = self.predict_proba(X)
@@ -48,7 +48,7 @@ class Unsure(Pipeline):
 
 
 class Buffered(TransformerMixin, BaseEstimator):
-    """A transformer that gives its results in one array, over and over."""
+    """A transformer that reuses one array for its results."""
 
     def fit(self, X: Any, y: Any = None) -> "Buffered":
         self.n_features_in_ = np.shape(X)[1]

@@ -20,7 +20,7 @@ class Model:
 
 
 def source(body: str, takes: str = "FP64", gives: str = "FP64") -> str:
-    """A module with a class that has these methods, one input `x` and one output `y`, a value a row each."""
+    """A module with a class that has these methods, one input `x` and one output `y`, with one value per row."""
     return HEAD % (takes, gives) + textwrap.indent(textwrap.dedent(body), "    ")
 
 

@@ -1,4 +1,4 @@
-"""Small fitted scikit-learn models of every kind, each with rows to ask it about and what it itself answers."""
+"""Small fitted scikit-learn models of every kind, each with rows and its own outputs for them."""
 
 import warnings
 from collections.abc import Callable
@@ -79,11 +79,11 @@ ASKED = slice(None, None, 7)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model as it is fitted, and what it must answer."""
+    """A fitted model and its expected outputs."""
 
     make: Callable[[], Any]
     rows: Any
-    """What it is fitted with and asked about: an array, a data frame or a list of texts."""
+    """The rows of the fit and of requests: an array, a data frame or a list of texts."""
     outputs: dict[str, str]
     """The method that each output must be equal to; with a number behind it, of several arrays the one of that number."""
     target: Any = None
@@ -276,7 +276,7 @@ CASES = {
 
 
 def answer(estimator: Any, method: str, rows: Any) -> Any:
-    """What one of the methods of `Case.outputs` gives, as an array."""
+    """The result of one of the methods of `Case.outputs`, as an array."""
     name, _, number = method.partition(" ")
     given = getattr(estimator, name)(rows)
     given = given[int(number)] if number else given
@@ -285,7 +285,7 @@ def answer(estimator: Any, method: str, rows: Any) -> Any:
 
 @cache
 def fitted(name: str) -> Any:
-    """The case's model, fitted once; nobody changes it."""
+    """The case's model, fitted once. Tests must not change it."""
     return CASES[name].fitted()
 
 

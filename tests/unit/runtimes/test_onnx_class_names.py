@@ -103,7 +103,7 @@ def converted(estimator: BaseEstimator, **options: Any) -> bytes:
 
 
 def check_confidences(model: OnnxModel, content: bytes, classes: Sequence[Any]) -> None:
-    """Labels are what onnxruntime gives, and each confidence is the score of the label, in the column of its class."""
+    """Labels are onnxruntime's, and each confidence is the score of the label, in the column of its class."""
     session = onnxruntime.InferenceSession(content)
     label, scores = session.run(None, {session.get_inputs()[0].name: SOME})
     answer = asked(model, {"instances": SOME.tolist(), "probabilities": True})
@@ -145,7 +145,7 @@ def test_labels_of_every_kind_are_found(name: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["logistic regression", "Gaussian naive Bayes"])
-def test_classes_are_known_though_no_example_can_be_made_up(name: str) -> None:
+def test_classes_are_known_without_a_synthetic_example(name: str) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     estimator = fitted(CLASSIFIERS[name], "texts")
@@ -231,7 +231,7 @@ def test_catboosts_classes_are_its_own(target: str, tmp_path: Path) -> None:
         everything(model, {"features": SOME})["probabilities"], estimator.predict_proba(SOME), atol=1e-5
     )
     answer = asked(model, {"instances": SOME.tolist()})
-    if target == "two numbers":  # onnxruntime gives 0 and 1 as labels for this graph
+    if target == "two numbers":  # onnxruntime returns 0 and 1 as labels for this graph
         assert set(answer["predictions"]) <= {0, 1}
         assert set(answer["confidences"]) == {None}
         [note] = model.notes
@@ -278,7 +278,7 @@ ENCODED = [
     ],
     ids=["looked up", "encoded", "places", "computed", "scores in another order"],
 )
-def test_a_label_by_the_largest_score_says_its_classes_only_where_they_are_certain(
+def test_a_label_by_the_largest_score_declares_its_classes_only_if_they_are_certain(
     model: bytes, classes: tuple[Any, ...], scores: str
 ) -> None:
     signature = load(model).signature
@@ -298,13 +298,13 @@ def test_scores_of_other_rows_than_the_labels_are_no_scores() -> None:
     assert (signature.scores, signature.rowwise) == ("", False)
 
 
-def test_the_yamls_labels_are_held_against_the_labels_that_the_graph_gives() -> None:
+def test_the_yamls_labels_are_checked_against_the_labels_that_the_graph_returns() -> None:
     labels = ["a", "b", "c"]
     assert load(named(PLACES, INT64), labels=labels).signature.classes == ("a", "b", "c")
-    with pytest.raises(LoadError, match=r"labels are names for classes 0, 1, \.\.\., and the model gives 4"):
+    with pytest.raises(LoadError, match=r"labels name the classes 0, 1, \.\.\., but the model returns 4"):
         load(named(DOUBLED, INT64), labels=labels)
     assert load(named(PLACES, INT64, order=(2, 0, 1)), labels=labels).signature.scores == ""
     content = converted(fitted(LOGISTIC, "numbers"), zipmap=False)
-    with pytest.raises(LoadError, match=r"the model's own are \[10, 20, 35\]"):
+    with pytest.raises(LoadError, match=r"the model's own classes are \[10, 20, 35\]"):
         load(content, labels=labels)
     assert load(content, labels=["10", "20", "35"]).signature.classes == ("10", "20", "35")

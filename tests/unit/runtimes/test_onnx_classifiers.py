@@ -92,7 +92,7 @@ def test_classes_out_of_order_are_sorted_with_their_scores() -> None:
 
 
 @pytest.mark.parametrize("classes", [(0, 1, 2), NAMES], ids=["numbers", "texts"])
-def test_a_zipmaps_classes_are_known_though_no_example_can_be_made_up(classes: tuple[Scalar, ...]) -> None:
+def test_a_zipmaps_classes_are_known_without_a_synthetic_example(classes: tuple[Scalar, ...]) -> None:
     estimator = classifier(classes)
     model = load(converted(estimator, columns=None))  # the weights want 4 columns, and the input leaves them open
     assert model.signature.classes == classes
@@ -128,16 +128,16 @@ def test_a_single_output_of_scores_is_no_classifier_without_labels() -> None:
 @pytest.mark.parametrize(
     ("model", "labels", "message"),
     [
-        (scores(["N", 3]), ["a", "b"], "the YAML has 2 labels, and the model gives 3 scores a row"),
-        (scores(["N", "C"]), ["a", "b"], "the YAML has 2 labels, and the model gives 3 scores a row"),
-        (zipmap((0, 1, 2)), ["a"], "the YAML has 1 labels, and the model gives 3 scores a row"),
-        (zipmap((1, 2, 3)), ["a", "b", "c"], r"labels are names for classes 0, 1, .* are \[1, 2, 3\]"),
-        (zipmap(NAMES), ["a", "b", "c"], r"the model's own are \['setosa'"),
+        (scores(["N", 3]), ["a", "b"], "the YAML has 2 labels, but the model returns 3 scores per row"),
+        (scores(["N", "C"]), ["a", "b"], "the YAML has 2 labels, but the model returns 3 scores per row"),
+        (zipmap((0, 1, 2)), ["a"], "the YAML has 1 labels, but the model returns 3 scores per row"),
+        (zipmap((1, 2, 3)), ["a", "b", "c"], r"labels name the classes 0, 1, .* are \[1, 2, 3\]"),
+        (zipmap(NAMES), ["a", "b", "c"], r"the model's own classes are \['setosa'"),
         (graph([helper.make_node("ReduceSum", ["x"], ["y"])], [tensor("x", FLOAT, ["N"])], [tensor("y", FLOAT, [1])]),
-         ["a"], "no single output of one score a row and class"),
+         ["a"], "no single output with one score per row and class"),
     ],
 )  # fmt: skip
-def test_labels_that_do_not_fit_are_refused(model: bytes, labels: list[str], message: str) -> None:
+def test_labels_that_do_not_fit_are_rejected(model: bytes, labels: list[str], message: str) -> None:
     with pytest.raises(LoadError, match=message):
         load(model, labels=labels)
 
@@ -148,7 +148,7 @@ def test_labels_may_repeat_a_zipmaps_own_classes() -> None:
         assert load(zipmap(classes), labels=labels).signature.classes == tuple(labels)
 
 
-def test_distances_beside_a_cluster_are_not_taken_for_probabilities() -> None:
+def test_distances_next_to_a_cluster_are_not_probabilities() -> None:
     clusters = KMeans(3, n_init=1, random_state=0).fit(FLOWERS)
     model = load(converted(clusters))
     assert roles(model.signature) == ("tensors", (), "", "")

@@ -1,4 +1,4 @@
-"""Tensors that a graph keeps in other files: from memory, and from the version's own files only."""
+"""Tensors that a graph stores in other files: from memory, and from the version's files only."""
 
 import subprocess
 import sys
@@ -57,12 +57,12 @@ def test_a_tensor_is_a_part_of_its_file() -> None:
 @pytest.mark.parametrize(
     "location", ["w.bin", "../w.bin", "/etc/passwd", "deep/../../w.bin", "*/_ORT_MEM_ADDR_/*", "model.onnx", ""]
 )
-def test_a_file_that_is_not_the_versions_is_refused(
+def test_a_file_that_is_not_the_versions_is_rejected(
     location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "w.bin").write_bytes(VALUES.tobytes())
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(LoadError, match="which is no file of its version directory"):
+    with pytest.raises(LoadError, match="which is not a file of its version directory"):
         load(plus(location).SerializeToString(), files={"other.bin": b""})
 
 
@@ -71,22 +71,22 @@ def test_tensors_inside_nodes_and_functions_are_found() -> None:
     constant = helper.make_node("Constant", [], ["w"], value=outside(weights("w", VALUES), "hidden.bin"))
     add = helper.make_node("Add", ["x", "w"], ["y"])
     in_node = proto([constant, add], ends[:1], ends[1:])
-    with pytest.raises(LoadError, match=r"'hidden\.bin', which is no file"):
+    with pytest.raises(LoadError, match=r"'hidden\.bin', which is not a file"):
         load(in_node.SerializeToString())
     branch = helper.make_graph([constant, add], "branch", [], ends[1:])
     either = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
     in_branch = proto([either], [tensor("c", TensorProto.BOOL, []), ends[0]], ends[1:])
-    with pytest.raises(LoadError, match=r"'hidden\.bin', which is no file"):
+    with pytest.raises(LoadError, match=r"'hidden\.bin', which is not a file"):
         load(in_branch.SerializeToString())
     in_function = proto([helper.make_node("F", ["x"], ["y"], domain="own")], ends[:1], ends[1:])
     opsets = [helper.make_opsetid("", 18)]
     in_function.functions.append(helper.make_function("own", "F", ["x"], ["y"], [constant, add], opsets))
     in_function.opset_import.append(helper.make_opsetid("own", 1))
-    with pytest.raises(LoadError, match=r"'hidden\.bin', which is no file"):
+    with pytest.raises(LoadError, match=r"'hidden\.bin', which is not a file"):
         load(in_function.SerializeToString())
 
 
-def test_a_file_that_is_too_short_is_refused() -> None:
+def test_a_file_that_is_too_short_is_rejected() -> None:
     with pytest.raises(LoadError, match=r"model.onnx cannot be loaded: External initializer: w offset"):
         load(plus("w.bin").SerializeToString(), files={"w.bin": bytes(8)})
 

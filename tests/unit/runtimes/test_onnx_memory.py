@@ -1,4 +1,4 @@
-"""What the onnx runtime hands over: arrays of the project's own types, and of memory that no session and no client shares."""
+"""The arrays that the onnx runtime returns have numpy's types, in memory that no session and no client shares."""
 
 from typing import Any
 

@@ -19,8 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from modelyard.runtimes.onnx.dependence import findings
 from modelyard.runtimes.onnx.graph import read_model
+from modelyard.runtimes.onnx.row_mixing import findings
 from tests.unit.runtimes.onnx_graphs import graph, load, proto, tensor, weights
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -92,42 +92,42 @@ CORNER = (node("Reshape", "x all", "flat"), node("Gather", "flat zeroth", "m"))
 MEAN = (node("ReduceMean", "x", "m", keepdims=0), node("Greater", "m zero", "c"))
 FIRST = (node("Gather", "x three", "r", axis=0), node("ReduceMax", "r axis0", "m", keepdims=0))
 MIXING: dict[str, tuple[ModelProto, str]] = {
-    "a condition over all rows": (of(branches(MEAN)), "ReduceMean is over all rows"),
+    "a condition over all rows": (of(branches(MEAN)), "ReduceMean reduces over all rows"),
     "a condition by one value": (
-        of(branches([*CORNER, node("Greater", "m zero", "c")])), "how If works depends on the values"
+        of(branches([*CORNER, node("Greater", "m zero", "c")])), "the result of If depends on the values"
     ),
     "a condition far from what trials hold": (
         of([node("ReduceMax", "x", "m", keepdims=0), node("Greater", "m three_f", "c"), node("Neg", "x", "n"),
             node("Where", "c n x", "y"), node("Cast", "three", "three_f", to=FLOAT)][i] for i in (0, 4, 1, 2, 3)),
-        "ReduceMax is over all rows",
+        "ReduceMax reduces over all rows",
     ),
     "a chosen row": (
         of([*FIRST[:1], node("Unsqueeze", "r axis0", "u"), node("Add", "x u", "y")]),
-        "Gather is along the rows",
+        "Gather works along the rows",
     ),
     "rows that are left out": (
         of([node("Slice", "x axis0 axis1 axis0", "first"), node("Add", "x first", "y")]),
-        "Slice is along the rows",
+        "Slice works along the rows",
     ),
     "as often as the values say": (
         of(loop("times", "true", *CORNER, node("Cast", "m", "times", to=INT64))),
-        "how Loop works depends on the values",
+        "the result of Loop depends on the values",
     ),
-    "until the values are large": (of(loop("three", "true", inside="Less")), "how often Loop runs depends"),
+    "until the values are large": (of(loop("three", "true", inside="Less")), "the number of iterations of Loop depends"),
     "a sum from row to row": (of(scan("sum")), "Scan carries values from row to row"),
-    "a running sum": (of([node("CumSum", "x axis0", "y")]), "CumSum is along the rows"),
-    "softmax over rows": (of([node("Softmax", "x", "y", axis=0)]), "Softmax is along the rows"),
-    "softmax of all, as before opset 13": (of([node("Softmax", "x", "y", axis=0)], 11), "Softmax is along the rows"),
+    "a running sum": (of([node("CumSum", "x axis0", "y")]), "CumSum works along the rows"),
+    "softmax over rows": (of([node("Softmax", "x", "y", axis=0)]), "Softmax works along the rows"),
+    "softmax of all, as before opset 13": (of([node("Softmax", "x", "y", axis=0)], 11), "Softmax works along the rows"),
     "the largest row": (
-        of([node("ReduceMax", "x axis0", "m", keepdims=1), node("Sub", "x m", "y")]), "ReduceMax is along the rows"
+        of([node("ReduceMax", "x axis0", "m", keepdims=1), node("Sub", "x m", "y")]), "ReduceMax works along the rows"
     ),
     "the mean of a batch": (
-        of([node("MeanVarianceNormalization", "x", "y", axes=[0])]), "MeanVarianceNormalization is along the rows"
+        of([node("MeanVarianceNormalization", "x", "y", axes=[0])]), "MeanVarianceNormalization works along the rows"
     ),
     "found places": (
         of([node("NonZero", "x", "p"), node("Shape", "p", "s"), node("Cast", "s", "f", to=FLOAT),
             node("ReduceSum", "f", "n", keepdims=0), node("Mul", "x n", "y")]),
-        "NonZero has as many results",
+        "NonZero has a number of results",
     ),
     "texts that are left out": (
         proto(
@@ -135,15 +135,15 @@ MIXING: dict[str, tuple[ModelProto, str]] = {
             [tensor("x", TensorProto.STRING, ["N"])],
             [tensor("y", TensorProto.STRING, ["M"])],
         ),
-        "StringNormalizer has as many results",
+        "StringNormalizer has a number of results",
     ),
-    "noise": (of([node("RandomNormalLike", "x", "r"), node("Add", "x r", "y")]), "RandomNormalLike gives random numbers"),
-    "draws": (of([node("Bernoulli", "x", "y")]), "Bernoulli gives random numbers"),
+    "noise": (of([node("RandomNormalLike", "x", "r"), node("Add", "x r", "y")]), "RandomNormalLike returns random numbers"),
+    "draws": (of([node("Bernoulli", "x", "y")]), "Bernoulli returns random numbers"),
     "gaps as in training": (of([node("Dropout", "x zero true", "y")]), "Dropout is in training mode"),
     "a length out of the values": (
         of([node("ReduceMax", "x axis1", "m", keepdims=0), node("Cast", "m", "k", to=INT64),
             node("Tile", "x k", "y")]),
-        "how Tile works depends on the values",
+        "the result of Tile depends on the values",
     ),
 }  # fmt: skip
 
@@ -161,7 +161,7 @@ def test_an_operator_that_mixes_rows_is_named(name: str) -> None:
 
 def test_the_loaded_model_says_why_its_rows_may_not_share_a_call() -> None:
     model = load(of(branches(MEAN)).SerializeToString())
-    assert model.mixes_rows == "ReduceMean is over all rows of a call"
+    assert model.mixes_rows == "ReduceMean reduces over all rows of a call"
     assert model.signature.rowwise  # a request may still hold many rows
 
 
@@ -176,12 +176,12 @@ def in_a_function(nodes: Sequence[NodeProto]) -> ModelProto:
 
 def test_functions_and_branches_are_searched_too() -> None:
     quantized = [node("DynamicQuantizeLinear", "x", "q s z"), node("DequantizeLinear", "q s z", "y")]
-    assert "DynamicQuantizeLinear scales by all rows" in mixes(in_a_function(quantized))
-    assert "ReduceMean is over all rows" in mixes(in_a_function(branches(MEAN)))
+    assert "DynamicQuantizeLinear computes its scale from all rows" in mixes(in_a_function(quantized))
+    assert "ReduceMean reduces over all rows" in mixes(in_a_function(branches(MEAN)))
     sized = [node("Shape", "x", "s"), node("Size", "s", "n"), node("Cast", "n", "c", to=BOOL)]
     inner = body(quantized, [], [tensor("y", FLOAT, ["N", 4])])
     outer = [*sized, node("If", "c", "y", then_branch=inner, else_branch=inner)]
-    assert "DynamicQuantizeLinear scales by all rows" in mixes(of(outer))
+    assert "DynamicQuantizeLinear computes its scale from all rows" in mixes(of(outer))
 
 
 def quantized(model: bytes, tmp_path: Path) -> bytes:
@@ -193,7 +193,7 @@ def quantized(model: bytes, tmp_path: Path) -> bytes:
 def test_dynamic_quantization_is_not_batched(tmp_path: Path) -> None:
     network = MLPClassifier((8,), max_iter=30, tol=1, random_state=0).fit(X, Y)
     model = load(quantized(to_onnx(network, X[:1], options={"zipmap": False}).SerializeToString(), tmp_path))
-    assert model.mixes_rows == "DynamicQuantizeLinear scales by all rows of a call"
+    assert model.mixes_rows == "DynamicQuantizeLinear computes its scale from all rows of a call"
     assert model.loop_safe
 
 

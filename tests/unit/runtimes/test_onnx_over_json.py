@@ -1,4 +1,4 @@
-"""What clients send to ONNX models and what they are answered: load, example, codec and predict together."""
+"""Requests to ONNX models and their responses: load, example, codec and predict together."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ FLOWERS: list[list[float]] = X[PLACES].tolist()
 
 
 def asked(model: OnnxModel, body: object = None) -> dict[str, Any]:
-    """The answer to this body, or to the example that the catalogue shows."""
+    """The response to this body, or to the example in the catalogue."""
     codec = PredictCodec("m", 1, model.signature)
     text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
     call = codec.decode(text, b"application/json")
@@ -147,33 +147,33 @@ def test_a_sequence_is_one_json_text() -> None:
     assert json.loads(answer["outputs"]["parts"]) == [[[1, 2]], [[3, 4]]]
 
 
-def test_an_optional_input_may_be_given_or_left_out() -> None:
+def test_an_optional_input_may_be_present_or_absent() -> None:
     model = load(OPTIONAL)
     assert asked(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[3, 6]]}
     assert asked(model, {"inputs": {"x": [[1, 2]], "factor": [10]}})["outputs"] == {"y": [[10, 20]]}
 
 
-def test_an_output_that_is_no_row_each_is_given_whole() -> None:
+def test_an_output_without_rows_is_returned_whole() -> None:
     assert asked(load(FOUND), {"inputs": {"x": [0, 1, 0, 1, 1]}})["outputs"] == {"places": [[1], [3], [4]]}
 
 
-def test_inputs_of_different_lengths_are_taken_where_the_graph_takes_them() -> None:
+def test_inputs_of_different_lengths_are_accepted_if_the_graph_accepts_them() -> None:
     asked_for = {"queries": [[1, 0], [0, 1]], "documents": [[5, 6], [7, 8], [9, 0]]}
     assert asked(load(QUERIES), {"inputs": asked_for})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
 
 
-def test_rows_stay_rows_where_an_exporter_gives_each_input_a_name_for_them() -> None:
+def test_rows_stay_rows_if_an_exporter_names_them_differently_in_each_input() -> None:
     ends = [tensor("a", FLOAT, ["a_axis_0"]), tensor("b", FLOAT, ["b_axis_0"])]
     model = load(graph([node("Add", ["a", "b"], ["y"])], ends, [tensor("y", FLOAT, ["y_axis_0"])]))
     assert asked(model, {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})["predictions"] == [3, 7]
 
 
-def test_a_graph_without_inputs_is_refused() -> None:
+def test_a_graph_without_inputs_is_rejected() -> None:
     with pytest.raises(LoadError, match="the graph has no inputs"):
         load(graph([node("Constant", [], ["y"], value_float=1.0)], [], [tensor("y", FLOAT, [])]))
 
 
-def test_lengths_that_the_graph_refuses_are_told_without_its_source_code() -> None:
+def test_lengths_that_the_graph_rejects_are_reported_without_source_locations() -> None:
     with pytest.raises(InvalidRequest) as caught:
         asked(load(GRAPHS["a place in a table"]), {"instances": [5]})
     assert "out of data bounds" in caught.value.message
@@ -182,7 +182,7 @@ def test_lengths_that_the_graph_refuses_are_told_without_its_source_code() -> No
 
 @pytest.mark.parametrize("zipmap", [True, False])
 @pytest.mark.parametrize("target", [Y, NAMES[Y]], ids=["numbers", "texts"])
-def test_a_converted_classifier_answers_as_the_estimator(zipmap: bool, target: Any) -> None:
+def test_a_converted_classifier_returns_the_estimators_outputs(zipmap: bool, target: Any) -> None:
     estimator = RandomForestClassifier(5, random_state=0)
     model = load(converted(estimator, target, zipmap=zipmap))
     assert warmed(model).batchable
@@ -194,7 +194,7 @@ def test_a_converted_classifier_answers_as_the_estimator(zipmap: bool, target: A
 
 
 @pytest.mark.parametrize("zipmap", [True, False])
-def test_labels_name_the_classes_in_every_part_of_the_answer(zipmap: bool) -> None:
+def test_labels_name_the_classes_in_every_part_of_the_response(zipmap: bool) -> None:
     model = load(converted(GaussianNB(), Y, zipmap=zipmap), labels=NAMES.tolist())
     answer = asked(model, {"instances": FLOWERS, "probabilities": True})
     assert answer["predictions"] == answer["classes"] == NAMES.tolist()

@@ -50,7 +50,7 @@ def stored(folder: Path, kind: str) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_models_of_the_onnx_package_answer_as_it_says(folder: Path) -> None:
+def test_models_of_the_onnx_package_return_its_expected_outputs(folder: Path) -> None:
     content = (folder / "model.onnx").read_bytes()
     expected = stored_or_skip(folder)
     try:
@@ -102,7 +102,7 @@ DETECTORS: dict[str, Any] = {
 
 
 def rows_agree(content: bytes, inputs: dict[str, np.ndarray]) -> None:
-    """Alone, in a batch and through onnxruntime, the answers are the same; and the model says that they may share a call."""
+    """Outputs are the same alone, in a batch and through onnxruntime; and the model allows rows to share a call."""
     model = load(content)
     assert (model.signature.rowwise, model.mixes_rows, model.loop_safe) == (True, "", True)
     outputs = tuple(spec.name for spec in model.signature.outputs)
@@ -114,7 +114,7 @@ def rows_agree(content: bytes, inputs: dict[str, np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize("name", NUMERIC | DETECTORS)
-def test_converted_estimators_answer_alike_alone_and_in_a_batch(name: str) -> None:
+def test_converted_estimators_return_the_same_alone_and_in_a_batch(name: str) -> None:
     estimator = (NUMERIC | DETECTORS)[name]
     target = np.stack([Y, X[:, 0]], 1) if name == "several numbers" else None if name in DETECTORS else Y
     few = slice(None, None, 5) if name == "Gaussian process" else slice(None)  # whose fit is slow
@@ -127,7 +127,7 @@ def test_converted_estimators_answer_alike_alone_and_in_a_batch(name: str) -> No
     np.testing.assert_allclose(np.ravel(first), np.ravel(expected), rtol=2e-3, atol=2e-3)
 
 
-def test_a_pipeline_over_numbers_whole_numbers_and_texts_answers_as_it_does() -> None:
+def test_a_pipeline_over_floats_integers_and_texts_returns_its_own_outputs() -> None:
     import pandas as pd
 
     frame = pd.DataFrame(

@@ -30,7 +30,7 @@ def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) ->
 
 
 def weighed(first: str | None = "N", last: str | None = "N") -> bytes:
-    """y = x @ w. The width of x is open, and must be more than any example has that is made up."""
+    """y = x @ w. The width of x is free, and must be more than that of any synthetic example."""
     w = weights("w", np.ones((WIDE, 2), np.float32))
     return graph(
         [node("MatMul", ["x", "w"], ["y"])], [tensor("x", FLOAT, [first, None])], [tensor("y", FLOAT, [last, 2])], [w]
@@ -70,8 +70,8 @@ def test_an_output_that_is_as_long_as_two_rows_by_chance_is_no_rows() -> None:
     assert not load(BOTH_ENDS).signature.rowwise
 
 
-def test_a_graph_that_leaves_out_rows_by_their_values_takes_whole_tensors() -> None:
-    # Of every row that is made up, and of those in the example, it leaves out none.
+def test_a_graph_that_drops_rows_by_their_values_takes_whole_tensors() -> None:
+    # It drops no synthetic row, and none of the example.
     content = graph(
         [node("Greater", ["x", "zero"], ["kept"]), node("Compress", ["x", "kept"], ["y"], axis=0)],
         [tensor("x", FLOAT, ["N"])],
@@ -127,14 +127,14 @@ class TestAGraphThatTakesNoExample:
         assert asked(model, {"instances": [ROW, ROW]})["predictions"] == [SUM, SUM]
 
     @pytest.mark.parametrize(("first", "last"), [(None, None), ("N", "M")])
-    def test_takes_whole_tensors_where_nothing_says_that_it_has_rows(self, first: str | None, last: str | None) -> None:
+    def test_takes_whole_tensors_if_nothing_declares_rows(self, first: str | None, last: str | None) -> None:
         model = load(weighed(first, last))
         assert not model.signature.rowwise
         [note] = model.notes
         assert "`rows: true`" in note
         assert asked(model, {"inputs": {"x": [ROW]}})["outputs"] == {"y": [SUM]}
 
-    def test_has_rows_where_the_yaml_says_so(self) -> None:
+    def test_has_rows_if_the_yaml_sets_them(self) -> None:
         model = load(weighed(None, None), rows=True)
         assert model.signature.rowwise
         assert model.notes == ()
@@ -142,7 +142,7 @@ class TestAGraphThatTakesNoExample:
     @pytest.mark.parametrize(
         "body", [{"instances": [ROW]}, {"instances": [{"x": ROW}, {"x": ROW}]}, {"inputs": {"x": [ROW, ROW]}}]
     )
-    def test_is_tried_with_the_operators_own(self, body: Any) -> None:
+    def test_is_tried_with_the_operators_example(self, body: Any) -> None:
         model = load(weighed(None, None), files=example(**body))
         assert model.signature.rowwise
         assert model.example["x"].shape == (2, WIDE)
@@ -151,7 +151,7 @@ class TestAGraphThatTakesNoExample:
     @pytest.mark.parametrize(
         "content", [b"", b"[]", b"{}", b'{"instances": []}', b'{"inputs": {"z": 1}}', b'{"inputs": 3}']
     )
-    def test_is_loaded_beside_an_example_that_does_not_fit(self, content: bytes) -> None:
+    def test_is_loaded_next_to_an_example_that_does_not_match(self, content: bytes) -> None:
         assert load(weighed(), files={"example.json": content}).signature.rowwise
 
 
@@ -165,19 +165,19 @@ def test_the_yaml_may_say_that_first_axes_are_no_rows() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (same(FLOAT, [1, 2]), r"'x' has shape \[1, 2\]: its first axis is not free"),
-        (same(FLOAT, []), r"'x' has shape \[\]: its first axis is not free"),
+        (same(FLOAT, [1, 2]), r"'x' has shape \[1, 2\]: its first axis has a fixed length"),
+        (same(FLOAT, []), r"'x' has shape \[\]: its first axis has a fixed length"),
         (BOTH_ENDS, r"output 'y' has shape \[2\] for 3 rows"),
-        (QUERIES, "the graph takes inputs of different lengths"),
+        (QUERIES, "the graph accepts inputs of different lengths"),
     ],
 )
-def test_rows_that_are_none_are_refused(model: bytes, message: str) -> None:
-    with pytest.raises(LoadError, match=f"^the YAML says `rows: true`, and {message}"):
+def test_rows_that_are_not_rows_are_rejected(model: bytes, message: str) -> None:
+    with pytest.raises(LoadError, match=f"^the YAML has `rows: true`, but {message}"):
         load(model, rows=True)
 
 
-def test_input_types_are_the_graphs_own() -> None:
-    with pytest.raises(LoadError, match="the YAML has `inputs`, and an ONNX graph says itself what its inputs are"):
+def test_input_types_come_from_the_graph() -> None:
+    with pytest.raises(LoadError, match="the YAML has `inputs`, but an ONNX graph declares its own inputs"):
         load(same(FLOAT, ["N"]), inputs=[{"name": "x", "datatype": "FP64"}])
 
 

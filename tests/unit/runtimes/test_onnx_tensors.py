@@ -1,4 +1,4 @@
-"""ONNX graphs with tensors in and out: every type, every kind of shape, and what a graph refuses."""
+"""ONNX graphs with tensors in and out: every type, every kind of shape, and inputs that a graph rejects."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_an_example_has_two_different_rows() -> None:
     assert load(doubled(["N", 2])).example["x"].tolist() == [[0, 0], [1, 1]]
 
 
-def test_several_inputs_and_outputs_are_told_apart_and_only_wanted_ones_are_given() -> None:
+def test_several_inputs_and_outputs_are_distinct_and_only_wanted_ones_are_returned() -> None:
     nodes = [
         helper.make_node("Add", ["a", "b"], ["sum"]),
         helper.make_node("Sub", ["a", "b"], ["difference"]),
@@ -89,7 +89,7 @@ def test_several_inputs_and_outputs_are_told_apart_and_only_wanted_ones_are_give
     }
 
 
-def test_an_input_with_a_value_of_its_own_may_be_left_out() -> None:
+def test_an_input_with_a_default_value_may_be_absent() -> None:
     inputs = [tensor("x", FLOAT, ["N"]), tensor("bias", FLOAT, [1])]
     bias = weights("bias", np.array([5], np.float32))
     nodes = [helper.make_node("Add", ["x", "bias"], ["y"])]
@@ -109,23 +109,23 @@ def test_an_output_without_a_shape_gets_its_rank_from_a_trial() -> None:
     assert model.signature.outputs[0].shape == (FREE, FREE, FREE)
 
 
-def test_an_input_without_a_shape_is_refused() -> None:
+def test_an_input_without_a_shape_is_rejected() -> None:
     with pytest.raises(LoadError, match="'x' has no shape in the graph"):
         load(doubled(None))
 
 
 @pytest.mark.parametrize("type_", [TensorProto.BFLOAT16, TensorProto.FLOAT8E4M3FN])
-def test_types_that_numpy_lacks_are_refused(type_: int) -> None:
+def test_types_that_numpy_lacks_are_rejected(type_: int) -> None:
     cast = helper.make_node("Cast", ["x"], ["y"], to=type_)
     model = graph([cast], [tensor("x", FLOAT, ["N"])], [tensor("y", type_, ["N"])], opset=19)
     with pytest.raises(LoadError, match=r"'y' is a tensor.*numpy cannot hold; cast it to float in the graph"):
         load(model)
 
 
-def test_an_input_that_is_a_sequence_is_refused() -> None:
+def test_an_input_that_is_a_sequence_is_rejected() -> None:
     sequence = helper.make_tensor_sequence_value_info("x", FLOAT, ["N"])
     nodes = [helper.make_node("SequenceLength", ["x"], ["y"])]
-    with pytest.raises(LoadError, match=r"input 'x' is a seq\(tensor\(float\)\), and requests hold tensors"):
+    with pytest.raises(LoadError, match=r"input 'x' is a seq\(tensor\(float\)\), but requests contain tensors only"):
         load(graph(nodes, [sequence], [tensor("y", INT64, [])]))
 
 
@@ -138,11 +138,11 @@ def test_arrays_in_any_memory_layout_are_read_alike(array: np.ndarray) -> None:
     assert everything(load(doubled(["N", 3])), {"x": array})["y"].tolist() == (ROWS * 2).tolist()
 
 
-def test_bytes_are_read_as_text_and_refused_where_they_are_none() -> None:
+def test_bytes_are_read_as_text_and_rejected_if_they_are_not_utf_8() -> None:
     model = load(same(STRING, ["N", 1]))
     given = np.array([["é".encode()], ["b"]], object)
     assert everything(model, {"x": given})["y"].tolist() == [["é"], ["b"]]
-    with pytest.raises(InvalidRequest, match="input 'x' holds bytes that are not UTF-8"):
+    with pytest.raises(InvalidRequest, match="input 'x' contains bytes that are not UTF-8"):
         everything(model, {"x": np.array([[b"\xff"]], object)})
 
 
@@ -152,21 +152,21 @@ def test_what_fits_the_signature_and_not_the_graph_is_the_requests_fault() -> No
     table = weights("table", np.arange(4, dtype=np.float32))
     model = load(graph(nodes, [tensor("x", INT64, ["N"])], [tensor("y", FLOAT, ["N"])], [table]))
     assert everything(model, {"x": np.array([3])})["y"].tolist() == [3]
-    with pytest.raises(InvalidRequest, match=r"^the model does not take this: .*out of data bounds"):
+    with pytest.raises(InvalidRequest, match=r"^the model rejects the input: .*out of data bounds"):
         everything(model, {"x": np.array([4])})
 
 
 def test_lengths_that_should_agree_and_do_not_are_the_requests_fault() -> None:
     nodes = [helper.make_node("Add", ["a", "b"], ["y"])]
     model = load(graph(nodes, [tensor("a", INT64, ["N"]), tensor("b", INT64, ["M"])], [tensor("y", INT64, [None])]))
-    with pytest.raises(InvalidRequest, match=r"does not take this: Add: Attempting to broadcast .* 2 by 3$"):
+    with pytest.raises(InvalidRequest, match=r"rejects the input: Add: Attempting to broadcast .* 2 by 3$"):
         everything(model, {"a": np.zeros(2, np.int64), "b": np.zeros(3, np.int64)})
 
 
-def test_a_request_that_needs_too_much_memory_is_told_from_one_that_is_wrong() -> None:
+def test_a_request_that_needs_too_much_memory_is_not_reported_as_invalid() -> None:
     nodes = [helper.make_node("Expand", ["x", "shape"], ["y"])]
     model = load(graph(nodes, [tensor("x", FLOAT, [1]), tensor("shape", INT64, ["N"])], [tensor("y", FLOAT, None)]))
-    with pytest.raises(MemoryError, match="onnxruntime has no memory for this request"):
+    with pytest.raises(MemoryError, match="onnxruntime cannot allocate memory for this request"):
         everything(model, {"x": np.zeros(1, np.float32), "shape": np.array([2**40, 2**10])})
 
 
@@ -183,13 +183,13 @@ def test_a_request_that_needs_too_much_memory_is_told_from_one_that_is_wrong() -
     ],
     ids=["empty", "junk", "truncated", "opset", "operator"],
 )  # fmt: skip
-def test_what_is_no_model_is_refused_in_plain_words(model: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_model_is_rejected_with_a_readable_reason(model: bytes, message: str) -> None:
     with pytest.raises(LoadError, match=f"^model.onnx cannot be loaded: {message}"):
         load(model)
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(LoadError, match=r"there is no model\.onnx"):
+    with pytest.raises(LoadError, match=r"the version does not contain model\.onnx"):
         onnx.load({"weights.bin": b""}, ModelSpec(name="m"), cpus=1)
 
 

@@ -1,4 +1,4 @@
-"""What an operator's class declares and gives, against what a signature can hold."""
+"""Checks of an operator's signature and outputs."""
 
 from typing import Any
 
@@ -48,18 +48,20 @@ def test_outputs_become_arrays_of_the_declared_datatype(
         ("FP64", (-1,), [[1.0]], r"its shape is \[1, 1\], not \[-1\]"),
         ("FP64", (-1, 2), [[1.0]], r"its shape is \[1, 1\], not \[-1, 2\]"),
         ("INT64", (-1,), [1.5], "it is float64, not INT64"),
-        ("INT8", (-1,), [1, 128], "a value is outside of INT8"),
+        ("INT8", (-1,), [1, 128], "a value is outside the range of INT8"),
         ("UINT64", (-1,), [-1], "it is int64, not UINT64"),
         ("BOOL", (-1,), [1], "it is int64, not BOOL"),
         ("FP64", (-1,), ["1"], "it is <U1, not FP64"),
         ("FP64", (-1,), np.array([1.0, None]), "it is object, not FP64"),
-        ("BYTES", (-1,), [1], r"it holds int64, not str or bytes \(BYTES\)"),
-        ("BYTES", (-1,), np.array(["a", None]), "it holds NoneType, not str or bytes"),
+        ("BYTES", (-1,), [1], r"it contains int64, not str or bytes \(BYTES\)"),
+        ("BYTES", (-1,), np.array(["a", None]), "it contains NoneType, not str or bytes"),
         ("FP64", (-1,), [[1], [1, 2]], "inhomogeneous"),
     ],
 )
-def test_outputs_that_would_change_are_refused(datatype: str, shape: tuple[int, ...], value: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"output 'y' is not what its signature says: .*{message}"):
+def test_outputs_that_would_change_are_rejected(
+    datatype: str, shape: tuple[int, ...], value: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"output 'y' does not match its signature: .*{message}"):
         checked_output(TensorSpec("y", datatype, shape), {"y": value})
 
 
@@ -85,30 +87,33 @@ def test_a_whole_signature_is_read() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"inputs": []}, r"signature\['inputs'\] is a list of at least one tensor, not \[\]"),
-        ({"outputs": "y"}, r"signature\['outputs'\] is a list of at least one tensor, not 'y'"),
-        ({"inputs": [3]}, r"signature\['inputs'\]\[0\] is a dict, not int"),
-        ({"inputs": [TENSOR, TENSOR]}, r"signature\['inputs'\] has two tensors of one name"),
-        ({"inputs": [{**TENSOR, "name": ""}]}, r"\['name'\] is a text, not ''"),
-        ({"inputs": [{**TENSOR, "datatype": "float"}]}, r"\['datatype'\] is one of BOOL, .*, not 'float'"),
-        ({"inputs": [{**TENSOR, "shape": 3}]}, r"\['shape'\] is a list of whole numbers, -1 for any length, not 3"),
-        ({"inputs": [{**TENSOR, "shape": [-2]}]}, r"\['shape'\] is a list of whole numbers"),
-        ({"inputs": [{**TENSOR, "shape": [True]}]}, r"\['shape'\] is a list of whole numbers"),
-        ({"inputs": [{**TENSOR, "columns": ["a"]}]}, r"has 1 columns, and its last axis is \[2\]"),
-        ({"inputs": [{**TENSOR, "columns": ["a", "a"]}]}, r"\['columns'\] has a name twice"),
-        ({"inputs": [{**TENSOR, "columns": "ab"}]}, r"\['columns'\] is a list of texts, not 'ab'"),
+        ({"inputs": []}, r"signature\['inputs'\] must be a list of at least one tensor, not \[\]"),
+        ({"outputs": "y"}, r"signature\['outputs'\] must be a list of at least one tensor, not 'y'"),
+        ({"inputs": [3]}, r"signature\['inputs'\]\[0\] must be a dict, not int"),
+        ({"inputs": [TENSOR, TENSOR]}, r"signature\['inputs'\] has two tensors of the same name"),
+        ({"inputs": [{**TENSOR, "name": ""}]}, r"\['name'\] must be a non-empty string, not ''"),
+        ({"inputs": [{**TENSOR, "datatype": "float"}]}, r"\['datatype'\] must be one of BOOL, .*, not 'float'"),
+        (
+            {"inputs": [{**TENSOR, "shape": 3}]},
+            r"\['shape'\] must be a list of integers, with -1 for any length, not 3",
+        ),
+        ({"inputs": [{**TENSOR, "shape": [-2]}]}, r"\['shape'\] must be a list of integers"),
+        ({"inputs": [{**TENSOR, "shape": [True]}]}, r"\['shape'\] must be a list of integers"),
+        ({"inputs": [{**TENSOR, "columns": ["a"]}]}, r"has 1 columns, but its last axis is \[2\]"),
+        ({"inputs": [{**TENSOR, "columns": ["a", "a"]}]}, r"\['columns'\] contains a name twice"),
+        ({"inputs": [{**TENSOR, "columns": "ab"}]}, r"\['columns'\] must be a list of strings, not 'ab'"),
         (
             {"inputs": [{**TENSOR, "type": "FP64"}]},
             "unknown key 'type'; known: columns, datatype, name, optional, shape",
         ),
         ({"input": []}, "signature has an unknown key 'input'"),
-        ({"task": "guessing"}, r"signature\['task'\] is 'guessing'; it is one of classification, "),
-        ({"label": "z"}, r"signature\['label'\] is 'z', which is no output"),
-        ({"label": ["y"]}, r"signature\['label'\] is \['y'\], which is no output"),
-        ({"scores": "y"}, r"signature\['scores'\] is 'y', which is not one number a row and class"),
-        ({"scores": "p", "classes": ["a"]}, "there are 1 classes, and 'p' has 2 scores a row"),
-        ({"classes": "ab"}, r"signature\['classes'\] is a list of texts or numbers, not 'ab'"),
-        ({"classes": [None]}, r"signature\['classes'\] is a list of texts or numbers"),
+        ({"task": "guessing"}, r"signature\['task'\] is 'guessing', and must be one of classification, "),
+        ({"label": "z"}, r"signature\['label'\] is 'z', which is not an output"),
+        ({"label": ["y"]}, r"signature\['label'\] is \['y'\], which is not an output"),
+        ({"scores": "y"}, r"signature\['scores'\] is 'y', which is not one number per row and class"),
+        ({"scores": "p", "classes": ["a"]}, "there are 1 classes, but 'p' has 2 scores per row"),
+        ({"classes": "ab"}, r"signature\['classes'\] must be a list of strings or numbers, not 'ab'"),
+        ({"classes": [None]}, r"signature\['classes'\] must be a list of strings or numbers"),
     ],
 )
 def test_a_mistake_in_a_signature_is_named_with_its_place(changes: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The example of docs/runtimes.md, as it stands there."""
+"""The example of docs/runtimes.md, read from the page."""
 
 import json
 import re

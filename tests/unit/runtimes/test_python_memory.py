@@ -1,4 +1,4 @@
-"""What operator code hands over is copied, and what it is given is its own: no later call changes an answer, no call an input."""
+"""Inputs and outputs of operator code are copied: no later call changes an output, and no call changes a client's input."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
-def test_whatever_shares_memory_with_the_model_is_copied(given: str) -> None:
+def test_arrays_that_share_memory_with_the_model_are_copied(given: str) -> None:
     text = source(f"""
         def load(self, directory, options, cpus):
             self.mapped = np.memmap(directory / "values", np.float64, "w+", shape=(5,))

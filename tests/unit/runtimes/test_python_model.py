@@ -1,4 +1,4 @@
-"""An operator's own class: imported from its version's files, held to its signature, and blamed for its errors."""
+"""An operator's own class: imported from its version's files, checked against its signature, with its errors located."""
 
 import gc
 import pickle
@@ -51,7 +51,7 @@ def answer(model: PythonModel) -> Any:
 
 
 def saying(text: str) -> str:
-    """A model that answers with the value of an expression."""
+    """A model that returns the value of an expression."""
     return f"""
     class Model:
 {SIGNATURE}
@@ -60,7 +60,7 @@ def saying(text: str) -> str:
     """
 
 
-def test_a_class_is_loaded_and_answers() -> None:
+def test_a_class_is_loaded_and_predicts() -> None:
     model = load(DOUBLES)
     assert model.signature.inputs == (TensorSpec("x", "FP64", (FREE,)),)
     assert model.example["x"].tolist() == [0, 1]
@@ -72,7 +72,7 @@ def test_only_a_trusted_model_is_run() -> None:
         load("raise SystemExit", trusted=False)
 
 
-def test_load_is_given_the_files_the_options_and_the_share() -> None:
+def test_load_gets_the_files_the_options_and_the_cpus() -> None:
     source = f"""
     class Model:
 {SIGNATURE}
@@ -87,7 +87,7 @@ def test_load_is_given_the_files_the_options_and_the_share() -> None:
     )
 
 
-def test_an_own_example_is_taken() -> None:
+def test_the_classes_own_example_is_used() -> None:
     model = load(DOUBLES + '        example = {"x": [7, 8]}\n')
     assert model.example["x"].dtype == np.float64
     assert model.example["x"].tolist() == [7, 8]
@@ -228,12 +228,12 @@ def test_the_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
         ("class Model:\n def __init__(self):\n  raise ValueError", r"Model\(\) failed at model.py:3: ValueError$"),
         ("class Model: ...", r"class Model has no method predict\(inputs\)"),
         ("class Model:\n def predict(self, inputs): ...", "reading `signature` failed: AttributeError: .* 'signature'"),
-        ("class Model:\n signature = 3\n def predict(self, inputs): ...", "signature is a dict, not int"),
+        ("class Model:\n signature = 3\n def predict(self, inputs): ...", "signature must be a dict, not int"),
         ("class Model:\n def predict(self, i): ...\n def load(self, d, o, c):\n  return o['word']",
          r"Model\.load\(\) failed at model.py:4: KeyError: 'word'"),
-        (DOUBLES + "        example = {'z': [1]}", "`example` is a dict with a list for every input: x"),
-        (DOUBLES + "        example = {'x': ['a']}", "`example` does not fit input 'x': could not convert"),
-        (DOUBLES + "        example = {'x': 1}", r"`example` does not fit input 'x': its shape is \[\], not \[-1\]"),
+        (DOUBLES + "        example = {'z': [1]}", "`example` must be a dict with a list for every input: x"),
+        (DOUBLES + "        example = {'x': ['a']}", "`example` does not match input 'x': could not convert"),
+        (DOUBLES + "        example = {'x': 1}", r"`example` does not match input 'x': its shape is \[\], not \[-1\]"),
     ],
 )  # fmt: skip
 def test_an_operators_mistake_is_shown_with_its_place(source: str, message: str) -> None:
@@ -241,13 +241,13 @@ def test_an_operators_mistake_is_shown_with_its_place(source: str, message: str)
         load(source)
 
 
-def test_the_innermost_own_line_is_named() -> None:
+def test_the_innermost_line_of_operator_code_is_named() -> None:
     files: dict[str, str | bytes] = {"model.py": "import own.a", "own/a.py": "import json\n\njson.loads('{')"}
     with pytest.raises(LoadError, match=r"importing model failed at own/a\.py:3: JSONDecodeError: "):
         load(files)
 
 
-def test_a_module_that_is_not_the_versions_is_not_taken() -> None:
+def test_a_module_outside_the_version_is_not_used() -> None:
     with pytest.raises(LoadError, match="the version has no module collections"):
         load(DOUBLES, entry="collections:Counter")
 
@@ -266,22 +266,22 @@ def test_labels_of_the_yaml_name_the_classes() -> None:
     """
     signature = load(source, labels=["a", "b"]).signature
     assert (signature.task, signature.classes, signature.scores) == ("classification", ("a", "b"), "y")
-    with pytest.raises(LoadError, match="there are 1 classes, and 'y' has 2 scores a row"):
+    with pytest.raises(LoadError, match="there are 1 classes, but 'y' has 2 scores per row"):
         load(source, labels=["a"])
-    with pytest.raises(LoadError, match="the YAML has `labels`, but the signature names no output"):
+    with pytest.raises(LoadError, match="the YAML has `labels`, but the signature has neither"):
         load(DOUBLES, labels=["a"])
 
 
 @pytest.mark.parametrize(
-    ("error", "text", "told"),
+    ("error", "text", "expected"),
     [
-        (TypeError, "'not a dict'", r"predict\(\) gives a dict of arrays by output, not str"),
-        (ValueError, "{}", "output 'y' was left out"),
+        (TypeError, "'not a dict'", r"predict\(\) must return a dict of arrays by output, not str"),
+        (ValueError, "{}", "output 'y' is missing"),
     ],
 )
-def test_predict_must_give_a_dict_of_all_outputs(error: type[Exception], text: str, told: str) -> None:
+def test_predict_must_return_a_dict_of_all_outputs(error: type[Exception], text: str, expected: str) -> None:
     source = saying("0").replace('return {"y": 0}', f"return {text}")
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=expected):
         answer(load(source))
 
 

@@ -1,4 +1,4 @@
-"""What clients send to an operator's class and what they are answered: load, example, codec and predict together."""
+"""Requests to an operator's class and their responses: load, example, codec and predict together."""
 
 import json
 import textwrap
@@ -18,7 +18,7 @@ from modelyard.runtimes.python.model import PythonModel
 
 
 def model_of(inputs: str, outputs: str, body: str, more: str = "") -> PythonModel:
-    """A class with these tensors; `inputs` and `outputs` are `name datatype shape` each, `body` is what predict() gives."""
+    """A class with these tensors; `inputs` and `outputs` are `name datatype shape` each, `body` is what predict() returns."""
     source = f"""
 import numpy as np
 
@@ -43,7 +43,7 @@ def _tensors(text: str) -> list[dict[str, Any]]:
 
 
 def asked(model: PythonModel, body: object = None) -> dict[str, Any]:
-    """The answer to this body, or to the example that the catalogue shows."""
+    """The response to this body, or to the example in the catalogue."""
     codec = PredictCodec("m", 1, model.signature)
     text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
     call = codec.decode(text, b"application/json")
@@ -73,24 +73,24 @@ def test_the_example_of_any_signature_goes_through_codec_and_warm_up(inputs: str
     assert warm(model, [call.request], batching=Batching(max_size=4)).batchable is model.signature.rowwise
 
 
-def test_an_optional_input_is_given_to_predict_only_where_the_request_has_it() -> None:
+def test_predict_gets_an_optional_input_only_if_the_request_has_it() -> None:
     model = model_of("x FP64 [-1]; k FP64 [-1] optional", "y FP64 [-1]", "{'y': inputs['x'] + inputs.get('k', 1)}")
     assert asked(model, {"instances": [{"x": 1}, {"x": 2}]})["predictions"] == [2, 3]
     assert asked(model, {"instances": [{"x": 1, "k": 5}, {"x": 2, "k": 6}]})["predictions"] == [6, 8]
 
 
-def test_numbers_that_are_no_numpy_arrays_are_answered_too() -> None:
+def test_numbers_that_are_not_numpy_arrays_are_returned_too() -> None:
     assert asked(model_of("x INT64 [-1]", "y FP32 [-1]", "{'y': [0.5] * len(inputs['x'])}"))["predictions"] == [
         0.5,
         0.5,
     ]
 
 
-def test_lengths_of_their_own_are_no_rows_where_the_signature_says_so() -> None:
+def test_independent_lengths_are_not_rows_if_the_signature_declares_that() -> None:
     more = "signature |= {'rows': False}"
     model = model_of("x FP64 [-1]; k INT64 [-1]", "y FP64 [-1]", "{'y': inputs['x'][inputs['k']]}", more=more)
     assert asked(model, {"inputs": {"x": [1, 2, 3], "k": [2]}})["outputs"] == {"y": [3]}
-    with pytest.raises(LoadError, match=r"^signature\['rows'\] is True or False, not 1"):
+    with pytest.raises(LoadError, match=r"^signature\['rows'\] must be True or False, not 1"):
         model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more="signature |= {'rows': 1}")
 
 
@@ -104,7 +104,7 @@ def generate(self, inputs):
 """
 
 
-def test_a_class_that_generates_gives_its_parts_and_is_closed_when_nobody_wants_the_rest() -> None:
+def test_a_class_that_generates_streams_its_parts_and_is_closed_early_if_the_client_leaves() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", GENERATE.replace("GIVEN", "'y': inputs['x'] * number"))
     assert isinstance(model, GeneratingModel)
     steps = model.generate({"x": np.array([3.0])}, ["y"])
@@ -113,14 +113,14 @@ def test_a_class_that_generates_gives_its_parts_and_is_closed_when_nobody_wants_
     assert model._generate.__self__.closed
 
 
-def test_a_class_that_does_not_generate_is_not_taken_for_one_that_does() -> None:
+def test_a_class_without_generate_is_not_a_generating_model() -> None:
     assert not isinstance(model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': inputs['x']}"), GeneratingModel)
 
 
 def test_a_part_that_breaks_the_signature_fails_the_warm_up() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': inputs['x']}", GENERATE.replace("GIVEN", "'y': ['a']"))
     call = PredictCodec("m", 1, model.signature).decode(b'{"instances": [1]}', b"application/json")
-    with pytest.raises(WarmupFailed, match="output 'y' is not what its signature says"):
+    with pytest.raises(WarmupFailed, match="output 'y' does not match its signature"):
         warm(model, [call.request], batching=Batching())
 
 
@@ -135,10 +135,10 @@ def test_rows_that_are_too_many_fail_the_call_and_not_the_load() -> None:
     ("body", "message"),
     [
         ("{'y': inputs['x'] + missing}", "failed at model.py:8: NameError: name 'missing' is not defined"),
-        ("{'z': 1}", "failed: ValueError: output 'y' was left out"),
-        ("{'y': ['a']}", "failed: ValueError: output 'y' is not what its signature says: it is <U1"),
-        ("{'y': 1.0}", "failed: ValueError: output 'y' is not .* its shape is .., not .-1."),
-        ("[1]", "failed: TypeError: predict.. gives a dict of arrays by output, not list"),
+        ("{'z': 1}", "failed: ValueError: output 'y' is missing"),
+        ("{'y': ['a']}", "failed: ValueError: output 'y' does not match its signature: it is <U1"),
+        ("{'y': 1.0}", "failed: ValueError: output 'y' does not match .* its shape is .., not .-1."),
+        ("[1]", "failed: TypeError: predict.. must return a dict of arrays by output, not list"),
     ],
 )
 def test_a_model_that_fails_on_its_own_example_is_not_loaded(body: str, message: str) -> None:
@@ -146,12 +146,12 @@ def test_a_model_that_fails_on_its_own_example_is_not_loaded(body: str, message:
         model_of("x FP64 [-1]", "y FP64 [-1]", body, more="example = {'x': [1.0]}")
 
 
-def test_a_model_that_fails_on_a_made_up_example_is_loaded() -> None:
+def test_a_model_that_fails_on_a_synthetic_example_is_loaded() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [[1, 2].index(value) for value in inputs['x']]}")
     assert asked(model, {"instances": [1, 2]})["predictions"] == [0, 1]
 
 
-def test_a_load_without_memory_says_so_and_what_would_help() -> None:
+def test_a_load_without_memory_is_reported_with_a_remedy() -> None:
     load = """
     def load(self, directory, options, cpus):
         raise MemoryError

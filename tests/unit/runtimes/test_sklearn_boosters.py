@@ -33,7 +33,7 @@ def xgboost(kind: Any = XGBClassifier) -> Any:
 
 
 @pytest.mark.parametrize("make", [lightgbm, xgboost])
-def test_columns_of_categories_are_taken_as_what_they_hold(make: Any) -> None:
+def test_columns_of_categories_have_the_datatype_of_their_values(make: Any) -> None:
     estimator = make().fit(CATEGORIES, GOLD)
     model = load(estimator)
     assert {spec.name: spec.datatype for spec in model.signature.inputs} == {
@@ -51,7 +51,7 @@ def test_columns_of_categories_are_taken_as_what_they_hold(make: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the array that OneVsOneClassifier makes
-def test_categories_by_dtype_reach_an_estimator_that_takes_them_as_nothing_else() -> None:
+def test_categories_by_dtype_reach_an_estimator_that_accepts_nothing_else() -> None:
     """OneVsOneClassifier makes an array of the frame, and numbers of all columns that are not of the dtype."""
     frame = CATEGORIES[["city", "plan"]]
     inner = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=4).fit(frame, KIND)
@@ -79,7 +79,7 @@ def test_catboost_takes_texts_and_numbers() -> None:
     assert_own_answers(load(estimator), estimator, frame)
 
 
-def test_catboost_takes_whole_numbers_for_categories_where_the_example_has_them() -> None:
+def test_catboost_accepts_integers_as_categories_if_the_example_has_them() -> None:
     estimator = CatBoostClassifier(**QUIET, cat_features=["city", "visits", "plan"]).fit(KINDS, KIND)
     model = load(estimator, {"dataframe_records": KINDS[:3].to_dict("records")})
     assert {spec.name: spec.datatype for spec in model.signature.inputs}["visits"] == "INT64"

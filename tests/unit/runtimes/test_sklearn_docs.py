@@ -1,4 +1,4 @@
-"""What docs/runtimes.md shows of input types, as it stands there."""
+"""The input types in docs/runtimes.md, read from the page."""
 
 import json
 import re
@@ -46,13 +46,13 @@ def churn() -> Any:
         return make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(CHURN, KIND == "gold")
 
 
-def test_a_model_whose_code_takes_anything_is_refused_until_its_types_are_known(churn: Any) -> None:
-    with pytest.raises(LoadError, match="the model takes several datatypes for 'city', 'since'"):
+def test_a_model_whose_code_accepts_anything_is_rejected_until_its_types_are_known(churn: Any) -> None:
+    with pytest.raises(LoadError, match="the model accepts several datatypes for 'city', 'since'"):
         load(churn)
 
 
 @pytest.mark.parametrize("way", ["example.json", "inputs"])
-def test_the_pages_example_and_the_pages_yaml_say_the_types(churn: Any, way: str) -> None:
+def test_the_pages_example_and_the_pages_yaml_declare_the_types(churn: Any, way: str) -> None:
     spec = ModelSpec(**yaml.safe_load(YAML))
     model = load(churn, json.loads(EXAMPLE)) if way == "example.json" else load(churn, inputs=spec.inputs)
     codec = PredictCodec("churn", 1, model.signature)

@@ -22,7 +22,7 @@ from tests.unit.runtimes.operator_code import Centred, guests, months, postcode,
 KINDS = CUSTOMERS[["age", "city", "plan"]]
 DATED = CUSTOMERS[["when", "age"]]
 ENCODERS = [BinaryEncoder, CountEncoder, HashingEncoder, TargetEncoder, WOEEncoder]
-ADVICE = r"say in `inputs` in the model's YAML which datatype .* or put a request that works into example.json"
+ADVICE = r"set the datatype in `inputs` in the model's YAML .* or put a request that works into example.json"
 
 
 def types(**datatypes: Any) -> list[InputType]:
@@ -30,7 +30,7 @@ def types(**datatypes: Any) -> list[InputType]:
 
 
 def fit(estimator: Any, frame: Any, target: Any) -> Any:
-    """Fitted, without what the encoders' use of pandas makes pandas say."""
+    """Fitted, without the warnings that the encoders cause in pandas."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return estimator.fit(frame, target)
@@ -75,30 +75,30 @@ def test_types_come_from_an_example_in_any_form(form: str) -> None:
     assert datatypes(load(estimator, example)) == {"age": "FP64", "city": "BYTES", "plan": "BYTES"}
 
 
-def test_dates_whose_code_takes_numbers_as_well_are_asked_for() -> None:
+def test_dates_whose_code_also_accepts_numbers_must_be_declared() -> None:
     estimator = make_pipeline(FunctionTransformer(seconds), StandardScaler(), LogisticRegression()).fit(DATED, KIND)
     with pytest.raises(LoadError, match=f"several datatypes for 'when': {ADVICE}"):
         load(estimator)
 
 
 @pytest.mark.parametrize("function", [seconds, months])
-def test_dates_are_text_in_iso_8601_where_the_operator_says_so(function: Any) -> None:
+def test_dates_are_iso_8601_text_if_the_operator_declares_them(function: Any) -> None:
     estimator = make_pipeline(FunctionTransformer(function), StandardScaler(), LogisticRegression()).fit(DATED, KIND)
     declared = load(estimator, inputs=types(when="DATETIME"))
     shown = load(estimator, {"instances": [{"when": "2024-02-03", "age": 30.5}]})
     for model in (declared, shown):
         assert datatypes(model) == {"when": "BYTES", "age": "FP64"}
         assert_own_answers(model, estimator, DATED)
-        with pytest.raises(InvalidRequest, match="input 'when' holds text that is not an ISO 8601 date"):
+        with pytest.raises(InvalidRequest, match="input 'when' contains text that is not an ISO 8601 date"):
             model.predict(inputs_of(model, DATED) | {"when": inputs_of(model, DATED)["when"] + "?"}, ["label"])
 
 
-def test_dates_are_found_out_where_the_code_takes_nothing_else() -> None:
+def test_dates_are_detected_if_the_code_accepts_nothing_else() -> None:
     estimator = make_pipeline(FunctionTransformer(months), StandardScaler(), LogisticRegression()).fit(DATED, KIND)
     assert_own_answers(load(estimator), estimator, DATED)
 
 
-def test_flags_and_whole_numbers_that_code_takes_alike_come_from_the_example() -> None:
+def test_booleans_and_integers_that_code_accepts_alike_come_from_the_example() -> None:
     frame = CUSTOMERS[["member", "age"]]
     estimator = make_pipeline(FunctionTransformer(guests), StandardScaler(), LogisticRegression()).fit(frame, KIND)
     with pytest.raises(LoadError, match=ADVICE):
@@ -116,7 +116,7 @@ def test_whole_numbers_of_an_example_stay_whole_where_the_model_tells_them_from_
     assert_own_answers(model, estimator, frame)
 
 
-def test_whole_numbers_of_an_example_stand_for_any_numbers_however_many_columns_there_are() -> None:
+def test_integers_of_an_example_represent_any_numbers_in_any_number_of_columns() -> None:
     columns = [f"c{index}" for index in range(12)]
     frame = pd.DataFrame(np.random.default_rng(0).random((40, 12)), columns=columns).assign(city=CUSTOMERS.city[:40])
     estimator = fit(make_pipeline(TargetEncoder(cols=["city"]), Ridge()), frame, SPENT[:40])
@@ -133,22 +133,22 @@ def test_numbers_are_found_out_where_code_does_not_take_texts() -> None:
     assert model.predict({"x": numbers}, ["value"])["value"].tolist() == estimator.predict(numbers).tolist()
 
 
-def test_inputs_of_the_yaml_that_the_model_does_not_have_are_refused() -> None:
+def test_inputs_of_the_yaml_that_the_model_does_not_have_are_rejected() -> None:
     estimator = fit(make_pipeline(TargetEncoder(cols=["city", "plan"]), LogisticRegression()), KINDS, KIND == "gold")
     with pytest.raises(
-        LoadError, match="the YAML's `inputs` name 'town', and the model was fitted with age, city, plan"
+        LoadError, match="the YAML's `inputs` name 'town', but the model was fitted with age, city, plan"
     ):
         load(estimator, inputs=types(town="BYTES"))
 
 
-def test_an_example_that_is_not_json_is_refused() -> None:
+def test_an_example_that_is_not_json_is_rejected() -> None:
     estimator = ColumnTransformer([("scaled", StandardScaler(), ["age"])]).fit(CUSTOMERS)
     with pytest.raises(LoadError, match=r"example\.json is not JSON"):
         load_files(estimator, b"{not JSON")
 
 
 class Nameless(BaseEstimator):
-    """An operator's own, which says nothing about its columns."""
+    """An operator's estimator, which does not declare its columns."""
 
     def fit(self, X: Any, y: Any = None) -> "Nameless":
         self.fitted_ = True
@@ -159,7 +159,7 @@ class Nameless(BaseEstimator):
 
 
 def test_columns_that_a_model_does_not_name_come_from_the_operator() -> None:
-    with pytest.raises(LoadError, match="does not say which columns it was fitted with: name them in `inputs`"):
+    with pytest.raises(LoadError, match="does not declare its columns: name them in `inputs`"):
         load(Nameless().fit(None))
     for model in (
         load(Nameless().fit(None), inputs=types(age="FP64", city="BYTES")),

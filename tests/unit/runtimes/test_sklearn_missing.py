@@ -1,4 +1,4 @@
-"""Missing values reach a model as it was fitted with them, and only a model that takes them."""
+"""Missing values reach a model in the form of its fit, and only a model that accepts them."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_a_missing_value_is_the_kind_that_the_model_was_fitted_with(name: str) -
 
 
 @pytest.mark.parametrize("column", ["city", "member", "visits"])
-def test_a_model_that_knows_no_missing_value_takes_none(column: str) -> None:
+def test_a_model_without_missing_values_accepts_none(column: str) -> None:
     model = load(over(column, OneHotEncoder()).fit(CUSTOMERS[["age", column]], KIND))
     assert not column_spec(model, column).missing
 

@@ -1,7 +1,6 @@
-"""A loaded scikit-learn model: its signature, its example, what it refuses, and how it keeps to its share."""
+"""A loaded scikit-learn model: its signature, its example, the inputs that it rejects, and its use of threads."""
 
 import threading
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from modelyard.errors import InvalidRequest
 from modelyard.inference.batch_parity import Proof
 from modelyard.inference.warmup import different_rows
 from modelyard.runtimes.base import LoadedModel, LoadError
-from modelyard.runtimes.registry import RUNTIMES, runtime
 from modelyard.runtimes.sklearn import model as sklearn
 from modelyard.tensors import FREE, InferRequest, Tensors, TensorSpec
 from tests.unit.runtimes.sklearn_models import (
@@ -48,13 +46,8 @@ def everything(model: LoadedModel, inputs: Tensors) -> Tensors:
     return model.predict(inputs, [spec.name for spec in model.signature.outputs])
 
 
-def test_every_runtime_is_a_module_that_can_load() -> None:
-    assert all(find_spec(module) for module in RUNTIMES.values())
-    assert runtime("sklearn").load is sklearn.load
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_an_example_has_two_different_rows_that_answer_alike_alone_and_together(name: str) -> None:
+def test_an_example_has_two_different_rows_with_the_same_outputs_alone_and_together(name: str) -> None:
     model = served(name)
     request = InferRequest(model.example, 2, tuple(spec.name for spec in model.signature.outputs))
     rows = different_rows([request])
@@ -83,7 +76,7 @@ def test_mixed_columns_are_an_input_each_with_the_types_they_were_fitted_with() 
     }
 
 
-def test_columns_that_nothing_reads_are_not_asked_for() -> None:
+def test_columns_that_are_not_read_are_not_inputs() -> None:
     assert "sepal_length" in MIXED
     assert "sepal_length" not in {spec.name for spec in served("mixed columns").signature.inputs}
 
@@ -108,8 +101,8 @@ def test_labels_of_the_yaml_name_the_classes(estimator: Any) -> None:
     assert model.predict({"x": ROWS}, ["label"])["label"].tolist() == expected
 
 
-def test_too_few_labels_in_the_yaml_are_refused() -> None:
-    with pytest.raises(LoadError, match="the YAML has 2 labels, and the model 3 classes"):
+def test_too_few_labels_in_the_yaml_are_rejected() -> None:
+    with pytest.raises(LoadError, match="the YAML has 2 labels, but the model has 3 classes"):
         load(fitted("logistic regression of integers"), labels=["a", "b"])
 
 
@@ -133,18 +126,18 @@ def test_the_label_of_support_vectors_is_theirs_and_not_the_likeliest() -> None:
 @pytest.mark.parametrize(
     "name", [name for name, case in CASES.items() if case.rows is ROWS and name != "isotonic regression"]
 )
-def test_what_is_not_finite_is_refused_or_answered_as_the_estimator_does(name: str, value: float) -> None:
+def test_values_that_are_not_finite_are_rejected_or_predicted_as_the_estimator_does(name: str, value: float) -> None:
     case, model = CASES[name], served(name)
     rows = ROWS[:3].copy()
     rows[1, 2] = value
     try:
         expected = [answer(fitted(name), method, rows) for method in case.outputs.values()]
     except ValueError:
-        with pytest.raises(InvalidRequest, match=r"input 'x' holds .* \(row 1, column 2\)"):
+        with pytest.raises(InvalidRequest, match=r"input 'x' contains .* \(row 1, column 2\)"):
             everything(model, {"x": rows})
     else:
-        for array, told in zip(everything(model, {"x": rows}).values(), expected, strict=True):
-            np.testing.assert_array_equal(array, told)
+        for array, own in zip(everything(model, {"x": rows}).values(), expected, strict=True):
+            np.testing.assert_array_equal(array, own)
 
 
 def test_holes_are_fine_where_the_model_fills_them() -> None:
@@ -153,7 +146,7 @@ def test_holes_are_fine_where_the_model_fills_them() -> None:
     assert len(everything(model, {"x": HOLES})["label"]) == len(HOLES)
 
 
-def test_a_forest_answers_rows_with_holes_if_it_was_fitted_with_some() -> None:
+def test_a_forest_accepts_rows_with_missing_values_if_it_was_fitted_with_some() -> None:
     forest = RandomForestClassifier(3, random_state=0).fit(HOLES, SPECIES)
     answer = everything(load(forest), {"x": HOLES})
     np.testing.assert_array_equal(answer["scores"], forest.predict_proba(HOLES))
@@ -161,9 +154,9 @@ def test_a_forest_answers_rows_with_holes_if_it_was_fitted_with_some() -> None:
 
 
 @pytest.mark.parametrize("name", ["random forest", "gradient boosting", "ridge in a pipeline"])
-def test_a_number_too_large_to_compute_with_is_refused(name: str) -> None:
-    told = r"input 'x' holds 1e\+308 \(row 1, column 0\).*, up to 3.4e38"
-    with np.errstate(all="ignore"), pytest.raises(InvalidRequest, match=told):
+def test_a_number_too_large_to_compute_with_is_rejected(name: str) -> None:
+    expected = r"input 'x' contains 1e\+308 \(row 1, column 0\).*, up to 3.4e38"
+    with np.errstate(all="ignore"), pytest.raises(InvalidRequest, match=expected):
         everything(served(name), {"x": np.vstack([ROWS[:1], np.full((1, 4), 1e308)])})
 
 
@@ -172,7 +165,7 @@ def test_an_unknown_category_is_the_clients_mistake_and_named() -> None:
     model = load(make_pipeline(columns, Ridge()).fit(MIXED, TARGET))
     inputs = {"species": np.array(["setosa", "rose"], dtype=object), "petal_width": np.array([1.0, 2.0])}
     with pytest.raises(
-        InvalidRequest, match=r"input 'species' holds 'rose' \(row 1\), where the model knows 'setosa', "
+        InvalidRequest, match=r"input 'species' contains 'rose' \(row 1\), but the model knows 'setosa', "
     ):
         everything(model, inputs)
 
@@ -189,7 +182,7 @@ def test_texts_may_come_as_bytes() -> None:
 
 
 def first_two(frame: pd.DataFrame) -> pd.DataFrame:
-    """Code of an operator's own, which counts on a frame."""
+    """Operator code that requires a data frame."""
     return frame[["petal_length", "petal_width"]]
 
 
@@ -202,13 +195,13 @@ def test_code_that_was_fitted_with_a_frame_gets_a_frame() -> None:
 
 
 def test_an_example_is_found_where_the_fitted_values_mislead() -> None:
-    # The scaler knows logarithms, and taking its values for lengths gives logarithms of negative numbers.
+    # The scaler stores logarithms. Using its values as lengths would take logarithms of negative numbers.
     estimator = make_pipeline(FunctionTransformer(np.log), StandardScaler(), Ridge()).fit(ROWS / 10, TARGET)
     assert (load(estimator).example["x"] > 0).all()
     assert (load(PowerTransformer("box-cox").fit(ROWS)).example["x"] > 0).all()
 
 
-def test_a_forest_that_was_fitted_on_all_cores_answers_on_one_thread() -> None:
+def test_a_forest_that_was_fitted_on_all_cores_predicts_on_one_thread() -> None:
     before = threading.active_count()
     everything(load(RandomForestClassifier(10, n_jobs=-1, verbose=2).fit(ROWS, SPECIES)), {"x": ROWS})
     assert threading.active_count() == before

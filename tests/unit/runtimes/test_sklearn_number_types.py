@@ -1,4 +1,4 @@
-"""Flags, whole numbers and single precision reach a model as it was fitted with them, or it is refused."""
+"""Booleans, integers and single precision reach a model in the form of its fit, or the model is rejected."""
 
 import re
 from typing import Any
@@ -33,7 +33,7 @@ def doubled(x: Any) -> Any:
     return 2 * np.asarray(x, dtype=float)
 
 
-def test_code_that_keeps_flags_as_flags_is_refused_until_the_yaml_says_that_they_are() -> None:
+def test_code_that_depends_on_booleans_is_rejected_until_the_yaml_declares_them() -> None:
     """An array of flags holds True for twice True, and one of numbers 2."""
     estimator = make_pipeline(VarianceThreshold(), FunctionTransformer(first_doubled), LogisticRegression())
     estimator.fit(FLAGS, KIND)

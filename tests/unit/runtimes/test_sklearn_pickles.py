@@ -30,10 +30,10 @@ def read(name: str, content: bytes, **keys: Any) -> Artefact:
     return read_estimator({name: content}, ModelSpec(name="m", **{"trusted": True, **keys}))
 
 
-def refusal(name: str, content: bytes, **keys: Any) -> str:
-    with pytest.raises(LoadError) as refused:
+def rejection(name: str, content: bytes, **keys: Any) -> str:
+    with pytest.raises(LoadError) as rejected:
         read(name, content, **keys)
-    return str(refused.value)
+    return str(rejected.value)
 
 
 def with_joblib(model: Any, **how: Any) -> bytes:
@@ -58,7 +58,7 @@ FILES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", ["model.joblib", "model.pkl"])
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_a_pickle_is_read_whoever_wrote_it_and_whatever_its_name(name: str, content: bytes) -> None:
+def test_a_pickle_of_any_writer_is_read_under_any_name(name: str, content: bytes) -> None:
     estimator = read(name, content).estimator
     assert np.array_equal(estimator.predict_proba(ROWS), MODEL.predict_proba(ROWS))
 
@@ -66,38 +66,38 @@ def test_a_pickle_is_read_whoever_wrote_it_and_whatever_its_name(name: str, cont
 @pytest.mark.parametrize("name", ["model.joblib", "model.pkl"])
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, -1])
-def test_a_file_that_was_cut_short_is_told(name: str, content: bytes, kept: float) -> None:
-    told = refusal(name, content[: kept if isinstance(kept, int) else int(len(content) * kept)])
-    assert told.startswith(f"{name} is cut short: copy it again") or told.startswith(
-        f"{name} is damaged or cut short: copy it again"
+def test_an_incomplete_file_is_reported(name: str, content: bytes, kept: float) -> None:
+    expected = rejection(name, content[: kept if isinstance(kept, int) else int(len(content) * kept)])
+    assert expected.startswith(f"{name} is incomplete: copy it again") or expected.startswith(
+        f"{name} is damaged or incomplete: copy it again"
     )
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
-        (skops.io.dumps(MODEL), "model.pkl is no pickle: it is a zip archive (PyTorch and skops write such files)"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "model.pkl is no pickle: it is an HDF5 file"),
-        (b"GGUF\x03\x00\x00\x00", "model.pkl is no pickle: it is a model for llama.cpp"),
+        (skops.io.dumps(MODEL), "model.pkl is not a pickle: it is a zip archive (PyTorch and skops write such files)"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "model.pkl is not a pickle: it is an HDF5 file"),
+        (b"GGUF\x03\x00\x00\x00", "model.pkl is not a pickle: it is a llama.cpp model"),
         (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
-        (b"\x93NUMPY\x01\x00", "model.pkl is no pickle: it is a numpy array"),
-        (gzip.compress(PLAIN)[:-8] + bytes(8), "model.pkl is damaged or cut short: copy it again (CRC check failed"),
+        (b"\x93NUMPY\x01\x00", "model.pkl is not a pickle: it is a numpy array"),
+        (gzip.compress(PLAIN)[:-8] + bytes(8), "model.pkl is damaged or incomplete: copy it again (CRC check failed"),
         (b"\x80\x09N.", "ValueError: unsupported pickle protocol: 9"),
-        (b"\x80\x04]\x94.", "holds a list, not a scikit-learn estimator"),
+        (b"\x80\x04]\x94.", "contains a list, not a scikit-learn estimator"),
     ],
     ids=["zip", "HDF5", "GGUF", "zstd", "numpy", "wrong checksum", "a protocol of the future", "a list"],
 )  # fmt: skip
-def test_what_is_no_pickle_of_a_model_is_told(content: bytes, told: str) -> None:
-    assert told in refusal("model.pkl", content)
+def test_a_file_that_is_not_a_pickled_model_is_reported(content: bytes, expected: str) -> None:
+    assert expected in rejection("model.pkl", content)
 
 
-def test_lz4_is_told_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lz4_is_reported_if_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lz4.frame", None)
-    assert "compressed with lz4, which is not installed here" in refusal("model.joblib", b"\x04\x22M\x18" + bytes(20))
+    assert "compressed with lz4, which is not installed" in rejection("model.joblib", b"\x04\x22M\x18" + bytes(20))
 
 
-def test_a_pickle_that_is_called_skops_is_told() -> None:
-    assert "it is a pickle; name it model.pkl" in refusal("model.skops", PLAIN)
+def test_a_pickle_with_the_name_of_a_skops_file_is_reported() -> None:
+    assert "it is a pickle; name it model.pkl" in rejection("model.skops", PLAIN)
 
 
 def _names(module: str, attribute: str) -> bytes:
@@ -106,15 +106,15 @@ def _names(module: str, attribute: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("module", "attribute", "told"),
+    ("module", "attribute", "expected"),
     [
         (
             "no_such_module",
             "f",
             "if it is a library, install it (pip install no_such_module); if it is your own code, put",
         ),
-        ("src.features.clean", "f", "put src/features/clean.py beside model.pkl"),
-        ("sksurv_", "f", "put sksurv_.py beside model.pkl"),
+        ("src.features.clean", "f", "put src/features/clean.py next to model.pkl"),
+        ("sksurv_", "f", "put sksurv_.py next to model.pkl"),
         ("skopt.searchcv", "BayesSearchCV", "install it (pip install scikit-optimize)"),
         ("sklearn.tree.tree", "f", "needs the module 'sklearn.tree.tree', which the installed sklearn"),
         ("sklearn.tree", "Tree2", "needs sklearn.tree.Tree2, which the installed sklearn"),
@@ -123,12 +123,12 @@ def _names(module: str, attribute: str) -> bytes:
         ("__builtin__", "__main__", "saved with dill"),
     ],
 )
-def test_a_name_that_is_not_here_is_told_with_what_to_do(module: str, attribute: str, told: str) -> None:
-    assert told in refusal("model.pkl", _names(module, attribute))
+def test_a_missing_name_is_reported_with_a_remedy(module: str, attribute: str, expected: str) -> None:
+    assert expected in rejection("model.pkl", _names(module, attribute))
 
 
-def test_a_library_is_not_taken_for_the_operators_own_code() -> None:
-    assert "beside" not in refusal("model.pkl", _names("skopt.searchcv", "BayesSearchCV"))
+def test_a_library_is_not_reported_as_the_operators_own_code() -> None:
+    assert "next to" not in rejection("model.pkl", _names("skopt.searchcv", "BayesSearchCV"))
 
 
 Dump = Callable[[Any], bytes]
@@ -136,7 +136,7 @@ Dump = Callable[[Any], bytes]
 
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function of the module `__main__`, which is this test run's own program."""
+    """A function of the module `__main__`, the program of this test run."""
     main = sys.modules["__main__"]
 
     def log_of_both(x: Any) -> Any:
@@ -152,18 +152,18 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
     [("model.joblib", with_joblib), ("model.pkl", pickle.dumps), ("model.skops", skops.io.dumps)],
     ids=["joblib", "pickle", "skops"],
 )
-def test_a_function_of_a_notebook_is_told_by_its_name(name: str, dump: Dump, notebook: Any) -> None:
-    told = refusal(name, dump(FunctionTransformer(notebook).fit(ROWS)))
-    assert told.startswith(f"{name} uses 'log_of_both', which the notebook or script that saved it defined")
-    assert f"put features.py beside {name}" in told
+def test_a_function_of_a_notebook_is_reported_by_its_name(name: str, dump: Dump, notebook: Any) -> None:
+    expected = rejection(name, dump(FunctionTransformer(notebook).fit(ROWS)))
+    assert expected.startswith(f"{name} uses 'log_of_both', which the notebook or script that saved it defined")
+    assert f"put features.py next to {name}" in expected
 
 
-def test_a_name_of_the_servers_own_program_is_never_taken_for_the_notebooks(notebook: Any) -> None:
+def test_a_name_of_the_servers_program_never_replaces_the_notebooks(notebook: Any) -> None:
     assert hasattr(sys.modules["__main__"], "log_of_both")
-    assert "uses 'log_of_both'" in refusal("model.pkl", _names("__main__", "log_of_both"))
+    assert "uses 'log_of_both'" in rejection("model.pkl", _names("__main__", "log_of_both"))
     assert hasattr(sys.modules["__main__"], "log_of_both")
 
 
-def test_cloudpickle_takes_a_notebooks_function_into_the_file(notebook: Any) -> None:
+def test_cloudpickle_stores_a_notebooks_function_in_the_file(notebook: Any) -> None:
     content = cloudpickle.dumps(FunctionTransformer(notebook).fit(ROWS))
     assert np.array_equal(read("model.pkl", content).estimator.transform(ROWS), np.log1p(ROWS))

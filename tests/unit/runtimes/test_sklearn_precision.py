@@ -1,4 +1,4 @@
-"""Single precision is found out, and kept: in double precision a threshold falls another way."""
+"""Single precision is detected and preserved: in double precision a threshold decides differently."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ ROWS = np.random.default_rng(0).random((60, 2))
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_array_is_of_single_precision_where_any_part_has_learnt_so(dtype) -> None:
-    """StandardScaler keeps doubles, whatever it is fitted with."""
+    """StandardScaler stores doubles, whatever it is fitted with."""
     rows = ROWS.astype(dtype)
     model = make_pipeline(make_union(StandardScaler(), RBFSampler(n_components=5, random_state=0)), Ridge())
     estimator = StackingRegressor([("a", model)], LinearRegression(), cv=2, passthrough=True).fit(rows, rows[:, 0])
@@ -30,8 +30,8 @@ def test_an_array_is_of_single_precision_where_any_part_has_learnt_so(dtype) -> 
     assert served.predict({"x": rows}, ["value"])["value"].tolist() == estimator.predict(rows).tolist()
 
 
-def test_an_ensemble_says_in_which_precision_its_members_were_fitted() -> None:
-    """Products and edges of bins say nothing; in double precision products fall into other bins."""
+def test_an_ensemble_shows_the_precision_of_its_members() -> None:
+    """Products and bin edges do not show it; in double precision products fall into other bins."""
     rows = ROWS.astype(np.float32)
     front = make_pipeline(
         PolynomialFeatures(include_bias=False), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform")
@@ -42,16 +42,16 @@ def test_an_ensemble_says_in_which_precision_its_members_were_fitted() -> None:
     assert served.predict({"x": rows}, ["value"])["value"].tolist() == estimator.predict(rows).tolist()
 
 
-def test_features_of_several_types_are_refused() -> None:
+def test_features_of_several_types_are_rejected() -> None:
     rows = np.array([[True, "red"], [False, None]], object)
-    with pytest.raises(LoadError, match=r"its features are values of several types \(.*\), which no datatype holds"):
+    with pytest.raises(LoadError, match=r"its features are values of several types \(.*\), which no datatype can hold"):
         load(
             SimpleImputer(strategy="constant", fill_value=0, missing_values=None).fit(rows),
             {"instances": [[True, "red"], [False, "b"]]},
         )
 
 
-def test_numbers_beside_texts_keep_single_precision_where_the_columns_have_no_names() -> None:
+def test_numbers_next_to_texts_keep_single_precision_without_column_names() -> None:
     """An array of both would be one of objects, which scikit-learn reads as doubles: it was fitted with a frame."""
     numbers = (ROWS[:, 0] * 1000).astype(np.float32)
     frame = pd.DataFrame({0: numbers, 1: np.where(ROWS[:, 1] > 0.5, "a", "b")})

@@ -1,4 +1,4 @@
-"""Every kind of scikit-learn model answers as it does without us."""
+"""Every kind of scikit-learn model returns the same outputs served and by itself."""
 
 from typing import Any
 
@@ -22,16 +22,16 @@ def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_model_answers_as_the_estimator_itself(name: str) -> None:
+def test_a_model_returns_the_estimators_own_outputs(name: str) -> None:
     case, model = CASES[name], served(name)
     rows = case.rows[ASKED]
     assert [spec.name for spec in model.signature.outputs] == list(case.outputs)
     answers = model.predict(inputs_of(model, rows), list(case.outputs))
     for spec in model.signature.outputs:
-        found, told = answers[spec.name], answer(fitted(name), case.outputs[spec.name], rows)
+        found, expected = answers[spec.name], answer(fitted(name), case.outputs[spec.name], rows)
         assert found.dtype == DTYPES[spec.datatype]
-        assert found.shape == told.shape
+        assert found.shape == expected.shape
         if found.dtype.kind == "f":
-            np.testing.assert_allclose(found, told, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
         else:
-            assert found.tolist() == told.tolist()
+            assert found.tolist() == expected.tolist()

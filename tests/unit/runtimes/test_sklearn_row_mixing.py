@@ -1,4 +1,4 @@
-"""Code that comes with a model may look at several rows at once: requests share its calls only where the YAML allows it."""
+"""Code in a model may combine rows: requests share its calls only if the YAML allows it."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from modelyard.config.model_spec import Batching
 from modelyard.inference.warmup import Warmup, warm
-from modelyard.runtimes.sklearn.parts import may_mix_rows
+from modelyard.runtimes.sklearn.parts import row_mixing_code
 from modelyard.tensors import InferRequest
 from tests.unit.runtimes.customers import load
 
@@ -89,8 +89,8 @@ def warmed(model: Any) -> Warmup:
         (of_texts(Words()), "Words"),
     ],
 )
-def test_code_that_may_look_at_several_rows_is_named(estimator: Any, name: str) -> None:
-    assert may_mix_rows(estimator) == name
+def test_code_that_may_combine_rows_is_named(estimator: Any, name: str) -> None:
+    assert row_mixing_code(estimator) == name
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_code_that_may_look_at_several_rows_is_named(estimator: Any, name: str) 
     ],
 )
 def test_libraries_elementwise_functions_and_functions_of_one_text_keep_rows_apart(estimator: Any) -> None:
-    assert may_mix_rows(estimator) == ""
+    assert row_mixing_code(estimator) == ""
 
 
-def test_the_yaml_may_say_that_code_of_its_own_keeps_rows_apart() -> None:
+def test_the_yaml_may_declare_that_operator_code_keeps_rows_independent() -> None:
     estimator = fitted(FunctionTransformer(doubled))
     assert "doubled may mix the rows of a call" in load(estimator).mixes_rows
     assert load(estimator, batching={"independent_rows": True}).mixes_rows == ""

@@ -1,4 +1,4 @@
-"""Models of other versions of scikit-learn: a patch is a note, a minor is refused."""
+"""Models of other versions of scikit-learn: another patch is noted, another minor version is rejected."""
 
 import io
 import logging
@@ -23,7 +23,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.sklearn import model as sklearn
 from modelyard.runtimes.sklearn.artefact.read import Artefact, read_estimator
-from modelyard.runtimes.sklearn.artefact.versions import named_in, of_another_minor
+from modelyard.runtimes.sklearn.artefact.versions import other_minors, versions_in
 
 ROWS = np.random.default_rng(0).random((20, 2))
 MAJOR, MINOR, PATCH = (int(part) for part in re.findall(r"\d+", here)[:3])
@@ -46,7 +46,7 @@ WRITERS: dict[str, tuple[str, Callable[[Any], bytes]]] = {
 
 
 def saved_by(versions: Sequence[str], dump: Callable[[Any], bytes]) -> bytes:
-    """A pipeline whose estimators were saved by these versions of scikit-learn, the last of them standing for the rest.
+    """A pipeline whose estimators were saved by these versions of scikit-learn, the last of them for the rest.
 
     An estimator's version is part of what its `__getstate__` gives.
     """
@@ -65,7 +65,7 @@ def saved_by(versions: Sequence[str], dump: Callable[[Any], bytes]) -> bytes:
 
 @pytest.fixture(params=WRITERS)
 def read(request: pytest.FixtureRequest) -> Callable[..., Artefact]:
-    """From the versions of a pipeline's estimators to what is read, for each way to save one."""
+    """From the versions of a pipeline's estimators to the file, for each format."""
     name, dump = WRITERS[request.param]
 
     def read(*versions: str, **keys: Any) -> Artefact:
@@ -86,34 +86,34 @@ def test_a_model_of_another_patch_loads_with_a_note_and_a_warning_in_the_log(
         artefact = read(OTHER_PATCH)
     assert isinstance(artefact.estimator, Pipeline)
     (note,) = artefact.notes
-    assert f"made by scikit-learn {OTHER_PATCH}, and this is scikit-learn {here}" in note
+    assert f"made with scikit-learn {OTHER_PATCH}, and scikit-learn {here} is installed" in note
     assert caplog.messages == [f"churn: {note}"]
 
 
 def test_all_patches_in_one_file_are_named_in_order(read: Callable[..., Artefact]) -> None:
     (note,) = read(ANOTHER_PATCH, here, OTHER_PATCH).notes
-    assert f"made by scikit-learn {OTHER_PATCH} and {ANOTHER_PATCH}, and this is" in note
+    assert f"made with scikit-learn {OTHER_PATCH} and {ANOTHER_PATCH}, and scikit-learn" in note
 
 
 @pytest.mark.parametrize("version", [OTHER_MINOR, OTHER_MAJOR, f"{MAJOR}.{MINOR}0.0", "pre-0.18", "0.24.2"])
-def test_a_model_of_another_minor_is_refused_unless_the_yaml_allows_it(
+def test_a_model_of_another_minor_is_rejected_unless_the_yaml_allows_it(
     read: Callable[..., Artefact], version: str
 ) -> None:
-    with pytest.raises(LoadError) as refused:
+    with pytest.raises(LoadError) as rejected:
         read(version)
-    assert f"made by scikit-learn {version}, and this is scikit-learn {here}" in str(refused.value)
-    assert "`any_sklearn_version: true`" in str(refused.value)
+    assert f"made with scikit-learn {version}, and scikit-learn {here} is installed" in str(rejected.value)
+    assert "`any_sklearn_version: true`" in str(rejected.value)
     (note,) = read(version, any_sklearn_version=True).notes
-    assert f"made by scikit-learn {version}" in note
+    assert f"made with scikit-learn {version}" in note
 
 
 @pytest.mark.parametrize("order", [(OTHER_PATCH, OTHER_MINOR, here), (here, OTHER_PATCH, OTHER_MINOR)])
-def test_one_estimator_of_another_minor_is_enough_to_refuse(
+def test_one_estimator_of_another_minor_is_enough_for_a_rejection(
     read: Callable[..., Artefact], order: tuple[str, ...]
 ) -> None:
-    with pytest.raises(LoadError) as refused:
+    with pytest.raises(LoadError) as rejected:
         read(*order)
-    assert f"made by scikit-learn {OTHER_MINOR} and {OTHER_PATCH}, and this" in str(refused.value)
+    assert f"made with scikit-learn {OTHER_MINOR} and {OTHER_PATCH}, and scikit-learn" in str(rejected.value)
 
 
 @pytest.mark.parametrize(
@@ -128,24 +128,24 @@ def test_one_estimator_of_another_minor_is_enough_to_refuse(
         ("pre-0.18", False),
     ],
 )
-def test_only_major_and_minor_tell_whether_answers_may_differ(version: str, same: bool) -> None:
-    assert of_another_minor([version]) == ([] if same else [version])
+def test_only_major_and_minor_decide_whether_results_may_differ(version: str, same: bool) -> None:
+    assert other_minors([version]) == ([] if same else [version])
 
 
 @pytest.mark.parametrize("dump", [dump for name, (_, dump) in WRITERS.items() if "compressed" not in name])
 def test_the_versions_in_a_file_that_cannot_be_read_are_found(dump: Callable[[Any], bytes]) -> None:
-    assert named_in(saved_by([OTHER_MINOR], dump)) == {OTHER_MINOR}
-    assert named_in(saved_by([here], dump)) == set()
+    assert versions_in(saved_by([OTHER_MINOR], dump)) == {OTHER_MINOR}
+    assert versions_in(saved_by([here], dump)) == set()
 
 
-def test_a_model_that_this_version_cannot_read_is_told_by_its_version() -> None:
+def test_a_model_that_this_version_cannot_read_is_reported_by_its_version() -> None:
     content = saved_by([OTHER_MINOR], lambda model: pickle.dumps(model, 0))
     gone = content.replace(b"sklearn.linear_model._logistic", b"sklearn.linear_model.logistic")
     assert gone != content
-    with pytest.raises(LoadError) as refused:
+    with pytest.raises(LoadError) as rejected:
         read_estimator({"model.pkl": gone}, ModelSpec(name="m", trusted=True, any_sklearn_version=True))
-    assert str(refused.value).startswith(
-        f"model.pkl was made by scikit-learn {OTHER_MINOR}, and this is scikit-learn {here}, which cannot read it"
+    assert str(rejected.value).startswith(
+        f"model.pkl was made with scikit-learn {OTHER_MINOR}, and the installed scikit-learn {here} cannot read it"
     )
 
 
@@ -171,7 +171,7 @@ def test_the_served_model_shows_its_notes() -> None:
     assert len(sklearn.load(files, ModelSpec(name="m", trusted=True), cpus=1).notes) == 1
 
 
-def test_a_skops_file_says_its_version_in_its_schema() -> None:
+def test_a_skops_file_has_its_version_in_its_schema() -> None:
     """What `saved_by` writes is what skops reads."""
     with ZipFile(io.BytesIO(saved_by([OTHER_PATCH], skops.io.dumps))) as archive:
         assert OTHER_PATCH.encode() in archive.read("schema.json")

@@ -11,14 +11,9 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.values.layout import row_shape
+from modelyard.runtimes.registry import RUNTIMES, RuntimeRow
 from modelyard.tensors import DTYPES, Signature, TensorSpec
 
-PLATFORMS: Mapping[str, tuple[str, str]] = {
-    "onnx": ("onnxruntime_onnx", "onnxruntime"),
-    "sklearn": ("sklearn", "sklearn"),
-    "python": ("python", "python"),
-}
-"""Triton's platform and backend by runtime; sklearn is nobody's but ours."""
 DATA_TYPES: Mapping[str, str] = {"BYTES": "TYPE_STRING"}
 """A datatype's name in a configuration, where it is not `TYPE_` and the same."""
 CHANNELS = (1, 3, 4)
@@ -57,11 +52,10 @@ def model_metadata(
     Where they do, an input has an axis behind the rows: clients make an input's shape of the rows they send and of what stands
     behind the first axis here. A row that is a single value may be sent with or without it.
     """
-    platform, _ = _platform(runtime)
     return {
         "name": name,
         "versions": [str(version) for version in sorted(versions)],
-        "platform": platform,
+        "platform": _row(runtime).platform,
         "inputs": [_tensor(spec, _requested(spec, batched)) for spec in signature.inputs],
         "outputs": [_tensor(spec, _shape(spec)) for spec in signature.outputs],
     }
@@ -76,11 +70,11 @@ def model_config(
     Where they do, `dims` are those of one row, and `max_batch_size` is the most rows of a call; a request may have more. A row
     that is a single value has the dims [1] and an empty `reshape`, as Triton wants at least one axis in a row.
     """
-    platform, backend = _platform(runtime)
+    row = _row(runtime)
     config: dict[str, Any] = {
         "name": spec.name,
-        "platform": platform,
-        "backend": backend,
+        "platform": row.platform,
+        "backend": row.backend,
         "version_policy": _version_policy(spec),
         "max_batch_size": spec.batching.max_size if batched else 0,
         "input": [_configured_input(each, batched) for each in signature.inputs],
@@ -93,8 +87,8 @@ def model_config(
     return config
 
 
-def _platform(runtime: str) -> tuple[str, str]:
-    return PLATFORMS[runtime.partition(":")[0]]
+def _row(runtime: str) -> RuntimeRow:
+    return RUNTIMES[runtime.partition(":")[0]]
 
 
 def _shape(spec: TensorSpec) -> list[int]:

@@ -1,1 +1,1 @@
-"""The onnx runtime; `model.py` is where it starts."""
+"""The onnx runtime. The entry point is `model.py`."""

@@ -1,4 +1,4 @@
-"""The classes that the label of a graph has, held against what the graph answers."""
+"""Checks the classes that a graph declares for its label against the graph's outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,70 +7,72 @@ from typing import Any
 import numpy as np
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.onnx.classes import in_order, label_classes
+from modelyard.runtimes.onnx.classes import label_classes, scores_in_class_order
 from modelyard.runtimes.onnx.graph import Model
 from modelyard.runtimes.onnx.outputs import Output
 from modelyard.tensors import FREE, Array, Scalar
 
 
 @dataclass(frozen=True, slots=True)
-class Classified:
-    """What is known of a label and the scores beside it."""
+class LabelClasses:
+    """The classes of a label, and whether the scores belong to them."""
 
     classes: tuple[Scalar, ...] = ()
-    """The label's classes, in the graph's order; () where the graph does not say them."""
+    """The label's classes, in the graph's order; () if the graph does not declare them."""
     scored: bool = True
-    """Whether each column of the scores is, as far as trials show, the score of one class, in the same order."""
+    """Whether each column of the scores is the score of one class, in the same order, as far as trial runs show."""
 
 
-def classified(
-    model: Model | None, label: Output, scores: Output, names: Sequence[str], answers: Sequence[Mapping[str, Any]]
-) -> Classified:
-    """The classes that the graph says, held against `answers`: what it gave in trials, by output.
+def classes_of_label(
+    model: Model | None, label: Output, scores: Output, names: Sequence[str], trials: Sequence[Mapping[str, Any]]
+) -> LabelClasses:
+    """The classes that the graph declares, checked against `trials`: the outputs of trial runs, by name.
 
-    `names` are the YAML's labels. Where the graph says nothing, they are names for labels 0, 1, ...: LoadError where it gives
-    others.
+    `names` are the YAML's labels. If the graph declares no classes, they name the labels 0, 1, ...; raises LoadError if the graph
+    returns other labels.
     """
     found = label_classes(model.graph, label.spec.name) if model else None
-    said = found.classes if found else ()
-    classes = _as_labels(said or tuple(range(scores.width if found else len(names))), label)
-    held = [answer for answer in answers if label.spec.name in answer]
-    labels = np.concatenate([np.ravel(answer[label.spec.name]) for answer in held]).tolist() if held else []
-    if strange := [each for each in labels if each not in classes]:
-        if names and not said and label.spec.datatype != "BYTES":
-            raise LoadError(f"the YAML's labels are names for classes 0, 1, ..., and the model gives {strange[0]!r}")
-        return Classified()
+    declared = found.classes if found else ()
+    classes = _as_labels(declared or tuple(range(scores.width if found else len(names))), label)
+    labelled = [answer for answer in trials if label.spec.name in answer]
+    labels = np.concatenate([np.ravel(answer[label.spec.name]) for answer in labelled]).tolist() if labelled else []
+    if unknown := [each for each in labels if each not in classes]:
+        if names and not declared and label.spec.datatype != "BYTES":
+            raise LoadError(f"the YAML's labels name the classes 0, 1, ..., but the model returns {unknown[0]!r}")
+        return LabelClasses()
     one_each = scores.width in (FREE, len(classes))
-    if found and model and (not one_each or in_order(model.graph, found, scores.spec.name)):
-        return Classified(classes, one_each)
-    scored = not (held and classes) or _agree(classes, labels, [answer[scores.spec.name] for answer in held])
-    return Classified(classes if found else (), scored)
+    if found and model and (not one_each or scores_in_class_order(model.graph, found, scores.spec.name)):
+        return LabelClasses(classes, one_each)
+    scored = not (labelled and classes) or _scores_agree(
+        classes, labels, [answer[scores.spec.name] for answer in labelled]
+    )
+    return LabelClasses(classes if found else (), scored)
 
 
-def strange_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
-    """A note for the operator where the graph gives a label that is none of its own classes; "" where it does not.
+def unexpected_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
+    """A note for the operator if the graph returns a label that is not one of its own classes; else "".
 
-    onnxruntime gives 0 and 1 for some forests of two classes, whatever the classes are.
+    onnxruntime returns 0 and 1 for some forests of two classes, whatever the classes are.
     """
-    given = np.ravel(answer[label.spec.name]).tolist() if label.spec.name in answer else []
-    strange = [each for each in given if each not in classes] if classes else []
-    if not strange:
+    returned = np.ravel(answer[label.spec.name]).tolist() if label.spec.name in answer else []
+    unknown = [each for each in returned if each not in classes] if classes else []
+    if not unknown:
         return ""
-    return f"output {label.spec.name!r} gives {strange[0]!r}, and the graph's classes are {list(classes)}: no score is this label's"
+    return f"output {label.spec.name!r} returns {unknown[0]!r}, but the graph's classes are {list(classes)}: it has no score"
 
 
 def _as_labels(classes: tuple[Scalar, ...], label: Output) -> tuple[Scalar, ...]:
-    """The classes as the label's output writes them; () where it cannot."""
+    """The classes in the datatype of the label's output; () if it cannot hold them."""
     if label.spec.datatype == "BYTES":
         return classes if all(isinstance(each, str) for each in classes) else ()
     return tuple(int(each) for each in classes) if not any(isinstance(each, str) for each in classes) else ()
 
 
-def _agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Sequence[Array]) -> bool:
+def _scores_agree(classes: tuple[Scalar, ...], labels: Sequence[Scalar], scores: Sequence[Array]) -> bool:
     """Whether the class of the largest score is the label at least as often as by chance.
 
-    A label need not be the class of the largest score (a support vector machine's is not always); columns in another order are
-    found out, because then it nearly never is.
+    A label need not be the class of the largest score: a support vector machine's is not always. Columns in another order are
+    detected, because then it nearly never is.
     """
     if any(array.shape[1] != len(classes) for array in scores) or sum(map(len, scores)) != len(labels):
         return False

@@ -1,6 +1,6 @@
-"""Tensors that a model keeps in other files, found and moved with the `onnx` package.
+"""Finds tensors that a model stores in other files, and embeds those that onnxruntime does not read from memory.
 
-It takes 30 MB of a replica's memory, so it is imported only for a model that has such tensors.
+It needs the `onnx` package, which uses 30 MB of a replica's memory, so it is imported only for a model that has such tensors.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from typing import Any
 from modelyard.runtimes.base import LoadError
 
 
-def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
-    """The model, and the names of the files that its main graph's weights are in, as it writes them.
+def external_weights(model: bytes, content_of: Callable[[str], bytes]) -> tuple[bytes, list[str]]:
+    """The model, and the names of the files with the weights of its main graph, as the model spells them.
 
-    onnxruntime takes only those from memory. The tensors of branches, functions and sparse weights it would look for on the
-    disk, in the working directory: they are put into the model. Main weights stay out of it, as they may pass protobuf's 2 GB.
+    onnxruntime reads only those weights from memory. It would read the tensors of branches, functions and sparse weights from the
+    working directory, so they are embedded in the model. The main weights stay outside: they may exceed protobuf's 2 GB.
     """
     proto = _parsed(model)
     weights = [tensor for tensor in proto.graph.initializer if tensor.data_location == tensor.EXTERNAL]
@@ -23,8 +23,10 @@ def kept_outside(model: bytes, content_of: Callable[[str], bytes]) -> tuple[byte
         if tensor.data_location == tensor.EXTERNAL
     ]
     for tensor in others:
-        _take_in(tensor, content_of)
-    return proto.SerializeToString() if others else model, sorted({_place(tensor)["location"] for tensor in weights})
+        _embed(tensor, content_of)
+    return proto.SerializeToString() if others else model, sorted(
+        {_location_of(tensor)["location"] for tensor in weights}
+    )
 
 
 def _parsed(model: bytes) -> Any:
@@ -37,7 +39,7 @@ def _parsed(model: bytes) -> Any:
 
 
 def _tensors(message: Any, but: str) -> Iterator[Any]:
-    """Every tensor anywhere in a message, except in its field of this name."""
+    """Every tensor in a message and its submessages, except in the field `but`."""
     for field, value in message.ListFields():
         if field.message_type is None or field.name == but:
             continue
@@ -48,12 +50,12 @@ def _tensors(message: Any, but: str) -> Iterator[Any]:
                 yield from _tensors(each, "")
 
 
-def _place(tensor: Any) -> dict[str, str]:
+def _location_of(tensor: Any) -> dict[str, str]:
     return {"location": "", **{entry.key: entry.value for entry in tensor.external_data}}
 
 
-def _take_in(tensor: Any, content_of: Callable[[str], bytes]) -> None:
-    place = _place(tensor)
+def _embed(tensor: Any, content_of: Callable[[str], bytes]) -> None:
+    place = _location_of(tensor)
     content = content_of(place["location"])
     try:
         offset = int(place.get("offset", 0))
@@ -61,7 +63,7 @@ def _take_in(tensor: Any, content_of: Callable[[str], bytes]) -> None:
     except ValueError:
         offset, end = -1, -1
     if not 0 <= offset <= end <= len(content):
-        raise LoadError(f"tensor {tensor.name!r} of model.onnx lies outside of its file {place['location']!r}")
+        raise LoadError(f"tensor {tensor.name!r} of model.onnx is outside its file {place['location']!r}")
     tensor.raw_data = content[offset:end]
     tensor.data_location = tensor.DEFAULT
     del tensor.external_data[:]

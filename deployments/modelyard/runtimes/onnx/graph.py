@@ -1,7 +1,7 @@
-"""A graph's operators and constants, which a session does not show. Read from the model's bytes, without the `onnx` package.
+"""Reads a graph's operators and constants, which a session does not expose, from the model's bytes, without the `onnx` package.
 
-Source of the field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. onnxruntime has loaded the model before,
-so the bytes are a protobuf message, or a flatbuffer in onnxruntime's own format.
+Source of the field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. onnxruntime loads the model first, so the bytes
+are a protobuf message, or a flatbuffer in onnxruntime's own format.
 """
 
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from modelyard.runtimes.onnx.protobuf import Field, fields, first, floats, integ
 from modelyard.tensors import Scalar
 
 _ORT_FORMAT = b"ORTM"
-"""Stands at byte 4 of a flatbuffer of onnxruntime's own format."""
+"""The bytes at offset 4 of a flatbuffer in onnxruntime's own format."""
 _RAW = {1: "<f4", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
-"""numpy's names for the elements of `raw_data`, by TensorProto.DataType."""
+"""numpy's dtypes for the elements of `raw_data`, by TensorProto.DataType."""
 _STRING = 8
 OWN_DOMAINS = ("", "ai.onnx")
-"""Two ways to write the domain of ONNX's main operators."""
+"""The two spellings of the domain of ONNX's main operators."""
 
 Values = tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a node; its value is decoded when somebody asks: a forest has millions of numbers in them."""
+    """One attribute of a node. Its value is decoded on access: the attributes of a forest contain millions of numbers."""
 
     message: memoryview
 
@@ -51,7 +51,7 @@ class Attribute:
         return Graph(found) if isinstance(found, memoryview) else None
 
     def scalar(self) -> Values | None:
-        """The value of a Constant: of `value`, `value_int`, `value_ints`, `value_string` or `value_strings`."""
+        """The value of a Constant: its `value`, `value_int`, `value_ints`, `value_string` or `value_strings`."""
         for number, value in fields(self.message):
             if number == 3:
                 return (integer(value),)
@@ -67,7 +67,7 @@ class Attribute:
 
     @property
     def refers(self) -> bool:
-        """Whether the value is the caller's: it stands in a function."""
+        """Whether the node is in a function and the attribute's value comes from the caller."""
         return first(self.message, 21) is not None
 
 
@@ -91,7 +91,7 @@ class Node:
             elif number == 7:
                 domain = text(value)
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        """Names; "" for one that is left out."""
+        """Names; "" for an optional one that is absent."""
         self.kind = kind
         self.domain = "" if domain in OWN_DOMAINS else domain
 
@@ -100,17 +100,17 @@ class Node:
         return {text(first(message, 1)): Attribute(message) for message in self._attributes}
 
     def integer(self, name: str, default: int) -> int:
-        """An attribute's number; the default where it is left out."""
+        """An attribute's number; the default if it is absent."""
         found = self.attributes.get(name)
         return default if found is None else found.integer()
 
     def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """An attribute's numbers; the default where it is left out."""
+        """An attribute's numbers; the default if it is absent."""
         found = self.attributes.get(name)
         return default if found is None else found.integers()
 
     def text(self, name: str) -> str:
-        """An attribute's text; "" where it is left out."""
+        """An attribute's text; "" if it is absent."""
         found = self.attributes.get(name)
         return "" if found is None else found.text()
 
@@ -138,28 +138,28 @@ class Graph:
         self._infos = () if function else tuple(named[ends[0]])
 
     @cached_property
-    def makers(self) -> dict[str, Node]:
-        """The node that gives each tensor."""
+    def producers(self) -> dict[str, Node]:
+        """The node that computes each tensor, by the tensor's name."""
         return {name: node for node in self.nodes for name in node.outputs}
 
     def values(self, name: str) -> Values | None:
-        """All values of a constant, in one list; None where it is no constant, or one that is not read here."""
+        """All values of a constant, in one flat list; None if it is not a constant or its type is not supported here."""
         if name in self._initializers:
             return constant(self._initializers[name])
-        node = self.makers.get(name)
+        node = self.producers.get(name)
         if node is None or node.kind != "Constant":
             return None
         return next((attribute.scalar() for attribute in node.attributes.values()), None)
 
     def lengths(self) -> set[int]:
-        """The lengths of all axes of its constants: some of them are those of its inputs."""
+        """The lengths of all axes of its constants: candidates for the lengths of its inputs' axes."""
         return {length for tensor in self._initializers.values() for length in integers(tensor, 1)}
 
     def has_shape(self, input_name: str) -> bool:
-        """Whether an input says how many axes it has. A session shows one that does not as if it were a scalar."""
+        """Whether an input declares how many axes it has. A session shows an input that does not as a scalar."""
         for info in self._infos:
             if text(first(info, 1)) == input_name:
-                tensor_type = _inside(_inside(info, 2), 1)
+                tensor_type = _nested(_nested(info, 2), 1)
                 return tensor_type is not None and first(tensor_type, 2) is not None
         return False
 
@@ -175,7 +175,7 @@ class Model:
 
 
 def read_model(content: bytes) -> Model | None:
-    """None for a model in onnxruntime's own format, which holds no graph of ONNX's."""
+    """The graph of a model; None for onnxruntime's own format, which contains no ONNX graph."""
     if content[4:8] == _ORT_FORMAT:
         return None
     graph, functions, opset = memoryview(b""), {}, 0
@@ -192,7 +192,7 @@ def read_model(content: bytes) -> Model | None:
 
 
 def constant(tensor: memoryview) -> Values | None:
-    """A TensorProto's values in one list; None for types that no answer depends on here, and for values in other files."""
+    """A TensorProto's values in one flat list; None for types that are not needed here, and for values in other files."""
     kind = integer(first(tensor, 2))
     if integer(first(tensor, 14)):
         return None
@@ -210,13 +210,13 @@ def constant(tensor: memoryview) -> Values | None:
     return None
 
 
-def _inside(message: memoryview | None, number: int) -> memoryview | None:
+def _nested(message: memoryview | None, number: int) -> memoryview | None:
     found: Field | None = None if message is None else first(message, number)
     return found if isinstance(found, memoryview) else None
 
 
 def subgraphs(node: Node) -> Iterator[Graph]:
-    """The graphs that a node runs."""
+    """The graphs in the attributes of a node: its branches or its body."""
     for attribute in node.attributes.values():
         graph = attribute.graph()
         if graph is not None:

@@ -1,4 +1,4 @@
-"""What is known of ONNX's operators: which depend on all rows of a call, and along which axes they work.
+"""Properties of ONNX's operators: which depend on all rows of a call, and along which axes they work.
 
 Source: https://onnx.ai/onnx/operators, and for com.microsoft
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
@@ -11,23 +11,24 @@ from modelyard.runtimes.onnx.graph import Graph, Node
 
 WITH_BODIES = frozenset(("If", "Loop", "Scan", "SequenceMap"))
 SIZE_ONLY = frozenset(("Shape", "Size", "EyeLike", "SequenceLength"))
-"""Their outputs depend on the shapes of what they are given."""
+"""Operators whose outputs depend only on the shapes of their inputs."""
 RANDOM = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 )
 GENERATING = frozenset(("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch"))
-_AS_MANY = "has as many results as the values of all rows of a call say"
-_OVER_ALL: Mapping[str, str] = {
+_DATA_DEPENDENT_LENGTH = "has a number of results that depends on the values of all rows of a call"
+_ALWAYS_MIX: Mapping[str, str] = {
     **dict.fromkeys(
-        ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"), "scales by all rows of a call"
+        ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
+        "computes its scale from all rows of a call",
     ),
     **dict.fromkeys(
         ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit", "RemovePadding"),
-        _AS_MANY,
+        _DATA_DEPENDENT_LENGTH,
     ),
 }
-"""Those whose every use mixes rows, by kind, with the reason."""
-_GOVERNING: Mapping[str, tuple[int, ...]] = {
+"""Operators whose every use mixes rows, with the reason."""
+_CONTROLLING_INPUTS: Mapping[str, tuple[int, ...]] = {
     "If": (0,),
     "Loop": (0, 1),
     "AffineGrid": (1,),
@@ -60,7 +61,7 @@ _GOVERNING: Mapping[str, tuple[int, ...]] = {
     "Unsqueeze": (1,),
     "Upsample": (1,),
 }
-"""Inputs that say how the whole call works, by place: a length, an axis, a condition."""
+"""Indices of inputs that control the whole call: a length, an axis, a condition."""
 _REDUCTIONS = (
     *("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd"),
     *("ReduceSum", "ReduceSumSquare"),
@@ -72,12 +73,12 @@ _AXIS: Mapping[str, int] = {
         ("Hardmax", "LayerNormalization", "LogSoftmax", "LpNormalization", "RMSNormalization", "Softmax", "TopK"), -1
     ),
 }
-"""Those that mix what lies along one axis, with the default of their attribute `axis`."""
+"""Operators that mix the values along one axis, with the default of their attribute `axis`."""
 _FLATTENING = ("Hardmax", "LogSoftmax", "Softmax")
-"""Before opset 13 they took their axis, 1 by default, and all behind it for one."""
+"""Before opset 13 they treated their axis, 1 by default, and all later axes as one."""
 _RECURRENT = ("GRU", "LSTM", "RNN")
-_FAR = 2**31 - 1
-"""The end of a Slice that stands for "to the end"."""
+_SLICE_END = 2**31 - 1
+"""The end of a Slice that means "to the end"."""
 _KEEP_ROWS_FIRST = frozenset(
     re.findall(
         r"\w+",
@@ -94,33 +95,33 @@ _KEEP_ROWS_FIRST = frozenset(
     """,
     )
 )
-"""Where the rows are the first axis of their first input, they are that of the output. An operator that is left out here only
-costs a proof by trial in place of one by the graph."""
+"""If the rows are the first axis of their first input, they are also the first axis of the output. If an operator is missing here,
+only trial runs check the graph."""
 
 
-def over_all(node: Node) -> str:
-    """Why every use of this operator mixes rows; "" where not every one does."""
+def always_mixes(node: Node) -> str:
+    """Why every use of this operator mixes rows; "" if not every use does."""
     if node.kind == "StringNormalizer" and "stopwords" in node.attributes and node.attributes["stopwords"].strings():
-        return _AS_MANY  # it leaves out whole texts
-    return _OVER_ALL.get(node.kind, "")
+        return _DATA_DEPENDENT_LENGTH  # it drops whole strings
+    return _ALWAYS_MIX.get(node.kind, "")
 
 
-def governing(node: Node) -> tuple[int, ...]:
-    """Places of the inputs that say how the whole call works."""
+def controlling_inputs(node: Node) -> tuple[int, ...]:
+    """Indices of the inputs that control the whole call."""
     if node.kind in _REDUCTIONS:
         return (1,)
-    return () if node.domain else _GOVERNING.get(node.kind, ())
+    return () if node.domain else _CONTROLLING_INPUTS.get(node.kind, ())
 
 
 def keeps_rows_first(node: Node) -> bool:
-    """Whether the rows stay the first axis."""
+    """Whether the rows remain the first axis."""
     if node.kind in _REDUCTIONS:
         return node.integer("keepdims", 1) == 1
     return node.kind in _KEEP_ROWS_FIRST
 
 
 def scans_first_axis(node: Node, levels: Sequence[int], level: int) -> bool:
-    """Whether a body runs once an element of a sequence, or of the first axis of an input that has this level."""
+    """Whether a body runs once per element of a sequence, or of the first axis of an input with this level."""
     if node.kind != "Scan":
         return node.kind == "SequenceMap"
     scanned = levels[-node.integer("num_scan_inputs", 1) :]
@@ -128,15 +129,15 @@ def scans_first_axis(node: Node, levels: Sequence[int], level: int) -> bool:
     return any(found == level and axis == 0 for found, axis in zip(scanned, axes, strict=False))
 
 
-def trains(graph: Graph, node: Node) -> bool:
-    """Whether it works as while a network is trained: with random gaps, or with the mean of a call's rows."""
+def in_training_mode(graph: Graph, node: Node) -> bool:
+    """Whether it is in training mode: it drops random values, or uses the mean of a call's rows."""
     if node.kind == "BatchNormalization":
         return node.integer("training_mode", 0) == 1
     return node.kind == "Dropout" and len(node.inputs) > 2 and graph.values(node.inputs[2]) not in ((False,), (0,))
 
 
 def axes_of(graph: Graph, node: Node, opset: int) -> tuple[int, ...] | None:
-    """The axes along which a node mixes values; () for all of them, None where there are none or they are not known."""
+    """The axes along which a node mixes values; () for all axes, None for no axes or if they are not known."""
     kind = node.kind
     if kind in _REDUCTIONS:
         return _reduced(graph, node)
@@ -164,7 +165,7 @@ def _reduced(graph: Graph, node: Node) -> tuple[int, ...] | None:
 
 
 def _sliced(graph: Graph, node: Node) -> tuple[int, ...] | None:
-    """The axes of which a Slice leaves something out."""
+    """The axes along which a Slice removes something."""
     if len(node.inputs) == 1:
         starts, ends = node.integers("starts", ()), node.integers("ends", ())
         axes, steps = node.integers("axes", tuple(range(len(starts)))), (1,) * len(starts)
@@ -175,11 +176,13 @@ def _sliced(graph: Graph, node: Node) -> tuple[int, ...] | None:
         starts, ends = found[0] or (), found[1] or ()
         axes = _constant(graph, node, 3) or tuple(range(len(starts)))
         steps = _constant(graph, node, 4) or (1,) * len(starts)
-    whole = [(start, step) == (0, 1) and end >= _FAR for start, end, step in zip(starts, ends, steps, strict=False)]
-    return tuple(axis for axis, all_of_it in zip(axes, whole, strict=False) if not all_of_it) or None
+    whole = [
+        (start, step) == (0, 1) and end >= _SLICE_END for start, end, step in zip(starts, ends, steps, strict=False)
+    ]
+    return tuple(axis for axis, is_whole in zip(axes, whole, strict=False) if not is_whole) or None
 
 
 def _constant(graph: Graph, node: Node, place: int) -> tuple[int, ...] | None:
-    """The whole numbers of an input, if it is a constant that is not empty."""
+    """The integers of an input, if it is a constant that is not empty."""
     values = graph.values(node.inputs[place]) if len(node.inputs) > place and node.inputs[place] else None
     return tuple(int(value) for value in values) if values else None

@@ -1,7 +1,7 @@
-"""A graph's outputs as tensors, those too that are none.
+"""Converts a graph's outputs to tensors, including outputs that are sequences or maps.
 
-A ZipMap (scikit-learn's converters put one behind a classifier) gives a map from class to score for each row: it becomes one
-row of scores, in the order of the classes. Any other sequence or map becomes one JSON text.
+A ZipMap (scikit-learn's converters append one to a classifier) returns a map from class to score for each row. It becomes one row
+of scores, in the order of the classes. Any other sequence or map becomes one JSON string.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import orjson
 
 from modelyard.runtimes.onnx.classes import zipmap_classes
 from modelyard.runtimes.onnx.graph import Model
-from modelyard.runtimes.onnx.trial import Trial
+from modelyard.runtimes.onnx.trial_runs import Trial
 from modelyard.runtimes.onnx.types import scores_datatype, shape_of, tensor_datatype
 from modelyard.tensors import DTYPES, FREE, Array, Scalar, TensorSpec
 
@@ -27,18 +27,18 @@ class Output:
 
     spec: TensorSpec
     convert: Convert | None = None
-    """From what onnxruntime gives to a tensor; None where it is one."""
+    """Converts the value that onnxruntime returns to a tensor; None if the value is a tensor."""
     classes: tuple[Scalar, ...] = ()
     """The keys of a ZipMap's maps."""
     width: int = FREE
-    """How long the last axis is, where the graph or a trial tells."""
+    """The length of the last axis, if the graph or a trial run shows it."""
 
 
 def outputs_of(args: Sequence[Any], rows: int, trial: Trial, model: Model | None) -> list[Output]:
-    """The outputs of a session's `args`. `rows` is the first axis of the inputs. Where the trial gave other shapes than
-    the graph declares, the trial counts: some converters declare one row.
+    """The outputs of a session's `args`. `rows` is the first axis of the inputs. If the trial returned other shapes
+    than the graph declares, the trial decides: some converters declare one row.
 
-    Raises LoadError for types that no client could be sent.
+    Raises LoadError for types that cannot be sent to a client.
     """
     return [_output(arg, rows, trial, model) for arg in args]
 
@@ -53,7 +53,7 @@ def _output(arg: Any, rows: int, trial: Trial, model: Model | None) -> Output:
             TensorSpec(arg.name, datatype, shape), _AS_DECLARED.get(datatype), width=tried[-1] if tried else FREE
         )
     datatype = scores_datatype(arg.type)
-    maps: Any = trial.given.get(arg.name)
+    maps: Any = trial.outputs.get(arg.name)
     classes: tuple[Scalar, ...] = ()
     if datatype is not None:
         classes = tuple(maps[0]) if maps else zipmap_classes(model.graph, arg.name) if model else ()
@@ -64,15 +64,15 @@ def _output(arg: Any, rows: int, trial: Trial, model: Model | None) -> Output:
 
 
 def _found_shape(declared: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The declared shape with FREE wherever it is wrong; onnxruntime shows () also for an output without a declared rank."""
+    """The declared shape with FREE wherever it is wrong. onnxruntime shows () also for an output without a declared rank."""
     if shapes and len(shapes[0]) != len(declared):
         return (FREE,) * len(shapes[0])
     return tuple(axis if all(shape[place] == axis for shape in shapes) else FREE for place, axis in enumerate(declared))
 
 
 def _numbers(datatype: str) -> Convert:
-    """onnxruntime gives 64 bits as C's `long long`, which compares equal to numpy's own type for them, but is another one: some
-    who look for types by their number or class do not know it."""
+    """Converts the dtype of 64-bit integers. onnxruntime returns C's `long long`, which compares equal to numpy's 64-bit type, but
+    is another type: code that finds types by their number or class does not know it."""
 
     dtype = DTYPES[datatype]
 
@@ -95,7 +95,7 @@ def _scores_from_maps(classes: Sequence[Scalar], dtype: np.dtype[Any]) -> Conver
 
 
 def json_text(value: Any) -> Array:
-    """The whole value as one JSON text, a scalar of BYTES: rows cannot be told apart in it."""
+    """The whole value as one JSON string, a BYTES scalar: it has no rows."""
     text = np.empty((), object)
     text[()] = orjson.dumps(value, option=_JSON, default=np.ndarray.tolist).decode()
     return text

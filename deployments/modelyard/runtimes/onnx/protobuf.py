@@ -1,7 +1,7 @@
-"""The fields of a protobuf message, read as they are needed. Pure.
+"""Reads the fields of a protobuf message on demand. Pure.
 
-Source: https://protobuf.dev/programming-guides/encoding. The `onnx` package would take 30 MB of every replica's memory, and would
-copy a model's weights to show its operators. Here weights are stepped over.
+Source: https://protobuf.dev/programming-guides/encoding. The `onnx` package would use 30 MB of every replica's memory, and would
+copy a model's weights to read its operators. This reader skips the weights.
 """
 
 import struct
@@ -9,46 +9,46 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 Field: TypeAlias = int | memoryview
-"""A number as it is encoded, or the bytes of a text, a message, a packed list or a float."""
+"""A number as encoded, or the bytes of a string, a message, a packed list or a float."""
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _NEGATIVE, _WRAP = 1 << 63, 1 << 64
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Field]]:
-    """Number and value of every field, in the order of the bytes. Raises ValueError for what is no message."""
-    place, end = 0, len(message)
-    while place < end:
-        key, place = _varint(message, place)
+    """Number and value of every field, in the order of the bytes. Raises ValueError for invalid messages."""
+    offset, end = 0, len(message)
+    while offset < end:
+        key, offset = _varint(message, offset)
         kind = key & 7
         if kind == _VARINT:
-            value, place = _varint(message, place)
+            value, offset = _varint(message, offset)
             yield key >> 3, value
             continue
         if kind == _BYTES:
-            length, place = _varint(message, place)
+            length, offset = _varint(message, offset)
         elif kind in (_EIGHT, _FOUR):
             length = 8 if kind == _EIGHT else 4
         else:
             raise ValueError(f"wire type {kind}")
-        if place + length > end:
-            raise ValueError("a field ends behind its message")
-        yield key >> 3, message[place : place + length]
-        place += length
+        if offset + length > end:
+            raise ValueError("a field ends after the end of its message")
+        yield key >> 3, message[offset : offset + length]
+        offset += length
 
 
 def messages(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The values of a repeated field of messages or texts."""
+    """The values of a repeated field of messages or strings."""
     return (value for found, value in fields(message) if found == number and isinstance(value, memoryview))
 
 
 def first(message: memoryview, number: int) -> Field | None:
-    """The first value of a field; None where there is none. Nothing behind it is read."""
+    """The first value of a field; None if there is none. Nothing after it is read."""
     return next((value for found, value in fields(message) if found == number), None)
 
 
 def text(value: Field | None) -> str:
-    """A text field; "" where it is not there."""
+    """A string field; "" if it is absent."""
     return str(value, "utf-8") if isinstance(value, memoryview) else ""
 
 
@@ -68,9 +68,9 @@ def integers(message: memoryview, number: int) -> tuple[int, ...]:
         if isinstance(value, int):
             found.append(integer(value))
             continue
-        place = 0
-        while place < len(value):
-            one, place = _varint(value, place)
+        offset = 0
+        while offset < len(value):
+            one, offset = _varint(value, offset)
             found.append(integer(one))
     return tuple(found)
 
@@ -82,19 +82,19 @@ def floats(message: memoryview, number: int, kind: str = "f") -> tuple[float, ..
     return struct.unpack(f"<{len(whole) // size}{kind}", whole)
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """A number, and the place behind it."""
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """A number, and the offset after it."""
     try:
-        byte = message[place]
+        byte = message[offset]
         if byte < 0x80:
-            return byte, place + 1
+            return byte, offset + 1
         value, shift = byte & 0x7F, 7
         while True:
-            place += 1
-            byte = message[place]
+            offset += 1
+            byte = message[offset]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                return value, place + 1
+                return value, offset + 1
             shift += 7
     except IndexError:
-        raise ValueError("a number ends behind its message") from None
+        raise ValueError("a number ends after the end of its message") from None

@@ -1,4 +1,4 @@
-"""An onnxruntime session from bytes: threads by the replica's share, external data from memory, errors in plain words."""
+"""Opens an onnxruntime session from bytes: threads by the replica's CPUs, external data from memory, readable errors."""
 
 import math
 import posixpath
@@ -8,17 +8,17 @@ from pathlib import PurePosixPath
 import onnxruntime
 
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.example import EXAMPLE_FILE
-from modelyard.runtimes.onnx.external_data import kept_outside
+from modelyard.runtimes.examples import EXAMPLE_FILE
+from modelyard.runtimes.onnx.external_data import external_weights
 
 MODEL_FILE = "model.onnx"
-NOT_WEIGHTS = frozenset((MODEL_FILE, EXAMPLE_FILE))
+NOT_WEIGHT_FILES = frozenset((MODEL_FILE, EXAMPLE_FILE))
 FATAL_ONLY = 4
-"""onnxruntime's log severity: errors are raised as well, and warnings about a graph are for its author."""
-LONGEST_REASON = 300
-"""Characters; onnxruntime quotes whole nodes."""
-LOCATION = b"location"
-"""The protobuf key of every tensor that is kept outside: a model without it has none, and need not be parsed for them."""
+"""onnxruntime's log severity. Errors are also raised, and warnings about a graph are for its author."""
+MAX_REASON_LENGTH = 300
+"""In characters: onnxruntime quotes whole nodes."""
+EXTERNAL_LOCATION_KEY = b"location"
+"""The protobuf key of every tensor in another file. A model without these bytes has none, and need not be parsed for them."""
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?")
 _NODE = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:'.*?' Status Message: ")
@@ -31,14 +31,14 @@ _ADVICE = " Please fix either the inputs/outputs or the model."
 def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
     """The session of `model.onnx`. Raises LoadError with onnxruntime's reason."""
     options = onnxruntime.SessionOptions()
-    # As many threads as the replica has reserved, and none that spin while they wait: replicas share the cores.
+    # As many threads as the replica reserves CPUs. They do not spin while they wait, because replicas share the cores.
     options.intra_op_num_threads = math.ceil(cpus)
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = FATAL_ONLY
-    model, weights = _settled(files)
+    model, weights = _model_and_weights(files)
     if weights:
         sizes = [len(content) for content in weights.values()]
         options.add_external_initializers_from_files_in_memory(list(weights), list(weights.values()), sizes)
@@ -49,27 +49,27 @@ def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
 
 
 def reason(error: Exception) -> str:
-    """What onnxruntime says, on one line, without its error code and the place in its source."""
+    """onnxruntime's message on one line, without its error code and source location."""
     text = _NODE.sub(r"\1: ", _CODE.sub("", " ".join(str(error).split())))
     text = _PLACE.sub("", text).removesuffix(_ADVICE)
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 3] + "..."
+    return text if len(text) <= MAX_REASON_LENGTH else text[: MAX_REASON_LENGTH - 3] + "..."
 
 
-def _settled(files: Files) -> tuple[bytes, dict[str, bytes]]:
-    """The model, and the contents of the files in which it keeps weights, by their names as the model writes them.
+def _model_and_weights(files: Files) -> tuple[bytes, dict[str, bytes]]:
+    """The model, and the contents of its weight files, by their names as the model spells them.
 
-    All of them come from `files`: onnxruntime never looks for one on the disk.
+    All of them come from `files`: onnxruntime reads none from the disk.
     """
     model = files[MODEL_FILE]
-    if LOCATION not in model:
+    if EXTERNAL_LOCATION_KEY not in model:
         return model, {}
 
     def content_of(name: str) -> bytes:
         file = posixpath.normpath(name)
-        if file in NOT_WEIGHTS or file not in files:
-            raise LoadError(f"{MODEL_FILE} keeps tensors in {name!r}, which is no file of its version directory")
+        if file in NOT_WEIGHT_FILES or file not in files:
+            raise LoadError(f"{MODEL_FILE} stores tensors in {name!r}, which is not a file of its version directory")
         return files[file]
 
-    model, names = kept_outside(model, content_of)
-    # onnxruntime takes "./w" and "w" for one name, and no name twice.
+    model, names = external_weights(model, content_of)
+    # onnxruntime treats "./w" and "w" as the same name, and accepts no name twice.
     return model, {str(PurePosixPath(name)): content_of(name) for name in names}

@@ -1,4 +1,4 @@
-"""ONNX's type names and this project's: what a graph's inputs and outputs are as tensors. Pure.
+"""Maps ONNX's type names to datatypes. Pure.
 
 Source of the names: the type strings of onnxruntime's NodeArg ("tensor(float)", "seq(map(int64,tensor(float)))").
 """
@@ -29,25 +29,25 @@ _CLASS_SCORES = re.compile(r"seq\(map\((?:int64|string),tensor\((float|double)\)
 
 
 def tensor_datatype(name: str, type_: str) -> str | None:
-    """The datatype of a tensor type; None where it is a sequence, a map or optional.
+    """The datatype of a tensor type; None for a sequence, a map or an optional type.
 
-    Raises LoadError wherever the elements are of a type that numpy does not have, or the tensor is sparse.
+    Raises LoadError if numpy does not have the type of the elements, or if the tensor is sparse.
     """
     for element in _TENSOR.findall(type_):
         if element not in DATATYPES:
             raise LoadError(f"{name!r} is a {type_}, which numpy cannot hold; cast it to float in the graph")
     if "sparse_tensor" in type_:
-        raise LoadError(f"{name!r} is a {type_}, which cannot be sent; make it dense in the graph")
+        raise LoadError(f"{name!r} is a {type_}, which is not supported; make it dense in the graph")
     found = _TENSOR.fullmatch(type_)
     return DATATYPES[found[1]] if found else None
 
 
 def scores_datatype(type_: str) -> str | None:
-    """The datatype of the scores in a ZipMap's output, one map a row from class to score; None for another type."""
+    """The datatype of the scores in a ZipMap's output, one map per row from class to score; None for another type."""
     found = _CLASS_SCORES.fullmatch(type_)
     return DATATYPES[found[1]] if found else None
 
 
 def shape_of(dimensions: Sequence[object]) -> tuple[int, ...]:
-    """FREE for each axis that the graph leaves open, by a name, by nothing or by a number below zero."""
+    """The shape, with FREE for each axis without a fixed length: a name, None or a negative number."""
     return tuple(axis if isinstance(axis, int) and axis >= 0 else FREE for axis in dimensions)

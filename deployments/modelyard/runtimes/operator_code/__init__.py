@@ -1,1 +1,1 @@
-"""An operator's modules in a version's folder: imported under private names, found by their own while a model is read."""
+"""An operator's modules in a version's folder: imported under private names, and under plain names while a model is loaded."""

@@ -1,4 +1,4 @@
-"""The modules that stand beside an artefact, for the objects in it that use them."""
+"""The modules next to an artefact, for the objects in it that use them."""
 
 import weakref
 from contextlib import AbstractContextManager
@@ -8,13 +8,13 @@ from modelyard.runtimes.operator_code.folder import PrivateFolder
 from modelyard.runtimes.operator_code.package import PrivatePackage, top_modules
 
 
-class CodeBeside:
-    """A version's modules and data files, importable as long as this object lives."""
+class AdjacentModules:
+    """A version's modules and data files, importable while this object exists."""
 
     def __init__(self, files: Files) -> None:
         self._folder = PrivateFolder(files)
         self._package = PrivatePackage(self._folder.path, files)
-        weakref.finalize(self, self._package.forget).atexit = False  # threads of the model's own may still run then
+        weakref.finalize(self, self._package.forget).atexit = False  # the model's own threads may still run at exit
 
     @property
     def modules(self) -> frozenset[str]:
@@ -22,11 +22,11 @@ class CodeBeside:
         return self._package.modules
 
     def plain_names(self) -> AbstractContextManager[None]:
-        """For a while, everyone finds the modules by the names that they had where the artefact was made."""
+        """For this block, every import finds the modules by their plain names, those that the artefact was saved with."""
         return self._package.plain_names()
 
     def own_name(self, name: str) -> str:
-        """A module's name as its files have it, without the private package's."""
+        """A module's name without the prefix of the private package."""
         return name.removeprefix(f"{self._package.name}.")
 
     def place(self, error: BaseException) -> str:
@@ -34,7 +34,7 @@ class CodeBeside:
         return self._folder.place(error)
 
 
-def code_beside(files: Files, artefact: str) -> CodeBeside | None:
-    """The code in a version's folder, if there is any. The artefact itself is not written to the disk."""
+def adjacent_modules(files: Files, artefact: str) -> AdjacentModules | None:
+    """The modules in a version's folder; None if there are none. The artefact itself is not written to the disk."""
     others = {path: content for path, content in files.items() if path != artefact}
-    return CodeBeside(others) if top_modules(others) else None
+    return AdjacentModules(others) if top_modules(others) else None

@@ -1,7 +1,7 @@
-"""A version's files on disk for an operator's code, and whose fault an error in it is.
+"""A version's files on disk for an operator's code, and the file and line of errors in that code.
 
-Ray ends replicas without running their exit functions, so a folder may outlive its process. Each is locked by the process that
-made it, and the next one to make a folder removes those that nobody holds.
+Ray ends replicas without running their exit functions, so a folder may outlive its process. Each process locks the folders that it
+creates, and a process that creates a folder removes those that no process has locked.
 """
 
 import fcntl
@@ -19,18 +19,16 @@ from pathlib import Path
 from modelyard.runtimes.base import Files, LoadError
 
 PREFIX = "modelyard-model-"
-MADE_AND_LOCKED_S = 60.0
-"""Younger folders are left alone: their makers may not have come to lock them yet."""
-
-
+LOCK_GRACE_S = 60.0
+"""Folders younger than this are not removed: their processes may not have locked them yet."""
 COPIES: dict[str, str] = {}
-"""Folders of this process, each with the folder in the repository that it is a copy of."""
+"""Folders of this process, with the folder in the repository that each is a copy of."""
 _loading = threading.local()
 
 
 @contextmanager
 def copies_of(original: Path) -> Iterator[None]:
-    """For this block, the folders that this thread makes are copies of that one."""
+    """For this block, record the folders that this thread creates as copies of `original`."""
     _loading.original = str(original)
     try:
         yield
@@ -38,8 +36,8 @@ def copies_of(original: Path) -> Iterator[None]:
         _loading.original = ""
 
 
-def originals(text: str) -> str:
-    """The text with the repository's paths in the place of those of copies, for whoever looks for the files."""
+def with_original_paths(text: str) -> str:
+    """The text with the repository's paths in place of the copies' paths, so that operators find the files."""
     if PREFIX in text:
         for copy, original in list(COPIES.items()):
             text = text.replace(copy, original)
@@ -47,7 +45,7 @@ def originals(text: str) -> str:
 
 
 class PrivateFolder:
-    """The files, for as long as this object lives; removed when the process ends, or by the next one if it was killed."""
+    """The files, while this object exists. They are removed when the process ends, or by a later process if this one was killed."""
 
     def __init__(self, files: Files) -> None:
         remove_abandoned(Path(tempfile.gettempdir()), time.time())
@@ -65,18 +63,18 @@ class PrivateFolder:
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:
-        """What the operator's code raises becomes a LoadError with the operator's file and line."""
+        """Convert exceptions of the operator's code to LoadError, with the file and line in the operator's code."""
         try:
             yield
         except LoadError:
             raise
-        except MemoryError as error:  # Python's own says nothing at all
-            memory = "out of memory (resources.memory is what the model may take)"
+        except MemoryError as error:  # Python's MemoryError has no message
+            memory = "out of memory (resources.memory is the model's limit)"
             raise LoadError(f"{doing} failed{self.place(error)}: {memory}") from error
         except (Exception, SystemExit) as error:
             text = error.msg if isinstance(error, SyntaxError) else str(error)
-            said = f"{type(error).__name__}: {text}" if text else type(error).__name__
-            raise LoadError(f"{doing} failed{self.place(error)}: {said}") from error
+            reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+            raise LoadError(f"{doing} failed{self.place(error)}: {reason}") from error
 
     def place(self, error: BaseException) -> str:
         """ " at model.py:12": the innermost line of the operator's own."""
@@ -88,13 +86,13 @@ class PrivateFolder:
 
 
 def remove_abandoned(parent: Path, now_s: float) -> None:
-    """Remove the folders of processes that are gone. `now_s` is in seconds since the epoch, as files' times are."""
+    """Remove the folders of processes that have ended. `now_s` is in seconds since the epoch, the unit of file times."""
     for path in parent.glob(f"{PREFIX}*"):
         try:
-            if now_s - path.stat().st_mtime < MADE_AND_LOCKED_S:
+            if now_s - path.stat().st_mtime < LOCK_GRACE_S:
                 continue
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # another user's, or just removed
+        except OSError:  # it belongs to another user or was just removed
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What a pickle finds where it names `__main__`: nothing, rather than whatever program reads it."""
+"""An empty `__main__` for pickles, so that a name in `__main__` never resolves to a name of the server's program."""
 
 import sys
 from collections.abc import Iterator
@@ -6,25 +6,25 @@ from contextlib import contextmanager
 from types import ModuleType
 
 
-class NamedInMain(Exception):
-    """A pickle wants a name of the notebook or script that wrote it; the argument is the name."""
+class MainModuleReference(Exception):
+    """A pickle refers to a name that the notebook or script that wrote it defined in `__main__`. Its argument is the name."""
 
 
-class _Nothing(ModuleType):
+class _EmptyMain(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise NamedInMain(name)
+        raise MainModuleReference(name)
 
 
 @contextmanager
-def no_main() -> Iterator[None]:
-    """For a while, `__main__` is an empty module, which raises NamedInMain for each name that is looked up in it.
+def empty_main() -> Iterator[None]:
+    """For this block, `__main__` is an empty module, which raises MainModuleReference for each name that is looked up in it.
 
     Only names in a pickle are looked up through `sys.modules`; the running program keeps its own globals.
     """
     own = sys.modules["__main__"]
-    sys.modules["__main__"] = _Nothing("__main__")
+    sys.modules["__main__"] = _EmptyMain("__main__")
     try:
         yield
     finally:

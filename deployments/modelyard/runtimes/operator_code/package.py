@@ -1,7 +1,7 @@
 """An operator's modules, imported from a version's own files.
 
-Each version's files become a package under a private name. Its modules import one another as if their folder were on `sys.path`,
-but nobody else sees them: two versions with a `model.py`, or a `features.py` beside it, never meet in `sys.modules`.
+Each version's files become a package under a private name. Its modules import each other as if their folder were on `sys.path`, but
+other code does not see them: two versions with a `model.py` or a `features.py` do not conflict in `sys.modules`.
 """
 
 import builtins
@@ -34,13 +34,13 @@ class PrivatePackage:
         sys.meta_path.insert(0, self._finder)
 
     def import_module(self, name: str) -> ModuleType:
-        """The module of this name in the folder; raises whatever the module raises."""
+        """The module of this name in the folder; raises what the module raises."""
         return importlib.import_module(f"{self.name}.{name}")
 
     @contextmanager
     def plain_names(self) -> Iterator[None]:
-        """For a while, everyone finds these modules by their plain names: a pickle names its classes' modules so."""
-        others = self._taken_out()
+        """For this block, every import finds these modules by their plain names: a pickle refers to modules by those."""
+        others = self._remove_plain_modules()
         finder = _PlainNames(self)
         sys.meta_path.insert(0, finder)
         self._plain = True
@@ -49,45 +49,45 @@ class PrivatePackage:
         finally:
             self._plain = False
             sys.meta_path.remove(finder)
-            self._taken_out()
+            self._remove_plain_modules()
             sys.modules.update(others)
 
-    def _taken_out(self) -> dict[str, ModuleType]:
-        """All modules with plain names like these, which are in `sys.modules` no more."""
+    def _remove_plain_modules(self) -> dict[str, ModuleType]:
+        """Remove all modules with the same plain names from `sys.modules`, and return them."""
         names = [name for name in sys.modules if name.partition(".")[0] in self.modules]
         return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
-        """Let go of the modules; for when the model is gone."""
+        """Remove the modules from `sys.modules`, after the model is released."""
         sys.meta_path.remove(self._finder)
         for name in [name for name in sys.modules if name.partition(".")[0] == self.name]:
             del sys.modules[name]
 
     def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        """What an `import` statement in these modules calls: `__import__`, with the neighbours found first."""
+        """The `__import__` of these modules: it finds modules of the same folder first."""
         top = name.partition(".")[0]
         if level or top not in self.modules:
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
         if self._plain:
-            builtins.__import__(name)  # pickle imports too, in the name of its caller, and then looks in sys.modules
-        # `import a.b` binds a; with names to take from it, the module itself is given.
+            builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
+        # `import a.b` binds a; `from a.b import c` needs the module a.b itself.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
 
 
 def plain_name(module: str) -> str:
-    """A module's name as its files have it, without the private package's."""
+    """A module's name without the prefix of its private package."""
     return module.partition(".")[2] or module if module.startswith(PREFIX) else module
 
 
 def top_modules(files: Iterable[str]) -> frozenset[str]:
-    """What can be imported from a folder of these files: `features.py`, `shared/clean.py` -> features, shared."""
+    """The top-level modules of a folder with these files: `features.py`, `shared/clean.py` -> features, shared."""
     suffixes = tuple(all_suffixes())
     return frozenset(file.replace(".", "/").split("/")[0] for file in files if file.endswith(suffixes))
 
 
 class _PrivateNames(MetaPathFinder):
-    """Finds the modules of one package by their private names, and gives them builtins of its own."""
+    """Finds the modules of one package by their private names, and replaces their builtins."""
 
     def __init__(self, package: str, names: dict[str, Any]) -> None:
         self._prefix = f"{package}."
@@ -105,7 +105,7 @@ class _PrivateNames(MetaPathFinder):
 
 
 class _PrivateLoader(SourceFileLoader):
-    """Runs a module with other builtins: Python looks there for what an `import` statement calls."""
+    """Runs a module with other builtins: an `import` statement calls the `__import__` that it finds there."""
 
     def __init__(self, fullname: str, path: str, names: dict[str, Any]) -> None:
         super().__init__(fullname, path)
@@ -133,6 +133,6 @@ class _PlainNames(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """It has run already. Only its spec is not its own: the import system has put the plain name's there."""
+        """The module has run already. This restores its spec: the import system has replaced it with that of the plain name."""
         if module.__spec__ is not None:
             module.__spec__ = module.__spec__.loader_state

@@ -1,1 +1,1 @@
-"""The python runtime, an operator's own class; `model.py` is where it starts."""
+"""The python runtime, for an operator's own class. The entry point is `model.py`."""

@@ -1,4 +1,4 @@
-"""Arrays from an operator's code, held against what its signature says of them. Pure."""
+"""Checks arrays of an operator's code against its signature. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,34 +8,36 @@ import numpy as np
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import DTYPES, FREE, Array, TensorSpec
 
-TEXTS = frozenset((str, bytes))
+TEXT_TYPES = frozenset((str, bytes))
 
 
 def example_input(spec: TensorSpec, values: Any) -> Array:
-    """An example's lists as an array. Raises LoadError where they do not fit the input."""
+    """An example's lists as an array. Raises LoadError if they do not match the input."""
     try:
-        return _fitting(private(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype])), spec)
+        return _checked(
+            private_copy(np.asarray(values, None if spec.datatype == "BYTES" else DTYPES[spec.datatype])), spec
+        )
     except (ValueError, TypeError, OverflowError) as error:
-        raise LoadError(f"`example` does not fit input {spec.name!r}: {error}") from error
+        raise LoadError(f"`example` does not match input {spec.name!r}: {error}") from error
 
 
-def checked_output(spec: TensorSpec, answered: Mapping[str, Any]) -> Array:
-    """One output as an array of the declared datatype, with memory of its own. Raises ValueError where that would change values,
-    or the shape does not fit."""
-    if spec.name not in answered:
-        raise ValueError(f"output {spec.name!r} was left out")
+def checked_output(spec: TensorSpec, returned: Mapping[str, Any]) -> Array:
+    """One output as an array of the declared datatype, in memory of its own. Raises ValueError if that would change values or if
+    the shape does not match."""
+    if spec.name not in returned:
+        raise ValueError(f"output {spec.name!r} is missing")
     try:
-        return _fitting(private(np.asarray(answered[spec.name])), spec)
+        return _checked(private_copy(np.asarray(returned[spec.name])), spec)
     except ValueError as error:
-        raise ValueError(f"output {spec.name!r} is not what its signature says: {error}") from error
+        raise ValueError(f"output {spec.name!r} does not match its signature: {error}") from error
 
 
-def private(array: Array) -> Array:
-    """A writable copy, in C order. Whoever holds the operator's array, or a view of it, may change that at any time."""
+def private_copy(array: Array) -> Array:
+    """A writable copy, in C order. The operator's code may change its own array, or a view of it, at any time."""
     return array.copy(order="C")
 
 
-def _fitting(array: Array, spec: TensorSpec) -> Array:
+def _checked(array: Array, spec: TensorSpec) -> Array:
     if array.ndim != len(spec.shape) or not all(
         axis in (FREE, length) for axis, length in zip(spec.shape, array.shape, strict=True)
     ):
@@ -47,10 +49,10 @@ def _fitting(array: Array, spec: TensorSpec) -> Array:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise ValueError(f"it is {array.dtype}, not {spec.datatype}")
-    with np.errstate(over="ignore"):  # infinity is what a float too large for its datatype is
+    with np.errstate(over="ignore"):  # a float that is too large for its datatype becomes infinity
         cast = array.astype(dtype)
     if dtype.kind in "iu" and not np.array_equal(cast, array):
-        raise ValueError(f"a value is outside of {spec.datatype}")
+        raise ValueError(f"a value is outside the range of {spec.datatype}")
     return cast
 
 
@@ -58,6 +60,6 @@ def _texts(array: Array) -> Array:
     if array.dtype.kind in "US":
         return array.astype(object)
     kinds = {type(value) for value in array.ravel().tolist()} if array.dtype == object else {array.dtype.type}
-    if not kinds <= TEXTS:
-        raise ValueError(f"it holds {min(kind.__name__ for kind in kinds - TEXTS)}, not str or bytes (BYTES)")
+    if not kinds <= TEXT_TYPES:
+        raise ValueError(f"it contains {min(kind.__name__ for kind in kinds - TEXT_TYPES)}, not str or bytes (BYTES)")
     return array

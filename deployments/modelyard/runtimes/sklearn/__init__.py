@@ -1,1 +1,1 @@
-"""The scikit-learn runtime; `model.py` is where it starts."""
+"""The scikit-learn runtime. The entry point is `model.py`."""

@@ -1,7 +1,7 @@
 """The scikit-learn runtime: any fitted estimator or pipeline, from skops, joblib or pickle files.
 
-The fitted object is the truth. Its own methods serve, on rows as it was fitted with them, unless a faster way was proved to give
-the same on rows that can tell the two apart.
+The fitted object is the reference. Its own methods serve requests, with rows in the form that it was fitted with. A fast path
+serves instead only if a parity check finds the same outputs, on rows that are chosen to show a difference.
 """
 
 import math
@@ -13,24 +13,25 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest
 from modelyard.runtimes.base import Files, LoadedModel
-from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside
+from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
 from modelyard.runtimes.sklearn import parts
 from modelyard.runtimes.sklearn.artefact.read import read_estimator
-from modelyard.runtimes.sklearn.fast_path.build import quick_way
+from modelyard.runtimes.sklearn.fast_path.build import build_fast_path
 from modelyard.runtimes.sklearn.fast_path.parity import difference
-from modelyard.runtimes.sklearn.inspection import Subject, subject_of
+from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator
 from modelyard.runtimes.sklearn.outputs import Outputs, outputs_of
-from modelyard.runtimes.sklearn.reference import Truth, quiet
-from modelyard.runtimes.sklearn.request_errors import refusal
-from modelyard.runtimes.sklearn.table.table import fitted_of, inputs_of
+from modelyard.runtimes.sklearn.reference import Reference, warnings_ignored
+from modelyard.runtimes.sklearn.request_errors import request_error
+from modelyard.runtimes.sklearn.table.table import fitted_columns, inputs_of
 from modelyard.tensors import Signature, Tensors
 
 Predict = Callable[[Tensors, Sequence[str]], Tensors]
 
-NO_ROWS = "no row could be made up that it takes, so nothing faster than its own methods serves: put a request into example.json"
-MAY_MIX = (
-    "{} may mix the rows of a call, and is not a library's: if it does not, set batching: {{independent_rows: true}}"
+NO_SYNTHETIC_ROW = (
+    "served by its own methods: it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
+    "into example.json"
 )
+MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are independent, set batching: {{independent_rows: true}}"
 
 _limits = threading.local()
 
@@ -40,14 +41,14 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     artefact = read_estimator(files, spec)
     threads = math.ceil(cpus)
     limit_threads(threads)
-    parts.keep_quiet(artefact.estimator)
-    with quiet():
-        subject = subject_of(artefact.estimator, files, spec)
-        outputs = outputs_of(subject.fitted.estimator, subject.rows, spec.labels)
-        predict, notes = _way(subject, outputs)
-    mixes = "" if spec.batching.independent_rows else parts.may_mix_rows(artefact.estimator)
+    parts.limit_jobs_and_output(artefact.estimator)
+    with warnings_ignored():
+        inspection = inspect_estimator(artefact.estimator, files, spec)
+        outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
+        predict, notes = _choose_predict(inspection, outputs)
+    mixes = "" if spec.batching.independent_rows else parts.row_mixing_code(artefact.estimator)
     return SklearnModel(
-        subject,
+        inspection,
         outputs,
         predict,
         notes=(*artefact.notes, *notes),
@@ -57,26 +58,29 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     )
 
 
-def _way(subject: Subject, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
-    """How the model is served, and why it is not served faster."""
-    truth = Truth(subject.fitted.estimator, subject.fitted.read(subject.table), outputs, subject.fitted.has_other_code)
-    if not subject.works:
-        return truth.predict, (NO_ROWS,)
+def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
+    """The function that serves requests, and notes about why it is not the fast path."""
+    fitted = inspection.fitted
+    reference = Reference(fitted.estimator, fitted.read(inspection.table), outputs, fitted.has_other_code)
+    if not inspection.works:
+        return reference.predict, (NO_SYNTHETIC_ROW,)
     try:
-        quick = quick_way(subject.fitted.estimator, subject.table, outputs, subject.example)
-    except Exception as error:  # noqa: BLE001 - the model itself takes this example
-        return truth.predict, (f"served by its own methods: the quick way fails ({type(error).__name__}: {error})",)
-    if quick is None:
-        return truth.predict, ("served by its own methods: it holds code that is not scikit-learn's",)
+        fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example)
+    except Exception as error:  # noqa: BLE001 - the model itself accepts this example
+        return reference.predict, (f"served by its own methods: the fast path fails ({type(error).__name__}: {error})",)
+    if fast is None:
+        return reference.predict, ("served by its own methods: it contains code that is not scikit-learn's",)
     names = outputs.names
-    differs = difference(lambda x: truth.predict(x, names), lambda x: quick.predict(x, names), subject.battery)
+    differs = difference(
+        lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
+    )
     if differs:
-        return truth.predict, (f"served by its own methods: of the quick way, {differs}",)
-    return quick.predict, ()
+        return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
+    return fast.predict, ()
 
 
 def limit_threads(threads: int) -> None:
-    """Let BLAS and OpenMP use this many threads. OpenMP counts for each thread that calls it."""
+    """Limit BLAS and OpenMP to this many threads. OpenMP's limit applies to the calling thread only, so each thread must set it."""
     if getattr(_limits, "threads", None) != threads:
         threadpool_limits(threads)
         _limits.threads = threads
@@ -87,46 +91,45 @@ class SklearnModel:
 
     def __init__(
         self,
-        subject: Subject,
+        inspection: Inspection,
         outputs: Outputs,
         predict: Predict,
         *,
         notes: tuple[str, ...],
         mixes_rows: str,
         threads: int,
-        code: CodeBeside | None,
+        code: AdjacentModules | None,
     ) -> None:
         self.signature = Signature(
-            inputs_of(subject.table),
+            inputs_of(inspection.table),
             outputs.specs,
             outputs.task,
             outputs.classes,
             label=outputs.label,
             scores=outputs.scores,
-            fitted=fitted_of(subject.table),
+            fitted=fitted_columns(inspection.table),
         )
-        self.example = subject.example
+        self.example = inspection.example
         self.notes = notes
         self.mixes_rows = mixes_rows
-        self.loop_safe = not subject.fitted.has_other_code
-        self._code = code  # the estimator may use it at any time
+        self.loop_safe = not inspection.fitted.has_other_code
+        self._code = code  # keeps the modules importable while the estimator may use them
         self._predict = predict
-        self._known = subject.known
+        self._known = inspection.known
         self._threads = threads
 
     def predict(self, inputs: Tensors, outputs: Sequence[str]) -> Tensors:
         """The named outputs.
 
-        Raises InvalidRequest where the estimator does not take these rows: NaN, infinity, unknown categories, and whatever else
-        it refuses with a ValueError.
+        Raises InvalidRequest if the estimator rejects the rows with a ValueError: NaN, infinity, unknown categories and others.
         """
         limit_threads(self._threads)
         try:
             return self._predict(inputs, outputs)
         except ValueError as error:
-            if (refused := refusal(inputs, self._known)) is not None:
-                raise refused from error
+            if (bad_request := request_error(inputs, self._known)) is not None:
+                raise bad_request from error
             if not self.loop_safe:
-                raise  # a fault of code that is not a library's may have any reason
+                raise  # a ValueError of the operator's code may have any cause
             first, *_ = str(error).splitlines() or [""]
-            raise InvalidRequest(f"the model does not take this: {first}") from error
+            raise InvalidRequest(f"the model rejects the input: {first}") from error

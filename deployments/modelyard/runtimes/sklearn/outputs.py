@@ -1,4 +1,4 @@
-"""What a fitted estimator gives: the outputs of its signature, and the method that each comes from."""
+"""The outputs of a fitted estimator: their place in the signature, and the method that computes each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from modelyard.runtimes.sklearn.table.columns import datatype_of_values, is_miss
 from modelyard.tensors import DTYPES, FREE, Array, Scalar, Task, Tensors, TensorSpec
 
 Convert = Callable[[Any], Array]
-"""From what a method returns to an output."""
+"""From the return value of a method to an output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Output:
 
     spec: TensorSpec
     method: str
-    """The estimator's method that it comes from."""
+    """The estimator's method that computes it."""
     convert: Convert
 
 
@@ -43,31 +43,31 @@ class Outputs:
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
-        """Of all outputs, in their order."""
+        """Of all outputs, in order."""
         return tuple(output.spec for output in self.outputs)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all outputs, in their order."""
+        """Of all outputs, in order."""
         return tuple(self.by_name)
 
     def of(self, estimator: Any, rows: Any, wanted: Sequence[str], *, copies: bool = False) -> Tensors:
-        """The wanted outputs, each by its own method; no method is called twice. With `copies`, each gets rows of its own."""
-        given: dict[str, Any] = {}
+        """The wanted outputs, each by its own method. No method is called twice. With `copies`, each gets a copy of the rows."""
+        returned: dict[str, Any] = {}
         tensors: Tensors = {}
         for name in wanted:
             output = self.by_name[name]
-            if output.method not in given:
-                given[output.method] = getattr(estimator, output.method)(rows.copy() if copies else rows)
-            tensors[name] = output.convert(given[output.method])
+            if output.method not in returned:
+                returned[output.method] = getattr(estimator, output.method)(rows.copy() if copies else rows)
+            tensors[name] = output.convert(returned[output.method])
         return tensors
 
 
 def outputs_of(estimator: Any, rows: Any, names: Sequence[str] = ()) -> Outputs:
-    """The outputs of a fitted estimator. Their shapes and types are those that it gives for `rows`; with None for rows, those that
-    such estimators usually give. `names` are the operator's for the classes, by their index.
+    """The outputs of a fitted estimator. Their shapes and types are those that it returns for `rows`; if `rows` is None, those
+    that such estimators usually return. `names` are the operator's names for the classes, by index.
 
-    Raises LoadError where it cannot give outputs for new rows, and whatever the estimator raises.
+    Raises LoadError if it cannot compute outputs for new rows, and what the estimator raises.
     """
     if _is(is_classifier, "classifier", estimator):
         return _classifier(estimator, rows, names)
@@ -79,7 +79,7 @@ def outputs_of(estimator: Any, rows: Any, names: Sequence[str] = ()) -> Outputs:
     if not hasattr(estimator, "predict"):
         if not hasattr(estimator, "transform"):
             raise LoadError(
-                f"a {type(final).__name__} has neither predict() nor transform(): it cannot answer for new rows"
+                f"a {type(final).__name__} has neither predict() nor transform(): it cannot compute outputs for new rows"
             )
         return _single(estimator, "features", "transform", "transformation", rows)
     if _is(is_regressor, "regressor", estimator):
@@ -90,7 +90,7 @@ def outputs_of(estimator: Any, rows: Any, names: Sequence[str] = ()) -> Outputs:
 
 
 def last_step(estimator: Any) -> Any:
-    """The last estimator of a pipeline, of pipelines in it too; any other estimator itself."""
+    """The last estimator of a pipeline, and of a pipeline at its end; any other estimator itself."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
@@ -99,7 +99,10 @@ def last_step(estimator: Any) -> Any:
 def _is(test: Callable[[Any], bool], kind: str, estimator: Any) -> bool:
     try:
         return test(estimator)
-    except (AttributeError, TypeError):  # not a scikit-learn estimator; older ones of other libraries say it so
+    except (
+        AttributeError,
+        TypeError,
+    ):  # not a scikit-learn estimator; older ones of other libraries have this attribute
         return getattr(estimator, "_estimator_type", None) == kind
 
 
@@ -109,8 +112,8 @@ def _single(estimator: Any, name: str, method: str, task: Task, rows: Any) -> Ou
     types = {type(value).__name__ for value in example.ravel().tolist() if not is_missing(value)}
     if datatype == "BYTES" and types - {"str"}:
         raise LoadError(
-            f"its {name} are values of several types ({', '.join(sorted(types))}), which no datatype holds: end the model with a "
-            "step that gives numbers, or texts"
+            f"its {name} are values of several types ({', '.join(sorted(types))}), which no datatype can hold: end the model with "
+            "a step that returns numbers, or strings"
         )
     spec = TensorSpec(name, datatype, (FREE, *example.shape[1:]))
     return Outputs([Output(spec, method, _to(datatype))], task)
@@ -121,19 +124,23 @@ def _classifier(estimator: Any, rows: Any, names: Sequence[str]) -> Outputs:
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         if predicted is None:
-            raise LoadError(f"the {type(estimator).__name__} does not say which classes it has (classes_)")
+            raise LoadError(f"the {type(estimator).__name__} does not declare its classes (classes_)")
         return _single(estimator, "label", "predict", "classification", rows)
     if isinstance(classes, list) or (predicted is not None and predicted.ndim > 1 and predicted.shape[1] > 1):
         return _several_labels(estimator, rows, predicted, names)
     known = np.asarray(classes)
     if names and len(names) != len(known):
-        raise LoadError(f"the YAML has {len(names)} labels, and the model {len(known)} classes")
+        raise LoadError(f"the YAML has {len(names)} labels, but the model has {len(known)} classes")
     datatype = "BYTES" if names else datatype_of_values(known)
     if predicted is not None and datatype_of_values(predicted) == "BYTES":
-        datatype = "BYTES"  # a `predict` of its own may give more than the classes
+        datatype = "BYTES"  # a custom `predict` may return other values than the classes
     labels = as_datatype(datatype, names or known)
     flat: Convert = _named(known, labels) if names else _to(datatype)
-    outputs = [Output(TensorSpec("label", datatype, (FREE,)), "predict", lambda given: flat(given).reshape(len(given)))]
+    outputs = [
+        Output(
+            TensorSpec("label", datatype, (FREE,)), "predict", lambda returned: flat(returned).reshape(len(returned))
+        )
+    ]
     scores = _probabilities(estimator, rows)
     has_scores = scores is None or getattr(scores, "shape", ())[1:] == (len(known),)
     if hasattr(estimator, "predict_proba") and has_scores:
@@ -143,19 +150,19 @@ def _classifier(estimator: Any, rows: Any, names: Sequence[str]) -> Outputs:
 
 
 def _several_labels(estimator: Any, rows: Any, predicted: Array | None, names: Sequence[str]) -> Outputs:
-    """Several labels a row. Probabilities are one output a label, or one number a label where each label is yes or no."""
+    """Several labels per row. Probabilities are one output per label, or one number per label if every label is binary."""
     if names:
         raise LoadError(
-            "the YAML has `labels`, and the model gives several labels a row, whose classes they cannot name"
+            "the YAML has `labels`, but the model returns several labels per row, whose classes they cannot name"
         )
     if predicted is None:
         raise LoadError(
-            f"the {type(estimator).__name__} takes none of the rows that could be made for it: put a request that works into "
-            "example.json beside it"
+            f"the {type(estimator).__name__} accepts none of the synthetic rows: put a request that works into example.json "
+            "next to it"
         )
     datatype = datatype_of_values(predicted)
     label = TensorSpec("labels", datatype, (FREE, *predicted.shape[1:]))
-    outputs = [Output(label, "predict", lambda given: as_datatype(datatype, dense(given)))]
+    outputs = [Output(label, "predict", lambda returned: as_datatype(datatype, dense(returned)))]
     scores = _probabilities(estimator, rows)
     if isinstance(scores, list):
         for index, each in enumerate(scores):
@@ -167,7 +174,7 @@ def _several_labels(estimator: Any, rows: Any, predicted: Array | None, names: S
 
 
 def _probabilities(estimator: Any, rows: Any) -> Any:
-    """What `predict_proba` gives for these rows; None where it cannot."""
+    """The result of `predict_proba` for these rows; None if it is not available."""
     if rows is None or not hasattr(estimator, "predict_proba"):
         return None
     try:
@@ -177,36 +184,36 @@ def _probabilities(estimator: Any, rows: Any) -> Any:
 
 
 def _outlier_detector(final: Any, estimator: Any) -> Outputs:
-    """1 is an inlier and -1 an outlier; the lower the score, the stranger the row: scikit-learn's own conventions."""
+    """scikit-learn's conventions: 1 is an inlier and -1 an outlier; the lower the score, the more abnormal the row."""
     if not hasattr(estimator, "predict"):
-        raise LoadError(f"a {type(final).__name__} without novelty=True cannot answer for new rows")
+        raise LoadError(f"a {type(final).__name__} without novelty=True cannot compute outputs for new rows")
     label, score = TensorSpec("label", "INT64", (FREE,)), TensorSpec("score", "FP64", (FREE,))
     outputs = [Output(label, "predict", _to("INT64")), Output(score, "decision_function", _to("FP64"))]
     return Outputs(outputs, "classification", (-1, 1), "label")
 
 
 def _named(known: Array, labels: Array) -> Convert:
-    """The operator's names for the classes; a label that is no class stays as it is."""
+    """Converts labels to the operator's names for the classes. A label that is not a class stays unchanged."""
     names = dict(zip(known.tolist(), labels.tolist(), strict=True))
 
-    def convert(given: Any) -> Array:
-        named = np.empty(len(given), object)
-        named[:] = [names.get(label, str(label)) for label in np.ravel(given).tolist()]
+    def convert(returned: Any) -> Array:
+        named = np.empty(len(returned), object)
+        named[:] = [names.get(label, str(label)) for label in np.ravel(returned).tolist()]
         return named
 
     return convert
 
 
 def _item(index: int) -> Convert:
-    return lambda given: as_datatype("FP64", given[index])
+    return lambda returned: as_datatype("FP64", returned[index])
 
 
 def _to(datatype: str) -> Convert:
-    return lambda given: as_datatype(datatype, dense(given))
+    return lambda returned: as_datatype(datatype, dense(returned))
 
 
 def as_datatype(datatype: str, values: Any) -> Array:
-    """An array of this datatype; strings as Python's own."""
+    """An array of this datatype; strings as Python `str`."""
     array = np.asarray(values)
     if datatype != "BYTES":
         return array.astype(DTYPES[datatype], copy=False)
@@ -217,6 +224,6 @@ def as_datatype(datatype: str, values: Any) -> Array:
     return texts
 
 
-def dense(given: Any) -> Array:
-    """An array of what an estimator gives, which may be a sparse matrix or a data frame."""
-    return np.asarray(given.toarray() if hasattr(given, "toarray") else given)
+def dense(returned: Any) -> Array:
+    """The return value of an estimator, which may be a sparse matrix or a data frame, as an array."""
+    return np.asarray(returned.toarray() if hasattr(returned, "toarray") else returned)

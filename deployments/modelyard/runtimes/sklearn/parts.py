@@ -1,4 +1,4 @@
-"""What an estimator is made of: the estimators inside pipelines, ensembles and other estimators."""
+"""The estimators inside pipelines, ensembles and other estimators."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,15 +25,15 @@ FITTED_INSIDE = (
     "classifier_",
     "calibrated_classifiers_",
 )
-"""Where estimators that wrap others keep the fitted ones that read the same rows. The first that is there counts: in ensembles with
-`estimators_`, `estimator_` is a template that was never fitted."""
+"""Attributes in which meta-estimators store the fitted estimators that read the same rows. The first one present counts: in
+ensembles with `estimators_`, `estimator_` is an unfitted template."""
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
 NAMES = ("feature_names_in_", "_sklearn_output_config")
-"""Attributes by which an estimator knows that it was fitted with a data frame, or is to give one."""
+"""Attributes that record that an estimator was fitted with a data frame, or must return one."""
 KNOWN_CODE = ("sklearn", "numpy", "scipy", "imblearn", "lightgbm", "xgboost", "catboost")
-"""Packages whose estimators do what their documentation says. All other code is the operator's."""
+"""Packages whose estimators are library code. All other code counts as the operator's."""
 ROW_BY_ROW = (*KNOWN_CODE, "category_encoders")
-"""Packages whose estimators answer each row by itself."""
+"""Packages whose estimators compute each row independently."""
 
 
 def parts(estimator: Any) -> Iterator[Any]:
@@ -48,7 +48,7 @@ def _is_estimator(value: Any) -> bool:
 
 
 def _values(root: Any, *, closed: tuple[type, ...] = ()) -> Iterator[Any]:
-    """Every object below this one that scikit-learn's own classes or estimators hold, each once; nothing inside `closed` ones."""
+    """Every object that is reachable through scikit-learn's own classes and estimators, each once; not through `closed` classes."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -70,21 +70,21 @@ def _values(root: Any, *, closed: tuple[type, ...] = ()) -> Iterator[Any]:
 
 
 def steps(estimator: Any) -> list[Any]:
-    """The estimators that rows go through one after the other. Pipelines in pipelines are laid flat; subclasses, whose methods may
-    do something else, are not."""
+    """The estimators that rows pass through, in order. Nested pipelines are flattened; subclasses of Pipeline, whose methods may
+    differ, are not."""
     if type(estimator) is not Pipeline:
         return [estimator]
     return [step for _, part in estimator.steps if part not in (None, "passthrough") for step in steps(part)]
 
 
 def inside(estimator: Any) -> list[Any]:
-    """The fitted estimators inside this one that read the same rows; empty for one that reads them itself."""
+    """The fitted estimators inside this one that read the same rows; empty if this one reads them itself."""
     if isinstance(estimator, FrozenEstimator):
         return [estimator.estimator]
     for name in FITTED_INSIDE:
         members = flat(getattr(estimator, name, None))
-        # A calibrated classifier keeps its estimator in a holder that is none. Where there was one class only to learn, a
-        # constant stands in for an estimator.
+        # A calibrated classifier stores its estimator in a holder that is not an estimator. If there was only one class, a
+        # constant replaces the estimator.
         members = [each if hasattr(each, "get_params") else getattr(each, "estimator", None) for each in members]
         estimators = [
             each for each in members if hasattr(each, "get_params") and not isinstance(each, _ConstantPredictor)
@@ -95,7 +95,7 @@ def inside(estimator: Any) -> list[Any]:
 
 
 def flat(found: Any) -> list[Any]:
-    """The estimators in a list or an array of them. (An ensemble looks like a sequence to numpy.)"""
+    """The estimators in nested lists or arrays. (numpy treats an ensemble as a sequence.)"""
     if isinstance(found, np.ndarray):
         found = found.ravel().tolist()
     if isinstance(found, list | tuple):
@@ -103,17 +103,17 @@ def flat(found: Any) -> list[Any]:
     return [] if found is None else [found]
 
 
-def served(estimator: Any) -> Any:
-    """The estimator that does the work: a search predicts with the best that it found."""
+def effective(estimator: Any) -> Any:
+    """The estimator that predicts: for a search, the best estimator that it found."""
     while isinstance(estimator, BaseSearchCV | FrozenEstimator) and type(estimator).__module__.startswith("sklearn."):
         estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.best_estimator_
     return estimator
 
 
-def keep_quiet(estimator: Any) -> None:
-    """Make every part work on one thread, and print nothing.
+def limit_jobs_and_output(estimator: Any) -> None:
+    """Make every part use one thread and print nothing.
 
-    A pool of threads or processes for each request is slower than none, and takes the cores of other replicas.
+    A pool of threads or processes for each request is slower than none, and uses the cores of other replicas.
     """
     for part in parts(estimator):
         if vars(part).get("n_jobs") is not None:
@@ -124,15 +124,15 @@ def keep_quiet(estimator: Any) -> None:
 
 
 def without_names(estimator: Any) -> Any:
-    """A copy that takes and gives plain arrays; it shares the fitted arrays with the original.
+    """A copy that takes and returns plain arrays. It shares the fitted arrays with the original.
 
-    An estimator that was fitted with a data frame warns at every call without one.
+    An estimator that was fitted with a data frame warns at every call with an array.
     """
-    return _Nameless().copy(estimator)
+    return _CopierWithoutNames().copy(estimator)
 
 
-class _Nameless:
-    """Copies objects, each once, as far as they hold estimators."""
+class _CopierWithoutNames:
+    """Copies estimators, each once, and the containers that hold them."""
 
     def __init__(self) -> None:
         self._copies: dict[int, Any] = {}
@@ -165,21 +165,22 @@ class _Nameless:
 
 
 def indices_of(part: ColumnTransformer, name: str, chosen: Any) -> Any:
-    """The columns of one of its transformers as numbers: one number where it takes that column alone, as texts are."""
-    # Private, but the only place where names, slices, masks and callables have all become numbers.
+    """The columns of one of its transformers as numbers; one number if it takes a column as a vector, as text vectorizers do."""
+    # Private, but the only attribute in which names, slices, masks and callables are all resolved to numbers.
     indices = part._transformer_to_input_indices.get(name, [])
     return indices[0] if isinstance(chosen, str | int) else indices
 
 
 def holds_other_code(estimator: Any) -> bool:
-    """Whether it holds classes or functions of anyone else than the libraries in KNOWN_CODE."""
+    """Whether it contains classes or functions that are not of the libraries in KNOWN_CODE."""
     return any(_is_other_code(value, KNOWN_CODE) for value in _values(estimator))
 
 
-def may_mix_rows(estimator: Any) -> str:
-    """The name of a function or class that it holds and that may look at several rows at once; "" where there is none.
+def row_mixing_code(estimator: Any) -> str:
+    """The name of a function or class in it that may combine several rows; "" if there is none.
 
-    No trial can prove that it does not: it may do so for values that no trial has. A function of a text vectorizer gets one text.
+    A trial cannot exclude that: the function may do so for values that no trial contains. A function of a text vectorizer is
+    safe: it gets one text.
     """
     for value in _values(estimator, closed=(TfidfVectorizer, CountVectorizer, HashingVectorizer)):
         function = value.func if isinstance(value, FunctionTransformer) else None

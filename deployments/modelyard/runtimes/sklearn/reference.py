@@ -1,4 +1,4 @@
-"""The model itself: a fitted estimator's own methods, on rows as it was fitted with them."""
+"""The reference: a fitted estimator's own methods, with rows in the form that it was fitted with."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,26 +14,25 @@ from modelyard.tensors import Tensors
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """How a model is served unless a faster way was proved to give the same."""
+class Reference:
+    """Serves a model by its own methods. A fast path replaces it only after a parity check."""
 
     estimator: Any
     read: Read
     outputs: Outputs
     copies: bool
-    """Whether it holds other code than the libraries', which may change the arrays that it gets, and go on using those that it
-    returned."""
+    """Whether it contains code that is not a library's, which may change its input arrays and reuse the arrays that it returned."""
 
     def predict(self, inputs: Tensors, wanted: Sequence[str]) -> Tensors:
         """The wanted outputs. Raises what the estimator raises, and InvalidRequest for inputs that cannot be read."""
-        with quiet():
-            given = self.outputs.of(self.estimator, self.read(inputs), wanted, copies=self.copies)
-        return {name: array.copy() for name, array in given.items()} if self.copies else given
+        with warnings_ignored():
+            returned = self.outputs.of(self.estimator, self.read(inputs), wanted, copies=self.copies)
+        return {name: array.copy() for name, array in returned.items()} if self.copies else returned
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without warnings: an estimator gives one for each call with a category that it does not know."""
+def warnings_ignored() -> Iterator[None]:
+    """Ignore warnings in this block: an estimator emits one for each call with an unknown category."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Why a model failed on a request, where the request is to blame. Looked for only after it failed. Pure."""
+"""Explains why a model failed on a request, if the request is at fault. Used only after a failure. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from modelyard.runtimes.sklearn.table.readers import Reader
 from modelyard.runtimes.sklearn.table.table import Table
 from modelyard.tensors import Tensors
 
-MOST_NAMED = 5
-"""Categories named in a message."""
+MAX_NAMED_CATEGORIES = 5
+"""How many categories a message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """What an encoder knows of a column."""
+    """The categories that an encoder knows for a column."""
 
     values: list[Any]
     is_strict: bool
-    """Whether it fails on others. If it does not, what it makes of them may fail later."""
+    """Whether it fails on others. If it does not, a later step may fail on its output."""
 
     def has(self, value: Any) -> bool:
-        """Whether this is one of them; every kind of missing value is as good as another."""
+        """Whether this is one of them. All kinds of missing value are equivalent."""
         return any(map(is_missing, self.values)) if is_missing(value) else value in self.values
 
 
-Known = Mapping[str, Categories]
+KnownCategories = Mapping[str, Categories]
 """By input."""
 
 
-def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
-    """Of the inputs that encoders read which fail on what they do not know."""
+def known_categories(read_by: Sequence[Reader], table: Table) -> KnownCategories:
+    """The categories of the inputs that encoders read."""
     if table.is_plain:
         return {}
     known: dict[str, Categories] = {}
@@ -45,10 +45,10 @@ def known_categories(read_by: Sequence[Reader], table: Table) -> Known:
     return known
 
 
-def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
-    """The error for all numbers that are not finite and unknown categories, if there are any.
+def request_error(inputs: Tensors, known: KnownCategories) -> InvalidRequest | None:
+    """The error for all numbers that are not finite and all unknown categories, if there are any.
 
-    Call it where the model failed: many models take both.
+    Call it only after the model failed: many models accept both.
     """
     strict = {name: categories for name, categories in known.items() if categories.is_strict}
     bad = [*_not_finite(inputs), *_unknown(inputs, strict)] or [*_unknown(inputs, known)]
@@ -56,7 +56,7 @@ def refusal(inputs: Tensors, known: Known) -> InvalidRequest | None:
 
 
 def _not_finite(inputs: Tensors) -> list[BadValue]:
-    """The first in each input. What single precision cannot hold counts as well: forests compute in it."""
+    """The first one in each input, including numbers outside single precision: forests compute in it."""
     bad = []
     for name, array in inputs.items():
         if array.dtype.kind != "f":
@@ -67,25 +67,25 @@ def _not_finite(inputs: Tensors) -> list[BadValue]:
             row, *column = np.argwhere(~usable)[0].tolist()
             where = f"row {row}" + (f", column {column[0]}" if column else "")
             message = (
-                f"input {name!r} holds {array[(row, *column)]} ({where}), where the model takes finite numbers only"
+                f"input {name!r} contains {array[(row, *column)]} ({where}), but the model accepts finite numbers only"
             )
             bad.append(BadValue("", message + ("" if not np.isfinite(array[(row, *column)]) else ", up to 3.4e38")))
     return bad
 
 
-def _unknown(inputs: Tensors, known: Known) -> list[BadValue]:
-    """The first in each input."""
+def _unknown(inputs: Tensors, known: KnownCategories) -> list[BadValue]:
+    """The first one in each input."""
     bad = []
     for name, categories in known.items():
         found = inputs[name].tolist() if name in inputs else []
         values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in found]
         row = next((row for row, value in enumerate(values) if not categories.has(value)), None)
         if row is not None:
-            where = f"input {name!r} holds {values[row]!r} (row {row})"
-            bad.append(BadValue("", f"{where}, where the model knows {_some(categories.values)}"))
+            where = f"input {name!r} contains {values[row]!r} (row {row})"
+            bad.append(BadValue("", f"{where}, but the model knows {_first_few(categories.values)}"))
     return bad
 
 
-def _some(categories: list[Any]) -> str:
-    more = len(categories) - MOST_NAMED
-    return ", ".join(map(repr, categories[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+def _first_few(categories: list[Any]) -> str:
+    more = len(categories) - MAX_NAMED_CATEGORIES
+    return ", ".join(map(repr, categories[:MAX_NAMED_CATEGORIES])) + (f" and {more} more" if more > 0 else "")

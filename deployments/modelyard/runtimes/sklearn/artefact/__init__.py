@@ -1,1 +1,1 @@
-"""From a version's files to the fitted estimator in them, and what keeps a file from being one."""
+"""Loads the fitted estimator from a version's files, and explains why a file cannot be loaded."""

@@ -1,4 +1,4 @@
-"""A scikit-learn artefact's bytes to the fitted estimator in them, as far as the operator trusts them."""
+"""Loads the fitted estimator from a scikit-learn artefact, as far as the operator trusts the file."""
 
 import logging
 from collections.abc import Collection
@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside, code_beside
-from modelyard.runtimes.operator_code.main_module import no_main
+from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules, adjacent_modules
+from modelyard.runtimes.operator_code.main_module import empty_main
 from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
 from modelyard.runtimes.sklearn.artefact.trees import check_trees
 from modelyard.runtimes.sklearn.parts import parts, steps
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 
-HARMLESS = (
+HARMLESS_TYPES = (
     "functools.partial",
     "numpy.dtype",
     "sklearn._loss.loss.HalfTweedieLoss",
@@ -54,38 +54,38 @@ HARMLESS = (
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
 )
-"""Types that skops does not trust by itself, and that plain scikit-learn models are made of. None runs code of the file's
-choosing; they were found by saving a fitted instance of every estimator that scikit-learn 1.9 has.
+"""Types that skops does not trust by default, and that plain scikit-learn models contain. None runs code that the file selects.
+The list comes from saving a fitted instance of every estimator of scikit-learn 1.9.
 
-Trees hold indices that C code uses unchecked, so `check_trees` looks at those. Other types with such indices (KDTree, BallTree,
-BSpline, sparse matrices) are not here. The names are exact: scikit-learn's modules also hold what they import, such as
-`subprocess.check_output`, which a prefix would let in.
+Trees contain indices that C code uses unchecked, so `check_trees` checks them. Other types with such indices (KDTree, BallTree,
+BSpline, sparse matrices) are not in the list. The names are exact: scikit-learn's modules also contain what they import, such as
+`subprocess.check_output`, which a prefix would admit.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What a version's files hold."""
+    """A loaded artefact."""
 
     estimator: Any
     """Fitted."""
     notes: tuple[str, ...]
-    """For the operator: versions of scikit-learn that differ from this one."""
-    code: CodeBeside | None
-    """The modules that the estimator may use; to be kept as long as it is used."""
+    """For the operator: versions of scikit-learn that differ from the installed one."""
+    code: AdjacentModules | None
+    """The modules that the estimator may use. The caller holds this object while it uses the estimator."""
 
 
 def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
     """The fitted estimator in a version's files. Raises LoadError."""
     name = next((name for name in (SKOPS, JOBLIB, PICKLE) if name in files), None)
     if name is None:
-        raise LoadError(f"there is no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
+        raise LoadError(f"the version contains no scikit-learn model: no {SKOPS}, {JOBLIB} or {PICKLE}")
     if name != SKOPS and not spec.trusted:
         raise LoadError(
             f"{name} is a pickle, which can run any code when it is loaded: save the model as skops or ONNX instead, or, "
-            "if you trust whoever made the file, say `trusted: true` in the model's YAML"
+            "if you trust its author, set `trusted: true` in the model's YAML"
         )
-    code = code_beside(files, name) if spec.trusted else None
+    code = adjacent_modules(files, name) if spec.trusted else None
     with versions.other_versions() as made_by:
         estimator = _read(name, files[name], spec, code)
     notes = _version_notes(name, made_by, spec)
@@ -97,51 +97,52 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
     return Artefact(estimator, notes, code)
 
 
-def _read(name: str, content: bytes, spec: ModelSpec, code: CodeBeside | None) -> Any:
-    """The object in the file, whatever it is."""
+def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | None) -> Any:
+    """The object in the file, of any type."""
     try:
         if name == SKOPS:
             load = partial(_skops, content, spec)
         else:
             content = pickles.uncompressed(content)
             load = partial(pickles.load, content)
-        with no_main(), code.plain_names() if code else nullcontext():
+        with empty_main(), code.plain_names() if code else nullcontext():
             return load()
     except LoadError:
         raise
     except (Exception, SystemExit) as error:
-        raise LoadError(unreadable.why(name, error, content, code)) from error
+        raise LoadError(unreadable.unreadable_reason(name, error, content, code)) from error
 
 
 def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tuple[str, ...]:
-    """What the operator should know of the versions that made the file. Raises LoadError where they are too far from this one."""
+    """Notes on the versions of scikit-learn that made the file. Raises LoadError if they may differ from the installed one."""
     if not made_by:
         return ()
-    told = f"{name} was made by scikit-learn {' and '.join(versions.in_order(made_by))}, and this is scikit-learn {versions.HERE}"
-    if not versions.of_another_minor(made_by):
-        return (f"{told}, which differs in the patch alone",)
+    made_with = " and ".join(versions.sorted_versions(made_by))
+    note = f"{name} was made with scikit-learn {made_with}, and scikit-learn {versions.INSTALLED} is installed"
+    if not versions.other_minors(made_by):
+        return (f"{note}, which differs only in the patch version",)
     if spec.any_sklearn_version:
-        return (f"{told}, which may answer differently (any_sklearn_version: true)",)
+        return (f"{note}, which may give different results (any_sklearn_version: true)",)
     raise LoadError(
-        f"{told}, which may answer differently: train the model again, install that version, or say "
+        f"{note}, which may give different results: train the model again, install that version, or set "
         "`any_sklearn_version: true` in the model's YAML"
     )
 
 
 def _skops(content: bytes, spec: ModelSpec) -> Any:
     untrusted = skops.io.get_untrusted_types(data=content)
-    refused = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS))
-    if refused:
+    rejected = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS_TYPES))
+    if rejected:
         raise LoadError(
-            f"{SKOPS} holds types that are not known to be harmless: {', '.join(refused)}. If you trust whoever made the "
-            "file, say `trusted: true` in the model's YAML"
+            f"{SKOPS} contains types that are not known to be harmless: {', '.join(rejected)}. If you trust the author of the "
+            "file, set `trusted: true` in the model's YAML"
         )
     return skops.io.loads(content, trusted=untrusted)
 
 
 def _check_fitted(name: str, estimator: Any) -> None:
     if not isinstance(estimator, BaseEstimator) and not hasattr(estimator, "predict"):
-        raise LoadError(f"{name} holds a {type(estimator).__name__}, not a scikit-learn estimator")
+        raise LoadError(f"{name} contains a {type(estimator).__name__}, not a scikit-learn estimator")
     try:
         for step in steps(estimator):
             check_is_fitted(step)
@@ -149,7 +150,7 @@ def _check_fitted(name: str, estimator: Any) -> None:
         raise LoadError(f"the {type(estimator).__name__} in {name} is not fitted: save it after fit()") from None
     except TypeError:
         raise LoadError(
-            f"{name} holds a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
+            f"{name} contains a {type(estimator).__name__}, not an instance of a scikit-learn estimator"
         ) from None
 
 
@@ -157,6 +158,6 @@ def _check_reads_no_files(estimator: Any) -> None:
     for part in parts(estimator):
         if getattr(part, "input", "content") in ("file", "filename"):
             raise LoadError(
-                f"the {type(part).__name__} opens the files that its texts name (input={part.input!r}), which would open "
+                f"the {type(part).__name__} opens the files that its input names (input={part.input!r}), which would expose "
                 "the server's files to every client: fit it with input='content'"
             )

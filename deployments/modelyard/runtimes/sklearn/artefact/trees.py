@@ -1,4 +1,4 @@
-"""Decision trees of a file: their indices are used unchecked in C, so they are checked here, once."""
+"""Checks the decision trees of a file: C code uses their indices unchecked, so they are checked once at load."""
 
 from itertools import chain
 from typing import Any
@@ -18,7 +18,7 @@ DAMAGED = "a decision tree of the model is damaged"
 
 
 def check_trees(estimator: Any) -> None:
-    """Raise LoadError if a tree would read outside its memory or go in circles. Source: skops.io.exceptions, 0.16."""
+    """Raise LoadError if a tree would read outside its memory or contains a cycle. Source: skops.io.exceptions, 0.16."""
     try:
         for part in parts(estimator):
             _check_part(part)
@@ -27,7 +27,7 @@ def check_trees(estimator: Any) -> None:
 
 
 def _check_part(part: Any) -> None:
-    """Nothing is checked of an estimator that is not fitted, as the templates inside meta-estimators are: it has no trees."""
+    """Check one estimator. An unfitted one, such as a template inside a meta-estimator, has no trees to check."""
     state = vars(part)
     if isinstance(tree := state.get("tree_"), Tree):
         inside = tree.children_left != LEAF
@@ -46,25 +46,25 @@ def _check_predictor(predictor: Any, part: Any) -> None:
     _check(inside, nodes["left"], nodes["right"], nodes["feature_idx"], part.n_features_in_)
     by_category = inside & (nodes["is_categorical"] != 0)
     if not part._bin_mapper.is_categorical_[nodes["feature_idx"][by_category]].all():
-        raise LoadError(f"{DAMAGED}: it takes a number for a category")
+        raise LoadError(f"{DAMAGED}: it uses a number as a category")
     if (nodes["bitset_idx"][by_category] >= len(predictor.raw_left_cat_bitsets)).any():
-        raise LoadError(f"{DAMAGED}: it points at categories that it does not have")
+        raise LoadError(f"{DAMAGED}: it refers to categories that it does not have")
 
 
 def _check_widths(part: Any) -> None:
-    """These ensembles look at the width of their input once, and not for each tree."""
+    """Check the widths of an ensemble's trees: the ensemble checks the width of its input once, and not for each tree."""
     trees = np.ravel(np.asarray(part.estimators_, dtype=object))
     chosen = getattr(part, "estimators_features_", None)
     widths = [part.n_features_in_] * len(trees) if chosen is None else [len(features) for features in chosen]
     if any(tree.n_features_in_ != width for tree, width in zip(trees, widths, strict=True)):
-        raise LoadError(f"{DAMAGED}: it asks for features that the model does not take")
+        raise LoadError(f"{DAMAGED}: it reads features that the model does not have")
 
 
 def _check(inside: Array, left: Array, right: Array, feature: Array, features: int) -> None:
-    """scikit-learn numbers nodes so that children come after their parent; then no path is endless."""
+    """Check indices. scikit-learn numbers children after their parent, so a path with rising numbers cannot be endless."""
     here = np.flatnonzero(inside)
     for children in (left[inside].astype(np.int64), right[inside].astype(np.int64)):
         if (children <= here).any() or (children >= len(inside)).any():
-            raise LoadError(f"{DAMAGED}: it points at nodes that it does not have")
+            raise LoadError(f"{DAMAGED}: it refers to nodes that it does not have")
     if (feature[inside] < 0).any() or (feature[inside] >= features).any():
-        raise LoadError(f"{DAMAGED}: it asks for features that the model does not take")
+        raise LoadError(f"{DAMAGED}: it reads features that the model does not have")

@@ -1,4 +1,4 @@
-"""Why a model's file could not be read, and what its operator can do, told from the error that reading it raised. Pure."""
+"""Explains why a model's file cannot be read, and what the operator can do, from the error that reading it raised. Pure."""
 
 import re
 import sys
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from zipfile import BadZipFile
 
-from modelyard.runtimes.operator_code.adjacent_modules import CodeBeside
-from modelyard.runtimes.operator_code.main_module import NamedInMain
+from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
+from modelyard.runtimes.operator_code.main_module import MainModuleReference
 from modelyard.runtimes.sklearn.artefact import versions
 from modelyard.runtimes.sklearn.artefact.pickles import NotAPickle
 
@@ -47,7 +47,7 @@ PACKAGES = {
         )
     },
 }
-"""Libraries that models are made of, by their module: what to install."""
+"""Common model libraries: the package to install for a module."""
 _NO_ATTRIBUTE = re.compile(
     r"Can't get attribute '(?P<pickled>[^']+)' on <module '(?P<of>[\w.]+)'"
     r"|module '(?P<skops_of>[\w.]+)' has no attribute '(?P<by_skops>\w+)'"
@@ -58,10 +58,10 @@ _NO_ATTRIBUTE = re.compile(
 class _File:
     name: str
     content: bytes
-    code: CodeBeside | None
+    code: AdjacentModules | None
 
-    def is_beside(self, module: str) -> bool:
-        """Whether the module is one of those that stand beside the file."""
+    def is_adjacent(self, module: str) -> bool:
+        """Whether the module is one of those next to the file."""
         return self.code is not None and module.partition(".")[0] in self.code.modules
 
     def own_name(self, module: str) -> str:
@@ -71,29 +71,29 @@ class _File:
         return self.code.place(error) if self.code else ""
 
     def made_by_another_version(self, what: str) -> str:
-        """The message that puts the blame on scikit-learn's version; "" where the file names no other one."""
-        known = versions.of_another_minor(versions.named_in(self.content))
+        """The message that explains the error by scikit-learn's version; "" if the file names no other version."""
+        known = versions.other_minors(versions.versions_in(self.content))
         if not known:
             return ""
         return (
-            f"{self.name} was made by scikit-learn {' and '.join(known)}, and this is scikit-learn {versions.HERE}, which "
+            f"{self.name} was made with scikit-learn {' and '.join(known)}, and the installed scikit-learn {versions.INSTALLED} "
             f"cannot read it: train the model again, or install that version ({what})"
         )
 
 
-def why(name: str, error: Exception | SystemExit, content: bytes, code: CodeBeside | None) -> str:
-    """The message. `content` is what was read, uncompressed; `code` is what stands beside it."""
+def unreadable_reason(name: str, error: Exception | SystemExit, content: bytes, code: AdjacentModules | None) -> str:
+    """The message. `content` is the uncompressed file; `code` is the modules next to it."""
     file = _File(name, content, code)
     match error:
         case NotAPickle():
             return f"{name} {error}"
         case BadZipFile():
             hint = "it is a pickle; name it model.pkl" if content.startswith(b"\x80") else "it is not a zip archive"
-            return f"{name} is damaged, or no skops file: {hint}"
+            return f"{name} is damaged or is not a skops file: {hint}"
         case MemoryError():
-            return f"{name} does not fit in memory (resources.memory is what the model may take)"
-        case NamedInMain():
-            return _in_main(name, error)
+            return f"{name} does not fit in memory (resources.memory is the model's limit)"
+        case MainModuleReference():
+            return _main_module(name, error)
         case ModuleNotFoundError(name=str(module)):
             return _no_module(file, file.own_name(module), file.place(error))
     if isinstance(error, AttributeError) and (found := _NO_ATTRIBUTE.search(str(error))):
@@ -102,65 +102,65 @@ def why(name: str, error: Exception | SystemExit, content: bytes, code: CodeBesi
     return _other(file, error)
 
 
-def _in_main(name: str, error: NamedInMain) -> str:
+def _main_module(name: str, error: MainModuleReference) -> str:
     return (
         f"{name} uses {error.args[0]!r}, which the notebook or script that saved it defined (__main__), and which is not in "
         f"the file: move it to a module of its own, such as features.py, import it from there, fit and save the model again, "
-        f"and put features.py beside {name}. Or save the model with cloudpickle.dump, which puts such definitions into the file"
+        f"and put features.py next to {name}. Or save the model with cloudpickle.dump, which stores such definitions in the file"
     )
 
 
 def _no_module(file: _File, module: str, place: str) -> str:
     name, top = file.name, module.partition(".")[0]
-    if file.is_beside(module):
-        return f"{name} needs the module {module!r}{place}, which is not among the files beside it"
-    if module == "__builtin__":  # how dill writes the namespace of `__main__`
+    if file.is_adjacent(module):
+        return f"{name} needs the module {module!r}{place}, which is not among the files next to it"
+    if module == "__builtin__":  # dill's name for the namespace of `__main__`
         return (
             f"{name} was saved with dill and refers to the whole namespace of the notebook or script that saved it: save the "
             "model again with dill.dump(..., recurse=True) or cloudpickle.dump"
         )
-    # scikit-learn's compiled losses were the module `_loss` for a time.
-    if top in ("sklearn", "_loss") and (told := file.made_by_another_version(f"there is no module {module!r}")):
-        return told
+    # In some versions, scikit-learn's compiled losses are the module `_loss`.
+    if top in ("sklearn", "_loss") and (explanation := file.made_by_another_version(f"there is no module {module!r}")):
+        return explanation
     if top in sys.modules or find_spec(top):
         return f"{name} needs the module {module!r}{place}, {_not_in(top)}"
-    missing = f"{name} needs the Python module {top!r}{place}, which is not installed here"
+    missing = f"{name} needs the Python module {top!r}{place}, which is not installed"
     if top in PACKAGES:
         return f"{missing}: install it (pip install {PACKAGES[top]})"
-    # The import system names the topmost module that is missing; the file names the one that is wanted.
+    # The import system names the topmost missing module; the file names the required one.
     own = re.search(re.escape(top.encode()) + rb"(\.\w+)+", file.content)
     path = (own.group().decode() if own and module == top else module).replace(".", "/")
-    return f"{missing}: if it is a library, install it (pip install {top}); if it is your own code, put {path}.py beside {name}"
+    return f"{missing}: if it is a library, install it (pip install {top}); if it is your own code, put {path}.py next to {name}"
 
 
 def _no_attribute(file: _File, module: str, attribute: str) -> str:
     top = module.partition(".")[0]
-    if file.is_beside(module):
-        return f"{file.name} needs {attribute!r} of the module {module!r} beside it, which does not define it"
-    if top == "sklearn" and (told := file.made_by_another_version(f"there is no {module}.{attribute}")):
-        return told
+    if file.is_adjacent(module):
+        return f"{file.name} needs {attribute!r} of the module {module!r} next to it, which does not define it"
+    if top == "sklearn" and (explanation := file.made_by_another_version(f"there is no {module}.{attribute}")):
+        return explanation
     return f"{file.name} needs {module}.{attribute}, {_not_in(top)}"
 
 
 def _other(file: _File, error: BaseException) -> str:
     name = file.name
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if place := file.place(error):
-        return f"{name} cannot be read: the code beside it failed{place}: {said}"
-    if told := file.made_by_another_version(said):
-        return told
+        return f"{name} cannot be read: the code next to it failed{place}: {reason}"
+    if explanation := file.made_by_another_version(reason):
+        return explanation
     if not name.endswith(".skops") and not file.content.endswith(b"."):  # the last byte of every pickle
-        return f"{name} is cut short: copy it again, or save it again ({said})"
+        return f"{name} is incomplete: copy it again, or save it again ({reason})"
     return (
-        f"{name} cannot be read: it is damaged, or was made by other versions of its libraries than are here "
-        f"(scikit-learn {versions.HERE}): {said}"
+        f"{name} cannot be read: it is damaged, or was made with other versions of its libraries than the installed ones "
+        f"(scikit-learn {versions.INSTALLED}): {reason}"
     )
 
 
 def _not_in(top: str) -> str:
     version = getattr(sys.modules.get(top), "__version__", "")
     return (
-        f"which the installed {top}{f' {version}' if version else ''} does not have: the file was made with another version of "
-        f"it. Save the model again with the versions that serve it, or install the version that made it"
+        f"which the installed {top}{f' {version}' if version else ''} does not have: the file was made with another "
+        f"version of it. Save the model again with the installed version, or install the version that made it"
     )

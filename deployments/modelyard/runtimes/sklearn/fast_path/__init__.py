@@ -1,1 +1,1 @@
-"""The quick way through scikit-learn's own estimators, and the proof that it equals their own methods."""
+"""A fast path through scikit-learn's own estimators, and the parity check of it against their methods."""

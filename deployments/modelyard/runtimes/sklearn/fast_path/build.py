@@ -1,5 +1,5 @@
-"""The quick way through scikit-learn's own pipelines and estimators: plain arrays from step to step, scaling, linear models and
-forests in numpy, and no step computed twice. `proof.py` decides whether it serves."""
+"""Builds the fast path through scikit-learn's own pipelines and estimators: plain arrays between steps, scaling, linear models
+and forests in numpy, and no step computed twice. `parity.py` decides whether it may serve."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomFore
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from modelyard.runtimes.sklearn.fast_path import forest, linear
-from modelyard.runtimes.sklearn.fast_path.steps import Function, same_or, through, transforms_of
+from modelyard.runtimes.sklearn.fast_path.steps import Function, apply_all, fast_if_equal, transforms_of
 from modelyard.runtimes.sklearn.outputs import Output, Outputs, as_datatype
-from modelyard.runtimes.sklearn.parts import holds_other_code, is_known, parts, served, steps, without_names
+from modelyard.runtimes.sklearn.parts import effective, holds_other_code, is_known, parts, steps, without_names
 from modelyard.runtimes.sklearn.table.rows import Read, arrays
 from modelyard.runtimes.sklearn.table.table import Table
 from modelyard.tensors import Array, Tensors
@@ -26,55 +26,59 @@ LABEL_IS_ARGMAX = (
     RandomForestClassifier,
     VotingClassifier,
 )
-"""Classifiers whose `predict` is by its source the argmax of `predict_proba`, ties included; it need not be computed again.
-Others come near: SVC calibrates its probabilities apart from its labels, and linear models round theirs."""
+"""Classifiers whose source defines `predict` as the argmax of `predict_proba`, ties included, so it is not computed again.
+Other classifiers differ: SVC calibrates its probabilities independently of its labels, and linear models round theirs."""
 
 Compute = Callable[[Any], Array]
-"""What went through the pipeline's front to one output."""
+"""From the input of the last step to one output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quick:
-    """The quick way."""
+class EstimatorFastPath:
+    """The fast path through one estimator."""
 
     read: Read
     front: Sequence[Function]
     """The steps of the pipeline before the last."""
     compute: dict[str, Compute]
-    together: Callable[[Any], Tensors] | None
-    """Label and scores at once, where that is less work than one after the other."""
+    label_and_scores: Callable[[Any], Tensors] | None
+    """Computes label and scores at once, if that is less work than computing each."""
 
     def predict(self, inputs: Tensors, wanted: Sequence[str]) -> Tensors:
         """The wanted outputs."""
-        rows = through(self.front, self.read(inputs))
-        if self.together and len(wanted) == 2:
-            return self.together(rows)
+        rows = apply_all(self.front, self.read(inputs))
+        if self.label_and_scores and len(wanted) == 2:
+            return self.label_and_scores(rows)
         return {name: self.compute[name](rows) for name in wanted}
 
 
-def quick_way(estimator: Any, table: Table | None, outputs: Outputs, example: Tensors) -> Quick | None:
-    """The quick way through a fitted estimator whose outputs these are; None where there is none, because part of it is not
-    scikit-learn's own. `example` is one that the model takes. Raises what the estimator raises for it."""
+def build_fast_path(
+    estimator: Any, table: Table | None, outputs: Outputs, example: Tensors
+) -> EstimatorFastPath | None:
+    """The fast path through a fitted estimator with these outputs; None if part of it is not scikit-learn's own code.
+
+    `example` is one that the model accepts. Raises what the estimator raises for it.
+    """
     if holds_other_code(estimator) or not all(is_known(part, ("sklearn",)) for part in parts(estimator)):
         return None
-    way = steps(served(without_names(served(estimator))))
-    final = way[-1]
+    pipeline = steps(effective(without_names(effective(estimator))))
+    final = pipeline[-1]
     transforms = outputs.outputs[0].method == "transform"
     read = arrays(table)
     datatypes = () if table is None else tuple(column.wire if column.is_read else "" for column in table.columns)
-    front = transforms_of(way if transforms else way[:-1], datatypes, read(example))
+    front = transforms_of(pipeline if transforms else pipeline[:-1], datatypes, read(example))
     if transforms:
-        return Quick(read, front, {output.spec.name: output.convert for output in outputs.outputs}, None)
-    rows = through(front, read(example))
-    compute = {output.spec.name: _plain(final, output) for output in outputs.outputs}
+        return EstimatorFastPath(read, front, {output.spec.name: output.convert for output in outputs.outputs}, None)
+    rows = apply_all(front, read(example))
+    compute = {output.spec.name: _by_method(final, output) for output in outputs.outputs}
     if outputs.task == "regression" and (faster := linear.value(final) or forest.value(final)):
-        compute["value"] = same_or(compute["value"], faster, rows)
+        compute["value"] = fast_if_equal(compute["value"], faster, rows)
     if outputs.label == "label" and outputs.classes and outputs.by_name["label"].method == "predict":
-        return Quick(read, front, *_classifier(final, outputs, rows, compute))
-    return Quick(read, front, compute, None)
+        return EstimatorFastPath(read, front, *_classifier(final, outputs, rows, compute))
+    return EstimatorFastPath(read, front, compute, None)
 
 
-def _plain(final: Any, output: Output) -> Compute:
+def _by_method(final: Any, output: Output) -> Compute:
     method, convert = getattr(final, output.method), output.convert
     return lambda rows: convert(method(rows))
 
@@ -84,7 +88,7 @@ def _classifier(
 ) -> tuple[dict[str, Compute], Callable[[Any], Tensors] | None]:
     labels = as_datatype(outputs.by_name["label"].spec.datatype, outputs.classes)
     decide = linear.decision(final)
-    if decide is not None and same_or(final.decision_function, decide, rows) is not decide:
+    if decide is not None and fast_if_equal(final.decision_function, decide, rows) is not decide:
         decide = None
     if decide is not None:
         compute["label"] = lambda x: labels[linear.indices(decide(x))]
@@ -100,7 +104,7 @@ def _classifier(
 
         return compute, decided
     if faster := forest.probabilities(final):
-        compute["scores"] = same_or(compute["scores"], faster, rows)
+        compute["scores"] = fast_if_equal(compute["scores"], faster, rows)
     if type(final) not in LABEL_IS_ARGMAX:
         return compute, None
     scores = compute["scores"]

@@ -1,6 +1,6 @@
-"""Forests tree by tree.
+"""Computes forests tree by tree, without a thread pool.
 
-scikit-learn gives each tree to a pool of threads, even to one of one thread, which takes longer than the trees do.
+scikit-learn runs each tree in a pool of threads, even in a pool of one thread, which takes longer than the trees themselves.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ REGRESSORS = (ExtraTreesRegressor, RandomForestRegressor)
 
 
 def probabilities(forest: Any) -> Function | None:
-    """What `predict_proba` of this fitted forest does; None where it is no forest with one label a row."""
+    """A function that equals `predict_proba` of this fitted forest; None if it is not a forest with one label per row."""
     if type(forest) not in CLASSIFIERS or forest.n_outputs_ != 1:
         return None
     return _mean(forest, forest.predict_proba)
 
 
 def value(forest: Any) -> Function | None:
-    """What `predict` of this fitted forest does; None where it is no forest with one number a row."""
+    """A function that equals `predict` of this fitted forest; None if it is not a forest with one number per row."""
     if type(forest) not in REGRESSORS or forest.n_outputs_ != 1:
         return None
     mean = _mean(forest, lambda rows: forest.predict(rows)[:, np.newaxis])
@@ -33,12 +33,12 @@ def value(forest: Any) -> Function | None:
 
 
 def _mean(forest: Any, safe: Function) -> Function:
-    """Of the trees, added up in scikit-learn's order. Rows that are not finite are left to scikit-learn."""
+    """The mean of the trees, added in scikit-learn's order. Rows that are not finite go to scikit-learn itself."""
     first, *others = [tree.tree_ for tree in forest.estimators_]
     count = len(others) + 1
 
     def mean(rows: Array) -> Array:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and scikit-learn refuses it
+        with np.errstate(over="ignore"):  # values that are too large become infinite, and scikit-learn rejects them
             narrow = np.ascontiguousarray(rows, dtype=np.float32)
             if not np.isfinite(narrow).all():
                 return safe(rows)

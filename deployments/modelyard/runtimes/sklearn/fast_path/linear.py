@@ -1,7 +1,7 @@
 """Scaling and linear models in plain numpy.
 
-At one row scikit-learn spends 300 microseconds on checking its input for every microsecond of arithmetic. These do the same
-arithmetic in the same order; where they are not sure to, they leave it to the estimator.
+For one row, scikit-learn spends 300 microseconds on input checks for every microsecond of arithmetic. These functions do the same
+arithmetic in the same order. If that is not certain, there is no function, and the estimator itself computes.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ LINEAR = (
     RidgeCV,
     SGDRegressor,
 )
-"""Regressors whose `predict` is a product and a sum. Each is compared with itself before it is believed, see `same_or`."""
+"""Regressors whose `predict` is a product and a sum. Each is compared with the estimator before use, see `fast_if_equal`."""
 
 Function = Callable[[Any], Array]
 
@@ -51,11 +51,11 @@ _max, _sum, _exp = np.maximum.reduce, np.add.reduce, np.exp
 
 
 class NotFiniteError(ValueError):
-    """NaN or infinity where the model takes none; scikit-learn raises ValueError for it."""
+    """NaN or infinity for a model that rejects them, for which scikit-learn raises ValueError."""
 
 
 def scale(scaler: Any) -> Function | None:
-    """What `transform` of this fitted scaler does to a dense table of FP64; None where that is not known."""
+    """A function that equals `transform` of this fitted scaler for a dense FP64 table; None for other scalers."""
     if type(scaler) is StandardScaler and scaler.with_mean and scaler.with_std:
         return _finite_or_nan(lambda rows: (rows - scaler.mean_) / scaler.scale_)
     if type(scaler) is MinMaxScaler and not scaler.clip:
@@ -65,7 +65,7 @@ def scale(scaler: Any) -> Function | None:
 
 def _finite_or_nan(function: Function) -> Function:
     def checked(rows: Array) -> Array:
-        if _any(_is_inf(rows), axis=None):  # NaN is let through, for those after the scaler that take it
+        if _any(_is_inf(rows), axis=None):  # NaN passes: the steps after the scaler may accept it
             raise NotFiniteError("the input contains infinity")
         return function(rows)
 
@@ -73,12 +73,12 @@ def _finite_or_nan(function: Function) -> Function:
 
 
 def value(model: Any) -> Function | None:
-    """What `predict` of this fitted linear regressor does; None where that is not known."""
+    """A function that equals `predict` of this fitted linear regressor; None for other models."""
     return _decision(model) if type(model) in LINEAR else None
 
 
 def decision(model: Any) -> Function | None:
-    """The `decision_function` of this fitted linear classifier, if that is what its labels come from; else None."""
+    """A function that equals `decision_function` of this fitted linear classifier, if its labels derive from that; else None."""
     kind = type(model)
     if getattr(kind, "predict", None) is not LinearClassifierMixin.predict:
         return None
@@ -86,12 +86,12 @@ def decision(model: Any) -> Function | None:
 
 
 def indices(found: Array) -> Array:
-    """Of the classes that a decision is for."""
+    """The indices of the classes that the decision values select."""
     return (found > 0).astype(np.intp) if found.ndim == 1 else found.argmax(axis=1)
 
 
 def probabilities(model: Any) -> Function | None:
-    """What `predict_proba` makes of this classifier's decisions; None where it has none or makes them otherwise."""
+    """The function from decision values to `predict_proba` of this classifier; None if it has none or computes it differently."""
     if getattr(type(model), "predict_proba", None) is not LogisticRegression.predict_proba:
         return None
     return _of_two if len(model.classes_) <= 2 else _softmax

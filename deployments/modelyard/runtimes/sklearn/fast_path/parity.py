@@ -1,4 +1,4 @@
-"""Whether a faster way through a model gives what the model itself gives, on rows that can tell them apart."""
+"""The parity check: whether a fast path returns what the model itself returns, on rows that are chosen to show a difference."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,55 +7,55 @@ import numpy as np
 
 from modelyard.tensors import Array, Tensors
 
-Answer = Callable[[Tensors], Tensors]
-"""Inputs to all outputs."""
+Predict = Callable[[Tensors], Tensors]
+"""From inputs to all outputs."""
 
 RTOL = ATOL = 1e-12
-"""How far floats may differ: the order of additions may, and nothing else."""
-ALONE = 6
-"""Rows of the first set and of each larger one that are tried alone too."""
+"""How far floats may differ: the order of additions may differ, and nothing else."""
+SINGLE_ROWS = 6
+"""How many rows of the first set, and of each larger one, are also run one at a time."""
 BUDGET_S = 10.0
-"""Of this thread's CPU, whatever else the machine does meanwhile. What is not proved by then does not serve."""
-NOT_PROVED = f"it could not be compared with the model within {BUDGET_S:g} s"
+"""CPU time of this thread, so that a busy machine does not matter. A fast path that is not checked by then does not serve."""
+NOT_COMPARED = f"it could not be compared with the model within {BUDGET_S:g} s"
 
 
 def difference(
-    truth: Answer, faster: Answer, sets: Sequence[Tensors], clock: Callable[[], float] = time.thread_time
+    reference: Predict, fast: Predict, sets: Sequence[Tensors], clock: Callable[[], float] = time.thread_time
 ) -> str:
-    """How the faster way differs on any of these sets of rows, for the operator; "" where it does not on all of them."""
-    begun = clock()
+    """How the fast path differs on any of these sets of rows, for the operator; "" if it differs on none."""
+    start = clock()
     for number, rows in enumerate(sets):
         count = len(next(iter(rows.values())))
-        chosen = range(0, count, max(1, count // ALONE)) if number == 0 or count > ALONE else ()
+        chosen = range(0, count, max(1, count // SINGLE_ROWS)) if number == 0 or count > SINGLE_ROWS else ()
         for some in (rows, *(_slice(rows, row, row + 1) for row in chosen)):
-            if found := _difference(truth, faster, some, lambda: clock() - begun > BUDGET_S):
+            if found := _set_difference(reference, fast, some, lambda: clock() - start > BUDGET_S):
                 return found
     return ""
 
 
-def _difference(truth: Answer, faster: Answer, rows: Tensors, is_late: Callable[[], bool]) -> str:
-    """The same for one set. Where the model refuses it, each half is tried, down to single rows."""
+def _set_difference(reference: Predict, fast: Predict, rows: Tensors, is_late: Callable[[], bool]) -> str:
+    """The same for one set. If the model rejects it, each half is tried, down to single rows."""
     if is_late():
-        return NOT_PROVED
-    expected, refused = _attempt(truth, rows)
+        return NOT_COMPARED
+    expected, rejected = _attempt(reference, rows)
     count = len(next(iter(rows.values())))
-    if refused is not None and count > 1:
+    if rejected is not None and count > 1:
         halves = (_slice(rows, 0, count // 2), _slice(rows, count // 2, count))
-        return next(filter(None, (_difference(truth, faster, half, is_late) for half in halves)), "")
-    got, failed = _attempt(faster, rows)
-    if refused is not None:
+        return next(filter(None, (_set_difference(reference, fast, half, is_late) for half in halves)), "")
+    got, failed = _attempt(fast, rows)
+    if rejected is not None:
         # Only a ValueError becomes the client's error.
-        same = failed is not None and isinstance(failed, ValueError) == isinstance(refused, ValueError)
-        return "" if same else f"it takes a row that the model refuses ({type(refused).__name__}: {refused})"
+        same = failed is not None and isinstance(failed, ValueError) == isinstance(rejected, ValueError)
+        return "" if same else f"it accepts a row that the model rejects ({type(rejected).__name__}: {rejected})"
     if failed is not None:
-        return f"it fails where the model does not ({type(failed).__name__}: {failed})"
-    return next((f"its {name!r} differs" for name in expected if not equal(expected[name], got[name])), "")
+        return f"it fails on a row that the model accepts ({type(failed).__name__}: {failed})"
+    return next((f"its output {name!r} differs" for name in expected if not equal(expected[name], got[name])), "")
 
 
-def _attempt(answer: Answer, rows: Tensors) -> tuple[Tensors, Exception | None]:
+def _attempt(predict: Predict, rows: Tensors) -> tuple[Tensors, Exception | None]:
     try:
-        return answer(rows), None
-    except Exception as error:  # noqa: BLE001 - whatever the model raises is its answer
+        return predict(rows), None
+    except Exception as error:  # noqa: BLE001 - any exception of the model is a result to compare
         return {}, error
 
 
@@ -64,7 +64,7 @@ def _slice(rows: Tensors, start: int, end: int) -> Tensors:
 
 
 def equal(expected: Array, got: Array) -> bool:
-    """Whether two outputs are the same: all but floats exactly."""
+    """Whether two outputs are equal: floats within the tolerance, all others exactly."""
     if expected.dtype != got.dtype or expected.shape != got.shape:
         return False
     if expected.dtype.kind != "f":

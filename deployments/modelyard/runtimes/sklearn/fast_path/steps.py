@@ -1,4 +1,4 @@
-"""The way of rows through a pipeline: each step as a function, without what scikit-learn adds around it at every call."""
+"""The steps of a pipeline as functions, without the checks that scikit-learn adds to every call."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,40 +13,40 @@ from modelyard.runtimes.sklearn.parts import steps
 Function = Callable[[Any], Any]
 
 
-def through(functions: Sequence[Function], rows: Any) -> Any:
-    """What the last function gives when each takes what the one before it gave."""
+def apply_all(functions: Sequence[Function], rows: Any) -> Any:
+    """The result of applying the functions one after the other."""
     for function in functions:
         rows = function(rows)
     return rows
 
 
 def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any) -> list[Function]:
-    """The functions of a fitted pipeline's steps. `datatypes` are those of the columns of `rows`, which are an example."""
+    """The functions of a fitted pipeline's steps. `rows` is an example, and `datatypes` are those of its columns."""
     functions: list[Function] = []
     for step in estimators:
         if isinstance(step, ColumnTransformer):
             function = _by_columns(step, datatypes, rows)
         else:
-            function = same_or(step.transform, linear.scale(step), rows)
+            function = fast_if_equal(step.transform, linear.scale(step), rows)
         functions.append(function)
         rows, datatypes = function(rows), ()
     return functions
 
 
-def same_or(safe: Function, quick: Function | None, rows: Any) -> Function:
-    """The quick function where it is for such rows and gives the same for these; else the safe one."""
-    if quick is None or getattr(rows, "dtype", None) != np.float64:
+def fast_if_equal(safe: Function, fast: Function | None, rows: Any) -> Function:
+    """The fast function, if it supports such rows and returns the same for these; else the safe one."""
+    if fast is None or getattr(rows, "dtype", None) != np.float64:
         return safe
     try:
-        same = np.allclose(quick(rows), safe(rows), rtol=1e-12, atol=1e-12)
+        same = np.allclose(fast(rows), safe(rows), rtol=1e-12, atol=1e-12)
     except (TypeError, ValueError, AttributeError):
         return safe
-    return quick if same else safe
+    return fast if same else safe
 
 
 def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) -> Function:
-    """As its `transform`, for arrays. Each transformer gets what it was fitted with, as a frame holds it: numbers beside text are
-    no Python objects, and numbers of single precision stay so beside others."""
+    """A function that equals its `transform`, for arrays. Each transformer gets the types that a data frame holds: numbers next to
+    text are not Python objects, and single precision stays single next to other columns."""
     weights = part.transformer_weights or {}
     blocks: list[tuple[Any, type[np.floating[Any]] | None, list[Function], float]] = []
     for name, transformer, chosen in part.transformers_:
@@ -60,9 +60,9 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) ->
 
     def transform(table: Any) -> Any:
         found = [
-            through(functions, _block(table, chosen, dtype))
+            apply_all(functions, _block(table, chosen, dtype))
             if weight == 1.0
-            else through(functions, _block(table, chosen, dtype)) * weight
+            else apply_all(functions, _block(table, chosen, dtype)) * weight
             for chosen, dtype, functions, weight in blocks
         ]
         if part.sparse_output_:
@@ -75,7 +75,7 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) ->
 
 
 def _float_of(datatypes: set[str]) -> type[np.floating[Any]] | None:
-    """The numbers that scikit-learn makes of columns of these datatypes; None where there is text among them."""
+    """The float type that scikit-learn converts columns of these datatypes to; None if one of them is text."""
     if "BYTES" in datatypes:
         return None
     return np.float32 if "FP32" in datatypes and datatypes <= {"FP32", "BOOL"} else np.float64

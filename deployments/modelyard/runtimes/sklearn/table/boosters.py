@@ -1,4 +1,4 @@
-"""What LightGBM's, XGBoost's and CatBoost's own estimators say about their columns, which is not as scikit-learn says it."""
+"""Reads the columns of LightGBM, XGBoost and CatBoost estimators, which store them differently from scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,16 +20,16 @@ def _library(part: Any) -> str:
 
 
 def use_one_thread(part: Any) -> None:
-    """Keep it from using all cores for each call, as it does unless it was fitted with a number of threads."""
+    """Make it use one thread. By default it uses all cores for each call, unless it was fitted with a number of threads."""
     library = _library(part)
     if library in ("lightgbm", "xgboost"):
         part.n_jobs = 1
-    if library == "xgboost" and hasattr(part, "_Booster"):  # it is fitted, and no template inside a meta-estimator
+    if library == "xgboost" and hasattr(part, "_Booster"):  # it is fitted, not a template inside a meta-estimator
         part.get_booster().set_param({"nthread": 1})
 
 
 def feature_names(part: Any) -> Sequence[str] | None:
-    """The columns' names; () where it was fitted without; None for other estimators."""
+    """The names of its columns; () if it was fitted without names; None for other estimators."""
     match _library(part):
         case "catboost":
             names = list(part.feature_names_)
@@ -45,12 +45,12 @@ def feature_names(part: Any) -> Sequence[str] | None:
 def feature_count(part: Any) -> int | None:
     """How many columns it was fitted with; None for other estimators."""
     if _library(part) == "catboost":
-        return len(part.feature_names_)  # its n_features_in_ is 0 once it was saved and loaded
+        return len(part.feature_names_)  # its n_features_in_ is 0 after it was saved and loaded
     return int(part.n_features_in_) if is_booster(part) else None
 
 
 def columns(part: Any, names: Sequence[str]) -> list[Column] | None:
-    """Its columns, under these names; None for other estimators. Raises LoadError for what the model does not say."""
+    """Its columns, under these names; None for other estimators. Raises LoadError if the model does not determine them."""
     match _library(part):
         case "lightgbm":
             return _lightgbm(part, names)
@@ -64,13 +64,13 @@ def columns(part: Any, names: Sequence[str]) -> list[Column] | None:
 
 def _lightgbm(part: Any, names: Sequence[str]) -> list[Column]:
     categories = part.booster_.pandas_categorical or []
-    # The columns of pandas' dtype `category`, in their order, are what these categories are of.
+    # These categories belong to the columns of pandas' dtype `category`, in order.
     chosen = part.booster_.params.get("categorical_column", []) if categories else []
     if isinstance(chosen, int):
         chosen = [chosen]
     if len(chosen) != len(categories):
         raise LoadError(
-            f"the {type(part).__name__} does not say which of its columns have categories: fit it with "
+            f"the {type(part).__name__} does not declare which of its columns have categories: fit it with "
             "categorical_feature='auto'"
         )
     known = dict(zip(map(int, chosen), categories, strict=True))
@@ -85,7 +85,7 @@ def _xgboost(part: Any, names: Sequence[str]) -> list[Column]:
     kept = booster.get_categories(export_to_arrow=True).to_arrow() if hasattr(booster, "get_categories") else None
     if not kept:
         raise LoadError(
-            f"the {type(part).__name__} does not hold the categories of its columns: fit and save it with XGBoost 3.1 or later"
+            f"the {type(part).__name__} does not contain the categories of its columns: fit and save it with XGBoost 3.1 or later"
         )
     return [
         _number(name) if values is None else _category(name, values.to_pylist())

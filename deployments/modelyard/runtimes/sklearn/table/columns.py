@@ -1,4 +1,4 @@
-"""The table of a fitted estimator, as far as the estimator itself says what its columns are."""
+"""The table of a fitted estimator, as far as the estimator itself declares its columns."""
 
 import math
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import FunctionTransformer
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.sklearn.parts import inside, is_known, served, steps
+from modelyard.runtimes.sklearn.parts import effective, inside, is_known, steps
 from modelyard.runtimes.sklearn.table import boosters
 from modelyard.runtimes.sklearn.table.readers import Reader, feature_count, feature_names, readers
 from modelyard.runtimes.sklearn.table.synthetic_rows import phrases
 from modelyard.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, UNKNOWN, Column, Table
 from modelyard.tensors import Array
 
-STRENGTH = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
-"""Where two estimators read one column, the last of their datatypes here: it carries the values of both. An estimator with single
-precision was fitted with it; double precision is also what one has that says nothing."""
+DATATYPE_ORDER = (UNKNOWN, "BOOL", "INT64", "FP64", "FP32", "BYTES")
+"""If two estimators read one column, the later of their datatypes in this order applies: it holds the values of both. An estimator
+with single precision was fitted with it; double precision is also the default of one that declares nothing."""
 NAN = float("nan")
 SINGLE = {np.dtype(np.float32)}
 
 
 def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table:
-    """The columns of a fitted estimator that reads a table. Those that only other code reads than scikit-learn's own have the
-    datatype UNKNOWN.
+    """The columns of a fitted estimator that reads a table. Columns that only code outside scikit-learn reads have the datatype
+    UNKNOWN.
 
-    For a model that says nothing of them, the operator may: `names` are those of the columns, or `width` says how many there are
-    without names. Raises LoadError.
+    For a model that does not declare its columns, the operator can: `names` are their names, or `width` is their number if they
+    have no names. Raises LoadError.
     """
     found = feature_names(estimator)
     count = len(found) or feature_count(estimator) or 0
@@ -40,31 +40,31 @@ def table_of(estimator: Any, names: Sequence[str] = (), width: int = 0) -> Table
         count = len(found) or width
     if not count:
         raise LoadError(
-            f"the {type(estimator).__name__} does not say which columns it was fitted with: name them in `inputs` in the model's "
-            "YAML, or put a request that works into example.json beside it"
+            f"the {type(estimator).__name__} does not declare its columns: name them in `inputs` in the model's YAML, or put a "
+            "request that works into example.json next to it"
         )
     labels = found or tuple(f"x{index}" for index in range(count))
     columns = [Column(name, is_read=False) for name in labels]
-    single = _last_learnt_in(estimator) == SINGLE
+    single = _last_fitted_precision(estimator) == SINGLE
     for reader in readers(estimator, labels):
-        # A chain of classifiers hands the labels before on as further columns.
+        # A chain of classifiers passes earlier labels on as additional columns.
         own = [index for index in reader.indices if index < count]
         for index, column in zip(
             own, columns_of(reader, [labels[index] for index in own], single=single), strict=False
         ):
             columns[index] = _merged(columns[index], column)
     if not any(column.is_read for column in columns):
-        raise LoadError(
-            f"the {type(estimator).__name__} reads none of its columns: there is nothing that a request could ask"
-        )
+        raise LoadError(f"the {type(estimator).__name__} reads none of its columns, so it cannot serve requests")
     return Table(tuple(columns if found else with_one_precision(columns)), bool(found))
 
 
 def columns_of(reader: Reader, names: Sequence[str], *, single: bool = False) -> list[Column]:
-    """What one estimator says of the columns that it reads. `single`: what comes behind it learnt from single precision, so that it
-    did too, unless it learnt in double precision itself."""
+    """The columns that one estimator reads, as it declares them.
+
+    `single`: the later steps were fitted with single precision, so this one was too, unless its own attributes are double.
+    """
     part = reader.part
-    if isinstance(part, str):  # PASSTHROUGH: what reads the column next decides
+    if isinstance(part, str):  # PASSTHROUGH: the next reader of the column decides
         return [Column(name, "FP64" if _reads_numbers(reader.after) else UNKNOWN) for name in names]
     if (found := boosters.columns(part, names)) is not None:
         return found
@@ -79,13 +79,13 @@ def columns_of(reader: Reader, names: Sequence[str], *, single: bool = False) ->
         return [_filled(name, part, index) for index, name in enumerate(names)]
     if not is_known(part, ("sklearn", "imblearn")) or _is_code(part) or isinstance(part, MissingIndicator):
         return [Column(name) for name in names]
-    learnt_in = _learnt_in(part)
-    datatype = "FP32" if learnt_in == SINGLE or (single and not learnt_in) else "FP64"
+    precision = _fitted_precision(part)
+    datatype = "FP32" if precision == SINGLE or (single and not precision) else "FP64"
     return [Column(name, datatype) for name in names]
 
 
 def _reads_numbers(estimator: Any) -> bool:
-    """Whether it reads nothing but numbers."""
+    """Whether it reads only numbers."""
     count = feature_count(estimator) if is_known(estimator) else None
     if not count:
         return False
@@ -100,17 +100,17 @@ def _is_code(part: Any) -> bool:
 
 
 def _checks(part: FunctionTransformer) -> bool:
-    """Whether it is how histogram gradient boosting checks its numbers."""
+    """Whether it is the input check of histogram gradient boosting."""
     return getattr(getattr(part.func, "func", None), "__module__", "").startswith("sklearn.")
 
 
 def _merged(some: Column, other: Column) -> Column:
-    """What two estimators together say of the column that both read."""
+    """The column that two estimators read, merged from both declarations."""
     if not some.is_read:
         return other
-    weaker, stronger = sorted((some, other), key=lambda column: STRENGTH.index(column.datatype))
+    weaker, stronger = sorted((some, other), key=lambda column: DATATYPE_ORDER.index(column.datatype))
     categories = stronger.categories
-    if weaker.datatype == stronger.datatype:  # each of an ensemble may have seen some of them
+    if weaker.datatype == stronger.datatype:  # each member of an ensemble may have seen some of them
         categories = tuple(dict.fromkeys((*categories, *weaker.categories)))
     return replace(
         stronger,
@@ -123,20 +123,20 @@ def _merged(some: Column, other: Column) -> Column:
 
 def _of_categories(name: str, values: Array) -> Column:
     known = [value for value in values.tolist() if not is_missing(value)]
-    lost = [value for value in values.tolist() if is_missing(value)]
-    missing = lost[0] if lost else NOT_MISSING
+    absent = [value for value in values.tolist() if is_missing(value)]
+    missing = absent[0] if absent else NOT_MISSING
     is_object = values.dtype.kind == "O"
     return Column(name, datatype_of_values(values), categories=tuple(known), missing=missing, is_object=is_object)
 
 
 def _filled(name: str, imputer: SimpleImputer, index: int) -> Column:
-    """A column whose missing values are filled in."""
+    """A column whose missing values an imputer fills."""
     missing = None if imputer.missing_values is None else NAN
     value = np.asarray(imputer.statistics_)[index] if len(imputer.statistics_) > index else NAN
     dtype = np.dtype(getattr(imputer, "_fit_dtype", np.asarray(imputer.statistics_).dtype))
     if dtype.kind != "O":
         return Column(name, "FP32" if dtype == np.float32 else "FP64", missing=missing)
-    if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the values beside it
+    if is_missing(value) or imputer.strategy == "constant":  # which says nothing about the other values
         return Column(name, missing=missing, is_object=True)
     kinds = {bool: "BOOL", int: "INT64", float: "FP64"}
     return Column(name, kinds.get(type(value), "BYTES"), categories=(value,), missing=missing, is_object=True)
@@ -149,7 +149,7 @@ def categories_of(part: Any, count: int) -> list[Array] | None:
 
 
 def datatype_of_values(values: Array) -> str:
-    """The datatype that carries these categories, classes or outputs."""
+    """The datatype that holds these categories, classes or outputs."""
     match values.dtype.kind:
         case "b":
             return "BOOL"
@@ -167,7 +167,7 @@ def datatype_of_values(values: Array) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether it stands for no value in a table: None, NaN, pandas' NA or NaT."""
+    """Whether it is a missing value: None, NaN, pandas' NA or NaT."""
     if value is None:
         return True
     if isinstance(value, float):
@@ -175,24 +175,24 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def _learnt_in(part: Any) -> set[np.dtype[Any]]:
-    """The float dtypes of what it learnt. SINGLE where it was fitted with float32, while trees learn from copies of that."""
+def _fitted_precision(part: Any) -> set[np.dtype[Any]]:
+    """The float dtypes of its fitted attributes. SINGLE if it was fitted with float32. Empty for trees: they always use float32."""
     if not isinstance(part, BaseEstimator) or hasattr(part, "tree_"):
         return set()
-    learnt = [value for name, value in vars(part).items() if name.endswith("_") or name == "_fit_X"]
-    return {value.dtype for value in learnt if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
+    fitted = [value for name, value in vars(part).items() if name.endswith("_") or name == "_fit_X"]
+    return {value.dtype for value in fitted if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim}
 
 
-def _last_learnt_in(estimator: Any) -> set[np.dtype[Any]]:
-    """The same for its last step: for all members where that is an ensemble."""
-    last = steps(served(estimator))[-1]
+def _last_fitted_precision(estimator: Any) -> set[np.dtype[Any]]:
+    """The same for its last step; for an ensemble, of all its members."""
+    last = steps(effective(estimator))[-1]
     if members := inside(last):
-        return set().union(*map(_last_learnt_in, members))
-    return _learnt_in(last)
+        return set().union(*map(_last_fitted_precision, members))
+    return _fitted_precision(last)
 
 
 def with_one_precision(columns: Sequence[Column]) -> list[Column]:
-    """One precision for an array of nothing but numbers; columns of a frame may have both."""
+    """The columns with one precision, as an array of numbers has one; columns of a data frame may have both."""
     if {column.datatype for column in columns} != set(FLOATS):
         return list(columns)
     return [replace(column, datatype="FP32") for column in columns]

@@ -1,4 +1,4 @@
-"""The operator's own example of a request, for a model that reads a table. Its form is that of `POST .../predict`."""
+"""Reads the operator's example request for a model that reads a table. It has the form of `POST .../predict`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 import orjson
 
 from modelyard.runtimes.base import Files, LoadError
-from modelyard.runtimes.example import EXAMPLE_FILE
+from modelyard.runtimes.examples import EXAMPLE_FILE
 
 
-def given_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-    """The example's values by column, as far as it has them; {} where there is no example, or it is in a form that says nothing of
-    columns. `names` are all columns in the order of a row, `read` those without the ones that nothing reads.
+def example_rows(files: Files, names: Sequence[str], read: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    """The example's values by column, as far as it has them; {} if there is no example, or if its form has no columns.
 
-    Raises LoadError for a file that is not JSON. What else is wrong with it is found when it is tried.
+    `names` are all columns in the order of a row, `read` only those that the model reads. Raises LoadError if the file is not JSON.
+    A trial run finds other errors in it.
     """
     columns = _columns(_body(files), lambda width: read if width == len(read) else names)
     lengths = {len(values) for values in columns.values()}
     return columns if len(lengths) == 1 and lengths != {0} else {}
 
 
-def given_columns(files: Files) -> tuple[Sequence[str], int]:
-    """The names of the example's columns, and 0; or for rows without names (), and how many columns there are."""
+def example_columns(files: Files) -> tuple[Sequence[str], int]:
+    """The names of the example's columns and 0; for rows without names, () and the number of columns."""
     widths: list[int] = []
 
     def numbered(width: int) -> Sequence[str]:
@@ -42,7 +42,7 @@ def _body(files: Files) -> Any:
 
 
 def _columns(body: Any, names_of: Callable[[int], Sequence[str]]) -> Mapping[str, Sequence[Any]]:
-    """`names_of` gives the names of columns for rows that are lists of so many values."""
+    """`names_of` returns the names of the columns for rows that are lists of that length."""
     match body:
         case {"dataframe_split": {"columns": list(columns), "data": list(rows)}}:
             return _of_lists(rows, columns)
@@ -66,4 +66,4 @@ def _of_lists(rows: Sequence[Any], columns: Sequence[str]) -> Mapping[str, Seque
     listed = [row if isinstance(row, list) else [row] for row in rows]
     if any(len(row) != len(columns) for row in listed):
         return {}
-    return {name: [row[place] for row in listed] for place, name in enumerate(columns)}
+    return {name: [row[index] for row in listed] for index, name in enumerate(columns)}

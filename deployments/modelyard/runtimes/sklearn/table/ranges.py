@@ -1,4 +1,4 @@
-"""Which numbers a fitted estimator has seen in each column, as far as it keeps any of it."""
+"""The range of numbers in each column at the fit, as far as the fitted estimator stores it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -18,7 +18,7 @@ Range = tuple[float, float]
 CENTRE_AND_WIDTH = (("mean_", "scale_"), ("center_", "scale_"))
 LOW_AND_HIGH = (("data_min_", "data_max_"), ("X_min_", "X_max_"))
 BY_COLUMN = ("statistics_", "mean_", "max_abs_")
-"""One number a column."""
+"""One number per column."""
 ROWS = (
     *(
         "cluster_centers_",
@@ -32,20 +32,20 @@ ROWS = (
     ),
     "centroids_",
 )
-"""One row of numbers a cluster, class, or row that was kept."""
-KEPT_BY = {Nystroem: "components_"}
-"""The same for classes that call it as others call something else."""
+"""One row of numbers per cluster, class or stored row."""
+ROWS_BY_CLASS = {Nystroem: "components_"}
+"""The same for classes with an attribute whose name means something else in other classes."""
 EDGES = ("bin_edges_",)
 """Several numbers for each column, in a list."""
 LEAF = -1
 
 
 def ranges_of(readers: Sequence[Reader], count: int) -> list[Range | None]:
-    """By column, from those who read it; None where nobody says anything."""
+    """The range of each column, from its readers; None if no reader stores any number."""
     seen: list[list[float]] = [[] for _ in range(count)]
     for reader in readers:
         width = len(reader.indices)
-        for position, values in _seen(reader.part, width):
+        for position, values in _values_of(reader.part, width):
             if position < width and reader.indices[position] < count:
                 seen[reader.indices[position]].extend(values)
     return [_range(values) for values in seen]
@@ -59,7 +59,7 @@ def _range(values: Sequence[float]) -> Range | None:
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
 
 
-def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
+def _values_of(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
     for names in (*CENTRE_AND_WIDTH, *LOW_AND_HIGH):
         first, second = (_numbers(part, name, (width,)) for name in names)
         if first is not None and second is not None:
@@ -68,7 +68,7 @@ def _seen(part: Any, width: int) -> Iterator[tuple[int, list[float]]]:
     for name in BY_COLUMN:
         if (values := _numbers(part, name, (width,))) is not None:
             yield from enumerate([[value] for value in values.tolist()])
-    for name in (*ROWS, KEPT_BY.get(type(part), "")):
+    for name in (*ROWS, ROWS_BY_CLASS.get(type(part), "")):
         rows = getattr(part, name, None)
         if (
             isinstance(rows, np.ndarray)
@@ -97,7 +97,7 @@ def _numbers(part: Any, name: str, shape: tuple[int, ...]) -> Array | None:
 
 
 def _splits(part: Any) -> Iterator[tuple[int, float]]:
-    """The thresholds of decision trees, of which a few dozen tell enough."""
+    """The thresholds of decision trees. At most 16 trees are read, which is enough for a range."""
     if isinstance(tree := vars(part).get("tree_") if hasattr(part, "__dict__") else None, Tree):
         inner = tree.children_left != LEAF
         yield from zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)

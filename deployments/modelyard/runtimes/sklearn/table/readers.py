@@ -1,4 +1,4 @@
-"""Which fitted estimators read which columns of a table, and what that says about the columns."""
+"""Finds which fitted estimators read which columns of a table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,39 +22,39 @@ from modelyard.runtimes.sklearn.parts import holds_other_code, indices_of, insid
 from modelyard.runtimes.sklearn.table import boosters
 
 PASSTHROUGH = "passthrough"
-HAND_ON = (SelectorMixin, Binarizer)
-"""Estimators that hand on columns with the types that they came with, which code behind them sees."""
+PASS_ON = (SelectorMixin, Binarizer)
+"""Estimators that pass columns on with their original types, which code in later steps sees."""
 ALL_NUMBERS = BaseForest | BaseGradientBoosting
-"""Ensembles of many estimators, none of which reads anything but numbers."""
+"""Ensembles of many estimators that all read only numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A fitted estimator that reads columns as they come in a request; or PASSTHROUGH, which hands them on unread."""
+    """A fitted estimator that reads columns as they are in a request; or PASSTHROUGH, which passes them on unread."""
 
     part: Any
     indices: Sequence[int]
-    """The columns, in the order in which it was fitted with them."""
+    """The columns, in the order of the fit."""
     after: Any = None
-    """The estimator that gets what was passed through, where that is known."""
+    """The estimator that gets the columns that were passed through, if it is known."""
     of_dtype: bool = False
     """Whether its columns were chosen because they are of pandas' dtype `category`."""
 
 
 def readers(estimator: Any, names: Sequence[str]) -> Iterator[Reader]:
-    """Everything inside a fitted estimator that reads the columns of a table. `names` are those of all columns."""
+    """All readers inside a fitted estimator. `names` are those of all columns."""
     yield from _Readers(names).of(estimator, range(len(names)))
 
 
 class _Readers:
-    """Goes through a fitted estimator."""
+    """Walks through a fitted estimator."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._places = {name: index for index, name in enumerate(names)}
 
     def of(self, part: Any, indices: Sequence[int]) -> Iterator[Reader]:
-        """Those inside one estimator that reads these columns."""
-        while isinstance(part, FrozenEstimator):  # which shows the attributes of what is inside as its own
+        """The readers inside one estimator that gets these columns."""
+        while isinstance(part, FrozenEstimator):  # it exposes the attributes of the inner estimator as its own
             part = part.estimator
         own = getattr(part, "feature_names_in_", None)
         if own is not None and all(name in self._places for name in own):
@@ -67,7 +67,7 @@ class _Readers:
         elif isinstance(part, Pipeline):
             yield from self._of_pipeline(part, indices)
         elif (preprocessor := getattr(part, "_preprocessor", None)) is not None:
-            # Histogram gradient boosting encodes its categories there.
+            # The encoder of histogram gradient boosting.
             of_dtype = isinstance(part.categorical_features, str)  # "from_dtype"
             yield from (replace(reader, of_dtype=of_dtype) for reader in self.of(preprocessor, indices))
         elif members := _members(part):
@@ -99,20 +99,20 @@ class _Readers:
                 yield from self.of(transformer, mine)
 
     def _of_pipeline(self, pipeline: Pipeline, indices: Sequence[int]) -> Iterator[Reader]:
-        steps = [step for step in _working(pipeline) if not _is_function(step) or step.func is not None]
+        steps = [step for step in _active_steps(pipeline) if not _is_function(step) or step.func is not None]
         for place, step in enumerate(steps):
             following = steps[place + 1] if place + 1 < len(steps) else None
-            meets_code = any(map(holds_other_code, steps[place + 1 :]))
+            reaches_code = any(map(holds_other_code, steps[place + 1 :]))
             for reader in self.of(step, indices):
-                hands_on = isinstance(reader.part, HAND_ON) and meets_code
-                is_open = isinstance(reader.part, str) and reader.after is None
-                yield Reader(PASSTHROUGH, reader.indices, following) if is_open or hands_on else reader
+                passes_on = isinstance(reader.part, PASS_ON) and reaches_code
+                without_next = isinstance(reader.part, str) and reader.after is None
+                yield Reader(PASSTHROUGH, reader.indices, following) if without_next or passes_on else reader
             if not _keeps_columns(step):
                 return
 
 
 def _keeps_columns(step: Any) -> bool:
-    """Whether the next step reads the same columns: this one works value by value, or fills in missing ones."""
+    """Whether the next step reads the same columns: this step works on single values, or fills missing ones."""
     if isinstance(step, SimpleImputer):
         dropped = step.keep_empty_features is False and any(map(_is_nan, step.statistics_))
         return step.indicator_ is None and not dropped
@@ -130,14 +130,16 @@ def _members(part: Any) -> list[Any]:
 
 
 def reads_text(estimator: Any) -> bool:
-    """Whether its rows are texts: it takes a list of them and no table."""
+    """Whether its rows are texts: it takes a list of texts, not a table."""
     if isinstance(estimator, CountVectorizer | HashingVectorizer):
         return True
     if isinstance(estimator, ColumnTransformer) or boosters.is_booster(estimator):
         return False
     if isinstance(estimator, Pipeline):
-        # A function that got a table would say how many columns that had.
-        others = (step for step in _working(estimator) if not _is_function(step) or hasattr(step, "n_features_in_"))
+        # A function that was fitted with a table has the number of its columns.
+        others = (
+            step for step in _active_steps(estimator) if not _is_function(step) or hasattr(step, "n_features_in_")
+        )
         return reads_text(next(others, None))
     first = [*_first(estimator)]
     return bool(first) and all(map(reads_text, first))
@@ -148,7 +150,7 @@ def _first(part: Any) -> Iterator[Any]:
     if isinstance(part, FeatureUnion):
         yield from (transformer for _, transformer in part.transformer_list if not isinstance(transformer, str))
     elif isinstance(part, Pipeline):
-        for step in _working(part):
+        for step in _active_steps(part):
             yield step
             if not _is_function(step) or not (step.func is None or isinstance(step.func, np.ufunc)):
                 return
@@ -156,8 +158,8 @@ def _first(part: Any) -> Iterator[Any]:
         yield from _members(part)
 
 
-def _working(pipeline: Pipeline) -> Iterator[Any]:
-    """Its steps, but for those that do nothing outside of fit()."""
+def _active_steps(pipeline: Pipeline) -> Iterator[Any]:
+    """Its steps, without those that do nothing outside fit()."""
     return (step for _, step in pipeline.steps if step not in (None, PASSTHROUGH) and not hasattr(step, "fit_resample"))
 
 
@@ -166,7 +168,7 @@ def _is_function(step: Any) -> bool:
 
 
 def feature_names(estimator: Any) -> tuple[str, ...]:
-    """The names of all columns that it, or anything inside it that gets its rows, was fitted with."""
+    """The names of all columns that it, or an estimator inside it that gets its rows, was fitted with."""
     names = boosters.feature_names(estimator)
     if names is None:
         names = getattr(estimator, "feature_names_in_", None)
@@ -178,9 +180,9 @@ def feature_names(estimator: Any) -> tuple[str, ...]:
 
 
 def feature_count(estimator: Any) -> int | None:
-    """How many columns it was fitted with; None where nothing says it. Raises LoadError for what takes no table."""
+    """How many columns it was fitted with; None if that is not stored. Raises LoadError if it takes no table."""
     if isinstance(estimator, DictVectorizer | FeatureHasher):
-        raise LoadError(f"a {type(estimator).__name__} takes dictionaries, which no signature can describe")
+        raise LoadError(f"a {type(estimator).__name__} takes dictionaries, which a signature cannot describe")
     count = boosters.feature_count(estimator)
     if count is None:
         count = getattr(estimator, "n_features_in_", None)

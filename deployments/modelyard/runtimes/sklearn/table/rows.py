@@ -1,4 +1,4 @@
-"""A request's tensors to what an estimator takes as X: a data frame, an array or a list of texts."""
+"""Converts a request's tensors to an estimator's X: a data frame, an array or a list of texts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ Read = Callable[[Tensors], Any]
 
 
 def arrays(table: Table | None) -> Read:
-    """How the inputs become an array; None stands for texts."""
+    """The function from inputs to an array. A table of None means texts."""
     if table is None:
         return lambda inputs: as_text("text", inputs["text"])
     if table.is_plain:
@@ -27,9 +27,9 @@ def arrays(table: Table | None) -> Read:
 
 
 def frames(table: Table, *, numbered: bool = False) -> Read:
-    """How the inputs become a data frame, whose columns are 0, 1, ... with `numbered`. Raises LoadError where pandas is missing."""
+    """The function from inputs to a data frame. With `numbered`, its columns are 0, 1, .... Raises LoadError without pandas."""
     try:
-        import pandas as pd  # noqa: PLC0415 - a big library that some models need
+        import pandas as pd  # noqa: PLC0415 - a large library that only some models need
     except ModuleNotFoundError:
         raise LoadError(
             "the model was fitted with a pandas data frame, and pandas is not installed: install it, or fit the model with arrays"
@@ -52,7 +52,7 @@ def frames(table: Table, *, numbered: bool = False) -> Read:
         values = fitted_values(column, inputs[column.name])
         if column.is_category:
             return pd.Categorical(values, categories=list(column.categories) or None)
-        # Without a dtype, pandas makes NaN of None, which an encoder fitted with None does not know.
+        # Without a dtype, pandas converts None to NaN, which an encoder that was fitted with None does not know.
         is_object = column.missing is None and values.dtype == object
         return pd.Series(values, dtype=object) if is_object or (column.is_object and column.wire != "BYTES") else values
 
@@ -60,7 +60,7 @@ def frames(table: Table, *, numbered: bool = False) -> Read:
 
 
 def _array(table: Table, inputs: Tensors, dtype: np.dtype[Any]) -> Array:
-    """All columns side by side. Those that nothing reads are zeros, as the others must keep their places."""
+    """All columns side by side. Columns that are not read are zeros, so that the others stay in their positions."""
     rows = len(next(iter(inputs.values())))
     whole = np.zeros((rows, len(table.columns)), dtype)
     for index, column in enumerate(table.columns):
@@ -70,7 +70,7 @@ def _array(table: Table, inputs: Tensors, dtype: np.dtype[Any]) -> Array:
 
 
 def fitted_values(column: Column, array: Array) -> Array:
-    """A column of a request as the model was fitted with it, with its kind of missing values. Raises InvalidRequest."""
+    """A column of a request in the form of the fit, with the model's missing value. Raises InvalidRequest."""
     if column.wire == "BYTES":
         array = as_text(column.name, array, column.missing)
         return _dates(column.name, array) if column.datatype == DATETIME else array
@@ -78,15 +78,15 @@ def fitted_values(column: Column, array: Array) -> Array:
         return array
     values = [column.missing if value is None else value for value in array.tolist()]
     if column.datatype == "INT64" and column.missing is not None:
-        return np.array(values, np.float64)  # as pandas holds whole numbers with missing ones among them
+        return np.array(values, np.float64)  # pandas holds integers as floats if some are missing
     found = np.empty(len(values), object)
     found[:] = values
     return found
 
 
 def as_text(name: str, array: Array, missing: Any = NOT_MISSING) -> Array:
-    """The same with every value a `str`, and the model's missing value for None. Raises InvalidRequest for bytes that are not
-    UTF-8."""
+    """The array with every value as `str`, and None as the model's missing value. Raises InvalidRequest for bytes
+    that are not UTF-8."""
     values = array.tolist()
     if set(map(type, values)) <= {str}:
         return array
@@ -100,12 +100,12 @@ def as_text(name: str, array: Array, missing: Any = NOT_MISSING) -> Array:
 
 
 def _dates(name: str, texts: Array) -> Any:
-    """ISO 8601 texts as pandas reads them, in the resolution that pandas chooses."""
-    import pandas as pd  # noqa: PLC0415 - imported by `frames` already
+    """ISO 8601 texts as dates, parsed by pandas in the resolution that pandas selects."""
+    import pandas as pd  # noqa: PLC0415 - already imported by `frames`
 
     try:
         return pd.to_datetime(pd.Series(texts), format="ISO8601").to_numpy()
     except ValueError as error:
         raise InvalidRequest.at(
-            [BadValue("", f"input {name!r} holds text that is not an ISO 8601 date: {error}")]
+            [BadValue("", f"input {name!r} contains text that is not an ISO 8601 date: {error}")]
         ) from None

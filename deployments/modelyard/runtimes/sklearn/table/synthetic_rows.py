@@ -1,4 +1,4 @@
-"""Rows made up for a table, from what the model was fitted with: two for an example, and many that tell models apart."""
+"""Synthetic rows for a table, from what the model stores of its fit: two for an example, and many for parity checks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,22 +11,22 @@ from modelyard.runtimes.sklearn.table.ranges import Range
 from modelyard.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, Table
 from modelyard.tensors import DTYPES, Array, Tensors
 
-PLAIN: Range = (1.0, 2.0)
-"""Where nothing is known of a column. Not 0 and 1: logarithms and powers are often in front."""
+DEFAULT_RANGE: Range = (1.0, 2.0)
+"""For a column without a known range. Not 0 and 1, because the first step is often a logarithm or a power."""
 WORDS = 3
-"""Of the vocabulary, in each text."""
+"""How many words of the vocabulary are in each text."""
 DATES = ("2024-02-29", "1999-12-31T23:59:58")
-STRANGE_TEXT = "no such category \N{SNOWMAN}"
+UNKNOWN_TEXT = "no such category \N{SNOWMAN}"
 MIXED_ROWS = 64
-ALONE_ROWS = 96
-"""Rows in which one column differs from a row of the middle."""
-MOST_CATEGORIES = 64
-"""Of each column."""
+SINGLE_COLUMN_ROWS = 96
+"""Rows that differ from a typical row in one column."""
+MAX_CATEGORIES = 64
+"""How many categories of each column are used."""
 SCALES = (1e-3, 0.1, 1.0, 3.0, 100.0, 1e6)
-"""Multiples of a column's range, around its middle."""
+"""Multiples of a column's range, around its centre."""
 
 Values = Mapping[str, Sequence[Any]]
-"""Python values by column; None where one is missing."""
+"""Python values by column; None for a missing value."""
 
 
 def tensors(table: Table, values: Values) -> Tensors:
@@ -48,7 +48,7 @@ def _array(column: Column, values: Sequence[Any]) -> Array:
 
 
 def examples(table: Table, ranges: Sequence[Range | None]) -> list[Values]:
-    """Two rows, and others to be tried where the model fails on those."""
+    """Pairs of rows, in the order in which they are tried until the model accepts one."""
     known = {column.name: _pair(column, range_) for column, range_ in zip(table.columns, ranges, strict=True)}
     plain = {column.name: _pair(column, None) for column in table.columns}
     likeliest = {name: (pair[0], pair[0]) for name, pair in known.items()}
@@ -68,38 +68,38 @@ def _pair(column: Column, range_: Range | None) -> tuple[Any, Any]:
         case "INT64":
             return (int(range_[0]), int(range_[1]) + 1) if range_ else (1, 2)
         case _:
-            return range_ or PLAIN
+            return range_ or DEFAULT_RANGE
 
 
-def battery(table: Table, ranges: Sequence[Range | None], base: Values, seed: int = 0) -> list[Values]:
-    """Sets of rows on which a faster way must give what the model gives: like those that it was fitted with, far outside of the
-    ranges, with unknown categories, with missing values.
+def parity_rows(table: Table, ranges: Sequence[Range | None], base: Values, seed: int = 0) -> list[Values]:
+    """Sets of rows for which a fast path must return what the model returns: like those of the fit, far outside the ranges, with
+    unknown categories, and with missing values.
 
-    `base` is an example that the model takes.
+    `base` is an example that the model accepts.
     """
     random = np.random.default_rng(seed)
     columns = {column.name: (column, range_) for column, range_ in zip(table.columns, ranges, strict=True)}
     near = {name: [_near(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
     far = {name: [_far(*columns[name], random) for _ in range(MIXED_ROWS)] for name in columns}
-    sets: list[Values] = [near, far, _alone(table, columns, base, random)]
+    sets: list[Values] = [near, far, _one_column_changed(table, columns, base, random)]
     sets += [
-        {name: odd if name == column.name else [values[0]] * len(odd) for name, values in base.items()}
+        {name: edge if name == column.name else [values[0]] * len(edge) for name, values in base.items()}
         for column in table.read
-        if (odd := _odd(column))
+        if (edge := _edge_values(column))
     ]
     return sets
 
 
-def _alone(
+def _one_column_changed(
     table: Table, columns: Mapping[str, tuple[Column, Range | None]], base: Values, random: np.random.Generator
 ) -> Values:
-    """Rows like the first of `base` in all columns but one; every known category is among them."""
+    """Rows that equal the first of `base` in all columns but one. They include every known category."""
     names, values = [], []
-    each = max(1, ALONE_ROWS // len(table.read))
+    each = max(1, SINGLE_COLUMN_ROWS // len(table.read))
     for column in table.read:
         _, range_ = columns[column.name]
         if column.categories:
-            chosen = list(column.categories[:MOST_CATEGORIES])
+            chosen = list(column.categories[:MAX_CATEGORIES])
         else:
             chosen = [(_near if turn % 2 else _far)(column, range_, random) for turn in range(each)]
         names += [column.name] * len(chosen)
@@ -111,10 +111,10 @@ def _alone(
 
 
 def _near(column: Column, range_: Range | None, random: np.random.Generator) -> Any:
-    """A value as the model was fitted with, or not far from it."""
+    """A value inside the range of the fit, or near it."""
     if column.categories:
         return column.categories[random.integers(len(column.categories))]
-    low, high = range_ or PLAIN
+    low, high = range_ or DEFAULT_RANGE
     match column.datatype:
         case "BYTES":
             return f"{'abcdefgh'[random.integers(8)]}{random.integers(100)}"
@@ -129,8 +129,8 @@ def _near(column: Column, range_: Range | None, random: np.random.Generator) -> 
 
 
 def _far(column: Column, range_: Range | None, random: np.random.Generator) -> Any:
-    """A number far outside of what the model was fitted with, or zero; for other columns a value as `_near` has it."""
-    low, high = range_ or PLAIN
+    """A number far outside the range of the fit, or zero; for other columns, a value of `_near`."""
+    low, high = range_ or DEFAULT_RANGE
     scale = SCALES[random.integers(len(SCALES))] * (high - low)
     if column.categories or column.datatype not in ("INT64", *FLOATS):
         return _near(column, range_, random)
@@ -140,22 +140,22 @@ def _far(column: Column, range_: Range | None, random: np.random.Generator) -> A
     return value
 
 
-def _odd(column: Column) -> list[Any]:
-    """What many models refuse: unknown categories, missing values, infinity."""
-    odd: list[Any] = []
+def _edge_values(column: Column) -> list[Any]:
+    """Values that many models reject: unknown categories, missing values, infinity."""
+    values: list[Any] = []
     if column.datatype in FLOATS:
-        odd += [None, float("inf"), -1e300]
+        values += [None, float("inf"), -1e300]
     if column.missing is not NOT_MISSING and column.datatype not in FLOATS:
-        odd.append(None)
+        values.append(None)
     if column.datatype == "BYTES" and column.categories:
-        odd += [STRANGE_TEXT, ""]
+        values += [UNKNOWN_TEXT, ""]
     if column.datatype == "INT64" and column.categories:
-        odd.append(max(column.categories) + 17)
-    return odd
+        values.append(max(column.categories) + 17)
+    return values
 
 
 def texts(estimator: Any) -> list[str]:
-    """Texts for a model that reads nothing else; the first two are an example. Words of the vocabulary, where there is one."""
+    """Texts for a model that reads only text, with words of the vocabulary if there is one. The first two are an example."""
     vectorizers = (part for part in parts(estimator) if isinstance(part, CountVectorizer))
     made = next(filter(None, map(phrases, vectorizers)), ("some text", "some other text"))
     first, second = made[0], made[len(made) // 2]
@@ -164,7 +164,7 @@ def texts(estimator: Any) -> list[str]:
 
 
 def phrases(vectorizer: Any) -> tuple[str, ...]:
-    """Texts of words that a vectorizer knows; where it knows pieces of words, they do as well."""
+    """Texts of words that a vectorizer knows, or of parts of words if its vocabulary has those."""
     words = sorted(getattr(vectorizer, "vocabulary_", ()))
-    starts = range(0, len(words), max(1, len(words) // MOST_CATEGORIES))
+    starts = range(0, len(words), max(1, len(words) // MAX_CATEGORIES))
     return tuple(" ".join(words[start : start + WORDS]) for start in starts)

@@ -1,4 +1,4 @@
-"""The table that a fitted estimator reads: its columns, and how a request holds them."""
+"""The table that a fitted estimator reads: its columns, and their form in a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,17 +7,17 @@ from typing import Any
 from modelyard.tensors import FREE, TensorSpec
 
 UNKNOWN = ""
-"""The datatype of a column that only code can read which is not scikit-learn's own."""
+"""The datatype of a column that only code outside scikit-learn reads."""
 DATETIME = "DATETIME"
-"""The datatype of dates. Requests hold them as ISO 8601 text."""
+"""The datatype of dates. Requests contain them as ISO 8601 text."""
 NOT_MISSING: Any = object()
-"""The value of `Column.missing` where the model takes no missing values."""
+"""The value of `Column.missing` if the model accepts no missing values."""
 FLOATS = ("FP64", "FP32")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as the model was fitted with it."""
+    """One column of the fit."""
 
     name: str
     datatype: str = UNKNOWN
@@ -25,13 +25,13 @@ class Column:
     is_read: bool = True
     """Whether anything in the model reads it."""
     categories: tuple[Any, ...] = ()
-    """The values that the model knows, without missing ones; empty where it takes any."""
+    """The values that the model knows, without missing ones; empty if it accepts any."""
     is_object: bool = False
-    """Whether the model got it as Python's objects, among which numpy's numbers are not found."""
+    """Whether the model was fitted with it as Python objects, which an encoder does not match with numpy numbers."""
     is_category: bool = False
     """Whether it was of pandas' dtype `category`, with these categories in this order."""
     missing: Any = NOT_MISSING
-    """What stands for a missing value in the model's table: NaN or None."""
+    """The missing value in the model's table: NaN or None."""
 
     @property
     def wire(self) -> str:
@@ -41,20 +41,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All columns, in the order that the model was fitted with."""
+    """All columns, in the order of the fit."""
 
     columns: tuple[Column, ...]
     is_frame: bool
-    """Whether the model was fitted with a data frame, whose columns have names. Without one they are x0, x1, ..., as scikit-learn
-    calls them."""
+    """Whether the model was fitted with a data frame, whose columns have names. Otherwise they are x0, x1, ..., as in
+    scikit-learn."""
     read: tuple[Column, ...] = field(init=False)
-    """The columns that something reads."""
+    """The columns that the model reads."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "read", tuple(column for column in self.columns if column.is_read))
 
     def changed(self, columns: Mapping[str, Column]) -> "Table":
-        """The same table with these columns, by name, in place of its own."""
+        """The table with these columns, by name, in place of its own."""
         return Table(tuple(columns.get(column.name, column) for column in self.columns), self.is_frame)
 
     @property
@@ -64,18 +64,18 @@ class Table:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is numbers of one precision and nothing else: one input, in which each row is a list."""
+        """Whether it contains only numbers of one precision. Then there is one input, in which each row is a list."""
         return len(self.read) == len(self.columns) and self.columns[0].datatype in FLOATS and self.is_uniform
 
     @property
     def is_uniform(self) -> bool:
-        """Whether all columns that are read have one datatype and none a category."""
+        """Whether all columns that are read have the same datatype, and none is a category."""
         return len({column.datatype for column in self.read}) == 1 and not any(c.is_category for c in self.read)
 
     @property
     def is_numbered(self) -> bool:
-        """Whether the model was fitted with a frame whose columns have no names: it keeps numbers of their own type beside objects,
-        and no array does."""
+        """Whether the model was fitted with a data frame without column names: the frame holds numbers of their own types next to
+        objects, which an array cannot."""
         if self.is_frame or not self.holds_objects:
             return False
         own = (column for column in self.read if column.wire != "BYTES" and not column.is_object)
@@ -83,12 +83,12 @@ class Table:
 
     @property
     def holds_objects(self) -> bool:
-        """Whether an array of its columns is one of Python's objects."""
+        """Whether an array of its columns has dtype object."""
         return any(column.wire == "BYTES" or column.is_object for column in self.read)
 
 
 def inputs_of(table: Table | None) -> tuple[TensorSpec, ...]:
-    """One input for texts (None), one for a table of plain numbers, else one for each column that is read."""
+    """One input for texts (None); one for a table of plain numbers; else one for each column that is read."""
     if table is None:
         return (TensorSpec("text", "BYTES", (FREE,)),)
     if table.is_plain:
@@ -106,11 +106,11 @@ def inputs_of(table: Table | None) -> tuple[TensorSpec, ...]:
 
 
 def single_precision(table: Table) -> Table:
-    """The same with FP32 for FP64: some models that were fitted with one precision fail on the other."""
+    """The table with FP32 instead of FP64: some models that were fitted with one precision fail with the other."""
     columns = (replace(each, datatype="FP32") if each.datatype == "FP64" else each for each in table.columns)
     return Table(tuple(columns), table.is_frame)
 
 
-def fitted_of(table: Table | None) -> tuple[str, ...]:
-    """The names of all columns where requests may hold some that are not read; else ()."""
+def fitted_columns(table: Table | None) -> tuple[str, ...]:
+    """The names of all columns, if requests may contain some that are not read; else ()."""
     return table.names if table is not None and len(table.read) < len(table.columns) else ()

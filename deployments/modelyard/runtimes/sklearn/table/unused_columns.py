@@ -1,4 +1,4 @@
-"""Columns that a model does not read, which requests may leave out: proved by trying other values in their place."""
+"""Finds columns that a model does not read, which requests may omit, by trying other values in their place."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,13 +15,13 @@ from modelyard.runtimes.sklearn.table.table import UNKNOWN, Column, Table
 from modelyard.tensors import Array
 
 Predict = Callable[[Any], Sequence[Array]]
-"""The model's outputs for a frame or an array. Raises what the model raises."""
+"""From a data frame or an array to the model's outputs. Raises what the model raises."""
 
-MOST_VALUES = 64
+MAX_VALUES = 64
 
 
-class Untouchable:
-    """A value that raises TypeError wherever anyone compares, hashes, converts or prints it."""
+class RaisesOnUse:
+    """A value that raises TypeError if code compares, hashes, converts or prints it."""
 
     def _raise(self, *_: object) -> NoReturn:
         raise TypeError("this column is read")
@@ -31,34 +31,34 @@ class Untouchable:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __mod__ = __neg__ = __abs__ = _raise
 
 
-def settled(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
-    """The same table, in which every column that is not read was proved to be so; others become UNKNOWN.
+def mark_unused_columns(table: Table, estimator: Any, rows: Any, predict: Predict) -> Table:
+    """The table, in which every column with `is_read` False has passed a check that the model does not read it.
 
-    Columns of an unknown datatype that code provably does not touch become columns that are not read. `rows` is an example that
-    the model takes.
+    Columns that fail the check become UNKNOWN. Columns of an unknown datatype that pass it are marked as not read. `rows` is an
+    example that the model accepts.
     """
-    open_ = [index for index, each in enumerate(table.columns) if not each.is_read or each.datatype == UNKNOWN]
-    if not open_:
+    candidates = [index for index, each in enumerate(table.columns) if not each.is_read or each.datatype == UNKNOWN]
+    if not candidates:
         return table
     expected = _expected(rows, predict)
-    pool = [*_pool(estimator)]
-    if _none_is_read(rows, open_, pool, expected, predict):
-        decided = [replace(table.columns[index], is_read=False) for index in open_]
+    pool = [*_test_values(estimator)]
+    if _none_is_read(rows, candidates, pool, expected, predict):
+        decided = [replace(table.columns[index], is_read=False) for index in candidates]
     else:
         decided = [
-            _settled(
+            _decided(
                 table.columns[index],
-                [_same(rows, [index], value, expected, predict) for value in (Untouchable(), *pool)],
+                [_same(rows, [index], value, expected, predict) for value in (RaisesOnUse(), *pool)],
             )
-            for index in open_
+            for index in candidates
         ]
     return table.changed({column.name: column for column in decided})
 
 
 def _expected(rows: Any, predict: Predict) -> Sequence[Array]:
-    """The outputs for these rows as `_with` holds them: passed through, objects give an array of objects."""
+    """The outputs for these rows in the form of `_with`: if objects are passed through, the output is an array of objects."""
     if isinstance(rows, np.ndarray):
-        with suppress(Exception):  # it takes no objects, and is then compared with nothing
+        with suppress(Exception):  # it rejects objects, so the other outputs are never compared
             return predict(rows.astype(object))
     return predict(rows)
 
@@ -66,8 +66,8 @@ def _expected(rows: Any, predict: Predict) -> Sequence[Array]:
 def _none_is_read(
     rows: Any, indices: Sequence[int], pool: Sequence[Any], expected: Sequence[Array], predict: Predict
 ) -> bool:
-    """Whether code touches none of these columns, and the outputs stay the same with each of the values, a row each."""
-    if not _same(rows, indices, Untouchable(), expected, predict):
+    """Whether code reads none of these columns, and the outputs stay the same with each of the values, one per row."""
+    if not _same(rows, indices, RaisesOnUse(), expected, predict):
         return False
     first = [0] * len(pool)
     repeated = rows[first] if isinstance(rows, np.ndarray) else rows.iloc[first]
@@ -76,29 +76,29 @@ def _none_is_read(
     return _same(repeated, indices, values, [each[first] for each in expected], predict) is True
 
 
-def _settled(column: Column, same: Sequence[bool | None]) -> Column:
-    """The column by whether each of the values in it left the outputs the same; None where the model refused one."""
+def _decided(column: Column, same: Sequence[bool | None]) -> Column:
+    """The column, decided by whether each value in it left the outputs the same (None if the model rejected the value)."""
     if column.is_read:
         return replace(column, is_read=False) if all(same) else column
-    # A model may check that all columns are numbers, of those too that it does not use.
+    # A model may check that all columns are numbers, including those that it does not use.
     return column if False not in same else replace(column, is_read=True, datatype=UNKNOWN)
 
 
-def _pool(estimator: Any) -> Sequence[Any]:
-    """Values of every kind, with those that anything in the model knows."""
+def _test_values(estimator: Any) -> Sequence[Any]:
+    """Values of every kind, including those that the model knows."""
     known: list[Any] = []
     for part in parts(estimator):
         known += phrases(part)
         for values in categories_of(part, len(getattr(part, "categories_", ()))) or ():
             known += values.tolist()
-    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MOST_VALUES]]
+    return [1.0, -3.5, 1e6, 7, True, None, "a", "2024-02-29", *known[:MAX_VALUES]]
 
 
 def _same(rows: Any, indices: Sequence[int], value: Any, expected: Sequence[Array], predict: Predict) -> bool | None:
-    """Whether the outputs are the same with this value, or one for each row, in these columns; None where the model refuses it."""
+    """Whether the outputs are the same with this value, or one value per row, in these columns; None if the model rejects it."""
     try:
         found = predict(_with(rows, indices, value))
-    except Exception:  # noqa: BLE001 - whatever it raises, it looked
+    except Exception:  # noqa: BLE001 - any exception shows that it read the value
         return None
     return all(equal(*pair) for pair in zip(expected, found, strict=True))
 

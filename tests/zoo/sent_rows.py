@@ -1,4 +1,4 @@
-"""Rows as a client sends them: by the signature that the server tells of, or as the table that the model was fitted with."""
+"""Rows in the forms that clients send: by the served signature, or as the table of the fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from modelyard.protocols.values.layout import by_column, has_columns
 from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
-from tests.zoo.data import Rows, Table
+from tests.zoo.tables import Rows, Table
 
 NATURAL = {
     "float64": "FP64",
@@ -19,11 +19,11 @@ NATURAL = {
     "whole category": "INT64",
     "prose": "BYTES",
 }
-"""The datatype that a client would give to a column of each kind, who looks at its own data and at no signature."""
+"""The datatype that a client uses for a column of each kind if it goes by its own data, not by a signature."""
 
 
 class CannotCarry(Exception):
-    """The form has no way to write these rows; another one is chosen."""
+    """The form cannot encode these rows."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sent:
 
     @property
     def names(self) -> list[str]:
-        """Of the table's columns; x0, x1, ... where it has none, and x where that is all that there is."""
+        """Of the table's columns; x0, x1, ... if it has none; the name of the input if there is only one column."""
         columns = self.table.columns
         if len(columns) == 1 and not self.table.named and len(self.signature.inputs) == 1:
             return [self.signature.inputs[0].name]
@@ -51,22 +51,22 @@ class Sent:
         return {name: [row[place] for row in self.rows] for place, name in enumerate(self.names)}
 
     def cells(self) -> list[str]:
-        """The names of the parts of a row, as the signature has them."""
+        """The names of the parts of a row in the signature."""
         return [cell.name for cell in by_column(self.signature).cells]
 
     def by_cell(self) -> list[dict[str, Any]]:
-        """Each row as an object with what the signature names and nothing else."""
+        """Each row as an object with only what the signature names."""
         columns = {name: self._cell(name) for name in self.cells()}
         return [{name: values[index] for name, values in columns.items()} for index in range(len(self.rows))]
 
     def as_fitted(self) -> list[dict[str, Any]]:
-        """Each row as an object with every column that the model was fitted with."""
+        """Each row as an object with every column of the fit."""
         if self.table.form == "texts" or not set(self.cells()) <= set(self.names):
             raise CannotCarry("its values have no names")
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
     def array(self, spec: TensorSpec) -> Array:
-        """An input as its signature declares it. Raises CannotCarry for values that the datatype does not have."""
+        """An input as its signature declares it. Raises CannotCarry for values outside the datatype."""
         if has_columns(spec) or (len(spec.shape) == 2 and spec.name not in self.columns):
             columns = [self._cell(name) for name in spec.columns] if spec.columns else list(self.columns.values())
             return np.stack([typed(values, spec.datatype) for values in columns], axis=1)
@@ -86,7 +86,7 @@ class Sent:
 
 
 def typed(values: Any, datatype: str) -> Array:
-    """Values as an array of a datatype. Raises CannotCarry where one has no place in it."""
+    """Values as an array of a datatype. Raises CannotCarry for a value outside it."""
     if isinstance(values, np.ndarray):
         return values.astype(DTYPES[datatype])
     flat = np.array(values, object)
@@ -109,7 +109,7 @@ def typed(values: Any, datatype: str) -> Array:
 
 
 def natural(table: Table, place: int) -> str:
-    """The datatype of a column to a client who looks at its own data."""
+    """The datatype of a column for a client that goes by its own data."""
     column = table.columns[place]
     return column.stored if column.kind == "tensor" else NATURAL[column.kind]
 

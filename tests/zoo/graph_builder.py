@@ -1,4 +1,4 @@
-"""A graph while it is being made, and what is known of it by construction."""
+"""Builds a graph, and records the properties that follow from its construction."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,12 @@ import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from modelyard.tensors import DTYPES
+from tests.zoo.case import DOUBLE, HALF, SINGLE
 from tests.zoo.draw import Draw
 
 OPSET, ML_OPSET, IR = 18, 3, 9
+TOLERANCE = {"FP32": SINGLE, "FP64": DOUBLE, "FP16": HALF}
+"""By the datatype that a graph computes in."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,19 @@ class Input:
     row: tuple[int, ...]
     """The shape of one row; -1 for any length."""
     values: tuple[Any, ...] = ()
-    """What it may hold; () for any numbers."""
+    """The values that it may contain; () for any numbers."""
     rowed: bool = True
-    """Whether there is an axis before those of a row."""
+    """Whether it has an axis of rows."""
 
     @property
     def lone(self) -> tuple[int, ...]:
-        """Of a row that is given as a plain value."""
+        """The shape of a row that is a plain value."""
         return (1,) if self.row == (1,) else ()
 
 
 @dataclass(frozen=True)
-class Made:
-    """A model, and what is known of it."""
+class GeneratedGraph:
+    """A model and its known properties."""
 
     kind: str
     shown: str
@@ -41,13 +44,13 @@ class Made:
     inputs: tuple[Input, ...]
     tolerance: float
     rows: bool = True
-    """Whether each row is answered by itself."""
+    """Whether the model computes each row independently."""
     mixes_rows: bool = False
-    """Whether a row's answer depends on the others."""
+    """Whether a row's output depends on other rows."""
     own_lengths: bool = False
     """Whether the first axes of the inputs differ."""
     whole_rows: int = 0
-    """The length of the first axis, where it is fixed."""
+    """The length of the first axis if it is fixed, else 0."""
     classes: list[Any] | None = None
 
 
@@ -64,7 +67,7 @@ class Graph:
         self._names = 0
         self._rows = draw.one("N", "batch", None)
         self.names_rows = self._rows is not None
-        """Whether the first axes have one name: where inputs do not meet, nothing else says that their lengths are the same."""
+        """Whether the first axes have the same name: without a common operator, only that shows that their lengths are equal."""
 
     def input(
         self, name: str, datatype: str, row: tuple[int, ...], *, values: tuple[Any, ...] = (), rows: int = 0
@@ -87,14 +90,14 @@ class Graph:
         return self.nodes(kind, inputs, 1, **attributes)[0]
 
     def nodes(self, kind: str, inputs: list[str], outputs: int, **attributes: Any) -> list[str]:
-        """The last so many outputs of a node: an LSTM has one more before those that are of use."""
+        """The last `outputs` outputs of a node: an LSTM has one more before those that are used here."""
         names = [self._name(kind.lower()) for _ in range(outputs)]
-        given = ["", *names] if kind == "LSTM" else names
-        self._nodes.append(helper.make_node(kind, inputs, given[: 3 if kind == "LSTM" else None], **attributes))
+        all_names = ["", *names] if kind == "LSTM" else names
+        self._nodes.append(helper.make_node(kind, inputs, all_names[: 3 if kind == "LSTM" else None], **attributes))
         return names
 
     def output(self, value: str, name: str) -> None:
-        """Give a value out under this name."""
+        """Make a value an output with this name."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_empty_tensor_value_info(name))
 
@@ -108,8 +111,8 @@ class Graph:
         own_lengths: bool = False,
         whole_rows: int = 0,
         classes: list[Any] | None = None,
-    ) -> Made:
-        """The whole model, with the types and shapes that onnx infers."""
+    ) -> GeneratedGraph:
+        """The model, with the types and shapes that onnx infers."""
         from onnx import shape_inference
 
         graph = helper.make_graph(self._nodes, "g", self._infos, self._outputs, self._weights)
@@ -121,7 +124,7 @@ class Graph:
         )
         content: bytes = model.SerializeToString()
         inputs = tuple(self._inputs)
-        return Made(kind, shown, content, inputs, tolerance, rows, mixes, own_lengths, whole_rows, classes)
+        return GeneratedGraph(kind, shown, content, inputs, tolerance, rows, mixes, own_lengths, whole_rows, classes)
 
     def _name(self, kind: str) -> str:
         self._names += 1

@@ -1,7 +1,6 @@
-"""Answers of every protocol, read back to arrays by the names of outputs.
+"""Decodes the responses of every protocol to arrays by the names of outputs.
 
-A classifier's own form of answer has "label" and "scores" under the names that its signature gives them, and the score of the label
-as CONFIDENCE.
+A classifier's "label" and "scores" are under their names in the signature, and the score of the label is CONFIDENCE.
 """
 
 import csv
@@ -14,37 +13,37 @@ import pyarrow as pa
 
 from modelyard.protocols.grpc.messages import ModelInferResponse
 from modelyard.tensors import DTYPES, Signature
-from tests.zoo.sent import Sent
+from tests.zoo.sent_rows import Sent
 
 CONFIDENCE = "(confidence)"
 CLASSES = "(classes)"
-Told = dict[str, Any]
-"""Arrays or nested lists by output; shapes are told where the protocol tells them."""
+Decoded = dict[str, Any]
+"""Arrays or nested lists by output; with shapes if the protocol has them."""
 
 
-def predict(signature: Signature, body: bytes) -> Told:
+def predict(signature: Signature, body: bytes) -> Decoded:
     """`POST .../predict`, as JSON."""
-    answer = json.loads(body)
-    if "predictions" not in answer:
-        return dict(answer["outputs"])
-    told = _rows(signature, answer["predictions"])
-    if "confidences" in answer:
-        told[CONFIDENCE] = answer["confidences"]
-    told |= answer.get("outputs", {})
-    if "probabilities" in answer:
-        told[signature.scores] = answer["probabilities"]
-        if "classes" in answer:
-            told[CLASSES] = answer["classes"]
-    return told
+    response = json.loads(body)
+    if "predictions" not in response:
+        return dict(response["outputs"])
+    decoded = _rows(signature, response["predictions"])
+    if "confidences" in response:
+        decoded[CONFIDENCE] = response["confidences"]
+    decoded |= response.get("outputs", {})
+    if "probabilities" in response:
+        decoded[signature.scores] = response["probabilities"]
+        if "classes" in response:
+            decoded[CLASSES] = response["classes"]
+    return decoded
 
 
-def invocations(signature: Signature, body: bytes) -> Told:
+def invocations(signature: Signature, body: bytes) -> Decoded:
     """`POST .../invocations`."""
     predictions = json.loads(body)["predictions"]
     return dict(predictions) if isinstance(predictions, dict) else _rows(signature, predictions)
 
 
-def _rows(signature: Signature, predictions: list[Any]) -> Told:
+def _rows(signature: Signature, predictions: list[Any]) -> Decoded:
     names = [spec.name for spec in signature.outputs]
     if signature.label or signature.scores:
         return {signature.label: predictions} if signature.label else {}
@@ -53,22 +52,22 @@ def _rows(signature: Signature, predictions: list[Any]) -> Told:
     return {name: [row[name] for row in predictions] for name in names}
 
 
-def table(signature: Signature, body: bytes, *, arrow: bool) -> Told:
-    """The same as CSV or Arrow: a column for each value of a row."""
+def table(signature: Signature, body: bytes, *, arrow: bool) -> Decoded:
+    """`POST .../predict`, as CSV or Arrow: a column for each value of a row."""
     if arrow:
         columns = {name: column.to_pylist() for name, column in zip(*_arrow(body), strict=True)}
     else:
         header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
         columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
-    told: Told = {}
+    decoded: Decoded = {}
     if signature.label and "prediction" in columns:
-        told[signature.label] = columns["prediction"]
+        decoded[signature.label] = columns["prediction"]
         if "confidence" in columns:
-            told[CONFIDENCE] = columns["confidence"]
+            decoded[CONFIDENCE] = columns["confidence"]
     elif len(signature.outputs) == 1:
         only = signature.outputs[0]
-        told[only.name] = columns.get("prediction") or np.array(list(columns.values()), object).T.tolist()
-    return {name: _cells(values) for name, values in told.items()} if not arrow else told
+        decoded[only.name] = columns.get("prediction") or np.array(list(columns.values()), object).T.tolist()
+    return {name: _cells(values) for name, values in decoded.items()} if not arrow else decoded
 
 
 def _arrow(body: bytes) -> tuple[list[str], list[Any]]:
@@ -77,7 +76,7 @@ def _arrow(body: bytes) -> tuple[list[str], list[Any]]:
 
 
 def _cells(values: list[Any]) -> list[Any]:
-    """CSV's texts are compared as what they say."""
+    """CSV's texts are compared by their meaning."""
     return [_cells(value) if isinstance(value, list) else Written(value) for value in values]
 
 
@@ -85,24 +84,24 @@ class Written(str):
     """A value in CSV."""
 
 
-def npy(signature: Signature, body: bytes) -> Told:
-    """The one array of an answer."""
+def npy(signature: Signature, body: bytes) -> Decoded:
+    """The array of a response."""
     array = np.load(io.BytesIO(body), allow_pickle=False)
     return {signature.label or signature.outputs[0].name: array}
 
 
-def tensorflow(signature: Signature, body: bytes) -> Told:
+def tensorflow(signature: Signature, body: bytes) -> Decoded:
     """`:predict` with rows or with columns."""
-    answer = json.loads(body)
+    response = json.loads(body)
     names = [spec.name for spec in signature.outputs]
-    if "predictions" in answer:
-        rows = answer["predictions"]
+    if "predictions" in response:
+        rows = response["predictions"]
         return {names[0]: rows} if len(names) == 1 else {name: [row[name] for row in rows] for name in names}
-    outputs = answer["outputs"]
+    outputs = response["outputs"]
     return {names[0]: outputs} if len(names) == 1 else dict(outputs)
 
 
-def classify(signature: Signature, body: bytes) -> Told:
+def classify(signature: Signature, body: bytes) -> Decoded:
     """`:classify`."""
     result = json.loads(body)["result"]
     return {
@@ -111,15 +110,15 @@ def classify(signature: Signature, body: bytes) -> Told:
     }
 
 
-def regress(signature: Signature, body: bytes) -> Told:
+def regress(signature: Signature, body: bytes) -> Decoded:
     """`:regress`."""
     return {signature.outputs[0].name: json.loads(body)["result"]}
 
 
-def oip(body: bytes, json_length: int | None) -> Told:
-    """`/v2/models/.../infer`, in JSON or with raw contents behind it."""
+def oip(body: bytes, json_length: int | None) -> Decoded:
+    """`/v2/models/.../infer`, in JSON or with raw contents after it."""
     end = len(body) if json_length is None else json_length
-    told: Told = {}
+    decoded: Decoded = {}
     for output in json.loads(body[:end])["outputs"]:
         if "data" in output:
             if output["datatype"].startswith("FP"):
@@ -128,15 +127,15 @@ def oip(body: bytes, json_length: int | None) -> Told:
                 )
             else:
                 array = np.array(output["data"], DTYPES[output["datatype"]])
-            told[output["name"]] = array.reshape(output["shape"])
+            decoded[output["name"]] = array.reshape(output["shape"])
         else:
             size = output["parameters"]["binary_data_size"]
-            told[output["name"]] = _raw(body[end : end + size], output["datatype"], output["shape"])
+            decoded[output["name"]] = _raw(body[end : end + size], output["datatype"], output["shape"])
             end += size
-    return told
+    return decoded
 
 
-def grpc(message: bytes) -> Told:
+def grpc(message: bytes) -> Decoded:
     """A ModelInferResponse."""
     response = ModelInferResponse.FromString(message)
     pairs = zip(response.outputs, response.raw_output_contents, strict=True)
@@ -155,5 +154,5 @@ def _raw(raw: bytes, datatype: str, shape: list[int]) -> Any:
 
 
 def text_kept(sent: Sent) -> bool:
-    """Whether CSV tells the rows' texts apart from missing values and from numbers."""
+    """Whether CSV distinguishes the rows' texts from missing values and numbers."""
     return not any(isinstance(value, str) and value == "" for row in sent.rows for value in row)

@@ -41,7 +41,7 @@ Make = Callable[[], Any]
 
 
 def around(draw: Draw, task: Task, make: Make, x: Any, y: Any) -> Any:
-    """An estimator around one or more that `make` gives; `x` and `y` are what frozen ones are fitted with."""
+    """An estimator around one or more that `make` returns. Frozen ones are fitted with `x` and `y`."""
     ways = _classifiers(draw, make, x, y) if task == "classes" else _regressors(draw, make, x, y)
     if task in ("classes", "number", "several numbers"):
         return draw.call(*ways, *_any(draw, make, x, y))

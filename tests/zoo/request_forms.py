@@ -1,4 +1,4 @@
-"""Every form and protocol that rows may come in: how they are written, and how the answer is read."""
+"""Every form and protocol of requests: how rows are encoded, and how the response is decoded."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ import pyarrow as pa
 from modelyard.protocols.grpc.contents import FIELDS
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from modelyard.tensors import DTYPES, Array
-from tests.zoo import told
-from tests.zoo.sent import CannotCarry, Sent, natural, nested, typed
+from tests.zoo import responses
+from tests.zoo.sent_rows import CannotCarry, Sent, natural, nested, typed
 from tests.zoo.served import NAME, Served
 
-Ask = Callable[[Served, Sent], Awaitable[told.Told]]
+SendRequest = Callable[[Served, Sent], Awaitable[responses.Decoded]]
 """Raises CannotCarry before anything is sent, or the request's error."""
 
 PREDICT = f"/models/{NAME}/predict"
@@ -39,9 +39,11 @@ def nested_document(document: Any) -> Any:
     return nested(document)
 
 
-async def _predict(served: Served, body: bytes, content_type: str = "application/json", query: str = "") -> told.Told:
-    answer = await served.http(PREDICT, body, query, content_type=content_type)
-    return told.predict(served.signature, answer.body)
+async def _predict(
+    served: Served, body: bytes, content_type: str = "application/json", query: str = ""
+) -> responses.Decoded:
+    response = await served.http(PREDICT, body, query, content_type=content_type)
+    return responses.predict(served.signature, response.body)
 
 
 def _rows_only(sent: Sent) -> None:
@@ -49,30 +51,30 @@ def _rows_only(sent: Sent) -> None:
         raise CannotCarry("the model does not take rows")
 
 
-async def objects(served: Served, sent: Sent) -> told.Told:
+async def objects(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     return await _predict(served, _json({"instances": sent.by_cell()}))
 
 
-async def objects_as_fitted(served: Served, sent: Sent) -> told.Told:
+async def objects_as_fitted(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     return await _predict(
         served, _json({"instances": sent.as_fitted()}), query="probabilities=true" if _scored(served) else ""
     )
 
 
-async def records(served: Served, sent: Sent) -> told.Told:
+async def records(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     return await _predict(served, _json({"dataframe_records": sent.as_fitted()}))
 
 
-async def lists(served: Served, sent: Sent) -> told.Told:
+async def lists(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     rows = [list(row.values()) for row in sent.by_cell()]
     return await _predict(served, _json({"instances": [row[0] if len(row) == 1 else row for row in rows]}))
 
 
-async def split(served: Served, sent: Sent) -> told.Told:
+async def split(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     return await _predict(served, _json({"dataframe_split": _split(sent)}))
 
@@ -80,12 +82,12 @@ async def split(served: Served, sent: Sent) -> told.Told:
 def _split(sent: Sent) -> dict[str, Any]:
     rows = sent.as_fitted()
     spread = _spread(rows)
-    # Columns that have names may come in any order.
+    # Named columns may be in any order.
     rows = [dict(reversed(row.items())) for row in rows] if spread is rows else spread
     return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
 
 
-async def columns(served: Served, sent: Sent) -> told.Told:
+async def columns(served: Served, sent: Sent) -> responses.Decoded:
     if sent.whole:
         return await tensors(served, sent)
     rows = sent.by_cell()
@@ -93,14 +95,14 @@ async def columns(served: Served, sent: Sent) -> told.Told:
     return await _predict(served, _json({"inputs": by_name}))
 
 
-async def tensors(served: Served, sent: Sent) -> told.Told:
+async def tensors(served: Served, sent: Sent) -> responses.Decoded:
     arrays = {spec.name: sent.array(spec) for spec in served.signature.inputs}
     return await _predict(served, _json({"inputs": arrays}))
 
 
 def _csv(sent: Sent) -> bytes:
     _rows_only(sent)
-    if not told.text_kept(sent):
+    if not responses.text_kept(sent):
         raise CannotCarry("an empty text is a missing value in CSV")
     rows = sent.as_fitted() if sent.table.form != "texts" and set(sent.cells()) <= set(sent.names) else sent.by_cell()
     spread = _spread(rows)
@@ -116,7 +118,7 @@ def _csv(sent: Sent) -> bytes:
 
 
 def _spread(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
-    """Rows that are one list, with a column for each of its values."""
+    """Rows with a column for each value, if a row is a single list."""
     if not any(isinstance(value, list | np.ndarray) for row in rows for value in row.values()):
         return rows
     if len(rows[0]) > 1 or np.ndim(next(iter(rows[0].values()))) > 1:
@@ -132,16 +134,16 @@ def _csv_cell(value: Any) -> str:
     return str(value)  # True and False as pandas writes them
 
 
-async def csv_rows(served: Served, sent: Sent) -> told.Told:
+async def csv_rows(served: Served, sent: Sent) -> responses.Decoded:
     return await _predict(served, _csv(sent), CSV)
 
 
-async def csv_to_csv(served: Served, sent: Sent) -> told.Told:
-    answer = await served.http(PREDICT, _csv(sent), content_type=CSV, accept=CSV)
-    return told.table(served.signature, answer.body, arrow=False)
+async def csv_to_csv(served: Served, sent: Sent) -> responses.Decoded:
+    response = await served.http(PREDICT, _csv(sent), content_type=CSV, accept=CSV)
+    return responses.table(served.signature, response.body, arrow=False)
 
 
-async def npy(served: Served, sent: Sent) -> told.Told:
+async def npy(served: Served, sent: Sent) -> responses.Decoded:
     if len(served.signature.inputs) != 1 or (len(served.signature.outputs) > 1 and not served.signature.label):
         raise CannotCarry("one array is one input and one output")
     array = sent.array(served.signature.inputs[0])
@@ -151,12 +153,12 @@ async def npy(served: Served, sent: Sent) -> told.Told:
             raise CannotCarry("numpy's texts do not end in zeros")
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
-    answer = await served.http(PREDICT, file.getvalue(), content_type=NPY, accept=NPY)
-    return told.npy(served.signature, answer.body)
+    response = await served.http(PREDICT, file.getvalue(), content_type=NPY, accept=NPY)
+    return responses.npy(served.signature, response.body)
 
 
-async def arrow(served: Served, sent: Sent) -> told.Told:
-    """Columns of the client's own types; categories as dictionaries."""
+async def arrow(served: Served, sent: Sent) -> responses.Decoded:
+    """Columns in the client's own types; categories as dictionaries."""
     _rows_only(sent)
     if any(isinstance(value, list | np.ndarray) for row in sent.rows for value in row):
         raise CannotCarry("lists are sent otherwise")
@@ -168,8 +170,8 @@ async def arrow(served: Served, sent: Sent) -> told.Told:
     file = io.BytesIO()
     with pa.ipc.new_stream(file, batch.schema) as stream:
         stream.write_batch(batch)
-    answer = await served.http(PREDICT, file.getvalue(), content_type=ARROW, accept=ARROW)
-    return told.table(served.signature, answer.body, arrow=True)
+    response = await served.http(PREDICT, file.getvalue(), content_type=ARROW, accept=ARROW)
+    return responses.table(served.signature, response.body, arrow=True)
 
 
 _ARROW_TYPES = {
@@ -178,36 +180,36 @@ _ARROW_TYPES = {
 }
 
 
-async def invocations(served: Served, sent: Sent) -> told.Told:
+async def invocations(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
-    answer = await served.http(f"/models/{NAME}/invocations", _json({"dataframe_split": _split(sent)}))
-    return told.invocations(served.signature, answer.body)
+    response = await served.http(f"/models/{NAME}/invocations", _json({"dataframe_split": _split(sent)}))
+    return responses.invocations(served.signature, response.body)
 
 
-async def tensorflow_rows(served: Served, sent: Sent) -> told.Told:
+async def tensorflow_rows(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
-    answer = await served.http(f"{TENSORFLOW}:predict", _json({"instances": sent.by_cell()}))
-    return told.tensorflow(served.signature, answer.body)
+    response = await served.http(f"{TENSORFLOW}:predict", _json({"instances": sent.by_cell()}))
+    return responses.tensorflow(served.signature, response.body)
 
 
-async def tensorflow_columns(served: Served, sent: Sent) -> told.Told:
+async def tensorflow_columns(served: Served, sent: Sent) -> responses.Decoded:
     arrays = {spec.name: sent.array(spec) for spec in served.signature.inputs}
-    answer = await served.http(f"{TENSORFLOW}:predict", _json({"inputs": arrays}))
-    return told.tensorflow(served.signature, answer.body)
+    response = await served.http(f"{TENSORFLOW}:predict", _json({"inputs": arrays}))
+    return responses.tensorflow(served.signature, response.body)
 
 
-async def tensorflow_examples(served: Served, sent: Sent) -> told.Told:
+async def tensorflow_examples(served: Served, sent: Sent) -> responses.Decoded:
     _rows_only(sent)
     signature = served.signature
     body = _json({"examples": sent.by_cell()})
     if signature.scores and signature.classes:
-        return told.classify(signature, (await served.http(f"{TENSORFLOW}:classify", body)).body)
+        return responses.classify(signature, (await served.http(f"{TENSORFLOW}:classify", body)).body)
     if signature.task == "regression" and len(signature.outputs) == 1 and signature.outputs[0].shape[1:] in ((), (1,)):
-        return told.regress(signature, (await served.http(f"{TENSORFLOW}:regress", body)).body)
+        return responses.regress(signature, (await served.http(f"{TENSORFLOW}:regress", body)).body)
     raise CannotCarry("it neither classifies nor regresses")
 
 
-async def infer_json(served: Served, sent: Sent) -> told.Told:
+async def infer_json(served: Served, sent: Sent) -> responses.Decoded:
     """Declared datatypes; a missing value is null."""
     inputs = []
     for spec in served.signature.inputs:
@@ -222,12 +224,12 @@ async def infer_json(served: Served, sent: Sent) -> told.Told:
             typed(present, spec.datatype)
             array = np.empty(len(data))
         inputs.append({"name": spec.name, "datatype": spec.datatype, "shape": array.shape, "data": data})
-    answer = await served.http(INFER, _json({"inputs": inputs}))
-    return told.oip(answer.body, None)
+    response = await served.http(INFER, _json({"inputs": inputs}))
+    return responses.oip(response.body, None)
 
 
-async def infer_columns(served: Served, sent: Sent) -> told.Told:
-    """One tensor of shape [N, 1] a column, of the client's own datatypes, as KServe's and MLServer's examples have them."""
+async def infer_columns(served: Served, sent: Sent) -> responses.Decoded:
+    """One tensor of shape [N, 1] per column, in the client's own datatypes, as in KServe's and MLServer's examples."""
     _rows_only(sent)
     if sent.table.form != "frame":
         raise CannotCarry("its columns have no names")
@@ -237,12 +239,12 @@ async def infer_columns(served: Served, sent: Sent) -> told.Told:
         present = [value for value in values if value is not None]
         typed(present, datatype)
         inputs.append({"name": name, "datatype": datatype, "shape": [len(values), 1], "data": nested(values)})
-    answer = await served.http(INFER, _json({"inputs": inputs}))
-    return told.oip(answer.body, None)
+    response = await served.http(INFER, _json({"inputs": inputs}))
+    return responses.oip(response.body, None)
 
 
-async def infer_binary(served: Served, sent: Sent) -> told.Told:
-    """Raw contents behind the JSON, in both directions."""
+async def infer_binary(served: Served, sent: Sent) -> responses.Decoded:
+    """Raw contents after the JSON, in both directions."""
     heads, raw = [], []
     for spec in served.signature.inputs:
         array = sent.array(spec)
@@ -251,20 +253,20 @@ async def infer_binary(served: Served, sent: Sent) -> told.Told:
                       "parameters": {"binary_data_size": len(raw[-1])}})  # fmt: skip
     document = _json({"inputs": heads, "parameters": {"binary_data_output": True}})
     body = document + b"".join(raw)
-    answer = await served.http(INFER, body, inference_header_content_length=str(len(document)))
-    lengths = dict(answer.headers)
-    return told.oip(answer.body, int(lengths[b"inference-header-content-length"]))
+    response = await served.http(INFER, body, inference_header_content_length=str(len(document)))
+    lengths = dict(response.headers)
+    return responses.oip(response.body, int(lengths[b"inference-header-content-length"]))
 
 
-async def grpc_raw(served: Served, sent: Sent) -> told.Told:
+async def grpc_raw(served: Served, sent: Sent) -> responses.Decoded:
     arrays = {spec: sent.array(spec) for spec in served.signature.inputs}
     heads = [{"name": spec.name, "datatype": spec.datatype, "shape": array.shape} for spec, array in arrays.items()]
     raw = [_raw(array) for array in arrays.values()]
     message = ModelInferRequest(model_name=NAME, inputs=heads, raw_input_contents=raw)
-    return told.grpc(await served.grpc(message.SerializeToString()))
+    return responses.grpc(await served.grpc(message.SerializeToString()))
 
 
-async def grpc_typed(served: Served, sent: Sent) -> told.Told:
+async def grpc_typed(served: Served, sent: Sent) -> responses.Decoded:
     message = ModelInferRequest(model_name=NAME)
     for spec in served.signature.inputs:
         if spec.datatype not in FIELDS:
@@ -274,7 +276,7 @@ async def grpc_typed(served: Served, sent: Sent) -> told.Told:
         values = array.ravel().tolist()
         values = [value.encode() for value in values] if spec.datatype == "BYTES" else values
         getattr(tensor.contents, FIELDS[spec.datatype]).extend(values)
-    return told.grpc(await served.grpc(message.SerializeToString()))
+    return responses.grpc(await served.grpc(message.SerializeToString()))
 
 
 def _raw(array: Array) -> bytes:
@@ -288,7 +290,7 @@ def _scored(served: Served) -> bool:
     return bool(served.signature.scores)
 
 
-FORMS: Mapping[str, Ask] = {
+FORMS: Mapping[str, SendRequest] = {
     "instances, objects": objects,
     "instances, every fitted column": objects_as_fitted,
     "instances, lists": lists,

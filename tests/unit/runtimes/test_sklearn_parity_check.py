@@ -1,10 +1,10 @@
-"""The comparison of the quick way with the model: on every set of rows, however busy the machine is."""
+"""The parity check of the fast path: on every set of rows, however busy the machine is."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from modelyard.runtimes.sklearn.fast_path.parity import NOT_PROVED, difference
+from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
 from modelyard.tensors import Tensors
 
 
@@ -21,7 +21,7 @@ def doubled_but_for(odd: float) -> object:
 
 
 def clock(step_s: float) -> object:
-    """Each look at it is later than the one before."""
+    """Each reading is later than the one before."""
     times: Iterator[int] = iter(range(10**6))
     return lambda: next(times) * step_s
 
@@ -30,15 +30,15 @@ SETS = [rows(1, 2), rows(*range(64)), rows(5), rows(6), rows(-7)]
 
 
 def test_a_difference_in_the_last_set_is_found_however_long_the_others_take() -> None:
-    assert difference(doubled, doubled_but_for(-7), SETS, clock(0.3)) == "its 'y' differs"  # type: ignore[arg-type]
+    assert difference(doubled, doubled_but_for(-7), SETS, clock(0.3)) == "its output 'y' differs"  # type: ignore[arg-type]
     assert difference(doubled, doubled, SETS, clock(0.3)) == ""  # type: ignore[arg-type]
 
 
-def test_what_takes_too_much_cpu_to_compare_is_not_proved() -> None:
-    assert difference(doubled, doubled, SETS, clock(3.0)) == NOT_PROVED  # type: ignore[arg-type]
+def test_a_parity_check_that_takes_too_much_cpu_fails() -> None:
+    assert difference(doubled, doubled, SETS, clock(3.0)) == NOT_COMPARED  # type: ignore[arg-type]
 
 
-def test_a_set_that_the_model_refuses_is_compared_row_by_row() -> None:
+def test_a_set_that_the_model_rejects_is_compared_row_by_row() -> None:
     def refusing(inputs: Tensors) -> Tensors:
         if (inputs["x"] < 0).any():
             raise ValueError("negative")
@@ -46,4 +46,4 @@ def test_a_set_that_the_model_refuses_is_compared_row_by_row() -> None:
 
     mixed = [rows(1, 2), rows(*range(-3, 61))]
     assert difference(refusing, refusing, mixed) == ""
-    assert difference(refusing, doubled, mixed) == "it takes a row that the model refuses (ValueError: negative)"
+    assert difference(refusing, doubled, mixed) == "it accepts a row that the model rejects (ValueError: negative)"

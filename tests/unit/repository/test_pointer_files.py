@@ -1,11 +1,11 @@
-"""What stands in a file's place where the file itself was not copied is refused before a replica starts."""
+"""A placeholder in place of a model file is rejected before a replica starts."""
 
 import pickle
 
 import pytest
 from onnx import TensorProto, helper
 
-from modelyard.repository.pointer_files import pointer_file, problem
+from modelyard.repository.pointer_files import pointer_file, pointer_problem
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -24,32 +24,32 @@ JSON = [b'{"error": "Repository not found"}', b'{\n  "message": "Not Found",\n']
 
 
 @pytest.mark.parametrize("path", ["model.onnx", "model.joblib", "weights.bin", "data/model.safetensors"])
-def test_a_git_lfs_pointer_is_refused_whatever_its_name(repository, path):
+def test_a_git_lfs_pointer_is_rejected_whatever_its_name(repository, path):
     repository.put({"churn/1/model.onnx": b"model", f"churn/1/{path}": POINTER})
     assert repository.version().problem == (
-        f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` where it was checked out, and copy it again"
+        f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` in the checkout, and copy the file again"
     )
 
 
 @pytest.mark.parametrize("path", ["model.onnx", "model.skops", "model.joblib", "model.pkl"])
 @pytest.mark.parametrize("content", PAGES)
-def test_a_page_that_was_saved_as_a_model_is_refused(repository, path, content):
+def test_a_page_that_was_saved_as_a_model_is_rejected(repository, path, content):
     repository.put({f"churn/1/{path}": content})
     assert (repository.version().problem or "").startswith(f"{path} is an HTML or XML page, not a model: ")
 
 
 @pytest.mark.parametrize("content", JSON)
-def test_an_answer_in_json_that_was_saved_as_a_model_is_refused(repository, content):
+def test_a_json_response_that_was_saved_as_a_model_is_rejected(repository, content):
     repository.put({"churn/1/model.pkl": content})
     assert (repository.version().problem or "").startswith("model.pkl is JSON text, not a model: ")
 
 
-def test_pages_and_json_beside_a_model_are_its_own_matter(repository):
+def test_pages_and_json_next_to_a_model_are_accepted(repository):
     repository.put({"churn/1/model.onnx": b"model", "churn/1/about.html": PAGES[0], "churn/1/example.json": JSON[0]})
     assert repository.version().problem is None
 
 
-def test_a_file_that_was_read_before_is_refused_again_without_reading_it(repository):
+def test_a_file_that_was_read_before_is_rejected_again_without_a_read(repository):
     repository.put({"churn/1/model.onnx": POINTER})
     first = repository.version().problem
     read = len(repository.cache.misses)
@@ -80,6 +80,6 @@ def _onnx() -> bytes:
         b"\x1f\x8b",
     ],
 )
-def test_the_content_of_a_real_file_is_no_stand_in(content):
+def test_the_content_of_a_real_file_is_not_a_placeholder(content):
     assert pointer_file(content) == ""
-    assert problem("model.onnx", "") == ""
+    assert pointer_problem("model.onnx", "") == ""

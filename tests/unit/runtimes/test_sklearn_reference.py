@@ -1,4 +1,4 @@
-"""What is served is what the fitted object itself gives, whatever it is made of."""
+"""The served outputs equal those of the fitted object itself, whatever it contains."""
 
 import sys
 import warnings
@@ -40,7 +40,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from modelyard.runtimes.base import LoadError
-from modelyard.runtimes.sklearn.fast_path.build import Quick
+from modelyard.runtimes.sklearn.fast_path.build import EstimatorFastPath
 from modelyard.tensors import FREE, TensorSpec
 from tests.unit.runtimes.customers import BOTH, CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load
 from tests.unit.runtimes.operator_code import Buffered, Centred, InPlace, Unsure, constant, ratio
@@ -102,15 +102,15 @@ def test_a_function_in_front_may_add_columns() -> None:
     assert_own_answers(load(estimator), estimator, NUMBERS)
 
 
-def test_a_subclass_of_pipeline_answers_with_its_own_predict() -> None:
+def test_a_subclass_of_pipeline_uses_its_own_predict() -> None:
     estimator = Unsure([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(NUMBERS, KIND)
     model = load(estimator)
     assert_own_answers(model, estimator, NUMBERS)
     assert "unsure" in model.predict(inputs_of(model, NUMBERS), ["label"])["label"].tolist()
-    assert model.notes == ("served by its own methods: it holds code that is not scikit-learn's",)
+    assert model.notes == ("served by its own methods: it contains code that is not scikit-learn's",)
 
 
-def test_a_predict_of_its_own_may_give_labels_of_another_type_than_the_classes() -> None:
+def test_a_custom_predict_may_return_labels_of_another_type_than_the_classes() -> None:
     estimator = Unsure([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(NUMBERS, BOTH[:, 0])
     model = load(estimator, {"instances": NUMBERS.to_numpy().tolist()})
     labels = model.predict(inputs_of(model, NUMBERS), ["label"])["label"].tolist()
@@ -231,7 +231,7 @@ def test_code_that_changes_its_rows_in_place_changes_no_other_output_and_no_requ
     assert given["scores"].tolist() == estimator.predict_proba(rows[:5].copy()).tolist()
 
 
-def test_only_models_of_the_libraries_own_code_run_on_the_event_loop() -> None:
+def test_only_models_of_library_code_run_on_the_event_loop() -> None:
     assert load(make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)).loop_safe
     assert load(make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(NUMBERS, SPENT)).loop_safe
     assert not load(make_pipeline(Centred(), Ridge()).fit(NUMBERS.to_numpy(), SPENT)).loop_safe
@@ -258,7 +258,7 @@ def test_without_pandas_a_model_of_scikit_learns_own_estimators_gets_arrays(monk
     assert_own_answers(model, plain, CUSTOMERS)
 
 
-def test_the_quick_way_serves_plain_pipelines() -> None:
+def test_the_fast_path_serves_plain_pipelines() -> None:
     for estimator in (
         make_pipeline(StandardScaler(), LogisticRegression()),
         make_pipeline(COLUMNS, LogisticRegression()),
@@ -269,18 +269,20 @@ def test_the_quick_way_serves_plain_pipelines() -> None:
         assert load(estimator.fit(frame, KIND)).notes == ()
 
 
-def test_a_quick_way_that_differs_does_not_serve_and_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_path_that_differs_does_not_serve_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, KIND)
-    right = Quick.predict
+    right = EstimatorFastPath.predict
 
-    def wrong_for_one_row(self: Quick, inputs: Any, wanted: Any) -> Any:
+    def wrong_for_one_row(self: EstimatorFastPath, inputs: Any, wanted: Any) -> Any:
         given = right(self, inputs, wanted)
         given["scores"] = np.where(inputs["x"][:, :1] > 1000, 0.5, given["scores"])
         return given
 
-    monkeypatch.setattr(Quick, "predict", wrong_for_one_row)
+    monkeypatch.setattr(EstimatorFastPath, "predict", wrong_for_one_row)
     model = load(estimator)
-    assert model.notes == ("served by its own methods: of the quick way, its 'scores' differs",)
+    assert model.notes == (
+        "served by its own methods: the fast path fails the parity check: its output 'scores' differs",
+    )
     assert_own_answers(model, estimator, pd.concat([NUMBERS, NUMBERS * 100]))
 
 
@@ -306,8 +308,8 @@ def test_a_category_reaches_a_model_that_makes_one_array_of_its_frame_as_one() -
     assert_own_answers(model, estimator, frame)
 
 
-def test_a_column_that_is_not_read_of_an_array_whose_others_are_passed_through_is_not_asked_for() -> None:
-    """Where columns are passed through, an array of objects comes out of one of objects."""
+def test_an_unused_column_of_an_array_whose_others_are_passed_through_is_not_an_input() -> None:
+    """If columns are passed through, an array of objects yields an array of objects."""
     front = ColumnTransformer([("scaled", StandardScaler(), [0]), ("numbers", "passthrough", [1])])
     rows = NUMBERS.to_numpy()[:, [0, 1, 1]]
     estimator = front.fit(rows)

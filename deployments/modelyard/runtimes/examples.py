@@ -1,4 +1,4 @@
-"""Examples of a model's inputs: one made up from a signature, and the operator's own, as far as a runtime reads it. Pure."""
+"""Example inputs of a model: synthetic ones from a signature, and the operator's as far as a runtime reads it. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,33 +10,33 @@ import numpy as np
 from modelyard.tensors import DTYPES, FREE, Array, Tensors, TensorSpec
 
 EXAMPLE_FILE = "example.json"
-"""A request body that works; an operator may put it beside the model."""
-ROWS = 2
-"""How long a free first axis is."""
+"""A request body that works. It is optional, and lies next to the artefact."""
+EXAMPLE_ROWS = 2
+"""The length of a free first axis in a synthetic example."""
 
 
 @dataclass(frozen=True, slots=True)
-class OwnExample:
+class OperatorExample:
     """The operator's example as tensors."""
 
     tensors: Tensors
     rows: bool
-    """Whether it says itself that it is rows."""
+    """Whether its form ("instances") says that the first axis is the rows."""
 
 
-def example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
-    """Two different rows of zeros and ones, or "a" and "b", for every input that must be there, or for all where none must.
+def synthetic_example(inputs: Sequence[TensorSpec], length: int = 1) -> Tensors:
+    """Two different rows of zeros and ones, or "a" and "b", for every required input, or for all inputs if none is required.
 
-    `length` is how long a free axis is that is not the rows.
+    `length` is the length of free axes other than the rows.
     """
     required = [spec for spec in inputs if not spec.optional]
     return {spec.name: _example(spec, length) for spec in required or inputs}
 
 
-def own_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> OwnExample | None:
+def operator_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> OperatorExample | None:
     """The operator's example: a body of `/predict` with "instances" or with tensors in "inputs".
 
-    None where there is none or it does not fit: the codec reads it later in every form, and says what is wrong with it.
+    None if there is none or it does not match the inputs: the codec reads every form of it later, and reports what is wrong.
     """
     try:
         body = json.loads(files[EXAMPLE_FILE])
@@ -44,12 +44,12 @@ def own_example(files: Mapping[str, bytes], inputs: Sequence[TensorSpec]) -> Own
         if "instances" in body:
             rows = body["instances"]
             columns = _columns(rows, inputs)
-            return OwnExample({name: _rows(specs[name], values) for name, values in columns.items()}, rows=True)
+            return OperatorExample({name: _rows(specs[name], values) for name, values in columns.items()}, rows=True)
         tensors = {name: _tensor(specs[name], value) for name, value in body["inputs"].items()}
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    whole = all(spec.optional or spec.name in tensors for spec in inputs)
-    return OwnExample(tensors, rows=False) if tensors and whole else None
+    complete = all(spec.optional or spec.name in tensors for spec in inputs)
+    return OperatorExample(tensors, rows=False) if tensors and complete else None
 
 
 def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[Any]]:
@@ -64,15 +64,15 @@ def _columns(rows: list[Any], inputs: Sequence[TensorSpec]) -> dict[str, list[An
 def _rows(spec: TensorSpec, values: list[Any]) -> Array:
     array = np.array(values, DTYPES[spec.datatype])
     if array.ndim != len(spec.shape) and FREE not in spec.shape[1:]:
-        array = array.reshape(len(values), *spec.shape[1:])  # a plain value may stand for a list of one
-    return _fitting(spec, array)
+        array = array.reshape(len(values), *spec.shape[1:])  # a plain value means a list of one value
+    return _check_shape(spec, array)
 
 
 def _tensor(spec: TensorSpec, value: Any) -> Array:
-    return _fitting(spec, np.array(value, DTYPES[spec.datatype]))
+    return _check_shape(spec, np.array(value, DTYPES[spec.datatype]))
 
 
-def _fitting(spec: TensorSpec, array: Array) -> Array:
+def _check_shape(spec: TensorSpec, array: Array) -> Array:
     if array.ndim != len(spec.shape) or any(
         axis not in (FREE, n) for axis, n in zip(spec.shape, array.shape, strict=True)
     ):
@@ -81,7 +81,7 @@ def _fitting(spec: TensorSpec, array: Array) -> Array:
 
 
 def _example(spec: TensorSpec, length: int) -> Array:
-    first = ROWS if spec.shape[:1] == (FREE,) else None
+    first = EXAMPLE_ROWS if spec.shape[:1] == (FREE,) else None
     shape = tuple(length if axis == FREE else axis for axis in spec.shape)
     shape = (first, *shape[1:]) if first else shape
     if spec.datatype == "BYTES":

@@ -1,4 +1,4 @@
-"""Models whose pickles use modules of the operator's own, which stand beside them in the version's folder."""
+"""Models whose pickles use the operator's own modules, which are next to them in the version's folder."""
 
 import gc
 import importlib
@@ -123,7 +123,7 @@ def answer(model: LoadedModel) -> list[float]:
 
 @pytest.fixture(params=WRITERS)
 def artefact(request: pytest.FixtureRequest, trained: Callable[[Fit], Any], monkeypatch: Any) -> dict[str, bytes]:
-    """A model that uses its module, as each way to save one writes it."""
+    """A model that uses its module, saved in each format."""
     name, dump = WRITERS[request.param]
     content = dump(trained(constant))
     monkeypatch.setattr(sys, "path", sys.path[1:])
@@ -131,11 +131,11 @@ def artefact(request: pytest.FixtureRequest, trained: Callable[[Fit], Any], monk
     return {name: content}
 
 
-def test_modules_beside_a_model_are_found(artefact: dict[str, bytes]) -> None:
+def test_modules_next_to_a_model_are_found(artefact: dict[str, bytes]) -> None:
     assert answer(load(artefact | sources())) == [2, 2]
 
 
-def test_two_versions_answer_with_their_own_modules(artefact: dict[str, bytes]) -> None:
+def test_two_versions_use_their_own_modules(artefact: dict[str, bytes]) -> None:
     one, two = load(artefact | sources(3)), load(artefact | sources(5, sign=-1))
     assert (answer(one), answer(two), answer(one)) == ([3, 3], [-5, -5], [3, 3])
 
@@ -183,7 +183,7 @@ def test_code_that_no_object_in_the_file_names_is_not_run() -> None:
     assert answer(load(files)) == pytest.approx([1, 3.5])
 
 
-def test_the_code_finds_its_data_beside_it(trained: Callable[[Fit], Any]) -> None:
+def test_the_code_finds_data_files_next_to_it(trained: Callable[[Fit], Any]) -> None:
     content = pickle.dumps(trained(constant))
     forget()
     reading = sources() | {
@@ -196,48 +196,48 @@ def test_the_code_finds_its_data_beside_it(trained: Callable[[Fit], Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         (
             {"myfeatures.py": None},
-            "needs the Python module 'myfeatures', which is not installed here: if it is a library, ",
+            "needs the Python module 'myfeatures', which is not installed: if it is a library, ",
         ),
-        ({"myfeatures.py": None}, "if it is your own code, put myfeatures.py beside model.pkl"),
+        ({"myfeatures.py": None}, "if it is your own code, put myfeatures.py next to model.pkl"),
         (
             {"myfeatures.py": b"def scaled(x): return x\n"},
-            "model.pkl needs 'Constant' of the module 'myfeatures' beside it, which does not define it",
+            "model.pkl needs 'Constant' of the module 'myfeatures' next to it, which does not define it",
         ),
         (
             {"myfeatures.py": b"\n\ndef broken(:\n"},
-            "the code beside it failed at myfeatures.py:3: SyntaxError: invalid syntax",
+            "the code next to it failed at myfeatures.py:3: SyntaxError: invalid syntax",
         ),
-        ({"myfeatures.py": b"\n1 / 0\n"}, "the code beside it failed at myfeatures.py:2: ZeroDivisionError"),
-        ({"myfeatures.py": b"raise SystemExit(3)"}, "the code beside it failed at myfeatures.py:1: SystemExit: 3"),
+        ({"myfeatures.py": b"\n1 / 0\n"}, "the code next to it failed at myfeatures.py:2: ZeroDivisionError"),
+        ({"myfeatures.py": b"raise SystemExit(3)"}, "the code next to it failed at myfeatures.py:1: SystemExit: 3"),
         (
             {"myfeatures.py": b"import no_such_library\n"},
-            "needs the Python module 'no_such_library' at myfeatures.py:1, which is not installed here",
+            "needs the Python module 'no_such_library' at myfeatures.py:1, which is not installed",
         ),
         (
             {"myfeatures.py": b"import shared.missing\n"},
-            "needs the module 'shared.missing' at myfeatures.py:1, which is not among the files beside it",
+            "needs the module 'shared.missing' at myfeatures.py:1, which is not among the files next to it",
         ),
     ],
 )
-def test_what_is_wrong_with_the_code_is_told(
-    trained: Callable[[Fit], Any], changes: dict[str, bytes | None], told: str, monkeypatch: Any
+def test_errors_in_the_code_are_reported(
+    trained: Callable[[Fit], Any], changes: dict[str, bytes | None], expected: str, monkeypatch: Any
 ) -> None:
     content = pickle.dumps(trained(constant))
     monkeypatch.setattr(sys, "path", sys.path[1:])
     forget()
     files = {name: text for name, text in (sources() | changes).items() if text is not None}
-    with pytest.raises(LoadError) as refused:
+    with pytest.raises(LoadError) as rejected:
         load({"model.pkl": content} | files)
-    assert told in str(refused.value)
-    assert "_modelyard_model_" not in str(refused.value)
+    assert expected in str(rejected.value)
+    assert "_modelyard_model_" not in str(rejected.value)
     assert not [name for name in sys.modules if name.partition(".")[0] in ("myfeatures", "shared")]
 
 
-def test_a_submodule_is_asked_for_by_its_path(monkeypatch: Any, tmp_path: Path) -> None:
+def test_a_missing_submodule_is_reported_by_its_path(monkeypatch: Any, tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "cleaning.py").write_text("def clean(x):\n    return x\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -246,7 +246,7 @@ def test_a_submodule_is_asked_for_by_its_path(monkeypatch: Any, tmp_path: Path) 
     monkeypatch.undo()
     for name in ("src", "src.cleaning"):
         sys.modules.pop(name)
-    with pytest.raises(LoadError, match=r"put src/cleaning\.py beside model\.pkl"):
+    with pytest.raises(LoadError, match=r"put src/cleaning\.py next to model\.pkl"):
         load({"model.pkl": content})
     files = {"model.pkl": content, "src/cleaning.py": b"def clean(x):\n    return x\n"}
     assert read_estimator(files, ModelSpec(name="m", trusted=True)).estimator.func is not cleaning.clean

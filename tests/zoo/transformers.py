@@ -35,8 +35,8 @@ from sklearn.preprocessing import (
 from sklearn.random_projection import GaussianRandomProjection
 
 from tests.zoo import functions
-from tests.zoo.data import CATEGORICAL, NUMERIC, Table
 from tests.zoo.draw import Draw
+from tests.zoo.tables import CATEGORICAL, NUMERIC, Table
 
 
 def front(draw: Draw, table: Table, supervised: bool) -> Any:
@@ -44,7 +44,7 @@ def front(draw: Draw, table: Table, supervised: bool) -> Any:
     if table.form == "texts":
         return text_front(draw)
     if set(table.of(*NUMERIC)) == set(range(len(table.columns))) and draw.chance(0.6):
-        return numeric_front(draw, holed=any(column.holed for column in table.columns))
+        return numeric_front(draw, holed=any(column.has_gaps for column in table.columns))
     if not table.of("prose") and set(table.of(*CATEGORICAL)) == set(range(len(table.columns))) and draw.chance(0.5):
         return category_front(draw, supervised)
     return column_transformer(draw, table, list(range(len(table.columns))), supervised)
@@ -73,7 +73,7 @@ def column_transformer(draw: Draw, table: Table, places: Sequence[int], supervis
         )
     left = [place for place in places if place not in chosen]
     plain = bool(left) and all(
-        table.columns[place].kind in NUMERIC and not table.columns[place].holed for place in left
+        table.columns[place].kind in NUMERIC and not table.columns[place].has_gaps for place in left
     )
     remainder = draw.one("drop", "passthrough", StandardScaler()) if plain else "drop"
     return ColumnTransformer(
@@ -86,7 +86,7 @@ def column_transformer(draw: Draw, table: Table, places: Sequence[int], supervis
 
 
 def _numeric_part(draw: Draw, table: Table, name: str, places: list[int]) -> tuple[str, Any, Any]:
-    holed = any(table.columns[place].holed for place in places)
+    holed = any(table.columns[place].has_gaps for place in places)
     if not holed and draw.chance(0.1):
         return name, "passthrough", select(draw, table, places)
     return name, numeric_front(draw, holed), select(draw, table, places)
@@ -213,7 +213,7 @@ def category_front(draw: Draw, supervised: bool) -> Any:
     return encoder
 
 
-def RandomForestSelector(draw: Draw) -> Any:  # noqa: N802 - it stands for a class
+def RandomForestSelector(draw: Draw) -> Any:  # noqa: N802 - it is used as a class
     """A selector by the importances of a forest that learns nothing but noise."""
     from sklearn.feature_selection import SelectFromModel
 

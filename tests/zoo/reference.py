@@ -1,4 +1,4 @@
-"""What a fitted estimator answers by itself, by the names of the outputs that the server gives it."""
+"""The reference outputs of a fitted estimator, by the names of the served outputs."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from modelyard.tensors import Tensors
-from tests.zoo.case import Refuses
-from tests.zoo.data import Reading, Rows, Table
+from tests.zoo.case import ModelRaised
+from tests.zoo.tables import Reading, Rows, Table
 
 
-class EstimatorTruth:
-    """Calls the estimator's own methods on input as it was fitted."""
+class ReferenceEstimator:
+    """Calls the estimator's own methods, with input in the form of the fit."""
 
     def __init__(self, estimator: Any, table: Table, labels: Sequence[str] = ()) -> None:
         """`labels` are the operator's names for the classes."""
@@ -23,26 +23,26 @@ class EstimatorTruth:
         self._labels = list(labels)
 
     def __call__(self, rows: Rows, reading: Reading = "fitted") -> Tensors:
-        """Every output for these rows in one call. Raises Refuses."""
+        """Every output for these rows in one call. Raises ModelRaised."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # what the model has to say about the rows is no news
+            warnings.simplefilter("ignore")  # warnings of the model about the rows are expected
             try:
                 found = {name: dense(method(self.table.x(rows, reading))) for name, method in self._methods().items()}
             except Exception as error:
-                raise Refuses(f"{type(error).__name__}: {error}") from error
+                raise ModelRaised(f"{type(error).__name__}: {error}") from error
         label = found.get("label")
         if label is None:
             return found
         if label.ndim == 2 and label.shape[1] > 1:
             return _of_several(found)
-        flat = label.ravel()  # CatBoost gives a column
+        flat = label.ravel()  # CatBoost returns a column
         if self._labels:
             flat = np.array([self._labels[self._own_classes.index(value)] for value in flat.tolist()], object)
         return found | {"label": flat}
 
     @property
     def classes(self) -> list[Any] | None:
-        """A classifier's, in the order of its scores, as they are named; None where there are none, or several lists of them."""
+        """A classifier's named classes, in the order of its scores; None if there are none, or several lists of them."""
         return self._labels or self._own_classes or None
 
     @property
@@ -69,15 +69,15 @@ class EstimatorTruth:
         return {"prediction": model.predict}
 
 
-def dense(answer: Any) -> Any:
-    """An answer as an array, or a list of them; scikit-learn has sparse ones too."""
-    if isinstance(answer, list):  # predict_proba of several outputs
-        return [np.asarray(each) for each in answer]
-    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+def dense(output: Any) -> Any:
+    """An output as an array, or a list of arrays; scikit-learn also returns sparse ones."""
+    if isinstance(output, list):  # predict_proba of several outputs
+        return [np.asarray(each) for each in output]
+    return np.asarray(output.toarray() if hasattr(output, "toarray") else output)
 
 
 def _of_several(found: Tensors) -> Tensors:
-    """Of a classifier that gives several labels a row: its probabilities are one number a label, or a table for each label."""
+    """The outputs of a classifier with several labels per row. Its scores are one number per label, or a table for each label."""
     tensors = {"labels": found["label"]}
     scores = found.get("scores")
     if isinstance(scores, list):
