@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import edge, h2load, machine, race, recording, report, startup, wrk
+from benchmarks import edge_cost, h2load, load_rounds, machine, metrics_overhead, report, startup, wrk
 from benchmarks.artefacts import make
-from benchmarks.farm import SubjectError
 from benchmarks.load import LoadError
+from benchmarks.subject_process import SubjectError
 from benchmarks.subjects import SUBJECTS
 from modelyard.control.process_tree import adopt_orphans
 
@@ -50,13 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(folder: Path, wanted: Sequence[str], command: str, *, rounds: int, seconds: int) -> str:
     """The report on what is wanted."""
     artefacts = make(folder)
-    recorded = recording.measure(artefacts.onnx_file, artefacts.requests.row) if "metrics" in wanted else None
+    recorded = metrics_overhead.measure(artefacts.onnx_file, artefacts.requests.row) if "metrics" in wanted else None
     edges = None
     if "edge" in wanted:
         (folder / "edge").mkdir()
-        edges = edge.measure(folder / "edge", artefacts.requests.row, rounds=rounds, seconds=seconds)
+        edges = edge_cost.measure(folder / "edge", artefacts.requests.row, rounds=rounds, seconds=seconds)
     names = [name for name in SUBJECTS if name in wanted]
-    samples = race.run(names, artefacts, folder, rounds=rounds, seconds=seconds)
+    samples = load_rounds.run(names, artefacts, folder, rounds=rounds, seconds=seconds)
     start_up = None
     if START_UP in wanted:
         (folder / START_UP).mkdir()

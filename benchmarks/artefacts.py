@@ -7,7 +7,7 @@ import numpy as np
 from onnx import TensorProto, checker, helper
 from skl2onnx import to_onnx
 
-from benchmarks import bodies
+from benchmarks import request_bodies
 from benchmarks.rivals import own_predict
 from benchmarks.subjects import Artefacts
 from examples.models import iris
@@ -24,7 +24,7 @@ def make(folder: Path) -> Artefacts:
         sklearn=folder / "sklearn",
         own_predict=folder / "own",
         tensor=folder / "tensor",
-        requests=bodies.write(requests),
+        requests=request_bodies.write(requests),
     )
     publish(artefacts.sklearn / "iris", train("iris"))
     publish(artefacts.onnx / "iris", iris_as_onnx())
@@ -53,7 +53,7 @@ def iris_as_onnx() -> Trained:
 
 def largest_as_onnx() -> bytes:
     """Rows of FP32 in, the largest of each out: little work for the model, so that it is the protocols that are measured."""
-    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", bodies.TENSOR_VALUES])
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", request_bodies.TENSOR_VALUES])
     largest = helper.make_tensor_value_info("largest", TensorProto.FLOAT, ["rows"])
     node = helper.make_node("ReduceMax", ["x"], ["largest"], axes=[1], keepdims=0)
     graph = helper.make_graph([node], "largest", [rows], [largest])

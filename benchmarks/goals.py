@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.edge import MANY, EdgeCost
+from benchmarks.edge_cost import MANY, EdgeCost
 from benchmarks.markdown import table
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import RecordingCost
 from benchmarks.subjects import CHANNELS
 from benchmarks.summary import Summaries
 

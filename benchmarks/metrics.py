@@ -9,10 +9,10 @@ from pathlib import Path
 
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import UNRECORDED, Recorder, RequestContext
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.metrics.snapshot import Totals
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 REQUESTS = 200_000
@@ -47,8 +47,8 @@ def best_ns(
 
 
 def main() -> None:
-    counts = VersionCounts("iris", "1", PROTOCOLS, load_s=1.0)
-    log = RequestLog("iris", LogPlace(Path("/nowhere"), share=0.0))
+    counts = VersionCounters("iris", "1", PROTOCOLS, load_s=1.0)
+    log = RequestLog("iris", RequestLogConfig(Path("/nowhere"), share=0.0))
     call = Batch.__new__(Batch)  # its times are all that anybody looks at
     call.rows, call.seconds, call.started = 1, 20e-6, 0.0
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.edge import MANY, EdgeCost
+from benchmarks.edge_cost import MANY, EdgeCost
 from benchmarks.goals import Measured, goals_table
+from benchmarks.load_rounds import Sample
 from benchmarks.markdown import table
-from benchmarks.race import Sample
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import RecordingCost
 from benchmarks.startup import StartUp
 from benchmarks.summary import Summaries, Summary, summarize
 

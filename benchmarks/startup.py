@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.farm import fetch, free_port, launch, stop, wait_until
+from benchmarks.load_rounds import family
 from benchmarks.processes import pss_bytes
-from benchmarks.race import family
+from benchmarks.subject_process import fetch, free_port, launch, stop, wait_until
 from benchmarks.subjects import ROOT, modelyard
 from examples.train import example_names, publish, train
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.bodies import Requests
 from benchmarks.load import Request
+from benchmarks.request_bodies import Requests
 from modelyard.control.ports import free_ports
 
 CHANNELS = 4

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.race import Sample
+from benchmarks.load_rounds import Sample
 
 
 @dataclass(frozen=True, slots=True)

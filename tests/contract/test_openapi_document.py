@@ -11,7 +11,7 @@ from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.test_protocols_page import AT_THE_EDGE, ROWS
 from tests.fakes import DOUBLER
-from tests.unit.gateway.gate import ask, entry
+from tests.unit.gateway.gateway_client import ask, entry
 
 DOUBLERS = entry("doubler")
 DOCUMENT = openapi({"doubler": DOUBLERS}, {"doubler": DOUBLER})

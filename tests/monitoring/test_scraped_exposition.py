@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import METRICS, REPLICA_STATES
 from modelyard.telemetry.metrics.exposition import metrics_app
 from modelyard.telemetry.metrics.scrape_server import listen
@@ -27,7 +27,7 @@ class Pretended:
     """A replica's counts, one request more at each scrape, and every declared gauge."""
 
     def __init__(self) -> None:
-        self._counts = VersionCounts("iris", "1", ("predict", "grpc"), load_s=0.8)
+        self._counts = VersionCounters("iris", "1", ("predict", "grpc"), load_s=0.8)
         names = {"model": "iris", "version": "1", "runtime": "onnx", "digest": "ab12"}
         self._gauges: dict[Key, float] = {
             (metric.name, *map((names | {"state": state}).__getitem__, metric.labels)): 1.0

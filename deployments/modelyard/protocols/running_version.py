@@ -11,11 +11,11 @@ from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.oip.endpoint import InferEndpoint
 from modelyard.protocols.predict.endpoint import PredictEndpoint
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.request_log import RequestLog
 from modelyard.telemetry.request_recorder import RequestRecorder
-from modelyard.telemetry.trace_sampling import Tracing
+from modelyard.telemetry.trace_sampling import TraceSampler
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class RunningVersion:
     server: Scheduler
     predictor: PredictEndpoint
     infer: InferEndpoint
-    counts: VersionCounts
+    counts: VersionCounters
     """What has become of its requests."""
     recorders: Mapping[str, Recorder]
     """By protocol."""
@@ -39,10 +39,10 @@ def run_version(
     spec: ModelSpec,
     loop: asyncio.AbstractEventLoop,
     log: RequestLog,
-    tracing: Tracing | None = None,
+    tracing: TraceSampler | None = None,
 ) -> RunningVersion:
     """Put a model server in front of a loaded version."""
-    counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
+    counts = VersionCounters(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     predict = recorders["predict"]
     server = Scheduler(

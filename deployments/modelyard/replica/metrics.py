@@ -8,17 +8,17 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.telemetry.metrics.declarations import CAPACITY, IN_FLIGHT, MEMORY, QUEUE_DEPTH
 from modelyard.telemetry.metrics.snapshot import Exemplar, Key, Snapshot, Totals
-from modelyard.telemetry.trace_sampling import Traced
+from modelyard.telemetry.trace_sampling import TracedRequest
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, Traced]]) -> None:
+def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, TracedRequest]]) -> None:
     """Note the traces of requests whose durations were counted, by trace id."""
     for trace_id, traced in told:
-        line = traced.line
-        if traced.queue_until_s is not None:
-            versions[int(line.version)].counts.request.mark(Exemplar(line.at, line.total_s, trace_id))
+        line = traced.record
+        if traced.queue_end_s is not None:
+            versions[int(line.version)].counts.request.set_exemplar(Exemplar(line.at, line.total_s, trace_id))
 
 
 def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> Snapshot:

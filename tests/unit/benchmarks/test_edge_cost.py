@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from benchmarks import bodies
-from benchmarks.edge import REPLICA, edge, serve_file, started
+from benchmarks import request_bodies
+from benchmarks.edge_cost import REPLICA, edge, serve_file, started
 from benchmarks.processes import read
 from benchmarks.subjects import Subject, Target
 from modelyard.control.ports import free_ports, haproxy_binary
@@ -18,7 +18,7 @@ def test_every_model_has_a_backend_and_so_has_the_gateway() -> None:
 
 
 def test_the_edge_passes_a_request_for_the_last_of_its_models_to_the_replica(tmp_path: Path) -> None:
-    request = bodies.write(tmp_path).row
+    request = request_bodies.write(tmp_path).row
     (port,) = free_ports(1)
     config = tmp_path / "replica.cfg"
     config.write_text(REPLICA.format(port=port))

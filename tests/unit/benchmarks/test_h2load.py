@@ -6,10 +6,10 @@ from typing import Any
 import grpc
 import pytest
 
-from benchmarks.bodies import write
-from benchmarks.farm import free_port
 from benchmarks.h2load import ask, parse
 from benchmarks.load import Load, LoadError, Request
+from benchmarks.request_bodies import write
+from benchmarks.subject_process import free_port
 
 OUTPUT = """\
 finished in 2.01s, 1368.00 req/s, 219.35KB/s

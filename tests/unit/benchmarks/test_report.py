@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bodies
-from benchmarks.edge import EdgeCost
+from benchmarks import request_bodies
+from benchmarks.edge_cost import EdgeCost
 from benchmarks.goals import Measured, goals_table
 from benchmarks.load import Load
+from benchmarks.load_rounds import Sample
 from benchmarks.markdown import table
-from benchmarks.race import Sample
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import RecordingCost
 from benchmarks.report import COMPARISONS, TITLES, comparison_table, parts_table, render, start_up_tables
 from benchmarks.startup import StartUp
 from benchmarks.subjects import SUBJECTS, Artefacts
@@ -124,7 +124,7 @@ def test_a_report_holds_only_what_was_measured() -> None:
 
 def test_every_target_has_a_title_and_its_place_in_one_comparison(tmp_path: Path) -> None:
     nowhere = Path("/models")
-    artefacts = Artefacts(nowhere, nowhere, nowhere, nowhere, bodies.write(tmp_path))
+    artefacts = Artefacts(nowhere, nowhere, nowhere, nowhere, request_bodies.write(tmp_path))
     targets = []
     for name, prepare in SUBJECTS.items():
         (tmp_path / name).mkdir()

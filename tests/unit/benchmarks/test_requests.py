@@ -7,9 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks import bodies, recording
+from benchmarks import metrics_overhead, request_bodies
 from benchmarks.artefacts import iris_as_onnx, largest_as_onnx
-from benchmarks.bodies import SPECIES, TENSOR_VALUES, Requests
+from benchmarks.request_bodies import SPECIES, TENSOR_VALUES, Requests
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.messages import ModelInferRequest
@@ -19,7 +19,7 @@ from modelyard.runtimes.registry import runtime
 
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> Requests:
-    return bodies.write(tmp_path_factory.mktemp("requests"))
+    return request_bodies.write(tmp_path_factory.mktemp("requests"))
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,6 @@ def test_our_server_reads_the_tensor_in_both_forms_and_answers_as_expected(reque
 
 
 def test_the_lane_answers_every_request_with_metrics_and_without(requests: Requests, iris: Path) -> None:
-    cost = recording.measure(iris, requests.row, pairs=2, waves=1)
+    cost = metrics_overhead.measure(iris, requests.row, pairs=2, waves=1)
     assert [len(cost.with_us), len(cost.without_us)] == [2, 2]
     assert cost.ratio > 0

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks import bodies
+from benchmarks import request_bodies
 from benchmarks.machine import cpu_model
 from benchmarks.subjects import SUBJECTS, Artefacts, environment
 from modelyard.config.model_spec import ModelSpec
@@ -13,7 +13,7 @@ from modelyard.config.server_spec import ServerSpec
 @pytest.fixture(scope="module")
 def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
     models = {name: Path(f"/models/{name}") for name in ("onnx", "sklearn", "own_predict", "tensor")}
-    return Artefacts(**models, requests=bodies.write(tmp_path_factory.mktemp("requests")))
+    return Artefacts(**models, requests=request_bodies.write(tmp_path_factory.mktemp("requests")))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import h2load, wrk
-from benchmarks.farm import SubjectError, free_port, running
 from benchmarks.load import Load
 from benchmarks.processes import Group, Process, cpu_spent, descendants, pss_bytes, snapshot
+from benchmarks.subject_process import SubjectError, free_port, running
 from benchmarks.subjects import SUBJECTS, Artefacts, Subject, Target
 
 WARM_UP_S = 1

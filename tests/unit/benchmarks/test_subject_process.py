@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from benchmarks.farm import SubjectError, answers_as_expected, fetch, free_port, launch, wait_until
 from benchmarks.load import Request
+from benchmarks.subject_process import SubjectError, answers_as_expected, fetch, free_port, launch, wait_until
 from benchmarks.subjects import Subject, Target
 
 
@@ -65,7 +65,7 @@ def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Pat
 
 STOPPING = """
 import subprocess, sys
-from benchmarks.farm import launch, living_children, stop, wait_until
+from benchmarks.subject_process import launch, living_children, stop, wait_until
 from benchmarks.subjects import Subject
 from modelyard.control.process_tree import adopt_orphans
 from pathlib import Path

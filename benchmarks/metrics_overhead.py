@@ -30,10 +30,10 @@ from modelyard.protocols.predict.endpoint import PredictEndpoint
 from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.runtimes.registry import runtime
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.metrics.snapshot import Totals
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 CONNECTIONS = 64
@@ -134,8 +134,8 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
         server = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
         return Replica(PredictEndpoint(codecs.predict, server, recorder, decoder), http1(body), after)
 
-    counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
-    log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
+    counts = VersionCounters(spec.name, "1", PROTOCOLS, load_s=1.0)
+    log = RequestLog(spec.name, RequestLogConfig(Path("/nowhere"), share=0.0))
     # What the pushing thread does once a second is part of the price, so each turn ends with it, which is more often.
     recorded = replica(RequestRecorder(counts, "predict", log), lambda: counts.add_to(Totals()))
     unrecorded = replica(UNRECORDED, lambda: None)

@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import wrk
-from benchmarks.farm import SubjectError, answers_as_expected, launch, wait_until
 from benchmarks.load import Request
+from benchmarks.load_rounds import WARM_UP_S
 from benchmarks.processes import read
-from benchmarks.race import WARM_UP_S
+from benchmarks.subject_process import SubjectError, answers_as_expected, launch, wait_until
 from benchmarks.subjects import Subject, Target
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.ports import free_ports, haproxy_binary
