@@ -1,4 +1,4 @@
-"""Medians over the rounds. Pure."""
+"""Medians over the rounds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from benchmarks.load_rounds import Sample
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Medians over the rounds of one target under one load."""
+    """Medians over the rounds for one target and number of connections."""
 
     requests_per_s: float
     slowest_round: float

@@ -41,7 +41,7 @@ from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import Snapshot
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
 from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.trace_sampling import TraceSampler
 from modelyard.tensors import Signature
@@ -99,7 +99,7 @@ class ModelReplica:
         )
         FAST_PATH.bodies.released = Trimmer(self._loop).soon
 
-        def snapshot() -> Snapshot:
+        def snapshot() -> MetricsSnapshot:
             log.flush()
             if tracing is not None:
                 mark_traced(self._versions, tracing.flush())

@@ -57,7 +57,7 @@ async def get_totals(names: Sequence[str]) -> ModelTotals:
     return ModelTotals(Totals(), frozenset((name, "1") for name in names))
 
 
-def ask(
+def get_response(
     path: str,
     method: str = "GET",
     body: bytes = b"",

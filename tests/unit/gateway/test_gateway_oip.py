@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelyard.gateway.catalogue import ModelEntry
-from tests.unit.gateway.gateway_client import MODELS, Response, ask, entry
+from tests.unit.gateway.gateway_client import MODELS, Response, entry, get_response
 
 SERVED = ModelEntry("two", "/models/two", True, "READY", "", {"versions": [{"version": "3"}, {"version": "1"}]})
 
@@ -19,7 +19,7 @@ def assert_error(response: Response, status: int, message: str) -> None:
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
 def test_the_server_metadata_has_name_version_and_extensions(path: str) -> None:
-    document = ask(path).json
+    document = get_response(path).json
     assert document["name"] == "modelyard"
     assert document["version"]
     assert document["extensions"] == [
@@ -32,22 +32,22 @@ def test_the_server_metadata_has_name_version_and_extensions(path: str) -> None:
 
 
 def test_the_server_is_live_whatever_the_state_of_its_models() -> None:
-    assert ask("/v2/health/live").json == {"live": True}
+    assert get_response("/v2/health/live").json == {"live": True}
 
 
 @pytest.mark.parametrize(("entries", "status"), [([entry("iris")], 200), (MODELS, 503), ([], 200)])
 def test_the_server_is_ready_when_every_required_model_is(entries: list[ModelEntry], status: int) -> None:
-    response = ask("/v2/health/ready", entries=entries)
+    response = get_response("/v2/health/ready", entries=entries)
     assert (response.status, response.json) == (status, {"ready": status == 200})
 
 
 def test_the_models_are_listed_by_name() -> None:
-    assert ask("/v2/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
+    assert get_response("/v2/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"ready": false}'])
 def test_the_index_has_every_version_and_every_state(body: bytes) -> None:
-    index = ask("/v2/repository/index", "POST", body, [*MODELS, SERVED]).json
+    index = get_response("/v2/repository/index", "POST", body, [*MODELS, SERVED]).json
     assert index == [
         {"name": "iris", "state": "READY", "reason": ""},
         {"name": "churn", "state": "LOADING", "reason": ""},
@@ -59,7 +59,7 @@ def test_the_index_has_every_version_and_every_state(body: bytes) -> None:
 
 
 def test_the_index_of_ready_models_has_only_those() -> None:
-    index = ask("/v2/repository/index", "POST", b'{"ready": true}').json
+    index = get_response("/v2/repository/index", "POST", b'{"ready": true}').json
     assert [model["name"] for model in index] == ["iris", "leavers"]
 
 
@@ -68,11 +68,11 @@ def test_the_index_of_ready_models_has_only_those() -> None:
     [(b"[", "not valid JSON"), (b"[]", "expected an object"), (b'{"ready": 1}', "expected true or false")],
 )
 def test_an_invalid_index_request_is_rejected(body: bytes, message: str) -> None:
-    assert_error(ask("/v2/repository/index", "POST", body), 400, message)
+    assert_error(get_response("/v2/repository/index", "POST", body), 400, message)
 
 
 def test_the_statistics_of_all_models_have_those_that_are_ready() -> None:
-    document = ask("/v2/models/stats").json["model_stats"]
+    document = get_response("/v2/models/stats").json["model_stats"]
     assert [(each["name"], each["version"]) for each in document] == [("iris", "1"), ("leavers", "1")]
 
 
@@ -80,7 +80,7 @@ def test_the_statistics_of_all_models_have_those_that_are_ready() -> None:
     "path", ["/v2/models/iris/stats", "/v2/models/iris/stats/", "/v2/models/iris/versions/1/stats"]
 )
 def test_the_statistics_of_one_model_have_only_that_model(path: str) -> None:
-    [document] = ask(path).json["model_stats"]
+    [document] = get_response(path).json["model_stats"]
     assert (document["name"], document["version"], document["inference_count"]) == ("iris", "1", 0)
 
 
@@ -96,12 +96,12 @@ def test_the_statistics_of_one_model_have_only_that_model(path: str) -> None:
 def test_statistics_of_an_unknown_model_or_version_are_rejected(
     path: str, method: str, status: int, message: str
 ) -> None:
-    assert_error(ask(f"/v2/models/{path}", method), status, message)
+    assert_error(get_response(f"/v2/models/{path}", method), status, message)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"parameters": {}}'])
 def test_loading_a_model_that_is_ready_succeeds(body: bytes) -> None:
-    response = ask("/v2/repository/models/iris/load", "POST", body)
+    response = get_response("/v2/repository/models/iris/load", "POST", body)
     assert (response.status, response.json) == (200, {})
 
 
@@ -128,21 +128,25 @@ def test_loading_a_model_that_is_ready_succeeds(body: bytes) -> None:
     ],
 )
 def test_other_requests_to_load_or_unload_are_rejected(path: str, body: bytes, status: int, message: str) -> None:
-    assert_error(ask(f"/v2/repository/models/{path}", "POST", body), status, message)
+    assert_error(get_response(f"/v2/repository/models/{path}", "POST", body), status, message)
 
 
 @pytest.mark.parametrize("kind", ["system", "cuda"])
 def test_shared_memory_has_no_regions_and_rejects_new_ones(kind: str) -> None:
-    assert ask(f"/v2/{kind}sharedmemory/status").json == []
-    assert_error(ask(f"/v2/{kind}sharedmemory/region/r/status"), 404, "no shared memory region")
-    assert_error(ask(f"/v2/{kind}sharedmemory/region/r/register", "POST", b"{}"), 501, "does not support shared memory")
-    assert_error(ask(f"/v2/{kind}sharedmemory/unregister", "POST", b"{}"), 501, "does not support shared memory")
+    assert get_response(f"/v2/{kind}sharedmemory/status").json == []
+    assert_error(get_response(f"/v2/{kind}sharedmemory/region/r/status"), 404, "no shared memory region")
+    assert_error(
+        get_response(f"/v2/{kind}sharedmemory/region/r/register", "POST", b"{}"), 501, "does not support shared memory"
+    )
+    assert_error(
+        get_response(f"/v2/{kind}sharedmemory/unregister", "POST", b"{}"), 501, "does not support shared memory"
+    )
 
 
 @pytest.mark.parametrize("path", ["/v2/logging", "/v2/trace/setting"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_log_settings_and_tracing_are_not_supported(path: str, method: str) -> None:
-    assert_error(ask(path, method), 501, "the server does not")
+    assert_error(get_response(path, method), 501, "the server does not")
 
 
 @pytest.mark.parametrize(
@@ -162,14 +166,14 @@ def test_log_settings_and_tracing_are_not_supported(path: str, method: str) -> N
 def test_a_request_to_a_model_without_a_replica_has_a_retry_after(
     path: str, message: str, retry_after: bytes, method: str
 ) -> None:
-    response = ask(path, method)
+    response = get_response(path, method)
     assert_error(response, 503, message)
     assert response.headers[b"retry-after"] == retry_after
 
 
 @pytest.mark.parametrize("path", ["/v2/models/iris/ready", "/v2/models/iris/versions/1/ready"])
 def test_a_model_that_is_scaled_to_zero_is_ready(path: str) -> None:
-    assert ask(path).json == {"name": "iris", "ready": True}
+    assert get_response(path).json == {"name": "iris", "ready": True}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_a_model_that_is_scaled_to_zero_is_ready(path: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_name_is_not_found_and_the_nearest_is_suggested(path: str, message: str, method: str) -> None:
-    assert_error(ask(path, method), 404, message)
+    assert_error(get_response(path, method), 404, message)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +209,6 @@ def test_an_unknown_name_is_not_found_and_the_nearest_is_suggested(path: str, me
     ],
 )
 def test_another_method_is_rejected_with_the_allowed_ones(path: str, method: str, allow: Any) -> None:
-    response = ask(path, method)
+    response = get_response(path, method)
     assert_error(response, 405, f"not {method}")
     assert response.headers[b"allow"] == allow

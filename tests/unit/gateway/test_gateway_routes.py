@@ -5,11 +5,11 @@ from importlib.metadata import version
 
 import pytest
 
-from tests.unit.gateway.gateway_client import LIMIT, MODELS, ask, entry
+from tests.unit.gateway.gateway_client import LIMIT, MODELS, entry, get_response
 
 
 def test_the_catalogue_lists_every_model_with_its_state():
-    models = ask("/models").json["models"]
+    models = get_response("/models").json["models"]
     assert [(model["name"], model["state"]) for model in models] == [
         ("iris", "READY"),
         ("churn", "LOADING"),
@@ -21,12 +21,12 @@ def test_the_catalogue_lists_every_model_with_its_state():
 
 
 def test_a_server_without_models_lists_none():
-    assert ask("/models/", entries=[]).json == {"models": []}
+    assert get_response("/models/", entries=[]).json == {"models": []}
 
 
 @pytest.mark.parametrize("entries", [MODELS, []])
 def test_the_server_is_live_whatever_the_state_of_the_models(entries):
-    response = ask("/live", entries=entries)
+    response = get_response("/live", entries=entries)
     assert (response.status, response.json) == (200, {"live": True})
 
 
@@ -40,37 +40,37 @@ def test_the_server_is_live_whatever_the_state_of_the_models(entries):
     ],
 )
 def test_the_server_is_ready_when_every_required_model_is(entries, status, document):
-    response = ask("/ready", entries=entries)
+    response = get_response("/ready", entries=entries)
     assert (response.status, response.json) == (status, document)
 
 
 def test_mlflows_paths_have_the_readiness_and_the_version():
-    assert (ask("/health").status, ask("/health", entries=[entry("iris")]).status) == (503, 200)
-    response = ask("/version")
+    assert (get_response("/health").status, get_response("/health", entries=[entry("iris")]).status) == (503, 200)
+    response = get_response("/version")
     assert (response.status, response.body.decode()) == (200, version("modelyard"))
     assert response.headers[b"content-type"].startswith(b"text/plain")
 
 
 def test_kserves_paths_of_v1_have_the_liveness_and_the_models():
-    assert ask("/").json["status"] == "alive"
-    assert ask("/v1/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
+    assert get_response("/").json["status"] == "alive"
+    assert get_response("/v1/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
 
 
 def test_a_model_that_is_scaled_to_zero_is_ready_in_v1():
     scaled_to_zero = replace(
         entry("iris", scaled_to_zero=True), metadata={"versions": [{"version": "2", "digest": "sha256:0"}]}
     )
-    document = ask("/v1/models/iris", entries=[scaled_to_zero]).json
+    document = get_response("/v1/models/iris", entries=[scaled_to_zero]).json
     assert (document["name"], document["ready"], document["model_version_status"][0]["version"]) == ("iris", True, "2")
-    assert ask("/v1/models/iris/metadata", entries=[scaled_to_zero]).status == 503
-    assert (ask("/v1/models/churn").status, ask("/v1/models/nobody").status) == (503, 404)
+    assert get_response("/v1/models/iris/metadata", entries=[scaled_to_zero]).status == 503
+    assert (get_response("/v1/models/churn").status, get_response("/v1/models/nobody").status) == (503, 404)
 
 
 @pytest.mark.parametrize(
     ("path", "name"), [("/models/churn", "churn"), ("/models/fraud/", "fraud"), ("/who/leaves", "leavers")]
 )
 def test_a_model_without_a_replica_has_its_known_metadata(path, name):
-    response = ask(path)
+    response = get_response(path)
     assert response.status == 200
     assert (response.json["name"], response.json["description"]) == (name, f"about {name}")
 
@@ -87,7 +87,7 @@ def test_a_model_without_a_replica_has_its_known_metadata(path, name):
     ],
 )
 def test_a_request_to_a_model_without_a_replica_says_when_to_retry(path, detail, retry_after):
-    response = ask(path, "POST", b"{}")
+    response = get_response(path, "POST", b"{}")
     assert (response.status, response.headers[b"retry-after"]) == (503, retry_after)
     assert response.headers[b"content-type"] == b"application/problem+json"
     assert response.json["detail"] == detail
@@ -95,7 +95,7 @@ def test_a_request_to_a_model_without_a_replica_says_when_to_retry(path, detail,
 
 
 def test_a_model_that_is_scaled_to_zero_is_ready():
-    assert ask("/models/iris/ready").json == {"ready": True}
+    assert get_response("/models/iris/ready").json == {"ready": True}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_model_that_is_scaled_to_zero_is_ready():
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_path_is_not_found_and_the_nearest_name_is_suggested(path, detail, method):
-    response = ask(path, method)
+    response = get_response(path, method)
     assert response.status == 404
     assert response.json["detail"] == detail
 
@@ -120,20 +120,20 @@ def test_an_unknown_path_is_not_found_and_the_nearest_name_is_suggested(path, de
 @pytest.mark.parametrize("path", ["/", "/live", "/ready", "/models", "/models/churn"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_a_path_to_read_supports_no_other_method(path, method):
-    response = ask(path, method, b"{}")
+    response = get_response(path, method, b"{}")
     assert (response.status, response.headers[b"allow"]) == (405, b"GET, HEAD")
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/ready", "/models", "/models/churn"])
 def test_head_responds_like_get_without_the_body(path):
-    got, head = ask(path), ask(path, "HEAD")
+    got, head = get_response(path), get_response(path, "HEAD")
     assert (head.status, head.headers, head.body) == (got.status, got.headers, b"")
     assert int(head.headers[b"content-length"]) == len(got.body) > 0
 
 
 def test_the_root_links_to_the_models():
-    assert ask("/").json["models"] == "/models"
+    assert get_response("/").json["models"] == "/models"
 
 
 def test_a_body_that_is_too_large_is_rejected():
-    assert ask("/models/churn/predict", "POST", b"x" * (LIMIT + 1)).status == 413
+    assert get_response("/models/churn/predict", "POST", b"x" * (LIMIT + 1)).status == 413

@@ -17,7 +17,7 @@ from modelyard.gateway.openapi.value_schemas import enumerated
 from modelyard.http.problem import STATUSES
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
-from tests.unit.gateway.gateway_client import MODELS, ask, entry
+from tests.unit.gateway.gateway_client import MODELS, entry, get_response
 
 IRIS = Signature(
     (TensorSpec("x", "FP32", (FREE, 2), ("length", "width")),),
@@ -158,11 +158,11 @@ def zeros(spec: TensorSpec, rows: int) -> Array:
 
 @pytest.mark.parametrize(("signature", "body"), ACCEPTED, ids=str)
 def test_every_response_fits(signature: Signature, body: Any) -> None:
-    asked = codec(signature).decode(json.dumps(body).encode(), b"")
-    rows = asked.request.rows if signature.rowwise else 2
+    decoded = codec(signature).decode(json.dumps(body).encode(), b"")
+    rows = decoded.request.rows if signature.rowwise else 2
     outputs: dict[str, Array] = {spec.name: zeros(spec, rows) for spec in signature.outputs}
-    response = json.loads(codec(signature).encode(asked, outputs))
-    bare = json.loads(codec(signature).encode_bare(asked, outputs))
+    response = json.loads(codec(signature).encode(decoded, outputs))
+    bare = json.loads(codec(signature).encode_bare(decoded, outputs))
     for known in (signature, None):
         assert fits(RESPONSE, known, response), response
         assert fits(INVOCATION, known, bare), bare
@@ -174,7 +174,7 @@ def test_an_unknown_label_does_not_fit() -> None:
 
 
 def test_the_document_has_the_routes_of_the_models() -> None:
-    document = ask("/openapi.json", known={"iris": IRIS}).json
+    document = get_response("/openapi.json", known={"iris": IRIS}).json
     assert document["openapi"].startswith("3.1")
     assert {"/models/iris/predict", "/models/churn/predict", "/who/leaves/predict"} <= document["paths"].keys()
     assert "/models/leavers/predict" not in document["paths"]
@@ -186,14 +186,14 @@ def test_the_document_has_the_routes_of_the_models() -> None:
 
 def test_models_that_are_scaled_to_zero_have_the_schemas_of_any_model() -> None:
     idle = entry("idle", scaled_to_zero=True)
-    document = ask("/openapi.json", entries=[*MODELS, idle], known={"iris": IRIS, "idle": IRIS}).json
-    for name, asked, given in (
+    document = get_response("/openapi.json", entries=[*MODELS, idle], known={"iris": IRIS, "idle": IRIS}).json
+    for name, request, response in (
         ("iris", "IrisPredictRequest", "IrisPrediction"),
         ("idle", "PredictRequest", "Prediction"),
     ):
         operation = document["paths"][f"/models/{name}/predict"]["post"]
         contents = operation["requestBody"]["content"], operation["responses"]["200"]["content"]
-        assert [each["application/json"]["schema"]["$ref"].split("/")[-1] for each in contents] == [asked, given]
+        assert [each["application/json"]["schema"]["$ref"].split("/")[-1] for each in contents] == [request, response]
     assert {"IrisRow", "IrisPredictRequest", "IrisPrediction"} <= document["components"]["schemas"].keys()
 
 
@@ -260,4 +260,4 @@ def test_values_are_listed_if_client_generators_can_name_them(values: Any, schem
 
 
 def test_the_document_without_models_has_the_paths_of_the_server() -> None:
-    assert "/v2/models/{name}/infer" in ask("/openapi.json", entries=[]).json["paths"]
+    assert "/v2/models/{name}/infer" in get_response("/openapi.json", entries=[]).json["paths"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from modelyard.telemetry.metrics.declarations import BATCH_SIZE, IN_FLIGHT, READY, REQUESTS
-from modelyard.telemetry.metrics.snapshot import Exemplars, Histogram, Push, Snapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Exemplars, Histogram, MetricsSnapshot, Push, Totals
 
 OK = (REQUESTS.name, "churn", "1", "ok", "predict")
 BATCHES = (BATCH_SIZE.name, "churn", "1")
@@ -31,5 +31,5 @@ class Process:
     def push(self, *, final: bool = False) -> Push:
         """Its next push. Tests decide whether it arrives."""
         self.number += 1
-        snapshot = Snapshot(totals_of(self.requests), self.gauges, self.exemplars)
+        snapshot = MetricsSnapshot(totals_of(self.requests), self.gauges, self.exemplars)
         return Push(self.name, self.number, self.acknowledged, final, snapshot)

@@ -16,7 +16,7 @@ from modelyard.telemetry.metrics.aggregator import (
     VERSION_TTL_S,
     MetricsAggregator,
 )
-from modelyard.telemetry.metrics.snapshot import Exemplar, Key, Push, Snapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Exemplar, Key, MetricsSnapshot, Push, Totals
 from tests.unit.telemetry.pushes import BATCHES, IN_FLIGHT_KEY, OK, READY_KEY, Process, totals_of
 
 
@@ -244,7 +244,7 @@ def test_a_version_is_dropped_an_hour_after_its_last_report_and_starts_at_zero_a
 def test_a_version_that_is_scaled_to_zero_stays_while_any_process_reports_it(gauge: Key):
     aggregator = MetricsAggregator()
     aggregator.apply(Process("replica", 3).push(final=True), now=0)
-    loop = Push("loop", 1, acknowledged=False, final=False, snapshot=Snapshot(Totals(), {gauge: 1}))
+    loop = Push("loop", 1, acknowledged=False, final=False, snapshot=MetricsSnapshot(Totals(), {gauge: 1}))
     aggregator.apply(loop, now=VERSION_TTL_S)
     aggregator.expire(now=2 * VERSION_TTL_S)
     assert total_requests(aggregator) == 3

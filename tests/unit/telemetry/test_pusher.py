@@ -9,7 +9,7 @@ import pytest
 
 from modelyard.telemetry.metrics.aggregator import MetricsAggregator
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import Push, Snapshot
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
 from tests.unit.telemetry.pushes import OK, totals_of
 
 TIMEOUT_S = 10
@@ -46,7 +46,7 @@ def hub() -> Hub:
 
 def test_a_process_pushes_regularly_and_once_more_when_it_ends(hub: Hub):
     requests = [0]
-    pusher = Pusher(lambda: Snapshot(totals_of(requests[0]), {}), hub, interval_s=0.001)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub, interval_s=0.001)
     pusher.start()
     hub.wait(3)
     requests[0] = 5
@@ -59,7 +59,7 @@ def test_a_process_pushes_regularly_and_once_more_when_it_ends(hub: Hub):
 
 def test_a_hub_that_was_down_gets_all_counts_later(hub: Hub, caplog: pytest.LogCaptureFixture):
     requests = [3]
-    pusher = Pusher(lambda: Snapshot(totals_of(requests[0]), {}), hub)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub)
     hub.down = True
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -74,7 +74,7 @@ def test_a_hub_that_was_down_gets_all_counts_later(hub: Hub, caplog: pytest.LogC
 
 
 def test_a_push_says_whether_a_hub_acknowledged_an_earlier_one(hub: Hub):
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     hub.down = True
     pusher.push(final=False)
     hub.down = False
@@ -85,7 +85,7 @@ def test_a_push_says_whether_a_hub_acknowledged_an_earlier_one(hub: Hub):
 
 def test_every_process_has_its_own_source_id(hub: Hub):
     for _ in range(2):
-        Pusher(lambda: Snapshot(totals_of(1), {}), hub).push(final=True)
+        Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub).push(final=True)
     assert len({push.source for push in hub.pushes}) == 2
 
 
@@ -96,7 +96,7 @@ def test_closing_does_not_wait_for_a_hub_that_hangs():
         def push(self, push: Push) -> None:
             released.wait(TIMEOUT_S)
 
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), Hanging(), interval_s=60, close_timeout_s=0.01)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), Hanging(), interval_s=60, close_timeout_s=0.01)
     pusher.start()
     pusher.close()
     released.set()
@@ -104,7 +104,7 @@ def test_closing_does_not_wait_for_a_hub_that_hangs():
 
 def test_a_refresh_request_is_served_before_the_next_interval(hub: Hub):
     requests = [1]
-    pusher = Pusher(lambda: Snapshot(totals_of(requests[0]), {}), hub, interval_s=60)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub, interval_s=60)
     pusher.start()
     hub.wait(1)
     wait_for_listener(hub)
@@ -116,7 +116,7 @@ def test_a_refresh_request_is_served_before_the_next_interval(hub: Hub):
 
 
 def test_a_wait_for_a_refresh_that_times_out_is_started_again_with_the_next_push(hub: Hub):
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     pusher.push(final=False)
     pusher.push(final=False)
     assert len(hub.listeners) == 1, "one wait at a time"

@@ -5,7 +5,7 @@ import asyncio
 from modelyard.telemetry.metrics.aggregator import LIVE_S, MetricsAggregator
 from modelyard.telemetry.metrics.declarations import BATCH_SIZE, CAPACITY, REQUESTS
 from modelyard.telemetry.metrics.refresh import RefreshRequests
-from modelyard.telemetry.metrics.snapshot import Histogram, Push, Snapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Histogram, MetricsSnapshot, Push, Totals
 
 LAST_ID = 100
 TIMEOUT_S = 10
@@ -42,7 +42,7 @@ def replica_push(source: str, model: str, requests: int, refresh_id: int) -> Pus
     totals = Totals(
         {(REQUESTS.name, *key, "ok", "oip"): requests}, {(BATCH_SIZE.name, *key): Histogram((requests,), 0)}
     )
-    return Push(source, refresh_id, True, False, Snapshot(totals, {(CAPACITY.name, *key): 8.0}), refresh_id)
+    return Push(source, refresh_id, True, False, MetricsSnapshot(totals, {(CAPACITY.name, *key): 8.0}), refresh_id)
 
 
 def test_a_refresh_waits_only_for_live_replicas_of_the_requested_models() -> None:

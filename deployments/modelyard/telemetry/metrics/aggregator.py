@@ -35,7 +35,7 @@ Version = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Source:
+class PushSource:
     """One process that pushes."""
 
     number: int
@@ -75,8 +75,8 @@ class MetricsAggregator:
 
     restored: bool = False
     """Whether the state of an earlier hub was read."""
-    live: dict[str, Source] = field(default_factory=dict)
-    ended: OrderedDict[str, Source] = field(default_factory=OrderedDict)
+    live: dict[str, PushSource] = field(default_factory=dict)
+    ended: OrderedDict[str, PushSource] = field(default_factory=OrderedDict)
     """The last ended processes, oldest first."""
     ended_totals: Totals = field(default_factory=Totals)
     """The sum over all ended processes, including those in `ended`."""
@@ -89,7 +89,7 @@ class MetricsAggregator:
         snapshot = push.snapshot
         if source is None:
             baseline = snapshot.totals if push.acknowledged and not self.restored else Totals()
-            source = Source(push.number, now, snapshot.totals, baseline, {})
+            source = PushSource(push.number, now, snapshot.totals, baseline, {})
         elif push.number <= source.number:
             self.live[push.source] = source
             return
@@ -163,7 +163,7 @@ class MetricsAggregator:
         """The number of live processes that serve a model, which are those that have histograms."""
         return sum(bool(source.totals.histograms) for source in self._live_sources(now))
 
-    def _live_sources(self, now: float) -> Iterator[Source]:
+    def _live_sources(self, now: float) -> Iterator[PushSource]:
         return (source for source in self.live.values() if now - source.received_at <= LIVE_S)
 
     def _end(self, name: str) -> None:
@@ -183,7 +183,7 @@ class MetricsAggregator:
         for version in versions:
             del self.reported_at[version]
 
-    def _revive(self, name: str) -> Source | None:
+    def _revive(self, name: str) -> PushSource | None:
         """Take a process that pushes again out of the ended ones; None if it is not among them."""
         source = self.ended.pop(name, None)
         if source is not None:
@@ -191,7 +191,7 @@ class MetricsAggregator:
         return source
 
 
-def _source_versions(source: Source) -> set[Version]:
+def _source_versions(source: PushSource) -> set[Version]:
     return _versions(source.totals) | {key[1:3] for key in source.gauges if key[0] in _VERSION_METRICS}
 
 

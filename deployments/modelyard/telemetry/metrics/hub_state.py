@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from modelyard.telemetry.metrics.aggregator import MetricsAggregator, Source
+from modelyard.telemetry.metrics.aggregator import MetricsAggregator, PushSource
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 
 
@@ -36,7 +36,7 @@ def read(path: Path, now: float) -> MetricsAggregator:
     return aggregator
 
 
-def _encode_source(source: Source) -> dict[str, Any]:
+def _encode_source(source: PushSource) -> dict[str, Any]:
     return {
         "number": source.number,
         "totals": _encode_totals(source.totals),
@@ -51,8 +51,8 @@ def _encode_totals(totals: Totals) -> dict[str, Any]:
     }
 
 
-def _decode_source(stored: dict[str, Any], now: float) -> Source:
-    return Source(stored["number"], now, _decode_totals(stored["totals"]), _decode_totals(stored["before"]), {})
+def _decode_source(stored: dict[str, Any], now: float) -> PushSource:
+    return PushSource(stored["number"], now, _decode_totals(stored["totals"]), _decode_totals(stored["before"]), {})
 
 
 def _decode_totals(stored: dict[str, Any]) -> Totals:

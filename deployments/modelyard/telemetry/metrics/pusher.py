@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-from modelyard.telemetry.metrics.snapshot import Push, Snapshot
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
 
 PUSH_INTERVAL_S = 1.0
 REFRESH_DELAY_S = 0.03
@@ -38,7 +38,7 @@ class Pusher:
 
     def __init__(
         self,
-        snapshot: Callable[[], Snapshot],
+        snapshot: Callable[[], MetricsSnapshot],
         hub: SnapshotSink,
         *,
         interval_s: float = PUSH_INTERVAL_S,

@@ -12,17 +12,17 @@ IDLE_TIMEOUT_S = 10.0
 
 def listen(host: str, port: int, app: WSGIApplication) -> int:
     """Serve the app on this port in daemon threads, until the process ends. Returns the port. Raises OSError."""
-    server = (_ServerV6 if ":" in host else _Server)((host, port), _RequestHandler)
+    server = (_ScrapeServerV6 if ":" in host else _ScrapeServer)((host, port), _RequestHandler)
     server.set_app(app)
     threading.Thread(target=server.serve_forever, name="modelyard-metrics-http", daemon=True).start()
     return server.server_port
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _ScrapeServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class _ServerV6(_Server):
+class _ScrapeServerV6(_ScrapeServer):
     address_family = socket.AF_INET6
 
 

@@ -58,7 +58,7 @@ Exemplars = Mapping[Key, Mapping[int, Exemplar]]
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class MetricsSnapshot:
     """The metrics of one process at one moment."""
 
     totals: Totals
@@ -79,6 +79,6 @@ class Push:
     """Whether a hub has stored an earlier push of this source."""
     final: bool
     """Whether this is the last push of the source."""
-    snapshot: Snapshot
+    snapshot: MetricsSnapshot
     refresh_id: int = 0
     """The last refresh request that the source had seen when it read its counts; see `refresh.py`."""
