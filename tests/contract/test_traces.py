@@ -47,7 +47,7 @@ class Traces:
     def take(self, replica) -> list[TracedRequest]:
         """Of all requests that are answered."""
         replica.front.until(lambda: not replica.in_flight)
-        replica.front.on_loop(self.tracing.write)
+        replica.front.on_loop(self.tracing.flush)
         return self.written
 
 
@@ -170,7 +170,7 @@ def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_doe
     for body in (b"{", ONE, b"{"):
         one.ask(request(PREDICT, body, traceparent=SAMPLED))
     one.front.until(lambda: not one.in_flight)
-    mark_traced({3: one.version}, one.front.on_loop(tracing.write))
+    mark_traced({3: one.version}, one.front.on_loop(tracing.flush))
     snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: one.version})
     key = (REQUEST_DURATION.name, "doubler", "3")
     ((bucket, exemplar),) = snapshot.exemplars[key].items()
@@ -186,7 +186,7 @@ def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(re
         assert one.ask(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
         assert one.ask(request(PREDICT, ONE)).status == 200
         one.front.until(lambda: not one.in_flight)
-        one.front.on_loop(tracing.write)
+        one.front.on_loop(tracing.flush)
         spans.close()
     told = collector.by_name
     assert set(told) == {"predict doubler", "queue", "compute"}
