@@ -67,8 +67,8 @@ async def _metadata(request: HttpRequest, entries: Entries) -> HttpResponse:
 
 
 async def _ready(request: HttpRequest, entries: Entries) -> HttpResponse:
-    missing = required_not_ready(entries)
-    return json_response({"ready": not missing}, status=503 if missing else 200)
+    ready = not required_not_ready(entries)
+    return json_response({"ready": ready}, status=200 if ready else 503)
 
 
 async def _models(request: HttpRequest, entries: Entries) -> HttpResponse:

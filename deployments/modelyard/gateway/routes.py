@@ -51,21 +51,23 @@ class GatewayRoutes:
         """The response to a request for any path."""
         path = request.path.rstrip("/") or "/"
         if path in ("/live", "/v2/health/live"):
-            return _answer(request, {"live": True})
+            return _json_response(request, {"live": True})
         entries = await self._get_entries()
         if path == "/models":
-            return _answer(request, {"models": [entry.as_json() for entry in entries.values()]})
+            return _json_response(request, {"models": [entry.as_json() for entry in entries.values()]})
         if path == "/v1/models":
-            return _answer(request, {"models": list(entries)})
+            return _json_response(request, {"models": list(entries)})
         if path == "/version":
-            return _text(request, version("modelyard"))
+            return _text_response(request, version("modelyard"))
         if path in ("/ready", "/health"):
-            missing = required_not_ready(entries)
-            return _answer(request, {"ready": not missing, "waiting_for": missing}, status=503 if missing else 200)
+            waiting_for = required_not_ready(entries)
+            return _json_response(
+                request, {"ready": not waiting_for, "waiting_for": waiting_for}, status=503 if waiting_for else 200
+            )
         if path == "/openapi.json":
-            return _answer(request, openapi(entries, await self._get_signatures(names_with_replicas(entries))))
+            return _json_response(request, openapi(entries, await self._get_signatures(names_with_replicas(entries))))
         if path == "/":
-            return _answer(request, ROOT)
+            return _json_response(request, ROOT)
         if path == "/v2" or path.startswith("/v2/"):
             return await self._oip.respond(request, path, entries)
         if found := TENSORFLOW_PATH.fullmatch(path):
@@ -78,20 +80,18 @@ class GatewayRoutes:
         if entry is None:
             raise _unknown_path(path, entries)
         if path == entry.route:
-            return _answer(request, entry.as_json())
-        if (
-            path == f"{entry.route}/ready" and entry.state == "READY"
-        ):  # scaled to zero: the next request starts a replica
-            return _answer(request, {"ready": True})
+            return _json_response(request, entry.as_json())
+        if path == f"{entry.route}/ready" and entry.state == "READY":
+            # Scaled to zero: the next request starts a replica.
+            return _json_response(request, {"ready": True})
         raise not_ready(entry)
 
 
 def _tensorflow_response(request: HttpRequest, path: str, entry: ModelEntry) -> HttpResponse:
-    if (
-        path == f"/v1/models/{entry.name}" and entry.state == "READY"
-    ):  # scaled to zero: the next request starts a replica
+    if path == f"/v1/models/{entry.name}" and entry.state == "READY":
+        # Scaled to zero: the next request starts a replica.
         served = [int(each["version"]) for each in entry.metadata.get("versions", ())]
-        return _answer(request, status(entry.name, served))
+        return _json_response(request, status(entry.name, served))
     raise not_ready(entry)
 
 
@@ -104,11 +104,11 @@ def _unknown_path(path: str, entries: Mapping[str, ModelEntry]) -> ModelNotFound
     return unknown_model(name, entries)
 
 
-def _text(request: HttpRequest, text: str) -> HttpResponse:
+def _text_response(request: HttpRequest, text: str) -> HttpResponse:
     check_method(request, "GET")
     return HttpResponse(200, ((b"content-type", b"text/plain; charset=utf-8"),), text.encode())
 
 
-def _answer(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpResponse:
+def _json_response(request: HttpRequest, document: Mapping[str, object], status: int = 200) -> HttpResponse:
     check_method(request, "GET")
     return json_response(document, status)
