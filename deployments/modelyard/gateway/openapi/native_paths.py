@@ -87,42 +87,11 @@ def _paths_below(root: str, entry: ModelEntry, prefix: str, parameters: tuple[Sc
     any_json = {JSON: {"type": "object"}, **ROW_FORMATS}
     errors = sorted((*REQUEST_ERRORS, 415))
     options = (*parameters, parameter_ref("Probabilities"))
-    for path, operation in (
-        (
-            "/predict",
-            Operation(
-                f"predict{suffix}",
-                "Predict from rows or columns",
-                tag,
-                prediction,
-                rows,
-                sorted((*errors, 406)),
-                options,
-            ),
-        ),
-        (
-            "/invocations",
-            Operation(
-                f"invocations{suffix}",
-                "Predict in the format of MLflow and SageMaker",
-                tag,
-                invocation,
-                any_json,
-                errors,
-                parameters,
-            ),
-        ),
-        (
-            "/stream",
-            Operation(
-                f"stream{suffix}",
-                "Predict, with the output as server-sent events as it is generated",
-                tag,
-                EVENT_DATA,
-                rows,
-                errors,
-                options,
-            ),
-        ),
+    streaming = "Predict, with the output as server-sent events as it is generated"
+    for verb, summary, response, request, statuses, verb_parameters in (
+        ("predict", "Predict from rows or columns", prediction, rows, sorted((*errors, 406)), options),
+        ("invocations", "Predict in the format of MLflow and SageMaker", invocation, any_json, errors, parameters),
+        ("stream", streaming, EVENT_DATA, rows, errors, options),
     ):
-        yield f"{root}{path}", "post", operation
+        operation = Operation(f"{verb}{suffix}", summary, tag, response, request, statuses, verb_parameters)
+        yield f"{root}/{verb}", "post", operation
