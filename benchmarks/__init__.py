@@ -1,1 +1,1 @@
-"""Load and start-up measured against rivals on this machine: `python -m benchmarks`."""
+"""Measures modelyard's throughput and start-up against rivals on this machine: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""Make what the subjects serve: one pipeline in several forms, and a model that takes a large tensor."""
+"""Makes the models that the subjects serve: one pipeline in several forms, and a model with a large tensor as input."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from onnx import TensorProto, checker, helper
 from skl2onnx import to_onnx
 
-from benchmarks import bodies
+from benchmarks import request_bodies
 from benchmarks.rivals import own_predict
 from benchmarks.subjects import Artefacts
 from examples.models import iris
@@ -16,7 +16,7 @@ from examples.trained import Score, Trained
 
 
 def make(folder: Path) -> Artefacts:
-    """The iris example as it is, converted to ONNX, and behind a class of an operator's own; the tensors' model; requests."""
+    """The iris example for scikit-learn, as ONNX and as a custom class; the model for large tensors; the requests."""
     requests = folder / "requests"
     requests.mkdir()
     artefacts = Artefacts(
@@ -24,7 +24,7 @@ def make(folder: Path) -> Artefacts:
         sklearn=folder / "sklearn",
         own_predict=folder / "own",
         tensor=folder / "tensor",
-        requests=bodies.write(requests),
+        requests=request_bodies.write(requests),
     )
     publish(artefacts.sklearn / "iris", train("iris"))
     publish(artefacts.onnx / "iris", iris_as_onnx())
@@ -39,7 +39,7 @@ def make(folder: Path) -> Artefacts:
 
 
 def iris_as_onnx() -> Trained:
-    """The example's pipeline as an ONNX graph: FP32 rows of four in, a label and three probabilities out."""
+    """The iris pipeline as an ONNX graph. Input: rows of four FP32 values. Outputs: a label and three probabilities."""
     pipeline, held_out, species = iris.fit()
     rows = held_out.to_numpy(dtype=np.float32)
     graph = to_onnx(pipeline, rows[:1], options={"zipmap": False}, name="iris")
@@ -52,8 +52,8 @@ def iris_as_onnx() -> Trained:
 
 
 def largest_as_onnx() -> bytes:
-    """Rows of FP32 in, the largest of each out: little work for the model, so that it is the protocols that are measured."""
-    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", bodies.TENSOR_VALUES])
+    """A model that returns the maximum of each FP32 row. It computes little, so the protocols dominate the measurement."""
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", request_bodies.TENSOR_VALUES])
     largest = helper.make_tensor_value_info("largest", TensorProto.FLOAT, ["rows"])
     node = helper.make_node("ReduceMax", ["x"], ["largest"], axes=[1], keepdims=0)
     graph = helper.make_graph([node], "largest", [rows], [largest])

@@ -1,11 +1,11 @@
-"""What was promised of speed, and whether it is kept. Pure."""
+"""The performance goals, and whether a run meets them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.edge import MANY, EdgeCost
+from benchmarks.edge_cost import MANY_MODELS, EdgeCost
 from benchmarks.markdown import table
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import MetricsOverhead
 from benchmarks.subjects import CHANNELS
 from benchmarks.summary import Summaries
 
@@ -14,39 +14,39 @@ CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that a run has found out."""
+    """All measurements of a run."""
 
     summaries: Summaries
     edge: EdgeCost | None = None
-    recording: RecordingCost | None = None
+    overhead: MetricsOverhead | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A number with a limit."""
+    """A limit for a measured value."""
 
-    what: str
+    name: str
     bound: str
     """"at least" or "at most"."""
     limit: float
     unit: str
     value: Callable[[Measured], float | None]
-    """None where a part of it was not measured."""
+    """None if it was not measured."""
 
     def row(self, measured: Measured) -> list[str] | None:
-        """For the table, if there is a value."""
+        """The row of the table; None without a value."""
         value = self.value(measured)
         if value is None:
             return None
         met = value >= self.limit if self.bound == "at least" else value <= self.limit
         goal = f"{self.bound} {self.limit:g}{self.unit}"
-        return [self.what, goal, f"{value:.4g}{self.unit}", "met" if met else "**missed**"]
+        return [self.name, goal, f"{value:.4g}{self.unit}", "met" if met else "**missed**"]
 
 
 def rate(
     ours: str, other: str, on: int = CONNECTIONS, other_on: int = CONNECTIONS
 ) -> Callable[[Measured], float | None]:
-    """Requests a second of one target to those of another, each on so many connections."""
+    """Requests per second of one target relative to another, each on this number of connections."""
 
     def ratio(measured: Measured) -> float | None:
         own, rival = measured.summaries.get((ours, on)), measured.summaries.get((other, other_on))
@@ -66,29 +66,45 @@ def edge_us(measured: Measured) -> float | None:
 
 
 GOALS = (
-    Goal("requests/s to Ray Serve as documented", "at least", 30, "x", rate("modelyard", "ray-serve")),
-    Goal("replica CPU a request", "at most", 60, " us", replica_us),
-    Goal("edge CPU a request", "at most", 45, " us", edge_us),
-    Goal(f"edge CPU with {MANY} models to 1", "at most", 1.05, "x", lambda it: it.edge.ratio if it.edge else None),
+    Goal("requests/s relative to Ray Serve as documented", "at least", 30, "x", rate("modelyard", "ray-serve")),
+    Goal("replica CPU per request", "at most", 60, " us", replica_us),
+    Goal("edge CPU per request", "at most", 45, " us", edge_us),
     Goal(
-        "replica CPU with metrics to without",
+        f"edge CPU with {MANY_MODELS} models relative to 1",
+        "at most",
+        1.05,
+        "x",
+        lambda it: it.edge.ratio if it.edge else None,
+    ),
+    Goal(
+        "replica CPU with metrics relative to without",
         "at most",
         1.03,
         "x",
-        lambda it: it.recording.ratio if it.recording else None,
+        lambda it: it.overhead.ratio if it.overhead else None,
     ),
     Goal(
-        "gRPC calls/s to our own REST requests/s", "at least", 0.9, "x", rate("modelyard-grpc", "modelyard", CHANNELS)
+        "gRPC calls/s relative to our own REST requests/s",
+        "at least",
+        0.9,
+        "x",
+        rate("modelyard-grpc", "modelyard", CHANNELS),
     ),
-    Goal("gRPC calls/s to grpc.aio", "at least", 3, "x", rate("modelyard-grpc", "grpc-aio", CHANNELS, CHANNELS)),
-    Goal("binary tensors of 1 MiB to JSON", "at least", 3, "x", rate("tensor-binary", "tensor-json")),
     Goal(
-        "scikit-learn, to its own `predict_proba` unbatched", "at least", 5, "x", rate("sklearn", "sklearn-own-predict")
+        "gRPC calls/s relative to grpc.aio", "at least", 3, "x", rate("modelyard-grpc", "grpc-aio", CHANNELS, CHANNELS)
+    ),
+    Goal("binary tensors of 1 MiB relative to JSON", "at least", 3, "x", rate("tensor-binary", "tensor-json")),
+    Goal(
+        "scikit-learn relative to its own `predict_proba` unbatched",
+        "at least",
+        5,
+        "x",
+        rate("sklearn", "sklearn-own-predict"),
     ),
 )
 
 
 def goals_table(measured: Measured) -> str:
-    """The goals that this run can tell something about; "" where there are none."""
+    """The goals that this run has measured; "" if there are none."""
     rows = [row for goal in GOALS if (row := goal.row(measured))]
     return table([f"{CONNECTIONS} in flight", "goal", "measured", ""], rows) if rows else ""

@@ -1,4 +1,4 @@
-"""What the load programs are told, and what they tell."""
+"""Input and output of the load programs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import Any
 
 
 class LoadError(Exception):
-    """A load program is missing or broke, or a request was not answered well: a fast server that fails is not fast."""
+    """A load program is missing or failed, or a request failed. One failure ends a run, because failures can be fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, which is sent over and over."""
+    """The request that a load repeats."""
 
     body: Path
     headers: tuple[str, ...]
     """Each as "name: value"."""
     read: Callable[[bytes], Any]
-    """What is to be looked at in an answer's body; of gRPC, in the message."""
+    """Extracts the value to check from the response body, or from the message for gRPC."""
     expected: Any
-    """What that must be."""
+    """The expected value."""
     grpc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one run of a load program saw."""
+    """The result of one load."""
 
     requests: int
     requests_per_s: float

@@ -1,4 +1,4 @@
-"""What the measurements were made on, and with."""
+"""Describes the machine and the software of a run."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, str]:
-    """The machine and the versions of what ran, by label."""
+    """The machine and the software versions, by label."""
     return {
         "CPU": f"{cpu_model(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores",
         "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
@@ -26,7 +26,7 @@ def describe() -> dict[str, str]:
 
 
 def cpu_model(cpuinfo: str) -> str:
-    """The processor's name in /proc/cpuinfo; ARM kernels give none, and then it is the architecture."""
+    """The processor's name in /proc/cpuinfo; the architecture if the kernel writes no name, as on ARM."""
     match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return match[1].strip() if match else platform.machine()
 
@@ -40,9 +40,9 @@ def os_name() -> str:
 
 
 def load_programs() -> str:
-    """Such as "wrk 4.1.0, h2load nghttp2/1.52.0"; wrk prints its version above its usage and ends with 1."""
-    said = [
+    """Such as "wrk 4.1.0, h2load nghttp2/1.52.0"; wrk prints its version before its usage and exits with 1."""
+    outputs = [
         subprocess.run(command, capture_output=True, text=True, check=False).stdout
         for command in (["wrk", "-v"], ["h2load", "--version"])
     ]
-    return ", ".join(" ".join(each.split("\n", 1)[0].split()[:2]) for each in said)
+    return ", ".join(" ".join(each.split("\n", 1)[0].split()[:2]) for each in outputs)

@@ -1,10 +1,10 @@
-"""Tables of Markdown."""
+"""Markdown tables."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, aligned for reading as text too."""
+    """A Markdown table with aligned columns."""
     widths = [max(3, *(len(row[column]) for row in [head, *rows])) for column in range(len(head))]
 
     def line(cells: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
-"""What metrics cost a request: `python -m benchmarks.metrics`. Nanoseconds of CPU for all series of one request together.
+"""Measures the CPU time of recording one request in all metrics: `python -m benchmarks.metrics`.
 
-A request that has its call to itself is the dearest: it is recorded, and so is its call. No tensors, no sockets, one process.
+One process, without tensors and sockets. It measures the most expensive case: a request alone in its batch, so that the request
+and the model call are recorded.
 """
 
 import time
@@ -9,10 +10,10 @@ from pathlib import Path
 
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import UNRECORDED, Recorder, RequestContext
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.metrics.snapshot import Totals
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 REQUESTS = 200_000
@@ -20,7 +21,7 @@ ROUNDS = 7
 
 
 def requests(recorder: Recorder, call: Batch) -> None:
-    """As the model server and its open_requests tell of them."""
+    """Record requests as the scheduler does."""
     for _ in range(REQUESTS):
         context = RequestContext(recorder, 0.0, "id", 100)
         context.rows = 1
@@ -29,27 +30,27 @@ def requests(recorder: Recorder, call: Batch) -> None:
 
 
 def nothing() -> None:
-    """What is done before and after a round by itself."""
+    """The default action before and after a round."""
 
 
 def best_ns(
     work: Callable[[], None], before: Callable[[], None] = nothing, after: Callable[[], None] = nothing
 ) -> float:
-    """Nanoseconds of the quickest round."""
+    """Nanoseconds of the fastest round."""
     best = float("inf")
     for _ in range(ROUNDS):
         before()
-        begun = time.process_time_ns()
+        started = time.process_time_ns()
         work()
-        best = min(best, time.process_time_ns() - begun)
+        best = min(best, time.process_time_ns() - started)
         after()
     return best
 
 
 def main() -> None:
-    counts = VersionCounts("iris", "1", PROTOCOLS, load_s=1.0)
-    log = RequestLog("iris", LogPlace(Path("/nowhere"), share=0.0))
-    call = Batch.__new__(Batch)  # its times are all that anybody looks at
+    counts = VersionCounters("iris", "1", PROTOCOLS, load_s=1.0)
+    log = RequestLog("iris", RequestLogConfig(Path("/unused"), share=0.0))
+    call = Batch.__new__(Batch)  # only these attributes are read
     call.rows, call.seconds, call.started = 1, 20e-6, 0.0
 
     def recorded() -> None:
@@ -59,11 +60,11 @@ def main() -> None:
         counts.add_to(Totals())
 
     on_path = best_ns(recorded, after=snapshot) / REQUESTS
-    told = best_ns(lambda: requests(UNRECORDED, call)) / REQUESTS
-    sorted_in = best_ns(snapshot, before=recorded) / REQUESTS
-    print(f"all series of one request: {on_path:.0f} ns, {told:.0f} of them to say what is to be recorded")
-    print(f"sorting it into buckets, in the pushing thread: {sorted_in:.0f} ns")
-    print(f"a snapshot of a version where nothing has happened: {best_ns(snapshot) / 1e3:.0f} us")
+    unrecorded = best_ns(lambda: requests(UNRECORDED, call)) / REQUESTS
+    bucketing = best_ns(snapshot, before=recorded) / REQUESTS
+    print(f"all series of one request: {on_path:.0f} ns, {unrecorded:.0f} of them for the calls of the recorder")
+    print(f"sorting its observations into buckets, in the push thread: {bucketing:.0f} ns")
+    print(f"a snapshot of an idle version: {best_ns(snapshot) / 1e3:.0f} us")
 
 
 if __name__ == "__main__":

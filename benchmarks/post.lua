@@ -1,5 +1,4 @@
--- One request, over and over: a file's content, with the headers that follow it among the arguments. At the end one line
--- of JSON, so that nobody has to read wrk's columns.
+-- Repeats one request. Arguments: the file with the body, then its headers. Prints the result as one line of JSON.
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
   wrk.method = "POST"

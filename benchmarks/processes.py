@@ -1,4 +1,4 @@
-"""Processes of this machine, as /proc tells them: who started whom, what they are, what they cost."""
+"""Reads the processes of this machine from /proc: their parents, commands, CPU time and memory."""
 
 import os
 import re
@@ -20,9 +20,9 @@ class Process:
     pid: int
     parent: int
     state: str
-    """proc(5)'s letter; Z is a process that ended and was not waited for."""
+    """The letter in proc(5). Z is a process that has ended and was not reaped."""
     started: int
-    """Clock ticks after boot; with the pid it tells a process from a later one of the same number."""
+    """Clock ticks after boot. Distinguishes processes with the same pid."""
     cpu_us: float
     """User and system time since it started, all threads."""
     argv: tuple[str, ...]
@@ -33,13 +33,13 @@ class Process:
 
 
 def snapshot() -> dict[int, Process]:
-    """Every process that can be read now, by pid."""
+    """All readable processes by pid."""
     processes = (read(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
     return {process.pid: process for process in processes if process is not None}
 
 
 def read(pid: int) -> Process | None:
-    """One process; None where it is gone."""
+    """One process; None if it does not exist."""
     try:
         stat = (PROC / str(pid) / "stat").read_text()
         cmdline = (PROC / str(pid) / "cmdline").read_bytes()
@@ -63,7 +63,7 @@ def parse(stat: str, cmdline: bytes) -> Process:
 
 
 def descendants(processes: Mapping[int, Process], root: int) -> list[Process]:
-    """The root's children, and theirs, and so on; without the root."""
+    """All descendants of the root, without the root."""
     children: dict[int, list[Process]] = {}
     for process in processes.values():
         children.setdefault(process.parent, []).append(process)
@@ -77,7 +77,7 @@ def descendants(processes: Mapping[int, Process], root: int) -> list[Process]:
 
 
 def cpu_spent(before: Iterable[Process], after: Iterable[Process], *, model_pid: int) -> dict[Group, float]:
-    """Microseconds of CPU between two snapshots by what they were spent on; what ended in between is not counted."""
+    """CPU microseconds between two snapshots by group. Processes that ended in between are not counted."""
     spent = {(process.pid, process.started): process.cpu_us for process in before}
     total: dict[Group, float] = {"replica": 0, "proxy": 0, "other": 0}
     for process in after:
@@ -87,7 +87,7 @@ def cpu_spent(before: Iterable[Process], after: Iterable[Process], *, model_pid:
 
 
 def group_of(argv: tuple[str, ...]) -> Group:
-    """What a process does for a request: run the model, pass it on (HAProxy, or Serve's proxy), or neither"""
+    """The role of a process: it runs the model, is a proxy (HAProxy or Serve's proxy), or neither."""
     name = title(argv)
     if name.startswith("ray::ServeReplica"):
         return "replica"
@@ -95,7 +95,7 @@ def group_of(argv: tuple[str, ...]) -> Group:
 
 
 def title(argv: tuple[str, ...]) -> str:
-    """A short name: Ray's own titles, a Python program's script or module, else the program's name."""
+    """A short name: Ray's process title, the script or module of a Python program, or the program's name."""
     if not argv:
         return "(kernel)"
     if argv[0].startswith("ray::"):
@@ -114,7 +114,7 @@ def title(argv: tuple[str, ...]) -> str:
 
 
 def pss_bytes(pid: int) -> int | None:
-    """Proportional set size: the process's memory, shared pages divided among their sharers. None where it is gone."""
+    """Proportional set size: memory with each shared page divided by its number of users. None if the process does not exist."""
     try:
         rollup = (PROC / str(pid) / "smaps_rollup").read_text()
     except OSError:

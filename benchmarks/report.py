@@ -1,14 +1,14 @@
-"""Medians, ratios, goals and their Markdown. Pure: samples in, text out."""
+"""Renders the samples as Markdown: medians, ratios and goals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.edge import MANY, EdgeCost
+from benchmarks.edge_cost import MANY_MODELS, EdgeCost
 from benchmarks.goals import Measured, goals_table
+from benchmarks.load_rounds import Sample
 from benchmarks.markdown import table
-from benchmarks.race import Sample
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import MetricsOverhead
 from benchmarks.startup import StartUp
 from benchmarks.summary import Summaries, Summary, summarize
 
@@ -26,16 +26,17 @@ TITLES = {
 }
 
 METHOD = """\
-wrk, or h2load for gRPC, with one thread, on the same machine as the server, {seconds} s a load. Medians of {rounds}
-rounds in which the servers take turns, each running alone; slowest and fastest are rounds. Ratio is to the last server
-of each load. Replica, proxy and other are CPU microseconds a request: of the process that runs the model, of HAProxy or
-Ray Serve's Python proxy, and of all the rest. MB is the memory (PSS) of all the server's processes. No request failed:
-one error ends a run. Of gRPC's calls 64 are in flight, on so many connections: clients share one among many calls.
-Ray Serve runs with `max_ongoing_requests=100`; with its default of 5 it is many times slower at 64."""
+The load program is wrk, or h2load for gRPC, with one thread, on the same machine as the server; a load takes {seconds} s.
+The values are medians of {rounds} rounds. In a round each server runs alone, one after the other. Slowest and fastest are the
+slowest and the fastest round. The ratio is relative to the last server of each load. Replica, proxy and other are CPU
+microseconds per request: of the process that runs the model, of HAProxy or Ray Serve's Python proxy, and of all other
+processes. MB is the memory (PSS) of all processes of the server. No request failed: one error ends a run. For gRPC, 64 calls
+are in flight on all connections together, because gRPC clients share a connection among many calls. Ray Serve runs with
+`max_ongoing_requests=100`; with its default of 5 it is many times slower at 64 connections."""
 
 PARTS = """\
-Ratios are medians of turns side by side. HAProxy stands before one small server, to which the backends of all models lead.
-The parts of a replica run in one process, without sockets; metrics include what the pushing thread does with them."""
+Ratios are medians over pairs of alternating turns. The backends of all models lead HAProxy to one small server. The parts of a
+replica run in one process without sockets; metrics include the snapshots of the push thread."""
 
 LOAD = ("connections", "server", "requests/s", "slowest", "fastest", "ratio", "p50 ms", "p99 ms")
 COST = ("replica", "proxy", "other", "MB")
@@ -43,7 +44,7 @@ COST = ("replica", "proxy", "other", "MB")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Targets that do the same work; the first is ours, the last is what the others are compared to."""
+    """Targets that do the same work. The first is modelyard, the last is the baseline."""
 
     title: str
     targets: tuple[str, ...]
@@ -54,17 +55,18 @@ class Comparison:
 
 
 COMPARISONS = (
-    Comparison("The iris model as ONNX, one row a request", ("modelyard", "uvicorn", "ray-serve")),
-    Comparison("The same over gRPC", ("modelyard-grpc", "grpc-aio")),
+    Comparison("The iris model as ONNX, one row per request", ("modelyard", "uvicorn", "ray-serve")),
+    Comparison("The iris model over gRPC", ("modelyard-grpc", "grpc-aio")),
     Comparison("A tensor of 1 MiB, FP32", ("tensor-binary", "tensor-json")),
     Comparison(
-        "The iris pipeline of scikit-learn, one row a request", ("sklearn", "sklearn-unbatched", "sklearn-own-predict")
+        "The iris pipeline of scikit-learn, one row per request",
+        ("sklearn", "sklearn-unbatched", "sklearn-own-predict"),
     ),
 )
 
 
 def comparison_table(comparison: Comparison, summaries: Summaries) -> str:
-    """Every load and target of the comparison that was measured; ratios where the baseline was."""
+    """The measured loads and targets of the comparison; with ratios if the baseline was measured."""
     rows = []
     for connections in sorted({load for name, load in summaries if name in comparison.targets}):
         baseline = summaries.get((comparison.baseline, connections))
@@ -91,12 +93,12 @@ def _cells(own: Summary, ratio: str) -> list[str]:
 
 
 def start_up_tables(start_up: StartUp) -> str:
-    """Waiting times, and memory by kind of process."""
-    waits = table(
+    """Waiting times, and memory by process title."""
+    times = table(
         ["from", "to", "seconds"],
         [
             ["`modelyard up`", f"all {start_up.models} examples READY", f"{start_up.ready_s:.1f}"],
-            ["a new model's YAML saved", "its first answer", f"{start_up.new_model_s:.1f}"],
+            ["YAML of an additional model saved", "its first response", f"{start_up.new_model_s:.1f}"],
         ],
     )
     sizes = [
@@ -105,24 +107,24 @@ def start_up_tables(start_up: StartUp) -> str:
     ]
     total = sum(sum(each) for each in start_up.memory.values())
     count = sum(len(each) for each in start_up.memory.values())
-    everything = ["all", str(count), "", f"{total / 1e6:,.0f}"]
-    return f"{waits}\n\n{table(['process', 'number', 'MB each', 'MB'], [*sizes, everything])}"
+    total_row = ["all", str(count), "", f"{total / 1e6:,.0f}"]
+    return f"{times}\n\n{table(['process', 'number', 'MB each', 'MB'], [*sizes, total_row])}"
 
 
-def parts_table(edge: EdgeCost | None, recording: RecordingCost | None) -> str:
-    """What was measured without a whole server; "" where nothing was."""
+def parts_table(edge: EdgeCost | None, overhead: MetricsOverhead | None) -> str:
+    """The parts that were measured without a whole server; "" if there are none."""
     rows = []
     if edge:
         rows += [
             ["HAProxy with our frontends, 1 model", f"{median(edge.one_us):.1f}", ""],
-            [f"the same with {MANY} models", f"{median(edge.many_us):.1f}", f"{edge.ratio:.3f}x"],
+            [f"the same with {MANY_MODELS} models", f"{median(edge.many_us):.1f}", f"{edge.ratio:.3f}x"],
         ]
-    if recording:
+    if overhead:
         rows += [
-            ["lane, codec, model server and model, nothing recorded", f"{median(recording.without_us):.1f}", ""],
-            ["the same with metrics", f"{median(recording.with_us):.1f}", f"{recording.ratio:.3f}x"],
+            ["fast path, codec, scheduler and model, without metrics", f"{median(overhead.without_us):.1f}", ""],
+            ["the same with metrics", f"{median(overhead.with_us):.1f}", f"{overhead.ratio:.3f}x"],
         ]
-    return table(["at 64 connections", "CPU us a request", "ratio"], rows) if rows else ""
+    return table(["at 64 connections", "CPU us per request", "ratio"], rows) if rows else ""
 
 
 def render(
@@ -132,25 +134,25 @@ def render(
     start_up: StartUp | None,
     *,
     edge: EdgeCost | None = None,
-    recording: RecordingCost | None = None,
+    overhead: MetricsOverhead | None = None,
     rounds: int,
     seconds: int,
 ) -> str:
     """The whole document."""
     summaries = summarize(samples)
-    parts = [
+    sections = [
         "# Measured",
         f"`{command}` on this machine:",
         "\n".join(f"- {label}: {text}" for label, text in machine.items()),
     ]
     if samples:
-        parts.append(METHOD.format(seconds=seconds, rounds=rounds))
-    parts.append(goals_table(Measured(summaries, edge, recording)))
+        sections.append(METHOD.format(seconds=seconds, rounds=rounds))
+    sections.append(goals_table(Measured(summaries, edge, overhead)))
     for comparison in COMPARISONS:
         if any(name in comparison.targets for name, _ in summaries):
-            parts += [f"## {comparison.title}", comparison_table(comparison, summaries)]
-    if by_part := parts_table(edge, recording):
-        parts += ["## Parts by themselves", PARTS, by_part]
+            sections += [f"## {comparison.title}", comparison_table(comparison, summaries)]
+    if by_part := parts_table(edge, overhead):
+        sections += ["## Parts", PARTS, by_part]
     if start_up:
-        parts += ["## Start-up and memory", start_up_tables(start_up)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+        sections += ["## Start-up and memory", start_up_tables(start_up)]
+    return "\n\n".join(part for part in sections if part) + "\n"

@@ -1,4 +1,4 @@
-"""How long a user waits: from `modelyard up` to every example READY, and from saving a model's file to its answer."""
+"""Measures waiting times: from `modelyard up` to all examples READY, and from a model's YAML to its first response."""
 
 import shutil
 import sys
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.farm import fetch, free_port, launch, stop, wait_until
+from benchmarks.load_rounds import process_tree
 from benchmarks.processes import pss_bytes
-from benchmarks.race import family
+from benchmarks.subject_process import fetch, free_port, launch, stop, wait_until
 from benchmarks.subjects import ROOT, modelyard
 from examples.train import example_names, publish, train
 
-NEWCOMER = "newcomer"
+ADDED_MODEL = "added-model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class StartUp:
     models: int
     ready_s: float
     new_model_s: float
-    """Its artefact lay in the repository before; only the YAML is new."""
+    """From its YAML to its first response. Its artefact was in the repository before."""
     memory: Mapping[str, list[int]]
-    """Bytes of PSS, one a process, by the processes' title, with the new model served too."""
+    """PSS in bytes of each process, by process title, including the added model."""
 
 
 def measure(folder: Path) -> StartUp:
-    """Start, add a model, weigh, stop."""
+    """Start the server, add a model, measure the memory, stop the server."""
     repository, served = folder / "models", folder / "served"
     for name in example_names():
         publish(repository / name, train(name))
-    shutil.copytree(repository / "iris", repository / NEWCOMER)
+    shutil.copytree(repository / "iris", repository / ADDED_MODEL)
 
     served.mkdir()
     port = free_port()
@@ -44,16 +44,16 @@ def measure(folder: Path) -> StartUp:
     process = launch(subject, log)
     try:
         ready_s = wait_until(process, log, lambda: fetch(f"{url}/ready")[0] == 200)
-        save(served / "serve_config" / "models" / f"{NEWCOMER}.yaml", f"name: {NEWCOMER}\n")
+        save(served / "serve_config" / "models" / f"{ADDED_MODEL}.yaml", f"name: {ADDED_MODEL}\n")
         request = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
-        new_model_s = wait_until(process, log, lambda: fetch(f"{url}/models/{NEWCOMER}/predict", request)[0] == 200)
+        new_model_s = wait_until(process, log, lambda: fetch(f"{url}/models/{ADDED_MODEL}/predict", request)[0] == 200)
         return StartUp(len(files), ready_s, new_model_s, memory_of(process.pid))
     finally:
         stop(process)
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file as editors do: beside its place, then renamed into it."""
+    """Write a file as editors do: a partial file that is then renamed."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)
     partial.rename(path)
@@ -62,7 +62,7 @@ def save(path: Path, text: str) -> None:
 def memory_of(root: int) -> dict[str, list[int]]:
     """PSS of each process of the tree, by title."""
     memory: dict[str, list[int]] = {}
-    for process in family(root):
+    for process in process_tree(root):
         if pss := pss_bytes(process.pid):
             memory.setdefault(process.title, []).append(pss)
     return memory

@@ -1,7 +1,6 @@
-"""What is measured: each subject's program, configuration and address.
+"""The subjects: the program, configuration and address of each measured server.
 
-Everything of a subject lies in its own folder, and it listens on its own port, so that it neither meets a server that
-runs here already nor leaves anything in the checkout.
+Each subject has its own folder and port, so that it does not conflict with a running server and leaves no files in the checkout.
 """
 
 import json
@@ -11,28 +10,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.bodies import Requests
 from benchmarks.load import Request
+from benchmarks.request_bodies import Requests
 from modelyard.control.ports import free_ports
 
 CHANNELS = 4
-"""Connections of gRPC's clients, whose calls share them; as many calls are in flight as anywhere."""
+"""Connections of gRPC clients, which share them among their calls. The number of calls in flight is the same as for HTTP."""
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """Models, each form in a model repository of its own, and the requests for them."""
+    """The models, each form in its own model repository, and the requests for them."""
 
     onnx: Path
     """iris"""
     sklearn: Path
     """iris"""
     own_predict: Path
-    """iris: the pipeline behind a class that calls its own `predict_proba`."""
+    """iris: the pipeline in a custom class that calls `predict_proba`."""
     tensor: Path
-    """tensor: the largest of a row of many numbers, in ONNX."""
+    """tensor: the maximum of a row of many numbers, as ONNX."""
     requests: Requests
 
     @property
@@ -42,39 +41,39 @@ class Artefacts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that a running subject is asked."""
+    """One kind of request to a subject."""
 
     name: str
     """In the report."""
     url: str
     request: Request
     connections: tuple[int, ...] = (64,)
-    """Each a load of its own, with one request at a time on each connection. Of gRPC, 64 calls share them."""
+    """One load for each number of connections, with one request at a time per connection. For gRPC, 64 calls share them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server ready to be started."""
+    """A server that can be started."""
 
     command: tuple[str, ...]
     targets: tuple[Target, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Besides what every subject gets."""
+    """In addition to the variables of every subject."""
     root_is_replica: bool = False
-    """Whether the started process runs the model itself."""
+    """Whether the first process runs the model."""
 
 
 Prepare = Callable[[Path, int, Artefacts], Subject]
-"""Writes the subject's configuration into an empty folder, for a port."""
+"""Writes the subject's configuration for a port into an empty folder."""
 
 
 def row(name: str, port: int, artefacts: Artefacts, *connections: int) -> Target:
-    """A row of iris, as JSON."""
+    """One iris row as JSON."""
     return Target(name, f"http://127.0.0.1:{port}/models/iris/predict", artefacts.requests.row, connections or (64,))
 
 
 def call(name: str, port: int, artefacts: Artefacts) -> Target:
-    """The same over gRPC, on a few connections that calls share, as gRPC's clients have it, and with one for each."""
+    """One iris row over gRPC: on a few shared connections, as with gRPC clients, and with one connection per call."""
     method = "inference.GRPCInferenceService/ModelInfer"
     return Target(name, f"http://127.0.0.1:{port}/{method}", artefacts.requests.call, (CHANNELS, 64))
 
@@ -120,13 +119,13 @@ def modelyard(
     *,
     grpc: int | None = None,
 ) -> Subject:
-    """Our server over a repository, with these model files."""
+    """modelyard with this repository and these model files."""
     config = folder / "serve_config"
     (config / "models").mkdir(parents=True)
     for name, text in models.items():
         (config / "models" / name).write_text(text)
     spare, metrics, edge, ray = free_ports(4)
-    # JSON is YAML, and quotes what needs quotes
+    # JSON strings are valid YAML
     (config / "server.yaml").write_text(
         f"http: {{port: {port}}}\n"
         f"grpc: {{port: {grpc or spare}}}\n"
@@ -186,6 +185,6 @@ SUBJECTS: Mapping[str, Prepare] = {
 
 
 def environment(subject: Subject) -> dict[str, str]:
-    """This shell's variables without Ray's, which would make one subject of another; and no telemetry."""
+    """The variables of this shell without Ray's, which could change a subject. Ray's usage statistics are off."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return {**inherited, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **subject.environment}

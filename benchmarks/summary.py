@@ -1,15 +1,15 @@
-"""Medians over the rounds. Pure."""
+"""Medians over the rounds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.race import Sample
+from benchmarks.load_rounds import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Medians over the rounds of one target under one load."""
+    """Medians over the rounds for one target and number of connections."""
 
     requests_per_s: float
     slowest_round: float

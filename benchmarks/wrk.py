@@ -1,4 +1,4 @@
-"""The load program for HTTP/1.1: wrk, told what to send by post.lua."""
+"""Loads HTTP/1.1 servers with wrk. The script post.lua sends the request."""
 
 import json
 import shutil
@@ -9,22 +9,22 @@ from benchmarks.load import Load, LoadError, Request
 
 SCRIPT = Path(__file__).with_name("post.lua")
 ERRORS = ("connect", "read", "write", "status", "timeout")
-"""What wrk counts; `status` are answers of 400 and above."""
+"""The errors that wrk counts. `status` counts responses with 400 and above."""
 
-PATIENCE = "30s"
-"""wrk takes a slow answer for an error after this; its own 2 s would disqualify slow servers instead of timing them."""
+TIMEOUT = "30s"
+"""A slower response counts as an error. With wrk's default of 2 s, slow servers would fail instead of being measured."""
 
 
 def require() -> None:
-    """Raises LoadError where wrk is not installed."""
+    """Raises LoadError if wrk is not installed."""
     if shutil.which("wrk") is None:
         raise LoadError("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
 
 
 def run(url: str, request: Request, *, connections: int, seconds: float) -> Load:
-    """Load the URL from one thread for whole seconds, at least one."""
+    """Load the URL from one thread for a whole number of seconds, at least one."""
     duration = f"-d{max(1, round(seconds))}s"
-    options = ["-t1", f"-c{connections}", duration, "--timeout", PATIENCE, "-s", str(SCRIPT)]
+    options = ["-t1", f"-c{connections}", duration, "--timeout", TIMEOUT, "-s", str(SCRIPT)]
     command = ["wrk", *options, url, "--", str(request.body), *request.headers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -35,12 +35,12 @@ def run(url: str, request: Request, *, connections: int, seconds: float) -> Load
 
 
 def parse(output: str) -> Load:
-    """What post.lua reported in wrk's output. Raises LoadError for any failed request, and for none answered."""
+    """The result that post.lua prints. Raises LoadError for any failed request, and if no request succeeded."""
     summary = json.loads(output.strip().splitlines()[-1])
     failed = {kind: summary[kind] for kind in ERRORS if summary[kind]}
     if failed or not summary["requests"]:
-        kinds = ", ".join(f"{count} {kind} errors" for kind, count in failed.items()) or "no answers"
-        raise LoadError(f"{kinds} with {summary['requests']} requests answered")
+        kinds = ", ".join(f"{count} {kind} errors" for kind, count in failed.items()) or "no responses"
+        raise LoadError(f"{kinds} with {summary['requests']} requests completed")
     return Load(
         requests=summary["requests"],
         requests_per_s=summary["requests"] / summary["duration_us"] * 1e6,

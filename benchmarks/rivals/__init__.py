@@ -1,1 +1,1 @@
-"""What modelyard is measured against; each answers the same request with the same predictions."""
+"""The servers that modelyard is compared with. Each returns the same predictions for the same request."""

@@ -1,6 +1,6 @@
-"""Ray Serve as its documentation shows it: a deployment whose `__call__` takes the request, behind the default proxy.
+"""Ray Serve as in its documentation: a deployment whose `__call__` handles the request, behind the default proxy.
 
-Source of the shape: https://docs.ray.io/en/latest/serve/getting_started.html and, for the builder,
+Sources: https://docs.ray.io/en/latest/serve/getting_started.html and, for the builder,
 https://docs.ray.io/en/latest/serve/advanced-guides/app-builder-guide.html
 """
 
@@ -13,8 +13,8 @@ from ray.serve import Application
 from starlette.requests import Request
 
 
-# Not a default, though the documentation explains it: with 5, the default, the proxy backs off so much under 64
-# connections that a tenth of the answers is left, and a race against that would flatter us.
+# Not the default, but documented. With the default of 5 the proxy backs off so much at 64 connections that the throughput
+# drops to a tenth, and the comparison would be unfair.
 @serve.deployment(max_ongoing_requests=100)
 class Iris:
     """The iris model, one replica."""
@@ -30,6 +30,6 @@ class Iris:
 
 
 def app(args: dict[str, str]) -> Application:
-    """What `serve run` builds; `model` is the model's path."""
+    """The application builder for `serve run`. `model` is the path of the model."""
     application: Application = Iris.bind(args["model"])  # type: ignore[attr-defined]  # the decorator is typed as the class
     return application

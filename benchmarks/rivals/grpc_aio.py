@@ -1,6 +1,6 @@
-"""The iris model behind gRPC's own server for asyncio: ModelInfer in one process. No batching, no checks.
+"""The iris model behind gRPC's asyncio server: ModelInfer in one process, without batching and checks.
 
-`python -m benchmarks.rivals.grpc_aio PORT`; IRIS_ONNX is the model's path.
+`python -m benchmarks.rivals.grpc_aio PORT`; IRIS_ONNX is the path of the model.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ METHOD = methods(INFERENCE)["ModelInfer"]
 
 
 class Iris:
-    """The method's servicer."""
+    """The servicer of ModelInfer."""
 
     def __init__(self, model: str) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a row is too little work to share
+        options.intra_op_num_threads = 1  # one row is too little work for several threads
         self.session = onnxruntime.InferenceSession(model, options)
         self.input = self.session.get_inputs()[0].name
 
@@ -30,7 +30,7 @@ class Iris:
         return self.predict(request)
 
     def predict(self, request: Any) -> Any:
-        """A ModelInferResponse to a ModelInferRequest; both have their tensors as raw contents."""
+        """The ModelInferResponse for a ModelInferRequest. Both have raw tensor contents."""
         rows = np.frombuffer(request.raw_input_contents[0], np.float32).reshape(request.inputs[0].shape)
         labels, scores = self.session.run(None, {self.input: rows})
         response = METHOD.response(model_name="iris", id=request.id)

@@ -1,4 +1,4 @@
-"""A scikit-learn pipeline asked as its documentation shows, for the python runtime: `predict_proba`, once for each call."""
+"""A scikit-learn pipeline for the python runtime. Each call runs `predict_proba`, as in scikit-learn's documentation."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ FILE = "pipeline.skops"
 
 
 class Pipeline:
-    """What an operator would write who does not use the sklearn runtime."""
+    """A custom model class, as an operator would write it without the sklearn runtime."""
 
     def load(self, directory: Path, options: object, cpus: float) -> None:
         self._pipeline = skops.io.load(directory / FILE)

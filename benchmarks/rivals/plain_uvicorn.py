@@ -1,6 +1,6 @@
-"""The least that Python needs to answer: raw ASGI, orjson and onnxruntime in one process. No batching, no checks.
+"""A minimal Python server: raw ASGI, orjson and onnxruntime in one process, without batching and checks.
 
-uvicorn runs `app` on uvloop and httptools; IRIS_ONNX is the model's path.
+uvicorn runs `app` on uvloop and httptools; IRIS_ONNX is the path of the model.
 """
 
 import os
@@ -16,11 +16,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Iris:
-    """An ASGI application that holds the model."""
+    """The ASGI application."""
 
     def __init__(self, model: str) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a row is too little work to share
+        options.intra_op_num_threads = 1  # one row is too little work for several threads
         self.session = onnxruntime.InferenceSession(model, options)
         self.input = self.session.get_inputs()[0].name
 
@@ -30,10 +30,10 @@ class Iris:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        answer = orjson.dumps(self.predict(orjson.loads(body)["instances"]))
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        response = orjson.dumps(self.predict(orjson.loads(body)["instances"]))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": response})
 
     def predict(self, instances: list[list[float]]) -> dict[str, Any]:
         labels, scores = self.session.run(None, {self.input: np.array(instances, dtype=np.float32)})

@@ -14,13 +14,13 @@ from modelyard.protocols.running_version import RunningVersion, run_version
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.repository.resolve import ServedVersion
-from modelyard.telemetry.request_log import LogPlace, RequestLog
-from modelyard.telemetry.trace_sampling import Tracing
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
+from modelyard.telemetry.trace_sampling import TraceSampler
 from tests.contract.client import Answer, Client
 from tests.contract.front import Front
 from tests.fakes import FakeModel
 
-UNWRITTEN = RequestLog("doubler", LogPlace(Path("/nowhere"), 0.0))
+UNWRITTEN = RequestLog("doubler", RequestLogConfig(Path("/nowhere"), 0.0))
 """Nobody writes what it is told."""
 PREDICT = "/models/doubler/predict"
 ONE, TWO = b'{"instances": [[1.5]]}', b'{"instances": [[2], [-4]]}'
@@ -44,7 +44,7 @@ class Replica:
         way: str,
         model: FakeModel | None = None,
         warmup: Warmup = CHEAP,
-        tracing: Tracing | None = None,
+        tracing: TraceSampler | None = None,
         others: InferOther | None = None,
         **limits: Any,
     ) -> None:

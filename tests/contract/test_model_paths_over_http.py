@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.gateway.statistics import work_of
+from modelyard.gateway.model_statistics import version_work
 from modelyard.replica.metrics import replica_snapshot
 from tests.contract.client import Answer, request
 from tests.contract.conftest import Make
@@ -47,7 +47,7 @@ def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: 
     one.ask(request(PREDICT, ONE))
     one.front.until(lambda: not one.in_flight)
     totals = replica_snapshot(ModelSpec(name="doubler"), {3: one.version}).totals
-    work = work_of(totals, "doubler", "3")
+    work = version_work(totals, "doubler", "3")
     assert (work.rows, work.calls, work.answered, work.failed, work.queued) == (4, 2, 2, 1, 2)
     assert 0 < work.compute_ns < work.total_ns
     assert 0 < work.queue_ns < work.total_ns

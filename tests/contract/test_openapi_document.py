@@ -11,7 +11,7 @@ from tests.contract.client import request
 from tests.contract.conftest import Make
 from tests.contract.test_protocols_page import AT_THE_EDGE, ROWS
 from tests.fakes import DOUBLER
-from tests.unit.gateway.gate import ask, entry
+from tests.unit.gateway.gateway_client import entry, get_response
 
 DOUBLERS = entry("doubler")
 DOCUMENT = openapi({"doubler": DOUBLERS}, {"doubler": DOUBLER})
@@ -67,7 +67,7 @@ def test_a_replica_has_what_the_document_lists(replica: Make, method: str, path:
     ("method", "path"), [each for each in OPERATIONS if not OF_A_MODEL.fullmatch(each[1])], ids=str
 )
 def test_the_gateway_has_what_the_document_lists(method: str, path: str) -> None:
-    answer = ask(filled(path, version=1), method, b"", [DOUBLERS])
+    answer = get_response(filled(path, version=1), method, b"", [DOUBLERS])
     assert answer.status not in (404, 405), answer.body
 
 

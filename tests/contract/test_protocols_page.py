@@ -17,7 +17,7 @@ from tests.contract.conftest import Make
 from tests.contract.replica import ONE
 from tests.contract.test_infer_over_http import body
 from tests.fakes import DOUBLER, PATIENCE_S, FakeModel
-from tests.unit.gateway.gate import ask, entry
+from tests.unit.gateway.gateway_client import entry, get_response
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
 ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
@@ -93,6 +93,6 @@ def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
     ids=str,
 )
 def test_the_servers_path_does_what_the_page_says(method: str, path: str, state: str) -> None:
-    served = replace(entry("doubler"), about={"versions": [{"version": "3", "digest": "sha256:0"}]})
-    answer = ask(filled(path), method, b"", [served])
+    served = replace(entry("doubler"), metadata={"versions": [{"version": "3", "digest": "sha256:0"}]})
+    answer = get_response(filled(path), method, b"", [served])
     assert answer.status == status_of(state), answer.body

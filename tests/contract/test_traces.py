@@ -10,8 +10,8 @@ from websockets.sync.client import connect
 from modelyard.config.model_spec import ModelSpec
 from modelyard.replica.metrics import mark_traced, replica_snapshot
 from modelyard.telemetry.metrics.declarations import REQUEST_DURATION
-from modelyard.telemetry.spans import Spans
-from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.spans import SpanWriter
+from modelyard.telemetry.trace_sampling import TracedRequest, TraceSampler
 from modelyard.telemetry.traceparent import TraceParent
 from tests.collector import Collector
 from tests.contract.client import request
@@ -37,17 +37,17 @@ class Traces:
     """What is noted to be traced, of a server that by itself traces `share`."""
 
     def __init__(self, share: float = 0.0) -> None:
-        self.written: list[Traced] = []
-        self.tracing = Tracing(share, self._write)
+        self.written: list[TracedRequest] = []
+        self.tracing = TraceSampler(share, self._write)
 
-    def _write(self, traced: Sequence[Traced]) -> list[str]:
+    def _write(self, traced: Sequence[TracedRequest]) -> list[str]:
         self.written += traced
         return ["" for _ in traced]
 
-    def take(self, replica) -> list[Traced]:
+    def take(self, replica) -> list[TracedRequest]:
         """Of all requests that are answered."""
         replica.front.until(lambda: not replica.in_flight)
-        replica.front.on_loop(self.tracing.write)
+        replica.front.on_loop(self.tracing.flush)
         return self.written
 
 
@@ -67,10 +67,10 @@ def test_a_request_is_part_of_its_clients_trace(replica: Make, protocol: str, pa
     assert one.ask(asked).status == 200
     (traced,) = traces.take(one)
     assert traced.parent == PARENT
-    assert (traced.outcome, traced.line.protocol, traced.line.request_id) == ("OK", protocol, "mine")
-    assert (traced.line.rows, traced.line.batch_rows, traced.line.body_bytes) == (1, 1, len(body))
-    assert traced.queue_until_s is not None
-    assert traced.line.queue_s <= traced.queue_until_s <= traced.line.total_s
+    assert (traced.outcome, traced.record.protocol, traced.record.request_id) == ("OK", protocol, "mine")
+    assert (traced.record.rows, traced.record.batch_rows, traced.record.body_bytes) == (1, 1, len(body))
+    assert traced.queue_end_s is not None
+    assert traced.record.queue_s <= traced.queue_end_s <= traced.record.total_s
     assert one.by_lane == (one.way == "lane")
 
 
@@ -105,7 +105,7 @@ def test_a_request_that_is_refused_is_traced_without_a_wait(replica: Make) -> No
     one = replica(tracing=traces.tracing)
     assert one.ask(request(PREDICT, b"{", traceparent=SAMPLED)).status == 400
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.outcome, traced.queue_until_s) == (PARENT, "InvalidRequest", None)
+    assert (traced.parent, traced.outcome, traced.queue_end_s) == (PARENT, "InvalidRequest", None)
 
 
 @pytest.mark.parametrize("way", ["lane"], indirect=False)
@@ -115,7 +115,7 @@ def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
     with one.connect() as client:
         assert call(client, "ModelInfer", GRPC, traceparent=SAMPLED, x_edge_start="1700000000250000").status == 0
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.line.protocol, traced.edge_at) == (PARENT, "grpc", AT)
+    assert (traced.parent, traced.record.protocol, traced.edge_at) == (PARENT, "grpc", AT)
 
 
 @pytest.mark.parametrize("way", ["lane"], indirect=False)
@@ -143,7 +143,7 @@ def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: 
         socket.send(ONE.decode())
         socket.recv(PATIENCE_S)
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.line.protocol, traced.edge_at) == (PARENT, "websocket", None)
+    assert (traced.parent, traced.record.protocol, traced.edge_at) == (PARENT, "websocket", None)
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,16 @@ def test_an_answer_in_parts_is_part_of_its_clients_trace(replica: Make, protocol
     url = f"http://127.0.0.1:{one.front.port}{path}"
     assert requests.post(url, data=body, headers={"traceparent": SAMPLED}, timeout=PATIENCE_S).status_code == 200
     (traced,) = traces.take(one)
-    assert (traced.parent, traced.line.protocol, traced.outcome) == (PARENT, protocol, "OK")
+    assert (traced.parent, traced.record.protocol, traced.outcome) == (PARENT, protocol, "OK")
 
 
 def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_does_not(replica: Make) -> None:
-    tracing = Tracing(0.0, lambda requests: [f"{number}" for number, _ in enumerate(requests)])
+    tracing = TraceSampler(0.0, lambda requests: [f"{number}" for number, _ in enumerate(requests)])
     one = replica(tracing=tracing)
     for body in (b"{", ONE, b"{"):
         one.ask(request(PREDICT, body, traceparent=SAMPLED))
     one.front.until(lambda: not one.in_flight)
-    mark_traced({3: one.version}, one.front.on_loop(tracing.write))
+    mark_traced({3: one.version}, one.front.on_loop(tracing.flush))
     snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: one.version})
     key = (REQUEST_DURATION.name, "doubler", "3")
     ((bucket, exemplar),) = snapshot.exemplars[key].items()
@@ -180,13 +180,13 @@ def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_doe
 
 def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(replica: Make) -> None:
     with Collector() as collector:
-        spans = Spans("doubler", collector.url)
-        tracing = Tracing(0.0, spans.write)
+        spans = SpanWriter("doubler", collector.url)
+        tracing = TraceSampler(0.0, spans.write)
         one = replica(tracing=tracing)
         assert one.ask(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
         assert one.ask(request(PREDICT, ONE)).status == 200
         one.front.until(lambda: not one.in_flight)
-        one.front.on_loop(tracing.write)
+        one.front.on_loop(tracing.flush)
         spans.close()
     told = collector.by_name
     assert set(told) == {"predict doubler", "queue", "compute"}

@@ -1,4 +1,4 @@
-"""Debian's Prometheus with our rules scrapes what the hub's own exposition writes, and every panel on it has an answer."""
+"""Prometheus with our rules scrapes the hub's exposition, and every panel about models has values."""
 
 import math
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import METRICS, REPLICA_STATES
 from modelyard.telemetry.metrics.exposition import metrics_app
 from modelyard.telemetry.metrics.scrape_server import listen
@@ -18,16 +18,16 @@ from monitoring.history.prometheus import Prometheus
 from tests.prometheus import FOLDER, queries
 
 QUIET = {"Starts of replicas", "Deaths of replicas", "Load time, p90 of the last hour", "Configurations taken"}
-"""What happens seldom, and does not here."""
+"""Panels of rare events, which do not occur here."""
 OTHERS = ("haproxy_", "ray_node_", "ALERTS", "scrape_duration", 'job="modelyard-')
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
-class Pretended:
-    """A replica's counts, one request more at each scrape, and every declared gauge."""
+class FakeHub:
+    """Counters of a replica that grow with each scrape, and every declared gauge."""
 
     def __init__(self) -> None:
-        self._counts = VersionCounts("iris", "1", ("predict", "grpc"), load_s=0.8)
+        self._counters = VersionCounters("iris", "1", ("predict", "grpc"), load_s=0.8)
         names = {"model": "iris", "version": "1", "runtime": "onnx", "digest": "ab12"}
         self._gauges: dict[Key, float] = {
             (metric.name, *map((names | {"state": state}).__getitem__, metric.labels)): 1.0
@@ -36,16 +36,16 @@ class Pretended:
             for state in REPLICA_STATES
         }
 
-    def look(self) -> tuple[Totals, dict[Key, float], Exemplars]:
-        counts = self._counts
-        counts.codes["predict"]["ok"] += 9
-        counts.codes["predict"]["error"] += 1
-        counts.rows += 30
-        for observations in (counts.request, counts.queue, counts.compute):
+    def read(self) -> tuple[Totals, dict[Key, float], Exemplars]:
+        counters = self._counters
+        counters.codes["predict"]["ok"] += 9
+        counters.codes["predict"]["error"] += 1
+        counters.rows += 30
+        for observations in (counters.request, counters.queue, counters.compute):
             observations.observe(0.004)
-        counts.batch.observe(3.0)
+        counters.batch.observe(3.0)
         totals = Totals()
-        counts.add_to(totals)
+        counters.add_to(totals)
         totals.counters[("model_replica_starts_total", "iris", "deploy")] = 1
         totals.counters[("model_replica_deaths_total", "iris", "exit")] = 0
         return totals, self._gauges, {}
@@ -57,7 +57,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    listen("127.0.0.1", port, metrics_app(Pretended().look))
+    listen("127.0.0.1", port, metrics_app(FakeHub().read))
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (ours,) = [job for job in config["scrape_configs"] if job["job_name"] == "modelyard"]
@@ -71,11 +71,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield server
 
 
-def test_every_panel_about_models_has_an_answer(prometheus):
-    asked = [q for q in queries() if q.panel not in QUIET and not any(other in q.expr for other in OTHERS)]
-    pending = {str(query): query.filled_in("iris", "30s") for query in asked}
+def test_every_panel_about_models_has_values(prometheus):
+    selected = [q for q in queries() if q.panel not in QUIET and not any(other in q.expr for other in OTHERS)]
+    pending = {str(query): query.filled_in("iris", "30s") for query in selected}
     assert len(pending) > 40
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while pending and time.monotonic() < deadline:
         for name, expr in list(pending.items()):
             if values := [float(series["value"][1]) for series in prometheus.at(expr)]:
@@ -84,6 +84,6 @@ def test_every_panel_about_models_has_an_answer(prometheus):
     assert not pending, "these panels are empty"
 
 
-def test_one_in_ten_burns_the_budget_a_hundred_times_too_fast(prometheus):
+def test_an_error_rate_of_one_in_ten_burns_the_budget_at_a_hundred_times_the_rate(prometheus):
     (burn,) = prometheus.at("model:error_budget_burn:5m")
     assert float(burn["value"][1]) == pytest.approx(100, rel=0.05)

@@ -16,7 +16,7 @@ from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.loading import load_version
 from modelyard.repository.digest import ManifestEntry, digest
 from modelyard.repository.resolve import ServedVersion
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.tensors import Signature
 from tests.zoo.case import Case
 
@@ -50,7 +50,7 @@ class Served:
     def __init__(self, case: Case, loaded: LoadedVersion) -> None:
         loop = asyncio.get_running_loop()
         spec = spec_of(case)
-        self._version = run_version(loaded, spec, loop, RequestLog(NAME, LogPlace(Path("/nowhere"), 0.0)))
+        self._version = run_version(loaded, spec, loop, RequestLog(NAME, RequestLogConfig(Path("/nowhere"), 0.0)))
         self._routes = Dispatch(spec, case.runtime, {1: self._version}, loop)
         self.signature: Signature = loaded.model.signature
 

@@ -53,7 +53,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     from modelyard.control.reconciler import Reconciler  # noqa: PLC0415
     from modelyard.control.rollback import Rollback  # noqa: PLC0415
     from modelyard.telemetry.metrics import hub  # noqa: PLC0415
-    from modelyard.telemetry.metrics.hub import HubClient, HubPlace  # noqa: PLC0415
+    from modelyard.telemetry.metrics.hub import HubClient, HubConfig  # noqa: PLC0415
     from modelyard.telemetry.metrics.pusher import Pusher  # noqa: PLC0415
 
     client = attach(server.ray.address, frontend=server.http)
@@ -62,7 +62,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
         signal.signal(sign, lambda *_: stop.set())  # after Ray, which takes SIGTERM for a crash and prints its stack
     try:
         metrics, place = ControlMetrics(), server.metrics
-        hub.start(HubPlace(place.host, place.port, places_of(config).state / "metrics.json"))
+        hub.start(HubConfig(place.host, place.port, places_of(config).state / "metrics.json"))
         pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
         front = ServerUrls(inside=server.origin, outside=server.origin)

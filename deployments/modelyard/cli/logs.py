@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelyard.config.load import Config
 from modelyard.control.applications import replicas_folder
-from modelyard.replica_files.log_records import LogLine, decoded
+from modelyard.replica_files.log_records import LogRecord, parse_record
 from modelyard.replica_files.paths import ReplicaFiles
 
 POLL_S = 0.5
@@ -24,9 +24,11 @@ class Shown:
     rays: bool = False
     """Ray's own too."""
 
-    def lines(self, records: Iterator[LogLine]) -> Iterator[str]:
+    def lines(self, records: Iterator[LogRecord]) -> Iterator[str]:
         """Those records, for people."""
-        return (each.shown() for each in records if each.at >= self.since and (self.rays or not each.is_rays))
+        return (
+            each.to_text() for each in records if each.at >= self.since and (self.rays or not each.is_from_framework)
+        )
 
 
 def replica_logs(config: Config, name: str, *, replica: str = "", previous: bool = False) -> list[ReplicaFiles]:
@@ -56,12 +58,12 @@ def _identity(stat: os.stat_result) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
-def records(path: Path) -> Iterator[LogLine]:
+def records(path: Path) -> Iterator[LogRecord]:
     """Those in a file, with those in the one that was put aside when it had grown large."""
     for each in (path.with_suffix(".jsonl.1"), path):
         if each.exists():
             with each.open("rb") as file:
-                yield from (line for line in map(decoded, file) if line)
+                yield from (line for line in map(parse_record, file) if line)
 
 
 class Follower:
@@ -76,11 +78,11 @@ class Follower:
         config, name, replica = self._wanted
         return [files.log for files in replica_logs(config, name, replica=replica)]
 
-    def new(self) -> list[LogLine]:
+    def new(self) -> list[LogRecord]:
         """The records that have come since the last call."""
         return [line for path in self._logs() for line in self._new_in(path)]
 
-    def _new_in(self, path: Path) -> Sequence[LogLine]:
+    def _new_in(self, path: Path) -> Sequence[LogRecord]:
         with path.open("rb") as file:
             start = self._read.get(path, 0)
             if start > path.stat().st_size:
@@ -88,7 +90,7 @@ class Follower:
             file.seek(start)
             lines, end, _ = file.read().rpartition(b"\n")
         self._read[path] = start + len(lines) + len(end)
-        return [line for line in map(decoded, lines.split(b"\n")) if line]
+        return [line for line in map(parse_record, lines.split(b"\n")) if line]
 
 
 def follow_logs(follower: Follower, wanted: Shown, show: Callable[[str], None]) -> None:

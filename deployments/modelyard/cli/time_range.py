@@ -1,7 +1,9 @@
 """How far back to look: `10m`, or a time."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
+
+from modelyard.text.timestamps import utc_timestamp
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -23,4 +25,4 @@ def since(text: str, now: float) -> float:
 
 def shown(at: float) -> str:
     """A time in the form of all logs: UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_timestamp(at)

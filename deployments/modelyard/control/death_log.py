@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from modelyard.control.append_file import AppendFile
+from modelyard.text.timestamps import utc_timestamp
 
 FILE = "deaths.jsonl"
 MOST_BYTES = 2**20
@@ -40,7 +40,7 @@ class Death:
     @property
     def time(self) -> str:
         """ISO 8601, UTC."""
-        return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return utc_timestamp(self.at, "seconds")
 
 
 def lost_text(requests: Sequence[str]) -> str:

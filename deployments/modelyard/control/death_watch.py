@@ -11,7 +11,7 @@ from modelyard.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, 
 from modelyard.control.running import Running
 from modelyard.control.writes import Writes
 from modelyard.inference.running_requests import read_running
-from modelyard.replica_files.log_records import LogLine, append
+from modelyard.replica_files.log_records import LogRecord, append_record
 from modelyard.replica_files.paths import ReplicaFiles
 
 WAIT_S = 5.0
@@ -105,8 +105,8 @@ class DeathWatch:
         self._log.add(death)
         self._writes.attempt(self._log.path, self._log.write)
         if files.log.exists():
-            line = LogLine(death.at, "CRITICAL", "modelyard", death.line, tuple(requests), fatal)
-            self._writes.attempt(files.log, lambda: append(files.log, line))
+            line = LogRecord(death.at, "CRITICAL", "modelyard", death.line, tuple(requests), fatal)
+            self._writes.attempt(files.log, lambda: append_record(files.log, line))
 
     def _files(self, seen: Seen) -> ReplicaFiles:
         return ReplicaFiles(self._folder, seen.model, seen.replica)

@@ -11,7 +11,7 @@ from typing import Any
 from modelyard.control.names import GATEWAY
 from modelyard.control.running import Running
 from modelyard.ray_serve.application_status import text_of
-from modelyard.replica_files.paths import TIMER, ExitRecord, signal_of
+from modelyard.replica_files.paths import TIMEOUT_PREFIX, ExitRecord, signal_of
 
 STOPPED_BY_FORCE_S = 30.0
 """A replica that Serve ends at once failed its health check; one that it ends after longer did not drain in time."""
@@ -104,7 +104,7 @@ def cause_of(found: Evidence) -> Cause | None:
         return Cause("out_of_memory", f"Ray's memory monitor ended it: {_first_sentence(found.ray.message)}")
     if record is not None and record.reason in ("exit", "watchdog"):
         return Cause(record.reason, record.detail)
-    if found.fatal.startswith(TIMER):
+    if found.fatal.startswith(TIMEOUT_PREFIX):
         return Cause("watchdog", "exit code 1: a call of the model kept Python's interpreter to itself")
     if number := signal_of(found.fatal):
         return Cause("signal", f"{number.name} ({number.value}); its log has the stack")

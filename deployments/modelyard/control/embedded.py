@@ -41,7 +41,7 @@ from modelyard.edge.admin_socket import AdminError, leave
 from modelyard.edge.connections import connections, most_files
 from modelyard.edge.files import EdgeFiles
 from modelyard.telemetry.metrics import hub
-from modelyard.telemetry.metrics.hub import HubClient, HubPlace
+from modelyard.telemetry.metrics.hub import HubClient, HubConfig
 from modelyard.telemetry.metrics.pusher import Pusher
 
 LOOP_STUCK_S = 5.0
@@ -140,7 +140,7 @@ class EmbeddedServer:
 
     def _serve(self, node: Node) -> None:
         self._report.starting("starting Ray Serve and HAProxy")
-        hub.start(HubPlace(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
+        hub.start(HubConfig(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         self._stand_in.start()
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
         front = ServerUrls(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)

@@ -10,7 +10,14 @@ from pathlib import Path
 from modelyard.control.writes import Writes
 from modelyard.edge.failed_request_log import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
 from modelyard.http.request import REQUEST_ID_CHARS
-from modelyard.replica_files.request_records import NO_REPLICA, REPLICA_LOST, RequestRecord, append, encoded, place_of
+from modelyard.replica_files.request_records import (
+    NO_REPLICA,
+    REPLICA_LOST,
+    RequestRecord,
+    append_lines,
+    encode_record,
+    request_log_path,
+)
 
 REMEMBERED = 10_000
 """Requests of replicas that may have died, until the control loop asks for them."""
@@ -73,8 +80,11 @@ class LostRequests:
 
     def _write(self, lost: LostRequest) -> None:
         now = self._now()
-        place, line = place_of(self._requests, lost.model), encoded(lost.model, _line(lost, now), lost.replica)
-        self._writes.attempt(place, lambda: append(place, line))
+        place, line = (
+            request_log_path(self._requests, lost.model),
+            encode_record(lost.model, _line(lost, now), lost.replica),
+        )
+        self._writes.attempt(place, lambda: append_lines(place, line))
 
     def _listen(self, listening: socket.socket) -> None:
         while True:

@@ -29,7 +29,7 @@ from modelyard.telemetry.metrics.declarations import (
     START_REASONS,
     WRITES_FAILING,
 )
-from modelyard.telemetry.metrics.snapshot import Key, Snapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Key, MetricsSnapshot, Totals
 
 STATES: Mapping[str, str] = {
     "STARTING": "starting",
@@ -52,7 +52,7 @@ class ControlMetrics:
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
         self._failing_writes = 0
-        self._snapshot = Snapshot(Totals(), {})
+        self._snapshot = MetricsSnapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
         """The configuration was read; whether it could be used, and whether it waits for the operator to confirm it."""
@@ -86,7 +86,7 @@ class ControlMetrics:
                 through = text_of(details["status"]) == "RUNNING"
                 self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
         counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
-        self._snapshot = Snapshot(Totals(counters=counters), gauges)
+        self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
     def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
         """How long each model has not been ready for."""
@@ -95,7 +95,7 @@ class ControlMetrics:
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
         return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> MetricsSnapshot:
         """As of the last look."""
         return self._snapshot
 

@@ -1,1 +1,1 @@
-"""What no model answers: the catalogue, readiness and unknown paths."""
+"""The gateway: the application that serves everything that belongs to no model, and requests that no replica got."""

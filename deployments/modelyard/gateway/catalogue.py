@@ -1,64 +1,95 @@
-"""The models as clients may know them: configured, running or not. Pure."""
+"""The catalogue: the configured models as clients see them, running or not; and the errors for requests that no replica got."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.errors import ModelNotFound, ModelNotReady
 from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of
+from modelyard.text.nearest_name import nearest
+
+METADATA_KEYS = ("description", "runtime", "versions", "default_version", "version_labels")
+UNKNOWN_MODEL = "there is no model {!r}"
+TRITON_UNKNOWN_MODEL = "Request for unknown model: {!r} is not found"
+"""Triton's text. Its clients, and NVIDIA's examples of them, search the message for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One configured model and how it is now."""
+class ModelEntry:
+    """One configured model and its current state."""
 
     name: str
     route: str
     required: bool
     state: State
     reason: str
-    about: Mapping[str, Any]
-    """Description, runtime and versions, where they are known."""
-    asleep: bool = False
-    """READY without a replica: scaled to zero."""
+    metadata: Mapping[str, Any]
+    """The METADATA_KEYS that are known."""
+    scaled_to_zero: bool = False
+    """READY without a replica."""
 
     def as_json(self) -> dict[str, Any]:
         """One element of `GET /models`."""
-        told: dict[str, Any] = {"name": self.name, "state": self.state, "url": self.route, **self.about}
+        document: dict[str, Any] = {"name": self.name, "state": self.state, "url": self.route, **self.metadata}
         if self.reason:
-            told["reason"] = self.reason
-        return told
+            document["reason"] = self.reason
+        return document
 
 
-SHOWN = ("description", "runtime", "versions", "default_version", "version_labels")
-Look = Callable[[], Awaitable[Mapping[str, Entry]]]
-"""Gives the models by name, as they are now."""
+GetEntries = Callable[[], Awaitable[Mapping[str, ModelEntry]]]
+"""Returns the current models by name."""
 
 
-def catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, Deployed]) -> dict[str, Entry]:
-    """Entries by name, from the gateway's user_config and what Serve says now."""
+def build_catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, Deployed]) -> dict[str, ModelEntry]:
+    """Entries by name, from the gateway's user_config and the status of Serve's applications."""
     return {model["name"]: _entry(model, deployed.get(model["name"])) for model in configured}
 
 
-def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
+def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> ModelEntry:
     reason = model["refused"] or (reason_of(deployed) if deployed else "")
     state = state_of(deployed)
     if deployed is None and model.get("waiting"):
         state, reason = "LOADING", WAITS
-    about = {key: model[key] for key in SHOWN if key in model}
-    asleep = deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
-    return Entry(model["name"], model["route"], model["required"], state, reason, about, asleep)
+    metadata = {key: model[key] for key in METADATA_KEYS if key in model}
+    scaled_to_zero = (
+        deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
+    )
+    return ModelEntry(model["name"], model["route"], model["required"], state, reason, metadata, scaled_to_zero)
 
 
-def waiting_for(entries: Mapping[str, Entry]) -> list[str]:
-    """Names of required models that are not READY; the server is ready when there are none."""
+def required_not_ready(entries: Mapping[str, ModelEntry]) -> list[str]:
+    """Names of the required models that are not READY. The server is ready if there are none."""
     return [entry.name for entry in entries.values() if entry.required and entry.state != "READY"]
 
 
-def ready(entries: Mapping[str, Entry]) -> list[str]:
+def ready_names(entries: Mapping[str, ModelEntry]) -> list[str]:
     """Names of the models that are READY."""
     return [entry.name for entry in entries.values() if entry.state == "READY"]
 
 
-def awake(entries: Mapping[str, Entry]) -> list[str]:
-    """Names of the models that can be asked without waking any."""
-    return [entry.name for entry in entries.values() if entry.state == "READY" and not entry.asleep]
+def names_with_replicas(entries: Mapping[str, ModelEntry]) -> list[str]:
+    """Names of the models that are READY and not scaled to zero."""
+    return [entry.name for entry in entries.values() if entry.state == "READY" and not entry.scaled_to_zero]
+
+
+def find_model(name: str, entries: Mapping[str, ModelEntry], message: str = TRITON_UNKNOWN_MODEL) -> ModelEntry:
+    """The model of this name. Raises ModelNotFound with this message."""
+    entry = entries.get(name)
+    if entry is None:
+        raise unknown_model(name, entries, message)
+    return entry
+
+
+def unknown_model(name: str, entries: Mapping[str, ModelEntry], message: str = UNKNOWN_MODEL) -> ModelNotFound:
+    """The error for a name that no model has. It suggests the most similar name."""
+    near = nearest(name, entries)
+    return ModelNotFound(message.format(name) + (f"; did you mean {near!r}?" if near else "; GET /models lists them"))
+
+
+def not_ready(entry: ModelEntry) -> ModelNotReady:
+    """The error for a configured model without a replica."""
+    if entry.state == "READY":
+        return ModelNotReady(f"model {entry.name!r} has no replica available")
+    error = ModelNotReady(f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else ""))
+    error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
+    return error

@@ -1,14 +1,13 @@
-"""The Open Inference Protocol's paths that are the whole server's, and those of models that have no replica."""
+"""The paths of the Open Inference Protocol that are about the whole server, and those of models without a replica."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from modelyard.errors import InvalidRequest, ModelNotFound, NotSupported
-from modelyard.gateway.catalogue import Entry, waiting_for
-from modelyard.gateway.model_errors import find, not_ready
-from modelyard.gateway.repository_api import check_load, no_unload
-from modelyard.gateway.statistics import Statistics
+from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready, required_not_ready
+from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.gateway.repository_api import check_load, unload_error
 from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
@@ -17,21 +16,21 @@ from modelyard.protocols.predict.body import parse
 from modelyard.protocols.values.bad_values import refuse
 from modelyard.text.quoting import described
 
-Entries = Mapping[str, Entry]
-Answers = Callable[[HttpRequest, Entries], Awaitable[HttpResponse]]
+Entries = Mapping[str, ModelEntry]
+Handler = Callable[[HttpRequest, Entries], Awaitable[HttpResponse]]
 
-OF_A_MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?(/ready)?(?:/.*)?")
-STATISTICS = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/stats")
-CONTROL = re.compile(r"/v2/repository/models/([^/]+)/(load|unload)")
-SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/([^/]+))?/(status|register|unregister)")
+MODEL_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/[^/]+)?(/ready)?(?:/.*)?")
+STATISTICS_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/stats")
+REPOSITORY_PATH = re.compile(r"/v2/repository/models/([^/]+)/(load|unload)")
+SHARED_MEMORY_PATH = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/([^/]+))?/(status|register|unregister)")
 
 
 class OipServerRoutes:
-    """Everything below /v2 that comes to the gateway."""
+    """All paths below /v2 that reach the gateway."""
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: ModelStatistics) -> None:
         self._statistics = statistics
-        self._paths: Mapping[str, tuple[Sequence[str], Answers]] = {
+        self._paths: Mapping[str, tuple[Sequence[str], Handler]] = {
             "/v2": (("GET",), _metadata),
             "/v2/health/ready": (("GET",), _ready),
             "/v2/models": (("GET",), _models),
@@ -42,22 +41,22 @@ class OipServerRoutes:
         }
 
     async def respond(self, request: HttpRequest, path: str, entries: Entries) -> HttpResponse:
-        """The answer; `path` has no slash at its end. Raises what is to be told in the protocol's form."""
+        """The response. `path` has no trailing slash. The caller converts errors to the form of the protocol."""
         if path in self._paths:
-            methods, answer = self._paths[path]
+            methods, handler = self._paths[path]
             check_method(request, *methods)
-            return await answer(request, entries)
-        if found := CONTROL.fullmatch(path):
+            return await handler(request, entries)
+        if found := REPOSITORY_PATH.fullmatch(path):
             check_method(request, "POST")
-            return _control(found[1], found[2], request.body, entries)
-        if found := SHARED_MEMORY.fullmatch(path):
+            return _load_or_unload(found[1], found[2], request.body, entries)
+        if found := SHARED_MEMORY_PATH.fullmatch(path):
             return _shared_memory(request, found[1], found[2])
-        if found := STATISTICS.fullmatch(path):
+        if found := STATISTICS_PATH.fullmatch(path):
             check_method(request, "GET")
             return json_response(await self._statistics.of_one(found[1], found[2] or "", entries))
-        if found := OF_A_MODEL.fullmatch(path):
-            return _of_a_model(request, found[1], found[2], entries)
-        raise ModelNotFound(f"nothing answers {path!r}")
+        if found := MODEL_PATH.fullmatch(path):
+            return _model_response(request, found[1], found[2], entries)
+        raise ModelNotFound(f"there is no path {path!r}")
 
     async def _stats(self, request: HttpRequest, entries: Entries) -> HttpResponse:
         return json_response(await self._statistics.of_all(entries))
@@ -68,8 +67,8 @@ async def _metadata(request: HttpRequest, entries: Entries) -> HttpResponse:
 
 
 async def _ready(request: HttpRequest, entries: Entries) -> HttpResponse:
-    missing = waiting_for(entries)
-    return json_response({"ready": not missing}, status=503 if missing else 200)
+    ready = not required_not_ready(entries)
+    return json_response({"ready": ready}, status=200 if ready else 503)
 
 
 async def _models(request: HttpRequest, entries: Entries) -> HttpResponse:
@@ -85,20 +84,20 @@ async def _no_tracing(request: HttpRequest, entries: Entries) -> HttpResponse:
 
 
 async def _no_logging(request: HttpRequest, entries: Entries) -> HttpResponse:
-    raise NotSupported("the server does not tell or change over HTTP what it logs")
+    raise NotSupported("the server does not support log settings")
 
 
-def _of_a_model(request: HttpRequest, name: str, asks_ready: str | None, entries: Entries) -> HttpResponse:
-    entry = find(name, entries)
-    if asks_ready and entry.state == "READY":  # scaled to zero: the next request starts a replica
+def _model_response(request: HttpRequest, name: str, ready_path: str | None, entries: Entries) -> HttpResponse:
+    entry = find_model(name, entries)
+    if ready_path and entry.state == "READY":  # scaled to zero: the next request starts a replica
         check_method(request, "GET")
         return json_response({"name": name, "ready": True})
     raise not_ready(entry)
 
 
-def _control(name: str, action: str, body: bytes, entries: Entries) -> HttpResponse:
+def _load_or_unload(name: str, action: str, body: bytes, entries: Entries) -> HttpResponse:
     if action == "unload":
-        raise no_unload(name, entries)
+        raise unload_error(name, entries)
     check_load(name, bool(_document(body).get("parameters")), entries)
     return json_response({})
 
@@ -113,14 +112,14 @@ def _shared_memory(request: HttpRequest, region: str | None, action: str) -> Htt
 
 
 def _ready_only(body: bytes) -> bool:
-    wanted = _document(body).get("ready", False)
-    if type(wanted) is not bool:
-        raise refuse("/ready", f"expected true or false, got {described(wanted)}")
-    return wanted
+    ready = _document(body).get("ready", False)
+    if type(ready) is not bool:
+        raise refuse("/ready", f"expected true or false, got {described(ready)}")
+    return ready
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """The body's object; clients of Triton send none where they have nothing to say."""
+    """The object in the body. Triton's clients send an empty body if there are no parameters."""
     document = parse(body) if body.strip() else {}
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object, got {described(document)}")

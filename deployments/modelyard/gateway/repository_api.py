@@ -1,39 +1,39 @@
-"""Loading and unloading by request. The YAML says what is served: to load that is no change, and all else is refused."""
+"""Requests to load and unload models.
+
+The configuration is declarative: a request to load a model succeeds if the model is READY. Everything else is rejected.
+"""
 
 from collections.abc import Mapping
 
 from modelyard.errors import ModelyardError, NotSupported
-from modelyard.gateway.catalogue import Entry
-from modelyard.gateway.model_errors import find, not_ready
+from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready
 
 
-def check_load(name: str, configured: bool, entries: Mapping[str, Entry]) -> None:
-    """Raise unless the model is loaded already; `configured` says whether the request brings parameters of its own.
+def check_load(name: str, has_parameters: bool, entries: Mapping[str, ModelEntry]) -> None:
+    """Raise an error unless the model is READY and the request has no parameters.
 
-    The message begins with the words that NVIDIA's examples of its clients look for.
+    NVIDIA's examples of Triton's clients search the message for its first words.
     """
     try:
-        _check_loaded(name, configured, entries)
+        _check_loaded(name, has_parameters, entries)
     except ModelyardError as error:
         error.args = (f"failed to load {name!r}: {error.message}",)
         raise
 
 
-def _check_loaded(name: str, configured: bool, entries: Mapping[str, Entry]) -> None:
-    entry = find(name, entries)
-    if configured:
+def _check_loaded(name: str, has_parameters: bool, entries: Mapping[str, ModelEntry]) -> None:
+    entry = find_model(name, entries)
+    if has_parameters:
         raise NotSupported(
-            f"a model is not configured by requests, the server's YAML says how it is served: change {name}.yaml in "
-            "serve_config/models"
+            f"a model cannot be configured by requests; change {name}.yaml in serve_config/models on the server"
         )
     if entry.state != "READY":
         raise not_ready(entry)
 
 
-def no_unload(name: str, entries: Mapping[str, Entry]) -> NotSupported:
-    """The error for wanting a model unloaded. Raises ModelNotFound where there is none."""
-    find(name, entries)
+def unload_error(name: str, entries: Mapping[str, ModelEntry]) -> NotSupported:
+    """The error for a request to unload a model. Raises ModelNotFound if there is no such model."""
+    find_model(name, entries)
     return NotSupported(
-        f"models are not unloaded by requests, the server's YAML says what is served: remove {name}.yaml from "
-        "serve_config/models"
+        f"a model cannot be unloaded by requests; remove {name}.yaml from serve_config/models on the server"
     )

@@ -11,11 +11,11 @@ from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.service import Service
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.request_log import RequestLog
 from modelyard.telemetry.request_recorder import RequestRecorder
-from modelyard.telemetry.trace_sampling import Tracing
+from modelyard.telemetry.trace_sampling import TraceSampler
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class RunningVersion:
     scheduler: Scheduler
     service: Service
     """The scheduler behind its layers: what endpoints submit requests to."""
-    counts: VersionCounts
+    counts: VersionCounters
     """The outcomes of its requests."""
     recorders: Mapping[str, Recorder]
     """By protocol."""
@@ -44,10 +44,10 @@ def run_version(
     spec: ModelSpec,
     loop: asyncio.AbstractEventLoop,
     log: RequestLog,
-    tracing: Tracing | None = None,
+    tracing: TraceSampler | None = None,
 ) -> RunningVersion:
     """Start a loaded version's scheduler, with the recorders of all protocols."""
-    counts = VersionCounts(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
+    counts = VersionCounters(spec.name, str(loaded.served.number), PROTOCOLS, loaded.load_s)
     recorders = {protocol: RequestRecorder(counts, protocol, log, tracing) for protocol in PROTOCOLS}
     scheduler = Scheduler(
         loaded.model,

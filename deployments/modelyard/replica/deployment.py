@@ -41,13 +41,13 @@ from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import Snapshot
-from modelyard.telemetry.request_log import LogPlace, RequestLog
-from modelyard.telemetry.trace_sampling import Tracing
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
+from modelyard.telemetry.trace_sampling import TraceSampler
 from modelyard.tensors import Signature
 
 if TYPE_CHECKING:
-    from modelyard.telemetry.spans import Spans
+    from modelyard.telemetry.spans import SpanWriter
 
 logger = logging.getLogger("ray.serve")
 
@@ -74,7 +74,7 @@ class ModelReplica:
         self._pusher: Pusher | None = (
             None  # none as long as the constructor may raise: `__del__` is called all the same
         )
-        self._spans: Spans | None = None
+        self._spans: SpanWriter | None = None
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
@@ -83,7 +83,7 @@ class ModelReplica:
         self._exits.loaded(COPIES)
         log = RequestLog(spec.name, _log_place(args["request_log"]))
         self._spans = _spans(spec.name, args["tracing"])
-        tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
+        tracing = TraceSampler(args["tracing"]["sample"], self._spans.write) if self._spans else None
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
         self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
@@ -99,10 +99,10 @@ class ModelReplica:
         )
         FAST_PATH.bodies.released = Trimmer(self._loop).soon
 
-        def snapshot() -> Snapshot:
-            log.write()
+        def snapshot() -> MetricsSnapshot:
+            log.flush()
             if tracing is not None:
-                mark_traced(self._versions, tracing.write())
+                mark_traced(self._versions, tracing.flush())
             return replica_snapshot(spec, self._versions)
 
         self._pusher = Pusher(snapshot, HubClient())
@@ -191,16 +191,16 @@ def _open_files(args: dict[str, Any]) -> Exits:
     return exits
 
 
-def _log_place(settings: dict[str, Any]) -> LogPlace:
+def _log_place(settings: dict[str, Any]) -> RequestLogConfig:
     """As `control.applications` wrote it."""
     replica = serve.get_replica_context().replica_id.unique_id
-    return LogPlace(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
+    return RequestLogConfig(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
 
 
-def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":
+def _spans(model: str, settings: dict[str, Any] | None) -> "SpanWriter | None":
     """What sends traces, as `server.yaml` has it; None where they are off."""
     if settings is None:
         return None
     from modelyard.telemetry import spans  # noqa: PLC0415 - an extra: only there for who wants traces
 
-    return spans.Spans(model, settings["endpoint"])
+    return spans.SpanWriter(model, settings["endpoint"])

@@ -53,7 +53,7 @@ class Exits:
         if self._unhealthy:
             return
         self._note(ExitRecord("stopped", ""))
-        self._files.forget_open()
+        self._files.delete_diagnostics()
 
     def stuck(self, code: int = STUCK) -> None:
         """End the process for its watchdog."""
@@ -65,7 +65,7 @@ class Exits:
         if trouble:
             self._note(ExitRecord("health_check", trouble))
         elif self._unhealthy:
-            self._files.forget_exit()
+            self._files.delete_exit()
         self._unhealthy = trouble
 
     def _os_exit(self, status: int) -> None:

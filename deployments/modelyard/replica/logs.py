@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 
 from modelyard.inference.running_requests import request_ids
-from modelyard.replica_files.log_records import LogLine
+from modelyard.replica_files.log_records import LogRecord
 from modelyard.replica_files.paths import ReplicaFiles, open_private
 from modelyard.runtimes.operator_code.folder import with_original_paths
 from modelyard.runtimes.operator_code.package import plain_name
@@ -34,7 +34,7 @@ class ReplicaHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler. A record that cannot be formatted or written is dropped."""
         try:
-            encoded = line_of(record).encoded()
+            encoded = line_of(record).to_json()
             self._bytes += os.write(self._descriptor, encoded)
             if self._bytes > LARGEST_BYTES:
                 self._begin_anew()
@@ -74,7 +74,7 @@ class Printed(io.TextIOBase):
             self.write("\n")
 
 
-def line_of(record: logging.LogRecord) -> LogLine:
+def line_of(record: logging.LogRecord) -> LogRecord:
     """A record, with an ordinary traceback; a version's copied files have the repository's path in it."""
     try:
         message = record.getMessage()
@@ -82,7 +82,7 @@ def line_of(record: logging.LogRecord) -> LogLine:
         message = f"{record.msg} {record.args}"
     text = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
     requests = getattr(record, "requests", None) or request_ids()
-    return LogLine(
+    return LogRecord(
         record.created,
         record.levelname,
         plain_name(record.name),

@@ -7,21 +7,21 @@ from pathlib import Path
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.telemetry.metrics.declarations import CAPACITY, IN_FLIGHT, MEMORY, QUEUE_DEPTH
-from modelyard.telemetry.metrics.snapshot import Exemplar, Key, Snapshot, Totals
-from modelyard.telemetry.trace_sampling import Traced
+from modelyard.telemetry.metrics.snapshot import Exemplar, Key, MetricsSnapshot, Totals
+from modelyard.telemetry.trace_sampling import TracedRequest
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, Traced]]) -> None:
+def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, TracedRequest]]) -> None:
     """Note the traces of requests whose durations were counted, by trace id."""
     for trace_id, traced in told:
-        line = traced.line
-        if traced.queue_until_s is not None:
-            versions[int(line.version)].counts.request.mark(Exemplar(line.at, line.total_s, trace_id))
+        line = traced.record
+        if traced.queue_end_s is not None:
+            versions[int(line.version)].counts.request.set_exemplar(Exemplar(line.at, line.total_s, trace_id))
 
 
-def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> Snapshot:
+def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> MetricsSnapshot:
     """All versions together; in whatever thread."""
     totals = Totals()
     exemplars: dict[Key, Mapping[int, Exemplar]] = {}
@@ -33,7 +33,7 @@ def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) ->
         gauges[(IN_FLIGHT.name, *key)] = version.scheduler.in_flight
         gauges[(QUEUE_DEPTH.name, *key)] = version.scheduler.queued
         gauges[(CAPACITY.name, *key)] = spec.limits.queue
-    return Snapshot(totals, gauges, exemplars)
+    return MetricsSnapshot(totals, gauges, exemplars)
 
 
 def resident_bytes() -> int:

@@ -1,1 +1,1 @@
-"""Files that a replica writes and others read: its log, the log of requests, the requests that run."""
+"""Files that a replica writes and other processes read: its log, the request log, its running requests, why it ended."""

@@ -1,23 +1,23 @@
-"""A replica's log on disk: a record a line, as JSON, so that a message or a traceback of many lines stays one record."""
+"""A replica's log file: one JSON object per line, so that a multi-line message or traceback is one record."""
 
 import os
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from modelyard.replica_files.paths import open_private
+from modelyard.text.timestamps import utc_timestamp
 
-RAYS = ("ray", "asyncio", "uvicorn")
-"""Loggers, with those below them, of what is under a model: an operator seldom wants to read them."""
-MOST_SHOWN = 3
-"""Ids of requests on a line."""
+FRAMEWORK_LOGGERS = ("ray", "asyncio", "uvicorn")
+"""Loggers (and their children) of the software below a model. Operators rarely need their records."""
+MAX_SHOWN_IDS = 3
+"""Request ids on one line."""
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class LogRecord:
     """One record."""
 
     at: float
@@ -26,42 +26,41 @@ class LogLine:
     logger: str
     message: str
     requests: tuple[str, ...] = ()
-    """The ids of those that it is about."""
+    """Ids of the requests that were running."""
     traceback: str = ""
 
     @property
-    def is_rays(self) -> bool:
-        """Whether Ray or the web server below said it; of those, warnings and worse are for everybody."""
-        return self.logger.partition(".")[0] in RAYS and self.level in ("DEBUG", "INFO")
+    def is_from_framework(self) -> bool:
+        """Whether this is a debug or info record of Ray or the web server. Their warnings and errors are for everyone."""
+        return self.logger.partition(".")[0] in FRAMEWORK_LOGGERS and self.level in ("DEBUG", "INFO")
 
-    def encoded(self) -> bytes:
-        """For the file."""
+    def to_json(self) -> bytes:
+        """The line in the file."""
         return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
 
-    def shown(self) -> str:
-        """For people: the request's id on every line, those of the traceback too, so that `grep` finds all of them."""
-        time = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        more = f" +{len(self.requests) - MOST_SHOWN}" if len(self.requests) > MOST_SHOWN else ""
-        about = f" [{' '.join(self.requests[:MOST_SHOWN])}{more}]" if self.requests else ""
+    def to_text(self) -> str:
+        """The record for a terminal. Every line has the request ids, including those of the traceback, so `grep` finds them."""
+        more = f" +{len(self.requests) - MAX_SHOWN_IDS}" if len(self.requests) > MAX_SHOWN_IDS else ""
+        ids = f" [{' '.join(self.requests[:MAX_SHOWN_IDS])}{more}]" if self.requests else ""
         first, *others = self.message.rstrip("\n").split("\n")
-        followed = [*others, *(self.traceback.rstrip("\n").split("\n") if self.traceback else ())]
-        indented = [f"   {about} {line}".rstrip() for line in followed]
-        return "\n".join([f"{time} {self.level:<8}{about} {self.logger}: {first}", *indented])
+        following = [*others, *(self.traceback.rstrip("\n").split("\n") if self.traceback else ())]
+        indented = [f"   {ids} {line}".rstrip() for line in following]
+        return "\n".join([f"{utc_timestamp(self.at)} {self.level:<8}{ids} {self.logger}: {first}", *indented])
 
 
-def decoded(line: bytes) -> LogLine | None:
-    """What `encoded` wrote; None for anything else."""
+def parse_record(line: bytes) -> LogRecord | None:
+    """The record of a line; None if it is not one."""
     try:
-        told: dict[str, Any] = orjson.loads(line)
-        return LogLine(**{**told, "requests": tuple(told.get("requests", ()))})
+        fields: dict[str, Any] = orjson.loads(line)
+        return LogRecord(**{**fields, "requests": tuple(fields.get("requests", ()))})
     except (ValueError, TypeError, AttributeError):
         return None
 
 
-def append(path: Path, line: LogLine) -> None:
-    """Add a line to a log. Raises OSError."""
+def append_record(path: Path, record: LogRecord) -> None:
+    """Append a record to a log file. Raises OSError."""
     descriptor = open_private(path)
     try:
-        os.write(descriptor, line.encoded())
+        os.write(descriptor, record.to_json())
     finally:
         os.close(descriptor)

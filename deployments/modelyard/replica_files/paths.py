@@ -1,4 +1,4 @@
-"""What a replica leaves on its machine's disk: its log, and why its process ended. Others read it when the process is gone."""
+"""The files of a replica: its log, and why its process ended. Other processes read them after it has ended."""
 
 import os
 import signal
@@ -11,8 +11,8 @@ from typing import Literal
 import orjson
 
 ExitReason = Literal["stopped", "exit", "watchdog", "health_check"]
-FATAL_BYTES = 64 * 2**10
-"""Of what Python wrote on a fatal error, so much is of interest."""
+MAX_FATAL_BYTES = 64 * 2**10
+"""Maximum size to read of the output that Python writes on a fatal error."""
 SIGNALS = {
     "Segmentation fault": signal.SIGSEGV,
     "Aborted": signal.SIGABRT,
@@ -20,20 +20,20 @@ SIGNALS = {
     "Floating point exception": signal.SIGFPE,
     "Illegal instruction": signal.SIGILL,
 }
-"""As faulthandler names them (CPython, Modules/faulthandler.c)."""
-TIMER = "Timeout ("
-"""So begins what faulthandler's timer writes before it ends the process."""
+"""Signals by their name in faulthandler (CPython, Modules/faulthandler.c)."""
+TIMEOUT_PREFIX = "Timeout ("
+"""First characters of the output of faulthandler's timer, which ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord:
-    """Why a process is about to end, by its own word."""
+    """Why a process ends, written by the process itself."""
 
     reason: ExitReason
-    """stopped: Serve asked for it. exit: something in it called os._exit. watchdog: see `serving.watchdog`. health_check: it fails
-    its health check, and Serve will end it."""
+    """stopped: Serve stopped it. exit: code in it called os._exit. watchdog: see `replica.watchdog`. health_check: its health check
+    fails, and Serve will end it."""
     detail: str
-    """A sentence without its full stop; "" where the reason says it all."""
+    """A sentence without full stop; "" if the reason says everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class ReplicaFiles:
     """The files of one replica."""
 
     folder: Path
-    """Of all replicas of the server."""
+    """The folder of all replicas' files."""
     model: str
     replica: str
-    """Serve's id of it."""
+    """Serve's id of the replica."""
 
     @property
     def log(self) -> Path:
-        """What it logged, a line of JSON each."""
+        """Its log; see `log_records`."""
         return self._file("jsonl")
 
     @property
     def fatal(self) -> Path:
-        """What Python wrote on a fatal signal, or when the timer of the watchdog ended it; text."""
+        """Text that Python writes on a fatal signal, and when the watchdog's timer ends the process."""
         return self._file("fatal")
 
     @property
@@ -63,44 +63,44 @@ class ReplicaFiles:
 
     @property
     def running(self) -> Path:
-        """The ids of the requests whose call of the model runs; see `serving.current`."""
+        """The ids of the requests whose model call is running; see `inference.running_requests`."""
         return self._file("running")
 
     def _file(self, kind: str) -> Path:
         return self.folder / self.model / f"{self.replica}.{kind}"
 
     def write_exit(self, record: ExitRecord) -> None:
-        """Leave this, in the place of an earlier one. Raises OSError."""
+        """Write the exit record. It replaces an earlier one. Raises OSError."""
         partial = self.exit.with_suffix(".partial")
         partial.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial.write_bytes(orjson.dumps(asdict(record)))
         partial.replace(self.exit)
 
-    def forget_exit(self) -> None:
-        """It will not end after all."""
+    def delete_exit(self) -> None:
+        """Delete the exit record, because the process goes on."""
         self.exit.unlink(missing_ok=True)
 
-    def forget_open(self) -> None:
-        """What is of interest only if the process dies."""
+    def delete_diagnostics(self) -> None:
+        """Delete the files that are needed only if the process dies."""
         for path in (self.running, self._file("copies"), *((self.fatal,) if not self.read_fatal() else ())):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def read_exit(self) -> ExitRecord | None:
-        """What the process left; None where it left nothing."""
+        """The exit record; None if there is no valid one."""
         with suppress(OSError, ValueError, TypeError):
             return ExitRecord(**orjson.loads(self.exit.read_bytes()))
         return None
 
     def write_copies(self, originals: Mapping[str, str]) -> None:
-        """Note that these folders are copies of those, for who reads their paths in `fatal`. Raises OSError."""
+        """Write which folder each copied folder comes from, to map the paths in `fatal` back. Raises OSError."""
         self._file("copies").write_bytes(orjson.dumps(originals))
 
     def read_fatal(self) -> str:
-        """What Python wrote, with the repository's paths; "" where there is nothing."""
+        """The text of `fatal`, with the paths of the repository in place of the copies'; "" if there is none."""
         text, originals = "", {}
         with suppress(OSError), self.fatal.open("rb") as file:
-            text = file.read(FATAL_BYTES).decode(errors="replace")
+            text = file.read(MAX_FATAL_BYTES).decode(errors="replace")
         with suppress(OSError, ValueError):
             originals = orjson.loads(self._file("copies").read_bytes())
         for copy, original in originals.items():
@@ -109,11 +109,11 @@ class ReplicaFiles:
 
 
 def signal_of(fatal: str) -> signal.Signals | None:
-    """The signal that ended the process, by what Python wrote."""
+    """The signal that ended the process, from the text of `fatal`; None if it names none."""
     return next((number for name, number in SIGNALS.items() if f"Fatal Python error: {name}" in fatal), None)
 
 
 def open_private(path: Path, mode: int = os.O_WRONLY | os.O_APPEND) -> int:
-    """A descriptor of a file that only its owner reads, to append to unless told otherwise. Raises OSError."""
+    """Open or create a file that only its owner can read, by default for appending. Returns the descriptor. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return os.open(path, mode | os.O_CREAT | os.O_CLOEXEC, 0o600)

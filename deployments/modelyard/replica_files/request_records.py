@@ -1,18 +1,19 @@
-"""The log of requests on disk: a line of JSON for a request, in a file a model, to which several processes append."""
+"""The request log on disk: one JSON line per request, one file per model. Several processes append to a file."""
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
-LARGEST_BYTES = 64 * 2**20
-"""A file that has grown past this is put aside as `.1`, in the place of the one before it."""
+from modelyard.text.timestamps import utc_timestamp
+
+MAX_FILE_BYTES = 64 * 2**20
+"""A larger file is renamed to `.1` and replaces the previous one."""
 REPLICA_LOST = "ReplicaLost"
-"""The outcome of a request whose replica ended before its answer was complete."""
+"""Outcome of a request whose replica ended before the response was complete."""
 NO_REPLICA = "NoReplica"
-"""The outcome of a request for which there was no replica."""
+"""Outcome of a request for which no replica was available."""
 
 
 class RequestRecord(NamedTuple):
@@ -31,45 +32,45 @@ class RequestRecord(NamedTuple):
     batch_rows: int
     body_bytes: int
     client: str = ""
-    """Its address, as the edge saw it; "" where no edge of ours is in front."""
+    """The client's address as the edge saw it; "" without the edge."""
     outcome: str = "OK"
-    """The reason of the code: OK, Cancelled, the name of an error's class, ReplicaLost or NoReplica."""
+    """The reason for the code: OK, Cancelled, the name of an error class, ReplicaLost or NoReplica."""
 
 
-def place_of(folder: Path, model: str) -> Path:
-    """The file of a model's lines."""
+def request_log_path(folder: Path, model: str) -> Path:
+    """The file of a model's requests."""
     return folder / f"{model}.jsonl"
 
 
-def encoded(model: str, line: RequestRecord, replica: str) -> bytes:
-    """The line. JSON escapes control characters, so that nothing in a value can end its line."""
+def encode_record(model: str, record: RequestRecord, replica: str) -> bytes:
+    """The line of a request. JSON escapes control characters, so no value can end its line."""
     values = {
-        "time": datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds"),
-        "request_id": line.request_id,
+        "time": utc_timestamp(record.at, suffix="+00:00"),
+        "request_id": record.request_id,
         "model": model,
-        "version": line.version,
-        "protocol": line.protocol,
-        "code": line.code,
-        "outcome": line.outcome,
-        "rows": line.rows,
-        "queue_ms": round(line.queue_s * 1e3, 3),
-        "compute_ms": round(line.compute_s * 1e3, 3),
-        "total_ms": round(line.total_s * 1e3, 3),
-        "batch_rows": line.batch_rows,
-        "bytes": line.body_bytes,
-        "client": line.client,
+        "version": record.version,
+        "protocol": record.protocol,
+        "code": record.code,
+        "outcome": record.outcome,
+        "rows": record.rows,
+        "queue_ms": round(record.queue_s * 1e3, 3),
+        "compute_ms": round(record.compute_s * 1e3, 3),
+        "total_ms": round(record.total_s * 1e3, 3),
+        "batch_rows": record.batch_rows,
+        "bytes": record.body_bytes,
+        "client": record.client,
         "replica": replica,
     }
     return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def append(path: Path, lines: bytes) -> None:
-    """Add whole lines at the end of a file. Raises OSError."""
+def append_lines(path: Path, lines: bytes) -> None:
+    """Append whole lines to a file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # One write, at the end wherever that is by now: what other replicas write stays whole, and so does this.
+    # One write with O_APPEND, so that lines of different replicas do not mix.
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.write(lines)
         size = file.tell()
-    if size > LARGEST_BYTES:
+    if size > MAX_FILE_BYTES:
         path.replace(path.with_suffix(".jsonl.1"))

@@ -1,1 +1,1 @@
-"""What is recorded about requests: metrics, the log of requests, traces."""
+"""Telemetry of requests: metrics, the request log, traces."""

@@ -1,6 +1,6 @@
-"""Which requests get a line in their model's file (`serving.request_lines`); nothing of their payload is in it.
+"""The request log of a model: selects the requests to log, and writes `replica_files.request_records`. It contains no payloads.
 
-On the request path a line is a tuple that is appended to a list. `write` makes lines of those, once a second, in another thread.
+On the request path, a record is only appended to a list. `flush` encodes and writes the records once a second, in another thread.
 """
 
 import logging
@@ -11,71 +11,76 @@ from math import inf
 from pathlib import Path
 from random import random
 
-from modelyard.replica_files.request_records import RequestRecord, append, encoded, place_of
+from modelyard.replica_files.request_records import RequestRecord, append_lines, encode_record, request_log_path
 
 logger = logging.getLogger(__name__)
 
-FAILED = frozenset(("error", "timeout"))
-MOST_WAITING = 100_000
-"""Lines that may wait; where the disk is that slow, what comes then is dropped."""
+FAILURE_CODES = frozenset(("error", "timeout"))
+MAX_PENDING_RECORDS = 100_000
+"""Records that wait to be written. Beyond this, on a disk that is too slow, records are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
-class LogPlace:
-    """Where lines go, and which."""
+class RequestLogConfig:
+    """Which requests are logged, and where."""
 
     folder: Path
     share: float
-    """Of the requests that did not fail: 0 writes none, 1 all of them. Those that failed or were slow are written always."""
+    """Share of successful requests to log, 0 to 1. Failed and slow requests are always logged."""
     slow_s: float = inf
-    """From how many seconds on a request is slow."""
+    """Requests that take at least this long are slow."""
     behind_edge: bool = False
-    """Whether clients come through our edge, which alone says what their addresses are."""
+    """Whether clients connect through the edge. Only then is the header with the client's address trusted."""
     replica: str = ""
     """The replica's id."""
 
 
 class RequestLog:
-    """One model's, in one replica. Other replicas append to the same file."""
+    """The request log of one model in one replica. Other replicas append to the same file."""
 
     def __init__(
-        self, model: str, place: LogPlace, *, now: Callable[[], float] = time.time, draw: Callable[[], float] = random
+        self,
+        model: str,
+        config: RequestLogConfig,
+        *,
+        now: Callable[[], float] = time.time,
+        random_value: Callable[[], float] = random,
     ) -> None:
-        self.share = place.share
-        """See LogPlace."""
+        self.share = config.share
+        """See RequestLogConfig."""
         self.now = now
         """The clock of `RequestRecord.at`."""
-        self.slow_s = place.slow_s
-        """See LogPlace."""
-        self.behind_edge = place.behind_edge
-        """See LogPlace."""
+        self.slow_s = config.slow_s
+        """See RequestLogConfig."""
+        self.behind_edge = config.behind_edge
+        """See RequestLogConfig."""
         self._model = model
-        self._replica = place.replica
-        self._path = place_of(place.folder, model)
-        self._draw = draw
-        self._waiting: list[RequestRecord] = []
+        self._replica = config.replica
+        self._path = request_log_path(config.folder, model)
+        self._random_value = random_value
+        self._pending: list[RequestRecord] = []
         self._failing = False
 
-    def wants(self, code: str, total_s: float) -> bool:
-        """Whether a request that ended so, after so many seconds, gets a line."""
-        return code in FAILED or total_s >= self.slow_s or self._draw() < self.share
+    def should_record(self, code: str, total_s: float) -> bool:
+        """Whether to log a request with this code and duration."""
+        return code in FAILURE_CODES or total_s >= self.slow_s or self._random_value() < self.share
 
-    def note(self, line: RequestRecord) -> None:
-        """Write this, later."""
-        if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(line)
+    def add(self, record: RequestRecord) -> None:
+        """Queue a record for `flush`."""
+        if len(self._pending) < MAX_PENDING_RECORDS:
+            self._pending.append(record)
 
-    def write(self) -> None:
-        """Append what waits; where that cannot be, it waits on."""
-        lines = self._waiting[:]
-        if not lines:
+    def flush(self) -> None:
+        """Append the queued records to the file. If that fails, they stay in the queue."""
+        records = self._pending[:]
+        if not records:
             return
         try:
-            append(self._path, b"".join(encoded(self._model, line, self._replica) for line in lines))
+            append_lines(self._path, b"".join(encode_record(self._model, record, self._replica) for record in records))
         except OSError as error:
             if not self._failing:
                 logger.warning("cannot write %s: %s", self._path, error)
             self._failing = True
         else:
             self._failing = False
-            del self._waiting[: len(lines)]
+            del self._pending[: len(records)]

@@ -1,100 +1,102 @@
-"""Counts a version's requests, for metrics, and notes them for the log and for traces.
+"""Records each request of a version: counts it, and selects it for the request log and for tracing.
 
-On the request path: `python -m benchmarks.metrics` says what it costs.
+Runs on the request path. `python -m benchmarks.metrics` measures its cost.
 """
 
 from modelyard.http import edge_client, edge_start
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import CODES, RequestContext
 from modelyard.replica_files.request_records import RequestRecord
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.request_log import RequestLog
-from modelyard.telemetry.trace_sampling import Traced, Tracing
-from modelyard.telemetry.traceparent import of_headers
+from modelyard.telemetry.trace_sampling import TracedRequest, TraceSampler
+from modelyard.telemetry.traceparent import from_headers
 
 
 class RequestRecorder:
-    """The recorder of one version and one protocol."""
+    """The `Recorder` of one version and one protocol."""
 
     __slots__ = (
         "_batch",
         "_codes",
         "_compute",
-        "_counts",
+        "_counters",
         "_log",
-        "_looking",
         "_protocol",
         "_queue",
         "_request",
+        "_sampler",
+        "_samples_successes",
         "_slow_s",
-        "_tracing",
     )
 
-    def __init__(self, counts: VersionCounts, protocol: str, log: RequestLog, tracing: Tracing | None = None) -> None:
-        self._counts = counts
+    def __init__(
+        self, counters: VersionCounters, protocol: str, log: RequestLog, sampler: TraceSampler | None = None
+    ) -> None:
+        self._counters = counters
         self._protocol = protocol
         self._log = log
-        self._tracing = tracing
-        self._looking = log.share > 0 or tracing is not None  # at those that go well
+        self._sampler = sampler
+        self._samples_successes = log.share > 0 or sampler is not None
         self._slow_s = log.slow_s
-        self._codes = counts.codes[protocol]
-        # Bound once, not looked up for each request.
-        self._request, self._queue = counts.request.observe, counts.queue.observe
-        self._compute, self._batch = counts.compute.observe, counts.batch.observe
+        self._codes = counters.codes[protocol]
+        # Bound once, so that a request does not pay for the attribute lookups.
+        self._request, self._queue = counters.request.observe, counters.queue.observe
+        self._compute, self._batch = counters.compute.observe, counters.batch.observe
 
     def request_ended(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: Batch | None
     ) -> None:
         """See `Recorder`."""
         if outcome == "OK":
             self._codes["ok"] += 1
-            self._counts.rows += context.rows
-            if self._looking or total_s >= self._slow_s:
-                self._note(context, outcome, total_s, queue_s, call)
+            self._counters.rows += context.rows
+            if self._samples_successes or total_s >= self._slow_s:
+                self._sample(context, outcome, total_s, queue_s, batch)
         else:
             self._codes[CODES.get(outcome, "error")] += 1
-            self._note(context, outcome, total_s, queue_s, call)
+            self._sample(context, outcome, total_s, queue_s, batch)
         self._request(total_s)
         self._queue(queue_s)
 
     def request_rejected(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """See `Recorder`."""
         self._codes[CODES.get(outcome, "error")] += 1
-        self._note(context, outcome, total_s, None, None)
+        self._sample(context, outcome, total_s, None, None)
 
     def batch_ended(self, rows: int, seconds: float) -> None:
         """See `Recorder`."""
         self._compute(seconds)
         self._batch(rows)
 
-    def _note(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, call: Batch | None
+    def _sample(
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, batch: Batch | None
     ) -> None:
-        """For the log and for traces, if they want it. `queue_s` is None of a request that was not taken on."""
-        log, tracing, code = self._log, self._tracing, CODES.get(outcome, "error")
-        logged = log.wants(code, total_s)
-        parent = of_headers(context.headers) if tracing else None
-        traced = tracing is not None and tracing.wants(parent)
+        """Add the request to the log and to the traces, as far as it is selected. `queue_s` is None for a rejected request."""
+        log, sampler, code = self._log, self._sampler, CODES.get(outcome, "error")
+        logged = log.should_record(code, total_s)
+        parent = from_headers(context.headers) if sampler else None
+        traced = sampler is not None and sampler.should_trace(parent)
         if not (logged or traced):
             return
-        line = RequestRecord(
+        record = RequestRecord(
             at=log.now(),
             request_id=context.request_id,
-            version=self._counts.version,
+            version=self._counters.version,
             protocol=self._protocol,
             code=code,
             rows=context.rows,
             queue_s=queue_s or 0.0,
-            compute_s=call.seconds if call else 0.0,
+            compute_s=batch.seconds if call else 0.0,
             total_s=total_s,
-            batch_rows=call.rows if call else 0,
+            batch_rows=batch.rows if call else 0,
             body_bytes=context.body_bytes,
             client=edge_client.of_headers(context.headers) if log.behind_edge else "",
             outcome=outcome,
         )
         if logged:
-            log.note(line)
-        if tracing is not None and traced:
-            called_s = call.started - context.received if call else total_s
-            queue_until_s = None if queue_s is None else called_s
-            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start.of_headers(context.headers)))
+            log.add(record)
+        if sampler is not None and traced:
+            call_started_s = batch.started - context.received if call else total_s
+            queue_end_s = None if queue_s is None else call_started_s
+            sampler.add(TracedRequest(parent, record, outcome, queue_end_s, edge_start.of_headers(context.headers)))

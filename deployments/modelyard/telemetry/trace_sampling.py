@@ -1,7 +1,7 @@
-"""Which requests are traced, and what is noted of those. Spans are made of that afterwards, in another thread: see `spans.py`.
+"""Selects the requests to trace and collects them. `spans.py` makes their spans later, in another thread.
 
-A client's own `traceparent` decides; where there is none, chance does. A request that is not traced costs a look through its
-headers when it has ended, and where tracing is off not even that.
+The client's `traceparent` header decides whether a request is traced. Without the header it is sampled at random. An untraced
+request costs one pass over its headers when it has ended; with tracing disabled there is no cost.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,49 +11,53 @@ from typing import NamedTuple
 from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.traceparent import TraceParent
 
-MOST_WAITING = 500
-"""Requests of one replica that are traced between two writes, a second apart. Clients decide what is traced: more is dropped,
-so that one that asks for everything is no burden to the others."""
+MAX_PENDING_REQUESTS = 500
+"""Maximum number of traced requests of one replica between two flushes, which are a second apart. Further requests are not traced.
+Clients decide what is traced, and this limits the load that one client can cause."""
 
 
-class Traced(NamedTuple):
-    """A request that is traced and has ended."""
+class TracedRequest(NamedTuple):
+    """A traced request that has ended."""
 
     parent: TraceParent | None
-    """None where the trace begins here."""
-    line: RequestRecord
-    """What a log would say of it."""
+    """None if the trace starts here."""
+    record: RequestRecord
+    """The request as in the request log."""
     outcome: str
-    """See `serving.recorder.Recorder`."""
-    queue_until_s: float | None
-    """From its arrival to the end of its wait, which took `line.queue_s`; None where it was not taken on."""
+    """See `inference.recorder.Recorder`."""
+    queue_end_s: float | None
+    """Seconds from its arrival to the end of its `record.queue_s` in the queue; None for a rejected request."""
     edge_at: float | None = None
-    """Unix time when it came to the edge; None where that is not known."""
+    """Unix time when it arrived at the edge; None if unknown."""
 
 
-class Tracing:
-    """One model's, in one replica."""
+class TraceSampler:
+    """Samples the requests of one model in one replica."""
 
     def __init__(
-        self, share: float, write: Callable[[Sequence[Traced]], list[str]], *, draw: Callable[[], float] = random
+        self,
+        share: float,
+        write: Callable[[Sequence[TracedRequest]], list[str]],
+        *,
+        random_value: Callable[[], float] = random,
     ) -> None:
-        """`share` is of the requests that come without a `traceparent`. `write` gives each one's trace id."""
+        """`share` is the share of requests without a `traceparent` to trace. `write` returns the trace id of each request."""
         self._share = share
         self._write = write
-        self._draw = draw
-        self._waiting: list[Traced] = []
+        self._random_value = random_value
+        self._pending: list[TracedRequest] = []
 
-    def wants(self, parent: TraceParent | None) -> bool:
-        """Whether a request with this caller is traced."""
-        wanted = self._draw() < self._share if parent is None else parent.sampled
-        return wanted and len(self._waiting) < MOST_WAITING
+    def should_trace(self, parent: TraceParent | None) -> bool:
+        """Whether to trace a request with this parent."""
+        sampled = self._random_value() < self._share if parent is None else parent.sampled
+        return sampled and len(self._pending) < MAX_PENDING_REQUESTS
 
-    def note(self, traced: Traced) -> None:
-        """Write this, later."""
-        self._waiting.append(traced)
+    def add(self, traced: TracedRequest) -> None:
+        """Queue a request for `flush`."""
+        self._pending.append(traced)
 
-    def write(self) -> list[tuple[str, Traced]]:
-        """Hand over what waits, and say by which trace id it is found; in another thread."""
-        traced = self._waiting[:]
-        del self._waiting[: len(traced)]
+    def flush(self) -> list[tuple[str, TracedRequest]]:
+        """Write the queued requests. Returns them with their trace ids. Called in another thread than the other methods."""
+        traced = self._pending[:]
+        del self._pending[: len(traced)]
         return list(zip(self._write(traced), traced, strict=True))

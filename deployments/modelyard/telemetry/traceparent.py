@@ -1,4 +1,4 @@
-"""The `traceparent` header (W3C Trace Context, level 1): which trace a request is part of, and whether that is recorded."""
+"""Parses the `traceparent` header (W3C Trace Context, level 1)."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ NAME = b"traceparent"
 FIELDS = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 FORBIDDEN_VERSION = b"ff"
 SAMPLED = 1
-"""The one flag of level 1; whoever sets others means something by them that is not for us."""
+"""The only flag of level 1. Other flags are ignored."""
 
 
 class TraceParent(NamedTuple):
@@ -23,20 +23,20 @@ class TraceParent(NamedTuple):
 
 
 def parse(value: bytes) -> TraceParent | None:
-    """What the header says, None where it is garbled: such a one counts as none at all."""
+    """The caller's span from the header's value; None if it is invalid, which counts as no header."""
     fields = FIELDS.fullmatch(value)
     if fields is None:
         return None
     version, trace_id, span_id, flags, more = fields.groups()
-    # A later version may say more behind these fields, which keep their places.
+    # A later version may append fields.
     if version == FORBIDDEN_VERSION or (version == b"00" and more is not None):
         return None
     parent = TraceParent(int(trace_id, 16), int(span_id, 16), bool(int(flags, 16) & SAMPLED))
     return parent if parent.trace_id and parent.span_id else None
 
 
-def of_headers(headers: Iterable[tuple[bytes, bytes]]) -> TraceParent | None:
-    """The caller's span by a request's headers (lower-case names). Two such headers name two callers: then there is none."""
+def from_headers(headers: Iterable[tuple[bytes, bytes]]) -> TraceParent | None:
+    """The caller's span from a request's headers (lower-case names). None if the header occurs twice, which is ambiguous."""
     found = None
     for name, value in headers:
         if name == NAME:

@@ -1,1 +1,1 @@
-"""Text from outside, shown to people: decoded, quoted, compared."""
+"""Text from outside as messages show it: decoded, quoted, compared; timestamps."""

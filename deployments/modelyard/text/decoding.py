@@ -1,10 +1,10 @@
-"""Bytes that may be text: a body, and a value of the datatype BYTES."""
+"""Decodes bytes that may be text: request bodies, and values of the datatype BYTES."""
 
 from modelyard.errors import InvalidRequest
 
 
-def text_of(body: bytes) -> str:
-    """The body as text, without a byte order mark. Raises InvalidRequest with the line that is not UTF-8."""
+def decode_body(body: bytes) -> str:
+    """The body as text, without a byte order mark. Raises InvalidRequest with the number of the line that is not UTF-8."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -13,8 +13,10 @@ def text_of(body: bytes) -> str:
 
 
 def text_or_bytes(value: bytes) -> str | bytes:
-    """What models get for a value of the datatype BYTES: a `str` where it is UTF-8, however it was written in the request and
-    whatever other values are in it; else the bytes."""
+    """A BYTES value as models receive it: a `str` if it is UTF-8, otherwise the bytes.
+
+    Neither the encoding of the request nor the other values of the input make a difference.
+    """
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,18 +1,18 @@
-"""The nearest name, for "did you mean ...?"."""
+"""Finds the name for "did you mean ...?"."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-LONGEST = 100
-"""Characters. Comparing takes the square of the length, and clients choose what they send."""
-MOST = 1000
-"""Known names that are looked at."""
+MAX_NAME_LENGTH = 100
+"""Characters. A comparison takes quadratic time, and clients choose the name."""
+MAX_KNOWN_NAMES = 1000
+"""Known names to compare with."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that this one was probably meant to be, or None."""
-    if len(name) > LONGEST:
+    """The known name that is most similar to this one; None if none is similar."""
+    if len(name) > MAX_NAME_LENGTH:
         return None
-    found = get_close_matches(name, list(islice(known, MOST)), 1)
-    return found[0] if found else None
+    matches = get_close_matches(name, list(islice(known, MAX_KNOWN_NAMES)), 1)
+    return matches[0] if matches else None

@@ -1,30 +1,30 @@
-"""Text from outside, as messages quote it."""
+"""Quotes names and values from outside in messages."""
 
 from typing import Any
 
 import orjson
 
-SHOWN = 60
-"""Characters of a string that an error repeats."""
+MAX_QUOTED_CHARS = 60
+"""Characters of a string that a message quotes."""
 
 
 def escaped(name: str) -> str:
-    """A name as a part of a JSON pointer; a very long one is cut short."""
+    """A name as one part of a JSON pointer. A long name is truncated."""
     return shortened(name).replace("~", "~0").replace("/", "~1")
 
 
 def shortened(text: str) -> str:
-    """Text that fits into a message."""
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    """The text, truncated to MAX_QUOTED_CHARS."""
+    return text if len(text) <= MAX_QUOTED_CHARS else text[:MAX_QUOTED_CHARS] + "…"
 
 
 def quoted(name: str) -> str:
-    """A name or string as JSON writes it, cut short."""
+    """A name or string as a truncated JSON string."""
     return orjson.dumps(shortened(name)).decode()
 
 
 def described(value: Any) -> str:
-    """A JSON value for "got ...": what it is, and what it says where that is short."""
+    """A JSON value for "got ...": its type, and the value if it is short."""
     if isinstance(value, str):
         return f"the string {quoted(value)}"
     if isinstance(value, list):

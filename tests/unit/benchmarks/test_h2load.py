@@ -6,10 +6,10 @@ from typing import Any
 import grpc
 import pytest
 
-from benchmarks.bodies import write
-from benchmarks.farm import free_port
-from benchmarks.h2load import ask, parse
+from benchmarks.h2load import call, parse
 from benchmarks.load import Load, LoadError, Request
+from benchmarks.request_bodies import write
+from benchmarks.subject_process import free_port
 
 OUTPUT = """\
 finished in 2.01s, 1368.00 req/s, 219.35KB/s
@@ -22,39 +22,39 @@ GOOD = {"total": 1000, "succeeded": 1000, "failed": 0, "errored": 0, "ok": 1000,
 
 def read(**changes: int) -> Load:
     times = [1000] * 990 + [8000] * 10
-    return parse(OUTPUT.format(**{**GOOD, **changes}), times, duration_s=2, answer_bytes=95)
+    return parse(OUTPUT.format(**{**GOOD, **changes}), times, duration_s=2, response_bytes=95)
 
 
-def test_rates_are_by_second_and_latencies_in_milliseconds() -> None:
+def test_rates_are_per_second_and_latencies_of_calls_in_milliseconds() -> None:
     assert read() == Load(requests=1000, requests_per_s=500, p50_ms=1, p99_ms=pytest.approx(1.07))
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"failed": 1, "succeeded": 999}, "1 failed with 999 calls answered"),
+        ({"failed": 1, "succeeded": 999}, "1 failed with 999 calls succeeded"),
         ({"errored": 3}, "3 errored"),
         ({"ok": 999, "bad": 1}, "not all of them 2xx"),
-        ({"total": 0, "succeeded": 0, "ok": 0}, "no answers"),
+        ({"total": 0, "succeeded": 0, "ok": 0}, "no responses"),
     ],
 )
-def test_one_failure_of_any_kind_fails_the_run(changes: dict[str, int], said: str) -> None:
-    with pytest.raises(LoadError, match=said):
+def test_one_failure_of_any_kind_fails_the_run(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(LoadError, match=message):
         read(**changes)
 
 
-def test_calls_that_failed_in_trailers_alone_are_found_by_the_messages_that_are_missing() -> None:
-    with pytest.raises(LoadError, match="some calls have failed"):
+def test_calls_that_failed_in_their_trailers_are_found_by_their_missing_messages() -> None:
+    with pytest.raises(LoadError, match="some calls failed"):
         read(data=95_000 - 95)
 
 
-def test_output_of_another_kind_is_shown() -> None:
+def test_unexpected_output_is_in_the_error() -> None:
     with pytest.raises(LoadError, match="could not connect"):
-        parse("could not connect", [], duration_s=1, answer_bytes=1)
+        parse("could not connect", [], duration_s=1, response_bytes=1)
 
 
 class Service(grpc.GenericRpcHandler):
-    """Answers any method with its request, but for one that fails."""
+    """Every method returns its request, except one that fails."""
 
     def service(self, details: Any) -> Any:
         return grpc.unary_unary_rpc_method_handler(self.fail if details.method.endswith("Fail") else self.echo)
@@ -77,14 +77,14 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def call(tmp_path: Path) -> Request:
+def request_(tmp_path: Path) -> Request:
     return write(tmp_path).call
 
 
-def test_a_real_client_gets_the_message_without_its_frame(url: str, call: Request) -> None:
-    assert ask(f"{url}/Echo", call) == call.body.read_bytes()[5:]
+def test_a_call_returns_the_message_without_its_frame(url: str, request_: Request) -> None:
+    assert call(f"{url}/Echo", request_) == request_.body.read_bytes()[5:]
 
 
-def test_a_call_that_fails_is_no_answer(url: str, call: Request) -> None:
-    assert ask(f"{url}/Fail", call) is None
-    assert ask(f"http://127.0.0.1:{free_port()}/x.Y/Echo", call) is None
+def test_a_call_that_fails_returns_none(url: str, request_: Request) -> None:
+    assert call(f"{url}/Fail", request_) is None
+    assert call(f"http://127.0.0.1:{free_port()}/x.Y/Echo", request_) is None

@@ -16,7 +16,7 @@ def test_a_name_with_spaces_and_parentheses_does_not_shift_the_fields() -> None:
     )
 
 
-def test_this_process_is_read_as_it_is() -> None:
+def test_the_current_process_is_read() -> None:
     own = read(os.getpid())
     assert own is not None
     assert (own.pid, own.parent, own.state) == (os.getpid(), os.getppid(), "R")
@@ -24,32 +24,32 @@ def test_this_process_is_read_as_it_is() -> None:
     assert (pss_bytes(own.pid) or 0) > 1_000_000
 
 
-def test_a_process_that_is_gone_is_none() -> None:
+def test_a_process_that_does_not_exist_is_none() -> None:
     child = os.spawnlp(os.P_NOWAIT, "true", "true")
     os.waitpid(child, 0)
     assert read(child) is None
     assert pss_bytes(child) is None
 
 
-def test_descendants_are_children_of_children_too_and_nobody_else() -> None:
+def test_descendants_include_the_children_of_children() -> None:
     table = {each.pid: each for each in [process(2, 1), process(3, 2), process(4, 3), process(5, 1), process(6, 2)]}
     assert sorted(each.pid for each in descendants(table, 2)) == [3, 4, 6]
 
 
-def test_cpu_is_what_was_spent_between_the_snapshots_by_group() -> None:
+def test_cpu_time_between_the_snapshots_is_summed_by_group() -> None:
     replica, haproxy = ("ray::ServeReplica:iris:Model",), ("/opt/haproxy", "-f", "x.cfg")
     before = [process(1, cpu_us=100, argv=replica), process(2, cpu_us=50, argv=haproxy), process(3, cpu_us=5)]
     after = [process(1, cpu_us=400, argv=replica), process(2, cpu_us=60, argv=haproxy), process(3, cpu_us=6)]
     assert cpu_spent(before, after, model_pid=0) == {"replica": 300, "proxy": 10, "other": 1}
 
 
-def test_a_process_that_came_in_between_counts_whole_even_with_a_pid_seen_before() -> None:
+def test_a_process_that_started_in_between_counts_fully_even_with_a_reused_pid() -> None:
     before = [process(1, cpu_us=100, started=10)]
     after = [process(1, cpu_us=30, started=20), process(2, cpu_us=7, started=21)]
     assert cpu_spent(before, after, model_pid=0)["other"] == 37
 
 
-def test_a_server_that_runs_the_model_itself_is_its_replica() -> None:
+def test_a_server_that_runs_the_model_itself_counts_as_replica() -> None:
     after = [process(9, cpu_us=8, argv=("python3", "-m", "uvicorn"))]
     assert cpu_spent([], after, model_pid=9) == {"replica": 8, "proxy": 0, "other": 0}
 

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bodies
-from benchmarks.edge import EdgeCost
+from benchmarks import request_bodies
+from benchmarks.edge_cost import EdgeCost
 from benchmarks.goals import Measured, goals_table
 from benchmarks.load import Load
+from benchmarks.load_rounds import Sample
 from benchmarks.markdown import table
-from benchmarks.race import Sample
-from benchmarks.recording import RecordingCost
+from benchmarks.metrics_overhead import MetricsOverhead
 from benchmarks.report import COMPARISONS, TITLES, comparison_table, parts_table, render, start_up_tables
 from benchmarks.startup import StartUp
 from benchmarks.subjects import SUBJECTS, Artefacts
@@ -31,7 +31,7 @@ def test_every_number_is_the_median_of_its_rounds() -> None:
     assert (summary.p50_ms, summary.p99_ms) == (0.5, 5)
 
 
-def test_loads_and_subjects_are_not_mixed() -> None:
+def test_summaries_are_by_target_and_connections() -> None:
     summaries = summarize([sample("modelyard", 7), sample("modelyard", 8, connections=1), sample("uvicorn", 9)])
     assert {key: summary.requests_per_s for key, summary in summaries.items()} == {
         ("modelyard", 64): 7,
@@ -46,7 +46,7 @@ def test_a_table_is_aligned_markdown() -> None:
     )
 
 
-def test_a_comparison_gives_ratios_to_its_baseline_at_the_same_load() -> None:
+def test_a_comparison_has_ratios_relative_to_its_baseline_at_the_same_load() -> None:
     runs = [sample("modelyard", 12_000), sample("ray-serve", 100), sample("ray-serve", 10, connections=1)]
     lines = comparison_table(COMPARISONS[0], summarize(runs)).splitlines()[2:]
     assert [cells(line) for line in lines] == [
@@ -82,29 +82,29 @@ def test_without_the_baseline_there_is_no_ratio() -> None:
         ([sample("sklearn", 499), sample("modelyard", 1, connections=1)], []),
     ],
 )
-def test_a_goal_is_judged_where_all_it_needs_was_measured(runs: list[Sample], verdicts: list[str]) -> None:
+def test_a_goal_is_evaluated_if_its_values_were_measured(runs: list[Sample], verdicts: list[str]) -> None:
     rows = goals_table(Measured(summarize(runs))).splitlines()[2:]
     assert [cells(line)[3] for line in rows] == verdicts
 
 
-def test_what_parts_cost_is_the_median_of_ratios_side_by_side() -> None:
+def test_the_ratios_of_parts_are_medians_over_pairs() -> None:
     edge = EdgeCost(one_us=[40, 80, 20], many_us=[42, 80, 26])
-    recording = RecordingCost(with_us=[41.4, 62], without_us=[40, 60])
+    overhead = MetricsOverhead(with_us=[41.4, 62], without_us=[40, 60])
     assert edge.ratio == 1.05
-    assert [cells(line) for line in goals_table(Measured({}, edge, recording)).splitlines()[2:]] == [
-        ["edge CPU with 200 models to 1", "at most 1.05x", "1.05x", "met"],
-        ["replica CPU with metrics to without", "at most 1.03x", "1.034x", "**missed**"],
+    assert [cells(line) for line in goals_table(Measured({}, edge, overhead)).splitlines()[2:]] == [
+        ["edge CPU with 200 models relative to 1", "at most 1.05x", "1.05x", "met"],
+        ["replica CPU with metrics relative to without", "at most 1.03x", "1.034x", "**missed**"],
     ]
-    rows = [cells(line) for line in parts_table(edge, recording).splitlines()[2:]]
+    rows = [cells(line) for line in parts_table(edge, overhead).splitlines()[2:]]
     assert rows[1] == ["the same with 200 models", "42.0", "1.050x"]
     assert rows[3] == ["the same with metrics", "51.7", "1.034x"]
 
 
-def test_start_up_tells_the_waits_and_weighs_every_kind_of_process() -> None:
+def test_the_start_up_tables_have_waiting_times_and_memory_by_process_title() -> None:
     start_up = StartUp(6, 12.34, 3.21, {"raylet": [40_000_000], "ray::ServeReplica": [100_000_000, 120_000_000]})
     rows = [cells(line) for line in start_up_tables(start_up).splitlines() if line]
     assert ["`modelyard up`", "all 6 examples READY", "12.3"] in rows
-    assert ["a new model's YAML saved", "its first answer", "3.2"] in rows
+    assert ["YAML of an additional model saved", "its first response", "3.2"] in rows
     assert rows[-3:] == [
         ["ray::ServeReplica", "2", "110", "220"],
         ["raylet", "1", "40", "40"],
@@ -112,19 +112,19 @@ def test_start_up_tells_the_waits_and_weighs_every_kind_of_process() -> None:
     ]
 
 
-def test_a_report_holds_only_what_was_measured() -> None:
+def test_a_report_has_only_what_was_measured() -> None:
     runs = [sample("uvicorn", 10, connections=connections) for connections in (1, 64)]
     text = render("python -m benchmarks", {"CPU": "a fast one"}, runs, None, rounds=1, seconds=2)
     assert "`python -m benchmarks` on this machine:\n\n- CPU: a fast one\n" in text
-    assert "2 s a load" in text
+    assert "a load takes 2 s" in text
     assert "ONNX" in text
     assert "scikit-learn, batched" not in text
     assert "Start-up" not in text
 
 
-def test_every_target_has_a_title_and_its_place_in_one_comparison(tmp_path: Path) -> None:
-    nowhere = Path("/models")
-    artefacts = Artefacts(nowhere, nowhere, nowhere, nowhere, bodies.write(tmp_path))
+def test_every_target_has_a_title_and_is_in_one_comparison(tmp_path: Path) -> None:
+    models = Path("/models")
+    artefacts = Artefacts(models, models, models, models, request_bodies.write(tmp_path))
     targets = []
     for name, prepare in SUBJECTS.items():
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""The prepared requests mean what they say, to the rivals and to our codecs."""
+"""The rivals and our codecs read the prepared requests as intended."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks import bodies, recording
+from benchmarks import metrics_overhead, request_bodies
 from benchmarks.artefacts import iris_as_onnx, largest_as_onnx
-from benchmarks.bodies import SPECIES, TENSOR_VALUES, Requests
+from benchmarks.request_bodies import SPECIES, TENSOR_VALUES, Requests
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.messages import ModelInferRequest
@@ -19,7 +19,7 @@ from modelyard.runtimes.registry import runtime
 
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> Requests:
-    return bodies.write(tmp_path_factory.mktemp("requests"))
+    return request_bodies.write(tmp_path_factory.mktemp("requests"))
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +29,23 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_rivals_answer_the_row_as_expected_in_both_protocols(
+def test_the_rivals_return_the_expected_label_in_both_protocols(
     requests: Requests, iris: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRIS_ONNX", str(iris))
     from benchmarks.rivals import grpc_aio
     from benchmarks.rivals.plain_uvicorn import app
 
-    answer = app.predict(json.loads(requests.row.body.read_bytes())["instances"])
-    assert requests.row.read(json.dumps(answer).encode()) == requests.row.expected == [SPECIES]
-    assert 0.9 < answer["confidences"][0] <= 1
+    response = app.predict(json.loads(requests.row.body.read_bytes())["instances"])
+    assert requests.row.read(json.dumps(response).encode()) == requests.row.expected == [SPECIES]
+    assert 0.9 < response["confidences"][0] <= 1
 
     message = grpc_aio.METHOD.request.FromString(requests.call.body.read_bytes()[5:])
-    said = grpc_aio.Iris(str(iris)).predict(message).SerializeToString()
-    assert requests.call.read(said) == requests.call.expected == SPECIES.encode()
+    reply = grpc_aio.Iris(str(iris)).predict(message).SerializeToString()
+    assert requests.call.read(reply) == requests.call.expected == SPECIES.encode()
 
 
-def test_both_forms_of_the_tensor_are_the_same_numbers_of_which_the_model_finds_the_largest(requests: Requests) -> None:
+def test_both_forms_of_the_tensor_have_the_same_numbers_and_the_expected_maximum(requests: Requests) -> None:
     as_json = json.loads(requests.tensor_json.body.read_bytes())["inputs"][0]
     body = requests.tensor_binary.body.read_bytes()
     split = int(requests.tensor_binary.headers[1].partition(": ")[2])
@@ -56,29 +56,29 @@ def test_both_forms_of_the_tensor_are_the_same_numbers_of_which_the_model_finds_
     assert as_json == as_binary == {"name": "x", "datatype": "FP32", "shape": [1, TENSOR_VALUES]}
 
     (largest,) = onnxruntime.InferenceSession(largest_as_onnx()).run(None, {"x": values.reshape(1, -1)})
-    answer = json.dumps({"outputs": [{"name": "largest", "data": largest.tolist()}]}).encode()
-    assert requests.tensor_json.read(answer) == requests.tensor_json.expected == requests.tensor_binary.expected
+    response = json.dumps({"outputs": [{"name": "largest", "data": largest.tolist()}]}).encode()
+    assert requests.tensor_json.read(response) == requests.tensor_json.expected == requests.tensor_binary.expected
 
 
-def test_our_server_reads_the_call_and_answers_as_expected(requests: Requests, iris: Path) -> None:
+def test_our_codec_reads_the_call_and_writes_the_expected_label(requests: Requests, iris: Path) -> None:
     model = runtime("onnx").load({"model.onnx": iris.read_bytes()}, ModelSpec(name="iris"), cpus=1)
     codec = GrpcInferCodec("iris", 1, model.signature)
     call = codec.decode(ModelInferRequest.FromString(requests.call.body.read_bytes()[5:]))
-    answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
-    assert requests.call.read(answer.SerializeToString()) == requests.call.expected
+    response = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
+    assert requests.call.read(response.SerializeToString()) == requests.call.expected
 
 
-def test_our_server_reads_the_tensor_in_both_forms_and_answers_as_expected(requests: Requests) -> None:
+def test_our_codec_reads_the_tensor_in_both_forms_and_writes_the_expected_maximum(requests: Requests) -> None:
     model = runtime("onnx").load({"model.onnx": largest_as_onnx()}, ModelSpec(name="tensor"), cpus=1)
     codec = InferCodec("tensor", 1, model.signature)
     for request in (requests.tensor_json, requests.tensor_binary):
         split = dict(header.split(": ") for header in request.headers).get("inference-header-content-length", "")
         call = codec.decode(request.body.read_bytes(), split.encode())
-        answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
-        assert request.read(answer.body) == request.expected
+        response = codec.encode(call, model.predict(call.request.inputs, call.request.outputs))
+        assert request.read(response.body) == request.expected
 
 
-def test_the_lane_answers_every_request_with_metrics_and_without(requests: Requests, iris: Path) -> None:
-    cost = recording.measure(iris, requests.row, pairs=2, waves=1)
-    assert [len(cost.with_us), len(cost.without_us)] == [2, 2]
-    assert cost.ratio > 0
+def test_every_request_succeeds_with_and_without_metrics(requests: Requests, iris: Path) -> None:
+    overhead = metrics_overhead.measure(iris, requests.row, pairs=2, waves=1)
+    assert [len(overhead.with_us), len(overhead.without_us)] == [2, 2]
+    assert overhead.ratio > 0

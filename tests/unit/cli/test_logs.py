@@ -11,7 +11,7 @@ import pytest
 from modelyard.cli.logs import Follower, replica_logs
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.replica_files.log_records import LogLine, append
+from modelyard.replica_files.log_records import LogRecord, append_record
 from tests.unit.cli.yard import Yard
 
 AT = 1_796_000_000.0
@@ -38,7 +38,7 @@ class Logs:
         **more: object,
     ) -> None:
         for message in messages:
-            append(self.path(model, replica), LogLine(at, level, logger, message, **more))  # type: ignore[arg-type]
+            append_record(self.path(model, replica), LogRecord(at, level, logger, message, **more))  # type: ignore[arg-type]
         os.utime(self.path(model, replica), (at, at))
 
     def names(self, model: str, **wanted: object) -> list[str]:
@@ -164,7 +164,7 @@ def test_following_shows_what_is_new_by_whole_records(logs: Logs):
     logs.write("churn", "a", "old")
     follower = Follower(logs.config, "churn")
     assert texts(follower) == []
-    encoded = LogLine(AT, "INFO", "model", "two").encoded()
+    encoded = LogRecord(AT, "INFO", "model", "two").to_json()
     logs.write("churn", "a", "one")
     with logs.path("churn", "a").open("ab") as file:
         file.write(encoded[:10])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelyard.cli.time_range import since
-from modelyard.replica_files.request_records import RequestRecord, append, encoded, place_of
+from modelyard.replica_files.request_records import RequestRecord, append_lines, encode_record, request_log_path
 from tests.unit.cli.yard import Yard
 
 AT = 1_796_000_000.0
@@ -28,7 +28,9 @@ class RequestLogs:
             RequestRecord(at + n, name, "1", "predict", code, 1, 0, 0, total_s, 1, 9, **more)
             for n, name in enumerate(ids)
         ]
-        append(place_of(self.folder, model), b"".join(encoded(model, line, "x4k2") for line in lines))
+        append_lines(
+            request_log_path(self.folder, model), b"".join(encode_record(model, line, "x4k2") for line in lines)
+        )
 
     def found(self, *arguments: str) -> list[str]:
         return [each["request_id"] for each in self.yard.json("requests", *arguments)]
@@ -96,7 +98,7 @@ def test_what_is_neither_a_duration_nor_a_time_is_refused(text: str):
 
 def test_files_that_were_put_aside_and_lines_that_were_cut_short_do_no_harm(logs: RequestLogs):
     logs.write("iris", "older")
-    path = place_of(logs.folder, "iris")
+    path = request_log_path(logs.folder, "iris")
     path.rename(path.with_suffix(".jsonl.1"))
     logs.write("iris", "newer", at=AT + 9)
     with path.open("ab") as file:

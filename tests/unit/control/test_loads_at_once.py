@@ -5,8 +5,8 @@ import pytest
 from modelyard.control.admission import SLOT_S, Admission
 from modelyard.control.apply import Applier, settled
 from modelyard.control.rollback import Rollback
-from modelyard.gateway.catalogue import catalogue as served_catalogue
-from modelyard.gateway.catalogue import waiting_for
+from modelyard.gateway.catalogue import build_catalogue as served_catalogue
+from modelyard.gateway.catalogue import required_not_ready
 from tests.unit.control.models import catalogue, refused, resolved
 from tests.unit.control.serve import FRONT, FakeServe, desired
 
@@ -70,7 +70,7 @@ def test_those_that_wait_are_loading_and_say_why(start: Start):
     assert not settled(start.applier.statuses(start.serve.running()))
     seen = served_catalogue([*catalogue(start.serve.deployed[-1]).values()], {})
     assert (seen["c"].state, seen["c"].reason) == ("LOADING", waits)
-    assert "c" in waiting_for(seen)
+    assert "c" in required_not_ready(seen)
 
 
 def test_a_plan_beside_the_start_shows_those_that_wait_as_still_to_add(start: Start):

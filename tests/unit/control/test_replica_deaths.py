@@ -14,7 +14,7 @@ from modelyard.control.deaths import Evidence, RayCause, cause_of
 from modelyard.control.lost_requests import MOST_A_SECOND, LostRequests
 from modelyard.control.running import Running
 from modelyard.control.writes import Writes
-from modelyard.replica_files.log_records import LogLine, append
+from modelyard.replica_files.log_records import LogRecord, append_record
 from modelyard.replica_files.paths import ExitRecord, ReplicaFiles
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 
@@ -131,7 +131,7 @@ def watched(tmp_path: Path) -> Watched:
 
 
 def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
-    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.files("a").write_exit(EXITED)
     watched.look("b", "c")
@@ -154,7 +154,7 @@ def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(w
 
 
 def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watched):
-    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.look()
     assert watched.told == []
@@ -167,7 +167,7 @@ def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watche
 
 
 def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched):
-    append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
+    append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.machine.causes["actor a"] = WORKER_DIED
     watched.look("a")
     watched.machine.kills = 1

@@ -1,8 +1,8 @@
-"""The models as clients know them, from what is configured and what Serve says."""
+"""The catalogue from the configured models and the status of Serve's applications."""
 
 from typing import Any
 
-from modelyard.gateway.catalogue import catalogue, waiting_for
+from modelyard.gateway.catalogue import build_catalogue, required_not_ready
 from modelyard.ray_serve.application_status import Deployed
 from tests.unit.control.models import catalogue as configured_models
 from tests.unit.control.models import configured, refused, resolved
@@ -16,12 +16,12 @@ UP, LOADING, DOWN = (
 
 
 def models(*outcomes: Any) -> list[dict[str, Any]]:
-    """The gateway's user_config for these, as the control path makes it."""
+    """The gateway's user_config for these outcomes, as the control path writes it."""
     return [*configured_models(configured(*outcomes)).values()]
 
 
-def test_a_model_that_serves_is_ready():
-    (entry,) = catalogue(models(resolved("churn", "ba", description="Who leaves")), {"churn": UP}).values()
+def test_a_model_with_a_running_replica_is_ready():
+    (entry,) = build_catalogue(models(resolved("churn", "ba", description="Who leaves")), {"churn": UP}).values()
     assert entry.as_json() == {
         "name": "churn",
         "state": "READY",
@@ -37,32 +37,32 @@ def test_a_model_that_serves_is_ready():
     }
 
 
-def test_a_model_that_failed_tells_why():
-    (entry,) = catalogue(models(resolved()), {"churn": DOWN}).values()
+def test_a_model_that_failed_has_the_reason():
+    (entry,) = build_catalogue(models(resolved()), {"churn": DOWN}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", entry.as_json()["reason"])
     assert "out of memory, or killed" in entry.reason
 
 
-def test_a_model_whose_files_were_refused_tells_that_first_and_serves_on_where_it_can():
+def test_a_model_whose_new_files_were_rejected_has_that_reason_and_keeps_serving():
     kept = {"churn": configured(resolved())["applications"][1]}
     user_config = [*configured_models(configured(refused("no folder"), kept=kept)).values()]
-    (entry,) = catalogue(user_config, {"churn": UP}).values()
+    (entry,) = build_catalogue(user_config, {"churn": UP}).values()
     assert (entry.state, entry.reason) == ("READY", "no folder")
-    (entry,) = catalogue(models(refused("no folder")), {}).values()
+    (entry,) = build_catalogue(models(refused("no folder")), {}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", "no folder")
 
 
-def test_a_model_that_serve_has_not_heard_of_yet_is_unavailable():
-    (entry,) = catalogue(models(resolved()), {}).values()
+def test_a_model_without_an_application_is_unavailable():
+    (entry,) = build_catalogue(models(resolved()), {}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", "")
 
 
-def test_applications_that_are_not_configured_are_nobodys_business():
-    assert list(catalogue(models(resolved()), {"churn": UP, "gateway": UP, "gone": UP})) == ["churn"]
+def test_applications_without_a_configured_model_are_ignored():
+    assert list(build_catalogue(models(resolved()), {"churn": UP, "gateway": UP, "gone": UP})) == ["churn"]
 
 
-def test_the_server_waits_for_required_models_alone():
-    wanted = models(
+def test_the_server_waits_only_for_required_models():
+    configured_ = models(
         resolved("up"),
         resolved("loading"),
         resolved("down"),
@@ -70,6 +70,6 @@ def test_the_server_waits_for_required_models_alone():
         refused("no folder", "refused"),
         refused("no folder", "refused-optional", required=False),
     )
-    entries = catalogue(wanted, {"up": UP, "loading": LOADING, "down": DOWN, "optional": DOWN})
-    assert waiting_for(entries) == ["loading", "down", "refused"]
-    assert waiting_for({}) == []
+    entries = build_catalogue(configured_, {"up": UP, "loading": LOADING, "down": DOWN, "optional": DOWN})
+    assert required_not_ready(entries) == ["loading", "down", "refused"]
+    assert required_not_ready({}) == []

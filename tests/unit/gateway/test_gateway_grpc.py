@@ -1,4 +1,4 @@
-"""gRPC at the gateway: calls through its endpoints, with a catalogue and a replica of the test's own."""
+"""The gateway's gRPC endpoints, with a catalogue and a fake replica from the test."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,51 +7,51 @@ from typing import Any
 import pytest
 
 from modelyard.errors import ModelNotFound, ModelyardError, Overloaded
-from modelyard.gateway.catalogue import Entry
+from modelyard.gateway.catalogue import ModelEntry
 from modelyard.gateway.grpc.routes import GrpcRoutes
-from modelyard.gateway.statistics import Statistics
+from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from modelyard.protocols.grpc.reflection import METHOD as REFLECT
 from modelyard.protocols.grpc.reflection import OLD_METHOD
 from modelyard.protocols.grpc.status import Status, status_of
 from modelyard.protocols.grpc.unary import UnaryResponse
-from tests.unit.gateway.gate import LIMIT, MODELS, counted, entry
+from tests.unit.gateway.gateway_client import LIMIT, MODELS, entry, get_totals
 
 METHODS = {**methods(INFERENCE), **methods(HEALTH)}
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 
 
-class Gate:
-    """The gateway's gRPC, and what it asks of replicas."""
+class Gateway:
+    """The gateway's gRPC endpoints. Records the calls that are forwarded to replicas."""
 
-    def __init__(self, entries: list[Entry] = MODELS, error: ModelyardError | None = None) -> None:
+    def __init__(self, entries: list[ModelEntry] = MODELS, error: ModelyardError | None = None) -> None:
         self.entries = entries
-        self.asked: list[tuple[str, bytes]] = []
-        """Model and path of each call that was passed on."""
+        self.forwarded: list[tuple[str, bytes]] = []
+        """Model and path of each forwarded call."""
         self._error = error
-        self.routes = GrpcRoutes(self._look, Statistics(counted), self._ask, limit_bytes=LIMIT)
+        self.routes = GrpcRoutes(self._get_entries, ModelStatistics(get_totals), self._call_model, limit_bytes=LIMIT)
 
-    async def _look(self) -> Mapping[str, Entry]:
+    async def _get_entries(self) -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in self.entries}
 
-    async def _ask(self, model: str, path: bytes, message: bytes, request_id: str) -> bytes:
-        self.asked.append((model, path))
+    async def _call_model(self, model: str, path: bytes, message: bytes, request_id: str) -> bytes:
+        self.forwarded.append((model, path))
         if self._error:
             raise self._error
         if path != METHODS["ModelInfer"].path:
             return b""
-        answer: bytes = METHODS["ModelInfer"].response(model_name=model, id=request_id).SerializeToString()
-        return answer
+        response: bytes = METHODS["ModelInfer"].response(model_name=model, id=request_id).SerializeToString()
+        return response
 
     def call(self, name: str, /, **fields: Any) -> Any:
-        """The response. Raises the call's error."""
+        """The response of a unary call. Raises the call's error."""
         method = METHODS[name]
 
         async def called() -> Any:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             body = frame(method.request(**fields).SerializeToString())
-            self.routes.hot()[method.path].start(body, b"", (), outcome.set_result, "mine")
+            self.routes.unary()[method.path].start(body, b"", (), outcome.set_result, "mine")
             return await outcome
 
         outcome = asyncio.run(called())
@@ -60,14 +60,14 @@ class Gate:
         assert isinstance(outcome, UnaryResponse)
         return method.response.FromString(outcome.message)
 
-    def refusal(self, name: str, /, **fields: Any) -> tuple[Status, str]:
+    def error(self, name: str, /, **fields: Any) -> tuple[Status, str]:
         with pytest.raises(ModelyardError) as caught:
             self.call(name, **fields)
         return status_of(caught.value)
 
 
 class Sink:
-    """Takes a streamed answer apart."""
+    """Receives a streamed response."""
 
     request_id = "mine"
     full = False
@@ -75,15 +75,15 @@ class Sink:
     def __init__(self) -> None:
         self.written = b""
         self.ended: bytes | None = None
-        self.something = asyncio.Event()
+        self.changed = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         self.written += data
-        self.something.set()
+        self.changed.set()
 
     def end(self, data: bytes) -> None:
         self.ended = data
-        self.something.set()
+        self.changed.set()
 
     def read_on(self, wanted: bool) -> None:
         pass
@@ -101,17 +101,17 @@ class Sink:
         return found
 
 
-def stream(gate: Gate, method: Method, questions: list[dict[str, Any]], count: int) -> list[Any]:
-    """The first so many answers of a stream with these questions, which stays open."""
+def stream(gateway: Gateway, method: Method, requests: list[dict[str, Any]], count: int) -> list[Any]:
+    """The first `count` responses of a stream with these requests. The stream stays open."""
 
     async def streamed() -> list[Any]:
         sink = Sink()
-        call = gate.routes.streams()[method.path].open((), sink)
-        for fields in questions:
+        call = gateway.routes.streams()[method.path].open((), sink)
+        for fields in requests:
             call.on_piece(frame(method.request(**fields).SerializeToString()))
         while len(sink.messages(method)) < count:
-            sink.something.clear()
-            await asyncio.wait_for(sink.something.wait(), 10)
+            sink.changed.clear()
+            await asyncio.wait_for(sink.changed.wait(), 10)
         assert sink.ended is None
         call.cancel()
         return sink.messages(method)
@@ -121,26 +121,26 @@ def stream(gate: Gate, method: Method, questions: list[dict[str, Any]], count: i
 
 @pytest.mark.parametrize(("entries", "ready"), [(MODELS, False), ([entry("iris")], True), ([], True)])
 def test_the_server_is_ready_when_every_required_model_is(entries, ready):
-    gate = Gate(entries)
-    assert gate.call("ServerReady").ready == ready
-    assert gate.call("Check").status == (SERVING if ready else NOT_SERVING)
-    assert gate.call("ServerLive").live
+    gateway = Gateway(entries)
+    assert gateway.call("ServerReady").ready == ready
+    assert gateway.call("Check").status == (SERVING if ready else NOT_SERVING)
+    assert gateway.call("ServerLive").live
 
 
-def test_the_server_says_what_it_is():
-    assert Gate().call("ServerMetadata").name == "modelyard"
+def test_the_server_metadata_has_the_name():
+    assert Gateway().call("ServerMetadata").name == "modelyard"
 
 
 @pytest.mark.parametrize(
     ("ready", "names"), [(False, ["iris", "churn", "fraud", "leavers"]), (True, ["iris", "leavers"])]
 )
-def test_the_repository_is_listed(ready, names):
-    index = Gate().call("RepositoryIndex", ready=ready)
+def test_the_repository_index_can_be_limited_to_ready_models(ready, names):
+    index = Gateway().call("RepositoryIndex", ready=ready)
     assert [model.name for model in index.models] == names
 
 
 @pytest.mark.parametrize(
-    ("method", "fields", "status", "says"),
+    ("method", "fields", "status", "text"),
     [
         ("RepositoryModelLoad", {"model_name": "irsi"}, Status.NOT_FOUND, "did you mean 'iris'"),
         ("RepositoryModelLoad", {"model_name": "churn"}, Status.UNAVAILABLE, "is LOADING"),
@@ -156,7 +156,7 @@ def test_the_repository_is_listed(ready, names):
         ("CudaSharedMemoryRegister", {"name": "r"}, Status.UNIMPLEMENTED, "shared memory"),
         ("SystemSharedMemoryStatus", {"name": "r"}, Status.NOT_FOUND, "no shared memory region"),
         ("TraceSetting", {}, Status.UNIMPLEMENTED, "tracing"),
-        ("LogSettings", {}, Status.UNIMPLEMENTED, "logs"),
+        ("LogSettings", {}, Status.UNIMPLEMENTED, "log settings"),
         ("Check", {"service": "irsi"}, Status.NOT_FOUND, "no service or model 'irsi'"),
         ("ModelInfer", {"model_name": "irsi"}, Status.NOT_FOUND, "did you mean 'iris'"),
         ("ModelInfer", {"model_name": "churn"}, Status.UNAVAILABLE, "is LOADING"),
@@ -165,9 +165,9 @@ def test_the_repository_is_listed(ready, names):
         ("ModelReady", {"name": ""}, Status.NOT_FOUND, "Request for unknown model: ''"),
     ],
 )
-def test_what_cannot_be_is_refused_and_says_why(method, fields, status, says):
-    got, message = Gate().refusal(method, **fields)
-    assert (got, says in message) == (status, True), message
+def test_a_rejected_call_says_why(method, fields, status, text):
+    actual, message = Gateway().error(method, **fields)
+    assert (actual, text in message) == (status, True), message
 
 
 @pytest.mark.parametrize(
@@ -180,57 +180,57 @@ def test_what_cannot_be_is_refused_and_says_why(method, fields, status, says):
         "CudaSharedMemoryUnregister",
     ],
 )
-def test_what_is_so_already_is_fine(method):
+def test_a_call_that_has_nothing_to_do_succeeds(method):
     fields = {"model_name": "iris"} if method == "RepositoryModelLoad" else {}
-    assert Gate().call(method, **fields) == METHODS[method].response()
+    assert Gateway().call(method, **fields) == METHODS[method].response()
 
 
-def test_a_model_that_is_not_ready_says_so_and_no_error():
-    assert not Gate().call("ModelReady", name="churn").ready
+def test_the_readiness_of_a_model_that_is_not_ready_is_false_and_not_an_error():
+    assert not Gateway().call("ModelReady", name="churn").ready
 
 
 @pytest.mark.parametrize("version", ["", "1"])
-def test_the_statistics_of_one_are_told_by_itself(version: str):
-    (told,) = Gate().call("ModelStatistics", name="iris", version=version).model_stats
-    assert (told.name, told.version, told.inference_count) == ("iris", "1", 0)
+def test_the_statistics_of_one_model_have_only_that_model(version: str):
+    (statistics,) = Gateway().call("ModelStatistics", name="iris", version=version).model_stats
+    assert (statistics.name, statistics.version, statistics.inference_count) == ("iris", "1", 0)
 
 
-def test_the_statistics_of_a_version_that_is_not_there_are_refused():
-    assert Gate().refusal("ModelStatistics", name="iris", version="7")[0] == Status.NOT_FOUND
+def test_the_statistics_of_an_unknown_version_are_not_found():
+    assert Gateway().error("ModelStatistics", name="iris", version="7")[0] == Status.NOT_FOUND
 
 
-def test_the_statistics_of_all_are_those_of_the_models_that_run():
-    assert [each.name for each in Gate().call("ModelStatistics").model_stats] == ["iris", "leavers"]
+def test_the_statistics_of_all_models_have_those_that_are_ready():
+    assert [each.name for each in Gateway().call("ModelStatistics").model_stats] == ["iris", "leavers"]
 
 
 @pytest.mark.parametrize("method", ["ModelInfer", "ModelReady", "ModelMetadata", "ModelConfig"])
-def test_a_call_that_the_edge_could_not_route_is_passed_on_to_a_replica(method):
-    gate = Gate()
-    gate.call(method, **{"model_name" if method == "ModelInfer" else "name": "leavers"})
-    assert gate.asked == [("leavers", METHODS[method].path)]
+def test_a_call_that_the_edge_could_not_route_is_forwarded_to_a_replica(method):
+    gateway = Gateway()
+    gateway.call(method, **{"model_name" if method == "ModelInfer" else "name": "leavers"})
+    assert gateway.forwarded == [("leavers", METHODS[method].path)]
 
 
-def test_a_replicas_error_is_passed_on():
-    gate = Gate(error=Overloaded("the queue is full: 256 requests are waiting"))
-    assert gate.refusal("ModelInfer", model_name="iris")[0] == Status.RESOURCE_EXHAUSTED
+def test_the_error_of_a_replica_is_returned():
+    gateway = Gateway(error=Overloaded("the queue is full"))
+    assert gateway.error("ModelInfer", model_name="iris")[0] == Status.RESOURCE_EXHAUSTED
 
 
-def test_what_a_replica_passes_on_for_another_model_is_answered_as_a_call_is():
-    gate, method = Gate(), METHODS["ModelInfer"]
+def test_a_message_that_a_replica_forwards_for_another_model_is_handled_like_a_call():
+    gateway, method = Gateway(), METHODS["ModelInfer"]
 
-    def ask(name: str) -> Any:
+    def forward(name: str) -> Any:
         message = method.request(model_name=name).SerializeToString()
-        return method.response.FromString(asyncio.run(gate.routes.models.ask(method.path, message, "mine")))
+        return method.response.FromString(asyncio.run(gateway.routes.forwarder.forward(method.path, message, "mine")))
 
-    assert ask("leavers").model_name == "leavers"
+    assert forward("leavers").model_name == "leavers"
     with pytest.raises(ModelNotFound, match="did you mean 'iris'"):
-        ask("irsi")
+        forward("irsi")
 
 
-def test_a_stream_may_ask_several_models():
+def test_a_stream_can_have_messages_for_several_models():
     method = METHODS["ModelStreamInfer"]
-    questions = [{"model_name": name, "id": name} for name in ("iris", "irsi", "leavers")]
-    first, wrong, last = stream(Gate(), method, questions, 3)
+    requests = [{"model_name": name, "id": name} for name in ("iris", "irsi", "leavers")]
+    first, wrong, last = stream(Gateway(), method, requests, 3)
     assert (first.infer_response.model_name, last.infer_response.model_name) == ("iris", "leavers")
     assert ("did you mean 'iris'" in wrong.error_message, wrong.infer_response.id) == (True, "irsi")
 
@@ -239,31 +239,31 @@ def test_a_stream_may_ask_several_models():
     ("service", "status"),
     [("iris", SERVING), ("churn", NOT_SERVING), ("irsi", SERVICE_UNKNOWN), ("", NOT_SERVING), (INFERENCE, NOT_SERVING)],
 )
-def test_a_watcher_is_told_at_once_how_it_is(service, status):
-    assert [told.status for told in stream(Gate(), METHODS["Watch"], [{"service": service}], 1)] == [status]
+def test_watch_sends_the_current_status_at_once(service, status):
+    assert [response.status for response in stream(Gateway(), METHODS["Watch"], [{"service": service}], 1)] == [status]
 
 
-def test_a_watcher_is_told_of_a_change():
-    gate = Gate([entry("iris", "LOADING")])
+def test_watch_sends_a_change():
+    gateway = Gateway([entry("iris", "LOADING")])
 
     async def watched() -> list[int]:
         sink = Sink()
-        call = gate.routes.streams()[METHODS["Watch"].path].open((), sink)
+        call = gateway.routes.streams()[METHODS["Watch"].path].open((), sink)
         call.on_piece(frame(METHODS["Watch"].request(service="iris").SerializeToString()))
-        while len(told := sink.messages(METHODS["Watch"])) < 2:
-            sink.something.clear()
-            await asyncio.wait_for(sink.something.wait(), 10)
-            gate.entries = [entry("iris")]
+        while len(responses := sink.messages(METHODS["Watch"])) < 2:
+            sink.changed.clear()
+            await asyncio.wait_for(sink.changed.wait(), 10)
+            gateway.entries = [entry("iris")]
         call.cancel()
-        return [each.status for each in told]
+        return [each.status for each in responses]
 
     assert asyncio.run(watched()) == [NOT_SERVING, SERVING]
 
 
-def test_a_watcher_is_let_go_when_the_gateway_stops():
+def test_watch_ends_when_the_gateway_stops():
     async def watched() -> bytes | None:
         sink = Sink()
-        call = Gate().routes.streams()[METHODS["Watch"].path].open((), sink)
+        call = Gateway().routes.streams()[METHODS["Watch"].path].open((), sink)
         call.on_piece(frame(METHODS["Watch"].request(service="iris").SerializeToString()))
         call.on_shutdown()
         return sink.ended
@@ -274,16 +274,16 @@ def test_a_watcher_is_let_go_when_the_gateway_stops():
 
 
 def reflected(**fields: Any) -> Any:
-    (answer,) = stream(Gate(), REFLECT, [fields], 1)
-    return answer
+    (response,) = stream(Gateway(), REFLECT, [fields], 1)
+    return response
 
 
-def test_the_services_are_listed():
+def test_reflection_lists_the_services():
     services = [service.name for service in reflected(list_services="*").list_services_response.service]
     assert services == [INFERENCE, HEALTH, "grpc.reflection.v1.ServerReflection"]
 
 
-def test_a_file_comes_with_all_that_it_imports():
+def test_reflection_returns_a_file_with_its_imports():
     by_symbol = reflected(file_containing_symbol=INFERENCE).file_descriptor_response.file_descriptor_proto
     by_name = reflected(file_by_filename="inference.proto").file_descriptor_response.file_descriptor_proto
     assert list(by_symbol) == list(by_name)
@@ -291,7 +291,7 @@ def test_a_file_comes_with_all_that_it_imports():
 
 
 @pytest.mark.parametrize(
-    ("asked", "status"),
+    ("request_", "status"),
     [
         ({"file_containing_symbol": "no.such.Symbol"}, Status.NOT_FOUND),
         ({"file_by_filename": "no_such.proto"}, Status.NOT_FOUND),
@@ -299,25 +299,25 @@ def test_a_file_comes_with_all_that_it_imports():
         ({}, Status.UNIMPLEMENTED),
     ],
 )
-def test_what_there_is_not_is_an_error_within_the_stream(asked, status):
-    assert reflected(**asked).error_response.error_code == status
+def test_an_unknown_symbol_is_an_error_inside_the_stream(request_, status):
+    assert reflected(**request_).error_response.error_code == status
 
 
-def test_older_tools_find_reflection_under_its_older_name():
-    assert {REFLECT.path, OLD_METHOD.path} <= Gate().routes.streams().keys()
+def test_reflection_has_its_v1alpha_name_too():
+    assert {REFLECT.path, OLD_METHOD.path} <= Gateway().routes.streams().keys()
     assert OLD_METHOD.path == b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
-def test_every_method_of_every_service_is_answered():
-    routes = Gate().routes
-    assert {method.path for method in METHODS.values()} <= {*routes.hot(), *routes.streams()}
+def test_every_method_of_every_service_has_an_endpoint():
+    routes = Gateway().routes
+    assert {method.path for method in METHODS.values()} <= {*routes.unary(), *routes.streams()}
 
 
-def test_an_error_of_the_catalogue_is_the_calls():
-    gate = Gate()
+def test_an_error_of_the_catalogue_fails_the_call():
+    gateway = Gateway()
 
-    async def broken() -> Mapping[str, Entry]:
+    async def get_broken_entries() -> Mapping[str, ModelEntry]:
         raise ModelNotFound("gone")
 
-    gate.routes = GrpcRoutes(broken, Statistics(counted), gate._ask, limit_bytes=LIMIT)
-    assert gate.refusal("ServerReady") == (Status.NOT_FOUND, "gone")
+    gateway.routes = GrpcRoutes(get_broken_entries, ModelStatistics(get_totals), gateway._call_model, limit_bytes=LIMIT)
+    assert gateway.error("ServerReady") == (Status.NOT_FOUND, "gone")

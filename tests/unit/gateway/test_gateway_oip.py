@@ -1,28 +1,28 @@
-"""The Open Inference Protocol's paths that come to the gateway: the whole server's, and those of models without a replica."""
+"""The gateway's paths of the Open Inference Protocol: the server's, and those of models without a replica."""
 
 from typing import Any
 
 import pytest
 
-from modelyard.gateway.catalogue import Entry
-from tests.unit.gateway.gate import MODELS, Answer, ask, entry
+from modelyard.gateway.catalogue import ModelEntry
+from tests.unit.gateway.gateway_client import MODELS, Response, entry, get_response
 
-SERVED = Entry("two", "/models/two", True, "READY", "", {"versions": [{"version": "3"}, {"version": "1"}]})
+SERVED = ModelEntry("two", "/models/two", True, "READY", "", {"versions": [{"version": "3"}, {"version": "1"}]})
 
 
-def refused(answer: Answer, status: int, message: str) -> None:
-    assert answer.status == status
-    assert answer.headers[b"content-type"] == b"application/json"
-    assert answer.json.keys() == {"error"}
-    assert message in answer.json["error"]
+def assert_error(response: Response, status: int, message: str) -> None:
+    assert response.status == status
+    assert response.headers[b"content-type"] == b"application/json"
+    assert response.json.keys() == {"error"}
+    assert message in response.json["error"]
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
-def test_the_server_tells_its_name_version_and_extensions(path: str) -> None:
-    told = ask(path).json
-    assert told["name"] == "modelyard"
-    assert told["version"]
-    assert told["extensions"] == [
+def test_the_server_metadata_has_name_version_and_extensions(path: str) -> None:
+    document = get_response(path).json
+    assert document["name"] == "modelyard"
+    assert document["version"]
+    assert document["extensions"] == [
         "binary_tensor_data",
         "classification",
         "model_configuration",
@@ -31,23 +31,23 @@ def test_the_server_tells_its_name_version_and_extensions(path: str) -> None:
     ]
 
 
-def test_the_server_is_live_whatever_its_models_do() -> None:
-    assert ask("/v2/health/live").json == {"live": True}
+def test_the_server_is_live_whatever_the_state_of_its_models() -> None:
+    assert get_response("/v2/health/live").json == {"live": True}
 
 
 @pytest.mark.parametrize(("entries", "status"), [([entry("iris")], 200), (MODELS, 503), ([], 200)])
-def test_the_server_is_ready_when_every_required_model_is(entries: list[Entry], status: int) -> None:
-    answer = ask("/v2/health/ready", entries=entries)
-    assert (answer.status, answer.json) == (status, {"ready": status == 200})
+def test_the_server_is_ready_when_every_required_model_is(entries: list[ModelEntry], status: int) -> None:
+    response = get_response("/v2/health/ready", entries=entries)
+    assert (response.status, response.json) == (status, {"ready": status == 200})
 
 
 def test_the_models_are_listed_by_name() -> None:
-    assert ask("/v2/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
+    assert get_response("/v2/models").json == {"models": ["iris", "churn", "fraud", "leavers"]}
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"ready": false}'])
 def test_the_index_has_every_version_and_every_state(body: bytes) -> None:
-    index = ask("/v2/repository/index", "POST", body, [*MODELS, SERVED]).json
+    index = get_response("/v2/repository/index", "POST", body, [*MODELS, SERVED]).json
     assert index == [
         {"name": "iris", "state": "READY", "reason": ""},
         {"name": "churn", "state": "LOADING", "reason": ""},
@@ -58,8 +58,8 @@ def test_the_index_has_every_version_and_every_state(body: bytes) -> None:
     ]
 
 
-def test_the_index_of_what_is_ready_has_nothing_else() -> None:
-    index = ask("/v2/repository/index", "POST", b'{"ready": true}').json
+def test_the_index_of_ready_models_has_only_those() -> None:
+    index = get_response("/v2/repository/index", "POST", b'{"ready": true}').json
     assert [model["name"] for model in index] == ["iris", "leavers"]
 
 
@@ -67,21 +67,21 @@ def test_the_index_of_what_is_ready_has_nothing_else() -> None:
     ("body", "message"),
     [(b"[", "not valid JSON"), (b"[]", "expected an object"), (b'{"ready": 1}', "expected true or false")],
 )
-def test_an_index_request_that_cannot_be_read_is_refused(body: bytes, message: str) -> None:
-    refused(ask("/v2/repository/index", "POST", body), 400, message)
+def test_an_invalid_index_request_is_rejected(body: bytes, message: str) -> None:
+    assert_error(get_response("/v2/repository/index", "POST", body), 400, message)
 
 
-def test_statistics_are_asked_of_the_models_that_are_ready() -> None:
-    told = ask("/v2/models/stats").json["model_stats"]
-    assert [(each["name"], each["version"]) for each in told] == [("iris", "1"), ("leavers", "1")]
+def test_the_statistics_of_all_models_have_those_that_are_ready() -> None:
+    document = get_response("/v2/models/stats").json["model_stats"]
+    assert [(each["name"], each["version"]) for each in document] == [("iris", "1"), ("leavers", "1")]
 
 
 @pytest.mark.parametrize(
     "path", ["/v2/models/iris/stats", "/v2/models/iris/stats/", "/v2/models/iris/versions/1/stats"]
 )
-def test_the_statistics_of_a_model_are_told_by_itself(path: str) -> None:
-    [told] = ask(path).json["model_stats"]
-    assert (told["name"], told["version"], told["inference_count"]) == ("iris", "1", 0)
+def test_the_statistics_of_one_model_have_only_that_model(path: str) -> None:
+    [document] = get_response(path).json["model_stats"]
+    assert (document["name"], document["version"], document["inference_count"]) == ("iris", "1", 0)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,16 @@ def test_the_statistics_of_a_model_are_told_by_itself(path: str) -> None:
         ("iris/stats", "POST", 405, "not POST"),
     ],
 )
-def test_statistics_of_what_is_not_there_are_refused(path: str, method: str, status: int, message: str) -> None:
-    refused(ask(f"/v2/models/{path}", method), status, message)
+def test_statistics_of_an_unknown_model_or_version_are_rejected(
+    path: str, method: str, status: int, message: str
+) -> None:
+    assert_error(get_response(f"/v2/models/{path}", method), status, message)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"parameters": {}}'])
-def test_loading_what_is_loaded_is_done_already(body: bytes) -> None:
-    answer = ask("/v2/repository/models/iris/load", "POST", body)
-    assert (answer.status, answer.json) == (200, {})
+def test_loading_a_model_that_is_ready_succeeds(body: bytes) -> None:
+    response = get_response("/v2/repository/models/iris/load", "POST", body)
+    assert (response.status, response.json) == (200, {})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,12 @@ def test_loading_what_is_loaded_is_done_already(body: bytes) -> None:
         ("churn/load", b"", 503, "model 'churn' is LOADING"),
         ("fraud/load", b"", 503, "model 'fraud' is UNAVAILABLE: there is no folder fraud"),
         ("irsi/load", b"", 404, "failed to load 'irsi': Request for unknown model: 'irsi' is not found; did you mean"),
-        ("iris/load", b'{"parameters": {"config": "{}"}}', 501, "failed to load 'iris': a model is not configured by"),
+        (
+            "iris/load",
+            b'{"parameters": {"config": "{}"}}',
+            501,
+            "failed to load 'iris': a model cannot be configured by",
+        ),
         ("iris/load", b"[", 400, "not valid JSON"),
         (
             "iris/unload",
@@ -120,22 +127,26 @@ def test_loading_what_is_loaded_is_done_already(body: bytes) -> None:
         ("irsi/unload", b"", 404, "did you mean 'iris'?"),
     ],
 )
-def test_what_the_yaml_does_not_say_is_not_done(path: str, body: bytes, status: int, message: str) -> None:
-    refused(ask(f"/v2/repository/models/{path}", "POST", body), status, message)
+def test_other_requests_to_load_or_unload_are_rejected(path: str, body: bytes, status: int, message: str) -> None:
+    assert_error(get_response(f"/v2/repository/models/{path}", "POST", body), status, message)
 
 
 @pytest.mark.parametrize("kind", ["system", "cuda"])
-def test_shared_memory_is_empty_and_takes_nothing(kind: str) -> None:
-    assert ask(f"/v2/{kind}sharedmemory/status").json == []
-    refused(ask(f"/v2/{kind}sharedmemory/region/r/status"), 404, "no shared memory region")
-    refused(ask(f"/v2/{kind}sharedmemory/region/r/register", "POST", b"{}"), 501, "does not support shared memory")
-    refused(ask(f"/v2/{kind}sharedmemory/unregister", "POST", b"{}"), 501, "does not support shared memory")
+def test_shared_memory_has_no_regions_and_rejects_new_ones(kind: str) -> None:
+    assert get_response(f"/v2/{kind}sharedmemory/status").json == []
+    assert_error(get_response(f"/v2/{kind}sharedmemory/region/r/status"), 404, "no shared memory region")
+    assert_error(
+        get_response(f"/v2/{kind}sharedmemory/region/r/register", "POST", b"{}"), 501, "does not support shared memory"
+    )
+    assert_error(
+        get_response(f"/v2/{kind}sharedmemory/unregister", "POST", b"{}"), 501, "does not support shared memory"
+    )
 
 
 @pytest.mark.parametrize("path", ["/v2/logging", "/v2/trace/setting"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_logging_and_tracing_are_told_not_to_be_there(path: str, method: str) -> None:
-    refused(ask(path, method), 501, "the server does not")
+def test_log_settings_and_tracing_are_not_supported(path: str, method: str) -> None:
+    assert_error(get_response(path, method), 501, "the server does not")
 
 
 @pytest.mark.parametrize(
@@ -145,24 +156,24 @@ def test_logging_and_tracing_are_told_not_to_be_there(path: str, method: str) ->
         ("/v2/models/churn/infer", "model 'churn' is LOADING", b"1"),
         ("/v2/models/churn/ready", "model 'churn' is LOADING", b"1"),
         ("/v2/models/fraud/versions/1/infer", "model 'fraud' is UNAVAILABLE: there is no folder fraud", b"30"),
-        ("/v2/models/leavers/infer", "model 'leavers' has no replica at hand", b"1"),
+        ("/v2/models/leavers/infer", "model 'leavers' has no replica available", b"1"),
         ("/v1/models/churn:predict", "model 'churn' is LOADING", b"1"),
         ("/v1/models/churn/versions/1:predict", "model 'churn' is LOADING", b"1"),
         ("/v1/models/churn", "model 'churn' is LOADING", b"1"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_request_to_a_model_without_a_replica_may_come_back(
+def test_a_request_to_a_model_without_a_replica_has_a_retry_after(
     path: str, message: str, retry_after: bytes, method: str
 ) -> None:
-    answer = ask(path, method)
-    refused(answer, 503, message)
-    assert answer.headers[b"retry-after"] == retry_after
+    response = get_response(path, method)
+    assert_error(response, 503, message)
+    assert response.headers[b"retry-after"] == retry_after
 
 
 @pytest.mark.parametrize("path", ["/v2/models/iris/ready", "/v2/models/iris/versions/1/ready"])
 def test_a_model_that_is_scaled_to_zero_is_ready(path: str) -> None:
-    assert ask(path).json == {"name": "iris", "ready": True}
+    assert get_response(path).json == {"name": "iris", "ready": True}
 
 
 @pytest.mark.parametrize(
@@ -173,13 +184,13 @@ def test_a_model_that_is_scaled_to_zero_is_ready(path: str) -> None:
         ("/v2/models/zzz/versions/1/ready", "Request for unknown model: 'zzz' is not found; GET /models lists them"),
         ("/v1/models/irsi:predict", "there is no model 'irsi'; did you mean 'iris'?"),
         ("/v1/models/irsi/metadata", "there is no model 'irsi'; did you mean 'iris'?"),
-        ("/v2/nothing", "nothing answers '/v2/nothing'"),
-        ("/v1/nothing", "nothing answers '/v1/nothing'"),
+        ("/v2/nothing", "there is no path '/v2/nothing'"),
+        ("/v1/nothing", "there is no path '/v1/nothing'"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_unknown_name_is_not_found_and_the_nearest_is_told(path: str, message: str, method: str) -> None:
-    refused(ask(path, method), 404, message)
+def test_an_unknown_name_is_not_found_and_the_nearest_is_suggested(path: str, message: str, method: str) -> None:
+    assert_error(get_response(path, method), 404, message)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +208,7 @@ def test_an_unknown_name_is_not_found_and_the_nearest_is_told(path: str, message
         ("/v2/models/iris/ready", "POST", b"GET, HEAD"),
     ],
 )
-def test_another_method_is_refused_and_the_right_ones_named(path: str, method: str, allow: Any) -> None:
-    answer = ask(path, method)
-    refused(answer, 405, f"not {method}")
-    assert answer.headers[b"allow"] == allow
+def test_another_method_is_rejected_with_the_allowed_ones(path: str, method: str, allow: Any) -> None:
+    response = get_response(path, method)
+    assert_error(response, 405, f"not {method}")
+    assert response.headers[b"allow"] == allow

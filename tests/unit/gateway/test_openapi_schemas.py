@@ -1,4 +1,4 @@
-"""What the OpenAPI document says that a model takes is what predict takes; so with what it gives."""
+"""The OpenAPI document allows exactly the requests that predict accepts, and all its responses."""
 
 import json
 from collections.abc import Iterator
@@ -11,14 +11,13 @@ from jsonschema import Draft202012Validator
 
 from modelyard.errors import InvalidRequest
 from modelyard.gateway.openapi.components import components
-from modelyard.gateway.openapi.document import openapi
-from modelyard.gateway.openapi.predict import predict_components
-from modelyard.gateway.openapi.prefixes import prefixes
-from modelyard.gateway.openapi.values import enumerated
+from modelyard.gateway.openapi.document import component_prefixes, openapi
+from modelyard.gateway.openapi.predict_schemas import predict_components
+from modelyard.gateway.openapi.value_schemas import enumerated
 from modelyard.http.problem import STATUSES
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
-from tests.unit.gateway.gate import MODELS, ask, entry
+from tests.unit.gateway.gateway_client import MODELS, entry, get_response
 
 IRIS = Signature(
     (TensorSpec("x", "FP32", (FREE, 2), ("length", "width")),),
@@ -53,7 +52,7 @@ CUT = Signature(
 )
 PAIR = Signature((TensorSpec("x", "FP32", (2, 1)),), (TensorSpec("y", "FP32", (2, 1)),))
 
-TAKEN: list[tuple[Signature, Any]] = [
+ACCEPTED: list[tuple[Signature, Any]] = [
     (IRIS, {"instances": [[1, 2.5], [3, None]]}),
     (IRIS, {"instances": [{"width": 2, "length": 1}]}),
     (IRIS, {"instances": [[1, 2]], "probabilities": True, "outputs": ["label"]}),
@@ -84,7 +83,7 @@ TAKEN: list[tuple[Signature, Any]] = [
     (CUT, {"inputs": {"x": [[1, "?", 2]], "c": None}}),
     (CUT, {"inputs": {"a": [1], "b": [2], "c": {}}}),
 ]
-REFUSED: list[tuple[Signature, Any]] = [
+REJECTED: list[tuple[Signature, Any]] = [
     (IRIS, {"instances": []}),
     (IRIS, {"instances": [[1]]}),
     (IRIS, {"instances": [[1, 2, 3]]}),
@@ -121,7 +120,7 @@ REFUSED: list[tuple[Signature, Any]] = [
 ]
 
 
-REQUEST, ANSWER, INVOCATION = "PredictRequest", "Prediction", "Invocation"
+REQUEST, RESPONSE, INVOCATION = "PredictRequest", "Prediction", "Invocation"
 
 
 def fits(kind: str, signature: Signature | None, document: Any) -> bool:
@@ -134,21 +133,21 @@ def codec(signature: Signature) -> PredictCodec:
     return PredictCodec("m", 1, signature)
 
 
-@pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
-def test_what_predict_takes_is_allowed(signature: Signature, body: Any) -> None:
+@pytest.mark.parametrize(("signature", "body"), ACCEPTED, ids=str)
+def test_a_request_that_predict_accepts_is_allowed(signature: Signature, body: Any) -> None:
     codec(signature).decode(json.dumps(body).encode(), b"")
     assert fits(REQUEST, signature, body)
 
 
-@pytest.mark.parametrize(("signature", "body"), REFUSED, ids=str)
-def test_what_the_document_forbids_is_refused(signature: Signature, body: Any) -> None:
+@pytest.mark.parametrize(("signature", "body"), REJECTED, ids=str)
+def test_a_request_that_the_document_forbids_is_rejected(signature: Signature, body: Any) -> None:
     assert not fits(REQUEST, signature, body)
     with pytest.raises(InvalidRequest):
         codec(signature).decode(json.dumps(body).encode(), b"")
 
 
-@pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
-def test_a_model_without_a_signature_takes_what_any_may(signature: Signature, body: Any) -> None:
+@pytest.mark.parametrize(("signature", "body"), ACCEPTED, ids=str)
+def test_a_model_without_a_signature_allows_every_request(signature: Signature, body: Any) -> None:
     assert fits(REQUEST, None, body)
 
 
@@ -157,25 +156,25 @@ def zeros(spec: TensorSpec, rows: int) -> Array:
     return np.full(shape, "0", object) if spec.datatype == "BYTES" else np.zeros(shape, DTYPES[spec.datatype])
 
 
-@pytest.mark.parametrize(("signature", "body"), TAKEN, ids=str)
-def test_every_answer_fits(signature: Signature, body: Any) -> None:
-    asked = codec(signature).decode(json.dumps(body).encode(), b"")
-    rows = asked.request.rows if signature.rowwise else 2
+@pytest.mark.parametrize(("signature", "body"), ACCEPTED, ids=str)
+def test_every_response_fits(signature: Signature, body: Any) -> None:
+    decoded = codec(signature).decode(json.dumps(body).encode(), b"")
+    rows = decoded.request.rows if signature.rowwise else 2
     outputs: dict[str, Array] = {spec.name: zeros(spec, rows) for spec in signature.outputs}
-    answer = json.loads(codec(signature).encode(asked, outputs))
-    bare = json.loads(codec(signature).encode_bare(asked, outputs))
+    response = json.loads(codec(signature).encode(decoded, outputs))
+    bare = json.loads(codec(signature).encode_bare(decoded, outputs))
     for known in (signature, None):
-        assert fits(ANSWER, known, answer), answer
+        assert fits(RESPONSE, known, response), response
         assert fits(INVOCATION, known, bare), bare
 
 
-def test_a_label_that_the_model_does_not_have_does_not_fit() -> None:
-    answer = {"model_name": "m", "model_version": "1", "predictions": ["c"]}
-    assert not fits(ANSWER, replace(IRIS, label="", outputs=IRIS.outputs[1:]), answer)
+def test_an_unknown_label_does_not_fit() -> None:
+    response = {"model_name": "m", "model_version": "1", "predictions": ["c"]}
+    assert not fits(RESPONSE, replace(IRIS, label="", outputs=IRIS.outputs[1:]), response)
 
 
-def test_the_gateway_gives_the_document_of_its_models_with_their_own_routes() -> None:
-    document = ask("/openapi.json", known={"iris": IRIS}).json
+def test_the_document_has_the_routes_of_the_models() -> None:
+    document = get_response("/openapi.json", known={"iris": IRIS}).json
     assert document["openapi"].startswith("3.1")
     assert {"/models/iris/predict", "/models/churn/predict", "/who/leaves/predict"} <= document["paths"].keys()
     assert "/models/leavers/predict" not in document["paths"]
@@ -185,21 +184,21 @@ def test_the_gateway_gives_the_document_of_its_models_with_their_own_routes() ->
     assert document["components"]["parameters"]["ModelName"]["schema"]["enum"] == ["iris", "churn", "fraud", "leavers"]
 
 
-def test_only_models_that_are_awake_are_asked_for_their_signatures() -> None:
-    sleeping = entry("sleeper", asleep=True)
-    document = ask("/openapi.json", entries=[*MODELS, sleeping], known={"iris": IRIS, "sleeper": IRIS}).json
-    for name, asked, given in (
+def test_models_that_are_scaled_to_zero_have_the_schemas_of_any_model() -> None:
+    idle = entry("idle", scaled_to_zero=True)
+    document = get_response("/openapi.json", entries=[*MODELS, idle], known={"iris": IRIS, "idle": IRIS}).json
+    for name, request, response in (
         ("iris", "IrisPredictRequest", "IrisPrediction"),
-        ("sleeper", "PredictRequest", "Prediction"),
+        ("idle", "PredictRequest", "Prediction"),
     ):
         operation = document["paths"][f"/models/{name}/predict"]["post"]
         contents = operation["requestBody"]["content"], operation["responses"]["200"]["content"]
-        assert [each["application/json"]["schema"]["$ref"].split("/")[-1] for each in contents] == [asked, given]
+        assert [each["application/json"]["schema"]["$ref"].split("/")[-1] for each in contents] == [request, response]
     assert {"IrisRow", "IrisPredictRequest", "IrisPrediction"} <= document["components"]["schemas"].keys()
 
 
 def walked(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Everything in the document, with the member that it stands in."""
+    """Each value in the document, with the name of its member."""
     yield place, node
     if isinstance(node, dict):
         for name, each in node.items():
@@ -210,30 +209,30 @@ def walked(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 SIGNATURES = {"iris": IRIS, "texts": TEXTS, "wine": WINE, "image": IMAGE, "free": FREE_AXES, "pair": PAIR}
-DOCUMENT = openapi({name: entry(name) for name in SIGNATURES} | {"asleep": entry("asleep")}, SIGNATURES)
+DOCUMENT = openapi({name: entry(name) for name in SIGNATURES} | {"scaled-to-zero": entry("scaled-to-zero")}, SIGNATURES)
 
 
-def test_no_schema_is_a_boolean_but_the_one_that_closes_an_object() -> None:
+def test_only_additional_properties_has_a_boolean_schema() -> None:
     found = {place for place, node in walked(DOCUMENT) if isinstance(node, bool)}
     assert found == {"additionalProperties", "required", "uniqueItems"}
 
 
-def test_nothing_is_described_twice() -> None:
-    told = [node for place, node in walked(DOCUMENT) if place == "description" and isinstance(node, str)]
-    phrases = {"OK", "Not ready", *(title for _, title in STATUSES.values())}  # which every response must have
-    described = [each for each in told if each not in phrases]
+def test_every_description_is_unique() -> None:
+    descriptions = [node for place, node in walked(DOCUMENT) if place == "description" and isinstance(node, str)]
+    phrases = {"OK", "Not ready", *(title for _, title in STATUSES.values())}  # every response needs one
+    described = [each for each in descriptions if each not in phrases]
     assert len(described) == len(set(described)) > len(SIGNATURES)
     assert "about iris" in described
 
 
-def test_every_list_says_what_is_in_it() -> None:
+def test_every_array_has_an_item_schema() -> None:
     lists = [node for _, node in walked(DOCUMENT) if isinstance(node, dict) and node.get("type") == "array"]
     assert len(lists) > 50
     assert [node for node in lists if "items" not in node] == []
 
 
-def test_components_are_named_for_their_models() -> None:
-    assert prefixes(["ticket-topic", "iris", "3d", "a-b", "a.b", "ab", "x_y.z"]) == {
+def test_components_have_the_names_of_their_models() -> None:
+    assert component_prefixes(["ticket-topic", "iris", "3d", "a-b", "a.b", "ab", "x_y.z"]) == {
         "ab": "Ab3",
         "3d": "Model3d",
         "a-b": "AB",
@@ -256,9 +255,9 @@ def test_components_are_named_for_their_models() -> None:
         (("a", 1), {"enum": ["a", 1]}),
     ],
 )
-def test_values_are_listed_where_clients_can_name_them(values: Any, schema: Any) -> None:
+def test_values_are_listed_if_client_generators_can_name_them(values: Any, schema: Any) -> None:
     assert enumerated(values) == schema
 
 
-def test_the_document_of_no_models_has_the_servers_paths() -> None:
-    assert "/v2/models/{name}/infer" in ask("/openapi.json", entries=[]).json["paths"]
+def test_the_document_without_models_has_the_paths_of_the_server() -> None:
+    assert "/v2/models/{name}/infer" in get_response("/openapi.json", entries=[]).json["paths"]

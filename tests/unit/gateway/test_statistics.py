@@ -1,17 +1,17 @@
-"""What the hub has counted, in Triton's words."""
+"""Triton's model statistics from the hub's totals."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelyard.gateway.statistics import Statistics
-from modelyard.telemetry.metrics.aggregate import Counted
+from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
-from tests.unit.gateway.gate import entry
+from tests.unit.gateway.gateway_client import entry
 
 IRIS = ("iris", "1")
-ENTRIES = {"iris": replace(entry("iris"), about={"versions": [{"version": "1", "digest": "sha256:0"}]})}
+ENTRIES = {"iris": replace(entry("iris"), metadata={"versions": [{"version": "1", "digest": "sha256:0"}]})}
 TOTALS = Totals(
     {
         (REQUESTS.name, *IRIS, "ok", "predict"): 5,
@@ -29,27 +29,30 @@ TOTALS = Totals(
 )
 
 
-def statistics(running: frozenset[tuple[str, ...]] = frozenset()) -> Statistics:
-    async def ask(models: Sequence[str]) -> Counted:
+def statistics(running: frozenset[tuple[str, ...]] = frozenset()) -> ModelStatistics:
+    async def get_totals(models: Sequence[str]) -> ModelTotals:
         assert list(models) == ["iris"]
-        return Counted(TOTALS, running)
+        return ModelTotals(TOTALS, running)
 
-    return Statistics(ask)
-
-
-def test_each_number_is_where_triton_has_it() -> None:
-    [told] = asyncio.run(statistics().of_one("iris", "", ENTRIES))["model_stats"]
-    assert (told["name"], told["version"]) == IRIS
-    assert (told["inference_count"], told["execution_count"]) == (40, 4)
-    spent = told["inference_stats"]
-    assert spent["success"] == {"count": 7, "ns": 900}
-    assert spent["fail"] == {"count": 4, "ns": 0}
-    assert spent["queue"] == {"count": 8, "ns": 300}
-    assert spent["compute_infer"] == {"count": 4, "ns": 500}
-    assert spent["compute_input"] == spent["compute_output"] == {"count": 4, "ns": 0}
-    assert asyncio.run(statistics().of_all(ENTRIES)) == {"model_stats": [told]}
+    return ModelStatistics(get_totals)
 
 
-def test_a_version_that_leaves_is_told_of_as_long_as_it_has_a_replica() -> None:
-    told = asyncio.run(statistics(frozenset({("iris", "2"), IRIS})).of_one("iris", "", ENTRIES))["model_stats"]
-    assert [(each["version"], each["inference_stats"]["success"]["count"]) for each in told] == [("2", 100), ("1", 7)]
+def test_each_count_is_in_the_member_that_triton_has_for_it() -> None:
+    [statistics_] = asyncio.run(statistics().of_one("iris", "", ENTRIES))["model_stats"]
+    assert (statistics_["name"], statistics_["version"]) == IRIS
+    assert (statistics_["inference_count"], statistics_["execution_count"]) == (40, 4)
+    durations = statistics_["inference_stats"]
+    assert durations["success"] == {"count": 7, "ns": 900}
+    assert durations["fail"] == {"count": 4, "ns": 0}
+    assert durations["queue"] == {"count": 8, "ns": 300}
+    assert durations["compute_infer"] == {"count": 4, "ns": 500}
+    assert durations["compute_input"] == durations["compute_output"] == {"count": 4, "ns": 0}
+    assert asyncio.run(statistics().of_all(ENTRIES)) == {"model_stats": [statistics_]}
+
+
+def test_a_removed_version_is_listed_while_it_has_a_replica() -> None:
+    statistics_ = asyncio.run(statistics(frozenset({("iris", "2"), IRIS})).of_one("iris", "", ENTRIES))["model_stats"]
+    assert [(each["version"], each["inference_stats"]["success"]["count"]) for each in statistics_] == [
+        ("2", 100),
+        ("1", 7),
+    ]

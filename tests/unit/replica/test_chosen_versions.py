@@ -19,10 +19,10 @@ from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.replica.dispatch import Dispatch
 from modelyard.repository.resolve import ServedVersion
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from tests.fakes import FakeModel
 
-UNWRITTEN = RequestLog("m", LogPlace(Path("/nowhere"), 0.0))
+UNWRITTEN = RequestLog("m", RequestLogConfig(Path("/nowhere"), 0.0))
 CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
 INSTANCES = b'{"instances": [[1.0]]}'
 TENSORS = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]}'

@@ -24,11 +24,11 @@ from modelyard.protocols.running_version import run_version
 from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.versions import Versions
 from modelyard.repository.resolve import ServedVersion
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.fakes import FakeModel
 
-UNWRITTEN = RequestLog("iris", LogPlace(Path("/nowhere"), 0.0))
+UNWRITTEN = RequestLog("iris", RequestLogConfig(Path("/nowhere"), 0.0))
 WARMUP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=False, reason="it is turned off (max_size: 1)")
 TWO_COLUMNS = Signature(
     inputs=(

@@ -11,7 +11,7 @@ import pytest
 from modelyard.inference.running_requests import working_for
 from modelyard.replica import logs as under_test
 from modelyard.replica.logs import KEPT, Printed, ReplicaHandler, line_of, open_log
-from modelyard.replica_files.log_records import LogLine, decoded
+from modelyard.replica_files.log_records import LogRecord, parse_record
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.runtimes.operator_code.folder import PrivateFolder, copies_of
 from tests.unit.inference.test_running_calls import ticket
@@ -33,8 +33,8 @@ def opened(files: ReplicaFiles) -> Iterator[ReplicaFiles]:
     root.setLevel(level)
 
 
-def lines(files: ReplicaFiles) -> list[LogLine]:
-    return [line for line in map(decoded, files.log.read_bytes().splitlines()) if line]
+def lines(files: ReplicaFiles) -> list[LogRecord]:
+    return [line for line in map(parse_record, files.log.read_bytes().splitlines()) if line]
 
 
 def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(opened: ReplicaFiles):

@@ -9,8 +9,8 @@ import pytest
 from modelyard.inference.recorder import RequestContext
 from modelyard.replica_files import request_records
 from modelyard.replica_files.request_records import RequestRecord
-from modelyard.telemetry.metrics.counters import VersionCounts
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.metrics.counters import VersionCounters
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 
@@ -21,20 +21,20 @@ def line(request_id: str = "abc-1", code: str = "ok", **more: object) -> Request
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> LogPlace:
-    return LogPlace(tmp_path / "requests", share=1.0, replica="x4k2")
+def place(tmp_path: Path) -> RequestLogConfig:
+    return RequestLogConfig(tmp_path / "requests", share=1.0, replica="x4k2")
 
 
-def written(place: LogPlace) -> list[dict[str, object]]:
+def written(place: RequestLogConfig) -> list[dict[str, object]]:
     """The lines in churn's file."""
     path = place.folder / "churn.jsonl"
     return [json.loads(text) for text in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
 
 
-def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: LogPlace):
+def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: RequestLogConfig):
     log = RequestLog("churn", place)
-    log.note(line())
-    log.write()
+    log.add(line())
+    log.flush()
     assert written(place) == [
         {
             "time": "1970-01-01T00:00:01.500+00:00",
@@ -57,21 +57,21 @@ def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: Log
 
 
 @pytest.mark.parametrize("forged", ['x\n{"code": "ok"}', "x\r\ny", "\x00\x1b[31m", 'a"},{"b', "\u2028\x85"])
-def test_no_value_can_forge_a_line(place: LogPlace, forged: str):
+def test_no_value_can_forge_a_line(place: RequestLogConfig, forged: str):
     log = RequestLog("churn", place)
-    log.note(line(request_id=forged))
-    log.write()
+    log.add(line(request_id=forged))
+    log.flush()
     assert [told["request_id"] for told in written(place)] == [forged]
     raw = (place.folder / "churn.jsonl").read_bytes()
     assert raw.count(b"\n") == 1
     assert not any(byte < 0x20 for byte in raw[:-1])
 
 
-def test_replicas_append_to_one_file_that_only_its_owner_reads(place: LogPlace):
+def test_replicas_append_to_one_file_that_only_its_owner_reads(place: RequestLogConfig):
     logs = [RequestLog("churn", place) for _ in range(2)]
     for number in range(6):
-        logs[number % 2].note(line(request_id=str(number)))
-        logs[number % 2].write()
+        logs[number % 2].add(line(request_id=str(number)))
+        logs[number % 2].flush()
     assert [told["request_id"] for told in written(place)] == list("012345")
     assert (place.folder / "churn.jsonl").stat().st_mode & 0o777 == 0o600
 
@@ -94,42 +94,44 @@ def test_replicas_append_to_one_file_that_only_its_owner_reads(place: LogPlace):
 def test_what_failed_or_was_slow_is_always_written_and_the_rest_by_its_share(
     tmp_path: Path, share: float, drawn: float, code: str, total_s: float, wanted: bool
 ):
-    log = RequestLog("churn", LogPlace(tmp_path, share, slow_s=1.0), draw=lambda: drawn)
-    assert log.wants(code, total_s) is wanted
+    log = RequestLog("churn", RequestLogConfig(tmp_path, share, slow_s=1.0), random_value=lambda: drawn)
+    assert log.should_record(code, total_s) is wanted
 
 
-def test_what_cannot_be_written_waits_and_is_complained_of_once(place: LogPlace, caplog: pytest.LogCaptureFixture):
+def test_what_cannot_be_written_waits_and_is_complained_of_once(
+    place: RequestLogConfig, caplog: pytest.LogCaptureFixture
+):
     place.folder.write_text("a file where the folder should be")
     log = RequestLog("churn", place)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            log.note(line())
-            log.write()
+            log.add(line())
+            log.flush()
     assert len(caplog.records) == 1
     place.folder.unlink()
-    log.write()
+    log.flush()
     assert len(written(place)) == 3
 
 
-def test_a_file_that_has_grown_large_is_put_aside(place: LogPlace):
+def test_a_file_that_has_grown_large_is_put_aside(place: RequestLogConfig):
     log = RequestLog("churn", place)
     place.folder.mkdir()
     with (place.folder / "churn.jsonl").open("wb") as file:
-        file.truncate(request_records.LARGEST_BYTES)
-    log.note(line())
-    log.write()
-    log.note(line(request_id="next"))
-    log.write()
+        file.truncate(request_records.MAX_FILE_BYTES)
+    log.add(line())
+    log.flush()
+    log.add(line(request_id="next"))
+    log.flush()
     assert [told["request_id"] for told in written(place)] == ["next"]
     assert (place.folder / "churn.jsonl.1").exists()
 
 
-def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace):
+def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: RequestLogConfig):
     log = RequestLog("churn", place, now=lambda: 1.5)
-    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
     recorder.request_rejected(RequestContext(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
-    log.write()
+    log.flush()
     told = [
         (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
     ]
@@ -137,12 +139,12 @@ def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: LogPlace
 
 
 def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp_path: Path):
-    place = LogPlace(tmp_path / "requests", share=0.0, slow_s=1.0)
+    place = RequestLogConfig(tmp_path / "requests", share=0.0, slow_s=1.0)
     log = RequestLog("churn", place)
-    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     for request_id, total_s in (("quick", 0.99), ("slow", 1.5)):
         recorder.request_ended(RequestContext(recorder, 0.0, request_id, 10), "OK", total_s, 0.25, None)
-    log.write()
+    log.flush()
     assert [(each["request_id"], each["outcome"]) for each in written(place)] == [("slow", "OK")]
 
 
@@ -160,10 +162,10 @@ def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp
 def test_a_client_is_who_the_edge_says_and_nobody_where_there_is_no_edge(
     tmp_path: Path, behind_edge: bool, header: bytes, client: str
 ):
-    place = LogPlace(tmp_path / "requests", share=1.0, behind_edge=behind_edge)
+    place = RequestLogConfig(tmp_path / "requests", share=1.0, behind_edge=behind_edge)
     log = RequestLog("churn", place)
-    recorder = RequestRecorder(VersionCounts("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     headers = ((b"host", b"x"), (b"x-forwarded-for", header))
     recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
-    log.write()
+    log.flush()
     assert [each["client"] for each in written(place)] == [client]

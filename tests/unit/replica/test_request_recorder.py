@@ -8,7 +8,7 @@ import pytest
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import RequestContext
 from modelyard.replica_files.request_records import RequestRecord
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import (
     BATCH_SIZE,
     COMPUTE_DURATION,
@@ -18,9 +18,9 @@ from modelyard.telemetry.metrics.declarations import (
     ROWS,
 )
 from modelyard.telemetry.metrics.snapshot import Totals
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
-from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.trace_sampling import TracedRequest, TraceSampler
 from modelyard.telemetry.traceparent import TraceParent
 
 
@@ -28,8 +28,8 @@ class Counted:
     """The series of version 3 of `churn`, and a recorder of each of two protocols."""
 
     def __init__(self) -> None:
-        log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0))
-        self.counts = VersionCounts("churn", "3", ("predict", "grpc"), load_s=0.7)
+        log = RequestLog("churn", RequestLogConfig(Path("/nowhere"), 0.0))
+        self.counts = VersionCounters("churn", "3", ("predict", "grpc"), load_s=0.7)
         self.predict, self.grpc = (RequestRecorder(self.counts, name, log) for name in ("predict", "grpc"))
 
     @property
@@ -100,16 +100,16 @@ def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() ->
 
 
 def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
-    tracing = Tracing(0.0, lambda traced: ["trace" for _ in traced])
-    log = RequestLog("churn", LogPlace(Path("/nowhere"), 0.0), now=lambda: 1000.0)
-    recorder = RequestRecorder(VersionCounts("churn", "3", ("predict",), 0.7), "predict", log, tracing)
+    tracing = TraceSampler(0.0, lambda traced: ["trace" for _ in traced])
+    log = RequestLog("churn", RequestLogConfig(Path("/nowhere"), 0.0), now=lambda: 1000.0)
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("predict",), 0.7), "predict", log, tracing)
     caller = (b"traceparent", b"00-%032x-%016x-01" % (7, 8))
     call = Batch([], started=103.0)
     call.rows, call.seconds = 4, 0.5
     recorder.request_ended(RequestContext(recorder, 100.0, "id", 10, 2, [caller]), "OK", 4.0, 2.5, call)
     recorder.request_ended(RequestContext(recorder, 100.0, "id", 10, 2), "InferenceFailed", 4.0, 2.5, call)
     line = RequestRecord(1000.0, "id", "3", "predict", "ok", 2, 2.5, 0.5, 4.0, 4, 10)
-    assert tracing.write() == [("trace", Traced(TraceParent(7, 8, sampled=True), line, "OK", 3.0))]
+    assert tracing.flush() == [("trace", TracedRequest(TraceParent(7, 8, sampled=True), line, "OK", 3.0))]
 
 
 def test_every_code_is_there_before_it_first_happens() -> None:

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from modelyard.replica_files.request_records import RequestRecord
-from modelyard.telemetry.spans import Spans
-from modelyard.telemetry.trace_sampling import Traced
+from modelyard.telemetry.spans import SpanWriter
+from modelyard.telemetry.trace_sampling import TracedRequest
 from modelyard.telemetry.traceparent import TraceParent
 from tests.collector import Collector
 
@@ -17,24 +17,24 @@ LINE = RequestRecord(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40
 
 def test_each_request_is_told_by_the_id_of_its_trace() -> None:
     with Collector() as collector:
-        spans = Spans("iris", collector.url)
-        traced = Traced(PARENT, LINE, "OK", queue_until_s=0.3)
+        spans = SpanWriter("iris", collector.url)
+        traced = TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)
         told, own = spans.write([traced, traced._replace(parent=None)])
         spans.close()
     assert told == f"{PARENT.trace_id:032x}"
     assert {span.trace_id.hex() for span in collector.spans} == {told, own}
 
 
-def collected(*requests: Traced) -> Collector:
+def collected(*requests: TracedRequest) -> Collector:
     with Collector() as collector:
-        spans = Spans("iris", collector.url)
+        spans = SpanWriter("iris", collector.url)
         spans.write(requests)
         spans.close()
     return collector
 
 
 def test_a_request_is_a_span_of_its_clients_trace_with_the_wait_and_the_call_in_it() -> None:
-    collector = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3))
+    collector = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3))
     spans = collector.by_name
     request, queue, compute = (spans[name] for name in ("predict iris", "queue", "compute"))
     assert {span.trace_id.hex() for span in spans.values()} == {f"{PARENT.trace_id:032x}"}
@@ -46,7 +46,7 @@ def test_a_request_is_a_span_of_its_clients_trace_with_the_wait_and_the_call_in_
 
 
 def test_spans_lie_where_the_time_went() -> None:
-    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3)).by_name
+    spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
     arrived = AT - 0.5
     times = {
         name: (round(span.start_time_unix_nano / 1e9 - arrived, 6), round(span.end_time_unix_nano / 1e9 - arrived, 6))
@@ -56,7 +56,7 @@ def test_spans_lie_where_the_time_went() -> None:
 
 
 def test_a_request_begins_when_it_came_to_the_edge() -> None:
-    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3, edge_at=AT - 0.75)).by_name
+    spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=AT - 0.75)).by_name
     request, edge, queue = (spans[name] for name in ("predict iris", "edge", "queue"))
     assert edge.parent_span_id == request.span_id
     assert edge.start_time_unix_nano == request.start_time_unix_nano == round((AT - 0.75) * 1e9)
@@ -66,13 +66,13 @@ def test_a_request_begins_when_it_came_to_the_edge() -> None:
 
 @pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["not told", "too late", "too early"])
 def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> None:
-    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3, edge_at=edge_at)).by_name
+    spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=edge_at)).by_name
     assert set(spans) == {"predict iris", "queue", "compute"}
     assert spans["predict iris"].start_time_unix_nano == round((AT - 0.5) * 1e9)
 
 
 def test_a_span_says_what_the_request_was() -> None:
-    spans = collected(Traced(PARENT, LINE, "OK", queue_until_s=0.3)).by_name
+    spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
     told = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
     assert told == {
         "modelyard.request_id": "r-1",
@@ -88,7 +88,7 @@ def test_a_span_says_what_the_request_was() -> None:
 
 
 def test_a_request_without_a_caller_begins_a_trace_of_its_own() -> None:
-    collector = collected(*[Traced(None, LINE, "OK", queue_until_s=0.3)] * 2)
+    collector = collected(*[TracedRequest(None, LINE, "OK", queue_end_s=0.3)] * 2)
     roots = [span for span in collector.spans if span.name == "predict iris"]
     assert [span.parent_span_id for span in roots] == [b"", b""]
     assert len({span.trace_id for span in roots}) == 2
@@ -106,14 +106,14 @@ def test_a_request_without_a_caller_begins_a_trace_of_its_own() -> None:
 )
 def test_what_is_the_servers_fault_is_an_error_with_its_name(outcome: str, code: str, failed: bool) -> None:
     line = LINE._replace(code=code, batch_rows=0)
-    (request,) = collected(Traced(PARENT, line, outcome, queue_until_s=None)).spans
+    (request,) = collected(TracedRequest(PARENT, line, outcome, queue_end_s=None)).spans
     assert (request.status.code == request.status.STATUS_CODE_ERROR) is failed
     assert request.status.message == (outcome if failed else "")
 
 
 def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
     line = LINE._replace(code="timeout", queue_s=0.4, batch_rows=0)
-    spans = collected(Traced(PARENT, line, "DeadlineExceeded", queue_until_s=0.5)).by_name
+    spans = collected(TracedRequest(PARENT, line, "DeadlineExceeded", queue_end_s=0.5)).by_name
     assert set(spans) == {"predict iris", "queue"}
     assert spans["queue"].end_time_unix_nano == spans["predict iris"].end_time_unix_nano
 
@@ -121,6 +121,8 @@ def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
 def test_nobody_waits_for_a_collector_that_is_not_there() -> None:
     """It takes connections and never answers; whoever waited for it would do so for longer than a test may take."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        spans = Spans("iris", f"http://127.0.0.1:{silent.getsockname()[1]}", send_s=600, close_s=0.05)
-        spans.write([Traced(PARENT, LINE, "OK", queue_until_s=0.3)] * 200)
+        spans = SpanWriter(
+            "iris", f"http://127.0.0.1:{silent.getsockname()[1]}", send_timeout_s=600, close_timeout_s=0.05
+        )
+        spans.write([TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)] * 200)
         spans.close()

@@ -6,13 +6,13 @@ import pytest
 
 from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry import trace_sampling as under_test
-from modelyard.telemetry.trace_sampling import Traced, Tracing
+from modelyard.telemetry.trace_sampling import TracedRequest, TraceSampler
 from modelyard.telemetry.traceparent import TraceParent
 
 LINE = RequestRecord(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
 
 
-def named(traced: Sequence[Traced]) -> list[str]:
+def named(traced: Sequence[TracedRequest]) -> list[str]:
     """In the place of what makes spans."""
     return [f"trace {number}" for number, _ in enumerate(traced)]
 
@@ -32,20 +32,20 @@ def caller(*, sampled: bool) -> TraceParent:
     ],
 )
 def test_the_caller_decides_and_else_chance(parent: TraceParent | None, share: float, wanted: bool) -> None:
-    assert Tracing(share, named, draw=lambda: 0.5).wants(parent) is wanted
+    assert TraceSampler(share, named, random_value=lambda: 0.5).should_trace(parent) is wanted
 
 
 def test_what_was_noted_is_written_once() -> None:
-    tracing, traced = Tracing(1.0, named), Traced(None, LINE, "OK", 0.0)
-    tracing.note(traced)
-    assert tracing.write() == [("trace 0", traced)]
-    assert tracing.write() == []
+    tracing, traced = TraceSampler(1.0, named), TracedRequest(None, LINE, "OK", 0.0)
+    tracing.add(traced)
+    assert tracing.flush() == [("trace 0", traced)]
+    assert tracing.flush() == []
 
 
 def test_a_client_that_wants_everything_traced_gets_so_much_and_no_more() -> None:
-    tracing = Tracing(0.0, named)
-    for _ in range(3 * under_test.MOST_WAITING):
-        if tracing.wants(caller(sampled=True)):
-            tracing.note(Traced(caller(sampled=True), LINE, "OK", 0.0))
-    assert len(tracing.write()) == under_test.MOST_WAITING
-    assert tracing.wants(caller(sampled=True)), "there is room again"
+    tracing = TraceSampler(0.0, named)
+    for _ in range(3 * under_test.MAX_PENDING_REQUESTS):
+        if tracing.should_trace(caller(sampled=True)):
+            tracing.add(TracedRequest(caller(sampled=True), LINE, "OK", 0.0))
+    assert len(tracing.flush()) == under_test.MAX_PENDING_REQUESTS
+    assert tracing.should_trace(caller(sampled=True)), "there is room again"

@@ -1,4 +1,4 @@
-"""Pushing: every second, and once more at the end, whatever the hub does meanwhile."""
+"""Pushes once a second, on request and at the end, whatever the hub does."""
 
 import logging
 import threading
@@ -7,36 +7,36 @@ from collections.abc import Callable
 
 import pytest
 
-from modelyard.telemetry.metrics.aggregate import MetricsAggregator
+from modelyard.telemetry.metrics.aggregator import MetricsAggregator
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import Push, Snapshot
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
 from tests.unit.telemetry.pushes import OK, totals_of
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 class Hub:
-    """Takes pushes, unless it is down."""
+    """Stores pushes, unless it is down."""
 
     def __init__(self) -> None:
         self.down = False
-        self.got: list[Push] = []
+        self.pushes: list[Push] = []
         self.listeners: list[Callable[[int], None]] = []
-        self.tried = threading.Semaphore(0)
+        self.attempted = threading.Semaphore(0)
 
-    def on_wish(self, known: int, told: Callable[[int], None]) -> None:
-        self.listeners.append(told)
+    def on_refresh(self, known_id: int, callback: Callable[[int], None]) -> None:
+        self.listeners.append(callback)
 
     def push(self, push: Push) -> None:
-        self.tried.release()
+        self.attempted.release()
         if self.down:
-            raise ConnectionError("nobody there")
-        self.got.append(push)
+            raise ConnectionError("the hub is down")
+        self.pushes.append(push)
 
-    def wait(self, tries: int) -> None:
-        """Until it was tried so often more."""
-        for _ in range(tries):
-            assert self.tried.acquire(timeout=PATIENCE_S)
+    def wait(self, attempts: int) -> None:
+        """Wait for this number of further attempts."""
+        for _ in range(attempts):
+            assert self.attempted.acquire(timeout=TIMEOUT_S)
 
 
 @pytest.fixture
@@ -44,89 +44,89 @@ def hub() -> Hub:
     return Hub()
 
 
-def test_a_process_pushes_by_itself_and_once_more_as_it_ends(hub: Hub):
-    answered = [0]
-    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub, every_s=0.001)
+def test_a_process_pushes_regularly_and_once_more_when_it_ends(hub: Hub):
+    requests = [0]
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub, interval_s=0.001)
     pusher.start()
     hub.wait(3)
-    answered[0] = 5
+    requests[0] = 5
     pusher.close()
-    assert [push.final for push in hub.got] == [False] * (len(hub.got) - 1) + [True]
-    assert hub.got[-1].snapshot.totals.counters[OK] == 5
-    assert len({push.source for push in hub.got}) == 1
-    assert [push.number for push in hub.got] == sorted({push.number for push in hub.got})
+    assert [push.final for push in hub.pushes] == [False] * (len(hub.pushes) - 1) + [True]
+    assert hub.pushes[-1].snapshot.totals.counters[OK] == 5
+    assert len({push.source for push in hub.pushes}) == 1
+    assert [push.number for push in hub.pushes] == sorted({push.number for push in hub.pushes})
 
 
-def test_a_hub_that_is_down_costs_nothing_and_hears_all_of_it_later(hub: Hub, caplog: pytest.LogCaptureFixture):
-    answered = [3]
-    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub)
+def test_a_hub_that_was_down_gets_all_counts_later(hub: Hub, caplog: pytest.LogCaptureFixture):
+    requests = [3]
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub)
     hub.down = True
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             pusher.push(final=False)
-    assert len(caplog.records) == 1, "said once"
-    answered[0], hub.down = 9, False
+    assert len(caplog.records) == 1, "logged once"
+    requests[0], hub.down = 9, False
     pusher.push(final=False)
-    book = MetricsAggregator()
-    for push in hub.got:
-        book.take(push, now=0)
-    assert book.totals().counters[OK] == 9
+    aggregator = MetricsAggregator()
+    for push in hub.pushes:
+        aggregator.apply(push, now=0)
+    assert aggregator.totals().counters[OK] == 9
 
 
-def test_a_hub_can_tell_who_pushed_to_another_before_it(hub: Hub):
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
+def test_a_push_says_whether_a_hub_acknowledged_an_earlier_one(hub: Hub):
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     hub.down = True
     pusher.push(final=False)
     hub.down = False
     pusher.push(final=False)
     pusher.push(final=False)
-    assert [push.known for push in hub.got] == [False, True]
+    assert [push.acknowledged for push in hub.pushes] == [False, True]
 
 
-def test_two_processes_are_never_taken_for_one(hub: Hub):
+def test_every_process_has_its_own_source_id(hub: Hub):
     for _ in range(2):
-        Pusher(lambda: Snapshot(totals_of(1), {}), hub).push(final=True)
-    assert len({push.source for push in hub.got}) == 2
+        Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub).push(final=True)
+    assert len({push.source for push in hub.pushes}) == 2
 
 
-def test_the_end_does_not_wait_for_a_hub_that_hangs():
-    over = threading.Event()
+def test_closing_does_not_wait_for_a_hub_that_hangs():
+    released = threading.Event()
 
     class Hanging(Hub):
         def push(self, push: Push) -> None:
-            over.wait(PATIENCE_S)
+            released.wait(TIMEOUT_S)
 
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), Hanging(), every_s=60, close_s=0.01)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), Hanging(), interval_s=60, close_timeout_s=0.01)
     pusher.start()
     pusher.close()
-    over.set()
+    released.set()
 
 
-def test_a_wish_is_granted_without_waiting_for_the_next_second(hub: Hub):
-    answered = [1]
-    pusher = Pusher(lambda: Snapshot(totals_of(answered[0]), {}), hub, every_s=60)
+def test_a_refresh_request_is_served_before_the_next_interval(hub: Hub):
+    requests = [1]
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub, interval_s=60)
     pusher.start()
     hub.wait(1)
-    pusher_listens(hub)
-    answered[0] = 2
+    wait_for_listener(hub)
+    requests[0] = 2
     hub.listeners.pop()(7)
     hub.wait(1)
     pusher.close()
-    assert [(push.wish, push.snapshot.totals.counters[OK]) for push in hub.got] == [(0, 1), (7, 2), (7, 2)]
+    assert [(push.refresh_id, push.snapshot.totals.counters[OK]) for push in hub.pushes] == [(0, 1), (7, 2), (7, 2)]
 
 
-def test_a_process_that_waits_for_a_wish_in_vain_asks_again_with_its_next_push(hub: Hub):
-    pusher = Pusher(lambda: Snapshot(totals_of(1), {}), hub)
+def test_a_wait_for_a_refresh_that_times_out_is_started_again_with_the_next_push(hub: Hub):
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     pusher.push(final=False)
     pusher.push(final=False)
-    assert len(hub.listeners) == 1, "once at a time"
+    assert len(hub.listeners) == 1, "one wait at a time"
     hub.listeners.pop()(0)
     pusher.push(final=False)
     assert len(hub.listeners) == 1
 
 
-def pusher_listens(hub: Hub) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_for_listener(hub: Hub) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
     while not hub.listeners:
         assert time.monotonic() < deadline
         time.sleep(0.001)

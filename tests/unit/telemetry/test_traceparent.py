@@ -1,10 +1,10 @@
-"""The header by which a request says which trace it is part of."""
+"""Parsing of the traceparent header."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.telemetry.traceparent import TraceParent, of_headers, parse
+from modelyard.telemetry.traceparent import TraceParent, from_headers, parse
 
 TRACE, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
 
@@ -21,7 +21,7 @@ def test_trace_span_and_the_sampled_flag_are_read(flags: bytes, sampled: bool) -
 
 
 @pytest.mark.parametrize("value", [header(b"01"), header(b"cc") + b"-what-comes", header(b"fe") + b"-"])
-def test_a_later_version_is_read_as_far_as_it_is_known(value: bytes) -> None:
+def test_the_known_fields_of_a_later_version_are_read(value: bytes) -> None:
     assert parse(value) == TraceParent(int(TRACE, 16), int(SPAN, 16), True)
 
 
@@ -49,18 +49,18 @@ def test_a_later_version_is_read_as_far_as_it_is_known(value: bytes) -> None:
         "\u0660".encode() * 32,
     ],
 )
-def test_what_is_garbled_counts_as_none(value: bytes) -> None:
+def test_an_invalid_header_counts_as_none(value: bytes) -> None:
     assert parse(value) is None
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_are_too_much_for_it(value: bytes) -> None:
+def test_arbitrary_bytes_raise_no_error(value: bytes) -> None:
     parse(value)
 
 
-def test_it_is_found_among_the_headers_and_two_of_them_are_none() -> None:
+def test_the_header_is_found_among_others_and_two_of_them_count_as_none() -> None:
     others = [(b"host", b"here"), (b"tracestate", b"a=b")]
     ours, other = (b"traceparent", header()), (b"traceparent", header(flags=b"00"))
-    assert of_headers([*others, ours]) == parse(header())
-    assert of_headers(others) is None
-    assert of_headers([ours, *others, other]) is None
+    assert from_headers([*others, ours]) == parse(header())
+    assert from_headers(others) is None
+    assert from_headers([ours, *others, other]) is None

@@ -1,1 +1,1 @@
-"""The gRPC methods that the gateway answers."""
+"""The gateway's gRPC methods."""

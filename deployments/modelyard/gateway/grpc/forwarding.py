@@ -1,6 +1,7 @@
-"""Calls on models that no replica got from HAProxy: compressed, written in an unusual order, or for a model without a replica.
+"""Forwards gRPC calls of models that HAProxy could not route to a replica.
 
-They go on to a replica by Ray Serve's own way, which is slow, but wakes a model that is scaled to zero.
+These are compressed messages, messages with their fields in an unusual order, and calls of models without a replica. They are
+forwarded with Ray Serve's handles, which is slower than HAProxy but starts a replica of a model that is scaled to zero.
 """
 
 import asyncio
@@ -8,58 +9,57 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from modelyard.gateway.catalogue import Look
-from modelyard.gateway.model_errors import find, not_ready
+from modelyard.gateway.catalogue import GetEntries, find_model, not_ready
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import INFERENCE, Method, methods
 from modelyard.protocols.grpc.stream_responses import INFER, pass_on
 from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
 from modelyard.protocols.grpc.unary import Unary
 
-AskModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
-"""A message from a replica of this model, for the call with this path, message and request id. Raises the replica's error."""
-OF_A_MODEL = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer")
+CallModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
+"""Calls a replica of this model with a path, a message and a request id. Returns its response message. Raises its error."""
+MODEL_METHODS = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer")
 
 
-class GrpcModels:
-    """Passes calls on."""
+class GrpcForwarder:
+    """The methods that are about one model."""
 
-    def __init__(self, look: Look, ask: AskModel, *, limit_bytes: int) -> None:
-        self._look = look
-        self._ask = ask
+    def __init__(self, get_entries: GetEntries, call_model: CallModel, *, limit_bytes: int) -> None:
+        self._get_entries = get_entries
+        self._call_model = call_model
         self._limit_bytes = limit_bytes
         self._methods = methods(INFERENCE)
 
     def endpoints(self) -> dict[bytes, Unary]:
-        """By the path of each method."""
-        return {self._methods[name].path: self._endpoint(self._methods[name]) for name in OF_A_MODEL}
+        """Unary methods by path."""
+        return {self._methods[name].path: self._endpoint(self._methods[name]) for name in MODEL_METHODS}
 
     def streams(self) -> dict[bytes, StreamEndpoint]:
-        """The same of the one that streams."""
+        """Streaming methods by path."""
         method = self._methods["ModelStreamInfer"]
         return {method.path: StreamEndpoint(method, self._begin, limit_bytes=self._limit_bytes)}
 
-    async def ask(self, path: bytes, message: bytes, request_id: str) -> bytes:
-        """The answer to a message that a replica passes on. Raises the call's error."""
+    async def forward(self, path: bytes, message: bytes, request_id: str) -> bytes:
+        """The response to a message that a replica forwards. Raises the call's error."""
         method = next(each for each in self._methods.values() if each.path == path)
-        return await self._pass_on(method, method.read(message), request_id)
+        return await self._forward(method, method.read(message), request_id)
 
     def _endpoint(self, method: Method) -> Unary:
-        async def answered(message: Any, request_id: str) -> bytes:
-            return await self._pass_on(method, message, request_id)
+        async def respond(message: Any, request_id: str) -> bytes:
+            return await self._forward(method, message, request_id)
 
-        return Unary(method, answered, limit_bytes=self._limit_bytes)
+        return Unary(method, respond, limit_bytes=self._limit_bytes)
 
-    async def _pass_on(self, method: Method, message: Any, request_id: str) -> bytes:
+    async def _forward(self, method: Method, message: Any, request_id: str) -> bytes:
         name = message.model_name if method == INFER else message.name
-        entry = find(name, await self._look())
+        entry = find_model(name, await self._get_entries())
         if entry.state != "READY":
             if method is self._methods["ModelReady"]:
                 return b""  # ready: false
             raise not_ready(entry)
-        return await self._ask(name, method.path, message.SerializeToString(), request_id)
+        return await self._call_model(name, method.path, message.SerializeToString(), request_id)
 
     def _begin(self, message: Any, question: Question) -> CancelHandle:
-        """One message of a stream. Here they may be for different models."""
-        answered = pass_on(message, question, partial(self._pass_on, INFER))
-        return asyncio.get_running_loop().create_task(answered)
+        """Start one message of a stream. The messages of a stream can be for different models."""
+        responses = pass_on(message, question, partial(self._forward, INFER))
+        return asyncio.get_running_loop().create_task(responses)

@@ -1,12 +1,12 @@
-"""All gRPC methods that the gateway answers, by their paths."""
+"""The gateway's gRPC methods by path."""
 
 from typing import Any
 
-from modelyard.gateway.catalogue import Look
-from modelyard.gateway.grpc.forwarding import AskModel, GrpcModels
+from modelyard.gateway.catalogue import GetEntries
+from modelyard.gateway.grpc.forwarding import CallModel, GrpcForwarder
 from modelyard.gateway.grpc.health import GrpcHealth
-from modelyard.gateway.grpc.server_methods import GrpcServer
-from modelyard.gateway.statistics import Statistics
+from modelyard.gateway.grpc.server_methods import GrpcServerMethods
+from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
 from modelyard.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
 from modelyard.protocols.grpc.streaming import Question
@@ -14,25 +14,27 @@ from modelyard.protocols.grpc.streaming import StreamEndpoint as GrpcStreamEndpo
 
 
 class GrpcRoutes:
-    """What the lane of the gateway's process is to answer."""
+    """All gRPC endpoints of the gateway's fast path."""
 
-    def __init__(self, look: Look, statistics: Statistics, ask: AskModel, *, limit_bytes: int) -> None:
+    def __init__(
+        self, get_entries: GetEntries, statistics: ModelStatistics, call_model: CallModel, *, limit_bytes: int
+    ) -> None:
         self._limit_bytes = limit_bytes
-        self._server = GrpcServer(look, statistics, limit_bytes=limit_bytes)
-        self.models = GrpcModels(look, ask, limit_bytes=limit_bytes)
-        self._health = GrpcHealth(look, limit_bytes=limit_bytes)
+        self._server = GrpcServerMethods(get_entries, statistics, limit_bytes=limit_bytes)
+        self.forwarder = GrpcForwarder(get_entries, call_model, limit_bytes=limit_bytes)
+        self._health = GrpcHealth(get_entries, limit_bytes=limit_bytes)
 
-    def hot(self) -> dict[bytes, Endpoint]:
-        """Methods of one message and one answer."""
-        return {**self._server.endpoints(), **self.models.endpoints(), **self._health.endpoints()}
+    def unary(self) -> dict[bytes, Endpoint]:
+        """Unary methods."""
+        return {**self._server.endpoints(), **self.forwarder.endpoints(), **self._health.endpoints()}
 
     def streams(self) -> dict[bytes, StreamEndpoint]:
-        """The others."""
+        """Streaming methods."""
         reflection = {
             method.path: GrpcStreamEndpoint(method, _reflect, limit_bytes=self._limit_bytes)
             for method in (METHOD, OLD_METHOD)
         }
-        return {**self.models.streams(), **self._health.streams(), **reflection}
+        return {**self.forwarder.streams(), **self._health.streams(), **reflection}
 
 
 def _reflect(message: Any, question: Question) -> None:

@@ -1,4 +1,4 @@
-"""The methods of the inference protocol over gRPC that are the whole server's."""
+"""The gRPC methods of the inference protocol that are about the whole server."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -6,28 +6,28 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 from modelyard.errors import ModelNotFound, NotSupported
-from modelyard.gateway.catalogue import Look, waiting_for
-from modelyard.gateway.repository_api import check_load, no_unload
-from modelyard.gateway.statistics import Statistics
+from modelyard.gateway.catalogue import GetEntries, required_not_ready
+from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.gateway.repository_api import check_load, unload_error
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.unary import Unary
 from modelyard.protocols.oip.server import repository_index, server_metadata
 
-Answer = Callable[[Any], Awaitable[Mapping[str, Any]]]
-"""From a request to its response, as JSON has it."""
+Handler = Callable[[Any], Awaitable[Mapping[str, Any]]]
+"""Returns the JSON form of the response to a request."""
 
 
-class GrpcServer:
-    """Answers from the catalogue."""
+class GrpcServerMethods:
+    """All of them are unary."""
 
-    def __init__(self, look: Look, statistics: Statistics, *, limit_bytes: int) -> None:
-        self._look = look
+    def __init__(self, get_entries: GetEntries, statistics: ModelStatistics, *, limit_bytes: int) -> None:
+        self._get_entries = get_entries
         self._statistics = statistics
         self._limit_bytes = limit_bytes
 
     def endpoints(self) -> dict[bytes, Unary]:
-        """By the path of each method."""
-        answers: Mapping[str, Answer] = {
+        """The methods by path."""
+        handlers: Mapping[str, Handler] = {
             "ServerLive": _live,
             "ServerReady": self._ready,
             "ServerMetadata": _metadata,
@@ -37,43 +37,43 @@ class GrpcServer:
             "RepositoryModelUnload": self._unload,
             "SystemSharedMemoryStatus": _no_regions,
             "SystemSharedMemoryRegister": _no_shared_memory,
-            "SystemSharedMemoryUnregister": _nothing,
+            "SystemSharedMemoryUnregister": _empty,
             "CudaSharedMemoryStatus": _no_regions,
             "CudaSharedMemoryRegister": _no_shared_memory,
-            "CudaSharedMemoryUnregister": _nothing,
+            "CudaSharedMemoryUnregister": _empty,
             "TraceSetting": _no_tracing,
             "LogSettings": _no_logging,
         }
-        return {methods(INFERENCE)[name].path: self._endpoint(name, answer) for name, answer in answers.items()}
+        return {methods(INFERENCE)[name].path: self._endpoint(name, handler) for name, handler in handlers.items()}
 
-    def _endpoint(self, name: str, answer: Answer) -> Unary:
+    def _endpoint(self, name: str, handler: Handler) -> Unary:
         method = methods(INFERENCE)[name]
 
-        async def answered(message: Any, request_id: str) -> bytes:
-            told: bytes = ParseDict(dict(await answer(message)), method.response()).SerializeToString()
-            return told
+        async def respond(message: Any, request_id: str) -> bytes:
+            response: bytes = ParseDict(dict(await handler(message)), method.response()).SerializeToString()
+            return response
 
-        return Unary(method, answered, limit_bytes=self._limit_bytes)
+        return Unary(method, respond, limit_bytes=self._limit_bytes)
 
     async def _ready(self, message: Any) -> Mapping[str, Any]:
-        return {"ready": not waiting_for(await self._look())}
+        return {"ready": not required_not_ready(await self._get_entries())}
 
     async def _index(self, message: Any) -> Mapping[str, Any]:
-        entries = await self._look()
+        entries = await self._get_entries()
         return {"models": repository_index(entries.values(), ready_only=message.ready)}
 
     async def _model_statistics(self, message: Any) -> Mapping[str, Any]:
-        entries = await self._look()
+        entries = await self._get_entries()
         if not message.name:
             return await self._statistics.of_all(entries)
         return await self._statistics.of_one(message.name, message.version, entries)
 
     async def _load(self, message: Any) -> Mapping[str, Any]:
-        check_load(message.model_name, bool(message.parameters), await self._look())
+        check_load(message.model_name, bool(message.parameters), await self._get_entries())
         return {}
 
     async def _unload(self, message: Any) -> Mapping[str, Any]:
-        raise no_unload(message.model_name, await self._look())
+        raise unload_error(message.model_name, await self._get_entries())
 
 
 async def _live(message: Any) -> Mapping[str, Any]:
@@ -90,8 +90,8 @@ async def _no_regions(message: Any) -> Mapping[str, Any]:
     return {}
 
 
-async def _nothing(message: Any) -> Mapping[str, Any]:
-    """No region is registered, so every one is gone; Triton's examples begin with this."""
+async def _empty(message: Any) -> Mapping[str, Any]:
+    """Unregistering succeeds, because no region is registered. Triton's examples start with it."""
     return {}
 
 
@@ -104,4 +104,4 @@ async def _no_tracing(message: Any) -> Mapping[str, Any]:
 
 
 async def _no_logging(message: Any) -> Mapping[str, Any]:
-    raise NotSupported("the server does not tell or change by its protocols what it logs")
+    raise NotSupported("the server does not support log settings")

@@ -1,1 +1,1 @@
-"""What the server answers over HTTP, told as an OpenAPI 3.1 document."""
+"""The OpenAPI 3.1 document of the server's HTTP paths."""

@@ -1,8 +1,8 @@
-"""The schemas that operations refer to by name. Pure."""
+"""The schemas in the document's components that do not depend on the models."""
 
-from modelyard.gateway.openapi.operations import named
-from modelyard.gateway.openapi.predict import predict_components, predict_shared
-from modelyard.gateway.openapi.values import Schema
+from modelyard.gateway.openapi.operations import schema_ref
+from modelyard.gateway.openapi.predict_schemas import predict_components, predict_shared
+from modelyard.gateway.openapi.value_schemas import Schema
 from modelyard.protocols.values.json_values import BASE64_KEY
 from modelyard.tensors import DTYPES
 
@@ -13,7 +13,7 @@ PARAMETERS: Schema = {"type": "object"}
 
 
 def components() -> dict[str, Schema]:
-    """By name."""
+    """The schemas by name."""
     return {
         **_errors(),
         **_catalogue(),
@@ -21,106 +21,129 @@ def components() -> dict[str, Schema]:
         **_tensorflow(),
         **predict_components("", None),
         **predict_shared(),
-        "EventData": {"description": "server-sent events; the data of each is JSON"},
+        "EventData": {"description": "Server-sent events. The data of each event is JSON"},
     }
 
 
 def _errors() -> dict[str, Schema]:
-    bad_value = record({"pointer": TEXT, "detail": TEXT}, "pointer", "detail")
+    invalid_value = object_schema(
+        {"pointer": _text("JSON Pointer to the invalid value in the request"), "detail": TEXT}, "pointer", "detail"
+    )
     problem = {
         "type": TEXT,
         "title": TEXT,
         "status": {"type": "integer"},
         "detail": TEXT,
         "instance": TEXT,
-        "request_id": TEXT,
-        "errors": listed(bad_value),
+        "request_id": _text("The request's x-request-id, for the server's logs"),
+        "errors": list_schema(invalid_value),
     }
     return {
-        "Problem": record(problem, "type", "title", "status", "detail"),
-        "Error": record({"error": TEXT}, "error"),
+        "Problem": {
+            **object_schema(problem, "type", "title", "status", "detail"),
+            "description": "An error as a problem document (RFC 9457)",
+        },
+        "Error": {
+            **object_schema({"error": TEXT}, "error"),
+            "description": "An error in the form of the Open Inference Protocol and of TensorFlow Serving",
+        },
         "Bytes": {
-            **record({BASE64_KEY: {"type": "string", "contentEncoding": "base64"}}, BASE64_KEY),
+            **object_schema({BASE64_KEY: {"type": "string", "contentEncoding": "base64"}}, BASE64_KEY),
             "maxProperties": 1,
+            "description": "Bytes in Base64, for strings that are not UTF-8",
         },
     }
 
 
 def _catalogue() -> dict[str, Schema]:
-    version = record({"version": TEXT, "digest": TEXT, "state": STATE}, "version", "digest")
-    tensor = record({"name": TEXT, "datatype": datatype(), "shape": SHAPE, "columns": listed(TEXT)}, "name", "datatype")
+    version = object_schema({"version": TEXT, "digest": TEXT, "state": STATE}, "version", "digest")
+    tensor = object_schema(
+        {"name": TEXT, "datatype": datatype(), "shape": SHAPE, "columns": list_schema(TEXT)}, "name", "datatype"
+    )
     model = {
         "name": TEXT,
         "state": STATE,
         "description": TEXT,
         "url": TEXT,
-        "reason": TEXT,
+        "reason": _text("Why the model is not READY, or why its last change was rejected"),
         "runtime": TEXT,
-        "versions": listed(version),
+        "versions": list_schema(version),
         "default_version": TEXT,
         "version_labels": {"type": "object", "additionalProperties": TEXT},
         "task": TEXT,
-        "inputs": listed(tensor),
-        "outputs": listed(tensor),
-        "classes": listed({}),
-        "batching": record({"batched": {"type": "boolean"}, "reason": TEXT}, "batched"),
-        "notes": listed(TEXT),
-        "example": {"description": "a body of predict"},
-        "curl": TEXT,
+        "inputs": list_schema(tensor),
+        "outputs": list_schema(tensor),
+        "classes": list_schema({}),
+        "batching": object_schema({"batched": {"type": "boolean"}, "reason": TEXT}, "batched"),
+        "notes": list_schema(TEXT),
+        "example": {"description": "A valid body for `predict`"},
+        "curl": _text("A shell command that sends the example"),
     }
-    yes = {"type": "boolean"}
+    boolean = {"type": "boolean"}
+    waiting_for = {**list_schema(TEXT), "description": "Required models that are not READY"}
     return {
-        "Live": record({"live": yes}, "live"),
-        "Ready": record({"ready": yes, "waiting_for": listed(TEXT)}, "ready", "waiting_for"),
-        "ModelReady": record({"name": TEXT, "ready": yes}, "ready"),
-        "Model": record(model, "name", "state"),
-        "Models": record({"models": listed(named("Model"))}, "models"),
+        "Live": object_schema({"live": boolean}, "live"),
+        "Ready": object_schema({"ready": boolean, "waiting_for": waiting_for}, "ready", "waiting_for"),
+        "ModelReady": object_schema({"name": TEXT, "ready": boolean}, "ready"),
+        "Model": object_schema(model, "name", "state"),
+        "Models": object_schema({"models": list_schema(schema_ref("Model"))}, "models"),
     }
 
 
 def _inference() -> dict[str, Schema]:
-    tensor = {"name": TEXT, "datatype": datatype(), "shape": SHAPE, "parameters": PARAMETERS, "data": listed({})}
-    given, wish = record(tensor, "name", "datatype", "shape"), record({"name": TEXT, "parameters": PARAMETERS}, "name")
-    request = {"id": TEXT, "parameters": PARAMETERS, "inputs": listed(given), "outputs": listed(wish)}
-    answer = {"model_name": TEXT, "model_version": TEXT, "id": TEXT, "outputs": listed(given)}
-    declared = listed(record({"name": TEXT, "datatype": datatype(), "shape": SHAPE}, "name", "datatype", "shape"))
-    metadata = {"name": TEXT, "versions": listed(TEXT), "platform": TEXT, "inputs": declared, "outputs": declared}
+    tensor = {"name": TEXT, "datatype": datatype(), "shape": SHAPE, "parameters": PARAMETERS, "data": list_schema({})}
+    given, requested = (
+        object_schema(tensor, "name", "datatype", "shape"),
+        object_schema({"name": TEXT, "parameters": PARAMETERS}, "name"),
+    )
+    request = {"id": TEXT, "parameters": PARAMETERS, "inputs": list_schema(given), "outputs": list_schema(requested)}
+    response = {"model_name": TEXT, "model_version": TEXT, "id": TEXT, "outputs": list_schema(given)}
+    declared = list_schema(
+        object_schema({"name": TEXT, "datatype": datatype(), "shape": SHAPE}, "name", "datatype", "shape")
+    )
+    metadata = {"name": TEXT, "versions": list_schema(TEXT), "platform": TEXT, "inputs": declared, "outputs": declared}
     row = {"name": TEXT, "version": TEXT, "state": STATE, "reason": TEXT}
-    server = {"name": TEXT, "version": TEXT, "extensions": listed(TEXT)}
+    server = {"name": TEXT, "version": TEXT, "extensions": list_schema(TEXT)}
     return {
-        "InferRequest": record(request, "inputs"),
-        "InferResponse": record(answer, "model_name", "model_version", "outputs"),
-        "ServerMetadata": record(server, *server),
-        "ModelMetadata": record(metadata, *metadata),
-        "ModelConfig": record({"name": TEXT, "platform": TEXT, "backend": TEXT}, "name"),
-        "ModelNames": record({"models": listed(TEXT)}, "models"),
-        "Statistics": record({"model_stats": listed(record({"name": TEXT, "version": TEXT}, "name"))}, "model_stats"),
-        "Index": listed(record(row, "name", "state", "reason")),
+        "InferRequest": object_schema(request, "inputs"),
+        "InferResponse": object_schema(response, "model_name", "model_version", "outputs"),
+        "ServerMetadata": object_schema(server, *server),
+        "ModelMetadata": object_schema(metadata, *metadata),
+        "ModelConfig": object_schema({"name": TEXT, "platform": TEXT, "backend": TEXT}, "name"),
+        "ModelNames": object_schema({"models": list_schema(TEXT)}, "models"),
+        "Statistics": object_schema(
+            {"model_stats": list_schema(object_schema({"name": TEXT, "version": TEXT}, "name"))}, "model_stats"
+        ),
+        "Index": list_schema(object_schema(row, "name", "state", "reason")),
     }
 
 
 def _tensorflow() -> dict[str, Schema]:
     either: list[Schema] = [{"required": ["predictions"]}, {"required": ["outputs"]}]
     return {
-        "TensorflowStatus": record(
-            {"name": TEXT, "ready": {"type": "boolean"}, "model_version_status": listed({})},
+        "TensorflowStatus": object_schema(
+            {"name": TEXT, "ready": {"type": "boolean"}, "model_version_status": list_schema({})},
             *("name", "ready", "model_version_status"),
         ),
         "TensorflowPredictions": {"type": "object", "anyOf": either},
-        "Result": record({"result": listed({})}, "result"),
+        "Result": object_schema({"result": list_schema({})}, "result"),
     }
 
 
-def record(properties: dict[str, Schema], *required: str) -> Schema:
-    """An object; it may have other members too."""
+def object_schema(properties: dict[str, Schema], *required: str) -> Schema:
+    """An object with these properties. Further properties are allowed."""
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
-def listed(items: Schema) -> Schema:
-    """A list of any length."""
+def _text(description: str) -> Schema:
+    return {**TEXT, "description": description}
+
+
+def list_schema(items: Schema) -> Schema:
+    """An array of any length."""
     return {"type": "array", "items": items}
 
 
 def datatype() -> Schema:
-    """The name of a datatype; BF16 is read for FP32."""
+    """The name of a datatype. Requests may send FP32 inputs as BF16."""
     return {"type": "string", "enum": [*DTYPES, "BF16"]}

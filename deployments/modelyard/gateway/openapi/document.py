@@ -1,53 +1,82 @@
-"""The OpenAPI document: every path that answers, and of each model what it takes and gives. Pure."""
+"""The OpenAPI document: every path of the server, and the request and response schemas of each model."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelyard.gateway.catalogue import Entry
+from modelyard.gateway.catalogue import ModelEntry
 from modelyard.gateway.openapi.components import components
-from modelyard.gateway.openapi.operations import refusals
-from modelyard.gateway.openapi.own_paths import Path, model_paths, own_parameters, server_paths
-from modelyard.gateway.openapi.predict import predict_components
-from modelyard.gateway.openapi.prefixes import prefixes
-from modelyard.gateway.openapi.v2_paths import v1_paths, v2_parameters, v2_paths
+from modelyard.gateway.openapi.native_paths import Path, model_paths, native_parameters, server_paths
+from modelyard.gateway.openapi.operations import error_responses
+from modelyard.gateway.openapi.predict_schemas import predict_components
+from modelyard.gateway.openapi.protocol_paths import v1_paths, v2_parameters, v2_paths
 from modelyard.http.error_response import ERROR_MEMBER
 from modelyard.protocols.oip.server import server_metadata
 from modelyard.tensors import Signature
 
+DESCRIPTION = (
+    "Each model has its own paths and schemas, with the name of the model as tag. `GET /models` lists the models."
+)
 
-def openapi(entries: Mapping[str, Entry], signatures: Mapping[str, Signature]) -> dict[str, Any]:
-    """OpenAPI 3.1. A model without a signature here (it sleeps, or is not ready) takes and gives what any model may."""
+
+def openapi(entries: Mapping[str, ModelEntry], signatures: Mapping[str, Signature]) -> dict[str, Any]:
+    """The document. A model without a signature here, such as one that is scaled to zero, has the schemas of any model."""
     names = list(entries)
-    found: list[Path] = [*server_paths()]
+    operations: list[Path] = [*server_paths()]
     schemas = components()
-    for name, prefix in prefixes(names).items():
-        known = signatures.get(name)
-        found += model_paths(entries[name], prefix if known else "")
-        if known:
-            schemas |= predict_components(prefix, known)
-    found += [*v2_paths(), *v1_paths()]
+    for name, prefix in component_prefixes(names).items():
+        signature = signatures.get(name)
+        operations += model_paths(entries[name], prefix if signature else "")
+        if signature:
+            schemas |= predict_components(prefix, signature)
+    operations += [*v2_paths(), *v1_paths()]
     paths: dict[str, dict[str, Any]] = {}
-    for path, method, operation in found:
-        own = not (path.startswith(ERROR_MEMBER) or path == "/v2")
-        paths.setdefault(path, {})[method] = operation.as_json(own)
-    # Not ready is a status of these, and no error.
+    for path, method, operation in operations:
+        native = not (path.startswith(ERROR_MEMBER) or path == "/v2")
+        paths.setdefault(path, {})[method] = operation.as_json(native=native)
+    # The 503 of these paths is a status and not an error.
     for path in ("/ready", "/health", "/v2/health/ready"):
         responses = paths[path]["get"]["responses"]
         responses["503"] = {**responses["200"], "description": "Not ready"}
     server = server_metadata()
     return {
         "openapi": "3.1.0",
-        "info": {"title": server["name"], "version": server["version"]},
+        "info": {"title": server["name"], "version": server["version"], "description": DESCRIPTION},
         "tags": [
-            {"name": entry.name, "description": entry.about["description"]}
+            {"name": entry.name, "description": entry.metadata["description"]}
             for entry in entries.values()
-            if entry.about.get("description")
+            if entry.metadata.get("description")
         ],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": refusals(),
-            "parameters": {**own_parameters(), **v2_parameters(names)},
-            "headers": {"RetryAfter": {"schema": {"type": "integer"}, "description": "seconds"}},
+            "responses": error_responses(),
+            "parameters": {**native_parameters(), **v2_parameters(names)},
+            "headers": {
+                "RetryAfter": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again"}
+            },
         },
     }
+
+
+def component_prefixes(names: Iterable[str]) -> dict[str, str]:
+    """The start of the names of each model's components: its name as a class name, such as `TicketTopic` for `ticket-topic`.
+
+    Client generators make classes and files of these names. If two prefixes differ only in case, which happens to models whose
+    names differ only in punctuation, the second one gets a number.
+    """
+    prefixes: dict[str, str] = {}
+    used: set[str] = set()
+    for name in sorted(names):
+        class_name = _class_name(name)
+        prefix, number = class_name, 2
+        while prefix.lower() in used:
+            prefix, number = f"{class_name}{number}", number + 1
+        used.add(prefix.lower())
+        prefixes[name] = prefix
+    return prefixes
+
+
+def _class_name(name: str) -> str:
+    words = "".join(word[:1].upper() + word[1:] for word in re.split("[^a-z0-9]+", name))
+    return words if words[:1].isalpha() else f"Model{words}"

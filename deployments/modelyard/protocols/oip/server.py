@@ -30,7 +30,7 @@ class Listed(Protocol):
     def reason(self) -> str: ...
 
     @property
-    def about(self) -> Mapping[str, Any]:
+    def metadata(self) -> Mapping[str, Any]:
         """`versions` among it, where they are known."""
 
 
@@ -46,5 +46,5 @@ def repository_index(models: Iterable[Listed], *, ready_only: bool) -> list[dict
         {"name": model.name, **numbered, "state": model.state, "reason": model.reason}
         for model in models
         if model.state == "READY" or not ready_only
-        for numbered in [{"version": each["version"]} for each in model.about.get("versions", ())] or [{}]
+        for numbered in [{"version": each["version"]} for each in model.metadata.get("versions", ())] or [{}]
     ]

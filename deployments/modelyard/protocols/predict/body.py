@@ -9,7 +9,7 @@ import orjson
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.text.decoding import text_of
+from modelyard.text.decoding import decode_body
 from modelyard.text.quoting import described, escaped, quoted
 
 FORMS = ("instances", "inputs", "dataframe_split", "dataframe_records")
@@ -58,7 +58,7 @@ def parse(body: bytes, example: str = EXAMPLE) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        message = _explained(error, text_of(body), example)
+        message = _explained(error, decode_body(body), example)
     raise InvalidRequest(message)  # out here, so that the error does not keep the body alive
 
 

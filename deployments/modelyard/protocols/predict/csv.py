@@ -14,7 +14,7 @@ from typing import Any
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.predict.rows import RowReader
 from modelyard.tensors import Tensors
-from modelyard.text.decoding import text_of
+from modelyard.text.decoding import decode_body
 from modelyard.text.quoting import escaped, quoted
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -36,7 +36,7 @@ def read_csv(body: bytes, reader: RowReader, header: bool | None = None) -> Tens
     if not layout.plain and not layout.unnamed:
         nested = next(cell.name for cell in layout.cells if cell.shape != ())
         raise InvalidRequest(f"a row of {quoted(nested)} does not fit into CSV; send JSON")
-    lines = _lines(text_of(body))
+    lines = _lines(decode_body(body))
     names: list[Any] = reader.names(len(lines[0][0]))
     if header or (header is None and _has_header(lines[0][0], reader)):
         (names, _), *lines = lines

@@ -1,1 +1,1 @@
-"""Metrics: declared once, counted in each process, added up by the hub."""
+"""Metrics: declared in one place, counted in each process, summed by the hub."""

@@ -1,7 +1,7 @@
-"""Counting inside one process, on the request path: all series of a request together cost it well under a microsecond.
+"""Counts requests inside one process, on the request path. All series of a request together take well under a microsecond.
 
-An observation is only appended to a list, in C. A snapshot, once a second and in a thread of its own, sorts them into buckets, with
-numpy: a tenth of what it costs to do that one by one. `python -m benchmarks.metrics` measures both.
+An observation is only a list append, in C. Once a second, a snapshot in another thread sorts the observations into buckets with
+numpy, which takes a tenth of the time of sorting them one by one. `python -m benchmarks.metrics` measures both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,50 +24,50 @@ from modelyard.telemetry.metrics.snapshot import Exemplar, Histogram, Key, Total
 
 
 class Observations:
-    """One histogram that grows. `observe` may be called in one thread while others call `histogram`."""
+    """The observations of one histogram. One thread may call `observe` while others call `histogram`."""
 
-    __slots__ = ("_bounds", "_counts", "_nanos", "_pending", "_reading", "_sorted", "exemplars", "observe")
+    __slots__ = ("_bounds", "_bucketed", "_counts", "_lock", "_nanos", "_pending", "exemplars", "observe")
 
     def __init__(self, metric: Metric) -> None:
         self._bounds = np.array(metric.buckets)
         self._counts = np.zeros(len(metric.buckets) + 1, np.int64)
         self._nanos = 0
-        self._sorted = Histogram(tuple(self._counts.tolist()), 0)
+        self._bucketed = Histogram(tuple(self._counts.tolist()), 0)
         self._pending: list[float] = []
-        self._reading = Lock()  # for those who sort in; who observes never waits
+        self._lock = Lock()  # for callers of `histogram`; `observe` never waits
         self.observe = self._pending.append
         """Observe a value."""
         self.exemplars: dict[int, Exemplar] = {}
-        """The last in each bucket."""
+        """The latest of each bucket."""
 
-    def mark(self, exemplar: Exemplar) -> None:
-        """Show this one of the values that were observed; by the thread that takes snapshots."""
+    def set_exemplar(self, exemplar: Exemplar) -> None:
+        """Set the exemplar of its value's bucket. Called in the thread that makes snapshots."""
         self.exemplars[int(np.searchsorted(self._bounds, exemplar.value))] = exemplar
 
     def histogram(self) -> Histogram:
-        """All that was observed until now."""
-        with self._reading:
+        """All observations so far."""
+        with self._lock:
             if not self._pending:
-                return self._sorted
+                return self._bucketed
             values = np.array(self._pending[:], np.float64)
-            del self._pending[: len(values)]  # what has come meanwhile stands behind these
-            # A value that equals a bound is in its bucket, as Prometheus has it.
+            del self._pending[: len(values)]  # values observed in the meantime are behind these
+            # A value that equals a bound is in that bound's bucket, as in Prometheus.
             self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
             self._nanos += round(float(values.sum()) * 1e9)
-            self._sorted = Histogram(tuple(self._counts.tolist()), self._nanos)
-            return self._sorted
+            self._bucketed = Histogram(tuple(self._counts.tolist()), self._nanos)
+            return self._bucketed
 
 
-class VersionCounts:
-    """What one version of a model has done in this process."""
+class VersionCounters:
+    """The counters of one model version in this process."""
 
     def __init__(self, model: str, version: str, protocols: Iterable[str], load_s: float) -> None:
         self.version = version
         self._key = (model, version)
         self.codes: Mapping[str, dict[str, int]] = {protocol: dict.fromkeys(CODES, 0) for protocol in protocols}
-        """Requests by protocol and code. They are there from the start: a series that begins at 1 has no rate."""
+        """Requests by protocol and code. All start at 0, because a series that starts at 1 has no rate."""
         self.rows = 0
-        """Rows that were answered."""
+        """Rows of successful requests."""
         self.request = Observations(REQUEST_DURATION)
         self.queue = Observations(QUEUE_DURATION)
         self.compute = Observations(COMPUTE_DURATION)
@@ -76,12 +76,12 @@ class VersionCounts:
         self._load.observe(load_s)
 
     def add_exemplars(self, exemplars: dict[Key, Mapping[int, Exemplar]]) -> None:
-        """Those of the series that have any."""
+        """Add the exemplars of each series that has any."""
         if self.request.exemplars:
             exemplars[(REQUEST_DURATION.name, *self._key)] = dict(self.request.exemplars)
 
     def add_to(self, totals: Totals) -> None:
-        """All series as they are now; in whatever thread."""
+        """Add the current value of each series. Callable in any thread."""
         key = self._key
         for protocol, codes in self.codes.items():
             for code, count in codes.items():

@@ -1,7 +1,7 @@
-"""Every metric of the server, declared once: its name, type, help, labels and buckets.
+"""Every metric of the server: its name, type, help, labels and buckets.
 
-Whoever counts (a replica, the control loop, the hub) takes the declarations from here; rules and dashboards are written against
-them. `model` and `version` are names from the configuration and the repository. No label ever holds what a client made up.
+Replicas, the control loop and the hub use these declarations, and rules and dashboards are tested against them. `model` and
+`version` are names from the configuration and the repository. No label has a value that clients choose.
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ from typing import Literal
 Kind = Literal["counter", "gauge", "histogram"]
 
 CODES = ("ok", "invalid", "overloaded", "timeout", "error")
-"""How a request ended. `invalid` is the client's mistake and no other is. `timeout` is no answer in time: the deadline passed, or
-the client left before its answer, which is how its own shorter deadline looks from here (a hanging model must not look like
-clients that make mistakes). `overloaded` was refused for a full queue; `error` is all else, a model that is not ready included."""
+"""How a request ended. `invalid`: the client's mistake. `timeout`: the deadline passed, or the client disconnected before the
+response. A disconnect counts as `timeout` because the client's own deadline may be shorter, and a hanging model must not look like
+invalid requests. `overloaded`: rejected because the queue was full. `error`: everything else, such as a model that is not ready."""
 PROTOCOLS = ("predict", "oip", "grpc", "tfserving", "invocations", "generate", "stream", "websocket")
-"""How a request came in. predict: `POST .../predict`. oip: `/v2` REST. grpc: the same over gRPC. tfserving: `/v1`. invocations:
+"""The protocol of a request. predict: `POST .../predict`. oip: `/v2` REST. grpc: the same over gRPC. tfserving: `/v1`. invocations:
 MLflow's and SageMaker's. generate: `/v2/.../generate` and `generate_stream`. stream: server-sent events. websocket: a message."""
 REPLICA_STATES = ("running", "starting", "stopping")
 START_REASONS = ("deploy", "scale", "cold", "replace")
-"""Why a replica was started. deploy: its model is new or has changed. scale: one more is wanted. cold: there was none, and a
-request came for it. replace: in the place of one that died."""
+"""Why a replica was started. deploy: its model was added or changed. scale: the model was scaled up. cold: the model was scaled to
+zero, and a request arrived. replace: another replica had died."""
 
 DEATH_REASONS = ("exit", "signal", "out_of_memory", "watchdog", "health_check", "node", "unknown")
-"""Why a replica died. exit: something in it called os._exit. signal: SIGKILL, SIGSEGV and the like, or native code ended it.
-out_of_memory: by Ray's memory monitor or by the kernel. watchdog: a call held its event loop. health_check: Serve ended it as it
-failed its health check. node: its machine is gone. unknown: it ran on another machine."""
+"""Why a replica died. exit: code in it called os._exit. signal: a signal such as SIGKILL or SIGSEGV, or native code ended it.
+out_of_memory: Ray's memory monitor or the kernel killed it. watchdog: a model call blocked its event loop. health_check: Serve
+ended it because its health check failed. node: its machine is gone. unknown: it ran on another machine."""
 
 REQUEST_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""A small model answers in half a millisecond; the usual deadline is 10 s, and what passes it lands above."""
+"""A small model takes half a millisecond per request. The default deadline is 10 s; the buckets above it show what exceeds it."""
 STEP_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *REQUEST_SECONDS)
-"""A call of a small model takes some ten microseconds, and so does a wait for it."""
+"""A call of a small model takes tens of microseconds, and so does the wait for it."""
 LOAD_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 BATCH_ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One family of series."""
+    """One metric family."""
 
     name: str
     kind: Kind
@@ -45,7 +45,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, without infinity."""
     merge: Literal["sum", "max"] = "sum"
-    """What a gauge is that several processes tell: replicas add up; what the control loop tells, it alone knows."""
+    """How gauges of several processes are merged. Those of replicas are summed; those of the control loop have one source."""
 
 
 VERSION = ("model", "version")
@@ -193,4 +193,4 @@ METRICS = (
     HUB_STARTED,
     HUB_REPLICAS,
 )
-"""All of them, in the order in which they are shown."""
+"""All metrics, in the order of the exposition."""

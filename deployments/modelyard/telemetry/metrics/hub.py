@@ -1,7 +1,7 @@
-"""The one actor that gathers everybody's numbers and shows them. The only module of this package that knows Ray.
+"""The metrics hub: one Ray actor that aggregates the metrics of all processes and exposes them. Only this module imports Ray.
 
-Everything that is counted comes in by `push`; `book.py` says what becomes of it. The actor is restarted by Ray as often as it dies
-and takes its book up again.
+Processes send their snapshots with `push`; `aggregator.py` merges them. Ray restarts the actor whenever it dies. It then continues
+from the state file.
 """
 
 import logging
@@ -16,7 +16,7 @@ import ray
 from ray.actor import ActorHandle
 
 from modelyard.telemetry.metrics import hub_state
-from modelyard.telemetry.metrics.aggregate import Counted
+from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import HUB_REPLICAS, HUB_STARTED
 from modelyard.telemetry.metrics.exposition import metrics_app
 from modelyard.telemetry.metrics.refresh import RefreshRequests
@@ -24,147 +24,151 @@ from modelyard.telemetry.metrics.scrape_server import listen
 from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Push, Totals
 from modelyard.telemetry.metrics.traffic import RecentTraffic, Traffic
 
-NAME = "modelyard-metrics"
+ACTOR_NAME = "modelyard-metrics"
 NAMESPACE = "serve"
-"""Serve's own, in which replicas live."""
-HEAD = "node:__internal_head__"
-"""A resource that only the head node has: Prometheus knows where that is."""
-SEND_S = 5.0
-"""How long a push waits for the hub."""
-SAVE_S = 1.0
-AT_ONCE = 100_000
-"""Calls that may be open: each process has one that waits for a wish."""
+"""Ray Serve's namespace, which replicas are in."""
+HEAD_NODE_RESOURCE = "node:__internal_head__"
+"""Only the head node has this resource. The actor runs there because Prometheus knows that address."""
+CALL_TIMEOUT_S = 5.0
+SAVE_INTERVAL_S = 1.0
+MAX_CONCURRENT_CALLS = 100_000
+"""Each process has one open call, which waits for a refresh request."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class HubPlace:
-    """Where the hub listens, and where it writes what it must not forget."""
+class HubConfig:
+    """Address of the scrape endpoint, and the state file."""
 
     host: str
     port: int
-    book: Path
+    state_file: Path
 
 
 class MetricsHub:
-    """Runs in a process of its own."""
+    """The actor. Runs in its own process."""
 
-    def __init__(self, place: HubPlace) -> None:
-        place.book.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = place.book
-        self._book = hub_state.read(place.book, time.monotonic())
+    def __init__(self, config: HubConfig) -> None:
+        config.state_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._state_file = config.state_file
+        self._aggregator = hub_state.read(config.state_file, time.monotonic())
         self._recent = RecentTraffic()
         self._started = time.time()
-        self._wishes = RefreshRequests(first=time.time_ns())
+        self._refreshes = RefreshRequests(last_id=time.time_ns())
         self._saved_at = 0.0
-        self._lock = threading.Lock()  # scrapes come in threads of their own
-        listen(place.host, place.port, metrics_app(self._look))
+        self._lock = threading.Lock()  # scrapes run in other threads
+        listen(config.host, config.port, metrics_app(self._read))
 
     async def push(self, push: Push) -> None:
-        """Take in a snapshot."""
-        self._take(push)
-        await self._wishes.pushed()
+        """Merge a snapshot."""
+        self._apply(push)
+        await self._refreshes.notify_pushed()
 
-    async def wish_after(self, known: int) -> int:
-        """See RefreshRequests."""
-        return await self._wishes.after(known)
+    async def refresh_after(self, known_id: int) -> int:
+        """See RefreshRequests.wait_after."""
+        return await self._refreshes.wait_after(known_id)
 
-    async def counted(self, models: Sequence[str]) -> Counted:
-        """What these models have done so far, all that was counted when this was asked included."""
-        await self._wishes.make(lambda wish: self._book.granted(wish, models, time.monotonic()))
+    async def model_totals(self, models: Sequence[str]) -> ModelTotals:
+        """The totals of these models, including everything counted before this call."""
+        await self._refreshes.request(
+            lambda refresh_id: self._aggregator.is_refreshed(refresh_id, models, time.monotonic())
+        )
         with self._lock:
             now = time.monotonic()
-            self._save(now)  # before it is told, as below
-            return self._book.counted(models, now)
+            self._save(now)  # before the totals are returned, see `_read`
+            return self._aggregator.model_totals(models, now)
 
-    def _take(self, push: Push) -> None:
+    def _apply(self, push: Push) -> None:
         with self._lock:
             now = time.monotonic()
-            self._book.take(push, now)
-            if now - self._saved_at > SAVE_S:
-                self._book.tidy(now)
+            self._aggregator.apply(push, now)
+            if now - self._saved_at > SAVE_INTERVAL_S:
+                self._aggregator.expire(now)
                 self._save(now)
-            if self._recent.due(now):
-                self._recent.look(self._book.totals(), now)
+            if self._recent.is_due(now):
+                self._recent.add_sample(self._aggregator.totals(), now)
 
     def traffic(self) -> dict[str, Traffic]:
-        """What the last minute was like, by model."""
+        """The traffic of the last minute by model."""
         with self._lock:
             now = time.monotonic()
-            return self._recent.traffic(self._book.totals(), now, self._book.gauges(now))
+            return self._recent.traffic(self._aggregator.totals(), now, self._aggregator.gauges(now))
 
     def totals(self) -> Totals:
-        """All that was ever counted."""
-        return self._look()[0]
+        """The totals of all series."""
+        return self._read()[0]
 
-    def _look(self) -> tuple[Totals, Mapping[Key, float], Exemplars]:
+    def _read(self) -> tuple[Totals, Mapping[Key, float], Exemplars]:
         with self._lock:
             now = time.monotonic()
-            self._save(now)  # before it is shown: a successor must not show less
+            self._save(now)  # before the totals are exposed: a restarted hub must not expose smaller ones
             own: dict[Key, float] = {
                 (HUB_STARTED.name,): self._started,
-                (HUB_REPLICAS.name,): self._book.replicas(now),
+                (HUB_REPLICAS.name,): self._aggregator.replicas(now),
             }
-            return self._book.totals(), {**self._book.gauges(now), **own}, self._book.exemplars(now)
+            return self._aggregator.totals(), {**self._aggregator.gauges(now), **own}, self._aggregator.exemplars(now)
 
     def _save(self, now: float) -> None:
         self._saved_at = now
         try:
-            hub_state.write(self._file, self._book)
+            hub_state.write(self._state_file, self._aggregator)
         except OSError as error:
-            log.warning("the metrics hub cannot write %s: %s", self._file, error)
+            log.warning("the metrics hub cannot write %s: %s", self._state_file, error)
 
 
-def start(place: HubPlace) -> None:
-    """Start the hub of this cluster, unless it runs. The process must be attached to Ray; returns when the hub answers."""
+def start(config: HubConfig) -> None:
+    """Start the hub of this cluster if it is not running. Returns when it responds. The process must be connected to Ray."""
     actor = ray.remote(MetricsHub).options(
-        name=NAME,
+        name=ACTOR_NAME,
         namespace=NAMESPACE,
         get_if_exists=True,
         lifetime="detached",
         max_restarts=-1,
-        max_concurrency=AT_ONCE,
+        max_concurrency=MAX_CONCURRENT_CALLS,
         num_cpus=0,
-        resources={HEAD: 0.001},
+        resources={HEAD_NODE_RESOURCE: 0.001},
     )
-    ray.get(actor.remote(place).traffic.remote())
+    ray.get(actor.remote(config).traffic.remote())
 
 
 class HubClient:
-    """The hub, for a process that is attached to Ray. Finds it when it is first needed, and anew after each failure."""
+    """Calls the hub from a process that is connected to Ray. Looks the actor up on first use and after each failure.
+
+    All methods raise an error if the hub is unavailable.
+    """
 
     def __init__(self) -> None:
-        self._hub: ActorHandle | None = None
+        self._actor: ActorHandle | None = None
 
     def push(self, push: Push) -> None:
-        """See `pusher.Hub`."""
-        self._ask("push", push)
+        """See `pusher.SnapshotSink`."""
+        self._call("push", push)
 
-    def on_wish(self, known: int, told: Callable[[int], None]) -> None:
-        """See `pusher.Hub`."""
-        asked = self._found().wish_after.remote(known).future()
-        asked.add_done_callback(lambda done: told(known if done.exception() else done.result()))
+    def on_refresh(self, known_id: int, callback: Callable[[int], None]) -> None:
+        """See `pusher.SnapshotSink`."""
+        future = self._find_actor().refresh_after.remote(known_id).future()
+        future.add_done_callback(lambda done: callback(known_id if done.exception() else done.result()))
 
     def traffic(self) -> dict[str, Traffic]:
-        """See MetricsHub. Raises where it is away, as all of these do."""
-        traffic: dict[str, Traffic] = self._ask("traffic")
+        """See MetricsHub."""
+        traffic: dict[str, Traffic] = self._call("traffic")
         return traffic
 
-    def counted(self, models: Sequence[str]) -> Counted:
+    def model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See MetricsHub."""
-        counted: Counted = self._ask("counted", models)
-        return counted
+        totals: ModelTotals = self._call("model_totals", models)
+        return totals
 
-    def _ask(self, method: str, *arguments: object) -> Any:
+    def _call(self, method: str, *arguments: object) -> Any:
         try:
-            return ray.get(getattr(self._found(), method).remote(*arguments), timeout=SEND_S)
+            return ray.get(getattr(self._find_actor(), method).remote(*arguments), timeout=CALL_TIMEOUT_S)
         except Exception:
-            self._hub = None
+            self._actor = None
             raise
 
-    def _found(self) -> ActorHandle:
-        if not ray.is_initialized():  # else looking for an actor would start a cluster of its own
-            raise ConnectionError("this process is not attached to Ray")
-        hub = self._hub = self._hub or ray.get_actor(NAME, namespace=NAMESPACE)
-        return hub
+    def _find_actor(self) -> ActorHandle:
+        if not ray.is_initialized():  # otherwise `get_actor` would start a cluster
+            raise ConnectionError("this process is not connected to Ray")
+        actor = self._actor = self._actor or ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+        return actor

@@ -1,4 +1,4 @@
-"""The hub's book on disk, from which it goes on when it is started again."""
+"""The state file of the hub. A restarted hub continues from it."""
 
 import os
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any
 
 import orjson
 
-from modelyard.telemetry.metrics.aggregate import MetricsAggregator, Source
+from modelyard.telemetry.metrics.aggregator import MetricsAggregator, PushSource
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 
 
-def write(path: Path, book: MetricsAggregator) -> None:
-    """Replace the file at once. Raises OSError."""
+def write(path: Path, aggregator: MetricsAggregator) -> None:
+    """Replace the file atomically. Raises OSError."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     stored = {
-        "kept": _plain(book.kept),
-        "live": {name: _plain_source(source) for name, source in book.live.items()},
-        "ended": [[name, _plain_source(source)] for name, source in book.ended.items()],
+        "kept": _encode_totals(aggregator.ended_totals),
+        "live": {name: _encode_source(source) for name, source in aggregator.live.items()},
+        "ended": [[name, _encode_source(source)] for name, source in aggregator.ended.items()],
     }
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(orjson.dumps(stored))
@@ -25,33 +25,37 @@ def write(path: Path, book: MetricsAggregator) -> None:
 
 
 def read(path: Path, now: float) -> MetricsAggregator:
-    """The book as it was written; a new one where there is no file, or one that nobody here wrote."""
+    """The stored state; an empty one if the file is missing or invalid."""
     try:
         stored = orjson.loads(path.read_bytes())
-        book = MetricsAggregator(restored=True, kept=_totals(stored["kept"]))
-        book.live.update((name, _source(source, now)) for name, source in stored["live"].items())
-        book.ended.update((name, _source(source, now)) for name, source in stored["ended"])
+        aggregator = MetricsAggregator(restored=True, ended_totals=_decode_totals(stored["kept"]))
+        aggregator.live.update((name, _decode_source(source, now)) for name, source in stored["live"].items())
+        aggregator.ended.update((name, _decode_source(source, now)) for name, source in stored["ended"])
     except (OSError, ValueError, KeyError, TypeError):
         return MetricsAggregator()
-    return book
+    return aggregator
 
 
-def _plain_source(source: Source) -> dict[str, Any]:
-    return {"number": source.number, "totals": _plain(source.totals), "before": _plain(source.before)}
+def _encode_source(source: PushSource) -> dict[str, Any]:
+    return {
+        "number": source.number,
+        "totals": _encode_totals(source.totals),
+        "before": _encode_totals(source.baseline),
+    }
 
 
-def _plain(totals: Totals) -> dict[str, Any]:
+def _encode_totals(totals: Totals) -> dict[str, Any]:
     return {
         "counters": [[*key, count] for key, count in totals.counters.items()],
         "histograms": [[*key, *histogram.counts, histogram.nanos] for key, histogram in totals.histograms.items()],
     }
 
 
-def _source(stored: dict[str, Any], now: float) -> Source:
-    return Source(stored["number"], now, _totals(stored["totals"]), _totals(stored["before"]), {})
+def _decode_source(stored: dict[str, Any], now: float) -> PushSource:
+    return PushSource(stored["number"], now, _decode_totals(stored["totals"]), _decode_totals(stored["before"]), {})
 
 
-def _totals(stored: dict[str, Any]) -> Totals:
+def _decode_totals(stored: dict[str, Any]) -> Totals:
     totals = Totals()
     for *key, count in stored["counters"]:
         totals.counters[tuple(key)] = count

@@ -1,4 +1,4 @@
-"""Sends a process's snapshots to the hub, in a thread of its own: nothing that counts ever waits for it."""
+"""Sends the snapshots of a process to the hub from a background thread, so that counting never waits for the network."""
 
 import logging
 import threading
@@ -6,90 +6,98 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-from modelyard.telemetry.metrics.snapshot import Push, Snapshot
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
 
-EVERY_S = 1.0
-SOON_S = 0.03
-"""From a wish to its push: those of many who ask at once are granted together, so that asking is no burden."""
-CLOSE_S = 3.0
-"""How long the last push may take; the process ends without it then."""
+PUSH_INTERVAL_S = 1.0
+REFRESH_DELAY_S = 0.03
+"""From a refresh request to its push. One push serves all requests that arrive meanwhile, which limits their load."""
+CLOSE_TIMEOUT_S = 3.0
+"""Maximum duration of the last push. After that the process ends without it."""
 
 log = logging.getLogger(__name__)
 
 
-class Hub(Protocol):
-    """Where snapshots go."""
+class SnapshotSink(Protocol):
+    """The receiver of snapshots: the hub."""
 
     def push(self, push: Push) -> None:
-        """Returns once the hub has it, or raises."""
+        """Returns when the hub has stored the push. Raises an error if it has not."""
 
-    def on_wish(self, known: int, told: Callable[[int], None]) -> None:
-        """Call `told` once, in whatever thread, when numbers are wished for (see `wishes.py`): with the wish's number, which is
-        greater than `known`; or with `known`, where it is time to ask again. May raise."""
+    def on_refresh(self, known_id: int, callback: Callable[[int], None]) -> None:
+        """Call `callback` once, in any thread, when a refresh after `known_id` is requested (see `refresh.py`), with its id.
+
+        Calls it with `known_id` if the wait has timed out and must be started again. May raise.
+        """
 
 
 class Pusher:
-    """Pushes once a second, and when it is wished for, from `start` on until `close`.
+    """Pushes once a second and on each refresh request, from `start` to `close`.
 
-    A push that fails is made up by the next: snapshots are cumulative.
+    The next push makes up for a failed one, because snapshots are cumulative.
     """
 
     def __init__(
-        self, take: Callable[[], Snapshot], hub: Hub, *, every_s: float = EVERY_S, close_s: float = CLOSE_S
+        self,
+        snapshot: Callable[[], MetricsSnapshot],
+        hub: SnapshotSink,
+        *,
+        interval_s: float = PUSH_INTERVAL_S,
+        close_timeout_s: float = CLOSE_TIMEOUT_S,
     ) -> None:
-        self._take = take
-        """Gives the snapshot of this moment; called in the thread."""
+        self._snapshot = snapshot
+        """Returns the current snapshot. Called in the background thread."""
         self._hub = hub
-        self._every_s = every_s
-        self._close_s = close_s
+        self._interval_s = interval_s
+        self._close_timeout_s = close_timeout_s
         self._source = uuid.uuid4().hex
         self._number = 0
-        self._known = False
+        self._acknowledged = False
         self._failing = False
-        self._wish = 0
+        self._refresh_id = 0
         self._listening = False
-        self._over = False
+        self._closed = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modelyard-metrics", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Push once more, and end. Waits for that, but not for long."""
-        self._over = True
+        """Push a last time and stop. Waits at most `close_timeout_s`."""
+        self._closed = True
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(self._close_s)
+            self._thread.join(self._close_timeout_s)
 
     def _run(self) -> None:
-        while not self._over:
+        while not self._closed:
             self.push(final=False)
-            if self._wake.wait(self._every_s) and not self._over:
+            if self._wake.wait(self._interval_s) and not self._closed:
                 self._wake.clear()
-                self._wake.wait(SOON_S)
+                self._wake.wait(REFRESH_DELAY_S)
         self.push(final=True)
 
     def push(self, *, final: bool) -> None:
-        """One push, now."""
+        """Push now. Logs a failure and does not raise."""
         try:
             self._number += 1
-            wish = self._wish  # before the look at the counts
-            self._hub.push(Push(self._source, self._number, self._known, final, self._take(), wish))
+            refresh_id = self._refresh_id  # read before the counts are
+            push = Push(self._source, self._number, self._acknowledged, final, self._snapshot(), refresh_id)
+            self._hub.push(push)
             if not (final or self._listening):
                 self._listening = True
-                self._hub.on_wish(wish, self._wished)
-        except Exception as error:  # noqa: BLE001 - whatever keeps the hub away, this process serves on and tries again
+                self._hub.on_refresh(refresh_id, self._on_refresh)
+        except Exception as error:  # noqa: BLE001 - serving goes on whatever the hub's failure is, and the next push tries again
             self._listening = False
             if not self._failing:
-                log.warning("metrics do not reach the hub (%r): they are kept, and pushed when it is back", error)
+                log.warning("cannot push metrics to the hub (%r); they are included in the next successful push", error)
             self._failing = True
         else:
-            self._known, self._failing = True, False
+            self._acknowledged, self._failing = True, False
 
-    def _wished(self, number: int) -> None:
+    def _on_refresh(self, refresh_id: int) -> None:
         self._listening = False
-        if number > self._wish:
-            self._wish = number
+        if refresh_id > self._refresh_id:
+            self._refresh_id = refresh_id
             self._wake.set()

@@ -1,44 +1,47 @@
-"""Refresh on demand: who reads the metrics may wait until every process has pushed a fresh snapshot. For one event loop."""
+"""Refresh on demand: a reader of the metrics can wait until every process has pushed a fresh snapshot.
+
+Each request has an id. Processes wait for an id that they have not seen, and send it with their next push.
+"""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-FRESH_S = 1.5
-"""How long a wish is waited for: a hub that was just started is pushed to within a second. A process that has not pushed by then is
-dead or hangs, and its last push has to do."""
-HOLD_S = 60.0
-"""How long a process waits for a wish before it asks anew."""
+REFRESH_TIMEOUT_S = 1.5
+"""Maximum wait for a refresh. All live processes push to a restarted hub within a second. A process that has not pushed after this
+time is dead or hangs, and its last snapshot is used."""
+LONG_POLL_S = 60.0
+"""How long a process waits for a request in one call."""
 
 
 class RefreshRequests:
-    """Those that are made of one hub."""
+    """The refresh requests of one hub. All methods run on one event loop."""
 
-    def __init__(self, first: int) -> None:
-        """Numbers come after `first`, which is greater than all those of hubs before this one."""
-        self._last = first
-        self._made, self._pushed = asyncio.Condition(), asyncio.Condition()
+    def __init__(self, last_id: int) -> None:
+        """Ids start after `last_id`, which must exceed every id of earlier hubs."""
+        self._last_id = last_id
+        self._requested, self._pushed = asyncio.Condition(), asyncio.Condition()
 
-    async def make(self, granted: Callable[[int], bool]) -> None:
-        """Make one, and wait until `granted` says of its number that everybody has pushed; or for FRESH_S."""
-        async with self._made:
-            self._last += 1
-            mine = self._last
-            self._made.notify_all()
-        await _wait(self._pushed, lambda: granted(mine), FRESH_S)
+    async def request(self, is_done: Callable[[int], bool]) -> None:
+        """Request a refresh, and wait until `is_done(id)` or for REFRESH_TIMEOUT_S. `is_done` is called after each push."""
+        async with self._requested:
+            self._last_id += 1
+            refresh_id = self._last_id
+            self._requested.notify_all()
+        await _wait(self._pushed, lambda: is_done(refresh_id), REFRESH_TIMEOUT_S)
 
-    async def after(self, known: int) -> int:
-        """The number of the last wish, as soon as there is one after `known`; `known` itself where none comes for HOLD_S."""
-        await _wait(self._made, lambda: self._last > known, HOLD_S)
-        return max(self._last, known)
+    async def wait_after(self, known_id: int) -> int:
+        """Wait for a request after `known_id`, and return the latest id. Returns `known_id` after LONG_POLL_S without one."""
+        await _wait(self._requested, lambda: self._last_id > known_id, LONG_POLL_S)
+        return max(self._last_id, known_id)
 
-    async def pushed(self) -> None:
-        """A process has pushed."""
+    async def notify_pushed(self) -> None:
+        """A push was merged: check the open requests again."""
         async with self._pushed:
             self._pushed.notify_all()
 
 
-async def _wait(changed: asyncio.Condition, true: Callable[[], bool], within_s: float) -> None:
+async def _wait(changed: asyncio.Condition, predicate: Callable[[], bool], timeout_s: float) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(within_s), changed:
-            await changed.wait_for(true)
+        async with asyncio.timeout(timeout_s), changed:
+            await changed.wait_for(predicate)

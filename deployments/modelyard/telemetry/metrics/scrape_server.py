@@ -1,4 +1,4 @@
-"""A small HTTP server in threads, for scrapes."""
+"""A small threaded HTTP server for scrapes."""
 
 import socket
 import threading
@@ -6,28 +6,28 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.types import WSGIApplication
 
-SLOW_CLIENT_S = 10.0
-"""A connection on which nothing moves for so long is closed."""
+IDLE_TIMEOUT_S = 10.0
+"""A connection without traffic for this long is closed."""
 
 
 def listen(host: str, port: int, app: WSGIApplication) -> int:
-    """Answer on this port, in threads, until the process ends. Gives the port; raises OSError where it cannot be had."""
-    server = (_ServerV6 if ":" in host else _Server)((host, port), _Request)
+    """Serve the app on this port in daemon threads, until the process ends. Returns the port. Raises OSError."""
+    server = (_ScrapeServerV6 if ":" in host else _ScrapeServer)((host, port), _RequestHandler)
     server.set_app(app)
     threading.Thread(target=server.serve_forever, name="modelyard-metrics-http", daemon=True).start()
     return server.server_port
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _ScrapeServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class _ServerV6(_Server):
+class _ScrapeServerV6(_ScrapeServer):
     address_family = socket.AF_INET6
 
 
-class _Request(WSGIRequestHandler):
-    timeout = SLOW_CLIENT_S
+class _RequestHandler(WSGIRequestHandler):
+    timeout = IDLE_TIMEOUT_S
 
     def log_message(self, *_: object) -> None:
-        """Scrapes are no news."""
+        """Scrapes are not logged."""

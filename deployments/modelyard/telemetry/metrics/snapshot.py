@@ -1,7 +1,7 @@
-"""What one process has counted so far, and sums of that. Plain values, which travel between processes as they are.
+"""The counts of one process, and sums of counts. Plain values that can be sent between processes.
 
-All counts are integers, sums of seconds too (in nanoseconds): integers add up to the same in any order, so that no total ever goes
-back by a rounding error. Prometheus takes a counter that goes back for one that has started again, and adds all of it once more.
+All counts are integers, and so are sums of seconds (in nanoseconds). The sum of integers does not depend on their order, so a total
+never decreases through a rounding error. Prometheus treats a counter that decreases as restarted, and adds its whole value again.
 """
 
 from collections.abc import Mapping
@@ -9,33 +9,33 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Key = tuple[str, ...]
-"""A series: the metric's name, then its label values in the order of their declaration."""
+"""A series: the metric's name and its label values, in the order of their declaration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Observations so far."""
+    """The observations of one series."""
 
     counts: tuple[int, ...]
-    """In each bucket by itself, not in those below; the last holds what is above all bounds."""
+    """Observations in each bucket, not cumulative. The last one counts the values above all bounds."""
     nanos: int
-    """The sum of what was observed, in units of 1e-9."""
+    """The sum of the observed values, in units of 1e-9."""
 
     def plus(self, other: "Histogram", sign: int = 1) -> "Histogram":
-        """Both together; or, with sign -1, this one without the other."""
+        """The sum of both; with sign -1, the difference."""
         counts = tuple(mine + sign * others for mine, others in zip(self.counts, other.counts, strict=True))
         return Histogram(counts, self.nanos + sign * other.nanos)
 
 
 @dataclass(slots=True)
 class Totals:
-    """Everything that only grows."""
+    """All series that only increase."""
 
     counters: dict[Key, int] = field(default_factory=dict)
     histograms: dict[Key, Histogram] = field(default_factory=dict)
 
     def add(self, other: "Totals", sign: int = 1) -> None:
-        """Take in the other's counts; or, with sign -1, take out what was taken in before."""
+        """Add the other's counts; with sign -1, subtract them."""
         for key, count in other.counters.items():
             self.counters[key] = self.counters.get(key, 0) + sign * count
         for key, histogram in other.histograms.items():
@@ -44,41 +44,41 @@ class Totals:
 
 
 class Exemplar(NamedTuple):
-    """One observation that a trace tells more of."""
+    """One observation of a traced request."""
 
     at: float
-    """Unix time; comes first, so that the greatest is the last."""
+    """Unix time. The first field, so that the latest exemplar is the greatest."""
     value: float
     trace_id: str
     """32 hex digits."""
 
 
 Exemplars = Mapping[Key, Mapping[int, Exemplar]]
-"""The last one in each bucket, by its index, of histograms whose requests are traced."""
+"""The latest exemplar of each bucket, by series and bucket index."""
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One process at one moment."""
+class MetricsSnapshot:
+    """The metrics of one process at one moment."""
 
     totals: Totals
-    """Since the process started."""
+    """Counted since the process started."""
     gauges: Mapping[Key, float]
     exemplars: Exemplars = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A snapshot on its way to the hub."""
+    """A snapshot as it is sent to the hub."""
 
     source: str
-    """The process, by a name that no other has or ever had."""
+    """Unique id of the process."""
     number: int
-    """Rises with each push of the source."""
-    known: bool
-    """Whether a hub has taken one of this source before."""
+    """Increases with each push of the source."""
+    acknowledged: bool
+    """Whether a hub has stored an earlier push of this source."""
     final: bool
-    """Whether the source ends now."""
-    snapshot: Snapshot
-    wish: int = 0
-    """The last that the source knew of before it looked at its counts; see `wishes.py`."""
+    """Whether this is the last push of the source."""
+    snapshot: MetricsSnapshot
+    refresh_id: int = 0
+    """The last refresh request that the source had seen when it read its counts; see `refresh.py`."""

@@ -1,4 +1,4 @@
-"""The requests, written to files for the load programs."""
+"""The requests as files for the load programs."""
 
 import json
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ JSON = "content-type: application/json"
 GRPC = ("content-type: application/grpc", "te: trailers")
 ROW = (5.1, 3.5, 1.4, 0.2)
 SPECIES = "setosa"
-"""What every subject says of that row."""
+"""The label of that row."""
 TENSOR_VALUES = 2**18
 """FP32, so 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """All that are sent."""
+    """All requests."""
 
     row: Request
-    """One iris, for predict."""
+    """One iris row, for predict."""
     call: Request
-    """The same, for ModelInfer."""
+    """The same row, for ModelInfer."""
     tensor_json: Request
-    """One row of TENSOR_VALUES numbers, for infer; the model `tensor` answers with the largest."""
+    """One row of TENSOR_VALUES numbers, for infer. The model `tensor` returns the maximum."""
     tensor_binary: Request
-    """The same by the binary tensor extension."""
+    """The same row with the binary tensor extension."""
 
 
 def write(folder: Path) -> Requests:
     """Write the bodies into the folder."""
     values = np.random.default_rng(seed=7).standard_normal((1, TENSOR_VALUES), dtype=np.float32)
     tensor = {"name": "x", "datatype": "FP32", "shape": list(values.shape)}
-    # orjson writes an FP32 with the fewest digits that tell it from others: no longer than a client has to send.
+    # orjson writes the shortest decimal of an FP32 value, as short as a client can send it.
     as_json = orjson.dumps({"inputs": [{**tensor, "data": values.ravel()}]}, option=orjson.OPT_SERIALIZE_NUMPY)
     header = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": values.nbytes}}]}).encode()
     split = f"inference-header-content-length: {len(header)}"
@@ -72,11 +72,11 @@ def _predictions(body: bytes) -> Any:
 
 
 def _output_data(body: bytes) -> Any:
-    """As FP32, of which JSON has the first digits alone."""
+    """The values as FP32, because JSON has their shortest decimals."""
     return [np.array(output["data"], dtype=np.float32).tolist() for output in json.loads(body)["outputs"]]
 
 
 def _label(message: bytes) -> bytes:
-    """The first output's only string, behind its length."""
+    """The only string of the first output. Its length in 4 bytes precedes it."""
     contents: bytes = ModelInferResponse.FromString(message).raw_output_contents[0]
     return contents[4:]

@@ -1,4 +1,4 @@
-"""One request through the gateway's application, with a catalogue of the test's own."""
+"""Sends one request through the gateway's application, with a catalogue from the test."""
 
 import asyncio
 import json
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.gateway.catalogue import Entry
+from modelyard.gateway.catalogue import ModelEntry
+from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.routes import GatewayRoutes
-from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import Bodies
 from modelyard.ray_serve.application_status import State
-from modelyard.telemetry.metrics.aggregate import Counted
+from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.snapshot import Totals
 from modelyard.tensors import Signature
 
@@ -20,9 +20,17 @@ LIMIT = 100
 
 
 def entry(
-    name: str, state: State = "READY", reason: str = "", route: str = "", *, required: bool = True, asleep: bool = False
-) -> Entry:
-    return Entry(name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"}, asleep)
+    name: str,
+    state: State = "READY",
+    reason: str = "",
+    route: str = "",
+    *,
+    required: bool = True,
+    scaled_to_zero: bool = False,
+) -> ModelEntry:
+    return ModelEntry(
+        name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"}, scaled_to_zero
+    )
 
 
 MODELS = [
@@ -34,7 +42,7 @@ MODELS = [
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[bytes, bytes]
     body: bytes
@@ -44,21 +52,21 @@ class Answer:
         return json.loads(self.body)
 
 
-async def counted(names: Sequence[str]) -> Counted:
-    """A hub that has heard of a replica of each, which has done nothing yet."""
-    return Counted(Totals(), frozenset((name, "1") for name in names))
+async def get_totals(names: Sequence[str]) -> ModelTotals:
+    """The totals of a hub to which one idle replica of each model has pushed."""
+    return ModelTotals(Totals(), frozenset((name, "1") for name in names))
 
 
-def ask(
+def get_response(
     path: str,
     method: str = "GET",
     body: bytes = b"",
-    entries: list[Entry] = MODELS,
+    entries: list[ModelEntry] = MODELS,
     known: Mapping[str, Signature] = {},
-) -> Answer:
-    """One request through the gateway's application."""
+) -> Response:
+    """The response to one request."""
 
-    async def look() -> Mapping[str, Entry]:
+    async def get_entries() -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in entries}
 
     async def signatures(names: Sequence[str]) -> dict[str, Signature]:
@@ -79,7 +87,7 @@ def ask(
         "query_string": b"",
         "headers": [(b"x-request-id", b"mine")],
     }
-    routes = GatewayRoutes(look, Statistics(counted), signatures)
+    routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures)
     asyncio.run(AsgiApp(routes.respond, Bodies(LIMIT))(scope, receive, send))
     head, tail = sent
-    return Answer(head["status"], dict(head["headers"]), tail["body"])
+    return Response(head["status"], dict(head["headers"]), tail["body"])

@@ -8,13 +8,13 @@ from threading import Thread
 
 import pytest
 
-from benchmarks.farm import SubjectError, answers_as_expected, fetch, free_port, launch, wait_until
 from benchmarks.load import Request
+from benchmarks.subject_process import SubjectError, fetch, free_port, launch, responds_as_expected, wait_until
 from benchmarks.subjects import Subject, Target
 
 
 class Rival(BaseHTTPRequestHandler):
-    """Answers setosa, virginica or 503, as the path says."""
+    """Responds with the label or the status 503 in the path."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
@@ -41,23 +41,23 @@ def request_(tmp_path: Path) -> Request:
     return Request(tmp_path / "body", ("content-type: application/json",), json.loads, {"predictions": ["setosa"]})
 
 
-def test_the_right_answer_is_ready_and_an_error_is_not_yet(url: str, request_: Request) -> None:
-    assert answers_as_expected(Target("x", f"{url}/setosa", request_))
-    assert not answers_as_expected(Target("x", f"{url}/503", request_))
+def test_a_correct_response_means_ready_and_an_error_not_yet(url: str, request_: Request) -> None:
+    assert responds_as_expected(Target("x", f"{url}/setosa", request_))
+    assert not responds_as_expected(Target("x", f"{url}/503", request_))
 
 
-def test_a_wrong_answer_ends_the_race(url: str, request_: Request) -> None:
+def test_a_wrong_response_is_an_error(url: str, request_: Request) -> None:
     with pytest.raises(SubjectError, match="virginica"):
-        answers_as_expected(Target("x", f"{url}/virginica", request_))
+        responds_as_expected(Target("x", f"{url}/virginica", request_))
 
 
-def test_nobody_listening_is_status_0() -> None:
+def test_a_refused_connection_has_status_0() -> None:
     assert fetch(f"http://127.0.0.1:{free_port()}/") == (0, b"")
 
 
-def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
-    words = "import sys; print('no model'); sys.exit(3)"
-    process = launch(Subject((sys.executable, "-c", words)), tmp_path / "log")
+def test_a_subject_that_ends_by_itself_is_reported_with_its_output(tmp_path: Path) -> None:
+    program = "import sys; print('no model'); sys.exit(3)"
+    process = launch(Subject((sys.executable, "-c", program)), tmp_path / "log")
     process.wait()
     with pytest.raises(SubjectError, match=r"(?s)ended with 3:\nno model"):
         wait_until(process, tmp_path / "log", lambda: False)
@@ -65,7 +65,7 @@ def test_a_subject_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Pat
 
 STOPPING = """
 import subprocess, sys
-from benchmarks.farm import launch, living_children, stop, wait_until
+from benchmarks.subject_process import launch, living_children, stop, wait_until
 from benchmarks.subjects import Subject
 from modelyard.control.process_tree import adopt_orphans
 from pathlib import Path
@@ -76,12 +76,12 @@ child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); pri
 parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
 process = launch(Subject((sys.executable, "-c", parent)), log)
 wait_until(process, log, lambda: "up" in log.read_text())
-stop(process, linger_s=0)
+stop(process, grace_s=0)
 print(living_children())
 """
 
 
-def test_a_child_that_outlives_its_subject_is_told_and_ended(tmp_path: Path) -> None:
+def test_a_child_that_outlives_its_subject_is_reported_and_killed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STOPPING, str(tmp_path / "log")],
         cwd=Path(__file__).parents[3],

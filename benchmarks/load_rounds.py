@@ -1,4 +1,4 @@
-"""Rounds of load over the subjects, one subject at a time."""
+"""Loads the subjects in rounds, one subject at a time."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import h2load, wrk
-from benchmarks.farm import SubjectError, free_port, running
 from benchmarks.load import Load
 from benchmarks.processes import Group, Process, cpu_spent, descendants, pss_bytes, snapshot
+from benchmarks.subject_process import SubjectError, free_port, running
 from benchmarks.subjects import SUBJECTS, Artefacts, Subject, Target
 
 WARM_UP_S = 1
@@ -16,30 +16,31 @@ WARM_UP_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One target under one load, once."""
+    """One load of one target."""
 
     target: str
     connections: int
     load: Load
     cpu_us: Mapping[Group, float]
-    """CPU microseconds a request."""
+    """CPU microseconds per request."""
     pss_bytes: int
-    """Memory of all the subject's processes, right after the load."""
+    """Memory of all processes of the subject right after the load."""
 
 
 def run(names: Sequence[str], artefacts: Artefacts, folder: Path, *, rounds: int, seconds: float) -> list[Sample]:
-    """Samples of every subject in every round: A, B, C, A, B, C, so that a slow spell of the machine meets them all.
+    """Samples of every subject in every round.
 
-    Each is started anew for its turn and stopped after it, for an idle Ray takes part of a core from its rivals.
+    The order is A, B, C, A, B, C, so that slow phases of the machine affect all subjects.
+    Each subject is started for its load and stopped after it, because even an idle Ray uses part of a core.
     """
     samples: list[Sample] = []
-    for turn in range(rounds):
+    for number in range(rounds):
         for name in names:
-            place = folder / f"{turn}-{len(samples)}"
-            place.mkdir()
-            subject = SUBJECTS[name](place, free_port(), artefacts)
-            print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-            with running(subject, place) as root:
+            subject_folder = folder / f"{number}-{len(samples)}"
+            subject_folder.mkdir()
+            subject = SUBJECTS[name](subject_folder, free_port(), artefacts)
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
+            with running(subject, subject_folder) as root:
                 samples += [
                     measure(subject, target, root, connections, seconds)
                     for target in subject.targets
@@ -49,12 +50,12 @@ def run(names: Sequence[str], artefacts: Artefacts, folder: Path, *, rounds: int
 
 
 def measure(subject: Subject, target: Target, root: int, connections: int, seconds: float) -> Sample:
-    """One load, after a short one that is not counted."""
+    """One load after a warm-up."""
     program = h2load if target.request.grpc else wrk
     program.run(target.url, target.request, connections=connections, seconds=WARM_UP_S)
-    before = family(root)
+    before = process_tree(root)
     load = program.run(target.url, target.request, connections=connections, seconds=seconds)
-    after = family(root)
+    after = process_tree(root)
     print(
         f"  {target.name}, {connections} connections: {load.requests_per_s:,.0f} requests/s",
         file=sys.stderr,
@@ -70,8 +71,8 @@ def measure(subject: Subject, target: Target, root: int, connections: int, secon
     )
 
 
-def family(root: int) -> list[Process]:
-    """The process and all that it started. Raises SubjectError where it is gone."""
+def process_tree(root: int) -> list[Process]:
+    """The process and all its descendants. Raises SubjectError if it does not exist."""
     processes = snapshot()
     if root not in processes:
         raise SubjectError("the subject stopped under load")

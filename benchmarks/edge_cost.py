@@ -1,7 +1,7 @@
-"""What configured models cost the edge: CPU of HAProxy a request, with one model and with many. No Ray.
+"""Measures HAProxy's CPU time per request with one configured model and with many, without Ray.
 
-HAProxy runs with our frontends, beside a file such as Ray Serve writes, where each model has a backend with health checks.
-All backends lead to one small server, another HAProxy, so that it is the edge's CPU that bounds the load.
+HAProxy runs with our frontends and a file like that of Ray Serve, with a backend with health checks for each model. All backends
+lead to one small server, another HAProxy, so that the edge is the bottleneck.
 """
 
 import sys
@@ -12,16 +12,16 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import wrk
-from benchmarks.farm import SubjectError, answers_as_expected, launch, wait_until
 from benchmarks.load import Request
+from benchmarks.load_rounds import WARM_UP_S
 from benchmarks.processes import read
-from benchmarks.race import WARM_UP_S
+from benchmarks.subject_process import SubjectError, launch, responds_as_expected, wait_until
 from benchmarks.subjects import Subject, Target
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.ports import free_ports, haproxy_binary
 from modelyard.edge.files import LAUNCHER, EdgeFiles
 
-MANY = 200
+MANY_MODELS = 200
 CONNECTIONS = 64
 
 REPLICA = """\
@@ -33,7 +33,7 @@ frontend replica
     http-request wait-for-body time 5s if METH_POST
     http-request return status 200 content-type application/json string '{{"predictions": ["setosa"]}}'
 """
-"""Says of any request what the iris model says of the row."""
+"""Responds to every request like the iris model."""
 
 SERVE = """\
 global
@@ -63,37 +63,37 @@ backend http-{name}
 
 @dataclass(frozen=True, slots=True)
 class EdgeCost:
-    """HAProxy's CPU microseconds a request in each round, with one model and with MANY."""
+    """CPU microseconds of HAProxy per request in each round, with one model and with MANY_MODELS."""
 
     one_us: list[float]
     many_us: list[float]
 
     @property
     def ratio(self) -> float:
-        """Of many to one; the median of the rounds'."""
+        """CPU time with many models relative to one model: the median over the rounds."""
         return median(many / one for one, many in zip(self.one_us, self.many_us, strict=True))
 
 
 def measure(folder: Path, request: Request, *, rounds: int, seconds: float) -> EdgeCost:
-    """Both edges in turns, asked for the model that is configured last."""
+    """Load both edges alternately. The requests are for the model that is configured last."""
     (replica_port,) = free_ports(1)
     replica = folder / "replica.cfg"
     replica.write_text(REPLICA.format(port=replica_port))
-    answer = Target("replica", f"http://127.0.0.1:{replica_port}/", request)
+    target = Target("replica", f"http://127.0.0.1:{replica_port}/", request)
     cost = EdgeCost([], [])
-    print(f"the edge with 1 and with {MANY} models", file=sys.stderr, flush=True)
+    print(f"the edge with 1 and with {MANY_MODELS} models", file=sys.stderr, flush=True)
     with ExitStack() as running:
-        running.enter_context(started(Subject((str(haproxy_binary()), "-db", "-f", str(replica)), (answer,)), folder))
-        one, many = (edge(folder / str(models), models, replica_port, request) for models in (1, MANY))
+        running.enter_context(started(Subject((str(haproxy_binary()), "-db", "-f", str(replica)), (target,)), folder))
+        one, many = (edge_subject(folder / str(models), models, replica_port, request) for models in (1, MANY_MODELS))
         pids = [running.enter_context(started(each, folder / each.targets[0].name)) for each in (one, many)]
         for _ in range(rounds):
             for subject, pid, spent_us in zip((one, many), pids, (cost.one_us, cost.many_us), strict=True):
-                spent_us.append(cpu_a_request(subject.targets[0], pid, seconds))
+                spent_us.append(cpu_per_request(subject.targets[0], pid, seconds))
     return cost
 
 
-def edge(folder: Path, models: int, replica_port: int, request: Request) -> Subject:
-    """HAProxy as Serve starts it."""
+def edge_subject(folder: Path, models: int, replica_port: int, request: Request) -> Subject:
+    """HAProxy as Serve starts it, with this number of models."""
     http, grpc, metrics = free_ports(3)
     files = EdgeFiles(folder / "edge")
     folder.mkdir()
@@ -112,24 +112,24 @@ def edge(folder: Path, models: int, replica_port: int, request: Request) -> Subj
 
 
 def serve_file(models: Sequence[str], replica_port: int) -> str:
-    """What Ray Serve would write, as far as our frontends meet it."""
+    """The parts of Ray Serve's file that our frontends use."""
     return SERVE + "".join(BACKEND.format(name=name, port=replica_port) for name in (*models, "gateway"))
 
 
 @contextmanager
 def started(subject: Subject, folder: Path) -> Iterator[int]:
-    """The pid of a HAProxy that runs and answers; SIGTERM ends one at once."""
+    """Run HAProxy and yield its pid when it responds. SIGTERM ends HAProxy at once."""
     process = launch(subject, folder / "log")
     try:
-        wait_until(process, folder / "log", lambda: all(map(answers_as_expected, subject.targets)))
+        wait_until(process, folder / "log", lambda: all(map(responds_as_expected, subject.targets)))
         yield process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def cpu_a_request(target: Target, pid: int, seconds: float) -> float:
-    """CPU microseconds of the process for a request, in a load after a short one that is not counted."""
+def cpu_per_request(target: Target, pid: int, seconds: float) -> float:
+    """CPU microseconds of the process per request, measured after a warm-up."""
     wrk.run(target.url, target.request, connections=CONNECTIONS, seconds=WARM_UP_S)
     before = read(pid)
     load = wrk.run(target.url, target.request, connections=CONNECTIONS, seconds=seconds)

@@ -1,12 +1,12 @@
-"""Schemas of what predict takes and gives: of a model whose signature is known, and of any. Pure.
+"""Schemas of predict's requests and responses, for a model with a known signature and for any model.
 
-They are components with names of their own (`IrisRow`, `IrisPredictRequest`, `IrisPrediction`), as generators of clients make a
-class of each. A request is one object whose forms of input exclude each other; generators that pass over a `oneOf` within `allOf`
-see its members all the same.
+Each is a component with its own name (`IrisRow`, `IrisPredictRequest`, `IrisPrediction`), because client generators make a class of
+each component. A request is one object whose input members exclude each other with `oneOf` inside `allOf`: generators that ignore
+it still see the members.
 """
 
-from modelyard.gateway.openapi.operations import named
-from modelyard.gateway.openapi.values import (
+from modelyard.gateway.openapi.operations import schema_ref
+from modelyard.gateway.openapi.value_schemas import (
     BYTES,
     Schema,
     enumerated,
@@ -28,22 +28,22 @@ LABEL: Schema = {"anyOf": [{"type": ["string", "integer", "number", "boolean"]},
 
 
 def predict_components(prefix: str, signature: Signature | None) -> dict[str, Schema]:
-    """By name; the names begin with `prefix`, which is "" for any model. Rows have one where the model takes them by name."""
+    """The schemas by name. Names start with `prefix`, which is "" for any model. A model that takes rows has a row schema."""
     row = f"{prefix}Row"
     rows = {row: row_object(signature)} if signature is not None and row_count(signature) is not None else {}
     return {
         **rows,
-        f"{prefix}PredictRequest": _request(signature, named(row)),
-        f"{prefix}Prediction": _answer(signature),
+        f"{prefix}PredictRequest": _request(signature, schema_ref(row)),
+        f"{prefix}Prediction": _response(signature),
         f"{prefix}Invocation": _invocation(signature),
     }
 
 
 def predict_shared() -> dict[str, Schema]:
-    """Components that those of each model refer to."""
+    """Schemas that the schemas of every model refer to."""
     split: Schema = {
         "type": "object",
-        "description": "what pandas' DataFrame.to_dict('split') gives",
+        "description": "A pandas DataFrame as `to_dict('split')` returns it",
         "properties": {"columns": {"type": "array", "items": {}}, "data": ANY_ROWS, "index": {}},
         "required": ["columns", "data"],
         "additionalProperties": False,
@@ -52,17 +52,17 @@ def predict_shared() -> dict[str, Schema]:
 
 
 def _request(signature: Signature | None, row: Schema) -> Schema:
-    """The JSON that a model takes: one form of input, and options."""
+    """The JSON request: one form of input, and options."""
     forms = _forms(signature, row)
-    options: dict[str, Schema] = {"outputs": _chosen(signature), "probabilities": {"type": "boolean"}}
+    options: dict[str, Schema] = {"outputs": _selected_outputs(signature), "probabilities": {"type": "boolean"}}
     request: Schema = {"type": "object", "properties": {**forms, **options}, "additionalProperties": False}
     if len(forms) == 1:
         return {**request, "required": list(forms)}
     return {**request, "allOf": [{"oneOf": [{"required": [form]} for form in forms]}]}
 
 
-def _answer(signature: Signature | None) -> Schema:
-    """The JSON that it answers with."""
+def _response(signature: Signature | None) -> Schema:
+    """The JSON response."""
     properties: dict[str, Schema] = {
         "model_name": {"type": "string"},
         "model_version": {"type": "string"},
@@ -83,14 +83,14 @@ def _answer(signature: Signature | None) -> Schema:
 
 
 def _invocation(signature: Signature | None) -> Schema:
-    """What MLflow's clients get."""
+    """The JSON response in MLflow's format."""
     by_row = signature is not None and signature.rowwise
     predictions: Schema = {"type": "array", "items": _prediction(signature)} if by_row and signature else {}
     return {"type": "object", "properties": {"predictions": predictions}, "required": ["predictions"]}
 
 
 def _forms(signature: Signature | None, row: Schema) -> dict[str, Schema]:
-    split = named("DataframeSplit")
+    split = schema_ref("DataframeSplit")
     if signature is None:
         records: Schema = {**ANY_ROWS, "items": {"type": "object"}}
         return {"instances": ANY_ROWS, "inputs": {}, "dataframe_split": split, "dataframe_records": records}
@@ -106,13 +106,13 @@ def _forms(signature: Signature | None, row: Schema) -> dict[str, Schema]:
     }
 
 
-def _chosen(signature: Signature | None) -> Schema:
+def _selected_outputs(signature: Signature | None) -> Schema:
     name = enumerated([spec.name for spec in signature.outputs]) if signature is not None else {"type": "string"}
     return {"type": "array", "items": name, "minItems": 1, "uniqueItems": True}
 
 
 def _prediction(signature: Signature) -> Schema:
-    """One row's. Where the client chooses outputs, it is these."""
+    """The prediction of one row. If the client selects outputs, it is those outputs."""
     by_name = {spec.name: _row(spec, signature) for spec in signature.outputs}
     forms = list(by_name.values())
     if len(forms) > 1:
@@ -133,9 +133,9 @@ def _row(spec: TensorSpec, signature: Signature) -> Schema:
 
 
 def _label(signature: Signature) -> Schema:
-    """A class, or what else the model gives: a rule of its own may answer with a label that is none of its classes."""
+    """A class, or another value of the label's datatype: the model's own rule may return a label that is none of its classes."""
     if not signature.classes:
-        return named("Label")
+        return schema_ref("Label")
     classes = enumerated(signature.classes)
     own = [value(spec.datatype) for spec in signature.outputs if spec.name == signature.label]
     forms = [classes, *(each for each in own if each != {"type": classes.get("type")})]

@@ -1,4 +1,4 @@
-"""Schemas of values, rows and tensors, from a model's signature: what predict takes and gives, as JSON. Pure."""
+"""JSON Schemas of values, rows and tensors in predict's requests and responses, from a model's signature."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from modelyard.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 Schema = dict[str, Any]
 
 BYTES = {"$ref": "#/components/schemas/Bytes"}
-UNREAD: Schema = {}
-"""A column that the model does not read."""
+UNUSED: Schema = {}
+"""The value of a column that the model does not use."""
 KINDS: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def given(datatype: str, *, missing: bool) -> Schema:
-    """One value of a request for an input of this datatype; null is NaN, or a missing value where the input takes them."""
+def input_value(datatype: str, *, missing: bool) -> Schema:
+    """One value in a request for an input of this datatype. null is NaN, or a missing value if the input supports them."""
     schema = value(datatype)
     kinds = schema.get("type", [])
     kinds = kinds if isinstance(kinds, list) else [kinds]
@@ -32,7 +32,7 @@ def given(datatype: str, *, missing: bool) -> Schema:
 
 
 def value(datatype: str) -> Schema:
-    """One value of this datatype in an answer; null is what is not finite."""
+    """One value of this datatype in a response. null stands for a number that is not finite."""
     dtype = DTYPES[datatype]
     if dtype.kind == "b":
         return {"type": "boolean"}
@@ -45,8 +45,8 @@ def value(datatype: str) -> Schema:
 
 
 def enumerated(values: Sequence[Scalar]) -> Schema:
-    """One of these. They are listed where generators of clients can name them: some list only texts and whole numbers of one type,
-    and make a name of the letters and digits of a text."""
+    """One of these values. They are listed if client generators can name them: some support only strings or integers of one type,
+    and build names from the letters and digits of a string."""
     kinds = {type(each) for each in values}
     if len(kinds) != 1:
         return {"enum": list(values)}
@@ -59,7 +59,7 @@ def enumerated(values: Sequence[Scalar]) -> Schema:
 
 
 def nested(item: Schema, shape: Sequence[int]) -> Schema:
-    """Lists in lists, as the shape is; an axis that is FREE has any length."""
+    """Nested arrays of this shape. A FREE axis has any length."""
     for length in reversed(shape):
         item = {"type": "array", "items": item}
         if length != FREE:
@@ -68,13 +68,13 @@ def nested(item: Schema, shape: Sequence[int]) -> Schema:
 
 
 def tensor(spec: TensorSpec) -> Schema:
-    """A whole input or output."""
+    """A whole tensor in a response."""
     return nested(value(spec.datatype), (*spec.shape[:1], *row_shape(spec)))
 
 
-def given_tensor(spec: TensorSpec) -> Schema:
-    """A whole input of a request; one column may be a list of values, and the other way round."""
-    item, shape = given(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
+def input_tensor(spec: TensorSpec) -> Schema:
+    """A whole tensor in a request. A single column can be sent as a list of values, and a list of values as a column."""
+    item, shape = input_value(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
     forms = [shape]
     if len(shape) == 1:
         forms.append((*shape, 1))
@@ -85,38 +85,40 @@ def given_tensor(spec: TensorSpec) -> Schema:
 
 
 def row_object(signature: Signature) -> Schema:
-    """A row as an object."""
+    """A row as an object, by column."""
     return _object(by_column(signature))
 
 
 def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
-    """`instances`: so many rows; FREE for one or more. `row` is what refers to `row_object`.
+    """`instances`: this number of rows; FREE for one or more. `row` is a reference to the schema of `row_object`.
 
-    Each may have any form here, although all of a request have the same: generators of clients tell the forms of one row apart, and
-    not those of lists.
+    Here each row may have any form, although all rows of a request must have the same: client generators can distinguish the forms
+    of one row, but not those of lists of rows.
     """
     layout = by_column(signature)
-    forms = [row, _alone(layout) if len(layout.cells) == 1 else _listed(layout)]
+    forms = [row, _single_cell(layout) if len(layout.cells) == 1 else _row_list(layout)]
     if layout.positions(signature.fitted):
         forms.append(_fitted(layout, signature.fitted))
     return _counted({"anyOf": forms}, count)
 
 
 def records_of(row: Schema, count: int) -> Schema:
-    """`dataframe_records`: rows as objects; `row` is what refers to `row_object`."""
+    """`dataframe_records`: rows as objects. `row` is a reference to the schema of `row_object`."""
     return _counted(row, count)
 
 
 def tensors_of(signature: Signature) -> Schema:
-    """`inputs`: tensors or columns by name; a single input also without its name."""
+    """`inputs`: tensors or columns by name. A single input can also be sent without its name."""
     layout = by_column(signature)
-    named: dict[str, Schema] = {spec.name: given_tensor(spec) for spec in signature.inputs}
-    if len(named) == 1 and layout.positions(signature.fitted):  # rows of all columns are cut to those that are read
+    named: dict[str, Schema] = {spec.name: input_tensor(spec) for spec in signature.inputs}
+    if len(named) == 1 and layout.positions(
+        signature.fitted
+    ):  # rows of all fitted columns are reduced to the used ones
         [(name, whole)] = named.items()
         wide = nested(_fitted(layout, signature.fitted), signature.inputs[0].shape[:1])
         named[name] = {"anyOf": [whole, wide]}
     columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.cells if cell.name not in named}
-    known = {**_unread(layout), **columns, **named}
+    known = {**_unused(layout), **columns, **named}
     by_name: Schema = {"type": "object", "properties": known, "additionalProperties": False}
     if columns:
         by_name["minProperties"] = 1
@@ -131,44 +133,44 @@ def _counted(row: Schema, count: int) -> Schema:
 
 
 def _cell(layout: Layout, cell: Cell) -> Schema:
-    plain = given(cell.datatype, missing=cell.missing)
+    plain = input_value(cell.datatype, missing=cell.missing)
     if cell.shape:
         return nested(plain, cell.shape)
     [cells] = [part.cells for part in layout.parts if part.name == cell.input]
-    return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # it may stand in a list of one
+    return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # a list of one value is allowed
 
 
-def _alone(layout: Layout) -> Schema:
-    """A row of one cell needs no list around it."""
+def _single_cell(layout: Layout) -> Schema:
+    """A row of one cell, without a list around it."""
     return _cell(layout, layout.cells[0])
 
 
-def _listed(layout: Layout) -> Schema:
+def _row_list(layout: Layout) -> Schema:
     required = sum(not cell.optional for cell in layout.cells)
     return _tuple([_cell(layout, cell) for cell in layout.cells], required)
 
 
 def _fitted(layout: Layout, fitted: Sequence[str]) -> Schema:
-    """A row of all columns that the model was fitted with."""
+    """A row of all columns that the model was fitted with, including unused ones."""
     cells = {cell.name: _cell(layout, cell) for cell in layout.cells}
-    return _tuple([cells.get(name, UNREAD) for name in fitted], len(fitted))
+    return _tuple([cells.get(name, UNUSED) for name in fitted], len(fitted))
 
 
 def _tuple(items: list[Schema], required: int) -> Schema:
-    """A list of values that each have a schema of their own, or all the same. Its length is what closes it."""
-    alike = all(item == items[0] for item in items)
-    of: Schema = {"items": items[0]} if alike else {"prefixItems": items, "items": {}}
+    """An array with a schema for each element. `maxItems` excludes further elements."""
+    uniform = all(item == items[0] for item in items)
+    of: Schema = {"items": items[0]} if uniform else {"prefixItems": items, "items": {}}
     return {"type": "array", **of, "minItems": required, "maxItems": len(items)}
 
 
-def _unread(layout: Layout) -> dict[str, Schema]:
-    return dict.fromkeys(sorted(layout.unread), UNREAD)
+def _unused(layout: Layout) -> dict[str, Schema]:
+    return dict.fromkeys(sorted(layout.unread), UNUSED)
 
 
 def _object(layout: Layout) -> Schema:
     return {
         "type": "object",
-        "properties": {**_unread(layout), **{cell.name: _cell(layout, cell) for cell in layout.cells}},
+        "properties": {**_unused(layout), **{cell.name: _cell(layout, cell) for cell in layout.cells}},
         "required": [cell.name for cell in layout.cells if not (cell.optional or cell.missing)],
         "additionalProperties": False,
     }

@@ -1,6 +1,6 @@
-"""What metrics cost a request: CPU of the lane, the codec, the model server and the model, with a recorder and without.
+"""Measures the overhead of metrics: CPU time of fast path, codec, scheduler and model per request, with and without a recorder.
 
-In this process, without sockets: connections that always have a request in flight. `python -m benchmarks.metrics` tells of
+Runs in this process without sockets, on connections that always have a request in flight. `python -m benchmarks.metrics` measures
 the recorder alone.
 """
 
@@ -35,52 +35,52 @@ from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime
-from modelyard.telemetry.metrics.counters import VersionCounts
+from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.metrics.declarations import PROTOCOLS
 from modelyard.telemetry.metrics.snapshot import Totals
-from modelyard.telemetry.request_log import LogPlace, RequestLog
+from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
 
 CONNECTIONS = 64
 WAVES = 40
-"""Requests of each connection in a turn. Turns are short and many: whoever else runs here then disturbs few pairs. At 2,560
-requests and a snapshot a turn, snapshots are still taken several times as often as in a replica under load."""
+"""Requests of each connection in a turn. Many short turns limit the effect of other processes on the machine to a few pairs. With
+one snapshot per turn of 2,560 requests, snapshots are still several times as frequent as in a replica under load."""
 PAIRS = 60
 PATH = "/models/iris/predict"
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingCost:
-    """CPU microseconds a request in each turn."""
+class MetricsOverhead:
+    """CPU microseconds per request in each turn."""
 
     with_us: list[float]
     without_us: list[float]
 
     @property
     def ratio(self) -> float:
-        """Of with to without; the median of the pairs'."""
+        """CPU time with metrics relative to without: the median over the pairs."""
         return median(with_us / without_us for with_us, without_us in zip(self.with_us, self.without_us, strict=True))
 
 
-class Wire(asyncio.Transport):
-    """A socket that counts what is written to it."""
+class FakeTransport(asyncio.Transport):
+    """A transport that counts responses."""
 
-    answers = 0
+    responses = 0
     last = b""
 
     def write(self, data: Any) -> None:
-        self.answers += 1
+        self.responses += 1
         self.last = data
 
     def is_closing(self) -> bool:
         return False
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing."""
 
 
 class Replica:
-    """A model's server as in a replica, from its connections on."""
+    """The request path of a replica, from its connections on."""
 
     def __init__(self, version: RunningVersion, request: bytes, after: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -92,42 +92,42 @@ class Replica:
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
         state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]
-        self.wires = [Wire() for _ in range(CONNECTIONS)]
-        self._connections = [kind(config, state, {}, loop) for _ in self.wires]
-        for connection, wire in zip(self._connections, self.wires, strict=True):
-            connection.connection_made(wire)
+        self.transports = [FakeTransport() for _ in range(CONNECTIONS)]
+        self._connections = [kind(config, state, {}, loop) for _ in self.transports]
+        for connection, transport in zip(self._connections, self.transports, strict=True):
+            connection.connection_made(transport)
         self._request = request
         self._after = after
 
     async def turn(self, waves: int) -> float:
-        """CPU microseconds a request."""
-        begun = time.process_time()
+        """CPU microseconds per request."""
+        started = time.process_time()
         for _ in range(waves):
-            wanted = self.wires[0].answers + 1
+            expected = self.transports[0].responses + 1
             for connection in self._connections:
                 connection.data_received(self._request)
-            while any(wire.answers < wanted for wire in self.wires):
+            while any(transport.responses < expected for transport in self.transports):
                 await asyncio.sleep(0)
         self._after()
-        return (time.process_time() - begun) / (waves * CONNECTIONS) * 1e6
+        return (time.process_time() - started) / (waves * CONNECTIONS) * 1e6
 
     def close(self) -> None:
-        """End the connections' timers."""
+        """Stop the timers of the connections."""
         for connection in self._connections:
             connection.connection_lost(None)
 
 
 async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Nothing gets here: the lane answers."""
+    """Unused: the fast path handles all requests."""
 
 
-def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int = WAVES) -> RecordingCost:
-    """Turns with and without in pairs, over the same loaded model of ONNX."""
-    print("the lane with and without metrics", file=sys.stderr, flush=True)
+def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int = WAVES) -> MetricsOverhead:
+    """Alternate turns with and without metrics, over the same ONNX model."""
+    print("the request path with and without metrics", file=sys.stderr, flush=True)
     return uvloop.run(_measure(artefact, request, pairs, waves))
 
 
-async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> RecordingCost:
+async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> MetricsOverhead:
     spec = ModelSpec(name="iris")
     model = runtime("onnx").load({artefact.name: artefact.read_bytes()}, spec, cpus=1.0)
     codecs = codecs_of(spec.name, 1, model.signature)
@@ -135,7 +135,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     warmup = warm(model, [codecs.predict.decode(body, b"application/json").request], batching=spec.batching)
     loop = asyncio.get_running_loop()
     loaded = LoadedVersion(ServedVersion(1, "sha256:0"), model, codecs, body, warmup, load_s=1.0)
-    counts = VersionCounts(spec.name, "1", PROTOCOLS, load_s=1.0)
+    counts = VersionCounters(spec.name, "1", PROTOCOLS, load_s=1.0)
     decoder = Decoder((spec.name, 1, model.signature), codecs, limits=spec.limits, loop=loop)
 
     def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
@@ -144,31 +144,31 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
         version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder)
         return Replica(version, http1(body), after)
 
-    log = RequestLog(spec.name, LogPlace(Path("/nowhere"), share=0.0))
-    # What the pushing thread does once a second is part of the price, so each turn ends with it, which is more often.
+    log = RequestLog(spec.name, RequestLogConfig(Path("/unused"), share=0.0))
+    # Each turn ends with a snapshot, because the snapshots of the push thread are part of the overhead.
     recorded = replica(RequestRecorder(counts, "predict", log), lambda: counts.add_to(Totals()))
     unrecorded = replica(UNRECORDED, lambda: None)
-    cost = await _turns(recorded, unrecorded, pairs, waves)
+    overhead = await _turns(recorded, unrecorded, pairs, waves)
     for each in (recorded, unrecorded):
-        if any(not wire.last.startswith(b"HTTP/1.1 200") for wire in each.wires):
-            raise RuntimeError(f"the lane answered {each.wires[0].last!r}")
+        if any(not transport.last.startswith(b"HTTP/1.1 200") for transport in each.transports):
+            raise RuntimeError(f"the response was {each.transports[0].last!r}")
         each.close()
-    return cost
+    return overhead
 
 
-async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int) -> RecordingCost:
-    cost = RecordingCost([], [])
+async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int) -> MetricsOverhead:
+    overhead = MetricsOverhead([], [])
     tune_gc()  # as a replica does
-    for _ in range(2):  # what is first is slow
+    for _ in range(2):  # warm-up
         await recorded.turn(waves), await unrecorded.turn(waves)
     for pair in range(pairs):
-        turns = [(recorded, cost.with_us), (unrecorded, cost.without_us)]
+        turns = [(recorded, overhead.with_us), (unrecorded, overhead.without_us)]
         for replica, spent_us in turns if pair % 2 else reversed(turns):
             spent_us.append(await replica.turn(waves))
-    return cost
+    return overhead
 
 
 def http1(body: bytes) -> bytes:
-    """The request as a client sends it."""
+    """The bytes of the request."""
     head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body

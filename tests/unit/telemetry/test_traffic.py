@@ -1,4 +1,4 @@
-"""The last minute, out of totals that only grow."""
+"""Traffic of the last minute from cumulative totals."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from modelyard.telemetry.metrics.traffic import WINDOW_S, RecentTraffic, quantil
 
 
 def totals(*, ok: int = 0, invalid: int = 0, timeout: int = 0, bucket: int = 2) -> Totals:
-    """Two versions of `churn` with the same counts; durations are all in one bucket."""
+    """Two versions of `churn` with the same counts. All durations are in one bucket."""
     made = Totals()
     for version in ("1", "2"):
         for code, count in (("ok", ok), ("invalid", invalid), ("timeout", timeout)):
@@ -19,23 +19,23 @@ def totals(*, ok: int = 0, invalid: int = 0, timeout: int = 0, bucket: int = 2) 
     return made
 
 
-def test_rates_are_of_what_has_come_since_the_oldest_look():
+def test_rates_are_measured_since_the_oldest_sample():
     recent = RecentTraffic()
-    recent.look(totals(ok=100), now=0)
+    recent.add_sample(totals(ok=100), now=0)
     churn = recent.traffic(totals(ok=150, invalid=5, timeout=10), now=10)["churn"]
     assert churn.requests_per_s == pytest.approx(2 * (50 + 5 + 10) / 10)
-    assert churn.failed == 20, "a client's mistakes are not the server's"
+    assert churn.failed == 20, "invalid requests are not failures of the server"
     assert churn.p99_s == pytest.approx(0.0025, rel=0.01)
 
 
-def test_looks_older_than_the_window_are_forgotten():
+def test_samples_older_than_the_window_are_dropped():
     recent = RecentTraffic()
-    recent.look(totals(ok=100), now=0)
-    recent.look(totals(ok=500), now=WINDOW_S + 1)
+    recent.add_sample(totals(ok=100), now=0)
+    recent.add_sample(totals(ok=500), now=WINDOW_S + 1)
     assert recent.traffic(totals(ok=500), now=WINDOW_S + 2)["churn"].requests_per_s == 0
 
 
-def test_what_waits_now_is_that_of_all_versions():
+def test_queued_requests_are_summed_over_all_versions():
     gauges = {
         (QUEUE_DEPTH.name, "churn", "1"): 3.0,
         (QUEUE_DEPTH.name, "churn", "2"): 1.0,
@@ -48,7 +48,7 @@ def test_what_waits_now_is_that_of_all_versions():
 
 def test_a_model_without_traffic_has_no_percentile():
     recent = RecentTraffic()
-    recent.look(totals(ok=100), now=0)
+    recent.add_sample(totals(ok=100), now=0)
     assert recent.traffic(totals(ok=100), now=5)["churn"].p99_s is None
 
 
@@ -59,8 +59,8 @@ def test_a_model_without_traffic_has_no_percentile():
         ([10, 0, 0], 0.5, 0.5),
         ([10, 10, 0], 0.75, 1.5),
         ([0, 10, 0], 1.0, 2.0),
-        ([0, 0, 4], 0.5, 2.0),  # as in Prometheus: nothing is known beyond the last bound
+        ([0, 0, 4], 0.5, 2.0),  # as in Prometheus: values above the last bound count as the bound
     ],
 )
-def test_a_quantile_is_prometheus_own(counts: list[int], part: float, value: float | None):
+def test_a_quantile_is_interpolated_as_in_prometheus(counts: list[int], part: float, value: float | None):
     assert quantile(part, (1.0, 2.0), counts) == (None if value is None else pytest.approx(value))
