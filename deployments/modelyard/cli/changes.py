@@ -44,7 +44,7 @@ def apply_changes(config_dir: Path, *, allow_removals: bool, wait_s: float | Non
     """
     if server := running_server(config_dir):
         told = server.apply(allow_removals=allow_removals)
-        statuses = None if wait_s is None else _settled(server, told["turn"], wait_s)
+        statuses = None if wait_s is None else _wait_until_settled(server, told["turn"], wait_s)
         return Changes(_actions(told["actions"]), told["refused"], statuses=statuses)
     from modelyard.cli.attach import attached, wait_settled  # noqa: PLC0415 - takes seconds
 
@@ -54,7 +54,7 @@ def apply_changes(config_dir: Path, *, allow_removals: bool, wait_s: float | Non
         return Changes(actions, desired.refused, statuses=statuses)
 
 
-def _settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStatus, ...]:
+def _wait_until_settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStatus, ...]:
     """The first look after that turn in which nothing changes; the last one when the time is over."""
     deadline = time.monotonic() + wait_s
     while True:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelyard.cli.places import places_of
-from modelyard.cli.report import TerminalReport
+from modelyard.cli.terminal_report import TerminalReport
 from modelyard.config.load import Config
 from modelyard.control.applications import replicas_folder
 from modelyard.control.death_log import Death, DeathLog

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelyard.control.apply import Applier
     from modelyard.control.desired import Desired
 
-OLD_S = 10.0
+STALE_S = 10.0
 """A look at Serve that is older is said to be."""
 
 
@@ -76,7 +76,7 @@ class FleetState:
         if server["phase"] != "serving":
             step = f": {server['step']}" if server["step"] else ""
             yield f"the server is {server['phase']} since {server['since']}{step}"
-        if server["seen_s_ago"] is not None and server["seen_s_ago"] > OLD_S:
+        if server["seen_s_ago"] is not None and server["seen_s_ago"] > STALE_S:
             yield f"this is {server['seen_s_ago']:.0f} s old: the server waits for Ray"
         for notice in server["notices"]:
             yield str(notice["text"])
@@ -89,7 +89,7 @@ def _row(model: Mapping[str, Any]) -> ModelStatus:
     return ModelStatus(**{**values, "versions": tuple(values["versions"])})
 
 
-class Source(Protocol):
+class StateSource(Protocol):
     """Where looks come from."""
 
     def look(self) -> FleetState:
@@ -97,18 +97,18 @@ class Source(Protocol):
 
 
 @contextmanager
-def source(config_dir: Path) -> Iterator[Source]:
+def state_source(config_dir: Path) -> Iterator[StateSource]:
     """The running server's socket, else Ray. Raises SpecError and ConnectionError."""
     if server := running_server(config_dir):
-        yield _Socket(server)
+        yield _SocketSource(server)
         return
     from modelyard.cli.attach import attached  # noqa: PLC0415 - takes seconds
 
     with attached(config_dir, starting=False) as (applier, desired):
-        yield _Ray(applier, desired, DeathLog(desired.config.state_dir))
+        yield _RaySource(applier, desired, DeathLog(desired.config.state_dir))
 
 
-class _Socket:
+class _SocketSource:
     def __init__(self, server: RunningServer) -> None:
         self._server = server
 
@@ -117,7 +117,7 @@ class _Socket:
         return FleetState(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
 
 
-class _Ray:
+class _RaySource:
     def __init__(self, applier: "Applier", desired: "Desired", deaths: DeathLog) -> None:
         self._applier = applier
         self._deaths = deaths

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelyard.cli.model_table import status_table
-from modelyard.cli.report import action_line, console, width_of
+from modelyard.cli.terminal_report import action_line, console, width_of
 from modelyard.config.diagnostic import SpecError
 from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
 
@@ -42,7 +42,7 @@ out = console()
 err = console(stderr=True)
 
 
-class Shown(StrEnum):
+class RecordFilter(StrEnum):
     """The form of a table."""
 
     text = "text"
@@ -67,7 +67,8 @@ class Output(StrEnum):
 ConfigDir = Annotated[Path, typer.Option("--config", "-c", help="The configuration folder.")]
 Form = Annotated[Output, typer.Option("-o", "--output", help="text, or json for programs.")]
 TableForm = Annotated[
-    Shown, typer.Option("-o", "--output", help="text, cut to the terminal's width; wide, uncut; json for programs.")
+    RecordFilter,
+    typer.Option("-o", "--output", help="text, cut to the terminal's width; wide, uncut; json for programs."),
 ]
 AllowRemovals = Annotated[
     bool, typer.Option(CONFIRM, help="Confirm that most models, or server.yaml, were removed on purpose.")
@@ -86,13 +87,13 @@ def up(
 ) -> None:
     """Start the server in the foreground, apply the configuration, and watch it."""
     from modelyard.cli.cluster import serve_cluster
-    from modelyard.cli.lost_models import first_config, refuse_emptied
+    from modelyard.cli.removal_checks import initial_config, reject_empty
     from modelyard.cli.supervisor import Supervisor
 
-    with _mistakes_told(Output.text):
-        loaded, resume = first_config(config, os.environ, lambda text: err.print(text, markup=False))
+    with reported_errors(Output.text):
+        loaded, resume = initial_config(config, os.environ, lambda text: err.print(text, markup=False))
         if not allow_removals and not resume:
-            refuse_emptied(config, loaded)
+            reject_empty(config, loaded)
         if loaded.server.ray.address != "local":
             raise typer.Exit(serve_cluster(config, loaded, approve=approve))
         raise typer.Exit(Supervisor(config, loaded, approve=approve, resume=resume).run())
@@ -105,16 +106,16 @@ def validate(
     output: Form = Output.text,
 ) -> None:
     """Check the YAML and the repository; needs no running server."""
-    from modelyard.cli.lost_models import lost
-    from modelyard.cli.repository_errors import refusals, unusable_identity
+    from modelyard.cli.removal_checks import removal_problems
+    from modelyard.cli.repository_errors import rejected_models, tls_problems
     from modelyard.cli.validate_deep import check_models
     from modelyard.control.desired import DesiredState
 
-    with _mistakes_told(output):
+    with reported_errors(output):
         desired = DesiredState(config, os.environ).read_settled()
     findings = {**desired.refused, **(check_models(desired) if deep else {})}
     names = [model.name for model in desired.config.models]
-    told = [*desired.config.warnings, *lost(config, desired.config), *unusable_identity(desired.config)]
+    told = [*desired.config.warnings, *removal_problems(config, desired.config), *tls_problems(desired.config)]
     errors, warnings = ([each for each in told if each.severity == kind] for kind in ("error", "warning"))
     valid = not findings and not errors
     if output is Output.json:
@@ -123,7 +124,7 @@ def validate(
     else:
         for diagnostic in told:
             err.print(diagnostic.render(), markup=False)
-        for diagnostic in refusals(desired, findings):
+        for diagnostic in rejected_models(desired, findings):
             err.print(diagnostic.render(), markup=False)
         if valid:
             models = "1 model is" if len(names) == 1 else f"{len(names)} models are"
@@ -140,7 +141,7 @@ def plan(
     """What an apply would add, restart, scale or remove, and why."""
     from modelyard.cli.changes import plan_changes
 
-    with _mistakes_told(output):
+    with reported_errors(output):
         planned = plan_changes(config)
     if output is Output.json:
         _print_json({"actions": [asdict(action) for action in planned.actions], "withheld": planned.withheld})
@@ -164,7 +165,7 @@ def apply(
     """Make the running server match the configuration."""
     from modelyard.cli.changes import apply_changes
 
-    with _mistakes_told(output):
+    with reported_errors(output):
         applied = apply_changes(config, allow_removals=allow_removals, wait_s=timeout_s if wait else None)
     if output is Output.json:
         models = None if applied.statuses is None else [status.as_json() for status in applied.statuses]
@@ -186,9 +187,9 @@ def rollback(
     timeout_s: Annotated[float, typer.Option(help="Seconds to wait at most until the version answers.")] = 600,
 ) -> None:
     """Let another version of a model answer: change its file, show the change, and apply it."""
-    from modelyard.cli.rollback import apply_edit, rollback_edit
+    from modelyard.cli.rollback_edit import apply_edit, rollback_edit
 
-    with _mistakes_told(Output.text):
+    with reported_errors(Output.text):
         edit = rollback_edit(config, name, to)
         out.print(edit.diff(), markup=False)
         status = None if dry_run else apply_edit(config, name, edit, timeout_s)
@@ -200,17 +201,17 @@ def rollback(
 
 
 @app.command()
-def status(config: ConfigDir = HERE, output: TableForm = Shown.text) -> None:
+def status(config: ConfigDir = HERE, output: TableForm = RecordFilter.text) -> None:
     """Every model's state, and why it is not READY."""
-    from modelyard.cli.fleet_state import source
+    from modelyard.cli.fleet_state import state_source
 
-    with _mistakes_told(Output.json if output is Shown.json else Output.text), source(config) as models:
+    with reported_errors(Output.json if output is RecordFilter.json else Output.text), state_source(config) as models:
         seen = models.look()
-    if output is Shown.json:
+    if output is RecordFilter.json:
         _print_json({"models": seen.models, **({"server": seen.server} if seen.server else {})})
     else:
         if seen.models:
-            out.print(status_table(seen.statuses, seen.traffic, None if output is Shown.wide else width_of(out)))
+            out.print(status_table(seen.statuses, seen.traffic, None if output is RecordFilter.wide else width_of(out)))
         for line in seen.remarks():
             out.print(line, markup=False)
         for line in seen.deaths():
@@ -230,10 +231,10 @@ def top(
     ] = Cut.text,
 ) -> None:
     """The status and the traffic of the last minute, live: what hurts comes first."""
-    from modelyard.cli.fleet_state import source
+    from modelyard.cli.fleet_state import state_source
     from modelyard.cli.top import show_live
 
-    with _mistakes_told(Output.text), source(config) as models, suppress(KeyboardInterrupt):
+    with reported_errors(Output.text), state_source(config) as models, suppress(KeyboardInterrupt):
         show_live(models, out, times=times, every_s=every_s, wide=output is Cut.wide)
 
 
@@ -251,11 +252,11 @@ def logs(  # noqa: PLR0917 - typer passes them by name
     """What a model's replicas have logged and printed, and how they ended."""
     from collections import deque
 
-    from modelyard.cli.logs import Follower, Shown, follow_logs, no_logs, records, replica_logs
+    from modelyard.cli.log_reader import Follower, RecordFilter, follow_logs, no_logs, records, replica_logs
 
-    with _mistakes_told(Output.text):
+    with reported_errors(Output.text):
         loaded = _load(config)
-    wanted = Shown(_since(since) if since else 0.0, rays)
+    wanted = RecordFilter(_since(since) if since else 0.0, rays)
     follower = Follower(loaded, name, replica)
     files = replica_logs(loaded, name, replica=replica, previous=previous)
     if not files and not follow:
@@ -282,14 +283,14 @@ def requests(  # noqa: PLR0917 - typer passes them by name
     output: Form = Output.text,
 ) -> None:
     """Requests in the log: those that failed, were slow, or were sampled. Needs no running server."""
-    from modelyard.cli.requests import Wanted, details, find, request_table, since_text
+    from modelyard.cli.logged_requests import RequestFilter, details, file_time, find_requests, request_table
 
-    with _mistakes_told(output):
+    with reported_errors(output):
         loaded = _load(config)
     slow_ms = 1e3 * loaded.server.request_log.slow_s if slow else 0.0
-    wanted = Wanted(request_id, model, slow_ms, since_text(_since(since)) if since else "0", failed)
+    wanted = RequestFilter(request_id, model, slow_ms, file_time(_since(since)) if since else "0", failed)
     folder = loaded.state_dir / "requests"
-    found = find(folder, wanted, most)
+    found = find_requests(folder, wanted, most)
     if output is Output.json:
         _print_json(found)
     elif request_id and found:
@@ -306,15 +307,15 @@ def requests(  # noqa: PLR0917 - typer passes them by name
 @config_app.command("show")
 def config_show(config: ConfigDir = HERE, output: Form = Output.text) -> None:
     """The configuration with every default filled in."""
-    from modelyard.config.show import show
+    from modelyard.config.yaml_writer import config_as_yaml
 
-    with _mistakes_told(output):
+    with reported_errors(output):
         loaded = _load(config)
     if output is Output.json:
         models = [model.model_dump(mode="json") for model in loaded.models]
         _print_json({"server": loaded.server.model_dump(mode="json"), "models": models})
     else:
-        sys.stdout.write(show(loaded))
+        sys.stdout.write(config_as_yaml(loaded))
 
 
 @app.command()
@@ -331,13 +332,13 @@ def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")]
 @app.command()
 def render(config: ConfigDir = HERE) -> None:
     """The Ray Serve config that `serve deploy` takes."""
-    from modelyard.cli.lost_models import lost
+    from modelyard.cli.removal_checks import removal_problems
     from modelyard.config.dump import dump
     from modelyard.control.desired import DesiredState
 
-    with _mistakes_told(Output.text):
+    with reported_errors(Output.text):
         desired = DesiredState(config, os.environ).read_settled()
-    missing = [each for each in lost(config, desired.config) if each.severity == "error"]
+    missing = [each for each in removal_problems(config, desired.config) if each.severity == "error"]
     for diagnostic in missing:
         err.print(diagnostic.render(), markup=False)
     for name, reason in desired.refused.items():
@@ -347,7 +348,7 @@ def render(config: ConfigDir = HERE) -> None:
 
 
 @contextmanager
-def _mistakes_told(output: Output) -> Iterator[None]:
+def reported_errors(output: Output) -> Iterator[None]:
     """What keeps a command from its work ends it: mistakes in the configuration, each shown; no server; exit code 1."""
     try:
         yield
@@ -367,10 +368,10 @@ def _mistakes_told(output: Output) -> Iterator[None]:
 
 
 def _since(text: str) -> float:
-    from modelyard.cli.time_range import since
+    from modelyard.cli.time_range import parse_since
 
     try:
-        return since(text, time.time())
+        return parse_since(text, time.time())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
 

@@ -25,7 +25,7 @@ _COLUMNS = (
     Column("URL", least=24, leave=4),
     Column("REASON", least=24),
 )
-_OF_TRAFFIC = ("REQ/S", "P99", "FAILED", "QUEUED")
+_TRAFFIC_HEADINGS = ("REQ/S", "P99", "FAILED", "QUEUED")
 
 
 def status_table(
@@ -36,7 +36,10 @@ def status_table(
     REASON is there where a model has one.
     """
     rows = [_cells(status, None if traffic is None else traffic.get(status.name)) for status in statuses]
-    hidden = {*(() if traffic is not None else _OF_TRAFFIC), *(() if any(s.reason for s in statuses) else ("REASON",))}
+    hidden = {
+        *(() if traffic is not None else _TRAFFIC_HEADINGS),
+        *(() if any(s.reason for s in statuses) else ("REASON",)),
+    }
     places = [index for index, column in enumerate(_COLUMNS) if column.heading not in hidden]
     columns = [_COLUMNS[index] for index in places]
     kept = [[row[index] for index in places] for row in rows]

@@ -5,20 +5,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 from modelyard.config.load import SERVER_FILE, Config
 from modelyard.config.tree import Mapping, locate
 from modelyard.control.port_owner import claim, owner
 from modelyard.control.ports import bad_host, bad_port, free_ports, in_use
 
-STEP, LAST = 10, 65535
+PORT_STEP, MAX_PORT = 10, 65535
 """Ports that belong together stay together: 8000 to 8004 become 8010 to 8014."""
 
 
 @contextmanager
 def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
     """Keep other servers from the configuration's ports. Raises SpecError with each that somebody has, or nobody here can have."""
-    place = _Place(config_dir / SERVER_FILE, config.server_place)
+    place = _ServerFile(config_dir / SERVER_FILE, config.server_place)
     found: list[Diagnostic] = []
     wanted = {port for _, _, port in config.server.listeners}
     with ExitStack() as claims:
@@ -38,12 +38,12 @@ def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
                 by = f" by {who}" if (who := who or owner(port)) else ""
                 found.append(place.diagnostic(key, f"{host}:{port} is in use{by}", free))
         if found:
-            raise SpecError(in_order(found))
+            raise SpecError(sorted_diagnostics(found))
         yield
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ServerFile:
     """Where a key of server.yaml stands."""
 
     file: Path
@@ -60,7 +60,7 @@ class _Place:
 
 
 def _free_beside(host: str, port: int, others: set[int]) -> int:
-    beside = range(port + STEP, LAST + 1, STEP)
+    beside = range(port + PORT_STEP, MAX_PORT + 1, PORT_STEP)
     free = (each for each in beside if each not in others and not _is_taken(host, each))
     return next(free, 0) or free_ports(1)[0]
 

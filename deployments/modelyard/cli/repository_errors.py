@@ -12,7 +12,7 @@ from modelyard.edge.tls import TlsError, read_tls_bundle
 from modelyard.repository.resolve import Refused
 
 
-def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
+def rejected_models(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
     """An error for each refused model, and for each of the `findings`, reasons by model."""
     config = desired.config
     if missing := _no_repository(desired):
@@ -26,7 +26,7 @@ def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]
         yield replace(_at(config, name, key), message=f"{name}: {reason}", suggestion=suggestion)
 
 
-def unusable_identity(config: Config) -> Iterator[Diagnostic]:
+def tls_problems(config: Config) -> Iterator[Diagnostic]:
     """An error where the TLS files are there and are no certificate with its key."""
     if config.server.tls is not None:
         try:

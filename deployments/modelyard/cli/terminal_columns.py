@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 GAP = 2
-NARROWEST = 6
+MIN_WIDTH = 6
 """Of a column that may be cut, when all others that may be left out are."""
-CUT = "…"
+ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | N
     widths = {index: least[index] for index in shown}
     while _total([*widths.values()]) > width:
         widest = max((index for index in shown if columns[index].least), key=lambda index: widths[index], default=None)
-        if widest is None or widths[widest] <= NARROWEST:
+        if widest is None or widths[widest] <= MIN_WIDTH:
             break
         widths[widest] -= 1
     spare = width - _total([*widths.values()])
@@ -65,11 +65,11 @@ def middle_cut(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     if width < 3:
-        return CUT[:width]
+        return ELLIPSIS[:width]
     begin, end = text[: (width + 1) // 2 - 1], text[len(text) - width // 2 :]
     while cell_len(begin) + 1 + cell_len(end) > width:  # wide characters
         begin, end = (begin[:-1], end) if len(begin) >= len(end) else (begin, end[1:])
-    return begin + CUT + end
+    return begin + ELLIPSIS + end
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def since(text: str, now: float) -> float:
+def parse_since(text: str, now: float) -> float:
     """Unix time of `10m` (also s, h, d) before `now`, or of an ISO 8601 time: without an offset it is this machine's.
 
     Raises ValueError.
@@ -21,6 +21,6 @@ def since(text: str, now: float) -> float:
         ) from None
 
 
-def shown(at: float) -> str:
+def format_time(at: float) -> str:
     """A time in the form of all logs: UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

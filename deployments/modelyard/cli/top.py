@@ -8,18 +8,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from modelyard.cli.fleet_state import FleetState, Source
+from modelyard.cli.fleet_state import FleetState, StateSource
 from modelyard.cli.model_table import status_table
-from modelyard.cli.report import width_of
 from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
+from modelyard.cli.terminal_report import width_of
 
-AROUND_LINES = 3
+OTHER_LINES = 3
 """The heading, the line that counts the rest, and the cursor's."""
 
 
 def show_live(
-    source: Source,
+    source: StateSource,
     to: Console,
     *,
     times: int,
@@ -39,18 +39,18 @@ def show_live(
                 sleep(every_s)
             width = None if wide else width_of(to)
             try:
-                screen = screen_of(source.look() if number else first, width, to.height if to.is_terminal else None)
+                screen = render_screen(source.look() if number else first, width, to.height if to.is_terminal else None)
             except ConnectionError as error:
                 screen = Text(str(error), "red")
             live.update(screen, refresh=True)
 
 
-def screen_of(seen: FleetState, width: int | None, height: int | None) -> Text:
+def render_screen(seen: FleetState, width: int | None, height: int | None) -> Text:
     """The server's notices, the models, and how many more there are than fit into `height` lines; None for all of them."""
     notices = [_first_line(notice, width) for notice in seen.notices()]
     traffic = seen.traffic
     statuses = worst_first(seen.statuses, traffic)
-    room = len(statuses) if height is None else max(1, height - AROUND_LINES - len(notices))
+    room = len(statuses) if height is None else max(1, height - OTHER_LINES - len(notices))
     shown = statuses if len(statuses) <= room else statuses[:room]
     lines = [*(Text(notice, "yellow") for notice in notices), status_table(shown, traffic, width)]
     if more := len(statuses) - len(shown):

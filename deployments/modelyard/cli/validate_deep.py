@@ -13,11 +13,11 @@ def check_models(desired: Desired) -> dict[str, str]:
     return {
         model.spec.name: reason
         for model in desired.models
-        if isinstance(model, Resolved) and (reason := _rehearse(model, root))
+        if isinstance(model, Resolved) and (reason := _load_error(model, root))
     }
 
 
-def _rehearse(model: Resolved, root: Path) -> str:
+def _load_error(model: Resolved, root: Path) -> str:
     """Do here what the model's replica would do before it takes traffic; "" where that goes well."""
     from modelyard.replica.loading import load_version  # noqa: PLC0415 - brings the frameworks
 

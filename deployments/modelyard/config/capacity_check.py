@@ -8,7 +8,7 @@ from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.tree import Location, Mapping, locate
 
-MOST_REPLICAS = 1000
+MAX_REPLICAS = 1000
 """Of one model on one machine: Ray Serve has as many ports for them."""
 
 
@@ -23,14 +23,14 @@ class Machine:
     """The cores are `ray.cpus` of server.yaml. Else they are those of this machine, which need not be the server's."""
 
 
-def no_room(spec: ModelSpec, root: Mapping, machine: Machine) -> Iterator[Diagnostic]:
+def insufficient_resources(spec: ModelSpec, root: Mapping, machine: Machine) -> Iterator[Diagnostic]:
     """The first thing for which there is no room; a warning where only this machine says so. `root` has the defaults in it."""
     replicas, cpus, memory = max(1, spec.replicas.min), spec.resources.cpus, spec.resources.memory or 0
     where = f"ray.cpus is {machine.cores:g}" if machine.is_declared else f"this machine has {machine.cores:g} cores"
     severity: Literal["error", "warning"] = "error" if machine.is_declared else "warning"
-    if spec.replicas.max > MOST_REPLICAS:
+    if spec.replicas.max > MAX_REPLICAS:
         loc = ("replicas", "max")
-        yield _at(root, loc, f"one machine runs at most {MOST_REPLICAS} replicas of a model")
+        yield _at(root, loc, f"one machine runs at most {MAX_REPLICAS} replicas of a model")
     elif cpus > machine.cores:
         yield replace(
             _at(root, ("resources", "cpus"), f"a replica needs {cpus:g} cores, and {where}"), severity=severity

@@ -47,7 +47,7 @@ def conflicts(claims: Iterable[Claim]) -> Iterator[Diagnostic]:
     for route, rivals in by_route.items():
         if len({rival.name for rival in rivals}) > 1:
             yield from _at_each([rival.route_at for rival in rivals], f"two models have the route {route}")
-        if owner := url_paths.above(route, by_route):
+        if owner := url_paths.parent_route(route, by_route):
             for rival in rivals:
                 above, below = by_route[owner][0], rival
                 yield below.route_at.diagnostic(

@@ -7,13 +7,13 @@ from modelyard.config.source_text import Span
 from modelyard.config.tree import Mapping, Node, Scalar
 
 
-def under(model: Mapping, defaults: Mapping) -> Mapping:
+def with_defaults(model: Mapping, defaults: Mapping) -> Mapping:
     """The model's mapping with the defaults that it leaves room for."""
     merged = Mapping(model.span, {**defaults.entries, **model.entries}, {**defaults.keys, **model.keys})
     for key in defaults.entries.keys() & model.entries.keys():
         own, default = _section(key, model.entries[key]), _section(key, defaults.entries[key])
         if isinstance(own, Mapping) and isinstance(default, Mapping) and key != "versions":
-            section = under(own, default)
+            section = with_defaults(own, default)
             merged.entries[key] = _bounds_in_order(section, own) if key == "replicas" else section
     return merged
 

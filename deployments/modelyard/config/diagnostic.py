@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-WIDEST_LINE = 160
+MAX_LINE_CHARS = 160
 """Characters of a source line that are quoted; more would hide the message."""
 
 
@@ -40,7 +40,7 @@ class Diagnostic:
             (
                 f"{self.path}:{self.line}:{self.column}: {self.severity}: {self.message}",
                 f"{number} | {before}{fault}{after}".rstrip(),
-                f"{'':5} | {_blank(before)}{'^' * max(1, _cells(fault))} {self.suggestion}".rstrip(),
+                f"{'':5} | {_spaces(before)}{'^' * max(1, _cells(fault))} {self.suggestion}".rstrip(),
             )
         )
 
@@ -52,12 +52,12 @@ class Diagnostic:
         """What stands before, at and after the fault in its line, shortened where that is too wide to read."""
         line, start, end = self.source_line, self.column - 1, self.column - 1 + self.length
         before, fault, after = line[:start], line[start:end], line[end:]
-        if len(line) > WIDEST_LINE:
-            part = WIDEST_LINE // 3
+        if len(line) > MAX_LINE_CHARS:
+            part = MAX_LINE_CHARS // 3
             before = before if len(before) <= part else "…" + before[-part:]
             after = "…" if len(fault) > part else after if len(after) <= part else after[:part] + "…"
             fault = fault[:part]
-        return _harmless(before), _harmless(fault), _harmless(after)
+        return _printable(before), _printable(fault), _printable(after)
 
 
 class SpecError(Exception):
@@ -73,12 +73,12 @@ class SpecError(Exception):
         return "\n".join(diagnostic.render() for diagnostic in self.diagnostics)
 
 
-def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def sorted_diagnostics(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Each diagnostic once, by file, then by place."""
     return tuple(sorted(set(diagnostics), key=lambda d: (d.path, d.line, d.column, d.message)))
 
 
-def _harmless(text: str) -> str:
+def _printable(text: str) -> str:
     """The text without what would steer a terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
@@ -88,6 +88,6 @@ def _cells(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
 
 
-def _blank(text: str) -> str:
+def _spaces(text: str) -> str:
     """Blanks as wide as the text; tabs stay, since only the terminal knows their width."""
     return "\t".join(" " * _cells(part) for part in text.split("\t"))

@@ -7,7 +7,7 @@ from modelyard.config import tree
 from modelyard.config.source_text import Source
 from modelyard.config.yaml_parser import parse
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """Line and column, counted from 0."""
 
 
@@ -19,7 +19,7 @@ def with_keys(source: Source, values: Map[str, Any]) -> str:
     """The file's text with these top-level keys. Values are numbers and lists of numbers. Raises CannotEdit."""
     text = source.text
     for key, value in values.items():
-        text = _with_key(Source(source.path, text), key, _written(value))
+        text = _with_key(Source(source.path, text), key, _flow_text(value))
     before, after = parse(source).root, parse(Source(source.path, text)).root
     if isinstance(before, tree.Mapping) and after and tree.plain(after) == {**tree.plain(before), **values}:
         return text
@@ -28,10 +28,10 @@ def with_keys(source: Source, values: Map[str, Any]) -> str:
 
 def _line(entry: tuple[str, Any]) -> str:
     key, value = entry
-    return f"{key}: {_written(value)}"
+    return f"{key}: {_flow_text(value)}"
 
 
-def _written(value: Any) -> str:
+def _flow_text(value: Any) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
@@ -52,11 +52,11 @@ def _with_key(source: Source, key: str, value: str) -> str:
     return _replaced(source, behind, behind, f"{newline}{' ' * root.span.column}{key}: {value}")
 
 
-def _replaced(source: Source, start: Place, end: Place, text: str) -> str:
+def _replaced(source: Source, start: Position, end: Position, text: str) -> str:
     return source.text[: _offset(source, start)] + text + source.text[_offset(source, end) :]
 
 
-def _offset(source: Source, place: Place) -> int:
+def _offset(source: Source, place: Position) -> int:
     line, column = place
     lines = source.text.splitlines(keepends=True)
     return sum(map(len, lines[:line])) + column
@@ -68,7 +68,7 @@ def _is_flow(node: tree.Mapping | tree.Sequence) -> bool:
     return line[node.span.column : node.span.column + 1] in ("{", "[")
 
 
-def _end(node: tree.Node) -> Place:
+def _end(node: tree.Node) -> Position:
     """Where the text of a value ends; the parser's end of an indented one is that of the blank lines and comments behind it."""
     children = () if isinstance(node, tree.Scalar) else _children(node)
     if not children or _is_flow(node):  # type: ignore[arg-type] # a scalar has no children

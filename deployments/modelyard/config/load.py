@@ -11,27 +11,27 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from modelyard.config import defaults, hints, source_text
-from modelyard.config.capacity_check import Machine, no_room
+from modelyard.config import defaults, source_text, suggestions
+from modelyard.config.capacity_check import Machine, insufficient_resources
 from modelyard.config.conflicts import claim, conflicts
-from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 from modelyard.config.env_vars import expand
-from modelyard.config.explain import describe, explain, leading_zeros
-from modelyard.config.ignored_files import is_read, not_read
+from modelyard.config.ignored_files import ignored_files, is_model_file
 from modelyard.config.model_spec import ModelSpec, Spec, slug
-from modelyard.config.server_checks import unworkable
+from modelyard.config.server_checks import server_errors
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Source
-from modelyard.config.syntax import conflict
+from modelyard.config.syntax_errors import merge_conflict
 from modelyard.config.tree import Document, Mapping, Node, Scalar, plain
+from modelyard.config.value_errors import describe_value, leading_zeros, value_errors
 from modelyard.config.yaml_parser import parse
 
 S = TypeVar("S", bound=Spec)
 
-TRACING = "opentelemetry.exporter.otlp.proto.http"
+TRACING_MODULE = "opentelemetry.exporter.otlp.proto.http"
 """What the extra `tracing` brings."""
 SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
-MOST_PROBLEMS = 100
+MAX_ERRORS = 100
 """Errors reported of one file; who has more reads none of them."""
 
 
@@ -72,7 +72,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     `environ` is where `${NAME}` is looked up. Raises SpecError, with everything that is wrong in all files.
     """
     try:
-        problems = list(_wrong_layout(config_dir))
+        problems = list(_layout_errors(config_dir))
         server_files, model_files = _files(config_dir)
         models_there = (config_dir / MODELS_FOLDER).is_dir()
     except OSError as error:
@@ -82,17 +82,17 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     server, shared = _server(server_file)
     files = {path: _read(path, environ) for path in model_files}
     specs = [(*_model(file, shared), path) for path, file in files.items()]
-    room = _room(server, [(spec, node) for spec, node, _ in specs])
+    room = _capacity_problems(server, [(spec, node) for spec, node, _ in specs])
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
     claims = [claimed for claimed in map(claim, files.values()) if claimed]
     problems += conflicts(claims)
-    problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
-    problems += _no_tracing(server, server_file)
+    problems += _unknown_default_model(server, server_file, [claimed.name for claimed in claims])
+    problems += _missing_tracing_extra(server, server_file)
     problems += [each for each in room if each.severity == "error"]
-    problems += unworkable(server, server_file, _root(config_dir))
+    problems += server_errors(server, server_file, _root(config_dir))
     if problems:
-        raise SpecError(in_order(problems))
+        raise SpecError(sorted_diagnostics(problems))
     models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
     root = _root(config_dir)
     absent = [
@@ -106,7 +106,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
         server_place=server_file.root if isinstance(server_file.root, Mapping) else None,
         absent=tuple(absent),
-        warnings=in_order([*not_read(config_dir), *room]),
+        warnings=sorted_diagnostics([*ignored_files(config_dir), *room]),
     )
 
 
@@ -115,7 +115,7 @@ def _root(config_dir: Path) -> Path:
     return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
 
 
-def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
+def _unknown_default_model(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
     """A default model that no file is about."""
     root, name = document.root, server.default_model
     if name is not None and name not in names and isinstance(root, Mapping):
@@ -124,9 +124,9 @@ def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str
         yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
 
 
-def _no_tracing(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
+def _missing_tracing_extra(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
     """Traces that nothing here can send."""
-    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING):
+    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING_MODULE):
         missing = "OpenTelemetry's exporter is not installed, and traces need it"
         yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
 
@@ -138,7 +138,7 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
+def _layout_errors(config_dir: Path) -> Iterator[Diagnostic]:
     """What is wrong with the folder itself. SpecError where nothing can be read in it."""
     if not config_dir.is_dir():
         wrong = "not a folder" if config_dir.exists() else "there is no such folder"
@@ -155,7 +155,7 @@ def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
     """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
     server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
     names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    kept = [name for name in sorted(names) if is_read(name)]
+    kept = [name for name in sorted(names) if is_model_file(name)]
     return [server] if os.path.lexists(server) else [], [models / name for name in kept]
 
 
@@ -181,7 +181,7 @@ def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
+def _capacity_problems(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
     """What finds no room on this machine; nothing is known of a cluster's."""
     if server.ray.address != "local":
         return []
@@ -190,7 +190,10 @@ def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | No
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     machine = Machine(cores, memory, is_declared=declared is not None)
     return [
-        found for spec, root in models if spec and isinstance(root, Mapping) for found in no_room(spec, root, machine)
+        found
+        for spec, root in models
+        if spec and isinstance(root, Mapping)
+        for found in insufficient_resources(spec, root, machine)
     ]
 
 
@@ -205,29 +208,29 @@ def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None
             )
         return None, None
     if shared is not None and isinstance(root, Mapping):
-        root = defaults.under(root, shared)
+        root = defaults.with_defaults(root, shared)
     return _validated(ModelSpec, document, root, free=("options",)), root
 
 
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
     """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
     if not isinstance(root, Mapping):
-        document.problems.append(_no_mapping(document.source, root))
+        document.problems.append(_not_a_mapping(document.source, root))
         return None
     valid = None
     try:
         valid = spec.model_validate(plain(root))
     except ValidationError as error:
-        document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
+        document.problems += value_errors(error, spec, root, most=MAX_ERRORS + 1)
     document.problems += leading_zeros(root, free=free)
     return None if document.problems else valid
 
 
-def _no_mapping(source: Source, root: Node) -> Diagnostic:
-    if (marker := hints.conflict(source.lines)) is not None:
-        return conflict(source, marker)
-    hint = hints.missing_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
-    return root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}", hint)
+def _not_a_mapping(source: Source, root: Node) -> Diagnostic:
+    if (marker := suggestions.first_conflict_marker(source.lines)) is not None:
+        return merge_conflict(source, marker)
+    hint = suggestions.suggest_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
+    return root.span.diagnostic(f"expected a mapping of keys, got {describe_value(root)}", hint)
 
 
 def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
@@ -236,6 +239,6 @@ def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
     for problem in problems:
         first.setdefault((problem.path, problem.line, problem.column), problem)
     shown = sorted(first.values(), key=lambda problem: problem.line)
-    yield from shown[:MOST_PROBLEMS]
-    for problem in shown[MOST_PROBLEMS : MOST_PROBLEMS + 1]:
+    yield from shown[:MAX_ERRORS]
+    for problem in shown[MAX_ERRORS : MAX_ERRORS + 1]:
         yield replace(problem, message="there are more errors from here on", suggestion="mend the others first")

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from modelyard.config import datatype, size, url_paths
-from modelyard.config.rule_errors import EXPECTED, expected, refused
+from modelyard.config.rule_errors import EXPECTED, expected, rejected
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 RUNTIME = r"^(onnx|sklearn|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*)$"
@@ -26,8 +26,8 @@ LABEL = r"^[a-z][a-z0-9._-]{0,62}$"
 """A version's label. It begins with a letter, so that no label reads as a number."""
 RESERVED_NAMES = ("gateway",)
 """Ray Serve applications of the server's own; a model's application has the model's name."""
-A_DAY_S = 86_400
-_MEANT_OFF = ("off", "of", "no", "none", "never", "disabled")
+MAX_TIMEOUT_S = 86_400
+_OFF_WORDS = ("off", "of", "no", "none", "never", "disabled")
 
 
 def _size(value: object) -> object:
@@ -61,7 +61,7 @@ Bytes = Annotated[
 """A size in bytes, a pebibyte at most; YAML may write it as 512MiB, 1.5GB or a plain number."""
 
 
-LEAST_BODY, LEAST_MEMORY = 1000, 16 * 2**20
+MIN_BODY_BYTES, MIN_MEMORY_BYTES = 1000, 16 * 2**20
 """Less is a number whose unit was forgotten."""
 
 
@@ -70,8 +70,8 @@ def _in_mebibytes(number: int) -> str:
 
 
 def _for_a_request(body: int) -> int:
-    if body < LEAST_BODY:
-        raise refused(f"{body} bytes are too few for a request", _in_mebibytes(body))
+    if body < MIN_BODY_BYTES:
+        raise rejected(f"{body} bytes are too few for a request", _in_mebibytes(body))
     return body
 
 
@@ -151,7 +151,7 @@ class Replicas(Spec):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
         if self.min > self.max:
-            raise refused(f"replicas.min is {self.min}, which is above replicas.max, {self.max}", at=("min",))
+            raise rejected(f"replicas.min is {self.min}, which is above replicas.max, {self.max}", at=("min",))
         return self
 
 
@@ -159,7 +159,7 @@ def _fixed_replicas(value: object) -> object:
     if type(value) is not int:
         return value
     if value < 1:
-        raise refused("a fixed number of replicas is at least 1", "{min: 0, max: 1} scales to zero")
+        raise rejected("a fixed number of replicas is at least 1", "{min: 0, max: 1} scales to zero")
     return {"min": value, "max": value}
 
 
@@ -179,7 +179,7 @@ def _listed(value: object) -> object:
     if not isinstance(value, dict):
         return value
     if "" in value:
-        raise refused("an input has an empty name", at=("",))
+        raise rejected("an input has an empty name", at=("",))
     for name, kind in value.items():
         if isinstance(kind, dict):
             raise expected(datatype.EXPECTED, at=(name,))
@@ -190,7 +190,7 @@ def _distinct(inputs: list[InputType]) -> list[InputType]:
     seen: set[str] = set()
     for index, each in enumerate(inputs):
         if each.name in seen:
-            raise refused(f"two inputs are named {each.name!r}", at=(index, "name"))
+            raise rejected(f"two inputs are named {each.name!r}", at=(index, "name"))
         seen.add(each.name)
     return inputs
 
@@ -229,7 +229,7 @@ def _batching_off(value: object) -> object:
         hint = "leave the key out: batching is on by default"
     elif isinstance(value, int) and value > 0:
         hint = f"did you mean {{max_size: {value}}}?"
-    elif isinstance(value, int) or (isinstance(value, str) and value.lower() in _MEANT_OFF):
+    elif isinstance(value, int) or (isinstance(value, str) and value.lower() in _OFF_WORDS):
         hint = "did you mean off?"
     raise expected("off or a mapping", hint)
 
@@ -240,13 +240,15 @@ class Limits(Spec):
     queue: int = Field(
         default=256, ge=1, description="Requests that may wait in a replica; one more is refused with 429"
     )
-    timeout_s: float = Field(default=10.0, gt=0, le=A_DAY_S, description="Seconds until a request is answered with 504")
+    timeout_s: float = Field(
+        default=10.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds until a request is answered with 504"
+    )
     body: Body = Field(default=64 * 2**20, description="Largest request body")
 
 
 def _for_a_model(memory: int) -> int:
-    if memory < LEAST_MEMORY:
-        raise refused(f"{memory} bytes are too few for any model", _in_mebibytes(memory))
+    if memory < MIN_MEMORY_BYTES:
+        raise rejected(f"{memory} bytes are too few for any model", _in_mebibytes(memory))
     return memory
 
 
@@ -293,7 +295,7 @@ class ModelDefaults(Spec):
     )
     resources: Resources = Field(default=Resources(), description="What one replica reserves")
     load_timeout_s: float = Field(
-        default=120.0, gt=0, le=A_DAY_S, description="Seconds a replica may take to load and warm the model"
+        default=120.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds a replica may take to load and warm the model"
     )
 
 
@@ -327,7 +329,7 @@ class ModelSpec(ModelDefaults):
     @classmethod
     def _name_is_free(cls, name: str) -> str:
         if name in RESERVED_NAMES:
-            raise refused(f"the name {name!r} is the server's own")
+            raise rejected(f"the name {name!r} is the server's own")
         return name
 
     @field_validator("path")
@@ -340,8 +342,8 @@ class ModelSpec(ModelDefaults):
     @field_validator("route")
     @classmethod
     def _route_is_free(cls, route: str | None) -> str | None:
-        if route is not None and (taken := url_paths.taken_by_server(route)):
-            raise refused(f"{taken} is the server's own")
+        if route is not None and (taken := url_paths.reserved_by_server(route)):
+            raise rejected(f"{taken} is the server's own")
         return route
 
     @model_validator(mode="after")
@@ -349,7 +351,7 @@ class ModelSpec(ModelDefaults):
         if isinstance(self.default, str) and self.default not in self.version_labels:
             nearest = get_close_matches(self.default, self.version_labels, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else "name it in version_labels"
-            raise refused(f"no version has the label {self.default!r}", hint, at=("default",))
+            raise rejected(f"no version has the label {self.default!r}", hint, at=("default",))
         named: list[tuple[tuple[str, ...], int]] = [
             (("version_labels", label), number) for label, number in self.version_labels.items()
         ]
@@ -357,7 +359,7 @@ class ModelSpec(ModelDefaults):
             named.append((("default",), self.default))
         for place, number in named:
             if isinstance(self.versions, list) and number not in self.versions:
-                raise refused(f"version {number} is not one of versions", f"add {number} to versions", at=place)
+                raise rejected(f"version {number} is not one of versions", f"add {number} to versions", at=place)
         return self
 
     @property

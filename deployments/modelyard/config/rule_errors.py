@@ -2,7 +2,7 @@
 
 from pydantic_core import PydanticCustomError
 
-EXPECTED, REFUSED = "modelyard_expected", "modelyard_refused"
+EXPECTED, REJECTED = "modelyard_expected", "modelyard_refused"
 
 
 def expected(what: str, suggestion: str = "", *, at: tuple[int | str, ...] = ()) -> PydanticCustomError:
@@ -10,6 +10,6 @@ def expected(what: str, suggestion: str = "", *, at: tuple[int | str, ...] = ())
     return PydanticCustomError(EXPECTED, "expected {what}", {"what": what, "suggestion": suggestion, "at": at})
 
 
-def refused(message: str, suggestion: str = "", *, at: tuple[int | str, ...] = ()) -> PydanticCustomError:
+def rejected(message: str, suggestion: str = "", *, at: tuple[int | str, ...] = ()) -> PydanticCustomError:
     """The value is against a rule, told by the message; `at` leads from it to the part of it that is to blame."""
-    return PydanticCustomError(REFUSED, "{text}", {"text": message, "suggestion": suggestion, "at": at})
+    return PydanticCustomError(REJECTED, "{text}", {"text": message, "suggestion": suggestion, "at": at})

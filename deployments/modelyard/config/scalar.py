@@ -21,9 +21,9 @@ _NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
-_WIDEST = 64
+_MAX_CHARS = 64
 """Characters of a number. Python refuses to read thousands of digits, and nothing here needs more than a few."""
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 def resolve(text: str) -> Value:
@@ -49,7 +49,7 @@ def has_leading_zero(text: str) -> bool:
 
 def _integer(text: str) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    number = int(text, base) if len(text) <= _WIDEST else _LARGEST + 1
-    if not _SMALLEST <= number <= _LARGEST:
+    number = int(text, base) if len(text) <= _MAX_CHARS else _MAX_INTEGER + 1
+    if not _MIN_INTEGER <= number <= _MAX_INTEGER:
         raise ValueError("this number has more than 64 bits")
     return number

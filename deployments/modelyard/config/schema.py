@@ -25,27 +25,27 @@ def schemas() -> dict[str, str]:
 
 
 def _schema(spec: type[BaseModel]) -> dict[str, Any]:
-    schema = _rewritten(spec.model_json_schema())
+    schema = _with_references(spec.model_json_schema())
     reference = {"description": "An environment variable", "type": "string", "pattern": REFERENCE}
     return {"$schema": DIALECT, **schema, "$defs": {**schema["$defs"], "Reference": reference}}
 
 
-def _rewritten(schema: dict[str, Any]) -> dict[str, Any]:
+def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with a reference as an alternative to every value of a narrow form."""
     told: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
     rest = {key: value for key, value in schema.items() if key not in told}
-    choices = [_within(choice) for choice in rest.get("anyOf", rest.get("oneOf", [rest]))]
+    choices = [_children_with_references(choice) for choice in rest.get("anyOf", rest.get("oneOf", [rest]))]
     if any(choice.keys() & {"enum", "pattern"} or choice.get("type") in _NARROW for choice in choices):
         choices.append(_REFERENCE)
     return {**told, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
 
 
-def _within(schema: dict[str, Any]) -> dict[str, Any]:
+def _children_with_references(schema: dict[str, Any]) -> dict[str, Any]:
     """The same for what the schema holds; the titles that pydantic makes of field names are left out."""
     schema = {key: value for key, value in schema.items() if key != "title"}
     for key in schema.keys() & {"properties", "$defs"}:
-        schema[key] = {name: _rewritten(inner) for name, inner in schema[key].items()}
+        schema[key] = {name: _with_references(inner) for name, inner in schema[key].items()}
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
-            schema[key] = _rewritten(schema[key])
+            schema[key] = _with_references(schema[key])
     return schema

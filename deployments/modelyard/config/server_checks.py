@@ -10,7 +10,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Span
 from modelyard.config.tree import Document, Location, Mapping, locate
 
-WITHOUT_EFFECT_ON_A_CLUSTER: Map[tuple[str, ...], str] = {
+IGNORED_ON_CLUSTER: Map[tuple[str, ...], str] = {
     ("tls",): "clients speak plain text there, and anybody is let in",
     ("http", "cors"): "",
     ("grpc",): "gRPC is not served there",
@@ -21,23 +21,23 @@ WITHOUT_EFFECT_ON_A_CLUSTER: Map[tuple[str, ...], str] = {
     ("ray", "cpus"): "the cluster's nodes say what they have",
 }
 """Keys that our frontends or our own Ray read, with what follows from their absence. A cluster has neither."""
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
-def unworkable(server: ServerSpec, document: Document, root: Path) -> Iterator[Diagnostic]:
+def server_errors(server: ServerSpec, document: Document, root: Path) -> Iterator[Diagnostic]:
     """What cannot work of a server.yaml that is valid; `root` is where its relative paths start."""
     if not isinstance(document.root, Mapping):
         return
-    places = _Places(document.root)
+    places = _WrittenKeys(document.root)
     if server.ray.address == "local":
         yield from _missing_files(server, places, root)
     else:
-        yield from _without_effect(server, places)
-    yield from _ports_in_conflict(server, places)
+        yield from _ignored_keys(server, places)
+    yield from _port_conflicts(server, places)
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class _WrittenKeys:
     root: Mapping
 
     def written(self, loc: Location) -> bool:
@@ -59,14 +59,14 @@ class _Places:
         return locate(self.root, loc)[1]
 
 
-def _without_effect(server: ServerSpec, places: _Places) -> Iterator[Diagnostic]:
-    for loc, so in WITHOUT_EFFECT_ON_A_CLUSTER.items():
+def _ignored_keys(server: ServerSpec, places: _WrittenKeys) -> Iterator[Diagnostic]:
+    for loc, so in IGNORED_ON_CLUSTER.items():
         if places.written(loc):
             what = f"{'.'.join(loc)} has no effect on a cluster (ray.address is {server.ray.address})"
             yield places.key(loc).diagnostic(f"{what}: {so}" if so else what, "remove it")
 
 
-def _missing_files(server: ServerSpec, places: _Places, root: Path) -> Iterator[Diagnostic]:
+def _missing_files(server: ServerSpec, places: _WrittenKeys, root: Path) -> Iterator[Diagnostic]:
     for key in ("certificate", "key", "client_ca") if server.tls else ():
         name = getattr(server.tls, key)
         if name is not None and not (path := root / name).is_file():
@@ -75,11 +75,13 @@ def _missing_files(server: ServerSpec, places: _Places, root: Path) -> Iterator[
             yield places.value(("tls", key)).diagnostic(f"{path} {wrong}", "" if Path(name).is_absolute() else hint)
 
 
-def _ports_in_conflict(server: ServerSpec, places: _Places) -> Iterator[Diagnostic]:
+def _port_conflicts(server: ServerSpec, places: _WrittenKeys) -> Iterator[Diagnostic]:
     """A port that two listeners want: told at each that is written, for a default has no place."""
     for loc, host, port in server.listeners:
         rivals = [
-            other for other, where, number in server.listeners if other != loc and number == port and _meet(host, where)
+            other
+            for other, where, number in server.listeners
+            if other != loc and number == port and _overlap(host, where)
         ]
         if rivals and places.written(loc):
             names = " and ".join(".".join(rival) for rival in rivals)
@@ -87,6 +89,6 @@ def _ports_in_conflict(server: ServerSpec, places: _Places) -> Iterator[Diagnost
             yield places.value(loc).diagnostic(f"{port} is also the port of {names}{default}", "each needs its own")
 
 
-def _meet(host: str, other: str) -> bool:
+def _overlap(host: str, other: str) -> bool:
     """Whether both addresses can be the same machine's same address."""
-    return host == other or host in EVERYWHERE or other in EVERYWHERE or "localhost" in (host, other)
+    return host == other or host in ALL_INTERFACES or other in ALL_INTERFACES or "localhost" in (host, other)

@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from modelyard.config.model_spec import Body, ModelDefaults, Name, Spec
-from modelyard.config.rule_errors import refused
+from modelyard.config.rule_errors import rejected
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST = r"^[A-Za-z0-9._:-]+$"
 RAY_ADDRESS = r"^(local|[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5})$"
 ORIGIN = r"^https?://([a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,8}|\[[0-9a-f:]{2,39}\])(:[1-9][0-9]{0,4})?$"
 """As a browser writes it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case, no path, no slash."""
-COLLECTOR = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
+COLLECTOR_URL = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
 """No user in it, who would be shown with the configuration."""
-MOST_ORIGINS = 32
+MAX_ORIGINS = 32
 """They stand on one line of HAProxy's, which takes 64 words."""
-ANY_FOLDER = r"^[^\x00-\x1f\x7f]+$"
+PATH = r"^[^\x00-\x1f\x7f]+$"
 
 
 class Listen(Spec):
@@ -34,15 +34,17 @@ class Listen(Spec):
         return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-def _sent_by_browsers(origin: str) -> str:
+def _as_browsers_send_it(origin: str) -> str:
     """Refuse what no page's origin will ever equal."""
     for scheme, port in (("http:", ":80"), ("https:", ":443")):
         if origin.startswith(scheme) and origin.endswith(port):
-            raise refused(f"browsers leave out {port} from an origin of {scheme}", f"write {origin.removesuffix(port)}")
+            raise rejected(
+                f"browsers leave out {port} from an origin of {scheme}", f"write {origin.removesuffix(port)}"
+            )
     return origin
 
 
-Origin = Annotated[str, Field(pattern=ORIGIN), AfterValidator(_sent_by_browsers)]
+Origin = Annotated[str, Field(pattern=ORIGIN), AfterValidator(_as_browsers_send_it)]
 
 
 class HttpListen(Listen):
@@ -50,7 +52,7 @@ class HttpListen(Listen):
 
     cors: list[Origin] = Field(
         default=[],
-        max_length=MOST_ORIGINS,
+        max_length=MAX_ORIGINS,
         description="Origins whose pages may read answers and open WebSockets, such as https://app.example",
     )
 
@@ -85,11 +87,11 @@ class MetricsSpec(Spec):
 class TlsSpec(Spec):
     """The server's identity; the files are read again when they change. Relative to the folder above serve_config."""
 
-    certificate: str = Field(pattern=ANY_FOLDER, description="PEM file with the certificate and its chain")
-    key: str = Field(pattern=ANY_FOLDER, description="PEM file with its private key, without a passphrase")
+    certificate: str = Field(pattern=PATH, description="PEM file with the certificate and its chain")
+    key: str = Field(pattern=PATH, description="PEM file with its private key, without a passphrase")
     client_ca: str | None = Field(
         default=None,
-        pattern=ANY_FOLDER,
+        pattern=PATH,
         description="PEM file with the authorities whose client certificates are asked for and required",
     )
 
@@ -119,7 +121,7 @@ class TracingSpec(Spec):
     """Where traces of requests go, and which."""
 
     endpoint: str = Field(
-        pattern=COLLECTOR,
+        pattern=COLLECTOR_URL,
         description="URL of a collector that takes OTLP over HTTP, without /v1/traces",
     )
     sample: float = Field(
@@ -135,7 +137,7 @@ class RepositorySpec(Spec):
 
     path: str = Field(
         default="model_repository",
-        pattern=ANY_FOLDER,
+        pattern=PATH,
         description="The model repository; relative to the folder above serve_config",
     )
     settle_s: float = Field(
@@ -181,7 +183,7 @@ class ServerSpec(Spec):
     ray: RaySpec = Field(default=RaySpec(), description="Where Ray is")
     state: str = Field(
         default=".modelyard",
-        pattern=ANY_FOLDER,
+        pattern=PATH,
         description="Folder for the server's logs, sockets and token; relative to the folder above serve_config",
     )
     watch: bool = Field(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelyard.config.diagnostic import Diagnostic, SpecError
 
-LARGEST_FILE_BYTES = 2**20
+MAX_FILE_BYTES = 2**20
 """A configuration file is written by hand or by a template; what is larger is a mistake."""
 
 # What YAML 1.2 calls printable (5.1), less three characters that YAML 1.1, and so libyaml, also takes for line ends: it
@@ -68,7 +68,7 @@ def read(path: Path) -> Source:
         if not path.is_file():
             raise SpecError((Diagnostic(name, 0, 0, "not a regular file"),))
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SpecError((Diagnostic(name, 0, 0, f"cannot be read: {error.strerror}"),)) from error
     return decode(name, content)
@@ -76,8 +76,8 @@ def read(path: Path) -> Source:
 
 def decode(name: str, content: bytes) -> Source:
     """The text of a file's bytes. SpecError as in `read`."""
-    if len(content) > LARGEST_FILE_BYTES:
-        raise SpecError((Diagnostic(name, 0, 0, f"larger than {LARGEST_FILE_BYTES // 2**20} MiB"),))
+    if len(content) > MAX_FILE_BYTES:
+        raise SpecError((Diagnostic(name, 0, 0, f"larger than {MAX_FILE_BYTES // 2**20} MiB"),))
     if content.startswith(_UTF16_MARKS):
         raise SpecError((Diagnostic(name, 0, 0, "written as UTF-16", suggestion="save it as UTF-8"),))
     content = content.removeprefix(codecs.BOM_UTF8)

@@ -7,7 +7,7 @@ from modelyard.config import scalar
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.source_text import Source, Span
 
-LONGEST_QUOTED = 40
+MAX_QUOTED_CHARS = 40
 """Characters of a value that a message quotes; the line below it shows more."""
 
 Location = tuple[int | str, ...]
@@ -102,4 +102,4 @@ def _key(mapping: Mapping, part: int | str) -> str | None:
 
 def shortened(text: str) -> str:
     """As much of a text as a message quotes."""
-    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+    return text if len(text) <= MAX_QUOTED_CHARS else text[:MAX_QUOTED_CHARS] + "…"

@@ -6,8 +6,8 @@ from collections.abc import Container
 ROUTE = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"
 """Absolute, of segments that mean the same in a URL, in a log and in the edge's configuration; none is `.` or `..`."""
 
-_TAKEN_WITH_ALL_BELOW = ("/v1", "/v2", "/-")
-_TAKEN = (
+_RESERVED_PREFIXES = ("/v1", "/v2", "/-")
+_RESERVED = (
     *("/live", "/ready", "/health", "/version", "/models", "/metrics"),
     *("/ping", "/invocations", "/openapi.json"),
 )
@@ -19,15 +19,15 @@ def is_route(text: str) -> bool:
     return _WELL_FORMED.fullmatch(text) is not None
 
 
-def taken_by_server(route: str) -> str:
+def reserved_by_server(route: str) -> str:
     """The path of the server's own that this route would hide, or nothing."""
     top = "/" + route.split("/")[1]
-    if top in _TAKEN_WITH_ALL_BELOW:
+    if top in _RESERVED_PREFIXES:
         return top
-    return route if route in _TAKEN else ""
+    return route if route in _RESERVED else ""
 
 
-def above(route: str, owners: Container[str]) -> str:
+def parent_route(route: str, owners: Container[str]) -> str:
     """The longest member of `owners` that is a proper prefix of the route by whole segments, or nothing.
 
     A model answers everything below its route, so where both are models `/models/a` would answer for `/models/a/b`.

@@ -12,12 +12,12 @@ import yaml
 
 from modelyard.config import scalar
 from modelyard.config.source_text import Source, Span
-from modelyard.config.syntax import explain
+from modelyard.config.syntax_errors import syntax_error
 from modelyard.config.tree import Document, Mapping, Node, Scalar, Sequence, shortened
 
-DEEPEST = 64
+MAX_DEPTH = 64
 """Levels of mappings and lists."""
-MOST_EXPANDED = 10_000
+MAX_ALIAS_VALUES = 10_000
 """Values that aliases may add to those that are written: enough to repeat a section, too few for a bomb."""
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
@@ -33,7 +33,7 @@ def parse(source: Source, *, loader: Any = _LOADER) -> Document:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The last two are the pure parser's, for an escape such as \Uffffffff.
         document.root = None
-        document.problems.append(explain(source, error))
+        document.problems.append(syntax_error(source, error))
     except _TooLargeError:
         document.root = None
     return document
@@ -147,8 +147,8 @@ class _Composer:
             self._report(span, f"the anchor {shortened(event.anchor)!r} {wrong}")
             return Scalar(span, "", None, plain=True, broken=True)
         self._expanded += anchored.size
-        if self._expanded > MOST_EXPANDED:
-            self._report(span, f"aliases repeat more than {MOST_EXPANDED} values")
+        if self._expanded > MAX_ALIAS_VALUES:
+            self._report(span, f"aliases repeat more than {MAX_ALIAS_VALUES} values")
             raise _TooLargeError
         self._reach(event, depth + anchored.height)
         if isinstance(anchored.node, Scalar):
@@ -157,8 +157,8 @@ class _Composer:
 
     def _reach(self, event: Any, depth: int) -> None:
         self._deepest = max(self._deepest, depth)
-        if depth > DEEPEST:
-            self._report(self._span(event), f"nested more than {DEEPEST} levels deep")
+        if depth > MAX_DEPTH:
+            self._report(self._span(event), f"nested more than {MAX_DEPTH} levels deep")
             raise _TooLargeError
 
     def _text(self, event: Any) -> str:

@@ -37,8 +37,8 @@ from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus
 from modelyard.control.tls_reload import TlsReload
 from modelyard.control.writes import Writes, reason_of
-from modelyard.edge.admin_socket import AdminError, leave
-from modelyard.edge.connections import connections, most_files
+from modelyard.edge.admin_socket import AdminError, announce_shutdown
+from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.files import EdgeFiles
 from modelyard.telemetry.metrics import hub
 from modelyard.telemetry.metrics.hub import HubClient, HubPlace
@@ -128,8 +128,8 @@ class EmbeddedServer:
 
     def _tell_connections(self) -> None:
         """Where the operator asks for more than there can be. The default is as many as there can be, too."""
-        wanted, files = self._server.connections, most_files()
-        most = connections(wanted, files).on_a_port
+        wanted, files = self._server.connections, max_open_files()
+        most = connection_limits(wanted, files).on_a_port
         if most < wanted and "connections" in self._server.model_fields_set:
             self._report.trouble(
                 f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
@@ -230,7 +230,7 @@ class EmbeddedServer:
             try:
                 self._edge.write_leaving()  # for a HAProxy that Serve starts from now on
                 for socket in self._edge.admin_sockets():
-                    leave(socket)
+                    announce_shutdown(socket)
                 trouble = None
             except (AdminError, OSError) as error:
                 trouble = error

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.listening_sockets import KeptSockets
+from modelyard.edge.listening_sockets import ListeningSockets
 
 TICK_S = 0.1
 """How often a new HAProxy of Serve's is looked for. The end of one is seen at once."""
@@ -22,7 +22,7 @@ class HaproxyStandby:
     def __init__(self, edge: EdgeFiles, report: Callable[[str], None]) -> None:
         self._edge = edge
         self._report = report
-        self._sockets = KeptSockets(edge.sockets)
+        self._sockets = ListeningSockets(edge.sockets)
         self._running: subprocess.Popen[bytes] | None = None
         self._watched = 0
         """The process id of Serve's HAProxy, once its sockets are kept."""

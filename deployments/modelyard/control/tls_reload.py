@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelyard.config.server_spec import TlsSpec
 from modelyard.control.writes import reason_of
-from modelyard.edge.admin_socket import AdminError, renew
+from modelyard.edge.admin_socket import AdminError, update_certificate
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.tls import TlsBundle, TlsError, read_tls_bundle
 
@@ -37,7 +37,7 @@ class TlsReload:
             if identity != self._used:
                 self._edge.write_identity(identity)
                 for socket in self._edge.admin_sockets():
-                    renew(socket, identity)
+                    update_certificate(socket, identity)
                 self._used = identity
         except TlsError as error:
             tell(f"{error}; the certificate that was in use stays in use")

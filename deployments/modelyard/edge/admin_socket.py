@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelyard.edge.model_maps import LEAVING, STATE_FILE
+from modelyard.edge.model_maps import STATE_FILE, STOPPING
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 TIMEOUT_S = 5.0
@@ -27,22 +27,22 @@ def connected(admin: Path) -> Iterator[socket.socket]:
         raise AdminError(f"{admin} does not answer: {error}") from error
 
 
-def leave(admin: Path) -> None:
+def announce_shutdown(admin: Path) -> None:
     """Answer questions for readiness with 503 from now on, and all others as before. Raises AdminError."""
-    if said := _ask(admin, f"add map {STATE_FILE} {LEAVING} 1\n".encode()).strip():
+    if said := _run_command(admin, f"add map {STATE_FILE} {STOPPING} 1\n".encode()).strip():
         raise AdminError(said)
 
 
 def pid_of(admin: Path) -> int:
     """The process id of the HAProxy that answers there. Raises AdminError."""
-    for line in _ask(admin, b"show info\n").splitlines():
+    for line in _run_command(admin, b"show info\n").splitlines():
         name, _, value = line.partition(": ")
         if name == "Pid":
             return int(value)
     raise AdminError(f"{admin} does not say whose it is")
 
 
-def renew(admin: Path, identity: TlsBundle) -> None:
+def update_certificate(admin: Path, identity: TlsBundle) -> None:
     """Make the running HAProxy use this identity for connections from now on. Raises AdminError."""
     _replace(admin, "cert", BUNDLE_FILE, identity.bundle)
     if identity.client_ca is not None:
@@ -52,12 +52,12 @@ def renew(admin: Path, identity: TlsBundle) -> None:
 def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
     target = f"ssl {kind} {name}".encode()
     for command in (b"set %b <<\n%b\n" % (target, content), b"commit %b\n" % target):
-        said = _ask(admin, command)
+        said = _run_command(admin, command)
         if "Success" not in said and "created" not in said and "updated" not in said:
             raise AdminError(said.strip() or "HAProxy said nothing")
 
 
-def _ask(admin: Path, command: bytes) -> str:
+def _run_command(admin: Path, command: bytes) -> str:
     """One command a connection, as HAProxy has it where none is interactive."""
     said = b""
     with connected(admin) as connection:

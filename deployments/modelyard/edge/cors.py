@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-READABLE = "x-request-id, inference-header-content-length, retry-after"
+EXPOSED_HEADERS = "x-request-id, inference-header-content-length, retry-after"
 """The headers of an answer that a page may read, beside those that it always may."""
-SENDABLE = "*, authorization"
+ALLOWED_HEADERS = "*, authorization"
 """The headers of a request that a page may set: any. The asterisk leaves this one out, whose name must be given."""
-REMEMBERED_S = 600
+MAX_AGE_S = 600
 """How long a browser need not ask again; a page that is taken off the list may send, but not read, for as long."""
 
-LINES = """\
+RULES = """\
     acl listed_page req.fhdr(origin) -m str {origins}
     http-request set-var(txn.origin) req.fhdr(origin) if listed_page
     acl asked_first req.hdr(access-control-request-method) -m found
@@ -29,4 +29,6 @@ def render_cors(origins: Sequence[str]) -> str:
     """
     if not origins:
         return ""
-    return LINES.format(origins=" ".join(origins), remembered_s=REMEMBERED_S, readable=READABLE, sendable=SENDABLE)
+    return RULES.format(
+        origins=" ".join(origins), remembered_s=MAX_AGE_S, readable=EXPOSED_HEADERS, sendable=ALLOWED_HEADERS
+    )

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import connections, most_files
-from modelyard.edge.error_responses import ERROR_FILE, render_error
+from modelyard.edge.connections import connection_limits, max_open_files
+from modelyard.edge.error_responses import ERROR_FILE, render_error_file
 from modelyard.edge.frontends import GATEWAY_BACKEND, render
-from modelyard.edge.model_maps import LEAVING, REPLICAS_FILE, STATE_FILE, Models, render_maps
+from modelyard.edge.model_maps import REPLICAS_FILE, STATE_FILE, STOPPING, Models, render_maps
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 ADMIN_SOCKET = "admin.sock"
-GATEWAY = f"backend {GATEWAY_BACKEND}\n"
+GATEWAY_BACKEND_LINE = f"backend {GATEWAY_BACKEND}\n"
 """Our frontends name it, and HAProxy refuses a name that it does not know."""
 LAUNCHER = Path(__file__).parent / "haproxy-launcher"
 
@@ -29,10 +29,10 @@ class EdgeFiles:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, content in render_maps(models).items():  # first: the others name them
             self._replace(name, content)
-        self._replace(ERROR_FILE, render_error())
+        self._replace(ERROR_FILE, render_error_file())
         for name in (REPLICAS_FILE, STATE_FILE):
             (self.folder / name).touch()
-        most = connections(server.connections, most_files()).on_a_port
+        most = connection_limits(server.connections, max_open_files()).on_a_port
         self._replace("edge.cfg", render(server, models, connections=most, starting=False))
         self._replace("edge-starting.cfg", render(server, models, connections=most, starting=True))
 
@@ -42,7 +42,7 @@ class EdgeFiles:
 
     def write_leaving(self) -> None:
         """For HAProxy's next start: the server is about to stop."""
-        self._replace(STATE_FILE, f"{LEAVING} 1\n")
+        self._replace(STATE_FILE, f"{STOPPING} 1\n")
 
     def write_identity(self, identity: TlsBundle) -> None:
         """For HAProxy's next start."""
@@ -75,7 +75,7 @@ class EdgeFiles:
         served = (self.folder / "served.cfg").read_text()
         lines = [line for line in served.splitlines(keepends=True) if not line.lstrip().startswith("stats socket ")]
         self._replace("stand-in.cfg", "".join(lines))
-        ours = "edge.cfg" if GATEWAY in lines else "edge-starting.cfg"
+        ours = "edge.cfg" if GATEWAY_BACKEND_LINE in lines else "edge-starting.cfg"
         files = [argument for name in ("stand-in.cfg", ours) for argument in ("-f", str(self.folder / name))]
         return [os.environ["MODELYARD_HAPROXY"], "-db", "-dR", *files, "-x", str(self.sockets)]
 

@@ -5,13 +5,13 @@ They are merged into the HAProxy that Ray Serve runs (HAProxy reads several `-f`
 """
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import SIDES
+from modelyard.edge.connections import SOCKETS_PER_PORT
 from modelyard.edge.cors import render_cors
-from modelyard.edge.error_responses import http_errors, problem, refusal
-from modelyard.edge.failed_request_log import LINES as LOG
-from modelyard.edge.grpc_frontend import FORWARDED_FOR, render_grpc
+from modelyard.edge.error_responses import grpc_error, http_errors, problem_response
+from modelyard.edge.failed_request_log import RULES as LOG
+from modelyard.edge.grpc_frontend import SET_FORWARDED_FOR, render_grpc
 from modelyard.edge.model_maps import (
-    IS_LEAVING,
+    IS_STOPPING,
     NAMES_FILE,
     REPLICAS_FILE,
     ROUTES_FILE,
@@ -19,10 +19,10 @@ from modelyard.edge.model_maps import (
     Models,
     custom_routes,
 )
-from modelyard.edge.request_rules import BUFFER_BYTES, MOST_HEADERS, render_requests
-from modelyard.edge.retries import KEPT_BYTES
-from modelyard.edge.retries import LINES as RETRIES
-from modelyard.edge.takeover import NEWEST, render_newest, render_passed_on
+from modelyard.edge.request_rules import BUFFER_BYTES, MAX_HEADERS, render_request_rules
+from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
+from modelyard.edge.retries import RULES as RETRIES
+from modelyard.edge.takeover import NEWEST, render_forward_rules, render_newest_backends
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
 from modelyard.http import edge_start
 from modelyard.protocols.grpc.status import Status
@@ -32,7 +32,7 @@ WAKE_PREFIX = "/-"
 """Between a model's route and the path of a protocol that names models, where Serve must find the model by its route."""
 HOLD_S = 30
 """How long a request waits for a model that has no replica: about three cold starts."""
-GATEWAY_S = 30
+GATEWAY_TIMEOUT_S = 30
 """How long a question to the gateway waits. What changes something there may take longer: a load ends with the model READY."""
 
 TEMPLATE = """\
@@ -154,11 +154,11 @@ backend edge_starting from edge
 """
 
 
-STAMPED = f"""\
+START_TIME_RULES = f"""\
     # For traces, and whatever a client says of that is replaced.
     http-request set-header {edge_start.NAME.decode()} %[date(0,us)]
 """
-DEFAULT_MODEL = """\
+DEFAULT_MODEL_RULES = """\
     # What SageMaker asks of a container, and MLflow's clients of its server, of the model that server.yaml names.
     http-request set-path {route}/invocations if {{ path /invocations }}
     http-request set-path {route}/ready if {{ path /ping /health }}
@@ -178,7 +178,7 @@ def render(server: ServerSpec, models: Models, *, connections: int, starting: bo
     default_route = models[chosen].route if chosen and chosen in models else f"/models/{chosen}"
     route = f"var(txn.model),map({NAMES_FILE})"
     routes = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if routed else ""
-    stamped = STAMPED if server.tracing else ""
+    stamped = START_TIME_RULES if server.tracing else ""
     default = "edge_starting" if starting else GATEWAY_BACKEND
     return TEMPLATE.format(
         grpc=render_grpc(
@@ -188,21 +188,21 @@ def render(server: ServerSpec, models: Models, *, connections: int, starting: bo
             default=default,
             stamped=stamped,
         ),
-        starting_grpc=refusal(Status.UNAVAILABLE, "the server is starting"),
+        starting_grpc=grpc_error(Status.UNAVAILABLE, "the server is starting"),
         bind=f"{_address(server.http.host)}:{server.http.port}",
         buffer_bytes=BUFFER_BYTES,
-        most_headers=MOST_HEADERS,
+        most_headers=MAX_HEADERS,
         errors=http_errors(),
         log=LOG,
-        forwarded_for=FORWARDED_FOR,
-        requests=render_requests(),
+        forwarded_for=SET_FORWARDED_FOR,
+        requests=render_request_rules(),
         newest_bind=NEWEST["http"].bind,
         newest_choice=NEWEST["http"].choice,
-        passed_on=render_passed_on(NEWEST["http"]),
-        newest=render_newest(),
+        passed_on=render_forward_rules(NEWEST["http"]),
+        newest=render_newest_backends(),
         tls=_tls(server, "h2,http/1.1"),
         connections=connections,
-        with_doors=connections * SIDES,
+        with_doors=connections * SOCKETS_PER_PORT,
         stamped=stamped,
         # For the URLs that a model tells of itself; a client's own word does not count.
         forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",
@@ -210,36 +210,36 @@ def render(server: ServerSpec, models: Models, *, connections: int, starting: bo
         body_limit=server.body,
         cors=render_cors(server.http.cors),
         unlisted=" !listed_page" if server.http.cors else "",
-        other_page=problem(
+        other_page=problem_response(
             403,
             "Forbidden",
             "a page of another origin opens no WebSocket here; http.cors of server.yaml lists those that may",
         ),
-        other_form=problem(
+        other_form=problem_response(
             403,
             "Forbidden",
             "a page of another origin sends nothing here; http.cors of server.yaml lists those that may",
         ),
         custom=custom,
         routes=routes,
-        default_model=DEFAULT_MODEL.format(route=default_route) if chosen else "",
+        default_model=DEFAULT_MODEL_RULES.format(route=default_route) if chosen else "",
         woken=WAKE_PREFIX,
-        too_large=problem(
+        too_large=problem_response(
             413, "Content Too Large", f"the body has more than {server.body} bytes, the most that is taken"
         ),
-        not_ready=problem(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
-        no_replica=problem(
+        not_ready=problem_response(503, "Service Unavailable", "the model has no replica at hand", retry_after_s=1),
+        no_replica=problem_response(
             503, "Service Unavailable", "the model has no replica, GET its route says why", retry_after_s=5
         ),
         replicas=REPLICAS_FILE,
         hold_s=HOLD_S,
-        gateway_s=GATEWAY_S,
+        gateway_s=GATEWAY_TIMEOUT_S,
         timeout=TIMEOUT,
-        kept_bytes=KEPT_BYTES,
+        kept_bytes=MAX_RETRY_BODY_BYTES,
         retries=RETRIES,
-        starting=problem(503, "Service Unavailable", "the server is starting", retry_after_s=1),
-        leaving=problem(503, "Service Unavailable", "the server is stopping"),
-        is_leaving=IS_LEAVING,
+        starting=problem_response(503, "Service Unavailable", "the server is starting", retry_after_s=1),
+        leaving=problem_response(503, "Service Unavailable", "the server is stopping"),
+        is_leaving=IS_STOPPING,
         default=default,
     )
 

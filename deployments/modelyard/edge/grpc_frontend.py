@@ -5,17 +5,17 @@ the name cannot be read there (compressed, or written in another order), or no r
 """
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import SIDES
-from modelyard.edge.error_responses import grpc_errors, refusal
-from modelyard.edge.failed_request_log import LINES as LOG
-from modelyard.edge.model_maps import IS_LEAVING, REPLICAS_FILE, TIMEOUT
-from modelyard.edge.request_rules import HEADERS_LIMIT
-from modelyard.edge.retries import KEPT_BYTES, STREAM
-from modelyard.edge.retries import LINES as RETRIES
-from modelyard.edge.takeover import NEWEST, render_passed_on
+from modelyard.edge.connections import SOCKETS_PER_PORT
+from modelyard.edge.error_responses import grpc_error, grpc_errors
+from modelyard.edge.failed_request_log import RULES as LOG
+from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, TIMEOUT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES
+from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
+from modelyard.edge.retries import RULES as RETRIES
+from modelyard.edge.takeover import NEWEST, render_forward_rules
 from modelyard.protocols.grpc.status import Status
 
-FORWARDED_FOR = "set-header x-forwarded-for %[src]"
+SET_FORWARDED_FOR = "set-header x-forwarded-for %[src]"
 """For the log of requests. What a client says of its address is replaced; see `protocols.edge_client`."""
 
 TEMPLATE = """\
@@ -88,26 +88,27 @@ def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str
         newest_bind=NEWEST["grpc"].bind,
         errors=grpc_errors(),
         log=LOG,
-        forwarded_for=FORWARDED_FOR,
+        forwarded_for=SET_FORWARDED_FOR,
         newest_choice=NEWEST["grpc"].choice,
-        passed_on=render_passed_on(NEWEST["grpc"]),
+        passed_on=render_forward_rules(NEWEST["grpc"]),
         connections=connections,
-        with_doors=connections * SIDES,
+        with_doors=connections * SOCKETS_PER_PORT,
         body_limit=server.body,
-        headers_limit=HEADERS_LIMIT,
-        headers_too_large=refusal(
-            Status.RESOURCE_EXHAUSTED, f"the metadata has more than {HEADERS_LIMIT} bytes, the most that is accepted"
+        headers_limit=MAX_HEADERS_BYTES,
+        headers_too_large=grpc_error(
+            Status.RESOURCE_EXHAUSTED,
+            f"the metadata has more than {MAX_HEADERS_BYTES} bytes, the most that is accepted",
         ),
-        too_large=refusal(
+        too_large=grpc_error(
             Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
         ),
-        not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
-        leaving=refusal(Status.UNAVAILABLE, "the server is stopping"),
-        is_leaving=IS_LEAVING,
+        not_ready=grpc_error(Status.UNAVAILABLE, "the model has no replica at hand"),
+        leaving=grpc_error(Status.UNAVAILABLE, "the server is stopping"),
+        is_leaving=IS_STOPPING,
         replicas=REPLICAS_FILE,
         timeout=TIMEOUT,
-        kept_bytes=KEPT_BYTES,
-        retries=RETRIES + STREAM,
+        kept_bytes=MAX_RETRY_BODY_BYTES,
+        retries=RETRIES + STREAM_RULE,
         default=default,
         stamped=stamped,
     )

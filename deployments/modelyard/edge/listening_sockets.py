@@ -16,17 +16,17 @@ from pathlib import Path
 
 from modelyard.edge.admin_socket import TIMEOUT_S, connected
 
-ASK = b"_getsocks\n"
+GET_SOCKETS = b"_getsocks\n"
 COUNT = struct.Struct("=i")
 """How many sockets there are; also an acknowledgement."""
-MOST_AT_ONCE = 252
+MAX_SOCKETS_PER_MESSAGE = 252
 """HAProxy's MAX_SEND_FD."""
-MOST_BYTES = MOST_AT_ONCE * 600
+MAX_MESSAGE_BYTES = MAX_SOCKETS_PER_MESSAGE * 600
 """What describes so many: the names of a network namespace and an interface, 255 bytes each at most, and options."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SocketsMessage:
     """What comes in one message."""
 
     description: bytes
@@ -34,13 +34,13 @@ class Part:
     """File descriptors."""
 
 
-class KeptSockets:
+class ListeningSockets:
     """The sockets of the HAProxy that was asked last."""
 
     def __init__(self, path: Path) -> None:
         """`path` is for a successor's `-x`; nothing is there before the first sockets are kept."""
         self.path = path
-        self._parts: Sequence[Part] = ()
+        self._parts: Sequence[SocketsMessage] = ()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
 
@@ -80,31 +80,31 @@ class KeptSockets:
                 return
             with connection, suppress(OSError), self._lock:  # a successor that dies meanwhile
                 connection.settimeout(TIMEOUT_S)
-                if connection.recv(len(ASK)) == ASK:
+                if connection.recv(len(GET_SOCKETS)) == GET_SOCKETS:
                     _send(connection, self._parts)
 
 
-def _received(connection: socket.socket) -> Iterator[Part]:
-    connection.sendall(ASK)
+def _received(connection: socket.socket) -> Iterator[SocketsMessage]:
+    connection.sendall(GET_SOCKETS)
     (count,) = COUNT.unpack(connection.recv(COUNT.size, socket.MSG_WAITALL).ljust(COUNT.size, b"\0"))
     got = 0
     while got < count:
-        description, sockets, _, _ = socket.recv_fds(connection, MOST_BYTES, MOST_AT_ONCE)
+        description, sockets, _, _ = socket.recv_fds(connection, MAX_MESSAGE_BYTES, MAX_SOCKETS_PER_MESSAGE)
         if not description:
             raise ConnectionError(f"{got} of {count} came")
         got += len(sockets)
         connection.sendall(COUNT.pack(got))
-        yield Part(description, sockets)
+        yield SocketsMessage(description, sockets)
 
 
-def _send(connection: socket.socket, parts: Sequence[Part]) -> None:
+def _send(connection: socket.socket, parts: Sequence[SocketsMessage]) -> None:
     connection.sendall(COUNT.pack(sum(len(part.sockets) for part in parts)))
     for part in parts:
         socket.send_fds(connection, [part.description], list(part.sockets))
         connection.recv(COUNT.size)
 
 
-def _close(parts: Sequence[Part]) -> None:
+def _close(parts: Sequence[SocketsMessage]) -> None:
     for part in parts:
         for each in part.sockets:
             os.close(each)

@@ -11,22 +11,22 @@ NAMES_FILE = "names.map"
 """The routes of those models that have another than /models/<name>."""
 TIMEOUTS_FILE = "timeouts.map"
 """Milliseconds in which a replica answers, or sends the next part of a stream."""
-ONCE_FILE = "once.map"
+NO_RETRY_FILE = "once.map"
 """Models whose requests are never sent to a second replica."""
 REPLICAS_FILE = "replicas.map"
 """Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
 STATE_FILE = "state.map"
-"""Empty, until the server is about to stop: then it has LEAVING."""
-LEAVING = "leaving"
-LONGEST_MS = 3_600_000
+"""Empty, until the server is about to stop: then it has STOPPING."""
+STOPPING = "leaving"
+MAX_TIMEOUT_MS = 3_600_000
 """For a model that the edge does not know yet; as the frontends' `timeout server`."""
-MARGIN_S = 3.0
+TIMEOUT_MARGIN_S = 3.0
 """For a replica that answers 504 itself, at its own limit, and is late."""
 
 # For the frontends, in HAProxy's words.
-TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{LONGEST_MS})"
+TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{MAX_TIMEOUT_MS})"
 """The time-out of the model that a request is for."""
-IS_LEAVING = f"{{ str({LEAVING}),map({STATE_FILE}) -m found }}"
+IS_STOPPING = f"{{ str({STOPPING}),map({STATE_FILE}) -m found }}"
 """The condition that the server is about to stop."""
 
 
@@ -56,8 +56,10 @@ def render_maps(models: Models) -> dict[str, str]:
     return {
         ROUTES_FILE: _map({f"{route}/": name for route, name in routes.items()}),
         NAMES_FILE: _map({name: route for route, name in routes.items()}),
-        TIMEOUTS_FILE: _map({name: round((model.timeout_s + MARGIN_S) * 1000) for name, model in models.items()}),
-        ONCE_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),
+        TIMEOUTS_FILE: _map(
+            {name: round((model.timeout_s + TIMEOUT_MARGIN_S) * 1000) for name, model in models.items()}
+        ),
+        NO_RETRY_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),
     }
 
 

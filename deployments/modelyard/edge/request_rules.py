@@ -1,16 +1,16 @@
 """What an HTTP request is made of before it is routed: its size, its path, and what it wants to become. Pure text."""
 
-from modelyard.edge.error_responses import problem
+from modelyard.edge.error_responses import problem_response
 
-HEADERS_LIMIT = 48 * 1024
+MAX_HEADERS_BYTES = 48 * 1024
 """Bytes of a request's headers. Beside them a buffer needs room for what HAProxy itself writes."""
-URL_LIMIT = 16 * 1024
+MAX_URL_BYTES = 16 * 1024
 BUFFER_BYTES = 128 * 1024
 """HAProxy can read no longer headers, and closes the connection on them: HTTP/2's with all that is under way on it. So there is
 much room above the limit, where a request is refused alone."""
-MOST_HEADERS = 500
+MAX_HEADERS = 500
 
-LINES = """\
+RULES = """\
     # What RFC 9112 (3.2, 2.3) and RFC 9110 (10.1.1) have servers refuse. HAProxy itself replaces folded lines by spaces and takes a
     # line feed alone for the end of a line, as the first of them lets it.
     acl first_protocol fc_http_major 1
@@ -43,21 +43,25 @@ LINES = """\
 """
 
 
-def render_requests() -> str:
+def render_request_rules() -> str:
     """Lines for the HTTP frontend."""
-    return LINES.format(
-        wrong_version=problem(505, "HTTP Version Not Supported", "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"),
-        no_host=problem(400, "Bad Request", "the request has no Host header"),
-        expected=problem(417, "Expectation Failed", "the only expectation that is met is 100-continue"),
-        headers_limit=HEADERS_LIMIT,
-        url_limit=URL_LIMIT,
-        url_too_long=problem(
-            414, "URI Too Long", f"the URL has more than {URL_LIMIT} bytes, the most that is accepted"
+    return RULES.format(
+        wrong_version=problem_response(
+            505, "HTTP Version Not Supported", "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"
         ),
-        headers_too_large=problem(
+        no_host=problem_response(400, "Bad Request", "the request has no Host header"),
+        expected=problem_response(417, "Expectation Failed", "the only expectation that is met is 100-continue"),
+        headers_limit=MAX_HEADERS_BYTES,
+        url_limit=MAX_URL_BYTES,
+        url_too_long=problem_response(
+            414, "URI Too Long", f"the URL has more than {MAX_URL_BYTES} bytes, the most that is accepted"
+        ),
+        headers_too_large=problem_response(
             431,
             "Request Header Fields Too Large",
-            f"the headers have more than {HEADERS_LIMIT} bytes, the most that is accepted",
+            f"the headers have more than {MAX_HEADERS_BYTES} bytes, the most that is accepted",
         ),
-        not_plain=problem(404, "Not Found", "nothing answers this path: it has characters that no path here has"),
+        not_plain=problem_response(
+            404, "Not Found", "nothing answers this path: it has characters that no path here has"
+        ),
     )

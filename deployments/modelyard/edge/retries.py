@@ -8,20 +8,20 @@ clients that send again by themselves, which those of a POST do not. So such a r
 door of the newest process, where the response is then missing on a connection that was not used before, and the client gets a 503.
 """
 
-from modelyard.edge.model_maps import ONCE_FILE
-from modelyard.edge.takeover import DOOR
+from modelyard.edge.model_maps import NO_RETRY_FILE
+from modelyard.edge.takeover import FORWARD_LISTENER
 
-KEPT_BYTES = 64 * 1024
+MAX_RETRY_BODY_BYTES = 64 * 1024
 """The longest body that is waited for as a whole, and may be sent again. At the least speed of 4 KiB/s it comes within the 20 s
 that a body's beginning has."""
 
-LINES = f"""\
-    acl never_again var(txn.model),map({ONCE_FILE}) -m found
-    acl through_the_door so_name {DOOR}
+RULES = f"""\
+    acl never_again var(txn.model),map({NO_RETRY_FILE}) -m found
+    acl through_the_door so_name {FORWARD_LISTENER}
     http-request disable-l7-retry if never_again
     http-request set-var(txn.passed_on) bool(true) if never_again !through_the_door
-    http-request set-var(txn.passed_on) bool(true) if {{ req.body_len ge {KEPT_BYTES} }} !through_the_door
+    http-request set-var(txn.passed_on) bool(true) if {{ req.body_len ge {MAX_RETRY_BODY_BYTES} }} !through_the_door
 """
 
-STREAM = "    http-request set-var(txn.passed_on) bool(true) if stream !through_the_door\n"
+STREAM_RULE = "    http-request set-var(txn.passed_on) bool(true) if stream !through_the_door\n"
 """For gRPC, behind the others: the messages of a stream come one after the other, and HAProxy keeps none."""

@@ -7,14 +7,14 @@ further request on to the new process, and its response says `connection: close`
 
 from dataclasses import dataclass
 
-DOOR = "door"
+FORWARD_LISTENER = "door"
 """What the frontends call the door."""
 NEWEST_SERVER = "newest"
 """What the backends call it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class NewestProcess:
     """The newest process's door for older ones, beside the one for clients."""
 
     backend: str
@@ -24,7 +24,7 @@ class Newest:
     @property
     def bind(self) -> str:
         """A line for the frontend behind the door. Clients' own addresses come with their requests."""
-        return f"bind {self.path} mode 600 accept-proxy name {DOOR}"
+        return f"bind {self.path} mode 600 accept-proxy name {FORWARD_LISTENER}"
 
     @property
     def choice(self) -> str:
@@ -33,12 +33,12 @@ class Newest:
 
 
 NEWEST = {
-    "http": Newest("edge_newest_http", '"unix@${MODELYARD_EDGE}/http.sock"'),
-    "grpc": Newest("edge_newest_grpc", '"unix@${MODELYARD_EDGE}/grpc.sock"'),
+    "http": NewestProcess("edge_newest_http", '"unix@${MODELYARD_EDGE}/http.sock"'),
+    "grpc": NewestProcess("edge_newest_grpc", '"unix@${MODELYARD_EDGE}/grpc.sock"'),
 }
 
 
-def render_passed_on(newest: Newest) -> str:
+def render_forward_rules(newest: NewestProcess) -> str:
     """Lines that come first in a frontend: no other rule is for a request that is passed on."""
     return """\
     # This process has been replaced: the new one, which knows what is served now, answers.
@@ -48,7 +48,7 @@ def render_passed_on(newest: Newest) -> str:
 """
 
 
-def render_newest() -> str:
+def render_newest_backends() -> str:
     """The backends. A connection is used once: see edge/retries.py."""
     return "".join(
         f"backend {each.backend} from edge\n    http-reuse never\n    server {NEWEST_SERVER} {each.path} send-proxy-v2\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.logs import Follower, replica_logs
+from modelyard.cli.log_reader import Follower, replica_logs
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
 from modelyard.replica_files.log_records import LogLine, append

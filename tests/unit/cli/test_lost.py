@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from modelyard.cli.lost_models import first_config
 from modelyard.cli.places import places_of
+from modelyard.cli.removal_checks import initial_config
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import load
 from modelyard.control.last_good import LastGood
@@ -105,7 +105,7 @@ def test_files_that_are_not_read_are_warnings_and_no_errors(yard: Yard):
 def test_a_start_with_a_mistake_in_the_files_serves_what_was_served_last(served: Yard):
     served.write("models/a.yaml", "name: a\nreplica: 2\n")
     told: list[str] = []
-    config, resume = first_config(served.config, {}, told.append)
+    config, resume = initial_config(served.config, {}, told.append)
     assert (resume, [model.name for model in config.models]) == (True, [*"abcdef"])
     assert "models/a.yaml:2:1: error: unknown key 'replica'" in told[0]
     assert "what was served last is served" in told[-1]
@@ -113,7 +113,7 @@ def test_a_start_with_a_mistake_in_the_files_serves_what_was_served_last(served:
 
 def test_a_start_with_files_that_are_right_serves_them(served: Yard):
     served.write("models/a.yaml", "name: a\nreplicas: 2\n")
-    config, resume = first_config(served.config, {}, lambda _: None)
+    config, resume = initial_config(served.config, {}, lambda _: None)
     assert (resume, config.models[0].replicas.max) == (False, 2)
 
 
@@ -126,4 +126,4 @@ def test_a_first_start_with_a_mistake_serves_nothing(served: Yard, never_served:
     else:
         kept.write_text(kept.read_text().replace(str(served.config.parent), "/elsewhere"))
     with pytest.raises(SpecError):
-        first_config(served.config, {}, lambda _: None)
+        initial_config(served.config, {}, lambda _: None)

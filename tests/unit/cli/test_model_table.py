@@ -7,7 +7,7 @@ from modelyard.cli.fleet_state import FleetState
 from modelyard.cli.model_table import status_table
 from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
-from modelyard.cli.top import screen_of
+from modelyard.cli.top import render_screen
 from modelyard.control.status import ModelStatus
 from modelyard.ray_serve.application_status import State
 from modelyard.telemetry.metrics.traffic import Traffic
@@ -109,7 +109,7 @@ def test_what_hurts_comes_first():
 
 def test_top_fits_the_screen_and_counts_what_it_leaves_out():
     rows = [*(row(f"m{number:03}") for number in range(999)), row("zz", "UNAVAILABLE", "the disk is full")]
-    screen = screen_of(seen(*rows), 80, 24).plain.splitlines()
+    screen = render_screen(seen(*rows), 80, 24).plain.splitlines()
     assert len(screen) == 23
     assert screen[1].startswith("zz")
     assert screen[-1] == "+979 more, 979 of them READY"
@@ -118,13 +118,13 @@ def test_top_fits_the_screen_and_counts_what_it_leaves_out():
 
 def test_top_shows_all_models_where_there_is_room_or_no_screen():
     rows = [row(f"m{number:03}") for number in range(1000)]
-    assert len(screen_of(seen(*rows), None, None).plain.splitlines()) == 1001
-    assert "more" not in screen_of(seen(*rows[:5]), 80, 24).plain
+    assert len(render_screen(seen(*rows), None, None).plain.splitlines()) == 1001
+    assert "more" not in render_screen(seen(*rows[:5]), 80, 24).plain
 
 
 def test_top_says_what_the_server_waits_for():
     notice = {"about": "withheld", "text": "nothing is changed: the folder models is missing\nsecond line"}
-    screen = screen_of(
+    screen = render_screen(
         seen(row("a"), phase="down", since="now", step="starting again in 4 s", notices=[notice]), 80, 24
     )
     assert screen.plain.splitlines()[:2] == [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.time_range import since
+from modelyard.cli.time_range import parse_since
 from modelyard.replica_files.request_records import RequestRecord, append, encoded, place_of
 from tests.unit.cli.yard import Yard
 
@@ -85,13 +85,13 @@ def test_since_leaves_out_what_is_older(logs: RequestLogs):
 
 @pytest.mark.parametrize(("text", "ago"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1.5h", 5400)])
 def test_a_duration_counts_back_from_now(text: str, ago: float):
-    assert since(text, 1e6) == 1e6 - ago
+    assert parse_since(text, 1e6) == 1e6 - ago
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 minutes", "yesterday", "5w"])
 def test_what_is_neither_a_duration_nor_a_time_is_refused(text: str):
     with pytest.raises(ValueError, match="neither a duration"):
-        since(text, 1e6)
+        parse_since(text, 1e6)
 
 
 def test_files_that_were_put_aside_and_lines_that_were_cut_short_do_no_harm(logs: RequestLogs):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelyard.cli.report import TerminalReport, action_line, console
+from modelyard.cli.terminal_report import TerminalReport, action_line, console
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.control.plan import Action
 from modelyard.control.status import ModelStatus

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 
 
 def test_an_error_is_rendered_as_the_design_shows_it():
@@ -65,7 +65,7 @@ def test_json_holds_every_field():
 
 def test_errors_are_ordered_by_place_and_told_once():
     first, second, other = (Diagnostic("a", 2, 1, "x"), Diagnostic("a", 10, 1, "x"), Diagnostic("b", 1, 1, "x"))
-    assert in_order([other, second, first, second]) == (first, second, other)
+    assert sorted_diagnostics([other, second, first, second]) == (first, second, other)
 
 
 def test_a_spec_error_reads_as_its_diagnostics():

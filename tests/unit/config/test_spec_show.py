@@ -21,7 +21,7 @@ from modelyard.config.model_spec import (
     is_model_name,
 )
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
-from modelyard.config.show import files, show
+from modelyard.config.yaml_writer import config_as_yaml, config_files
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     [
@@ -89,7 +89,7 @@ def written(config: Config, folder: Path) -> Config:
     (folder / "models").mkdir(exist_ok=True)
     for old in folder.glob("**/*.yaml"):
         old.unlink()
-    for name, text in files(config).items():
+    for name, text in config_files(config).items():
         (folder / name).write_text(text, encoding="utf-8")
     return load(folder, {})
 
@@ -120,7 +120,7 @@ def test_not_a_number_is_shown_as_one(folder):
 
 def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     folder.write({"server.yaml": "defaults: {limits: {queue: 9}}", "models/churn.yaml": "name: churn\nreplicas: 2\n"})
-    shown = show(folder.load())
+    shown = config_as_yaml(folder.load())
     server, model = shown.split("---\n")[1:]
     assert server.startswith("# server.yaml\nhttp:\n  host:")
     assert model.startswith("# models/churn.yaml\nname: churn\n")
@@ -131,7 +131,7 @@ def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
 def test_shorthands_are_shown_as_what_they_stand_for(folder):
     text = "name: a\nbatching: off\ninputs: {age: FP64, at: DATETIME}\nrows: false\n"
     folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": text})
-    server, model = show(folder.load()).split("---\n")[1:]
+    server, model = config_as_yaml(folder.load()).split("---\n")[1:]
     assert "  batching:\n    max_size: 1\n    max_delay_ms: 0.0\n" in server
     assert "batching:\n  max_size: 1\n  max_delay_ms: 0.0\n" in model
     assert "inputs:\n- name: age\n  datatype: FP64\n- name: at\n  datatype: DATETIME\nrows: false\n" in model

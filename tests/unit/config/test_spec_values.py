@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelyard.config.load import MOST_PROBLEMS
+from modelyard.config.load import MAX_ERRORS
 from modelyard.config.model_spec import InputType
 
 DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
@@ -231,10 +231,10 @@ def test_a_mistake_behind_an_alias_is_told_where_it_is_written(folder):
 
 
 def test_a_file_full_of_errors_tells_only_the_first_of_them(folder):
-    text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MOST_PROBLEMS + 50))
+    text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MAX_ERRORS + 50))
     told = folder.of_model(text)
-    assert len(told) == MOST_PROBLEMS + 1
-    assert told[-1] == f"{MOST_PROBLEMS + 2}:1: there are more errors from here on; mend the others first"
+    assert len(told) == MAX_ERRORS + 1
+    assert told[-1] == f"{MAX_ERRORS + 2}:1: there are more errors from here on; mend the others first"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from modelyard.config.model_spec import ModelDefaults
-from modelyard.config.server_checks import WITHOUT_EFFECT_ON_A_CLUSTER
+from modelyard.config.server_checks import IGNORED_ON_CLUSTER
 from modelyard.config.server_spec import ServerSpec
 
 CLUSTER = "ray: {address: 'head:6379'}\n"
@@ -44,7 +44,7 @@ def keys(spec: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 def test_of_every_key_is_known_whether_it_has_an_effect_on_a_cluster():
-    without = {key for key in keys(ServerSpec) if any(key[: len(loc)] == loc for loc in WITHOUT_EFFECT_ON_A_CLUSTER)}
+    without = {key for key in keys(ServerSpec) if any(key[: len(loc)] == loc for loc in IGNORED_ON_CLUSTER)}
     assert without | WITH_EFFECT_ON_A_CLUSTER == {*keys(ServerSpec)}
     assert not without & WITH_EFFECT_ON_A_CLUSTER
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelyard.config.source_text import Source
 from modelyard.config.tree import Document, Mapping, plain
-from modelyard.config.yaml_parser import DEEPEST, MOST_EXPANDED, parse
+from modelyard.config.yaml_parser import MAX_ALIAS_VALUES, MAX_DEPTH, parse
 
 LOADERS = [pytest.param(yaml.CSafeLoader, id="libyaml"), pytest.param(yaml.SafeLoader, id="pure")]
 pytestmark = pytest.mark.parametrize("loader", LOADERS)
@@ -114,14 +114,14 @@ def test_a_bomb_of_aliases_is_refused_before_it_grows(loader):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert [p.split(" ", 1)[1] for p in told("\n".join(levels), loader)] == [
-        f"aliases repeat more than {MOST_EXPANDED} values"
+        f"aliases repeat more than {MAX_ALIAS_VALUES} values"
     ]
 
 
 def test_depth_is_bounded(loader):
-    assert values("[" * DEEPEST + "1" + "]" * DEEPEST, loader)
-    assert [p.split(" ", 1)[1] for p in told("[" * (DEEPEST + 2), loader)] == [
-        f"nested more than {DEEPEST} levels deep"
+    assert values("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, loader)
+    assert [p.split(" ", 1)[1] for p in told("[" * (MAX_DEPTH + 2), loader)] == [
+        f"nested more than {MAX_DEPTH} levels deep"
     ]
 
 
@@ -131,9 +131,9 @@ def test_a_text_of_nothing_but_brackets_does_not_exhaust_the_stack(loader):
 
 
 def test_depth_is_bounded_through_aliases(loader):
-    half = DEEPEST // 2 + 1
+    half = MAX_DEPTH // 2 + 1
     levels = f"a: &a {'[' * half}1{']' * half}\nb: {'[' * half}*a{']' * half}\n"
-    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {DEEPEST} levels deep"]
+    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelyard.edge.request_rules import HEADERS_LIMIT, URL_LIMIT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES, MAX_URL_BYTES
 from tests.unit.edge.proxy import Answer, Backend, Edge, backend
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -144,16 +144,16 @@ def test_a_websocket_is_passed_on(running):
 @pytest.mark.parametrize("headers", [1, 90], ids=["one long header", "many headers"])
 def test_headers_up_to_the_limit_pass_and_longer_ones_are_refused_as_such(running, headers):
     edge, _ = running
-    fitting = {f"x{number}": "x" * ((HEADERS_LIMIT - 1000) // headers - 10) for number in range(headers)}
+    fitting = {f"x{number}": "x" * ((MAX_HEADERS_BYTES - 1000) // headers - 10) for number in range(headers)}
     assert edge.ask("/models/churn", **fitting).status == 200
     answer = edge.ask("/models/churn", **{name: value + "x" * (3000 // headers) for name, value in fitting.items()})
     assert answer.status == 431
-    assert str(HEADERS_LIMIT) in str(problem(answer)["detail"])
+    assert str(MAX_HEADERS_BYTES) in str(problem(answer)["detail"])
 
 
 def test_a_url_up_to_the_limit_passes_and_a_longer_one_is_refused_as_such(running):
     edge, _ = running
-    assert edge.ask(f"/models/{'x' * (URL_LIMIT - 100)}").body == b"gateway"
-    answer = edge.ask(f"/models?{'x' * URL_LIMIT}")
+    assert edge.ask(f"/models/{'x' * (MAX_URL_BYTES - 100)}").body == b"gateway"
+    answer = edge.ask(f"/models?{'x' * MAX_URL_BYTES}")
     assert answer.status == 414
-    assert str(URL_LIMIT) in str(problem(answer)["detail"])
+    assert str(MAX_URL_BYTES) in str(problem(answer)["detail"])

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 import grpc
 import pytest
 
-from modelyard.edge.request_rules import HEADERS_LIMIT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from tests.unit.edge.proxy import PATIENCE_S, Edge, Listening, accept_and_close
@@ -236,13 +236,13 @@ def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(r
     assert str(BODY_LIMIT) in answer.headers["grpc-message"]
 
 
-@pytest.mark.parametrize("size", [15_000, 20_000, HEADERS_LIMIT - 1000])
+@pytest.mark.parametrize("size", [15_000, 20_000, MAX_HEADERS_BYTES - 1000])
 def test_much_metadata_comes_through(running, size):
     assert running.call(asking("churn"), metadata=[("x-much", "x" * size)]) == b"churn"
     assert running.replicas["churn"].calls[-1][1]["x-much"] == "x" * size
 
 
-@pytest.mark.parametrize("size", [HEADERS_LIMIT, 2 * HEADERS_LIMIT])
+@pytest.mark.parametrize("size", [MAX_HEADERS_BYTES, 2 * MAX_HEADERS_BYTES])
 def test_a_call_with_too_much_metadata_fails_alone(running, size):
     question = asking("churn", inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])
     over = threading.Event()
@@ -257,7 +257,7 @@ def test_a_call_with_too_much_metadata_fails_alone(running, size):
     error = running.refusal(asking("churn"), metadata=[("x-much", "x" * size)])
     over.set()
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert str(HEADERS_LIMIT) in error.details()
+    assert str(MAX_HEADERS_BYTES) in error.details()
     assert list(neighbour) == [b"churn"]
 
 

@@ -13,7 +13,7 @@ from modelyard.control.haproxy_standby import HaproxyStandby
 from modelyard.control.ports import haproxy_binary
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.listening_sockets import KeptSockets
+from modelyard.edge.listening_sockets import ListeningSockets
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 CHURN = "/models/churn/predict"
@@ -61,7 +61,7 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
-    kept = KeptSockets(files.sockets)
+    kept = ListeningSockets(files.sockets)
     answers: list[Answer] = []
     with backend("gateway") as gateway, backend("churn") as churn:
         ports = {"gateway": [gateway.port], "churn": [churn.port]}
@@ -79,7 +79,7 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
 
 def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
-    first, second = KeptSockets(files.sockets), KeptSockets(edge.link / "other.sock")
+    first, second = ListeningSockets(files.sockets), ListeningSockets(edge.link / "other.sock")
     with edge.running({"churn": [1]}, admin=served_admin) as haproxy:
         assert pid_of(served_admin) == haproxy.pid == files.haproxy()
         first.fetch(served_admin)
@@ -92,7 +92,7 @@ def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files:
 
 
 def test_a_haproxy_that_is_gone_gives_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
-    kept = KeptSockets(files.sockets)
+    kept = ListeningSockets(files.sockets)
     with pytest.raises(AdminError):
         kept.fetch(served_admin)
     kept.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN, LostRequest, read
+from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN_REPLICA, LostRequest, parse_log_line
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.http.request import REQUEST_ID_CHARS
 from tests.unit.edge.mortal import mortals
@@ -39,7 +39,7 @@ def dying() -> Iterator[int]:
 
 def next_lost(log: socket.socket) -> LostRequest:
     """The next line that is of a lost request."""
-    while (lost := read(log.recv(8192), REQUEST_ID_CHARS)) is None:
+    while (lost := parse_log_line(log.recv(8192), REQUEST_ID_CHARS)) is None:
         pass
     return lost
 
@@ -93,7 +93,7 @@ def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
     ):
         assert edge.ask("/models/churn/predict", "POST", b"{}").status == 500
         assert edge.ask("/models/churn/predict", "POST", b"{}" * 1000).status == 413
-        assert read(told.recv(8192), REQUEST_ID_CHARS) is None
+        assert parse_log_line(told.recv(8192), REQUEST_ID_CHARS) is None
     told.setblocking(False)
     with pytest.raises(BlockingIOError):
         told.recv(8192)
@@ -120,7 +120,7 @@ def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: E
 
 @pytest.mark.parametrize("line", [b"", b"[NOTICE] Server is DOWN", b"{}"[:1]])
 def test_what_is_no_line_of_ours_tells_nothing(line: bytes):
-    assert read(line, REQUEST_ID_CHARS) is None
+    assert parse_log_line(line, REQUEST_ID_CHARS) is None
 
 
 def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_used_before_too(edge, told):
@@ -130,7 +130,7 @@ def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_use
         answer = edge.ask("/models/churn/predict", "POST", b"DIE", x_request_id="mine")
         lost = next_lost(told)
     assert answer.status == 503
-    assert (lost.request_id, lost.replica) == ("mine", UNKNOWN)
+    assert (lost.request_id, lost.replica) == ("mine", UNKNOWN_REPLICA)
 
 
 def test_a_request_that_another_replica_answered_is_not_told(edge, told):
@@ -142,4 +142,4 @@ def test_a_request_that_another_replica_answered_is_not_told(edge, told):
         for _ in range(3):
             assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         assert edge.ask("/models/none/predict", "POST", b"{}", x_request_id="last").status == 503
-        assert read(told.recv(8192), REQUEST_ID_CHARS) is None
+        assert parse_log_line(told.recv(8192), REQUEST_ID_CHARS) is None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.config.server_spec import MOST_ORIGINS
+from modelyard.config.server_spec import MAX_ORIGINS
 from tests.unit.edge.proxy import Answer, Edge, backend
 
 LISTED, OTHER = "https://app.example", "https://app.example.evil"
@@ -16,7 +16,7 @@ def served(edge: Edge) -> Iterator[Edge]:
     """One model, and as many listed origins as there may be."""
     longest = "https://" + ".".join(["a" * 63] * 9) + ":65535"
     edge.write(
-        http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MOST_ORIGINS - 2)]}, body=1000
+        http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MAX_ORIGINS - 2)]}, body=1000
     )
     with (
         backend("gateway") as gateway,

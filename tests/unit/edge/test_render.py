@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.ports import haproxy_binary
-from modelyard.edge.error_responses import ERROR_FILE, render_error
+from modelyard.edge.error_responses import ERROR_FILE, render_error_file
 from modelyard.edge.frontends import render
 from modelyard.edge.model_maps import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
 from tests.unit.edge.proxy import all_models, serve_config
@@ -83,7 +83,7 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
         (tmp_path / name).write_text(content)
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
     (tmp_path / STATE_FILE).touch()
-    (tmp_path / ERROR_FILE).write_text(render_error(), newline="")
+    (tmp_path / ERROR_FILE).write_text(render_error_file(), newline="")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
     environ = {"MODELYARD_EDGE": str(tmp_path)}
     checked = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

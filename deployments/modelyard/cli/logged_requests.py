@@ -11,14 +11,14 @@ from typing import Any
 import orjson
 from rich.table import Table
 
-from modelyard.cli.time_range import shown
+from modelyard.cli.time_range import format_time
 
 BLOCK_BYTES = 2**20
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestFilter:
     """Which requests to show."""
 
     request_id: str = ""
@@ -29,7 +29,7 @@ class Wanted:
     failed: bool = False
 
 
-def find(folder: Path, wanted: Wanted, most: int) -> list[Entry]:
+def find_requests(folder: Path, wanted: RequestFilter, most: int) -> list[Entry]:
     """The last of the requests that are wanted, oldest first."""
     files = [path for path in folder.glob("*.jsonl") if not wanted.model or path.name == f"{wanted.model}.jsonl"]
     newest_first = heapq.merge(*(_of_model(path, wanted) for path in files), key=_time, reverse=True)
@@ -56,12 +56,12 @@ def details(entry: Entry) -> Iterator[str]:
         yield f"{key:<{width}}  {value if value not in ('', None) else '-'}"
 
 
-def since_text(at: float) -> str:
+def file_time(at: float) -> str:
     """A time as the files have it, so that texts can be compared."""
-    return shown(max(0.0, at)).removesuffix("Z")
+    return format_time(max(0.0, at)).removesuffix("Z")
 
 
-def _of_model(path: Path, wanted: Wanted) -> Iterator[Entry]:
+def _of_model(path: Path, wanted: RequestFilter) -> Iterator[Entry]:
     """Of one model's files, newest first."""
     for each in (path, path.with_suffix(".jsonl.1")):
         lines = _with_id(each, wanted.request_id) if wanted.request_id else _backwards(each)
@@ -76,7 +76,7 @@ def _of_model(path: Path, wanted: Wanted) -> Iterator[Entry]:
                 yield entry
 
 
-def _fits(entry: Entry, wanted: Wanted) -> bool:
+def _fits(entry: Entry, wanted: RequestFilter) -> bool:
     return (
         (not wanted.request_id or entry["request_id"] == wanted.request_id)
         and entry["total_ms"] >= wanted.slow_ms

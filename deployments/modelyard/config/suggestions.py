@@ -11,7 +11,7 @@ _RANGE = re.compile(r"([0-9]+) ?(?:-|\.\.|to) ?([0-9]+)")
 _CONFLICT = re.compile(r"(<{7}|>{7}|\|{7})( |$)|={7}$")
 
 
-def number(text: str, key: str) -> str:
+def suggest_number(text: str, key: str) -> str:
     """A number with a unit, or with a decimal comma; `key` ends in the unit that is meant, where it has one."""
     found = _AMOUNT.fullmatch(text)
     if found is None:
@@ -30,13 +30,13 @@ def number(text: str, key: str) -> str:
     return ""
 
 
-def replicas(text: str) -> str:
+def suggest_replicas(text: str) -> str:
     """`1-3`, which elsewhere is a range."""
     found = _RANGE.fullmatch(text)
     return f"did you mean {{min: {found[1]}, max: {found[2]}}}?" if found else ""
 
 
-def for_value(what: str, node: Node) -> str:
+def suggest_versions(what: str, node: Node) -> str:
     """Where one version is written as a number and not in a list."""
     if not isinstance(node, Scalar) or "latest" not in what:
         return ""
@@ -44,12 +44,12 @@ def for_value(what: str, node: Node) -> str:
     return f"did you mean [{found[1]}]?" if found else ""
 
 
-def missing_space(text: str) -> str:
+def suggest_space(text: str) -> str:
     """`name:iris`, which is text in YAML, and no key with a value."""
     found = _KEY.match(text)
     return f"write '{found[1]}: {shortened(found[2].strip())}', with a space after the ':'" if found else ""
 
 
-def conflict(lines: list[str]) -> int | None:
+def first_conflict_marker(lines: list[str]) -> int | None:
     """The first line, counted from 0, that git left where two changes meet."""
-    return next((number for number, line in enumerate(lines) if _CONFLICT.match(line)), None)
+    return next((suggest_number for suggest_number, line in enumerate(lines) if _CONFLICT.match(line)), None)

@@ -16,7 +16,7 @@ POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RecordFilter:
     """Which records to show."""
 
     since: float = 0.0
@@ -91,7 +91,7 @@ class Follower:
         return [line for line in map(decoded, lines.split(b"\n")) if line]
 
 
-def follow_logs(follower: Follower, wanted: Shown, show: Callable[[str], None]) -> None:
+def follow_logs(follower: Follower, wanted: RecordFilter, show: Callable[[str], None]) -> None:
     """Show what is written from now on, until interrupted."""
     while True:
         for text in wanted.lines(iter(follower.new())):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from modelyard.config import hints
+from modelyard.config import suggestions
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.source_text import Source
 
-_NEVER_CLOSED = {
+_UNCLOSED = {
     "while scanning a quoted scalar": "this quote is never closed",
     "while parsing a flow sequence": "this '[' is never closed, or a ',' is missing after it",
     "while parsing a flow mapping": "this '{' is never closed, or a ',' is missing after it",
@@ -15,7 +15,7 @@ _NEVER_CLOSED = {
 
 _MISSING_END = ("end of stream", "expected ','", "document separator", "document indicator")
 
-_PLAIN_WORDS = {
+_MESSAGES = {
     "mapping values are not allowed": (
         "a second ':' on this line, or the wrong indentation",
         "quote a text that holds ': '",
@@ -35,20 +35,25 @@ _PLAIN_WORDS = {
 }
 """By a part of the complaint: what is wrong, and what would help."""
 
-_NO_KEY = ("mapping values are not allowed", "could not find expected ':'", "did not find expected key", "<block end>")
+_MISSING_SPACE = (
+    "mapping values are not allowed",
+    "could not find expected ':'",
+    "did not find expected key",
+    "<block end>",
+)
 """Complaints that a line before may be to blame for, where it has no space after its colon."""
 
 _AT_CONTEXT = ("could not find expected ':'",)
 """Complaints about the line where libyaml was, not about the one where it noticed."""
 
 
-def explain(source: Source, error: Exception) -> Diagnostic:
+def syntax_error(source: Source, error: Exception) -> Diagnostic:
     """The diagnostic for what the parser raised."""
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     mark, start = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line, column = _place(mark or start)
-    if (marker := hints.conflict(source.lines)) is not None:
-        return conflict(source, marker)
+    if (marker := suggestions.first_conflict_marker(source.lines)) is not None:
+        return merge_conflict(source, marker)
     text = source.lines[line] if line < len(source.lines) else ""
     indent = text[: column + 1]
     if "\t" in indent and not indent.strip():
@@ -56,14 +61,14 @@ def explain(source: Source, error: Exception) -> Diagnostic:
     if context.startswith("while parsing a flow") and text[:column].endswith(("${", "$")):
         hint = "write the section on lines of its own"
         return source.diagnostic(line, column, "inside { } or [ ], ${NAME} must be quoted", suggestion=hint)
-    for doing, message in _NEVER_CLOSED.items():
+    for doing, message in _UNCLOSED.items():
         if context.startswith(doing) and start is not None and any(end in problem for end in _MISSING_END):
             return source.diagnostic(*_place(start), message)
-    for at in (line, line - 1) if any(each in problem for each in _NO_KEY) else ():
-        if 0 <= at < len(source.lines) and (hint := hints.missing_space(source.lines[at])):
+    for at in (line, line - 1) if any(each in problem for each in _MISSING_SPACE) else ():
+        if 0 <= at < len(source.lines) and (hint := suggestions.suggest_space(source.lines[at])):
             start_of_text = len(source.lines[at]) - len(source.lines[at].lstrip())
             return source.diagnostic(at, start_of_text, "this is text, and no key with a value", suggestion=hint)
-    for complaint, (message, suggestion) in _PLAIN_WORDS.items():
+    for complaint, (message, suggestion) in _MESSAGES.items():
         if complaint in problem:
             if complaint in _AT_CONTEXT and start is not None:
                 line, column = _place(start)
@@ -71,7 +76,7 @@ def explain(source: Source, error: Exception) -> Diagnostic:
     return source.diagnostic(line, column, f"not YAML: {problem or context or 'it cannot be read'}")
 
 
-def conflict(source: Source, line: int) -> Diagnostic:
+def merge_conflict(source: Source, line: int) -> Diagnostic:
     """The diagnostic for a marker that git left in this line."""
     length = len(source.lines[line].rstrip())
     hint = "decide which of the changes to keep, and remove the markers"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyar
     from modelyard.control.status import ModelStatus
 
 MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
-WIDE = 200
+FILE_WIDTH = 200
 """Columns where the output is a file: lines are not for folding there."""
 
 
@@ -33,7 +33,7 @@ def width_of(to: Console) -> int | None:
 def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
     """Where the command prints: standard output unless told otherwise."""
     shown = stream or (sys.stderr if stderr else sys.stdout)
-    width = None if shown.isatty() else WIDE
+    width = None if shown.isatty() else FILE_WIDTH
     return Console(file=stream, stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 

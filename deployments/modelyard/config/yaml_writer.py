@@ -8,18 +8,18 @@ import yaml
 from modelyard.config import scalar
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelDefaults, ModelSpec
-from modelyard.config.server_checks import WITHOUT_EFFECT_ON_A_CLUSTER
+from modelyard.config.server_checks import IGNORED_ON_CLUSTER
 
 _SAFE_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Text that needs no quotes wherever it stands, unless it is a word of YAML's own."""
 
 
-def show(config: Config) -> str:
+def config_as_yaml(config: Config) -> str:
     """Every file of `files`, each below its name in a comment and a line of `---`."""
-    return "".join(f"---\n# {name}\n{text}" for name, text in files(config).items())
+    return "".join(f"---\n# {name}\n{text}" for name, text in config_files(config).items())
 
 
-def files(config: Config) -> dict[str, str]:
+def config_files(config: Config) -> dict[str, str]:
     """The files that would load as this configuration, by their path inside the configuration folder."""
     shown = {"server.yaml": _text(_server_values(config))}
     for model in config.models:
@@ -30,7 +30,7 @@ def files(config: Config) -> dict[str, str]:
 def _server_values(config: Config) -> dict[str, Any]:
     """Without the keys that have no effect on a cluster, where it is one: it would not load with them."""
     values = config.server.model_dump()
-    for *section, key in WITHOUT_EFFECT_ON_A_CLUSTER if config.server.ray.address != "local" else ():
+    for *section, key in IGNORED_ON_CLUSTER if config.server.ray.address != "local" else ():
         owner = values
         for part in section:
             owner = owner[part]

@@ -12,7 +12,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.config.tree import Location, Mapping, locate, shortened
 
 
-def missing(root: Mapping, loc: Location) -> Diagnostic:
+def missing_key(root: Mapping, loc: Location) -> Diagnostic:
     """The diagnostic for a key that must be there; a model's name is guessed from its file's."""
     section, span = locate(root, loc[:-1])
     if isinstance(section, Mapping) and section.keys and len(loc) == 1:
@@ -22,7 +22,7 @@ def missing(root: Mapping, loc: Location) -> Diagnostic:
     return span.diagnostic(f"missing key {key!r}", f"add '{key}: {name or '...'}'")
 
 
-def unknown(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
+def unknown_key(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
     """The diagnostic for a key that its section does not have."""
     section, span = locate(root, loc[:-1])
     key = str(loc[-1])
@@ -37,9 +37,9 @@ def unknown(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
     return span.diagnostic(f"unknown key {shortened(key)!r}", _did_you_mean(spec, loc))
 
 
-def guess(spec: type[BaseModel], loc: Location) -> Location:
+def intended_key(spec: type[BaseModel], loc: Location) -> Location:
     """The location of the key that a misspelt one was meant to be, or (); a key that exists elsewhere is not misspelt."""
-    if _homes(spec, loc):
+    if _other_locations(spec, loc):
         return ()
     near = difflib.get_close_matches(str(loc[-1]), _section(spec, loc[:-1]).model_fields, 1)
     return (*loc[:-1], near[0]) if near else ()
@@ -47,18 +47,18 @@ def guess(spec: type[BaseModel], loc: Location) -> Location:
 
 def _did_you_mean(spec: type[BaseModel], loc: Location) -> str:
     key = str(loc[-1])
-    if homes := _homes(spec, loc):
+    if homes := _other_locations(spec, loc):
         if homes[0] == (key,):
             return f"{key!r} belongs at the top, not under {str(loc[0])!r}"
         return f"did you mean {'.'.join(map(str, homes[0]))!r}?"
-    if near := guess(spec, loc):
+    if near := intended_key(spec, loc):
         return f"did you mean {str(near[-1])!r}?"
     if spec is ModelSpec and key in ServerSpec.model_fields:
         return "it belongs into server.yaml"
     return "it belongs into a model's own file" if spec is ServerSpec and key in ModelSpec.model_fields else ""
 
 
-def _homes(spec: type[BaseModel], loc: Location) -> list[Location]:
+def _other_locations(spec: type[BaseModel], loc: Location) -> list[Location]:
     """Where else a key of this name is known in the same file, the nearest to the top first."""
     key = str(loc[-1])
     found: list[Location] = [(key,)] if len(loc) > 1 and key in spec.model_fields else []

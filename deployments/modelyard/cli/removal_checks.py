@@ -13,7 +13,7 @@ from modelyard.control.last_good import LastGood
 from modelyard.control.removals import emptied, withheld
 
 
-def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
+def removal_problems(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
     """An error where no model is left or server.yaml is missing, a warning where most models are; a missing folder is an error."""
     last = _last(config)
     if why := emptied(config, last):
@@ -25,7 +25,7 @@ def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
         yield replace(Diagnostic(str(config_dir), 0, 0, why, suggestion=hint), severity="warning")
 
 
-def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config, bool]:
+def initial_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config, bool]:
     """What a server starts with: the files, or where those have mistakes and it has served before, what it served last (True).
 
     Raises SpecError where there is nothing to serve in the files' place. `tell` gets each warning or mistake.
@@ -45,7 +45,7 @@ def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[s
     return loaded, False
 
 
-def refuse_emptied(config_dir: Path, config: Config) -> None:
+def reject_empty(config_dir: Path, config: Config) -> None:
     """Raise SpecError where a start with this configuration would serve nothing of what was served last."""
     if why := emptied(config, _last(config)):
         raise SpecError((_emptied(config_dir, why),))
