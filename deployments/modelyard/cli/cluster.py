@@ -65,7 +65,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
         hub.start(HubPlace(place.host, place.port, places_of(config).state / "metrics.json"))
         pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
-        front = ServerUrls(inside=server.origin, outside=server.origin)
+        front = ServerUrls(inside=server.local_url, outside=server.local_url)
         applier = Applier(client, Rollback(), front, server=server, admission=Admission(client.cores()))
 
         def on_started(statuses: "Sequence[ModelStatus]") -> None:

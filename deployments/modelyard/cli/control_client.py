@@ -23,7 +23,7 @@ class RunningServer:
         self._config_dir = config_dir
         self._folder = os.path.abspath(config_dir)  # noqa: PTH100 - resolve() would follow a link to the folder
 
-    def is_there(self) -> bool:
+    def is_running(self) -> bool:
         """Whether anybody listens."""
         try:
             control_socket.connect(self._state, CONNECT_S).close()
@@ -91,6 +91,6 @@ def running_server(config_dir: Path) -> RunningServer | None:
     from modelyard.config.state_folder import state_folder  # noqa: PLC0415 - brings the parser
 
     state = state_folder(config_dir, os.environ)
-    if state is None or not (server := RunningServer(state, config_dir)).is_there():
+    if state is None or not (server := RunningServer(state, config_dir)).is_running():
         return None
     return server

@@ -46,14 +46,14 @@ class FleetState:
         }
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether every configured model is there and READY, and the files can be read."""
         there = {model["name"] for model in self.models}
         unread = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
         started = not self.server or self.server["turn"] > 0
         return started and not unread and self.configured <= there and all(m["state"] == "READY" for m in self.models)
 
-    def remarks(self) -> Iterator[str]:
+    def notes(self) -> Iterator[str]:
         """What stands below the table: why requests are not batched, and the models' notes."""
         for model in self.models:
             batching = model["batching"]
@@ -92,7 +92,7 @@ def _row(model: Mapping[str, Any]) -> ModelStatus:
 class StateSource(Protocol):
     """Where looks come from."""
 
-    def look(self) -> FleetState:
+    def fetch(self) -> FleetState:
         """One look now. Raises ConnectionError."""
 
 
@@ -112,7 +112,7 @@ class _SocketSource:
     def __init__(self, server: RunningServer) -> None:
         self._server = server
 
-    def look(self) -> FleetState:
+    def fetch(self) -> FleetState:
         document = self._server.status()
         return FleetState(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
 
@@ -123,7 +123,7 @@ class _RaySource:
         self._deaths = deaths
         self._configured = frozenset(model.name for model in desired.config.models)
 
-    def look(self) -> FleetState:
+    def fetch(self) -> FleetState:
         from modelyard.cli.attach import traffic  # noqa: PLC0415 - brings Ray
         from modelyard.control.probe import describe_model  # noqa: PLC0415
 

@@ -206,19 +206,19 @@ def status(config: ConfigDir = HERE, output: TableForm = RecordFilter.text) -> N
     from modelyard.cli.fleet_state import state_source
 
     with reported_errors(Output.json if output is RecordFilter.json else Output.text), state_source(config) as models:
-        seen = models.look()
+        seen = models.fetch()
     if output is RecordFilter.json:
         _print_json({"models": seen.models, **({"server": seen.server} if seen.server else {})})
     else:
         if seen.models:
             out.print(status_table(seen.statuses, seen.traffic, None if output is RecordFilter.wide else width_of(out)))
-        for line in seen.remarks():
+        for line in seen.notes():
             out.print(line, markup=False)
         for line in seen.deaths():
             out.print(line, style="red", markup=False)
         for line in seen.notices():
             err.print(line, markup=False)
-    raise typer.Exit(0 if seen.is_well else FAILED)
+    raise typer.Exit(0 if seen.is_healthy else FAILED)
 
 
 @app.command()

@@ -13,17 +13,17 @@ if TYPE_CHECKING:  # the command is quick where it needs none of this
 
 COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
 _COLUMNS = (
-    Column("MODEL", least=20),
+    Column("MODEL", min_width=20),
     Column("STATE"),
-    Column("VERSION", least=7, leave=1),
-    Column("RUNTIME", least=7, leave=5),
-    Column("REPLICAS", leave=2),
-    Column("REQ/S", right=True, leave=2),
-    Column("P99", right=True, leave=2),
-    Column("FAILED", right=True, leave=1),
-    Column("QUEUED", right=True, leave=3),
-    Column("URL", least=24, leave=4),
-    Column("REASON", least=24),
+    Column("VERSION", min_width=7, drop_order=1),
+    Column("RUNTIME", min_width=7, drop_order=5),
+    Column("REPLICAS", drop_order=2),
+    Column("REQ/S", right=True, drop_order=2),
+    Column("P99", right=True, drop_order=2),
+    Column("FAILED", right=True, drop_order=1),
+    Column("QUEUED", right=True, drop_order=3),
+    Column("URL", min_width=24, drop_order=4),
+    Column("REASON", min_width=24),
 )
 _TRAFFIC_HEADINGS = ("REQ/S", "P99", "FAILED", "QUEUED")
 

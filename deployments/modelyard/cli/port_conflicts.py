@@ -18,7 +18,7 @@ PORT_STEP, MAX_PORT = 10, 65535
 @contextmanager
 def claimed_ports(config_dir: Path, config: Config) -> Iterator[None]:
     """Keep other servers from the configuration's ports. Raises SpecError with each that somebody has, or nobody here can have."""
-    place = _ServerFile(config_dir / SERVER_FILE, config.server_place)
+    place = _ServerFile(config_dir / SERVER_FILE, config.server_node)
     found: list[Diagnostic] = []
     wanted = {port for _, _, port in config.server.listeners}
     with ExitStack() as claims:

@@ -18,7 +18,7 @@ def removal_problems(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
     last = _last(config)
     if why := emptied(config, last):
         yield _emptied(config_dir, why)
-    elif MODELS_FOLDER in config.absent:
+    elif MODELS_FOLDER in config.missing:
         yield Diagnostic(str(config_dir / MODELS_FOLDER), 0, 0, "there is no such folder, so no model is configured")
     elif last and (why := withheld(config, last.server, [model.name for model in last.models])):
         hint = f"a running server applies this only after `modelyard apply {CONFIRM}`"

@@ -47,7 +47,7 @@ def _no_repository(desired: Desired) -> Diagnostic | None:
 
 
 def _at(config: Config, name: str, key: str) -> Diagnostic:
-    node = config.places.get(name)
+    node = config.model_nodes.get(name)
     if node is None:
         return Diagnostic(str(config.sources[name]), 0, 0, "")
     return (node.entries[key] if key in node.entries else node.entries["name"]).span.diagnostic("")

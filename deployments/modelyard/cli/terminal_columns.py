@@ -18,9 +18,9 @@ class Column:
     heading: str
     right: bool = False
     """Numbers are aligned to the right."""
-    least: int | None = None
+    min_width: int | None = None
     """The width down to which its cells are cut before columns are left out; None where they are never cut."""
-    leave: int = 0
+    drop_order: int = 0
     """Columns of the highest number are left out first where there is no room; those of 0 are never."""
 
 
@@ -33,15 +33,19 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | N
     shown = list(range(len(columns)))
     if width is None:
         return [(index, natural[index]) for index in shown]
-    least = [wide if (low := columns[index].least) is None else min(wide, low) for index, wide in enumerate(natural)]
+    least = [
+        wide if (low := columns[index].min_width) is None else min(wide, low) for index, wide in enumerate(natural)
+    ]
     while _total([least[index] for index in shown]) > width:
-        last = max(shown, key=lambda index: (columns[index].leave, index))
-        if columns[last].leave == 0:
+        last = max(shown, key=lambda index: (columns[index].drop_order, index))
+        if columns[last].drop_order == 0:
             break
         shown.remove(last)
     widths = {index: least[index] for index in shown}
     while _total([*widths.values()]) > width:
-        widest = max((index for index in shown if columns[index].least), key=lambda index: widths[index], default=None)
+        widest = max(
+            (index for index in shown if columns[index].min_width), key=lambda index: widths[index], default=None
+        )
         if widest is None or widths[widest] <= MIN_WIDTH:
             break
         widths[widest] -= 1

@@ -32,14 +32,16 @@ def show_live(
     A server that does not answer for a while is shown as that, unless it does not answer at first: that raises ConnectionError.
     """
     looks = range(times) if times else count()
-    first = source.look()
+    first = source.fetch()
     with Live(console=to, auto_refresh=False, vertical_overflow="crop") as live:
         for number in looks:
             if number:
                 sleep(every_s)
             width = None if wide else width_of(to)
             try:
-                screen = render_screen(source.look() if number else first, width, to.height if to.is_terminal else None)
+                screen = render_screen(
+                    source.fetch() if number else first, width, to.height if to.is_terminal else None
+                )
             except ConnectionError as error:
                 screen = Text(str(error), "red")
             live.update(screen, refresh=True)

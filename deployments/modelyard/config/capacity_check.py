@@ -17,7 +17,7 @@ class Machine:
     """What the replicas of an embedded server may have."""
 
     cores: float
-    memory: int
+    memory_bytes: int
     """Bytes."""
     is_declared: bool
     """The cores are `ray.cpus` of server.yaml. Else they are those of this machine, which need not be the server's."""
@@ -38,10 +38,8 @@ def insufficient_resources(spec: ModelSpec, root: Mapping, machine: Machine) -> 
     elif replicas * cpus > machine.cores:
         needed = f"{replicas} replicas of {cpus:g} cores need {replicas * cpus:g}, and {where}"
         yield replace(_at(root, ("replicas", "min"), needed), severity=severity)
-    elif replicas * memory > machine.memory:
-        needed = (
-            f"{replicas} x {memory / 2**30:.3g} GiB are more than the {machine.memory / 2**30:.3g} GiB of this machine"
-        )
+    elif replicas * memory > machine.memory_bytes:
+        needed = f"{replicas} x {memory / 2**30:.3g} GiB are more than the {machine.memory_bytes / 2**30:.3g} GiB of this machine"
         yield replace(_at(root, ("resources", "memory"), needed), severity="warning")
 
 

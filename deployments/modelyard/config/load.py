@@ -46,11 +46,11 @@ class Config:
     """Each model's file, by the model's name."""
     root: Path
     """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
-    places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    model_nodes: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
     """Each model's keys and values as they stand in their files, by the model's name."""
-    server_place: Mapping | None = field(default=None, compare=False, repr=False)
+    server_node: Mapping | None = field(default=None, compare=False, repr=False)
     """The keys and values of server.yaml as they stand there."""
-    absent: tuple[str, ...] = field(default=(), compare=False)
+    missing: tuple[str, ...] = field(default=(), compare=False)
     """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
     """What is likely a mistake, but keeps nothing from being used."""
@@ -95,7 +95,7 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         raise SpecError(sorted_diagnostics(problems))
     models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
     root = _root(config_dir)
-    absent = [
+    missing = [
         name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
     ]
     return Config(
@@ -103,9 +103,9 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         tuple(spec for spec, _ in models),
         {spec.name: path for spec, path in models},
         root,
-        places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
-        server_place=server_file.root if isinstance(server_file.root, Mapping) else None,
-        absent=tuple(absent),
+        model_nodes={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        server_node=server_file.root if isinstance(server_file.root, Mapping) else None,
+        missing=tuple(missing),
         warnings=sorted_diagnostics([*ignored_files(config_dir), *room]),
     )
 

@@ -28,7 +28,7 @@ class Listen(Spec):
     port: Port = Field(default=8000, description="TCP port")
 
     @property
-    def here(self) -> str:
+    def local_address(self) -> str:
         """Host and port for a client on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
         return f"{f'[{host}]' if ':' in host else host}:{self.port}"
@@ -76,12 +76,12 @@ class MetricsSpec(Spec):
     @property
     def url(self) -> str:
         """Of the models' metrics, for a reader on this machine."""
-        return f"http://{Listen(host=self.host, port=self.port).here}/metrics"
+        return f"http://{Listen(host=self.host, port=self.port).local_address}/metrics"
 
     @property
     def edge_url(self) -> str:
         """Of HAProxy's."""
-        return f"http://{Listen(host=self.host, port=self.edge_port).here}/metrics"
+        return f"http://{Listen(host=self.host, port=self.edge_port).local_address}/metrics"
 
 
 class TlsSpec(Spec):
@@ -112,7 +112,7 @@ class RequestLogSpec(Spec):
     )
 
     @property
-    def share(self) -> float:
+    def sample_rate(self) -> float:
         """Of the requests that do not fail."""
         return {"off": 0.0, "sampled": self.sample, "all": 1.0}[self.requests]
 
@@ -203,9 +203,9 @@ class ServerSpec(Spec):
     defaults: ModelDefaults = Field(default=ModelDefaults(), description="For every model; a model's own keys win")
 
     @property
-    def origin(self) -> str:
+    def local_url(self) -> str:
         """Scheme, host and port of the HTTP frontend for a client on this machine."""
-        return f"{'https' if self.tls else 'http'}://{self.http.here}"
+        return f"{'https' if self.tls else 'http'}://{self.http.local_address}"
 
     @property
     def listeners(self) -> tuple[tuple[tuple[str, str], str, int], ...]:

@@ -121,7 +121,7 @@ def server_environment(
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
-        "RAY_SERVE_HAPROXY_MAXCONN": str(connection_limits(server.connections, files).in_all),
+        "RAY_SERVE_HAPROXY_MAXCONN": str(connection_limits(server.connections, files).total),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
         # Per-request metrics of Serve's own frontend, which no request passes.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",

@@ -25,7 +25,7 @@ class TlsReload:
         """Write the first identity. Raises TlsError: a server does not start without the TLS that it was told to have."""
         self._seen = self._stamps()
         self._used = read_tls_bundle(self._spec, self._root)
-        self._edge.write_identity(self._used)
+        self._edge.write_tls_bundle(self._used)
 
     def look(self, tell: Callable[[str], None]) -> None:
         """Take changed files into use; `tell` is told if they cannot be, and the old ones stay in use."""
@@ -35,7 +35,7 @@ class TlsReload:
         try:
             identity = read_tls_bundle(self._spec, self._root)
             if identity != self._used:
-                self._edge.write_identity(identity)
+                self._edge.write_tls_bundle(identity)
                 for socket in self._edge.admin_sockets():
                     update_certificate(socket, identity)
                 self._used = identity

@@ -20,8 +20,8 @@ OTHER_CONNECTIONS = 30
 class ConnectionLimits:
     """Client connections on each port, and connections in all."""
 
-    on_a_port: int
-    in_all: int
+    per_port: int
+    total: int
 
 
 def max_open_files() -> int:
@@ -33,5 +33,5 @@ def max_open_files() -> int:
 def connection_limits(wanted: int, files: int) -> ConnectionLimits:
     """Those that are `wanted` on each port, or as many as there may be with so many open files."""
     most = int((files - OTHER_FILES) / FILES_PER_CONNECTION)
-    on_a_port = max(1, min(wanted, (most - OTHER_CONNECTIONS) // (PORTS * SOCKETS_PER_PORT)))
-    return ConnectionLimits(on_a_port, PORTS * SOCKETS_PER_PORT * on_a_port + OTHER_CONNECTIONS)
+    per_port = max(1, min(wanted, (most - OTHER_CONNECTIONS) // (PORTS * SOCKETS_PER_PORT)))
+    return ConnectionLimits(per_port, PORTS * SOCKETS_PER_PORT * per_port + OTHER_CONNECTIONS)

@@ -32,19 +32,19 @@ class EdgeFiles:
         self._replace(ERROR_FILE, render_error_file())
         for name in (REPLICAS_FILE, STATE_FILE):
             (self.folder / name).touch()
-        most = connection_limits(server.connections, max_open_files()).on_a_port
+        most = connection_limits(server.connections, max_open_files()).per_port
         self._replace("edge.cfg", render(server, models, connections=most, starting=False))
         self._replace("edge-starting.cfg", render(server, models, connections=most, starting=True))
 
-    def write_changing(self, models: Iterable[str]) -> None:
+    def write_updating(self, models: Iterable[str]) -> None:
         """The models that Serve may be building again: until it lists their replicas, those of before keep their places."""
         self._replace("changing", "".join(f"{name}\n" for name in sorted(models)))
 
-    def write_leaving(self) -> None:
+    def write_stopping(self) -> None:
         """For HAProxy's next start: the server is about to stop."""
         self._replace(STATE_FILE, f"{STOPPING} 1\n")
 
-    def write_identity(self, identity: TlsBundle) -> None:
+    def write_tls_bundle(self, identity: TlsBundle) -> None:
         """For HAProxy's next start."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._replace(BUNDLE_FILE, identity.bundle)
@@ -56,18 +56,18 @@ class EdgeFiles:
         return list(self.folder.glob(f"*/{ADMIN_SOCKET}"))
 
     @property
-    def sockets(self) -> Path:
+    def sockets_path(self) -> Path:
         """Where a HAProxy that Serve starts anew gets the sockets of the one that died."""
         return self.folder / "sockets.sock"
 
-    def haproxy(self) -> int | None:
+    def haproxy_pid(self) -> int | None:
         """The process id of the HAProxy that Serve started last."""
         try:
             return int((self.folder / "haproxy.pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
 
-    def stand_in_command(self) -> list[str]:
+    def standby_command(self) -> list[str]:
         """A HAProxy of our own that serves as Serve's last did. Raises OSError.
 
         It has no admin socket: Serve would take it for its own.
@@ -77,9 +77,9 @@ class EdgeFiles:
         self._replace("stand-in.cfg", "".join(lines))
         ours = "edge.cfg" if GATEWAY_BACKEND_LINE in lines else "edge-starting.cfg"
         files = [argument for name in ("stand-in.cfg", ours) for argument in ("-f", str(self.folder / name))]
-        return [os.environ["MODELYARD_HAPROXY"], "-db", "-dR", *files, "-x", str(self.sockets)]
+        return [os.environ["MODELYARD_HAPROXY"], "-db", "-dR", *files, "-x", str(self.sockets_path)]
 
-    def error(self) -> str:
+    def haproxy_error(self) -> str:
         """What HAProxy said against our files at its last start; "" when it took them."""
         try:
             said = (self.folder / "error").read_text()

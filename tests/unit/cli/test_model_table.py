@@ -141,7 +141,7 @@ def test_a_model_that_is_served_a_slower_way_says_why():
         {"name": "forest", "batching": batched, "notes": ["not read tree by tree: [it differs]", "not put together"]},
         {"name": "away", "batching": None, "notes": None},
     ]
-    assert list(FleetState(tuple(models), frozenset()).remarks()) == [
+    assert list(FleetState(tuple(models), frozenset()).notes()) == [
         "before: requests are not batched: it is turned off (max_size: 1)",
         "forest: not read tree by tree: [it differs]",
         "forest: not put together",
@@ -164,9 +164,9 @@ def test_a_model_of_which_replicas_died_says_so():
 
 def test_a_server_is_well_when_every_configured_model_is_ready_and_the_files_can_be_read():
     fine = seen(row("a"))
-    assert fine.is_well
-    assert not seen(row("a", "LOADING")).is_well
-    assert not FleetState(fine.models, frozenset("ab"), fine.server).is_well
-    assert not seen(row("a"), turn=0).is_well
-    assert not seen(row("a"), notices=[{"about": "configuration", "text": "a mistake"}]).is_well
-    assert FleetState(fine.models, fine.configured).is_well
+    assert fine.is_healthy
+    assert not seen(row("a", "LOADING")).is_healthy
+    assert not FleetState(fine.models, frozenset("ab"), fine.server).is_healthy
+    assert not seen(row("a"), turn=0).is_healthy
+    assert not seen(row("a"), notices=[{"about": "configuration", "text": "a mistake"}]).is_healthy
+    assert FleetState(fine.models, fine.configured).is_healthy

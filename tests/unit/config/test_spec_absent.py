@@ -19,7 +19,7 @@ from modelyard.config.load import MODELS_FOLDER, SERVER_FILE
     ],
 )
 def test_what_is_missing_is_told(folder, files, absent):
-    assert folder.write(files).load().absent == absent
+    assert folder.write(files).load().missing == absent
 
 
 @pytest.mark.parametrize("name", ["server.yaml", "models", "models/a.yaml"])

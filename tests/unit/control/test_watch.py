@@ -28,7 +28,7 @@ from tests.unit.control.serve import FRONT, FakeServe, desired
 
 MISTAKE = SpecError((Diagnostic("models/a.yaml", 1, 1, "unknown key"),))
 ABC = desired(*map(resolved, "abc"))
-NOTHING = desired(absent=(MODELS_FOLDER,))
+NOTHING = desired(missing=(MODELS_FOLDER,))
 
 
 class Operator:

@@ -16,16 +16,16 @@ LARGE = b"x" * 100_000
 @pytest.mark.parametrize("files", [20_000, 4096, 1024, 256])
 def test_as_many_are_let_in_as_files_may_be_opened_for(files: int) -> None:
     found = connection_limits(4000, files)
-    assert 1 <= found.on_a_port < 4000
-    assert found.in_all * FILES_PER_CONNECTION + OTHER_FILES <= files
+    assert 1 <= found.per_port < 4000
+    assert found.total * FILES_PER_CONNECTION + OTHER_FILES <= files
 
 
 def test_as_many_are_let_in_as_are_wanted_where_files_allow_it() -> None:
-    assert connection_limits(4000, 1_000_000).on_a_port == 4000
+    assert connection_limits(4000, 1_000_000).per_port == 4000
 
 
 def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_when_one_leaves(edge: Edge) -> None:
-    edge.write(connection_limits=10)
+    edge.write(connections=10)
     answers: list[Answer] = []
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}), ExitStack() as idle:
         for _ in range(20):
@@ -43,7 +43,7 @@ def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_
 
 def test_large_bodies_on_all_connections_of_a_port_are_answered(edge: Edge) -> None:
     """Each is one connection more for HAProxy, which comes to itself."""
-    edge.write(connection_limits=10)
+    edge.write(connections=10)
     answers: list[Answer] = []
     with (
         backend("gateway", keeps=True) as gateway,

@@ -50,6 +50,6 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path):
 
 def test_what_the_launcher_reported_is_the_error(tmp_path: Path):
     files = EdgeFiles(tmp_path)
-    assert files.error() == ""
+    assert files.haproxy_error() == ""
     (tmp_path / "error").write_text("[NOTICE] haproxy version is 2.8\n[ALERT] no such keyword\n[ALERT] fatal\n")
-    assert files.error() == "[ALERT] no such keyword\n[ALERT] fatal"
+    assert files.haproxy_error() == "[ALERT] no such keyword\n[ALERT] fatal"

@@ -61,7 +61,7 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
-    kept = ListeningSockets(files.sockets)
+    kept = ListeningSockets(files.sockets_path)
     answers: list[Answer] = []
     with backend("gateway") as gateway, backend("churn") as churn:
         ports = {"gateway": [gateway.port], "churn": [churn.port]}
@@ -74,16 +74,16 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
             client.join(PATIENCE_S)
     kept.close()
     assert [answer.body for answer in answers] == [b"churn"]
-    assert not files.sockets.exists()
+    assert not files.sockets_path.exists()
 
 
 def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
-    first, second = ListeningSockets(files.sockets), ListeningSockets(edge.link / "other.sock")
+    first, second = ListeningSockets(files.sockets_path), ListeningSockets(edge.link / "other.sock")
     with edge.running({"churn": [1]}, admin=served_admin) as haproxy:
-        assert pid_of(served_admin) == haproxy.pid == files.haproxy()
+        assert pid_of(served_admin) == haproxy.pid == files.haproxy_pid()
         first.fetch(served_admin)
-        second.fetch(files.sockets)
+        second.fetch(files.sockets_path)
         shapes = [[(part.description, len(part.sockets)) for part in kept._parts] for kept in (first, second)]
     first.close()
     second.close()
@@ -92,7 +92,7 @@ def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files:
 
 
 def test_a_haproxy_that_is_gone_gives_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
-    kept = ListeningSockets(files.sockets)
+    kept = ListeningSockets(files.sockets_path)
     with pytest.raises(AdminError):
         kept.fetch(served_admin)
     kept.close()
@@ -109,7 +109,7 @@ def test_another_haproxy_stands_in_until_serve_has_started_its_own(
         standing_in(files, reports),
     ):
         with edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=served_admin) as first:
-            until(files.sockets.exists, "the sockets to be kept")
+            until(files.sockets_path.exists, "the sockets to be kept")
             kill(first)
             assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
             assert reports == ["HAProxy has died: another one stands in until Ray Serve has started it again"]
@@ -126,7 +126,7 @@ def test_at_the_end_of_the_server_nobody_stands_in(edge: Edge, files: EdgeFiles,
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=served_admin) as haproxy:
         with standing_in(files, []):
-            until(files.sockets.exists, "the sockets to be kept")
+            until(files.sockets_path.exists, "the sockets to be kept")
         kill(haproxy)
         with pytest.raises(ConnectionRefusedError):
             edge.ask("/models")

@@ -21,7 +21,7 @@ def test_haproxy_starts_with_our_frontends(edge: Edge):
         assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], (
             "by which Serve finds its workers"
         )
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 def test_until_serve_has_a_gateway_clients_are_told_to_come_back(edge: Edge):
@@ -30,7 +30,7 @@ def test_until_serve_has_a_gateway_clients_are_told_to_come_back(edge: Edge):
         answer = edge.ask("/models")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert b"the server is starting" in answer.body
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 def test_a_model_is_served_before_there_is_a_gateway(edge: Edge):
@@ -43,7 +43,7 @@ def test_a_gateway_of_a_model_with_a_like_name_is_not_taken_for_the_gateway(edge
     edge.write()
     with backend("x") as model, edge.running({"gateway-2": [model.port]}):
         assert edge.ask("/models").status == 503
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_file_of_ours_that_is_broken_does_not_stop_haproxy_and_is_reported(edg
     (edge.folder / "edge.cfg").write_text(damage)
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg"]
-    assert report in edge.files.error()
+    assert report in edge.files.haproxy_error()
 
 
 def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
@@ -67,7 +67,7 @@ def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
     (edge.folder / "routes.map").unlink()
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg"]
-        assert "routes.map" in edge.files.error()
+        assert "routes.map" in edge.files.haproxy_error()
 
 
 def test_a_folder_that_is_gone_does_not_stop_haproxy(edge: Edge):
@@ -79,11 +79,11 @@ def test_the_report_goes_when_the_file_is_mended(edge: Edge):
     edge.write()
     (edge.folder / "edge.cfg").write_text(BROKEN)
     with edge.running({"gateway": [1]}):
-        assert edge.files.error()
+        assert edge.files.haproxy_error()
     edge.write()
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg", "edge.cfg"]
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
@@ -112,11 +112,11 @@ def test_replicas_of_a_model_that_serve_builds_again_keep_their_places_until_it_
                 return edge.ask("/models/churn/predict", "POST", b"{}").body
 
         assert answer([before.port]) == b"before"
-        edge.files.write_changing(["churn"])
+        edge.files.write_updating(["churn"])
         assert [answer([]), answer([])] == [b"before"] * 2
         assert "churn 1" in (edge.folder / "replicas.map").read_text().splitlines()
         assert answer([after.port]) == b"after"
-        edge.files.write_changing([])
+        edge.files.write_updating([])
         assert answer([]) == b"proxy"
 
 

@@ -40,7 +40,7 @@ def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(
 
 def test_a_haproxy_that_is_started_meanwhile_says_the_same(edge: Edge, admin: Path) -> None:
     edge.write()
-    edge.files.write_leaving()
+    edge.files.write_stopping()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
         assert edge.ask("/ready").status == 503
         announce_shutdown(admin)

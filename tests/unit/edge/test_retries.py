@@ -121,7 +121,7 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
 def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelyard.edge.frontends.GATEWAY_S", 1)
+    monkeypatch.setattr("modelyard.edge.frontends.GATEWAY_TIMEOUT_S", 1)
     edge.write()
     with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", "GET", b"FREEZE").status == 504

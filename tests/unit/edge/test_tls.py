@@ -71,7 +71,7 @@ def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edg
     TlsReload(FILES, root, edge.files).start()
     edge.write(tls=FILES.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
-        assert edge.files.error() == ""
+        assert edge.files.haproxy_error() == ""
         assert shake(edge.port, client(authority, "h2", "http/1.1"))[1] == "h2"
         assert shake(edge.port, client(authority))[1] == "http/1.1"
         assert shake(edge.grpc_port, client(authority, "h2"))[1] == "h2"
