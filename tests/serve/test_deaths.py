@@ -47,7 +47,7 @@ def test_no_client_is_refused_where_haproxy_dies(server: Server, victim: str) ->
     def one_again() -> bool:
         answers.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
         running = {pid: command for pid, command in server.processes().items() if "/haproxy -db" in command}
-        return len(running) == 1 and not running.keys() & before and "stand-in.cfg" not in " ".join(running.values())
+        return len(running) == 1 and not running.keys() & before and "standby.cfg" not in " ".join(running.values())
 
     server.wait_for(one_again, 120, "Serve's next HAProxy, alone")
     assert set(answers) == {200}

@@ -152,7 +152,7 @@ class EmbeddedServer:
         deaths = self._death_watch()
 
         def on_look(running: Running) -> None:
-            self._writes.attempt(self._places.edge / "changing", lambda: self._edge.write_updating(running.building))
+            self._writes.attempt(self._places.edge / "updating", lambda: self._edge.write_updating(running.building))
             deaths.look(running)
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:

@@ -155,4 +155,4 @@ def test_tls_files_that_are_no_certificate_are_an_error(yard: Yard):
     done = yard.run("validate")
     assert done.exit_code == 1
     assert "server.yaml: error: tls: " in done.stderr
-    assert "are no certificate with its key" in done.stderr
+    assert "are not a certificate and its key" in done.stderr

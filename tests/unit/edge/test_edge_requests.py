@@ -85,7 +85,7 @@ def test_what_no_path_encodes_is_not_found_at_once_and_reaches_nobody(running, p
     before = sum(len(each.requests) for each in servers.values())
     answer = edge.ask(path, "POST", b"{}")
     assert (answer.status, "retry-after" in answer.headers) == (404, False)
-    assert problem(answer)["detail"] == "nothing answers this path: it has characters that no path here has"
+    assert problem(answer)["detail"] == "the path contains a character that no path of this server contains"
     assert sum(len(each.requests) for each in servers.values()) == before
 
 

@@ -21,7 +21,7 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
         "replicas.map",
         "state.map",
         "timeouts.map",
-        "once.map",
+        "no-retry.map",
         "unavailable.http",
         "edge.cfg",
         "edge-starting.cfg",

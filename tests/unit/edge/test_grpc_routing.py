@@ -201,7 +201,7 @@ def test_a_compressed_message_is_the_gateways(running):
 def test_a_model_whose_replicas_are_all_away_is_told_as_such(running):
     error = running.refusal(asking("away"))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert error.details() == "the model has no replica at hand"
+    assert error.details() == "no replica of the model is available"
 
 
 def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
@@ -270,7 +270,7 @@ def test_what_serves_proxy_says_is_not_passed_on(edge):
     ):
         error = Running(edge, {}, channel).refusal(asking("churn"))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert error.details() == "the model has no replica at hand"
+    assert error.details() == "no replica of the model is available"
 
 
 def test_clients_cannot_change_how_serve_treats_their_call(running):

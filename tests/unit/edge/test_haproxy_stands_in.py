@@ -84,7 +84,7 @@ def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files:
         assert pid_of(served_admin) == haproxy.pid == files.haproxy_pid()
         first.fetch(served_admin)
         second.fetch(files.sockets_path)
-        shapes = [[(part.description, len(part.sockets)) for part in kept._parts] for kept in (first, second)]
+        shapes = [[(part.description, len(part.sockets)) for part in kept._messages] for kept in (first, second)]
     first.close()
     second.close()
     assert shapes[0] == shapes[1]

@@ -68,7 +68,7 @@ def test_the_maps_have_a_line_for_each_model_that_is_particular():
         "routes.map": "/who/ churn\n/z/deep/ a\n",
         "names.map": "a /z/deep\nchurn /who\n",
         "timeouts.map": "a 3500\nchurn 13000\niris 13000\n",
-        "once.map": "churn 1\n",
+        "no-retry.map": "churn 1\n",
     }
 
 

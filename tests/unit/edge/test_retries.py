@@ -55,7 +55,7 @@ def test_where_all_replicas_have_died_serves_own_proxy_waits_for_a_new_one(edge:
             each.kill()
         answers = [ask(edge, b"{}") for _ in range(2)]
     assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 2
-    assert b"GET its route says why" in answers[0].body
+    assert b"GET its route for the reason" in answers[0].body
 
 
 def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Churn) -> None:
@@ -109,7 +109,7 @@ def test_a_replica_that_is_frozen_costs_its_models_limit_of_time_and_the_request
 def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelyard.edge.frontends.HOLD_S", 1)
+    monkeypatch.setattr("modelyard.edge.http_frontend.HOLD_S", 1)
     edge.write({}, EdgeModel("/models/churn", timeout_s=10))
     models = {"gateway": [1], "churn": []}
     with mortals(1) as (proxy,), edge.running(models, fallback=proxy.port):
@@ -121,7 +121,7 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
 def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelyard.edge.frontends.GATEWAY_TIMEOUT_S", 1)
+    monkeypatch.setattr("modelyard.edge.http_frontend.GATEWAY_TIMEOUT_S", 1)
     edge.write()
     with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", "GET", b"FREEZE").status == 504

@@ -87,7 +87,7 @@ def test_a_path_reaches_the_models_own_servers_or_else_the_gateway(edge, backend
 def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
     answer = edge.ask("/models/away/predict", "POST", b"{}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem(answer)["detail"] == "the model has no replica at hand"
+    assert problem(answer)["detail"] == "no replica of the model is available"
 
 
 def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves_plain_500(edge):
@@ -174,7 +174,7 @@ def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge
     with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
         answer = edge.ask("/models/broken/predict", "POST", b"")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert problem(answer)["detail"] == "the model has no replica, GET its route says why"
+    assert problem(answer)["detail"] == "no replica of the model is available; GET its route for the reason"
 
 
 def test_a_replicas_own_error_that_comes_by_serves_proxy_is_not_translated(edge):

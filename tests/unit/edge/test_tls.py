@@ -106,7 +106,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         watch.look(tell)
         watch.look(tell)
         assert len(tell.told) == 1, "told once for as long as the files are the same"
-        assert "server.key are no certificate with its key" in tell.told[0]
+        assert "server.key are not a certificate and its key" in tell.told[0]
         assert shake(edge.port, client(authority))[0] == first
 
         issue(authority, root)
@@ -125,7 +125,7 @@ def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
     watch.look(tell)
     watch.look(tell)
     assert len(tell.told) == 2
-    assert "does not answer" in tell.told[0]
+    assert "does not respond" in tell.told[0]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
     [
         ("server.pem", None, "server.pem cannot be read: No such file"),
         ("server.key", None, "server.key cannot be read: No such file"),
-        ("server.pem", b"not PEM", "are no certificate with its key"),
+        ("server.pem", b"not PEM", "are not a certificate and its key"),
         ("server.key", trustme.CA().private_key_pem.bytes(), "KEY_VALUES_MISMATCH"),
-        ("clients.pem", b"not PEM", "clients.pem holds no certificates"),
+        ("clients.pem", b"not PEM", "clients.pem contains no certificates"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(root: Path, name: str, content: bytes | None, reason: str):
