@@ -333,7 +333,7 @@ def schema(folder: Annotated[Path, typer.Option("--to", help="Where to write.")]
 def render(config: ConfigDir = HERE) -> None:
     """The Ray Serve config that `serve deploy` takes."""
     from modelyard.cli.removal_checks import removal_problems
-    from modelyard.config.dump import dump
+    from modelyard.config.yaml_writer import to_yaml
     from modelyard.control.desired import DesiredState
 
     with reported_errors(Output.text):
@@ -343,7 +343,7 @@ def render(config: ConfigDir = HERE) -> None:
         err.print(diagnostic.render(), markup=False)
     for name, reason in desired.refused.items():
         err.print(f"left out {name}: {reason}", markup=False)
-    sys.stdout.write(dump(desired.serve_config({})))
+    sys.stdout.write(to_yaml(desired.serve_config({})))
     raise typer.Exit(FAILED if desired.refused or missing else 0)
 
 

@@ -1,4 +1,4 @@
-"""What a spec refused, in an operator's words and at its place in the file."""
+"""Turns pydantic's validation errors into diagnostics at the place in the file."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from modelyard.config import key_errors, scalar, server_spec, suggestions, url_paths
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.model_spec import FOLDER, NAME, RUNTIME, slug
-from modelyard.config.rule_errors import EXPECTED, REJECTED
+from modelyard.config.spec_base import EXPECTED, REJECTED
 from modelyard.config.tree import Location, Mapping, Node, Scalar, locate, shortened
 
 _EXPECTED_TYPES = {
@@ -31,30 +31,32 @@ _BOUNDS = {
     "less_than_equal": ("at most", "le"),
 }
 _PATTERNS = {
-    NAME: "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit",
+    NAME: "1 to 63 characters of a-z, 0-9, '.', '_' and '-', starting with a letter or digit",
     RUNTIME: "onnx, sklearn or python:<module>:<Class>",
     FOLDER: "a folder inside the repository, such as churn or team/churn",
     url_paths.ROUTE: "a path such as /models/churn, of letters, digits, '.', '_', '-' and '~'",
-    server_spec.HOST: "an address such as 127.0.0.1 or a host's name",
+    server_spec.HOST: "an address such as 127.0.0.1, or a host name",
     server_spec.RAY_ADDRESS: "local or <host>:<port>",
-    server_spec.PATH: "a folder's path",
-    server_spec.ORIGIN: "an origin as browsers write it, such as https://app.example or http://localhost:3000",
+    server_spec.PATH: "the path of a folder",
+    server_spec.ORIGIN: "an origin in the form that browsers send, such as https://app.example or http://localhost:3000",
     server_spec.COLLECTOR_URL: "a URL such as http://127.0.0.1:4318",
 }
 _YAML_1_1_FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-"""What YAML 1.1 took for flags, and many still write."""
+"""Words that YAML 1.1 reads as booleans."""
 
 
-def value_errors(error: ValidationError, spec: type[BaseModel], root: Mapping, *, most: int) -> Iterator[Diagnostic]:
-    """One diagnostic for each of the `most` first things that are wrong; to guess at every wrong key may take a minute.
+def value_errors(error: ValidationError, spec: type[BaseModel], root: Mapping, *, limit: int) -> Iterator[Diagnostic]:
+    """One diagnostic for each of the first `limit` errors. Suggestions for thousands of unknown keys would take a minute.
 
-    Nothing for values that were reported before they were validated.
+    Values that were reported before validation are skipped.
     """
     details = error.errors(include_url=False)
     misspelt = {
-        key_errors.intended_key(spec, detail["loc"]) for detail in details[:most] if detail["type"] == "extra_forbidden"
+        key_errors.intended_key(spec, detail["loc"])
+        for detail in details[:limit]
+        if detail["type"] == "extra_forbidden"
     }
-    for detail in details[:most]:
+    for detail in details[:limit]:
         loc, kind = detail["loc"], detail["type"]
         context = detail.get("ctx", {})
         loc = (*loc, *context.get("at", ()))
@@ -69,19 +71,19 @@ def value_errors(error: ValidationError, spec: type[BaseModel], root: Mapping, *
 
 
 def leading_zeros(root: Mapping, *, free: Collection[str] = ()) -> Iterator[Diagnostic]:
-    """A diagnostic for each number such as 012, which is 12 here and 10 to many tools; keys in `free` may hold any."""
+    """A diagnostic for each number such as 012, which is 12 in YAML 1.2 and 10 in many tools. Keys in `free` are not checked."""
     for key, node in root.entries.items():
         if key not in free:
             yield from _leading_zeros(node)
 
 
 def describe_value(node: Node) -> str:
-    """What stands there, for "got ..."; never the content of an environment variable, which may be a secret."""
+    """A value, for "got ..."; never the content of an environment variable, which may be a secret."""
     if not isinstance(node, Scalar):
         return "a mapping" if isinstance(node, Mapping) else "a list"
     if node.value is None:
         return "null" if node.text else "nothing"
-    kind = {bool: "the flag", int: "the whole number", float: "the number", str: "the string"}[type(node.value)]
+    kind = {bool: "the boolean", int: "the whole number", float: "the number", str: "the string"}[type(node.value)]
     if node.variable:
         return f"{kind.replace('the', 'a', 1)} from {node.variable}"
     text = shortened(node.text)
@@ -93,7 +95,7 @@ def _last_key(loc: Location) -> str:
 
 
 def _wrong_value(kind: str, context: dict[str, Any], node: Node, key: str) -> tuple[str, str]:
-    """The message, and what would help."""
+    """The message, and a suggestion or ""."""
     if kind == REJECTED:
         return context["text"], context["suggestion"]
     if kind == EXPECTED:
@@ -112,7 +114,7 @@ def _wrong_value(kind: str, context: dict[str, Any], node: Node, key: str) -> tu
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"expected {_PATTERNS[pattern]}, got {describe_value(node)}", _well_formed(pattern, node)
-    return f"expected {_EXPECTED_TYPES.get(kind, 'something else')}, got {describe_value(node)}", _other_type(
+    return f"expected {_EXPECTED_TYPES.get(kind, 'a different value')}, got {describe_value(node)}", _other_type(
         kind, node, key
     )
 
@@ -131,7 +133,7 @@ def _other_type(kind: str, node: Node, key: str) -> str:
     if kind == "model_type" and node.plain and (hint := suggestions.suggest_replicas(node.text)):
         return hint
     if kind in ("int_type", "float_type", "bool_type") and not node.plain and not isinstance(_reread(node.text), str):
-        return "leave out the quotes"
+        return "remove the quotes"
     return ""
 
 
@@ -170,6 +172,9 @@ def _leading_zeros(node: Node) -> Iterator[Diagnostic]:
 
 def _octal_or_not(node: Scalar) -> tuple[str, str]:
     if node.variable:
-        return f"{node.variable} begins with a zero: decimal in YAML 1.2, but octal elsewhere", "leave the zero out"
-    suggestion = f"write {node.value}, or 0o{node.text.lstrip('+-0') or '0'} where octal was meant"
+        return (
+            f"{node.variable} has a leading zero: decimal in YAML 1.2, but octal elsewhere",
+            "remove the leading zero",
+        )
+    suggestion = f"write {node.value}, or 0o{node.text.lstrip('+-0') or '0'} for octal"
     return f"{node.text} is {node.value} in YAML 1.2, but octal elsewhere", suggestion

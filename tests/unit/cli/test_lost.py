@@ -97,7 +97,7 @@ def test_files_that_are_not_read_are_warnings_and_no_errors(yard: Yard):
     done = yard.run("validate")
     assert (done.exit_code, done.stdout) == (0, "1 model is valid\n")
     file = yard.config / "models" / "b.YAML"
-    assert done.stderr == f"{file}: warning: this file is not read; a model's file is named b.yaml\n"
+    assert done.stderr == f"{file}: warning: this file is ignored; rename it to b.yaml\n"
     (warning,) = yard.json("validate")["warnings"]
     assert warning["severity"] == "warning"
 

@@ -22,7 +22,7 @@ def test_a_route_below_another_is_told_at_both_places(folder):
     folder.write({"models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nroute: /models/a/x/y\n"})
     assert folder.told() == [
         f"models/a.yaml:1:7: /models/a hides /models/a/x/y, the route of 'b'; see {folder.path}/models/b.yaml:2",
-        f"models/b.yaml:2:8: /models/a/x/y lies below /models/a, the route of 'a'; see {folder.path}/models/a.yaml:1",
+        f"models/b.yaml:2:8: /models/a/x/y is below /models/a, the route of 'a'; see {folder.path}/models/a.yaml:1",
     ]
 
 

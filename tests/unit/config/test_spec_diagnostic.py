@@ -19,8 +19,8 @@ def test_an_error_is_rendered_as_the_design_shows_it():
 
 
 def test_an_error_of_a_whole_file_quotes_no_line():
-    error = Diagnostic("server.yml", 0, 0, "this file is not read", suggestion="its name must be server.yaml")
-    assert error.render() == "server.yml: error: this file is not read; its name must be server.yaml"
+    error = Diagnostic("server.yml", 0, 0, "this file is ignored", suggestion="its name must be server.yaml")
+    assert error.render() == "server.yml: error: this file is ignored; its name must be server.yaml"
 
 
 @pytest.mark.parametrize(

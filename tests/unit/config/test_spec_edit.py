@@ -48,7 +48,7 @@ def test_a_key_is_set_and_the_rest_stays(text, values, expected):
     ["name: iris\nversions: &v [1, 2]\noptions: {x: *v}\n", "- name\n", "", "name: [\n"],
 )
 def test_a_form_that_does_not_allow_it_is_left_alone(text):
-    with pytest.raises(CannotEdit, match=r"write it by hand: versions: \[1\]"):
+    with pytest.raises(CannotEdit, match=r"this file cannot be edited automatically; write by hand: versions: \[1\]"):
         edited(text, versions=[1])
 
 

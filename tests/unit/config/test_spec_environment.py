@@ -60,30 +60,30 @@ def test_an_unquoted_reference_becomes_what_its_text_says(folder):
     [
         (
             "name: m\nreplicas:\n  max: ${NOPE}\n",
-            ["3:8: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}"],
+            ["3:8: the environment variable NOPE is not set; set it, or add a default: ${NOPE:-...}"],
         ),
         (
             "name: m\ndescription: a ${A} ${NOPE} ${NOR}\n",
             [
-                "2:21: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}",
-                "2:29: the environment variable NOR is not set; set it, or give a default: ${NOR:-...}",
+                "2:21: the environment variable NOPE is not set; set it, or add a default: ${NOPE:-...}",
+                "2:29: the environment variable NOR is not set; set it, or add a default: ${NOR:-...}",
             ],
         ),
         (
             "name: m\ndescription: ${A\n",
-            ["2:14: '${A' names no environment variable; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"],
+            ["2:14: '${A' is not a valid reference to an environment variable; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"],
         ),
         (
             "name: m\ndescription: ${1-x}\n",
             [
-                "2:14: '${1-x}' names no environment variable;"
+                "2:14: '${1-x}' is not a valid reference to an environment variable;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
         (
             "name: m\ndescription: ${A:-${B}}\n",
             [
-                "2:14: '${A:-${B}' names no environment variable;"
+                "2:14: '${A:-${B}' is not a valid reference to an environment variable;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
@@ -104,7 +104,7 @@ def test_what_a_variable_holds_is_never_shown(folder):
     assert told == [
         "2:11: expected a mapping, got a string from ${SECRET}",
         "3:14: expected a string, got a whole number from ${PIN}",
-        "5:3: ${ZERO} begins with a zero: decimal in YAML 1.2, but octal elsewhere; leave the zero out",
+        "5:3: ${ZERO} has a leading zero: decimal in YAML 1.2, but octal elsewhere; remove the leading zero",
     ]
 
 

@@ -9,12 +9,12 @@ import pytest
         ("versions: 2", "did you mean [2]?"),
         ("versions: '2'", "did you mean [2]?"),
         ("versions: v2", "did you mean [2]?"),
-        ("load_timeout_s: 10s", "did you mean 10? It is in seconds"),
-        ("load_timeout_s: 2m", "did you mean 120? It is in seconds"),
+        ("load_timeout_s: 10s", "did you mean 10? The unit is seconds"),
+        ("load_timeout_s: 2m", "did you mean 120? The unit is seconds"),
         ("load_timeout_s: 1,5", "did you mean 1.5?"),
-        ("limits: {timeout_s: 500ms}", "did you mean 0.5? It is in seconds"),
-        ("batching: {max_delay_ms: 2ms}", "did you mean 2? It is in milliseconds"),
-        ("batching: {max_delay_ms: 1s}", "did you mean 1000? It is in milliseconds"),
+        ("limits: {timeout_s: 500ms}", "did you mean 0.5? The unit is seconds"),
+        ("batching: {max_delay_ms: 2ms}", "did you mean 2? The unit is milliseconds"),
+        ("batching: {max_delay_ms: 1s}", "did you mean 1000? The unit is milliseconds"),
         ("resources: {cpus: 500m}", "did you mean 0.5?"),
         ("replicas: 1-3", "did you mean {min: 1, max: 3}?"),
         ("replicas: 1..3", "did you mean {min: 1, max: 3}?"),
@@ -25,9 +25,9 @@ import pytest
         ("timeout_s: 5", "did you mean 'limits.timeout_s'?"),
         ("cpus: 2", "did you mean 'resources.cpus'?"),
         ("batching: {timeout_s: 5}", "did you mean 'limits.timeout_s'?"),
-        ("limits: {required: false}", "'required' belongs at the top, not under 'limits'"),
+        ("limits: {required: false}", "'required' belongs at the top level, not under 'limits'"),
         ("versio: 2", "did you mean 'versions'?"),
-        ("http: {port: 80}", "it belongs into server.yaml"),
+        ("http: {port: 80}", "it belongs in server.yaml"),
         # an alias is at fault where it stands
         ("options: {n: &n many}\nreplicas: {max: *n}", ""),
         ("resources:2", "write 'resources: 2', with a space after the ':'"),
@@ -44,7 +44,7 @@ def test_a_mistake_has_a_hint(folder, line, hint):
         ("timeout_s: 5", "did you mean 'defaults.limits.timeout_s'?"),
         ("replicas: 2", "did you mean 'defaults.replicas'?"),
         ("settle_s: 2", "did you mean 'repository.settle_s'?"),
-        ("route: /x", "it belongs into a model's own file"),
+        ("route: /x", "it belongs in a model's file"),
     ],
 )
 def test_a_key_of_a_models_file_in_server_yaml_has_a_hint(folder, line, hint):
@@ -66,7 +66,7 @@ def test_a_colon_without_a_space_is_told_where_it_stands(folder, text):
 def test_a_merge_conflict_is_told_as_one(folder, before, line):
     text = f"{before}<<<<<<< HEAD\nreplicas: 1\n=======\nreplicas: 2\n>>>>>>> theirs\n"
     (told,) = folder.of_model(text)
-    hint = "decide which of the changes to keep, and remove the markers"
+    hint = "resolve the conflict and remove the markers"
     assert told == f"{line}:1: a merge conflict begins here; {hint}"
 
 

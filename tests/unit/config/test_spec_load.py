@@ -115,7 +115,7 @@ def test_a_file_in_place_of_the_models_is_told(folder):
 
 def test_a_server_file_that_would_be_passed_over_is_told(folder):
     told = folder.write({"server.yml": ""}).told()
-    assert told == ["server.yml:0:0: this file is not read; its name must be server.yaml"]
+    assert told == ["server.yml:0:0: this file is ignored; its name must be server.yaml"]
 
 
 def test_a_folder_named_like_a_model_file_is_told(folder):

@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.datatype import NAMES as NAMES_OF_DATATYPES
+from modelyard.config.inputs_spec import InputType
 from modelyard.config.load import Config, load
 from modelyard.config.model_spec import (
     Batching,
-    InputType,
-    LatestVersions,
     Limits,
     ModelDefaults,
     ModelSpec,
@@ -21,6 +20,7 @@ from modelyard.config.model_spec import (
     is_model_name,
 )
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
+from modelyard.config.versions_spec import LatestVersions
 from modelyard.config.yaml_writer import config_as_yaml, config_files
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(

@@ -17,7 +17,7 @@ def test_traces_need_what_sends_them(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, TRACING_MODULE, None)  # as import has it of a module that is not there
     folder.write({"server.yaml": "body: 1MiB\ntracing: {endpoint: 'http://collector:4318'}\n"})
     assert folder.told() == [
-        "server.yaml:2:1: OpenTelemetry's exporter is not installed, and traces need it; pip install 'modelyard[tracing]'"
+        "server.yaml:2:1: tracing needs OpenTelemetry's exporter, which is not installed; pip install 'modelyard[tracing]'"
     ]
     assert folder.write({"server.yaml": "body: 1MiB\n"}).load()
 
