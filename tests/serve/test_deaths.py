@@ -135,7 +135,7 @@ def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alo
         part for line in alone.processes().values() for part in line.split() if part.startswith("/tmp/modelyard-")
     }
     alone.project.configure("echo", "nonsense: true\n")  # a mistake must not keep the server down
-    alone.wait_printed("nothing has changed")
+    alone.wait_printed("no changes applied")
     for part in ("raylet/raylet", "gcs/gcs_server"):
         ends = alone.printed().count("watching serve_config")
         alone.kill(part)

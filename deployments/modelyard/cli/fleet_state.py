@@ -1,4 +1,4 @@
-"""What `status` and `top` show: asked of the running server's socket, or of Ray where there is none."""
+"""The state that `status` and `top` show, from the running server's socket, or from Ray on a cluster."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from modelyard.control.desired import Desired
 
 STALE_S = 10.0
-"""A look at Serve that is older is said to be."""
+"""From this age on, `status` says how old the state is."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetState:
-    """One look at every model."""
+    """A snapshot of all models."""
 
     models: tuple[Mapping[str, Any], ...]
-    """Each as `status -o json` has it."""
+    """Each as in `status -o json`."""
     configured: frozenset[str]
     server: Mapping[str, Any] = field(default_factory=dict)
-    """See `Live.as_json`; empty where Ray was asked."""
+    """See `LiveState.as_json`; empty if the state is from Ray."""
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
-        """The models' rows."""
+        """The models, as rows of the table."""
         return tuple(map(_row, self.models))
 
     @property
     def traffic(self) -> dict[str, Traffic]:
-        """Of the last minute, by model."""
+        """Traffic of the last minute, by model."""
         keys = Traffic.__dataclass_fields__
         return {
             model["name"]: Traffic(**{key: model["traffic"][key] for key in keys})
@@ -47,14 +47,14 @@ class FleetState:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether every configured model is there and READY, and the files can be read."""
+        """Whether every configured model is READY, and the configuration is valid."""
         there = {model["name"] for model in self.models}
-        unread = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
+        invalid = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
         started = not self.server or self.server["turn"] > 0
-        return started and not unread and self.configured <= there and all(m["state"] == "READY" for m in self.models)
+        return started and not invalid and self.configured <= there and all(m["state"] == "READY" for m in self.models)
 
     def notes(self) -> Iterator[str]:
-        """What stands below the table: why requests are not batched, and the models' notes."""
+        """Lines below the table: why requests are not batched, and the models' notes."""
         for model in self.models:
             batching = model["batching"]
             if batching and not batching["batched"]:
@@ -63,25 +63,25 @@ class FleetState:
                 yield f"{model['name']}: {note}"
 
     def deaths(self) -> Iterator[str]:
-        """What is said of replicas that died within a day, by model."""
+        """One line for each model whose replicas died within a day."""
         for model in self.models:
             if model["deaths"]:
                 yield f"{model['name']}: {summary([Death(**death) for death in model['deaths']])}"
 
     def notices(self) -> Iterator[str]:
-        """What the server has to say besides its models."""
+        """Messages of the server that are not about one model's state."""
         server = self.server
         if not server:
             return
         if server["phase"] != "serving":
             step = f": {server['step']}" if server["step"] else ""
-            yield f"the server is {server['phase']} since {server['since']}{step}"
+            yield f"the server has been {server['phase']} since {server['since']}{step}"
         if server["seen_s_ago"] is not None and server["seen_s_ago"] > STALE_S:
-            yield f"this is {server['seen_s_ago']:.0f} s old: the server waits for Ray"
+            yield f"this state is {server['seen_s_ago']:.0f} s old: the server is waiting for Ray"
         for notice in server["notices"]:
             yield str(notice["text"])
         for action in server["waiting"]:
-            yield f"waits for `modelyard apply`: {action['kind']} {action['model']}: {action['why']}"
+            yield f"pending `modelyard apply`: {action['kind']} {action['model']}: {action['why']}"
 
 
 def _row(model: Mapping[str, Any]) -> ModelStatus:
@@ -90,15 +90,15 @@ def _row(model: Mapping[str, Any]) -> ModelStatus:
 
 
 class StateSource(Protocol):
-    """Where looks come from."""
+    """A source of snapshots."""
 
     def fetch(self) -> FleetState:
-        """One look now. Raises ConnectionError."""
+        """The current state. Raises ConnectionError."""
 
 
 @contextmanager
 def state_source(config_dir: Path) -> Iterator[StateSource]:
-    """The running server's socket, else Ray. Raises SpecError and ConnectionError."""
+    """The running server's socket, or else Ray. Raises SpecError and ConnectionError."""
     if server := running_server(config_dir):
         yield _SocketSource(server)
         return
@@ -124,16 +124,16 @@ class _RaySource:
         self._configured = frozenset(model.name for model in desired.config.models)
 
     def fetch(self) -> FleetState:
-        from modelyard.cli.attach import traffic  # noqa: PLC0415 - brings Ray
+        from modelyard.cli.attach import traffic  # noqa: PLC0415 - imports Ray
         from modelyard.control.probe import describe_model  # noqa: PLC0415
 
-        statuses, seen = self._applier.statuses(self._applier.running()), traffic()
+        statuses, rates = self._applier.statuses(self._applier.running()), traffic()
         deaths = self._deaths.recent(time.time())
         models = []
         for status in statuses:
             up = status.state == "READY" and status.replicas
             about = (describe_model(self._applier.front, status) if up else None) or {}
-            recent = seen[status.name].as_json() if status.name in seen else None
+            recent = rates[status.name].as_json() if status.name in rates else None
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}
             models.append({**status.as_json(), **more})

@@ -1,4 +1,4 @@
-"""Rows as lines of a terminal, fitted to its width: columns are left out, and long cells lose their middle. Pure."""
+"""Fits table columns to a terminal's width: drops columns, and shortens long cells in the middle. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 GAP = 2
 MIN_WIDTH = 6
-"""Of a column that may be cut, when all others that may be left out are."""
+"""Minimum width of a column that may be shortened, after all droppable columns are dropped."""
 ELLIPSIS = "…"
 
 
@@ -17,15 +17,15 @@ class Column:
 
     heading: str
     right: bool = False
-    """Numbers are aligned to the right."""
+    """Whether cells are right-aligned, for numbers."""
     min_width: int | None = None
-    """The width down to which its cells are cut before columns are left out; None where they are never cut."""
+    """Cells are shortened to this width before columns are dropped; None if they are never shortened."""
     drop_order: int = 0
-    """Columns of the highest number are left out first where there is no room; those of 0 are never."""
+    """Columns with the highest number are dropped first; those with 0 never."""
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[tuple[int, int]]:
-    """The columns to show, as (index, width), so that a line takes at most `width` cells; None takes them as they are."""
+    """The columns to show, as (index, width), so that a line has at most `width` cells. With None, all at their natural width."""
     natural = [
         max(cell_len(text) for text in (column.heading, *(row[index] for row in rows)))
         for index, column in enumerate(columns)
@@ -50,7 +50,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | N
             break
         widths[widest] -= 1
     spare = width - _total([*widths.values()])
-    for index in shown:  # from left to right: names before reasons
+    for index in shown:  # left to right: names before reasons
         more = max(0, min(spare, natural[index] - widths[index]))
         widths[index] += more
         spare -= more
@@ -58,14 +58,14 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | N
 
 
 def cell(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly so many cells, its middle cut where it is longer."""
+    """The text in exactly `width` cells; a longer text is shortened in the middle."""
     text = middle_cut(text, width)
     blanks = " " * (width - cell_len(text))
     return blanks + text if right else text + blanks
 
 
 def middle_cut(text: str, width: int) -> str:
-    """The text in at most so many cells."""
+    """The text in at most `width` cells."""
     if cell_len(text) <= width:
         return text
     if width < 3:

@@ -1,4 +1,4 @@
-"""How far back to look: `10m`, or a time."""
+"""Parses `--since`, and formats times as in logs."""
 
 import re
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_since(text: str, now: float) -> float:
-    """Unix time of `10m` (also s, h, d) before `now`, or of an ISO 8601 time: without an offset it is this machine's.
+    """Unix time of a duration before `now`, such as `10m` (also s, h, d), or of an ISO 8601 time, by default in local time.
 
     Raises ValueError.
     """
@@ -22,5 +22,5 @@ def parse_since(text: str, now: float) -> float:
 
 
 def format_time(at: float) -> str:
-    """A time in the form of all logs: UTC, to the millisecond."""
+    """A time as in all logs: UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -54,9 +54,7 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
             return "$"
         if match["broken"]:
             suggestion = "write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
-            return fail(
-                match, f"{shortened(match.group())!r} is not a valid reference to an environment variable", suggestion
-            )
+            return fail(match, f"{shortened(match.group())!r} is not a valid variable reference", suggestion)
         node.variable = match.group()
         if value := environ.get(match["name"], ""):
             return value

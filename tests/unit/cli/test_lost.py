@@ -54,7 +54,7 @@ def test_what_was_lost_is_an_error(served: Yard, lose, command):
     reason = lose(served)
     done = served.run(command)
     assert done.exit_code == 1
-    assert f"{served.config}: error: {reason}; if that is meant, confirm it with --allow-removals" in done.stderr
+    assert f"{served.config}: error: {reason}; if this is intended, confirm with --allow-removals" in done.stderr
     assert "valid" not in done.stdout
 
 
@@ -108,7 +108,7 @@ def test_a_start_with_a_mistake_in_the_files_serves_what_was_served_last(served:
     config, resume = initial_config(served.config, {}, told.append)
     assert (resume, [model.name for model in config.models]) == (True, [*"abcdef"])
     assert "models/a.yaml:2:1: error: unknown key 'replica'" in told[0]
-    assert "what was served last is served" in told[-1]
+    assert "serving the last working configuration" in told[-1]
 
 
 def test_a_start_with_files_that_are_right_serves_them(served: Yard):

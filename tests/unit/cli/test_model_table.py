@@ -5,9 +5,8 @@ from rich.cells import cell_len
 
 from modelyard.cli.fleet_state import FleetState
 from modelyard.cli.model_table import status_table
-from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
-from modelyard.cli.top import render_screen
+from modelyard.cli.top import render_screen, worst_first
 from modelyard.control.status import ModelStatus
 from modelyard.ray_serve.application_status import State
 from modelyard.telemetry.metrics.traffic import Traffic
@@ -128,7 +127,7 @@ def test_top_says_what_the_server_waits_for():
         seen(row("a"), phase="down", since="now", step="starting again in 4 s", notices=[notice]), 80, 24
     )
     assert screen.plain.splitlines()[:2] == [
-        "the server is down since now: starting again in 4 s",
+        "the server has been down since now: starting again in 4 s",
         "nothing is changed: the folder models is missing",
     ]
 

@@ -90,7 +90,7 @@ def test_render_leaves_out_what_cannot_be_served_and_says_so(yard: Yard):
     yard.artefact("iris")
     done = yard.run("render")
     assert done.exit_code == 1
-    assert done.stderr == "left out churn: there is no folder churn in the model repository\n"
+    assert done.stderr == "skipped churn: there is no folder churn in the model repository\n"
     assert [each["name"] for each in yaml.safe_load(done.stdout)["applications"]] == ["gateway", "iris"]
 
 
@@ -105,7 +105,7 @@ def test_without_a_server_a_command_says_how_to_start_one(yard: Yard, command: s
 def test_logs_of_a_model_that_never_ran_are_an_error(yard: Yard):
     yard.model("churn")
     done = yard.run("logs", "churn")
-    assert (done.exit_code, done.stderr) == (1, "no logs of a model 'churn'\n")
+    assert (done.exit_code, done.stderr) == (1, "no logs of model 'churn'\n")
 
 
 @pytest.mark.parametrize("command", ["--help", "validate", "config show", "schema", "render"])

@@ -162,9 +162,9 @@ def test_a_reload_says_why_it_changes_nothing(yard: Yard, up: Up, capsys: pytest
     up.withheld = "most models would be removed"
     reload(yard.root / ".modelyard", yard.config)
     assert up.applied == []
-    assert capsys.readouterr().err == "nothing is changed: most models would be removed\n"
+    assert capsys.readouterr().err == "no changes applied: most models would be removed\n"
 
 
 def test_a_reload_without_a_server_ends_nothing(yard: Yard, capsys: pytest.CaptureFixture[str]):
     reload(yard.root / ".modelyard", yard.config)
-    assert "the files are not applied" in capsys.readouterr().err
+    assert "the files were not applied" in capsys.readouterr().err

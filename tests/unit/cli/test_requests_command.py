@@ -114,5 +114,5 @@ def test_a_log_of_many_blocks_is_read_to_its_beginning(logs: RequestLogs, tmp_pa
 def test_no_log_is_no_fault_of_the_command(logs: RequestLogs):
     done = logs.yard.run("requests")
     assert done.exit_code == 1
-    assert "no such request" in done.stderr
+    assert "no matching requests" in done.stderr
     assert json.loads(logs.yard.run("requests", "-o", "json").stdout) == []

@@ -19,7 +19,7 @@ def test_the_version_before_is_written_into_the_file_and_the_change_shown(yard: 
     assert done.exit_code == 0, done.output
     assert (yard.config / "models/churn.yaml").read_text() == "name: churn\nversions: [2]\nreplicas: 2  # busy\n"
     assert "+versions: [2]" in done.stdout
-    assert "no server runs here" in done.stdout
+    assert "no server is running" in done.stdout
 
 
 def test_a_rollback_is_taken_back_by_its_number(yard: Yard):
@@ -42,7 +42,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(yard: Yard):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("churm",), "no file here is about a model 'churm'; did you mean 'churn'?"),
+        (("churm",), "no model 'churm' is configured; did you mean 'churn'?"),
         (("churn", "--to", "9"), "there is no complete version 9 in churn: there is 2, 1"),
         (("churn", "--to", "2"), "version 2 of churn is the default already"),
     ],

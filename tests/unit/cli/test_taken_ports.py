@@ -77,7 +77,7 @@ def test_every_port_that_is_in_use_is_named_with_its_key_its_line_its_owner_and_
 def test_a_port_that_is_not_written_is_said_to_be_the_default(yard: Yard, listen: ExitStack) -> None:
     (text,) = [each for each in taken_defaults(yard, listen) if "metrics.ray_port" in each]
     assert "127.0.0.1:8004 is in use" in text
-    assert re.search(r"it is the default; (\d+) is free: write 'metrics: \{ray_port: \1\}'$", text)
+    assert re.search(r"this is the default; (\d+) is free: write 'metrics: \{ray_port: \1\}'$", text)
 
 
 def taken_defaults(yard: Yard, listen: ExitStack) -> list[str]:

@@ -61,7 +61,7 @@ def test_a_model_without_an_artefact_is_refused_with_its_file_and_reason(yard: Y
     assert done.stderr == (
         f"{yard.config / 'models' / 'churn.yaml'}:1:7: error: churn: there is no folder churn in the model repository\n"
         "    1 | name: churn\n"
-        "      |       ^^^^^ did you mean the folder Churn-Model? Then write 'path: Churn-Model'\n"
+        "      |       ^^^^^ did you mean the folder Churn-Model? If so, add 'path: Churn-Model'\n"
     )
     told = yard.json("validate", exit_code=1)
     assert told["refused"] == {"churn": "there is no folder churn in the model repository"}
@@ -83,7 +83,7 @@ def test_deep_loads_each_model_and_tries_it_on_an_example(yard: Yard):
     yard.model("churn")
     yard.artefact("churn", identity())
     done = yard.run("validate", "--deep")
-    assert (done.exit_code, done.stdout) == (0, "1 model is valid, loaded and tried on an example\n")
+    assert (done.exit_code, done.stdout) == (0, "1 model is valid, loaded and run on an example\n")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_folder_that_nothing_resembles_is_told_with_those_that_are_there(yard:
     yard.model("zebra")
     yard.artefact("churn")
     yard.artefact("iris")
-    assert "it holds churn, iris" in yard.run("validate").stderr
+    assert "the repository contains churn, iris" in yard.run("validate").stderr
 
 
 def test_a_missing_repository_is_one_error_and_not_one_a_model(yard: Yard):
@@ -144,7 +144,7 @@ def test_a_missing_repository_is_one_error_and_not_one_a_model(yard: Yard):
     assert done.exit_code == 1
     assert done.stderr == (
         f"{yard.repository}: error: the model repository does not exist, so no model can be served; "
-        "repository.path in server.yaml says where it is\n"
+        "set repository.path in server.yaml\n"
     )
 
 

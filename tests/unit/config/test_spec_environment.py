@@ -71,19 +71,21 @@ def test_an_unquoted_reference_becomes_what_its_text_says(folder):
         ),
         (
             "name: m\ndescription: ${A\n",
-            ["2:14: '${A' is not a valid reference to an environment variable; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"],
+            [
+                "2:14: '${A' is not a valid variable reference; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
+            ],
         ),
         (
             "name: m\ndescription: ${1-x}\n",
             [
-                "2:14: '${1-x}' is not a valid reference to an environment variable;"
+                "2:14: '${1-x}' is not a valid variable reference;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
         (
             "name: m\ndescription: ${A:-${B}}\n",
             [
-                "2:14: '${A:-${B}' is not a valid reference to an environment variable;"
+                "2:14: '${A:-${B}' is not a valid variable reference;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
