@@ -81,7 +81,7 @@ def test_a_traceback_has_its_lines_and_each_has_the_requests_id(logs: Logs, yard
     ]
 
 
-def test_rays_own_chatter_is_shown_only_when_asked_for_but_its_warnings_always(logs: Logs, yard: Yard):
+def test_rays_records_are_shown_only_with_the_option_and_its_warnings_always(logs: Logs, yard: Yard):
     logs.write("churn", "a", "Started initializing replica.", logger="ray.serve")
     logs.write("churn", "a", "cannot reach the controller", logger="ray.serve", level="WARNING")
     logs.write("churn", "a", "hello [not markup]")
@@ -141,7 +141,7 @@ def test_on_a_cluster_an_old_run_of_this_machine_is_not_shown(logs: Logs, yard: 
     assert "cluster-replicas/churn on the nodes of the cluster" in told
 
 
-def test_a_log_that_was_put_aside_as_it_had_grown_large_is_read_too(logs: Logs, yard: Yard):
+def test_a_rotated_log_is_read_too(logs: Logs, yard: Yard):
     logs.write("churn", "a", "first")
     path = logs.path("churn", "a")
     path.rename(path.with_suffix(".jsonl.1"))

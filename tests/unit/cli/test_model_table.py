@@ -89,7 +89,7 @@ def test_long_cells_lose_their_middle():
     ]
 
 
-def test_what_hurts_comes_first():
+def test_models_with_problems_come_first():
     rows = [
         *(row("calm"), row("slow"), row("slower"), row("queues"), row("fails"), row("kept", reason="went back")),
         *(row("loads", "LOADING"), row("down", "UNAVAILABLE")),
@@ -115,7 +115,7 @@ def test_top_fits_the_screen_and_counts_what_it_leaves_out():
     assert max(map(cell_len, screen)) <= 80
 
 
-def test_top_shows_all_models_where_there_is_room_or_no_screen():
+def test_top_shows_all_models_if_they_fit_or_in_a_file():
     rows = [row(f"m{number:03}") for number in range(1000)]
     assert len(render_screen(seen(*rows), None, None).plain.splitlines()) == 1001
     assert "more" not in render_screen(seen(*rows[:5]), 80, 24).plain

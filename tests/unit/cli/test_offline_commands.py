@@ -57,7 +57,7 @@ def test_config_show_for_programs_holds_the_same(yard: Yard):
 
 
 @pytest.mark.parametrize("command", ["config show", "render", "plan", "apply", "status", "logs churn", "up"])
-def test_a_mistake_in_the_yaml_ends_every_command_alike(yard: Yard, command: str):
+def test_a_error_in_the_yaml_ends_every_command_alike(yard: Yard, command: str):
     yard.model("churn", "replcas: 2\n")
     done = yard.run(*command.split())
     assert done.exit_code == 1
@@ -84,7 +84,7 @@ def test_render_prints_the_config_that_serve_deploy_takes(yard: Yard):
     assert "&id" not in done.stdout, "nothing by reference: it is for reading"
 
 
-def test_render_leaves_out_what_cannot_be_served_and_says_so(yard: Yard):
+def test_render_skips_models_that_cannot_be_served_and_says_so(yard: Yard):
     yard.model("churn")
     yard.model("iris")
     yard.artefact("iris")
@@ -135,7 +135,7 @@ def test_the_help_does_not_wait_for_the_specs():
 
 
 @pytest.mark.parametrize("command", ["up", "plan", "apply", "status"])
-def test_a_cluster_that_does_not_answer_is_told_at_once(yard: Yard, command):
+def test_a_cluster_that_does_not_respond_is_reported_at_once(yard: Yard, command):
     yard.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
     done = yard.run(command)
     assert done.exit_code == 1

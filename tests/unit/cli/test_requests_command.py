@@ -89,7 +89,7 @@ def test_a_duration_counts_back_from_now(text: str, ago: float):
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 minutes", "yesterday", "5w"])
-def test_what_is_neither_a_duration_nor_a_time_is_refused(text: str):
+def test_what_is_neither_a_duration_nor_a_time_is_rejected(text: str):
     with pytest.raises(ValueError, match="neither a duration"):
         parse_since(text, 1e6)
 

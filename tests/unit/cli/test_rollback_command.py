@@ -22,7 +22,7 @@ def test_the_version_before_is_written_into_the_file_and_the_change_shown(yard: 
     assert "no server is running" in done.stdout
 
 
-def test_a_rollback_is_taken_back_by_its_number(yard: Yard):
+def test_a_rollback_is_undone_with_the_versions_number(yard: Yard):
     publish(yard, 1, 2)
     yard.model("churn", "versions: all\n")
     assert yard.run("rollback", "churn").exit_code == 0
@@ -47,7 +47,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(yard: Yard):
         (("churn", "--to", "2"), "version 2 of churn is the default already"),
     ],
 )
-def test_what_cannot_be_is_refused_and_writes_nothing(yard: Yard, arguments: tuple[str, ...], reason: str):
+def test_an_impossible_rollback_is_rejected_and_writes_nothing(yard: Yard, arguments: tuple[str, ...], reason: str):
     publish(yard, 1, 2)
     yard.model("churn")
     done = yard.run("rollback", *arguments)
@@ -56,7 +56,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(yard: Yard, arguments: tup
     assert (yard.config / "models/churn.yaml").read_text() == "name: churn\n"
 
 
-def test_a_version_that_cannot_be_served_is_refused(yard: Yard):
+def test_a_version_that_cannot_be_served_is_rejected(yard: Yard):
     publish(yard, 1, 2)
     (yard.repository / "churn" / "1" / "model.onnx").rename(yard.repository / "churn" / "1" / "model.pkl")
     yard.model("churn")

@@ -55,7 +55,7 @@ def test_what_waits_for_the_operator_is_shown_with_the_command_that_applies_it(
     ]
 
 
-def test_progress_is_told_when_it_changes(report: TerminalReport, printed: io.StringIO):
+def test_progress_is_reported_when_it_changes(report: TerminalReport, printed: io.StringIO):
     starting = [row("a", "LOADING"), row("b", "LOADING"), row("c")]
     report.progress(starting)
     report.progress(starting)
@@ -82,7 +82,7 @@ def test_a_models_change_is_one_line(report: TerminalReport, printed: io.StringI
     ]
 
 
-def test_a_mistake_is_shown_as_it_is_and_that_nothing_has_changed(report: TerminalReport, printed: io.StringIO):
+def test_an_error_is_shown_with_the_note_that_no_changes_were_applied(report: TerminalReport, printed: io.StringIO):
     report.mistakes(SpecError((Diagnostic("models/a.yaml", 0, 0, "unknown key '[b]x'"),)))
     assert printed.getvalue().splitlines()[0] == "models/a.yaml: error: unknown key '[b]x'"
     assert "no changes applied" in printed.getvalue()

@@ -14,7 +14,7 @@ def identity() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def test_a_valid_configuration_is_told_in_one_line(yard: Yard):
+def test_a_valid_configuration_is_reported_in_one_line(yard: Yard):
     yard.model("churn")
     yard.artefact("churn")
     done = yard.run("validate")
@@ -30,7 +30,7 @@ def test_programs_read_what_is_valid(yard: Yard):
     assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "warnings": [], "refused": {}}
 
 
-def test_every_mistake_in_the_yaml_is_shown_with_its_place(yard: Yard):
+def test_every_error_in_the_yaml_is_shown_with_its_place(yard: Yard):
     yard.model("churn", "replcas: 2\nruntime: tensorflow\n")
     done = yard.run("validate")
     assert (done.exit_code, done.stdout) == (1, "")
@@ -53,7 +53,7 @@ def test_text_that_looks_like_markup_is_shown_as_it_is(yard: Yard):
     assert "[red]x[/red]" in yard.run("validate").stderr
 
 
-def test_a_model_without_an_artefact_is_refused_with_its_file_and_reason(yard: Yard):
+def test_a_model_without_an_artefact_is_rejected_with_its_file_and_reason(yard: Yard):
     yard.model("churn")
     yard.artefact("Churn-Model")
     done = yard.run("validate")
@@ -105,7 +105,7 @@ def test_deep_finds_what_does_not_load(yard: Yard, content: bytes, reason: str):
     assert reason in told["refused"]["bad"]
 
 
-def test_deep_tries_the_operators_own_example(yard: Yard):
+def test_deep_runs_the_operators_own_example(yard: Yard):
     yard.model("churn")
     yard.artefact("churn", identity())
     yard.artefact("churn", b'{"inputs": {"x": [[1, 2, 3]]}}', file="example.json")
@@ -122,7 +122,7 @@ def test_deep_tries_the_operators_own_example(yard: Yard):
         ("path: churm", "2:7", "churn: there is no folder churm in the model repository"),
     ],
 )
-def test_what_the_repository_refuses_is_told_at_the_key_that_asks_for_it(yard: Yard, lines, place, message):
+def test_a_problem_of_the_repository_is_reported_at_the_related_key(yard: Yard, lines, place, message):
     yard.model("churn", lines + "\n")
     yard.artefact("churn")
     told = yard.run("validate").stderr
@@ -130,7 +130,7 @@ def test_what_the_repository_refuses_is_told_at_the_key_that_asks_for_it(yard: Y
     assert ("did you mean the folder churn?" in told) is ("churm" in lines)
 
 
-def test_a_folder_that_nothing_resembles_is_told_with_those_that_are_there(yard: Yard):
+def test_a_folder_without_a_similar_name_is_reported_with_the_existing_folders(yard: Yard):
     yard.model("zebra")
     yard.artefact("churn")
     yard.artefact("iris")

@@ -28,12 +28,12 @@ FORM = "expected an origin in the form that browsers send, such as https://app.e
         ("http://a:80", "browsers omit :80 from an http: origin; write http://a"),
     ],
 )
-def test_what_no_browser_sends_is_refused(folder, origin, message):
+def test_an_origin_that_no_browser_sends_is_rejected(folder, origin, message):
     folder.write({"server.yaml": f"http:\n  cors:\n    - '{origin}'\n"})
     assert folder.told() == [f"server.yaml:3:7: {message}"]
 
 
-def test_more_origins_than_fit_are_refused(folder):
+def test_more_origins_than_fit_are_rejected(folder):
     folder.write({"server.yaml": f"http: {{cors: [{', '.join(f'http://a{n}' for n in range(33))}]}}\n"})
     assert folder.told() == ["server.yaml:1:14: expected at most 32 items, got 33"]
 

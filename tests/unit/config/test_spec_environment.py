@@ -35,7 +35,7 @@ def test_references_expand_in_strings(folder, value, expected):
     assert description(folder, value, **environ) == expected
 
 
-def test_an_unquoted_reference_becomes_what_its_text_says(folder):
+def test_an_unquoted_reference_has_the_type_of_its_content(folder):
     folder.write(
         {
             "models/m.yaml": (
@@ -92,11 +92,11 @@ def test_an_unquoted_reference_becomes_what_its_text_says(folder):
         ("name: m\nreplicas: ${HUGE}\n", ["2:11: this number has more than 64 bits"]),
     ],
 )
-def test_a_reference_that_cannot_be_replaced_is_told_at_its_place(folder, text, told):
+def test_a_reference_that_cannot_be_replaced_is_reported_at_its_place(folder, text, told):
     assert folder.of_model(text, A="alpha", HUGE="9" * 30) == told
 
 
-def test_what_a_variable_holds_is_never_shown(folder):
+def test_the_content_of_a_variable_is_never_shown(folder):
     told = folder.of_model(
         "name: m\nreplicas: ${SECRET}\ndescription: ${PIN}\nversions:\n- ${ZERO}\n",
         SECRET="hunter2",
@@ -110,10 +110,10 @@ def test_what_a_variable_holds_is_never_shown(folder):
     ]
 
 
-def test_an_undefined_variable_behind_an_alias_is_told_once(folder):
+def test_an_undefined_variable_in_an_aliased_value_is_reported_once(folder):
     told = folder.of_model("name: m\ndescription: &d ${NOPE}\npath: *d\nroute: *d\n")
     assert len(told) == 1
 
 
-def test_comments_and_keys_are_left_alone(folder):
+def test_references_in_comments_and_keys_are_not_expanded(folder):
     assert folder.of_model("name: m # ${NOPE}\n${NOPE}: 1\n") == ["2:1: unknown key '${NOPE}'"]

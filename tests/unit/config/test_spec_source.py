@@ -42,7 +42,7 @@ def test_a_file_may_be_as_large_as_the_bound_and_no_larger():
     assert refused(b"#" * (MAX_FILE_BYTES + 1))[1] == "larger than 1 MiB"
 
 
-def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_named_pipe_is_rejected_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "m.yaml")
     with pytest.raises(SpecError, match="not a regular file"):
         read(tmp_path / "m.yaml")

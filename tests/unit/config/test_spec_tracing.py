@@ -23,7 +23,7 @@ def test_traces_need_what_sends_them(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "http://", "http://me:secret@collector", "http://c/v1?x=1"])
-def test_a_collector_that_is_no_plain_url_is_refused(folder, endpoint):
+def test_a_collector_that_is_no_plain_url_is_rejected(folder, endpoint):
     folder.write({"server.yaml": f"tracing: {{endpoint: '{endpoint}'}}\n"})
     (told,) = folder.told()
     assert told.startswith("server.yaml:1:21: expected a URL such as http://127.0.0.1:4318, got the string")

@@ -160,7 +160,7 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ),
     ],
 )
-def test_a_wrong_value_is_told_in_plain_words(folder, line, told):
+def test_a_wrong_value_is_reported_in_plain_words(folder, line, told):
     assert folder.of_model(f"name: m\n{line}\n") == [told]
 
 
@@ -171,7 +171,7 @@ def test_a_route_is_an_absolute_path_of_clean_segments(folder, route):
 
 
 @pytest.mark.parametrize("route", ["/v1", "/v2", "/v1/x", "/live", "/ready", "/models", "/metrics", "/-/x"])
-def test_the_servers_own_routes_are_taken(folder, route):
+def test_the_servers_own_routes_are_reserved(folder, route):
     (told,) = folder.of_model(f"name: m\nroute: {route}\n")
     assert told.endswith("is reserved for the server")
 
@@ -214,7 +214,7 @@ def test_a_name_that_cannot_be_is_explained(folder, name, told):
         ("churn\n", "1:1: expected a mapping of keys, got the string 'churn'"),
     ],
 )
-def test_a_file_without_a_name_is_told(folder, text, told):
+def test_a_file_without_a_name_is_reported(folder, text, told):
     assert folder.of_model(text) == [told]
 
 
@@ -224,7 +224,7 @@ def test_options_hold_what_their_model_likes(folder):
     assert spec.options == {"zip": 12, "1": {"on": [float("inf"), None]}, "name": "x"}
 
 
-def test_a_mistake_behind_an_alias_is_told_where_it_is_written(folder):
+def test_an_error_in_an_aliased_value_is_reported_at_its_anchor(folder):
     assert folder.of_model("name: m\nlabels: &l [1]\noptions: {again: *l}\n") == [
         "2:13: expected a string, got the whole number 1; put it in quotes"
     ]
@@ -294,7 +294,7 @@ def test_no_datatype_is_suggested_for_what_is_like_none(folder, written):
     assert "did you mean" not in told
 
 
-def test_every_wrong_input_is_told(folder):
+def test_every_wrong_input_is_reported(folder):
     assert folder.of_model("name: m\ninputs: {a: int, b: FP64, c: [1]}\n") == [
         f"2:13: {DATATYPES}, got the string 'int'; did you mean INT64?",
         f"2:30: {DATATYPES}, got a list",
@@ -326,7 +326,7 @@ def test_batching_off_is_a_call_for_each_row(folder, written):
 
 
 @pytest.mark.parametrize("written", ["latest", "all", "{latest: 2}", "[1, 3]"])
-def test_versions_take_their_four_forms(folder, written):
+def test_versions_have_four_forms(folder, written):
     versions = folder.write({"models/m.yaml": f"name: m\nversions: {written}\n"}).load().models[0].versions
     shown = f"{{latest: {versions.latest}}}" if hasattr(versions, "latest") else str(versions)
     assert shown == written
@@ -354,7 +354,7 @@ def test_versions_take_their_four_forms(folder, written):
         ("defaults: {limits: {queue: x}}", "1:28: expected a whole number, got the string 'x'"),
     ],
 )
-def test_a_wrong_server_file_is_told(folder, text, told):
+def test_a_wrong_server_file_is_reported(folder, text, told):
     folder.write({"server.yaml": text, "models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nlimits: {queue: 2}\n"})
     assert folder.told() == [f"server.yaml:{told}"]
 

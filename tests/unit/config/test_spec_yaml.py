@@ -83,7 +83,7 @@ def test_every_key_and_value_knows_its_place(loader):
         ("a: 99999999999999999999", ["1:4+20 this number has more than 64 bits"]),
     ],
 )
-def test_what_is_yaml_but_not_ours_is_refused_at_its_place(text, expected, loader):
+def test_unsupported_yaml_is_rejected_at_its_place(text, expected, loader):
     assert told(text, loader) == expected
 
 
@@ -104,13 +104,13 @@ def test_what_is_yaml_but_not_ours_is_refused_at_its_place(text, expected, loade
         ("a: [1, ${X:-2}]", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
     ],
 )
-def test_a_syntax_error_is_told_in_plain_words_where_the_mistake_is(text, place, message, loader):
+def test_a_syntax_error_is_reported_in_plain_words_at_the_mistake(text, place, message, loader):
     document = read(text, loader)
     assert document.root is None
     assert [(f"{p.line}:{p.column}", p.message) for p in document.problems] == [(place, message)]
 
 
-def test_a_bomb_of_aliases_is_refused_before_it_grows(loader):
+def test_a_bomb_of_aliases_is_rejected_before_it_grows(loader):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert [p.split(" ", 1)[1] for p in told("\n".join(levels), loader)] == [
@@ -137,13 +137,13 @@ def test_depth_is_bounded_through_aliases(loader):
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
-def test_an_escape_that_is_no_character_is_refused(escape, loader):
+def test_an_escape_of_half_a_character_is_rejected(escape, loader):
     assert len(told(f'a: "{escape}"', loader)) == 1
 
 
 @settings(deadline=None)  # a shared core may stall
 @given(text=st.text(st.sampled_from("ab01:-?*&!|>'\"%@`#{}[],~$\\ \t\n\u00e9\u6a21\U0001f600xuU"), max_size=40))
-def test_any_text_is_a_tree_or_told_what_is_wrong(text, loader):
+def test_any_text_gives_a_tree_or_errors(text, loader):
     document = read(text, loader)
     for problem in document.problems:
         assert problem.render()

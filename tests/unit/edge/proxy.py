@@ -282,7 +282,7 @@ def accept_and_close(listener: socket.socket) -> None:
     connection.close()
 
 
-def test_prometheus_reads_haproxys_numbers_on_a_port_of_their_own(edge, backends):
+def test_haproxys_metrics_have_their_own_port(edge, backends):
     edge.ask("/models/churn/predict", "POST", b"{}")
     told = edge.numbers("/metrics")
     assert told.status == 200

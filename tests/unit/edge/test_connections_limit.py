@@ -14,17 +14,17 @@ LARGE = b"x" * 100_000
 
 
 @pytest.mark.parametrize("files", [20_000, 4096, 1024, 256])
-def test_as_many_are_let_in_as_files_may_be_opened_for(files: int) -> None:
+def test_open_files_limit_the_connections(files: int) -> None:
     found = connection_limits(4000, files)
     assert 1 <= found.per_port < 4000
     assert found.total * FILES_PER_CONNECTION + OTHER_FILES <= files
 
 
-def test_as_many_are_let_in_as_are_wanted_where_files_allow_it() -> None:
+def test_the_configured_connections_are_used_if_open_files_allow_them() -> None:
     assert connection_limits(4000, 1_000_000).per_port == 4000
 
 
-def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_when_one_leaves(edge: Edge) -> None:
+def test_clients_above_a_ports_limit_wait_and_the_other_port_is_unaffected(edge: Edge) -> None:
     edge.write(connections=10)
     answers: list[Answer] = []
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}), ExitStack() as idle:

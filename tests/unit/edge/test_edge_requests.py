@@ -80,7 +80,7 @@ def test_an_encoded_path_is_answered_as_the_path_that_it_encodes(running, pair):
         "/who%2Fleaves/predict",
     ],
 )
-def test_what_no_path_encodes_is_not_found_at_once_and_reaches_nobody(running, path):
+def test_an_encoded_character_that_no_path_has_is_not_found_and_reaches_no_server(running, path):
     edge, servers = running
     before = sum(len(each.requests) for each in servers.values())
     answer = edge.ask(path, "POST", b"{}")
@@ -135,14 +135,14 @@ def test_a_request_without_a_body_may_offer_another_protocol_too(running):
     assert "upgrade" not in servers["churn"].requests[-1][1]
 
 
-def test_a_websocket_is_passed_on(running):
+def test_a_websocket_reaches_the_model(running):
     edge, servers = running
     edge.ask("/models/churn/stream", upgrade="websocket", connection="upgrade", sec_websocket_key=KEY)
     assert servers["churn"].requests[-1][1]["upgrade"] == "websocket"
 
 
 @pytest.mark.parametrize("headers", [1, 90], ids=["one long header", "many headers"])
-def test_headers_up_to_the_limit_pass_and_longer_ones_are_refused_as_such(running, headers):
+def test_headers_up_to_the_limit_pass_and_longer_ones_get_431(running, headers):
     edge, _ = running
     fitting = {f"x{number}": "x" * ((MAX_HEADERS_BYTES - 1000) // headers - 10) for number in range(headers)}
     assert edge.ask("/models/churn", **fitting).status == 200
@@ -151,7 +151,7 @@ def test_headers_up_to_the_limit_pass_and_longer_ones_are_refused_as_such(runnin
     assert str(MAX_HEADERS_BYTES) in str(problem(answer)["detail"])
 
 
-def test_a_url_up_to_the_limit_passes_and_a_longer_one_is_refused_as_such(running):
+def test_a_url_up_to_the_limit_passes_and_a_longer_one_gets_414(running):
     edge, _ = running
     assert edge.ask(f"/models/{'x' * (MAX_URL_BYTES - 100)}").body == b"gateway"
     answer = edge.ask(f"/models?{'x' * MAX_URL_BYTES}")

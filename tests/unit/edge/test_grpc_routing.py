@@ -186,7 +186,7 @@ def test_a_large_message_is_routed_by_its_beginning(running):
     assert running.replicas["churn"].calls[-1][2] == frame(message)
 
 
-def test_a_name_that_is_not_the_first_field_is_found_where_it_is_near(running):
+def test_a_name_that_is_not_the_first_field_is_found_near_the_start(running):
     body = b"\x1a\x02id" + asking("churn")
     assert running.call(body) == b"churn"
 
@@ -198,7 +198,7 @@ def test_a_compressed_message_is_the_gateways(running):
     assert (body[0], gzip.decompress(body[5:])) == (1, message)
 
 
-def test_a_model_whose_replicas_are_all_away_is_told_as_such(running):
+def test_a_model_whose_replicas_are_all_down_is_unavailable(running):
     error = running.refusal(asking("away"))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
     assert error.details() == "no replica of the model is available"
@@ -228,7 +228,7 @@ def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running
     assert time.monotonic() - started < PATIENCE_S / 2, "no wait for more than there is"
 
 
-def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(running):
+def test_a_message_above_the_limit_is_rejected_if_the_client_sends_its_length(running):
     body, headers = bytes(BODY_LIMIT + 1), {"content_type": "application/grpc", "te": "trailers"}
     answer = running.edge.ask(f"{SERVICE}/ModelInfer", "POST", body, port=running.edge.grpc_port, **headers)
     assert (answer.status, answer.headers["grpc-status"]) == (200, "8")
@@ -237,7 +237,7 @@ def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(r
 
 
 @pytest.mark.parametrize("size", [15_000, 20_000, MAX_HEADERS_BYTES - 1000])
-def test_much_metadata_comes_through(running, size):
+def test_large_metadata_passes(running, size):
     assert running.call(asking("churn"), metadata=[("x-much", "x" * size)]) == b"churn"
     assert running.replicas["churn"].calls[-1][1]["x-much"] == "x" * size
 
@@ -261,7 +261,7 @@ def test_a_call_with_too_much_metadata_fails_alone(running, size):
     assert list(neighbour) == [b"churn"]
 
 
-def test_what_serves_proxy_says_is_not_passed_on(edge):
+def test_errors_of_serves_proxy_are_replaced(edge):
     edge.write()
     with (
         replica("proxy") as proxy,
@@ -280,6 +280,6 @@ def test_clients_cannot_change_how_serve_treats_their_call(running):
     assert headers["x-request-id"] == "mine"
 
 
-def test_what_is_no_grpc_is_refused(running):
+def test_a_request_that_is_not_grpc_gets_415(running):
     answer = running.edge.ask("/", "POST", b"", port=running.edge.grpc_port, content_type="application/json")
     assert answer.status == 415

@@ -9,7 +9,7 @@ import pytest
 
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.edge.request_rules import BUFFER_BYTES
-from tests.unit.edge.mortal import Mortal, mortals
+from tests.unit.edge.dying_replicas import Mortal, mortals
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
 
@@ -49,7 +49,7 @@ def test_a_request_whose_replica_dies_goes_to_another(edge: Edge, churn: Churn) 
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"replica 1")] * 4
 
 
-def test_where_all_replicas_have_died_serves_own_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
+def test_if_all_replicas_have_died_serves_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
     with churn(2) as replicas:
         for each in replicas:
             each.kill()
@@ -65,7 +65,7 @@ def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Chu
         assert sum(each.asked for each in replicas) == 9
 
 
-def test_of_a_model_that_is_never_asked_again_it_kills_one(edge: Edge, churn: Churn) -> None:
+def test_with_retry_never_it_kills_one(edge: Edge, churn: Churn) -> None:
     with churn(3) as replicas:
         answer = ask(edge, b"DIE", "frail")
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -74,7 +74,9 @@ def test_of_a_model_that_is_never_asked_again_it_kills_one(edge: Edge, churn: Ch
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_request_too_large_to_be_kept_is_not_sent_again_and_gets_a_503(edge: Edge, churn: Churn, count: int) -> None:
+def test_a_request_too_large_for_the_buffer_is_not_sent_again_and_gets_503(
+    edge: Edge, churn: Churn, count: int
+) -> None:
     with churn(count) as replicas:
         answer = ask(edge, b"DIE" + LARGE)
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -118,7 +120,7 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     assert b'"title": "Service Unavailable", "status": 503' in answer.body
 
 
-def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
+def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modelyard.edge.http_frontend.GATEWAY_TIMEOUT_S", 1)

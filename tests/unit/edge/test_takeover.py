@@ -63,9 +63,7 @@ def alive(name: str) -> Iterator[int]:
         yield server.port
 
 
-def test_a_request_on_a_connection_that_was_idle_is_answered_by_what_is_served_now_and_the_connection_closes_behind_it(
-    edge, changing, kept
-):
+def test_a_request_on_an_idle_connection_reaches_the_current_replica_and_the_connection_closes(edge, changing, kept):
     edge.write()
     with alive("gateway") as gateway, alive("before") as old:
         changing.serve({"gateway": gateway, "churn": old})
@@ -75,7 +73,7 @@ def test_a_request_on_a_connection_that_was_idle_is_answered_by_what_is_served_n
             assert ask(kept) == (200, b"after", "close")
 
 
-def test_a_model_that_came_later_is_known_on_old_connections(edge, changing, kept):
+def test_a_model_that_was_added_later_is_reachable_on_old_connections(edge, changing, kept):
     edge.write()
     with alive("gateway") as gateway, alive("churn") as churn, alive("new") as new:
         changing.serve({"gateway": gateway, "churn": churn})
@@ -94,7 +92,7 @@ def test_a_connection_may_be_idle_for_many_changes(edge, changing, kept):
                     assert ask(kept)[:2] == (200, f"replica {replaced}".encode())
 
 
-def test_what_is_passed_on_is_as_the_client_sent_it(edge, changing, kept):
+def test_a_forwarded_request_is_as_the_client_sent_it(edge, changing, kept):
     edge.write(http={"port": edge.port, "cors": ["https://app.example"]})
     with backend("churn", keeps=True) as churn, alive("gateway") as gateway:
         changing.serve({"gateway": gateway, "churn": churn.port})

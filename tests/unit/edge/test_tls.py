@@ -67,7 +67,7 @@ class Tell:
         self.told.append(trouble)
 
 
-def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edge, root, authority):
+def test_both_ports_use_tls_and_models_get_x_forwarded_proto(edge, root, authority):
     TlsReload(FILES, root, edge.files).start()
     edge.write(tls=FILES.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
@@ -79,7 +79,7 @@ def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edg
     assert (edge.folder / BUNDLE_FILE).stat().st_mode & 0o077 == 0
 
 
-def test_a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for(edge, root, authority):
+def test_a_client_without_a_required_certificate_is_rejected(edge, root, authority):
     TlsReload(MUTUAL, root, edge.files).start()
     edge.write(tls=MUTUAL.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
@@ -116,7 +116,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         assert len(tell.told) == 1
 
 
-def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
+def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge, root, authority):
     watch, tell = TlsReload(FILES, root, edge.files), Tell()
     watch.start()
     (edge.folder / "node").mkdir()

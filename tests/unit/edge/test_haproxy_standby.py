@@ -57,7 +57,7 @@ def kill(haproxy: subprocess.Popen[bytes]) -> None:
     haproxy.wait()
 
 
-def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
+def test_a_client_that_connects_while_no_haproxy_runs_waits_for_the_next_one(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
@@ -77,7 +77,7 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
     assert not files.sockets_path.exists()
 
 
-def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+def test_the_next_process_gets_the_sockets_that_haproxy_sent(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
     first, second = ListeningSockets(files.sockets_path), ListeningSockets(edge.link / "other.sock")
     with edge.running({"churn": [1]}, admin=served_admin) as haproxy:
@@ -91,14 +91,14 @@ def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files:
     assert sum(count for _, count in shapes[0]) >= 5, "ours and Serve's"
 
 
-def test_a_haproxy_that_is_gone_gives_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+def test_a_haproxy_that_has_ended_sends_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     kept = ListeningSockets(files.sockets_path)
     with pytest.raises(AdminError):
         kept.fetch(served_admin)
     kept.close()
 
 
-def test_another_haproxy_stands_in_until_serve_has_started_its_own(
+def test_a_standby_haproxy_serves_until_serve_has_started_its_own(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
@@ -122,7 +122,7 @@ def test_another_haproxy_stands_in_until_serve_has_started_its_own(
             assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
 
 
-def test_at_the_end_of_the_server_nobody_stands_in(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+def test_no_standby_starts_when_the_server_stops(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=served_admin) as haproxy:
         with standing_in(files, []):

@@ -111,7 +111,7 @@ def test_a_server_that_has_a_port_is_named_by_its_folder(tmp_path: Path) -> None
         server.communicate()
 
 
-def test_a_port_of_nobody_has_no_owner() -> None:
+def test_an_unused_port_has_no_owner() -> None:
     (port,) = free_ports(1)
     assert owner(port) == ""
     first, _ = claim("127.0.0.1", port)

@@ -102,7 +102,7 @@ def test_files_that_are_not_read_are_warnings_and_no_errors(yard: Yard):
     assert warning["severity"] == "warning"
 
 
-def test_a_start_with_a_mistake_in_the_files_serves_what_was_served_last(served: Yard):
+def test_a_start_with_a_error_in_the_files_serves_what_was_served_last(served: Yard):
     served.write("models/a.yaml", "name: a\nreplica: 2\n")
     told: list[str] = []
     config, resume = initial_config(served.config, {}, told.append)
@@ -118,7 +118,7 @@ def test_a_start_with_files_that_are_right_serves_them(served: Yard):
 
 
 @pytest.mark.parametrize("never_served", [True, False], ids=["a first start", "another folder's"])
-def test_a_first_start_with_a_mistake_serves_nothing(served: Yard, never_served: bool):
+def test_a_first_start_with_a_error_serves_nothing(served: Yard, never_served: bool):
     served.write("models/a.yaml", "name: a\nreplica: 2\n")
     kept = served.config.parent / ".modelyard" / "last-good.json"
     if never_served:

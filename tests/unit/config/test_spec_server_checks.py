@@ -43,7 +43,7 @@ def keys(spec: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield from keys(inner, (*above, name))
 
 
-def test_of_every_key_is_known_whether_it_has_an_effect_on_a_cluster():
+def test_every_key_is_either_used_or_rejected_on_a_cluster():
     without = {key for key in keys(ServerSpec) if any(key[: len(loc)] == loc for loc in IGNORED_ON_CLUSTER)}
     assert without | WITH_EFFECT_ON_A_CLUSTER == {*keys(ServerSpec)}
     assert not without & WITH_EFFECT_ON_A_CLUSTER
@@ -152,7 +152,7 @@ def test_what_finds_no_room_in_the_cores_of_server_yaml_is_an_error(folder, line
     assert folder.write({"server.yaml": "ray: {cpus: 2}"}).of_model(f"name: m\n{line}\n") == [told]
 
 
-def test_what_finds_no_room_may_stand_in_the_defaults(folder):
+def test_a_value_in_the_defaults_that_exceeds_the_machine_is_reported_there(folder):
     files: dict[str, Any] = {
         "server.yaml": "ray: {cpus: 2}\ndefaults: {resources: {cpus: 4}}",
         "models/m.yaml": "name: m",
@@ -169,6 +169,6 @@ def test_what_finds_no_room_on_this_machine_is_a_warning_for_the_server_may_be_a
     assert "this machine" in warning.message
 
 
-def test_nothing_is_known_of_the_room_on_a_cluster(folder):
+def test_the_resources_of_a_cluster_are_not_checked(folder):
     files = {"server.yaml": CLUSTER, "models/m.yaml": "name: m\nreplicas: 5000\nresources: {cpus: 64}"}
     assert folder.write(files).load().warnings == ()

@@ -18,12 +18,12 @@ from modelyard.config.load import MODELS_FOLDER, SERVER_FILE
         ({}, (SERVER_FILE, MODELS_FOLDER)),
     ],
 )
-def test_what_is_missing_is_told(folder, files, absent):
+def test_what_is_missing_is_reported(folder, files, absent):
     assert folder.write(files).load().missing == absent
 
 
 @pytest.mark.parametrize("name", ["server.yaml", "models", "models/a.yaml"])
-def test_a_link_that_leads_nowhere_is_an_error_and_no_empty_configuration(folder, name):
+def test_a_broken_link_is_an_error_and_not_an_empty_configuration(folder, name):
     (folder.path / name).parent.mkdir(exist_ok=True)
     (folder.path / name).symlink_to("gone")
     (told,) = folder.told()
@@ -47,7 +47,7 @@ def test_a_link_that_leads_nowhere_is_an_error_and_no_empty_configuration(folder
         ("flowers.yaml", "model files belong in the folder models"),
     ],
 )
-def test_a_file_that_is_not_read_and_looks_meant_is_a_warning(folder, name, suggestion):
+def test_an_ignored_file_that_looks_like_configuration_is_a_warning(folder, name, suggestion):
     (warning,) = folder.write({"models/a.yaml": "name: a", name: "name: flowers\n"}).load().warnings
     assert Path(warning.path) == folder.path / name
     assert warning.render().endswith(f"warning: this file is ignored; {suggestion}")
@@ -75,7 +75,7 @@ def test_folders_that_are_not_read_are_warnings(folder):
         "notes",
     ],
 )
-def test_what_nobody_means_to_be_read_is_no_warning(folder, name):
+def test_other_ignored_files_are_not_reported(folder, name):
     assert folder.write({"models/a.yaml": "name: a", name: "services: {}"}).load().warnings == ()
 
 

@@ -21,7 +21,7 @@ def code(channel: grpc.Channel, method: str, message: bytes) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(edge: Edge, admin: Path) -> None:
+def test_readiness_checks_fail_on_shutdown_and_requests_are_served(edge: Edge, admin: Path) -> None:
     edge.write()
     with (
         backend("gateway", keeps=True) as gateway,
@@ -38,7 +38,7 @@ def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(
         assert edge.ask("/models/churn/predict", "POST", b"{}").body == b"churn"
 
 
-def test_a_haproxy_that_is_started_meanwhile_says_the_same(edge: Edge, admin: Path) -> None:
+def test_a_haproxy_that_starts_during_shutdown_fails_readiness_checks_too(edge: Edge, admin: Path) -> None:
     edge.write()
     edge.files.write_stopping()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
@@ -48,7 +48,7 @@ def test_a_haproxy_that_is_started_meanwhile_says_the_same(edge: Edge, admin: Pa
         assert edge.ask("/models").body == b"gateway"
 
 
-def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
+def test_readiness_checks_fail_on_shutdown_over_grpc_too(edge: Edge, admin: Path) -> None:
     edge.write()
     with (
         replica("gateway") as gateway,
@@ -63,6 +63,6 @@ def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
         assert [code(channel, *each) for each in asked] == [unavailable, unavailable, ok]
 
 
-def test_a_haproxy_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_haproxy_that_has_ended_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AdminError):
         announce_shutdown(tmp_path / "admin.sock")

@@ -113,7 +113,7 @@ def test_what_is_shown_of_a_cluster_loads_too(folder):
     assert written(config, folder.path) == config
 
 
-def test_not_a_number_is_shown_as_one(folder):
+def test_text_that_looks_like_a_number_is_quoted(folder):
     config = config_of(ServerSpec(), [ModelSpec(name="m", options={"x": math.nan})], folder.path)
     assert math.isnan(written(config, folder.path).models[0].options["x"])
 
@@ -128,7 +128,7 @@ def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     assert "limits:\n  queue: 9\n  timeout_s: 10.0\n" in model
 
 
-def test_shorthands_are_shown_as_what_they_stand_for(folder):
+def test_short_forms_are_shown_in_their_long_form(folder):
     text = "name: a\nbatching: off\ninputs: {age: FP64, at: DATETIME}\nrows: false\n"
     folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": text})
     server, model = config_as_yaml(folder.load()).split("---\n")[1:]

@@ -10,7 +10,7 @@ import pytest
 from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN_REPLICA, LostRequest, parse_log_line
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.http.request import REQUEST_ID_CHARS
-from tests.unit.edge.mortal import mortals
+from tests.unit.edge.dying_replicas import mortals
 from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
@@ -44,7 +44,7 @@ def next_lost(log: socket.socket) -> LostRequest:
     return lost
 
 
-def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(edge, told, dying):
+def test_a_request_whose_replica_died_is_logged_with_its_id_and_client(edge, told, dying):
     edge.write({}, NEVER_AGAIN)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b'{"a": 1}', x_request_id="mine-1")
@@ -56,7 +56,7 @@ def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(e
 
 
 @pytest.mark.parametrize("offered", ["", 'x"},{', "a b", "x" * 200])
-def test_a_request_without_a_clean_id_is_told_by_the_one_that_its_answer_has(edge, told, dying, offered):
+def test_a_request_without_a_valid_id_is_logged_with_the_id_of_its_response(edge, told, dying, offered):
     edge.write({}, NEVER_AGAIN)
     headers = {"x_request_id": offered} if offered else {}
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
@@ -64,7 +64,7 @@ def test_a_request_without_a_clean_id_is_told_by_the_one_that_its_answer_has(edg
         assert next_lost(told).request_id == answer.headers["x-request-id"] != offered
 
 
-def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
+def test_a_request_without_an_available_replica_is_logged(edge, told):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [0]}):
         assert edge.ask("/models/churn/predict", "POST", b"{}", x_request_id="mine").status == 503
@@ -72,7 +72,7 @@ def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
     assert (lost.model, lost.request_id, lost.replica) == ("churn", "mine", "")
 
 
-def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
+def test_a_grpc_call_whose_replica_died_is_logged(edge, told, dying):
     edge.write({}, NEVER_AGAIN)
     with replica("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
@@ -84,7 +84,7 @@ def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
     assert (lost.model, lost.request_id, lost.protocol, lost.replica) == ("churn", "mine-2", "grpc", f"r{dying}")
 
 
-def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
+def test_a_replicas_own_errors_are_not_logged(edge, told):
     edge.write(body=1024)
     with (
         backend("gateway") as gateway,
@@ -99,14 +99,14 @@ def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
         told.recv(8192)
 
 
-def test_an_answer_that_has_an_id_keeps_it(edge):
+def test_a_response_with_an_id_keeps_it(edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", x_request_id="mine").headers["x-request-id"] == "mine"
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "X-FORWARDED-FOR"])
-def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: Edge, header: str):
+def test_a_replica_gets_the_clients_address_and_not_the_clients_header(edge: Edge, header: str):
     edge.write()
     with (
         backend("churn") as churn,
@@ -119,11 +119,11 @@ def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: E
 
 
 @pytest.mark.parametrize("line", [b"", b"[NOTICE] Server is DOWN", b"{}"[:1]])
-def test_what_is_no_line_of_ours_tells_nothing(line: bytes):
+def test_other_log_lines_are_ignored(line: bytes):
     assert parse_log_line(line, REQUEST_ID_CHARS) is None
 
 
-def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_used_before_too(edge, told):
+def test_a_request_whose_replica_died_on_a_reused_connection_is_logged(edge, told):
     edge.write({}, NEVER_AGAIN)
     with mortals(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
         assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
@@ -133,7 +133,7 @@ def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_use
     assert (lost.request_id, lost.replica) == ("mine", UNKNOWN_REPLICA)
 
 
-def test_a_request_that_another_replica_answered_is_not_told(edge, told):
+def test_a_request_that_another_replica_answered_is_not_logged(edge, told):
     edge.write()
     with mortals(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
         while not all(each.asked for each in replicas):

@@ -33,7 +33,7 @@ import pytest
         ("resources:2", "write 'resources: 2', with a space after the ':'"),
     ],
 )
-def test_a_mistake_has_a_hint(folder, line, hint):
+def test_a_error_has_a_hint(folder, line, hint):
     told = folder.of_model(f"name: m\n{line}\n")
     assert told[0].partition("; ")[2] == hint, told
 
@@ -53,7 +53,7 @@ def test_a_key_of_a_models_file_in_server_yaml_has_a_hint(folder, line, hint):
 
 
 @pytest.mark.parametrize("text", ["name:iris2", "name:iris2\nreplicas: 3", "name:iris2\nreplicas:3"])
-def test_a_colon_without_a_space_is_told_where_it_stands(folder, text):
+def test_a_colon_without_a_space_is_reported_at_its_place(folder, text):
     (told,) = folder.of_model(text)
     assert told.startswith("1:1: ")
     assert told.endswith("; write 'name: iris2', with a space after the ':'")
@@ -63,7 +63,7 @@ def test_a_colon_without_a_space_is_told_where_it_stands(folder, text):
     ("before", "line"),
     [("", 1), ("name: m\n", 2), ("name: m\ndescription: |\n  text\n", 4), ("name: m\nversions: [\n", 3)],
 )
-def test_a_merge_conflict_is_told_as_one(folder, before, line):
+def test_a_merge_conflict_is_reported_as_such(folder, before, line):
     text = f"{before}<<<<<<< HEAD\nreplicas: 1\n=======\nreplicas: 2\n>>>>>>> theirs\n"
     (told,) = folder.of_model(text)
     hint = "resolve the conflict and remove the markers"
@@ -71,12 +71,12 @@ def test_a_merge_conflict_is_told_as_one(folder, before, line):
 
 
 @pytest.mark.parametrize(("text", "place"), [("replicas: {min: 1, max: &n many}\nload_timeout_s: *n", "3:17")])
-def test_an_alias_is_at_fault_where_it_stands(folder, text, place):
+def test_an_error_of_an_alias_is_reported_at_the_alias(folder, text, place):
     told = folder.of_model(f"name: m\n{text}\n")
     assert len(told) == 2
     assert told[1].startswith(f"{place}: expected a number")
 
 
-def test_text_that_looks_like_a_conflict_in_a_valid_file_is_none(folder):
+def test_a_valid_file_may_contain_text_that_looks_like_a_conflict(folder):
     loaded = folder.write({"models/m.yaml": "name: m\ndescription: |\n  =======\n  <<<<<<< HEAD\n"}).load()
     assert "<<<<<<<" in loaded.models[0].description
