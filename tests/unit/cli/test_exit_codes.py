@@ -1,4 +1,4 @@
-"""What the exit code of the server's process means to the supervisor."""
+"""The meaning of the server process's exit codes to the supervisor."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The table of models: a line each, whatever the terminal's width."""
+"""The table of models has one line for each model at any terminal width."""
 
 import pytest
 from rich.cells import cell_len

@@ -1,4 +1,4 @@
-"""Where a server keeps its files, and that nobody else can be there."""
+"""The folders of a server, which other users and servers cannot use."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from modelyard.control.environment import ServerPaths
 
 @pytest.fixture
 def places(tmp_path: Path) -> ServerPaths:
-    return ServerPaths(state=tmp_path / "yard" / "state", run=tmp_path / "run")
+    return ServerPaths(state=tmp_path / "project" / "state", run=tmp_path / "run")
 
 
 @pytest.fixture

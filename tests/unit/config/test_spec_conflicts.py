@@ -1,4 +1,4 @@
-"""What files say against one another is told at both places."""
+"""Conflicts between files are reported in both files."""
 
 
 def test_two_models_of_one_name_are_reported_at_both_places(folder):

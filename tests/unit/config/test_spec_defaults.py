@@ -1,4 +1,4 @@
-"""Defaults of server.yaml lie under each model's own keys."""
+"""Merging the defaults of server.yaml into each model's keys."""
 
 import pytest
 

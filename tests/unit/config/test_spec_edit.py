@@ -1,4 +1,4 @@
-"""Keys that a command sets: everything else in the file stays as it was written."""
+"""Setting keys of a YAML file: the rest of its text does not change."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A folder to a Config, and every way in which it can be wrong."""
+"""Loading a folder into a Config, and the errors of invalid folders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is missing or passed over in a configuration folder, as `load` tells it."""
+"""Missing and ignored files of a configuration folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What plain scalars mean, and how sizes are written."""
+"""Values of plain scalars, and sizes."""
 
 import math
 

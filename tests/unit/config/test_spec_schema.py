@@ -1,4 +1,4 @@
-"""The JSON Schemas for editors: fresh, and of one mind with the specs."""
+"""The JSON Schemas for editors are current and agree with the specs."""
 
 import json
 from pathlib import Path

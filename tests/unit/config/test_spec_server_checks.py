@@ -1,4 +1,4 @@
-"""Values that are valid each, and cannot work."""
+"""Values that are valid alone, but not together or not on this machine."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bytes to text, and what is refused before it is parsed."""
+"""Decoding files, and what is rejected before parsing."""
 
 import os
 

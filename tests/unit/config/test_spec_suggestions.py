@@ -1,4 +1,4 @@
-"""What somebody meant who writes as other tools read it."""
+"""Suggestions for the notation of other tools."""
 
 import pytest
 
@@ -21,14 +21,14 @@ import pytest
         ("replicas: {max: 3x}", ""),
         ("load_timeout_s: soon", ""),
         ("versions: newest", ""),
-        # a key that exists elsewhere beats one that looks alike
+        # a key of another section is suggested before a similar one
         ("timeout_s: 5", "did you mean 'limits.timeout_s'?"),
         ("cpus: 2", "did you mean 'resources.cpus'?"),
         ("batching: {timeout_s: 5}", "did you mean 'limits.timeout_s'?"),
         ("limits: {required: false}", "'required' belongs at the top level, not under 'limits'"),
         ("versio: 2", "did you mean 'versions'?"),
         ("http: {port: 80}", "it belongs in server.yaml"),
-        # an alias is at fault where it stands
+        # an error of an alias is reported at the alias
         ("options: {n: &n many}\nreplicas: {max: *n}", ""),
         ("resources:2", "write 'resources: 2', with a space after the ':'"),
     ],

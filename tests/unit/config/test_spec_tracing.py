@@ -14,7 +14,7 @@ def test_traces_are_off_unless_a_collector_is_named(folder):
 
 
 def test_traces_need_what_sends_them(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, TRACING_MODULE, None)  # as import has it of a module that is not there
+    monkeypatch.setitem(sys.modules, TRACING_MODULE, None)  # makes the import fail
     folder.write({"server.yaml": "body: 1MiB\ntracing: {endpoint: 'http://collector:4318'}\n"})
     assert folder.told() == [
         "server.yaml:2:1: tracing needs OpenTelemetry's exporter, which is not installed; pip install 'modelyard[tracing]'"

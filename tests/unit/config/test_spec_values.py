@@ -1,4 +1,4 @@
-"""What each key takes, and how a value that it does not take is told."""
+"""Valid values of each key, and the errors of invalid ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text to a tree that knows its places, with libyaml's parser and with the pure one."""
+"""Parsing text into a tree with places, with libyaml's parser and with the pure Python one."""
 
 from typing import Any
 

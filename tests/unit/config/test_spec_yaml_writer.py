@@ -1,4 +1,4 @@
-"""A Config to YAML and back."""
+"""A Config as YAML loads to the same Config."""
 
 import math
 from pathlib import Path
@@ -85,7 +85,7 @@ SERVERS = st.builds(
 
 
 def written(config: Config, folder: Path) -> Config:
-    """The config that its own text loads as."""
+    """The Config that loads from its own YAML."""
     (folder / "models").mkdir(exist_ok=True)
     for old in folder.glob("**/*.yaml"):
         old.unlink()

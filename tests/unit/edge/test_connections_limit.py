@@ -1,4 +1,4 @@
-"""More clients than `connections` on a port: they wait, and nobody on another port does."""
+"""More clients than `connections` on a port wait, and clients of another port do not."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ from modelyard.edge.connections import FILES_PER_CONNECTION, OTHER_FILES, connec
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 LARGE = b"x" * 100_000
-"""It comes in by HAProxy's own door."""
+"""Too large for a retry, so HAProxy forwards it to itself."""
 
 
 @pytest.mark.parametrize("files", [20_000, 4096, 1024, 256])
@@ -42,7 +42,7 @@ def test_clients_above_a_ports_limit_wait_and_the_other_port_is_unaffected(edge:
 
 
 def test_large_bodies_on_all_connections_of_a_port_are_answered(edge: Edge) -> None:
-    """Each is one connection more for HAProxy, which comes to itself."""
+    """Each uses one more connection, since HAProxy forwards it to itself."""
     edge.write(connections=10)
     answers: list[Answer] = []
     with (

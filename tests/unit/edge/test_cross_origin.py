@@ -1,4 +1,4 @@
-"""Pages in browsers: what those of other origins may read, and which WebSockets they may open. Through the real HAProxy."""
+"""Pages of other origins: what they may read and send, and which WebSockets they may open. Through the real HAProxy."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ SOCKET = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-key": 
 
 @pytest.fixture
 def served(edge: Edge) -> Iterator[Edge]:
-    """One model, and as many listed origins as there may be."""
+    """One model, and the maximum number of listed origins."""
     longest = "https://" + ".".join(["a" * 63] * 9) + ":65535"
     edge.write(
         http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MAX_ORIGINS - 2)]}, body=1000
@@ -28,7 +28,7 @@ def served(edge: Edge) -> Iterator[Edge]:
 
 @pytest.fixture
 def unlisted(edge: Edge) -> Iterator[Edge]:
-    """The same, with no origin listed."""
+    """The same without listed origins."""
     edge.write()
     with (
         backend("gateway") as gateway,
@@ -39,7 +39,7 @@ def unlisted(edge: Edge) -> Iterator[Edge]:
 
 
 def ask_first(edge: Edge, origin: str) -> Answer:
-    """A browser's question before a request that a form could not send."""
+    """A CORS preflight."""
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     return edge.ask("/models/churn/predict", "OPTIONS", origin=origin, **asked)
 
@@ -71,7 +71,7 @@ def test_a_preflight_of_another_origin_gets_no_cors_headers(served, origin):
 
 
 SIMPLE = ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", ""]
-"""What browsers let any page send to anywhere without asking."""
+"""Content types that browsers send without a preflight."""
 
 
 def posted(edge: Edge, origin: str, content_type: str) -> Answer:

@@ -1,4 +1,4 @@
-"""What the edge makes of a request before it is routed: its path, its size, and what it wants to become."""
+"""Checks of a request before routing: path, sizes and upgrades."""
 
 import json
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ PATHS = {
     "/v2/health/ready": "gateway",
     "/models/nobody/predict": "gateway",
 }
-"""Every kind of path, and what answers there."""
+"""Every kind of path, and the server that answers it."""
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, dict[str, Backend]]]:
-    """An edge, and what stands behind it. `leavers` has the route /who/leaves; `sleeper` has no replica."""
+    """An edge and its servers. `leavers` has the route /who/leaves; `sleeper` has no replica."""
     edge = Edge(tmp_path_factory.mktemp("edge"))
     edge.write({"/who/leaves": "leavers"})
     with ExitStack() as servers:
@@ -42,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, di
 
 @st.composite
 def encodings(draw: st.DrawFn) -> tuple[str, str]:
-    """A path, and the same with any of its characters but the slashes encoded, in either case."""
+    """A path, and the same with any characters but slashes encoded, in upper or lower case."""
     path = draw(st.sampled_from(sorted(PATHS)))
     encoded = draw(st.lists(st.booleans(), min_size=len(path), max_size=len(path)))
     form = draw(st.sampled_from(["%%%02x", "%%%02X"]))
@@ -101,7 +101,7 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_an_encoded_path_too(edge):
 
 
 def problem(answer: Answer) -> dict[str, object]:
-    """Its document."""
+    """The problem document."""
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = json.loads(answer.body)
     assert document["error"] == document["detail"], "where other protocols look"

@@ -1,4 +1,4 @@
-"""What the edge tells of requests that no replica answered, and what replicas are told of a client's address."""
+"""The log of requests that no replica answered, and the client's address that replicas get."""
 
 import socket
 import threading
@@ -10,16 +10,16 @@ import pytest
 from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN_REPLICA, LostRequest, parse_log_line
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.http.request import REQUEST_ID_CHARS
-from tests.unit.edge.dying_replicas import mortals
+from tests.unit.edge.dying_replicas import dying_replicas
 from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
-NEVER_AGAIN = EdgeModel("/models/churn", retries=False)
+WITHOUT_RETRY = EdgeModel("/models/churn", retries=False)
 
 
 @pytest.fixture
 def told(edge: Edge) -> Iterator[socket.socket]:
-    """Where HAProxy's log lines arrive."""
+    """The socket that receives HAProxy's log."""
     edge.folder.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(str(edge.link / LOG_SOCKET))
@@ -29,7 +29,7 @@ def told(edge: Edge) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def dying() -> Iterator[int]:
-    """The port of a replica that dies on its request."""
+    """The port of a replica that dies when it gets a request."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept_and_close, args=(listener,))
         thread.start()
@@ -38,14 +38,14 @@ def dying() -> Iterator[int]:
 
 
 def next_lost(log: socket.socket) -> LostRequest:
-    """The next line that is of a lost request."""
+    """The next lost request in the log."""
     while (lost := parse_log_line(log.recv(8192), REQUEST_ID_CHARS)) is None:
         pass
     return lost
 
 
 def test_a_request_whose_replica_died_is_logged_with_its_id_and_client(edge, told, dying):
-    edge.write({}, NEVER_AGAIN)
+    edge.write({}, WITHOUT_RETRY)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b'{"a": 1}', x_request_id="mine-1")
         lost = next_lost(told)
@@ -57,7 +57,7 @@ def test_a_request_whose_replica_died_is_logged_with_its_id_and_client(edge, tol
 
 @pytest.mark.parametrize("offered", ["", 'x"},{', "a b", "x" * 200])
 def test_a_request_without_a_valid_id_is_logged_with_the_id_of_its_response(edge, told, dying, offered):
-    edge.write({}, NEVER_AGAIN)
+    edge.write({}, WITHOUT_RETRY)
     headers = {"x_request_id": offered} if offered else {}
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b"{}", **headers)
@@ -73,7 +73,7 @@ def test_a_request_without_an_available_replica_is_logged(edge, told):
 
 
 def test_a_grpc_call_whose_replica_died_is_logged(edge, told, dying):
-    edge.write({}, NEVER_AGAIN)
+    edge.write({}, WITHOUT_RETRY)
     with replica("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
             call = channel.unary_unary(f"{SERVICE}/ModelInfer")
@@ -124,8 +124,8 @@ def test_other_log_lines_are_ignored(line: bytes):
 
 
 def test_a_request_whose_replica_died_on_a_reused_connection_is_logged(edge, told):
-    edge.write({}, NEVER_AGAIN)
-    with mortals(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
+    edge.write({}, WITHOUT_RETRY)
+    with dying_replicas(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
         assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         answer = edge.ask("/models/churn/predict", "POST", b"DIE", x_request_id="mine")
         lost = next_lost(told)
@@ -135,7 +135,7 @@ def test_a_request_whose_replica_died_on_a_reused_connection_is_logged(edge, tol
 
 def test_a_request_that_another_replica_answered_is_not_logged(edge, told):
     edge.write()
-    with mortals(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
+    with dying_replicas(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
         while not all(each.asked for each in replicas):
             assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         replicas[0].kill()

@@ -1,4 +1,4 @@
-"""gRPC calls through the real HAProxy: which server each reaches, with its trailers, and what the edge answers itself."""
+"""gRPC calls through the real HAProxy: the server that each reaches, trailers, and the edge's own errors."""
 
 import gzip
 import socket
@@ -25,7 +25,7 @@ LONG = "a-name.of_sixty-three-characters-which-is-the-longest-there-may"
 
 @dataclass(slots=True)
 class Replica:
-    """Answers each message of a call with a message that holds its own name; keeps what it was asked."""
+    """Answers each message of a call with its own name, and records the calls."""
 
     name: str
     port: int
@@ -68,7 +68,7 @@ def replica(name: str) -> Iterator[Replica]:
             self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Print nothing."""
 
     server = Listening(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
@@ -91,14 +91,14 @@ def _length(body: bytes) -> int:
 
 @dataclass(slots=True)
 class Running:
-    """HAProxy's gRPC port, and what stands behind it."""
+    """HAProxy's gRPC port and its servers."""
 
     edge: Edge
     replicas: dict[str, Replica]
     channel: grpc.Channel
 
     def call(self, message: bytes, method: str = "ModelInfer", path: str = "", **options: object) -> bytes:
-        """The answer to a call of one message."""
+        """The response to a unary call."""
         invoke = self.channel.unary_unary(path or f"{SERVICE}/{method}")
         answer: bytes = invoke(message, timeout=PATIENCE_S, **options)
         return answer
@@ -211,7 +211,7 @@ def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])
 def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running, name):
-    """Each question comes when the one before is answered."""
+    """Each message is sent when the one before is answered."""
     questions: list[bytes] = [asking(name, inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])] * 3
     answered = threading.Semaphore(0)
 

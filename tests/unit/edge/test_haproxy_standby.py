@@ -1,4 +1,4 @@
-"""HAProxy dies: clients wait for the next one, which stands in until Serve has started its own."""
+"""HAProxy dies: clients wait for a standby, which serves until Serve has started its own."""
 
 import subprocess
 import threading
@@ -21,7 +21,7 @@ CHURN = "/models/churn/predict"
 
 @pytest.fixture
 def served_admin(edge: Edge) -> Path:
-    """The admin socket where Serve puts it: in a folder of the node's."""
+    """The admin socket at Serve's place: a folder that is named after the node."""
     folder = edge.folder / "node"
     folder.mkdir(parents=True)
     return edge.link / "node" / "admin.sock"
@@ -29,7 +29,7 @@ def served_admin(edge: Edge) -> Path:
 
 @pytest.fixture
 def files(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> EdgeFiles:
-    """As the server's process has them."""
+    """With the environment of the server process."""
     monkeypatch.setenv("MODELYARD_HAPROXY", str(haproxy_binary()))
     monkeypatch.setenv("MODELYARD_EDGE", str(edge.link))
     return EdgeFiles(edge.link)

@@ -1,4 +1,4 @@
-"""What the edge does not let through, and what it does not let others see."""
+"""What the edge rejects, and what it does not expose."""
 
 import socket
 import time
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.edge.proxy import Edge, backend
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
-"""Of a client of HTTP/2, with empty settings (RFC 9113, 3.4)."""
+"""The connection preface of an HTTP/2 client, with empty settings (RFC 9113, 3.4)."""
 SETTINGS = 4
 TRACING = {"endpoint": "http://127.0.0.1:4318"}
 CLOCK_S = 1.0
@@ -17,14 +17,14 @@ CLOCK_S = 1.0
 
 
 def say(port: int, text: bytes) -> bytes:
-    """The first bytes of the answer."""
+    """The first bytes of the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(text)
         return connection.recv(4096)
 
 
 def test_of_two_framings_one_is_forwarded_so_that_no_request_can_be_smuggled(edge: Edge):
-    """HAProxy takes out content-length before any rule could refuse the request; RFC 9112, 6.1 lets it."""
+    """HAProxy removes content-length before any rule can reject the request, which RFC 9112, 6.1 permits."""
     edge.write()
     smuggled = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET"
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):

@@ -1,4 +1,4 @@
-"""The launcher, run as Serve runs it: it becomes HAProxy, with our frontends if HAProxy takes them."""
+"""The launcher, run as Serve runs it: it becomes HAProxy, with the edge's frontends if HAProxy accepts them."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The text of our frontends, and that HAProxy takes it."""
+"""The text of the edge's configuration, which HAProxy accepts."""
 
 import subprocess
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What clients see of a replica that dies or freezes: another replica's answer, or an error in time; never a closed connection."""
+"""A replica that dies or freezes: clients get another replica's response, or an error in time; never a closed connection."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +9,12 @@ import pytest
 
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.edge.request_rules import BUFFER_BYTES
-from tests.unit.edge.dying_replicas import Mortal, mortals
+from tests.unit.edge.dying_replicas import DyingReplica, dying_replicas
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
 
 LARGE = b" " * 2 * BUFFER_BYTES
-Churn = Callable[[int], AbstractContextManager[Sequence[Mortal]]]
+Churn = Callable[[int], AbstractContextManager[Sequence[DyingReplica]]]
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def churn(edge: Edge) -> Churn:
     edge.write({}, EdgeModel("/models/churn", timeout_s=-2.5), EdgeModel("/models/frail", timeout_s=10, retries=False))
 
     @contextmanager
-    def running(count: int) -> Iterator[Sequence[Mortal]]:
-        with mortals(count) as replicas, backend("gateway") as gateway, backend("fallback", 503) as fallback:
+    def running(count: int) -> Iterator[Sequence[DyingReplica]]:
+        with dying_replicas(count) as replicas, backend("gateway") as gateway, backend("fallback", 503) as fallback:
             ports = [each.port for each in replicas]
             models = {"gateway": [gateway.port], "churn": ports, "frail": ports}
             with edge.running(models, fallback=fallback.port):
@@ -114,7 +114,7 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     monkeypatch.setattr("modelyard.edge.http_frontend.HOLD_S", 1)
     edge.write({}, EdgeModel("/models/churn", timeout_s=10))
     models = {"gateway": [1], "churn": []}
-    with mortals(1) as (proxy,), edge.running(models, fallback=proxy.port):
+    with dying_replicas(1) as (proxy,), edge.running(models, fallback=proxy.port):
         answer = ask(edge, b"FREEZE")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert b'"title": "Service Unavailable", "status": 503' in answer.body
@@ -125,7 +125,7 @@ def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
 ) -> None:
     monkeypatch.setattr("modelyard.edge.http_frontend.GATEWAY_TIMEOUT_S", 1)
     edge.write()
-    with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
+    with dying_replicas(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", "GET", b"FREEZE").status == 504
 
 

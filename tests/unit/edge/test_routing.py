@@ -1,4 +1,4 @@
-"""Requests through the real HAProxy: which server each reaches, and what the edge answers itself."""
+"""Requests through the real HAProxy: the server that each reaches, and the edge's own errors."""
 
 import json
 import socket

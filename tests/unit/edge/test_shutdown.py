@@ -1,4 +1,4 @@
-"""A server that is about to stop: not ready for load balancers, and answering all the same."""
+"""A server that is about to stop fails readiness checks and still serves requests."""
 
 from pathlib import Path
 

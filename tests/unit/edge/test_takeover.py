@@ -1,4 +1,4 @@
-"""A new HAProxy takes over from an old one, as at each change of any model: what clients see on connections that they keep."""
+"""A new HAProxy takes over, as at each change of any model: requests on persistent connections."""
 
 import http.client
 import subprocess
@@ -16,7 +16,7 @@ from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
 
 class Changing:
-    """An edge whose HAProxy is replaced, as Serve does it."""
+    """An edge whose HAProxy is replaced as Serve replaces it."""
 
     def __init__(self, edge: Edge, admin: Path, running: ExitStack) -> None:
         self._edge = edge
@@ -25,7 +25,7 @@ class Changing:
         self._all: list[subprocess.Popen[bytes]] = []
 
     def serve(self, backends: Mapping[str, int]) -> None:
-        """A new HAProxy with these models and ports; the ones before know that they are replaced."""
+        """A new HAProxy with these models and ports. The previous ones have noticed that they are replaced."""
         ports = {name: [port] for name, port in backends.items()}
         living = [each for each in self._all if each.poll() is None]
         takeover = ["-sf", *(str(each.pid) for each in living), "-x", str(self._admin)] if living else []
@@ -43,7 +43,7 @@ def changing(edge: Edge, admin: Path) -> Iterator[Changing]:
 
 @pytest.fixture
 def kept(edge: Edge) -> Iterator[http.client.HTTPConnection]:
-    """A client's connection, which it keeps; it never sends a request twice."""
+    """A client's persistent connection. The client never sends a request twice."""
     connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=PATIENCE_S)
     yield connection
     connection.close()
@@ -58,7 +58,7 @@ def ask(connection: http.client.HTTPConnection, path: str = "/models/churn/predi
 
 @contextmanager
 def alive(name: str) -> Iterator[int]:
-    """A server that keeps connections; its port."""
+    """The port of a server with persistent connections."""
     with backend(name, keeps=True) as server:
         yield server.port
 

@@ -1,4 +1,4 @@
-"""TLS at the edge, by a real HAProxy: who is let in, and how certificates change while it runs."""
+"""TLS at the edge, with a real HAProxy: client certificates, and reloading of certificates."""
 
 import socket
 import ssl
@@ -23,7 +23,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def root(tmp_path: Path, authority: trustme.CA) -> Path:
-    """The folder with the operator's files."""
+    """The folder with the certificate files."""
     issue(authority, tmp_path)
     authority.cert_pem.write_to_path(tmp_path / "clients.pem")
     return tmp_path
@@ -37,7 +37,7 @@ def issue(authority: trustme.CA, root: Path) -> None:
 
 
 def client(authority: trustme.CA, *protocols: str) -> ssl.SSLContext:
-    """A client that trusts this authority alone."""
+    """A client that trusts only this authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     context.set_alpn_protocols(list(protocols) or ["http/1.1"])
@@ -50,7 +50,7 @@ def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
         socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
     ):
-        # Whether a client without a certificate is let in is told by what comes after the handshake (TLS 1.3).
+        # With TLS 1.3 a missing client certificate is rejected after the handshake.
         if secure.selected_alpn_protocol() != "h2":
             secure.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert secure.recv(12).endswith(b" 200")
@@ -58,7 +58,7 @@ def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
 
 
 class Tell:
-    """Keeps what the operator is told."""
+    """Records messages for the operator."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
