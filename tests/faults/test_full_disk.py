@@ -80,9 +80,9 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
             server.wait_for(lambda: served.is_described("echo", f"changed while {harm}"), what="the change")
             server.wait_for(lambda: any(warning in each for each in served.notices), what="the warning")
             server.wait_for(lambda: served.failing >= 1, what="the metric")
-            ends = server.printed().count("nothing has changed")
+            ends = server.printed().count("no changes applied")
             server.project.configure("near", "nonsense: true\n")
-            server.wait_for(lambda: server.printed().count("nothing has changed") > ends, what="the mistake")
+            server.wait_for(lambda: server.printed().count("no changes applied") > ends, what="the mistake")
             server.project.configure("near", YAML)
             server.wait_for(lambda: not any("mistakes" in each for each in served.notices), what="the mended file")
             assert {model["state"] for model in server.status().values()} == {"READY"}

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from modelyard.edge.model_maps import MARGIN_S
+from modelyard.edge.model_maps import TIMEOUT_MARGIN_S
 from tests.faults.conftest import LONG, TIMEOUT_S
 from tests.faults.load import Load, shown
 from tests.serve.project import Server
 
-LATEST_S = TIMEOUT_S + MARGIN_S
+LATEST_S = TIMEOUT_S + TIMEOUT_MARGIN_S
 """By then the edge has answered, whatever a replica does."""
 FROZEN_S = 3 if not LONG else 15
 SLACK_S = 5

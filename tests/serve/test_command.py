@@ -22,7 +22,7 @@ def test_status_says_why_a_model_is_not_batched(server: Server) -> None:
 
 
 def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Server) -> None:
-    assert "nothing to change" in server.command("plan").stdout
+    assert "no changes" in server.command("plan").stdout
     text = (server.project.models / "iris.yaml").read_text()
     other = server.project.root / "other"
     (other / "models").mkdir(parents=True)
@@ -40,9 +40,9 @@ def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Serve
 
 def test_apply_with_nothing_to_do_waits_for_nothing(server: Server) -> None:
     done = server.command("apply", "--wait")
-    assert "nothing to change" in done.stdout
+    assert "no changes" in done.stdout
     assert "READY" in done.stdout
 
 
 def test_deep_validation_loads_every_model_and_runs_its_example(server: Server) -> None:
-    assert "loaded and tried on an example" in server.command("validate", "--deep").stdout
+    assert "loaded and run on an example" in server.command("validate", "--deep").stdout

@@ -64,7 +64,7 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
         project.add_python("echo", ECHO_TIMES_THREE, version=2)
         server.wait_printed("restart echo: version 1")
         assert "restart echo: version 1" in server.command("plan").stdout
-        assert "waits for `modelyard apply`: restart echo" in server.command("status").stderr
+        assert "pending `modelyard apply`: restart echo" in server.command("status").stderr
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
 
         server.kill("raylet")
@@ -75,7 +75,7 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
         done = server.command("apply", "--wait")
         assert "restart echo: version 1" in done.stdout
         server.wait_for(lambda: server.predict("echo", ASK).json()["predictions"] == [12.0], what="version 2")
-        assert "nothing to change" in server.command("plan").stdout
+        assert "no changes" in server.command("plan").stdout
 
         project.configure("echo", "runtime: python:model:Model\ntrusted: true\ndescription: by signal\n")
         server.wait_for(lambda: "echo" in server.command("plan").stdout, what="the plan")

@@ -47,7 +47,7 @@ def test_no_client_is_refused_where_haproxy_dies(server: Server, victim: str) ->
     def one_again() -> bool:
         answers.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
         running = {pid: command for pid, command in server.processes().items() if "/haproxy -db" in command}
-        return len(running) == 1 and not running.keys() & before and "stand-in.cfg" not in " ".join(running.values())
+        return len(running) == 1 and not running.keys() & before and "standby.cfg" not in " ".join(running.values())
 
     server.wait_for(one_again, 120, "Serve's next HAProxy, alone")
     assert set(answers) == {200}
@@ -135,7 +135,7 @@ def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alo
         part for line in alone.processes().values() for part in line.split() if part.startswith("/tmp/modelyard-")
     }
     alone.project.configure("echo", "nonsense: true\n")  # a mistake must not keep the server down
-    alone.wait_printed("nothing has changed")
+    alone.wait_printed("no changes applied")
     for part in ("raylet/raylet", "gcs/gcs_server"):
         ends = alone.printed().count("watching serve_config")
         alone.kill(part)

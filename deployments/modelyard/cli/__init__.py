@@ -1,1 +1,1 @@
-"""The `modelyard` command."""
+"""The `modelyard` command, and the processes of `modelyard up`."""

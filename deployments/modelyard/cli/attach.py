@@ -62,7 +62,7 @@ def _running(places: ServerPaths) -> dict[str, str]:
 
 
 def _cluster(server: ServerSpec) -> dict[str, str]:
-    return {"address": server.ray.address, "inside": server.origin, "outside": server.origin}
+    return {"address": server.ray.address, "inside": server.local_url, "outside": server.local_url}
 
 
 def traffic() -> "dict[str, Traffic]":

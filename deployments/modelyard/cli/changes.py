@@ -1,4 +1,4 @@
-"""`plan` and `apply`: by the running server's socket, or through Ray where there is none (a cluster)."""
+"""Implements `plan` and `apply`: through the running server's socket, or through Ray on a cluster, which has no such socket."""
 
 import time
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ POLL_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What an apply would do, or did."""
+    """The changes that an apply would make, or made."""
 
     actions: tuple[Action, ...]
     refused: Mapping[str, str]
     """Reasons by model."""
     withheld: str = ""
-    """Why nothing is done without a confirmation."""
+    """Why a confirmation is needed; "" if none is."""
     statuses: tuple[ModelStatus, ...] | None = None
-    """What became of it, where that was waited for."""
+    """The models after the wait; None without a wait."""
 
 
 def plan_changes(config_dir: Path) -> Changes:
-    """What an apply of the files would change now. Raises SpecError and ConnectionError."""
+    """The changes that an apply of the files would make now. Raises SpecError and ConnectionError."""
     if server := running_server(config_dir):
-        told = server.plan()
-        return Changes(_actions(told["actions"]), told["refused"], told["withheld"])
+        reply = server.plan()
+        return Changes(_actions(reply["actions"]), reply["refused"], reply["withheld"])
     from modelyard.cli.attach import attached  # noqa: PLC0415 - takes seconds
 
     with attached(config_dir, starting=False) as (applier, desired):
@@ -38,14 +38,14 @@ def plan_changes(config_dir: Path) -> Changes:
 
 
 def apply_changes(config_dir: Path, *, allow_removals: bool, wait_s: float | None) -> Changes:
-    """Make the server match the files, and wait for at most `wait_s` until nothing changes any more.
+    """Apply the files, and wait for at most `wait_s` until no model is changing.
 
-    Raises SpecError, ConnectionError, and Withheld where nothing is changed unless `allow_removals` is set.
+    Raises SpecError, ConnectionError, and NeedsConfirmation if the changes need `allow_removals`.
     """
     if server := running_server(config_dir):
-        told = server.apply(allow_removals=allow_removals)
-        statuses = None if wait_s is None else _settled(server, told["turn"], wait_s)
-        return Changes(_actions(told["actions"]), told["refused"], statuses=statuses)
+        reply = server.apply(allow_removals=allow_removals)
+        statuses = None if wait_s is None else _wait_until_settled(server, reply["turn"], wait_s)
+        return Changes(_actions(reply["actions"]), reply["refused"], statuses=statuses)
     from modelyard.cli.attach import attached, wait_settled  # noqa: PLC0415 - takes seconds
 
     with attached(config_dir, starting=True) as (applier, desired):
@@ -54,18 +54,18 @@ def apply_changes(config_dir: Path, *, allow_removals: bool, wait_s: float | Non
         return Changes(actions, desired.refused, statuses=statuses)
 
 
-def _settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStatus, ...]:
-    """The first look after that turn in which nothing changes; the last one when the time is over."""
+def _wait_until_settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStatus, ...]:
+    """The first state after that turn of the control loop in which no model is changing, or the last one before the time-out."""
     deadline = time.monotonic() + wait_s
     while True:
         document = server.status()
-        seen = FleetState(tuple(document["models"]), frozenset(), document["server"])
-        statuses = seen.statuses
+        state = FleetState(tuple(document["models"]), frozenset(), document["server"])
+        statuses = state.statuses
         settled = document["server"]["turn"] > turn and not any(status.changing for status in statuses)
         if settled or time.monotonic() > deadline:
             return statuses
         time.sleep(POLL_S)
 
 
-def _actions(told: list[dict[str, str]]) -> tuple[Action, ...]:
-    return tuple(Action(**action) for action in told)  # type: ignore[arg-type] # of our own server
+def _actions(reply: list[dict[str, str]]) -> tuple[Action, ...]:
+    return tuple(Action(**action) for action in reply)  # type: ignore[arg-type] # from the same release

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelyard.cli.places import places_of
-from modelyard.cli.report import TerminalReport
+from modelyard.cli.terminal_report import TerminalReport
 from modelyard.config.load import Config
 from modelyard.control.applications import replicas_folder
 from modelyard.control.death_log import Death, DeathLog
@@ -65,7 +65,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
         hub.start(HubConfig(place.host, place.port, places_of(config).state / "metrics.json"))
         pusher = Pusher(metrics.snapshot, HubClient())
         pusher.start()
-        front = ServerUrls(inside=server.origin, outside=server.origin)
+        front = ServerUrls(inside=server.local_url, outside=server.local_url)
         applier = Applier(client, Rollback(), front, server=server, admission=Admission(client.cores()))
 
         def on_started(statuses: "Sequence[ModelStatus]") -> None:

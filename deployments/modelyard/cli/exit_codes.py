@@ -1,4 +1,4 @@
-"""Exit codes of the server's process, from which its supervisor knows whether to start it again: those of <sysexits.h>."""
+"""Exit codes of the server process, by which the supervisor decides whether to restart it. Values as in <sysexits.h>."""
 
 from typing import Final
 
@@ -6,13 +6,13 @@ from modelyard.control.names import NODE_DIED
 
 FINE: Final = 0
 REFUSED: Final = 78
-"""EX_CONFIG: starting again would not help. Not 1, with which Ray's own library ends a process whose raylet has died."""
+"""EX_CONFIG: a restart would not help. Not 1, with which Ray's library ends a process whose raylet has died."""
 NOT_STARTED: Final = 71
 """EX_OSERR: Ray or Serve did not start."""
 
 
 def meaning_of(code: int, *, was_up: bool) -> int:
-    """One of the above for any exit code: a process that ended by another one did not end itself."""
+    """One of the codes above for any exit code. With any other code, the process was ended from outside, or crashed."""
     if code in (FINE, REFUSED, NODE_DIED, NOT_STARTED):
         return code
     return NODE_DIED if was_up else NOT_STARTED

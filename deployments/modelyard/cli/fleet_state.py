@@ -1,4 +1,4 @@
-"""What `status` and `top` show: asked of the running server's socket, or of Ray where there is none."""
+"""The state that `status` and `top` show, from the running server's socket, or from Ray on a cluster."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from modelyard.control.apply import Applier
     from modelyard.control.desired import Desired
 
-OLD_S = 10.0
-"""A look at Serve that is older is said to be."""
+STALE_S = 10.0
+"""From this age on, `status` says how old the state is."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetState:
-    """One look at every model."""
+    """A snapshot of all models."""
 
     models: tuple[Mapping[str, Any], ...]
-    """Each as `status -o json` has it."""
+    """Each as in `status -o json`."""
     configured: frozenset[str]
     server: Mapping[str, Any] = field(default_factory=dict)
-    """See `Live.as_json`; empty where Ray was asked."""
+    """See `LiveState.as_json`; empty if the state is from Ray."""
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
-        """The models' rows."""
+        """The models, as rows of the table."""
         return tuple(map(_row, self.models))
 
     @property
     def traffic(self) -> dict[str, Traffic]:
-        """Of the last minute, by model."""
+        """Traffic of the last minute, by model."""
         keys = Traffic.__dataclass_fields__
         return {
             model["name"]: Traffic(**{key: model["traffic"][key] for key in keys})
@@ -46,15 +46,15 @@ class FleetState:
         }
 
     @property
-    def is_well(self) -> bool:
-        """Whether every configured model is there and READY, and the files can be read."""
+    def is_healthy(self) -> bool:
+        """Whether every configured model is READY, and the configuration is valid."""
         there = {model["name"] for model in self.models}
-        unread = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
+        invalid = any(notice["about"] == "configuration" for notice in self.server.get("notices", ()))
         started = not self.server or self.server["turn"] > 0
-        return started and not unread and self.configured <= there and all(m["state"] == "READY" for m in self.models)
+        return started and not invalid and self.configured <= there and all(m["state"] == "READY" for m in self.models)
 
-    def remarks(self) -> Iterator[str]:
-        """What stands below the table: why requests are not batched, and the models' notes."""
+    def notes(self) -> Iterator[str]:
+        """Lines below the table: why requests are not batched, and the models' notes."""
         for model in self.models:
             batching = model["batching"]
             if batching and not batching["batched"]:
@@ -63,25 +63,25 @@ class FleetState:
                 yield f"{model['name']}: {note}"
 
     def deaths(self) -> Iterator[str]:
-        """What is said of replicas that died within a day, by model."""
+        """One line for each model whose replicas died within a day."""
         for model in self.models:
             if model["deaths"]:
                 yield f"{model['name']}: {summary([Death(**death) for death in model['deaths']])}"
 
     def notices(self) -> Iterator[str]:
-        """What the server has to say besides its models."""
+        """Messages of the server that are not about one model's state."""
         server = self.server
         if not server:
             return
         if server["phase"] != "serving":
             step = f": {server['step']}" if server["step"] else ""
-            yield f"the server is {server['phase']} since {server['since']}{step}"
-        if server["seen_s_ago"] is not None and server["seen_s_ago"] > OLD_S:
-            yield f"this is {server['seen_s_ago']:.0f} s old: the server waits for Ray"
+            yield f"the server has been {server['phase']} since {server['since']}{step}"
+        if server["seen_s_ago"] is not None and server["seen_s_ago"] > STALE_S:
+            yield f"this state is {server['seen_s_ago']:.0f} s old: the server is waiting for Ray"
         for notice in server["notices"]:
             yield str(notice["text"])
         for action in server["waiting"]:
-            yield f"waits for `modelyard apply`: {action['kind']} {action['model']}: {action['why']}"
+            yield f"pending `modelyard apply`: {action['kind']} {action['model']}: {action['why']}"
 
 
 def _row(model: Mapping[str, Any]) -> ModelStatus:
@@ -89,51 +89,51 @@ def _row(model: Mapping[str, Any]) -> ModelStatus:
     return ModelStatus(**{**values, "versions": tuple(values["versions"])})
 
 
-class Source(Protocol):
-    """Where looks come from."""
+class StateSource(Protocol):
+    """A source of snapshots."""
 
-    def look(self) -> FleetState:
-        """One look now. Raises ConnectionError."""
+    def fetch(self) -> FleetState:
+        """The current state. Raises ConnectionError."""
 
 
 @contextmanager
-def source(config_dir: Path) -> Iterator[Source]:
-    """The running server's socket, else Ray. Raises SpecError and ConnectionError."""
+def state_source(config_dir: Path) -> Iterator[StateSource]:
+    """The running server's socket, or else Ray. Raises SpecError and ConnectionError."""
     if server := running_server(config_dir):
-        yield _Socket(server)
+        yield _SocketSource(server)
         return
     from modelyard.cli.attach import attached  # noqa: PLC0415 - takes seconds
 
     with attached(config_dir, starting=False) as (applier, desired):
-        yield _Ray(applier, desired, DeathLog(desired.config.state_dir))
+        yield _RaySource(applier, desired, DeathLog(desired.config.state_dir))
 
 
-class _Socket:
+class _SocketSource:
     def __init__(self, server: RunningServer) -> None:
         self._server = server
 
-    def look(self) -> FleetState:
+    def fetch(self) -> FleetState:
         document = self._server.status()
         return FleetState(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
 
 
-class _Ray:
+class _RaySource:
     def __init__(self, applier: "Applier", desired: "Desired", deaths: DeathLog) -> None:
         self._applier = applier
         self._deaths = deaths
         self._configured = frozenset(model.name for model in desired.config.models)
 
-    def look(self) -> FleetState:
-        from modelyard.cli.attach import traffic  # noqa: PLC0415 - brings Ray
+    def fetch(self) -> FleetState:
+        from modelyard.cli.attach import traffic  # noqa: PLC0415 - imports Ray
         from modelyard.control.probe import describe_model  # noqa: PLC0415
 
-        statuses, seen = self._applier.statuses(self._applier.running()), traffic()
+        statuses, rates = self._applier.statuses(self._applier.running()), traffic()
         deaths = self._deaths.recent(time.time())
         models = []
         for status in statuses:
             up = status.state == "READY" and status.replicas
             about = (describe_model(self._applier.front, status) if up else None) or {}
-            recent = seen[status.name].as_json() if status.name in seen else None
+            recent = rates[status.name].as_json() if status.name in rates else None
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}
             models.append({**status.as_json(), **more})

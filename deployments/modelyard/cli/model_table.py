@@ -7,42 +7,45 @@ from rich.text import Text
 
 from modelyard.cli.terminal_columns import GAP, Column, cell, fit
 
-if TYPE_CHECKING:  # the command is quick where it needs none of this
+if TYPE_CHECKING:  # these imports would slow down the command
     from modelyard.control.status import ModelStatus
     from modelyard.telemetry.metrics.traffic import Traffic
 
 COLOURS = {"READY": "green", "LOADING": "yellow", "UNAVAILABLE": "red"}
 _COLUMNS = (
-    Column("MODEL", least=20),
+    Column("MODEL", min_width=20),
     Column("STATE"),
-    Column("VERSION", least=7, leave=1),
-    Column("RUNTIME", least=7, leave=5),
-    Column("REPLICAS", leave=2),
-    Column("REQ/S", right=True, leave=2),
-    Column("P99", right=True, leave=2),
-    Column("FAILED", right=True, leave=1),
-    Column("QUEUED", right=True, leave=3),
-    Column("URL", least=24, leave=4),
-    Column("REASON", least=24),
+    Column("VERSION", min_width=7, drop_order=1),
+    Column("RUNTIME", min_width=7, drop_order=5),
+    Column("REPLICAS", drop_order=2),
+    Column("REQ/S", right=True, drop_order=2),
+    Column("P99", right=True, drop_order=2),
+    Column("FAILED", right=True, drop_order=1),
+    Column("QUEUED", right=True, drop_order=3),
+    Column("URL", min_width=24, drop_order=4),
+    Column("REASON", min_width=24),
 )
-_OF_TRAFFIC = ("REQ/S", "P99", "FAILED", "QUEUED")
+_TRAFFIC_HEADINGS = ("REQ/S", "P99", "FAILED", "QUEUED")
 
 
 def status_table(
     statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None, width: int | None = None
 ) -> Text:
-    """The models, a line each, no wider than `width`. With `traffic`, its columns too: of the last minute.
+    """One line for each model, no wider than `width`. With `traffic`, also the columns of the last minute's traffic.
 
-    REASON is there where a model has one.
+    The column REASON is shown if a model has a reason.
     """
     rows = [_cells(status, None if traffic is None else traffic.get(status.name)) for status in statuses]
-    hidden = {*(() if traffic is not None else _OF_TRAFFIC), *(() if any(s.reason for s in statuses) else ("REASON",))}
+    hidden = {
+        *(() if traffic is not None else _TRAFFIC_HEADINGS),
+        *(() if any(s.reason for s in statuses) else ("REASON",)),
+    }
     places = [index for index, column in enumerate(_COLUMNS) if column.heading not in hidden]
     columns = [_COLUMNS[index] for index in places]
-    kept = [[row[index] for index in places] for row in rows]
-    shown = fit(columns, kept, width)
+    cells = [[row[index] for index in places] for row in rows]
+    shown = fit(columns, cells, width)
     lines = [_line([(columns[i].heading, wide, columns[i].right, "bold") for i, wide in shown])]
-    for row, status in zip(kept, statuses, strict=True):
+    for row, status in zip(cells, statuses, strict=True):
         lines.append(
             _line([(row[i], wide, columns[i].right, _style(columns[i].heading, row[i], status)) for i, wide in shown])
         )

@@ -1,4 +1,4 @@
-"""What SIGHUP asks of a server that runs as a service: to apply its files now, as `modelyard apply` does."""
+"""Applies the files on SIGHUP, as `modelyard apply` does, for a server that runs as a service."""
 
 import sys
 from pathlib import Path
@@ -9,16 +9,16 @@ from modelyard.control.confirmation import NeedsConfirmation
 
 
 def reload(state: Path, config_dir: Path) -> None:
-    """Ask the server of this state folder; nobody waits for the answer, so what is wrong is printed."""
+    """Make the server of this state folder apply its files. Errors are printed, since no caller waits for the result."""
     try:
         RunningServer(state, config_dir).apply(allow_removals=False)
     except SpecError as error:
-        _tell("\n".join(diagnostic.render() for diagnostic in error.diagnostics))
+        _print("\n".join(diagnostic.render() for diagnostic in error.diagnostics))
     except NeedsConfirmation as error:
-        _tell(f"nothing is changed: {error}")
-    except OSError as error:  # no server yet: it reads the files when it starts
-        _tell(f"the files are not applied: {error}")
+        _print(f"no changes applied: {error}")
+    except OSError as error:  # no server yet: it will read the files when it starts
+        _print(f"the files were not applied: {error}")
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - to the operator, or the service manager's log
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator or the service manager's log

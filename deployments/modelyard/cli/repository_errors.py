@@ -1,4 +1,4 @@
-"""What the repository refuses, told at the place in the model's file that has to do with it."""
+"""Reports problems of the model repository at the related place in the model's file."""
 
 import difflib
 import os
@@ -12,8 +12,8 @@ from modelyard.edge.tls import TlsError, read_tls_bundle
 from modelyard.repository.resolve import Rejected
 
 
-def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
-    """An error for each refused model, and for each of the `findings`, reasons by model."""
+def rejected_models(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
+    """An error for each model that cannot be served, and for each of the `findings`, which are reasons by model."""
     config = desired.config
     if missing := _no_repository(desired):
         yield missing
@@ -26,8 +26,8 @@ def refusals(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]
         yield replace(_at(config, name, key), message=f"{name}: {reason}", suggestion=suggestion)
 
 
-def unusable_identity(config: Config) -> Iterator[Diagnostic]:
-    """An error where the TLS files are there and are no certificate with its key."""
+def tls_problems(config: Config) -> Iterator[Diagnostic]:
+    """An error if the TLS files are not a valid certificate and its key."""
     if config.server.tls is not None:
         try:
             read_tls_bundle(config.server.tls, config.root)
@@ -36,18 +36,18 @@ def unusable_identity(config: Config) -> Iterator[Diagnostic]:
 
 
 def _no_repository(desired: Desired) -> Diagnostic | None:
-    """One error instead of one a model."""
+    """One error in place of an error for each model."""
     config = desired.config
     root = config.repository_root
     if root.is_dir() or not desired.refused:
         return None
     wrong = "is not a folder" if root.exists() else "does not exist"
-    hint = "repository.path in server.yaml says where it is"
+    hint = "set repository.path in server.yaml"
     return Diagnostic(str(root), 0, 0, f"the model repository {wrong}, so no model can be served", suggestion=hint)
 
 
 def _at(config: Config, name: str, key: str) -> Diagnostic:
-    node = config.places.get(name)
+    node = config.model_nodes.get(name)
     if node is None:
         return Diagnostic(str(config.sources[name]), 0, 0, "")
     return (node.entries[key] if key in node.entries else node.entries["name"]).span.diagnostic("")
@@ -61,9 +61,9 @@ def _folder_nearest_to(config: Config, name: str) -> str:
         ]
     except OSError:
         return ""
-    alike = {folder.lower(): folder for folder in sorted(folders)}
-    near = difflib.get_close_matches(wanted.lower(), alike, 1)
+    by_lower_case = {folder.lower(): folder for folder in sorted(folders)}
+    near = difflib.get_close_matches(wanted.lower(), by_lower_case, 1)
     if near:
-        return f"did you mean the folder {alike[near[0]]}? Then write 'path: {alike[near[0]]}'"
+        return f"did you mean the folder {by_lower_case[near[0]]}? If so, add 'path: {by_lower_case[near[0]]}'"
     shown = ", ".join(sorted(folders)[:8])
-    return f"it holds {shown}" if shown else "it is empty"
+    return f"the repository contains {shown}" if shown else "the repository is empty"

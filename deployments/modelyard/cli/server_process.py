@@ -45,7 +45,7 @@ def main() -> int:
         listener.set_inheritable(False)
         ControlServer(listener, api.answer).start()
     from modelyard.cli.places import places_of
-    from modelyard.cli.report import TerminalReport, console
+    from modelyard.cli.terminal_report import TerminalReport, console
     from modelyard.config.diagnostic import SpecError
     from modelyard.control.desired import DesiredState
     from modelyard.control.events import EventFile

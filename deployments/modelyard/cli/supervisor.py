@@ -23,8 +23,8 @@ from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from modelyard.cli.places import only_server, places_of, prepare
 from modelyard.cli.port_conflicts import claimed_ports
 from modelyard.cli.reload import reload
-from modelyard.cli.report import stamp
 from modelyard.cli.server_process import LEAVE
+from modelyard.cli.terminal_report import stamp
 from modelyard.config.load import Config
 from modelyard.control import control_socket
 from modelyard.control.api import ControlApi
@@ -37,7 +37,7 @@ from modelyard.control.process_tree import adopt_orphans, end_descendants
 from modelyard.control.ready_flag import ReadyFlag
 from modelyard.control.restart_policy import Restarts
 from modelyard.control.writes import Writes
-from modelyard.edge.connections import most_files
+from modelyard.edge.connections import max_open_files
 
 FAILED = 1
 """Exit code of the command."""
@@ -167,7 +167,7 @@ class Supervisor:
         cores = len(os.sched_getaffinity(0))
         return {
             **server_environment(
-                self._config.server, self._places, ports, haproxy_binary(), cores=cores, files=most_files()
+                self._config.server, self._places, ports, haproxy_binary(), cores=cores, files=max_open_files()
             ),
             "MODELYARD_SERVE_PORT": str(serve),
         }

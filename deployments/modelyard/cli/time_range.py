@@ -1,4 +1,4 @@
-"""How far back to look: `10m`, or a time."""
+"""Parses `--since`, and formats times as in logs."""
 
 import re
 from datetime import datetime
@@ -8,8 +8,8 @@ from modelyard.text.timestamps import utc_timestamp
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def since(text: str, now: float) -> float:
-    """Unix time of `10m` (also s, h, d) before `now`, or of an ISO 8601 time: without an offset it is this machine's.
+def parse_since(text: str, now: float) -> float:
+    """Unix time of a duration before `now`, such as `10m` (also s, h, d), or of an ISO 8601 time, by default in local time.
 
     Raises ValueError.
     """
@@ -23,6 +23,6 @@ def since(text: str, now: float) -> float:
         ) from None
 
 
-def shown(at: float) -> str:
-    """A time in the form of all logs: UTC, to the millisecond."""
+def format_time(at: float) -> str:
+    """A time as in all logs: UTC, to the millisecond."""
     return utc_timestamp(at)

@@ -1,25 +1,27 @@
-"""`modelyard top`: look after look, what hurts first, no more than the terminal has lines for."""
+"""Implements `modelyard top`: a table that is refreshed, models with problems first, no longer than the terminal."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from modelyard.cli.fleet_state import FleetState, Source
+from modelyard.cli.fleet_state import FleetState, StateSource
 from modelyard.cli.model_table import status_table
-from modelyard.cli.report import width_of
-from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
+from modelyard.cli.terminal_report import width_of
+from modelyard.control.status import ModelStatus
+from modelyard.telemetry.metrics.traffic import Traffic
 
-AROUND_LINES = 3
-"""The heading, the line that counts the rest, and the cursor's."""
+OTHER_LINES = 3
+"""The headings, the line with the number of hidden models, and the cursor's line."""
+_STATES = ("UNAVAILABLE", "LOADING", "READY")
 
 
 def show_live(
-    source: Source,
+    source: StateSource,
     to: Console,
     *,
     times: int,
@@ -27,36 +29,48 @@ def show_live(
     wide: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """`times` looks, 0 for no end, in place of each other on a terminal and one below the other in a file.
+    """Show `times` states, or with 0 until interrupted: on a terminal in place, in a file one after the other.
 
-    A server that does not answer for a while is shown as that, unless it does not answer at first: that raises ConnectionError.
+    Raises ConnectionError if the server does not respond at first. Later the error is shown in place of the table.
     """
-    looks = range(times) if times else count()
-    first = source.look()
+    refreshes = range(times) if times else count()
+    first = source.fetch()
     with Live(console=to, auto_refresh=False, vertical_overflow="crop") as live:
-        for number in looks:
+        for number in refreshes:
             if number:
                 sleep(every_s)
             width = None if wide else width_of(to)
+            height = to.height if to.is_terminal else None
             try:
-                screen = screen_of(source.look() if number else first, width, to.height if to.is_terminal else None)
+                screen = render_screen(source.fetch() if number else first, width, height)
             except ConnectionError as error:
                 screen = Text(str(error), "red")
             live.update(screen, refresh=True)
 
 
-def screen_of(seen: FleetState, width: int | None, height: int | None) -> Text:
-    """The server's notices, the models, and how many more there are than fit into `height` lines; None for all of them."""
-    notices = [_first_line(notice, width) for notice in seen.notices()]
-    traffic = seen.traffic
-    statuses = worst_first(seen.statuses, traffic)
-    room = len(statuses) if height is None else max(1, height - AROUND_LINES - len(notices))
+def render_screen(state: FleetState, width: int | None, height: int | None) -> Text:
+    """The server's notices and the models, in at most `height` lines; the last line counts models that do not fit."""
+    notices = [_first_line(notice, width) for notice in state.notices()]
+    traffic = state.traffic
+    statuses = worst_first(state.statuses, traffic)
+    room = len(statuses) if height is None else max(1, height - OTHER_LINES - len(notices))
     shown = statuses if len(statuses) <= room else statuses[:room]
     lines = [*(Text(notice, "yellow") for notice in notices), status_table(shown, traffic, width)]
     if more := len(statuses) - len(shown):
-        well = sum(status.state == "READY" for status in statuses[len(shown) :])
-        lines.append(Text(f"+{more} more, {well} of them READY", "dim"))
+        ready = sum(status.state == "READY" for status in statuses[len(shown) :])
+        lines.append(Text(f"+{more} more, {ready} of them READY", "dim"))
     return Text("\n").join(lines)
+
+
+def worst_first(statuses: Sequence[ModelStatus], traffic: Mapping[str, Traffic]) -> list[ModelStatus]:
+    """Models that are not READY, then those with a reason, then by failed requests, queue, 99th percentile, and name."""
+
+    def order(status: ModelStatus) -> tuple[object, ...]:
+        recent = traffic.get(status.name)
+        load = (-recent.failed, -recent.queued, -(recent.p99_s or 0.0)) if recent else (0, 0, 0.0)
+        return (_STATES.index(status.state), not status.reason, *load, status.name)
+
+    return sorted(statuses, key=order)
 
 
 def _first_line(text: str, width: int | None) -> str:

@@ -1,4 +1,4 @@
-"""`modelyard validate --deep`: load every model here and run its example, without Ray."""
+"""Implements `modelyard validate --deep`: loads every model in this process, without Ray, and runs its example."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ from modelyard.repository.resolve import Resolved
 
 
 def check_models(desired: Desired) -> dict[str, str]:
-    """Reasons by model, of those that do not load or do not answer their example."""
+    """Reasons by model, of models that fail to load or to run their example."""
     root = desired.config.repository_root
     return {
         model.spec.name: reason
         for model in desired.models
-        if isinstance(model, Resolved) and (reason := _rehearse(model, root))
+        if isinstance(model, Resolved) and (reason := _load_error(model, root))
     }
 
 
-def _rehearse(model: Resolved, root: Path) -> str:
-    """Do here what the model's replica would do before it takes traffic; "" where that goes well."""
-    from modelyard.replica.loading import load_version  # noqa: PLC0415 - brings the frameworks
+def _load_error(model: Resolved, root: Path) -> str:
+    """Load the model as its replica would before it serves traffic; "" if that succeeds."""
+    from modelyard.replica.loading import load_version  # noqa: PLC0415 - imports the frameworks
 
     try:
         for version in model.versions:
             load_version(model.spec, model.runtime, root, version).worker.stop()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of a model is a finding
         return told(type(error).__name__, str(error))
     return ""

@@ -1,1 +1,1 @@
-"""YAML to frozen specs, with errors that point at the place."""
+"""YAML to frozen specs, with errors that give file, line, column and a suggestion."""

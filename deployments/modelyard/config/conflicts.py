@@ -1,4 +1,4 @@
-"""Two models that want the same name or the same URL: refused at both places, for neither file is more to blame."""
+"""Finds models with the same name or overlapping routes. Each conflict is reported in both files."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from modelyard.config.tree import Document, Mapping, Scalar
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one file claims, and where it says so."""
+    """The name and route of one file, and their places in it."""
 
     name: str
     name_at: Span
@@ -22,7 +22,7 @@ class Claim:
 
 
 def claim(document: Document) -> Claim | None:
-    """The claim of a model's file, though the rest of it be wrong; None where its name or route is itself in error."""
+    """The claim of a model's file, whose other keys may be invalid; None if its name or route is invalid."""
     root = document.root
     if not isinstance(root, Mapping):
         return None
@@ -37,21 +37,21 @@ def claim(document: Document) -> Claim | None:
 
 
 def conflicts(claims: Iterable[Claim]) -> Iterator[Diagnostic]:
-    """A diagnostic at each place that collides with another."""
+    """A diagnostic at each place that conflicts with another."""
     by_name, by_route = defaultdict(list), defaultdict(list)
     for claimed in claims:
         by_name[claimed.name].append(claimed)
         by_route[claimed.route].append(claimed)
-    for name, rivals in by_name.items():
-        yield from _at_each([rival.name_at for rival in rivals], f"two models are named {name!r}")
-    for route, rivals in by_route.items():
-        if len({rival.name for rival in rivals}) > 1:
-            yield from _at_each([rival.route_at for rival in rivals], f"two models have the route {route}")
-        if owner := url_paths.above(route, by_route):
-            for rival in rivals:
-                above, below = by_route[owner][0], rival
+    for name, claimants in by_name.items():
+        yield from _at_each([claimant.name_at for claimant in claimants], f"two models are named {name!r}")
+    for route, claimants in by_route.items():
+        if len({claimant.name for claimant in claimants}) > 1:
+            yield from _at_each([claimant.route_at for claimant in claimants], f"two models have the route {route}")
+        if owner := url_paths.parent_route(route, by_route):
+            for claimant in claimants:
+                above, below = by_route[owner][0], claimant
                 yield below.route_at.diagnostic(
-                    f"{route} lies below {owner}, the route of {above.name!r}", _other(above.route_at)
+                    f"{route} is below {owner}, the route of {above.name!r}", _other(above.route_at)
                 )
                 yield above.route_at.diagnostic(
                     f"{owner} hides {route}, the route of {below.name!r}", _other(below.route_at)

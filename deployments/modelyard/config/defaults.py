@@ -1,25 +1,25 @@
-"""`defaults:` of server.yaml, laid under a model's own keys. Sections are merged key by key; the model's keys win.
+"""Merges `defaults:` of server.yaml into a model's keys. Sections are merged key by key; the model's keys take precedence.
 
-Nodes are merged and not their values, so that an error still knows the file and line that it comes from.
+Nodes are merged, not values, so that an error still has its file and line.
 """
 
 from modelyard.config.source_text import Span
 from modelyard.config.tree import Mapping, Node, Scalar
 
 
-def under(model: Mapping, defaults: Mapping) -> Mapping:
-    """The model's mapping with the defaults that it leaves room for."""
+def with_defaults(model: Mapping, defaults: Mapping) -> Mapping:
+    """The model's mapping, and the defaults of the keys that it does not set."""
     merged = Mapping(model.span, {**defaults.entries, **model.entries}, {**defaults.keys, **model.keys})
     for key in defaults.entries.keys() & model.entries.keys():
         own, default = _section(key, model.entries[key]), _section(key, defaults.entries[key])
         if isinstance(own, Mapping) and isinstance(default, Mapping) and key != "versions":
-            section = under(own, default)
+            section = with_defaults(own, default)
             merged.entries[key] = _bounds_in_order(section, own) if key == "replicas" else section
     return merged
 
 
 def _section(key: str, node: Node) -> Node:
-    """`replicas: 3` and `batching: off` as the sections they stand for, so that other keys still have their defaults."""
+    """`replicas: 3` and `batching: off` as sections, so that the other keys of the section still have their defaults."""
     if key == "batching" and isinstance(node, Scalar) and node.value == "off":
         return _batching_off(node.span)
     if key == "replicas" and isinstance(node, Scalar) and type(node.value) is int and node.value > 0:
@@ -36,7 +36,7 @@ def _batching_off(span: Span) -> Mapping:
 
 
 def _bounds_in_order(section: Mapping, own: Mapping) -> Mapping:
-    """A default bound yields to the model's own one: under `{max: 4}` a model's `{min: 6}` means six, not an error."""
+    """If a default bound contradicts the model's own one, use the own one for both: default `{max: 4}` and `{min: 6}` give six."""
     low, high = section.entries.get("min"), section.entries.get("max")
     given = own.entries.keys() & {"min", "max"}
     if len(given) == 1 and isinstance(low, Scalar) and isinstance(high, Scalar) and _is_above(low, high):

@@ -1,6 +1,6 @@
-"""`${NAME}` and `${NAME:-default}` in a file's values; `$$` is one dollar sign.
+"""Expands `${NAME}` and `${NAME:-default}` in a file's values; `$$` is one dollar sign.
 
-Expanded in values after parsing, not in the text before it: a variable's content can never add a key or break a quote.
+Values are expanded after parsing, so the content of a variable can never add a key or end a quote.
 """
 
 import re
@@ -11,7 +11,7 @@ from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.tree import Document, Mapping, Node, Scalar, shortened
 
 REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
-"""A reference, as JSON Schema can tell it."""
+"""A reference, as a JSON Schema pattern."""
 
 _REFERENCE = re.compile(
     r"""\$(?:
@@ -24,13 +24,13 @@ _REFERENCE = re.compile(
 
 
 def expand(document: Document, environ: Map[str, str]) -> None:
-    """Replace the references in every value of the document; what cannot be replaced joins its problems.
+    """Replace the references in every value of the document, and add errors to its problems.
 
-    As in a shell, a default also stands in for a variable that is empty. An unquoted value is read again once expanded,
-    so `max: ${MAX:-4}` is a number and `max: "${MAX:-4}"` a string. What a variable holds is not expanded again.
+    As in a shell, a default also replaces an empty variable. The type of an unquoted value is resolved after expansion, so
+    `max: ${MAX:-4}` is a number and `max: "${MAX:-4}"` a string. The content of a variable is not expanded again.
     """
     text = document.source.text
-    # "$schema" in a comment for editors is the one dollar sign of most files.
+    # Most files have no dollar sign but that of "$schema" in a comment, so check the text first: it is cheaper.
     if document.root is not None and ("${" in text or "$$" in text):
         for node in _scalars(document.root, seen=set()):
             if "$" in node.text:
@@ -38,7 +38,7 @@ def expand(document: Document, environ: Map[str, str]) -> None:
 
 
 def _scalars(node: Node, seen: set[int]) -> list[Scalar]:
-    """Every scalar once, however often aliases repeat it."""
+    """Every scalar once, also if aliases repeat it."""
     if id(node) in seen:
         return []
     seen.add(id(node))
@@ -54,7 +54,7 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
             return "$"
         if match["broken"]:
             suggestion = "write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
-            return fail(match, f"{shortened(match.group())!r} names no environment variable", suggestion)
+            return fail(match, f"{shortened(match.group())!r} is not a valid variable reference", suggestion)
         node.variable = match.group()
         if value := environ.get(match["name"], ""):
             return value
@@ -62,7 +62,7 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
             return match["default"].replace("$$", "$")
         if match["name"] in environ:
             return ""
-        suggestion = f"set it, or give a default: ${{{match['name']}:-...}}"
+        suggestion = f"set it, or add a default: ${{{match['name']}:-...}}"
         return fail(match, f"the environment variable {match['name']} is not set", suggestion)
 
     def fail(match: re.Match[str], message: str, suggestion: str) -> str:
@@ -81,7 +81,7 @@ def _expand(node: Scalar, environ: Map[str, str], problems: list[Diagnostic]) ->
 
 
 def _at(node: Scalar, reference: str, message: str, suggestion: str) -> Diagnostic:
-    """A diagnostic under the reference itself, or under the whole value where escapes or several lines hide it."""
+    """A diagnostic at the reference, or at the whole value if the reference is not found because of escapes or line breaks."""
     span = node.span
     line = span.source.lines[span.line]
     if (start := line.find(reference, span.column)) < 0:

@@ -1,4 +1,4 @@
-"""A configuration folder to validated specs. Every error of every file is reported at once."""
+"""Loads a configuration folder into validated specs. All errors of all files are reported together."""
 
 import difflib
 import os
@@ -11,68 +11,69 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from modelyard.config import defaults, hints, source_text
-from modelyard.config.capacity_check import Machine, no_room
+from modelyard.config import defaults, source_text, suggestions
+from modelyard.config.capacity_check import Machine, insufficient_resources
 from modelyard.config.conflicts import claim, conflicts
-from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 from modelyard.config.env_vars import expand
-from modelyard.config.explain import describe, explain, leading_zeros
-from modelyard.config.ignored_files import is_read, not_read
-from modelyard.config.model_spec import ModelSpec, Spec, slug
-from modelyard.config.server_checks import unworkable
+from modelyard.config.ignored_files import ignored_files, is_model_file
+from modelyard.config.model_spec import ModelSpec, slug
+from modelyard.config.server_checks import server_errors
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Source
-from modelyard.config.syntax import conflict
+from modelyard.config.spec_base import Spec
+from modelyard.config.syntax_errors import merge_conflict
 from modelyard.config.tree import Document, Mapping, Node, Scalar, plain
+from modelyard.config.value_errors import describe_value, leading_zeros, value_errors
 from modelyard.config.yaml_parser import parse
 
 S = TypeVar("S", bound=Spec)
 
-TRACING = "opentelemetry.exporter.otlp.proto.http"
-"""What the extra `tracing` brings."""
+TRACING_MODULE = "opentelemetry.exporter.otlp.proto.http"
+"""Installed by the extra `tracing`."""
 SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
-MOST_PROBLEMS = 100
-"""Errors reported of one file; who has more reads none of them."""
+MAX_ERRORS = 100
+"""Maximum number of errors that are reported for one file."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that `serve_config/` says."""
+    """The content of `serve_config/`."""
 
     server: ServerSpec
     models: tuple[ModelSpec, ...]
-    """By name."""
+    """Sorted by name."""
     sources: Map[str, Path]
     """Each model's file, by the model's name."""
     root: Path
-    """The folder that holds the configuration folder, absolute; relative paths in the configuration start here."""
-    places: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
-    """Each model's keys and values as they stand in their files, by the model's name."""
-    server_place: Mapping | None = field(default=None, compare=False, repr=False)
-    """The keys and values of server.yaml as they stand there."""
-    absent: tuple[str, ...] = field(default=(), compare=False)
-    """Of SERVER_FILE and MODELS_FOLDER, those that are missing (a file without a key in it counts as missing)."""
+    """The parent of the configuration folder, absolute. Relative paths in the configuration start here."""
+    model_nodes: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    """The YAML nodes of each model, by the model's name, for diagnostics."""
+    server_node: Mapping | None = field(default=None, compare=False, repr=False)
+    """The YAML nodes of server.yaml, for diagnostics."""
+    missing: tuple[str, ...] = field(default=(), compare=False)
+    """SERVER_FILE and MODELS_FOLDER, if they are missing. A file without keys counts as missing."""
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
-    """What is likely a mistake, but keeps nothing from being used."""
+    """Likely mistakes that do not make the configuration invalid."""
 
     @property
     def repository_root(self) -> Path:
-        """Where the model repository is; it need not exist."""
+        """The model repository. It need not exist."""
         return self.root / self.server.repository.path
 
     @property
     def state_dir(self) -> Path:
-        """Where the running server keeps its logs, sockets and token; it need not exist."""
+        """The running server's folder for logs, sockets and its token. It need not exist."""
         return self.root / self.server.state
 
 
 def load(config_dir: Path, environ: Map[str, str]) -> Config:
-    """Read `server.yaml`, which may be missing, and `models/*.yaml`, of which there may be none.
+    """Read `server.yaml`, which may be missing, and any number of `models/*.yaml`.
 
-    `environ` is where `${NAME}` is looked up. Raises SpecError, with everything that is wrong in all files.
+    `environ` has the values of `${NAME}`. Raises SpecError with the errors of all files.
     """
     try:
-        problems = list(_wrong_layout(config_dir))
+        problems = list(_layout_errors(config_dir))
         server_files, model_files = _files(config_dir)
         models_there = (config_dir / MODELS_FOLDER).is_dir()
     except OSError as error:
@@ -82,20 +83,20 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     server, shared = _server(server_file)
     files = {path: _read(path, environ) for path in model_files}
     specs = [(*_model(file, shared), path) for path, file in files.items()]
-    room = _room(server, [(spec, node) for spec, node, _ in specs])
+    room = _capacity_problems(server, [(spec, node) for spec, node, _ in specs])
     for file in (server_file, *files.values()):
         problems += _first_at_each_place(file.problems)
     claims = [claimed for claimed in map(claim, files.values()) if claimed]
     problems += conflicts(claims)
-    problems += _unknown_default(server, server_file, [claimed.name for claimed in claims])
-    problems += _no_tracing(server, server_file)
+    problems += _unknown_default_model(server, server_file, [claimed.name for claimed in claims])
+    problems += _missing_tracing_extra(server, server_file)
     problems += [each for each in room if each.severity == "error"]
-    problems += unworkable(server, server_file, _root(config_dir))
+    problems += server_errors(server, server_file, _root(config_dir))
     if problems:
-        raise SpecError(in_order(problems))
+        raise SpecError(sorted_diagnostics(problems))
     models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
     root = _root(config_dir)
-    absent = [
+    missing = [
         name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
     ]
     return Config(
@@ -103,20 +104,20 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
         tuple(spec for spec, _ in models),
         {spec.name: path for spec, path in models},
         root,
-        places={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
-        server_place=server_file.root if isinstance(server_file.root, Mapping) else None,
-        absent=tuple(absent),
-        warnings=in_order([*not_read(config_dir), *room]),
+        model_nodes={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        server_node=server_file.root if isinstance(server_file.root, Mapping) else None,
+        missing=tuple(missing),
+        warnings=sorted_diagnostics([*ignored_files(config_dir), *room]),
     )
 
 
 def _root(config_dir: Path) -> Path:
-    """resolve() would follow a link to the folder, and relative paths start where the link stands."""
+    """Not with resolve(), which would follow a link to the folder: relative paths start at the parent of the link."""
     return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
 
 
-def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
-    """A default model that no file is about."""
+def _unknown_default_model(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
+    """An error if `default_model` is not configured."""
     root, name = document.root, server.default_model
     if name is not None and name not in names and isinstance(root, Mapping):
         near = difflib.get_close_matches(name, names, 1)
@@ -124,39 +125,39 @@ def _unknown_default(server: ServerSpec, document: Document, names: Sequence[str
         yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
 
 
-def _no_tracing(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
-    """Traces that nothing here can send."""
-    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING):
-        missing = "OpenTelemetry's exporter is not installed, and traces need it"
+def _missing_tracing_extra(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
+    """An error if `tracing` is set and the exporter is not installed."""
+    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING_MODULE):
+        missing = "tracing needs OpenTelemetry's exporter, which is not installed"
         yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
 
 
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package above it is not there either
+    except ModuleNotFoundError:  # a parent package is missing
         return False
 
 
-def _wrong_layout(config_dir: Path) -> Iterator[Diagnostic]:
-    """What is wrong with the folder itself. SpecError where nothing can be read in it."""
+def _layout_errors(config_dir: Path) -> Iterator[Diagnostic]:
+    """Errors of the folder itself. Raises SpecError if it is not a folder."""
     if not config_dir.is_dir():
         wrong = "not a folder" if config_dir.exists() else "there is no such folder"
         raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
     models, misnamed = config_dir / MODELS_FOLDER, config_dir / "server.yml"
-    # A link that leads nowhere is there: what it led to has gone away, which is no wish to remove all models.
+    # A broken link is an error, and does not count as a missing folder: that would remove all models.
     if os.path.lexists(models) and not models.is_dir():
-        yield Diagnostic(str(models), 0, 0, "a link to nothing" if models.is_symlink() else "not a folder")
+        yield Diagnostic(str(models), 0, 0, "a broken symbolic link" if models.is_symlink() else "not a folder")
     if misnamed.exists():
-        yield Diagnostic(str(misnamed), 0, 0, "this file is not read", suggestion=f"its name must be {SERVER_FILE}")
+        yield Diagnostic(str(misnamed), 0, 0, "this file is ignored", suggestion=f"its name must be {SERVER_FILE}")
 
 
 def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
-    """The server's file, if there is one, and the models'; not what editors hide or keep (.x.yaml, #x.yaml#, x.yaml~)."""
+    """The server's file, if it exists, and the models' files, without editors' temporary files (.x.yaml, #x.yaml#, x.yaml~)."""
     server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
     names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    kept = [name for name in sorted(names) if is_read(name)]
-    return [server] if os.path.lexists(server) else [], [models / name for name in kept]
+    found = [name for name in sorted(names) if is_model_file(name)]
+    return [server] if os.path.lexists(server) else [], [models / name for name in found]
 
 
 def _read(path: Path, environ: Map[str, str]) -> Document:
@@ -170,7 +171,7 @@ def _read(path: Path, environ: Map[str, str]) -> Document:
 
 
 def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
-    """The server's spec, and the defaults for models, as far as they are valid."""
+    """The server's spec, or its defaults if it is invalid, and the node of `defaults`."""
     root = document.root
     if root is None or document.is_empty:
         return ServerSpec(), None
@@ -181,8 +182,8 @@ def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
-    """What finds no room on this machine; nothing is known of a cluster's."""
+def _capacity_problems(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
+    """Models that need more than this machine has. The resources of a cluster are unknown."""
     if server.ray.address != "local":
         return []
     declared = server.ray.cpus
@@ -190,12 +191,15 @@ def _room(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | No
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     machine = Machine(cores, memory, is_declared=declared is not None)
     return [
-        found for spec, root in models if spec and isinstance(root, Mapping) for found in no_room(spec, root, machine)
+        found
+        for spec, root in models
+        if spec and isinstance(root, Mapping)
+        for found in insufficient_resources(spec, root, machine)
     ]
 
 
 def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None, Node | None]:
-    """The spec as far as it is valid, and its values with the defaults laid under them."""
+    """The spec, or None if it is invalid, and its node with the defaults merged."""
     root = document.root
     if root is None or document.is_empty:
         if not document.problems:
@@ -205,37 +209,37 @@ def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None
             )
         return None, None
     if shared is not None and isinstance(root, Mapping):
-        root = defaults.under(root, shared)
+        root = defaults.with_defaults(root, shared)
     return _validated(ModelSpec, document, root, free=("options",)), root
 
 
 def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
-    """The spec, or None and the reasons among the document's problems. Keys in `free` hold what others judge."""
+    """The spec, or None after adding the errors to the document's problems. The content of keys in `free` is not checked."""
     if not isinstance(root, Mapping):
-        document.problems.append(_no_mapping(document.source, root))
+        document.problems.append(_not_a_mapping(document.source, root))
         return None
     valid = None
     try:
         valid = spec.model_validate(plain(root))
     except ValidationError as error:
-        document.problems += explain(error, spec, root, most=MOST_PROBLEMS + 1)
+        document.problems += value_errors(error, spec, root, limit=MAX_ERRORS + 1)
     document.problems += leading_zeros(root, free=free)
     return None if document.problems else valid
 
 
-def _no_mapping(source: Source, root: Node) -> Diagnostic:
-    if (marker := hints.conflict(source.lines)) is not None:
-        return conflict(source, marker)
-    hint = hints.missing_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
-    return root.span.diagnostic(f"expected a mapping of keys, got {describe(root)}", hint)
+def _not_a_mapping(source: Source, root: Node) -> Diagnostic:
+    if (marker := suggestions.first_conflict_marker(source.lines)) is not None:
+        return merge_conflict(source, marker)
+    hint = suggestions.suggest_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
+    return root.span.diagnostic(f"expected a mapping of keys, got {describe_value(root)}", hint)
 
 
 def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """The first thing said about each place, for the rest follows from it."""
+    """The first error at each place, since others at the same place are consequences of it."""
     first: dict[tuple[str, int, int], Diagnostic] = {}
     for problem in problems:
         first.setdefault((problem.path, problem.line, problem.column), problem)
     shown = sorted(first.values(), key=lambda problem: problem.line)
-    yield from shown[:MOST_PROBLEMS]
-    for problem in shown[MOST_PROBLEMS : MOST_PROBLEMS + 1]:
-        yield replace(problem, message="there are more errors from here on", suggestion="mend the others first")
+    yield from shown[:MAX_ERRORS]
+    for problem in shown[MAX_ERRORS : MAX_ERRORS + 1]:
+        yield replace(problem, message="there are more errors from here on", suggestion="fix the others first")

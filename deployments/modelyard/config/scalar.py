@@ -1,4 +1,4 @@
-"""What a plain (unquoted) YAML scalar means: the core schema of YAML 1.2, so `on` is a string and `0o12` is ten.
+"""Values of plain (unquoted) YAML scalars by the core schema of YAML 1.2: `on` is a string and `0o12` is ten.
 
 Source: https://yaml.org/spec/1.2.2/#103-core-schema
 """
@@ -21,13 +21,13 @@ _NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
-_WIDEST = 64
-"""Characters of a number. Python refuses to read thousands of digits, and nothing here needs more than a few."""
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_MAX_CHARS = 64
+"""Maximum length of a number. Python refuses to convert thousands of digits."""
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 def resolve(text: str) -> Value:
-    """The value of a plain scalar. ValueError, with a message for the operator, for a number that no field can hold."""
+    """The value of a plain scalar. Raises ValueError, with a message for the operator, if a number is out of range."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in _NUMBER_STARTS:
@@ -43,13 +43,13 @@ def resolve(text: str) -> Value:
 
 
 def has_leading_zero(text: str) -> bool:
-    """Whether a plain scalar is a decimal that others read as octal: 012 is 10 in YAML 1.1 and 12 in YAML 1.2."""
+    """Whether a plain scalar is a number with a leading zero: 012 is 10 in YAML 1.1 (octal) and 12 in YAML 1.2."""
     return _LEADING_ZERO.fullmatch(text) is not None
 
 
 def _integer(text: str) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    number = int(text, base) if len(text) <= _WIDEST else _LARGEST + 1
-    if not _SMALLEST <= number <= _LARGEST:
+    number = int(text, base) if len(text) <= _MAX_CHARS else _MAX_INTEGER + 1
+    if not _MIN_INTEGER <= number <= _MAX_INTEGER:
         raise ValueError("this number has more than 64 bits")
     return number

@@ -1,4 +1,4 @@
-"""The text of one file, and how a place in it becomes a diagnostic."""
+"""The text of one configuration file, and diagnostics at places in it."""
 
 import codecs
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from modelyard.config.diagnostic import Diagnostic, SpecError
 
-LARGEST_FILE_BYTES = 2**20
-"""A configuration file is written by hand or by a template; what is larger is a mistake."""
+MAX_FILE_BYTES = 2**20
+"""A larger file is not a configuration file."""
 
-# What YAML 1.2 calls printable (5.1), less three characters that YAML 1.1, and so libyaml, also takes for line ends: it
-# would count lines in another way than an editor does.
+# Characters that are not printable in YAML 1.2 (5.1), and three that libyaml, like YAML 1.1, treats as line ends: its line
+# numbers would differ from an editor's.
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|\r|\n")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -27,11 +27,11 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text by lines, without their ends; never empty."""
+        """The lines, without their ends. At least one."""
         return _LINE_END.split(self.text)
 
     def diagnostic(self, line: int, column: int, message: str, *, length: int = 1, suggestion: str = "") -> Diagnostic:
-        """An error at a place that is counted from 0; a place behind the end of the text becomes its last character."""
+        """An error at a place, counted from 0. A place after the end of the text becomes its last character."""
         if line >= len(self.lines) or (line == len(self.lines) - 1 and not self.lines[line] and line > 0):
             line = max((n for n, text in enumerate(self.lines) if text.strip()), default=0)
             column, length = max(len(self.lines[line].rstrip()) - 1, 0), 1
@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a key or a value stands in its source; lines and columns are counted from 0, the end is not included."""
+    """The place of a key or value in its source. Lines and columns are counted from 0, and the end is exclusive."""
 
     source: Source
     line: int
@@ -50,11 +50,11 @@ class Span:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is written here: the value of `replicas:`."""
+        """Whether the text is empty, such as the value of `replicas:`."""
         return self.line == self.end_line and self.column == self.end_column
 
     def diagnostic(self, message: str, suggestion: str = "") -> Diagnostic:
-        """An error that underlines this span, or as much of it as stands on its first line."""
+        """An error that underlines this span, or its part on the first line."""
         line = self.source.lines[self.line] if self.line < len(self.source.lines) else ""
         end = self.end_column if self.line == self.end_line else len(line.rstrip())
         length = max(1, end - self.column)
@@ -62,22 +62,22 @@ class Span:
 
 
 def read(path: Path) -> Source:
-    """The file's text. SpecError where it is no regular file, too large, not UTF-8, or holds what YAML forbids."""
+    """The file's text. Raises SpecError if it is no regular file, too large, not UTF-8, or has characters that YAML forbids."""
     name = str(path)
     try:
         if not path.is_file():
             raise SpecError((Diagnostic(name, 0, 0, "not a regular file"),))
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SpecError((Diagnostic(name, 0, 0, f"cannot be read: {error.strerror}"),)) from error
     return decode(name, content)
 
 
 def decode(name: str, content: bytes) -> Source:
-    """The text of a file's bytes. SpecError as in `read`."""
-    if len(content) > LARGEST_FILE_BYTES:
-        raise SpecError((Diagnostic(name, 0, 0, f"larger than {LARGEST_FILE_BYTES // 2**20} MiB"),))
+    """The text of a file's bytes. Raises SpecError as `read` does."""
+    if len(content) > MAX_FILE_BYTES:
+        raise SpecError((Diagnostic(name, 0, 0, f"larger than {MAX_FILE_BYTES // 2**20} MiB"),))
     if content.startswith(_UTF16_MARKS):
         raise SpecError((Diagnostic(name, 0, 0, "written as UTF-16", suggestion="save it as UTF-8"),))
     content = content.removeprefix(codecs.BOM_UTF8)
@@ -90,7 +90,7 @@ def decode(name: str, content: bytes) -> Source:
         raise SpecError((_at_offset(source, before, message, "save the file as UTF-8"),)) from error
     if bad := _NOT_PRINTABLE.search(source.text):
         message = f"character U+{ord(bad.group()):04X} is not allowed here"
-        hint = f'in double quotes it can be written as "\\u{ord(bad.group()):04x}"'
+        hint = f'in double quotes, write it as "\\u{ord(bad.group()):04x}"'
         raise SpecError((_at_offset(source, source.text[: bad.start()], message, hint),))
     return source
 

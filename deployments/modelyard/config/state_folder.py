@@ -1,7 +1,7 @@
-"""Where the state of a server is, and whether it serves here: read from server.yaml in a hurry, before anything is validated.
+"""Finds a server's state folder from server.yaml without validating the file.
 
-The command asks the running server, which may run although server.yaml has a mistake by now. Most files name neither key, and
-then not even the parser is imported.
+Commands need it to reach the running server, also if server.yaml has errors by now. Most files set neither of the two keys, and
+then the YAML parser is not imported.
 """
 
 import re
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 STATE, LOCAL = ".modelyard", "local"
 _COMMENT = re.compile(rb"^\s*#.*$", re.MULTILINE)
 _NAMED = re.compile(rb"state|address|\\")
-"""One of the keys may be written; in quotes a character may be an escape."""
+"""The file may set one of the keys. In quotes, a character may be written as an escape."""
 
 
 def state_folder(config_dir: Path, environ: Map[str, str]) -> Path | None:
-    """The state folder of a server on this machine; None where `ray.address` names a cluster. Mistakes are the defaults."""
+    """The state folder of a server on this machine; None if `ray.address` is a cluster. Invalid values count as the defaults."""
     state, address = _written(config_dir / "server.yaml", environ)
     return Path(config_dir).absolute().parent / (state or STATE) if address in ("", LOCAL) else None
 
 
 def _written(file: Path, environ: Map[str, str]) -> tuple[str, str]:
-    """`state` and `ray.address`, "" where they are not written or cannot be read."""
+    """`state` and `ray.address`; "" if they are missing or cannot be read."""
     try:
         if not _NAMED.search(_COMMENT.sub(b"", file.read_bytes())):
             return "", ""
     except OSError:
         return "", ""
-    from modelyard.config.diagnostic import SpecError  # noqa: PLC0415 - as the module's text says
+    from modelyard.config.diagnostic import SpecError  # noqa: PLC0415 - only if needed, see above
     from modelyard.config.env_vars import expand  # noqa: PLC0415
     from modelyard.config.source_text import read  # noqa: PLC0415
     from modelyard.config.yaml_parser import parse  # noqa: PLC0415

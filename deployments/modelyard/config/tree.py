@@ -1,4 +1,4 @@
-"""What YAML text is read into: values that know their place."""
+"""The tree of a YAML file: values with their places."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,29 +7,29 @@ from modelyard.config import scalar
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.source_text import Source, Span
 
-LONGEST_QUOTED = 40
-"""Characters of a value that a message quotes; the line below it shows more."""
+MAX_QUOTED_CHARS = 40
+"""Characters of a value that a message quotes."""
 
 Location = tuple[int | str, ...]
-"""The keys and indexes that lead to a value, as pydantic writes them."""
+"""The path of keys and indexes to a value, in pydantic's form."""
 
 
 @dataclass(slots=True)
 class Scalar:
-    """One value that holds no others."""
+    """A single value."""
 
     span: Span
     text: str
-    """As written, without quotes; after expansion, as it would have been written."""
+    """Without quotes; after expansion, with the content of variables."""
     value: scalar.Value
     plain: bool
-    """Without quotes, so that the text decides the type."""
+    """Whether the value is unquoted, so that its text determines its type."""
     broken: bool = False
-    """Already reported; what its value says is meaningless."""
+    """An error in the value was reported; the value must not be used."""
     is_alias: bool = False
-    """Repeats a value that stands elsewhere, which is expanded, and reported, there too."""
+    """Whether this is a copy of an anchored value, whose errors are reported at the anchor."""
     variable: str = ""
-    """The `${NAME}` that the value came from, if it did; the value may be a secret."""
+    """The `${NAME}` from which the value came, or "". Such a value may be a secret."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Sequence:
 
 @dataclass(slots=True)
 class Mapping:
-    """A mapping. A key is always its text: `1`, `on` and `null` are no numbers, flags or nothings here."""
+    """A mapping. Keys are always strings: `1`, `on` and `null` are not converted."""
 
     span: Span
     entries: dict[str, "Node"] = field(default_factory=dict)
@@ -54,21 +54,21 @@ Node = Scalar | Sequence | Mapping
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds, as far as it could be read."""
+    """The tree of one file, and its errors."""
 
     source: Source
     root: Node | None = None
-    """None where the file is empty or is not YAML."""
+    """None if the file is empty or is not YAML."""
     problems: list[Diagnostic] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is written but comments, or nothing could be read."""
+        """Whether the file has only comments, or could not be parsed."""
         return self.root is None or (isinstance(self.root, Scalar) and self.root.span.is_empty)
 
 
 def plain(node: Node) -> Any:
-    """The tree as dicts, lists and scalars."""
+    """The tree as dicts, lists and Python values."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Mapping):
@@ -77,10 +77,10 @@ def plain(node: Node) -> Any:
 
 
 def locate(root: Mapping, loc: Location) -> tuple[Node, Span]:
-    """The value at a location, and what to underline: its key, where nothing is written as its value.
+    """The value at a location, and the span to underline: the key's, if the value is empty.
 
-    Pydantic's locations also hold the tags of unions, which are no keys; they are passed over. The index of a mapping is that of
-    its entry: some lists may be written as mappings.
+    Pydantic's locations also contain the tags of unions, which are skipped. An index into a mapping selects the entry at that
+    position, since some lists may be written as mappings.
     """
     node: Node = root
     span = root.span
@@ -101,5 +101,5 @@ def _key(mapping: Mapping, part: int | str) -> str | None:
 
 
 def shortened(text: str) -> str:
-    """As much of a text as a message quotes."""
-    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+    """The text, cut to MAX_QUOTED_CHARS."""
+    return text if len(text) <= MAX_QUOTED_CHARS else text[:MAX_QUOTED_CHARS] + "…"

@@ -1,13 +1,13 @@
-"""Which URL paths a model may have: those that no other model and no page of the server's own would ever claim."""
+"""Which URL paths a model may have: none of the server's own, and none below another model's."""
 
 import re
 from collections.abc import Container
 
 ROUTE = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"
-"""Absolute, of segments that mean the same in a URL, in a log and in the edge's configuration; none is `.` or `..`."""
+"""An absolute path whose segments need no escaping in a URL, a log or HAProxy's configuration. None is `.` or `..`."""
 
-_TAKEN_WITH_ALL_BELOW = ("/v1", "/v2", "/-")
-_TAKEN = (
+_RESERVED_PREFIXES = ("/v1", "/v2", "/-")
+_RESERVED = (
     *("/live", "/ready", "/health", "/version", "/models", "/metrics"),
     *("/ping", "/invocations", "/openapi.json"),
 )
@@ -15,22 +15,22 @@ _WELL_FORMED = re.compile(ROUTE.strip("^$"))
 
 
 def is_route(text: str) -> bool:
-    """Whether the text is an absolute path of clean segments."""
+    """Whether the text is a valid route."""
     return _WELL_FORMED.fullmatch(text) is not None
 
 
-def taken_by_server(route: str) -> str:
-    """The path of the server's own that this route would hide, or nothing."""
+def reserved_by_server(route: str) -> str:
+    """The path of the server that this route would hide, or ""."""
     top = "/" + route.split("/")[1]
-    if top in _TAKEN_WITH_ALL_BELOW:
+    if top in _RESERVED_PREFIXES:
         return top
-    return route if route in _TAKEN else ""
+    return route if route in _RESERVED else ""
 
 
-def above(route: str, owners: Container[str]) -> str:
-    """The longest member of `owners` that is a proper prefix of the route by whole segments, or nothing.
+def parent_route(route: str, owners: Container[str]) -> str:
+    """The longest member of `owners` that is a proper prefix of the route by whole segments, or "".
 
-    A model answers everything below its route, so where both are models `/models/a` would answer for `/models/a/b`.
+    A model serves all paths below its route, so a model at `/models/a` would hide one at `/models/a/b`.
     """
     while route := route.rpartition("/")[0]:
         if route in owners:

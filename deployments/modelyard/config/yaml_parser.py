@@ -1,8 +1,8 @@
-"""YAML text to a tree.
+"""Parses YAML text into a tree.
 
-Built from the parser's events, because PyYAML's own loader resolves scalars by YAML 1.1, lets a later duplicate key win
-silently, recurses as deep as the text likes, and forgets where a value stood. libyaml's parser is ten times faster than
-the pure one; where PyYAML was built without it, the pure one does the same.
+It uses the parser's events, because PyYAML's loader resolves scalars by YAML 1.1, accepts duplicate keys, recurses without a limit,
+and does not keep the places of values. libyaml's parser is ten times faster than the pure Python one, which is used if PyYAML was
+built without libyaml.
 """
 
 from dataclasses import dataclass, replace
@@ -12,40 +12,40 @@ import yaml
 
 from modelyard.config import scalar
 from modelyard.config.source_text import Source, Span
-from modelyard.config.syntax import explain
+from modelyard.config.syntax_errors import syntax_error
 from modelyard.config.tree import Document, Mapping, Node, Scalar, Sequence, shortened
 
-DEEPEST = 64
-"""Levels of mappings and lists."""
-MOST_EXPANDED = 10_000
-"""Values that aliases may add to those that are written: enough to repeat a section, too few for a bomb."""
+MAX_DEPTH = 64
+"""Maximum nesting of mappings and lists."""
+MAX_ALIAS_VALUES = 10_000
+"""Maximum number of values that aliases may add: enough to repeat a section, too few for an alias bomb."""
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 def parse(source: Source, *, loader: Any = _LOADER) -> Document:
-    """The tree of a file's one document, and everything that is wrong with it as YAML. Raises nothing.
+    """The tree of a file's document, and its syntax errors. Raises nothing.
 
-    `loader` is a PyYAML loader class; only its events are used.
+    `loader` is a PyYAML loader class, of which only the events are used.
     """
     document = Document(source)
     try:
         _Composer(document, loader(source.text)).compose()
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The last two are the pure parser's, for an escape such as \Uffffffff.
+        # ValueError and OverflowError are from the pure Python parser, for an escape such as \Uffffffff.
         document.root = None
-        document.problems.append(explain(source, error))
+        document.problems.append(syntax_error(source, error))
     except _TooLargeError:
         document.root = None
     return document
 
 
 class _TooLargeError(Exception):
-    """The document passes a bound, and was reported; there is no sense in reading on."""
+    """The document exceeds a limit, which was reported. Parsing stops."""
 
 
 @dataclass(slots=True)
 class _Anchored:
-    """What an anchor names; `node` is None while it is being read. Size and height bound what its aliases may add."""
+    """The value of an anchor; `node` is None while it is being parsed. `size` and `height` are what an alias of it adds."""
 
     node: Node | None = None
     size: int = 0
@@ -64,21 +64,21 @@ class _Composer:
         self._deepest = 0
 
     def compose(self) -> None:
-        self._next()  # the stream's start
+        self._next()  # start of the stream
         if isinstance(self._next(), yaml.StreamEndEvent):
             return
         self._document.root = self._node(self._next(), 0)
-        self._next()  # the document's end
+        self._next()  # end of the document
         event = self._next()
         if not isinstance(event, yaml.StreamEndEvent):
-            self._report(self._span(event), "a second document begins here", "one file holds one document")
+            self._report(self._span(event), "a second document starts here", "a file must contain one document")
 
     def _node(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._report(self._span(event), f"tags such as {shortened(tag)} are not read here", "leave it out")
+            self._report(self._span(event), f"tags such as {shortened(tag)} are not supported", "remove it")
         if event.anchor is not None:
             return self._anchor(event, depth)
         return self._written(event, depth)
@@ -147,8 +147,8 @@ class _Composer:
             self._report(span, f"the anchor {shortened(event.anchor)!r} {wrong}")
             return Scalar(span, "", None, plain=True, broken=True)
         self._expanded += anchored.size
-        if self._expanded > MOST_EXPANDED:
-            self._report(span, f"aliases repeat more than {MOST_EXPANDED} values")
+        if self._expanded > MAX_ALIAS_VALUES:
+            self._report(span, f"aliases repeat more than {MAX_ALIAS_VALUES} values")
             raise _TooLargeError
         self._reach(event, depth + anchored.height)
         if isinstance(anchored.node, Scalar):
@@ -157,14 +157,14 @@ class _Composer:
 
     def _reach(self, event: Any, depth: int) -> None:
         self._deepest = max(self._deepest, depth)
-        if depth > DEEPEST:
-            self._report(self._span(event), f"nested more than {DEEPEST} levels deep")
+        if depth > MAX_DEPTH:
+            self._report(self._span(event), f"nested more than {MAX_DEPTH} levels deep")
             raise _TooLargeError
 
     def _text(self, event: Any) -> str:
         text: str = event.value
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-            # Only the pure parser lets an escape such as \ud800 through.
+            # Only the pure Python parser accepts an escape such as \ud800.
             self._report(self._span(event), "half of a surrogate pair is not a character")
             return ""
         return text

@@ -93,7 +93,7 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
             "repository": str(config.repository_root),
             "request_log": {
                 "folder": str(config.state_dir / "requests"),
-                "share": server.request_log.share,
+                "share": server.request_log.sample_rate,
                 "slow_s": server.request_log.slow_s,
                 "behind_edge": server.ray.address == "local",
             },

@@ -37,8 +37,8 @@ from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus
 from modelyard.control.tls_reload import TlsReload
 from modelyard.control.writes import Writes, reason_of
-from modelyard.edge.admin_socket import AdminError, leave
-from modelyard.edge.connections import connections, most_files
+from modelyard.edge.admin_socket import AdminError, announce_shutdown
+from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.files import EdgeFiles
 from modelyard.telemetry.metrics import hub
 from modelyard.telemetry.metrics.hub import HubClient, HubConfig
@@ -128,8 +128,8 @@ class EmbeddedServer:
 
     def _tell_connections(self) -> None:
         """Where the operator asks for more than there can be. The default is as many as there can be, too."""
-        wanted, files = self._server.connections, most_files()
-        most = connections(wanted, files).on_a_port
+        wanted, files = self._server.connections, max_open_files()
+        most = connection_limits(wanted, files).per_port
         if most < wanted and "connections" in self._server.model_fields_set:
             self._report.trouble(
                 f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
@@ -143,7 +143,7 @@ class EmbeddedServer:
         hub.start(HubConfig(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
         self._stand_in.start()
         client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
-        front = ServerUrls(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.origin)
+        front = ServerUrls(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.local_url)
         self._tell_where(node, front)
         last = LastGood.read(self._places.last_good)
         memory = Memory(self._places.last_good)
@@ -152,7 +152,7 @@ class EmbeddedServer:
         deaths = self._death_watch()
 
         def on_look(running: Running) -> None:
-            self._writes.attempt(self._places.edge / "changing", lambda: self._edge.write_changing(running.building))
+            self._writes.attempt(self._places.edge / "updating", lambda: self._edge.write_updating(running.building))
             deaths.look(running)
 
         def on_started(statuses: Sequence[ModelStatus]) -> None:
@@ -202,7 +202,7 @@ class EmbeddedServer:
         client.shutdown()
 
     def _look_at_edge(self, ports: OpenPorts, watcher: Reconciler) -> None:
-        error = self._edge.error()
+        error = self._edge.haproxy_error()
         watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
         watcher.tell_once("ports", ports.closed() if self._is_open else "")
         if self._identity:
@@ -228,9 +228,9 @@ class EmbeddedServer:
         trouble: Exception | None = None
         while (left_s := end - time.monotonic()) > 0:
             try:
-                self._edge.write_leaving()  # for a HAProxy that Serve starts from now on
+                self._edge.write_stopping()  # for a HAProxy that Serve starts from now on
                 for socket in self._edge.admin_sockets():
-                    leave(socket)
+                    announce_shutdown(socket)
                 trouble = None
             except (AdminError, OSError) as error:
                 trouble = error
@@ -245,7 +245,7 @@ class EmbeddedServer:
 
         def write() -> None:
             self._edge.write(self._server, models)
-            self._edge.write_changing(models)
+            self._edge.write_updating(models)
 
         self._writes.need(self._places.edge, write)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import connections
+from modelyard.edge.connections import connection_limits
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
 FAST_PATH_CALLBACK = "modelyard.http.install:install"
@@ -121,7 +121,7 @@ def server_environment(
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
-        "RAY_SERVE_HAPROXY_MAXCONN": str(connections(server.connections, files).in_all),
+        "RAY_SERVE_HAPROXY_MAXCONN": str(connection_limits(server.connections, files).total),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
         # Per-request metrics of Serve's own frontend, which no request passes.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.listening_sockets import KeptSockets
+from modelyard.edge.listening_sockets import ListeningSockets
 
 TICK_S = 0.1
 """How often a new HAProxy of Serve's is looked for. The end of one is seen at once."""
@@ -22,7 +22,7 @@ class HaproxyStandby:
     def __init__(self, edge: EdgeFiles, report: Callable[[str], None]) -> None:
         self._edge = edge
         self._report = report
-        self._sockets = KeptSockets(edge.sockets)
+        self._sockets = ListeningSockets(edge.sockets_path)
         self._running: subprocess.Popen[bytes] | None = None
         self._watched = 0
         """The process id of Serve's HAProxy, once its sockets are kept."""
@@ -45,10 +45,10 @@ class HaproxyStandby:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pid = self._edge.haproxy()
+            pid = self._edge.haproxy_pid()
             if pid is None or (pid != self._watched and not self._takes_over(pid)):
                 self._stop.wait(TICK_S)
-            elif self._has_ended(pid) and pid == self._edge.haproxy() and not self._running:
+            elif self._has_ended(pid) and pid == self._edge.haproxy_pid() and not self._running:
                 self._stand_in()
 
     def _takes_over(self, pid: int) -> bool:
@@ -84,5 +84,5 @@ class HaproxyStandby:
         if self._stop.is_set():
             return
         with suppress(OSError):
-            self._running = subprocess.Popen(self._edge.stand_in_command(), stdin=subprocess.DEVNULL)
+            self._running = subprocess.Popen(self._edge.standby_command(), stdin=subprocess.DEVNULL)
             self._report("HAProxy has died: another one stands in until Ray Serve has started it again")

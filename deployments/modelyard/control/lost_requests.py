@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modelyard.control.writes import Writes
-from modelyard.edge.failed_request_log import LINE_BYTES, LOG_SOCKET, UNKNOWN, LostRequest, read
+from modelyard.edge.failed_request_log import LOG_SOCKET, MAX_LINE_BYTES, UNKNOWN_REPLICA, LostRequest, parse_log_line
 from modelyard.http.request import REQUEST_ID_CHARS
 from modelyard.replica_files.request_records import (
     NO_REPLICA,
@@ -47,7 +47,7 @@ class LostRequests:
 
     def take(self, line: bytes) -> None:
         """One line of HAProxy's."""
-        lost = read(line, REQUEST_ID_CHARS)
+        lost = parse_log_line(line, REQUEST_ID_CHARS)
         if lost is None:
             return
         if lost.replica:
@@ -68,7 +68,7 @@ class LostRequests:
         mine = [
             lost
             for lost in list(self._lost)
-            if lost.replica == replica or (lost.replica == UNKNOWN and lost.request_id in running)
+            if lost.replica == replica or (lost.replica == UNKNOWN_REPLICA and lost.request_id in running)
         ]
         for lost in mine:
             self._lost.remove(lost)
@@ -88,7 +88,7 @@ class LostRequests:
 
     def _listen(self, listening: socket.socket) -> None:
         while True:
-            self.take(listening.recv(2 * LINE_BYTES))
+            self.take(listening.recv(2 * MAX_LINE_BYTES))
 
 
 def _line(lost: LostRequest, now: float) -> RequestRecord:

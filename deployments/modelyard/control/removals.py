@@ -73,13 +73,13 @@ class Lasting:
 
 
 def _no_server_file(config: Config, server: ServerSpec | None) -> str:
-    if SERVER_FILE not in config.absent or server is None or server == ServerSpec():
+    if SERVER_FILE not in config.missing or server is None or server == ServerSpec():
         return ""
     return f"{SERVER_FILE} is missing or empty, and the last configuration had settings in it"
 
 
 def _no_models(config: Config, count: int) -> str:
-    what = "the folder models is missing" if MODELS_FOLDER in config.absent else "the folder models holds no model"
+    what = "the folder models is missing" if MODELS_FOLDER in config.missing else "the folder models holds no model"
     return f"{what}, and the last configuration had {_models(count)}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelyard.config.server_spec import TlsSpec
 from modelyard.control.writes import reason_of
-from modelyard.edge.admin_socket import AdminError, renew
+from modelyard.edge.admin_socket import AdminError, update_certificate
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.tls import TlsBundle, TlsError, read_tls_bundle
 
@@ -25,7 +25,7 @@ class TlsReload:
         """Write the first identity. Raises TlsError: a server does not start without the TLS that it was told to have."""
         self._seen = self._stamps()
         self._used = read_tls_bundle(self._spec, self._root)
-        self._edge.write_identity(self._used)
+        self._edge.write_tls_bundle(self._used)
 
     def look(self, tell: Callable[[str], None]) -> None:
         """Take changed files into use; `tell` is told if they cannot be, and the old ones stay in use."""
@@ -35,9 +35,9 @@ class TlsReload:
         try:
             identity = read_tls_bundle(self._spec, self._root)
             if identity != self._used:
-                self._edge.write_identity(identity)
+                self._edge.write_tls_bundle(identity)
                 for socket in self._edge.admin_sockets():
-                    renew(socket, identity)
+                    update_certificate(socket, identity)
                 self._used = identity
         except TlsError as error:
             tell(f"{error}; the certificate that was in use stays in use")

@@ -1,1 +1,1 @@
-"""HAProxy: our frontends beside Serve's own."""
+"""The edge: modelyard's HAProxy frontends, which extend the HAProxy that Ray Serve runs."""

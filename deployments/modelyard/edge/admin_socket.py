@@ -1,67 +1,67 @@
-"""HAProxy's admin socket: what may change without a new HAProxy (its management guide, 9.3)."""
+"""Client of HAProxy's admin socket: runtime changes that need no new HAProxy process (HAProxy management guide, 9.3)."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelyard.edge.model_maps import LEAVING, STATE_FILE
+from modelyard.edge.model_maps import STATE_FILE, STOPPING
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 TIMEOUT_S = 5.0
 
 
 class AdminError(Exception):
-    """Its one argument is what HAProxy said."""
+    """A command failed. The one argument is HAProxy's message, or why the socket cannot be used."""
 
 
 @contextmanager
 def connected(admin: Path) -> Iterator[socket.socket]:
-    """A connection to the HAProxy with this admin socket. Raises AdminError, also for what fails on it within the block."""
+    """A connection to this admin socket. Raises AdminError, also for an OSError within the block."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(admin))
             yield connection
     except OSError as error:
-        raise AdminError(f"{admin} does not answer: {error}") from error
+        raise AdminError(f"{admin} does not respond: {error}") from error
 
 
-def leave(admin: Path) -> None:
-    """Answer questions for readiness with 503 from now on, and all others as before. Raises AdminError."""
-    if said := _ask(admin, f"add map {STATE_FILE} {LEAVING} 1\n".encode()).strip():
-        raise AdminError(said)
+def announce_shutdown(admin: Path) -> None:
+    """Answer readiness checks with 503 from now on; all other requests are served as before. Raises AdminError."""
+    if reply := _run_command(admin, f"add map {STATE_FILE} {STOPPING} 1\n".encode()).strip():
+        raise AdminError(reply)
 
 
 def pid_of(admin: Path) -> int:
-    """The process id of the HAProxy that answers there. Raises AdminError."""
-    for line in _ask(admin, b"show info\n").splitlines():
+    """The process id of the HAProxy that owns the socket. Raises AdminError."""
+    for line in _run_command(admin, b"show info\n").splitlines():
         name, _, value = line.partition(": ")
         if name == "Pid":
             return int(value)
-    raise AdminError(f"{admin} does not say whose it is")
+    raise AdminError(f"{admin}: 'show info' has no Pid")
 
 
-def renew(admin: Path, identity: TlsBundle) -> None:
-    """Make the running HAProxy use this identity for connections from now on. Raises AdminError."""
-    _replace(admin, "cert", BUNDLE_FILE, identity.bundle)
-    if identity.client_ca is not None:
-        _replace(admin, "ca-file", CLIENT_CA_FILE, identity.client_ca)
+def update_certificate(admin: Path, tls: TlsBundle) -> None:
+    """Make the running HAProxy use these certificates for new connections. Raises AdminError."""
+    _replace(admin, "cert", BUNDLE_FILE, tls.bundle)
+    if tls.client_ca is not None:
+        _replace(admin, "ca-file", CLIENT_CA_FILE, tls.client_ca)
 
 
 def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
     target = f"ssl {kind} {name}".encode()
     for command in (b"set %b <<\n%b\n" % (target, content), b"commit %b\n" % target):
-        said = _ask(admin, command)
-        if "Success" not in said and "created" not in said and "updated" not in said:
-            raise AdminError(said.strip() or "HAProxy said nothing")
+        reply = _run_command(admin, command)
+        if "Success" not in reply and "created" not in reply and "updated" not in reply:
+            raise AdminError(reply.strip() or "HAProxy sent no reply")
 
 
-def _ask(admin: Path, command: bytes) -> str:
-    """One command a connection, as HAProxy has it where none is interactive."""
-    said = b""
+def _run_command(admin: Path, command: bytes) -> str:
+    """Run one command on a connection of its own: HAProxy closes a connection that is not interactive after one command."""
+    reply = b""
     with connected(admin) as connection:
         connection.sendall(command)
         while more := connection.recv(65536):
-            said += more
-    return said.decode(errors="replace")
+            reply += more
+    return reply.decode(errors="replace")

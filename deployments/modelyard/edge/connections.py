@@ -1,37 +1,37 @@
-"""How many connections HAProxy lets in, as far as it may open files for them."""
+"""HAProxy's connection limits, derived from its limit of open files."""
 
 import resource
 import sys
 from dataclasses import dataclass
 
-FILES = 2.5
-"""For each connection: both of its sides, and pipes for every fourth, as HAProxy 2.8 counts. It does not start where it may open
-fewer."""
+FILES_PER_CONNECTION = 2.5
+"""Both sides of a connection, and pipes for every fourth, as HAProxy 2.8 counts them. HAProxy refuses to start with fewer."""
 OTHER_FILES = 100
 PORTS = 2
-"""HTTP's and gRPC's. What comes to one leaves room for the other."""
-SIDES = 2
-"""A request whose body is too large to be sent again comes in by HAProxy's own door besides (`edge/takeover.py`)."""
-OTHERS = 30
-"""Connections of Prometheus, and of whoever looks at Serve's own ports."""
+"""HTTP and gRPC. Each has its own limit, so that one cannot use up the other's connections."""
+SOCKETS_PER_PORT = 2
+"""Clients' own, and the forwarding socket: a request whose body is too large for a retry passes HAProxy twice
+(`edge/takeover.py`)."""
+OTHER_CONNECTIONS = 30
+"""Connections of Prometheus, and to Serve's own ports."""
 
 
 @dataclass(frozen=True, slots=True)
-class Connections:
-    """Client connections on each port, and connections in all."""
+class ConnectionLimits:
+    """Client connections on each port, and connections of the whole process."""
 
-    on_a_port: int
-    in_all: int
+    per_port: int
+    total: int
 
 
-def most_files() -> int:
-    """How many files a process of this user may open at most, which HAProxy makes its limit (`ulimit -Hn`)."""
+def max_open_files() -> int:
+    """The hard limit of open files of this user's processes (`ulimit -Hn`), which HAProxy uses as its own limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
-def connections(wanted: int, files: int) -> Connections:
-    """Those that are `wanted` on each port, or as many as there may be with so many open files."""
-    most = int((files - OTHER_FILES) / FILES)
-    on_a_port = max(1, min(wanted, (most - OTHERS) // (PORTS * SIDES)))
-    return Connections(on_a_port, PORTS * SIDES * on_a_port + OTHERS)
+def connection_limits(wanted: int, files: int) -> ConnectionLimits:
+    """Limits with `wanted` connections on each port, or as many as `files` open files allow."""
+    most = int((files - OTHER_FILES) / FILES_PER_CONNECTION)
+    per_port = max(1, min(wanted, (most - OTHER_CONNECTIONS) // (PORTS * SOCKETS_PER_PORT)))
+    return ConnectionLimits(per_port, PORTS * SOCKETS_PER_PORT * per_port + OTHER_CONNECTIONS)

@@ -1,113 +1,114 @@
-"""Our HAProxy frontend for gRPC, as text. Pure. It ends HTTP/2; replicas and the gateway get HTTP/1.1 with its trailers.
+"""The edge's gRPC frontend, as HAProxy configuration. Pure text. HAProxy ends HTTP/2; replicas get HTTP/1.1 with its trailers.
 
-A call on a model goes to a replica by the model's name, which is field 1 of the first message of every method that has it. Where
-the name cannot be read there (compressed, or written in another order), or no replica has it, the gateway answers.
+A call on a model goes to a replica by the model's name, which is field 1 of the first message of every method that has a name.
+The gateway answers if the name cannot be read there (a compressed message, or fields in another order), or if the model has no
+replica.
 """
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import SIDES
-from modelyard.edge.error_responses import grpc_errors, refusal
-from modelyard.edge.failed_request_log import LINES as LOG
-from modelyard.edge.model_maps import IS_LEAVING, REPLICAS_FILE, TIMEOUT
-from modelyard.edge.request_rules import HEADERS_LIMIT
-from modelyard.edge.retries import KEPT_BYTES, STREAM
-from modelyard.edge.retries import LINES as RETRIES
-from modelyard.edge.takeover import NEWEST, render_passed_on
+from modelyard.edge.connections import SOCKETS_PER_PORT
+from modelyard.edge.error_responses import grpc_error, grpc_errors
+from modelyard.edge.failed_request_log import RULES as LOG_RULES
+from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, TIMEOUT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES
+from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
+from modelyard.edge.retries import RULES as RETRY_RULES
+from modelyard.edge.takeover import NEWEST, render_forward_rules
 from modelyard.protocols.grpc.status import Status
 
-FORWARDED_FOR = "set-header x-forwarded-for %[src]"
-"""For the log of requests. What a client says of its address is replaced; see `protocols.edge_client`."""
+SET_FORWARDED_FOR = "set-header x-forwarded-for %[src]"
+"""For the request log. A client's own header is replaced; see `protocols.edge_client`."""
 
 TEMPLATE = """\
 listen edge_grpc from edge
     bind {bind} maxconn {connections}
     {newest_bind}
-    maxconn {with_doors}
+    maxconn {max_connections}
 {errors}
-{log}
-{passed_on}
-    http-request {forwarded_for}
-    # A stream may be quiet for long, before its first message too; slow headers and slow single messages may not.
+{log_rules}
+{forward_rules}
+    http-request {set_forwarded_for}
+    # A stream may be idle for long, also before its first message. Headers and single messages have their own time-outs.
     timeout client 1h
-{stamped}
-    # The usual one first: a regular expression costs more than all that follows.
-    acl grpc_messages req.hdr(content-type) -m str application/grpc
-    acl grpc_messages req.hdr(content-type) -m reg ^application/grpc(\\+proto)?(;.*)?$
-    http-request return status 415 unless grpc_messages
+{start_time_rules}
+    # The usual content type first: a regular expression costs more than all rules that follow.
+    acl is_grpc req.hdr(content-type) -m str application/grpc
+    acl is_grpc req.hdr(content-type) -m reg ^application/grpc(\\+proto)?(;.*)?$
+    http-request return status 415 unless is_grpc
+    # Ray Serve reads these two headers. Clients must not change its behaviour with them.
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
-    acl long_headers req.hdrs,length gt {headers_limit}
+    acl long_headers req.hdrs,length gt {max_headers_bytes}
     http-request return {headers_too_large} if long_headers
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
 
+    # On shutdown, fail readiness checks first, so that load balancers stop sending requests. Other calls are still served.
     acl readiness path /inference.GRPCInferenceService/ServerReady /grpc.health.v1.Health/Check
-    http-request return {leaving} if readiness {is_leaving}
+    http-request return {stopping} if readiness {is_stopping}
 
-    # A message is a flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. A stream's longer names are
-    # waited for in steps, as its first message may be short, and nothing come behind it until it is answered.
+    # A message is a compression flag, four bytes of length, and the fields: 0x0a, the length of the name, the name. Wait for a
+    # stream's name in steps, because its first message may be short, and the client may send no more before it is answered.
     acl of_model path_beg /inference.GRPCInferenceService/Model
     acl stream path /inference.GRPCInferenceService/ModelStreamInfer
-    http-request wait-for-body time 20s at-least {kept_bytes} if of_model !stream
+    http-request wait-for-body time 20s at-least {max_retry_body_bytes} if of_model !stream
     http-request wait-for-body time 1h at-least 16 if stream
     http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if stream
     http-request wait-for-body time 20s at-least 32 if stream {{ var(txn.name_bytes) -m int gt 9 }}
     http-request wait-for-body time 20s at-least 70 if stream {{ var(txn.name_bytes) -m int gt 25 }}
-    # What all replicas of a model have done together is the gateway's to tell.
+    # Statistics are sums over all replicas of a model, which the gateway knows.
     acl statistics path /inference.GRPCInferenceService/ModelStatistics
-    acl plain req.body,bytes(0,1),hex 00
-    http-request set-var(txn.model) req.body,bytes(5),protobuf(1) if of_model plain !statistics
+    acl uncompressed req.body,bytes(0,1),hex 00
+    http-request set-var(txn.model) req.body,bytes(5),protobuf(1) if of_model uncompressed !statistics
 
-    acl named var(txn.model) -m len gt 0
-    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if named
+    # txn.up is the number of servers of the backend that are up. It is unset if there is no such backend; then the gateway answers.
+    acl has_model var(txn.model) -m len gt 0
+    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if has_model
     acl known var(txn.up) -m found
     acl has_replica var(txn.model),map({replicas}) -m found
-    acl all_away var(txn.up) -m int 0
-    http-request return {not_ready} if known has_replica all_away
-    # A replica answers in time, if only with DEADLINE_EXCEEDED. A stream may be quiet for long.
+    acl all_down var(txn.up) -m int 0
+    http-request return {not_ready} if known has_replica all_down
+    # A live replica answers within its time limit, if only with DEADLINE_EXCEEDED. A stream may be idle for long.
     http-request set-timeout server {timeout} if known !stream
-{retries}
+{retry_rules}
     {newest_choice}
     use_backend http-%[var(txn.model)] if known has_replica
     default_backend {default}
 
-    # Serve's own proxy, which stands behind a model's replicas, cannot answer gRPC.
+    # Serve's Python proxy, the backup server of a model's backend, cannot answer gRPC.
     http-response return {not_ready} if {{ srv_name -m beg SERVE_PROXY_ACTOR }}
 
-    # gRPC has one HTTP status. `return` without a body leaves out the content type, and some clients insist on it.
+    # The HTTP status of a gRPC response is always 200. `return` without a body has no content type, which some clients require.
     http-after-response set-status 200 if {{ res.hdr(grpc-status) -m found }} !{{ status 200 }}
     http-after-response set-header content-type application/grpc if {{ res.hdr(grpc-status) -m found }}
 """
 
 
-def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str, stamped: str) -> str:
-    """The section. `bind` is the address in HAProxy's form, `connections` the most on it, `default` the backend for what no replica
-    answers, `stamped` the rule that notes when a request came, if one is wanted."""
+def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str, start_time_rules: str) -> str:
+    """The section. The arguments are those of `http_frontend.render_http`."""
     return TEMPLATE.format(
         bind=bind,
-        newest_bind=NEWEST["grpc"].bind,
-        errors=grpc_errors(),
-        log=LOG,
-        forwarded_for=FORWARDED_FOR,
-        newest_choice=NEWEST["grpc"].choice,
-        passed_on=render_passed_on(NEWEST["grpc"]),
         connections=connections,
-        with_doors=connections * SIDES,
+        newest_bind=NEWEST["grpc"].bind,
+        max_connections=connections * SOCKETS_PER_PORT,
+        errors=grpc_errors(),
+        log_rules=LOG_RULES,
+        forward_rules=render_forward_rules(),
+        set_forwarded_for=SET_FORWARDED_FOR,
+        start_time_rules=start_time_rules,
+        max_headers_bytes=MAX_HEADERS_BYTES,
+        headers_too_large=grpc_error(
+            Status.RESOURCE_EXHAUSTED, f"the metadata is larger than the limit of {MAX_HEADERS_BYTES} bytes"
+        ),
         body_limit=server.body,
-        headers_limit=HEADERS_LIMIT,
-        headers_too_large=refusal(
-            Status.RESOURCE_EXHAUSTED, f"the metadata has more than {HEADERS_LIMIT} bytes, the most that is accepted"
-        ),
-        too_large=refusal(
-            Status.RESOURCE_EXHAUSTED, f"the message has more than {server.body} bytes, the most that is taken"
-        ),
-        not_ready=refusal(Status.UNAVAILABLE, "the model has no replica at hand"),
-        leaving=refusal(Status.UNAVAILABLE, "the server is stopping"),
-        is_leaving=IS_LEAVING,
+        too_large=grpc_error(Status.RESOURCE_EXHAUSTED, f"the message is larger than the limit of {server.body} bytes"),
+        stopping=grpc_error(Status.UNAVAILABLE, "the server is stopping"),
+        is_stopping=IS_STOPPING,
+        max_retry_body_bytes=MAX_RETRY_BODY_BYTES,
+        not_ready=grpc_error(Status.UNAVAILABLE, "no replica of the model is available"),
         replicas=REPLICAS_FILE,
         timeout=TIMEOUT,
-        kept_bytes=KEPT_BYTES,
-        retries=RETRIES + STREAM,
+        retry_rules=RETRY_RULES + STREAM_RULE,
+        newest_choice=NEWEST["grpc"].choice,
         default=default,
-        stamped=stamped,
     )

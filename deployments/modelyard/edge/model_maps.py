@@ -1,32 +1,33 @@
-"""What the edge knows of the models, as HAProxy's map files. Pure text.
+"""HAProxy map files: what the edge knows about each model. Pure text.
 
-HAProxy reads a map at its start. All that stands here changes only with a model's replicas, and then Serve starts a new HAProxy.
+HAProxy reads a map at its start. The maps change only together with a model's replicas, and then Serve starts a new HAProxy.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROUTES_FILE = "routes.map"
+"""Route to model, of models whose route is not /models/<name>."""
 NAMES_FILE = "names.map"
-"""The routes of those models that have another than /models/<name>."""
+"""Model to route, of the same models."""
 TIMEOUTS_FILE = "timeouts.map"
-"""Milliseconds in which a replica answers, or sends the next part of a stream."""
-ONCE_FILE = "once.map"
+"""Milliseconds in which a replica must answer, or send the next part of a stream."""
+NO_RETRY_FILE = "no-retry.map"
 """Models whose requests are never sent to a second replica."""
 REPLICAS_FILE = "replicas.map"
-"""Models that have replicas; the launcher writes it at each start of HAProxy, from Serve's own file."""
+"""Models that have replicas. The launcher writes it at each start of HAProxy, from Serve's configuration file."""
 STATE_FILE = "state.map"
-"""Empty, until the server is about to stop: then it has LEAVING."""
-LEAVING = "leaving"
-LONGEST_MS = 3_600_000
-"""For a model that the edge does not know yet; as the frontends' `timeout server`."""
-MARGIN_S = 3.0
-"""For a replica that answers 504 itself, at its own limit, and is late."""
+"""Empty until the server is about to stop; then it holds STOPPING."""
+STOPPING = "stopping"
+MAX_TIMEOUT_MS = 3_600_000
+"""For a model that is not in TIMEOUTS_FILE; equals the frontends' `timeout server`."""
+TIMEOUT_MARGIN_S = 3.0
+"""Added to a model's time limit: a replica sends 504 itself at the limit, and may be late."""
 
-# For the frontends, in HAProxy's words.
-TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{LONGEST_MS})"
+# HAProxy expressions for the frontends.
+TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{MAX_TIMEOUT_MS})"
 """The time-out of the model that a request is for."""
-IS_LEAVING = f"{{ str({LEAVING}),map({STATE_FILE}) -m found }}"
+IS_STOPPING = f"{{ str({STOPPING}),map({STATE_FILE}) -m found }}"
 """The condition that the server is about to stop."""
 
 
@@ -36,9 +37,9 @@ class EdgeModel:
 
     route: str
     timeout_s: float = 10.0
-    """The limit of its replicas for a request."""
+    """Its replicas' time limit for a request."""
     retries: bool = True
-    """Whether a request whose replica died goes to another."""
+    """Whether a request whose replica died is sent to another replica."""
 
 
 Models = Mapping[str, EdgeModel]
@@ -46,21 +47,23 @@ Models = Mapping[str, EdgeModel]
 
 
 def custom_routes(models: Models) -> dict[str, str]:
-    """Models by their routes, of those that are not where their names say."""
+    """Model names by route, of models whose route is not /models/<name>."""
     return {model.route: name for name, model in sorted(models.items()) if model.route != f"/models/{name}"}
 
 
 def render_maps(models: Models) -> dict[str, str]:
-    """The map files by name, but for REPLICAS_FILE."""
+    """The map files by name, except REPLICAS_FILE and STATE_FILE."""
     routes = custom_routes(models)
     return {
         ROUTES_FILE: _map({f"{route}/": name for route, name in routes.items()}),
         NAMES_FILE: _map({name: route for route, name in routes.items()}),
-        TIMEOUTS_FILE: _map({name: round((model.timeout_s + MARGIN_S) * 1000) for name, model in models.items()}),
-        ONCE_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),
+        TIMEOUTS_FILE: _map(
+            {name: round((model.timeout_s + TIMEOUT_MARGIN_S) * 1000) for name, model in models.items()}
+        ),
+        NO_RETRY_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),
     }
 
 
 def _map(values: Mapping[str, object]) -> str:
-    """A key and its value a line."""
+    """One line with a key and its value for each entry."""
     return "".join(f"{key} {value}\n" for key, value in sorted(values.items()))

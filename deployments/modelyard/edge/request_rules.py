@@ -1,63 +1,67 @@
-"""What an HTTP request is made of before it is routed: its size, its path, and what it wants to become. Pure text."""
+"""HAProxy rules that check an HTTP request before it is routed: version, headers, sizes and path. Pure text."""
 
-from modelyard.edge.error_responses import problem
+from modelyard.edge.error_responses import problem_response
 
-HEADERS_LIMIT = 48 * 1024
-"""Bytes of a request's headers. Beside them a buffer needs room for what HAProxy itself writes."""
-URL_LIMIT = 16 * 1024
+MAX_HEADERS_BYTES = 48 * 1024
+"""Size of a request's headers. The rest of the buffer is room for what HAProxy adds."""
+MAX_URL_BYTES = 16 * 1024
 BUFFER_BYTES = 128 * 1024
-"""HAProxy can read no longer headers, and closes the connection on them: HTTP/2's with all that is under way on it. So there is
-much room above the limit, where a request is refused alone."""
-MOST_HEADERS = 500
+"""HAProxy cannot parse headers that exceed its buffer: it closes the connection, and with HTTP/2 all requests on it. The buffer is
+therefore much larger than the limit, so that a request above the limit is rejected alone."""
+MAX_HEADERS = 500
 
-LINES = """\
-    # What RFC 9112 (3.2, 2.3) and RFC 9110 (10.1.1) have servers refuse. HAProxy itself replaces folded lines by spaces and takes a
-    # line feed alone for the end of a line, as the first of them lets it.
-    acl first_protocol fc_http_major 1
-    acl current_version req.ver 1.0 1.1
-    http-request return {wrong_version} if first_protocol !current_version
-    acl hosted req.hdr(host) -m found
-    acl old_version req.ver 1.0
-    http-request return {no_host} if !hosted !old_version
-    acl expecting req.hdr(expect) -m found
-    acl continues req.hdr(expect) -i 100-continue
-    http-request return {expected} if expecting !continues
+RULES = """\
+    # RFC 9112 (3.2, 2.3) and RFC 9110 (10.1.1) require servers to reject these. HAProxy itself replaces folded header lines by
+    # spaces and accepts a bare line feed as the end of a line, as RFC 9112 permits.
+    acl is_http1 fc_http_major 1
+    acl supported_version req.ver 1.0 1.1
+    http-request return {wrong_version} if is_http1 !supported_version
+    acl has_host req.hdr(host) -m found
+    acl is_http10 req.ver 1.0
+    http-request return {no_host} if !has_host !is_http10
+    acl has_expect req.hdr(expect) -m found
+    acl expects_continue req.hdr(expect) -i 100-continue
+    http-request return {wrong_expect} if has_expect !expects_continue
 
-    acl long_headers req.hdrs,length gt {headers_limit}
+    acl long_headers req.hdrs,length gt {max_headers_bytes}
     http-request return {headers_too_large} if long_headers
-    acl long_url url,length gt {url_limit}
+    acl long_url url,length gt {max_url_bytes}
     http-request return {url_too_long} if long_url
 
-    # A replica would wait for the new protocol, and never read the body. Nothing here speaks any but WebSocket's.
+    # A replica would wait for the upgrade and never read the body. WebSocket is the only protocol that is supported.
     acl handshake req.hdr(upgrade) -i websocket
     http-request del-header upgrade unless METH_GET handshake
 
-    # An encoded path is the path that it encodes, as replicas and the gateway have it; they must not read it differently. No
-    # path here has a character that wants encoding. An encoded slash is none.
+    # Decode a percent-encoded path, so that the edge, replicas and gateway route the same path. No path of this server has a
+    # character that needs encoding, and an encoded slash is not a path separator.
     acl encoded path -m sub %
     acl encoded_slash path -m sub -i %2f
     http-request set-var(txn.path) path,url_dec if encoded
-    acl plain var(txn.path) -m reg ^[A-Za-z0-9._~/:-]+$
-    http-request return {not_plain} if encoded !plain or encoded encoded_slash
+    acl valid_path var(txn.path) -m reg ^[A-Za-z0-9._~/:-]+$
+    http-request return {invalid_path} if encoded !valid_path or encoded encoded_slash
     http-request set-path %[var(txn.path)] if encoded
 """
 
 
-def render_requests() -> str:
-    """Lines for the HTTP frontend."""
-    return LINES.format(
-        wrong_version=problem(505, "HTTP Version Not Supported", "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"),
-        no_host=problem(400, "Bad Request", "the request has no Host header"),
-        expected=problem(417, "Expectation Failed", "the only expectation that is met is 100-continue"),
-        headers_limit=HEADERS_LIMIT,
-        url_limit=URL_LIMIT,
-        url_too_long=problem(
-            414, "URI Too Long", f"the URL has more than {URL_LIMIT} bytes, the most that is accepted"
+def render_request_rules() -> str:
+    """The rules, for the HTTP frontend."""
+    return RULES.format(
+        wrong_version=problem_response(
+            505, "HTTP Version Not Supported", "only HTTP/1.0, HTTP/1.1 and HTTP/2 are supported"
         ),
-        headers_too_large=problem(
+        no_host=problem_response(400, "Bad Request", "the request has no Host header"),
+        wrong_expect=problem_response(417, "Expectation Failed", "the only supported expectation is 100-continue"),
+        max_headers_bytes=MAX_HEADERS_BYTES,
+        max_url_bytes=MAX_URL_BYTES,
+        url_too_long=problem_response(
+            414, "URI Too Long", f"the URL is longer than the limit of {MAX_URL_BYTES} bytes"
+        ),
+        headers_too_large=problem_response(
             431,
             "Request Header Fields Too Large",
-            f"the headers have more than {HEADERS_LIMIT} bytes, the most that is accepted",
+            f"the headers are larger than the limit of {MAX_HEADERS_BYTES} bytes",
         ),
-        not_plain=problem(404, "Not Found", "nothing answers this path: it has characters that no path here has"),
+        invalid_path=problem_response(
+            404, "Not Found", "the path contains a character that no path of this server contains"
+        ),
     )

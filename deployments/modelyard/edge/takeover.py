@@ -1,55 +1,55 @@
-"""How no request is lost when a new HAProxy takes over, which is at each change of any model. Pure text.
+"""HAProxy rules that lose no request when a new HAProxy process takes over, which happens at each change of any model. Pure text.
 
-The old process keeps its connections: whoever has one may send a request on it at any moment, and would lose it where the
-connection closed in that moment. But the old process knows neither new models nor the replicas of today. So it passes every
-further request on to the new process, and its response says `connection: close` (over HTTP/2, GOAWAY).
+The old process keeps its client connections: closing one could lose a request that the client is just sending. But the old process
+does not know new models or current replicas. So it forwards each further request to the newest process over a Unix socket, and its
+response says `connection: close` (over HTTP/2, GOAWAY), which moves the client to the new process.
 """
 
 from dataclasses import dataclass
 
-DOOR = "door"
-"""What the frontends call the door."""
+FORWARD_LISTENER = "forward"
+"""The name of the listener (`so_name`) that receives forwarded requests."""
 NEWEST_SERVER = "newest"
-"""What the backends call it."""
+"""The name of the newest process as a backend's server."""
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest process's door for older ones, beside the one for clients."""
+class NewestProcess:
+    """The newest process as a target for older ones."""
 
     backend: str
     path: str
-    """Of a Unix socket, which the newest process takes over; quoted, so that the variable is HAProxy's to read."""
+    """Of a Unix socket, which each new process takes over; quoted, so that HAProxy expands the variable."""
 
     @property
     def bind(self) -> str:
-        """A line for the frontend behind the door. Clients' own addresses come with their requests."""
-        return f"bind {self.path} mode 600 accept-proxy name {DOOR}"
+        """A bind line for the frontend that receives forwarded requests. The PROXY protocol carries clients' addresses."""
+        return f"bind {self.path} mode 600 accept-proxy name {FORWARD_LISTENER}"
 
     @property
     def choice(self) -> str:
         """The frontend's first `use_backend`."""
-        return f"use_backend {self.backend} if passed_on"
+        return f"use_backend {self.backend} if forward"
 
 
 NEWEST = {
-    "http": Newest("edge_newest_http", '"unix@${MODELYARD_EDGE}/http.sock"'),
-    "grpc": Newest("edge_newest_grpc", '"unix@${MODELYARD_EDGE}/grpc.sock"'),
+    "http": NewestProcess("edge_newest_http", '"unix@${MODELYARD_EDGE}/http.sock"'),
+    "grpc": NewestProcess("edge_newest_grpc", '"unix@${MODELYARD_EDGE}/grpc.sock"'),
 }
 
 
-def render_passed_on(newest: Newest) -> str:
-    """Lines that come first in a frontend: no other rule is for a request that is passed on."""
+def render_forward_rules() -> str:
+    """The first rules of a frontend: no other rule applies to a request that is forwarded."""
     return """\
-    # This process has been replaced: the new one, which knows what is served now, answers.
-    http-request set-var(txn.passed_on) bool(true) if { stopping }
-    acl passed_on var(txn.passed_on) -m bool
-    http-request allow if passed_on
+    # This process has been replaced: forward the request to the newest one, which knows the current models.
+    http-request set-var(txn.forward) bool(true) if { stopping }
+    acl forward var(txn.forward) -m bool
+    http-request allow if forward
 """
 
 
-def render_newest() -> str:
-    """The backends. A connection is used once: see edge/retries.py."""
+def render_newest_backends() -> str:
+    """The backends for forwarded requests. Each connection is used once: see edge/retries.py."""
     return "".join(
         f"backend {each.backend} from edge\n    http-reuse never\n    server {NEWEST_SERVER} {each.path} send-proxy-v2\n"
         for each in NEWEST.values()

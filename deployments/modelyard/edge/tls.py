@@ -1,4 +1,4 @@
-"""The server's TLS identity: read and checked before HAProxy sees it, which would not start with a bad one."""
+"""The server's certificates, checked before HAProxy reads them: HAProxy does not start with an invalid one."""
 
 import ssl
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ CLIENT_CA_FILE = "client-ca.pem"
 
 
 class TlsError(Exception):
-    """Its one argument says which file cannot be used, and why."""
+    """A file cannot be used. The one argument names it, and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsBundle:
-    """As HAProxy takes it: PEM without empty lines, which would end its commands."""
+    """PEM without empty lines, which would end a command on HAProxy's admin socket."""
 
     bundle: bytes
     """Certificate, chain and key."""
     client_ca: bytes | None
-    """None where clients need no certificate."""
+    """None if clients need no certificate."""
 
 
 def read_tls_bundle(spec: TlsSpec, root: Path) -> TlsBundle:
-    """Read the files; `root` is where relative paths start. Raises TlsError."""
+    """Read and check the files. Relative paths start at `root`. Raises TlsError."""
     certificate, key = root / spec.certificate, root / spec.key
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     pem = b"\n".join((_read(certificate), _read(key)))
     try:
-        # A passphrase that is wrong: without one, OpenSSL would ask the terminal.
+        # Without a passphrase argument OpenSSL would prompt on the terminal; an empty one makes an encrypted key an error.
         context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, OSError) as error:
-        raise TlsError(f"{certificate} and {key} are no certificate with its key: {_reason(error)}") from error
+        raise TlsError(f"{certificate} and {key} are not a certificate and its key: {_reason(error)}") from error
     if spec.client_ca is None:
         return TlsBundle(_without_empty_lines(pem), None)
     authorities = root / spec.client_ca
@@ -41,7 +41,7 @@ def read_tls_bundle(spec: TlsSpec, root: Path) -> TlsBundle:
     try:
         context.load_verify_locations(authorities)
     except (ssl.SSLError, OSError) as error:
-        raise TlsError(f"{authorities} holds no certificates: {_reason(error)}") from error
+        raise TlsError(f"{authorities} contains no certificates: {_reason(error)}") from error
     return TlsBundle(_without_empty_lines(pem), _without_empty_lines(client_ca))
 
 

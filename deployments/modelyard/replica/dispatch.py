@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.edge.frontends import WAKE_PREFIX
+from modelyard.edge.http_frontend import WAKE_PREFIX
 from modelyard.http.asgi import Asgi, HttpStream
 from modelyard.http.endpoint import Endpoint, Response, StreamEndpoint
 from modelyard.http.problem import HttpResponse

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from modelyard.config.model_spec import LatestVersions, Versions
+from modelyard.config.versions_spec import LatestVersions, Versions
 
 
 def choose(available: Collection[int], policy: Versions, named: Collection[int] = ()) -> tuple[int, ...]:

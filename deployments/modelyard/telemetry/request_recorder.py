@@ -87,9 +87,9 @@ class RequestRecorder:
             code=code,
             rows=context.rows,
             queue_s=queue_s or 0.0,
-            compute_s=batch.seconds if call else 0.0,
+            compute_s=batch.seconds if batch else 0.0,
             total_s=total_s,
-            batch_rows=batch.rows if call else 0,
+            batch_rows=batch.rows if batch else 0,
             body_bytes=context.body_bytes,
             client=edge_client.of_headers(context.headers) if log.behind_edge else "",
             outcome=outcome,
@@ -97,6 +97,6 @@ class RequestRecorder:
         if logged:
             log.add(record)
         if sampler is not None and traced:
-            call_started_s = batch.started - context.received if call else total_s
-            queue_end_s = None if queue_s is None else call_started_s
+            batch_started_s = batch.started - context.received if batch else total_s
+            queue_end_s = None if queue_s is None else batch_started_s
             sampler.add(TracedRequest(parent, record, outcome, queue_end_s, edge_start.of_headers(context.headers)))

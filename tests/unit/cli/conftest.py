@@ -1,12 +1,12 @@
-"""A configuration of the test's own."""
+"""A temporary configuration."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.yard import Yard
+from tests.unit.cli.project_folder import ProjectFolder
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path)
+def project(tmp_path: Path) -> ProjectFolder:
+    return ProjectFolder(tmp_path)

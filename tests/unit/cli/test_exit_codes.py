@@ -1,4 +1,4 @@
-"""What the exit code of the server's process means to the supervisor."""
+"""The meaning of the server process's exit codes to the supervisor."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from modelyard.control.names import NODE_DIED
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])
 @pytest.mark.parametrize("was_up", [True, False])
-def test_a_code_of_our_own_means_what_it_says(code: int, was_up: bool) -> None:
+def test_the_defined_exit_codes_keep_their_meaning(code: int, was_up: bool) -> None:
     assert meaning_of(code, was_up=was_up) == code
 
 
@@ -23,7 +23,7 @@ def test_a_server_that_something_else_ended_is_started_again(code: int) -> None:
     assert meaning_of(code, was_up=False) == NOT_STARTED
 
 
-def test_a_server_that_refuses_its_configuration_says_so_while_the_supervisor_is_there(tmp_path: Path) -> None:
+def test_a_server_that_rejects_its_configuration_says_so_while_the_supervisor_is_there(tmp_path: Path) -> None:
     """Its input is open, and a thread waits for the end of it."""
     (tmp_path / "serve_config").mkdir()
     (tmp_path / "serve_config" / "server.yaml").write_text("nonsense: true")

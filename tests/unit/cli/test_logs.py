@@ -1,4 +1,4 @@
-"""A model's logs, from files as replicas write them."""
+"""A model's logs, read from files in the form that replicas write."""
 
 import os
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.logs import Follower, replica_logs
+from modelyard.cli.log_reader import Follower, replica_logs
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
 from modelyard.replica_files.log_records import LogRecord, append_record
-from tests.unit.cli.yard import Yard
+from tests.unit.cli.project_folder import ProjectFolder
 
 AT = 1_796_000_000.0
 
@@ -46,13 +46,13 @@ class Logs:
 
 
 @pytest.fixture
-def logs(yard: Yard) -> Logs:
-    return Logs(yard.root)
+def logs(project: ProjectFolder) -> Logs:
+    return Logs(project.root)
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """A replica that runs holds its log open."""
+    """A running replica has its log open."""
     with path.open("ab"):
         yield
 
@@ -69,10 +69,10 @@ def test_a_models_replicas_come_oldest_first_and_other_models_are_left_out(logs:
     assert logs.names("*") == logs.names("c[h]urn") == []
 
 
-def test_a_traceback_has_its_lines_and_each_has_the_requests_id(logs: Logs, yard: Yard):
+def test_a_traceback_has_its_lines_and_each_has_the_requests_id(logs: Logs, project: ProjectFolder):
     trace = 'Traceback (most recent call last):\n  File "/repo/churn/1/model.py", line 3, in predict\nValueError: no\n'
     logs.write("churn", "a", "the model failed", level="ERROR", requests=("req-1",), traceback=trace)
-    assert yard.run("logs", "churn").stdout.splitlines() == [
+    assert project.run("logs", "churn").stdout.splitlines() == [
         "==> churn a <==",
         "2026-11-30T00:53:20.000Z ERROR    [req-1] model: the model failed",
         "    [req-1] Traceback (most recent call last):",
@@ -81,83 +81,83 @@ def test_a_traceback_has_its_lines_and_each_has_the_requests_id(logs: Logs, yard
     ]
 
 
-def test_rays_own_chatter_is_shown_only_when_asked_for_but_its_warnings_always(logs: Logs, yard: Yard):
+def test_rays_records_are_shown_only_with_the_option_and_its_warnings_always(logs: Logs, project: ProjectFolder):
     logs.write("churn", "a", "Started initializing replica.", logger="ray.serve")
     logs.write("churn", "a", "cannot reach the controller", logger="ray.serve", level="WARNING")
     logs.write("churn", "a", "hello [not markup]")
-    shown = yard.run("logs", "churn").stdout
+    shown = project.run("logs", "churn").stdout
     assert "Started" not in shown
     assert "cannot reach the controller" in shown
     assert "model: hello [not markup]" in shown
-    assert "Started" in yard.run("logs", "churn", "--ray").stdout
+    assert "Started" in project.run("logs", "churn", "--ray").stdout
 
 
-def test_since_leaves_out_what_is_older_and_n_counts_records_of_each_replica(logs: Logs, yard: Yard):
+def test_since_leaves_out_what_is_older_and_n_counts_records_of_each_replica(logs: Logs, project: ProjectFolder):
     now = time.time()
     logs.write("churn", "a", "old", at=now - 900)
     logs.write("churn", "a", "one", "two\nlines", "three", at=now - 60)
     logs.write("churn", "b", "other", at=now - 30)
-    assert "old" not in (shown := yard.run("logs", "churn", "--since", "10m").stdout)
+    assert "old" not in (shown := project.run("logs", "churn", "--since", "10m").stdout)
     assert "one" in shown
-    last = yard.run("logs", "churn", "-n", "2").stdout
+    last = project.run("logs", "churn", "-n", "2").stdout
     assert "one" not in last
     assert "two" in last
     assert "    lines" in last
     assert "other" in last
 
 
-def test_one_replica_is_chosen_by_the_beginning_of_its_id(logs: Logs, yard: Yard):
+def test_one_replica_is_chosen_by_the_beginning_of_its_id(logs: Logs, project: ProjectFolder):
     logs.write("churn", "x4k2", "mine")
     logs.write("churn", "y5k2", "other")
-    shown = yard.run("logs", "churn", "--replica", "x4").stdout
+    shown = project.run("logs", "churn", "--replica", "x4").stdout
     assert "mine" in shown
     assert "other" not in shown
-    none = yard.run("logs", "churn", "--replica", "z")
+    none = project.run("logs", "churn", "--replica", "z")
     assert none.exit_code == 1
-    assert "no replica of 'churn' whose id begins with 'z'" in none.stderr
+    assert "no replica of 'churn' with an id that starts with 'z'" in none.stderr
 
 
-def test_the_previous_replica_is_the_last_that_has_ended(logs: Logs, yard: Yard):
+def test_the_previous_replica_is_the_last_that_has_ended(logs: Logs, project: ProjectFolder):
     for name, at in (("older", AT), ("died", AT + 1), ("runs", AT + 2)):
         logs.write("churn", name, f"of {name}", at=at)
     with held(logs.path("churn", "runs")):
-        assert "of died" in (shown := yard.run("logs", "churn", "--previous").stdout)
+        assert "of died" in (shown := project.run("logs", "churn", "--previous").stdout)
         assert "of runs" not in shown
         assert "of older" not in shown
     with held(logs.path("churn", "runs")), held(logs.path("churn", "older")), held(logs.path("churn", "died")):
-        none = yard.run("logs", "churn", "--previous")
+        none = project.run("logs", "churn", "--previous")
     assert none.exit_code == 1
-    assert "no replica of 'churn' has ended" in none.stderr
+    assert "no ended replica of 'churn' has a log" in none.stderr
 
 
-def test_on_a_cluster_an_old_run_of_this_machine_is_not_shown(logs: Logs, yard: Yard):
+def test_on_a_cluster_an_old_run_of_this_machine_is_not_shown(logs: Logs, project: ProjectFolder):
     logs.write("churn", "a", "of another time")
-    yard.write("server.yaml", "ray: {address: 'head.example:6379'}")
-    done = yard.run("logs", "churn")
+    project.write("server.yaml", "ray: {address: 'head.example:6379'}")
+    done = project.run("logs", "churn")
     assert done.exit_code == 1
     assert done.stdout == ""
     told = done.stderr.replace("\n", " ")
     assert "the cluster at head.example:6379" in told
-    assert "cluster-replicas/churn of its nodes" in told
+    assert "cluster-replicas/churn on the nodes of the cluster" in told
 
 
-def test_a_log_that_was_put_aside_as_it_had_grown_large_is_read_too(logs: Logs, yard: Yard):
+def test_a_rotated_log_is_read_too(logs: Logs, project: ProjectFolder):
     logs.write("churn", "a", "first")
     path = logs.path("churn", "a")
     path.rename(path.with_suffix(".jsonl.1"))
     logs.write("churn", "a", "second")
-    assert [line.rpartition(" ")[2] for line in yard.run("logs", "churn").stdout.splitlines()[1:]] == [
+    assert [line.rpartition(" ")[2] for line in project.run("logs", "churn").stdout.splitlines()[1:]] == [
         "first",
         "second",
     ]
 
 
-def test_what_is_no_record_is_passed_over(logs: Logs, yard: Yard):
+def test_what_is_no_record_is_passed_over(logs: Logs, project: ProjectFolder):
     logs.write("churn", "a", "one")
     with logs.path("churn", "a").open("ab") as file:
         file.write(b"caf\xe9\n[1]\n{}\nnull\n")
     logs.write("churn", "a", "two")
-    assert len(yard.run("logs", "churn").stdout.splitlines()) == 3
+    assert len(project.run("logs", "churn").stdout.splitlines()) == 3
 
 
 def test_following_shows_what_is_new_by_whole_records(logs: Logs):

@@ -1,13 +1,12 @@
-"""The table of models: a line each, whatever the terminal's width."""
+"""The table of models has one line for each model at any terminal width."""
 
 import pytest
 from rich.cells import cell_len
 
 from modelyard.cli.fleet_state import FleetState
 from modelyard.cli.model_table import status_table
-from modelyard.cli.severity import worst_first
 from modelyard.cli.terminal_columns import middle_cut
-from modelyard.cli.top import screen_of
+from modelyard.cli.top import render_screen, worst_first
 from modelyard.control.status import ModelStatus
 from modelyard.ray_serve.application_status import State
 from modelyard.telemetry.metrics.traffic import Traffic
@@ -90,7 +89,7 @@ def test_long_cells_lose_their_middle():
     ]
 
 
-def test_what_hurts_comes_first():
+def test_models_with_problems_come_first():
     rows = [
         *(row("calm"), row("slow"), row("slower"), row("queues"), row("fails"), row("kept", reason="went back")),
         *(row("loads", "LOADING"), row("down", "UNAVAILABLE")),
@@ -109,26 +108,26 @@ def test_what_hurts_comes_first():
 
 def test_top_fits_the_screen_and_counts_what_it_leaves_out():
     rows = [*(row(f"m{number:03}") for number in range(999)), row("zz", "UNAVAILABLE", "the disk is full")]
-    screen = screen_of(seen(*rows), 80, 24).plain.splitlines()
+    screen = render_screen(seen(*rows), 80, 24).plain.splitlines()
     assert len(screen) == 23
     assert screen[1].startswith("zz")
     assert screen[-1] == "+979 more, 979 of them READY"
     assert max(map(cell_len, screen)) <= 80
 
 
-def test_top_shows_all_models_where_there_is_room_or_no_screen():
+def test_top_shows_all_models_if_they_fit_or_in_a_file():
     rows = [row(f"m{number:03}") for number in range(1000)]
-    assert len(screen_of(seen(*rows), None, None).plain.splitlines()) == 1001
-    assert "more" not in screen_of(seen(*rows[:5]), 80, 24).plain
+    assert len(render_screen(seen(*rows), None, None).plain.splitlines()) == 1001
+    assert "more" not in render_screen(seen(*rows[:5]), 80, 24).plain
 
 
 def test_top_says_what_the_server_waits_for():
     notice = {"about": "withheld", "text": "nothing is changed: the folder models is missing\nsecond line"}
-    screen = screen_of(
+    screen = render_screen(
         seen(row("a"), phase="down", since="now", step="starting again in 4 s", notices=[notice]), 80, 24
     )
     assert screen.plain.splitlines()[:2] == [
-        "the server is down since now: starting again in 4 s",
+        "the server has been down since now: starting again in 4 s",
         "nothing is changed: the folder models is missing",
     ]
 
@@ -141,7 +140,7 @@ def test_a_model_that_is_served_a_slower_way_says_why():
         {"name": "forest", "batching": batched, "notes": ["not read tree by tree: [it differs]", "not put together"]},
         {"name": "away", "batching": None, "notes": None},
     ]
-    assert list(FleetState(tuple(models), frozenset()).remarks()) == [
+    assert list(FleetState(tuple(models), frozenset()).notes()) == [
         "before: requests are not batched: it is turned off (max_size: 1)",
         "forest: not read tree by tree: [it differs]",
         "forest: not put together",
@@ -164,9 +163,9 @@ def test_a_model_of_which_replicas_died_says_so():
 
 def test_a_server_is_well_when_every_configured_model_is_ready_and_the_files_can_be_read():
     fine = seen(row("a"))
-    assert fine.is_well
-    assert not seen(row("a", "LOADING")).is_well
-    assert not FleetState(fine.models, frozenset("ab"), fine.server).is_well
-    assert not seen(row("a"), turn=0).is_well
-    assert not seen(row("a"), notices=[{"about": "configuration", "text": "a mistake"}]).is_well
-    assert FleetState(fine.models, fine.configured).is_well
+    assert fine.is_healthy
+    assert not seen(row("a", "LOADING")).is_healthy
+    assert not FleetState(fine.models, frozenset("ab"), fine.server).is_healthy
+    assert not seen(row("a"), turn=0).is_healthy
+    assert not seen(row("a"), notices=[{"about": "configuration", "text": "a mistake"}]).is_healthy
+    assert FleetState(fine.models, fine.configured).is_healthy

@@ -1,4 +1,4 @@
-"""The commands that need no server: config show, schema, render, --help; and what the others say without one."""
+"""Commands that need no server: config show, schema, render, --help; and the errors of others without one."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import yaml
 from modelyard.config.load import load
 from modelyard.config.schema import schemas
 from modelyard.control.desired import DesiredState
-from tests.unit.cli.yard import Yard, run
+from tests.unit.cli.project_folder import ProjectFolder, run
 
 COMMANDS = [
     "up",
@@ -40,26 +40,26 @@ def test_the_help_lists_every_command():
     assert all(f" {command.split()[0]} " in shown for command in COMMANDS)
 
 
-def test_config_show_fills_in_every_default_and_can_be_read_again(yard: Yard, tmp_path: Path):
-    yard.model("churn", "replicas: 2\n")
-    done = yard.run("config", "show")
+def test_config_show_fills_in_every_default_and_can_be_read_again(project: ProjectFolder, tmp_path: Path):
+    project.model("churn", "replicas: 2\n")
+    done = project.run("config", "show")
     assert done.exit_code == 0
     documents = list(yaml.safe_load_all(done.stdout))
     assert documents[0]["http"] == {"host": "127.0.0.1", "port": 8000, "cors": []}
     assert documents[1]["replicas"] == {"min": 2, "max": 2, "target_in_flight": 8.0}
 
 
-def test_config_show_for_programs_holds_the_same(yard: Yard):
-    yard.model("churn", "replicas: 2\n")
-    told = yard.json("config", "show")
+def test_config_show_for_programs_holds_the_same(project: ProjectFolder):
+    project.model("churn", "replicas: 2\n")
+    told = project.json("config", "show")
     assert told["server"]["repository"]["settle_s"] == 0
-    assert told["models"] == [load(yard.config, {}).models[0].model_dump(mode="json")]
+    assert told["models"] == [load(project.config, {}).models[0].model_dump(mode="json")]
 
 
 @pytest.mark.parametrize("command", ["config show", "render", "plan", "apply", "status", "logs churn", "up"])
-def test_a_mistake_in_the_yaml_ends_every_command_alike(yard: Yard, command: str):
-    yard.model("churn", "replcas: 2\n")
-    done = yard.run(*command.split())
+def test_a_error_in_the_yaml_ends_every_command_alike(project: ProjectFolder, command: str):
+    project.model("churn", "replcas: 2\n")
+    done = project.run(*command.split())
     assert done.exit_code == 1
     assert "error: unknown key 'replcas'" in done.stderr
     assert done.stdout == ""
@@ -73,46 +73,46 @@ def test_schema_writes_what_editors_read(tmp_path: Path):
         assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
 
 
-def test_render_prints_the_config_that_serve_deploy_takes(yard: Yard):
-    yard.model("churn", 'description: "yes: é"\noptions: {a: [1, {b: null}]}\n')
-    yard.model("iris")
-    yard.artefact("churn")
-    yard.artefact("iris")
-    done = yard.run("render")
+def test_render_prints_the_config_that_serve_deploy_takes(project: ProjectFolder):
+    project.model("churn", 'description: "yes: é"\noptions: {a: [1, {b: null}]}\n')
+    project.model("iris")
+    project.artefact("churn")
+    project.artefact("iris")
+    done = project.run("render")
     assert done.exit_code == 0
-    assert yaml.safe_load(done.stdout) == DesiredState(yard.config, {}).read().serve_config({})
+    assert yaml.safe_load(done.stdout) == DesiredState(project.config, {}).read().serve_config({})
     assert "&id" not in done.stdout, "nothing by reference: it is for reading"
 
 
-def test_render_leaves_out_what_cannot_be_served_and_says_so(yard: Yard):
-    yard.model("churn")
-    yard.model("iris")
-    yard.artefact("iris")
-    done = yard.run("render")
+def test_render_skips_models_that_cannot_be_served_and_says_so(project: ProjectFolder):
+    project.model("churn")
+    project.model("iris")
+    project.artefact("iris")
+    done = project.run("render")
     assert done.exit_code == 1
-    assert done.stderr == "left out churn: there is no folder churn in the model repository\n"
+    assert done.stderr == "skipped churn: there is no folder churn in the model repository\n"
     assert [each["name"] for each in yaml.safe_load(done.stdout)["applications"]] == ["gateway", "iris"]
 
 
 @pytest.mark.parametrize("command", ["plan", "plan --exit-code", "apply", "apply --wait", "status"])
-def test_without_a_server_a_command_says_how_to_start_one(yard: Yard, command: str):
-    yard.model("churn")
-    done = yard.run(*command.split())
+def test_without_a_server_a_command_says_how_to_start_one(project: ProjectFolder, command: str):
+    project.model("churn")
+    done = project.run(*command.split())
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"error: no server of {yard.config} runs here; start it with `modelyard up`\n"
+    assert done.stderr == f"error: no server of {project.config} runs here; start it with `modelyard up`\n"
 
 
-def test_logs_of_a_model_that_never_ran_are_an_error(yard: Yard):
-    yard.model("churn")
-    done = yard.run("logs", "churn")
-    assert (done.exit_code, done.stderr) == (1, "no logs of a model 'churn'\n")
+def test_logs_of_a_model_that_never_ran_are_an_error(project: ProjectFolder):
+    project.model("churn")
+    done = project.run("logs", "churn")
+    assert (done.exit_code, done.stderr) == (1, "no logs of model 'churn'\n")
 
 
 @pytest.mark.parametrize("command", ["--help", "validate", "config show", "schema", "render"])
-def test_what_needs_no_server_does_not_load_ray(yard: Yard, command: str):
-    yard.model("churn")
-    yard.artefact("churn")
-    where = {"--help": [], "schema": ["--to", str(yard.root / "schema")]}.get(command, ["-c", str(yard.config)])
+def test_what_needs_no_server_does_not_load_ray(project: ProjectFolder, command: str):
+    project.model("churn")
+    project.artefact("churn")
+    where = {"--help": [], "schema": ["--to", str(project.root / "schema")]}.get(command, ["-c", str(project.config)])
     program = """
 import sys
 from modelyard.cli.main import main
@@ -135,8 +135,8 @@ def test_the_help_does_not_wait_for_the_specs():
 
 
 @pytest.mark.parametrize("command", ["up", "plan", "apply", "status"])
-def test_a_cluster_that_does_not_answer_is_told_at_once(yard: Yard, command):
-    yard.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
-    done = yard.run(command)
+def test_a_cluster_that_does_not_respond_is_reported_at_once(project: ProjectFolder, command):
+    project.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
+    done = project.run(command)
     assert done.exit_code == 1
     assert "nobody listens at 127.0.0.1:1" in done.output

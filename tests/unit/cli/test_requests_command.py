@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.time_range import since
+from modelyard.cli.time_range import parse_since
 from modelyard.replica_files.request_records import RequestRecord, append_lines, encode_record, request_log_path
-from tests.unit.cli.yard import Yard
+from tests.unit.cli.project_folder import ProjectFolder
 
 AT = 1_796_000_000.0
 
@@ -17,9 +17,9 @@ AT = 1_796_000_000.0
 class RequestLogs:
     """The files of a configuration."""
 
-    def __init__(self, yard: Yard) -> None:
-        self.yard = yard
-        self.folder = yard.root / ".modelyard" / "requests"
+    def __init__(self, project: ProjectFolder) -> None:
+        self.project = project
+        self.folder = project.root / ".modelyard" / "requests"
 
     def write(
         self, model: str, *ids: str, at: float = AT, total_s: float = 0.01, code: str = "ok", **more: Any
@@ -33,22 +33,22 @@ class RequestLogs:
         )
 
     def found(self, *arguments: str) -> list[str]:
-        return [each["request_id"] for each in self.yard.json("requests", *arguments)]
+        return [each["request_id"] for each in self.project.json("requests", *arguments)]
 
 
 @pytest.fixture
-def logs(yard: Yard) -> RequestLogs:
-    return RequestLogs(yard)
+def logs(project: ProjectFolder) -> RequestLogs:
+    return RequestLogs(project)
 
 
 def test_a_request_is_found_by_its_id_and_by_nothing_like_it(logs: RequestLogs):
     logs.write("iris", "a-1", "a-11", "b")
     logs.write("churn", "a-1", at=AT + 50, client="10.0.0.7")
     assert logs.found("--id", "a-1") == ["a-1", "a-1"]
-    shown = logs.yard.run("requests", "--id", "a-1", "--model", "churn").stdout
+    shown = logs.project.run("requests", "--id", "a-1", "--model", "churn").stdout
     assert "10.0.0.7" in shown
     assert "x4k2" in shown
-    assert logs.yard.run("requests", "--id", "a-").exit_code == 1
+    assert logs.project.run("requests", "--id", "a-").exit_code == 1
 
 
 def test_the_last_ones_of_all_models_come_oldest_first(logs: RequestLogs):
@@ -57,14 +57,18 @@ def test_the_last_ones_of_all_models_come_oldest_first(logs: RequestLogs):
     assert logs.found() == ["i0", "c0", "i1", "c1", "i2"]
     assert logs.found("-n", "2") == ["c1", "i2"]
     assert logs.found("--model", "churn") == ["c0", "c1"]
-    assert [line.split()[-1] for line in logs.yard.run("requests", "-n", "2").stdout.splitlines()] == ["ID", "c1", "i2"]
+    assert [line.split()[-1] for line in logs.project.run("requests", "-n", "2").stdout.splitlines()] == [
+        "ID",
+        "c1",
+        "i2",
+    ]
 
 
 def test_slow_ones_are_those_over_the_threshold_of_the_configuration(logs: RequestLogs):
     logs.write("iris", "quick", total_s=0.4)
     logs.write("iris", "slow", total_s=0.6)
-    assert logs.yard.run("requests", "--slow").exit_code == 1
-    logs.yard.write("server.yaml", "request_log: {slow_s: 0.5}")
+    assert logs.project.run("requests", "--slow").exit_code == 1
+    logs.project.write("server.yaml", "request_log: {slow_s: 0.5}")
     assert logs.found("--slow") == ["slow"]
 
 
@@ -80,20 +84,20 @@ def test_since_leaves_out_what_is_older(logs: RequestLogs):
     logs.write("iris", "new", at=now - 300)
     assert logs.found("--since", "10m") == ["new"]
     assert logs.found("--since", "1h") == ["old", "new"]
-    wrong = logs.yard.run("requests", "--since", "ten minutes")
+    wrong = logs.project.run("requests", "--since", "ten minutes")
     assert wrong.exit_code == 2
     assert "neither a duration" in " ".join(wrong.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(("text", "ago"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1.5h", 5400)])
 def test_a_duration_counts_back_from_now(text: str, ago: float):
-    assert since(text, 1e6) == 1e6 - ago
+    assert parse_since(text, 1e6) == 1e6 - ago
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 minutes", "yesterday", "5w"])
-def test_what_is_neither_a_duration_nor_a_time_is_refused(text: str):
+def test_what_is_neither_a_duration_nor_a_time_is_rejected(text: str):
     with pytest.raises(ValueError, match="neither a duration"):
-        since(text, 1e6)
+        parse_since(text, 1e6)
 
 
 def test_files_that_were_put_aside_and_lines_that_were_cut_short_do_no_harm(logs: RequestLogs):
@@ -114,7 +118,7 @@ def test_a_log_of_many_blocks_is_read_to_its_beginning(logs: RequestLogs, tmp_pa
 
 
 def test_no_log_is_no_fault_of_the_command(logs: RequestLogs):
-    done = logs.yard.run("requests")
+    done = logs.project.run("requests")
     assert done.exit_code == 1
-    assert "no such request" in done.stderr
-    assert json.loads(logs.yard.run("requests", "-o", "json").stdout) == []
+    assert "no matching requests" in done.stderr
+    assert json.loads(logs.project.run("requests", "-o", "json").stdout) == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelyard.cli.report import TerminalReport, action_line, console
+from modelyard.cli.terminal_report import TerminalReport, action_line, console
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.control.plan import Action
 from modelyard.control.status import ModelStatus
@@ -47,15 +47,15 @@ def test_what_waits_for_the_operator_is_shown_with_the_command_that_applies_it(
     report.awaits([Action("remove", "a", "no longer configured")], "")
     report.awaits([Action("remove", "a", "no longer configured")], "most models are gone")
     assert lines(printed) == [
-        "changed files; nothing is changed until `modelyard apply`",
+        "files changed; run `modelyard apply` to apply these changes:",
         "  - remove a: no longer configured",
-        "changed files; nothing is changed until `modelyard apply --allow-removals`",
+        "files changed; run `modelyard apply --allow-removals` to apply these changes:",
         "  - remove a: no longer configured",
         "  most models are gone",
     ]
 
 
-def test_progress_is_told_when_it_changes(report: TerminalReport, printed: io.StringIO):
+def test_progress_is_reported_when_it_changes(report: TerminalReport, printed: io.StringIO):
     starting = [row("a", "LOADING"), row("b", "LOADING"), row("c")]
     report.progress(starting)
     report.progress(starting)
@@ -70,7 +70,7 @@ def test_progress_tells_why_a_model_does_not_come_up(report: TerminalReport, pri
 
 def test_models_that_wait_for_others_are_a_number(report: TerminalReport, printed: io.StringIO):
     report.progress([row("a", "LOADING"), *(row(name, "LOADING", WAITS) for name in "bcd")])
-    assert lines(printed) == ["0 of 4 models ready; loading a; 3 more to load"]
+    assert lines(printed) == ["0 of 4 models ready; loading a; 3 waiting to load"]
 
 
 def test_a_models_change_is_one_line(report: TerminalReport, printed: io.StringIO):
@@ -82,10 +82,10 @@ def test_a_models_change_is_one_line(report: TerminalReport, printed: io.StringI
     ]
 
 
-def test_a_mistake_is_shown_as_it_is_and_that_nothing_has_changed(report: TerminalReport, printed: io.StringIO):
+def test_an_error_is_shown_with_the_note_that_no_changes_were_applied(report: TerminalReport, printed: io.StringIO):
     report.mistakes(SpecError((Diagnostic("models/a.yaml", 0, 0, "unknown key '[b]x'"),)))
     assert printed.getvalue().splitlines()[0] == "models/a.yaml: error: unknown key '[b]x'"
-    assert "nothing has changed" in printed.getvalue()
+    assert "no changes applied" in printed.getvalue()
 
 
 def test_the_start_ends_with_the_table_and_a_line_to_paste(report: TerminalReport, printed: io.StringIO):
@@ -106,8 +106,8 @@ def test_the_start_says_whether_changes_wait(report: TerminalReport, printed: io
     report.approval = True
     report.started([row("a")], "", "")
     assert [line for line in lines(printed) if "watching" in line] == [
-        "watching serve_config and the repository; Ctrl-C stops",
-        "watching serve_config and the repository; changes wait for `modelyard apply`; Ctrl-C stops",
+        "watching serve_config and the model repository; press Ctrl-C to stop",
+        "watching serve_config and the model repository; changes wait for `modelyard apply`; press Ctrl-C to stop",
     ]
 
 

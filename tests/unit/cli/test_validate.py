@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
-from tests.unit.cli.yard import Yard, run
+from tests.unit.cli.project_folder import ProjectFolder, run
 
 
 def identity() -> bytes:
@@ -14,64 +14,64 @@ def identity() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def test_a_valid_configuration_is_told_in_one_line(yard: Yard):
-    yard.model("churn")
-    yard.artefact("churn")
-    done = yard.run("validate")
+def test_a_valid_configuration_is_reported_in_one_line(project: ProjectFolder):
+    project.model("churn")
+    project.artefact("churn")
+    done = project.run("validate")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "1 model is valid\n", "")
-    yard.model("iris")
-    yard.artefact("iris")
-    assert yard.run("validate").stdout == "2 models are valid\n"
+    project.model("iris")
+    project.artefact("iris")
+    assert project.run("validate").stdout == "2 models are valid\n"
 
 
-def test_programs_read_what_is_valid(yard: Yard):
-    yard.model("churn")
-    yard.artefact("churn")
-    assert yard.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "warnings": [], "refused": {}}
+def test_programs_read_what_is_valid(project: ProjectFolder):
+    project.model("churn")
+    project.artefact("churn")
+    assert project.json("validate") == {"valid": True, "models": ["churn"], "errors": [], "warnings": [], "refused": {}}
 
 
-def test_every_mistake_in_the_yaml_is_shown_with_its_place(yard: Yard):
-    yard.model("churn", "replcas: 2\nruntime: tensorflow\n")
-    done = yard.run("validate")
+def test_every_error_in_the_yaml_is_shown_with_its_place(project: ProjectFolder):
+    project.model("churn", "replcas: 2\nruntime: tensorflow\n")
+    done = project.run("validate")
     assert (done.exit_code, done.stdout) == (1, "")
-    file = yard.config / "models" / "churn.yaml"
+    file = project.config / "models" / "churn.yaml"
     assert f"{file}:2:1: error: unknown key 'replcas'" in done.stderr
     assert "^^^^^^^ did you mean 'replicas'?" in done.stderr
     assert f"{file}:3:10: error:" in done.stderr
 
 
-def test_programs_read_every_mistake(yard: Yard):
-    yard.model("churn", "replcas: 2\n")
-    told = yard.json("validate", exit_code=1)
+def test_programs_read_every_mistake(project: ProjectFolder):
+    project.model("churn", "replcas: 2\n")
+    told = project.json("validate", exit_code=1)
     (error,) = told["errors"]
     assert told["valid"] is False
     assert (error["line"], error["column"], error["suggestion"]) == (2, 1, "did you mean 'replicas'?")
 
 
-def test_text_that_looks_like_markup_is_shown_as_it_is(yard: Yard):
-    yard.model("churn", "'[red]x[/red]': 2\n")
-    assert "[red]x[/red]" in yard.run("validate").stderr
+def test_text_that_looks_like_markup_is_shown_as_it_is(project: ProjectFolder):
+    project.model("churn", "'[red]x[/red]': 2\n")
+    assert "[red]x[/red]" in project.run("validate").stderr
 
 
-def test_a_model_without_an_artefact_is_refused_with_its_file_and_reason(yard: Yard):
-    yard.model("churn")
-    yard.artefact("Churn-Model")
-    done = yard.run("validate")
+def test_a_model_without_an_artefact_is_rejected_with_its_file_and_reason(project: ProjectFolder):
+    project.model("churn")
+    project.artefact("Churn-Model")
+    done = project.run("validate")
     assert done.exit_code == 1
     assert done.stderr == (
-        f"{yard.config / 'models' / 'churn.yaml'}:1:7: error: churn: there is no folder churn in the model repository\n"
+        f"{project.config / 'models' / 'churn.yaml'}:1:7: error: churn: there is no folder churn in the model repository\n"
         "    1 | name: churn\n"
-        "      |       ^^^^^ did you mean the folder Churn-Model? Then write 'path: Churn-Model'\n"
+        "      |       ^^^^^ did you mean the folder Churn-Model? If so, add 'path: Churn-Model'\n"
     )
-    told = yard.json("validate", exit_code=1)
+    told = project.json("validate", exit_code=1)
     assert told["refused"] == {"churn": "there is no folder churn in the model repository"}
     assert told["valid"] is False
 
 
-def test_a_configuration_that_is_not_there_is_an_error_and_not_a_traceback(yard: Yard):
-    done = run("validate", "--config", str(yard.root / "elsewhere"))
+def test_a_configuration_that_is_not_there_is_an_error_and_not_a_traceback(project: ProjectFolder):
+    done = run("validate", "--config", str(project.root / "elsewhere"))
     assert done.exit_code == 1
-    assert done.stderr == f"{yard.root / 'elsewhere'}: error: there is no such folder\n"
+    assert done.stderr == f"{project.root / 'elsewhere'}: error: there is no such folder\n"
 
 
 @pytest.mark.parametrize("arguments", [["validate", "--dep"], ["validate", "-o", "xml"], ["validat"], ["logs"]])
@@ -79,11 +79,11 @@ def test_wrong_usage_has_an_exit_code_of_its_own(arguments):
     assert run(*arguments).exit_code == 2
 
 
-def test_deep_loads_each_model_and_tries_it_on_an_example(yard: Yard):
-    yard.model("churn")
-    yard.artefact("churn", identity())
-    done = yard.run("validate", "--deep")
-    assert (done.exit_code, done.stdout) == (0, "1 model is valid, loaded and tried on an example\n")
+def test_deep_loads_each_model_and_tries_it_on_an_example(project: ProjectFolder):
+    project.model("churn")
+    project.artefact("churn", identity())
+    done = project.run("validate", "--deep")
+    assert (done.exit_code, done.stdout) == (0, "1 model is valid, loaded and run on an example\n")
 
 
 @pytest.mark.parametrize(
@@ -94,24 +94,24 @@ def test_deep_loads_each_model_and_tries_it_on_an_example(yard: Yard):
     ],
     ids=["no model", "truncated"],
 )
-def test_deep_finds_what_does_not_load(yard: Yard, content: bytes, reason: str):
-    yard.model("good")
-    yard.artefact("good", identity())
-    yard.model("bad")
-    yard.artefact("bad", content)
-    assert yard.run("validate").exit_code == 0
-    told = yard.json("validate", "--deep", exit_code=1)
+def test_deep_finds_what_does_not_load(project: ProjectFolder, content: bytes, reason: str):
+    project.model("good")
+    project.artefact("good", identity())
+    project.model("bad")
+    project.artefact("bad", content)
+    assert project.run("validate").exit_code == 0
+    told = project.json("validate", "--deep", exit_code=1)
     assert list(told["refused"]) == ["bad"]
     assert reason in told["refused"]["bad"]
 
 
-def test_deep_tries_the_operators_own_example(yard: Yard):
-    yard.model("churn")
-    yard.artefact("churn", identity())
-    yard.artefact("churn", b'{"inputs": {"x": [[1, 2, 3]]}}', file="example.json")
-    assert list(yard.json("validate", "--deep", exit_code=1)["refused"]) == ["churn"]
-    yard.artefact("churn", b'{"inputs": {"x": [[1, 2], [3, 4]]}}', file="example.json")
-    assert yard.json("validate", "--deep")["valid"] is True
+def test_deep_runs_the_operators_own_example(project: ProjectFolder):
+    project.model("churn")
+    project.artefact("churn", identity())
+    project.artefact("churn", b'{"inputs": {"x": [[1, 2, 3]]}}', file="example.json")
+    assert list(project.json("validate", "--deep", exit_code=1)["refused"]) == ["churn"]
+    project.artefact("churn", b'{"inputs": {"x": [[1, 2], [3, 4]]}}', file="example.json")
+    assert project.json("validate", "--deep")["valid"] is True
 
 
 @pytest.mark.parametrize(
@@ -122,37 +122,37 @@ def test_deep_tries_the_operators_own_example(yard: Yard):
         ("path: churm", "2:7", "churn: there is no folder churm in the model repository"),
     ],
 )
-def test_what_the_repository_refuses_is_told_at_the_key_that_asks_for_it(yard: Yard, lines, place, message):
-    yard.model("churn", lines + "\n")
-    yard.artefact("churn")
-    told = yard.run("validate").stderr
-    assert told.startswith(f"{yard.config / 'models' / 'churn.yaml'}:{place}: error: {message}")
+def test_a_problem_of_the_repository_is_reported_at_the_related_key(project: ProjectFolder, lines, place, message):
+    project.model("churn", lines + "\n")
+    project.artefact("churn")
+    told = project.run("validate").stderr
+    assert told.startswith(f"{project.config / 'models' / 'churn.yaml'}:{place}: error: {message}")
     assert ("did you mean the folder churn?" in told) is ("churm" in lines)
 
 
-def test_a_folder_that_nothing_resembles_is_told_with_those_that_are_there(yard: Yard):
-    yard.model("zebra")
-    yard.artefact("churn")
-    yard.artefact("iris")
-    assert "it holds churn, iris" in yard.run("validate").stderr
+def test_a_folder_without_a_similar_name_is_reported_with_the_existing_folders(project: ProjectFolder):
+    project.model("zebra")
+    project.artefact("churn")
+    project.artefact("iris")
+    assert "the repository contains churn, iris" in project.run("validate").stderr
 
 
-def test_a_missing_repository_is_one_error_and_not_one_a_model(yard: Yard):
-    yard.model("a")
-    yard.model("b")
-    done = yard.run("validate")
+def test_a_missing_repository_is_one_error_and_not_one_a_model(project: ProjectFolder):
+    project.model("a")
+    project.model("b")
+    done = project.run("validate")
     assert done.exit_code == 1
     assert done.stderr == (
-        f"{yard.repository}: error: the model repository does not exist, so no model can be served; "
-        "repository.path in server.yaml says where it is\n"
+        f"{project.repository}: error: the model repository does not exist, so no model can be served; "
+        "set repository.path in server.yaml\n"
     )
 
 
-def test_tls_files_that_are_no_certificate_are_an_error(yard: Yard):
-    yard.write("server.yaml", "tls: {certificate: a.pem, key: a.key}\n")
+def test_tls_files_that_are_no_certificate_are_an_error(project: ProjectFolder):
+    project.write("server.yaml", "tls: {certificate: a.pem, key: a.key}\n")
     for name in ("a.pem", "a.key"):
-        (yard.root / name).write_text("no pem")
-    done = yard.run("validate")
+        (project.root / name).write_text("no pem")
+    done = project.run("validate")
     assert done.exit_code == 1
     assert "server.yaml: error: tls: " in done.stderr
-    assert "are no certificate with its key" in done.stderr
+    assert "are not a certificate and its key" in done.stderr

@@ -1,4 +1,4 @@
-"""A configuration folder to write files into, and its errors as an operator would see them."""
+"""A configuration folder to write files into, and its errors in the form that an operator sees."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Folder:
         ]
 
     def of_model(self, text: str, **environ: str) -> list[str]:
-        """What is told about one model's file, without its name."""
+        """The errors of one model's file, without its name."""
         told = self.write({"models/m.yaml": text}).told(**environ)
         assert all(line.startswith("models/m.yaml:") for line in told)
         return [line.removeprefix("models/m.yaml:") for line in told]

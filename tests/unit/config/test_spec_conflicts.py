@@ -1,7 +1,7 @@
-"""What files say against one another is told at both places."""
+"""Conflicts between files are reported in both files."""
 
 
-def test_two_models_of_one_name_are_told_at_both_places(folder):
+def test_two_models_of_one_name_are_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: x\n", "models/b.yaml": "trusted: 1\nname: x\n"})
     assert folder.told() == [
         f"models/a.yaml:1:7: two models are named 'x'; see {folder.path}/models/b.yaml:2",
@@ -10,7 +10,7 @@ def test_two_models_of_one_name_are_told_at_both_places(folder):
     ]
 
 
-def test_two_models_of_one_route_are_told_at_both_places(folder):
+def test_two_models_of_one_route_are_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: a\nroute: /models/b\n", "models/b.yaml": "name: b\n"})
     assert folder.told() == [
         f"models/a.yaml:2:8: two models have the route /models/b; see {folder.path}/models/b.yaml:1",
@@ -18,11 +18,11 @@ def test_two_models_of_one_route_are_told_at_both_places(folder):
     ]
 
 
-def test_a_route_below_another_is_told_at_both_places(folder):
+def test_a_route_below_another_is_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nroute: /models/a/x/y\n"})
     assert folder.told() == [
         f"models/a.yaml:1:7: /models/a hides /models/a/x/y, the route of 'b'; see {folder.path}/models/b.yaml:2",
-        f"models/b.yaml:2:8: /models/a/x/y lies below /models/a, the route of 'a'; see {folder.path}/models/a.yaml:1",
+        f"models/b.yaml:2:8: /models/a/x/y is below /models/a, the route of 'a'; see {folder.path}/models/a.yaml:1",
     ]
 
 
@@ -38,6 +38,6 @@ def test_a_default_model_is_one_of_those_that_there_are(folder):
     assert folder.load().server.default_model == "churn"
 
 
-def test_a_default_model_that_no_file_is_about_is_refused_with_the_nearest(folder):
+def test_an_unknown_default_model_is_rejected_with_a_suggestion(folder):
     folder.write({"server.yaml": "default_model: chrun\n", "models/churn.yaml": "name: churn\n"})
     assert folder.told() == ["server.yaml:1:16: there is no model 'chrun'; did you mean 'churn'?"]

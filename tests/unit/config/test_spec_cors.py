@@ -10,7 +10,7 @@ def test_no_origin_is_listed_unless_the_yaml_lists_it(folder):
     assert folder.write({"server.yaml": text}).load().server.http.cors == origins
 
 
-FORM = "expected an origin as browsers write it, such as https://app.example or http://localhost:3000, got the string"
+FORM = "expected an origin in the form that browsers send, such as https://app.example or http://localhost:3000, got the string"
 
 
 @pytest.mark.parametrize(
@@ -24,16 +24,16 @@ FORM = "expected an origin as browsers write it, such as https://app.example or 
         ("https://a b", f"{FORM} 'https://a b'"),
         ("https://app.example/", f"{FORM} 'https://app.example/'; did you mean https://app.example?"),
         ("https://App.Example/x", f"{FORM} 'https://App.Example/x'; did you mean https://app.example?"),
-        ("https://a:443", "browsers leave out :443 from an origin of https:; write https://a"),
-        ("http://a:80", "browsers leave out :80 from an origin of http:; write http://a"),
+        ("https://a:443", "browsers omit :443 from an https: origin; write https://a"),
+        ("http://a:80", "browsers omit :80 from an http: origin; write http://a"),
     ],
 )
-def test_what_no_browser_sends_is_refused(folder, origin, message):
+def test_an_origin_that_no_browser_sends_is_rejected(folder, origin, message):
     folder.write({"server.yaml": f"http:\n  cors:\n    - '{origin}'\n"})
     assert folder.told() == [f"server.yaml:3:7: {message}"]
 
 
-def test_more_origins_than_fit_are_refused(folder):
+def test_more_origins_than_fit_are_rejected(folder):
     folder.write({"server.yaml": f"http: {{cors: [{', '.join(f'http://a{n}' for n in range(33))}]}}\n"})
     assert folder.told() == ["server.yaml:1:14: expected at most 32 items, got 33"]
 

@@ -1,11 +1,11 @@
-"""Defaults of server.yaml lie under each model's own keys."""
+"""Merging the defaults of server.yaml into each model's keys."""
 
 import pytest
 
 from modelyard.config.model_spec import Batching, Limits, Replicas
 
 
-def test_defaults_lie_under_each_models_own_keys(folder):
+def test_a_models_own_keys_take_precedence_over_defaults(folder):
     folder.write(
         {
             "server.yaml": "defaults:\n  trusted: true\n  versions: {latest: 2}\n  limits: {queue: 9, timeout_s: 3}\n",
@@ -22,7 +22,7 @@ def test_defaults_lie_under_each_models_own_keys(folder):
     assert (b.trusted, b.versions, b.limits) == (False, [1], Limits(queue=5, timeout_s=3))
 
 
-def test_a_models_own_null_wins_over_a_default(folder):
+def test_a_models_own_null_takes_precedence_over_a_default(folder):
     folder.write(
         {"server.yaml": "defaults: {resources: {memory: 1GB}}", "models/a.yaml": "name: a\nresources: {memory: ~}"}
     )
@@ -41,7 +41,7 @@ def test_a_models_own_null_wins_over_a_default(folder):
         ("{min: 2}", "{target_in_flight: 3}", 2, 2),
     ],
 )
-def test_a_default_bound_of_replicas_yields_to_a_models_own(folder, default, own, low, high):
+def test_a_models_own_bound_of_replicas_replaces_a_default_that_contradicts_it(folder, default, own, low, high):
     folder.write({"server.yaml": f"defaults:\n  replicas: {default}\n", "models/a.yaml": f"name: a\nreplicas: {own}\n"})
     replicas = folder.load().models[0].replicas
     assert (replicas.min, replicas.max) == (low, high)
@@ -69,12 +69,12 @@ def test_batching_off_is_a_section_like_any_other(folder, default, own, max_size
     assert folder.load().models[0].batching == Batching(max_size=max_size, max_delay_ms=max_delay_ms)
 
 
-def test_a_default_of_batching_off_goes_for_models_that_say_nothing(folder):
+def test_a_default_of_batching_off_applies_to_models_that_do_not_set_it(folder):
     folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": "name: a\n"})
     assert folder.load().models[0].batching == Batching(max_size=1)
 
 
-def test_a_mistake_beside_defaults_is_told_in_the_models_file(folder):
+def test_an_error_in_a_model_is_reported_in_its_file_also_with_defaults(folder):
     folder.write(
         {"server.yaml": "defaults: {limits: {queue: 9}}", "models/a.yaml": "name: a\nlimits: {timeout_s: x}\n"}
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelyard.config.diagnostic import Diagnostic, SpecError, in_order
+from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 
 
 def test_an_error_is_rendered_as_the_design_shows_it():
@@ -19,8 +19,8 @@ def test_an_error_is_rendered_as_the_design_shows_it():
 
 
 def test_an_error_of_a_whole_file_quotes_no_line():
-    error = Diagnostic("server.yml", 0, 0, "this file is not read", suggestion="its name must be server.yaml")
-    assert error.render() == "server.yml: error: this file is not read; its name must be server.yaml"
+    error = Diagnostic("server.yml", 0, 0, "this file is ignored", suggestion="its name must be server.yaml")
+    assert error.render() == "server.yml: error: this file is ignored; its name must be server.yaml"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_an_error_of_a_whole_file_quotes_no_line():
     ],
     ids=["plain", "at the end", "tabs stay", "wide characters", "combining characters", "escapes are harmless"],
 )
-def test_the_underline_stands_below_the_fault(line, column, length, quoted, underline):
+def test_the_underline_is_below_the_error(line, column, length, quoted, underline):
     _, second, third = Diagnostic("f", 1, column, "wrong", line, length).render().splitlines()
     assert (second, third) == (f"    1 | {quoted}", f"      | {underline}")
 
@@ -63,9 +63,9 @@ def test_json_holds_every_field():
     }
 
 
-def test_errors_are_ordered_by_place_and_told_once():
+def test_errors_are_ordered_by_place_and_reported_once():
     first, second, other = (Diagnostic("a", 2, 1, "x"), Diagnostic("a", 10, 1, "x"), Diagnostic("b", 1, 1, "x"))
-    assert in_order([other, second, first, second]) == (first, second, other)
+    assert sorted_diagnostics([other, second, first, second]) == (first, second, other)
 
 
 def test_a_spec_error_reads_as_its_diagnostics():

@@ -1,4 +1,4 @@
-"""Keys that a command sets: everything else in the file stays as it was written."""
+"""Setting keys of a YAML file: the rest of its text does not change."""
 
 import pytest
 from hypothesis import given
@@ -47,8 +47,8 @@ def test_a_key_is_set_and_the_rest_stays(text, values, expected):
     "text",
     ["name: iris\nversions: &v [1, 2]\noptions: {x: *v}\n", "- name\n", "", "name: [\n"],
 )
-def test_a_form_that_does_not_allow_it_is_left_alone(text):
-    with pytest.raises(CannotEdit, match=r"write it by hand: versions: \[1\]"):
+def test_a_file_that_cannot_be_edited_safely_is_not_changed(text):
+    with pytest.raises(CannotEdit, match=r"this file cannot be edited automatically; write by hand: versions: \[1\]"):
         edited(text, versions=[1])
 
 

@@ -35,7 +35,7 @@ def test_references_expand_in_strings(folder, value, expected):
     assert description(folder, value, **environ) == expected
 
 
-def test_an_unquoted_reference_becomes_what_its_text_says(folder):
+def test_an_unquoted_reference_has_the_type_of_its_content(folder):
     folder.write(
         {
             "models/m.yaml": (
@@ -60,41 +60,43 @@ def test_an_unquoted_reference_becomes_what_its_text_says(folder):
     [
         (
             "name: m\nreplicas:\n  max: ${NOPE}\n",
-            ["3:8: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}"],
+            ["3:8: the environment variable NOPE is not set; set it, or add a default: ${NOPE:-...}"],
         ),
         (
             "name: m\ndescription: a ${A} ${NOPE} ${NOR}\n",
             [
-                "2:21: the environment variable NOPE is not set; set it, or give a default: ${NOPE:-...}",
-                "2:29: the environment variable NOR is not set; set it, or give a default: ${NOR:-...}",
+                "2:21: the environment variable NOPE is not set; set it, or add a default: ${NOPE:-...}",
+                "2:29: the environment variable NOR is not set; set it, or add a default: ${NOR:-...}",
             ],
         ),
         (
             "name: m\ndescription: ${A\n",
-            ["2:14: '${A' names no environment variable; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"],
+            [
+                "2:14: '${A' is not a valid variable reference; write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
+            ],
         ),
         (
             "name: m\ndescription: ${1-x}\n",
             [
-                "2:14: '${1-x}' names no environment variable;"
+                "2:14: '${1-x}' is not a valid variable reference;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
         (
             "name: m\ndescription: ${A:-${B}}\n",
             [
-                "2:14: '${A:-${B}' names no environment variable;"
+                "2:14: '${A:-${B}' is not a valid variable reference;"
                 " write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
             ],
         ),
         ("name: m\nreplicas: ${HUGE}\n", ["2:11: this number has more than 64 bits"]),
     ],
 )
-def test_a_reference_that_cannot_be_replaced_is_told_at_its_place(folder, text, told):
+def test_a_reference_that_cannot_be_replaced_is_reported_at_its_place(folder, text, told):
     assert folder.of_model(text, A="alpha", HUGE="9" * 30) == told
 
 
-def test_what_a_variable_holds_is_never_shown(folder):
+def test_the_content_of_a_variable_is_never_shown(folder):
     told = folder.of_model(
         "name: m\nreplicas: ${SECRET}\ndescription: ${PIN}\nversions:\n- ${ZERO}\n",
         SECRET="hunter2",
@@ -104,14 +106,14 @@ def test_what_a_variable_holds_is_never_shown(folder):
     assert told == [
         "2:11: expected a mapping, got a string from ${SECRET}",
         "3:14: expected a string, got a whole number from ${PIN}",
-        "5:3: ${ZERO} begins with a zero: decimal in YAML 1.2, but octal elsewhere; leave the zero out",
+        "5:3: ${ZERO} has a leading zero: decimal in YAML 1.2, but octal elsewhere; remove the leading zero",
     ]
 
 
-def test_an_undefined_variable_behind_an_alias_is_told_once(folder):
+def test_an_undefined_variable_in_an_aliased_value_is_reported_once(folder):
     told = folder.of_model("name: m\ndescription: &d ${NOPE}\npath: *d\nroute: *d\n")
     assert len(told) == 1
 
 
-def test_comments_and_keys_are_left_alone(folder):
+def test_references_in_comments_and_keys_are_not_expanded(folder):
     assert folder.of_model("name: m # ${NOPE}\n${NOPE}: 1\n") == ["2:1: unknown key '${NOPE}'"]

@@ -1,4 +1,4 @@
-"""A folder to a Config, and every way in which it can be wrong."""
+"""Loading a folder into a Config, and the errors of invalid folders."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_models_come_by_name_and_only_from_files_that_an_editor_means(folder):
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "\ufeff# nothing\n"])
-def test_a_server_file_that_says_nothing_is_the_defaults(folder, text):
+def test_an_empty_server_file_means_the_defaults(folder, text):
     assert folder.write({"server.yaml": text}).load().server == ServerSpec()
 
 
@@ -79,13 +79,13 @@ def test_no_models_are_no_error(folder):
     assert folder.load().models == ()
 
 
-def test_places_are_relative_to_the_folder_above(folder):
+def test_relative_paths_start_at_the_parent_folder(folder):
     config = folder.write({"server.yaml": "repository: {path: ../models}\nstate: /var/lib/modelyard\n"}).load()
     assert config.repository_root == folder.path.parent / "../models"
     assert config.state_dir == Path("/var/lib/modelyard")
 
 
-def test_a_linked_folder_is_where_its_link_stands(folder, tmp_path):
+def test_relative_paths_start_at_the_parent_of_a_link_to_the_folder(folder, tmp_path):
     folder.write({"models/m.yaml": "name: m"})
     link = tmp_path / "elsewhere" / "serve_config"
     link.parent.mkdir()
@@ -93,37 +93,37 @@ def test_a_linked_folder_is_where_its_link_stands(folder, tmp_path):
     assert load(link, {}).root == link.parent
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(SpecError, match="no-such: error: there is no such folder"):
         load(tmp_path / "no-such", {})
 
 
-def test_a_folder_that_the_system_refuses_is_told(tmp_path):
+def test_a_folder_without_permission_is_reported(tmp_path):
     with pytest.raises(SpecError, match="error: cannot be read: File name too long"):
         load(tmp_path / ("x" * 300), {})
 
 
-def test_a_file_in_place_of_the_folder_is_told(tmp_path):
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SpecError, match="file: error: not a folder"):
         load(tmp_path / "file", {})
 
 
-def test_a_file_in_place_of_the_models_is_told(folder):
+def test_a_file_in_place_of_the_models_is_reported(folder):
     assert folder.write({"models": ""}).told() == ["models:0:0: not a folder"]
 
 
-def test_a_server_file_that_would_be_passed_over_is_told(folder):
+def test_a_server_file_with_the_wrong_name_is_reported(folder):
     told = folder.write({"server.yml": ""}).told()
-    assert told == ["server.yml:0:0: this file is not read; its name must be server.yaml"]
+    assert told == ["server.yml:0:0: this file is ignored; its name must be server.yaml"]
 
 
-def test_a_folder_named_like_a_model_file_is_told(folder):
+def test_a_folder_named_like_a_model_file_is_reported(folder):
     (folder.path / "models" / "m.yaml").mkdir(parents=True)
     assert folder.told() == ["models/m.yaml:0:0: not a regular file"]
 
 
-def test_every_error_of_every_file_is_told_at_once(folder):
+def test_all_errors_of_all_files_are_reported_together(folder):
     folder.write(
         {
             "server.yaml": "http: {port: 0}\nbdy: 1\n",

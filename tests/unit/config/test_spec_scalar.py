@@ -1,4 +1,4 @@
-"""What plain scalars mean, and how sizes are written."""
+"""Values of plain scalars, and sizes."""
 
 import math
 
@@ -42,7 +42,7 @@ def test_not_a_number_is_a_number(text):
         ("1e999", "too large"),
     ],
 )
-def test_a_number_that_no_field_can_hold_is_refused(text, message):
+def test_a_number_out_of_range_is_rejected(text, message):
     with pytest.raises(ValueError, match=message):
         scalar.resolve(text)
 
@@ -76,7 +76,7 @@ def test_a_size_is_read(text, size_bytes):
 @pytest.mark.parametrize(
     "text", ["", "MiB", "-1MiB", "1e3MB", "512mb", "512Mi", "5 elephants", "1MiB\n", "1.MiB", "٣MB"]
 )
-def test_what_is_no_size_is_refused(text):
+def test_an_invalid_size_is_rejected(text):
     with pytest.raises(ValueError, match="is not a size"):
         size.parse(text)
 
@@ -84,5 +84,5 @@ def test_what_is_no_size_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "nearest"), [("512mb", "512MB"), ("512Mi", "512MiB"), ("1.5g", "1.5GB"), ("5 elephants", ""), ("lots", "")]
 )
-def test_a_misspelt_size_has_a_neighbour(text, nearest):
+def test_a_misspelt_size_has_a_suggestion(text, nearest):
     assert size.nearest(text) == nearest

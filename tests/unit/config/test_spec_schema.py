@@ -1,4 +1,4 @@
-"""The JSON Schemas for editors: fresh, and of one mind with the specs."""
+"""The JSON Schemas for editors are current and agree with the specs."""
 
 import json
 from pathlib import Path
@@ -125,10 +125,10 @@ def test_every_way_to_write_a_value_is_valid(line):
         "name: Churn Model",
     ],
 )
-def test_what_the_specs_refuse_is_not_valid(line):
+def test_what_the_model_spec_rejects_is_invalid_in_the_schema(line):
     assert not is_valid("model.json", line if line.startswith("name") else f"name: m\n{line}\n")
 
 
 @pytest.mark.parametrize("text", ["http: {port: 0}", "defaults: {name: x}", "bdy: 1", "ray: {address: somewhere}"])
-def test_what_the_server_spec_refuses_is_not_valid(text):
+def test_what_the_server_spec_rejects_is_invalid_in_the_schema(text):
     assert not is_valid("server.json", text)

@@ -1,4 +1,4 @@
-"""Bytes to text, and what is refused before it is parsed."""
+"""Decoding files, and what is rejected before parsing."""
 
 import os
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.config.source_text import LARGEST_FILE_BYTES, decode, read
+from modelyard.config.source_text import MAX_FILE_BYTES, decode, read
 
 
 def refused(content: bytes) -> tuple[str, str, str]:
@@ -38,11 +38,11 @@ def test_a_character_that_yaml_forbids_is_pointed_at(char):
 
 
 def test_a_file_may_be_as_large_as_the_bound_and_no_larger():
-    assert decode("f", b"#" * LARGEST_FILE_BYTES).text
-    assert refused(b"#" * (LARGEST_FILE_BYTES + 1))[1] == "larger than 1 MiB"
+    assert decode("f", b"#" * MAX_FILE_BYTES).text
+    assert refused(b"#" * (MAX_FILE_BYTES + 1))[1] == "larger than 1 MiB"
 
 
-def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_named_pipe_is_rejected_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "m.yaml")
     with pytest.raises(SpecError, match="not a regular file"):
         read(tmp_path / "m.yaml")

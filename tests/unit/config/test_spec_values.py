@@ -1,9 +1,9 @@
-"""What each key takes, and how a value that it does not take is told."""
+"""Valid values of each key, and the errors of invalid ones."""
 
 import pytest
 
-from modelyard.config.load import MOST_PROBLEMS
-from modelyard.config.model_spec import InputType
+from modelyard.config.inputs_spec import InputType
+from modelyard.config.load import MAX_ERRORS
 
 DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
 
@@ -16,8 +16,8 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("replicas: {max: four}", "2:17: expected a whole number, got the string 'four'"),
         ("limits: {queue: 4.0}", "2:17: expected a whole number, got the number 4.0; did you mean 4?"),
         ("limits: {queue: 4.5}", "2:17: expected a whole number, got the number 4.5"),
-        ("limits: {queue: true}", "2:17: expected a whole number, got the flag true"),
-        ("limits: {queue: '4'}", "2:17: expected a whole number, got the string '4'; leave out the quotes"),
+        ("limits: {queue: true}", "2:17: expected a whole number, got the boolean true"),
+        ("limits: {queue: '4'}", "2:17: expected a whole number, got the string '4'; remove the quotes"),
         ("limits: {queue: 1_000}", "2:17: expected a whole number, got the string '1_000'"),
         ("limits: {timeout_s: [1]}", "2:21: expected a number, got a list"),
         ("limits: {timeout_s: .inf}", "2:21: expected a finite number, got the number .inf"),
@@ -27,13 +27,13 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("limits: [queue]", "2:9: expected a mapping, got a list"),
         ("required: yes", "2:11: expected true or false, got the string 'yes'; did you mean true?"),
         ("trusted: Off", "2:10: expected true or false, got the string 'Off'; did you mean false?"),
-        ("trusted: 'true'", "2:10: expected true or false, got the string 'true'; leave out the quotes"),
+        ("trusted: 'true'", "2:10: expected true or false, got the string 'true'; remove the quotes"),
         ("trusted: maybe", "2:10: expected true or false, got the string 'maybe'"),
         ("description: 12", "2:14: expected a string, got the whole number 12; put it in quotes"),
         ("description: {}", "2:14: expected a string, got a mapping"),
         ("labels: a", "2:9: expected a list, got the string 'a'"),
         ("labels: [a, 1]", "2:13: expected a string, got the whole number 1; put it in quotes"),
-        ("labels: [a, true]", "2:13: expected a string, got the flag true; put it in quotes"),
+        ("labels: [a, true]", "2:13: expected a string, got the boolean true; put it in quotes"),
         ("options: [1]", "2:10: expected a mapping, got a list"),
         (f"description: {{{'x' * 50}: 1}}", "2:14: expected a string, got a mapping"),
         (
@@ -42,11 +42,11 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ),
         # ranges
         ("replicas: {max: 0}", "2:17: expected at least 1, got the whole number 0"),
-        ("replicas: -1", "2:11: a fixed number of replicas is at least 1; {min: 0, max: 1} scales to zero"),
+        ("replicas: -1", "2:11: a fixed number of replicas must be at least 1; {min: 0, max: 1} scales to zero"),
         ("replicas: 100000", "2:11: expected at most 10000, got the whole number 100000"),
         ("load_timeout_s: 0", "2:17: expected more than 0, got the whole number 0"),
         ("load_timeout_s: 1e6", "2:17: expected at most 86400, got the number 1e6"),
-        ("replicas: {min: 3, max: 2}", "2:17: replicas.min is 3, which is above replicas.max, 2"),
+        ("replicas: {min: 3, max: 2}", "2:17: replicas.min (3) is greater than replicas.max (2)"),
         # sizes
         (
             "resources: {memory: 512mb}",
@@ -57,23 +57,23 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("resources: {memory: 1.5}", "2:21: expected a whole number, got the number 1.5"),
         ("resources: {memory: 0.1B}", "2:21: expected at least 1, got the string '0.1B'"),
         # versions
-        ("default: 1.5", "2:10: expected the number of a version, or one of version_labels, got the number 1.5"),
-        ("default: 0", "2:10: expected the number of a version, or one of version_labels, got the whole number 0"),
+        ("default: 1.5", "2:10: expected a version number, or one of version_labels, got the number 1.5"),
+        ("default: 0", "2:10: expected a version number, or one of version_labels, got the whole number 0"),
         (
             "default: '2'",
-            "2:10: expected the number of a version, or one of version_labels, got the string '2'; did you mean 2?",
+            "2:10: expected a version number, or one of version_labels, got the string '2'; did you mean 2?",
         ),
-        ("default: stable", "2:10: no version has the label 'stable'; name it in version_labels"),
+        ("default: stable", "2:10: no version has the label 'stable'; define it in version_labels"),
         (
             "default: stabel\nversion_labels: {stable: 1}",
             "2:10: no version has the label 'stabel'; did you mean 'stable'?",
         ),
         ("version_labels: [stable]", "2:17: expected a mapping, got a list"),
         ("version_labels: {stable: new}", "2:26: expected a whole number, got the string 'new'"),
-        ("default: 3\nversions: [1, 2]", "2:10: version 3 is not one of versions; add 3 to versions"),
+        ("default: 3\nversions: [1, 2]", "2:10: version 3 is not in versions; add 3 to versions"),
         (
             "version_labels: {old: 1}\nversions: [2]",
-            "2:23: version 1 is not one of versions; add 1 to versions",
+            "2:23: version 1 is not in versions; add 1 to versions",
         ),
         # forms
         ("versions: newest", "2:11: expected latest or all, got the string 'newest'"),
@@ -96,22 +96,22 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         # numbers that others read as octal
         (
             "versions: [012]",
-            "2:12: 012 is 12 in YAML 1.2, but octal elsewhere; write 12, or 0o12 where octal was meant",
+            "2:12: 012 is 12 in YAML 1.2, but octal elsewhere; write 12, or 0o12 for octal",
         ),
-        ("replicas: 010", "2:11: 010 is 10 in YAML 1.2, but octal elsewhere; write 10, or 0o10 where octal was meant"),
+        ("replicas: 010", "2:11: 010 is 10 in YAML 1.2, but octal elsewhere; write 10, or 0o10 for octal"),
         ("labels: [007]", "2:10: expected a string, got the whole number 007; put it in quotes"),
         # batching
         ("batching: of", "2:11: expected off or a mapping, got the string 'of'; did you mean off?"),
         ("batching: 'OFF'", "2:11: expected off or a mapping, got the string 'OFF'; did you mean off?"),
         ("batching: no", "2:11: expected off or a mapping, got the string 'no'; did you mean off?"),
-        ("batching: false", "2:11: expected off or a mapping, got the flag false; did you mean off?"),
+        ("batching: false", "2:11: expected off or a mapping, got the boolean false; did you mean off?"),
         (
             "batching: on",
-            "2:11: expected off or a mapping, got the string 'on'; leave the key out: batching is on by default",
+            "2:11: expected off or a mapping, got the string 'on'; remove the key: batching is on by default",
         ),
         (
             "batching: true",
-            "2:11: expected off or a mapping, got the flag true; leave the key out: batching is on by default",
+            "2:11: expected off or a mapping, got the boolean true; remove the key: batching is on by default",
         ),
         (
             "batching: 8",
@@ -142,17 +142,17 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("inputs: {age: FP64, plan: text}", f"2:27: {DATATYPES}, got the string 'text'; did you mean BYTES?"),
         # keys
         ("max_size: 3", "2:1: unknown key 'max_size'; did you mean 'batching.max_size'?"),
-        ("limits: {trusted: 3}", "2:10: unknown key 'trusted'; 'trusted' belongs at the top, not under 'limits'"),
+        ("limits: {trusted: 3}", "2:10: unknown key 'trusted'; 'trusted' belongs at the top level, not under 'limits'"),
         ("limits: {timeout: 3}", "2:10: unknown key 'timeout'; did you mean 'timeout_s'?"),
         ("zzz: 3", "2:1: unknown key 'zzz'"),
         (
             "<<: {trusted: true}",
-            "2:1: merge keys ('<<') are not part of YAML 1.2; models share keys through 'defaults' in server.yaml",
+            "2:1: merge keys ('<<') are not part of YAML 1.2; put shared keys under 'defaults' in server.yaml",
         ),
         # routes
-        ("route: /v2/models/m", "2:8: /v2 is the server's own"),
-        ("route: /models", "2:8: /models is the server's own"),
-        ("route: /-/console", "2:8: /- is the server's own"),
+        ("route: /v2/models/m", "2:8: /v2 is reserved for the server"),
+        ("route: /models", "2:8: /models is reserved for the server"),
+        ("route: /-/console", "2:8: /- is reserved for the server"),
         (
             "route: fraud/",
             "2:8: expected a path such as /models/churn, of letters, digits, '.', '_', '-' and '~',"
@@ -160,7 +160,7 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ),
     ],
 )
-def test_a_wrong_value_is_told_in_plain_words(folder, line, told):
+def test_a_wrong_value_is_reported_in_plain_words(folder, line, told):
     assert folder.of_model(f"name: m\n{line}\n") == [told]
 
 
@@ -171,9 +171,9 @@ def test_a_route_is_an_absolute_path_of_clean_segments(folder, route):
 
 
 @pytest.mark.parametrize("route", ["/v1", "/v2", "/v1/x", "/live", "/ready", "/models", "/metrics", "/-/x"])
-def test_the_servers_own_routes_are_taken(folder, route):
+def test_the_servers_own_routes_are_reserved(folder, route):
     (told,) = folder.of_model(f"name: m\nroute: {route}\n")
-    assert told.endswith("is the server's own")
+    assert told.endswith("is reserved for the server")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_other_routes_are_free(folder, route):
         ("é", "got the string 'é'"),
         ("a/b", "did you mean 'a-b'?"),
         ("12", "expected a string, got the whole number 12; put it in quotes"),
-        ("gateway", "the name 'gateway' is the server's own"),
+        ("gateway", "the name 'gateway' is reserved for the server"),
     ],
 )
 def test_a_name_that_cannot_be_is_explained(folder, name, told):
@@ -214,7 +214,7 @@ def test_a_name_that_cannot_be_is_explained(folder, name, told):
         ("churn\n", "1:1: expected a mapping of keys, got the string 'churn'"),
     ],
 )
-def test_a_file_without_a_name_is_told(folder, text, told):
+def test_a_file_without_a_name_is_reported(folder, text, told):
     assert folder.of_model(text) == [told]
 
 
@@ -224,17 +224,17 @@ def test_options_hold_what_their_model_likes(folder):
     assert spec.options == {"zip": 12, "1": {"on": [float("inf"), None]}, "name": "x"}
 
 
-def test_a_mistake_behind_an_alias_is_told_where_it_is_written(folder):
+def test_an_error_in_an_aliased_value_is_reported_at_its_anchor(folder):
     assert folder.of_model("name: m\nlabels: &l [1]\noptions: {again: *l}\n") == [
         "2:13: expected a string, got the whole number 1; put it in quotes"
     ]
 
 
 def test_a_file_full_of_errors_tells_only_the_first_of_them(folder):
-    text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MOST_PROBLEMS + 50))
+    text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MAX_ERRORS + 50))
     told = folder.of_model(text)
-    assert len(told) == MOST_PROBLEMS + 1
-    assert told[-1] == f"{MOST_PROBLEMS + 2}:1: there are more errors from here on; mend the others first"
+    assert len(told) == MAX_ERRORS + 1
+    assert told[-1] == f"{MAX_ERRORS + 2}:1: there are more errors from here on; fix the others first"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_no_datatype_is_suggested_for_what_is_like_none(folder, written):
     assert "did you mean" not in told
 
 
-def test_every_wrong_input_is_told(folder):
+def test_every_wrong_input_is_reported(folder):
     assert folder.of_model("name: m\ninputs: {a: int, b: FP64, c: [1]}\n") == [
         f"2:13: {DATATYPES}, got the string 'int'; did you mean INT64?",
         f"2:30: {DATATYPES}, got a list",
@@ -326,7 +326,7 @@ def test_batching_off_is_a_call_for_each_row(folder, written):
 
 
 @pytest.mark.parametrize("written", ["latest", "all", "{latest: 2}", "[1, 3]"])
-def test_versions_take_their_four_forms(folder, written):
+def test_versions_have_four_forms(folder, written):
     versions = folder.write({"models/m.yaml": f"name: m\nversions: {written}\n"}).load().models[0].versions
     shown = f"{{latest: {versions.latest}}}" if hasattr(versions, "latest") else str(versions)
     assert shown == written
@@ -338,23 +338,23 @@ def test_versions_take_their_four_forms(folder, written):
         ("http: {port: 80000}", "1:14: expected at most 65535, got the whole number 80000"),
         (
             "http: {host: 'a b; rm'}",
-            "1:14: expected an address such as 127.0.0.1 or a host's name, got the string 'a b; rm'",
+            "1:14: expected an address such as 127.0.0.1, or a host name, got the string 'a b; rm'",
         ),
         ("ray: {address: 3}", "1:16: expected a string, got the whole number 3; put it in quotes"),
         ("ray: {address: somewhere}", "1:16: expected local or <host>:<port>, got the string 'somewhere'"),
-        ("state: ''", "1:8: expected a folder's path, got the string ''"),
-        ('repository: {path: "a\\0b"}', "1:20: expected a folder's path, got the string 'a\\x00b'"),
+        ("state: ''", "1:8: expected the path of a folder, got the string ''"),
+        ('repository: {path: "a\\0b"}', "1:20: expected the path of a folder, got the string 'a\\x00b'"),
         ("port: 80", "1:1: unknown key 'port'; did you mean 'http.port'?"),
         ("- 1", "1:1: expected a mapping of keys, got a list"),
-        ("defaults: {name: x}", "1:12: 'name' cannot have a default; it belongs in a model's own file"),
+        ("defaults: {name: x}", "1:12: 'name' cannot have a default; set it in the model's file"),
         ("defaults: {replicas: {mx: 1}}", "1:23: unknown key 'mx'; did you mean 'max'?"),
-        ("defaults: {inputs: {age: FP64}}", "1:12: 'inputs' cannot have a default; it belongs in a model's own file"),
-        ("defaults: {rows: true}", "1:12: 'rows' cannot have a default; it belongs in a model's own file"),
+        ("defaults: {inputs: {age: FP64}}", "1:12: 'inputs' cannot have a default; set it in the model's file"),
+        ("defaults: {rows: true}", "1:12: 'rows' cannot have a default; set it in the model's file"),
         ("defaults: {batching: of}", "1:22: expected off or a mapping, got the string 'of'; did you mean off?"),
         ("defaults: {limits: {queue: x}}", "1:28: expected a whole number, got the string 'x'"),
     ],
 )
-def test_a_wrong_server_file_is_told(folder, text, told):
+def test_a_wrong_server_file_is_reported(folder, text, told):
     folder.write({"server.yaml": text, "models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nlimits: {queue: 2}\n"})
     assert folder.told() == [f"server.yaml:{told}"]
 

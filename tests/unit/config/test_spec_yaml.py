@@ -1,4 +1,4 @@
-"""Text to a tree that knows its places, with libyaml's parser and with the pure one."""
+"""Parsing text into a tree with places, with libyaml's parser and with the pure Python one."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelyard.config.source_text import Source
 from modelyard.config.tree import Document, Mapping, plain
-from modelyard.config.yaml_parser import DEEPEST, MOST_EXPANDED, parse
+from modelyard.config.yaml_parser import MAX_ALIAS_VALUES, MAX_DEPTH, parse
 
 LOADERS = [pytest.param(yaml.CSafeLoader, id="libyaml"), pytest.param(yaml.SafeLoader, id="pure")]
 pytestmark = pytest.mark.parametrize("loader", LOADERS)
@@ -73,17 +73,17 @@ def test_every_key_and_value_knows_its_place(loader):
     [
         ("a: 1\nb: 2\na: 3\n", ["3:1+1 duplicate key 'a'"]),
         ("a: {b: 1, b: 2}\nc: 1\nc: 2", ["1:11+1 duplicate key 'b'", "3:1+1 duplicate key 'c'"]),
-        ("a: !!int 3", ["1:4+7 tags such as !!int are not read here"]),
-        ("a: !x [1]", ["1:4+4 tags such as !x are not read here"]),
+        ("a: !!int 3", ["1:4+7 tags such as !!int are not supported"]),
+        ("a: !x [1]", ["1:4+4 tags such as !x are not supported"]),
         ("? [a]\n: 1", ["1:3+1 a key must be plain text"]),
         ("a: *x", ["1:4+2 the anchor 'x' is not defined above"]),
         ("a: &x [*x]", ["1:8+2 the anchor 'x' contains itself"]),
-        ("a: 1\n---\nb: 1\n", ["2:1+3 a second document begins here"]),
-        ("a: 1\n---\n", ["2:1+3 a second document begins here"]),
+        ("a: 1\n---\nb: 1\n", ["2:1+3 a second document starts here"]),
+        ("a: 1\n---\n", ["2:1+3 a second document starts here"]),
         ("a: 99999999999999999999", ["1:4+20 this number has more than 64 bits"]),
     ],
 )
-def test_what_is_yaml_but_not_ours_is_refused_at_its_place(text, expected, loader):
+def test_unsupported_yaml_is_rejected_at_its_place(text, expected, loader):
     assert told(text, loader) == expected
 
 
@@ -98,30 +98,30 @@ def test_what_is_yaml_but_not_ours_is_refused_at_its_place(text, expected, loade
         ("a: b: c", "1:5", "a second ':' on this line, or the wrong indentation"),
         ("a: 1\nb\n", "2:1", "expected 'key: value'"),
         ("a:\n  b: 1\n c: 2\n", "3:2", "expected a key; is the indentation right?"),
-        ("@a: 1", "1:1", "a plain text cannot start with this character"),
-        ("%YAML 3.0\n---\na: 1", "1:1", "this file declares a version of YAML that is not read here"),
+        ("@a: 1", "1:1", "an unquoted text cannot start with this character"),
+        ("%YAML 3.0\n---\na: 1", "1:1", "this file declares an unsupported version of YAML"),
         ("a: {b: ${X}}", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
         ("a: [1, ${X:-2}]", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
     ],
 )
-def test_a_syntax_error_is_told_in_plain_words_where_the_mistake_is(text, place, message, loader):
+def test_a_syntax_error_is_reported_in_plain_words_at_the_mistake(text, place, message, loader):
     document = read(text, loader)
     assert document.root is None
     assert [(f"{p.line}:{p.column}", p.message) for p in document.problems] == [(place, message)]
 
 
-def test_a_bomb_of_aliases_is_refused_before_it_grows(loader):
+def test_a_bomb_of_aliases_is_rejected_before_it_grows(loader):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert [p.split(" ", 1)[1] for p in told("\n".join(levels), loader)] == [
-        f"aliases repeat more than {MOST_EXPANDED} values"
+        f"aliases repeat more than {MAX_ALIAS_VALUES} values"
     ]
 
 
 def test_depth_is_bounded(loader):
-    assert values("[" * DEEPEST + "1" + "]" * DEEPEST, loader)
-    assert [p.split(" ", 1)[1] for p in told("[" * (DEEPEST + 2), loader)] == [
-        f"nested more than {DEEPEST} levels deep"
+    assert values("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, loader)
+    assert [p.split(" ", 1)[1] for p in told("[" * (MAX_DEPTH + 2), loader)] == [
+        f"nested more than {MAX_DEPTH} levels deep"
     ]
 
 
@@ -131,19 +131,19 @@ def test_a_text_of_nothing_but_brackets_does_not_exhaust_the_stack(loader):
 
 
 def test_depth_is_bounded_through_aliases(loader):
-    half = DEEPEST // 2 + 1
+    half = MAX_DEPTH // 2 + 1
     levels = f"a: &a {'[' * half}1{']' * half}\nb: {'[' * half}*a{']' * half}\n"
-    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {DEEPEST} levels deep"]
+    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
-def test_an_escape_that_is_no_character_is_refused(escape, loader):
+def test_an_escape_of_half_a_character_is_rejected(escape, loader):
     assert len(told(f'a: "{escape}"', loader)) == 1
 
 
 @settings(deadline=None)  # a shared core may stall
 @given(text=st.text(st.sampled_from("ab01:-?*&!|>'\"%@`#{}[],~$\\ \t\n\u00e9\u6a21\U0001f600xuU"), max_size=40))
-def test_any_text_is_a_tree_or_told_what_is_wrong(text, loader):
+def test_any_text_gives_a_tree_or_errors(text, loader):
     document = read(text, loader)
     for problem in document.problems:
         assert problem.render()

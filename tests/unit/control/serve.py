@@ -55,12 +55,12 @@ class FakeServe:
 
 def desired(
     *models: Resolved | tuple[ModelSpec, Rejected],
-    absent: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
     there: Mapping[str, frozenset[int]] | None = None,
 ) -> Desired:
     """What files ask for that hold these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
     specs = tuple(spec for spec, _ in outcomes)
     sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}
-    config = Config(ServerSpec(), specs, sources, ROOT, absent=absent)
+    config = Config(ServerSpec(), specs, sources, ROOT, missing=missing)
     return Desired(config, tuple(outcome for _, outcome in outcomes), None, there or {})

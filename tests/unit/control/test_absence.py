@@ -16,7 +16,7 @@ OTHER = ServerSpec(connections=7)
 
 def config(names: str = "", *absent: str, server: ServerSpec | None = None) -> Config:
     """One model a letter."""
-    return Config(server or ServerSpec(), tuple(spec(name) for name in names), {}, ROOT, absent=absent)
+    return Config(server or ServerSpec(), tuple(spec(name) for name in names), {}, ROOT, missing=absent)
 
 
 @pytest.mark.parametrize(

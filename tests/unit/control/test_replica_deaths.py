@@ -203,7 +203,7 @@ def test_only_some_of_many_lost_requests_are_named():
 
 
 LINE = (
-    b'{"model":"iris","offered":"mine","made":"edge-1","client":"10.0.0.7","status":503,"ended":"SH",'
+    b'{"model":"iris","client_id":"mine","generated_id":"edge-1","client":"10.0.0.7","status":503,"termination":"SH",'
     b'"server":"SERVE_REPLICA_iris-model-x4k2","frontend":"edge_http","total_ms":12,"bytes":40}'
 )
 

@@ -28,7 +28,7 @@ from tests.unit.control.serve import FRONT, FakeServe, desired
 
 MISTAKE = SpecError((Diagnostic("models/a.yaml", 1, 1, "unknown key"),))
 ABC = desired(*map(resolved, "abc"))
-NOTHING = desired(absent=(MODELS_FOLDER,))
+NOTHING = desired(missing=(MODELS_FOLDER,))
 
 
 class Operator:
@@ -287,9 +287,9 @@ def test_a_model_that_changes_its_state_is_told_of(loop: Loop):
 
 
 def test_a_file_that_is_not_read_is_told_once(loop: Loop):
-    warning = Diagnostic("models/d.YAML", 0, 0, "this file is not read", severity="warning")
+    warning = Diagnostic("models/d.YAML", 0, 0, "this file is ignored", severity="warning")
     warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
-    assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is not read"]
+    assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is ignored"]
 
 
 ABCD = desired(*map(resolved, "abcd"))

@@ -1,4 +1,4 @@
-"""An edge in a folder of the test's own."""
+"""An edge in a temporary folder."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +18,6 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
 
 @pytest.fixture
 def admin() -> Iterator[Path]:
-    """A path for HAProxy's admin socket that is short enough for it."""
+    """A path for HAProxy's admin socket, short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder) / "admin.sock"

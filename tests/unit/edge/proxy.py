@@ -1,4 +1,4 @@
-"""A real HAProxy with our frontends, in front of small real servers, with a file such as Ray Serve writes."""
+"""A real HAProxy with the edge's frontends and a file such as Ray Serve writes, in front of small real servers."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ PATIENCE_S = 20
 
 @dataclass(slots=True)
 class Backend:
-    """A server that answers every request with its own name, and keeps what it was asked."""
+    """A server that answers every request with its own name, and records the requests."""
 
     name: str
     port: int
@@ -34,12 +34,12 @@ class Backend:
 
 
 class Listening(ThreadingHTTPServer):
-    """Has room for clients that connect at once; Python's five are soon full, and a client waits a second then."""
+    """With a longer backlog than Python's five connections: a client waits a second when it is full."""
 
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Quiet: HAProxy may reset connections at its end."""
+        """Print nothing: HAProxy may reset connections when it ends."""
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def backend(
         do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Print nothing."""
 
     server = Listening(("127.0.0.1", 0), Answer)
     connections: list[socket.socket] = []
@@ -80,8 +80,8 @@ def backend(
     finally:
         server.shutdown()
         for connection in connections:
-            with contextlib.suppress(OSError):  # closed long ago
-                connection.shutdown(socket.SHUT_RD)  # what has come is answered
+            with contextlib.suppress(OSError):  # already closed
+                connection.shutdown(socket.SHUT_RD)  # requests that have arrived are answered
         server.server_close()
         thread.join()
 
@@ -146,7 +146,7 @@ class Answer:
 
 
 class Edge:
-    """The edge's files in a folder, and HAProxy as Serve would start it."""
+    """The edge's files in a folder, and a HAProxy that is started as Serve starts it."""
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
@@ -161,7 +161,7 @@ class Edge:
         self._serve_file = root / "haproxy.cfg"
 
     def close(self) -> None:
-        """Give the ports back."""
+        """Release the ports."""
         self._short.cleanup()
         for each in self._held:
             each.close()
@@ -199,7 +199,7 @@ class Edge:
             process.communicate()
 
     def _open(self, address: str) -> None:
-        """As Serve opens its statistics."""
+        """The address on which Serve binds its statistics."""
         with self._serve_file.open("a") as file:
             file.write(f"listen stats\n    bind {address}{self.open_port}\n    stats enable\n")
 
@@ -232,7 +232,7 @@ class Edge:
 
 
 def wait_until_replaced(old: subprocess.Popen[bytes], port: int) -> None:
-    """Until the old HAProxy has noticed that a new one took over: it no longer listens."""
+    """Wait until the old HAProxy has stopped listening, because a new one has taken over."""
     deadline = time.monotonic() + PATIENCE_S
     while old.poll() is None and _listens(old.pid, port):
         assert time.monotonic() < deadline, "the old HAProxy listens on"
@@ -242,7 +242,7 @@ def wait_until_replaced(old: subprocess.Popen[bytes], port: int) -> None:
 def _listens(pid: int, port: int) -> bool:
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     sockets = {f"socket:[{line[9]}]" for line in lines if line[3] == "0A" and int(line[1].split(":")[1], 16) == port}
-    with contextlib.suppress(OSError):  # it ends meanwhile
+    with contextlib.suppress(OSError):  # it has ended meanwhile
         return any(str(fd.readlink()) in sockets for fd in Path(f"/proc/{pid}/fd").iterdir())
     return False
 
@@ -256,7 +256,7 @@ def _hold_port() -> socket.socket:
 
 
 def files_of(process: subprocess.Popen[bytes]) -> list[str]:
-    """The names of the files that this HAProxy was started with."""
+    """The files with which this HAProxy was started."""
     arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
     return [Path(file).name for flag, file in pairwise(arguments) if flag == "-f"]
 
@@ -282,7 +282,7 @@ def accept_and_close(listener: socket.socket) -> None:
     connection.close()
 
 
-def test_prometheus_reads_haproxys_numbers_on_a_port_of_their_own(edge, backends):
+def test_haproxys_metrics_have_their_own_port(edge, backends):
     edge.ask("/models/churn/predict", "POST", b"{}")
     told = edge.numbers("/metrics")
     assert told.status == 200

@@ -1,4 +1,4 @@
-"""More clients than `connections` on a port: they wait, and nobody on another port does."""
+"""More clients than `connections` on a port wait, and clients of another port do not."""
 
 import socket
 import threading
@@ -6,25 +6,25 @@ from contextlib import ExitStack
 
 import pytest
 
-from modelyard.edge.connections import FILES, OTHER_FILES, connections
+from modelyard.edge.connections import FILES_PER_CONNECTION, OTHER_FILES, connection_limits
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 LARGE = b"x" * 100_000
-"""It comes in by HAProxy's own door."""
+"""Too large for a retry, so HAProxy forwards it to itself."""
 
 
 @pytest.mark.parametrize("files", [20_000, 4096, 1024, 256])
-def test_as_many_are_let_in_as_files_may_be_opened_for(files: int) -> None:
-    found = connections(4000, files)
-    assert 1 <= found.on_a_port < 4000
-    assert found.in_all * FILES + OTHER_FILES <= files
+def test_open_files_limit_the_connections(files: int) -> None:
+    found = connection_limits(4000, files)
+    assert 1 <= found.per_port < 4000
+    assert found.total * FILES_PER_CONNECTION + OTHER_FILES <= files
 
 
-def test_as_many_are_let_in_as_are_wanted_where_files_allow_it() -> None:
-    assert connections(4000, 1_000_000).on_a_port == 4000
+def test_the_configured_connections_are_used_if_open_files_allow_them() -> None:
+    assert connection_limits(4000, 1_000_000).per_port == 4000
 
 
-def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_when_one_leaves(edge: Edge) -> None:
+def test_clients_above_a_ports_limit_wait_and_the_other_port_is_unaffected(edge: Edge) -> None:
     edge.write(connections=10)
     answers: list[Answer] = []
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}), ExitStack() as idle:
@@ -42,7 +42,7 @@ def test_idle_clients_on_a_port_keep_nobody_from_another_and_who_waits_comes_in_
 
 
 def test_large_bodies_on_all_connections_of_a_port_are_answered(edge: Edge) -> None:
-    """Each is one connection more for HAProxy, which comes to itself."""
+    """Each uses one more connection, since HAProxy forwards it to itself."""
     edge.write(connections=10)
     answers: list[Answer] = []
     with (

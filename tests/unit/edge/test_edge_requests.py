@@ -1,4 +1,4 @@
-"""What the edge makes of a request before it is routed: its path, its size, and what it wants to become."""
+"""Checks of a request before routing: path, sizes and upgrades."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelyard.edge.request_rules import HEADERS_LIMIT, URL_LIMIT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES, MAX_URL_BYTES
 from tests.unit.edge.proxy import Answer, Backend, Edge, backend
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -25,12 +25,12 @@ PATHS = {
     "/v2/health/ready": "gateway",
     "/models/nobody/predict": "gateway",
 }
-"""Every kind of path, and what answers there."""
+"""Every kind of path, and the server that answers it."""
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, dict[str, Backend]]]:
-    """An edge, and what stands behind it. `leavers` has the route /who/leaves; `sleeper` has no replica."""
+    """An edge and its servers. `leavers` has the route /who/leaves; `sleeper` has no replica."""
     edge = Edge(tmp_path_factory.mktemp("edge"))
     edge.write({"/who/leaves": "leavers"})
     with ExitStack() as servers:
@@ -42,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, di
 
 @st.composite
 def encodings(draw: st.DrawFn) -> tuple[str, str]:
-    """A path, and the same with any of its characters but the slashes encoded, in either case."""
+    """A path, and the same with any characters but slashes encoded, in upper or lower case."""
     path = draw(st.sampled_from(sorted(PATHS)))
     encoded = draw(st.lists(st.booleans(), min_size=len(path), max_size=len(path)))
     form = draw(st.sampled_from(["%%%02x", "%%%02X"]))
@@ -80,12 +80,12 @@ def test_an_encoded_path_is_answered_as_the_path_that_it_encodes(running, pair):
         "/who%2Fleaves/predict",
     ],
 )
-def test_what_no_path_encodes_is_not_found_at_once_and_reaches_nobody(running, path):
+def test_an_encoded_character_that_no_path_has_is_not_found_and_reaches_no_server(running, path):
     edge, servers = running
     before = sum(len(each.requests) for each in servers.values())
     answer = edge.ask(path, "POST", b"{}")
     assert (answer.status, "retry-after" in answer.headers) == (404, False)
-    assert problem(answer)["detail"] == "nothing answers this path: it has characters that no path here has"
+    assert problem(answer)["detail"] == "the path contains a character that no path of this server contains"
     assert sum(len(each.requests) for each in servers.values()) == before
 
 
@@ -101,7 +101,7 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_an_encoded_path_too(edge):
 
 
 def problem(answer: Answer) -> dict[str, object]:
-    """Its document."""
+    """The problem document."""
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = json.loads(answer.body)
     assert document["error"] == document["detail"], "where other protocols look"
@@ -135,25 +135,25 @@ def test_a_request_without_a_body_may_offer_another_protocol_too(running):
     assert "upgrade" not in servers["churn"].requests[-1][1]
 
 
-def test_a_websocket_is_passed_on(running):
+def test_a_websocket_reaches_the_model(running):
     edge, servers = running
     edge.ask("/models/churn/stream", upgrade="websocket", connection="upgrade", sec_websocket_key=KEY)
     assert servers["churn"].requests[-1][1]["upgrade"] == "websocket"
 
 
 @pytest.mark.parametrize("headers", [1, 90], ids=["one long header", "many headers"])
-def test_headers_up_to_the_limit_pass_and_longer_ones_are_refused_as_such(running, headers):
+def test_headers_up_to_the_limit_pass_and_longer_ones_get_431(running, headers):
     edge, _ = running
-    fitting = {f"x{number}": "x" * ((HEADERS_LIMIT - 1000) // headers - 10) for number in range(headers)}
+    fitting = {f"x{number}": "x" * ((MAX_HEADERS_BYTES - 1000) // headers - 10) for number in range(headers)}
     assert edge.ask("/models/churn", **fitting).status == 200
     answer = edge.ask("/models/churn", **{name: value + "x" * (3000 // headers) for name, value in fitting.items()})
     assert answer.status == 431
-    assert str(HEADERS_LIMIT) in str(problem(answer)["detail"])
+    assert str(MAX_HEADERS_BYTES) in str(problem(answer)["detail"])
 
 
-def test_a_url_up_to_the_limit_passes_and_a_longer_one_is_refused_as_such(running):
+def test_a_url_up_to_the_limit_passes_and_a_longer_one_gets_414(running):
     edge, _ = running
-    assert edge.ask(f"/models/{'x' * (URL_LIMIT - 100)}").body == b"gateway"
-    answer = edge.ask(f"/models?{'x' * URL_LIMIT}")
+    assert edge.ask(f"/models/{'x' * (MAX_URL_BYTES - 100)}").body == b"gateway"
+    answer = edge.ask(f"/models?{'x' * MAX_URL_BYTES}")
     assert answer.status == 414
-    assert str(URL_LIMIT) in str(problem(answer)["detail"])
+    assert str(MAX_URL_BYTES) in str(problem(answer)["detail"])

@@ -11,7 +11,7 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in folder.iterdir()}
 
 
-def test_what_has_not_changed_is_left_alone(tmp_path: Path):
+def test_unchanged_files_are_not_written(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
     files.write(ServerSpec(), {"churn": EdgeModel("/who")})
     before = stamps(files.folder)
@@ -21,7 +21,7 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
         "replicas.map",
         "state.map",
         "timeouts.map",
-        "once.map",
+        "no-retry.map",
         "unavailable.http",
         "edge.cfg",
         "edge-starting.cfg",
@@ -30,7 +30,7 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path):
     assert stamps(files.folder) == before
 
 
-def test_what_has_changed_is_replaced_whole_and_nothing_is_left_over(tmp_path: Path):
+def test_changed_files_are_replaced_atomically_and_no_partial_file_remains(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
     files.write(ServerSpec(), {"churn": EdgeModel("/who")})
     before = stamps(files.folder)
@@ -42,7 +42,7 @@ def test_what_has_changed_is_replaced_whole_and_nothing_is_left_over(tmp_path: P
     assert (files.folder / "names.map").read_text() == "leavers /who\n"
 
 
-def test_the_folder_is_its_owners_alone(tmp_path: Path):
+def test_only_the_owner_can_read_the_folder(tmp_path: Path):
     files = EdgeFiles(tmp_path / "lb")
     files.write(ServerSpec(), {})
     assert files.folder.stat().st_mode & 0o777 == 0o700
@@ -50,6 +50,6 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path):
 
 def test_what_the_launcher_reported_is_the_error(tmp_path: Path):
     files = EdgeFiles(tmp_path)
-    assert files.error() == ""
+    assert files.haproxy_error() == ""
     (tmp_path / "error").write_text("[NOTICE] haproxy version is 2.8\n[ALERT] no such keyword\n[ALERT] fatal\n")
-    assert files.error() == "[ALERT] no such keyword\n[ALERT] fatal"
+    assert files.haproxy_error() == "[ALERT] no such keyword\n[ALERT] fatal"

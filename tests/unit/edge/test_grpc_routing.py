@@ -1,4 +1,4 @@
-"""gRPC calls through the real HAProxy: which server each reaches, with its trailers, and what the edge answers itself."""
+"""gRPC calls through the real HAProxy: the server that each reaches, trailers, and the edge's own errors."""
 
 import gzip
 import socket
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 import grpc
 import pytest
 
-from modelyard.edge.request_rules import HEADERS_LIMIT
+from modelyard.edge.request_rules import MAX_HEADERS_BYTES
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from tests.unit.edge.proxy import PATIENCE_S, Edge, Listening, accept_and_close
@@ -25,7 +25,7 @@ LONG = "a-name.of_sixty-three-characters-which-is-the-longest-there-may"
 
 @dataclass(slots=True)
 class Replica:
-    """Answers each message of a call with a message that holds its own name; keeps what it was asked."""
+    """Answers each message of a call with its own name, and records the calls."""
 
     name: str
     port: int
@@ -68,7 +68,7 @@ def replica(name: str) -> Iterator[Replica]:
             self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Print nothing."""
 
     server = Listening(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
@@ -91,14 +91,14 @@ def _length(body: bytes) -> int:
 
 @dataclass(slots=True)
 class Running:
-    """HAProxy's gRPC port, and what stands behind it."""
+    """HAProxy's gRPC port and its servers."""
 
     edge: Edge
     replicas: dict[str, Replica]
     channel: grpc.Channel
 
     def call(self, message: bytes, method: str = "ModelInfer", path: str = "", **options: object) -> bytes:
-        """The answer to a call of one message."""
+        """The response to a unary call."""
         invoke = self.channel.unary_unary(path or f"{SERVICE}/{method}")
         answer: bytes = invoke(message, timeout=PATIENCE_S, **options)
         return answer
@@ -186,7 +186,7 @@ def test_a_large_message_is_routed_by_its_beginning(running):
     assert running.replicas["churn"].calls[-1][2] == frame(message)
 
 
-def test_a_name_that_is_not_the_first_field_is_found_where_it_is_near(running):
+def test_a_name_that_is_not_the_first_field_is_found_near_the_start(running):
     body = b"\x1a\x02id" + asking("churn")
     assert running.call(body) == b"churn"
 
@@ -198,10 +198,10 @@ def test_a_compressed_message_is_the_gateways(running):
     assert (body[0], gzip.decompress(body[5:])) == (1, message)
 
 
-def test_a_model_whose_replicas_are_all_away_is_told_as_such(running):
+def test_a_model_whose_replicas_are_all_down_is_unavailable(running):
     error = running.refusal(asking("away"))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert error.details() == "the model has no replica at hand"
+    assert error.details() == "no replica of the model is available"
 
 
 def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
@@ -211,7 +211,7 @@ def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])
 def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running, name):
-    """Each question comes when the one before is answered."""
+    """Each message is sent when the one before is answered."""
     questions: list[bytes] = [asking(name, inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])] * 3
     answered = threading.Semaphore(0)
 
@@ -228,7 +228,7 @@ def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running
     assert time.monotonic() - started < PATIENCE_S / 2, "no wait for more than there is"
 
 
-def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(running):
+def test_a_message_above_the_limit_is_rejected_if_the_client_sends_its_length(running):
     body, headers = bytes(BODY_LIMIT + 1), {"content_type": "application/grpc", "te": "trailers"}
     answer = running.edge.ask(f"{SERVICE}/ModelInfer", "POST", body, port=running.edge.grpc_port, **headers)
     assert (answer.status, answer.headers["grpc-status"]) == (200, "8")
@@ -236,13 +236,13 @@ def test_a_body_over_the_limit_is_refused_where_the_client_says_how_long_it_is(r
     assert str(BODY_LIMIT) in answer.headers["grpc-message"]
 
 
-@pytest.mark.parametrize("size", [15_000, 20_000, HEADERS_LIMIT - 1000])
-def test_much_metadata_comes_through(running, size):
+@pytest.mark.parametrize("size", [15_000, 20_000, MAX_HEADERS_BYTES - 1000])
+def test_large_metadata_passes(running, size):
     assert running.call(asking("churn"), metadata=[("x-much", "x" * size)]) == b"churn"
     assert running.replicas["churn"].calls[-1][1]["x-much"] == "x" * size
 
 
-@pytest.mark.parametrize("size", [HEADERS_LIMIT, 2 * HEADERS_LIMIT])
+@pytest.mark.parametrize("size", [MAX_HEADERS_BYTES, 2 * MAX_HEADERS_BYTES])
 def test_a_call_with_too_much_metadata_fails_alone(running, size):
     question = asking("churn", inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])
     over = threading.Event()
@@ -257,11 +257,11 @@ def test_a_call_with_too_much_metadata_fails_alone(running, size):
     error = running.refusal(asking("churn"), metadata=[("x-much", "x" * size)])
     over.set()
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert str(HEADERS_LIMIT) in error.details()
+    assert str(MAX_HEADERS_BYTES) in error.details()
     assert list(neighbour) == [b"churn"]
 
 
-def test_what_serves_proxy_says_is_not_passed_on(edge):
+def test_errors_of_serves_proxy_are_replaced(edge):
     edge.write()
     with (
         replica("proxy") as proxy,
@@ -270,7 +270,7 @@ def test_what_serves_proxy_says_is_not_passed_on(edge):
     ):
         error = Running(edge, {}, channel).refusal(asking("churn"))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert error.details() == "the model has no replica at hand"
+    assert error.details() == "no replica of the model is available"
 
 
 def test_clients_cannot_change_how_serve_treats_their_call(running):
@@ -280,6 +280,6 @@ def test_clients_cannot_change_how_serve_treats_their_call(running):
     assert headers["x-request-id"] == "mine"
 
 
-def test_what_is_no_grpc_is_refused(running):
+def test_a_request_that_is_not_grpc_gets_415(running):
     answer = running.edge.ask("/", "POST", b"", port=running.edge.grpc_port, content_type="application/json")
     assert answer.status == 415

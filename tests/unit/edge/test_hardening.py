@@ -1,4 +1,4 @@
-"""What the edge does not let through, and what it does not let others see."""
+"""What the edge rejects, and what it does not expose."""
 
 import socket
 import time
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.edge.proxy import Edge, backend
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
-"""Of a client of HTTP/2, with empty settings (RFC 9113, 3.4)."""
+"""The connection preface of an HTTP/2 client, with empty settings (RFC 9113, 3.4)."""
 SETTINGS = 4
 TRACING = {"endpoint": "http://127.0.0.1:4318"}
 CLOCK_S = 1.0
@@ -17,14 +17,14 @@ CLOCK_S = 1.0
 
 
 def say(port: int, text: bytes) -> bytes:
-    """The first bytes of the answer."""
+    """The first bytes of the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(text)
         return connection.recv(4096)
 
 
-def test_of_two_lengths_one_is_passed_on_so_that_nothing_can_be_smuggled_behind_a_request(edge: Edge):
-    """HAProxy takes out content-length before any rule could refuse the request; RFC 9112, 6.1 lets it."""
+def test_of_two_framings_one_is_forwarded_so_that_no_request_can_be_smuggled(edge: Edge):
+    """HAProxy removes content-length before any rule can reject the request, which RFC 9112, 6.1 permits."""
     edge.write()
     smuggled = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET"
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
@@ -34,7 +34,7 @@ def test_of_two_lengths_one_is_passed_on_so_that_nothing_can_be_smuggled_behind_
         assert headers["transfer-encoding"] == "chunked"
 
 
-def test_two_content_lengths_are_refused(edge: Edge):
+def test_two_content_lengths_are_rejected(edge: Edge):
     edge.write()
     doubled = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde"
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
@@ -53,7 +53,7 @@ def test_two_content_lengths_are_refused(edge: Edge):
         (b"GET / HTTP/1.1\r\nhost: x\r\nx-a: b\r\n c\r\n", 200, b""),
     ],
 )
-def test_a_request_that_rfc_9112_has_refused_is_refused_in_its_words(
+def test_a_request_that_rfc_9112_requires_to_be_rejected_is_rejected(
     edge: Edge, head: bytes, status: int, detail: bytes
 ):
     edge.write()
@@ -71,7 +71,7 @@ def test_http_2_is_spoken_on_the_http_port_without_tls_too(edge: Edge):
         assert say(edge.port, PREFACE)[3] == SETTINGS
 
 
-def test_a_client_cannot_say_that_it_came_by_tls(edge: Edge):
+def test_a_client_cannot_claim_that_it_used_tls(edge: Edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         edge.ask("/", x_forwarded_proto="https")
@@ -93,7 +93,7 @@ def test_serves_own_ports_are_closed_to_other_machines_and_its_socket_to_other_u
     assert "mode 666" not in text
 
 
-def test_when_a_request_came_is_noted_for_traces_whatever_the_client_says(edge):
+def test_the_arrival_time_is_recorded_for_traces_and_a_clients_own_header_is_replaced(edge):
     edge.write(tracing=TRACING)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         before = time.time()
@@ -103,7 +103,7 @@ def test_when_a_request_came_is_noted_for_traces_whatever_the_client_says(edge):
     assert before - CLOCK_S <= int(headers["x-edge-start"]) / 1e6 <= after + CLOCK_S
 
 
-def test_nothing_is_noted_where_nothing_is_traced(edge):
+def test_no_arrival_time_is_recorded_without_tracing(edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         edge.ask("/models")

@@ -1,4 +1,4 @@
-"""The launcher, run as Serve runs it: it becomes HAProxy, with our frontends if HAProxy takes them."""
+"""The launcher, run as Serve runs it: it becomes HAProxy, with the edge's frontends if HAProxy accepts them."""
 
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.unit.edge.proxy import Edge, backend, files_of
 BROKEN = "frontend edge_http\n    bend 127.0.0.1:1\n"
 
 
-def test_haproxy_starts_with_our_frontends(edge: Edge):
+def test_haproxy_starts_with_the_edges_frontends(edge: Edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}) as process:
         assert edge.ask("/").body == b"gateway"
@@ -21,16 +21,16 @@ def test_haproxy_starts_with_our_frontends(edge: Edge):
         assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], (
             "by which Serve finds its workers"
         )
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
-def test_until_serve_has_a_gateway_clients_are_told_to_come_back(edge: Edge):
+def test_until_serve_has_a_gateway_clients_get_503_with_retry_after(edge: Edge):
     edge.write()
     with edge.running({}):
         answer = edge.ask("/models")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert b"the server is starting" in answer.body
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 def test_a_model_is_served_before_there_is_a_gateway(edge: Edge):
@@ -39,11 +39,11 @@ def test_a_model_is_served_before_there_is_a_gateway(edge: Edge):
         assert edge.ask("/models/churn/predict").body == b"churn"
 
 
-def test_a_gateway_of_a_model_with_a_like_name_is_not_taken_for_the_gateway(edge: Edge):
+def test_a_model_whose_name_begins_like_the_gateway_is_not_the_gateway(edge: Edge):
     edge.write()
     with backend("x") as model, edge.running({"gateway-2": [model.port]}):
         assert edge.ask("/models").status == 503
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_gateway_of_a_model_with_a_like_name_is_not_taken_for_the_gateway(edge
         ("frontend edge_http\n    default_backend nowhere\n", "unable to find required default_backend: 'nowhere'"),
     ],
 )
-def test_a_file_of_ours_that_is_broken_does_not_stop_haproxy_and_is_reported(edge: Edge, damage: str, report: str):
+def test_a_broken_edge_file_does_not_stop_haproxy_and_is_reported(edge: Edge, damage: str, report: str):
     edge.write()
     (edge.folder / "edge.cfg").write_text(damage)
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg"]
-    assert report in edge.files.error()
+    assert report in edge.files.haproxy_error()
 
 
 def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
@@ -67,23 +67,23 @@ def test_a_missing_map_of_routes_does_not_stop_haproxy(edge: Edge):
     (edge.folder / "routes.map").unlink()
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg"]
-        assert "routes.map" in edge.files.error()
+        assert "routes.map" in edge.files.haproxy_error()
 
 
-def test_a_folder_that_is_gone_does_not_stop_haproxy(edge: Edge):
+def test_a_missing_folder_does_not_stop_haproxy(edge: Edge):
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg"]
 
 
-def test_the_report_goes_when_the_file_is_mended(edge: Edge):
+def test_the_error_is_removed_when_the_file_is_fixed(edge: Edge):
     edge.write()
     (edge.folder / "edge.cfg").write_text(BROKEN)
     with edge.running({"gateway": [1]}):
-        assert edge.files.error()
+        assert edge.files.haproxy_error()
     edge.write()
     with edge.running({"gateway": [1]}) as process:
         assert files_of(process) == ["haproxy.cfg", "edge.cfg"]
-    assert edge.files.error() == ""
+    assert edge.files.haproxy_error() == ""
 
 
 def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
@@ -95,7 +95,7 @@ def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
             assert edge.ask("/").body == b"new"
 
 
-def test_replicas_of_a_model_that_serve_builds_again_keep_their_places_until_it_lists_some(edge: Edge):
+def test_replicas_of_a_model_that_serve_rebuilds_stay_until_serve_lists_others(edge: Edge):
     """Also for gRPC, whose calls Serve's own proxy cannot answer."""
     edge.write()
     with (
@@ -112,15 +112,15 @@ def test_replicas_of_a_model_that_serve_builds_again_keep_their_places_until_it_
                 return edge.ask("/models/churn/predict", "POST", b"{}").body
 
         assert answer([before.port]) == b"before"
-        edge.files.write_changing(["churn"])
+        edge.files.write_updating(["churn"])
         assert [answer([]), answer([])] == [b"before"] * 2
         assert "churn 1" in (edge.folder / "replicas.map").read_text().splitlines()
         assert answer([after.port]) == b"after"
-        edge.files.write_changing([])
+        edge.files.write_updating([])
         assert answer([]) == b"proxy"
 
 
-def test_a_question_about_the_version_goes_to_haproxy_as_it_is(edge: Edge):
+def test_a_version_query_is_passed_to_haproxy_unchanged(edge: Edge):
     environ = {"MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(edge.folder)}
     told = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
     assert told.stdout.startswith("HAProxy version")

@@ -1,4 +1,4 @@
-"""The text of our frontends, and that HAProxy takes it."""
+"""The text of the edge's configuration, which HAProxy accepts."""
 
 import subprocess
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.ports import haproxy_binary
-from modelyard.edge.error_responses import ERROR_FILE, render_error
+from modelyard.edge.error_responses import ERROR_FILE, render_error_file
 from modelyard.edge.frontends import render
 from modelyard.edge.model_maps import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
 from tests.unit.edge.proxy import all_models, serve_config
@@ -33,30 +33,30 @@ def lines(text: str) -> list[str]:
         ("a.example", "a.example:9000"),
     ],
 )
-def test_the_frontend_binds_where_the_yaml_says(host, bind):
+def test_the_frontend_binds_the_configured_address(host, bind):
     assert f"bind {bind} maxconn 4000" in lines(rendered(http={"host": host, "port": 9000}))
 
 
-def test_numbers_are_shown_where_the_yaml_says_and_to_this_machine_alone_by_itself():
+def test_metrics_bind_the_configured_address_and_by_default_loopback():
     assert "bind 127.0.0.1:8003" in lines(rendered())
     assert "bind [::1]:9003" in lines(rendered(metrics={"host": "::1", "edge_port": 9003}))
 
 
-def test_the_body_limit_is_the_yamls():
+def test_the_body_limit_is_the_configured_one():
     assert "acl too_large req.hdr_val(content-length) gt 1024" in lines(rendered(body="1KiB"))
 
 
-def test_the_default_backend_is_one_that_exists_at_the_time():
+def test_the_default_backend_exists_during_and_after_the_start():
     assert "default_backend http-gateway" in lines(rendered())
     assert "default_backend edge_starting" in lines(rendered(starting=True))
 
 
-def test_the_map_of_routes_is_read_only_where_there_are_any():
+def test_the_map_of_routes_is_used_only_with_custom_routes():
     assert ROUTES_FILE not in rendered()
     assert ROUTES_FILE in rendered({"/who": "churn"})
 
 
-def test_the_maps_have_a_line_for_each_model_that_is_particular():
+def test_the_maps_have_a_line_for_each_model_with_its_own_settings():
     maps = render_maps(
         {
             "a": EdgeModel("/z/deep", timeout_s=0.5),
@@ -68,14 +68,14 @@ def test_the_maps_have_a_line_for_each_model_that_is_particular():
         "routes.map": "/who/ churn\n/z/deep/ a\n",
         "names.map": "a /z/deep\nchurn /who\n",
         "timeouts.map": "a 3500\nchurn 13000\niris 13000\n",
-        "once.map": "churn 1\n",
+        "no-retry.map": "churn 1\n",
     }
 
 
 @pytest.mark.parametrize("custom_routes", [{}, {"/who": "churn"}], ids=["no routes", "routes"])
 @pytest.mark.parametrize("starting", [True, False], ids=["starting", "started"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes, starting, host):
+def test_haproxy_accepts_the_text_without_a_warning(tmp_path: Path, custom_routes, starting, host):
     serve, ours = tmp_path / "haproxy.cfg", tmp_path / "edge.cfg"
     serve.write_text(serve_config(1, {} if starting else {"gateway": [2], "churn": [3]}))
     ours.write_text(rendered(custom_routes, starting, http={"host": host}))
@@ -83,7 +83,7 @@ def test_haproxy_takes_the_text_without_a_warning(tmp_path: Path, custom_routes,
         (tmp_path / name).write_text(content)
     (tmp_path / REPLICAS_FILE).write_text("churn 1\n")
     (tmp_path / STATE_FILE).touch()
-    (tmp_path / ERROR_FILE).write_text(render_error(), newline="")
+    (tmp_path / ERROR_FILE).write_text(render_error_file(), newline="")
     command = [haproxy_binary(), "-c", "-dW", "-f", serve, "-f", ours]  # -dW: a warning is an error
     environ = {"MODELYARD_EDGE": str(tmp_path)}
     checked = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

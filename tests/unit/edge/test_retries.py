@@ -1,4 +1,4 @@
-"""What clients see of a replica that dies or freezes: another replica's answer, or an error in time; never a closed connection."""
+"""A replica that dies or freezes: clients get another replica's response, or an error in time; never a closed connection."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +9,12 @@ import pytest
 
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.edge.request_rules import BUFFER_BYTES
-from tests.unit.edge.mortal import Mortal, mortals
+from tests.unit.edge.dying_replicas import DyingReplica, dying_replicas
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
 
 LARGE = b" " * 2 * BUFFER_BYTES
-Churn = Callable[[int], AbstractContextManager[Sequence[Mortal]]]
+Churn = Callable[[int], AbstractContextManager[Sequence[DyingReplica]]]
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def churn(edge: Edge) -> Churn:
     edge.write({}, EdgeModel("/models/churn", timeout_s=-2.5), EdgeModel("/models/frail", timeout_s=10, retries=False))
 
     @contextmanager
-    def running(count: int) -> Iterator[Sequence[Mortal]]:
-        with mortals(count) as replicas, backend("gateway") as gateway, backend("fallback", 503) as fallback:
+    def running(count: int) -> Iterator[Sequence[DyingReplica]]:
+        with dying_replicas(count) as replicas, backend("gateway") as gateway, backend("fallback", 503) as fallback:
             ports = [each.port for each in replicas]
             models = {"gateway": [gateway.port], "churn": ports, "frail": ports}
             with edge.running(models, fallback=fallback.port):
@@ -49,13 +49,13 @@ def test_a_request_whose_replica_dies_goes_to_another(edge: Edge, churn: Churn) 
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"replica 1")] * 4
 
 
-def test_where_all_replicas_have_died_serves_own_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
+def test_if_all_replicas_have_died_serves_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
     with churn(2) as replicas:
         for each in replicas:
             each.kill()
         answers = [ask(edge, b"{}") for _ in range(2)]
     assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 2
-    assert b"GET its route says why" in answers[0].body
+    assert b"GET its route for the reason" in answers[0].body
 
 
 def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Churn) -> None:
@@ -65,7 +65,7 @@ def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Chu
         assert sum(each.asked for each in replicas) == 9
 
 
-def test_of_a_model_that_is_never_asked_again_it_kills_one(edge: Edge, churn: Churn) -> None:
+def test_with_retry_never_it_kills_one(edge: Edge, churn: Churn) -> None:
     with churn(3) as replicas:
         answer = ask(edge, b"DIE", "frail")
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -74,7 +74,9 @@ def test_of_a_model_that_is_never_asked_again_it_kills_one(edge: Edge, churn: Ch
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_request_too_large_to_be_kept_is_not_sent_again_and_gets_a_503(edge: Edge, churn: Churn, count: int) -> None:
+def test_a_request_too_large_for_the_buffer_is_not_sent_again_and_gets_503(
+    edge: Edge, churn: Churn, count: int
+) -> None:
     with churn(count) as replicas:
         answer = ask(edge, b"DIE" + LARGE)
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -109,21 +111,21 @@ def test_a_replica_that_is_frozen_costs_its_models_limit_of_time_and_the_request
 def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelyard.edge.frontends.HOLD_S", 1)
+    monkeypatch.setattr("modelyard.edge.http_frontend.HOLD_S", 1)
     edge.write({}, EdgeModel("/models/churn", timeout_s=10))
     models = {"gateway": [1], "churn": []}
-    with mortals(1) as (proxy,), edge.running(models, fallback=proxy.port):
+    with dying_replicas(1) as (proxy,), edge.running(models, fallback=proxy.port):
         answer = ask(edge, b"FREEZE")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert b'"title": "Service Unavailable", "status": 503' in answer.body
 
 
-def test_a_gateway_that_is_frozen_is_waited_for_where_it_loads_models_and_not_where_it_is_asked(
+def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelyard.edge.frontends.GATEWAY_S", 1)
+    monkeypatch.setattr("modelyard.edge.http_frontend.GATEWAY_TIMEOUT_S", 1)
     edge.write()
-    with mortals(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
+    with dying_replicas(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", "GET", b"FREEZE").status == 504
 
 

@@ -1,4 +1,4 @@
-"""Requests through the real HAProxy: which server each reaches, and what the edge answers itself."""
+"""Requests through the real HAProxy: the server that each reaches, and the edge's own errors."""
 
 import json
 import socket
@@ -84,13 +84,13 @@ def test_a_path_reaches_the_models_own_servers_or_else_the_gateway(edge, backend
     assert backends[reached].requests[-1][0] == path, "as the client sent it"
 
 
-def test_a_model_whose_replicas_are_all_away_is_told_as_such(edge, backends):
+def test_a_model_whose_replicas_are_all_down_is_unavailable(edge, backends):
     answer = edge.ask("/models/away/predict", "POST", b"{}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem(answer)["detail"] == "the model has no replica at hand"
+    assert problem(answer)["detail"] == "no replica of the model is available"
 
 
-def test_a_replica_that_dies_on_a_request_is_told_as_a_problem_and_not_as_serves_plain_500(edge):
+def test_a_replica_that_dies_gives_a_problem_document_and_not_serves_plain_500(edge):
     edge.write()
     with socket.create_server(("127.0.0.1", 0)) as dies:
         threading.Thread(target=accept_and_close, args=(dies,), daemon=True).start()
@@ -132,7 +132,7 @@ def test_sagemakers_paths_are_the_default_models(edge, model, route, path, metho
         assert chosen.requests[-1][0] == route + asked
 
 
-def test_without_a_default_model_sagemakers_paths_are_nobodys(edge, backends):
+def test_without_a_default_model_sagemakers_paths_reach_no_model(edge, backends):
     assert edge.ask("/invocations", "POST", b"{}").body == b"gateway"
     assert backends["gateway"].requests[-1][0] == "/invocations"
 
@@ -169,15 +169,15 @@ def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
         assert edge.ask("/models/churn/predict", "POST", b"").body == b"churn"
 
 
-def test_what_serves_proxy_says_of_a_model_that_will_not_wake_is_translated(edge):
+def test_an_error_of_serves_proxy_for_a_model_that_does_not_start_is_replaced(edge):
     edge.write()
     with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
         answer = edge.ask("/models/broken/predict", "POST", b"")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert problem(answer)["detail"] == "the model has no replica, GET its route says why"
+    assert problem(answer)["detail"] == "no replica of the model is available; GET its route for the reason"
 
 
-def test_a_replicas_own_error_that_comes_by_serves_proxy_is_not_translated(edge):
+def test_a_replicas_error_through_serves_proxy_is_not_replaced(edge):
     edge.write()
     with (
         backend('{"title": "its own"}', 500, "application/problem+json") as proxy,
@@ -187,20 +187,20 @@ def test_a_replicas_own_error_that_comes_by_serves_proxy_is_not_translated(edge)
     assert (answer.status, answer.body) == (500, b'{"title": "its own"}')
 
 
-def test_what_a_replica_itself_says_is_not_translated(edge):
+def test_a_replicas_own_error_is_not_replaced(edge):
     edge.write()
     with backend("its own words", 503) as churn, edge.running({"churn": [churn.port]}, fallback=1):
         assert edge.ask("/models/churn/predict", "POST", b"").body == b"its own words"
 
 
-def test_a_body_over_the_limit_is_refused_at_the_edge(edge, backends):
+def test_a_body_over_the_limit_is_rejected_at_the_edge(edge, backends):
     answer = edge.ask("/models/churn/predict", "POST", b"x" * (BODY_LIMIT + 1))
     assert answer.status == 413
     assert str(BODY_LIMIT) in str(problem(answer)["detail"])
     assert backends["churn"].requests == []
 
 
-def test_a_body_at_the_limit_is_let_in(edge, backends):
+def test_a_body_at_the_limit_is_accepted(edge, backends):
     assert edge.ask("/models/churn/predict", "POST", b"x" * BODY_LIMIT).body == b"churn"
 
 

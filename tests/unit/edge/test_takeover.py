@@ -1,4 +1,4 @@
-"""A new HAProxy takes over from an old one, as at each change of any model: what clients see on connections that they keep."""
+"""A new HAProxy takes over, as at each change of any model: requests on persistent connections."""
 
 import http.client
 import subprocess
@@ -16,7 +16,7 @@ from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
 
 class Changing:
-    """An edge whose HAProxy is replaced, as Serve does it."""
+    """An edge whose HAProxy is replaced as Serve replaces it."""
 
     def __init__(self, edge: Edge, admin: Path, running: ExitStack) -> None:
         self._edge = edge
@@ -25,7 +25,7 @@ class Changing:
         self._all: list[subprocess.Popen[bytes]] = []
 
     def serve(self, backends: Mapping[str, int]) -> None:
-        """A new HAProxy with these models and ports; the ones before know that they are replaced."""
+        """A new HAProxy with these models and ports. The previous ones have noticed that they are replaced."""
         ports = {name: [port] for name, port in backends.items()}
         living = [each for each in self._all if each.poll() is None]
         takeover = ["-sf", *(str(each.pid) for each in living), "-x", str(self._admin)] if living else []
@@ -43,7 +43,7 @@ def changing(edge: Edge, admin: Path) -> Iterator[Changing]:
 
 @pytest.fixture
 def kept(edge: Edge) -> Iterator[http.client.HTTPConnection]:
-    """A client's connection, which it keeps; it never sends a request twice."""
+    """A client's persistent connection. The client never sends a request twice."""
     connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=PATIENCE_S)
     yield connection
     connection.close()
@@ -58,14 +58,12 @@ def ask(connection: http.client.HTTPConnection, path: str = "/models/churn/predi
 
 @contextmanager
 def alive(name: str) -> Iterator[int]:
-    """A server that keeps connections; its port."""
+    """The port of a server with persistent connections."""
     with backend(name, keeps=True) as server:
         yield server.port
 
 
-def test_a_request_on_a_connection_that_was_idle_is_answered_by_what_is_served_now_and_the_connection_closes_behind_it(
-    edge, changing, kept
-):
+def test_a_request_on_an_idle_connection_reaches_the_current_replica_and_the_connection_closes(edge, changing, kept):
     edge.write()
     with alive("gateway") as gateway, alive("before") as old:
         changing.serve({"gateway": gateway, "churn": old})
@@ -75,7 +73,7 @@ def test_a_request_on_a_connection_that_was_idle_is_answered_by_what_is_served_n
             assert ask(kept) == (200, b"after", "close")
 
 
-def test_a_model_that_came_later_is_known_on_old_connections(edge, changing, kept):
+def test_a_model_that_was_added_later_is_reachable_on_old_connections(edge, changing, kept):
     edge.write()
     with alive("gateway") as gateway, alive("churn") as churn, alive("new") as new:
         changing.serve({"gateway": gateway, "churn": churn})
@@ -94,7 +92,7 @@ def test_a_connection_may_be_idle_for_many_changes(edge, changing, kept):
                     assert ask(kept)[:2] == (200, f"replica {replaced}".encode())
 
 
-def test_what_is_passed_on_is_as_the_client_sent_it(edge, changing, kept):
+def test_a_forwarded_request_is_as_the_client_sent_it(edge, changing, kept):
     edge.write(http={"port": edge.port, "cors": ["https://app.example"]})
     with backend("churn", keeps=True) as churn, alive("gateway") as gateway:
         changing.serve({"gateway": gateway, "churn": churn.port})

@@ -1,4 +1,4 @@
-"""TLS at the edge, by a real HAProxy: who is let in, and how certificates change while it runs."""
+"""TLS at the edge, with a real HAProxy: client certificates, and reloading of certificates."""
 
 import socket
 import ssl
@@ -23,7 +23,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def root(tmp_path: Path, authority: trustme.CA) -> Path:
-    """The folder with the operator's files."""
+    """The folder with the certificate files."""
     issue(authority, tmp_path)
     authority.cert_pem.write_to_path(tmp_path / "clients.pem")
     return tmp_path
@@ -37,7 +37,7 @@ def issue(authority: trustme.CA, root: Path) -> None:
 
 
 def client(authority: trustme.CA, *protocols: str) -> ssl.SSLContext:
-    """A client that trusts this authority alone."""
+    """A client that trusts only this authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     context.set_alpn_protocols(list(protocols) or ["http/1.1"])
@@ -50,7 +50,7 @@ def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
         socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
     ):
-        # Whether a client without a certificate is let in is told by what comes after the handshake (TLS 1.3).
+        # With TLS 1.3 a missing client certificate is rejected after the handshake.
         if secure.selected_alpn_protocol() != "h2":
             secure.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert secure.recv(12).endswith(b" 200")
@@ -58,7 +58,7 @@ def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
 
 
 class Tell:
-    """Keeps what the operator is told."""
+    """Records messages for the operator."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -67,11 +67,11 @@ class Tell:
         self.told.append(trouble)
 
 
-def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edge, root, authority):
+def test_both_ports_use_tls_and_models_get_x_forwarded_proto(edge, root, authority):
     TlsReload(FILES, root, edge.files).start()
     edge.write(tls=FILES.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
-        assert edge.files.error() == ""
+        assert edge.files.haproxy_error() == ""
         assert shake(edge.port, client(authority, "h2", "http/1.1"))[1] == "h2"
         assert shake(edge.port, client(authority))[1] == "http/1.1"
         assert shake(edge.grpc_port, client(authority, "h2"))[1] == "h2"
@@ -79,7 +79,7 @@ def test_both_ports_speak_tls_each_with_its_protocols_and_models_are_told_so(edg
     assert (edge.folder / BUNDLE_FILE).stat().st_mode & 0o077 == 0
 
 
-def test_a_client_without_a_certificate_is_not_let_in_where_one_is_asked_for(edge, root, authority):
+def test_a_client_without_a_required_certificate_is_rejected(edge, root, authority):
     TlsReload(MUTUAL, root, edge.files).start()
     edge.write(tls=MUTUAL.model_dump())
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
@@ -106,7 +106,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         watch.look(tell)
         watch.look(tell)
         assert len(tell.told) == 1, "told once for as long as the files are the same"
-        assert "server.key are no certificate with its key" in tell.told[0]
+        assert "server.key are not a certificate and its key" in tell.told[0]
         assert shake(edge.port, client(authority))[0] == first
 
         issue(authority, root)
@@ -116,7 +116,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         assert len(tell.told) == 1
 
 
-def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
+def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge, root, authority):
     watch, tell = TlsReload(FILES, root, edge.files), Tell()
     watch.start()
     (edge.folder / "node").mkdir()
@@ -125,7 +125,7 @@ def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
     watch.look(tell)
     watch.look(tell)
     assert len(tell.told) == 2
-    assert "does not answer" in tell.told[0]
+    assert "does not respond" in tell.told[0]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_haproxys_silence_is_told_and_tried_again(edge, root, authority):
     [
         ("server.pem", None, "server.pem cannot be read: No such file"),
         ("server.key", None, "server.key cannot be read: No such file"),
-        ("server.pem", b"not PEM", "are no certificate with its key"),
+        ("server.pem", b"not PEM", "are not a certificate and its key"),
         ("server.key", trustme.CA().private_key_pem.bytes(), "KEY_VALUES_MISMATCH"),
-        ("clients.pem", b"not PEM", "clients.pem holds no certificates"),
+        ("clients.pem", b"not PEM", "clients.pem contains no certificates"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(root: Path, name: str, content: bytes | None, reason: str):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.config.model_spec import LatestVersions
+from modelyard.config.versions_spec import LatestVersions
 from modelyard.repository.version_policy import choose, missing
 
 NUMBERS = st.sets(st.integers(1, 10**18 - 1), max_size=8)

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from modelyard.config.model_spec import InputType
+from modelyard.config.inputs_spec import InputType
 from modelyard.errors import InvalidRequest
 from modelyard.runtimes.base import LoadedModel, LoadError
 from tests.unit.runtimes.customers import CUSTOMERS, KIND, SPENT, assert_own_answers, inputs_of, load, load_files

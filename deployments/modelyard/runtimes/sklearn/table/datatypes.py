@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
-from modelyard.config.model_spec import InputType
+from modelyard.config.inputs_spec import InputType
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.sklearn.fast_path.parity import equal
 from modelyard.runtimes.sklearn.table.columns import is_missing

@@ -1,4 +1,4 @@
-"""`modelyard rollback`: another version of a model answers, by a change of its file that the operator sees."""
+"""Implements `modelyard rollback`: sets another default version in the model's file, and applies it."""
 
 import codecs
 import difflib
@@ -23,22 +23,22 @@ from modelyard.repository.scan import DigestCache, scan
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A model's file as it is and as it is to be."""
+    """The change of a model's file."""
 
     path: Path
     before: str
     after: str
     version: int
-    """The version that answers with it where a request names none."""
+    """The default version after the change."""
 
     def diff(self) -> str:
-        """What changes, as `diff -u` shows it."""
+        """The change as a unified diff."""
         before, after, path = self.before.splitlines(), self.after.splitlines(), str(self.path)
         return "\n".join(difflib.unified_diff(before, after, path, path, lineterm="", n=1))
 
     def write(self) -> None:
-        """Replace the file at once, with its mode and its byte order mark. Raises OSError."""
-        path = self.path.resolve()  # a link stays one
+        """Replace the file atomically, and keep its mode and byte order mark. Raises OSError."""
+        path = self.path.resolve()  # a link remains a link
         mark = codecs.BOM_UTF8 if path.read_bytes().startswith(codecs.BOM_UTF8) else b""
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(mark + self.after.encode())
@@ -56,7 +56,7 @@ def rollback_edit(config_dir: Path, name: str, to: int | None) -> Edit:
     if name not in specs:
         near = difflib.get_close_matches(name, specs, 1)
         hint = f"did you mean {near[0]!r}?" if near else ""
-        wrong = f"no file here is about a model {name!r}"
+        wrong = f"no model {name!r} is configured"
         raise SpecError((Diagnostic(str(config_dir / MODELS_FOLDER), 0, 0, wrong, suggestion=hint),))
     try:
         return _edit(config, specs[name], to)
@@ -65,9 +65,10 @@ def rollback_edit(config_dir: Path, name: str, to: int | None) -> Edit:
 
 
 def apply_edit(config_dir: Path, name: str, edit: Edit, wait_s: float) -> ModelStatus | None:
-    """Write it, and make the running server apply it; what the model is then, or after `wait_s`. None where no server runs.
+    """Write the file, and make the running server apply it.
 
-    Raises OSError, and what `changes.apply_changes` raises.
+    Returns the model's status when it no longer changes, or after `wait_s`; None if no server is running. Raises OSError, and the
+    errors of `changes.apply_changes`.
     """
     edit.write()
     if running_server(config_dir) is None:

@@ -1,4 +1,4 @@
-"""What somebody meant who wrote a value in another tool's way: `10s`, `500m`, `versions: 1`, `name:iris`."""
+"""Suggestions for values in the notation of other tools: `10s`, `500m`, `versions: 1`, `name:iris`. "" means no suggestion."""
 
 import re
 
@@ -11,8 +11,8 @@ _RANGE = re.compile(r"([0-9]+) ?(?:-|\.\.|to) ?([0-9]+)")
 _CONFLICT = re.compile(r"(<{7}|>{7}|\|{7})( |$)|={7}$")
 
 
-def number(text: str, key: str) -> str:
-    """A number with a unit, or with a decimal comma; `key` ends in the unit that is meant, where it has one."""
+def suggest_number(text: str, key: str) -> str:
+    """For a number with a unit or a decimal comma. `key` ends in the unit of its values, if they have one."""
     found = _AMOUNT.fullmatch(text)
     if found is None:
         return ""
@@ -24,32 +24,32 @@ def number(text: str, key: str) -> str:
     if unit not in _UNITS:
         return ""
     if key.endswith("_ms"):
-        return f"did you mean {amount * _UNITS[unit] * 1000:g}? It is in milliseconds"
+        return f"did you mean {amount * _UNITS[unit] * 1000:g}? The unit is milliseconds"
     if key.endswith("_s"):
-        return f"did you mean {amount * _UNITS[unit]:g}? It is in seconds"
+        return f"did you mean {amount * _UNITS[unit]:g}? The unit is seconds"
     return ""
 
 
-def replicas(text: str) -> str:
-    """`1-3`, which elsewhere is a range."""
+def suggest_replicas(text: str) -> str:
+    """For `1-3`, a range in other tools."""
     found = _RANGE.fullmatch(text)
     return f"did you mean {{min: {found[1]}, max: {found[2]}}}?" if found else ""
 
 
-def for_value(what: str, node: Node) -> str:
-    """Where one version is written as a number and not in a list."""
+def suggest_versions(what: str, node: Node) -> str:
+    """For one version that is a number instead of a list."""
     if not isinstance(node, Scalar) or "latest" not in what:
         return ""
     found = re.fullmatch(r"[vV]?([1-9][0-9]{0,17})", node.text.strip())
     return f"did you mean [{found[1]}]?" if found else ""
 
 
-def missing_space(text: str) -> str:
-    """`name:iris`, which is text in YAML, and no key with a value."""
+def suggest_space(text: str) -> str:
+    """For `name:iris`, which YAML reads as text."""
     found = _KEY.match(text)
     return f"write '{found[1]}: {shortened(found[2].strip())}', with a space after the ':'" if found else ""
 
 
-def conflict(lines: list[str]) -> int | None:
-    """The first line, counted from 0, that git left where two changes meet."""
-    return next((number for number, line in enumerate(lines) if _CONFLICT.match(line)), None)
+def first_conflict_marker(lines: list[str]) -> int | None:
+    """The first line, counted from 0, with a conflict marker of git."""
+    return next((suggest_number for suggest_number, line in enumerate(lines) if _CONFLICT.match(line)), None)

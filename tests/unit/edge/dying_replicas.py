@@ -10,7 +10,7 @@ from typing import BinaryIO
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
 
 
-class Mortal:
+class DyingReplica:
     """A replica that answers with its name, on lasting connections.
 
     It dies at a request whose body holds DIE, in the middle of its answer at one that holds HALF, and freezes at one with FREEZE.
@@ -19,7 +19,7 @@ class Mortal:
     def __init__(self, name: str) -> None:
         self.name = name
         self.asked = 0
-        """Requests that came whole."""
+        """Complete requests."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self._connections: list[socket.socket] = []
@@ -71,9 +71,9 @@ def _body(requests: BinaryIO, headers: dict[bytes, bytes]) -> bytes:
 
 
 @contextmanager
-def mortals(count: int) -> Iterator[list[Mortal]]:
+def dying_replicas(count: int) -> Iterator[list[DyingReplica]]:
     """Replicas until the end of the block."""
-    replicas = [Mortal(f"replica {number}") for number in range(count)]
+    replicas = [DyingReplica(f"replica {number}") for number in range(count)]
     try:
         yield replicas
     finally:

@@ -1,4 +1,4 @@
-"""What replicas logged, from their own files: of those that run, and of those that ran before them."""
+"""Reads the logs of running and ended replicas from their files."""
 
 import os
 import time
@@ -16,50 +16,48 @@ POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RecordFilter:
     """Which records to show."""
 
     since: float = 0.0
     """Unix time."""
-    rays: bool = False
-    """Ray's own too."""
+    include_ray: bool = False
+    """Also records of Ray and the web server."""
 
     def lines(self, records: Iterator[LogRecord]) -> Iterator[str]:
-        """Those records, for people."""
-        return (
-            each.to_text() for each in records if each.at >= self.since and (self.rays or not each.is_from_framework)
-        )
+        """The selected records as text."""
+        return (each.to_text() for each in records if each.at >= self.since and (self.include_ray or not each.is_from_framework))
 
 
 def replica_logs(config: Config, name: str, *, replica: str = "", previous: bool = False) -> list[ReplicaFiles]:
-    """A model's replicas that have logs on this machine, in the order in which they logged last.
+    """The replicas of a model that have logs on this machine, sorted by their last record.
 
-    `replica` is the id of one, or how it begins. `previous` is the last one that has ended.
+    `replica` selects replicas by id or id prefix, `previous` the last one that has ended.
     """
     folder = replicas_folder(config)
     found = sorted((folder / name).glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     files = [ReplicaFiles(folder, name, path.stem) for path in found if path.stem.startswith(replica)]
     if previous:
-        held = _open_files()
-        return [each for each in files if _identity(each.log.stat()) not in held][-1:]
+        open_files = _open_files()
+        return [each for each in files if _device_and_inode(each.log.stat()) not in open_files][-1:]
     return files
 
 
 def _open_files() -> set[tuple[int, int]]:
-    """What processes of this user have open: a replica holds its log open as long as it lives."""
+    """Files that processes of this user have open. A replica keeps its log open as long as it runs."""
     found = set()
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):  # it was closed meanwhile, or is another user's
-            found.add(_identity(descriptor.stat()))
+        with suppress(OSError):  # closed meanwhile, or another user's
+            found.add(_device_and_inode(descriptor.stat()))
     return found
 
 
-def _identity(stat: os.stat_result) -> tuple[int, int]:
+def _device_and_inode(stat: os.stat_result) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
 def records(path: Path) -> Iterator[LogRecord]:
-    """Those in a file, with those in the one that was put aside when it had grown large."""
+    """The records of a log, including its rotated file."""
     for each in (path.with_suffix(".jsonl.1"), path):
         if each.exists():
             with each.open("rb") as file:
@@ -67,34 +65,34 @@ def records(path: Path) -> Iterator[LogRecord]:
 
 
 class Follower:
-    """Reads what is written to a model's logs from now on, by replicas that start later too."""
+    """Reads records that are written from now on, also by replicas that start later."""
 
     def __init__(self, config: Config, name: str, replica: str = "") -> None:
         self._wanted = config, name, replica
         self._read = {path: path.stat().st_size for path in self._logs()}
-        """How many bytes of each file are done with."""
+        """Bytes of each file that were read."""
 
     def _logs(self) -> list[Path]:
         config, name, replica = self._wanted
         return [files.log for files in replica_logs(config, name, replica=replica)]
 
     def new(self) -> list[LogRecord]:
-        """The records that have come since the last call."""
+        """The records since the last call."""
         return [line for path in self._logs() for line in self._new_in(path)]
 
     def _new_in(self, path: Path) -> Sequence[LogRecord]:
         with path.open("rb") as file:
             start = self._read.get(path, 0)
             if start > path.stat().st_size:
-                start = 0  # it was begun anew when it had grown large
+                start = 0  # the file was rotated
             file.seek(start)
             lines, end, _ = file.read().rpartition(b"\n")
         self._read[path] = start + len(lines) + len(end)
         return [line for line in map(parse_record, lines.split(b"\n")) if line]
 
 
-def follow_logs(follower: Follower, wanted: Shown, show: Callable[[str], None]) -> None:
-    """Show what is written from now on, until interrupted."""
+def follow_logs(follower: Follower, wanted: RecordFilter, show: Callable[[str], None]) -> None:
+    """Show new records until interrupted."""
     while True:
         for text in wanted.lines(iter(follower.new())):
             show(text)
@@ -102,13 +100,12 @@ def follow_logs(follower: Follower, wanted: Shown, show: Callable[[str], None]) 
 
 
 def no_logs(config: Config, name: str, *, replica: str = "", previous: bool = False) -> str:
-    """Why there is nothing to show."""
+    """Why there are no logs."""
     address, folder = config.server.ray.address, replicas_folder(config) / name
     if replica:
-        return f"no replica of {name!r} whose id begins with {replica!r} has a log in {folder}"
+        return f"no replica of {name!r} with an id that starts with {replica!r} has a log in {folder}"
     if previous:
-        return f"no replica of {name!r} has ended that left a log in {folder}"
+        return f"no ended replica of {name!r} has a log in {folder}"
     if address != "local":
-        where = f"the cluster at {address}, and none on this machine"
-        return f"the replicas of {name!r} run on {where}: look into {folder} of its nodes"
-    return f"no logs of a model {name!r}"
+        return f"no replica of {name!r} runs on this machine: see {folder} on the nodes of the cluster at {address}"
+    return f"no logs of model {name!r}"

@@ -1,10 +1,10 @@
-"""Pages in browsers: what those of other origins may read, and which WebSockets they may open. Through the real HAProxy."""
+"""Pages of other origins: what they may read and send, and which WebSockets they may open. Through the real HAProxy."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from modelyard.config.server_spec import MOST_ORIGINS
+from modelyard.config.server_spec import MAX_ORIGINS
 from tests.unit.edge.proxy import Answer, Edge, backend
 
 LISTED, OTHER = "https://app.example", "https://app.example.evil"
@@ -13,10 +13,10 @@ SOCKET = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-key": 
 
 @pytest.fixture
 def served(edge: Edge) -> Iterator[Edge]:
-    """One model, and as many listed origins as there may be."""
+    """One model, and the maximum number of listed origins."""
     longest = "https://" + ".".join(["a" * 63] * 9) + ":65535"
     edge.write(
-        http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MOST_ORIGINS - 2)]}, body=1000
+        http={"port": edge.port, "cors": [LISTED, "http://[::1]:3000", *[longest] * (MAX_ORIGINS - 2)]}, body=1000
     )
     with (
         backend("gateway") as gateway,
@@ -28,7 +28,7 @@ def served(edge: Edge) -> Iterator[Edge]:
 
 @pytest.fixture
 def unlisted(edge: Edge) -> Iterator[Edge]:
-    """The same, with no origin listed."""
+    """The same without listed origins."""
     edge.write()
     with (
         backend("gateway") as gateway,
@@ -39,7 +39,7 @@ def unlisted(edge: Edge) -> Iterator[Edge]:
 
 
 def ask_first(edge: Edge, origin: str) -> Answer:
-    """A browser's question before a request that a form could not send."""
+    """A CORS preflight."""
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     return edge.ask("/models/churn/predict", "OPTIONS", origin=origin, **asked)
 
@@ -49,7 +49,7 @@ def cors(answer: Answer) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("origin", [LISTED, "http://[::1]:3000"])
-def test_a_listed_page_is_told_that_it_may_ask(served, origin):
+def test_a_preflight_of_a_listed_origin_succeeds(served, origin):
     answer = ask_first(served, origin)
     assert (answer.status, answer.body, answer.headers["vary"]) == (204, b"", "origin")
     assert cors(answer) == {
@@ -64,14 +64,14 @@ def test_a_listed_page_is_told_that_it_may_ask(served, origin):
 @pytest.mark.parametrize(
     "origin", [OTHER, "http://app.example", "https://app.example:8443", "null", f"{LISTED}, {OTHER}"]
 )
-def test_another_page_is_told_nothing(served, origin):
+def test_a_preflight_of_another_origin_gets_no_cors_headers(served, origin):
     assert cors(ask_first(served, origin)) == {}
     answer = served.ask("/models/churn/predict", "POST", b"{}", origin=origin, content_type="application/json")
     assert (answer.body, cors(answer), answer.headers["vary"]) == (b"churn", {}, "origin")
 
 
 SIMPLE = ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", ""]
-"""What browsers let any page send to anywhere without asking."""
+"""Content types that browsers send without a preflight."""
 
 
 def posted(edge: Edge, origin: str, content_type: str) -> Answer:
@@ -81,7 +81,7 @@ def posted(edge: Edge, origin: str, content_type: str) -> Answer:
 
 @pytest.mark.parametrize("content_type", SIMPLE)
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://localhost:8000"])
-def test_another_page_sends_nothing_that_a_browser_lets_it_send_without_asking(
+def test_another_origin_may_not_send_a_post_that_needs_no_preflight(
     served: Edge, origin: str, content_type: str
 ) -> None:
     answer = posted(served, origin, content_type)
@@ -89,46 +89,46 @@ def test_another_page_sends_nothing_that_a_browser_lets_it_send_without_asking(
 
 
 @pytest.mark.parametrize("content_type", SIMPLE)
-def test_a_listed_page_and_the_servers_own_may_send_it(served: Edge, content_type: str) -> None:
+def test_listed_origins_and_the_servers_own_pages_may_send_it(served: Edge, content_type: str) -> None:
     for origin in (LISTED, f"http://127.0.0.1:{served.port}"):
         assert posted(served, origin, content_type).body == b"churn"
 
 
-def test_without_listed_origins_no_page_may_and_clients_that_are_none_do(unlisted: Edge) -> None:
+def test_without_listed_origins_no_page_may_send_it_and_other_clients_may(unlisted: Edge) -> None:
     for content_type in SIMPLE:
         assert posted(unlisted, LISTED, content_type).status == 403
     assert unlisted.ask("/models/churn/predict", "POST", b"{}", content_type="text/plain").body == b"churn"
 
 
-def test_a_listed_page_may_read_answers_and_errors_of_the_edges_own(served):
+def test_a_listed_page_may_read_responses_and_the_edges_own_errors(served):
     for body, status in ((b"{}", 200), (b"x" * 1001, 413)):
         answer = served.ask("/models/churn/predict", "POST", body, origin=LISTED)
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, LISTED)
 
 
-def test_nothing_is_said_to_a_client_that_is_no_page_but_for_caches(served):
+def test_a_client_without_an_origin_gets_only_the_vary_header(served):
     answer = served.ask("/models/churn")
     assert (cors(answer), answer.headers["vary"]) == ({}, "origin")
 
 
-def test_without_listed_origins_options_is_the_models_to_answer_and_nothing_is_added(unlisted):
+def test_without_listed_origins_options_reaches_the_model_and_no_header_is_added(unlisted):
     assert cors(ask_first(unlisted, LISTED)) == {}
     assert "vary" not in unlisted.ask("/models/churn", origin=LISTED).headers
 
 
 @pytest.mark.parametrize("origin", [LISTED, "http://localhost:8000", "null", ""])
-def test_a_page_of_another_host_opens_no_socket(unlisted, origin):
+def test_a_page_of_another_host_cannot_open_a_websocket(unlisted, origin):
     answer = unlisted.ask("/models/churn/ws", origin=origin, **SOCKET)
     assert (answer.status, b"http.cors" in answer.body) == (403, True)
 
 
-def test_the_servers_own_pages_and_clients_that_are_none_open_sockets(unlisted):
+def test_the_servers_own_pages_and_other_clients_open_websockets(unlisted):
     for headers in ({"origin": f"http://127.0.0.1:{unlisted.port}"}, {}):
         assert unlisted.ask("/models/churn/ws", **headers, **SOCKET).body == b"churn"
     proxied = {"host": "models.example", "origin": "https://models.example"}
     assert unlisted.ask("/models/churn/ws", **proxied, **SOCKET).body == b"churn", "TLS may end before us"
 
 
-def test_a_listed_page_opens_a_socket_and_another_does_not(served):
+def test_a_listed_page_opens_a_websocket_and_another_does_not(served):
     assert served.ask("/models/churn/ws", origin=LISTED, **SOCKET).body == b"churn"
     assert served.ask("/models/churn/ws", origin=OTHER, **SOCKET).status == 403

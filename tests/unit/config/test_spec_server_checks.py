@@ -1,4 +1,4 @@
-"""Values that are valid each, and cannot work."""
+"""Values that are valid alone, but not together or not on this machine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from modelyard.config.model_spec import ModelDefaults
-from modelyard.config.server_checks import WITHOUT_EFFECT_ON_A_CLUSTER
+from modelyard.config.server_checks import IGNORED_ON_CLUSTER
 from modelyard.config.server_spec import ServerSpec
 
 CLUSTER = "ray: {address: 'head:6379'}\n"
@@ -43,8 +43,8 @@ def keys(spec: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield from keys(inner, (*above, name))
 
 
-def test_of_every_key_is_known_whether_it_has_an_effect_on_a_cluster():
-    without = {key for key in keys(ServerSpec) if any(key[: len(loc)] == loc for loc in WITHOUT_EFFECT_ON_A_CLUSTER)}
+def test_every_key_is_either_used_or_rejected_on_a_cluster():
+    without = {key for key in keys(ServerSpec) if any(key[: len(loc)] == loc for loc in IGNORED_ON_CLUSTER)}
     assert without | WITH_EFFECT_ON_A_CLUSTER == {*keys(ServerSpec)}
     assert not without & WITH_EFFECT_ON_A_CLUSTER
 
@@ -54,7 +54,7 @@ def test_of_every_key_is_known_whether_it_has_an_effect_on_a_cluster():
     [
         (
             "tls: {certificate: a.pem, key: a.key}",
-            "2:1: tls has no effect {}: clients speak plain text there, and anybody",
+            "2:1: tls has no effect {}: connections are neither encrypted nor",
         ),
         ("tls: {certificate: a, key: b, client_ca: c}", "2:1: tls has no effect {}"),
         ("http: {cors: ['https://app.example']}", "2:8: http.cors has no effect {}"),
@@ -85,25 +85,25 @@ def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("http: {port: 8001}", ["1:14: 8001 is also the port of grpc.port by default"]),
+        ("http: {port: 8001}", ["1:14: port 8001 is also used by grpc.port by default"]),
         (
             "http: {port: 9}\ngrpc: {port: 9}",
-            ["1:14: 9 is also the port of grpc.port", "2:14: 9 is also the port of http.port"],
+            ["1:14: port 9 is also used by grpc.port", "2:14: port 9 is also used by http.port"],
         ),
         (
             "metrics: {port: 9, edge_port: 9}",
-            ["1:17: 9 is also the port of metrics.edge_port", "1:31: 9 is also the port of metrics.port"],
+            ["1:17: port 9 is also used by metrics.edge_port", "1:31: port 9 is also used by metrics.port"],
         ),
-        ("metrics: {ray_port: 8002}", ["1:21: 8002 is also the port of metrics.port by default"]),
+        ("metrics: {ray_port: 8002}", ["1:21: port 8002 is also used by metrics.port by default"]),
         (
             "http: {host: 0.0.0.0, port: 9}\nmetrics: {port: 9}",
-            ["1:29: 9 is also the port of metrics.port", "2:17: 9 is also the port of http.port"],
+            ["1:29: port 9 is also used by metrics.port", "2:17: port 9 is also used by http.port"],
         ),
     ],
 )
 def test_a_port_that_two_want_is_an_error_at_its_place(folder, line, told):
     found = folder.write({"server.yaml": line}).told()
-    assert found == [f"server.yaml:{each}; each needs its own" for each in told]
+    assert found == [f"server.yaml:{each}; use a different port for each" for each in told]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_ports_on_two_addresses_or_of_different_numbers_are_no_error(folder, lin
 def test_tls_files_must_be_there(folder):
     (folder.path.parent / "there.pem").write_text("")
     line = "tls: {certificate: there.pem, key: gone.key, client_ca: .}"
-    root, hint = folder.path.parent, "relative paths start at the folder above the configuration"
+    root, hint = folder.path.parent, "relative paths start at the parent of the configuration folder"
     assert folder.write({"server.yaml": line}).told() == [
         f"server.yaml:1:36: {root}/gone.key does not exist; {hint}",
         f"server.yaml:1:57: {root} is not a file; {hint}",
@@ -126,12 +126,12 @@ def test_tls_files_must_be_there(folder):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("resources: {memory: 512}", "2:21: 512 bytes are too few for any model; did you mean 512MiB?"),
+        ("resources: {memory: 512}", "2:21: 512 bytes are too little memory for a model; did you mean 512MiB?"),
         (
             "resources: {memory: 2MiB}",
-            "2:21: 2097152 bytes are too few for any model; write it with its unit, such as 512MiB",
+            "2:21: 2097152 bytes are too little memory for a model; add a unit, such as 512MiB",
         ),
-        ("limits: {body: 64}", "2:16: 64 bytes are too few for a request; did you mean 64MiB?"),
+        ("limits: {body: 64}", "2:16: 64 bytes are too small a limit for request bodies; did you mean 64MiB?"),
         ("replicas: 5000", "2:11: one machine runs at most 1000 replicas of a model"),
         ("replicas: {min: 0, max: 5000}", "2:25: one machine runs at most 1000 replicas of a model"),
     ],
@@ -143,21 +143,21 @@ def test_a_number_that_cannot_be_meant_is_an_error(folder, line, told):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("resources: {cpus: 64}", "2:19: a replica needs 64 cores, and ray.cpus is 2"),
-        ("replicas: 30", "2:11: 30 replicas of 0.1 cores need 3, and ray.cpus is 2"),
-        ("replicas: {min: 3, max: 9}\nresources: {cpus: 1}", "2:17: 3 replicas of 1 cores need 3, and ray.cpus is 2"),
+        ("resources: {cpus: 64}", "2:19: a replica needs 64 cores, but ray.cpus is 2"),
+        ("replicas: 30", "2:11: 30 replicas of 0.1 cores need 3, but ray.cpus is 2"),
+        ("replicas: {min: 3, max: 9}\nresources: {cpus: 1}", "2:17: 3 replicas of 1 cores need 3, but ray.cpus is 2"),
     ],
 )
 def test_what_finds_no_room_in_the_cores_of_server_yaml_is_an_error(folder, line, told):
     assert folder.write({"server.yaml": "ray: {cpus: 2}"}).of_model(f"name: m\n{line}\n") == [told]
 
 
-def test_what_finds_no_room_may_stand_in_the_defaults(folder):
+def test_a_value_in_the_defaults_that_exceeds_the_machine_is_reported_there(folder):
     files: dict[str, Any] = {
         "server.yaml": "ray: {cpus: 2}\ndefaults: {resources: {cpus: 4}}",
         "models/m.yaml": "name: m",
     }
-    assert folder.write(files).told() == ["server.yaml:2:30: a replica needs 4 cores, and ray.cpus is 2"]
+    assert folder.write(files).told() == ["server.yaml:2:30: a replica needs 4 cores, but ray.cpus is 2"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,6 @@ def test_what_finds_no_room_on_this_machine_is_a_warning_for_the_server_may_be_a
     assert "this machine" in warning.message
 
 
-def test_nothing_is_known_of_the_room_on_a_cluster(folder):
+def test_the_resources_of_a_cluster_are_not_checked(folder):
     files = {"server.yaml": CLUSTER, "models/m.yaml": "name: m\nreplicas: 5000\nresources: {cpus: 64}"}
     assert folder.write(files).load().warnings == ()

@@ -1,4 +1,4 @@
-"""Where a server keeps its files, and that nobody else can be there."""
+"""The folders of a server, which other users and servers cannot use."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from modelyard.control.environment import ServerPaths
 
 @pytest.fixture
 def places(tmp_path: Path) -> ServerPaths:
-    return ServerPaths(state=tmp_path / "yard" / "state", run=tmp_path / "run")
+    return ServerPaths(state=tmp_path / "project" / "state", run=tmp_path / "run")
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ def test_two_servers_have_two_tokens(places: ServerPaths, tmp_path: Path):
 
 
 @pytest.mark.parametrize("loose", [0o755, 0o770, 0o701])
-def test_a_run_folder_that_others_can_enter_is_refused(places: ServerPaths, loose: int):
+def test_a_run_folder_that_others_can_enter_is_rejected(places: ServerPaths, loose: int):
     places.run.mkdir()
     places.run.chmod(loose)
     with pytest.raises(PermissionError, match="must be a folder of this user, with mode 0700"):
         prepare(places)
 
 
-def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: ServerPaths, tmp_path: Path):
+def test_a_run_folder_that_is_a_link_is_rejected_wherever_it_leads(places: ServerPaths, tmp_path: Path):
     (tmp_path / "mine").mkdir(mode=0o700)
     places.run.symlink_to(tmp_path / "mine")
     with pytest.raises(PermissionError):
@@ -97,14 +97,14 @@ def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(places: Server
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_run_folder_of_somebody_else_is_refused(places: ServerPaths):
+def test_a_run_folder_of_somebody_else_is_rejected(places: ServerPaths):
     places.run.mkdir(mode=0o700)
     os.chown(places.run, 12345, 12345)
     with pytest.raises(PermissionError):
         prepare(places)
 
 
-def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(places: ServerPaths):
+def test_a_second_server_of_one_state_is_rejected_until_the_first_has_ended(places: ServerPaths):
     refused = pytest.raises(BlockingIOError, match=f"keeps its state in {places.state} runs already")
     with only_server(places), refused, only_server(places):
         pass

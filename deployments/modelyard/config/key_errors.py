@@ -1,4 +1,4 @@
-"""Keys that should not be there, and those that should: which one was meant."""
+"""Errors for unknown and missing keys, with the key that was probably meant."""
 
 import difflib
 from pathlib import PurePath
@@ -12,8 +12,8 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.config.tree import Location, Mapping, locate, shortened
 
 
-def missing(root: Mapping, loc: Location) -> Diagnostic:
-    """The diagnostic for a key that must be there; a model's name is guessed from its file's."""
+def missing_key(root: Mapping, loc: Location) -> Diagnostic:
+    """The diagnostic for a missing required key. A missing model name is suggested from the file's name."""
     section, span = locate(root, loc[:-1])
     if isinstance(section, Mapping) and section.keys and len(loc) == 1:
         span = next(iter(section.keys.values()))
@@ -22,24 +22,24 @@ def missing(root: Mapping, loc: Location) -> Diagnostic:
     return span.diagnostic(f"missing key {key!r}", f"add '{key}: {name or '...'}'")
 
 
-def unknown(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
-    """The diagnostic for a key that its section does not have."""
+def unknown_key(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
+    """The diagnostic for an unknown key."""
     section, span = locate(root, loc[:-1])
     key = str(loc[-1])
     if isinstance(section, Mapping):
         span = section.keys.get(key, span)
     owner = _section(spec, loc[:-1])
     if owner is ModelDefaults and key in ModelSpec.model_fields:
-        return span.diagnostic(f"{key!r} cannot have a default", "it belongs in a model's own file")
+        return span.diagnostic(f"{key!r} cannot have a default", "set it in the model's file")
     if key == "<<":
-        suggestion = "models share keys through 'defaults' in server.yaml"
+        suggestion = "put shared keys under 'defaults' in server.yaml"
         return span.diagnostic("merge keys ('<<') are not part of YAML 1.2", suggestion)
     return span.diagnostic(f"unknown key {shortened(key)!r}", _did_you_mean(spec, loc))
 
 
-def guess(spec: type[BaseModel], loc: Location) -> Location:
-    """The location of the key that a misspelt one was meant to be, or (); a key that exists elsewhere is not misspelt."""
-    if _homes(spec, loc):
+def intended_key(spec: type[BaseModel], loc: Location) -> Location:
+    """The location of the key that a misspelt one probably means, or (). A key that exists in another section is not misspelt."""
+    if _other_locations(spec, loc):
         return ()
     near = difflib.get_close_matches(str(loc[-1]), _section(spec, loc[:-1]).model_fields, 1)
     return (*loc[:-1], near[0]) if near else ()
@@ -47,19 +47,19 @@ def guess(spec: type[BaseModel], loc: Location) -> Location:
 
 def _did_you_mean(spec: type[BaseModel], loc: Location) -> str:
     key = str(loc[-1])
-    if homes := _homes(spec, loc):
+    if homes := _other_locations(spec, loc):
         if homes[0] == (key,):
-            return f"{key!r} belongs at the top, not under {str(loc[0])!r}"
+            return f"{key!r} belongs at the top level, not under {str(loc[0])!r}"
         return f"did you mean {'.'.join(map(str, homes[0]))!r}?"
-    if near := guess(spec, loc):
+    if near := intended_key(spec, loc):
         return f"did you mean {str(near[-1])!r}?"
     if spec is ModelSpec and key in ServerSpec.model_fields:
-        return "it belongs into server.yaml"
-    return "it belongs into a model's own file" if spec is ServerSpec and key in ModelSpec.model_fields else ""
+        return "it belongs in server.yaml"
+    return "it belongs in a model's file" if spec is ServerSpec and key in ModelSpec.model_fields else ""
 
 
-def _homes(spec: type[BaseModel], loc: Location) -> list[Location]:
-    """Where else a key of this name is known in the same file, the nearest to the top first."""
+def _other_locations(spec: type[BaseModel], loc: Location) -> list[Location]:
+    """Other locations of a key with this name in the same file, top level first."""
     key = str(loc[-1])
     found: list[Location] = [(key,)] if len(loc) > 1 and key in spec.model_fields else []
     sections = [(name,) for name in spec.model_fields]
@@ -72,7 +72,7 @@ def _homes(spec: type[BaseModel], loc: Location) -> list[Location]:
 
 
 def _section(spec: type[BaseModel], loc: Location) -> type[BaseModel]:
-    """The model that a section is read as; a base model without fields where the location is a plain value."""
+    """The spec class of a section; BaseModel, which has no fields, if the location is a plain value."""
     for part in loc:
         if isinstance(part, str) and part in spec.model_fields:
             spec = _model_in(spec.model_fields[part].annotation) or BaseModel

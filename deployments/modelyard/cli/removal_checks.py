@@ -1,4 +1,4 @@
-"""What a configuration seems to have lost, beside the one that was served last from the same state folder."""
+"""Detects accidental removals: compares a configuration with the last one that was served from the same state folder."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -13,22 +13,24 @@ from modelyard.control.last_good import LastGood
 from modelyard.control.removals import emptied, withheld
 
 
-def lost(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
-    """An error where no model is left or server.yaml is missing, a warning where most models are; a missing folder is an error."""
+def removal_problems(config_dir: Path, config: Config) -> Iterator[Diagnostic]:
+    """An error if no model is left, or server.yaml or the folder models is missing; a warning if most models are missing."""
     last = _last(config)
     if why := emptied(config, last):
         yield _emptied(config_dir, why)
-    elif MODELS_FOLDER in config.absent:
+    elif MODELS_FOLDER in config.missing:
         yield Diagnostic(str(config_dir / MODELS_FOLDER), 0, 0, "there is no such folder, so no model is configured")
     elif last and (why := withheld(config, last.server, [model.name for model in last.models])):
-        hint = f"a running server applies this only after `modelyard apply {CONFIRM}`"
+        hint = f"a running server applies this only with `modelyard apply {CONFIRM}`"
         yield replace(Diagnostic(str(config_dir), 0, 0, why, suggestion=hint), severity="warning")
 
 
-def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config, bool]:
-    """What a server starts with: the files, or where those have mistakes and it has served before, what it served last (True).
+def initial_config(
+    config_dir: Path, environ: Mapping[str, str], report: Callable[[str], object]
+) -> tuple[Config, bool]:
+    """The configuration to start with: the files (False), or, if they are invalid, the last one that was served (True).
 
-    Raises SpecError where there is nothing to serve in the files' place. `tell` gets each warning or mistake.
+    Raises SpecError if the files are invalid and none was served before. `report` gets each warning and error.
     """
     try:
         loaded = load(config_dir, environ)
@@ -37,16 +39,16 @@ def first_config(config_dir: Path, environ: Mapping[str, str], tell: Callable[[s
         if last is None:
             raise
         for diagnostic in error.diagnostics:
-            tell(diagnostic.render())
-        tell("the configuration has mistakes: what was served last is served until they are mended")
+            report(diagnostic.render())
+        report("the configuration has errors: serving the last working configuration until they are fixed")
         return last, True
     for warning in loaded.warnings:
-        tell(warning.render())
+        report(warning.render())
     return loaded, False
 
 
-def refuse_emptied(config_dir: Path, config: Config) -> None:
-    """Raise SpecError where a start with this configuration would serve nothing of what was served last."""
+def reject_empty(config_dir: Path, config: Config) -> None:
+    """Raise SpecError if this configuration has none of the models that were served last."""
     if why := emptied(config, _last(config)):
         raise SpecError((_emptied(config_dir, why),))
 
@@ -56,13 +58,13 @@ def _last(config: Config) -> Config | None:
 
 
 def _last_in(root: Path) -> Config | None:
-    """From the usual state folder, as nothing says that it is another one."""
-    usual = Config(ServerSpec(), (), {}, root)
-    last = _last(usual)
+    """From the default state folder, since no valid server.yaml names another one."""
+    default = Config(ServerSpec(), (), {}, root)
+    last = _last(default)
     return (
-        last if last and last.root.resolve() == root and last.server.ray.address == usual.server.ray.address else None
+        last if last and last.root.resolve() == root and last.server.ray.address == default.server.ray.address else None
     )
 
 
 def _emptied(config_dir: Path, why: str) -> Diagnostic:
-    return Diagnostic(str(config_dir), 0, 0, why, suggestion=f"if that is meant, confirm it with {CONFIRM}")
+    return Diagnostic(str(config_dir), 0, 0, why, suggestion=f"if this is intended, confirm with {CONFIRM}")

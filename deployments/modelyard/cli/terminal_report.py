@@ -1,4 +1,4 @@
-"""What the command and the running server tell the operator's terminal."""
+"""Output of `modelyard up` on the operator's terminal, and helpers that all commands use."""
 
 import os
 import sys
@@ -12,18 +12,18 @@ from modelyard.cli.model_table import COLOURS, status_table
 from modelyard.control.confirmation import CONFIRM
 from modelyard.ray_serve.application_status import WAITS
 
-if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should
+if TYPE_CHECKING:  # these imports would slow down `modelyard --help`
     from modelyard.config.diagnostic import SpecError
     from modelyard.control.plan import Action
     from modelyard.control.status import ModelStatus
 
 MARKS = {"add": "+", "restart": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
-WIDE = 200
-"""Columns where the output is a file: lines are not for folding there."""
+FILE_WIDTH = 200
+"""Columns if the output is a file, so that lines are not wrapped."""
 
 
 def width_of(to: Console) -> int | None:
-    """Columns as COLUMNS says, or else of the terminal; None where the output is a file and nothing is cut."""
+    """The value of COLUMNS, or else the terminal's width; None if the output is a file, which is not shortened."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
@@ -31,19 +31,19 @@ def width_of(to: Console) -> int | None:
 
 
 def console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
-    """Where the command prints: standard output unless told otherwise."""
-    shown = stream or (sys.stderr if stderr else sys.stdout)
-    width = None if shown.isatty() else WIDE
+    """A console for a stream, standard error, or by default standard output."""
+    target = stream or (sys.stderr if stderr else sys.stdout)
+    width = None if target.isatty() else FILE_WIDTH
     return Console(file=stream, stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
 def stamp(now: datetime) -> str:
-    """ISO 8601 with the zone, to the second: what an operator and a log of another machine can be compared by."""
+    """ISO 8601 with the time zone, to the second, so that it can be compared with logs of other machines."""
     return now.astimezone().isoformat(timespec="seconds")
 
 
 class TerminalReport:
-    """Plain lines; colours and a table where they are of use. Implements `control.watch.Report`."""
+    """Prints lines with a time, and a table. Implements `control.reconciler.Report`."""
 
     def __init__(self, to: Console | None = None, now: Callable[[], datetime] = datetime.now) -> None:
         self._console = to or console()
@@ -53,11 +53,11 @@ class TerminalReport:
         """Whether changes wait for `modelyard apply`."""
 
     def starting(self, what: str) -> None:
-        """A step of the start-up or the end."""
+        """A step of the start or the shutdown."""
         self._line(what)
 
     def progress(self, statuses: Sequence["ModelStatus"]) -> None:
-        """How many models are up, and what the others do; a line only where that has changed."""
+        """How many models are READY, and the state of the others. Prints only changes."""
         up = sum(status.state == "READY" for status in statuses)
         text = "; ".join([f"{up} of {len(statuses)} models ready", *_waiting(statuses)])
         if text != self._shown:
@@ -65,30 +65,30 @@ class TerminalReport:
             self._line(text)
 
     def started(self, statuses: Sequence["ModelStatus"], curl: str, metrics: str) -> None:
-        """The table, where metrics are, and a line to paste."""
+        """The table of models, the URL of the metrics, and an example request."""
         self._console.print(status_table(statuses, width=width_of(self._console)))
         if metrics:
             self._console.print(f"\nMetrics: {metrics}", markup=False)
         if curl:
             self._console.print(f"\nTry:\n  {curl}\n", markup=False)
         wait = "; changes wait for `modelyard apply`" if self.approval else ""
-        self._line(f"watching serve_config and the repository{wait}; Ctrl-C stops")
+        self._line(f"watching serve_config and the model repository{wait}; press Ctrl-C to stop")
 
     def mistakes(self, error: "SpecError") -> None:
-        """A configuration that cannot be used."""
+        """An invalid configuration."""
         for diagnostic in error.diagnostics:
             self._console.print(diagnostic.render(), markup=False)
-        self._line("nothing has changed", "red")
+        self._line("no changes applied", "red")
 
     def applied(self, actions: Sequence["Action"]) -> None:
-        """What is being changed."""
+        """The changes that are being made."""
         for action in actions:
             self._line(action_line(action), "red" if action.kind == "refuse" else "")
 
     def awaits(self, actions: Sequence["Action"], withheld: str) -> None:
-        """What waits for the operator."""
+        """Changes that wait for `modelyard apply`."""
         confirm = f" {CONFIRM}" if withheld else ""
-        self._line(f"changed files; nothing is changed until `modelyard apply{confirm}`", "yellow")
+        self._line(f"files changed; run `modelyard apply{confirm}` to apply these changes:", "yellow")
         for action in actions:
             self._line(f"  {action_line(action)}")
         if withheld:
@@ -102,7 +102,7 @@ class TerminalReport:
         self._line(f"{status.name} {status.state}{versions}{replicas}{reason}", COLOURS[status.state])
 
     def trouble(self, what: str) -> None:
-        """Something the operator should look at."""
+        """A problem that the operator should look into."""
         self._line(what, "red")
 
     def _line(self, text: str, colour: str = "") -> None:
@@ -115,12 +115,12 @@ def action_line(action: "Action") -> str:
 
 
 def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
-    """What loads, and each reason to wait or to have failed."""
+    """The models that are loading, and why others are waiting or have failed."""
     loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
     if loading:
         yield f"loading {', '.join(loading)}"
     if waiting := sum(status.reason == WAITS for status in statuses):
-        yield f"{waiting} more to load"
+        yield f"{waiting} waiting to load"
     for status in statuses:
         if status.state != "READY" and status.reason not in ("", WAITS):
             yield f"{status.name} {status.state}: {status.reason}"

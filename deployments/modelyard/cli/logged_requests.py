@@ -1,4 +1,4 @@
-"""The log of requests, read from its files: needs no running server, and joins no Ray."""
+"""Reads the request log from its files, without a running server or Ray."""
 
 import heapq
 import mmap
@@ -11,33 +11,33 @@ from typing import Any
 import orjson
 from rich.table import Table
 
-from modelyard.cli.time_range import shown
+from modelyard.cli.time_range import format_time
 
 BLOCK_BYTES = 2**20
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestFilter:
     """Which requests to show."""
 
     request_id: str = ""
     model: str = ""
     slow_ms: float = 0.0
     since: str = "0"
-    """A time as in the files."""
+    """A time in the files' form."""
     failed: bool = False
 
 
-def find(folder: Path, wanted: Wanted, most: int) -> list[Entry]:
-    """The last of the requests that are wanted, oldest first."""
+def find_requests(folder: Path, wanted: RequestFilter, limit: int) -> list[Entry]:
+    """The most recent matching requests, oldest first."""
     files = [path for path in folder.glob("*.jsonl") if not wanted.model or path.name == f"{wanted.model}.jsonl"]
     newest_first = heapq.merge(*(_of_model(path, wanted) for path in files), key=_time, reverse=True)
-    return [*islice(newest_first, most)][::-1]
+    return [*islice(newest_first, limit)][::-1]
 
 
 def request_table(entries: list[Entry]) -> Table:
-    """A row a request."""
+    """One row for each request."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("TIME", "MODEL", "OUTCOME", "MS", "CLIENT", "ID"):
         table.add_column(heading, no_wrap=True, overflow="fold", justify="right" if heading == "MS" else "left")
@@ -50,33 +50,33 @@ def request_table(entries: list[Entry]) -> Table:
 
 
 def details(entry: Entry) -> Iterator[str]:
-    """All that is known of one request, a line each."""
+    """All fields of one request, one line each."""
     width = max(map(len, entry))
     for key, value in entry.items():
         yield f"{key:<{width}}  {value if value not in ('', None) else '-'}"
 
 
-def since_text(at: float) -> str:
-    """A time as the files have it, so that texts can be compared."""
-    return shown(max(0.0, at)).removesuffix("Z")
+def file_time(at: float) -> str:
+    """A time in the files' form, which sorts as text."""
+    return format_time(max(0.0, at)).removesuffix("Z")
 
 
-def _of_model(path: Path, wanted: Wanted) -> Iterator[Entry]:
-    """Of one model's files, newest first."""
+def _of_model(path: Path, wanted: RequestFilter) -> Iterator[Entry]:
+    """Matching entries of one model's files, newest first."""
     for each in (path, path.with_suffix(".jsonl.1")):
         lines = _with_id(each, wanted.request_id) if wanted.request_id else _backwards(each)
         for line in lines:
             try:
                 entry = orjson.loads(line)
-            except ValueError:  # a line that a full disk cut short
+            except ValueError:  # a line that was cut because the disk was full
                 continue
             if str(entry["time"]) < wanted.since:
                 return
-            if _fits(entry, wanted):
+            if _matches(entry, wanted):
                 yield entry
 
 
-def _fits(entry: Entry, wanted: Wanted) -> bool:
+def _matches(entry: Entry, wanted: RequestFilter) -> bool:
     return (
         (not wanted.request_id or entry["request_id"] == wanted.request_id)
         and entry["total_ms"] >= wanted.slow_ms
@@ -89,7 +89,7 @@ def _time(entry: Entry) -> str:
 
 
 def _backwards(path: Path) -> Iterator[bytes]:
-    """The lines of a file, the last first; none where there is no file."""
+    """The lines of a file, last line first; none if there is no file."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def _backwards(path: Path) -> Iterator[bytes]:
 
 
 def _with_id(path: Path, request_id: str) -> Iterator[bytes]:
-    """The lines that hold this text, the last first: found by the C library, for a file may be large."""
+    """The lines that contain this id, last line first. A search in mapped memory, since a file may be large."""
     needle = orjson.dumps(request_id)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:

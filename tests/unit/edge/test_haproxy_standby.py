@@ -1,4 +1,4 @@
-"""HAProxy dies: clients wait for the next one, which stands in until Serve has started its own."""
+"""HAProxy dies: clients wait for a standby, which serves until Serve has started its own."""
 
 import subprocess
 import threading
@@ -13,7 +13,7 @@ from modelyard.control.haproxy_standby import HaproxyStandby
 from modelyard.control.ports import haproxy_binary
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.listening_sockets import KeptSockets
+from modelyard.edge.listening_sockets import ListeningSockets
 from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
 
 CHURN = "/models/churn/predict"
@@ -21,7 +21,7 @@ CHURN = "/models/churn/predict"
 
 @pytest.fixture
 def served_admin(edge: Edge) -> Path:
-    """The admin socket where Serve puts it: in a folder of the node's."""
+    """The admin socket at Serve's place: a folder that is named after the node."""
     folder = edge.folder / "node"
     folder.mkdir(parents=True)
     return edge.link / "node" / "admin.sock"
@@ -29,7 +29,7 @@ def served_admin(edge: Edge) -> Path:
 
 @pytest.fixture
 def files(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> EdgeFiles:
-    """As the server's process has them."""
+    """With the environment of the server process."""
     monkeypatch.setenv("MODELYARD_HAPROXY", str(haproxy_binary()))
     monkeypatch.setenv("MODELYARD_EDGE", str(edge.link))
     return EdgeFiles(edge.link)
@@ -57,11 +57,11 @@ def kill(haproxy: subprocess.Popen[bytes]) -> None:
     haproxy.wait()
 
 
-def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
+def test_a_client_that_connects_while_no_haproxy_runs_waits_for_the_next_one(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
-    kept = KeptSockets(files.sockets)
+    kept = ListeningSockets(files.sockets_path)
     answers: list[Answer] = []
     with backend("gateway") as gateway, backend("churn") as churn:
         ports = {"gateway": [gateway.port], "churn": [churn.port]}
@@ -74,31 +74,31 @@ def test_a_client_that_comes_while_no_haproxy_runs_waits_for_the_next(
             client.join(PATIENCE_S)
     kept.close()
     assert [answer.body for answer in answers] == [b"churn"]
-    assert not files.sockets.exists()
+    assert not files.sockets_path.exists()
 
 
-def test_who_asks_for_the_kept_sockets_gets_what_haproxy_gave(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+def test_the_next_process_gets_the_sockets_that_haproxy_sent(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
-    first, second = KeptSockets(files.sockets), KeptSockets(edge.link / "other.sock")
+    first, second = ListeningSockets(files.sockets_path), ListeningSockets(edge.link / "other.sock")
     with edge.running({"churn": [1]}, admin=served_admin) as haproxy:
-        assert pid_of(served_admin) == haproxy.pid == files.haproxy()
+        assert pid_of(served_admin) == haproxy.pid == files.haproxy_pid()
         first.fetch(served_admin)
-        second.fetch(files.sockets)
-        shapes = [[(part.description, len(part.sockets)) for part in kept._parts] for kept in (first, second)]
+        second.fetch(files.sockets_path)
+        shapes = [[(part.description, len(part.sockets)) for part in kept._messages] for kept in (first, second)]
     first.close()
     second.close()
     assert shapes[0] == shapes[1]
     assert sum(count for _, count in shapes[0]) >= 5, "ours and Serve's"
 
 
-def test_a_haproxy_that_is_gone_gives_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
-    kept = KeptSockets(files.sockets)
+def test_a_haproxy_that_has_ended_sends_no_sockets(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+    kept = ListeningSockets(files.sockets_path)
     with pytest.raises(AdminError):
         kept.fetch(served_admin)
     kept.close()
 
 
-def test_another_haproxy_stands_in_until_serve_has_started_its_own(
+def test_a_standby_haproxy_serves_until_serve_has_started_its_own(
     edge: Edge, files: EdgeFiles, served_admin: Path
 ) -> None:
     edge.write()
@@ -109,7 +109,7 @@ def test_another_haproxy_stands_in_until_serve_has_started_its_own(
         standing_in(files, reports),
     ):
         with edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=served_admin) as first:
-            until(files.sockets.exists, "the sockets to be kept")
+            until(files.sockets_path.exists, "the sockets to be kept")
             kill(first)
             assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
             assert reports == ["HAProxy has died: another one stands in until Ray Serve has started it again"]
@@ -122,11 +122,11 @@ def test_another_haproxy_stands_in_until_serve_has_started_its_own(
             assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
 
 
-def test_at_the_end_of_the_server_nobody_stands_in(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
+def test_no_standby_starts_when_the_server_stops(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=served_admin) as haproxy:
         with standing_in(files, []):
-            until(files.sockets.exists, "the sockets to be kept")
+            until(files.sockets_path.exists, "the sockets to be kept")
         kill(haproxy)
         with pytest.raises(ConnectionRefusedError):
             edge.ask("/models")

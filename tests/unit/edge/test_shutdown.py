@@ -1,11 +1,11 @@
-"""A server that is about to stop: not ready for load balancers, and answering all the same."""
+"""A server that is about to stop fails readiness checks and still serves requests."""
 
 from pathlib import Path
 
 import grpc
 import pytest
 
-from modelyard.edge.admin_socket import AdminError, leave
+from modelyard.edge.admin_socket import AdminError, announce_shutdown
 from tests.unit.edge.proxy import PATIENCE_S, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
@@ -21,7 +21,7 @@ def code(channel: grpc.Channel, method: str, message: bytes) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(edge: Edge, admin: Path) -> None:
+def test_readiness_checks_fail_on_shutdown_and_requests_are_served(edge: Edge, admin: Path) -> None:
     edge.write()
     with (
         backend("gateway", keeps=True) as gateway,
@@ -30,7 +30,7 @@ def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(
     ):
         paths = ("/ready", "/v2/health/ready", "/health", "/ping")
         assert {edge.ask(path).status for path in paths} == {200}
-        leave(admin)
+        announce_shutdown(admin)
         answers = [edge.ask(path) for path in paths]
         assert [answer.status for answer in answers] == [503] * 4
         assert b"the server is stopping" in answers[0].body
@@ -38,17 +38,17 @@ def test_whoever_asks_for_readiness_is_sent_elsewhere_and_requests_are_answered(
         assert edge.ask("/models/churn/predict", "POST", b"{}").body == b"churn"
 
 
-def test_a_haproxy_that_is_started_meanwhile_says_the_same(edge: Edge, admin: Path) -> None:
+def test_a_haproxy_that_starts_during_shutdown_fails_readiness_checks_too(edge: Edge, admin: Path) -> None:
     edge.write()
-    edge.files.write_leaving()
+    edge.files.write_stopping()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
         assert edge.ask("/ready").status == 503
-        leave(admin)
+        announce_shutdown(admin)
         assert edge.ask("/ready").status == 503
         assert edge.ask("/models").body == b"gateway"
 
 
-def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
+def test_readiness_checks_fail_on_shutdown_over_grpc_too(edge: Edge, admin: Path) -> None:
     edge.write()
     with (
         replica("gateway") as gateway,
@@ -58,11 +58,11 @@ def test_so_it_is_over_grpc(edge: Edge, admin: Path) -> None:
     ):
         asked = [(f"{SERVICE}/ServerReady", b""), (HEALTH, b""), (f"{SERVICE}/ModelInfer", asking("churn"))]
         assert [code(channel, *each) for each in asked] == [grpc.StatusCode.OK] * 3
-        leave(admin)
+        announce_shutdown(admin)
         unavailable, ok = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK
         assert [code(channel, *each) for each in asked] == [unavailable, unavailable, ok]
 
 
-def test_a_haproxy_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_haproxy_that_has_ended_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AdminError):
-        leave(tmp_path / "admin.sock")
+        announce_shutdown(tmp_path / "admin.sock")

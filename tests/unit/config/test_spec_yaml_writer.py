@@ -1,4 +1,4 @@
-"""A Config to YAML and back."""
+"""A Config as YAML loads to the same Config."""
 
 import math
 from pathlib import Path
@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.datatype import NAMES as NAMES_OF_DATATYPES
+from modelyard.config.inputs_spec import InputType
 from modelyard.config.load import Config, load
 from modelyard.config.model_spec import (
     Batching,
-    InputType,
-    LatestVersions,
     Limits,
     ModelDefaults,
     ModelSpec,
@@ -21,7 +20,8 @@ from modelyard.config.model_spec import (
     is_model_name,
 )
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
-from modelyard.config.show import files, show
+from modelyard.config.versions_spec import LatestVersions
+from modelyard.config.yaml_writer import config_as_yaml, config_files
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     [
@@ -85,11 +85,11 @@ SERVERS = st.builds(
 
 
 def written(config: Config, folder: Path) -> Config:
-    """The config that its own text loads as."""
+    """The Config that loads from its own YAML."""
     (folder / "models").mkdir(exist_ok=True)
     for old in folder.glob("**/*.yaml"):
         old.unlink()
-    for name, text in files(config).items():
+    for name, text in config_files(config).items():
         (folder / name).write_text(text, encoding="utf-8")
     return load(folder, {})
 
@@ -113,14 +113,14 @@ def test_what_is_shown_of_a_cluster_loads_too(folder):
     assert written(config, folder.path) == config
 
 
-def test_not_a_number_is_shown_as_one(folder):
+def test_text_that_looks_like_a_number_is_quoted(folder):
     config = config_of(ServerSpec(), [ModelSpec(name="m", options={"x": math.nan})], folder.path)
     assert math.isnan(written(config, folder.path).models[0].options["x"])
 
 
 def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     folder.write({"server.yaml": "defaults: {limits: {queue: 9}}", "models/churn.yaml": "name: churn\nreplicas: 2\n"})
-    shown = show(folder.load())
+    shown = config_as_yaml(folder.load())
     server, model = shown.split("---\n")[1:]
     assert server.startswith("# server.yaml\nhttp:\n  host:")
     assert model.startswith("# models/churn.yaml\nname: churn\n")
@@ -128,10 +128,10 @@ def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     assert "limits:\n  queue: 9\n  timeout_s: 10.0\n" in model
 
 
-def test_shorthands_are_shown_as_what_they_stand_for(folder):
+def test_short_forms_are_shown_in_their_long_form(folder):
     text = "name: a\nbatching: off\ninputs: {age: FP64, at: DATETIME}\nrows: false\n"
     folder.write({"server.yaml": "defaults: {batching: off}", "models/a.yaml": text})
-    server, model = show(folder.load()).split("---\n")[1:]
+    server, model = config_as_yaml(folder.load()).split("---\n")[1:]
     assert "  batching:\n    max_size: 1\n    max_delay_ms: 0.0\n" in server
     assert "batching:\n  max_size: 1\n  max_delay_ms: 0.0\n" in model
     assert "inputs:\n- name: age\n  datatype: FP64\n- name: at\n  datatype: DATETIME\nrows: false\n" in model

@@ -1,4 +1,4 @@
-"""Ports that somebody has: which key, where it is written, who has it, and which one is free."""
+"""Ports in use are reported with key, place, process and a free port."""
 
 import os
 import re
@@ -16,20 +16,20 @@ from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import load
 from modelyard.control.port_owner import claim, described, owner
 from modelyard.control.ports import free_ports
-from tests.unit.cli.yard import Yard
+from tests.unit.cli.project_folder import ProjectFolder
 
 KEYS = {"http": ["port"], "grpc": ["port"], "metrics": ["port", "edge_port", "ray_port"]}
 
 
 @pytest.fixture
-def ports(yard: Yard) -> dict[str, int]:
-    """By key, written into server.yaml a line each."""
+def ports(project: ProjectFolder) -> dict[str, int]:
+    """By key; each is on its own line of server.yaml."""
     free = iter(free_ports(5))
     chosen = {f"{section}.{key}": next(free) for section, keys in KEYS.items() for key in keys}
     lines = []
     for section, keys in KEYS.items():
         lines += [f"{section}:", *(f"  {key}: {chosen[f'{section}.{key}']}" for key in keys)]
-    yard.write("server.yaml", "\n".join(lines) + "\n")
+    project.write("server.yaml", "\n".join(lines) + "\n")
     return chosen
 
 
@@ -51,19 +51,19 @@ def listener(port: int) -> socket.socket:
     return made
 
 
-def refused(yard: Yard) -> list[str]:
-    with pytest.raises(SpecError) as raised, claimed_ports(yard.config, load(yard.config, {})):
+def refused(project: ProjectFolder) -> list[str]:
+    with pytest.raises(SpecError) as raised, claimed_ports(project.config, load(project.config, {})):
         pass
     return [diagnostic.render() for diagnostic in raised.value.diagnostics]
 
 
 def test_every_port_that_is_in_use_is_named_with_its_key_its_line_its_owner_and_a_free_one(
-    yard: Yard, ports: dict[str, int], listen: ExitStack
+    project: ProjectFolder, ports: dict[str, int], listen: ExitStack
 ) -> None:
     for key in ("grpc.port", "metrics.ray_port"):
         listen.enter_context(listener(ports[key]))
-    grpc, ray = refused(yard)
-    server_yaml, me = yard.config / "server.yaml", rf"\S+ \(process {os.getpid()}\)"
+    grpc, ray = refused(project)
+    server_yaml, me = project.config / "server.yaml", rf"\S+ \(process {os.getpid()}\)"
     assert re.match(rf"{server_yaml}:4:9: error: grpc.port: 127.0.0.1:{ports['grpc.port']} is in use by {me}\n", grpc)
     assert re.match(
         rf"{server_yaml}:8:13: error: metrics.ray_port: 127.0.0.1:{ports['metrics.ray_port']} is in use by", ray
@@ -74,28 +74,28 @@ def test_every_port_that_is_in_use_is_named_with_its_key_its_line_its_owner_and_
         listen.enter_context(listener(port))
 
 
-def test_a_port_that_is_not_written_is_said_to_be_the_default(yard: Yard, listen: ExitStack) -> None:
-    (text,) = [each for each in taken_defaults(yard, listen) if "metrics.ray_port" in each]
+def test_a_port_that_is_not_written_is_said_to_be_the_default(project: ProjectFolder, listen: ExitStack) -> None:
+    (text,) = [each for each in taken_defaults(project, listen) if "metrics.ray_port" in each]
     assert "127.0.0.1:8004 is in use" in text
-    assert re.search(r"it is the default; (\d+) is free: write 'metrics: \{ray_port: \1\}'$", text)
+    assert re.search(r"this is the default; (\d+) is free: write 'metrics: \{ray_port: \1\}'$", text)
 
 
-def taken_defaults(yard: Yard, listen: ExitStack) -> list[str]:
-    """With 8004 in use, by this test if by nobody else."""
+def taken_defaults(project: ProjectFolder, listen: ExitStack) -> list[str]:
+    """With 8004 in use, by this test or another process."""
     with suppress(OSError):
         listen.enter_context(listener(8004))
-    return refused(yard)
+    return refused(project)
 
 
 def test_two_servers_that_start_at_the_same_time_find_each_other_before_they_listen(
-    yard: Yard, ports: dict[str, int]
+    project: ProjectFolder, ports: dict[str, int]
 ) -> None:
-    config = load(yard.config, {})
-    with claimed_ports(yard.config, config):
-        told = refused(yard)
+    config = load(project.config, {})
+    with claimed_ports(project.config, config):
+        told = refused(project)
     assert len(told) == 5
     assert f"http.port: 127.0.0.1:{ports['http.port']} is in use by" in told[0]
-    with claimed_ports(yard.config, config):
+    with claimed_ports(project.config, config):
         pass  # the first has ended
 
 
@@ -111,7 +111,7 @@ def test_a_server_that_has_a_port_is_named_by_its_folder(tmp_path: Path) -> None
         server.communicate()
 
 
-def test_a_port_of_nobody_has_no_owner() -> None:
+def test_an_unused_port_has_no_owner() -> None:
     (port,) = free_ports(1)
     assert owner(port) == ""
     first, _ = claim("127.0.0.1", port)
@@ -122,9 +122,9 @@ def test_a_port_of_nobody_has_no_owner() -> None:
         assert f"(process {os.getpid()})" in who
 
 
-def test_an_address_that_this_machine_does_not_have_is_no_port_in_use(yard: Yard) -> None:
-    yard.write("server.yaml", "http:\n  host: 192.0.2.7\nmetrics:\n  host: no.such.host.invalid\n")
-    told = [text for text in refused(yard) if "no address" in text]
+def test_an_address_that_this_machine_does_not_have_is_no_port_in_use(project: ProjectFolder) -> None:
+    project.write("server.yaml", "http:\n  host: 192.0.2.7\nmetrics:\n  host: no.such.host.invalid\n")
+    told = [text for text in refused(project) if "no address" in text]
     assert len(told) == 2, "a line each, though two ports are of metrics.host"
-    assert f"{yard.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in told[0]
+    assert f"{project.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in told[0]
     assert "server.yaml:4:9: error: metrics.host: this machine has no address no.such.host.invalid" in told[1]

@@ -1,4 +1,4 @@
-"""What the edge tells of requests that no replica answered, and what replicas are told of a client's address."""
+"""The log of requests that no replica answered, and the client's address that replicas get."""
 
 import socket
 import threading
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN, LostRequest, read
+from modelyard.edge.failed_request_log import LOG_SOCKET, UNKNOWN_REPLICA, LostRequest, parse_log_line
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.http.request import REQUEST_ID_CHARS
-from tests.unit.edge.mortal import mortals
+from tests.unit.edge.dying_replicas import dying_replicas
 from tests.unit.edge.proxy import PATIENCE_S, Edge, accept_and_close, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
-NEVER_AGAIN = EdgeModel("/models/churn", retries=False)
+WITHOUT_RETRY = EdgeModel("/models/churn", retries=False)
 
 
 @pytest.fixture
 def told(edge: Edge) -> Iterator[socket.socket]:
-    """Where HAProxy's log lines arrive."""
+    """The socket that receives HAProxy's log."""
     edge.folder.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(str(edge.link / LOG_SOCKET))
@@ -29,7 +29,7 @@ def told(edge: Edge) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def dying() -> Iterator[int]:
-    """The port of a replica that dies on its request."""
+    """The port of a replica that dies when it gets a request."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept_and_close, args=(listener,))
         thread.start()
@@ -38,14 +38,14 @@ def dying() -> Iterator[int]:
 
 
 def next_lost(log: socket.socket) -> LostRequest:
-    """The next line that is of a lost request."""
-    while (lost := read(log.recv(8192), REQUEST_ID_CHARS)) is None:
+    """The next lost request in the log."""
+    while (lost := parse_log_line(log.recv(8192), REQUEST_ID_CHARS)) is None:
         pass
     return lost
 
 
-def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(edge, told, dying):
-    edge.write({}, NEVER_AGAIN)
+def test_a_request_whose_replica_died_is_logged_with_its_id_and_client(edge, told, dying):
+    edge.write({}, WITHOUT_RETRY)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b'{"a": 1}', x_request_id="mine-1")
         lost = next_lost(told)
@@ -56,15 +56,15 @@ def test_a_request_that_its_replica_died_on_is_told_with_its_id_and_its_client(e
 
 
 @pytest.mark.parametrize("offered", ["", 'x"},{', "a b", "x" * 200])
-def test_a_request_without_a_clean_id_is_told_by_the_one_that_its_answer_has(edge, told, dying, offered):
-    edge.write({}, NEVER_AGAIN)
+def test_a_request_without_a_valid_id_is_logged_with_the_id_of_its_response(edge, told, dying, offered):
+    edge.write({}, WITHOUT_RETRY)
     headers = {"x_request_id": offered} if offered else {}
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         answer = edge.ask("/models/churn/predict", "POST", b"{}", **headers)
         assert next_lost(told).request_id == answer.headers["x-request-id"] != offered
 
 
-def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
+def test_a_request_without_an_available_replica_is_logged(edge, told):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [0]}):
         assert edge.ask("/models/churn/predict", "POST", b"{}", x_request_id="mine").status == 503
@@ -72,8 +72,8 @@ def test_a_request_for_which_there_was_no_replica_is_told_too(edge, told):
     assert (lost.model, lost.request_id, lost.replica) == ("churn", "mine", "")
 
 
-def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
-    edge.write({}, NEVER_AGAIN)
+def test_a_grpc_call_whose_replica_died_is_logged(edge, told, dying):
+    edge.write({}, WITHOUT_RETRY)
     with replica("gateway") as gateway, edge.running({"gateway": [gateway.port], "churn": [dying]}):
         with grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel:
             call = channel.unary_unary(f"{SERVICE}/ModelInfer")
@@ -84,7 +84,7 @@ def test_a_call_that_its_replica_died_on_is_told(edge, told, dying):
     assert (lost.model, lost.request_id, lost.protocol, lost.replica) == ("churn", "mine-2", "grpc", f"r{dying}")
 
 
-def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
+def test_a_replicas_own_errors_are_not_logged(edge, told):
     edge.write(body=1024)
     with (
         backend("gateway") as gateway,
@@ -93,20 +93,20 @@ def test_what_a_replica_answered_is_not_told_however_it_answered(edge, told):
     ):
         assert edge.ask("/models/churn/predict", "POST", b"{}").status == 500
         assert edge.ask("/models/churn/predict", "POST", b"{}" * 1000).status == 413
-        assert read(told.recv(8192), REQUEST_ID_CHARS) is None
+        assert parse_log_line(told.recv(8192), REQUEST_ID_CHARS) is None
     told.setblocking(False)
     with pytest.raises(BlockingIOError):
         told.recv(8192)
 
 
-def test_an_answer_that_has_an_id_keeps_it(edge):
+def test_a_response_with_an_id_keeps_it(edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         assert edge.ask("/models", x_request_id="mine").headers["x-request-id"] == "mine"
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "X-FORWARDED-FOR"])
-def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: Edge, header: str):
+def test_a_replica_gets_the_clients_address_and_not_the_clients_header(edge: Edge, header: str):
     edge.write()
     with (
         backend("churn") as churn,
@@ -119,27 +119,27 @@ def test_a_replica_gets_the_clients_own_address_whatever_the_client_says(edge: E
 
 
 @pytest.mark.parametrize("line", [b"", b"[NOTICE] Server is DOWN", b"{}"[:1]])
-def test_what_is_no_line_of_ours_tells_nothing(line: bytes):
-    assert read(line, REQUEST_ID_CHARS) is None
+def test_other_log_lines_are_ignored(line: bytes):
+    assert parse_log_line(line, REQUEST_ID_CHARS) is None
 
 
-def test_a_request_that_its_replica_died_on_is_told_on_a_connection_that_was_used_before_too(edge, told):
-    edge.write({}, NEVER_AGAIN)
-    with mortals(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
+def test_a_request_whose_replica_died_on_a_reused_connection_is_logged(edge, told):
+    edge.write({}, WITHOUT_RETRY)
+    with dying_replicas(1) as (churn,), edge.running({"gateway": [1], "churn": [churn.port]}):
         assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         answer = edge.ask("/models/churn/predict", "POST", b"DIE", x_request_id="mine")
         lost = next_lost(told)
     assert answer.status == 503
-    assert (lost.request_id, lost.replica) == ("mine", UNKNOWN)
+    assert (lost.request_id, lost.replica) == ("mine", UNKNOWN_REPLICA)
 
 
-def test_a_request_that_another_replica_answered_is_not_told(edge, told):
+def test_a_request_that_another_replica_answered_is_not_logged(edge, told):
     edge.write()
-    with mortals(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
+    with dying_replicas(2) as replicas, edge.running({"gateway": [1], "churn": [each.port for each in replicas]}):
         while not all(each.asked for each in replicas):
             assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         replicas[0].kill()
         for _ in range(3):
             assert edge.ask("/models/churn/predict", "POST", b"{}").status == 200
         assert edge.ask("/models/none/predict", "POST", b"{}", x_request_id="last").status == 503
-        assert read(told.recv(8192), REQUEST_ID_CHARS) is None
+        assert parse_log_line(told.recv(8192), REQUEST_ID_CHARS) is None

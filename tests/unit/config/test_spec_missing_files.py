@@ -1,4 +1,4 @@
-"""What is missing or passed over in a configuration folder, as `load` tells it."""
+"""Missing and ignored files of a configuration folder."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from modelyard.config.load import MODELS_FOLDER, SERVER_FILE
         ({}, (SERVER_FILE, MODELS_FOLDER)),
     ],
 )
-def test_what_is_missing_is_told(folder, files, absent):
-    assert folder.write(files).load().absent == absent
+def test_what_is_missing_is_reported(folder, files, absent):
+    assert folder.write(files).load().missing == absent
 
 
 @pytest.mark.parametrize("name", ["server.yaml", "models", "models/a.yaml"])
-def test_a_link_that_leads_nowhere_is_an_error_and_no_empty_configuration(folder, name):
+def test_a_broken_link_is_an_error_and_not_an_empty_configuration(folder, name):
     (folder.path / name).parent.mkdir(exist_ok=True)
     (folder.path / name).symlink_to("gone")
     (told,) = folder.told()
@@ -33,24 +33,24 @@ def test_a_link_that_leads_nowhere_is_an_error_and_no_empty_configuration(folder
 @pytest.mark.parametrize(
     ("name", "suggestion"),
     [
-        ("models/flowers.YAML", "a model's file is named flowers.yaml"),
-        ("models/flowers.Yml", "a model's file is named flowers.yaml"),
-        ("models/flowers.json", "a model's file is named flowers.yaml"),
-        ("models/flowers.yaml.txt", "a model's file is named flowers.yaml"),
-        ("models/flowers.yaml.bak", "a model's file is named flowers.yaml"),
-        ("models/flowers", "a model's file is named flowers.yaml"),
-        ("models/flowers.yaml ", "a model's file is named flowers.yaml"),
+        ("models/flowers.YAML", "rename it to flowers.yaml"),
+        ("models/flowers.Yml", "rename it to flowers.yaml"),
+        ("models/flowers.json", "rename it to flowers.yaml"),
+        ("models/flowers.yaml.txt", "rename it to flowers.yaml"),
+        ("models/flowers.yaml.bak", "rename it to flowers.yaml"),
+        ("models/flowers", "rename it to flowers.yaml"),
+        ("models/flowers.yaml ", "rename it to flowers.yaml"),
         ("server.YAML", "its name must be server.yaml"),
         ("server.json", "its name must be server.yaml"),
         ("Server.yaml", "its name must be server.yaml"),
         ("server.yaml.txt", "its name must be server.yaml"),
-        ("flowers.yaml", "a model's file belongs into the folder models"),
+        ("flowers.yaml", "model files belong in the folder models"),
     ],
 )
-def test_a_file_that_is_not_read_and_looks_meant_is_a_warning(folder, name, suggestion):
+def test_an_ignored_file_that_looks_like_configuration_is_a_warning(folder, name, suggestion):
     (warning,) = folder.write({"models/a.yaml": "name: a", name: "name: flowers\n"}).load().warnings
     assert Path(warning.path) == folder.path / name
-    assert warning.render().endswith(f"warning: this file is not read; {suggestion}")
+    assert warning.render().endswith(f"warning: this file is ignored; {suggestion}")
 
 
 def test_folders_that_are_not_read_are_warnings(folder):
@@ -58,8 +58,8 @@ def test_folders_that_are_not_read_are_warnings(folder):
     (folder.path / "Models").mkdir()
     told = [warning.render().partition(": ")[2] for warning in folder.load().warnings]
     assert told == [
-        "warning: this folder is not read; its name must be models",
-        "warning: a folder below models is not read; put the files of models into models itself",
+        "warning: this folder is ignored; its name must be models",
+        "warning: subfolders of models are ignored; move its files into the folder models",
     ]
 
 
@@ -75,11 +75,11 @@ def test_folders_that_are_not_read_are_warnings(folder):
         "notes",
     ],
 )
-def test_what_nobody_means_to_be_read_is_no_warning(folder, name):
+def test_other_ignored_files_are_not_reported(folder, name):
     assert folder.write({"models/a.yaml": "name: a", name: "services: {}"}).load().warnings == ()
 
 
 def test_a_thousand_files_that_are_not_read_are_not_a_thousand_lines(folder):
     loaded = folder.write({f"models/{n}.json": "" for n in range(100)}).load()
     assert len(loaded.warnings) == 21
-    assert any("80 more files are not read" in warning.message for warning in loaded.warnings)
+    assert any("80 more files are ignored" in warning.message for warning in loaded.warnings)

@@ -1,4 +1,4 @@
-"""A configuration on disk with a repository beside it, and the command run on it."""
+"""A configuration and a model repository on disk, and the command on them."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 from modelyard.cli.main import app
 
 
-class Yard:
-    """Versions settle at once; a model is a file `model.onnx`, which nothing here loads."""
+class ProjectFolder:
+    """Versions count as complete at once. A model is a file `model.onnx`, which is never loaded."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,5 +40,5 @@ class Yard:
 
 
 def run(*arguments: str) -> Result:
-    """The command with these arguments; what it raises is raised here."""
+    """Run the command with these arguments. Its exceptions propagate."""
     return CliRunner().invoke(app, arguments, catch_exceptions=False)
