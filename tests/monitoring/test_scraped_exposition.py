@@ -17,7 +17,7 @@ from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Totals
 from monitoring.history.prometheus import Prometheus
 from tests.prometheus import FOLDER, queries
 
-QUIET = {"Starts of replicas", "Deaths of replicas", "Load time, p90 of the last hour", "Configurations taken"}
+QUIET = {"Replica starts", "Replica deaths", "Load time, p90 of the last hour", "Configuration reloads"}
 """What happens seldom, and does not here."""
 OTHERS = ("haproxy_", "ray_node_", "ALERTS", "scrape_duration", 'job="modelyard-')
 PATIENCE_S = 60.0

@@ -175,7 +175,9 @@ def test_red_is_for_what_is_bad_and_not_for_a_percentile(panel):
 
 def test_fleet_says_which_alerts_fire():
     (panel,) = [
-        panel for name, panel in PANELS if name == "fleet" and panel["type"] == "table" and "Alerts" in panel["title"]
+        panel
+        for name, panel in PANELS
+        if name == "fleet" and panel["type"] == "table" and panel["title"] == "Firing alerts"
     ]
     assert "by (alertname, severity, model)" in panel["targets"][0]["expr"]
     assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages on top"
