@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitoring.history import day, prometheus
+from monitoring.history import prometheus, scenario
 from monitoring.history.replay import replay
 from monitoring.history.simulate import Simulation
 
@@ -29,7 +29,7 @@ def build(folder: Path) -> None:
 def serve_to(command: Sequence[str], folder: Path) -> int:
     """Run a command that finds Prometheus at $PROMETHEUS_URL, and when the history begins in $HISTORY_START; its exit code."""
     with prometheus.Prometheus(folder, CONFIG) as server:
-        told = {"PROMETHEUS_URL": server.url, "HISTORY_START": str(day.START)}
+        told = {"PROMETHEUS_URL": server.url, "HISTORY_START": str(scenario.START)}
         return subprocess.run(command, env=os.environ | told, check=False).returncode
 
 

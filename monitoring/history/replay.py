@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.history import day
+from monitoring.history import scenario
 from monitoring.history.prometheus import Prometheus
 from monitoring.history.simulate import STEP_S
 
@@ -50,7 +50,7 @@ def rules() -> Sequence[Rule]:
 def replay(prometheus: Prometheus) -> Iterator[str]:
     """OpenMetrics lines of every recorded series and of ALERTS, over the whole history."""
     for rule in rules():
-        for series in prometheus.over(rule.expr, day.START, day.END, STEP_S):
+        for series in prometheus.over(rule.expr, scenario.START, scenario.END, STEP_S):
             labels = {name: value for name, value in series["metric"].items() if name != "__name__"} | dict(rule.labels)
             samples = [(int(at), value) for at, value in series["values"]]
             if rule.alert:

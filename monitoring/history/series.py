@@ -13,7 +13,7 @@ def labels(**values: str) -> Labels:
     return tuple(values.items())
 
 
-class Ledger:
+class SyntheticSeries:
     """Every series so far. Call `tick` once a step, after its changes; what `tick` is not told of keeps its value."""
 
     def __init__(self) -> None:

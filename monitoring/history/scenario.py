@@ -19,21 +19,21 @@ class Profile:
     runtime: str
     requests_s: float
     """Requests a second at the usual height of the day."""
-    call_s: float
+    compute_s: float
     """Seconds of computing a request."""
     memory_bytes: float
     """Of one replica."""
-    most_replicas: int = 1
-    fewest_replicas: int = 1
+    max_replicas: int = 1
+    min_replicas: int = 1
 
 
 PROFILES = {
     "breast-cancer": Profile("sklearn", 90, 0.0006, 310e6),
     "diabetes": Profile("sklearn", 45, 0.0004, 295e6),
-    "digits": Profile("onnx", 380, 0.0009, 240e6, most_replicas=4),
-    "iris": Profile("sklearn", 240, 0.0003, 290e6, most_replicas=2),
-    "ticket-topic": Profile("sklearn", 130, 0.003, 420e6, most_replicas=4),
-    "wine-alcohol": Profile("sklearn", 14, 0.012, 350e6, most_replicas=2, fewest_replicas=0),
+    "digits": Profile("onnx", 380, 0.0009, 240e6, max_replicas=4),
+    "iris": Profile("sklearn", 240, 0.0003, 290e6, max_replicas=2),
+    "ticket-topic": Profile("sklearn", 130, 0.003, 420e6, max_replicas=4),
+    "wine-alcohol": Profile("sklearn", 14, 0.012, 350e6, max_replicas=2, min_replicas=0),
 }
 
 
@@ -68,9 +68,9 @@ DEATH = Incident(
     "breast-cancer", 240, 245, "the only replica dies, and the machine has no room for another", ("ModelNotReady",)
 )
 BAD_CONFIG = Incident("", 270, 300, "a change of the files is refused", ("ConfigReloadFailed",))
-HUB_AWAY = Incident("", 330, 333, "the hub is away; requests go on", ("HubDown",))
-INCIDENTS = (BAD_VERSION, SURGE, BAD_CLIENT, DEATH, BAD_CONFIG, HUB_AWAY)
-FIRST_WINE = 170.0
+HUB_DOWN = Incident("", 330, 333, "the hub is away; requests go on", ("HubDown",))
+INCIDENTS = (BAD_VERSION, SURGE, BAD_CLIENT, DEATH, BAD_CONFIG, HUB_DOWN)
+FIRST_WINE_REQUEST = 170.0
 """When the model that is scaled to zero gets its first request."""
 
 
@@ -81,7 +81,7 @@ def during(incident: Incident, minute: float) -> bool:
 
 def demand(model: str, minute: float) -> float:
     """Requests that clients make, a second, good and bad ones."""
-    if model == "wine-alcohol" and minute < FIRST_WINE:
+    if model == "wine-alcohol" and minute < FIRST_WINE_REQUEST:
         return 0.0
     phase = 1 + list(PROFILES).index(model)
     swell = 1 + 0.25 * math.sin(minute / 57 + phase) + 0.08 * math.sin(minute / 3.7 * phase)
