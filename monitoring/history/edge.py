@@ -1,4 +1,4 @@
-"""HAProxy's and Ray's own series in the history."""
+"""Simulated series of HAProxy and Ray."""
 
 import math
 
@@ -6,29 +6,29 @@ from monitoring.history import scenario
 from monitoring.history.series import SyntheticSeries, labels
 
 FRONTEND = labels(proxy="edge_http")
-BODY_BYTES, ANSWER_BYTES = 420, 190
+BODY_BYTES, RESPONSE_BYTES = 420, 190
 
 
 class Edge:
-    """Counts what clients see, model by model, and the machine beneath."""
+    """HAProxy's counters per model, and the machine's gauges."""
 
     def __init__(self, series: SyntheticSeries) -> None:
         self._series = series
         self._requests = 0.0
 
-    def count(self, model: str, *, ok: float, invalid: float, refused: float, lost: float) -> None:
-        """One model's requests in one step; `lost` found no replica."""
-        classes = {"1xx": 0.0, "2xx": ok, "3xx": 0.0, "4xx": invalid + refused, "5xx": lost, "other": 0.0}
+    def count(self, model: str, *, ok: float, invalid: float, rejected: float, lost: float) -> None:
+        """Count one model's requests of one step; `lost` are those without a replica."""
+        classes = {"1xx": 0.0, "2xx": ok, "3xx": 0.0, "4xx": invalid + rejected, "5xx": lost, "other": 0.0}
         for proxy in ("edge_http", f"http-{model}"):
             side = "frontend" if proxy == "edge_http" else "backend"
             for code, count in classes.items():
                 key = labels(proxy=proxy, code=code)
                 self._series.add(f"haproxy_{side}_http_responses_total", key, count)
         self._series.add("haproxy_frontend_intercepted_requests_total", FRONTEND, lost)
-        self._requests += ok + invalid + refused + lost
+        self._requests += ok + invalid + rejected + lost
 
     def step(self, minute: float, step_s: float, busy: float) -> None:
-        """The rest of a step, once all models are counted; `busy` is in cores."""
+        """Finish a step after all models are counted; `busy` is in cores."""
         series, requests = self._series, self._requests
         self._requests = 0.0
         clients = 40 + requests / step_s / 12
@@ -38,7 +38,7 @@ class Edge:
             "haproxy_frontend_request_errors_total": requests * 0.00005,
             "haproxy_frontend_denied_connections_total": 0.0,
             "haproxy_frontend_bytes_in_total": requests * BODY_BYTES,
-            "haproxy_frontend_bytes_out_total": requests * ANSWER_BYTES,
+            "haproxy_frontend_bytes_out_total": requests * RESPONSE_BYTES,
         }.items():
             series.add(name, FRONTEND, amount)
         series.add("haproxy_process_ssl_connections_total", (), requests / 200)

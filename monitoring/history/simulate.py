@@ -1,4 +1,4 @@
-"""What every series would have shown: a queue, its replicas and an edge for each model, step by step."""
+"""Simulates a queue, replicas and an edge for each model, step by step."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from monitoring.history.series import SyntheticSeries, labels
 
 STEP_S = 30
 QUEUE_LIMIT = 256
-"""Of one replica: limits.queue."""
+"""Of one replica (limits.queue)."""
 START_S = 45.0
 HUB_SERIES = ("inference_", "model_", "config_", "metrics_")
 
@@ -36,7 +36,7 @@ class Simulation:
             self._start(name, "deploy", running.replicas)
 
     def run(self) -> SyntheticSeries:
-        """All of it."""
+        """Simulate all steps and return the series."""
         for step in range(scenario.MINUTES * 60 // STEP_S + 1):
             minute = step * STEP_S / 60
             busy = sum(self._model(name, minute) for name in scenario.PROFILES)
@@ -47,34 +47,34 @@ class Simulation:
         return self.series
 
     def _model(self, name: str, minute: float) -> float:
-        """One step of one model; returns how many cores it used."""
+        """Simulate one step of one model; returns the number of cores in use."""
         profile, running = scenario.PROFILES[name], self._models[name]
-        asked = scenario.demand(name, minute) * STEP_S
-        self._scale(name, minute, asked / STEP_S)
+        requests = scenario.demand(name, minute) * STEP_S
+        self._scale(name, minute, requests / STEP_S)
         self._deaths(name, minute)
-        invalid = asked * scenario.invalid_share(name, minute)
+        invalid = requests * scenario.invalid_share(name, minute)
         able = running.replicas * STEP_S / profile.compute_s
         room = max(running.replicas, 1) * QUEUE_LIMIT
-        due = running.waiting + asked - invalid
+        due = running.waiting + requests - invalid
         done = min(due, able)
-        refused = max(0.0, due - done - room) if running.replicas else 0.0
-        lost = due - done if not running.replicas else 0.0  # the edge answers these, with 503
-        running.waiting = due - done - refused - lost
+        rejected = max(0.0, due - done - room) if running.replicas else 0.0
+        lost = due - done if not running.replicas else 0.0  # the edge returns 503 for these
+        running.waiting = due - done - rejected - lost
         load = min(0.97, done / able) if able else 0.0
         wait_s = profile.compute_s * load / (1 - load) * 0.5 + running.waiting / max(able / STEP_S, 1)
         for version, share in scenario.versions(name, minute).items():
             failed = done * scenario.error_share(name, version, minute)
-            codes = {"ok": done - failed, "invalid": invalid, "overloaded": refused, "timeout": 0.0, "error": failed}
+            codes = {"ok": done - failed, "invalid": invalid, "overloaded": rejected, "timeout": 0.0, "error": failed}
             self._requests(name, version, {code: count * share for code, count in codes.items()})
             self._durations(name, version, done * share, wait_s, 1 + min(31.0, running.waiting / 8 + 4 * load**2))
         self._gauges(name, minute, wait_s * done / STEP_S)
-        self._edge.count(name, ok=done, invalid=invalid, refused=refused, lost=lost)
+        self._edge.count(name, ok=done, invalid=invalid, rejected=rejected, lost=lost)
         return done / able * running.replicas if able else 0.0
 
-    def _scale(self, name: str, minute: float, asked_s: float) -> None:
+    def _scale(self, name: str, minute: float, demand_s: float) -> None:
         profile, running = scenario.PROFILES[name], self._models[name]
         dead = name == scenario.DEATH.model and scenario.during(scenario.DEATH, minute)
-        wanted = self._wanted(name, asked_s)
+        wanted = self._wanted(name, demand_s)
         if dead:
             running.replicas = 0
         elif running.replicas < wanted:
@@ -91,9 +91,9 @@ class Simulation:
             self._start(name, "deploy", running.replicas)
 
     @staticmethod
-    def _wanted(name: str, asked_s: float) -> int:
+    def _wanted(name: str, demand_s: float) -> int:
         profile = scenario.PROFILES[name]
-        wanted = math.ceil(asked_s * profile.compute_s / 0.6)
+        wanted = math.ceil(demand_s * profile.compute_s / 0.6)
         return max(profile.min_replicas, min(profile.max_replicas, wanted))
 
     def _start(self, name: str, reason: str, count: int) -> None:
@@ -158,18 +158,18 @@ class Simulation:
         series.set(declared.MEMORY.name, model, running.replicas * profile.memory_bytes * (1 + 0.0003 * minute))
 
     def _server(self, minute: float) -> None:
-        refused = scenario.during(scenario.BAD_CONFIG, minute)
-        taken = max(
+        rejected = scenario.during(scenario.BAD_CONFIG, minute)
+        reloaded = max(
             at
             for at in (-600.0, scenario.BAD_VERSION.begin, scenario.BAD_VERSION.end, scenario.BAD_CONFIG.end)
             if at <= minute
         )
-        self.series.set(declared.RELOAD_SUCCESSFUL.name, (), not refused)
+        self.series.set(declared.RELOAD_SUCCESSFUL.name, (), not rejected)
         self.series.set(declared.RELOAD_WITHHELD.name, (), 0)
         self.series.set(declared.WRITES_FAILING.name, (), 0)
-        self.series.set(declared.RELOAD_TIMESTAMP.name, (), scenario.START + 60 * taken)
-        begun = scenario.HUB_DOWN.end if minute >= scenario.HUB_DOWN.end else -600.0
-        self.series.set(declared.HUB_STARTED.name, (), scenario.START + 60 * begun)
+        self.series.set(declared.RELOAD_TIMESTAMP.name, (), scenario.START + 60 * reloaded)
+        started = scenario.HUB_DOWN.end if minute >= scenario.HUB_DOWN.end else -600.0
+        self.series.set(declared.HUB_STARTED.name, (), scenario.START + 60 * started)
         self.series.set(declared.HUB_REPLICAS.name, (), sum(each.replicas for each in self._models.values()))
         away = scenario.during(scenario.HUB_DOWN, minute)
         for job, instance, up in (
