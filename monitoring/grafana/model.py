@@ -116,7 +116,7 @@ def _durations() -> Panels:
         "Request durations",
         "s",
         f"sum by (le) (rate({DURATION}_bucket{{{THIS}}}[$__rate_interval]))",
-        "inference_request_duration_seconds: request rate in each bucket; brighter is more. Two bands are two kinds "
+        "inference_request_duration_seconds: request rate in each bucket, shown as colour. Two bands are two kinds "
         "of request, or cold and warm replicas.",
     )
 

@@ -119,8 +119,8 @@ def _edge() -> Panels:
         "New connections",
         "none",
         {
-            "connections": rate("haproxy_frontend_connections_total", "", EDGE),
-            "TLS handshakes": rate("haproxy_process_ssl_connections_total"),
+            "connections/s": rate("haproxy_frontend_connections_total", "", EDGE),
+            "TLS handshakes/s": rate("haproxy_process_ssl_connections_total"),
         },
         "haproxy_frontend_connections_total and haproxy_process_ssl_connections_total. If the rate equals the request "
         "rate, clients do not reuse connections, and each request costs a handshake.",

@@ -24,7 +24,7 @@ ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MU
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
 OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
-"""Those that a replica answers."""
+"""Paths that a replica answers."""
 SCORED = Signature(
     DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
 )

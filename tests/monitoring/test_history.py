@@ -1,4 +1,4 @@
-"""Six hours with incidents in a real Prometheus: the right alerts, and an answer to every panel's and every rule's question."""
+"""The simulated data in a real Prometheus: the right alerts fire, and every query of a panel or rule has a result."""
 
 import math
 
@@ -12,17 +12,17 @@ from monitoring.history.simulate import STEP_S
 from tests.prometheus import queries
 
 LOOKBACK = 5
-"""Minutes for which Prometheus shows a value that is not told any more; a history has no marks of staleness."""
+"""Minutes for which Prometheus shows the last value of a series; blocks have no staleness markers."""
 
 
 def firing(history: Prometheus, alert: str, model: str = "") -> list[float]:
-    """The minutes at which it did."""
+    """The minutes at which the alert fired."""
     matchers = f'alertstate="firing",alertname="{alert}",model="{model}"'
     found = history.over(f"ALERTS{{{matchers}}}", scenario.START, scenario.END, STEP_S)
     return sorted({(float(at) - scenario.START) / 60 for series in found for at, _ in series["values"]})
 
 
-def test_the_incidents_and_nothing_else_set_alerts_off(history):
+def test_the_incidents_and_nothing_else_trigger_alerts(history):
     expected = {(alert, incident.model) for incident in scenario.INCIDENTS for alert in incident.alerts}
     found = history.over('ALERTS{alertstate="firing"}', scenario.START, scenario.END, STEP_S)
     assert {(series["metric"]["alertname"], series["metric"].get("model", "")) for series in found} == expected
@@ -37,7 +37,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("incident", "alert", "within"), PAGES, ids=[incident.story for incident, *_ in PAGES])
-def test_somebody_is_paged_within_minutes(history, incident, alert, within):
+def test_a_page_fires_within_minutes(history, incident, alert, within):
     minutes = firing(history, alert, incident.model)
     assert incident.begin < minutes[0] <= incident.begin + within
 
@@ -57,7 +57,7 @@ def test_every_metric_has_a_history(history):
     assert not missing
 
 
-def answer(history: Prometheus, expr: str) -> list[float]:
+def values_of(history: Prometheus, expr: str) -> list[float]:
     """All values over the history."""
     found = history.over(expr, scenario.START, scenario.END, 5 * STEP_S)
     return [float(value) for series in found for _, value in series["values"]]
@@ -65,15 +65,15 @@ def answer(history: Prometheus, expr: str) -> list[float]:
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_a_panel_shows_something_and_never_nan(history, query):
-    values = answer(history, query.filled_in("digits"))
+    values = values_of(history, query.filled_in("digits"))
     assert values
     assert not any(map(math.isnan, values))
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)
 def test_a_rule_yields_something_and_never_nan(history, rule):
-    values = answer(history, rule.expr)
-    # They never happen that day; promtool's tests make them.
+    values = values_of(history, rule.expr)
+    # Not in the scenario; promtool's tests cover them.
     quiet = {"EdgeDown", "ModelNeverReady", "ModelVanished", "RemovalsWithheld", "ReplicasDying", "WritesFailing"}
     assert bool(values) == (rule.name not in quiet)
     assert not any(map(math.isnan, values))

@@ -1,4 +1,4 @@
-"""Debian's Prometheus with our rules scrapes what the hub's own exposition writes, and every panel on it has an answer."""
+"""A real Prometheus with our rules scrapes the hub's exposition, and every panel has a result."""
 
 import math
 import socket
@@ -18,12 +18,12 @@ from monitoring.history.prometheus import Prometheus
 from tests.prometheus import FOLDER, queries
 
 QUIET = {"Replica starts", "Replica deaths", "Load time, p90 of the last hour", "Configuration reloads"}
-"""What happens seldom, and does not here."""
+"""Panels of rare events, which do not occur here."""
 OTHERS = ("haproxy_", "ray_node_", "ALERTS", "scrape_duration", 'job="modelyard-')
 PATIENCE_S = 60.0
 
 
-class Pretended:
+class FakeHub:
     """A replica's counts, one request more at each scrape, and every declared gauge."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    listen("127.0.0.1", port, metrics_app(Pretended().look))
+    listen("127.0.0.1", port, metrics_app(FakeHub().look))
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (ours,) = [job for job in config["scrape_configs"] if job["job_name"] == "modelyard"]
@@ -71,7 +71,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield server
 
 
-def test_every_panel_about_models_has_an_answer(prometheus):
+def test_every_panel_about_models_has_a_result(prometheus):
     asked = [q for q in queries() if q.panel not in QUIET and not any(other in q.expr for other in OTHERS)]
     pending = {str(query): query.filled_in("iris", "30s") for query in asked}
     assert len(pending) > 40

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana in containers: what one file says of another is true."""
+"""Prometheus and Grafana in containers: the files agree with one another."""
 
 import json
 import subprocess
@@ -15,13 +15,13 @@ PROVISIONING = MONITORING / "grafana" / "provisioning"
 
 
 def mounts(service: str) -> dict[PurePosixPath, str]:
-    """Folders of ours by their place in the container."""
+    """Mounted folders of the repository, by their path in the container."""
     parts = [volume.split(":") for volume in SERVICES[service]["volumes"]]
     return {PurePosixPath(inside): outside for outside, inside, *_ in parts if outside.startswith(".")}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_mounted_is_there(service):
+def test_every_mounted_folder_exists(service):
     for folder in mounts(service).values():
         assert (MONITORING / folder).is_dir()
 
@@ -32,26 +32,26 @@ def test_prometheus_reads_our_configuration():
     assert (MONITORING / mounts("prometheus")[inside.parent] / inside.name).is_file()
 
 
-def test_prometheus_knows_each_flag_that_it_is_started_with():
-    told = subprocess.run(
+def test_prometheus_supports_each_flag():
+    output = subprocess.run(
         [program("prometheus"), "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     for flag in SERVICES["prometheus"]["command"]:
         name, _, value = flag.partition("=")
-        assert f"{name}=" in told
+        assert f"{name}=" in output
         if name == "--enable-feature":
-            assert value in told
+            assert value in output
 
 
-def test_prometheus_starts_with_its_configuration_where_the_container_has_it():
-    """What it reads is named relative to its configuration, or by a folder that is mounted."""
+def test_prometheus_finds_its_files_in_the_container():
+    """Rule files are relative to the configuration, in a mounted folder."""
     folder = MONITORING / mounts("prometheus")[PurePosixPath("/etc/prometheus")]
     rules = yaml.safe_load((folder / "prometheus.yml").read_text())["rule_files"]
     assert rules
     assert all(list(folder.glob(pattern)) for pattern in rules)
 
 
-def test_what_is_kept_has_a_volume_and_what_is_ours_is_only_read():
+def test_data_has_a_volume_and_the_repository_is_mounted_read_only():
     declared = yaml.safe_load((MONITORING / "compose.yaml").read_text())["volumes"]
     for service in SERVICES.values():
         for volume in service["volumes"]:
@@ -59,8 +59,8 @@ def test_what_is_kept_has_a_volume_and_what_is_ours_is_only_read():
             assert mode == ["ro"] if outside.startswith(".") else outside in declared
 
 
-def test_nobody_on_the_network_sees_them():
-    """Both share the host's network, so where they listen is where they can be reached."""
+def test_both_listen_on_this_machine_only():
+    """Both use the host's network."""
     assert SERVICES["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert all(service["network_mode"] == "host" for service in SERVICES.values())
 
@@ -74,7 +74,7 @@ def test_grafana_finds_the_dashboards_and_opens_with_the_fleet():
     assert home.name in [path.name for path in DASHBOARDS]
 
 
-def test_grafana_asks_the_prometheus_beside_it():
+def test_grafana_uses_the_prometheus_of_the_same_file():
     (source,) = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yaml").read_text())["datasources"]
     (flag,) = [flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--web.listen-address=")]
     assert source["url"] == f"http://{flag.partition('=')[2]}"

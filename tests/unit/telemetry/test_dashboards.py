@@ -1,4 +1,4 @@
-"""The dashboards: what is committed is what the code makes, and each panel can be understood on its own."""
+"""The dashboards: the committed JSON is what the code generates, and each panel explains itself."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HAPROXY = {
     "haproxy_process_ssl_connections_total",
 }
 RAY = {"ray_node_cpu_utilization", "ray_node_mem_used", "ray_node_mem_total", "ray_node_disk_utilization_percentage"}
-"""As Ray 2.60 calls them."""
+"""Names of Ray 2.60."""
 KNOWN = OURS | RECORDED | PROMETHEUS | HAPROXY | RAY
 PREFIXED = r"(?:model|modelyard|inference|haproxy|ray|config|metrics)[_:][\w:]+|up"
 NAME = re.compile(rf"(?<![\w:$])([a-zA-Z_][\w:]*)(?=[{{\[])|(?<![\w:$.\"])({PREFIXED})\b")
@@ -35,12 +35,12 @@ PANEL_IDS = [f"{name}: {panel['title']}" for name, panel in PANELS]
 
 
 def names(expr: str) -> set[str]:
-    """Metrics in a query: what has a selector, and what is called as metrics are."""
+    """Metrics in a query: names with a selector, and names that begin as metrics do."""
     without_strings = re.sub(r'"[^"]*"', '""', expr)
     return {first or second for first, second in NAME.findall(without_strings)}
 
 
-def test_a_query_is_read_for_its_metrics():
+def test_metrics_of_a_query_are_found():
     assert names('sum by (model) (rate(up[5m])) / on (model) group_left () (a:b > 0) + model:x{y="ray_z"}') == {
         "up",
         "model:x",
@@ -53,17 +53,17 @@ def test_regenerating_the_dashboards_changes_nothing():
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_a_query_asks_for_metrics_that_are_declared(query):
+def test_a_query_uses_declared_metrics(query):
     assert names(query.expr)
     assert names(query.expr) <= KNOWN
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule.get("record", rule.get("alert"))))
-def test_a_rule_asks_for_metrics_that_are_declared(rule):
+def test_a_rule_uses_declared_metrics(rule):
     assert names(rule["expr"]) <= KNOWN
 
 
-def test_nothing_is_listed_as_known_that_no_query_asks_for():
+def test_every_listed_metric_of_others_is_used():
     asked = set().union(*(names(query.expr) for query in queries()), *(names(rule["expr"]) for rule in rules()))
     assert asked >= HAPROXY | RAY
 
@@ -89,7 +89,7 @@ def test_a_column_has_its_unit(panel):
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_panels_lie_side_by_side_inside_the_grid(path):
+def test_panels_fill_the_grid_without_overlap(path):
     taken: dict[tuple[int, int], str] = {}
     board = json.loads(path.read_text())
     for panel in board["panels"]:
@@ -104,15 +104,15 @@ def test_panels_lie_side_by_side_inside_the_grid(path):
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_what_is_divided_by_may_not_be_zero(query):
-    """0 / 0 is NaN: no traffic must be no value."""
+def test_a_divisor_is_never_zero(query):
+    """0 / 0 is NaN: without traffic there must be no value."""
     divisions = len(DIVISION.findall(query.expr))
     assert divisions == query.expr.count(" / ")
     assert divisions <= query.expr.count(" > 0)")
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_a_query_is_of_one_server(query):
+def test_a_query_selects_one_server(query):
     """A Prometheus may scrape several, whose models have the same names."""
     selectors = re.findall(r"\{[^}]*\}", query.expr)
     assert selectors
@@ -121,7 +121,7 @@ def test_a_query_is_of_one_server(query):
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_a_dashboard_asks_which_server_it_shows(path):
+def test_a_dashboard_has_a_selector_for_the_server(path):
     board = json.loads(path.read_text())
     variables = {each["name"]: each["query"] for each in board["templating"]["list"]}
     assert variables["cluster"] == 'label_values(up{job="modelyard"}, cluster)'
@@ -137,7 +137,7 @@ def test_a_dashboard_asks_which_server_it_shows(path):
         ("model_info{}", 'model_info{cluster="$cluster"}'),
     ],
 )
-def test_a_query_is_narrowed_to_a_server_at_each_of_its_metrics(expr, wanted):
+def test_each_metric_of_a_query_gets_the_cluster_matcher(expr, wanted):
     assert scoped(expr) == wanted
 
 
@@ -156,7 +156,7 @@ def test_no_number_is_printed_over_a_line(panel):
 @pytest.mark.parametrize(
     "panel", [panel for _, panel in PANELS if panel["type"] == "timeseries"], ids=lambda p: p["title"]
 )
-def test_no_axis_shows_values_that_cannot_be(panel):
+def test_no_axis_shows_impossible_values(panel):
     """A symmetrical logarithmic axis shows -1 below 0."""
     defaults = panel["fieldConfig"]["defaults"]
     scale = defaults["custom"].get("scaleDistribution", {"type": "linear"})["type"]
@@ -166,14 +166,14 @@ def test_no_axis_shows_values_that_cannot_be(panel):
 @pytest.mark.parametrize(
     "panel", [panel for _, panel in PANELS if panel["type"] == "timeseries"], ids=lambda p: p["title"]
 )
-def test_red_is_for_what_is_bad_and_not_for_a_percentile(panel):
+def test_no_percentile_is_red(panel):
     for override in panel["fieldConfig"]["overrides"]:
         if re.match(r"p\d", override["matcher"]["options"]):
             (colour,) = [each["value"]["fixedColor"] for each in override["properties"] if each["id"] == "color"]
             assert "red" not in colour
 
 
-def test_fleet_says_which_alerts_fire():
+def test_fleet_lists_firing_alerts():
     (panel,) = [
         panel
         for name, panel in PANELS

@@ -1,4 +1,4 @@
-"""What every declaration keeps to, so that rules and dashboards can rely on it."""
+"""Conventions of all declarations, which rules and dashboards rely on."""
 
 import re
 
@@ -10,7 +10,7 @@ each_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metr
 
 
 @each_metric
-def test_a_name_is_prometheus_own_kind_of_name(metric: Metric):
+def test_a_name_follows_prometheus_conventions(metric: Metric):
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert not re.search(r"_(ms|milliseconds|mb|percent)$", metric.name), "base units only"
@@ -22,13 +22,13 @@ def test_help_is_one_sentence_of_one_line(metric: Metric):
 
 
 @each_metric
-def test_only_a_histogram_has_buckets_and_they_rise(metric: Metric):
+def test_only_a_histogram_has_buckets_in_ascending_order(metric: Metric):
     assert bool(metric.buckets) == (metric.kind == "histogram")
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
 
 @each_metric
-def test_no_label_is_one_that_prometheus_writes_itself(metric: Metric):
+def test_no_label_is_reserved_by_prometheus(metric: Metric):
     assert not {"le", "quantile", "job", "instance"} & {*metric.labels}
     assert len({*metric.labels}) == len(metric.labels)
 

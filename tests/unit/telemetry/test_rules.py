@@ -1,4 +1,4 @@
-"""Prometheus' configuration and rules, by promtool itself, and what it does not check."""
+"""Prometheus' configuration and rules, checked with promtool, and links to the runbook."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def sections() -> list[str]:
     return re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)
 
 
-def test_prometheus_takes_the_configuration_and_the_rules():
+def test_promtool_accepts_the_configuration_and_the_rules():
     promtool("check", "config", "prometheus.yml")
 
 
