@@ -54,7 +54,7 @@ def pages() -> Texts:
 
 
 def examples() -> Texts:
-    for path in ROOT.glob("serve_config/*.yaml"):
+    for path in ROOT.glob("serve_config/**/*.yaml"):
         yield str(path.relative_to(ROOT)), path.read_text()
 
 
