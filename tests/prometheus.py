@@ -18,7 +18,7 @@ DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))
 
 
 def promtool(*arguments: str) -> None:
-    """Run it; fails with what it said."""
+    """Run promtool; on failure show its output."""
     done = subprocess.run(
         [program("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=120, check=False
     )
@@ -26,13 +26,13 @@ def promtool(*arguments: str) -> None:
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every recording rule and alert, as its YAML says."""
+    """Every recording rule and alert."""
     return [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
 @dataclass(frozen=True)
 class Query:
-    """A panel's query; shown as a test's name."""
+    """A panel's query; its text is the test's name."""
 
     dashboard: str
     panel: str
@@ -48,7 +48,7 @@ class Query:
 
 
 def panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every panel that shows something, with its dashboard's name."""
+    """Every panel except rows, with its dashboard's name."""
     for path in DASHBOARDS:
         for panel in json.loads(path.read_text())["panels"]:
             if panel["type"] != "row":

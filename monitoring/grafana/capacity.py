@@ -1,4 +1,4 @@
-"""*Capacity*: is there room, and where does it go."""
+"""*Capacity*: replicas, load, starts and memory of each model."""
 
 from itertools import chain
 
@@ -14,7 +14,9 @@ RUNNING = 'sum by (model) (model_replicas{state="running"})'
 def capacity() -> Dashboard:
     """Replicas, saturation, starts, memory."""
     panels = chain(_table(), _replicas(), _saturation(), _starts())
-    return new_dashboard(UID, "modelyard / Capacity", "Is there room, and where does it go?", {"": panels}, hours=6)
+    return new_dashboard(
+        UID, "modelyard / Capacity", "Replicas, load, starts and memory of each model.", {"": panels}, hours=6
+    )
 
 
 def _table() -> Panels:
@@ -22,8 +24,8 @@ def _table() -> Panels:
         Column("Running", "none", RUNNING, decimals=0),
         Column("Starting", "none", 'sum by (model) (model_replicas{state="starting"})', decimals=0),
         Column("Stopping", "none", 'sum by (model) (model_replicas{state="stopping"})', decimals=0),
-        Column("Wanted", "none", "sum by (model) (model_replicas_target)", decimals=0),
-        Column("Allowed", "none", "sum by (model) (model_replicas_max)", decimals=0),
+        Column("Target", "none", "sum by (model) (model_replicas_target)", decimals=0),
+        Column("Maximum", "none", "sum by (model) (model_replicas_max)", decimals=0),
         Column("Busy", "percentunit", busy_share(window="5m"), gauge=True),
         Column("Queue full", "percentunit", queue_share(), gauge=True),
         Column("Requests/s", "reqps", rate(REQUESTS, "model", window="5m"), zero="no traffic"),
@@ -33,8 +35,9 @@ def _table() -> Panels:
         "Replicas",
         ("model",),
         columns,
-        "model_replicas by state, model_replicas_target (wanted), model_replicas_max (allowed). Wanted over running for long: no "
-        "room, or it cannot start (`modelyard status`). Wanted at allowed and busy: raise replicas.max.",
+        "model_replicas by state, model_replicas_target and model_replicas_max. Target above running for long: "
+        "insufficient resources, or the model cannot start (`modelyard status`). Target at the maximum and busy: "
+        "raise replicas.max.",
         link="/d/modelyard-model",
         worst="Busy",
     )
@@ -45,21 +48,23 @@ def _replicas() -> Panels:
         "Replicas running",
         "none",
         {"{{model}}": RUNNING},
-        "model_replicas in state running. A saw-tooth means that the autoscaler cannot make up its mind: raise "
+        "model_replicas in state running. A saw-tooth means that the autoscaler is oscillating: raise "
         "replicas.target_in_flight.",
         stacked=True,
     )
     yield lines(
-        "Replicas wanted but not running",
+        "Missing replicas",
         "none",
         {"{{model}}": f"clamp_min(sum by (model) (model_replicas_target) - {RUNNING}, 0)"},
-        "model_replicas_target less model_replicas. More than a start takes: no room on the machine, or it dies at once.",
+        "model_replicas_target minus model_replicas. If it lasts longer than a start, resources are insufficient or "
+        "the replica dies at once.",
     )
     yield lines(
-        "Replicas still allowed",
+        "Replicas below the maximum",
         "none",
         {"{{model}}": f"sum by (model) (model_replicas_max) - {RUNNING}"},
-        "model_replicas_max less model_replicas. At 0 a model can grow no more; with a queue that opens a ticket.",
+        "model_replicas_max minus model_replicas. At 0 the model cannot scale up; together with a queue, a ticket is "
+        "opened.",
     )
 
 
@@ -68,8 +73,8 @@ def _saturation() -> Panels:
         "Busy",
         "percentunit",
         {"{{model}}": busy_share()},
-        "inference_compute_duration_seconds: the share of its replicas' time in which a model computes. Over 80 % requests begin "
-        "to wait; more replicas, or larger batches.",
+        "inference_compute_duration_seconds: share of time in which the replicas compute. Above 80 % requests start "
+        "to wait: use more replicas or larger batches.",
         targets=((0.8, TARGET_LINE),),
         span=12,
     )
@@ -77,7 +82,8 @@ def _saturation() -> Panels:
         "Queue full",
         "percentunit",
         {"{{model}}": queue_share()},
-        "inference_queue_depth of inference_capacity. At 100 % requests are refused (429): allow more replicas or a longer queue.",
+        "inference_queue_depth divided by inference_capacity. At 100 % requests are rejected (429): allow more "
+        "replicas or a longer queue.",
         targets=((0.8, TARGET_LINE),),
         span=12,
     )
@@ -85,26 +91,26 @@ def _saturation() -> Panels:
 
 def _starts() -> Panels:
     yield lines(
-        "Starts of replicas",
+        "Replica starts",
         "none",
         {
             "{{model}}: {{reason}}": f"round(sum by (model, reason) (increase(model_replica_starts_total[{WINDOW}]))) > 0"
         },
-        "model_replica_starts_total by reason. cold: a request woke a model from zero; if often, keep one (replicas.min: 1). "
-        "replace: one died; `modelyard logs` has its last words.",
+        "model_replica_starts_total by reason. cold: a request woke a model that was scaled to zero; if that is "
+        "frequent, set replicas.min: 1. replace: a replica died; see `modelyard logs NAME --previous`.",
         bars=True,
         stacked=True,
         empty="no starts",
         span=12,
     )
     yield lines(
-        "Deaths of replicas",
+        "Replica deaths",
         "none",
         {
             "{{model}}: {{reason}}": f"round(sum by (model, reason) (increase(model_replica_deaths_total[{WINDOW}]))) > 0"
         },
-        "model_replica_deaths_total by reason. exit and signal: the model's code; `modelyard logs NAME --previous` has its end. "
-        "out_of_memory: a smaller model or batch, or more memory. watchdog, health_check: a call hung.",
+        "model_replica_deaths_total by reason. exit, signal: the model's code; see `modelyard logs NAME --previous`. "
+        "out_of_memory: use a smaller model or batch, or more memory. watchdog, health_check: a call hung.",
         bars=True,
         stacked=True,
         empty="no deaths",
@@ -114,8 +120,8 @@ def _starts() -> Panels:
         "Load time, p90 of the last hour",
         "s",
         {"{{model}}": percentile(0.9, LOAD, "model", window="1h")},
-        "model_load_duration_seconds: reading, checking, loading and warming, once a replica. It is what a cold start costs its "
-        "first caller; a smaller artefact or replicas.min: 1 spares it.",
+        "model_load_duration_seconds: time to read, verify, load and warm up, once per replica. After a cold start "
+        "the first request waits for it; to avoid that, use a smaller artefact or replicas.min: 1.",
         empty="no loads",
         span=12,
     )
@@ -123,8 +129,8 @@ def _starts() -> Panels:
         "Memory",
         "bytes",
         {"{{model}}": "sum by (model) (model_memory_bytes)"},
-        "model_memory_bytes: resident, of all of a model's replicas. A slope that never ends is a leak: set resources.memory, "
-        "which turns an outage into errors of that model.",
+        "model_memory_bytes: resident memory of all replicas of a model. Steady growth is a leak: set "
+        "resources.memory, which limits the effect to that model.",
         stacked=True,
         span=12,
     )

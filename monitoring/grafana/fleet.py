@@ -1,4 +1,4 @@
-"""*Fleet*: which model hurts, and since when."""
+"""*Fleet*: all models and the firing alerts."""
 
 from itertools import chain
 
@@ -16,18 +16,18 @@ SERVED = f"group by ({VERSIONS}) (model_info)"
 def fleet() -> Dashboard:
     """All models at a glance."""
     panels = chain(_alerts(), _stats(), _table(), _by_model())
-    return new_dashboard(UID, "modelyard / Fleet", "Every model: which one hurts, and since when.", {"": panels})
+    return new_dashboard(UID, "modelyard / Fleet", "All models and the firing alerts.", {"": panels})
 
 
 def _alerts() -> Panels:
     firing = 'ALERTS{alertstate="firing"}'
     since = f"max by (alertname, severity, model) (time() - (ALERTS_FOR_STATE and ignoring (alertstate) {firing}))"
     yield rows(
-        "Alerts that fire",
+        "Firing alerts",
         ("alertname", "model", "severity"),
         (Column("For", "s", since, decimals=0),),
-        "ALERTS that fire now, with ALERTS_FOR_STATE, since when their conditions hold. A page wakes somebody, a ticket waits. "
-        "Each has its section in the runbook.",
+        "ALERTS that fire now, and ALERTS_FOR_STATE: how long their conditions have been true. A page needs action "
+        "now; a ticket can wait. The runbook has a section for each.",
         link="/d/modelyard-model",
         worst="Severity",  # a page comes before a ticket
         worst_is_least=True,
@@ -41,7 +41,7 @@ def _stats() -> Panels:
         "Models not ready",
         "none",
         "count(max by (model) (model_ready) == 0) or vector(0)",
-        "model_ready: models of which no version can answer. `modelyard status` says why.",
+        "model_ready: models without a version that can answer. `modelyard status` shows the reason.",
         steps=((1, "red"),),
         words={0: ("none", "green")},
     )
@@ -49,8 +49,8 @@ def _stats() -> Panels:
         "Failed",
         "percentunit",
         failed_share(window="5m"),
-        "inference_requests_total: overloaded, timed out or in error, of all but the invalid ones, over 5 minutes. "
-        "Orange is over the objective, red is what pages. The table says which model.",
+        "inference_requests_total: share of valid requests with code overloaded, timeout or error, over 5 minutes. "
+        "Orange: above the objective. Red: above the paging threshold. See the table for the model.",
         steps=FAILED_STEPS,
         decimals=2,
     )
@@ -58,24 +58,24 @@ def _stats() -> Panels:
         "Slowest p99",
         "s",
         f"max({DURATION_P99})",
-        "model:inference_request_duration_seconds:p99_5m: the slowest model's. The table says which.",
+        "model:inference_request_duration_seconds:p99_5m of the slowest model. See the table for the model.",
         steps=((0.25, "orange"), (1, "red")),
     )
     yield single(
         "Waiting",
         "none",
         "sum(inference_queue_depth)",
-        "inference_queue_depth: requests that wait for a call of their model, everywhere. If it grows, see Capacity.",
+        "inference_queue_depth: queued requests of all models. If the number grows, see Capacity.",
         steps=((50, "orange"), (200, "red")),
         words={0: ("none", "green")},
         decimals=0,
     )
     yield single(
-        "Replicas that died",
+        "Replica deaths",
         "none",
         "round(sum(increase(model_replica_deaths_total[1h])))",
-        "model_replica_deaths_total: in the last hour, whatever the reason. `modelyard status` says which ones, and why; Capacity "
-        "shows when.",
+        "model_replica_deaths_total: all reasons, in the last hour. `modelyard status` shows which replicas died and "
+        "why; Capacity shows when.",
         steps=((1, "orange"), (3, "red")),
         words={0: ("none", "green")},
         empty="unknown",
@@ -84,13 +84,13 @@ def _stats() -> Panels:
         "Requests",
         "reqps",
         rate(REQUESTS),
-        "inference_requests_total: requests a second, of all models and however they ended. Nothing to do but to know it.",
+        "inference_requests_total: request rate of all models, all outcomes. Informational.",
         words={0: ("no traffic", "text")},
     )
 
 
 def _table() -> Panels:
-    def now(expr: str) -> str:  # counters of versions that have gone stay for as long as the hub does
+    def now(expr: str) -> str:  # the hub still exports counters of removed versions
         return f"({expr}) and on ({VERSIONS}) {SERVED}"
 
     running = f'sum by (model) (model_replicas{{state="running"}}) * on (model) group_right () {SERVED}'
@@ -107,9 +107,9 @@ def _table() -> Panels:
         "Models",
         ("model", "version"),
         columns,
-        "model_info, with what each version did in the last 5 minutes. Waiting and Queue full: inference_queue_depth, as such "
-        "and of inference_capacity, at which requests are refused. Busy: inference_compute_duration_seconds, the share of its "
-        "replicas' time. Click a model for its own dashboard.",
+        "model_info, and each version over the last 5 minutes. Waiting: inference_queue_depth. Queue full: its share "
+        "of inference_capacity; at 100 % requests are rejected. Busy: share of time in which the replicas compute "
+        "(inference_compute_duration_seconds). Click a model to open its dashboard.",
         link="/d/modelyard-model",
         worst="Failed",
         height=10,
@@ -121,7 +121,7 @@ def _by_model() -> Panels:
         "Requests by model",
         "reqps",
         {"{{model}}": rate(REQUESTS, "model")},
-        "inference_requests_total. A sudden fall with no errors is upstream: look at the edge (Server).",
+        "inference_requests_total. A sudden drop without errors has its cause upstream: see the edge on Server.",
         stacked=True,
         height=9,
     )
@@ -129,8 +129,8 @@ def _by_model() -> Panels:
         "p99 by model",
         "s",
         {"{{model}}": DURATION_P99},
-        "model:inference_request_duration_seconds:p99_5m, over 5 minutes; a gap is no traffic. The dashed line is the usual "
-        "target. One model alone: open it. All at once: look at the machine (Server).",
+        "model:inference_request_duration_seconds:p99_5m, over 5 minutes; a gap means no traffic. The dashed line is "
+        "the default target. If one model is slow, open its dashboard. If all are slow, see the machine on Server.",
         axis="log",
         targets=((0.25, TARGET_LINE),),
         height=9,
@@ -139,8 +139,8 @@ def _by_model() -> Panels:
         "Error budget burn by model",
         "suffix:x",
         {"{{model}}": "model:error_budget_burn:1h"},
-        "model:error_budget_burn:1h: how many times faster than allowed the hour's failures use up the error budget. Over 14.4 "
-        "pages. Open the model and look at its outcomes.",
+        "model:error_budget_burn:1h: rate at which the last hour used the error budget; 1 is exactly the allowed "
+        "rate, above 14.4 an alert pages. Open the model and see its outcomes.",
         targets=((14.4, TARGET_LINE),),
         height=9,
     )

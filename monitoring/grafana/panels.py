@@ -1,4 +1,4 @@
-"""The kinds of panel that the dashboards are made of: one look, one data source, a description each.
+"""The kinds of panel in the dashboards: one style, one data source, a description for each panel.
 
 Sizes are in Grafana's grid, 24 columns wide; a row's panels share one height. Thresholds are (value, colour) from below.
 """
@@ -24,10 +24,10 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_TRAFFIC = "no traffic"
 TARGET_LINE = "dark-red"
 FAILED_STEPS = ((0.001, "orange"), (0.0144, "red"))
-"""Of the share that fails: the objective, and what pages within the hour."""
+"""Thresholds of the failed share: the objective, and the paging threshold of the hour."""
 CODE_COLOURS = {"ok": "green", "invalid": "blue", "overloaded": "yellow", "timeout": "orange", "error": "red"}
 HEADINGS = {"alertname": "Alert"}
-"""Of labels that are not to be read as they are."""
+"""Column titles of labels whose name does not suit as a title."""
 P = TypeVar("P", stat.Panel, timeseries.Panel, heatmap.Panel, table.Panel)
 Panels = Iterator[stat.Panel | timeseries.Panel | heatmap.Panel | table.Panel]
 
@@ -44,7 +44,7 @@ def single(
     decimals: int | None = None,
     span: int = 4,
 ) -> stat.Panel:
-    """One number, coloured by `steps`. `words` are shown in a number's place, with their colours."""
+    """One number, coloured by `steps`. `words` replace numbers, with their colours."""
     panel = _common(stat.Panel(), title, unit, description, span=span, height=4, empty=empty)
     panel.with_target(_query(expr, "A"))
     panel.color_mode(common.BigValueColorMode.VALUE).justify_mode(common.BigValueJustifyMode.CENTER)
@@ -176,8 +176,8 @@ def new_dashboard(
     board.with_variable(build_dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
     board.with_variable(names_of("cluster", "Server", 'label_values(up{job="modelyard"}, cluster)'))
     changed = "changes(config_last_reload_success_timestamp_seconds[1m]) > 0"
-    mark = build_dashboard.AnnotationQuery().name("Configuration taken").datasource(DATASOURCE).expr(scoped(changed))
-    board.annotation(mark.enable(True).icon_color("blue").title_format("configuration taken").step("60s"))
+    mark = build_dashboard.AnnotationQuery().name("Configuration reload").datasource(DATASOURCE).expr(scoped(changed))
+    board.annotation(mark.enable(True).icon_color("blue").title_format("configuration reload").step("60s"))
     link = build_dashboard.DashboardLink("modelyard").type(dashboard.DashboardLinkType.DASHBOARDS)
     board.link(link.tags(["modelyard"]).keep_time(True))
     number = count(1)  # ids make links to a panel last

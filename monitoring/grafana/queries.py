@@ -1,6 +1,6 @@
-"""PromQL that several panels share. Pure text.
+"""PromQL that several panels share.
 
-Whatever divides filters its divisor by `> 0`: where there was no traffic there is no value, and never NaN.
+Every divisor is filtered by `> 0`: without traffic there is no value, and never NaN.
 """
 
 import re
@@ -13,19 +13,19 @@ COMPUTE = "inference_compute_duration_seconds"
 BATCH = "inference_batch_size"
 LOAD = "model_load_duration_seconds"
 SERVED = 'code!="invalid"'
-"""All but what clients got wrong."""
+"""All requests but invalid ones."""
 FAILED = 'code=~"overloaded|timeout|error"'
 
 
 CLUSTER = 'cluster="$cluster"'
-"""One server's series: a Prometheus may scrape several. It fits those without such a label too, where the variable is empty."""
+"""One server's series: a Prometheus may scrape several. With an empty variable it also matches series without the label."""
 _FAMILIES = "model|modelyard|inference|haproxy|ray|config|metrics|scrape"
 _METRIC = re.compile(rf'("[^"]*")|(?<![\w:$])((?:{_FAMILIES})[_:][\w:]+|up|ALERTS\w*)\b(\{{\}}?)?')
-"""A text in quotes, or a metric's name and the beginning of its selector."""
+"""A string literal, or a metric's name and the beginning of its selector."""
 
 
 def scoped(expr: str) -> str:
-    """The query, of the chosen server alone."""
+    """The query, restricted to the chosen server."""
 
     def scope(found: re.Match[str]) -> str:
         text, metric, opened = found.groups()
@@ -37,7 +37,7 @@ def scoped(expr: str) -> str:
 
 
 def rate(metric: str, by: str = "", where: str = "", window: str = WINDOW) -> str:
-    """How fast a counter grows, each second. `by` are labels, `where` label matchers, both with commas between."""
+    """The rate of a counter per second. `by` are labels, `where` label matchers, both separated by commas."""
     return f"sum by ({by}) (rate({metric}{_matchers(where)}[{window}]))"
 
 
@@ -53,21 +53,21 @@ def percentile(share: float, metric: str, by: str = "", where: str = "", window:
 
 
 def failed_share(by: str = "", where: str = "", window: str = WINDOW) -> str:
-    """The share (of 1) of requests that failed, of those that were not their client's mistake."""
+    """The share (of 1) of valid requests that failed."""
     failed = rate(REQUESTS, by, _and(where, FAILED), window)
-    no_failure = f"0 * {rate(REQUESTS, by, where, window)}"  # a code that never happened has no series
+    no_failure = f"0 * {rate(REQUESTS, by, where, window)}"  # a code that did not occur has no series
     return f"({failed} or {no_failure}) / ({rate(REQUESTS, by, _and(where, SERVED), window)} > 0)"
 
 
 def busy_share(by: str = "model", where: str = "", window: str = WINDOW) -> str:
-    """The share (of 1) of its replicas' time in which a model computes; `by` begins with the model."""
+    """The share (of 1) of time in which the replicas of a model compute; `by` begins with the model."""
     running = _matchers(_and(where, 'state="running"'))
     replicas = f"sum by (model) (avg_over_time(model_replicas{running}[{window}]))"
     return f"{rate(f'{COMPUTE}_sum', by, where, window)} / on (model) group_left () ({replicas} > 0)"
 
 
 def queue_share(by: str = "model", where: str = "") -> str:
-    """The share (of 1) of the places to wait that are taken; at 1, requests are refused."""
+    """The share (of 1) of the queue that is in use; at 1, requests are rejected."""
     return (
         f"sum by ({by}) (inference_queue_depth{_matchers(where)})"
         f" / (sum by ({by}) (inference_capacity{_matchers(where)}) > 0)"

@@ -1,1 +1,1 @@
-"""Six hours that never were, with incidents: what alerts are tested on and dashboards are drawn with."""
+"""Six hours of simulated metrics with incidents, for the tests of alerts and the pictures of dashboards."""

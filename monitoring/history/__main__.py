@@ -1,4 +1,4 @@
-"""`python -m monitoring.history FOLDER [COMMAND...]`: make Prometheus' database of the six hours, and serve it to a command."""
+"""`python -m monitoring.history FOLDER [COMMAND...]`: write the simulated data as Prometheus blocks, and run a command on it."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitoring.history import day, prometheus
+from monitoring.history import prometheus, scenario
 from monitoring.history.replay import replay
 from monitoring.history.simulate import Simulation
 
@@ -15,7 +15,7 @@ CONFIG = Path(__file__).with_name("prometheus.yml")
 
 
 def build(folder: Path) -> None:
-    """What every exporter showed, and then what the rules make of it. Takes about 15 s."""
+    """Write the exporters' samples, then the results of the rules, as blocks into the folder. Takes about 15 s."""
     with tempfile.TemporaryDirectory() as scratch:
         samples, recorded = Path(scratch) / "samples", Path(scratch) / "recorded"
         with samples.open("w") as file:
@@ -27,10 +27,10 @@ def build(folder: Path) -> None:
 
 
 def serve_to(command: Sequence[str], folder: Path) -> int:
-    """Run a command that finds Prometheus at $PROMETHEUS_URL, and when the history begins in $HISTORY_START; its exit code."""
+    """Run a command with $PROMETHEUS_URL and $HISTORY_START (Unix seconds) set, and return its exit code."""
     with prometheus.Prometheus(folder, CONFIG) as server:
-        told = {"PROMETHEUS_URL": server.url, "HISTORY_START": str(day.START)}
-        return subprocess.run(command, env=os.environ | told, check=False).returncode
+        variables = {"PROMETHEUS_URL": server.url, "HISTORY_START": str(scenario.START)}
+        return subprocess.run(command, env=os.environ | variables, check=False).returncode
 
 
 if __name__ == "__main__":

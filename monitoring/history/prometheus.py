@@ -1,4 +1,4 @@
-"""Prometheus' own programs, run: `promtool`, and `prometheus` as a server for as long as one needs it."""
+"""Runs `promtool`, and `prometheus` as a temporary server."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ Series = Mapping[str, Any]
 
 
 def program(name: str) -> str:
-    """The path of `prometheus` or `promtool`: installed, or where the Makefile puts them."""
+    """The path of `prometheus` or `promtool`: from PATH, or from the folder that the Makefile installs into."""
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if not found:
         raise FileNotFoundError(
@@ -28,11 +28,11 @@ def program(name: str) -> str:
 
 
 class QueryFailed(Exception):
-    """Prometheus refused a query; its one argument says why."""
+    """Prometheus rejected a query; the argument is the reason."""
 
 
 class Prometheus:
-    """A server on a port of its own, over a folder of blocks; a context manager."""
+    """A server on a free port, over a folder of blocks; a context manager."""
 
     def __init__(self, folder: Path, config: Path, *flags: str) -> None:
         self.port = _free_port()
@@ -71,8 +71,8 @@ class Prometheus:
 
     def _query(self, kind: str, form: Mapping[str, object]) -> Sequence[Series]:
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = self._ask("POST", f"/api/v1/{kind}", urlencode(form), headers)
-        document = json.loads(answer)
+        response = self._request("POST", f"/api/v1/{kind}", urlencode(form), headers)
+        document = json.loads(response)
         if document["status"] != "success":
             raise QueryFailed(f"{document['error']}: {form['query']}")
         result = document["data"]["result"]
@@ -82,11 +82,11 @@ class Prometheus:
 
     def _ready(self) -> bool:
         try:
-            return b"Ready" in self._ask("GET", "/-/ready")
+            return b"Ready" in self._request("GET", "/-/ready")
         except OSError:
             return False
 
-    def _ask(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -96,7 +96,7 @@ class Prometheus:
 
 
 def load(openmetrics: Path, folder: Path) -> None:
-    """Turn a file of samples with timestamps into blocks below `folder`."""
+    """Convert a file of samples with timestamps to blocks in `folder`."""
     command = [
         program("promtool"),
         "tsdb",

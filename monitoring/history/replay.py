@@ -1,7 +1,7 @@
-"""What the rules would have recorded and which alerts would have fired, had Prometheus been there.
+"""Evaluates recording rules and alerts over past samples.
 
-Prometheus evaluates rules at the present only, and promtool's own way to go back leaves out alerts and rules that read
-other rules. So each rule is asked as a range query here, with the rules that it reads written out in it.
+Prometheus evaluates rules at the current time only, and promtool's backfill skips alerts and rules that depend on other rules.
+So each rule is run as a range query here, with the rules that it uses substituted by their expressions.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.history import day
+from monitoring.history import scenario
 from monitoring.history.prometheus import Prometheus
 from monitoring.history.simulate import STEP_S
 
@@ -32,16 +32,16 @@ class Rule:
 
 
 def rules() -> Sequence[Rule]:
-    """All of them, recording rules first, in their files' order, each with those that it reads written out."""
+    """All rules, recording rules first, in the order of their files, with the rules that they use substituted."""
     recording, alerts = (_read(RULES / name) for name in ("recording.yml", "alerts.yml"))
-    written_out: dict[str, str] = {}
+    substituted: dict[str, str] = {}
     done = []
     for rule in (*recording, *alerts):
         expr = rule["expr"].strip()
-        for name, inner in written_out.items():
+        for name, inner in substituted.items():
             expr = f"({inner})".join(re.split(rf"(?<![\w:]){re.escape(name)}(?![\w:])", expr))
         if "record" in rule:
-            written_out[rule["record"]] = expr
+            substituted[rule["record"]] = expr
         name = rule.get("record") or rule["alert"]
         done.append(Rule(name, expr, "alert" in rule, rule.get("labels", {}), _seconds(rule.get("for", "0s"))))
     return done
@@ -50,7 +50,7 @@ def rules() -> Sequence[Rule]:
 def replay(prometheus: Prometheus) -> Iterator[str]:
     """OpenMetrics lines of every recorded series and of ALERTS, over the whole history."""
     for rule in rules():
-        for series in prometheus.over(rule.expr, day.START, day.END, STEP_S):
+        for series in prometheus.over(rule.expr, scenario.START, scenario.END, STEP_S):
             labels = {name: value for name, value in series["metric"].items() if name != "__name__"} | dict(rule.labels)
             samples = [(int(at), value) for at, value in series["values"]]
             if rule.alert:
@@ -61,10 +61,10 @@ def replay(prometheus: Prometheus) -> Iterator[str]:
 
 
 def _alert_lines(rule: Rule, labels: Mapping[str, str], times: Sequence[int]) -> Iterator[str]:
-    """Pending until it has held for long enough, then firing; all pending lines of a series come before the firing ones."""
+    """Pending until the condition has been true for `for_s`, then firing; pending lines come before firing lines."""
     states: dict[str, list[int]] = {"pending": [], "firing": []}
     begun: list[tuple[int, int]] = []
-    """Each time, and since when it has held."""
+    """Each time, and since when the condition has been true."""
     since = last = 0
     for at in times:
         if at - last > STEP_S:

@@ -1,5 +1,5 @@
-// What Prometheus answers to a dashboard's panels, as Grafana would have asked.
-const SCRAPE_S = 30; // of the history
+// Runs the queries of a dashboard's panels, with the parameters that Grafana uses.
+const SCRAPE_S = 30; // scrape interval of the simulated data
 
 export async function answers(url, panels, range, variables) {
   const step = Math.max(SCRAPE_S, Math.ceil((range.to - range.from) / 400 / SCRAPE_S) * SCRAPE_S);

@@ -1,5 +1,5 @@
-// Draws each dashboard to a PNG: asks the Prometheus at PROMETHEUS_URL what its panels ask, and shows the answers with
-// Grafana's own components in headless Chromium. Usage: node draw.mjs FOLDER [dashboard...]
+// Draws each dashboard to a PNG: runs its queries on the Prometheus at PROMETHEUS_URL, and renders the results with
+// Grafana's components in headless Chromium. Usage: node draw.mjs FOLDER [dashboard...]
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const START = Number(process.env.HISTORY_START); // Unix seconds; see monitoring
 const WIDTH = 1600;
 const PAGE = '<!doctype html><meta charset="utf-8"><body style="margin:0"><div id="root"></div></body>';
 
-// Which part of the six hours each dashboard shows best, in minutes.
+// The part of the six hours that each picture shows, in minutes.
 const SHOTS = {
   fleet: { from: 6, to: 138, variables: { cluster: "" } },
   model: { from: 22, to: 98, variables: { model: "digits", cluster: "" } },
@@ -32,7 +32,7 @@ async function bundle() {
     outdir: "out",
     jsx: "automatic",
     loader: { ".ttf": "empty", ".woff": "empty", ".woff2": "dataurl" },
-    // Their ES modules import CommonJS as Node does, where a default export is the whole module; their CommonJS does not.
+    // The ES modules import CommonJS as Node does, with the whole module as default export, which esbuild does not; use CommonJS.
     alias: Object.fromEntries(["data", "schema", "ui"].map((name) => [`@grafana/${name}`, commonJs(name)])),
     define: { "process.env.NODE_ENV": '"production"', global: "window" },
     logLevel: "error",
@@ -48,7 +48,7 @@ async function draw(browser, [script, style], name, folder) {
   const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 } });
   const failures = [];
   page.on("pageerror", (error) => failures.push(error.stack));
-  // An address of its own, as Grafana's parts look into the page's storage, which a blank page has not.
+  // Grafana's components use the page's storage, which a blank page does not have, so the page needs a URL.
   await page.route("http://pictures.test/", (route) => route.fulfill({ contentType: "text/html", body: PAGE }));
   await page.goto("http://pictures.test/");
   await page.addStyleTag({ content: style });

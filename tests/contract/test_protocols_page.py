@@ -24,7 +24,7 @@ ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MU
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
 OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
-"""Those that a replica answers."""
+"""Paths that a replica answers."""
 SCORED = Signature(
     DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
 )
@@ -32,7 +32,7 @@ NUMBERED = Signature(DOUBLER.inputs, DOUBLER.outputs, task="regression")
 
 
 def status_of(state: str) -> int:
-    return 501 if state == "answers as unsupported" else 200
+    return 501 if state == "unsupported" else 200
 
 
 def filled(path: str) -> str:
@@ -46,7 +46,7 @@ def filled(path: str) -> str:
 
 def test_the_page_lists_what_it_is_about() -> None:
     assert len(ROWS) > 40
-    assert all(state == "answers as unsupported" or state.startswith("works") for _, _, state in ROWS)
+    assert all(state == "unsupported" or state.startswith("works") for _, _, state in ROWS)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Prometheus with the six hours of data from monitoring/history."""
+"""A real Prometheus with the simulated data of monitoring/history."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from monitoring.history.prometheus import Prometheus
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus with the data, the results of all recording rules and all alerts."""
+    """With the results of all rules."""
     folder: Path = tmp_path_factory.mktemp("history") / "blocks"
     build(folder)
     with Prometheus(folder, CONFIG) as server:

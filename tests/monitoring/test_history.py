@@ -1,38 +1,38 @@
-"""Six hours with incidents in Prometheus: the right alerts fire, and every panel and every rule has values."""
+"""The simulated data in a real Prometheus: the right alerts fire, and every query of a panel or rule has a result."""
 
 import math
 
 import pytest
 
 from modelyard.telemetry.metrics.declarations import METRICS
-from monitoring.history import day
+from monitoring.history import scenario
 from monitoring.history.prometheus import Prometheus
 from monitoring.history.replay import rules
 from monitoring.history.simulate import STEP_S
 from tests.prometheus import queries
 
 LOOKBACK = 5
-"""Minutes for which Prometheus shows the last value of a series that has ended, because the data has no staleness markers."""
+"""Minutes for which Prometheus shows the last value of a series; blocks have no staleness markers."""
 
 
 def firing(history: Prometheus, alert: str, model: str = "") -> list[float]:
     """The minutes at which the alert fired."""
     matchers = f'alertstate="firing",alertname="{alert}",model="{model}"'
-    found = history.over(f"ALERTS{{{matchers}}}", day.START, day.END, STEP_S)
-    return sorted({(float(at) - day.START) / 60 for series in found for at, _ in series["values"]})
+    found = history.over(f"ALERTS{{{matchers}}}", scenario.START, scenario.END, STEP_S)
+    return sorted({(float(at) - scenario.START) / 60 for series in found for at, _ in series["values"]})
 
 
-def test_exactly_the_expected_alerts_fire(history):
-    expected = {(alert, incident.model) for incident in day.INCIDENTS for alert in incident.alerts}
-    found = history.over('ALERTS{alertstate="firing"}', day.START, day.END, STEP_S)
+def test_the_incidents_and_nothing_else_trigger_alerts(history):
+    expected = {(alert, incident.model) for incident in scenario.INCIDENTS for alert in incident.alerts}
+    found = history.over('ALERTS{alertstate="firing"}', scenario.START, scenario.END, STEP_S)
     assert {(series["metric"]["alertname"], series["metric"].get("model", "")) for series in found} == expected
 
 
 PAGES = [
-    (day.BAD_VERSION, "ModelFailing", 7),
-    (day.SURGE, "ModelFailing", 10),
-    (day.DEATH, "ModelNotReady", 3),
-    (day.HUB_AWAY, "HubDown", 2),
+    (scenario.BAD_VERSION, "ModelFailing", 7),
+    (scenario.SURGE, "ModelFailing", 10),
+    (scenario.DEATH, "ModelNotReady", 3),
+    (scenario.HUB_DOWN, "HubDown", 2),
 ]
 
 
@@ -42,36 +42,38 @@ def test_a_page_fires_within_minutes(history, incident, alert, within):
     assert incident.begin < minutes[0] <= incident.begin + within
 
 
-def test_the_alert_over_an_hour_ends_soon_after_the_incident(history):
+def test_the_hour_window_is_quiet_soon_after_the_end(history):
     matchers = 'alertname="ModelFailing",alertstate="firing",window="1h",model="digits"'
-    (series,) = history.over(f"ALERTS{{{matchers}}}", day.START, day.END, STEP_S)
-    last = (float(series["values"][-1][0]) - day.START) / 60
-    assert day.BAD_VERSION.end < last <= day.BAD_VERSION.end + 6 + LOOKBACK
+    (series,) = history.over(f"ALERTS{{{matchers}}}", scenario.START, scenario.END, STEP_S)
+    last = (float(series["values"][-1][0]) - scenario.START) / 60
+    assert scenario.BAD_VERSION.end < last <= scenario.BAD_VERSION.end + 6 + LOOKBACK
 
 
-def test_every_metric_has_data(history):
-    known = {series["metric"]["__name__"] for series in history.at('count by (__name__) ({__name__!=""})', day.END)}
+def test_every_metric_has_a_history(history):
+    known = {
+        series["metric"]["__name__"] for series in history.at('count by (__name__) ({__name__!=""})', scenario.END)
+    }
     missing = [m.name for m in METRICS if not {m.name, f"{m.name}_bucket"} & known]
     assert not missing
 
 
 def values_of(history: Prometheus, expr: str) -> list[float]:
-    """All values of the expression over the six hours."""
-    found = history.over(expr, day.START, day.END, 5 * STEP_S)
+    """All values over the history."""
+    found = history.over(expr, scenario.START, scenario.END, 5 * STEP_S)
     return [float(value) for series in found for _, value in series["values"]]
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_a_panel_has_values_and_never_nan(history, query):
+def test_a_panel_shows_something_and_never_nan(history, query):
     values = values_of(history, query.filled_in("digits"))
     assert values
     assert not any(map(math.isnan, values))
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)
-def test_a_rule_has_values_and_never_nan(history, rule):
+def test_a_rule_yields_something_and_never_nan(history, rule):
     values = values_of(history, rule.expr)
-    # These do not occur in the data; the tests of the rules cover them.
+    # Not in the scenario; promtool's tests cover them.
     quiet = {"EdgeDown", "ModelNeverReady", "ModelVanished", "RemovalsWithheld", "ReplicasDying", "WritesFailing"}
     assert bool(values) == (rule.name not in quiet)
     assert not any(map(math.isnan, values))
@@ -79,6 +81,6 @@ def test_a_rule_has_values_and_never_nan(history, rule):
 
 @pytest.mark.parametrize("query", [query for query in queries() if "$model" in query.expr], ids=str)
 def test_a_model_without_traffic_shows_no_nan(history, query):
-    """The model is scaled to zero for the first hours."""
-    found = history.over(query.filled_in("wine-alcohol"), day.START, day.START + 60 * 60, 5 * STEP_S)
+    """It is scaled to zero for the first hours."""
+    found = history.over(query.filled_in("wine-alcohol"), scenario.START, scenario.START + 60 * 60, 5 * STEP_S)
     assert not any(math.isnan(float(value)) for series in found for _, value in series["values"])

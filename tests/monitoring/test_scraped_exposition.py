@@ -1,4 +1,4 @@
-"""Prometheus with our rules scrapes the hub's exposition, and every panel about models has values."""
+"""A real Prometheus with our rules scrapes the hub's exposition, and every panel has a result."""
 
 import math
 import socket
@@ -17,17 +17,17 @@ from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Totals
 from monitoring.history.prometheus import Prometheus
 from tests.prometheus import FOLDER, queries
 
-QUIET = {"Starts of replicas", "Deaths of replicas", "Load time, p90 of the last hour", "Configurations taken"}
+QUIET = {"Replica starts", "Replica deaths", "Load time, p90 of the last hour", "Configuration reloads"}
 """Panels of rare events, which do not occur here."""
 OTHERS = ("haproxy_", "ray_node_", "ALERTS", "scrape_duration", 'job="modelyard-')
-TIMEOUT_S = 60.0
+PATIENCE_S = 60.0
 
 
 class FakeHub:
-    """Counters of a replica that grow with each scrape, and every declared gauge."""
+    """A replica's counts, one request more at each scrape, and every declared gauge."""
 
     def __init__(self) -> None:
-        self._counters = VersionCounters("iris", "1", ("predict", "grpc"), load_s=0.8)
+        self._counts = VersionCounters("iris", "1", ("predict", "grpc"), load_s=0.8)
         names = {"model": "iris", "version": "1", "runtime": "onnx", "digest": "ab12"}
         self._gauges: dict[Key, float] = {
             (metric.name, *map((names | {"state": state}).__getitem__, metric.labels)): 1.0
@@ -36,16 +36,16 @@ class FakeHub:
             for state in REPLICA_STATES
         }
 
-    def read(self) -> tuple[Totals, dict[Key, float], Exemplars]:
-        counters = self._counters
-        counters.codes["predict"]["ok"] += 9
-        counters.codes["predict"]["error"] += 1
-        counters.rows += 30
-        for observations in (counters.request, counters.queue, counters.compute):
+    def look(self) -> tuple[Totals, dict[Key, float], Exemplars]:
+        counts = self._counts
+        counts.codes["predict"]["ok"] += 9
+        counts.codes["predict"]["error"] += 1
+        counts.rows += 30
+        for observations in (counts.request, counts.queue, counts.compute):
             observations.observe(0.004)
-        counters.batch.observe(3.0)
+        counts.batch.observe(3.0)
         totals = Totals()
-        counters.add_to(totals)
+        counts.add_to(totals)
         totals.counters[("model_replica_starts_total", "iris", "deploy")] = 1
         totals.counters[("model_replica_deaths_total", "iris", "exit")] = 0
         return totals, self._gauges, {}
@@ -57,7 +57,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    listen("127.0.0.1", port, metrics_app(FakeHub().read))
+    listen("127.0.0.1", port, metrics_app(FakeHub().look))
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (ours,) = [job for job in config["scrape_configs"] if job["job_name"] == "modelyard"]
@@ -71,11 +71,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield server
 
 
-def test_every_panel_about_models_has_values(prometheus):
-    selected = [q for q in queries() if q.panel not in QUIET and not any(other in q.expr for other in OTHERS)]
-    pending = {str(query): query.filled_in("iris", "30s") for query in selected}
+def test_every_panel_about_models_has_a_result(prometheus):
+    asked = [q for q in queries() if q.panel not in QUIET and not any(other in q.expr for other in OTHERS)]
+    pending = {str(query): query.filled_in("iris", "30s") for query in asked}
     assert len(pending) > 40
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline = time.monotonic() + PATIENCE_S
     while pending and time.monotonic() < deadline:
         for name, expr in list(pending.items()):
             if values := [float(series["value"][1]) for series in prometheus.at(expr)]:
@@ -84,6 +84,6 @@ def test_every_panel_about_models_has_values(prometheus):
     assert not pending, "these panels are empty"
 
 
-def test_an_error_rate_of_one_in_ten_burns_the_budget_at_a_hundred_times_the_rate(prometheus):
+def test_one_in_ten_burns_the_budget_a_hundred_times_too_fast(prometheus):
     (burn,) = prometheus.at("model:error_budget_burn:5m")
     assert float(burn["value"][1]) == pytest.approx(100, rel=0.05)

@@ -18,13 +18,13 @@ EVERY = "1s"
 MODEL = "iris"
 JOBS = {"modelyard", "modelyard-edge", "modelyard-ray"}
 UNTOUCHED = "diabetes"
-"""Nobody asks it while these tests run, but for the one that counts."""
-QUIET = {"Starts of replicas", "Load time, p90 of the last hour", "Deaths of replicas", "Alerts that fire"}
-"""They show what happened since Prometheus came, and replicas had started before; none dies, and no alert fires."""
+"""A model that gets requests from one of these tests only."""
+QUIET = {"Replica starts", "Load time, p90 of the last hour", "Replica deaths", "Firing alerts"}
+"""Panels without values here: replicas start before Prometheus does, none dies, and no alert fires."""
 
 
 def configuration(server: Server) -> dict[str, Any]:
-    """Ours, on this server's ports, and quicker, so that a test need not wait for minutes."""
+    """The repository's configuration with this server's ports and short intervals."""
     project = server.project
     ports = {"8002": project.metrics_port, "8003": project.edge_metrics_port, "8004": project.ray_metrics_port}
     text = (FOLDER / "prometheus.yml").read_text()
@@ -58,7 +58,7 @@ def ask_the_model(server: Server) -> None:
 
 
 def all_answered(server: Server, prometheus: Prometheus, pending: dict[str, str]) -> bool:
-    """Ask once more whatever had no answer; NaN is none that anybody wants to see."""
+    """Repeat the queries without a result; NaN fails."""
     ask_the_model(server)
     for name, expr in list(pending.items()):
         if values := [float(series["value"][1]) for series in prometheus.at(expr)]:

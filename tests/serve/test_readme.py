@@ -15,7 +15,9 @@ from tests.serve.project import COMMAND, Server
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ASKED = re.findall(r"```bash\n(.*?)```\n```json\n(.*?)```", README, re.DOTALL)
 BIN = str(Path(COMMAND).parent)
-CHANGES = re.findall(r"```bash\n(.*?)```", README.partition("## Change it")[2].partition("\n## ")[0], re.DOTALL)
+CHANGES = re.findall(
+    r"```bash\n(.*?)```", README.partition("## Update, roll back or delete a model")[2].partition("\n## ")[0], re.DOTALL
+)
 STEPS = re.findall(r"^   ```bash\n(.*?)^   ```", README, re.DOTALL | re.MULTILINE)
 
 

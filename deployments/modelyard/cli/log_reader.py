@@ -26,7 +26,11 @@ class RecordFilter:
 
     def lines(self, records: Iterator[LogRecord]) -> Iterator[str]:
         """The selected records as text."""
-        return (each.to_text() for each in records if each.at >= self.since and (self.include_ray or not each.is_from_framework))
+        return (
+            each.to_text()
+            for each in records
+            if each.at >= self.since and (self.include_ray or not each.is_from_framework)
+        )
 
 
 def replica_logs(config: Config, name: str, *, replica: str = "", previous: bool = False) -> list[ReplicaFiles]:

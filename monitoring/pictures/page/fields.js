@@ -1,4 +1,4 @@
-// Prometheus' answers as Grafana's data frames, with the panel's field configuration applied.
+// Converts results of Prometheus to Grafana's data frames, with the panel's field configuration.
 import { FieldType, createDataFrame, getDisplayProcessor, getFieldDisplayName, getFieldSeriesColor } from "@grafana/data";
 
 const legend = (target, metric) =>
@@ -58,7 +58,7 @@ export function configure(panel, field, frame, frames, theme) {
       else field.config[id] = value;
     }
   }
-  // By its name now: the plot takes the name away before it asks for the colour.
+  // Resolve the colour by name here: the plot removes the name before it reads the colour.
   if (field.config.color?.mode === "palette-classic-by-name")
     field.config.color = { mode: "fixed", fixedColor: getFieldSeriesColor(field, theme).color };
   const steps = field.config.thresholds?.steps;

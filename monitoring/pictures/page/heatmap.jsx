@@ -1,4 +1,4 @@
-// Grafana keeps its heatmap outside of its packages: this one draws cells on the same plot component, axes and colours.
+// Grafana does not publish its heatmap: this one draws the cells with the same plot component, axes and colours.
 import { formattedValueToString, getValueFormat } from "@grafana/data";
 import { AxisPlacement, ScaleDistribution, ScaleDirection, ScaleOrientation } from "@grafana/schema";
 import { UPlotChart, UPlotConfigBuilder } from "@grafana/ui";

@@ -52,6 +52,6 @@ window.show = async (what) => {
     </ThemeContext.Provider>,
   );
   await document.fonts.ready;
-  // Two frames: components measure themselves in the first, and canvases are painted in the second.
+  // Wait for two frames: components measure themselves in the first, and canvases are painted in the second.
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => (window.drawn = true), 500)));
 };

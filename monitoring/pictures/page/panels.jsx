@@ -1,4 +1,4 @@
-// Each kind of panel, drawn by the component that Grafana draws it with.
+// Each kind of panel, rendered with Grafana's component.
 import { dateTime, reduceField, standardTransformers, standardTransformersRegistry, transformDataFrame } from "@grafana/data";
 import { BigValue, Table, TimeSeries } from "@grafana/ui";
 import { useEffect, useState } from "react";

@@ -1,4 +1,4 @@
-"""Every request in docs/predict.md is decoded, and answered as the page says; tests/serve/test_served_page.py asks real models."""
+"""Every request in docs/predict.md is decoded, and answered as the page says; tests/serve/test_served_page.py uses real models."""
 
 import json
 import re
@@ -68,12 +68,12 @@ def distance(inputs: Tensors) -> Tensors:
 
 
 def loan(inputs: Tensors) -> Tensors:
-    told = []
+    missing_values = []
     for row in range(len(inputs["income"])):
         values = {name: array[row] for name, array in inputs.items()}
         missing = [name for name, value in values.items() if value is None or value != value]
-        told.append(", ".join(missing) or "nothing missing")
-    return {"answer": texts(*told)}
+        missing_values.append(", ".join(missing) or "nothing missing")
+    return {"answer": texts(*missing_values)}
 
 
 MODELS = {
@@ -194,12 +194,14 @@ def test_a_request_without_an_answer_on_the_page_is_answered(exchange: dict[str,
     assert "predictions" in json.loads(answer(exchange))
 
 
-def test_all_forms_of_two_flowers_say_the_same() -> None:
+def test_all_formats_decode_to_the_same_inputs() -> None:
     flowers = {"x": np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])}
-    said = [decode(each).request.inputs for each in EXCHANGES if each["model"] == "iris" and not each["answer"]]
-    assert len(said) == 8
-    assert all(same(inputs, flowers) for inputs in said)
+    inputs_of_all = [
+        decode(each).request.inputs for each in EXCHANGES if each["model"] == "iris" and not each["answer"]
+    ]
+    assert len(inputs_of_all) == 8
+    assert all(same(inputs, flowers) for inputs in inputs_of_all)
 
 
-def test_the_most_rows_are_as_the_page_says() -> None:
+def test_the_maximum_of_rows_is_as_the_page_says() -> None:
     assert f"at most {MAX_ROWS:,} rows" in PAGE

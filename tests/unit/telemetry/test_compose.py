@@ -1,4 +1,4 @@
-"""Prometheus and Grafana in containers: the files refer to each other correctly."""
+"""Prometheus and Grafana in containers: the files agree with one another."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ PROVISIONING = MONITORING / "grafana" / "provisioning"
 
 
 def mounts(service: str) -> dict[PurePosixPath, str]:
-    """Our folders by their path in the container."""
+    """Mounted folders of the repository, by their path in the container."""
     parts = [volume.split(":") for volume in SERVICES[service]["volumes"]]
     return {PurePosixPath(inside): outside for outside, inside, *_ in parts if outside.startswith(".")}
 
@@ -32,26 +32,26 @@ def test_prometheus_reads_our_configuration():
     assert (MONITORING / mounts("prometheus")[inside.parent] / inside.name).is_file()
 
 
-def test_prometheus_supports_each_of_its_flags():
-    usage = subprocess.run(
+def test_prometheus_supports_each_flag():
+    output = subprocess.run(
         [program("prometheus"), "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     for flag in SERVICES["prometheus"]["command"]:
         name, _, value = flag.partition("=")
-        assert f"{name}=" in usage
+        assert f"{name}=" in output
         if name == "--enable-feature":
-            assert value in usage
+            assert value in output
 
 
-def test_the_rule_files_are_found_inside_the_container():
-    """Their paths are relative to the configuration, or below a mounted folder."""
+def test_prometheus_finds_its_files_in_the_container():
+    """Rule files are relative to the configuration, in a mounted folder."""
     folder = MONITORING / mounts("prometheus")[PurePosixPath("/etc/prometheus")]
     rules = yaml.safe_load((folder / "prometheus.yml").read_text())["rule_files"]
     assert rules
     assert all(list(folder.glob(pattern)) for pattern in rules)
 
 
-def test_data_is_in_volumes_and_our_folders_are_read_only():
+def test_data_has_a_volume_and_the_repository_is_mounted_read_only():
     declared = yaml.safe_load((MONITORING / "compose.yaml").read_text())["volumes"]
     for service in SERVICES.values():
         for volume in service["volumes"]:
@@ -59,13 +59,13 @@ def test_data_is_in_volumes_and_our_folders_are_read_only():
             assert mode == ["ro"] if outside.startswith(".") else outside in declared
 
 
-def test_both_listen_on_the_loopback_interface_only():
+def test_both_listen_on_this_machine_only():
     """Both use the host's network."""
     assert SERVICES["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert all(service["network_mode"] == "host" for service in SERVICES.values())
 
 
-def test_grafana_finds_the_dashboards_and_its_home_dashboard():
+def test_grafana_finds_the_dashboards_and_opens_with_the_fleet():
     (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "modelyard.yaml").read_text())["providers"]
     folder = PurePosixPath(provider["options"]["path"])
     assert MONITORING / mounts("grafana")[folder] == DASHBOARDS[0].parent
@@ -74,14 +74,14 @@ def test_grafana_finds_the_dashboards_and_its_home_dashboard():
     assert home.name in [path.name for path in DASHBOARDS]
 
 
-def test_grafana_queries_the_prometheus_of_the_same_file():
+def test_grafana_uses_the_prometheus_of_the_same_file():
     (source,) = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yaml").read_text())["datasources"]
     (flag,) = [flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--web.listen-address=")]
     assert source["url"] == f"http://{flag.partition('=')[2]}"
     assert source["isDefault"]
 
 
-def test_links_between_dashboards_have_a_target():
+def test_links_between_dashboards_lead_somewhere():
     text = "".join(path.read_text() for path in DASHBOARDS)
     uids = [json.loads(path.read_text())["uid"] for path in DASHBOARDS]
     assert len(set(uids)) == 4

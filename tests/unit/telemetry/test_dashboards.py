@@ -1,4 +1,4 @@
-"""The committed dashboards are those that the code generates, and each panel explains itself."""
+"""The dashboards: the committed JSON is what the code generates, and each panel explains itself."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HAPROXY = {
     "haproxy_process_ssl_connections_total",
 }
 RAY = {"ray_node_cpu_utilization", "ray_node_mem_used", "ray_node_mem_total", "ray_node_disk_utilization_percentage"}
-"""Names in Ray 2.60."""
+"""Names of Ray 2.60."""
 KNOWN = OURS | RECORDED | PROMETHEUS | HAPROXY | RAY
 PREFIXED = r"(?:model|modelyard|inference|haproxy|ray|config|metrics)[_:][\w:]+|up"
 NAME = re.compile(rf"(?<![\w:$])([a-zA-Z_][\w:]*)(?=[{{\[])|(?<![\w:$.\"])({PREFIXED})\b")
@@ -35,12 +35,12 @@ PANEL_IDS = [f"{name}: {panel['title']}" for name, panel in PANELS]
 
 
 def names(expr: str) -> set[str]:
-    """The metrics in a query: names with a selector, and names with a metric's prefix."""
+    """Metrics in a query: names with a selector, and names that begin as metrics do."""
     without_strings = re.sub(r'"[^"]*"', '""', expr)
     return {first or second for first, second in NAME.findall(without_strings)}
 
 
-def test_the_metrics_of_a_query_are_found():
+def test_metrics_of_a_query_are_found():
     assert names('sum by (model) (rate(up[5m])) / on (model) group_left () (a:b > 0) + model:x{y="ray_z"}') == {
         "up",
         "model:x",
@@ -53,26 +53,26 @@ def test_regenerating_the_dashboards_changes_nothing():
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_a_query_uses_only_known_metrics(query):
+def test_a_query_uses_declared_metrics(query):
     assert names(query.expr)
     assert names(query.expr) <= KNOWN
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule.get("record", rule.get("alert"))))
-def test_a_rule_uses_only_known_metrics(rule):
+def test_a_rule_uses_declared_metrics(rule):
     assert names(rule["expr"]) <= KNOWN
 
 
-def test_every_known_external_metric_is_used():
-    used = set().union(*(names(query.expr) for query in queries()), *(names(rule["expr"]) for rule in rules()))
-    assert used >= HAPROXY | RAY
+def test_every_listed_metric_of_others_is_used():
+    asked = set().union(*(names(query.expr) for query in queries()), *(names(rule["expr"]) for rule in rules()))
+    assert asked >= HAPROXY | RAY
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in PANELS], ids=PANEL_IDS)
-def test_a_panel_has_a_unit_and_describes_its_metric_and_what_to_do(panel):
+def test_a_panel_says_what_it_shows_in_what_unit_and_what_to_do(panel):
     description = panel["description"]
-    used = set().union(*(names(target["expr"]) for target in panel["targets"]))
-    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in used}
+    asked = set().union(*(names(target["expr"]) for target in panel["targets"]))
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in asked}
     assert any(name in description for name in families), "name the metric"
     assert len(description) > 60, "say what to do"
     assert panel["fieldConfig"]["defaults"]["unit"]
@@ -90,22 +90,22 @@ def test_a_column_has_its_unit(panel):
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_panels_fill_the_grid_without_overlap(path):
-    covered: dict[tuple[int, int], str] = {}
+    taken: dict[tuple[int, int], str] = {}
     board = json.loads(path.read_text())
     for panel in board["panels"]:
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
-                assert covered.setdefault((x, y), panel["title"]) == panel["title"]
-    last = max(y for _, y in covered)
-    assert {(x, y) for x in range(24) for y in range(last + 1)} == set(covered), "a gap in the grid"
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+    last = max(y for _, y in taken)
+    assert {(x, y) for x in range(24) for y in range(last + 1)} == set(taken), "a hole in the grid"
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)
-def test_every_division_filters_out_zero_divisors(query):
-    """0 / 0 is NaN. Without traffic there must be no value."""
+def test_a_divisor_is_never_zero(query):
+    """0 / 0 is NaN: without traffic there must be no value."""
     divisions = len(DIVISION.findall(query.expr))
     assert divisions == query.expr.count(" / ")
     assert divisions <= query.expr.count(" > 0)")
@@ -113,7 +113,7 @@ def test_every_division_filters_out_zero_divisors(query):
 
 @pytest.mark.parametrize("query", queries(), ids=str)
 def test_a_query_selects_one_server(query):
-    """A Prometheus may scrape several servers that have models of the same name."""
+    """A Prometheus may scrape several, whose models have the same names."""
     selectors = re.findall(r"\{[^}]*\}", query.expr)
     assert selectors
     assert all('cluster="$cluster"' in selector for selector in selectors)
@@ -121,7 +121,7 @@ def test_a_query_selects_one_server(query):
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_a_dashboard_has_a_variable_for_the_server(path):
+def test_a_dashboard_has_a_selector_for_the_server(path):
     board = json.loads(path.read_text())
     variables = {each["name"]: each["query"] for each in board["templating"]["list"]}
     assert variables["cluster"] == 'label_values(up{job="modelyard"}, cluster)'
@@ -137,7 +137,7 @@ def test_a_dashboard_has_a_variable_for_the_server(path):
         ("model_info{}", 'model_info{cluster="$cluster"}'),
     ],
 )
-def test_a_query_gets_the_server_label_at_each_of_its_metrics(expr, wanted):
+def test_each_metric_of_a_query_gets_the_cluster_matcher(expr, wanted):
     assert scoped(expr) == wanted
 
 
@@ -149,7 +149,7 @@ def test_a_rule_does_not_mix_servers(rule):
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in PANELS if panel["type"] == "stat"], ids=lambda p: p["title"])
-def test_a_stat_panel_has_no_graph_behind_its_number(panel):
+def test_no_number_is_printed_over_a_line(panel):
     assert panel["options"]["graphMode"] == "none"
 
 
@@ -166,17 +166,19 @@ def test_no_axis_shows_impossible_values(panel):
 @pytest.mark.parametrize(
     "panel", [panel for _, panel in PANELS if panel["type"] == "timeseries"], ids=lambda p: p["title"]
 )
-def test_percentiles_are_not_red(panel):
+def test_no_percentile_is_red(panel):
     for override in panel["fieldConfig"]["overrides"]:
         if re.match(r"p\d", override["matcher"]["options"]):
             (colour,) = [each["value"]["fixedColor"] for each in override["properties"] if each["id"] == "color"]
             assert "red" not in colour
 
 
-def test_the_fleet_dashboard_lists_the_firing_alerts():
+def test_fleet_lists_firing_alerts():
     (panel,) = [
-        panel for name, panel in PANELS if name == "fleet" and panel["type"] == "table" and "Alerts" in panel["title"]
+        panel
+        for name, panel in PANELS
+        if name == "fleet" and panel["type"] == "table" and panel["title"] == "Firing alerts"
     ]
     assert "by (alertname, severity, model)" in panel["targets"][0]["expr"]
-    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages first"
+    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages on top"
     assert not [query for query in queries() if "count(ALERTS" in query.expr]

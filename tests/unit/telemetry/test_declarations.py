@@ -1,4 +1,4 @@
-"""Rules that every declaration follows, so that alert rules and dashboards can rely on them."""
+"""Conventions of all declarations, which rules and dashboards rely on."""
 
 import re
 
@@ -10,7 +10,7 @@ each_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metr
 
 
 @each_metric
-def test_a_name_follows_the_conventions_of_prometheus(metric: Metric):
+def test_a_name_follows_prometheus_conventions(metric: Metric):
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert not re.search(r"_(ms|milliseconds|mb|percent)$", metric.name), "base units only"
@@ -22,7 +22,7 @@ def test_help_is_one_sentence_of_one_line(metric: Metric):
 
 
 @each_metric
-def test_only_a_histogram_has_buckets_and_they_increase(metric: Metric):
+def test_only_a_histogram_has_buckets_in_ascending_order(metric: Metric):
     assert bool(metric.buckets) == (metric.kind == "histogram")
     assert list(metric.buckets) == sorted(set(metric.buckets))
 

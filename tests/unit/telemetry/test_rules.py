@@ -1,4 +1,4 @@
-"""Prometheus' configuration and rules, checked by promtool; and what promtool does not check."""
+"""Prometheus' configuration and rules, checked with promtool, and links to the runbook."""
 
 import re
 from pathlib import Path

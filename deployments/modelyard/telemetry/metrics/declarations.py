@@ -53,117 +53,118 @@ VERSION = ("model", "version")
 REQUESTS = Metric(
     "inference_requests_total",
     "counter",
-    "Requests that have ended, by how they ended and how they came in.",
+    "Completed requests by outcome (code) and protocol.",
     (*VERSION, "code", "protocol"),
 )
 REQUEST_DURATION = Metric(
     "inference_request_duration_seconds",
     "histogram",
-    "From the whole request in the replica to its answer's bytes, of requests that were taken on (not invalid or overloaded).",
+    "Time from a fully received request to its encoded response; accepted requests only (not invalid or overloaded).",
     VERSION,
     REQUEST_SECONDS,
 )
 QUEUE_DURATION = Metric(
     "inference_queue_duration_seconds",
     "histogram",
-    "From taking a request on to the start of its call of the model, or to its end where none was started; once a request.",
+    "Time from accepting a request to the start of its batch, or to its end if it was never in a batch; once per "
+    "request.",
     VERSION,
     STEP_SECONDS,
 )
 COMPUTE_DURATION = Metric(
     "inference_compute_duration_seconds",
     "histogram",
-    "A call of the model; once a call, so that the rate of its sum is the share of time in which a replica computes.",
+    "Duration of a batch; once per batch, so the rate of its sum is the share of time that replicas compute.",
     VERSION,
     STEP_SECONDS,
 )
-BATCH_SIZE = Metric(
-    "inference_batch_size", "histogram", "Rows in a call of the model; once a call.", VERSION, BATCH_ROWS
-)
-ROWS = Metric("inference_rows_total", "counter", "Rows in requests that were answered.", VERSION)
-IN_FLIGHT = Metric(
-    "inference_requests_in_flight", "gauge", "Requests that were taken on and are not answered yet.", VERSION
-)
-QUEUE_DEPTH = Metric("inference_queue_depth", "gauge", "Requests that wait for a call of the model.", VERSION)
+BATCH_SIZE = Metric("inference_batch_size", "histogram", "Rows in a batch; once per batch.", VERSION, BATCH_ROWS)
+ROWS = Metric("inference_rows_total", "counter", "Rows in answered requests.", VERSION)
+IN_FLIGHT = Metric("inference_requests_in_flight", "gauge", "Accepted requests that are not answered yet.", VERSION)
+QUEUE_DEPTH = Metric("inference_queue_depth", "gauge", "Requests that wait for a batch.", VERSION)
 CAPACITY = Metric(
     "inference_capacity",
     "gauge",
-    "Requests that may wait in all live replicas together: a replica whose inference_queue_depth gets there refuses.",
+    "Maximum of inference_queue_depth, summed over all live replicas; a replica with a full queue rejects requests.",
     VERSION,
 )
 
-INFO = Metric("model_info", "gauge", "1 for each version that is served.", (*VERSION, "runtime", "digest"), merge="max")
+INFO = Metric("model_info", "gauge", "1 for each served version.", (*VERSION, "runtime", "digest"), merge="max")
 READY = Metric(
     "model_ready",
     "gauge",
-    "1 where the version can be asked (also if it is scaled to zero), else 0.",
+    "1 if the version can answer requests (also if it is scaled to zero), else 0.",
     VERSION,
     merge="max",
 )
 NOT_READY = Metric(
     "model_not_ready_seconds",
     "gauge",
-    "How long the model has not been ready for, its wait for others to load not counted; 0 where it is.",
+    "Time that the model has not been ready, without its wait for other models to load; 0 if it is ready.",
     ("model",),
     merge="max",
 )
 LOAD_TIMEOUT = Metric(
-    "model_load_timeout_seconds", "gauge", "How long a replica of the model may take to load.", ("model",), merge="max"
+    "model_load_timeout_seconds",
+    "gauge",
+    "Maximum time for a replica of the model to load (load_timeout_s).",
+    ("model",),
+    merge="max",
 )
 REPLICAS = Metric(
     "model_replicas", "gauge", "Replicas by state (running, starting, stopping).", ("model", "state"), merge="max"
 )
-REPLICAS_TARGET = Metric("model_replicas_target", "gauge", "Replicas that are wanted now.", ("model",), merge="max")
-REPLICAS_MAX = Metric("model_replicas_max", "gauge", "Replicas that the configuration allows.", ("model",), merge="max")
+REPLICAS_TARGET = Metric("model_replicas_target", "gauge", "Replicas that should be running.", ("model",), merge="max")
+REPLICAS_MAX = Metric(
+    "model_replicas_max", "gauge", "Maximum number of replicas (replicas.max).", ("model",), merge="max"
+)
 REPLICA_STARTS = Metric(
     "model_replica_starts_total",
     "counter",
-    "Replicas started, by why (deploy, scale, cold, replace).",
+    "Replica starts by reason (deploy, scale, cold, replace).",
     ("model", "reason"),
 )
 REPLICA_DEATHS = Metric(
     "model_replica_deaths_total",
     "counter",
-    "Replicas that ended without being stopped, by why (exit, signal, out_of_memory, watchdog, health_check, node, unknown).",
+    "Replicas that ended unexpectedly, by reason (exit, signal, out_of_memory, watchdog, health_check, node, unknown).",
     ("model", "reason"),
 )
 LOAD_DURATION = Metric(
     "model_load_duration_seconds",
     "histogram",
-    "Reading, checking, loading and warming a version; once in each replica.",
+    "Time to read, verify, load and warm up a version; once per replica.",
     VERSION,
     LOAD_SECONDS,
 )
-MEMORY = Metric("model_memory_bytes", "gauge", "Resident memory of all live replicas' processes.", ("model",))
+MEMORY = Metric("model_memory_bytes", "gauge", "Resident memory of all live replica processes.", ("model",))
 
 RELOAD_SUCCESSFUL = Metric(
     "config_last_reload_successful",
     "gauge",
-    "1 where the configuration as it was last read is in use, else 0.",
+    "1 if the configuration that was last read is in use, else 0.",
     merge="max",
 )
 RELOAD_TIMESTAMP = Metric(
     "config_last_reload_success_timestamp_seconds",
     "gauge",
-    "When a configuration was last read and applied, Unix time.",
+    "Unix time of the last successful configuration reload.",
     merge="max",
 )
 RELOAD_WITHHELD = Metric(
     "config_removals_withheld",
     "gauge",
-    "1 where the configuration would remove most models or has lost its server.yaml, and waits for a confirmation; else 0.",
+    "1 if a change that removes most models, or a missing server.yaml, waits for confirmation, else 0.",
     merge="max",
 )
 WRITES_FAILING = Metric(
     "control_writes_failing",
     "gauge",
-    "Files and folders that the control loop could not write when it last tried: a full or read-only disk.",
+    "Files and folders that could not be written at the last attempt, such as on a full or read-only disk.",
     merge="max",
 )
-HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "When the hub of these metrics started, Unix time.")
-HUB_REPLICAS = Metric(
-    "metrics_hub_replicas", "gauge", "Replicas whose numbers the hub has heard of in the last seconds."
-)
+HUB_STARTED = Metric("metrics_hub_start_time_seconds", "gauge", "Unix time of the start of the metrics hub.")
+HUB_REPLICAS = Metric("metrics_hub_replicas", "gauge", "Replicas that reported to the metrics hub in the last 5 s.")
 
 METRICS = (
     REQUESTS,
