@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from modelyard.cli import init, version
 from modelyard.cli.model_table import status_table
 from modelyard.cli.report import action_line, console, width_of
 from modelyard.config.diagnostic import SpecError
@@ -31,11 +32,13 @@ CHANGES = 2
 """Of `plan --exit-code`."""
 
 app = typer.Typer(
+    callback=version.global_options,
     help="Serve models from a repository and a few lines of YAML, on Ray Serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(init.init)
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 out = console()
