@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit faults zoo lint check bench examples dashboards pictures schema protos lock clean
+.PHONY: help serve test unit faults zoo lint check bench wheel examples dashboards pictures schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -35,11 +35,15 @@ lint: $(VENV)/.dev  ## style, types, layers
 
 check: lint unit  ## all that starts no server
 
-bench: $(VENV)/.serve examples  ## measure against rivals (wrk and h2load must be installed)
-	$(BIN)/python -m benchmarks
+bench: examples  ## measure against rivals (wrk and h2load must be installed)
+	PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python -m benchmarks
+
+wheel: $(VENV)/.serve  ## build the package into dist/
+	@rm -rf build
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .
 
 examples: $(VENV)/.examples  ## train the example models that are missing
-	@PYTHONPATH=$(VENV)/examples $(BIN)/python examples/train.py model_repository
+	@PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python examples/train.py model_repository
 
 dashboards: $(VENV)/.dev  ## rewrite the Grafana dashboards
 	$(BIN)/python -W ignore -m monitoring.grafana
