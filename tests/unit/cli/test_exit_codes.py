@@ -11,6 +11,7 @@ from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
 from modelyard.cli.places import places_of
 from modelyard.config.load import load
 from modelyard.control.names import NODE_DIED
+from modelyard.control.ports import free_ports
 
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])
@@ -78,3 +79,18 @@ def test_a_server_whose_process_fails_before_its_start_ends_with_pythons_own_cod
     code, _ = ended(state, MODELYARD_SERVE_PORT="no number")
     assert code == 1
     assert "ValueError" in (state / "server.log").read_text()
+
+
+def test_a_mistake_that_another_start_would_not_mend_ends_the_command_at_once(state: Path) -> None:
+    http, grpc, metrics, edge, ray = free_ports(5)
+    (state.parent / "pair.pem").write_text("no certificate")
+    (state.parent / "serve_config" / "server.yaml").write_text(
+        f"http: {{port: {http}}}\ngrpc: {{port: {grpc}}}\nmetrics: {{port: {metrics}, edge_port: {edge}, ray_port: {ray}}}\n"
+        "tls: {certificate: pair.pem, key: pair.pem}\n"
+    )
+    command = [Path(sys.executable).with_name("modelyard"), "up"]
+    done = subprocess.run(command, cwd=state.parent, capture_output=True, text=True, timeout=300, check=False)
+    printed = done.stdout + done.stderr
+    assert done.returncode == 1, printed
+    assert printed.count("TlsError") == 1
+    assert "starting again" not in printed
