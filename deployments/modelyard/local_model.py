@@ -179,27 +179,31 @@ def _loaded(spec: ModelSpec, runtime: str, root: Path, served: ServedVersion) ->
 def _spec_of(place: Path, settings: Mapping[str, Any] | None) -> tuple[ModelSpec, Path]:
     """The model's spec, and the repository that its folder is in."""
     if place.is_file():
-        return _configured(load_config(place.parent.parent), place)
-    if settings is not None:
-        try:
-            return ModelSpec.model_validate({"name": place.name, **settings, "path": place.name}), place.parent
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-            raise ValueError(f"settings: {wrong}") from None
-    for folder in place.parents:
-        if (folder / CONFIG_FOLDER).is_dir():
-            config = load_config(folder / CONFIG_FOLDER)
-            found = [spec for spec in config.models if config.repository_root / spec.folder == place]
-            if len(found) > 1:
-                names = ", ".join(spec.name for spec in found)
-                raise ValueError(f"{place} is the folder of several models ({names}): load one by its file")
-            if found:
-                return found[0], config.repository_root
-            break
-    return ModelSpec(name=place.name), place.parent
+        return _by_file(load_config(place.parent.parent), place)
+    beside = next((folder for folder in place.parents if (folder / CONFIG_FOLDER).is_dir()), None)
+    if settings is None and beside and (found := _by_folder(load_config(beside / CONFIG_FOLDER), place)):
+        return found
+    return _by_settings(place, settings or {}), place.parent
 
 
-def _configured(config: Config, file: Path) -> tuple[ModelSpec, Path]:
+def _by_settings(place: Path, settings: Mapping[str, Any]) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate({"name": place.name, **settings, "path": place.name})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError(f"settings: {wrong}") from None
+
+
+def _by_folder(config: Config, place: Path) -> tuple[ModelSpec, Path] | None:
+    root = config.repository_root
+    found = [spec for spec in config.models if os.path.abspath(root / spec.folder) == str(place)]  # noqa: PTH100 - as above
+    if len(found) > 1:
+        names = ", ".join(spec.name for spec in found)
+        raise ValueError(f"{place} is the folder of several models ({names}): load one by its file")
+    return (found[0], root) if found else None
+
+
+def _by_file(config: Config, file: Path) -> tuple[ModelSpec, Path]:
     for spec in config.models:
         if config.sources[spec.name].absolute() == file:
             return spec, config.repository_root

@@ -91,6 +91,14 @@ def test_a_folder_below_others_belongs_to_the_file_that_names_it(
         assert model.name == "double"
 
 
+def test_a_repository_beside_the_configurations_folder_is_found_by_a_path_with_dots(tmp_path: Path) -> None:
+    folder = publish(tmp_path / "repositories" / "here")
+    configure(tmp_path, YAML, server="repository: {path: other/../repositories/here}")
+    with load_model(folder / ".." / "double") as model:
+        assert model.name == "double"
+        assert model.predict({"instances": [2]})["predictions"] == [4.0]
+
+
 def test_a_folder_of_two_models_is_loaded_by_a_file(tmp_path: Path) -> None:
     folder = publish(tmp_path / "model_repository")
     configure(tmp_path)
@@ -105,8 +113,10 @@ def test_settings_stand_for_a_file(tmp_path: Path) -> None:
     folder = publish(tmp_path)
     with load_model(folder, settings={**SETTINGS, "options": {"factor": 5}}) as model:
         assert model.predict({"instances": [1]})["predictions"] == [5.0]
+    with pytest.raises(ValueError, match="settings: name: "):
+        load_model(folder.rename(tmp_path / "My Model"))
     with pytest.raises(ValueError, match="settings: trustd: Extra inputs are not permitted"):
-        load_model(folder, settings={"trustd": True})
+        load_model(tmp_path / "My Model", settings={"name": "double", "trustd": True})
 
 
 def test_the_version_is_the_one_that_answers_by_default_or_the_one_that_is_named(tmp_path: Path) -> None:
