@@ -1,4 +1,4 @@
-"""The server's own process: `python -m modelyard.cli.server_process CONFIG_DIR ...`, started by `modelyard up` alone.
+"""The server's own process: `python -P -m modelyard.cli.server_process CONFIG_DIR ...`, started by `modelyard up` alone.
 
 With --resume, the file of the last good configuration, a configuration that has a mistake by now does not keep the
 server down: the last good one is served.

@@ -114,7 +114,7 @@ class Supervisor:
             if code == REFUSED:
                 return FAILED
             was_up = code != NOT_STARTED
-            what = "Ray died under the server" if was_up else "Ray did not start"
+            what = "Ray died under the server" if was_up else "the server did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
             if pause_s is None:
                 self._tell(
@@ -130,7 +130,8 @@ class Supervisor:
         self._mark.close()
         self._mark = ReadyFlag()
         command = [
-            *(sys.executable, "-m", "modelyard.cli.server_process", str(self._config_dir)),
+            # -P: nothing is imported from the current directory, which is the operator's.
+            *(sys.executable, "-P", "-m", "modelyard.cli.server_process", str(self._config_dir)),
             *("--state", str(self._places.state)),
             *("--up-mark", str(self._mark.descriptor)),
             *(("--approve",) if self._approve else ()),

@@ -14,6 +14,7 @@ from ray.serve.schema import ServeDeploySchema
 from modelyard.config.server_spec import Listen
 from modelyard.control.names import ServeConfig
 from modelyard.control.running import Running
+from modelyard.control.worker_imports import InstalledPackagesOnly
 
 REQUEST_TIMEOUT_S = 3600
 """Serve's own limit on a request; the model server's deadline comes first. Longer streams are nobody's accident."""
@@ -77,6 +78,7 @@ def attach(address: str, *, frontend: Listen | None = None) -> ServeClient:
         ray.init(
             address=address,
             namespace=SERVE_NAMESPACE,
+            job_config=InstalledPackagesOnly(),
             log_to_driver=False,
             logging_level=logging.ERROR,
             configure_logging=False,

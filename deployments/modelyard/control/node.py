@@ -15,6 +15,7 @@ from ray.serve._private.constants import SERVE_NAMESPACE
 from modelyard.control.process_tree import command_of, descendants
 from modelyard.control.ray_processes import fewer_and_kept, kept_agents, replaced
 from modelyard.control.startup_wait import patient
+from modelyard.control.worker_imports import InstalledPackagesOnly
 
 OBJECT_STORE_BYTES = 96 * 2**20
 """Requests do not pass the object store; Ray's minimum is 75 MiB."""
@@ -31,6 +32,7 @@ class Node:
             context = ray.init(
                 num_cpus=None if cpus is None else max(1, round(cpus)),
                 namespace=SERVE_NAMESPACE,
+                job_config=InstalledPackagesOnly(),
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=str(run_dir),
