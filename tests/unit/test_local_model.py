@@ -134,7 +134,7 @@ def test_the_version_is_the_one_that_answers_by_default_or_the_one_that_is_named
 
 def test_a_model_that_is_not_served_says_why_as_the_status_does(tmp_path: Path) -> None:
     folder = publish(tmp_path / "model_repository", code=DOUBLE.replace('"factor", 2', "no_such_name"))
-    with pytest.raises(LoadError, match=r"version 1 holds none of model\.onnx.*runtime: python:model:<Class>"):
+    with pytest.raises(LoadError, match=r"version 1 contains none of model\.onnx.*runtime: python:model:<Class>"):
         load_model(folder)
     configure(tmp_path)
     with pytest.raises(LoadError, match=r"^Model\.load\(\) failed at model\.py:12: NameError: name 'no_such_name'"):

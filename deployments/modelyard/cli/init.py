@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.report import console
+from modelyard.cli.command_output import out, reported_errors
 
 STARTER = Path(__file__).parent / "starter"
 """The files that are written, as they are; the JSON Schemas are made."""
@@ -22,15 +22,11 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; created if it does not exist.")] = Path(),
 ) -> None:
     """Write a configuration and a model repository with one example model."""
-    try:
+    with reported_errors():
         written = write_starter(folder)
-    except OSError as error:
-        console(stderr=True).print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from None
     lines = [f"wrote {folder / path}" for path in written]
     enter = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
     steps = [*enter, "modelyard validate --deep   # loads the model and runs its example", "modelyard up"]
-    out = console()
     out.print(
         "\n".join([*lines, "", "Next:", *steps, "", "In another terminal:", EXAMPLE]), markup=False, soft_wrap=True
     )

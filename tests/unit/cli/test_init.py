@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.yard import run
+from tests.unit.cli.project_folder import run
 
 from modelyard import __version__, load_config, load_model
 from modelyard.cli import init
@@ -29,7 +29,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 def test_it_writes_a_configuration_and_a_repository_and_says_what_it_wrote(tmp_path: Path) -> None:
-    folder = tmp_path / "my yard"
+    folder = tmp_path / "my project"
     done = run("init", str(folder))
     assert (done.exit_code, files_of(folder)) == (0, WRITTEN)
     assert sorted(re.findall(r"^wrote (.*)$", done.stdout, re.M)) == sorted(f"{folder}/{path}" for path in WRITTEN)
