@@ -8,8 +8,8 @@ from modelyard.cli.places import places_of
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER, Config, load
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.confirmation import CONFIRM
 from modelyard.control.last_good import LastGood
+from modelyard.control.plan import CONFIRM
 from modelyard.control.removals import emptied, withheld
 
 

@@ -20,7 +20,7 @@ import typer
 from modelyard.cli.model_table import status_table
 from modelyard.cli.report import action_line, console, width_of
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
+from modelyard.control.plan import CONFIRM, NeedsConfirmation
 
 if TYPE_CHECKING:
     from modelyard.config.load import Config

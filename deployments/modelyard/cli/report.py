@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from modelyard.cli.model_table import COLOURS, status_table
-from modelyard.control.confirmation import CONFIRM
+from modelyard.control.plan import CONFIRM
 from modelyard.ray_serve.application_status import WAITS
 
 if TYPE_CHECKING:  # the specs behind these take longer to import than `modelyard --help` should

@@ -19,9 +19,8 @@ from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
 from modelyard.control.live_state import LiveState
-from modelyard.control.names import NODE_DIED
 from modelyard.control.process_tree import end_descendants
-from modelyard.control.ready_flag import ReadyFlag
+from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 
 if TYPE_CHECKING:
     from modelyard.control.desired import Desired, DesiredState

@@ -34,8 +34,7 @@ from modelyard.control.events import EventFile
 from modelyard.control.live_state import LiveState
 from modelyard.control.ports import free_ports, haproxy_binary
 from modelyard.control.process_tree import adopt_orphans, end_descendants
-from modelyard.control.ready_flag import ReadyFlag
-from modelyard.control.restart_policy import Restarts
+from modelyard.control.restart_policy import ReadyFlag, Restarts
 from modelyard.control.writes import Writes
 from modelyard.edge.connections import most_files
 

@@ -10,8 +10,8 @@ configuration, 503 not now.
 
 from typing import Any, Protocol
 
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.live_state import LiveState
+from modelyard.control.plan import NeedsConfirmation
 
 VERSION = "v1"
 

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import removals
 from modelyard.control.admission import Admission
-from modelyard.control.applications import by_name
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.desired import Desired
-from modelyard.control.names import GATEWAY, ServeConfig
-from modelyard.control.plan import Action, plan
+from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, reasons_told, waiting_told
 from modelyard.control.running import Running
+from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
 from modelyard.control.status import ModelStatus, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
 
@@ -120,7 +118,7 @@ def planned(desired: Desired, current: Mapping[str, ServeConfig], rollback: Roll
 
 def _target(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
     """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
-    return rollback.applied_to(desired.serve_config({**rollback.good, **current}))
+    return rollback.applied_to(desired.serve_config({**rollback.good, **current}, rollback.good))
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:

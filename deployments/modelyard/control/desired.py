@@ -8,7 +8,7 @@ from pathlib import Path
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import Config, load
 from modelyard.control.applications import serve_config
-from modelyard.control.names import ServeConfig
+from modelyard.control.serve_config import ServeConfig
 from modelyard.repository.resolve import Refused, Resolved, resolve_all
 from modelyard.repository.scan import DigestCache, scan
 
@@ -31,9 +31,9 @@ class Desired:
         """Reasons by model."""
         return {model.name: model.reason for model in self.models if isinstance(model, Refused)}
 
-    def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
+    def serve_config(self, kept: Mapping[str, ServeConfig], good: Mapping[str, ServeConfig] = {}) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""
-        return serve_config(self.config, self.models, kept=kept, pinned=self.pinned)
+        return serve_config(self.config, self.models, kept=kept, good=good, pinned=self.pinned)
 
     def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "Desired":
         """The same models, those of `applications` as they are there; unless two of them have one route."""

@@ -24,16 +24,16 @@ from modelyard.control.last_good import LastGood, Memory
 from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.lost_requests import LostRequests
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.names import NODE_DIED, ServeConfig
 from modelyard.control.node import Node
 from modelyard.control.open_ports import OpenPorts
 from modelyard.control.operations import FileOperations
 from modelyard.control.private_file import write_private
 from modelyard.control.probe import EDGE_S, ServerUrls, describe_model, example_curl, wait_reachable
-from modelyard.control.ready_flag import ReadyFlag
 from modelyard.control.reconciler import NodeDied, Reconciler, Report
+from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
+from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import ModelStatus
 from modelyard.control.tls_reload import TlsReload
 from modelyard.control.writes import Writes, reason_of

@@ -8,8 +8,9 @@ from pathlib import Path
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.names import ServeConfig
 from modelyard.control.private_file import write_private
+from modelyard.control.serve_config import ServeConfig, settings_of
+from modelyard.ray_serve.application import ModelArgs, ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class LastGood:
                 sources={name: Path(source) for name, source in stored["sources"].items()},
                 root=Path(stored["root"]),
             )
-            return cls(config, {name: _completed(each) for name, each in stored["applications"].items()})
+            return cls(config, {name: each for name, each in stored["applications"].items() if _can_be_served(each)})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
@@ -64,9 +65,11 @@ class Memory:
             self._kept = good
 
 
-def _completed(application: ServeConfig) -> ServeConfig:
-    """With what an earlier release did not write: it served the newest version, and had no labels."""
-    (deployment,) = application["deployments"]
-    newest = max(number for number, _ in application["args"]["versions"])
-    chosen = {"default": newest, "version_labels": {}, **deployment["user_config"]}
-    return {**application, "deployments": [{**deployment, "user_config": chosen}]}
+def _can_be_served(application: ServeConfig) -> bool:
+    """Whether this release's replicas read its arguments; what another release wrote is of no use to them."""
+    try:
+        ModelArgs.from_plain(application["args"])
+        ModelSettings.from_plain(settings_of(application))
+    except ValueError:
+        return False
+    return True

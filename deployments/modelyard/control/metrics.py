@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.control.names import GATEWAY
 from modelyard.control.replica_starts import ReplicaStarts
 from modelyard.control.running import Running
+from modelyard.control.serve_config import GATEWAY, versions_of
 from modelyard.control.status import ModelStatus
 from modelyard.ray_serve.application_status import WAITS, text_of
 from modelyard.telemetry.metrics.declarations import (
@@ -122,7 +122,7 @@ def _readiness(status: ModelStatus, details: Mapping[str, Any] | None) -> dict[K
     ready = float(status.state == "READY")
     gauges: dict[Key, float] = {(READY.name, status.name, version): ready for version in status.versions or ("",)}
     config = (details or {}).get("deployed_app_config") or {}
-    for number, digest in config.get("args", {}).get("versions", []):
+    for number, digest in versions_of(config):
         gauges[(INFO.name, status.name, str(number), status.runtime, digest)] = 1.0
     return gauges
 

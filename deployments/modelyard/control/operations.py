@@ -16,7 +16,7 @@ from modelyard.control.apply_queue import RequestedApplies
 from modelyard.control.desired import Desired, DesiredState
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
-from modelyard.control.names import GATEWAY
+from modelyard.control.serve_config import GATEWAY
 
 APPLY_S = 60.0
 """How long an apply waits for the control loop, which may be waiting for Ray."""

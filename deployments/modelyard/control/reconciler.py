@@ -12,12 +12,11 @@ from modelyard.config.diagnostic import SpecError
 from modelyard.control.apply import Applier, settled
 from modelyard.control.apply_queue import Done, RequestedApplies
 from modelyard.control.approval import Approval
-from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
 from modelyard.control.desired import Desired
 from modelyard.control.file_watcher import SILENT_S, Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.plan import Action
+from modelyard.control.plan import CONFIRM, Action, NeedsConfirmation
 from modelyard.control.removals import Lasting
 from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import Desired
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 from modelyard.repository.resolve import Resolved
 
 HELD_S = 3.0
@@ -51,7 +51,7 @@ def missing(desired: Desired, current: Mapping[str, ServeConfig]) -> frozenset[s
         f"{model.spec.name}/{number}"
         for model in desired.models
         if isinstance(model, Resolved) and model.spec.name in running and model.spec.name in desired.versions_there
-        for number, _ in current[model.spec.name]["args"].get("versions", ())
+        for number, _ in versions_of(current[model.spec.name])
         if number not in desired.versions_there[model.spec.name]
     }
     return frozenset({*removed(desired.config, running), *versions})

@@ -1,12 +1,16 @@
-"""Whether a server that ended is started again, and after which pause. Pure."""
+"""The end of the server's process, as its supervisor sees it: whether it was up, and when it is started again."""
 
+import os
 from dataclasses import dataclass
+from typing import Final
 
+NODE_DIED: Final = 75
+"""Exit code of the server's process, EX_TEMPFAIL of <sysexits.h>: it was up, and Ray died under it."""
 STEADY_S = 60.0
 """A server that was up for so long was well: the next failure counts as the first."""
-MOST_FAILED_STARTS = 5
+MAX_FAILED_STARTS = 5
 """In a row, of a server that has never been up. One that has been up is started again without end, for it serves models."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 
 
 @dataclass(slots=True)
@@ -20,6 +24,27 @@ class Restarts:
         """Seconds until the next start; None to give up. `up_s` is how long the server was up, None where it never was."""
         self.has_been_up = self.has_been_up or up_s is not None
         self.failures = 1 if up_s is not None and up_s > STEADY_S else self.failures + 1
-        if self.failures > MOST_FAILED_STARTS and not self.has_been_up:
+        if self.failures > MAX_FAILED_STARTS and not self.has_been_up:
             return None
-        return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self.failures - 1, 10)))
+        return float(min(MAX_PAUSE_S, MIN_PAUSE_S * 2 ** min(self.failures - 1, 10)))
+
+
+class ReadyFlag:
+    """One run's. The process and its supervisor have the same file, which is on no disk."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """A new one, or that of the supervisor."""
+        self.descriptor = os.memfd_create("modelyard-up") if descriptor is None else descriptor
+        os.set_inheritable(self.descriptor, False)
+
+    def set(self) -> None:
+        """Models are served from now on."""
+        os.pwrite(self.descriptor, b"1", 0)
+
+    def is_set(self) -> bool:
+        """Whether they are, or were when the process ended."""
+        return os.fstat(self.descriptor).st_size > 0
+
+    def close(self) -> None:
+        """The run is over."""
+        os.close(self.descriptor)

@@ -7,8 +7,7 @@ replica would be an outage. So a configuration that failed is put back to the on
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from modelyard.control.applications import amend_catalogue, by_name, catalogue_of, served_by
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
 
 
 @dataclass(frozen=True, slots=True)

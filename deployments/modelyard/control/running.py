@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.control.names import ServeConfig
+from modelyard.control.serve_config import ServeConfig
 from modelyard.ray_serve.application_status import is_unlisted, text_of
 
 

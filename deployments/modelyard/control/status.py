@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modelyard.control.names import GATEWAY
 from modelyard.control.running import Running
+from modelyard.control.serve_config import GATEWAY, settings_of, versions_of
 from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of, text_of
 
 
@@ -74,8 +74,7 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         return ModelStatus(name, "UNAVAILABLE", (), "", "", 0, 0, "", refused, changing=False)
     seen = deployed(details)
     config = details.get("deployed_app_config") or {}
-    args = config.get("args", {})
-    versions = args.get("versions", [])
+    versions = versions_of(config)
     route = (
         config.get("route_prefix") or details["route_prefix"]
     )  # Serve's own is absent until the application is built
@@ -85,16 +84,11 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         state=state_of(seen),
         versions=tuple(str(number) for number, _ in versions),
         digest=versions[0][1] if versions else "",
-        runtime=args.get("runtime", ""),
+        runtime=config.get("args", {}).get("runtime", ""),
         replicas=seen.replica_states.get("RUNNING", 0),
         replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
         url=f"{origin}{route}/predict" if route else "",
         reason=refused or reason,
-        default=_default(config),
+        default=str(settings_of(config).get("default", "")),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
     )
-
-
-def _default(config: Mapping[str, Any]) -> str:
-    deployments = config.get("deployments") or [{}]
-    return str((deployments[0].get("user_config") or {}).get("default", ""))

@@ -20,6 +20,7 @@ from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.ray_serve.application import GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -38,7 +39,7 @@ class Gateway:
     def __init__(self, args: dict[str, Any]) -> None:
         keep_on_loopback()
         self._configured: list[dict[str, Any]] = []
-        self._body_limit: int = args["body_limit"]
+        self._body_limit = GatewayArgs.from_plain(args).body_limit
         self._entries: Mapping[str, Entry] = {}
         self._made_of: tuple[object, object] = (None, None)
         self._seen: Mapping[str, Deployed] = {}

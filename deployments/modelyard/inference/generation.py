@@ -52,7 +52,7 @@ class Generations:
         """When the step began that the worker is in. Written there, read on the loop."""
         self.closing = False
         """Whether no more are taken on."""
-        self._limits = limits
+        self.limits = limits
 
     def begin(
         self, request: InferRequest, part: Part, done: Done, context: RequestContext, timeout_s: float | None = None
@@ -66,11 +66,11 @@ class Generations:
         context.rows = request.rows
         if self.closing:
             raise self.open_requests.refuse(context, ModelNotReady("the model is shutting down"))
-        if len(self.open) >= self._limits.queue:
+        if len(self.open) >= self.limits.queue:
             raise self.open_requests.refuse(
                 context, Overloaded(f"{len(self.open)} answers are being generated already")
             )
-        limit_s = min(timeout_s or self._limits.timeout_s, self._limits.timeout_s)
+        limit_s = min(timeout_s or self.limits.timeout_s, self.limits.timeout_s)
         generation = Generation(self, request, part, done, context=context, timeout_s=limit_s)
         self.open_requests.open += 1
         self.open.add(generation)

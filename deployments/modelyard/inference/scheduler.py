@@ -72,10 +72,8 @@ class Scheduler:
         """`worker` is the thread in which the model was loaded."""
         self._model = model
         self._rowwise = model.signature.rowwise
-        self._most_waiting = limits.queue
-        self._timeout_s = limits.timeout_s
-        self._most_rows = batching.max_size if measured.batchable else 0
-        self._delay_s = batching.max_delay_ms / 1000
+        self._batchable = measured.batchable
+        self._limit_to(limits, batching)
         self._loop = loop
         self._clock = clock
         self._cost = CallCost(measured.fixed_s, measured.per_row_s)
@@ -104,6 +102,25 @@ class Scheduler:
             )
         # A model that generates is in the worker between the loop's turns, and is never called in two threads.
         self._may_run_here = model.loop_safe and self.generations is None
+
+    def _limit_to(self, limits: Limits, batching: Batching) -> None:
+        self._most_waiting = limits.queue
+        self._timeout_s = limits.timeout_s
+        self._most_rows = batching.max_size if self._batchable and batching.max_size > 1 else 0
+        self._delay_s = batching.max_delay_ms / 1000
+
+    def configure(self, limits: Limits, batching: Batching) -> None:
+        """Apply these from now on, also to the requests that wait. `batching.max_size` is at most what was proved at load."""
+        self._limit_to(limits, batching)
+        if self.generations is not None:
+            self.generations.limits = limits
+        if self._deadline is not None:  # it was set for another time-out
+            self._deadline.cancel()
+            self._deadline_passed()
+        if self._start is not None:  # it may have been set for another delay
+            self._start.cancel()
+            self._start = None
+            self._gather()
 
     @property
     def in_flight(self) -> int:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelyard.config.model_spec import ModelSpec
+from modelyard.config.model_spec import Batching, Limits, ModelSpec
 from modelyard.inference.recorder import Recorder
 from modelyard.inference.scheduler import Scheduler
+from modelyard.inference.warmup import Warmup
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.oip.endpoint import InferEndpoint
@@ -32,6 +33,14 @@ class RunningVersion:
     """By protocol."""
     decoder: Decoder
     """Of large bodies."""
+    measured: Warmup
+    """As of the load, whatever the settings are now."""
+
+    def configure(self, limits: Limits, batching: Batching) -> None:
+        """Apply these from now on, without a restart."""
+        self.loaded.warmup = self.measured.limited_to(batching)
+        self.server.configure(limits, batching)
+        self.decoder.configure(limits)
 
 
 def run_version(
@@ -58,4 +67,4 @@ def run_version(
     decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
     infer = InferEndpoint(loaded.codecs.infer, server, recorders["oip"], decoder)
     predictor = PredictEndpoint(loaded.codecs.predict, server, predict, decoder)
-    return RunningVersion(loaded, server, predictor, infer, counts, recorders, decoder)
+    return RunningVersion(loaded, server, predictor, infer, counts, recorders, decoder, loaded.warmup)

@@ -9,21 +9,23 @@ import builtins
 import logging
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
 from ray.serve._private import logging_utils
 
-from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import TracingSpec
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import Asgi, AsgiApp
+from modelyard.http.asgi import Asgi, AsgiApp, HttpStream, Receive, Scope, Send
 from modelyard.http.fast_path import FAST_PATH
+from modelyard.http.problem import HttpResponse
+from modelyard.http.request import HttpRequest
 from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
+from modelyard.ray_serve.application import ModelArgs, ModelSettings, RequestLogArgs
 from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
@@ -37,7 +39,6 @@ from modelyard.replica.memory_limit import limit_memory
 from modelyard.replica.metrics import mark_traced, replica_snapshot
 from modelyard.replica.watchdog import LATE_S, Watchdog, Watched
 from modelyard.replica_files.paths import ReplicaFiles
-from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
@@ -60,7 +61,7 @@ STUCK_AFTER_TIMEOUTS = 3
 
 
 def build(args: dict[str, Any]) -> Application:
-    """Serve's application builder: `args` are what `control.applications` wrote. Runs in a process of its own."""
+    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a process of its own."""
     return serve.deployment(name=DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 
@@ -68,54 +69,41 @@ class ModelReplica:
     """Serves every chosen version of one model."""
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
+        """Serve awaits `reconfigure` next; until then limits and batching are the defaults."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
-        self._exits = _open_files(args)
+        self._args = ModelArgs.from_plain(args)
+        self._exits = _open_files(self._args)
         self._pusher: Pusher | None = (
             None  # none as long as the constructor may raise: `__del__` is called all the same
         )
         self._spans: Spans | None = None
-        self._spec = spec = ModelSpec.model_validate(args["spec"])
+        self._spec = spec = self._args.spec
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
-        loaded = await self._load(args)
+        loaded = await self._load()
         self._exits.loaded(COPIES)
-        log = RequestLog(spec.name, _log_place(args["request_log"]))
-        self._spans = _spans(spec.name, args["tracing"])
-        tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
+        log = RequestLog(spec.name, _log_place(self._args.request_log))
+        self._spans = _spans(spec.name, self._args.tracing)
+        tracing = Tracing(self._args.tracing.sample, self._spans.write) if self._args.tracing and self._spans else None
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
-        self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        streams = self._routes.streams(self._meter.arrived, ask_gateway)
         tune_gc()
-        FAST_PATH.open(
-            self._routes.hot,
-            self._meter,
-            body_limit=spec.limits.body,
-            mount=self._routes.mount,
-            streams=streams,
-            sockets=self._routes.sockets,
-        )
+        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
+        FAST_PATH.open({}, self._meter, body_limit=spec.limits.body, mount=routes.mount)
         FAST_PATH.bodies.released = Trimmer(self._loop).soon
 
         def snapshot() -> Snapshot:
             log.write()
             if tracing is not None:
                 mark_traced(self._versions, tracing.write())
-            return replica_snapshot(spec, self._versions)
+            return replica_snapshot(self._spec, self._versions)
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
-        limit_s = spec.limits.timeout_s + LATE_S
-        Watchdog(
-            [
-                Watched(f"version {number} of model {spec.name!r}", version.server, limit_s)
-                for number, version in self._versions.items()
-            ],
-            die=self._exits.stuck,
-            rearm=self._exits.end_later,
-        ).start()
+        self._watchdog = Watchdog(self._watched(), die=self._exits.stuck, rearm=self._exits.end_later)
+        self._watchdog.start()
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained: its last requests are pushed too."""
@@ -125,15 +113,31 @@ class ModelReplica:
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
 
-    async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Apply settings without a restart; Serve awaits this after the constructor and at each change of them.
+
+        Requests that wait are subject to them too. Streams and WebSockets that are open keep the limits with which they began.
+        """
+        settings = ModelSettings.from_plain(user_config)
+        self._spec = spec = settings.applied_to(self._args.spec)
+        for version in self._versions.values():
+            version.configure(spec.limits, spec.batching)
+        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
+        routes.model.description = settings.description
+        routes.choose(settings.default, settings.version_labels)
+        FAST_PATH.hot, FAST_PATH.sockets = routes.hot, routes.sockets
+        FAST_PATH.streams = routes.streams(self._meter.arrived, ask_gateway)
+        FAST_PATH.bodies.set_limit(spec.limits.body)
+        self._watchdog.watch(self._watched())
+
+    async def _load(self) -> list[LoadedVersion]:
         """All versions, one after the other, each in its own thread, so that one that hangs can be given up."""
-        spec, root = self._spec, Path(args["repository"])
-        served = [ServedVersion(number, digest) for number, digest in args["versions"]]
+        spec, args = self._spec, self._args
 
         async def load() -> list[LoadedVersion]:
             return [
-                await asyncio.wrap_future(start_loading(spec, args["runtime"], root, each), loop=self._loop)
-                for each in served
+                await asyncio.wrap_future(start_loading(spec, args.runtime, args.repository, each), loop=self._loop)
+                for each in args.versions
             ]
 
         try:
@@ -143,14 +147,16 @@ class ModelReplica:
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        app = AsgiApp(self._respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._socket)
+        routes = self._routes
+        grpc = (*routes.hot, *routes.streams(self._meter.arrived, ask_gateway))
+        return GrpcRefused(app, grpc, FAST_PATH.bodies)
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """What may change without a restart; see `control.applications`."""
-        self._routes.model.description = user_config["description"]
-        self._routes.choose(user_config["default"], user_config["version_labels"])
-        FAST_PATH.hot = self._routes.hot
+    async def _respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
+        return await self._routes.respond(request)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routes.sockets(scope, receive, send)
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
@@ -173,13 +179,20 @@ class ModelReplica:
         """The default version's; the gateway asks."""
         return self._routes.signature
 
+    def _watched(self) -> list[Watched]:
+        limit_s = self._spec.limits.timeout_s + LATE_S
+        return [
+            Watched(f"version {number} of model {self._spec.name!r}", version.server, limit_s)
+            for number, version in self._versions.items()
+        ]
+
     def _in_flight(self) -> int:
         return sum(version.server.in_flight for version in self._versions.values())
 
 
-def _open_files(args: dict[str, Any]) -> Exits:
+def _open_files(args: ModelArgs) -> Exits:
     """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
-    files = ReplicaFiles(Path(args["replicas"]), args["spec"]["name"], serve.get_replica_context().replica_id.unique_id)
+    files = ReplicaFiles(args.replicas, args.spec.name, serve.get_replica_context().replica_id.unique_id)
     try:
         open_log(files)
         RUNNING.open(files.running)
@@ -191,16 +204,15 @@ def _open_files(args: dict[str, Any]) -> Exits:
     return exits
 
 
-def _log_place(settings: dict[str, Any]) -> LogPlace:
-    """As `control.applications` wrote it."""
+def _log_place(args: RequestLogArgs) -> LogPlace:
     replica = serve.get_replica_context().replica_id.unique_id
-    return LogPlace(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
+    return LogPlace(args.folder, args.share, args.slow_s, behind_edge=args.behind_edge, replica=replica)
 
 
-def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":
-    """What sends traces, as `server.yaml` has it; None where they are off."""
-    if settings is None:
+def _spans(model: str, tracing: TracingSpec | None) -> "Spans | None":
+    """Sends spans to the collector that `server.yaml` names; None where tracing is off."""
+    if tracing is None:
         return None
-    from modelyard.telemetry import spans  # noqa: PLC0415 - an extra: only there for who wants traces
+    from modelyard.telemetry import spans  # noqa: PLC0415 - an optional dependency, imported only where it is used
 
-    return spans.Spans(model, settings["endpoint"])
+    return spans.Spans(model, tracing.endpoint)

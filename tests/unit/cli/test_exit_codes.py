@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
-from modelyard.control.names import NODE_DIED
+from modelyard.control.restart_policy import NODE_DIED
 
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])

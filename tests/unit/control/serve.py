@@ -8,9 +8,9 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import Desired
-from modelyard.control.names import ServeConfig
 from modelyard.control.probe import ServerUrls
 from modelyard.control.running import Running
+from modelyard.control.serve_config import ServeConfig
 from modelyard.repository.resolve import Refused, Resolved
 from tests.unit.control.models import ROOT, applications, details
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from modelyard.control.api import ControlApi, Unreadable
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.death_log import Death
 from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
+from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
 from modelyard.control.running import Running
 from modelyard.control.status import ModelStatus, model_statuses

@@ -9,7 +9,12 @@ from modelyard.control.status import model_statuses
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 from modelyard.telemetry.metrics.snapshot import Key
 
-CHURN: dict[str, Any] = {"runtime": "onnx", "versions": [[3, "sha256:3"], [2, "sha256:2"]], "spec": {}}
+VERSIONS = [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)]
+CHURN: dict[str, Any] = {
+    "runtime": "onnx",
+    "versions": [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)],
+    "spec": {},
+}
 SCALING = {"min_replicas": 1, "max_replicas": 4}
 
 

@@ -13,8 +13,8 @@ import pytest
 from modelyard.cli.control_client import RunningServer, running_server
 from modelyard.config.diagnostic import SpecError
 from modelyard.control import control_socket
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.control_server import ControlServer
+from modelyard.control.plan import NeedsConfirmation
 
 
 class Replies:

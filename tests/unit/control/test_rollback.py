@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modelyard.control.names import ServeConfig
 from modelyard.control.rollback import Rollback, reasons_told
+from modelyard.control.serve_config import ServeConfig
 from tests.unit.control.models import application, applications, catalogue, configured, refused, resolved
 
 GOOD, BAD, OTHER = (application(resolved(digests=letter)) for letter in "gbo")

@@ -11,16 +11,15 @@ from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER
 from modelyard.control.apply import Applier
 from modelyard.control.apply_queue import Done, RequestedApplies
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.desired import Desired
 from modelyard.control.file_watcher import Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.names import ServeConfig
-from modelyard.control.plan import Action
+from modelyard.control.plan import Action, NeedsConfirmation
 from modelyard.control.reconciler import NodeDied, Reconciler
 from modelyard.control.removals import HELD_S
 from modelyard.control.rollback import Rollback
+from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import ModelStatus
 from modelyard.control.writes import NotWritten
 from tests.unit.control.models import refused, resolved

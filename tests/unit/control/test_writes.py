@@ -14,8 +14,8 @@ import pytest
 from modelyard.control.append_file import MOST_WAITING, AppendFile
 from modelyard.control.last_good import LastGood, Memory
 from modelyard.control.private_file import write_private
-from modelyard.control.ready_flag import ReadyFlag
 from modelyard.control.reports import Reports
+from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
 from tests.unit.control.test_last_good import CONFIG, GOOD
 from tests.unit.control.test_watch import Operator
