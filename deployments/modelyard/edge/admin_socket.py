@@ -9,6 +9,8 @@ from modelyard.edge.model_maps import LEAVING, STATE_FILE
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 TIMEOUT_S = 5.0
+LINES_A_COMMAND = 100
+"""A command with its lines must fit into one of HAProxy's buffers of 16 KiB."""
 
 
 class AdminError(Exception):
@@ -29,8 +31,7 @@ def connected(admin: Path) -> Iterator[socket.socket]:
 
 def leave(admin: Path) -> None:
     """Answer questions for readiness with 503 from now on, and all others as before. Raises AdminError."""
-    if said := _ask(admin, f"add map {STATE_FILE} {LEAVING} 1\n".encode()).strip():
-        raise AdminError(said)
+    _silent(admin, f"add map {STATE_FILE} {LEAVING} 1\n")
 
 
 def pid_of(admin: Path) -> int:
@@ -47,6 +48,25 @@ def renew(admin: Path, identity: TlsBundle) -> None:
     _replace(admin, "cert", BUNDLE_FILE, identity.bundle)
     if identity.client_ca is not None:
         _replace(admin, "ca-file", CLIENT_CA_FILE, identity.client_ca)
+
+
+def replace_map(admin: Path, name: str, content: str) -> None:
+    """Make the running HAProxy use this content of a map file, all of it at once. Raises AdminError."""
+    said = _ask(admin, f"prepare map {name}\n".encode())
+    version = said.strip().removeprefix("New version created: ")
+    if not version.isdecimal():
+        raise AdminError(said.strip())
+    lines = content.splitlines(keepends=True)
+    for start in range(0, len(lines), LINES_A_COMMAND):
+        part = "".join(lines[start : start + LINES_A_COMMAND])
+        _silent(admin, f"add map @{version} {name} <<\n{part}\n")
+    _silent(admin, f"commit map @{version} {name}\n")
+
+
+def _silent(admin: Path, command: str) -> None:
+    """A command to which HAProxy says something only if it fails. Raises AdminError."""
+    if said := _ask(admin, command.encode()).strip():
+        raise AdminError(said)
 
 
 def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
