@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from modelyard.cli.places import places_of
 from modelyard.config.load import load
+from modelyard.control.paths import paths_of
 from tests.faults.conftest import LONG
 from tests.faults.disk import Disk
 from tests.faults.load import Load, shown
@@ -55,9 +55,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name in ("echo", "near"):
         project.add_python(name, ECHO)
         project.configure(name, YAML)
-    places = places_of(load(project.root / "serve_config", {}))
-    state = Disk(places.state, 8)
-    run = Disk(places.run, 96)
+    paths = paths_of(load(project.root / "serve_config", {}))
+    state = Disk(paths.state, 8)
+    run = Disk(paths.run, 96)
     server = Server(project)
     try:
         server.wait_up()

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelyard.cli.places import places_of
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.environment import ServerPaths, attach_environment, cluster_environment
+from modelyard.control.desired import ConfigReader, DesiredState
+from modelyard.control.environment import attach_environment, cluster_environment
+from modelyard.control.paths import ServerPaths, paths_of
 from modelyard.control.ports import knock
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ POLL_S = 0.5
 
 
 @contextmanager
-def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", Desired]]:
+def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", DesiredState]]:
     """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError where no server runs.
 
     `starting` starts Serve in a cluster that has none yet.
     """
-    desired = DesiredState(config_dir, os.environ).read_settled()
+    desired = ConfigReader(config_dir, os.environ).read_settled()
     server = desired.config.server
-    places = places_of(desired.config)
+    paths = paths_of(desired.config)
     local = server.ray.address == "local"
-    if local and not places.running.exists():
+    if local and not paths.running.exists():
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
     if not local:
         knock(server.ray.address)
-    where = _running(places) if local else _cluster(server)
-    os.environ.update(attach_environment(places) if local else cluster_environment(os.environ, Path.home()))
+    where = _running(paths) if local else _cluster(server)
+    os.environ.update(attach_environment(paths) if local else cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.
     from modelyard.control.apply import Applier  # noqa: PLC0415
     from modelyard.control.client import attach, detach  # noqa: PLC0415
@@ -47,18 +47,18 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
 
     client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
-        last = LastGood.read(places.last_good)
+        last = LastGood.read(paths.last_good)
         front, server_then = ServerUrls(where["inside"], where["outside"]), last.config.server if last.config else None
         yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
 
 
-def _running(places: ServerPaths) -> dict[str, str]:
+def _running(paths: ServerPaths) -> dict[str, str]:
     try:
-        return dict(json.loads(places.running.read_text()))
+        return dict(json.loads(paths.running.read_text()))
     except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was
-        raise ConnectionError(f"cannot read {places.running}: {error}") from error
+        raise ConnectionError(f"cannot read {paths.running}: {error}") from error
 
 
 def _cluster(server: ServerSpec) -> dict[str, str]:

@@ -14,7 +14,7 @@ from modelyard.telemetry.metrics.traffic import Traffic
 
 if TYPE_CHECKING:
     from modelyard.control.apply import Applier
-    from modelyard.control.desired import Desired
+    from modelyard.control.desired import DesiredState
 
 OLD_S = 10.0
 """A look at Serve that is older is said to be."""
@@ -118,7 +118,7 @@ class _Socket:
 
 
 class _Ray:
-    def __init__(self, applier: "Applier", desired: "Desired", deaths: DeathLog) -> None:
+    def __init__(self, applier: "Applier", desired: "DesiredState", deaths: DeathLog) -> None:
         self._applier = applier
         self._deaths = deaths
         self._configured = frozenset(model.name for model in desired.config.models)

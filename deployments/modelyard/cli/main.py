@@ -108,10 +108,10 @@ def validate(
     from modelyard.cli.lost_models import lost
     from modelyard.cli.repository_errors import refusals, unusable_identity
     from modelyard.cli.validate_deep import check_models
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
 
     with _mistakes_told(output):
-        desired = DesiredState(config, os.environ).read_settled()
+        desired = ConfigReader(config, os.environ).read_settled()
     findings = {**desired.refused, **(check_models(desired) if deep else {})}
     names = [model.name for model in desired.config.models]
     told = [*desired.config.warnings, *lost(config, desired.config), *unusable_identity(desired.config)]
@@ -333,10 +333,10 @@ def render(config: ConfigDir = HERE) -> None:
     """The Ray Serve config that `serve deploy` takes."""
     from modelyard.cli.lost_models import lost
     from modelyard.config.dump import dump
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
 
     with _mistakes_told(Output.text):
-        desired = DesiredState(config, os.environ).read_settled()
+        desired = ConfigReader(config, os.environ).read_settled()
     missing = [each for each in lost(config, desired.config) if each.severity == "error"]
     for diagnostic in missing:
         err.print(diagnostic.render(), markup=False)

@@ -23,7 +23,7 @@ from modelyard.control.process_tree import end_descendants
 from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 
 if TYPE_CHECKING:
-    from modelyard.control.desired import Desired, DesiredState
+    from modelyard.control.desired import ConfigReader, DesiredState
     from modelyard.control.last_good import LastGood
     from modelyard.control.reconciler import Report
 
@@ -43,12 +43,12 @@ def main() -> int:
         listener = socket.socket(fileno=options.control)
         listener.set_inheritable(False)
         ControlServer(listener, api.answer).start()
-    from modelyard.cli.places import places_of
     from modelyard.cli.report import TerminalReport, console
     from modelyard.config.diagnostic import SpecError
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
     from modelyard.control.events import EventFile
     from modelyard.control.last_good import LastGood
+    from modelyard.control.paths import paths_of
     from modelyard.control.reports import Reports
     from modelyard.control.writes import Writes
 
@@ -56,7 +56,7 @@ def main() -> int:
     writes = Writes()
     report: Report = Reports(terminal, live, EventFile(options.state, writes))
     report.starting("reading the configuration and the repository")
-    state = DesiredState(options.folder, os.environ)
+    state = ConfigReader(options.folder, os.environ)
     last = LastGood.read(options.resume) if options.resume else LastGood()
     try:
         first = _first(state, last, report, approve=options.approve)
@@ -64,25 +64,17 @@ def main() -> int:
         report.mistakes(error)
         return REFUSED
     terminal.approval = live.approval = options.approve or not first.config.server.watch
-    places = places_of(first.config)
-    _divert_output(places.state / "server.log")
-    from modelyard.control.embedded import EmbeddedServer
-    from modelyard.control.reconciler import NodeDied
+    paths = paths_of(first.config)
+    _divert_output(paths.state / "server.log")
+    from modelyard.control.embedded import EmbeddedNode
+    from modelyard.control.node import NodeDied
+    from modelyard.control.runner import Runner
     from modelyard.edge.tls import TlsError
 
-    server = EmbeddedServer(
-        state,
-        first,
-        places,
-        serve_port=int(os.environ["MODELYARD_SERVE_PORT"]),
-        report=report,
-        live=live,
-        api=api,
-        writes=writes,
-        stop=stop,
-        leaving=leaving,
-        is_up=is_up,
-    )
+    port = int(os.environ["MODELYARD_SERVE_PORT"])
+    node = EmbeddedNode(first, paths, serve_port=port, report=report, writes=writes, leaving=leaving, is_up=is_up)
+    server = Runner(node, state, first, paths, report=report, writes=writes, stop=stop, approve=live.approval)
+    server.answer_commands(live, api)
     try:
         server.run()
     except Exception as error:  # noqa: BLE001 - the operator reads why, and the supervisor starts the server again
@@ -96,7 +88,7 @@ def main() -> int:
     finally:
         if os.getppid() != supervisor:  # it was killed, and does not tidy up
             end_descendants(grace_s=2.0)
-            shutil.rmtree(places.run, ignore_errors=True)
+            shutil.rmtree(paths.run, ignore_errors=True)
     return FINE
 
 
@@ -111,7 +103,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _first(state: "DesiredState", last: "LastGood", report: "Report", *, approve: bool) -> "Desired":
+def _first(state: "ConfigReader", last: "LastGood", report: "Report", *, approve: bool) -> "DesiredState":
     """What is served first. Raises SpecError where there is no last configuration in the place of one with mistakes."""
     from modelyard.control.removals import withheld
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.ray_serve.application_status import told
 from modelyard.repository.resolve import Resolved
 
 
-def check_models(desired: Desired) -> dict[str, str]:
+def check_models(desired: DesiredState) -> dict[str, str]:
     """Reasons by model, of those that do not load or do not answer their example."""
     root = desired.config.repository_root
     return {

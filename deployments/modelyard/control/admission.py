@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelyard.control.plan import restarts
-from modelyard.control.running import Running
 from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
-from modelyard.control.status import deployed
+from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application_status import reason_of
 
 SLOT_S = 60.0

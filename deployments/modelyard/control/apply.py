@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import removals
 from modelyard.control.admission import Admission
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, reasons_told, waiting_told
-from modelyard.control.running import Running
 from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
-from modelyard.control.status import ModelStatus, deployed, model_statuses
+from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
 
 if TYPE_CHECKING:  # decisions are tested without Ray
@@ -30,7 +29,7 @@ class Applier:
         *,
         server: ServerSpec | None = None,
         admission: Admission | None = None,
-        on_target: Callable[[Desired, ServeConfig], None] = lambda *_: None,
+        on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
     ) -> None:
         self._client = client
         self.front = front
@@ -40,21 +39,21 @@ class Applier:
         self._admission = admission or Admission(None)
         self._on_target = on_target
         """Called with what the files ask for, and what Serve is to run, before that is deployed."""
-        self._desired: Desired | None = None
+        self._desired: DesiredState | None = None
 
-    def plan(self, desired: Desired) -> tuple[Action, ...]:
+    def plan(self, desired: DesiredState) -> tuple[Action, ...]:
         """What `apply` would do now, with what it withholds."""
         return planned(desired, self._client.running().configs, self.rollback)
 
-    def withheld(self, desired: Desired) -> str:
+    def withheld(self, desired: DesiredState) -> str:
         """Why `apply` would do nothing without a confirmation; "" where it would not."""
         return removals.withheld(desired.config, self._server, self._client.running().configs.keys() - {GATEWAY})
 
-    def missing(self, desired: Desired) -> frozenset[str]:
+    def missing(self, desired: DesiredState) -> frozenset[str]:
         """What runs and has no file or folder any more; see `removals.missing`."""
         return removals.missing(desired, self._client.running().configs)
 
-    def apply(self, desired: Desired, *, allow_removals: bool = False) -> tuple[Action, ...]:
+    def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> tuple[Action, ...]:
         """Deploy what differs; returns before it is up. See `check` for how it goes on.
 
         Raises NeedsConfirmation, and changes nothing, where most models would be removed and `allow_removals` is not set.
@@ -68,7 +67,7 @@ class Applier:
         self._deploy(desired, running)
         return actions
 
-    def _deploy(self, desired: Desired, running: Running) -> None:
+    def _deploy(self, desired: DesiredState, running: Running) -> None:
         """Give Serve as much of what is wanted as may load now, where that differs from what runs."""
         current = running.configs
         target = self._admission.admit(running, _target(desired, current, self.rollback))
@@ -111,12 +110,12 @@ class Applier:
         return model_statuses(running, reasons_told(configs), self.front.outside, waiting_told(configs))
 
 
-def planned(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
+def planned(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
     """What applying these files to what runs (`current`, by name) would do."""
     return plan(current, _target(desired, current, rollback), desired.refused)
 
 
-def _target(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
+def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
     """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
     return rollback.applied_to(desired.serve_config({**rollback.good, **current}, rollback.good))
 

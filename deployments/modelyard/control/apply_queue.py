@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelyard.control.desired import Desired
+    from modelyard.control.desired import DesiredState
     from modelyard.control.plan import Action
 
 
@@ -25,7 +25,7 @@ class Done:
 class RequestedApply:
     """One of them."""
 
-    desired: "Desired"
+    desired: "DesiredState"
     allow_removals: bool
     read_from: float
     """When the reading of the files began, by the loop's clock."""
@@ -40,7 +40,7 @@ class RequestedApplies:
         self._wake = wake
         """Ends the loop's wait for changed files."""
 
-    def ask(self, desired: "Desired", *, allow_removals: bool, read_from: float, timeout_s: float) -> Done:
+    def ask(self, desired: "DesiredState", *, allow_removals: bool, read_from: float, timeout_s: float) -> Done:
         """Wait until the loop has done it. Raises what `Applier.apply` raises, and TimeoutError: then it will not be done."""
         asked = RequestedApply(desired, allow_removals, read_from)
         self._waiting.put(asked)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from modelyard.control.apply import Applier
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.plan import Action
 from modelyard.control.removals import Lasting
 
@@ -15,14 +15,14 @@ class Approval:
         self._applier = applier
         self._now = now
         self._lasting = Lasting(now)
-        self._desired: Desired | None = None
+        self._desired: DesiredState | None = None
         self._received = 0.0
         self.actions: tuple[Action, ...] = ()
         """What waits; none where nothing does."""
         self.withheld = ""
         """Why that needs a confirmation besides."""
 
-    def receive(self, desired: Desired) -> None:
+    def receive(self, desired: DesiredState) -> None:
         """The files have changed."""
         self._desired, self._received = desired, self._now()
 
@@ -31,7 +31,7 @@ class Approval:
         if received_before is None or self._received <= received_before:
             self._desired, self.actions, self.withheld = None, (), ""
 
-    def look(self) -> Desired | None:
+    def look(self) -> DesiredState | None:
         """What the files ask for, where that needs no approval: it changes nothing, or somebody else has applied it."""
         desired = self._desired
         if desired is None or not self._lasting.is_over(self._applier.missing(desired)):

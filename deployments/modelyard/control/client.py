@@ -12,8 +12,8 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
-from modelyard.control.running import Running
 from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 
 REQUEST_TIMEOUT_S = 3600
 """Serve's own limit on a request; the model server's deadline comes first. Longer streams are nobody's accident."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from modelyard.control.death_log import Death, DeathLog
 from modelyard.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, cause_of
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 from modelyard.control.writes import Writes
 from modelyard.inference.running_requests import read_running
 from modelyard.replica_files.log_records import LogLine, append

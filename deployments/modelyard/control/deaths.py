@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.control.running import Running
 from modelyard.control.serve_config import GATEWAY
+from modelyard.control.status import Running
 from modelyard.ray_serve.application_status import text_of
 from modelyard.replica_files.paths import TIMER, ExitRecord, signal_of
 

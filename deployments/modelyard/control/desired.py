@@ -14,7 +14,7 @@ from modelyard.repository.scan import DigestCache, scan
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredState:
     """A configuration that is valid as YAML, with each model resolved against the repository, or refused."""
 
     config: Config
@@ -35,7 +35,7 @@ class Desired:
         """The Serve config; see `applications.serve_config`."""
         return serve_config(self.config, self.models, kept=kept, good=good, pinned=self.pinned)
 
-    def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "Desired":
+    def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "DesiredState":
         """The same models, those of `applications` as they are there; unless two of them have one route."""
         names = {model.name for model in self.config.models}
         pinned = {name: application for name, application in applications.items() if name in names}
@@ -43,7 +43,7 @@ class Desired:
         return replace(self, pinned=pinned) if len(routes) == len(pinned) else self
 
 
-class DesiredState:
+class ConfigReader:
     """Reads the files as often as asked; digests of unchanged artefacts are remembered between readings."""
 
     def __init__(self, config_dir: Path, environ: Mapping[str, str], now: Callable[[], float] = time.time) -> None:
@@ -52,17 +52,17 @@ class DesiredState:
         self._now = now
         self._digests = DigestCache()
 
-    def beside(self, config_dir: Path) -> "DesiredState":
+    def beside(self, config_dir: Path) -> "ConfigReader":
         """For another thread, with what is known of artefacts so far."""
-        other = DesiredState(config_dir, self._environ, self._now)
+        other = ConfigReader(config_dir, self._environ, self._now)
         other._digests = self._digests.copy()
         return other
 
-    def read(self) -> Desired:
+    def read(self) -> DesiredState:
         """The files as they are now. Raises SpecError with every mistake in the YAML."""
         return self.resolved(load(self.config_dir, self._environ))
 
-    def read_settled(self, otherwise: Config | None = None) -> Desired:
+    def read_settled(self, otherwise: Config | None = None) -> DesiredState:
         """As `read`, once what is being written now has settled; with `otherwise` in the YAML's place where that has mistakes."""
         try:
             config = load(self.config_dir, self._environ)
@@ -76,7 +76,7 @@ class DesiredState:
             desired = self.resolved(config)
         return desired
 
-    def resolved(self, config: Config) -> Desired:
+    def resolved(self, config: Config) -> DesiredState:
         """This configuration with the repository as it is now."""
         snapshot = scan(
             config.repository_root,
@@ -89,4 +89,4 @@ class DesiredState:
             spec.name: frozenset(version.number for version in snapshot.folders[spec.folder].versions)
             for spec in config.models
         }
-        return Desired(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)
+        return DesiredState(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)

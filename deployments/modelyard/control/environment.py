@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.config.server_spec import ServerSpec
+from modelyard.control.paths import ServerPaths
 from modelyard.edge.connections import connections
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
@@ -23,52 +24,6 @@ QUIET = {
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPaths:
-    """Where a running server keeps its files."""
-
-    state: Path
-    """The operator's: token, last good configuration, where to attach."""
-    run: Path
-    """Ray's and HAProxy's, gone when the server stops. Short: HAProxy takes at most 97 bytes for its socket's path, of
-    which Serve uses 68."""
-
-    @property
-    def token(self) -> Path:
-        """Ray's authentication token, mode 0600."""
-        return self.state / "token"
-
-    @property
-    def running(self) -> Path:
-        """Where the running server is to be found."""
-        return self.state / "running.json"
-
-    @property
-    def last_good(self) -> Path:
-        """The configuration to come back to."""
-        return self.state / "last-good.json"
-
-    @property
-    def ray(self) -> Path:
-        """Ray's own; it opens this folder to everybody, so it stands inside one that is closed."""
-        return self.run / "ray"
-
-    @property
-    def scratch(self) -> Path:
-        """Temporary files of the server's processes: a killed one leaves nothing that outlives the run."""
-        return self.run / "tmp"
-
-    @property
-    def metrics(self) -> Path:
-        """What the metrics hub must not forget when it dies; a new run counts from zero."""
-        return self.run / "metrics.json"
-
-    @property
-    def edge(self) -> Path:
-        """HAProxy's files, ours and Serve's."""
-        return self.run / "lb"
-
-
-@dataclass(frozen=True, slots=True)
 class EdgePorts:
     """Ports of Serve's own HAProxy that nobody is meant to use; chosen free at each start."""
 
@@ -79,11 +34,11 @@ class EdgePorts:
     stats: int
 
 
-def attach_environment(places: ServerPaths) -> dict[str, str]:
+def attach_environment(paths: ServerPaths) -> dict[str, str]:
     """What any process needs to talk to the running Ray."""
     return {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(places.token),
+        "RAY_AUTH_TOKEN_PATH": str(paths.token),
         **QUIET,
     }
 
@@ -99,13 +54,13 @@ def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str
 
 
 def server_environment(
-    server: ServerSpec, places: ServerPaths, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
+    server: ServerSpec, paths: ServerPaths, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
 ) -> dict[str, str]:
     """What the processes of the server itself need, on this many cores and with so many open files."""
-    edge = places.edge
+    edge = paths.edge
     return {
-        **attach_environment(places),
-        "TMPDIR": str(places.scratch),
+        **attach_environment(paths),
+        "TMPDIR": str(paths.scratch),
         # HAProxy sends requests straight to the replicas (ADR 1).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",

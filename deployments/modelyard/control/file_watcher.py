@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_stamps import Stamp, stamp
 
 LOOK_S = 1.0
@@ -20,14 +20,14 @@ AGAIN_S = 5.0
 SILENT_S = 10.0
 """A look that takes longer is reported to the operator."""
 
-Reading = Desired | Exception
+Reading = DesiredState | Exception
 """What the files ask for, or why that cannot be said: SpecError, OSError."""
 
 
 class FileLook:
     """Reads the files again whenever they have changed. For one thread."""
 
-    def __init__(self, desired: DesiredState, first: Desired, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, desired: ConfigReader, first: DesiredState, now: Callable[[], float] = time.monotonic) -> None:
         self._desired = desired
         self._now = now
         self._config = first.config
@@ -71,7 +71,7 @@ class FileLook:
         self._waits(desired)
         return desired
 
-    def _waits(self, desired: Desired) -> None:
+    def _waits(self, desired: DesiredState) -> None:
         self._settles_at = None if desired.settles_in_s is None else self._now() + desired.settles_in_s
 
     def _stamp(self) -> Stamp:

@@ -8,7 +8,7 @@ from pathlib import Path
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.private_file import write_private
+from modelyard.control.paths import write_private
 from modelyard.control.serve_config import ServeConfig, settings_of
 from modelyard.ray_serve.application import ModelArgs, ModelSettings
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the control socket answers before these are imported
     from modelyard.control.plan import Action
     from modelyard.control.rollback import Rollback
-    from modelyard.control.running import Running
-    from modelyard.control.status import ModelStatus
+    from modelyard.control.status import ModelStatus, Running
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from typing import Any
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.control.replica_starts import ReplicaStarts
-from modelyard.control.running import Running
 from modelyard.control.serve_config import GATEWAY, versions_of
-from modelyard.control.status import ModelStatus
+from modelyard.control.status import ModelStatus, Running
 from modelyard.ray_serve.application_status import WAITS, text_of
 from modelyard.telemetry.metrics.declarations import (
     DEATH_REASONS,

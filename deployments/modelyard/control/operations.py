@@ -13,7 +13,7 @@ from modelyard.control import removals
 from modelyard.control.api import Unreadable
 from modelyard.control.apply import planned
 from modelyard.control.apply_queue import RequestedApplies
-from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.serve_config import GATEWAY
@@ -27,7 +27,7 @@ class FileOperations:
 
     def __init__(
         self,
-        files: DesiredState,
+        files: ConfigReader,
         live: LiveState,
         requested: RequestedApplies,
         server: ServerSpec,
@@ -64,7 +64,7 @@ class FileOperations:
             "turn": done.turn,
         }
 
-    def _read(self, folder: str) -> Desired:
+    def _read(self, folder: str) -> DesiredState:
         try:
             with self._one_reader:
                 return self._files.beside(Path(folder)).read_settled()

@@ -5,21 +5,22 @@ Whatever goes wrong in it is told and tried again a moment later: the models ser
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from modelyard.config.diagnostic import SpecError
 from modelyard.control.apply import Applier, settled
 from modelyard.control.apply_queue import Done, RequestedApplies
 from modelyard.control.approval import Approval
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.file_watcher import SILENT_S, Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
+from modelyard.control.node import NodeDied
+from modelyard.control.notices import Notices
 from modelyard.control.plan import CONFIRM, Action, NeedsConfirmation
 from modelyard.control.removals import Lasting
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus
+from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import NotWritten
 from modelyard.repository.resolve import IN_PLACE, STILL_WRITTEN
 
@@ -28,10 +29,6 @@ TICK_S = 1.0
 STARTING_TICK_S = 0.25
 """How often during the start-up."""
 _WARNING = "warning "
-
-
-class NodeDied(Exception):
-    """Ray ended under the server; its one argument says which of its processes. The one thing that ends the loop."""
 
 
 class Report(Protocol):
@@ -81,14 +78,15 @@ class Reconciler:
     def __init__(
         self,
         files: Files,
-        first: Desired,
+        first: DesiredState,
         applier: Applier,
         report: Report,
         stop: threading.Event,
         *,
+        notices: Notices,
         metrics: ControlMetrics,
-        each_look: Sequence[Callable[[], None]] = (),
-        on_look: Callable[[Running], None] = lambda _: None,
+        checks: Sequence[Callable[[], None]] = (),
+        observed: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
         on_turn: Callable[[LoopSnapshot], None] = lambda _: None,
         requested: RequestedApplies | None = None,
@@ -101,10 +99,11 @@ class Reconciler:
         self._report = report
         self._stop = stop
         self._metrics = metrics
-        self._each_look = each_look
-        """Called at the beginning of each turn, before anything is said to Serve: it would wait for a Ray that has died."""
-        self._on_look = on_look
-        """Called with each look at Serve."""
+        self._notices = notices
+        self._checks = checks
+        """Called at the start of each cycle, before Serve is asked anything: that would wait for a Ray that has died."""
+        self._observed = observed
+        """Called with each observation of Serve."""
         self._on_started = on_started
         """Called once, when every model of the first configuration is up or has failed."""
         self._on_turn = on_turn
@@ -112,7 +111,7 @@ class Reconciler:
         self._approval = Approval(applier, now) if approve else None
         """None where changes are applied at once."""
         self._now = now
-        self._pending: Desired | None = first
+        self._pending: DesiredState | None = first
         """What is to be applied, and is not yet."""
         self._configured = frozenset(model.name for model in first.config.models)
         self._turns = 0
@@ -120,10 +119,13 @@ class Reconciler:
         """What Serve said last, and when."""
         self._lasting = Lasting(now)
         self._settling = first.settles_in_s is not None
-        self._started = False
+        self.started = False
+        """Whether the start is over: every model of the first configuration is up or has failed."""
         self._expected = 0
-        self._notices = {f"{_WARNING}{key}": text for key, text in _warnings(first).items()}
-        """Troubles that last, by a word for each. The operator has read those of the first configuration."""
+        for key, text in _warnings(first).items():
+            self._notices.set_silently(
+                f"{_WARNING}{key}", text
+            )  # the operator has read those of the first configuration
         self._told: dict[str, tuple[object, ...]] = {}
         """What the operator last read of each model."""
 
@@ -132,31 +134,16 @@ class Reconciler:
         self._files.start()
         while not self._stop.is_set():
             self._step()
-            reading = self._files.next(TICK_S if self._started else STARTING_TICK_S)
+            reading = self._files.next(TICK_S if self.started else STARTING_TICK_S)
             if reading is not None:
                 self._receive(reading)
-
-    def tell_once(self, key: str, text: str) -> None:
-        """Report a trouble that lasts, once for as long as it is the same; "" ends it."""
-        if not text:
-            self._notices.pop(key, None)
-        elif self._notices.get(key) != text:
-            self._notices[key] = text
-            self._report.trouble(text)
-
-    def tell_lasting(self, kind: str, troubles: Mapping[str, str]) -> None:
-        """All of a kind that there are, by a word for each: as `tell_once`; those that are not among them have ended."""
-        for key in [key for key in self._notices if key.startswith(kind) and key.removeprefix(kind) not in troubles]:
-            del self._notices[key]
-        for key, text in troubles.items():
-            self.tell_once(f"{kind}{key}", text)
 
     def _step(self) -> None:
         """One turn. What cannot be applied keeps nobody from looking at what runs."""
         troubles = [
             self._tried(step)
             for step in (
-                *self._each_look,
+                *self._checks,
                 self._apply_requested,
                 self._apply_pending,
                 self._await_approval,
@@ -164,7 +151,7 @@ class Reconciler:
                 self._tell_files,
             )
         ]
-        self.tell_once("loop", next(filter(None, troubles), ""))
+        self._notices.set("loop", next(filter(None, troubles), ""))
         self._publish()
 
     @staticmethod
@@ -185,10 +172,10 @@ class Reconciler:
 
     def _tell_files(self) -> None:
         slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
-        self.tell_once("files", slow if self._files.is_silent() else "")
+        self._notices.set("files", slow if self._files.is_silent() else "")
 
     def _receive(self, reading: Reading) -> None:
-        if isinstance(reading, Desired):
+        if isinstance(reading, DesiredState):
             self._receive_desired(reading)
             return
         if self._approval:
@@ -198,21 +185,21 @@ class Reconciler:
         self._settling = False
         self._metrics.reloaded(successful=False)
         if isinstance(reading, SpecError):
-            self._notices["configuration"] = _in_short(reading)
+            self._notices.set_silently("configuration", _in_short(reading))
             self._report.mistakes(reading)
         else:
-            self.tell_once("unreadable", f"cannot read the configuration: {reading}")
+            self._notices.set("unreadable", f"cannot read the configuration: {reading}")
 
-    def _receive_desired(self, desired: Desired) -> None:
+    def _receive_desired(self, desired: DesiredState) -> None:
         if self._approval:
             self._approval.receive(desired)
         else:
             self._pending = desired
         self._configured = frozenset(model.name for model in desired.config.models)
         self._settling = desired.settles_in_s is not None
-        self._notices.pop("configuration", None)
-        self.tell_once("unreadable", "")
-        self.tell_lasting(_WARNING, _warnings(desired))
+        self._notices.end("configuration")
+        self._notices.set("unreadable", "")
+        self._notices.set_all(_WARNING, _warnings(desired))
 
     def _apply_pending(self) -> None:
         desired = self._pending
@@ -222,17 +209,17 @@ class Reconciler:
             actions = self._applier.apply(desired)
         except NeedsConfirmation as error:
             self._metrics.reloaded(successful=False, withheld=True)
-            self.tell_once(
+            self._notices.set(
                 "withheld",
                 f"nothing is changed: {error}. Put the files back, or confirm with `modelyard apply {CONFIRM}`",
             )
             return  # looked at again in a moment: the operator may confirm it
         self._pending = None
         self._metrics.reloaded(successful=True)
-        if self._notices.pop("withheld", None):
+        if self._notices.end("withheld"):
             self._report.starting("the configuration is in use again")
         changed = desired.config.server != self._server
-        self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
+        self._notices.set("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
         self._expected = len(desired.models)
         if news := [action for action in actions if self._is_news(action.why)]:
             self._report.applied(news)
@@ -268,9 +255,9 @@ class Reconciler:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
         self._seen = running, statuses, self._now()
-        self._on_look(running)
+        self._observed(running)
         self._metrics.looked(running, statuses)
-        if self._started:
+        if self.started:
             self._tell_changes(statuses)
         else:
             self._tell_progress(statuses)
@@ -289,7 +276,7 @@ class Reconciler:
                 rollback=self._applier.rollback.copy(),
                 statuses=statuses,
                 configured=self._configured,
-                notices=dict(self._notices),
+                notices=self._notices.texts,
                 waiting=self._approval.actions if self._approval else (),
                 withheld=self._approval.withheld if self._approval else "",
             )
@@ -300,7 +287,7 @@ class Reconciler:
         applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._notices
         if applied and settled(statuses):
             self._told |= {status.name: _essence(status) for status in statuses}
-            self._started = True
+            self.started = True
             self._on_started(statuses)
 
     def _tell_changes(self, statuses: Sequence[ModelStatus]) -> None:
@@ -314,7 +301,7 @@ class Reconciler:
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
-def _warnings(desired: Desired) -> dict[str, str]:
+def _warnings(desired: DesiredState) -> dict[str, str]:
     return {f"{each.path} {each.message}": each.render() for each in desired.config.warnings}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 from modelyard.repository.resolve import Resolved
 
@@ -44,7 +44,7 @@ def removed(config: Config, running: Collection[str]) -> list[str]:
     return sorted({*running} - {model.name for model in config.models})
 
 
-def missing(desired: Desired, current: Mapping[str, ServeConfig]) -> frozenset[str]:
+def missing(desired: DesiredState, current: Mapping[str, ServeConfig]) -> frozenset[str]:
     """Models that run and have no file, and versions that run and have no folder, as <model> and <model>/<version>."""
     running = current.keys() - {GATEWAY}
     versions = {

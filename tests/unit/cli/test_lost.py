@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from modelyard.cli.lost_models import first_config
-from modelyard.cli.places import places_of
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import load
 from modelyard.control.last_good import LastGood
+from modelyard.control.paths import paths_of
 from tests.unit.cli.yard import Yard
 
 
@@ -19,8 +19,8 @@ def served(yard: Yard) -> Yard:
         yard.model(name)
         yard.artefact(name)
     config = load(yard.config, {})
-    places_of(config).state.mkdir()
-    LastGood(config).write(places_of(config).last_good)
+    paths_of(config).state.mkdir()
+    LastGood(config).write(paths_of(config).last_good)
     return yard
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from modelyard.config.load import load
 from modelyard.config.schema import schemas
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from tests.unit.cli.yard import Yard, run
 
 COMMANDS = [
@@ -80,7 +80,7 @@ def test_render_prints_the_config_that_serve_deploy_takes(yard: Yard):
     yard.artefact("iris")
     done = yard.run("render")
     assert done.exit_code == 0
-    assert yaml.safe_load(done.stdout) == DesiredState(yard.config, {}).read().serve_config({})
+    assert yaml.safe_load(done.stdout) == ConfigReader(yard.config, {}).read().serve_config({})
     assert "&id" not in done.stdout, "nothing by reference: it is for reading"
 
 

@@ -8,8 +8,8 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import serve_config
-from modelyard.control.running import Running
 from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 from modelyard.repository.resolve import Refused, Resolved, ServedVersion
 
 ROOT = Path("/srv/yard")

@@ -6,7 +6,7 @@ import pytest
 
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.removals import HELD_S, Lasting, emptied, missing, withheld
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import ROOT, applications, configured, resolved, spec
@@ -64,10 +64,10 @@ def test_a_start_without_any_model_of_the_last_one_is_told(now, last, is_emptied
     assert bool(emptied(config(now), None if last is None else config(last))) is is_emptied
 
 
-def desired(*models: Resolved, **there: set[int]) -> Desired:
+def desired(*models: Resolved, **there: set[int]) -> DesiredState:
     specs = tuple(model.spec for model in models)
     versions = {name: frozenset(numbers) for name, numbers in there.items()}
-    return Desired(Config(ServerSpec(), specs, {}, ROOT), models, None, versions)
+    return DesiredState(Config(ServerSpec(), specs, {}, ROOT), models, None, versions)
 
 
 def test_models_without_a_file_and_versions_without_a_folder_are_missing():

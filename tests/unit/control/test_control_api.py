@@ -13,8 +13,7 @@ from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus, model_statuses
+from modelyard.control.status import ModelStatus, Running, model_statuses
 from modelyard.telemetry.metrics.traffic import Traffic
 from tests.unit.control.models import application, details, resolved
 

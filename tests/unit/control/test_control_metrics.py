@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.running import Running
-from modelyard.control.status import model_statuses
+from modelyard.control.status import Running, model_statuses
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 from modelyard.telemetry.metrics.snapshot import Key
 

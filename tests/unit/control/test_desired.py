@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import applications
 
@@ -29,8 +29,8 @@ class Yard:
         (self.config / "models" / "churn.yaml").write_text(text)
 
     @property
-    def state(self) -> DesiredState:
-        return DesiredState(self.config, {"REPLICAS": "3"})
+    def state(self) -> ConfigReader:
+        return ConfigReader(self.config, {"REPLICAS": "3"})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_watcher import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
 
 
@@ -28,7 +28,7 @@ class Yard:
         self.start()
 
     def start(self) -> None:
-        state = DesiredState(self.config, {})
+        state = ConfigReader(self.config, {})
         self.look = FileLook(state, state.read(), lambda: self.clock)
         self.settle()
 
@@ -50,7 +50,7 @@ class Yard:
     def versions(self) -> list[int]:
         """As the looks of the next moments bring them."""
         seen = self.settle()
-        assert isinstance(seen, Desired), seen
+        assert isinstance(seen, DesiredState), seen
         return [version.number for version in seen.models[0].versions]
 
 
@@ -61,11 +61,11 @@ def yard(tmp_path: Path) -> Yard:
 
 def test_the_first_look_reads_for_something_may_have_changed_since_the_start(tmp_path: Path):
     yard = Yard(tmp_path)
-    state = DesiredState(yard.config, {})
+    state = ConfigReader(yard.config, {})
     look = FileLook(state, state.read(), lambda: 0.0)
     assert look.look() is None
     assert look.is_changing
-    assert isinstance(look.look(), Desired)
+    assert isinstance(look.look(), DesiredState)
     assert not look.is_changing
 
 
@@ -79,7 +79,7 @@ def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
     yard.write("models/churn.yaml", "name: churn\ndescription: half")
     assert yard.look.look() is None
     seen = yard.look.look()
-    assert isinstance(seen, Desired)
+    assert isinstance(seen, DesiredState)
     assert seen.config.models[0].description == "half"
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_changes_all_the_time_is_read_all_the_same(yard: Yard):
         assert yard.look.look() is None
     yard.clock = LONGEST_CHANGE_S
     yard.write("models/churn.yaml", "name: churn\ndescription: at last")
-    assert isinstance(yard.look.look(), Desired)
+    assert isinstance(yard.look.look(), DesiredState)
 
 
 def _replaced_config(yard: Yard) -> None:
@@ -204,7 +204,7 @@ def test_a_version_is_looked_at_again_when_it_settles(yard: Yard):
     yard.write("server.yaml", "repository: {settle_s: 3600}")
     yard.publish(2)
     seen = yard.settle()
-    assert isinstance(seen, Desired)
+    assert isinstance(seen, DesiredState)
     assert seen.settles_in_s is not None
     assert yard.settle() is None
     yard.clock = 3601.0
@@ -247,12 +247,12 @@ def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
     assert thread.next(timeout_s=60) is None
 
 
-class OutOfDescriptors(DesiredState):
+class OutOfDescriptors(ConfigReader):
     """Reads nothing until it is told to."""
 
     has_any = False
 
-    def read(self) -> Desired:
+    def read(self) -> DesiredState:
         if not self.has_any:
             raise OSError(24, "Too many open files")
         return super().read()
@@ -260,11 +260,11 @@ class OutOfDescriptors(DesiredState):
 
 def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
     state = OutOfDescriptors(yard.config, {})
-    yard.look = FileLook(state, DesiredState(yard.config, {}).read(), lambda: yard.clock)
+    yard.look = FileLook(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
     assert isinstance(yard.settle(), OSError)
     assert yard.settle() is None
     state.has_any = True
     yard.clock += AGAIN_S
-    assert isinstance(yard.settle(), Desired)
+    assert isinstance(yard.settle(), DesiredState)
     yard.clock += AGAIN_S
     assert yard.settle() is None

@@ -8,12 +8,12 @@ import pytest
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.api import Unreadable
 from modelyard.control.apply_queue import RequestedApplies
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.operations import FileOperations
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def operations(folder: Path, requested: RequestedApplies | None = None, *, up: b
     live = LiveState()
     if up:
         live.turned(LoopSnapshot(1, 0.0, Running({}), Rollback(), (), frozenset()))
-    return FileOperations(DesiredState(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
+    return FileOperations(ConfigReader(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
 
 
 def test_a_plan_reads_the_files_as_they_are_now(folder: Path):
@@ -52,7 +52,7 @@ def test_a_plan_of_another_folder_is_possible(folder: Path, tmp_path: Path):
 
 def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
     requested = RequestedApplies()
-    (desired,) = [DesiredState(folder, os.environ).read_settled()]
+    (desired,) = [ConfigReader(folder, os.environ).read_settled()]
     with pytest.raises(TimeoutError, match="did not get to it"):
         requested.ask(desired, allow_removals=False, read_from=0.0, timeout_s=0.01)
     assert requested.take() is None

@@ -12,7 +12,7 @@ from modelyard.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, sum
 from modelyard.control.death_watch import DeathWatch
 from modelyard.control.deaths import Evidence, RayCause, cause_of
 from modelyard.control.lost_requests import MOST_A_SECOND, LostRequests
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 from modelyard.control.writes import Writes
 from modelyard.replica_files.log_records import LogLine, append
 from modelyard.replica_files.paths import ExitRecord, ReplicaFiles

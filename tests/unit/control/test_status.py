@@ -4,8 +4,7 @@ from enum import Enum
 
 import pytest
 
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus, deployed, model_statuses
+from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
 from tests.unit.control.models import application, configured, details, resolved, running
 
 ORIGIN = "http://127.0.0.1:8000"

@@ -11,12 +11,14 @@ from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER
 from modelyard.control.apply import Applier
 from modelyard.control.apply_queue import Done, RequestedApplies
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.file_watcher import Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
+from modelyard.control.node import NodeDied
+from modelyard.control.notices import Notices
 from modelyard.control.plan import Action, NeedsConfirmation
-from modelyard.control.reconciler import NodeDied, Reconciler
+from modelyard.control.reconciler import Reconciler
 from modelyard.control.removals import HELD_S
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
@@ -65,10 +67,11 @@ class Operator:
 class Loop:
     """Runs the loop through a list of things that happen, one a turn, and stops."""
 
-    def __init__(self, first: Desired = ABC, *, approve: bool = False) -> None:
+    def __init__(self, first: DesiredState = ABC, *, approve: bool = False) -> None:
         self.serve = FakeServe()
         self.operator = Operator()
         self.metrics = ControlMetrics()
+        self.notices = Notices(self.operator.trouble)
         self.stop = threading.Event()
         self.turns: list[LoopSnapshot] = []
         self.asked = threading.Event()
@@ -80,14 +83,15 @@ class Loop:
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
         self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server, on_target=self.write_edge)
-        self.watcher = Reconciler(
+        self.reconciler = Reconciler(
             self,
             first,
             self.applier,
             self.operator,
             self.stop,
+            notices=self.notices,
             metrics=self.metrics,
-            each_look=(self.each_look,),
+            checks=(self.check,),
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
@@ -95,11 +99,11 @@ class Loop:
             now=lambda: self.clock,
         )
 
-    def write_edge(self, _desired: Desired, _target: ServeConfig) -> None:
+    def write_edge(self, _desired: DesiredState, _target: ServeConfig) -> None:
         if self.edge:
             raise self.edge.pop(0)
 
-    def each_look(self) -> None:
+    def check(self) -> None:
         if self.died:
             raise NodeDied(self.died)
 
@@ -125,10 +129,10 @@ class Loop:
         """What the operator reads meanwhile, without the progress."""
         self.happenings, self.operator.read = [*happenings], []
         self.stop.clear()
-        self.watcher.run()
+        self.reconciler.run()
         return [line for line in self.operator.read if not line.startswith("progress")]
 
-    def apply(self, desired: Desired, *, allow_removals: bool = False) -> "Future[Done]":
+    def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> "Future[Done]":
         """As who asks at the control socket; the loop does it in its next turn."""
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(
@@ -245,9 +249,7 @@ def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile
 
 def test_troubles_that_last_are_told_once_each_and_end_when_they_are_over(loop: Loop):
     one, two = {"a": "cannot write a"}, {"a": "cannot write a", "b": "cannot write b"}
-    tell = [
-        lambda troubles=troubles: loop.watcher.tell_lasting("write ", troubles) for troubles in (one, two, two, {}, one)
-    ]
+    tell = [lambda troubles=troubles: loop.notices.set_all("write ", troubles) for troubles in (one, two, two, {}, one)]
     assert loop.run(*tell) == ["cannot write a", "cannot write b", "cannot write a"]
     assert loop.turns[-1].notices == {"write a": "cannot write a"}
 

@@ -13,7 +13,7 @@ import pytest
 
 from modelyard.control.append_file import MOST_WAITING, AppendFile
 from modelyard.control.last_good import LastGood, Memory
-from modelyard.control.private_file import write_private
+from modelyard.control.paths import write_private
 from modelyard.control.reports import Reports
 from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
