@@ -12,7 +12,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.environment import attach_environment, cluster_environment
 from modelyard.control.paths import ServerPaths, paths_of
-from modelyard.control.ports import knock
+from modelyard.control.ports import check_listening
 
 if TYPE_CHECKING:
     from modelyard.control.apply import Applier
@@ -35,7 +35,7 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     if local and not paths.running.exists():
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
     if not local:
-        knock(server.ray.address)
+        check_listening(server.ray.address)
     where = _running(paths) if local else _cluster(server)
     os.environ.update(attach_environment(paths) if local else cluster_environment(os.environ, Path.home()))
     # Ray reads the environment when it is imported, so only now.

@@ -132,7 +132,7 @@ class _Ray:
         models = []
         for status in statuses:
             up = status.state == "READY" and status.replicas
-            about = (describe_model(self._applier.front, status) if up else None) or {}
+            about = (describe_model(self._applier.urls, status) if up else None) or {}
             recent = seen[status.name].as_json() if status.name in seen else None
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelyard.control.last_good import LastGood
     from modelyard.control.reconciler import Report
 
-MOST_LOG_BYTES = 4 * 2**20
+MAX_LOG_BYTES = 4 * 2**20
 LEAVE = b"leave"
 """From the supervisor, before the input ends: load balancers are to learn of it first."""
 
@@ -121,7 +121,7 @@ def _first(state: "ConfigReader", last: "LastGood", report: "Report", *, approve
 def _divert_output(path: Path) -> None:
     """What Ray and its processes print goes to a file: the terminal is for the operator. The last words of the run before stay."""
     with suppress(OSError):
-        if path.stat().st_size > MOST_LOG_BYTES:
+        if path.stat().st_size > MAX_LOG_BYTES:
             path.replace(path.with_name(f"{path.name}.1"))
     try:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modelyard.control.desired import DesiredState
-from modelyard.ray_serve.application_status import told
+from modelyard.ray_serve.application_status import describe_error
 from modelyard.repository.resolve import Resolved
 
 
@@ -25,5 +25,5 @@ def _rehearse(model: Resolved, root: Path) -> str:
         for version in model.versions:
             load_version(model.spec, model.runtime, root, version).worker.stop()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model's loading raises is a finding
-        return told(type(error).__name__, str(error))
+        return describe_error(type(error).__name__, str(error))
     return ""

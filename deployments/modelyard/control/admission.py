@@ -13,7 +13,7 @@ from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue
 from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application_status import reason_of
 
-SLOT_S = 60.0
+MAX_SLOT_S = 60.0
 """How long a model that loads keeps others waiting: one that hangs must not keep them all."""
 
 
@@ -55,7 +55,7 @@ class Admission:
     def _forget_loaded(self, running: Running) -> None:
         for name, (since, _) in [*self._loading.items()]:
             details = running.applications.get(name)
-            if self._now() - since > SLOT_S or (details is not None and not _is_loading(details)):
+            if self._now() - since > MAX_SLOT_S or (details is not None and not _is_loading(details)):
                 del self._loading[name]
 
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from modelyard.replica_files.paths import open_private
 
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 """Lines that wait for a disk that takes none; the oldest are dropped."""
 
 
 class AppendFile:
     """Put aside as `<name>.1` when it has its size, in place of the last such one."""
 
-    def __init__(self, path: Path, largest_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self.path = path
-        self._largest_bytes = largest_bytes
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._largest_bytes = max_bytes
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._lock = threading.Lock()
         self._is_cut: bool | None = None
         """Whether the file's last line has no end, for want of room or of power; None where nobody has looked yet."""

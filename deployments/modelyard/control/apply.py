@@ -9,7 +9,7 @@ from modelyard.control.admission import Admission
 from modelyard.control.desired import DesiredState
 from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
-from modelyard.control.rollback import Rollback, reasons_told, waiting_told
+from modelyard.control.rollback import Rollback, rejection_reasons, waiting_models
 from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
 from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
@@ -25,14 +25,14 @@ class Applier:
         self,
         client: "ServeClient",
         rollback: Rollback,
-        front: ServerUrls,
+        urls: ServerUrls,
         *,
         server: ServerSpec | None = None,
         admission: Admission | None = None,
         on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
     ) -> None:
         self._client = client
-        self.front = front
+        self.urls = urls
         self.rollback = rollback
         self._server = server
         """The server.yaml with which the server runs, where that is known."""
@@ -95,10 +95,10 @@ class Applier:
                 continue
             seen = deployed(details)
             if seen.status == "RUNNING":
-                self.rollback.proved(name, configs[name])
+                self.rollback.mark_good(name, configs[name])
             elif seen.status in ("DEPLOY_FAILED", "UNHEALTHY"):
                 reason = reason_in(seen.message) or "it did not start"
-                if self.rollback.failed(name, configs[name], reason):
+                if self.rollback.mark_failed(name, configs[name], reason):
                     back.append(name)
         if self._desired is not None and (back or self._admission.waiting):
             self._deploy(self._desired, running)
@@ -107,7 +107,7 @@ class Applier:
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
         configs = running.configs
-        return model_statuses(running, reasons_told(configs), self.front.outside, waiting_told(configs))
+        return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
 
 
 def planned(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from modelyard.control.apply import Applier
 from modelyard.control.desired import DesiredState
 from modelyard.control.plan import Action
-from modelyard.control.removals import Lasting
+from modelyard.control.removals import RemovalDelay
 
 
 class Approval:
@@ -14,7 +14,7 @@ class Approval:
     def __init__(self, applier: Applier, now: Callable[[], float]) -> None:
         self._applier = applier
         self._now = now
-        self._lasting = Lasting(now)
+        self._removal_delay = RemovalDelay(now)
         self._desired: DesiredState | None = None
         self._received = 0.0
         self.actions: tuple[Action, ...] = ()
@@ -31,10 +31,10 @@ class Approval:
         if received_before is None or self._received <= received_before:
             self._desired, self.actions, self.withheld = None, (), ""
 
-    def look(self) -> DesiredState | None:
+    def check(self) -> DesiredState | None:
         """What the files ask for, where that needs no approval: it changes nothing, or somebody else has applied it."""
         desired = self._desired
-        if desired is None or not self._lasting.is_over(self._applier.missing(desired)):
+        if desired is None or not self._removal_delay.is_over(self._applier.missing(desired)):
             return None
         actions = self._applier.plan(desired)
         if all(action.kind == "refuse" for action in actions):

@@ -16,7 +16,7 @@ Answer = Callable[[str, str, Any], tuple[int, dict[str, Any]]]
 
 SILENT_S = 5.0
 """How long a client may take to send its request or to take the response."""
-LARGEST_BODY = 2**20
+MAX_BODY_BYTES = 2**20
 STOP_POLL_S = 0.1
 
 
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             length = int(self.headers.get("content-length", ""))
-            if not 0 <= length <= LARGEST_BODY:
+            if not 0 <= length <= MAX_BODY_BYTES:
                 raise ValueError
             body = json.loads(self.rfile.read(length))
         except ValueError:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME = "control.sock"
-MOST_WAITING = 64
+MAX_WAITING = 64
 """Connections that the kernel keeps until they are accepted."""
 
 
@@ -25,7 +25,7 @@ def listen(folder: Path) -> socket.socket:
             path.unlink(missing_ok=True)
             listener.bind(str(path))
             path.chmod(0o600)  # before it listens: nobody else could have connected
-        listener.listen(MOST_WAITING)
+        listener.listen(MAX_WAITING)
     except OSError:
         listener.close()
         raise

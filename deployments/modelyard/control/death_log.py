@@ -11,10 +11,10 @@ import orjson
 from modelyard.control.append_file import AppendFile
 
 FILE = "deaths.jsonl"
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 RECENT_S = 86_400.0
 """What `status` tells of."""
-MOST_IDS = 5
+MAX_IDS = 5
 """Requests that are named on one line."""
 
 
@@ -47,8 +47,8 @@ def lost_text(requests: Sequence[str]) -> str:
     """Which requests are lost with a replica."""
     if not requests:
         return "; it is not known to have had a request"
-    more = f" and {len(requests) - MOST_IDS} more" if len(requests) > MOST_IDS else ""
-    return f"; it had {len(requests)} request{'s' * (len(requests) > 1)} ({', '.join(requests[:MOST_IDS])}{more})"
+    more = f" and {len(requests) - MAX_IDS} more" if len(requests) > MAX_IDS else ""
+    return f"; it had {len(requests)} request{'s' * (len(requests) > 1)} ({', '.join(requests[:MAX_IDS])}{more})"
 
 
 class DeathLog:
@@ -56,7 +56,7 @@ class DeathLog:
 
     def __init__(self, state: Path) -> None:
         self.path = state / FILE
-        self._file = AppendFile(self.path, MOST_BYTES)
+        self._file = AppendFile(self.path, MAX_BYTES)
 
     def add(self, death: Death) -> None:
         """It waits for `write`."""

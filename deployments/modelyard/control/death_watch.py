@@ -69,10 +69,10 @@ class DeathWatch:
         self._gone: list[_Gone] = []
         self._kernel_kills = machine.kernel_out_of_memory()
 
-    def look(self, running: Running) -> None:
+    def observe(self, running: Running) -> None:
         """One look at Serve."""
         now = self._now()
-        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.look(running, now)]
+        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.observe(running, now)]
         self._kernel_kills = kills = self._machine.kernel_out_of_memory() if self._gone else self._kernel_kills
         self._gone, gone = [], self._gone
         for each in gone:

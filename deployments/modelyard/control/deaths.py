@@ -73,7 +73,7 @@ class Replicas:
 
     seen: dict[str, Seen] = field(default_factory=dict)
 
-    def look(self, running: Running, now: float) -> list[Seen]:
+    def observe(self, running: Running, now: float) -> list[Seen]:
         """Those that are gone since the last look."""
         there: dict[str, Seen] = {}
         for model, details in running.applications.items():

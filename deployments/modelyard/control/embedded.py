@@ -13,7 +13,7 @@ from modelyard.control.client import ServeClient
 from modelyard.control.desired import DesiredState
 from modelyard.control.edge_timeouts import EdgeTimeouts
 from modelyard.control.haproxy_standby import HaproxyStandby
-from modelyard.control.last_good import LastGood, Memory
+from modelyard.control.last_good import LastGood, LastGoodFile
 from modelyard.control.live_state import STOPPING
 from modelyard.control.lost_requests import LostRequests
 from modelyard.control.node import NodeDied
@@ -71,7 +71,7 @@ class EmbeddedNode:
         self._standby = HaproxyStandby(self._edge, report.trouble)
         self._tls = TlsReload(server.tls, first.config.root, self._edge) if server.tls else None
         self._ports = OpenPorts(server)
-        self._memory = Memory(paths.last_good)
+        self._memory = LastGoodFile(paths.last_good)
         self._ray: RayNode
         self.urls = ServerUrls(inside=f"http://127.0.0.1:{serve_port}", outside=server.origin)
         self.hub = HubPlace(server.metrics.host, server.metrics.port, paths.metrics)
@@ -134,7 +134,7 @@ class EmbeddedNode:
         notices.set("ports", self._ports.closed() if started else "")
         self._timeouts.check(lambda text: notices.set("edge time-outs", text))
         if self._tls:
-            self._tls.look(lambda text: notices.set("tls", text))
+            self._tls.check(lambda text: notices.set("tls", text))
 
     def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
         """See Node. Which applications Serve builds anew is known at the next observation."""

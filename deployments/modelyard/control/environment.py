@@ -10,7 +10,7 @@ from modelyard.edge.connections import connections
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
 FAST_PATH_CALLBACK = "modelyard.http.install:install"
-LONGEST_SESSION_S = 3660
+MAX_SESSION_S = 3660
 """For a WebSocket or stream of one model that outlives changes of others. Serve keeps the port of a replica that has ended free
 for as long, and has a thousand of them on a machine."""
 RAY_TOKEN = Path(".ray", "auth_token")
@@ -84,7 +84,7 @@ def server_environment(
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
         # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long. Connections that are idle
         # must not close meanwhile (RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S): see edge/takeover.py.
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{MAX_SESSION_S}",
         # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it

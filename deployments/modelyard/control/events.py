@@ -10,7 +10,7 @@ Every line has `time` (ISO 8601, UTC) and `event`; `model`, `version` and `reaso
     mistake                                          in the configuration, with its place
     trouble                                          anything else that the operator should look at
 
-At LARGEST_BYTES the file becomes `events.jsonl.1`, in place of the last such one.
+At MAX_BYTES the file becomes `events.jsonl.1`, in place of the last such one.
 """
 
 import json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelyard.control.status import ModelStatus
 
 NAME = "events.jsonl"
-LARGEST_BYTES = 4 * 2**20
+MAX_BYTES = 4 * 2**20
 
 
 def _now() -> datetime:
@@ -43,9 +43,9 @@ class EventFile:
         folder: Path,
         writes: Writes,
         now: Callable[[], datetime] = _now,
-        largest_bytes: int = LARGEST_BYTES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._file = AppendFile(folder / NAME, largest_bytes)
+        self._file = AppendFile(folder / NAME, max_bytes)
         self._writes = writes
         self._now = now
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_stamps import Stamp, stamp
 
-LOOK_S = 1.0
-STILL_S = 0.3
+CHECK_EVERY_S = 1.0
+QUIET_S = 0.3
 """An editor writes a file in several steps: files are read when they have not changed for so long."""
-LONGEST_CHANGE_S = 5.0
+MAX_CHANGE_S = 5.0
 """What changes all the time is read as it is."""
-SHARE = 0.03
+MAX_CPU_SHARE = 0.03
 """Of one processor's time that looking may take; a repository of very many files is looked at less often."""
-AGAIN_S = 5.0
+RETRY_S = 5.0
 """When files that could not be read are tried again."""
 SILENT_S = 10.0
 """A look that takes longer is reported to the operator."""
@@ -24,7 +24,7 @@ Reading = DesiredState | Exception
 """What the files ask for, or why that cannot be said: SpecError, OSError."""
 
 
-class FileLook:
+class FileChecker:
     """Reads the files again whenever they have changed. For one thread."""
 
     def __init__(self, desired: ConfigReader, first: DesiredState, now: Callable[[], float] = time.monotonic) -> None:
@@ -43,7 +43,7 @@ class FileLook:
         """Whether files were changed that are not read yet: look again in a moment."""
         return self._seen != self._read
 
-    def look(self) -> Reading | None:
+    def check(self) -> Reading | None:
         """What the files ask for, where they have changed and are at rest now, or where a version has settled; else None."""
         now, found = self._now(), self._stamp()
         settled = self._settles_at is not None and now >= self._settles_at
@@ -53,7 +53,7 @@ class FileLook:
         if found not in (self._seen, self._read):
             self._touched_at = self._touched_at if self.is_changing else now
             self._seen = found
-            if now - self._touched_at < LONGEST_CHANGE_S:
+            if now - self._touched_at < MAX_CHANGE_S:
                 return None
         self._read = self._seen = found
         return self._reading()
@@ -63,7 +63,7 @@ class FileLook:
         try:
             desired = self._desired.read()
         except OSError as error:  # out of descriptors, say: what is mended changes no file
-            self._settles_at = self._now() + AGAIN_S
+            self._settles_at = self._now() + RETRY_S
             return error
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the files must not end the thread
             return error
@@ -79,14 +79,14 @@ class FileLook:
         return stamp(self._desired.config_dir, self._config.repository_root, folders)
 
 
-class FileThread:
+class FileWatcher:
     """Looks at the files until `stop` is set, and keeps what it read for the control loop."""
 
-    def __init__(self, look: FileLook, stop: threading.Event) -> None:
-        self._look = look
+    def __init__(self, checker: FileChecker, stop: threading.Event) -> None:
+        self._checker = checker
         self._stop = stop
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
-        self._looking_since: float | None = None
+        self._checking_since: float | None = None
 
     def start(self) -> None:
         """A daemon: it may hang in the kernel when the server ends."""
@@ -105,20 +105,24 @@ class FileThread:
 
     def is_silent(self) -> bool:
         """Whether the file system has not answered for SILENT_S."""
-        since = self._looking_since
+        since = self._checking_since
         return since is not None and time.monotonic() - since > SILENT_S
 
     def _run(self) -> None:
         wait_s = 0.0
         while not self._stop.wait(wait_s):
-            self._looking_since = begun = time.monotonic()
+            self._checking_since = begun = time.monotonic()
             try:
-                reading = self._look.look()
+                reading = self._checker.check()
             except Exception as error:  # noqa: BLE001 - without this thread no change would be seen any more
                 reading = error
-            self._looking_since = None
+            self._checking_since = None
             if reading is not None:
                 self._readings.put(reading)
             took_s = time.monotonic() - begun
-            wait_s = STILL_S if self._look.is_changing else max(LOOK_S, took_s / SHARE if reading is None else 0.0)
+            wait_s = (
+                QUIET_S
+                if self._checker.is_changing
+                else max(CHECK_EVERY_S, took_s / MAX_CPU_SHARE if reading is None else 0.0)
+            )
         self._readings.put(None)  # the loop need not wait for its time-out

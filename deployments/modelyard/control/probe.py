@@ -26,12 +26,12 @@ class ServerUrls:
     outside: str
 
 
-def describe_model(front: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
+def describe_model(urls: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
     """`GET /models/<name>` as plain values; None where it does not answer."""
-    path = status.url.removesuffix("/predict").removeprefix(front.outside)
-    scheme, _, host = front.outside.partition("://")
+    path = status.url.removesuffix("/predict").removeprefix(urls.outside)
+    scheme, _, host = urls.outside.partition("://")
     headers = {"host": host, "x-forwarded-proto": scheme}
-    request = urllib.request.Request(front.inside + path, headers=headers)  # noqa: S310 - our own http
+    request = urllib.request.Request(urls.inside + path, headers=headers)  # noqa: S310 - our own http
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
@@ -41,18 +41,18 @@ def describe_model(front: ServerUrls, status: ModelStatus) -> dict[str, Any] | N
     return document if isinstance(document, dict) and "curl" in document else None
 
 
-def wait_reachable(front: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
+def wait_reachable(urls: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
     """Until every model that is up answers at the edge, or `stop` is set. The edge learns of replicas a moment after Serve does."""
     deadline = time.monotonic() + timeout_s
     for status in statuses:
         if status.state == "READY" and status.replicas:
-            while describe_model(front, status) is None and time.monotonic() < deadline:
+            while describe_model(urls, status) is None and time.monotonic() < deadline:
                 if stop.wait(POLL_S):
                     return
 
 
-def example_curl(front: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
+def example_curl(urls: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
     """A curl command to paste, as the first model that answers tells it itself; "" where none answers."""
     answering = (status for status in statuses if status.state == "READY" and status.replicas)
-    described = (describe_model(front, status) for status in answering)
+    described = (describe_model(urls, status) for status in answering)
     return next((str(told["curl"]) for told in described if told), "")

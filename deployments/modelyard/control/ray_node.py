@@ -13,8 +13,8 @@ from ray._private import services, worker
 from ray.serve._private.constants import SERVE_NAMESPACE
 
 from modelyard.control.process_tree import command_of, descendants
-from modelyard.control.ray_processes import fewer_and_kept, kept_agents, replaced
-from modelyard.control.startup_wait import patient
+from modelyard.control.ray_processes import patched, supervised_agents, without_unused_processes
+from modelyard.control.startup_wait import retried
 
 OBJECT_STORE_BYTES = 96 * 2**20
 """Requests do not pass the object store; Ray's minimum is 75 MiB."""
@@ -27,7 +27,7 @@ class RayNode:
     def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
         """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        with _waiting_for_the_raylet(slow), _on_loopback(), fewer_and_kept():
+        with _waiting_for_the_raylet(slow), _on_loopback(), without_unused_processes():
             context = ray.init(
                 num_cpus=None if cpus is None else max(1, round(cpus)),
                 namespace=SERVE_NAMESPACE,
@@ -57,7 +57,7 @@ class RayNode:
 
     def stop(self) -> None:
         """End Ray's processes. Its agents would see only after seconds that the raylet has ended."""
-        agents = kept_agents()
+        agents = supervised_agents()
         ray.shutdown()
         for pid in agents:
             with suppress(ProcessLookupError):
@@ -67,13 +67,13 @@ class RayNode:
 def _waiting_for_the_raylet(slow: Callable[[float], None]) -> AbstractContextManager[None]:
     """Ray gives its raylet 30 s to register, on however busy a machine, and has no setting for it: then it would be given up and
     started again, which makes the machine busier."""
-    return replaced(services, "get_node", patient(services.get_node, is_alive=_raylet_is_alive, slow=slow))
+    return patched(services, "get_node", retried(services.get_node, is_alive=_raylet_is_alive, slow=slow))
 
 
 def _on_loopback() -> AbstractContextManager[None]:
     """Ray takes the machine's own address in the place of this one, and then listens on all of them: with two dozen ports, its
     metrics and a token in clear. All processes of this node are on this machine."""
-    return replaced(services, "resolve_ip_for_localhost", lambda host: host)
+    return patched(services, "resolve_ip_for_localhost", lambda host: host)
 
 
 def _raylet_is_alive() -> bool:

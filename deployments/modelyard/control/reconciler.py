@@ -19,7 +19,7 @@ from modelyard.control.metrics import ControlMetrics
 from modelyard.control.node import NodeDied
 from modelyard.control.notices import Notices
 from modelyard.control.plan import CONFIRM, Action, NeedsConfirmation
-from modelyard.control.removals import Lasting
+from modelyard.control.removals import RemovalDelay
 from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import NotWritten
 from modelyard.repository.resolve import IN_PLACE, STILL_WRITTEN
@@ -60,7 +60,7 @@ class Report(Protocol):
 
 
 class Files(Protocol):
-    """Where readings of the files come from: `control.files.FileThread`, or a test."""
+    """Where readings of the files come from: `control.files.FileWatcher`, or a test."""
 
     def start(self) -> None:
         """From now on, look for changes."""
@@ -101,7 +101,7 @@ class Reconciler:
         self._metrics = metrics
         self._notices = notices
         self._checks = checks
-        """Called at the start of each cycle, before Serve is asked anything: that would wait for a Ray that has died."""
+        """Called at the start of each cycle, before Serve is request anything: that would wait for a Ray that has died."""
         self._observed = observed
         """Called with each observation of Serve."""
         self._on_started = on_started
@@ -117,7 +117,7 @@ class Reconciler:
         self._turns = 0
         self._seen: tuple[Running, tuple[ModelStatus, ...], float] | None = None
         """What Serve said last, and when."""
-        self._lasting = Lasting(now)
+        self._removal_delay = RemovalDelay(now)
         self._settling = first.settles_in_s is not None
         self.started = False
         """Whether the start is over: every model of the first configuration is up or has failed."""
@@ -126,7 +126,7 @@ class Reconciler:
             self._notices.set_silently(
                 f"{_WARNING}{key}", text
             )  # the operator has read those of the first configuration
-        self._told: dict[str, tuple[object, ...]] = {}
+        self._reported: dict[str, tuple[object, ...]] = {}
         """What the operator last read of each model."""
 
     def run(self) -> None:
@@ -147,8 +147,8 @@ class Reconciler:
                 self._apply_requested,
                 self._apply_pending,
                 self._await_approval,
-                self._look,
-                self._tell_files,
+                self._observe,
+                self._check_files,
             )
         ]
         self._notices.set("loop", next(filter(None, troubles), ""))
@@ -170,7 +170,7 @@ class Reconciler:
             return f"{type(error).__name__}: {error}; the models serve on, and this is tried again"
         return ""
 
-    def _tell_files(self) -> None:
+    def _check_files(self) -> None:
         slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
         self._notices.set("files", slow if self._files.is_silent() else "")
 
@@ -203,7 +203,7 @@ class Reconciler:
 
     def _apply_pending(self) -> None:
         desired = self._pending
-        if desired is None or not self._lasting.is_over(self._applier.missing(desired)):
+        if desired is None or not self._removal_delay.is_over(self._applier.missing(desired)):
             return
         try:
             actions = self._applier.apply(desired)
@@ -221,20 +221,20 @@ class Reconciler:
         changed = desired.config.server != self._server
         self._notices.set("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
         self._expected = len(desired.models)
-        if news := [action for action in actions if self._is_news(action.why)]:
+        if news := [action for action in actions if self._is_new(action.why)]:
             self._report.applied(news)
 
     def _apply_requested(self) -> None:
-        """What was asked for at the control socket; whatever goes wrong is raised where it was asked for."""
-        while asked := self._requested.take():
+        """What was request for at the control socket; whatever goes wrong is raised where it was request for."""
+        while request := self._requested.take():
             try:
-                actions = self._applier.apply(asked.desired, allow_removals=asked.allow_removals)
+                actions = self._applier.apply(request.desired, allow_removals=request.allow_removals)
             except Exception as error:  # noqa: BLE001 - as above
-                asked.done.set_exception(error)
+                request.done.set_exception(error)
                 continue
-            asked.done.set_result(Done(actions, self._turns))
+            request.done.set_result(Done(actions, self._turns))
             if self._approval:
-                self._approval.forget(received_before=asked.read_from)
+                self._approval.forget(received_before=request.read_from)
                 self._metrics.reloaded(successful=True)
             if actions:
                 self._report.applied(actions)
@@ -244,23 +244,23 @@ class Reconciler:
         if self._approval is None or self._pending is not None:
             return
         before = self._approval.actions
-        if unchanged := self._approval.look():
+        if unchanged := self._approval.check():
             self._pending = unchanged
             self._apply_pending()
         elif self._approval.actions not in ((), before):
             self._metrics.reloaded(successful=True)
             self._report.awaits(self._approval.actions, self._approval.withheld)
 
-    def _look(self) -> None:
+    def _observe(self) -> None:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
         self._seen = running, statuses, self._now()
         self._observed(running)
-        self._metrics.looked(running, statuses)
+        self._metrics.observed(running, statuses)
         if self.started:
-            self._tell_changes(statuses)
+            self._report_changes(statuses)
         else:
-            self._tell_progress(statuses)
+            self._report_progress(statuses)
 
     def _publish(self) -> None:
         """For whoever asks at the control socket."""
@@ -282,21 +282,25 @@ class Reconciler:
             )
         )
 
-    def _tell_progress(self, statuses: Sequence[ModelStatus]) -> None:
+    def _report_progress(self, statuses: Sequence[ModelStatus]) -> None:
         self._report.progress(statuses)
         applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._notices
         if applied and settled(statuses):
-            self._told |= {status.name: _essence(status) for status in statuses}
+            self._reported |= {status.name: _shown(status) for status in statuses}
             self.started = True
             self._on_started(statuses)
 
-    def _tell_changes(self, statuses: Sequence[ModelStatus]) -> None:
+    def _report_changes(self, statuses: Sequence[ModelStatus]) -> None:
         for status in statuses:
-            if self._is_news(status.reason) and not status.changing and self._told.get(status.name) != _essence(status):
-                self._told[status.name] = _essence(status)
+            if (
+                self._is_new(status.reason)
+                and not status.changing
+                and self._reported.get(status.name) != _shown(status)
+            ):
+                self._reported[status.name] = _shown(status)
                 self._report.changed(status)
 
-    def _is_news(self, reason: str) -> bool:
+    def _is_new(self, reason: str) -> bool:
         """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
@@ -314,6 +318,6 @@ def _in_short(error: SpecError) -> str:
     )
 
 
-def _essence(status: ModelStatus) -> tuple[object, ...]:
+def _shown(status: ModelStatus) -> tuple[object, ...]:
     """What makes a status news."""
     return (status.state, status.versions, status.default, status.digest, status.replicas, status.reason)

@@ -13,9 +13,9 @@ from modelyard.control.desired import DesiredState
 from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 from modelyard.repository.resolve import Resolved
 
-HELD_S = 3.0
+REMOVAL_DELAY_S = 3.0
 """How long something must be missing. A checkout or an editor that deletes and writes anew takes less."""
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 
 
 def emptied(config: Config, last: Config | None) -> str:
@@ -35,7 +35,7 @@ def withheld(config: Config, server: ServerSpec | None, running: Collection[str]
         return _no_server_file(config, server)
     if not config.models:
         return _no_models(config, len(running))
-    shown = ", ".join(gone[:_MOST_NAMES]) + (f" and {len(gone) - _MOST_NAMES} more" if len(gone) > _MOST_NAMES else "")
+    shown = ", ".join(gone[:_MAX_NAMES]) + (f" and {len(gone) - _MAX_NAMES} more" if len(gone) > _MAX_NAMES else "")
     return f"{len(gone)} of the {_models(len(running))} of the last configuration have no file any more ({shown})"
 
 
@@ -57,8 +57,8 @@ def missing(desired: DesiredState, current: Mapping[str, ServeConfig]) -> frozen
     return frozenset({*removed(desired.config, running), *versions})
 
 
-class Lasting:
-    """Whether the same things have been missing for HELD_S."""
+class RemovalDelay:
+    """Whether the same things have been missing for REMOVAL_DELAY_S."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -69,7 +69,7 @@ class Lasting:
         """Whether to act on what is missing now: nothing is, or the same has been for long enough."""
         if missing != self._missing:
             self._missing, self._since = missing, self._now()
-        return not missing or self._now() - self._since >= HELD_S
+        return not missing or self._now() - self._since >= REMOVAL_DELAY_S
 
 
 def _no_server_file(config: Config, server: ServerSpec | None) -> str:

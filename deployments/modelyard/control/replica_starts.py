@@ -22,7 +22,7 @@ class ReplicaStarts:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._models: dict[str, _Model] = {}
 
-    def look(self, model: str, replicas: Collection[str], target: int, *, config: object, through: bool) -> None:
+    def observe(self, model: str, replicas: Collection[str], target: int, *, config: object, through: bool) -> None:
         """`replicas` are the ids of those that exist, `target` is how many are wanted.
 
         `config` is what replicas are restarted for when it changes; `through` says that no change of it is under way.

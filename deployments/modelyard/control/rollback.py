@@ -1,7 +1,7 @@
-"""Which configuration of each model is known to be good, and which was tried and failed. Pure.
+"""Which configuration of each model is known to be good, and which was tried and mark_failed. Pure.
 
 Serve keeps a model's old replicas when the new ones cannot start, but goes on meaning to replace them: the next crash of an old
-replica would be an outage. So a configuration that failed is put back to the one that last answered.
+replica would be an outage. So a configuration that mark_failed is put back to the one that last answered.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,13 +24,13 @@ class Rollback:
 
     good: dict[str, ServeConfig] = field(default_factory=dict)
     rejected: dict[str, Rejected] = field(default_factory=dict)
-    """Not tried again by itself: until it has answered after all, or something else has failed."""
+    """Not tried again by itself: until it has answered after all, or something else has mark_failed."""
 
     def copy(self) -> "Rollback":
         """For another thread."""
         return Rollback(dict(self.good), dict(self.rejected))
 
-    def proved(self, name: str, config: ServeConfig) -> bool:
+    def mark_good(self, name: str, config: ServeConfig) -> bool:
         """This configuration answers; whether that is news."""
         news = self.good.get(name) != config
         self.good[name] = config
@@ -38,7 +38,7 @@ class Rollback:
             del self.rejected[name]
         return news
 
-    def failed(self, name: str, config: ServeConfig, reason: str) -> bool:
+    def mark_failed(self, name: str, config: ServeConfig, reason: str) -> bool:
         """This configuration does not start; whether there is another one to go back to."""
         good = self.good.get(name)
         if good is None or good == config:
@@ -80,14 +80,14 @@ class Rollback:
         }
 
 
-def reasons_told(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
+def rejection_reasons(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
     """The reasons, by model, in the gateway's running configuration."""
     gateway = applications.get(GATEWAY)
     entries = catalogue_of(gateway) if gateway else ()
     return {model["name"]: model["refused"] for model in entries if model["refused"]}
 
 
-def waiting_told(applications: Mapping[str, ServeConfig]) -> set[str]:
+def waiting_models(applications: Mapping[str, ServeConfig]) -> set[str]:
     """The models that wait until others have loaded, as the gateway's running configuration has them."""
     gateway = applications.get(GATEWAY)
     return {model["name"] for model in (catalogue_of(gateway) if gateway else ()) if model.get("waiting")}

@@ -14,7 +14,7 @@ from modelyard.control.apply_queue import RequestedApplies
 from modelyard.control.death_log import Death, DeathLog
 from modelyard.control.death_watch import DeathWatch
 from modelyard.control.desired import ConfigReader, DesiredState
-from modelyard.control.file_watcher import FileLook, FileThread
+from modelyard.control.file_watcher import FileChecker, FileWatcher
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
@@ -90,13 +90,13 @@ class Runner:
             admission=Admission(node.max_loads(client)),
             on_target=node.before_deploy,
         )
-        watcher = FileThread(FileLook(self._files, self._first), self._stop)
+        watcher = FileWatcher(FileChecker(self._files, self._first), self._stop)
         requested = RequestedApplies(watcher.wake)
         death_watch = self._death_watch()
 
         def observed(running: Running) -> None:
             node.observed(running)
-            death_watch.look(running)
+            death_watch.observe(running)
 
         reconciler = Reconciler(
             watcher,

@@ -10,10 +10,10 @@ T = TypeVar("T")
 POLL_S = 0.5
 SLOW_S = 15.0
 """From then on the operator is told what is waited for."""
-LONGEST_S = 600.0
+MAX_WAIT_S = 600.0
 
 
-def patient(
+def retried(
     call: Callable[P, T],
     *,
     is_alive: Callable[[], bool],
@@ -21,7 +21,7 @@ def patient(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Callable[P, T]:
-    """`call`, repeated while it raises RuntimeError, until LONGEST_S have passed or `is_alive` is false: then it raises.
+    """`call`, repeated while it raises RuntimeError, until MAX_WAIT_S have passed or `is_alive` is false: then it raises.
 
     `slow` is called every SLOW_S with the seconds waited so far.
     """
@@ -34,7 +34,7 @@ def patient(
                 return call(*args, **kwargs)
             except RuntimeError:
                 waited_s = now() - begun
-                if waited_s > LONGEST_S or not is_alive():
+                if waited_s > MAX_WAIT_S or not is_alive():
                     raise
                 if waited_s - told >= SLOW_S:
                     told = waited_s

@@ -6,7 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modelyard.control.serve_config import GATEWAY, ServeConfig, settings_of, versions_of
-from modelyard.ray_serve.application_status import WAITS, Deployed, State, is_unlisted, reason_of, state_of, text_of
+from modelyard.ray_serve.application_status import (
+    WAITING_TO_LOAD,
+    Deployed,
+    State,
+    is_unlisted,
+    reason_of,
+    state_of,
+    text_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def model_statuses(
 
 
 def _waiting(name: str) -> ModelStatus:
-    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITS, changing=True)
+    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITING_TO_LOAD, changing=True)
 
 
 def deployed(details: Mapping[str, Any]) -> Deployed:

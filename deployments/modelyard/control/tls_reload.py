@@ -27,7 +27,7 @@ class TlsReload:
         self._used = read_tls_bundle(self._spec, self._root)
         self._edge.write_identity(self._used)
 
-    def look(self, tell: Callable[[str], None]) -> None:
+    def check(self, tell: Callable[[str], None]) -> None:
         """Take changed files into use; `tell` is told if they cannot be, and the old ones stay in use."""
         stamps = self._stamps()
         if stamps == self._seen:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> Entry:
     reason = model["refused"] or (reason_of(deployed) if deployed else "")
     state = state_of(deployed)
     if deployed is None and model.get("waiting"):
-        state, reason = "LOADING", WAITS
+        state, reason = "LOADING", WAITING_TO_LOAD
     about = {key: model[key] for key in SHOWN if key in model}
     asleep = deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
     return Entry(model["name"], model["route"], model["required"], state, reason, about, asleep)

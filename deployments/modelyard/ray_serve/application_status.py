@@ -10,15 +10,15 @@ from typing import Literal
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
 
-WAITS = "waits until the models before it have loaded"
+WAITING_TO_LOAD = "waits until the models before it have loaded"
 """The reason of a model that is not given to Serve yet."""
-LONGEST_REASON = 1000
+MAX_REASON_CHARS = 1000
 """Characters; what is longer is for the log."""
 _ANSWERING = ("RUNNING", "UPDATING", "PENDING_MIGRATION")
 """Serve's states of a replica that answers requests."""
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
-_OWN_WORDS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
-"""Errors whose message is written for the operator; of others the class is told too."""
+_WRITTEN_FOR_OPERATORS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
+"""Errors whose message is written for the operator; of others the class is describe_error too."""
 _TRACEBACK = re.compile(
     r"Traceback \(most recent call last\):\n|^(?:\x1b\[\d+m)?ray::.*\(pid=\d+, ip=.*\n",  # Ray puts the second for the first
     re.MULTILINE,
@@ -69,23 +69,23 @@ def reason_of(deployed: Deployed) -> str:
 def reason_in(message: str) -> str:
     """The operator's reason in a message of Serve that tells of a failure, without its tracebacks; "" where it tells of none."""
     raised = _raised_in(message)
-    if own := [text for kind, text in raised if kind in _OWN_WORDS]:
+    if own := [text for kind, text in raised if kind in _WRITTEN_FOR_OPERATORS]:
         return _shortened(own[-1])
     if "ActorDiedError" in message or "The actor died" in message:
         return "the replica's process died while it started (out of memory, or killed)"
     if raised:
-        return told(*raised[-1])
+        return describe_error(*raised[-1])
     _, _, error = message.partition("Error:\n")
     return _shortened(error)
 
 
-def told(kind: str, text: str) -> str:
+def describe_error(kind: str, text: str) -> str:
     """An exception for the operator, from the name of its class and its message."""
     if kind in ("MemoryError", "_ArrayMemoryError"):
         return _shortened(
             f"out of memory (resources.memory is what the model may take): {text or 'no more could be had'}"
         )
-    if kind in _OWN_WORDS or (kind == "TimeoutError" and text):
+    if kind in _WRITTEN_FOR_OPERATORS or (kind == "TimeoutError" and text):
         return _shortened(text)
     return _shortened(f"{kind}: {text}" if text else kind)
 
@@ -119,4 +119,4 @@ def _amount(resource: str, amount: float) -> str:
 
 def _shortened(text: str) -> str:
     text = text.strip()
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+    return text if len(text) <= MAX_REASON_CHARS else text[: MAX_REASON_CHARS - 1] + "…"

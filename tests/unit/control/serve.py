@@ -14,7 +14,7 @@ from modelyard.control.status import Running
 from modelyard.repository.resolve import Refused, Resolved
 from tests.unit.control.models import ROOT, applications, details
 
-FRONT = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
+URLS = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
 
 
 class FakeServe:

@@ -7,7 +7,7 @@ import pytest
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.desired import DesiredState
-from modelyard.control.removals import HELD_S, Lasting, emptied, missing, withheld
+from modelyard.control.removals import REMOVAL_DELAY_S, RemovalDelay, emptied, missing, withheld
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import ROOT, applications, configured, resolved, spec
 
@@ -79,13 +79,13 @@ def test_models_without_a_file_and_versions_without_a_folder_are_missing():
 
 def test_what_is_missing_is_acted_on_when_it_has_lasted():
     clock = [0.0]
-    lasting = Lasting(lambda: clock[0])
+    lasting = RemovalDelay(lambda: clock[0])
     assert lasting.is_over(frozenset())
     assert not lasting.is_over(frozenset("a"))
-    clock[0] = HELD_S - 0.1
+    clock[0] = REMOVAL_DELAY_S - 0.1
     assert not lasting.is_over(frozenset("a"))
     assert not lasting.is_over(frozenset("ab")), "one file after the other goes: wait for the last"
-    clock[0] = 2 * HELD_S
+    clock[0] = 2 * REMOVAL_DELAY_S
     assert lasting.is_over(frozenset("ab"))
     assert lasting.is_over(frozenset()), "everything is back"
     assert not lasting.is_over(frozenset("a"))

@@ -9,7 +9,7 @@ from modelyard.control.rollback import Rollback
 from modelyard.control.status import Running
 from modelyard.edge.model_maps import EdgeModel, custom_routes
 from tests.unit.control.models import applications, configured, details, refused, resolved
-from tests.unit.control.serve import FRONT, FakeServe, desired
+from tests.unit.control.serve import URLS, FakeServe, desired
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def serve() -> FakeServe:
 
 @pytest.fixture
 def applier(serve: FakeServe) -> Applier:
-    return Applier(serve, Rollback(), FRONT)
+    return Applier(serve, Rollback(), URLS)
 
 
 def digest_of(serve: FakeServe, name: str) -> str:

@@ -32,7 +32,7 @@ def application(*states: str, status: str = "RUNNING", target: int = 1, **deploy
 def gauges(metrics: ControlMetrics, churn: dict[str, Any] | None, refused: str = "") -> dict[Key, float]:
     """After one more look."""
     running = Running({"churn": churn} if churn else {})
-    metrics.looked(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
+    metrics.observed(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
     return dict(metrics.snapshot().gauges)
 
 
@@ -71,7 +71,7 @@ def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_wa
     def not_ready_s(churn: dict[str, Any] | None, waiting: Sequence[str] = ()) -> float:
         now[0] += 10
         running = Running({"churn": churn} if churn else {})
-        metrics.looked(running, model_statuses(running, {}, "http://x", waiting))
+        metrics.observed(running, model_statuses(running, {}, "http://x", waiting))
         return metrics.snapshot().gauges[("model_not_ready_seconds", "churn")]
 
     assert [not_ready_s(None, ["churn"]) for _ in range(2)] == [0, 0]
@@ -125,7 +125,7 @@ def test_deaths_are_counted_under_every_reason_from_nothing_on_and_stay_when_the
     assert deaths() == dict.fromkeys(DEATH_REASONS, 0)
     metrics.died("churn", "exit")
     gauges(metrics, application("RUNNING"))
-    metrics.looked(Running({}), ())
+    metrics.observed(Running({}), ())
     assert deaths() == dict.fromkeys(DEATH_REASONS, 0) | {"exit": 1}
 
 
@@ -141,7 +141,7 @@ def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():
                 seen.append(dict(metrics.snapshot().gauges))
 
     running = Running({"churn": application("RUNNING", "STARTING", target=2)})
-    metrics.looked(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
+    metrics.observed(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
     assert seen
     assert all(each == before for each in seen)
     assert metrics.snapshot().gauges[("model_replicas", "churn", "starting")] == 1

@@ -62,7 +62,7 @@ def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path
 
 
 def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path: Path):
-    file = EventFile(tmp_path, Writes(), largest_bytes=1000)
+    file = EventFile(tmp_path, Writes(), max_bytes=1000)
     for number in range(100):
         file.trouble(f"{number}")
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200

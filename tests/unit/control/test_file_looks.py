@@ -10,7 +10,7 @@ import pytest
 
 from modelyard.config.diagnostic import SpecError
 from modelyard.control.desired import ConfigReader, DesiredState
-from modelyard.control.file_watcher import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
+from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, FileWatcher
 
 
 class Yard:
@@ -29,7 +29,7 @@ class Yard:
 
     def start(self) -> None:
         state = ConfigReader(self.config, {})
-        self.look = FileLook(state, state.read(), lambda: self.clock)
+        self.look = FileChecker(state, state.read(), lambda: self.clock)
         self.settle()
 
     def write(self, name: str, text: str) -> None:
@@ -44,7 +44,7 @@ class Yard:
         """What the looks of the next moments bring."""
         seen = None
         for _ in range(3):
-            seen = self.look.look() or seen
+            seen = self.look.check() or seen
         return seen
 
     def versions(self) -> list[int]:
@@ -62,10 +62,10 @@ def yard(tmp_path: Path) -> Yard:
 def test_the_first_look_reads_for_something_may_have_changed_since_the_start(tmp_path: Path):
     yard = Yard(tmp_path)
     state = ConfigReader(yard.config, {})
-    look = FileLook(state, state.read(), lambda: 0.0)
-    assert look.look() is None
+    look = FileChecker(state, state.read(), lambda: 0.0)
+    assert look.check() is None
     assert look.is_changing
-    assert isinstance(look.look(), DesiredState)
+    assert isinstance(look.check(), DesiredState)
     assert not look.is_changing
 
 
@@ -75,10 +75,10 @@ def test_what_has_not_changed_is_not_read_again(yard: Yard):
 
 def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
     yard.write("models/churn.yaml", "name: churn\ndescription: hal")
-    assert yard.look.look() is None
+    assert yard.look.check() is None
     yard.write("models/churn.yaml", "name: churn\ndescription: half")
-    assert yard.look.look() is None
-    seen = yard.look.look()
+    assert yard.look.check() is None
+    seen = yard.look.check()
     assert isinstance(seen, DesiredState)
     assert seen.config.models[0].description == "half"
 
@@ -86,10 +86,10 @@ def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
 def test_a_file_that_changes_all_the_time_is_read_all_the_same(yard: Yard):
     for step in range(3):
         yard.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
-        assert yard.look.look() is None
-    yard.clock = LONGEST_CHANGE_S
+        assert yard.look.check() is None
+    yard.clock = MAX_CHANGE_S
     yard.write("models/churn.yaml", "name: churn\ndescription: at last")
-    assert isinstance(yard.look.look(), DesiredState)
+    assert isinstance(yard.look.check(), DesiredState)
 
 
 def _replaced_config(yard: Yard) -> None:
@@ -196,7 +196,7 @@ def test_what_is_copied_beside_the_versions_is_no_change(yard: Yard):
     (yard.repository / "churn" / ".2.partial").mkdir()
     (yard.repository / "other").mkdir()
     (yard.config / "notes.txt").write_text("notes")
-    assert yard.look.look() is None
+    assert yard.look.check() is None
     assert not yard.look.is_changing
 
 
@@ -208,7 +208,7 @@ def test_a_version_is_looked_at_again_when_it_settles(yard: Yard):
     assert seen.settles_in_s is not None
     assert yard.settle() is None
     yard.clock = 3601.0
-    assert yard.look.look() is not None
+    assert yard.look.check() is not None
 
 
 def test_links_in_a_circle_end(yard: Yard):
@@ -217,14 +217,14 @@ def test_links_in_a_circle_end(yard: Yard):
 
 
 class Looks:
-    """A FileLook whose looks the test writes."""
+    """A FileChecker whose looks the test writes."""
 
     is_changing = True
 
     def __init__(self, *readings: object) -> None:
         self.readings = list(readings)
 
-    def look(self) -> object:
+    def check(self) -> object:
         reading = self.readings.pop(0) if self.readings else None
         if isinstance(reading, BaseException) and not isinstance(reading, OSError):
             raise reading
@@ -233,7 +233,7 @@ class Looks:
 
 def test_the_thread_outlives_whatever_a_look_raises():
     stop = threading.Event()
-    thread = FileThread(Looks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
+    thread = FileWatcher(Looks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
     thread.start()
     assert [str(thread.next(30)) for _ in range(3)] == ["stale", "broken", "fine"]
     stop.set()
@@ -242,7 +242,7 @@ def test_the_thread_outlives_whatever_a_look_raises():
 
 
 def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
-    thread = FileThread(Looks(), threading.Event())
+    thread = FileWatcher(Looks(), threading.Event())
     threading.Thread(target=thread.wake, daemon=True).start()
     assert thread.next(timeout_s=60) is None
 
@@ -260,11 +260,11 @@ class OutOfDescriptors(ConfigReader):
 
 def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
     state = OutOfDescriptors(yard.config, {})
-    yard.look = FileLook(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
+    yard.look = FileChecker(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
     assert isinstance(yard.settle(), OSError)
     assert yard.settle() is None
     state.has_any = True
-    yard.clock += AGAIN_S
+    yard.clock += RETRY_S
     assert isinstance(yard.settle(), DesiredState)
-    yard.clock += AGAIN_S
+    yard.clock += RETRY_S
     assert yard.settle() is None

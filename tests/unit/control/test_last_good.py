@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.last_good import LastGood, Memory
+from modelyard.control.last_good import LastGood, LastGoodFile
 from tests.unit.control.models import application, resolved, spec
 
 CONFIG = Config(
@@ -95,7 +95,7 @@ def test_the_file_is_for_its_owners_eyes_whatever_stood_there(tmp_path: Path):
 
 def test_what_has_changed_is_written_and_tried_again_where_it_could_not_be(tmp_path: Path):
     path = tmp_path / "state" / "last-good.json"
-    memory = Memory(path)
+    memory = LastGoodFile(path)
     with pytest.raises(FileNotFoundError):
         memory.keep(CONFIG, GOOD)
     path.parent.mkdir()

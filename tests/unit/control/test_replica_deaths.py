@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from modelyard.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, summary
+from modelyard.control.death_log import MAX_IDS, RECENT_S, Death, DeathLog, summary
 from modelyard.control.death_watch import DeathWatch
 from modelyard.control.deaths import Evidence, RayCause, cause_of
-from modelyard.control.lost_requests import MOST_A_SECOND, LostRequests
+from modelyard.control.lost_requests import MAX_RECORDS_A_SECOND, LostRequests
 from modelyard.control.status import Running
 from modelyard.control.writes import Writes
 from modelyard.replica_files.log_records import LogLine, append
@@ -121,7 +121,7 @@ class Watched:
 
     def look(self, *replicas: str, state: str = "RUNNING") -> None:
         details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
-        self.watch.look(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
+        self.watch.observe(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
         self.now += 1
 
 
@@ -198,7 +198,7 @@ def test_status_counts_those_of_the_last_day(tmp_path: Path):
 
 
 def test_only_some_of_many_lost_requests_are_named():
-    death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MOST_IDS + 2)])
+    death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MAX_IDS + 2)])
     assert death.line.endswith("it had 7 requests (r0, r1, r2, r3, r4 and 2 more)")
 
 
@@ -243,7 +243,7 @@ def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_wh
 
 def test_an_outage_does_not_fill_the_disk(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
-    for _ in range(MOST_A_SECOND + 100):
+    for _ in range(MAX_RECORDS_A_SECOND + 100):
         lost.take(LINE)
-    assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MOST_A_SECOND
-    assert len(lost.of_replica("iris", "x4k2", ())) == MOST_A_SECOND + 100
+    assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MAX_RECORDS_A_SECOND
+    assert len(lost.of_replica("iris", "x4k2", ())) == MAX_RECORDS_A_SECOND + 100

@@ -12,7 +12,7 @@ def counted(*looks: Look) -> dict[str, int]:
     """Starts by reason after these looks."""
     starts = ReplicaStarts()
     for replicas, target, config, through in looks:
-        starts.look("churn", replicas, target, config=config, through=through)
+        starts.observe("churn", replicas, target, config=config, through=through)
     return {reason: count for (_, reason), count in starts.counts.items()}
 
 
@@ -54,6 +54,6 @@ def test_the_reason_is_what_made_serve_start_it(looks: list[Look], reasons: dict
 def test_a_model_that_comes_back_counts_on():
     starts = ReplicaStarts()
     for number in range(2):
-        starts.look("churn", f"{number}", 1, config="v1", through=False)
+        starts.observe("churn", f"{number}", 1, config="v1", through=False)
         starts.forget_all_but([])
     assert starts.counts[("churn", "deploy")] == 2

@@ -19,13 +19,13 @@ from modelyard.control.node import NodeDied
 from modelyard.control.notices import Notices
 from modelyard.control.plan import Action, NeedsConfirmation
 from modelyard.control.reconciler import Reconciler
-from modelyard.control.removals import HELD_S
+from modelyard.control.removals import REMOVAL_DELAY_S
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import ModelStatus
 from modelyard.control.writes import NotWritten
 from tests.unit.control.models import refused, resolved
-from tests.unit.control.serve import FRONT, FakeServe, desired
+from tests.unit.control.serve import URLS, FakeServe, desired
 
 MISTAKE = SpecError((Diagnostic("models/a.yaml", 1, 1, "unknown key"),))
 ABC = desired(*map(resolved, "abc"))
@@ -82,7 +82,7 @@ class Loop:
         self.died = ""
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
-        self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server, on_target=self.write_edge)
+        self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
         self.reconciler = Reconciler(
             self,
             first,
@@ -155,7 +155,7 @@ def loop() -> Loop:
     return loop
 
 
-LONG = [None] * (int(HELD_S) + 2)
+LONG = [None] * (int(REMOVAL_DELAY_S) + 2)
 
 
 def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_waited_for(loop: Loop):
@@ -180,7 +180,7 @@ def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
 
 def test_a_removal_that_was_withheld_goes_on_when_the_operator_confirms_it_elsewhere(loop: Loop):
     def confirm() -> None:
-        Applier(loop.serve, Rollback(), FRONT).apply(NOTHING, allow_removals=True)
+        Applier(loop.serve, Rollback(), URLS).apply(NOTHING, allow_removals=True)
 
     loop.run(NOTHING, *LONG, confirm, None, None)
     assert loop.serve.models == []

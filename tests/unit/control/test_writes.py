@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.append_file import MOST_WAITING, AppendFile
-from modelyard.control.last_good import LastGood, Memory
+from modelyard.control.append_file import MAX_WAITING, AppendFile
+from modelyard.control.last_good import LastGood, LastGoodFile
 from modelyard.control.paths import write_private
 from modelyard.control.reports import Reports
 from modelyard.control.restart_policy import ReadyFlag
@@ -113,7 +113,7 @@ def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_o
 
 def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Path):
     writes, path = Writes(), tmp_path / "state" / "last-good.json"
-    memory = Memory(path)
+    memory = LastGoodFile(path)
     writes.attempt(path, lambda: memory.keep(CONFIG, GOOD))
     assert writes.failing == {path: f"cannot write {path}: No such file or directory"}
     path.parent.mkdir()
@@ -139,13 +139,13 @@ def test_a_line_that_was_cut_short_is_written_again_and_costs_no_other_line(tmp_
 def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Path):
     lines = AppendFile(tmp_path / "file" / "events.jsonl", 10**6)
     (tmp_path / "file").touch()
-    for number in range(MOST_WAITING + 1):
+    for number in range(MAX_WAITING + 1):
         lines.add(b"%d" % number)
         with pytest.raises(NotADirectoryError):
             lines.write()
     (tmp_path / "file").unlink()
     lines.write()
-    assert lines.path.read_bytes().splitlines() == [b"%d" % number for number in range(1, MOST_WAITING + 1)]
+    assert lines.path.read_bytes().splitlines() == [b"%d" % number for number in range(1, MAX_WAITING + 1)]
 
 
 @pytest.mark.parametrize(("left", "kept"), [(b"", []), (b"whole\n", [b"whole"]), (b"whole\nhal", [b"whole", b"hal"])])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelyard.ray_serve.application_status import LONGEST_REASON, Deployed, reason_in, reason_of, state_of
+from modelyard.ray_serve.application_status import MAX_REASON_CHARS, Deployed, reason_in, reason_of, state_of
 
 RAY_HEAD = (
     "\x1b[36mray::ServeReplica:churn:model.initialize_and_get_metadata()\x1b[39m (pid=4711, ip=127.0.0.1, "
@@ -117,7 +117,7 @@ def test_a_message_without_a_failure_holds_no_reason(message):
 
 def test_a_very_long_reason_is_cut():
     reason = reason_in(RETRYING + traceback("modelyard.runtimes.base.LoadError: " + "x" * 5000))
-    assert len(reason) == LONGEST_REASON
+    assert len(reason) == MAX_REASON_CHARS
     assert reason.endswith("x…")
 
 
