@@ -25,7 +25,7 @@ from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 if TYPE_CHECKING:
     from modelyard.control.desired import ConfigReader, DesiredState
     from modelyard.control.last_good import LastGood
-    from modelyard.control.reconciler import Report
+    from modelyard.control.reports import Report
 
 MAX_LOG_BYTES = 4 * 2**20
 LEAVE = b"leave"

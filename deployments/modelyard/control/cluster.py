@@ -11,7 +11,7 @@ from modelyard.control.lost_requests import LostRequests
 from modelyard.control.notices import Notices
 from modelyard.control.paths import ServerPaths
 from modelyard.control.probe import ServerUrls
-from modelyard.control.reconciler import Report
+from modelyard.control.reports import Report
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running

@@ -1,4 +1,4 @@
-"""What the files ask for: configuration and repository, read and resolved. Needs no Ray."""
+"""The desired state: configuration and repository, read and resolved. Needs no Ray."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,16 +15,16 @@ from modelyard.repository.scan import DigestCache, scan
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """A configuration that is valid as YAML, with each model resolved against the repository, or refused."""
+    """A valid configuration, with each model resolved against the repository or rejected."""
 
     config: Config
     models: tuple[Resolved | Refused, ...]
     settles_in_s: float | None
-    """When to look again, because a version is still being written."""
+    """When to read again, because a version is still being written; None if none is."""
     versions_there: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """The versions that have a folder, served or not, by model."""
+    """The versions that have a folder, by model, whether they are served or not."""
     pinned: Mapping[str, ServeConfig] = field(default_factory=dict)
-    """Applications that stay as they were approved, by model, whatever the repository holds by now."""
+    """Applications that stay as they were approved, by model, whatever the repository holds."""
 
     @property
     def refused(self) -> dict[str, str]:
@@ -36,7 +36,7 @@ class DesiredState:
         return serve_config(self.config, self.models, kept=kept, good=good, pinned=self.pinned)
 
     def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "DesiredState":
-        """The same models, those of `applications` as they are there; unless two of them have one route."""
+        """The same models with these applications, unless two of them have the same route."""
         names = {model.name for model in self.config.models}
         pinned = {name: application for name, application in applications.items() if name in names}
         routes = {application["route_prefix"] for application in pinned.values()}
@@ -44,7 +44,7 @@ class DesiredState:
 
 
 class ConfigReader:
-    """Reads the files as often as asked; digests of unchanged artefacts are remembered between readings."""
+    """Reads the desired state. Digests of unchanged artefacts are cached between readings."""
 
     def __init__(self, config_dir: Path, environ: Mapping[str, str], now: Callable[[], float] = time.time) -> None:
         self.config_dir = config_dir
@@ -52,8 +52,8 @@ class ConfigReader:
         self._now = now
         self._digests = DigestCache()
 
-    def beside(self, config_dir: Path) -> "ConfigReader":
-        """For another thread, with what is known of artefacts so far."""
+    def copy(self, config_dir: Path) -> "ConfigReader":
+        """Another reader, for another thread, with a copy of the cached digests."""
         other = ConfigReader(config_dir, self._environ, self._now)
         other._digests = self._digests.copy()
         return other
@@ -63,7 +63,7 @@ class ConfigReader:
         return self.resolved(load(self.config_dir, self._environ))
 
     def read_settled(self, otherwise: Config | None = None) -> DesiredState:
-        """As `read`, once what is being written now has settled; with `otherwise` in the YAML's place where that has mistakes."""
+        """As `read`, after versions that are being written have settled. `otherwise` replaces a configuration with errors."""
         try:
             config = load(self.config_dir, self._environ)
         except SpecError:

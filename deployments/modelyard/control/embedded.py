@@ -22,7 +22,7 @@ from modelyard.control.open_ports import OpenPorts
 from modelyard.control.paths import ServerPaths, write_private
 from modelyard.control.probe import ServerUrls
 from modelyard.control.ray_node import RayNode
-from modelyard.control.reconciler import Report
+from modelyard.control.reports import Report
 from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig

@@ -1,4 +1,4 @@
-"""The files as they are now, looked at in a thread of its own: a file system that hangs must not stop the control loop."""
+"""Reads the files whenever they change, in a thread of its own: a file system that hangs must not stop the reconciler."""
 
 import queue
 import threading
@@ -10,29 +10,29 @@ from modelyard.control.file_stamps import Stamp, stamp
 
 CHECK_EVERY_S = 1.0
 QUIET_S = 0.3
-"""An editor writes a file in several steps: files are read when they have not changed for so long."""
+"""Files are read when they have not changed for so long, because an editor writes a file in several steps."""
 MAX_CHANGE_S = 5.0
-"""What changes all the time is read as it is."""
+"""Files that change for longer than this are read as they are."""
 MAX_CPU_SHARE = 0.03
-"""Of one processor's time that looking may take; a repository of very many files is looked at less often."""
+"""The share of one core that checks may take; a repository with very many files is checked less often."""
 RETRY_S = 5.0
-"""When files that could not be read are tried again."""
+"""When files that could not be read are read again."""
 SILENT_S = 10.0
-"""A look that takes longer is reported to the operator."""
+"""A check that takes longer is reported to the operator."""
 
 Reading = DesiredState | Exception
-"""What the files ask for, or why that cannot be said: SpecError, OSError."""
+"""The desired state, or why it cannot be read: SpecError, OSError."""
 
 
 class FileChecker:
-    """Reads the files again whenever they have changed. For one thread."""
+    """Reads the files when they have changed. For one thread."""
 
     def __init__(self, desired: ConfigReader, first: DesiredState, now: Callable[[], float] = time.monotonic) -> None:
         self._desired = desired
         self._now = now
         self._config = first.config
         self._read: Stamp | None = None
-        """As of the last reading. None: the first look reads, for who reads first did so without looking before."""
+        """As of the last reading. None: the first check reads, because the first reading was made without a stamp."""
         self._seen: Stamp | None = None
         self._touched_at = 0.0
         self._settles_at: float | None = None
@@ -40,11 +40,11 @@ class FileChecker:
 
     @property
     def is_changing(self) -> bool:
-        """Whether files were changed that are not read yet: look again in a moment."""
+        """Whether files have changed that are not read yet: check again in a moment."""
         return self._seen != self._read
 
     def check(self) -> Reading | None:
-        """What the files ask for, where they have changed and are at rest now, or where a version has settled; else None."""
+        """The desired state if the files have changed and are at rest now, or if a version has settled; else None."""
         now, found = self._now(), self._stamp()
         settled = self._settles_at is not None and now >= self._settles_at
         if found == self._read and not settled:
@@ -62,10 +62,10 @@ class FileChecker:
         self._settles_at = None
         try:
             desired = self._desired.read()
-        except OSError as error:  # out of descriptors, say: what is mended changes no file
+        except OSError as error:  # such as too many open files: its end changes no file
             self._settles_at = self._now() + RETRY_S
             return error
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the files must not end the thread
+        except Exception as error:  # noqa: BLE001 - no error in the files may end the thread
             return error
         self._config = desired.config
         self._waits(desired)
@@ -80,7 +80,7 @@ class FileChecker:
 
 
 class FileWatcher:
-    """Looks at the files until `stop` is set, and keeps what it read for the control loop."""
+    """Checks the files until `stop` is set, and queues what it reads for the reconciler."""
 
     def __init__(self, checker: FileChecker, stop: threading.Event) -> None:
         self._checker = checker
@@ -89,22 +89,22 @@ class FileWatcher:
         self._checking_since: float | None = None
 
     def start(self) -> None:
-        """A daemon: it may hang in the kernel when the server ends."""
+        """Start the thread, a daemon: it may hang in the kernel when the server ends."""
         threading.Thread(target=self._run, name="files", daemon=True).start()
 
     def wake(self) -> None:
-        """End a wait for the next reading, in whatever thread."""
+        """End a wait for the next reading. Any thread may call this."""
         self._readings.put(None)
 
     def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; None after `timeout_s`, or at once where `stop` is set or somebody wakes it."""
+        """The next reading; None after `timeout_s`, after `wake`, or when `stop` is set."""
         try:
             return self._readings.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
     def is_silent(self) -> bool:
-        """Whether the file system has not answered for SILENT_S."""
+        """Whether the file system has not responded for SILENT_S."""
         since = self._checking_since
         return since is not None and time.monotonic() - since > SILENT_S
 
@@ -114,7 +114,7 @@ class FileWatcher:
             self._checking_since = begun = time.monotonic()
             try:
                 reading = self._checker.check()
-            except Exception as error:  # noqa: BLE001 - without this thread no change would be seen any more
+            except Exception as error:  # noqa: BLE001 - without this thread no change would be seen
                 reading = error
             self._checking_since = None
             if reading is not None:
@@ -125,4 +125,4 @@ class FileWatcher:
                 if self._checker.is_changing
                 else max(CHECK_EVERY_S, took_s / MAX_CPU_SHARE if reading is None else 0.0)
             )
-        self._readings.put(None)  # the loop need not wait for its time-out
+        self._readings.put(None)  # the reconciler need not wait for its time-out

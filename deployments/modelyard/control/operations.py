@@ -67,7 +67,7 @@ class FileOperations:
     def _read(self, folder: str) -> DesiredState:
         try:
             with self._one_reader:
-                return self._files.beside(Path(folder)).read_settled()
+                return self._files.copy(Path(folder)).read_settled()
         except SpecError as error:
             raise Unreadable([diagnostic.as_json() for diagnostic in error.diagnostics]) from error
 

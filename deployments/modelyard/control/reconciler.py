@@ -1,6 +1,6 @@
-"""The control loop: files and models are looked at, what differs is applied, what failed goes back, and the operator is told.
+"""The reconciler: observes files and models, applies what differs, rolls back what failed, and reports to the operator.
 
-Whatever goes wrong in it is told and tried again a moment later: the models serve without the loop, so it must never end them.
+An error in a cycle is reported, and the next cycle tries again: models serve without the reconciler, so it must never stop them.
 """
 
 import threading
@@ -18,62 +18,35 @@ from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.node import NodeDied
 from modelyard.control.notices import Notices
-from modelyard.control.plan import CONFIRM, Action, NeedsConfirmation
+from modelyard.control.plan import CONFIRM, NeedsConfirmation
 from modelyard.control.removals import RemovalDelay
+from modelyard.control.reports import Report
 from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import NotWritten
 from modelyard.repository.resolve import IN_PLACE, STILL_WRITTEN
 
 TICK_S = 1.0
-"""How often the models are looked at."""
+"""How often Serve is observed."""
 STARTING_TICK_S = 0.25
-"""How often during the start-up."""
+"""How often during the start."""
 _WARNING = "warning "
 
 
-class Report(Protocol):
-    """Whoever watches the server: the terminal, or a test."""
-
-    def starting(self, what: str) -> None:
-        """A step of the start-up or the end."""
-
-    def progress(self, statuses: Sequence[ModelStatus]) -> None:
-        """How far the start-up is."""
-
-    def started(self, statuses: Sequence[ModelStatus], curl: str, metrics: str) -> None:
-        """The end of the start-up, with a command to paste and where metrics are read."""
-
-    def mistakes(self, error: SpecError) -> None:
-        """A configuration that cannot be used."""
-
-    def applied(self, actions: Sequence[Action]) -> None:
-        """What is being changed."""
-
-    def awaits(self, actions: Sequence[Action], withheld: str) -> None:
-        """What is changed when the operator says `modelyard apply`; `withheld` is why that needs a confirmation besides."""
-
-    def changed(self, status: ModelStatus) -> None:
-        """A model's new state."""
-
-    def trouble(self, what: str) -> None:
-        """Something the operator should look at."""
-
-
 class Files(Protocol):
-    """Where readings of the files come from: `control.files.FileWatcher`, or a test."""
+    """Where readings of the files come from: `file_watcher.FileWatcher`, or a test."""
 
     def start(self) -> None:
-        """From now on, look for changes."""
+        """Begin to check for changes."""
 
     def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; None where there is none in this time."""
+        """The next reading; None if there is none in this time."""
 
     def is_silent(self) -> bool:
-        """Whether the file system does not answer."""
+        """Whether the file system does not respond."""
 
 
 class Reconciler:
-    """Keeps a running Serve as the files want it."""
+    """Makes a running Serve match the files, in cycles."""
 
     def __init__(
         self,
@@ -101,7 +74,7 @@ class Reconciler:
         self._metrics = metrics
         self._notices = notices
         self._checks = checks
-        """Called at the start of each cycle, before Serve is request anything: that would wait for a Ray that has died."""
+        """Called at the start of each cycle, before any call of Serve: such a call would wait for a Ray that has died."""
         self._observed = observed
         """Called with each observation of Serve."""
         self._on_started = on_started
@@ -109,25 +82,24 @@ class Reconciler:
         self._on_turn = on_turn
         self._requested = requested or RequestedApplies()
         self._approval = Approval(applier, now) if approve else None
-        """None where changes are applied at once."""
+        """None if changes are applied at once."""
         self._now = now
         self._pending: DesiredState | None = first
-        """What is to be applied, and is not yet."""
+        """What is still to be applied."""
         self._configured = frozenset(model.name for model in first.config.models)
         self._turns = 0
         self._seen: tuple[Running, tuple[ModelStatus, ...], float] | None = None
-        """What Serve said last, and when."""
+        """The last observation of Serve, and its time."""
         self._removal_delay = RemovalDelay(now)
         self._settling = first.settles_in_s is not None
         self.started = False
         """Whether the start is over: every model of the first configuration is up or has failed."""
         self._expected = 0
         for key, text in _warnings(first).items():
-            self._notices.set_silently(
-                f"{_WARNING}{key}", text
-            )  # the operator has read those of the first configuration
+            # The operator has read those of the first configuration.
+            self._notices.set_silently(f"{_WARNING}{key}", text)
         self._reported: dict[str, tuple[object, ...]] = {}
-        """What the operator last read of each model."""
+        """What was last reported of each model."""
 
     def run(self) -> None:
         """Until `stop` is set. Raises NodeDied."""
@@ -139,7 +111,7 @@ class Reconciler:
                 self._receive(reading)
 
     def _step(self) -> None:
-        """One turn. What cannot be applied keeps nobody from looking at what runs."""
+        """One cycle. An error in one step does not prevent the next: what runs is observed even if nothing can be applied."""
         troubles = [
             self._tried(step)
             for step in (
@@ -156,7 +128,7 @@ class Reconciler:
 
     @staticmethod
     def _tried(step: Callable[[], None]) -> str:
-        """What went wrong, for the operator; "" where nothing did. Raises NodeDied."""
+        """The step's error as a text for the operator, or "". Raises NodeDied."""
         try:
             step()
         except NodeDied:
@@ -164,14 +136,14 @@ class Reconciler:
         except (
             ConnectionError,
             NotWritten,
-        ) as error:  # Ray starts the controller again; what was to be applied waits for it
+        ) as error:  # Ray restarts the controller; what is to be applied waits for it
             return str(error)
-        except Exception as error:  # noqa: BLE001 - see the module's text
-            return f"{type(error).__name__}: {error}; the models serve on, and this is tried again"
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            return f"{type(error).__name__}: {error}; the models keep serving, and this is tried again"
         return ""
 
     def _check_files(self) -> None:
-        slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
+        slow = f"the file system of the configuration or the repository has not responded for {SILENT_S:g} s"
         self._notices.set("files", slow if self._files.is_silent() else "")
 
     def _receive(self, reading: Reading) -> None:
@@ -181,11 +153,11 @@ class Reconciler:
         if self._approval:
             self._approval.forget()
         else:
-            self._pending = None  # nothing changes until it is mended
+            self._pending = None  # nothing changes until it is fixed
         self._settling = False
         self._metrics.reloaded(successful=False)
         if isinstance(reading, SpecError):
-            self._notices.set_silently("configuration", _in_short(reading))
+            self._notices.set_silently("configuration", _summary(reading))
             self._report.mistakes(reading)
         else:
             self._notices.set("unreadable", f"cannot read the configuration: {reading}")
@@ -211,21 +183,21 @@ class Reconciler:
             self._metrics.reloaded(successful=False, withheld=True)
             self._notices.set(
                 "withheld",
-                f"nothing is changed: {error}. Put the files back, or confirm with `modelyard apply {CONFIRM}`",
+                f"nothing is changed: {error}. Restore the files, or confirm with `modelyard apply {CONFIRM}`",
             )
-            return  # looked at again in a moment: the operator may confirm it
+            return  # the next cycle tries again: the operator may have confirmed it
         self._pending = None
         self._metrics.reloaded(successful=True)
         if self._notices.end("withheld"):
-            self._report.starting("the configuration is in use again")
+            self._report.starting("the configuration is applied again")
         changed = desired.config.server != self._server
-        self._notices.set("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
+        self._notices.set("server.yaml", "server.yaml has changed: it is applied at the next start" if changed else "")
         self._expected = len(desired.models)
         if news := [action for action in actions if self._is_new(action.why)]:
             self._report.applied(news)
 
     def _apply_requested(self) -> None:
-        """What was request for at the control socket; whatever goes wrong is raised where it was request for."""
+        """The applies that were requested at the control socket. An error is raised to the one that requested it."""
         while request := self._requested.take():
             try:
                 actions = self._applier.apply(request.desired, allow_removals=request.allow_removals)
@@ -240,7 +212,7 @@ class Reconciler:
                 self._report.applied(actions)
 
     def _await_approval(self) -> None:
-        """Show what has changed, once for as long as it is the same."""
+        """Report what has changed, once for as long as it is the same."""
         if self._approval is None or self._pending is not None:
             return
         before = self._approval.actions
@@ -263,7 +235,7 @@ class Reconciler:
             self._report_progress(statuses)
 
     def _publish(self) -> None:
-        """For whoever asks at the control socket."""
+        """Publish the state, for the control socket."""
         self._turns += 1
         if self._seen is None:
             return
@@ -301,7 +273,7 @@ class Reconciler:
                 self._report.changed(status)
 
     def _is_new(self, reason: str) -> bool:
-        """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
+        """Not for a version that is still being written: it is read again in a moment, and `status` shows it meanwhile."""
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
@@ -309,15 +281,13 @@ def _warnings(desired: DesiredState) -> dict[str, str]:
     return {f"{each.path} {each.message}": each.render() for each in desired.config.warnings}
 
 
-def _in_short(error: SpecError) -> str:
+def _summary(error: SpecError) -> str:
     first, *more = error.diagnostics
     place = f"{first.path}:{first.line}" if first.line else first.path
     others = f" (and {len(more)} more)" if more else ""
-    return (
-        f"the configuration has mistakes, and nothing changes until they are mended: {place}: {first.message}{others}"
-    )
+    return f"the configuration has errors, and nothing changes until they are fixed: {place}: {first.message}{others}"
 
 
 def _shown(status: ModelStatus) -> tuple[object, ...]:
-    """What makes a status news."""
+    """The part of a status whose change is reported."""
     return (status.state, status.versions, status.default, status.digest, status.replicas, status.reason)

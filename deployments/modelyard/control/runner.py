@@ -23,7 +23,8 @@ from modelyard.control.notices import Notices
 from modelyard.control.operations import FileOperations
 from modelyard.control.paths import ServerPaths
 from modelyard.control.probe import EDGE_S, describe_model, example_curl, wait_reachable
-from modelyard.control.reconciler import Reconciler, Report
+from modelyard.control.reconciler import Reconciler
+from modelyard.control.reports import Report
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import Writes
