@@ -84,7 +84,7 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
             server.project.configure("near", "nonsense: true\n")
             server.wait_for(lambda: server.printed().count("nothing has changed") > ends, what="the mistake")
             server.project.configure("near", YAML)
-            server.wait_for(lambda: not any("mistakes" in each for each in served.notices), what="the mended file")
+            server.wait_for(lambda: not any("has errors" in each for each in served.notices), what="the mended file")
             assert {model["state"] for model in server.status().values()} == {"READY"}
         server.wait_for(lambda: served.notices == [], what="the end of the warning")
         server.wait_for(lambda: served.failing == 0, what="the end of the metric")

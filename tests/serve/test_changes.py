@@ -141,7 +141,7 @@ def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: 
         ("eater", EATS_MEMORY, "memory"),
     ],
 )
-def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
+def test_a_version_that_cannot_start_never_takes_traffic_and_is_rolled_back(
     fresh: Server, name: str, code: str, reason: str
 ) -> None:
     fresh.project.add_python(name, ECHO)
@@ -149,7 +149,7 @@ def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
     fresh.wait_for(lambda: fresh.answers(name, {"instances": [4]}), what="version 1")
     with constant_load(fresh, name, {"instances": [4]}) as seen:
         fresh.project.add_python(name, code, version=2)
-        fresh.wait_for(lambda: "went back" in fresh.models()[name].get("reason", ""), what="the way back")
+        fresh.wait_for(lambda: "rolled back" in fresh.models()[name].get("reason", ""), what="the rollback")
     assert seen.keys() == {(200, "[8.0]")}, seen
     told = fresh.models()[name]
     assert told["state"] == "READY"

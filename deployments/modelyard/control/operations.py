@@ -57,7 +57,7 @@ class FileOperations:
         self._turn()
         begun = self._now()
         desired = self._read(folder)
-        done = self._requested.ask(desired, allow_removals=allow_removals, read_from=begun, timeout_s=APPLY_S)
+        done = self._requested.request(desired, allow_removals=allow_removals, read_from=begun, timeout_s=APPLY_S)
         return {
             "actions": [asdict(action) for action in done.actions],
             "refused": desired.refused,

@@ -1,4 +1,4 @@
-"""What would make Serve match the configuration, and why. Pure: two configs in, actions out."""
+"""The changes that make Serve match the configuration, and why. Pure: two configs in, actions out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Action:
 def plan(
     current: Mapping[str, ServeConfig], wanted: ServeConfig, refused: Mapping[str, str] = {}
 ) -> tuple[Action, ...]:
-    """The actions, by model name; none where nothing changes. `current` is the running applications' configs by name."""
+    """The actions, by model name. `current` holds the running applications by name, `refused` reasons by model."""
     target = {application["name"]: application for application in wanted["applications"]}
     actions = [Action("refuse", name, reason) for name, reason in refused.items()]
     for name, application in target.items():
@@ -45,18 +45,18 @@ def plan(
 
 
 def restarts(old: ServeConfig, new: ServeConfig) -> bool:
-    """Whether going from one config of an application to the other starts its replicas anew."""
+    """Whether the change from one config of an application to the other restarts its replicas."""
     return bool(old["import_path"] != new["import_path"] or old["args"] != new["args"])
 
 
 def _why_removed(name: str, refused: Mapping[str, str]) -> str:
-    return "refused, and nothing of it can be kept" if name in refused else "no longer configured"
+    return "rejected, and its route belongs to another model" if name in refused else "not configured"
 
 
 def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
-    """The one action that a change asks for, or none."""
+    """The one action for a model, or none."""
     if old["import_path"] != new["import_path"]:
-        yield Action("restart", name, f"an application of another kind has its name: {old['import_path']}")
+        yield Action("restart", name, f"replaces an application of another kind: {old['import_path']}")
         return
     if restarts(old, new):
         yield Action("restart", name, "; ".join(_restart_reasons(old, new)) or "arguments of another release")
@@ -79,7 +79,7 @@ def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """One line a changed key."""
+    """One line for each key whose value differs."""
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
         if isinstance(old or new, dict) and isinstance(new or old, dict):
@@ -116,4 +116,4 @@ def _replicas(deployment: Mapping[str, Any]) -> str:
     scaling = deployment.get("autoscaling_config")
     if scaling is None:
         return str(deployment.get("num_replicas", 1))
-    return f"{scaling['min_replicas']} to {scaling['max_replicas']} (aim: {scaling['target_ongoing_requests']:g} in flight)"
+    return f"{scaling['min_replicas']} to {scaling['max_replicas']} (target: {scaling['target_ongoing_requests']:g} in flight)"

@@ -1,8 +1,8 @@
-"""What is missing from the files where a server runs it. Pure.
+"""Models and versions that run and are missing from the files. Pure.
 
-A file or folder that is missing may be an instruction (the operator deleted it), or an accident: a volume that is not mounted, a
-checkout under way, a wrong `mv`. So what is missing must be missing for a while before anything is removed for it, and the
-removal of most models waits for a confirmation.
+A missing file or folder may be intended (the operator deleted it) or an accident: a volume that is not mounted, a checkout under
+way, a wrong `mv`. So it must be missing for a while before anything is removed, and the removal of most models waits for a
+confirmation.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,21 +14,21 @@ from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 from modelyard.repository.resolve import Resolved
 
 REMOVAL_DELAY_S = 3.0
-"""How long something must be missing. A checkout or an editor that deletes and writes anew takes less."""
+"""How long something must be missing. A checkout, or an editor that deletes and rewrites a file, takes less."""
 _MAX_NAMES = 5
 
 
 def emptied(config: Config, last: Config | None) -> str:
-    """Why this configuration looks lost rather than meant, beside the `last` one that was served; "" where it does not."""
+    """Why this configuration looks lost, compared with the `last` one that was served; "" if it does not."""
     return _no_server_file(config, last.server if last else None) or (
         _no_models(config, len(last.models)) if last and last.models and not config.models else ""
     )
 
 
 def withheld(config: Config, server: ServerSpec | None, running: Collection[str]) -> str:
-    """Why this configuration is not applied without a confirmation; "" where it is.
+    """Why this configuration needs a confirmation; "" if it needs none.
 
-    `running` are the names of the models that run, `server` is the server.yaml with which they run, if that is known.
+    `running` are the names of the models that run, `server` is the server.yaml with which they run, or None.
     """
     gone = removed(config, running)
     if 2 * len(gone) <= len(running) or not gone:
@@ -36,11 +36,11 @@ def withheld(config: Config, server: ServerSpec | None, running: Collection[str]
     if not config.models:
         return _no_models(config, len(running))
     shown = ", ".join(gone[:_MAX_NAMES]) + (f" and {len(gone) - _MAX_NAMES} more" if len(gone) > _MAX_NAMES else "")
-    return f"{len(gone)} of the {_models(len(running))} of the last configuration have no file any more ({shown})"
+    return f"{len(gone)} of the {_models(len(running))} of the last configuration have no file ({shown})"
 
 
 def removed(config: Config, running: Collection[str]) -> list[str]:
-    """Names of running models that the configuration does not have."""
+    """Names of running models that the configuration does not hold."""
     return sorted({*running} - {model.name for model in config.models})
 
 
@@ -58,7 +58,7 @@ def missing(desired: DesiredState, current: Mapping[str, ServeConfig]) -> frozen
 
 
 class RemovalDelay:
-    """Whether the same things have been missing for REMOVAL_DELAY_S."""
+    """Measures how long the same models and versions have been missing."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -66,7 +66,7 @@ class RemovalDelay:
         self._since = 0.0
 
     def is_over(self, missing: frozenset[str]) -> bool:
-        """Whether to act on what is missing now: nothing is, or the same has been for long enough."""
+        """Whether to apply now: nothing is missing, or the same has been missing for REMOVAL_DELAY_S."""
         if missing != self._missing:
             self._missing, self._since = missing, self._now()
         return not missing or self._now() - self._since >= REMOVAL_DELAY_S

@@ -70,7 +70,7 @@ def test_the_removal_of_most_models_is_a_warning(served: Yard):
         (served.config / "models" / f"{name}.yaml").unlink()
     done = served.run("validate")
     assert (done.exit_code, done.stdout) == (0, "2 models are valid\n")
-    assert "warning: 4 of the 6 models of the last configuration have no file any more (a, b, c, d)" in done.stderr
+    assert "warning: 4 of the 6 models of the last configuration have no file (a, b, c, d)" in done.stderr
 
 
 def test_the_removal_of_a_few_is_not(served: Yard):

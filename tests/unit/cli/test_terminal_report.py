@@ -44,13 +44,13 @@ def test_a_line_begins_with_a_time_that_names_its_zone(report: TerminalReport, p
 def test_what_waits_for_the_operator_is_shown_with_the_command_that_applies_it(
     report: TerminalReport, printed: io.StringIO
 ):
-    report.awaits([Action("remove", "a", "no longer configured")], "")
-    report.awaits([Action("remove", "a", "no longer configured")], "most models are gone")
+    report.awaits([Action("remove", "a", "not configured")], "")
+    report.awaits([Action("remove", "a", "not configured")], "most models are gone")
     assert lines(printed) == [
         "changed files; nothing is changed until `modelyard apply`",
-        "  - remove a: no longer configured",
+        "  - remove a: not configured",
         "changed files; nothing is changed until `modelyard apply --allow-removals`",
-        "  - remove a: no longer configured",
+        "  - remove a: not configured",
         "  most models are gone",
     ]
 

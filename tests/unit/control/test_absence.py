@@ -54,7 +54,7 @@ def test_the_reason_says_what_is_gone():
     assert reason == "the folder models is missing, and the last configuration had 3 models"
     assert withheld(config(""), None, "a") == "the folder models holds no model, and the last configuration had 1 model"
     some = withheld(config("j"), None, "abcdefghij")
-    assert some == "9 of the 10 models of the last configuration have no file any more (a, b, c, d, e and 4 more)"
+    assert some == "9 of the 10 models of the last configuration have no file (a, b, c, d, e and 4 more)"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     file = EventFile(tmp_path, Writes(), now=lambda: AT)
     file.starting("starting Ray")
     file.applied([Action("add", "a", "version 1 (ab)")])
-    file.awaits([Action("remove", "a", "no longer configured")], "")
+    file.awaits([Action("remove", "a", "not configured")], "")
     file.changed(STATUS)
     file.mistakes(
         SpecError((Diagnostic("models/a.yaml", 4, 1, "unknown key"), Diagnostic("models", 0, 0, "not a folder")))
@@ -44,7 +44,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     assert told == [
         {"event": "step", "what": "starting Ray"},
         {"event": "add", "model": "a", "reason": "version 1 (ab)"},
-        {"event": "waits", "action": "remove", "model": "a", "reason": "no longer configured"},
+        {"event": "waits", "action": "remove", "model": "a", "reason": "not configured"},
         {"event": "state", **state},
         {"event": "mistake", "file": "models/a.yaml", "line": 4, "column": 1, "reason": "unknown key"},
         {"event": "mistake", "file": "models", "reason": "not a folder"},

@@ -26,7 +26,7 @@ def test_a_new_model_is_added_with_its_versions():
 
 def test_a_model_without_a_file_is_removed():
     assert plan(applications(configured(resolved())), configured()) == (
-        Action("remove", "churn", "no longer configured"),
+        Action("remove", "churn", "not configured"),
     )
 
 
@@ -103,11 +103,11 @@ def test_limits_and_batching_apply_in_place(before, after, why):
     ("before", "after", "why"),
     [
         (1, 3, "replicas 1 -> 3"),
-        (1, {"min": 0, "max": 4}, "replicas 1 -> 0 to 4 (aim: 8 in flight)"),
+        (1, {"min": 0, "max": 4}, "replicas 1 -> 0 to 4 (target: 8 in flight)"),
         (
             {"min": 1, "max": 4},
             {"min": 1, "max": 4, "target_in_flight": 2},
-            "replicas 1 to 4 (aim: 8 in flight) -> 1 to 4 (aim: 2 in flight)",
+            "replicas 1 to 4 (target: 8 in flight) -> 1 to 4 (target: 2 in flight)",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
     wanted = configured(resolved("leavers", route="/who"), refused("no folder"), kept=ran)
     assert plan(ran, wanted, {"churn": "no folder"}) == (
         Action("refuse", "churn", "no folder"),
-        Action("remove", "churn", "refused, and nothing of it can be kept"),
+        Action("remove", "churn", "rejected, and its route belongs to another model"),
         Action("add", "leavers", f"version 1 {A}"),
     )
 
@@ -165,7 +165,7 @@ def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
 def test_an_application_of_somebody_else_with_a_models_name_is_replaced():
     foreign = {"churn": {"name": "churn", "route_prefix": "/", "import_path": "their.app:app"}}
     (action,) = plan(foreign, configured(resolved()))
-    assert action == Action("restart", "churn", "an application of another kind has its name: their.app:app")
+    assert action == Action("restart", "churn", "replaces an application of another kind: their.app:app")
 
 
 def test_the_gateway_is_nobodys_business():

@@ -36,7 +36,7 @@ def test_what_failed_is_replaced_by_what_last_answered():
 def test_the_gateway_tells_what_serves_instead_and_why():
     target = tried().applied_to(WANTS_BAD)
     entry = catalogue(target)["churn"]
-    assert entry["refused"] == "went back to the last good version: LoadError: bad"
+    assert entry["refused"] == "rolled back to the last good configuration: LoadError: bad"
     assert [version["digest"] for version in entry["versions"]] == [f"sha256:{'g' * 64}"]
     assert catalogue(target)["iris"] == catalogue(WANTS_BAD)["iris"]
     assert rejection_reasons(applications(target)) == {"churn": entry["refused"]}

@@ -162,7 +162,7 @@ def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_w
     told = loop.run(NOTHING, *LONG, *LONG)
     assert told == [
         "nothing is changed: the folder models is missing, and the last configuration had 3 models. "
-        "Put the files back, or confirm with `modelyard apply --allow-removals`"
+        "Restore the files, or confirm with `modelyard apply --allow-removals`"
     ]
     assert loop.serve.models == ["a", "b", "c"]
     assert loop.gauge("config_last_reload_successful") == 0
@@ -172,7 +172,7 @@ def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_w
 def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
     deployed = len(loop.serve.deployed)
     told = loop.run(NOTHING, *LONG, ABC, None)
-    assert told[1:] == ["the configuration is in use again"]
+    assert told[1:] == ["the configuration is applied again"]
     assert (loop.serve.models, len(loop.serve.deployed)) == (["a", "b", "c"], deployed)
     assert loop.gauge("config_last_reload_successful") == 1
     assert loop.gauge("config_removals_withheld") == 0
@@ -270,7 +270,7 @@ def test_a_node_that_died_ends_the_loop(loop: Loop):
 def test_a_file_system_that_does_not_answer_is_told_once(loop: Loop):
     loop.silent = True
     (told,) = loop.run(None, None)
-    assert "does not answer" in told
+    assert "has not responded" in told
 
 
 def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
