@@ -53,7 +53,7 @@ def test_a_plan_of_another_folder_is_possible(folder: Path, tmp_path: Path):
 def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
     requested = RequestedApplies()
     (desired,) = [ConfigReader(folder, os.environ).read_settled()]
-    with pytest.raises(TimeoutError, match="did not get to it"):
+    with pytest.raises(TimeoutError, match="did not start the apply"):
         requested.request(desired, allow_removals=False, read_from=0.0, timeout_s=0.01)
     assert requested.take() is None
 

@@ -136,7 +136,7 @@ class Loop:
         """As who asks at the control socket; the loop does it in its next turn."""
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(
-                self.requested.ask, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
+                self.requested.request, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
             )
             assert self.asked.wait(30)
             self.asked.clear()
