@@ -71,7 +71,7 @@ class EmbeddedNode:
         self._standby = HaproxyStandby(self._edge, report.trouble)
         self._tls = TlsReload(server.tls, first.config.root, self._edge) if server.tls else None
         self._ports = OpenPorts(server)
-        self._memory = LastGoodFile(paths.last_good)
+        self._last_good = LastGoodFile(paths.last_good)
         self._ray: RayNode
         self.urls = ServerUrls(inside=f"http://127.0.0.1:{serve_port}", outside=server.origin)
         self.hub = HubPlace(server.metrics.host, server.metrics.port, paths.metrics)
@@ -128,7 +128,7 @@ class EmbeddedNode:
         if dead := self._ray.dead_processes():
             raise NodeDied(", ".join(dead))
         good = self._current.config, rollback.good
-        self._writes.attempt(self._paths.last_good, lambda: self._memory.keep(*good))
+        self._writes.attempt(self._paths.last_good, lambda: self._last_good.update(*good))
         error = self._edge.error()
         notices.set("edge", f"HAProxy refuses our frontends: {error}" if error else "")
         notices.set("ports", self._ports.closed() if started else "")

@@ -1,4 +1,4 @@
-"""What a server remembers between runs: the configuration that was last valid, and each model's config that last answered."""
+"""What a server stores for its next run: the last valid configuration, and each model's application that last answered."""
 
 import json
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from modelyard.ray_serve.application import ModelArgs, ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """Empty where there was no last run."""
+    """Empty if there was no run before."""
 
     config: Config | None = None
     applications: Mapping[str, ServeConfig] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "LastGood":
-        """From its file; empty where that is missing or not what `write` wrote."""
+        """Read the file; empty if it is missing or invalid. Applications of another release are left out."""
         try:
             stored = json.loads(path.read_text())
             config = Config(
@@ -36,7 +36,7 @@ class LastGood:
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the file, unless there is nothing to remember; it holds what the YAML holds, so it is for its owner's eyes."""
+        """Replace the file, unless there is nothing to store. Only its owner may read it, because it holds what the YAML holds."""
         config = self.config
         if config is None:
             return
@@ -51,22 +51,22 @@ class LastGood:
 
 
 class LastGoodFile:
-    """Writes what is good by now, where that has changed."""
+    """Writes what is good when that has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept = LastGood()
+        self._written = LastGood()
 
-    def keep(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
+    def update(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
         """Raises OSError; the next call tries again."""
-        if config is not self._kept.config or applications != self._kept.applications:
+        if config is not self._written.config or applications != self._written.applications:
             good = LastGood(config, dict(applications))
             good.write(self._path)
-            self._kept = good
+            self._written = good
 
 
 def _can_be_served(application: ServeConfig) -> bool:
-    """Whether this release's replicas read its arguments; what another release wrote is of no use to them."""
+    """Whether this release's replicas can read its arguments and settings."""
     try:
         ModelArgs.from_plain(application["args"])
         ModelSettings.from_plain(settings_of(application))

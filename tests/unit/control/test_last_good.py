@@ -97,12 +97,12 @@ def test_what_has_changed_is_written_and_tried_again_where_it_could_not_be(tmp_p
     path = tmp_path / "state" / "last-good.json"
     memory = LastGoodFile(path)
     with pytest.raises(FileNotFoundError):
-        memory.keep(CONFIG, GOOD)
+        memory.update(CONFIG, GOOD)
     path.parent.mkdir()
-    memory.keep(CONFIG, GOOD)
+    memory.update(CONFIG, GOOD)
     assert LastGood.read(path) == LastGood(CONFIG, GOOD)
     path.unlink()
-    memory.keep(CONFIG, dict(GOOD))
+    memory.update(CONFIG, dict(GOOD))
     assert not path.exists()
-    memory.keep(CONFIG, {})
+    memory.update(CONFIG, {})
     assert LastGood.read(path) == LastGood(CONFIG, {})

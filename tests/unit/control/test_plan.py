@@ -25,9 +25,7 @@ def test_a_new_model_is_added_with_its_versions():
 
 
 def test_a_model_without_a_file_is_removed():
-    assert plan(applications(configured(resolved())), configured()) == (
-        Action("remove", "churn", "not configured"),
-    )
+    assert plan(applications(configured(resolved())), configured()) == (Action("remove", "churn", "not configured"),)
 
 
 RESTARTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [

@@ -42,14 +42,14 @@ def evidence(ray: RayCause = WORKER_DIED, record: ExitRecord | None = None, **mo
         (evidence(fatal="Timeout (0:00:15)!\nThread ..."), "watchdog", "exit code 1"),
         (evidence(fatal=SEGFAULT), "signal", "SIGSEGV (11)"),
         (evidence(), "signal", "SIGKILL (9), or native code ended the process"),
-        (evidence(kernel_out_of_memory=True), "out_of_memory", "the kernel ended processes for lack of memory"),
+        (evidence(kernel_out_of_memory=True), "out_of_memory", "the kernel killed processes for lack of memory"),
         (
             evidence(RayCause("out_of_memory", "Memory on the node was 0.97. More.")),
             "out_of_memory",
             "Memory on the node was 0.97",
         ),
         (evidence(KILLED, UNHEALTHY), "health_check", "version 1 has been in one call for 31 s"),
-        (evidence(KILLED, stopping_s=1.0), "health_check", "did not answer Serve's health checks"),
+        (evidence(KILLED, stopping_s=1.0), "health_check", "did not respond to Serve's health checks"),
         (evidence(RayCause("NODE_DIED")), "node", "its node died"),
         (evidence(local=False), "unknown", "another machine"),
         (evidence(RayCause(""), EXITED), "exit", "exit code 3"),
@@ -137,7 +137,7 @@ def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: W
     watched.look("b", "c")
     (death,) = watched.told
     assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
-    assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; it had 1 request (request of a)")
+    assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; 1 request lost (request of a)")
     assert b"exit code 3" in watched.files("a").log.read_bytes()
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
     watched.look("b", "c")
@@ -194,12 +194,12 @@ def test_status_counts_those_of_the_last_day(tmp_path: Path):
     deaths = log.recent(now)["iris"]
     assert [death.replica for death in deaths] == ["a", "b"]
     assert summary(deaths).startswith("2 replicas have died within a day, the last at 20")
-    assert "exit code 3; it had 1 request (r1)" in summary(deaths)
+    assert "exit code 3; 1 request lost (r1)" in summary(deaths)
 
 
 def test_only_some_of_many_lost_requests_are_named():
     death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MAX_IDS + 2)])
-    assert death.line.endswith("it had 7 requests (r0, r1, r2, r3, r4 and 2 more)")
+    assert death.line.endswith("7 requests lost (r0, r1, r2, r3, r4 and 2 more)")
 
 
 LINE = (

@@ -114,7 +114,7 @@ def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_o
 def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Path):
     writes, path = Writes(), tmp_path / "state" / "last-good.json"
     memory = LastGoodFile(path)
-    writes.attempt(path, lambda: memory.keep(CONFIG, GOOD))
+    writes.attempt(path, lambda: memory.update(CONFIG, GOOD))
     assert writes.failing == {path: f"cannot write {path}: No such file or directory"}
     path.parent.mkdir()
     writes.again()
