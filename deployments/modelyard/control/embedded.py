@@ -145,7 +145,7 @@ class EmbeddedNode:
             self._edge.write(self._server, models)
             self._edge.write_changing(models)
 
-        self._writes.need(self._paths.edge, write)
+        self._writes.require(self._paths.edge, write)
         self._timeouts.check(lambda _: None)
 
     def observed(self, running: Running) -> None:

@@ -1,4 +1,4 @@
-"""A plan and an apply of files as they are now, for who asks at the control socket. Called in a connection's thread."""
+"""Plan and apply at the control socket, for the files as they are now. Called in a connection's thread."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.serve_config import GATEWAY
 
 APPLY_S = 60.0
-"""How long an apply waits for the control loop, which may be waiting for Ray."""
+"""How long an apply waits for the reconciler, which may be waiting for Ray."""
 
 
 class FileOperations:
@@ -40,7 +40,7 @@ class FileOperations:
         self._server = server
         self._now = now
         self._one_reader = threading.Lock()
-        """Reading a repository takes a disk's time; several at once would take no less."""
+        """One reading at a time: the disk limits it."""
 
     def plan(self, folder: str) -> dict[str, Any]:
         """See `api.Operations`."""
@@ -53,7 +53,7 @@ class FileOperations:
         }
 
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
-        """See `api.Operations`. Raises TimeoutError where the control loop is busy for too long."""
+        """See `api.Operations`. Raises TimeoutError if the reconciler is busy for too long."""
         self._turn()
         begun = self._now()
         desired = self._read(folder)
@@ -73,5 +73,5 @@ class FileOperations:
 
     def _turn(self) -> LoopSnapshot:
         if self._live.turn is None:
-            raise ConnectionError("the server has not looked at Serve yet: try again in a moment")
+            raise ConnectionError("the server has not observed Serve yet: try again in a moment")
         return self._live.turn

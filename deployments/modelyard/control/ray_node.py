@@ -1,4 +1,4 @@
-"""Ray on this machine, in the background of this process: started, watched and stopped as one."""
+"""A Ray head node on this machine, started and stopped with this process."""
 
 import logging
 import os
@@ -22,10 +22,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class RayNode:
-    """A Ray head node of our own."""
+    """A Ray head node."""
 
     def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
-        """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
+        """`slow` is called with the seconds waited so far, from time to time, if Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         with _waiting_for_the_raylet(slow), _on_loopback(), without_unused_processes():
             context = ray.init(
@@ -44,19 +44,19 @@ class RayNode:
         self.session_dir = Path(context.address_info["session_dir"])
 
     def dead_processes(self) -> list[str]:
-        """Names of Ray's own processes that have ended ("raylet", "gcs_server"); empty for one that is well or stopped."""
+        """Names of Ray's own processes that have died, such as "raylet" and "gcs_server"."""
         node = worker._global_node
         return [] if node is None else [str(name) for name, _ in node.dead_processes()]
 
     def keep_logs(self, folder: Path) -> None:
-        """Copy what replicas, proxies and the controller wrote to where it outlives the node."""
+        """Copy the logs of replicas, proxies and the controller to a folder that outlives the node. Raises OSError."""
         logs = self.session_dir / "logs" / "serve"
         if logs.exists():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(logs, folder, dirs_exist_ok=True)
 
     def stop(self) -> None:
-        """End Ray's processes. Its agents would see only after seconds that the raylet has ended."""
+        """End Ray's processes. Agents are killed: they would notice only after seconds that the raylet has ended."""
         agents = supervised_agents()
         ray.shutdown()
         for pid in agents:
@@ -65,14 +65,14 @@ class RayNode:
 
 
 def _waiting_for_the_raylet(slow: Callable[[float], None]) -> AbstractContextManager[None]:
-    """Ray gives its raylet 30 s to register, on however busy a machine, and has no setting for it: then it would be given up and
-    started again, which makes the machine busier."""
+    """Wait longer than Ray's 30 s for its raylet, for which Ray has no setting. On a busy machine, Ray would give up and start
+    again, which makes the machine busier."""
     return patched(services, "get_node", retried(services.get_node, is_alive=_raylet_is_alive, slow=slow))
 
 
 def _on_loopback() -> AbstractContextManager[None]:
-    """Ray takes the machine's own address in the place of this one, and then listens on all of them: with two dozen ports, its
-    metrics and a token in clear. All processes of this node are on this machine."""
+    """Keep Ray on 127.0.0.1. It would replace this address by the machine's own and listen on all of them: two dozen ports, its
+    metrics, and a token in clear text. All processes of this node are on this machine."""
     return patched(services, "resolve_ip_for_localhost", lambda host: host)
 
 

@@ -127,7 +127,7 @@ class Runner:
     def _open_commands(self, requested: RequestedApplies) -> None:
         if self._live is None or self._api is None:
             return
-        self._live.ask_of(
+        self._live.set_sources(
             HubClient().traffic,
             lambda status: describe_model(self._node.urls, status),
             lambda: self._deaths.recent(time.time()),
@@ -144,7 +144,7 @@ class Runner:
         self._report.started(statuses, example_curl(urls, statuses), self._node.metrics_url)
 
     def _retry_writes(self, notices: Notices) -> None:
-        self._writes.again()
+        self._writes.retry()
         failing = self._writes.failing
         notices.set_all("write ", {str(place): text for place, text in failing.items()})
         self._metrics.wrote(failing=len(failing))

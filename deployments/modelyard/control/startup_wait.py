@@ -1,4 +1,4 @@
-"""Waiting for something that is slow to start, for as long as it is still at it."""
+"""Waits for something that is slow to start, for as long as its process is alive."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 POLL_S = 0.5
 SLOW_S = 15.0
-"""From then on the operator is told what is waited for."""
+"""How often a slow start is reported."""
 MAX_WAIT_S = 600.0
 
 
@@ -28,7 +28,7 @@ def retried(
 
     def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
         begun = now()
-        told = 0.0
+        reported = 0.0
         while True:
             try:
                 return call(*args, **kwargs)
@@ -36,8 +36,8 @@ def retried(
                 waited_s = now() - begun
                 if waited_s > MAX_WAIT_S or not is_alive():
                     raise
-                if waited_s - told >= SLOW_S:
-                    told = waited_s
+                if waited_s - reported >= SLOW_S:
+                    reported = waited_s
                     slow(waited_s)
                 sleep(POLL_S)
 

@@ -1,4 +1,4 @@
-"""The state of every model, from what Serve runs and what the files ask for. Pure."""
+"""An observation of Serve, and the state of every model in it. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -19,14 +19,14 @@ from modelyard.ray_serve.application_status import (
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One look at Serve."""
+    """What Serve runs, as of one observation."""
 
     applications: Mapping[str, dict[str, Any]]
     """Serve's ApplicationDetails by name."""
 
     @property
     def configs(self) -> dict[str, ServeConfig]:
-        """The deployed config of each application, in the form that `applications.serve_config` gives it."""
+        """The deployed config of each application by name, in the form of `applications.serve_config`."""
         return {
             name: details["deployed_app_config"]
             for name, details in self.applications.items()
@@ -35,14 +35,14 @@ class Running:
 
     @property
     def building(self) -> list[str]:
-        """The applications that Serve is deploying, of which it may list no deployments."""
+        """The applications that Serve is deploying. It may list none of their deployments."""
         return [name for name, details in self.applications.items() if text_of(details["status"]) == "DEPLOYING"]
 
     def after(self, before: "Running") -> "Running":
-        """This look, with what the one before knows of applications that Serve is building.
+        """This observation, with the deployments of the one before for applications that Serve is building.
 
-        For as long as it builds an application again, and where it cannot, Serve lists none of its deployments, though the
-        replicas that run serve on.
+        While it rebuilds an application, and if it cannot, Serve lists none of its deployments, though their replicas keep
+        serving.
         """
         return Running(
             {
@@ -62,16 +62,16 @@ class ModelStatus:
     state: State
     versions: tuple[str, ...]
     digest: str
-    """Of the newest version that was asked for."""
+    """The digest of the newest configured version."""
     runtime: str
     replicas: int
-    """Running now."""
+    """Replicas that run."""
     replicas_wanted: int
     url: str
     reason: str
-    """Why it is not READY, what it waits for, or why its last change did not take; "" where all is well."""
+    """Why it is not READY, what it waits for, or why its last change failed; "" if there is no problem."""
     changing: bool
-    """A change is under way, and nothing is known that would keep it from its end."""
+    """Whether a change is under way, and no reason is known why it would not complete."""
     default: str = ""
     """The version that answers requests which name none."""
 
@@ -90,7 +90,7 @@ def model_statuses(
 ) -> tuple[ModelStatus, ...]:
     """All models by name.
 
-    `refused` are reasons by model from the files, `origin` is the server's scheme, host and port, `waiting` are models that
+    `refused` are the reasons of rejected models, `origin` is the server's scheme, host and port, `waiting` are the models that
     Serve gets when others have loaded.
     """
     return tuple(
@@ -106,7 +106,7 @@ def _waiting(name: str) -> ModelStatus:
 
 
 def deployed(details: Mapping[str, Any]) -> Deployed:
-    """Serve's ApplicationDetails as `serving.state` reads them."""
+    """Serve's ApplicationDetails in the form that `application_status` reads."""
     deployments = details["deployments"].values()
     states = Counter(text_of(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
     messages = [deployment["message"] for deployment in deployments if deployment["message"]]

@@ -139,4 +139,4 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(yard: Yard, command):
     yard.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
     done = yard.run(command)
     assert done.exit_code == 1
-    assert "nobody listens at 127.0.0.1:1" in done.output
+    assert "cannot connect to 127.0.0.1:1" in done.output

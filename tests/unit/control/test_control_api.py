@@ -89,7 +89,7 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
         return {"batching": {"batched": True, "reason": ""}, "notes": ["a note"], "curl": "curl"}
 
     died = Death(1000.0, "churn", "r1", "exit", "exit code 3", ("a",))
-    live.ask_of(lambda: {"churn": Traffic(1.0, 0.1, {"ok": 60}, 2)}, describe, lambda: {"churn": [died]})
+    live.set_sources(lambda: {"churn": Traffic(1.0, 0.1, {"ok": 60}, 2)}, describe, lambda: {"churn": [died]})
     live.turned(turn())
     assert described.wait(10)
     wait_for(lambda: live.as_json()["models"][0]["notes"])
@@ -115,7 +115,7 @@ def test_a_hub_that_hangs_keeps_nobody_waiting(live: LiveState):
         hangs.wait(60)
         return {}
 
-    live.ask_of(traffic, lambda _: None, dict)
+    live.set_sources(traffic, lambda _: None, dict)
     live.turned(turn())
     assert live.as_json()["models"][0]["traffic"] is None
     hangs.set()

@@ -59,5 +59,5 @@ def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
 
 
 def test_before_the_first_look_at_serve_there_is_nothing_to_plan(folder: Path):
-    with pytest.raises(ConnectionError, match="not looked at Serve yet"):
+    with pytest.raises(ConnectionError, match="not observed Serve yet"):
         operations(folder, up=False).plan(str(folder))

@@ -44,15 +44,15 @@ def test_a_write_that_fails_ends_nothing_and_is_told_and_tried_again_until_it_wo
     writes, disk = Writes(), Disk()
     disk.trouble = OSError(code, os.strerror(code), "/state/last-good.json.partial")
     writes.attempt(PLACE, disk.write)
-    writes.again()
+    writes.retry()
     assert writes.failing == {PLACE: f"cannot write /state/last-good.json: {os.strerror(code)}"}
     writes.attempt(Path("/other/disk"), lambda: None)
     assert list(writes.failing) == [PLACE]
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert writes.failing == {}
     assert disk.written == [""]
-    writes.again()
+    writes.retry()
     assert disk.written == [""]
 
 
@@ -61,18 +61,18 @@ def test_of_several_writes_to_one_place_the_last_one_is_tried_again():
     for what in ("old", "new"):
         writes.attempt(PLACE, lambda what=what: disk.write(what))
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert disk.written == ["new"]
 
 
 def test_what_cannot_go_on_without_its_file_is_told_so_and_tries_again_itself():
     writes, disk = Writes(), Disk()
     with pytest.raises(NotWritten, match="nothing is changed until /state/last"):
-        writes.need(PLACE, disk.write)
+        writes.require(PLACE, disk.write)
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert list(writes.failing) == [PLACE]
-    writes.need(PLACE, disk.write)
+    writes.require(PLACE, disk.write)
     assert writes.failing == {}
 
 
@@ -117,7 +117,7 @@ def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Pa
     writes.attempt(path, lambda: memory.update(CONFIG, GOOD))
     assert writes.failing == {path: f"cannot write {path}: No such file or directory"}
     path.parent.mkdir()
-    writes.again()
+    writes.retry()
     assert writes.failing == {}
     assert LastGood.read(path).config == CONFIG
 
