@@ -24,9 +24,9 @@ POLL_S = 0.5
 
 @contextmanager
 def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", DesiredState]]:
-    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError where no server runs.
+    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError if no server runs.
 
-    `starting` starts Serve in a cluster that has none yet.
+    `starting` starts Serve in a cluster where it does not run.
     """
     desired = ConfigReader(config_dir, os.environ).read_settled()
     server = desired.config.server
@@ -57,7 +57,7 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
 def _running(paths: ServerPaths) -> dict[str, str]:
     try:
         return dict(json.loads(paths.running.read_text()))
-    except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was
+    except (OSError, ValueError, TypeError) as error:  # deleted meanwhile, or incomplete after a power failure
         raise ConnectionError(f"cannot read {paths.running}: {error}") from error
 
 
@@ -66,17 +66,17 @@ def _cluster(server: ServerSpec) -> dict[str, str]:
 
 
 def traffic() -> "dict[str, Traffic]":
-    """What the last minute was like, by model, as the metrics hub tells it; nothing where the hub is away."""
+    """The traffic of the last minute by model, from the metrics hub; empty if the hub does not respond."""
     from modelyard.telemetry.metrics.hub import HubClient  # noqa: PLC0415
 
     try:
         return HubClient().traffic()
-    except Exception:  # noqa: BLE001 - Ray has many ways to say that it is away; the rest of the status is worth telling
+    except Exception:  # noqa: BLE001 - Ray raises many kinds of error if it is down; the rest of the status is still shown
         return {}
 
 
 def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":
-    """Wait until nothing changes any more, or the time is over; models that failed have gone back by then."""
+    """Wait until no change is under way, or the time is over. Models that failed are rolled back."""
     from modelyard.control.apply import settled  # noqa: PLC0415
 
     deadline = time.monotonic() + timeout_s

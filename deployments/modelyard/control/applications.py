@@ -1,4 +1,4 @@
-"""From resolved models to the config that Ray Serve runs: one application a model, and the gateway. Pure.
+"""From resolved models to the config that Ray Serve runs: one application for each model, and the gateway. Pure.
 
 Serve compares applications by their config. A change of `args` restarts the application's replicas, so everything that could
 change an answer is there, the artefact's digest included. Settings (`user_config`) and replica counts apply in place.
@@ -22,11 +22,11 @@ MODEL_DEPLOYMENT = "model"
 GATEWAY_DEPLOYMENT = "gateway"
 
 UNBOUNDED = 1_000_000
-"""Serve's own limits on requests, set out of the way: the model server admits, and says so in a client's terms."""
+"""Serve's own limits on requests, which must not apply: the scheduler limits them, and rejects in the protocol's form."""
 UPSCALE_DELAY_S = 2.0
 DOWNSCALE_DELAY_S = 60.0
 LOOK_BACK_S = 4.0
-"""Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
+"""Seconds over which load is averaged. With Serve's 30 s, a burst would wait half a minute for its second replica."""
 
 
 def serve_config(
@@ -68,7 +68,7 @@ def serve_config(
 
 
 def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
-    """What the edge knows of the models in a config."""
+    """The models of a config, for the edge."""
     return {
         application["name"]: _edge_model(application)
         for application in config["applications"]
@@ -137,7 +137,7 @@ def replicas_folder(config: Config) -> Path:
 
 
 def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:
-    """What answers where no model does. The catalogue is its user_config: it changes without a restart."""
+    """The application that answers what no model does. Its settings are the catalogue, which changes without a restart."""
     return {
         "name": GATEWAY,
         "route_prefix": "/",
@@ -157,7 +157,7 @@ def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any
 
 
 def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: str) -> dict[str, Any]:
-    """What the gateway knows of a model: how it is configured, and what its application, if it has one, serves."""
+    """A model's catalogue entry: its configuration, and what its application serves if it has one."""
     return {
         "name": spec.name,
         "route": spec.url_path,
@@ -169,9 +169,9 @@ def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: s
 
 
 def _filled_in(model: Resolved) -> ModelSpec:
-    """The spec with what it leaves to be inferred: writing that down in the YAML later is no change then.
+    """The spec with its inferred values, so that writing them into the YAML is no change.
 
-    Defaults are in it for the like reason: where a later release has other ones, replicas restart with them.
+    It holds the defaults too, so that replicas restart if a later release has other defaults.
     """
     spec = model.spec
     inferred = {"runtime": spec.runtime or model.runtime, "path": spec.folder, "route": spec.url_path}
@@ -197,7 +197,7 @@ def _scaling(replicas: Replicas) -> dict[str, Any]:
 
 
 def _lifecycle(server: ServerSpec) -> dict[str, Any]:
-    """Start the new before stopping the old, and let the old finish what it accepted."""
+    """Start a new replica before the old one stops, and let the old one finish the requests that it has accepted."""
     return {
         "max_surge_percent": 100,
         "graceful_shutdown_wait_loop_s": 0.5,

@@ -15,13 +15,13 @@ from modelyard.config.load import Config
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """Where a running server keeps its files."""
+    """The files and folders of a server."""
 
     state: Path
-    """The operator's: token, last good configuration, where to attach."""
+    """The state folder: token, last good configuration, address, logs. It outlives a run."""
     run: Path
-    """Ray's and HAProxy's, gone when the server stops. Short: HAProxy takes at most 97 bytes for its socket's path, of
-    which Serve uses 68."""
+    """The files of Ray and HAProxy, deleted when the server stops. Short, because the path of a HAProxy socket has at most 97
+    bytes, of which Serve uses 68."""
 
     @property
     def token(self) -> Path:
@@ -30,27 +30,27 @@ class ServerPaths:
 
     @property
     def running(self) -> Path:
-        """Where the running server is to be found."""
+        """The address of the running server."""
         return self.state / "running.json"
 
     @property
     def last_good(self) -> Path:
-        """The configuration to come back to."""
+        """The last good configuration."""
         return self.state / "last-good.json"
 
     @property
     def ray(self) -> Path:
-        """Ray's own; it opens this folder to everybody, so it stands inside one that is closed."""
+        """Ray's folder, inside one with mode 0700, because Ray opens its own to all users."""
         return self.run / "ray"
 
     @property
     def scratch(self) -> Path:
-        """Temporary files of the server's processes: a killed one leaves nothing that outlives the run."""
+        """Temporary files of the server's processes, deleted at the end of the run even if a process was killed."""
         return self.run / "tmp"
 
     @property
     def metrics(self) -> Path:
-        """What the metrics hub must not forget when it dies; a new run counts from zero."""
+        """The counters of the metrics hub, which it reads again after a restart; each run counts from zero."""
         return self.run / "metrics.json"
 
     @property
@@ -60,26 +60,26 @@ class ServerPaths:
 
 
 def paths_of(config: Config) -> ServerPaths:
-    """The folders of the server of this configuration; two configurations never share one."""
+    """The paths of this configuration's server; two configurations never share a folder."""
     state = config.state_dir.resolve()
     name = hashlib.sha256(str(state).encode()).hexdigest()[:8]
-    return ServerPaths(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - made with mode 0700
+    return ServerPaths(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - created with mode 0700
 
 
 @contextmanager
 def state_folder_lock(paths: ServerPaths) -> Iterator[None]:
-    """Hold the lock of this server's state folder. Raises BlockingIOError where another server holds it."""
+    """Hold the lock of the state folder. Raises BlockingIOError if another server holds it."""
     paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (paths.state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BlockingIOError(f"a server that keeps its state in {paths.state} runs already") from None
+            raise BlockingIOError(f"a server with the state folder {paths.state} runs already") from None
         yield
 
 
 def create_folders(paths: ServerPaths) -> None:
-    """Make the folders and, once, Ray's token. Raises PermissionError where somebody else has made the one below /tmp."""
+    """Create the folders and, once, Ray's token. Raises PermissionError if another user created the folder below /tmp."""
     for folder in (paths.state, paths.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = paths.run.lstat()
@@ -91,7 +91,7 @@ def create_folders(paths: ServerPaths) -> None:
 
 
 def _is_whole(token: Path) -> bool:
-    """Whether it can be used: a file that was new when the power was cut may be empty."""
+    """Whether it can be used: a power failure may leave an empty file."""
     try:
         return token.stat().st_size > 0
     except FileNotFoundError:
@@ -99,7 +99,7 @@ def _is_whole(token: Path) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600, whole or not at all, whatever the umask. Raises OSError."""
+    """Write a file with mode 0600, atomically, whatever the umask. Raises OSError."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
@@ -108,5 +108,5 @@ def write_private(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)  # what stands on a full disk may be what it lacks
+            partial.unlink(missing_ok=True)  # it takes space on a disk that may be full
         raise

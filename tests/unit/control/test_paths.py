@@ -104,7 +104,7 @@ def test_a_run_folder_of_somebody_else_is_refused(paths: ServerPaths):
 
 
 def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(paths: ServerPaths):
-    refused = pytest.raises(BlockingIOError, match=f"keeps its state in {paths.state} runs already")
+    refused = pytest.raises(BlockingIOError, match=f"state folder {paths.state} runs already")
     with state_folder_lock(paths), refused, state_folder_lock(paths):
         pass
     with state_folder_lock(paths):

@@ -76,7 +76,7 @@ def test_a_model_without_room_is_not_waited_for():
     )
     row = status(details(application(resolved()), "DEPLOYING", {"STARTING": 1}, message))
     assert (row.state, row.changing) == ("LOADING", False)
-    assert row.reason.startswith("no room for a replica that needs 64 CPU (2 CPU free)")
+    assert row.reason.startswith("insufficient resources for a replica that needs 64 CPU (2 CPU free)")
 
 
 def test_the_reason_for_which_the_files_were_refused_comes_first():

@@ -66,10 +66,10 @@ class_name: "ServeReplica:churn:model"
         (["ModuleNotFoundError: No module named 'x'", "RuntimeError"], "RuntimeError"),
         (["model.Broken: a class that is not called an error"], "Broken: a class that is not called an error"),
         (["AssertionError"], "AssertionError"),
-        (["MemoryError"], "out of memory (resources.memory is what the model may take): no more could be had"),
+        (["MemoryError"], "out of memory (resources.memory is the limit): allocation failed"),
         (
             ["numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB"],
-            "out of memory (resources.memory is what the model may take): Unable to allocate 8.00 GiB",
+            "out of memory (resources.memory is the limit): Unable to allocate 8.00 GiB",
         ),
         (
             ['  File "model.py", line 3\n    def load(:\n             ^\nSyntaxError: invalid syntax'],
@@ -144,7 +144,7 @@ BROKEN = RETRYING + traceback("ValueError: bad")
         (
             Deployed("DEPLOYING", {"STARTING": 1}, NO_ROOM),
             "LOADING",
-            "no room for a replica that needs 8 CPU (1.5 CPU free) and 1024 MiB (0 MiB free): "
+            "insufficient resources for a replica that needs 8 CPU (1.5 CPU free) and 1024 MiB (0 MiB free): "
             "lower resources.cpus or resources.memory",
         ),
     ],
