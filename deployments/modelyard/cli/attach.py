@@ -34,10 +34,11 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
     local = server.ray.address == "local"
     if local and not paths.running.exists():
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
-    if not local:
-        check_listening(server.ray.address)
     where = _running(paths) if local else _cluster(server)
-    os.environ.update(attach_environment(paths) if local else cluster_environment(os.environ, Path.home()))
+    if local:
+        os.environ.update(attach_environment(paths))
+    else:
+        prepare_for_cluster(server)
     # Ray reads the environment when it is imported, so only now.
     from modelyard.control.apply import Applier  # noqa: PLC0415
     from modelyard.control.client import attach, detach  # noqa: PLC0415
@@ -52,6 +53,12 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
         yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
+
+
+def prepare_for_cluster(server: ServerSpec) -> None:
+    """Set the environment for the cluster's Ray, which reads it when it is imported. Raises ConnectionError."""
+    check_listening(server.ray.address)
+    os.environ.update(cluster_environment(os.environ, Path.home()))
 
 
 def _running(paths: ServerPaths) -> dict[str, str]:

@@ -4,13 +4,12 @@ import os
 import threading
 from pathlib import Path
 
+from modelyard.cli.attach import prepare_for_cluster
 from modelyard.cli.report import TerminalReport
 from modelyard.config.load import Config
 from modelyard.control.desired import ConfigReader
-from modelyard.control.environment import cluster_environment
 from modelyard.control.events import EventFile
 from modelyard.control.paths import paths_of
-from modelyard.control.ports import check_listening
 from modelyard.control.reports import Reports
 from modelyard.control.writes import Writes
 
@@ -24,8 +23,7 @@ def serve_cluster(config_dir: Path, config: Config, *, approve: bool = False) ->
     terminal, writes = TerminalReport(), Writes()
     terminal.approval = approve = approve or not server.watch
     report = Reports(terminal, EventFile(paths.state, writes))
-    check_listening(server.ray.address)
-    os.environ.update(cluster_environment(os.environ, Path.home()))
+    prepare_for_cluster(server)
     # Ray reads the environment when it is imported, so only now.
     from modelyard.control.cluster import ClusterNode  # noqa: PLC0415
     from modelyard.control.runner import Runner  # noqa: PLC0415

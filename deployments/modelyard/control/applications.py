@@ -13,13 +13,18 @@ from modelyard.config.model_spec import ModelSpec, Replicas
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.serve_config import GATEWAY, ServeConfig, served_by, settings_of
 from modelyard.edge.model_maps import EdgeModel
-from modelyard.ray_serve.application import GatewayArgs, ModelArgs, ModelSettings, RequestLogArgs
+from modelyard.ray_serve.application import (
+    GATEWAY_DEPLOYMENT,
+    MODEL_DEPLOYMENT,
+    GatewayArgs,
+    ModelArgs,
+    ModelSettings,
+    RequestLogArgs,
+)
 from modelyard.repository.resolve import Refused, Resolved
 
 MODEL_IMPORT = "modelyard.replica.deployment:build"
 GATEWAY_IMPORT = "modelyard.gateway.deployment:build"
-MODEL_DEPLOYMENT = "model"
-GATEWAY_DEPLOYMENT = "gateway"
 
 UNBOUNDED = 1_000_000
 """Serve's own limits on requests, which must not apply: the scheduler limits them, and rejects in the protocol's form."""
@@ -33,17 +38,17 @@ def serve_config(
     config: Config,
     models: Sequence[Resolved | Refused],
     *,
-    kept: Mapping[str, ServeConfig],
+    deployed: Mapping[str, ServeConfig],
     good: Mapping[str, ServeConfig] = {},
     pinned: Mapping[str, ServeConfig] = {},
 ) -> ServeConfig:
     """The whole config; `models` are the results for `config.models`, in their order.
 
-    A model in `pinned` has the application that is there. A refused model keeps the application that it has in `kept`, by name,
+    A model in `pinned` has the application that is there. A refused model keeps the application that it has in `deployed`, by name,
     unless another model has its route now. `good` are the applications that last answered, by name: see `model_application`.
     """
     applications = {
-        model.spec.name: model_application(config, model, good.get(model.spec.name) or kept.get(model.spec.name))
+        model.spec.name: model_application(config, model, good.get(model.spec.name) or deployed.get(model.spec.name))
         for model in models
         if isinstance(model, Resolved)
     }
@@ -53,10 +58,10 @@ def serve_config(
         if (
             isinstance(model, Refused)
             and model.name not in pinned
-            and model.name in kept
-            and kept[model.name]["route_prefix"] not in routes
+            and model.name in deployed
+            and deployed[model.name]["route_prefix"] not in routes
         ):
-            applications[model.name] = kept[model.name]
+            applications[model.name] = deployed[model.name]
     catalogue = [
         catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Refused) else "")
         for spec, model in zip(config.models, models, strict=True)

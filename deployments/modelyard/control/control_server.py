@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*self.server.answer(self.command, self.path, body))
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 - the client gets the error, and the server goes on
+        except Exception as error:  # noqa: BLE001 - the client gets the error, and the server continues
             self._send(500, {"error": f"{type(error).__name__}: {error}"})
 
     def _send(self, status: int, document: dict[str, Any]) -> None:

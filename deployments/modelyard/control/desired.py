@@ -31,9 +31,9 @@ class DesiredState:
         """Reasons by model."""
         return {model.name: model.reason for model in self.models if isinstance(model, Refused)}
 
-    def serve_config(self, kept: Mapping[str, ServeConfig], good: Mapping[str, ServeConfig] = {}) -> ServeConfig:
+    def serve_config(self, deployed: Mapping[str, ServeConfig], good: Mapping[str, ServeConfig] = {}) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""
-        return serve_config(self.config, self.models, kept=kept, good=good, pinned=self.pinned)
+        return serve_config(self.config, self.models, deployed=deployed, good=good, pinned=self.pinned)
 
     def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "DesiredState":
         """The same models with these applications, unless two of them have the same route."""

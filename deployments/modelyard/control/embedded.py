@@ -98,7 +98,7 @@ class EmbeddedNode:
             try:
                 self._ray.keep_logs(self._paths.state / "logs")
             except OSError as error:  # a full disk must not hide why the server ends
-                self._report.trouble(f"Ray's logs are not kept: {reason_of(error)}")
+                self._report.trouble(f"Ray's logs were not copied: {reason_of(error)}")
             self._ray.stop()
 
     def max_loads(self, client: ServeClient) -> int:
@@ -169,7 +169,7 @@ class EmbeddedNode:
         os._exit(NODE_DIED)
 
     def _report_connections(self) -> None:
-        """Where the operator asks for more than there can be. The default is as many as there can be, too."""
+        """Report a configured number of connections that the limit of open files does not allow."""
         wanted, files = self._server.connections, most_files()
         most = connections(wanted, files).on_a_port
         if most < wanted and "connections" in self._server.model_fields_set:

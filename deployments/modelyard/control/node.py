@@ -22,7 +22,7 @@ class NodeDied(Exception):
 
 
 class Node(Protocol):
-    """What the runner needs of it. Methods are called in the order in which they stand here."""
+    """What the runner calls, in this order."""
 
     urls: ServerUrls
     hub: "HubPlace"
@@ -45,7 +45,7 @@ class Node(Protocol):
         """The reconciler is about to start."""
 
     def check(self, notices: Notices, rollback: Rollback, *, started: bool) -> None:
-        """Called at the start of each cycle, before Serve is asked anything. Raises NodeDied."""
+        """Called at the start of each cycle, before any call of Serve. Raises NodeDied."""
 
     def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
         """Called before Serve gets a config. Raises NotWritten: then it does not get it."""

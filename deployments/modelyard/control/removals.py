@@ -19,7 +19,7 @@ _MAX_NAMES = 5
 
 
 def emptied(config: Config, last: Config | None) -> str:
-    """Why this configuration looks lost, compared with the `last` one that was served; "" if it does not."""
+    """Why this configuration seems to be lost, compared with the `last` one that was served; "" if it does not."""
     return _no_server_file(config, last.server if last else None) or (
         _no_models(config, len(last.models)) if last and last.models and not config.models else ""
     )

@@ -20,7 +20,7 @@ from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import GrpcRefused
-from modelyard.ray_serve.application import GatewayArgs
+from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -30,7 +30,7 @@ from modelyard.telemetry.metrics.hub import HubClient
 
 def build(args: dict[str, Any]) -> Application:
     """Serve's application builder."""
-    return serve.deployment(name="gateway")(serve.ingress()(Gateway)).bind(args)
+    return serve.deployment(name=GATEWAY_DEPLOYMENT)(serve.ingress()(Gateway)).bind(args)
 
 
 class Gateway:

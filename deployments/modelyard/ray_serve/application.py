@@ -14,6 +14,11 @@ from modelyard.config.model_spec import Limits, ModelSpec
 from modelyard.config.server_spec import TracingSpec
 from modelyard.repository.resolve import ServedVersion
 
+MODEL_DEPLOYMENT = "model"
+"""The one deployment of a model's application."""
+GATEWAY_DEPLOYMENT = "gateway"
+"""The one deployment of the gateway's application."""
+
 
 class PlainValues(BaseModel):
     """Frozen and strict; converts to plain values and back."""

@@ -1,7 +1,7 @@
 """The Ray Serve deployment of a model: the adapter between Serve's replica and ours.
 
-Everything that can be wrong with a model is found in the constructor. Serve starts a new replica before it stops an old one, and
-keeps the old one where the constructor of the new one raises: so a bad model never takes traffic.
+The constructor finds everything that can be wrong with a model. Serve starts a new replica before it stops the old one, and keeps
+the old one if the constructor raises, so a model that does not work never gets requests.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
-from modelyard.ray_serve.application import ModelArgs, ModelSettings, RequestLogArgs
+from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings, RequestLogArgs
 from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
@@ -52,17 +52,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ray.serve")
 
-DEPLOYMENT = "model"
-"""The name of the one deployment in a model's application."""
 SWITCH_INTERVAL_S = 0.0005
 """Python's own 5 ms would keep the loop waiting for a model's thread that holds the interpreter: p99 halves with this."""
 STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its time-outs is taken as hung, and the replica is replaced."""
+"""A call of the model that has run for this many of its time-outs counts as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:
     """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a process of its own."""
-    return serve.deployment(name=DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
+    return serve.deployment(name=MODEL_DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 
 class ModelReplica:
@@ -106,7 +104,7 @@ class ModelReplica:
         self._watchdog.start()
 
     async def __del__(self) -> None:
-        """Serve awaits this once when the replica has drained: its last requests are pushed too."""
+        """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
         self._exits.stopped()
         if self._pusher is not None:
             await asyncio.to_thread(self._pusher.close)
@@ -131,7 +129,7 @@ class ModelReplica:
         self._watchdog.watch(self._watched())
 
     async def _load(self) -> list[LoadedVersion]:
-        """All versions, one after the other, each in its own thread, so that one that hangs can be given up."""
+        """Load all versions, one after the other, each in its own thread, so that a load that hangs can be abandoned."""
         spec, args = self._spec, self._args
 
         async def load() -> list[LoadedVersion]:
@@ -168,15 +166,15 @@ class ModelReplica:
             raise RuntimeError(trouble)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
+        """Serve's autoscaling policy reads `running_requests`. It does not see the requests of the fast path by itself."""
         return {"running_requests": self._meter.read()}
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
-        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
+        """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
         return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
-        """The default version's; the gateway asks."""
+        """The signature of the default version, for the gateway."""
         return self._routes.signature
 
     def _watched(self) -> list[Watched]:
@@ -191,7 +189,7 @@ class ModelReplica:
 
 
 def _open_files(args: ModelArgs) -> Exits:
-    """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
+    """Open the replica's log and record why the process ends. If the disk cannot be written, the model serves without them."""
     files = ReplicaFiles(args.replicas, args.spec.name, serve.get_replica_context().replica_id.unique_id)
     try:
         open_log(files)

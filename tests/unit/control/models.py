@@ -46,7 +46,7 @@ def configured(
         sources={spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec, _ in outcomes},
         root=ROOT,
     )
-    return serve_config(config, [outcome for _, outcome in outcomes], kept=kept or {}, good=good or {})
+    return serve_config(config, [outcome for _, outcome in outcomes], deployed=kept or {}, good=good or {})
 
 
 def applications(config: ServeConfig) -> dict[str, ServeConfig]:
