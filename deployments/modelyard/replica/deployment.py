@@ -17,10 +17,8 @@ from ray.serve._private import logging_utils
 
 from modelyard.config.server_spec import TracingSpec
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import Asgi, AsgiApp, HttpStream, Receive, Scope, Send
+from modelyard.http.asgi import Asgi, AsgiApp, Receive, Scope, Send
 from modelyard.http.fast_path import FAST_PATH
-from modelyard.http.problem import HttpResponse
-from modelyard.http.request import HttpRequest
 from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.protocols.loaded_version import LoadedVersion
@@ -114,13 +112,14 @@ class ModelReplica:
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply settings without a restart; Serve awaits this after the constructor and at each change of them.
 
-        Requests that wait are subject to them too. Streams and WebSockets that are open keep the limits with which they began.
+        They apply to requests that wait, too. WebSockets and event streams that are open keep the limits with which they began.
         """
         settings = ModelSettings.from_plain(user_config)
         self._spec = spec = settings.applied_to(self._args.spec)
         for version in self._versions.values():
             version.configure(spec.limits, spec.batching)
-        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
+        routes = self._routes
+        routes.configure(spec)
         routes.model.description = settings.description
         routes.choose(settings.default, settings.version_labels)
         FAST_PATH.hot, FAST_PATH.sockets = routes.hot, routes.sockets
@@ -145,13 +144,10 @@ class ModelReplica:
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._socket)
+        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._socket)
         routes = self._routes
         grpc = (*routes.hot, *routes.streams(self._meter.arrived, ask_gateway))
         return GrpcRefused(app, grpc, FAST_PATH.bodies)
-
-    async def _respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
-        return await self._routes.respond(request)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes.sockets(scope, receive, send)

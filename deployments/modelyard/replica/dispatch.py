@@ -36,18 +36,28 @@ class Dispatch:
         versions: Mapping[int, RunningVersion],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._versions = own = Versions(spec.name, versions)
-        self.model = ModelRoutes(spec, runtime, own)
-        self.oip = OipRoutes(spec, runtime, own)
-        self._grpc_infer = GrpcInferEndpoint(spec, own, loop)
-        self._grpc_model = GrpcModel(spec, runtime, own)
+        self._runtime = runtime
+        self._versions = Versions(spec.name, versions)
+        self._grpc_infer = GrpcInferEndpoint(spec, self._versions, loop)
+        self.configure(spec)
+        self.mount = f"{spec.url_path}{WAKE_PREFIX}"
+        """What stands before the paths of other protocols where only the model's own route leads here."""
+
+    def configure(self, spec: ModelSpec) -> None:
+        """Apply the limits and batching of this spec to the requests that come from now on; `choose` makes `hot` again.
+
+        gRPC streams that are open stay with their endpoint, which has the versions and limits of each message.
+        """
+        own = self._versions
+        self.model = ModelRoutes(spec, self._runtime, own)
+        self.oip = OipRoutes(spec, self._runtime, own)
+        self._grpc_infer.configure(spec.limits)
+        self._grpc_model = GrpcModel(spec, self._runtime, own)
         self._tensorflow = TensorflowRoutes(spec, own)
         self.sockets: Asgi = WebSocketRoutes(spec, own)
         """Answers WebSockets."""
         self.hot = self._hot()
-        """The exact paths that the lane answers, and what answers there."""
-        self.mount = f"{spec.url_path}{WAKE_PREFIX}"
-        """What stands before the paths of other protocols where only the model's own route leads here."""
+        """The exact paths that the fast path answers, and what answers there."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
         """Name the version that answers where a request names none, and labels; `hot` is another one then.

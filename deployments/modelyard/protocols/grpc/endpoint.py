@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.config.model_spec import ModelSpec
+from modelyard.config.model_spec import Limits, ModelSpec
 from modelyard.errors import ModelNotFound
 from modelyard.http.endpoint import CancelHandle, Header, Reply
 from modelyard.http.http1 import WholeResponse
@@ -48,12 +48,16 @@ class GrpcInferEndpoint:
     """The endpoint of ModelInfer, for all versions of a model."""
 
     def __init__(self, spec: ModelSpec, versions: Versions, loop: asyncio.AbstractEventLoop) -> None:
-        self.limit_bytes = spec.limits.body
         self.name = spec.name
-        self._timeout_s = spec.limits.timeout_s
+        self.configure(spec.limits)
         self._versions = versions
         self._alike: RequestTemplateCache[Asked] = RequestTemplateCache()
         self._loop = loop
+
+    def configure(self, limits: Limits) -> None:
+        """Apply these to the messages that come from now on."""
+        self.limit_bytes = limits.body
+        self._timeout_s = limits.timeout_s
 
     def forget(self) -> None:
         """Read each message anew: another version may be the default now."""
