@@ -104,5 +104,5 @@ def details(
 
 
 def running(*applications: dict[str, Any]) -> Running:
-    """One look at a Serve that has these ApplicationDetails."""
+    """An observation of a Serve that has these ApplicationDetails."""
     return Running({told["name"]: told for told in applications})

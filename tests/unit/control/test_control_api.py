@@ -108,7 +108,7 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
     wait_for(lambda: asked == ["churn", "churn"])
 
 
-def test_a_hub_that_hangs_keeps_nobody_waiting(live: LiveState):
+def test_a_hub_that_hangs_does_not_delay_the_status(live: LiveState):
     hangs = Event()
 
     def traffic() -> dict[str, Traffic]:
@@ -121,7 +121,7 @@ def test_a_hub_that_hangs_keeps_nobody_waiting(live: LiveState):
     hangs.set()
 
 
-def test_a_look_that_is_old_says_its_age(live: LiveState):
+def test_the_status_says_how_old_its_observation_is(live: LiveState):
     live.turned(turn(at=1.0))
     assert live.as_json()["server"]["seen_s_ago"] == 4.0
 

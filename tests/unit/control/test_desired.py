@@ -11,7 +11,7 @@ from tests.unit.control.models import applications
 
 
 class Yard:
-    """A configuration with one model, whose version was written just now, and settles at once unless told otherwise."""
+    """A configuration with one model, whose version was written just now, and settles at once unless a test says otherwise."""
 
     def __init__(self, root: Path) -> None:
         self.config = root / "serve_config"
@@ -66,7 +66,7 @@ def test_a_model_without_an_artefact_is_refused_and_the_others_are_not(yard: Yar
     assert list(applications(desired.serve_config({}))) == ["gateway", "churn"]
 
 
-def test_a_version_that_was_written_just_now_is_waited_for_if_asked(yard: Yard):
+def test_read_settled_waits_for_a_version_that_was_written_just_now(yard: Yard):
     yard.settle(0.2)
     assert yard.state.read().settles_in_s is not None
     settled = yard.state.read_settled()

@@ -28,7 +28,7 @@ def test_haproxys_sockets_are_short_enough_with_serves_folder_in_their_path(key)
     assert len(str(socket.parent / NODE_ID / socket.name)) <= LONGEST_SOCKET
 
 
-def test_whoever_attaches_finds_the_servers_token():
+def test_a_command_that_attaches_finds_the_servers_token():
     assert attach_environment(PATHS).items() <= environment().items()
     assert attach_environment(PATHS)["RAY_AUTH_TOKEN_PATH"] == "/srv/yard/.modelyard/token"
     assert attach_environment(PATHS)["RAY_AUTH_MODE"] == "token"
@@ -51,7 +51,7 @@ def test_a_client_of_a_cluster_uses_the_token_that_ray_start_would_find(tmp_path
     assert cluster_environment(environ, tmp_path).get("RAY_AUTH_MODE") == mode
 
 
-def test_nobody_is_told_of_this_servers_use():
+def test_usage_reports_to_ray_are_off():
     assert attach_environment(PATHS)["RAY_USAGE_STATS_ENABLED"] == "0"
 
 

@@ -61,7 +61,7 @@ def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path
     assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
 
 
-def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path: Path):
+def test_it_rotates_at_its_size_and_one_earlier_file_stays(tmp_path: Path):
     file = EventFile(tmp_path, Writes(), max_bytes=1000)
     for number in range(100):
         file.trouble(f"{number}")

@@ -1,4 +1,4 @@
-"""A plan and an apply for who asks at the control socket, of files on disk and a Serve of our own."""
+"""Plan and apply at the control socket, with files on disk and a fake Serve."""
 
 import os
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_a_plan_of_another_folder_is_possible(folder: Path, tmp_path: Path):
     assert operations(folder).plan(str(other))["actions"] == []
 
 
-def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
+def test_an_apply_that_the_reconciler_does_not_start_in_time_is_never_applied(folder: Path):
     requested = RequestedApplies()
     (desired,) = [ConfigReader(folder, os.environ).read_settled()]
     with pytest.raises(TimeoutError, match="did not start the apply"):
@@ -58,6 +58,6 @@ def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
     assert requested.take() is None
 
 
-def test_before_the_first_look_at_serve_there_is_nothing_to_plan(folder: Path):
+def test_before_the_first_observation_of_serve_there_is_nothing_to_plan(folder: Path):
     with pytest.raises(ConnectionError, match="not observed Serve yet"):
         operations(folder, up=False).plan(str(folder))

@@ -1,4 +1,4 @@
-"""Where a server keeps its files, and that nobody else can be there."""
+"""Where a server keeps its files, and that no other user has access."""
 
 import os
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(paths: ServerP
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_run_folder_of_somebody_else_is_refused(paths: ServerPaths):
+def test_a_run_folder_of_another_user_is_rejected(paths: ServerPaths):
     paths.run.mkdir(mode=0o700)
     os.chown(paths.run, 12345, 12345)
     with pytest.raises(PermissionError):

@@ -134,7 +134,7 @@ def test_another_default_and_other_labels_are_an_update_in_place(before, after, 
     assert change(both | before, both | after) == (Action("update", "churn", f"{why} (applies in place)"),)
 
 
-def test_one_action_tells_of_a_scaling_and_an_update_together():
+def test_one_action_holds_a_scaling_and_an_update_together():
     (action,) = change({}, {"description": "Who leaves", "replicas": 2})
     assert action == Action("update", "churn", "replicas 1 -> 2; description (applies in place)")
 
@@ -144,13 +144,13 @@ def test_a_change_of_the_server_updates_its_models():
     assert action == Action("update", "churn", "graceful_shutdown_timeout_s 65.0 -> 70.0 (applies in place)")
 
 
-def test_a_refused_model_is_told_and_left_alone():
+def test_a_rejected_model_is_reported_and_stays():
     ran = applications(configured(resolved()))
     wanted = configured(refused("no folder"), kept=ran)
     assert plan(ran, wanted, {"churn": "no folder"}) == (Action("refuse", "churn", "no folder"),)
 
 
-def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
+def test_a_rejected_model_that_cannot_stay_is_removed_and_both_are_reported():
     ran = applications(configured(resolved(route="/who")))
     wanted = configured(resolved("leavers", route="/who"), refused("no folder"), kept=ran)
     assert plan(ran, wanted, {"churn": "no folder"}) == (
@@ -160,13 +160,13 @@ def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
     )
 
 
-def test_an_application_of_somebody_else_with_a_models_name_is_replaced():
+def test_a_foreign_application_with_a_models_name_is_replaced():
     foreign = {"churn": {"name": "churn", "route_prefix": "/", "import_path": "their.app:app"}}
     (action,) = plan(foreign, configured(resolved()))
     assert action == Action("restart", "churn", "replaces an application of another kind: their.app:app")
 
 
-def test_the_gateway_is_nobodys_business():
+def test_the_plan_does_not_show_the_gateway():
     before = applications(configured(resolved(required=True)))
     assert plan(before, configured(resolved(required=False))) == ()
     assert plan(before | {"gateway": before["gateway"]}, configured(resolved())) == ()

@@ -1,4 +1,4 @@
-"""Why a replica died, by what it left behind and what Ray knows; and who is told."""
+"""Why a replica died, from the files it leaves and what Ray knows; and where that is reported."""
 
 import json
 import time
@@ -130,7 +130,7 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
+def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
     append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.files("a").write_exit(EXITED)
@@ -153,7 +153,7 @@ def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(w
     assert watched.told == []
 
 
-def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watched):
+def test_ray_may_take_a_moment_to_know_the_cause_but_not_for_ever(watched: Watched):
     append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.look()
@@ -166,7 +166,7 @@ def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watche
     assert [death.replica for death in watched.told] == ["a"]
 
 
-def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched):
+def test_a_kill_by_the_kernel_for_lack_of_memory_has_its_own_reason(watched: Watched):
     append(watched.files("a").log, LogLine(1.0, "INFO", "model", "hello"))
     watched.machine.causes["actor a"] = WORKER_DIED
     watched.look("a")
@@ -175,7 +175,7 @@ def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched
     assert [death.reason for death in watched.told] == ["out_of_memory"]
 
 
-def test_a_death_that_cannot_be_written_is_told_all_the_same(watched: Watched, tmp_path: Path):
+def test_a_death_that_cannot_be_written_is_still_reported(watched: Watched, tmp_path: Path):
     watched.look("a")
     watched.files("a").write_exit(EXITED)
     (tmp_path / "deaths.jsonl").mkdir()
@@ -208,7 +208,7 @@ LINE = (
 )
 
 
-def test_a_lost_request_has_a_line_in_its_models_log_and_is_told_once_to_who_asks(tmp_path: Path):
+def test_a_lost_request_has_a_line_in_its_models_log_and_belongs_to_one_death(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE)
     lost.take(LINE.replace(b"mine", b"other").replace(b"SERVE_REPLICA_iris-model-x4k2", b"<NOSRV>"))

@@ -1,4 +1,4 @@
-"""What is gone back to, and when what mark_failed is tried again."""
+"""What is rolled back, and when a configuration that failed is tried again."""
 
 import pytest
 from hypothesis import settings
@@ -33,7 +33,7 @@ def test_what_failed_is_replaced_by_what_last_answered():
     assert applications(target)["iris"] == applications(WANTS_BAD)["iris"]
 
 
-def test_the_gateway_tells_what_serves_instead_and_why():
+def test_the_catalogue_has_what_serves_instead_and_why():
     target = tried().applied_to(WANTS_BAD)
     entry = catalogue(target)["churn"]
     assert entry["refused"] == "rolled back to the last good configuration: LoadError: bad"
@@ -60,7 +60,7 @@ def test_a_good_one_that_fails_now_is_not_replaced_by_itself():
     assert not rollback.rejected
 
 
-def test_a_mended_configuration_is_applied():
+def test_a_fixed_configuration_is_applied():
     wanted = configured(resolved(digests="o"))
     assert tried().applied_to(wanted) == wanted
 
@@ -71,7 +71,7 @@ def test_the_same_configuration_is_not_tried_again_by_itself():
     assert applications(rollback.applied_to(WANTS_BAD))["churn"] == GOOD
 
 
-def test_a_configuration_that_answers_after_all_is_taken_back():
+def test_a_configuration_that_answers_after_all_is_good():
     rollback = tried()
     rollback.mark_good("churn", BAD)
     assert rollback.applied_to(WANTS_BAD) == WANTS_BAD
@@ -96,7 +96,7 @@ def test_a_good_one_stays_away_where_its_route_has_gone_to_another_model():
 
 
 @pytest.mark.parametrize("told", [{}, applications(configured(resolved()))], ids=["no gateway", "nothing refused"])
-def test_there_are_no_reasons_where_there_is_nothing_to_tell(told):
+def test_a_gateway_without_rejected_models_has_no_reasons(told):
     assert rejection_reasons(told) == {}
 
 

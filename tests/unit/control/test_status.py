@@ -1,4 +1,4 @@
-"""A row of `modelyard status`, from what Serve tells of an application."""
+"""A row of `modelyard status`, from Serve's status of an application."""
 
 from enum import Enum
 

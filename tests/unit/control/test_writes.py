@@ -18,7 +18,7 @@ from modelyard.control.reports import Reports
 from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
 from tests.unit.control.test_last_good import CONFIG, GOOD
-from tests.unit.control.test_watch import Operator
+from tests.unit.control.test_reconciler import Operator
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "partial")
 
@@ -40,7 +40,7 @@ PLACE = Path("/state/last-good.json")
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.EIO])
-def test_a_write_that_fails_ends_nothing_and_is_told_and_tried_again_until_it_works(code: int):
+def test_a_write_that_fails_ends_nothing_and_is_reported_and_tried_again_until_it_works(code: int):
     writes, disk = Writes(), Disk()
     disk.trouble = OSError(code, os.strerror(code), "/state/last-good.json.partial")
     writes.attempt(PLACE, disk.write)
@@ -65,7 +65,7 @@ def test_of_several_writes_to_one_place_the_last_one_is_tried_again():
     assert disk.written == ["new"]
 
 
-def test_what_cannot_go_on_without_its_file_is_told_so_and_tries_again_itself():
+def test_a_step_that_needs_its_file_raises_and_tries_again_itself():
     writes, disk = Writes(), Disk()
     with pytest.raises(NotWritten, match="nothing is changed until /state/last"):
         writes.require(PLACE, disk.write)
@@ -84,7 +84,7 @@ def test_what_is_no_trouble_of_a_disk_is_raised():
     assert writes.failing == {}
 
 
-def test_a_copy_of_many_files_that_fails_is_told_in_a_few_words():
+def test_a_copy_of_many_files_that_fails_is_reported_in_a_few_words():
     copied = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "the same")])
     assert reason_of(copied) == "[Errno 28] No space left on device: 'b'"
     assert reason_of(OSError("a word")) == "a word"
@@ -149,7 +149,7 @@ def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("left", "kept"), [(b"", []), (b"whole\n", [b"whole"]), (b"whole\nhal", [b"whole", b"hal"])])
-def test_lines_go_on_where_the_power_was_cut(tmp_path: Path, left: bytes, kept: list[bytes]):
+def test_lines_continue_after_a_power_failure(tmp_path: Path, left: bytes, kept: list[bytes]):
     lines = AppendFile(tmp_path / "events.jsonl", 10_000)
     lines.path.write_bytes(left)
     lines.add(b"next")
@@ -164,7 +164,7 @@ class FullDisk(Operator):
         raise FULL
 
 
-def test_a_terminal_that_takes_nothing_keeps_nobody_else_from_reading():
+def test_a_terminal_that_fails_does_not_affect_other_reports():
     reader = Operator()
     Reports(FullDisk(), reader).trouble("the raylet died")
     assert reader.read == ["the raylet died"]

@@ -91,7 +91,7 @@ def test_a_model_of_many_replicas_loads_alone_and_no_model_waits_for_ever(start:
 
 
 @pytest.mark.parametrize("trouble", ["fails", "has no room", "takes long"])
-def test_a_model_that_does_not_come_up_keeps_nobody_waiting(start: Start, trouble: str):
+def test_a_model_that_does_not_come_up_does_not_block_others(start: Start, trouble: str):
     start.apply("abcd")
     if trouble == "fails":
         start.serve.failing |= {"a": "no", "b": "no"}

@@ -60,7 +60,7 @@ def test_the_reason_says_what_is_gone():
 @pytest.mark.parametrize(
     ("now", "last", "is_emptied"), [("", "ab", True), ("", "", False), ("a", "abc", False), ("", None, False)]
 )
-def test_a_start_without_any_model_of_the_last_one_is_told(now, last, is_emptied):
+def test_a_start_without_any_model_of_the_last_one_is_reported(now, last, is_emptied):
     assert bool(emptied(config(now), None if last is None else config(last))) is is_emptied
 
 

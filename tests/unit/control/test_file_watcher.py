@@ -1,4 +1,4 @@
-"""Changed files are seen, whatever became of the folders that hold them."""
+"""Changed files are noticed, whatever happens to the folders that hold them."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, F
 
 
 class Yard:
-    """A configuration with one model, and the files looked at as often as the test says."""
+    """A configuration with one model, and checks of its files as often as the test says."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -29,7 +29,7 @@ class Yard:
 
     def start(self) -> None:
         state = ConfigReader(self.config, {})
-        self.look = FileChecker(state, state.read(), lambda: self.clock)
+        self.checker = FileChecker(state, state.read(), lambda: self.clock)
         self.settle()
 
     def write(self, name: str, text: str) -> None:
@@ -41,14 +41,14 @@ class Yard:
         (folder / "model.onnx").write_bytes(b"weights of %d" % version)
 
     def settle(self) -> object:
-        """What the looks of the next moments bring."""
+        """The result of the next checks."""
         seen = None
         for _ in range(3):
-            seen = self.look.check() or seen
+            seen = self.checker.check() or seen
         return seen
 
     def versions(self) -> list[int]:
-        """As the looks of the next moments bring them."""
+        """The readings of the next checks."""
         seen = self.settle()
         assert isinstance(seen, DesiredState), seen
         return [version.number for version in seen.models[0].versions]
@@ -59,7 +59,7 @@ def yard(tmp_path: Path) -> Yard:
     return Yard(tmp_path)
 
 
-def test_the_first_look_reads_for_something_may_have_changed_since_the_start(tmp_path: Path):
+def test_the_first_check_reads_because_files_may_have_changed_since_the_start(tmp_path: Path):
     yard = Yard(tmp_path)
     state = ConfigReader(yard.config, {})
     look = FileChecker(state, state.read(), lambda: 0.0)
@@ -75,10 +75,10 @@ def test_what_has_not_changed_is_not_read_again(yard: Yard):
 
 def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
     yard.write("models/churn.yaml", "name: churn\ndescription: hal")
-    assert yard.look.check() is None
+    assert yard.checker.check() is None
     yard.write("models/churn.yaml", "name: churn\ndescription: half")
-    assert yard.look.check() is None
-    seen = yard.look.check()
+    assert yard.checker.check() is None
+    seen = yard.checker.check()
     assert isinstance(seen, DesiredState)
     assert seen.config.models[0].description == "half"
 
@@ -86,10 +86,10 @@ def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
 def test_a_file_that_changes_all_the_time_is_read_all_the_same(yard: Yard):
     for step in range(3):
         yard.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
-        assert yard.look.check() is None
+        assert yard.checker.check() is None
     yard.clock = MAX_CHANGE_S
     yard.write("models/churn.yaml", "name: churn\ndescription: at last")
-    assert isinstance(yard.look.check(), DesiredState)
+    assert isinstance(yard.checker.check(), DesiredState)
 
 
 def _replaced_config(yard: Yard) -> None:
@@ -196,11 +196,11 @@ def test_what_is_copied_beside_the_versions_is_no_change(yard: Yard):
     (yard.repository / "churn" / ".2.partial").mkdir()
     (yard.repository / "other").mkdir()
     (yard.config / "notes.txt").write_text("notes")
-    assert yard.look.check() is None
-    assert not yard.look.is_changing
+    assert yard.checker.check() is None
+    assert not yard.checker.is_changing
 
 
-def test_a_version_is_looked_at_again_when_it_settles(yard: Yard):
+def test_a_version_is_read_again_when_it_settles(yard: Yard):
     yard.write("server.yaml", "repository: {settle_s: 3600}")
     yard.publish(2)
     seen = yard.settle()
@@ -208,7 +208,7 @@ def test_a_version_is_looked_at_again_when_it_settles(yard: Yard):
     assert seen.settles_in_s is not None
     assert yard.settle() is None
     yard.clock = 3601.0
-    assert yard.look.check() is not None
+    assert yard.checker.check() is not None
 
 
 def test_links_in_a_circle_end(yard: Yard):
@@ -216,8 +216,8 @@ def test_links_in_a_circle_end(yard: Yard):
     assert yard.settle() is not None
 
 
-class Looks:
-    """A FileChecker whose looks the test writes."""
+class Checks:
+    """A FileChecker whose results the test sets."""
 
     is_changing = True
 
@@ -231,9 +231,9 @@ class Looks:
         return reading
 
 
-def test_the_thread_outlives_whatever_a_look_raises():
+def test_the_thread_outlives_any_error_of_a_check():
     stop = threading.Event()
-    thread = FileWatcher(Looks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
+    thread = FileWatcher(Checks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
     thread.start()
     assert [str(thread.next(30)) for _ in range(3)] == ["stale", "broken", "fine"]
     stop.set()
@@ -242,13 +242,13 @@ def test_the_thread_outlives_whatever_a_look_raises():
 
 
 def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
-    thread = FileWatcher(Looks(), threading.Event())
+    thread = FileWatcher(Checks(), threading.Event())
     threading.Thread(target=thread.wake, daemon=True).start()
     assert thread.next(timeout_s=60) is None
 
 
 class OutOfDescriptors(ConfigReader):
-    """Reads nothing until it is told to."""
+    """Fails to read until the test says otherwise."""
 
     has_any = False
 
@@ -260,7 +260,7 @@ class OutOfDescriptors(ConfigReader):
 
 def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
     state = OutOfDescriptors(yard.config, {})
-    yard.look = FileChecker(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
+    yard.checker = FileChecker(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
     assert isinstance(yard.settle(), OSError)
     assert yard.settle() is None
     state.has_any = True

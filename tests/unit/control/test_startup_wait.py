@@ -33,7 +33,7 @@ def test_what_is_there_is_there():
     assert (slow.call(), slow.clock, slow.told) == ("there", 0.0, [])
 
 
-def test_what_is_slow_is_waited_for_and_told_of():
+def test_a_slow_start_is_waited_for_and_reported():
     slow = Slow(40)
     assert (slow.call(), slow.told) == ("there", [15.0, 30.0])
 

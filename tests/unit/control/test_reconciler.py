@@ -1,4 +1,4 @@
-"""The control loop against files, a Serve and an operator of our own."""
+"""The reconciler with fake files, a fake Serve and a fake operator."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ class Operator:
 
 
 class Loop:
-    """Runs the loop through a list of things that happen, one a turn, and stops."""
+    """Runs the reconciler through a list of events, one a cycle, and stops."""
 
     def __init__(self, first: DesiredState = ABC, *, approve: bool = False) -> None:
         self.serve = FakeServe()
@@ -108,7 +108,7 @@ class Loop:
             raise NodeDied(self.died)
 
     def start(self) -> None:
-        """See `watch.Files`."""
+        """See `reconciler.Files`."""
 
     def is_silent(self) -> bool:
         return self.silent
@@ -133,7 +133,7 @@ class Loop:
         return [line for line in self.operator.read if not line.startswith("progress")]
 
     def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> "Future[Done]":
-        """As who asks at the control socket; the loop does it in its next turn."""
+        """A request at the control socket, which the next cycle carries out."""
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(
                 self.requested.request, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
@@ -236,7 +236,7 @@ def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exceptio
     assert told[1:] == ["add d", "d READY"]
 
 
-def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile(loop: Loop):
+def test_a_change_that_cannot_be_applied_waits_and_what_runs_is_observed_meanwhile(loop: Loop):
     loop.edge = [NotWritten("no room for d")] * 3
     turns = len(loop.turns)
     with_d = desired(*map(resolved, "abcd"))
@@ -247,27 +247,27 @@ def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile
     assert "loop" not in loop.turns[-1].notices
 
 
-def test_troubles_that_last_are_told_once_each_and_end_when_they_are_over(loop: Loop):
+def test_problems_that_last_are_reported_once_each_and_end_when_they_are_over(loop: Loop):
     one, two = {"a": "cannot write a"}, {"a": "cannot write a", "b": "cannot write b"}
     tell = [lambda troubles=troubles: loop.notices.set_all("write ", troubles) for troubles in (one, two, two, {}, one)]
     assert loop.run(*tell) == ["cannot write a", "cannot write b", "cannot write a"]
     assert loop.turns[-1].notices == {"write a": "cannot write a"}
 
 
-def test_what_goes_wrong_again_is_told_again_but_not_every_second(loop: Loop):
+def test_a_problem_that_returns_is_reported_again_but_not_every_second(loop: Loop):
     def fail() -> None:
         loop.serve.raises = [ConnectionError("away")] * 3
 
     assert loop.run(fail, None, None, None, fail, None, None, None) == ["away", "away"]
 
 
-def test_a_node_that_died_ends_the_loop(loop: Loop):
+def test_a_node_that_died_ends_the_reconciler(loop: Loop):
     loop.died = "raylet"
     with pytest.raises(NodeDied):
         loop.run(None)
 
 
-def test_a_file_system_that_does_not_answer_is_told_once(loop: Loop):
+def test_a_file_system_that_does_not_respond_is_reported_once(loop: Loop):
     loop.silent = True
     (told,) = loop.run(None, None)
     assert "has not responded" in told
@@ -282,12 +282,12 @@ def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
     assert loop.run(None) == ["started a b c d"]
 
 
-def test_a_model_that_changes_its_state_is_told_of(loop: Loop):
+def test_a_model_that_changes_its_state_is_reported(loop: Loop):
     loop.serve.failing["b"] = "the disk is full"
     assert loop.run(None, None) == ["b READY"]  # an old replica answers still, with the reason
 
 
-def test_a_file_that_is_not_read_is_told_once(loop: Loop):
+def test_a_file_that_is_ignored_is_reported_once(loop: Loop):
     warning = Diagnostic("models/d.YAML", 0, 0, "this file is not read", severity="warning")
     warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
     assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is not read"]
@@ -296,7 +296,7 @@ def test_a_file_that_is_not_read_is_told_once(loop: Loop):
 ABCD = desired(*map(resolved, "abcd"))
 
 
-def test_an_apply_that_is_asked_for_is_done_by_the_loop_and_answered(loop: Loop):
+def test_a_requested_apply_is_carried_out_and_answered(loop: Loop):
     done = loop.apply(ABCD).result()
     assert [(action.kind, action.model) for action in done.actions] == [("add", "d")]
     assert loop.serve.models == ["a", "b", "c", "d"]
@@ -313,7 +313,7 @@ def test_an_apply_that_needs_a_confirmation_changes_nothing_without_it(loop: Loo
     assert loop.serve.models == []
 
 
-def test_an_apply_that_fails_fails_where_it_was_asked_for_and_the_loop_goes_on(loop: Loop):
+def test_an_apply_that_fails_raises_at_its_caller_and_the_reconciler_continues(loop: Loop):
     loop.serve.raises = [ConnectionError("away")]
     with pytest.raises(ConnectionError, match="away"):
         loop.apply(ABCD).result()
@@ -368,7 +368,7 @@ def test_a_change_that_is_approved_is_made_and_waits_no_more(approving: Loop):
     assert approving.turns[-1].waiting == ()
 
 
-def test_a_change_that_is_taken_back_waits_no_more(approving: Loop):
+def test_a_change_that_is_reverted_does_not_wait(approving: Loop):
     assert approving.run(ABCD, None, ABC, None, None) == ["waits: add d"]
     assert approving.turns[-1].waiting == ()
     assert approving.serve.models == ["a", "b", "c"]
@@ -399,7 +399,7 @@ def test_what_changes_nothing_needs_no_approval(approving: Loop):
     assert approving.turns[-1].waiting == ()
 
 
-def test_mistakes_are_told_and_nothing_waits(approving: Loop):
+def test_mistakes_are_reported_and_nothing_waits(approving: Loop):
     assert approving.run(ABCD, None, MISTAKE, None) == ["waits: add d", "mistakes"]
     assert approving.turns[-1].waiting == ()
 
@@ -412,7 +412,7 @@ def test_the_first_configuration_is_applied_before_a_changed_one_waits():
     assert loop.serve.models == ["a", "b", "c"]
 
 
-def test_what_somebody_else_applied_waits_no_more(approving: Loop):
+def test_what_was_applied_by_another_way_does_not_wait(approving: Loop):
     """On a cluster, `modelyard apply` does it itself."""
     approving.run(ABCD, None)
     assert approving.run(lambda: approving.serve.deploy(ABCD.serve_config({})), None, None) == ["d READY"]
