@@ -59,7 +59,7 @@ class LiveState:
         """Publish the state after a cycle of the reconciler."""
         self.turn = turn
         known, configs = self._described.value, turn.running.configs
-        if any(_answers(each) and not _is_known(each.name, known, configs) for each in turn.statuses):
+        if any(_can_describe(each) and not _is_known(each.name, known, configs) for each in turn.statuses):
             self._described.refresh()
 
     def as_json(self) -> dict[str, Any]:
@@ -135,16 +135,18 @@ class LiveState:
         if turn is None:
             return {}
         configs, found = turn.running.configs, {}
-        for status in filter(_answers, turn.statuses):
-            if _is_known(status.name, known, configs):
-                found[status.name] = known[status.name]
-            elif page := self._describe(status):
-                found[status.name] = (configs.get(status.name), page)
+        for status in turn.statuses:
+            name = status.name
+            if name in known and (status.changing or _is_known(name, known, configs)):
+                found[name] = known[name]
+            elif _can_describe(status) and (page := self._describe(status)):
+                found[name] = (configs.get(name), page)
         return found
 
 
-def _answers(status: "ModelStatus") -> bool:
-    return status.state == "READY" and status.replicas > 0
+def _can_describe(status: "ModelStatus") -> bool:
+    """Whether its page is that of its config: during a change, replicas may still have the settings of before."""
+    return status.state == "READY" and status.replicas > 0 and not status.changing
 
 
 def _is_known(name: str, known: Described, configs: Mapping[str, Any]) -> bool:

@@ -38,9 +38,16 @@ class Up:
         return {"actions": []}
 
 
-def turn(number: int = 1, name: str = "churn", digests: str = "a", at: float = 0.0, **more: Any) -> LoopSnapshot:
+def turn(
+    number: int = 1,
+    name: str = "churn",
+    digests: str = "a",
+    at: float = 0.0,
+    status: str = "RUNNING",
+    **more: Any,
+) -> LoopSnapshot:
     config = application(resolved(name, digests))
-    running = Running({name: details(config, "RUNNING", {"RUNNING": 1})})
+    running = Running({name: details(config, status, {"RUNNING": 1})})
     statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
     return LoopSnapshot(number, at, running, Rollback(), statuses, frozenset({name}), **more)
 
@@ -106,6 +113,21 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
     assert asked == ["churn"]
     live.turned(turn(3, digests="b"))
     wait_for(lambda: asked == ["churn", "churn"])
+
+
+def test_a_page_is_fetched_when_a_change_is_over_since_replicas_have_the_settings_of_before_meanwhile(live: LiveState):
+    pages = iter(({"notes": ["of a"]}, {"notes": ["of b"]}))
+    live.set_sources(dict, lambda _: next(pages), dict)
+
+    def notes() -> object:
+        return live.as_json()["models"][0]["notes"]
+
+    live.turned(turn())
+    wait_for(lambda: notes() == ["of a"])
+    live.turned(turn(2, digests="b", status="DEPLOYING"))
+    assert notes() == ["of a"]
+    live.turned(turn(3, digests="b"))
+    wait_for(lambda: notes() == ["of b"])
 
 
 def test_a_hub_that_hangs_does_not_delay_the_status(live: LiveState):
