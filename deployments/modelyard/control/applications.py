@@ -128,7 +128,7 @@ def model_application(config: Config, model: Resolved, deployed: ServeConfig | N
 
 
 def _with_proved_size(args: ModelArgs, deployed: ServeConfig | None) -> dict[str, Any]:
-    """The plain values of `args`, with the batch size of `deployed` where that is larger and the only difference."""
+    """The plain values of `args`, with the batch size of `deployed` if that is larger and the only difference."""
     before = deployed.get("args", {}) if deployed else {}
     proved = before.get("spec", {}).get("batching", {}).get("max_size", 0)
     if proved > args.spec.batching.max_size and (plain := args.proving(proved).to_plain()) == before:

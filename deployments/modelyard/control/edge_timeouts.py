@@ -20,7 +20,7 @@ class EdgeTimeouts:
         self._failures = 0
 
     def check(self, report: Callable[[str], None]) -> None:
-        """Send what has changed; `report` gets the reason where that fails again and again, else ""."""
+        """Send what has changed; `report` gets the reason if that fails repeatedly, else ""."""
         try:
             self._send(self._edge.haproxy())
         except (AdminError, OSError) as error:
