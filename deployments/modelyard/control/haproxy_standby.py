@@ -12,6 +12,8 @@ from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.listening_sockets import KeptSockets
 
+DRAIN_S = 1.0
+"""How long `close` waits for standbys that drain."""
 TICK_S = 0.1
 """How often a restarted HAProxy of Serve's is looked up. The end of one is noticed at once."""
 
@@ -24,6 +26,8 @@ class HaproxyStandby:
         self._report = report
         self._sockets = KeptSockets(edge.sockets)
         self._running: subprocess.Popen[bytes] | None = None
+        self._draining: list[subprocess.Popen[bytes]] = []
+        """Standbys that finish their requests, after Serve's HAProxy has taken over."""
         self._watched = 0
         """The process id of Serve's HAProxy whose listening sockets are duplicated here."""
         self._stop = threading.Event()
@@ -41,6 +45,12 @@ class HaproxyStandby:
         if self._running:
             self._running.kill()
             self._running.wait()
+        for process in self._draining:
+            try:
+                process.wait(DRAIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self._sockets.close()
 
     def _run(self) -> None:
@@ -63,6 +73,7 @@ class HaproxyStandby:
         self._watched = pid
         if self._running:
             self._running.send_signal(signal.SIGUSR1)  # it finishes its requests, and ends
+            self._draining = [each for each in self._draining if each.poll() is None] + [self._running]
             self._running = None
         return True
 
