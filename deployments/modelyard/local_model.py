@@ -15,7 +15,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InferenceFailed, ModelyardError
 from modelyard.inference.batch import outputs_of
 from modelyard.protocols.loaded_version import LoadedVersion
-from modelyard.ray_serve.application_status import told
+from modelyard.ray_serve.application_status import describe_error
 from modelyard.replica.loading import load_version
 from modelyard.repository.resolve import Rejected, ServedVersion, resolve
 from modelyard.repository.scan import DigestCache, scan
@@ -173,7 +173,7 @@ def _loaded(spec: ModelSpec, runtime: str, root: Path, served: ServedVersion) ->
     except LoadError:
         raise
     except (Exception, SystemExit) as error:
-        raise LoadError(told(type(error).__name__, str(error))) from error
+        raise LoadError(describe_error(type(error).__name__, str(error))) from error
 
 
 def _spec_of(place: Path, settings: Mapping[str, Any] | None) -> tuple[ModelSpec, Path]:

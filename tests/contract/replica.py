@@ -61,7 +61,7 @@ class Replica:
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
+        routes = self.routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         routes.choose(3, {"stable": 3})
         self.hot = frozenset(path.decode() for path in routes.fast_paths)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
@@ -76,6 +76,22 @@ class Replica:
             sockets=routes.sockets if on_lane else None,
         )
         self.front.app = AsgiApp(routes.respond, self.front.lane.bodies, mount=routes.mount, sockets=routes.sockets)
+
+    def configure(self, **keys: Any) -> None:
+        """Apply other limits or batching while the server runs, as `ModelReplica.reconfigure` does."""
+        spec = ModelSpec.model_validate({"name": "doubler", **keys})
+
+        def apply() -> None:
+            self.version.configure(spec.limits, spec.batching)
+            self.routes.configure(spec)
+            self.routes.choose(3, {"stable": 3})
+            lane = self.front.lane
+            lane.bodies.set_limit(spec.limits.body)
+            if self.way == "lane":
+                lane.hot, lane.sockets = self.routes.fast_paths, self.routes.sockets
+                lane.streams = self.routes.streams(lane.arrived, self._others)
+
+        self.front.on_loop(apply)
 
     @property
     def in_flight(self) -> int:

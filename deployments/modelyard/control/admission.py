@@ -1,37 +1,35 @@
-"""Which models may load now, so that a start of many does not let all of them compete for the processors. Pure but for the clock.
+"""Limits how many models load at the same time. Pure but for the clock.
 
-Replicas that load at once on few cores all load slowly, and each may pass its `load_timeout_s`. So Serve gets the next models only
-when the ones before have loaded; models that are up serve meanwhile.
+Many replicas that load at once on few cores all load slowly, and each may exceed its `load_timeout_s`. So Serve gets the next
+models only when those before have loaded. Models that are up keep serving.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelyard.control.applications import amend_catalogue, by_name, catalogue_of, served_by
-from modelyard.control.names import GATEWAY, ServeConfig
 from modelyard.control.plan import restarts
-from modelyard.control.running import Running
-from modelyard.control.status import deployed
+from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
+from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application_status import reason_of
 
-SLOT_S = 60.0
-"""How long a model that loads keeps others waiting: one that hangs must not keep them all."""
+MAX_SLOT_S = 60.0
+"""How long a loading model counts: one that hangs must not block the others."""
 
 
 class Admission:
-    """Remembers which models are loading; `limit` replicas may at a time, or any number where it is None."""
+    """Remembers which models are loading. At most `limit` replicas load at a time; None is no limit."""
 
     def __init__(self, limit: int | None, now: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._now = now
         self._loading: dict[str, tuple[float, int]] = {}
-        """When each was admitted, and how many of its replicas load."""
+        """Per model, when it was admitted and how many of its replicas load."""
         self.waiting: tuple[str, ...] = ()
-        """Models of the last target that are still to be admitted."""
+        """The models of the last target that are not admitted yet."""
 
     def admit(self, running: Running, wanted: ServeConfig) -> ServeConfig:
-        """`wanted`, but with what runs now, or nothing, in place of each model that has to wait for others to load."""
+        """`wanted`, but each model that has to wait stays as it runs now, or is left out if it does not run."""
         current, target = running.configs, by_name(wanted)
         self._forget_loaded(running)
         waiting = []
@@ -45,7 +43,7 @@ class Admission:
                 waiting.append(name)
         merged = _merged(current, wanted, waiting)
         routes = [application["route_prefix"] for application in merged["applications"]]
-        if len({*routes}) < len(routes):  # models swap their routes, which Serve accepts in one step only
+        if len({*routes}) < len(routes):  # models swap routes, which Serve accepts in one step only
             merged, waiting = wanted, []
         self.waiting = tuple(waiting)
         return merged
@@ -57,18 +55,18 @@ class Admission:
     def _forget_loaded(self, running: Running) -> None:
         for name, (since, _) in [*self._loading.items()]:
             details = running.applications.get(name)
-            if self._now() - since > SLOT_S or (details is not None and not _is_loading(details)):
+            if self._now() - since > MAX_SLOT_S or (details is not None and not _is_loading(details)):
                 del self._loading[name]
 
 
 def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
-    """The models: those for which the server's readiness waits do not wait for others, which may be broken."""
+    """The models in the order of admission: first those that the server's readiness depends on, since others may be broken."""
     required = {entry["name"]: entry["required"] for entry in catalogue_of(target[GATEWAY])}
     return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required.get(name, True), name))
 
 
 def _is_loading(details: Mapping[str, Any]) -> bool:
-    """A model without room for its replica waits, and loads nothing."""
+    """Not a model that waits for resources: it loads nothing."""
     seen = deployed(details)
     return seen.status in ("NOT_STARTED", "DEPLOYING") and not reason_of(seen)
 
@@ -86,9 +84,13 @@ def _first_replicas(application: ServeConfig) -> int:
 def _merged(current: Mapping[str, ServeConfig], wanted: ServeConfig, waiting: list[str]) -> ServeConfig:
     if not waiting:
         return wanted
-    told = {name: served_by(current[name]) if name in current else {"waiting": True} for name in waiting}
+    entries = {name: served_by(current[name]) if name in current else {"waiting": True} for name in waiting}
     applications = [
-        amend_catalogue(application, told) if name == GATEWAY else current.get(name) if name in told else application
+        amend_catalogue(application, entries)
+        if name == GATEWAY
+        else current.get(name)
+        if name in entries
+        else application
         for name, application in by_name(wanted).items()
     ]
     return {**wanted, "applications": [application for application in applications if application is not None]}

@@ -20,6 +20,7 @@ from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -29,7 +30,7 @@ from modelyard.telemetry.metrics.hub import HubClient
 
 def build(args: dict[str, Any]) -> Application:
     """Serve's application builder."""
-    return serve.deployment(name="gateway")(serve.ingress()(Gateway)).bind(args)
+    return serve.deployment(name=GATEWAY_DEPLOYMENT)(serve.ingress()(Gateway)).bind(args)
 
 
 class Gateway:
@@ -38,7 +39,7 @@ class Gateway:
     def __init__(self, args: dict[str, Any]) -> None:
         keep_on_loopback()
         self._configured: list[dict[str, Any]] = []
-        self._body_limit: int = args["body_limit"]
+        self._body_limit = GatewayArgs.from_plain(args).body_limit
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
         self._last_deployed: Mapping[str, Deployed] = {}

@@ -20,12 +20,16 @@ class Bodies:
 
     def __init__(self, limit: int) -> None:
         """`limit` is the largest body, in bytes."""
-        self.limit = limit
-        self.unchecked = min(limit, SMALL_BYTES)
-        """Bodies up to this size are never refused."""
+        self.set_limit(limit)
         self.held = 0
         self.released: Callable[[], object] = _nothing
         """Called when bytes that counted are held no more."""
+
+    def set_limit(self, limit: int) -> None:
+        """Limit the bodies that come from now on; what is held stays."""
+        self.limit = limit
+        self.unchecked = min(limit, SMALL_BYTES)
+        """Bodies up to this size are never refused."""
         self._most = BUDGET * limit
 
     def refusal(self, size: int) -> ModelyardError | None:

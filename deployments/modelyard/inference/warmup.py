@@ -27,6 +27,9 @@ UNKNOWN_S = 0.01
 """What a call is taken to cost where nothing was measured: dear, so that it stays off the event loop until known
 better."""
 
+OFF = "it is turned off (max_size: 1)"
+"""The reason where the operator has turned batching off."""
+
 Clock = Callable[[], float]
 
 
@@ -45,6 +48,10 @@ class Warmup:
     """Why requests never share a call; "" where they do."""
     row_size: float = 0.0
     """What a row held in these calls, where rows differ in size; see `row_size`."""
+
+    def limited_to(self, batching: Batching) -> "Warmup":
+        """The same with this setting, which may turn batching off."""
+        return replace(self, batchable=False, reason=OFF) if self.batchable and batching.max_size == 1 else self
 
 
 def warm(
@@ -106,7 +113,7 @@ def _not_together(model: LoadedModel, rows: Sequence[InferRequest], batching: Ba
     if not model.signature.rowwise:
         return "its inputs and outputs do not share one free first axis"
     if batching.max_size == 1:
-        return "it is turned off (max_size: 1)"
+        return OFF
     if mixes := getattr(model, "mixes_rows", ""):  # what a runtime knows from the artefact
         return str(mixes)
     return "the example has no two different rows to prove it with" if len(rows) == 1 else ""

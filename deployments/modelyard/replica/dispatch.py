@@ -15,7 +15,6 @@ from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.routes import GrpcRoutes
 from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.grpc.unary import UnaryResponse
-from modelyard.protocols.predict.routes import PredictRoutes
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import Routes, ServedModel
 from modelyard.protocols.table import TABLE
@@ -37,9 +36,9 @@ class Dispatch:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._versions = Versions(spec.name, versions)
-        model = ServedModel(spec, runtime, self._versions, loop)
-        self._routes = {row: row.routes(model) for row in TABLE}
-        self.sockets: Asgi = WebSocketRoutes(model)
+        self._model = ServedModel(spec, runtime, self._versions, loop)
+        self._routes = {row: row.routes(self._model) for row in TABLE}
+        self.sockets: Asgi = WebSocketRoutes(self._model)
         """Answers WebSockets."""
         self.fast_paths = self._fast_paths()
         """The exact paths that the fast path answers, and their endpoints."""
@@ -54,9 +53,9 @@ class Dispatch:
         self._versions.choose(default, labels)
         self.fast_paths = self._fast_paths()
 
-    def describe(self, description: str) -> None:
-        """Set the model's description."""
-        self._of(PredictRoutes).description = description
+    def configure(self, spec: ModelSpec) -> None:
+        """Apply the description, limits and batching of this spec, from the next request on; call `choose` behind it."""
+        self._model.spec = spec
 
     @property
     def signature(self) -> Signature:

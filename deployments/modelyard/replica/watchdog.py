@@ -61,15 +61,19 @@ class Watchdog:
         rearm: Callable[[float], object] = end_later,
     ) -> None:
         """`rearm` sets the timer that ends the process in so many seconds unless it is set again."""
-        self._watched = watched
         self._clock = clock
         self._die = die
         self._rearm = rearm
-        self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
+        self.watch(watched)
         self._loop_thread = threading.get_ident()
         self._seen: Batch | None = None  # at the last look
         self._looks = 0  # at the same call
         self._stopped = threading.Event()
+
+    def watch(self, watched: Sequence[Watched]) -> None:
+        """Watch these from the next look on."""
+        self._watched = watched
+        self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
 
     def start(self) -> None:
         """Begin to look, in a thread of its own, until the process ends or `stop` is called."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
-from modelyard.cli.places import places_of
 from modelyard.config.load import load
-from modelyard.control.names import NODE_DIED
+from modelyard.control.paths import paths_of
 from modelyard.control.ports import free_ports
+from modelyard.control.restart_policy import NODE_DIED
 
 
 @pytest.mark.parametrize("code", [FINE, REFUSED, NODE_DIED, NOT_STARTED])
@@ -65,7 +65,7 @@ def test_a_server_that_refuses_its_configuration_says_so_while_the_supervisor_is
 
 def test_a_server_that_cannot_start_says_why_and_ends_with_the_code_for_that(state: Path) -> None:
     """Not with that of an abort, which the supervisor would take for a death of Ray."""
-    run = places_of(load(state.parent / "serve_config", {})).run
+    run = paths_of(load(state.parent / "serve_config", {})).run
     run.write_text("a file where the server needs a folder")
     try:
         code, printed = ended(state, MODELYARD_SERVE_PORT="1")

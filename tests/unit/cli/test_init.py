@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.project_folder import run
 
 from modelyard import __version__, load_config, load_model
 from modelyard.cli import init
 from modelyard.config.schema import schemas
+from tests.unit.cli.project_folder import run
 
 ROOT = Path(__file__).parents[3]
 WRITTEN = [

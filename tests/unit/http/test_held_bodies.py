@@ -132,3 +132,15 @@ def test_a_streams_message_for_which_there_is_no_room_ends_the_stream() -> None:
     assert b"grpc-status: 8\r\n" in wire.transport.written[-1]
     assert wire.transport.closed
     assert held(wire) == BUDGET * LIMIT
+
+
+def test_another_limit_holds_for_the_next_body() -> None:
+    wire = made()
+    bodies = wire.connection.lane.bodies
+    assert bodies.refusal(LIMIT) is None
+    bodies.set_limit(LIMIT - 1)
+    assert bodies.refusal(LIMIT) is not None
+    assert bodies.has_room(BUDGET * (LIMIT - 1))
+    assert not bodies.has_room(BUDGET * LIMIT)
+    bodies.set_limit(1000)
+    assert bodies.unchecked == 1000

@@ -167,6 +167,23 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_decoded() 
     run(test)
 
 
+def test_another_limit_for_bodies_is_that_of_the_next_process() -> None:
+    rows = b'{"instances": [' + b"[1]," * (24 * LARGE_BYTES) + b"[1]]}"
+
+    async def test() -> None:
+        async with made(limits=Limits(body=2**26)) as (decoder, _):
+            await decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))
+            first = decoder.process_id
+            decoder.configure(Limits(body=2**26, timeout_s=3))
+            await decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))
+            assert (decoder.process_id, decoder.timeout_s) == (first, 3)
+            decoder.configure(Limits(body=2**16))
+            with pytest.raises(PayloadTooLarge):
+                await decoder.decode(DecodeJob("predict.decode", rows, (JSON,)))
+
+    run(test)
+
+
 def test_modules_with_names_of_pythons_own_do_not_reach_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

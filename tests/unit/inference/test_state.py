@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelyard.ray_serve.application_status import LONGEST_REASON, Deployed, reason_in, reason_of, state_of
+from modelyard.ray_serve.application_status import MAX_REASON_CHARS, Deployed, reason_in, reason_of, state_of
 
 RAY_HEAD = (
     "\x1b[36mray::ServeReplica:churn:model.initialize_and_get_metadata()\x1b[39m (pid=4711, ip=127.0.0.1, "
@@ -66,10 +66,10 @@ class_name: "ServeReplica:churn:model"
         (["ModuleNotFoundError: No module named 'x'", "RuntimeError"], "RuntimeError"),
         (["model.Broken: a class that is not called an error"], "Broken: a class that is not called an error"),
         (["AssertionError"], "AssertionError"),
-        (["MemoryError"], "out of memory (resources.memory is what the model may take): no more could be had"),
+        (["MemoryError"], "out of memory (resources.memory is the limit): allocation failed"),
         (
             ["numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB"],
-            "out of memory (resources.memory is what the model may take): Unable to allocate 8.00 GiB",
+            "out of memory (resources.memory is the limit): Unable to allocate 8.00 GiB",
         ),
         (
             ['  File "model.py", line 3\n    def load(:\n             ^\nSyntaxError: invalid syntax'],
@@ -117,7 +117,7 @@ def test_a_message_without_a_failure_holds_no_reason(message):
 
 def test_a_very_long_reason_is_cut():
     reason = reason_in(RETRYING + traceback("modelyard.runtimes.base.LoadError: " + "x" * 5000))
-    assert len(reason) == LONGEST_REASON
+    assert len(reason) == MAX_REASON_CHARS
     assert reason.endswith("x…")
 
 
@@ -144,7 +144,7 @@ BROKEN = RETRYING + traceback("ValueError: bad")
         (
             Deployed("DEPLOYING", {"STARTING": 1}, NO_ROOM),
             "LOADING",
-            "no room for a replica that needs 8 CPU (1.5 CPU free) and 1024 MiB (0 MiB free): "
+            "insufficient resources for a replica that needs 8 CPU (1.5 CPU free) and 1024 MiB (0 MiB free): "
             "lower resources.cpus or resources.memory",
         ),
     ],

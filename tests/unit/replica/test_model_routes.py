@@ -131,7 +131,8 @@ def test_columns_and_optional_inputs_are_named_in_the_description(loop: asyncio.
 
 
 def test_the_description_is_the_operators_own_as_it_is_now(ask: Asker) -> None:
-    ask.routes.description = "Doubles."
+    model = ask.routes._model
+    model.spec = model.spec.model_copy(update={"description": "Doubles."})
     assert orjson.loads(ask("/models/doubler").body)["description"] == "Doubles."
 
 

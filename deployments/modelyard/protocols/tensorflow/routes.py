@@ -23,7 +23,7 @@ class TensorflowRoutes(Routes):
 
     def __init__(self, model: ServedModel) -> None:
         self._name = model.spec.name
-        self._body_limit = model.spec.limits.body
+        self._model = model
         self._root = f"/v1/models/{self._name}"
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
         self._versions = model.versions
@@ -47,7 +47,7 @@ class TensorflowRoutes(Routes):
         version = self._versions.labelled(label) if label else self._versions.find(named)
         if verb.startswith(":"):
             check_method(request, "POST")
-            return await respond_with(request, self._endpoints[version.number][verb], self._body_limit)
+            return await respond_with(request, self._endpoints[version.number][verb], self._model.body_limit)
         check_method(request, "GET")
         if verb:
             document = metadata(self._name, version.number, version.loaded.model.signature)

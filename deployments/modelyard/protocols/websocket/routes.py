@@ -16,7 +16,8 @@ class WebSocketRoutes:
     """Opens a session for each client at `<route>/ws`."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._spec = model.spec
+        self._model = model
+        self._route = model.spec.url_path
         self._versions = model.versions
         self._paths = re.compile(re.escape(model.spec.url_path) + BELOW_ROUTE)
         self._ids = RequestIds()
@@ -35,7 +36,7 @@ class WebSocketRoutes:
     def _version(self, path: str) -> RunningVersion:
         found = self._paths.fullmatch(path)
         if found is None:
-            raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._spec.url_path}/ws")
+            raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._route}/ws")
         return self._versions.find(found[1])
 
     def _session(self, version: RunningVersion, scope: Scope) -> WebSocketSession:
@@ -43,7 +44,7 @@ class WebSocketRoutes:
         return WebSocketSession(
             version,
             scope["path"],
-            limit_bytes=self._spec.limits.body,
+            limit_bytes=self._model.body_limit,
             probabilities=flag(query, "probabilities"),
             in_parts=flag(query, "stream"),
             ids=self._ids,

@@ -2,13 +2,13 @@
 
 import pytest
 
-from modelyard.control.admission import SLOT_S, Admission
+from modelyard.control.admission import MAX_SLOT_S, Admission
 from modelyard.control.apply import Applier, settled
 from modelyard.control.rollback import Rollback
 from modelyard.gateway.catalogue import build_catalogue as served_catalogue
 from modelyard.gateway.catalogue import required_not_ready
 from tests.unit.control.models import catalogue, refused, resolved
-from tests.unit.control.serve import FRONT, FakeServe, desired
+from tests.unit.control.serve import URLS, FakeServe, desired
 
 NO_ROOM = (
     'Deployment "model" in application "a" has 1 replicas that have taken more than 5s to be scheduled. Resources required '
@@ -25,7 +25,7 @@ class Start:
         self.targets: list[object] = []
         admission = Admission(2, lambda: self.clock)
         self.applier = Applier(
-            self.serve, Rollback(), FRONT, admission=admission, on_target=lambda _, target: self.targets.append(target)
+            self.serve, Rollback(), URLS, admission=admission, on_target=lambda _, target: self.targets.append(target)
         )
 
     def apply(self, names: str, digests: str = "a", **keys: object) -> None:
@@ -75,7 +75,7 @@ def test_those_that_wait_are_loading_and_say_why(start: Start):
 
 def test_a_plan_beside_the_start_shows_those_that_wait_as_still_to_add(start: Start):
     start.apply("abc")
-    beside = Applier(start.serve, Rollback(), FRONT)
+    beside = Applier(start.serve, Rollback(), URLS)
     assert [(a.kind, a.model) for a in beside.plan(desired(*map(resolved, "abc")))] == [("add", "c")]
     beside.apply(desired(*map(resolved, "abc")))
     assert start.serve.models == ["a", "b", "c"]
@@ -91,12 +91,12 @@ def test_a_model_of_many_replicas_loads_alone_and_no_model_waits_for_ever(start:
 
 
 @pytest.mark.parametrize("trouble", ["fails", "has no room", "takes long"])
-def test_a_model_that_does_not_come_up_keeps_nobody_waiting(start: Start, trouble: str):
+def test_a_model_that_does_not_come_up_does_not_block_others(start: Start, trouble: str):
     start.apply("abcd")
     if trouble == "fails":
         start.serve.failing |= {"a": "no", "b": "no"}
     elif trouble == "takes long":
-        start.clock = SLOT_S + 1
+        start.clock = MAX_SLOT_S + 1
     else:
         start.serve.waiting = {"a": NO_ROOM, "b": NO_ROOM}
     start.applier.check()

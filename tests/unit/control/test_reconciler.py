@@ -1,4 +1,4 @@
-"""The control loop against files, a Serve and an operator of our own."""
+"""The reconciler with fake files, a fake Serve and a fake operator."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,20 +11,21 @@ from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER
 from modelyard.control.apply import Applier
 from modelyard.control.apply_queue import Done, RequestedApplies
-from modelyard.control.confirmation import NeedsConfirmation
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.file_watcher import Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.names import ServeConfig
-from modelyard.control.plan import Action
-from modelyard.control.reconciler import NodeDied, Reconciler
-from modelyard.control.removals import HELD_S
+from modelyard.control.node import NodeDied
+from modelyard.control.notices import Notices
+from modelyard.control.plan import Action, NeedsConfirmation
+from modelyard.control.reconciler import Reconciler
+from modelyard.control.removals import REMOVAL_DELAY_S
 from modelyard.control.rollback import Rollback
+from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import ModelStatus
 from modelyard.control.writes import NotWritten
 from tests.unit.control.models import refused, resolved
-from tests.unit.control.serve import FRONT, FakeServe, desired
+from tests.unit.control.serve import URLS, FakeServe, desired
 
 MISTAKE = SpecError((Diagnostic("models/a.yaml", 1, 1, "unknown key"),))
 ABC = desired(*map(resolved, "abc"))
@@ -64,12 +65,13 @@ class Operator:
 
 
 class Loop:
-    """Runs the loop through a list of things that happen, one a turn, and stops."""
+    """Runs the reconciler through a list of events, one a cycle, and stops."""
 
-    def __init__(self, first: Desired = ABC, *, approve: bool = False) -> None:
+    def __init__(self, first: DesiredState = ABC, *, approve: bool = False) -> None:
         self.serve = FakeServe()
         self.operator = Operator()
         self.metrics = ControlMetrics()
+        self.notices = Notices(self.operator.trouble)
         self.stop = threading.Event()
         self.turns: list[LoopSnapshot] = []
         self.asked = threading.Event()
@@ -80,15 +82,16 @@ class Loop:
         self.died = ""
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
-        self.applier = Applier(self.serve, Rollback(), FRONT, server=first.config.server, on_target=self.write_edge)
-        self.watcher = Reconciler(
+        self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
+        self.reconciler = Reconciler(
             self,
             first,
             self.applier,
             self.operator,
             self.stop,
+            notices=self.notices,
             metrics=self.metrics,
-            each_look=(self.each_look,),
+            checks=(self.check,),
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
@@ -96,16 +99,16 @@ class Loop:
             now=lambda: self.clock,
         )
 
-    def write_edge(self, _desired: Desired, _target: ServeConfig) -> None:
+    def write_edge(self, _desired: DesiredState, _target: ServeConfig) -> None:
         if self.edge:
             raise self.edge.pop(0)
 
-    def each_look(self) -> None:
+    def check(self) -> None:
         if self.died:
             raise NodeDied(self.died)
 
     def start(self) -> None:
-        """See `watch.Files`."""
+        """See `reconciler.Files`."""
 
     def is_silent(self) -> bool:
         return self.silent
@@ -126,14 +129,14 @@ class Loop:
         """What the operator reads meanwhile, without the progress."""
         self.happenings, self.operator.read = [*happenings], []
         self.stop.clear()
-        self.watcher.run()
+        self.reconciler.run()
         return [line for line in self.operator.read if not line.startswith("progress")]
 
-    def apply(self, desired: Desired, *, allow_removals: bool = False) -> "Future[Done]":
-        """As who asks at the control socket; the loop does it in its next turn."""
+    def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> "Future[Done]":
+        """A request at the control socket, which the next cycle carries out."""
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(
-                self.requested.ask, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
+                self.requested.request, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
             )
             assert self.asked.wait(30)
             self.asked.clear()
@@ -152,14 +155,14 @@ def loop() -> Loop:
     return loop
 
 
-LONG = [None] * (int(HELD_S) + 2)
+LONG = [None] * (int(REMOVAL_DELAY_S) + 2)
 
 
 def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_waited_for(loop: Loop):
     told = loop.run(NOTHING, *LONG, *LONG)
     assert told == [
         "nothing is changed: the folder models is missing, and the last configuration had 3 models. "
-        "Put the files back, or confirm with `modelyard apply --allow-removals`"
+        "Restore the files, or confirm with `modelyard apply --allow-removals`"
     ]
     assert loop.serve.models == ["a", "b", "c"]
     assert loop.gauge("config_last_reload_successful") == 0
@@ -169,7 +172,7 @@ def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_w
 def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
     deployed = len(loop.serve.deployed)
     told = loop.run(NOTHING, *LONG, ABC, None)
-    assert told[1:] == ["the configuration is in use again"]
+    assert told[1:] == ["the configuration is applied again"]
     assert (loop.serve.models, len(loop.serve.deployed)) == (["a", "b", "c"], deployed)
     assert loop.gauge("config_last_reload_successful") == 1
     assert loop.gauge("config_removals_withheld") == 0
@@ -177,7 +180,7 @@ def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
 
 def test_a_removal_that_was_withheld_goes_on_when_the_operator_confirms_it_elsewhere(loop: Loop):
     def confirm() -> None:
-        Applier(loop.serve, Rollback(), FRONT).apply(NOTHING, allow_removals=True)
+        Applier(loop.serve, Rollback(), URLS).apply(NOTHING, allow_removals=True)
 
     loop.run(NOTHING, *LONG, confirm, None, None)
     assert loop.serve.models == []
@@ -233,7 +236,7 @@ def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exceptio
     assert told[1:] == ["add d", "d READY"]
 
 
-def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile(loop: Loop):
+def test_a_change_that_cannot_be_applied_waits_and_what_runs_is_observed_meanwhile(loop: Loop):
     loop.edge = [NotWritten("no room for d")] * 3
     turns = len(loop.turns)
     with_d = desired(*map(resolved, "abcd"))
@@ -244,32 +247,30 @@ def test_a_change_that_cannot_be_made_waits_and_what_runs_is_looked_at_meanwhile
     assert "loop" not in loop.turns[-1].notices
 
 
-def test_troubles_that_last_are_told_once_each_and_end_when_they_are_over(loop: Loop):
+def test_problems_that_last_are_reported_once_each_and_end_when_they_are_over(loop: Loop):
     one, two = {"a": "cannot write a"}, {"a": "cannot write a", "b": "cannot write b"}
-    tell = [
-        lambda troubles=troubles: loop.watcher.tell_lasting("write ", troubles) for troubles in (one, two, two, {}, one)
-    ]
+    tell = [lambda troubles=troubles: loop.notices.set_all("write ", troubles) for troubles in (one, two, two, {}, one)]
     assert loop.run(*tell) == ["cannot write a", "cannot write b", "cannot write a"]
     assert loop.turns[-1].notices == {"write a": "cannot write a"}
 
 
-def test_what_goes_wrong_again_is_told_again_but_not_every_second(loop: Loop):
+def test_a_problem_that_returns_is_reported_again_but_not_every_second(loop: Loop):
     def fail() -> None:
         loop.serve.raises = [ConnectionError("away")] * 3
 
     assert loop.run(fail, None, None, None, fail, None, None, None) == ["away", "away"]
 
 
-def test_a_node_that_died_ends_the_loop(loop: Loop):
+def test_a_node_that_died_ends_the_reconciler(loop: Loop):
     loop.died = "raylet"
     with pytest.raises(NodeDied):
         loop.run(None)
 
 
-def test_a_file_system_that_does_not_answer_is_told_once(loop: Loop):
+def test_a_file_system_that_does_not_respond_is_reported_once(loop: Loop):
     loop.silent = True
     (told,) = loop.run(None, None)
-    assert "does not answer" in told
+    assert "has not responded" in told
 
 
 def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
@@ -281,12 +282,12 @@ def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
     assert loop.run(None) == ["started a b c d"]
 
 
-def test_a_model_that_changes_its_state_is_told_of(loop: Loop):
+def test_a_model_that_changes_its_state_is_reported(loop: Loop):
     loop.serve.failing["b"] = "the disk is full"
     assert loop.run(None, None) == ["b READY"]  # an old replica answers still, with the reason
 
 
-def test_a_file_that_is_not_read_is_told_once(loop: Loop):
+def test_a_file_that_is_ignored_is_reported_once(loop: Loop):
     warning = Diagnostic("models/d.YAML", 0, 0, "this file is ignored", severity="warning")
     warned = replace(ABC, config=replace(ABC.config, warnings=(warning,)))
     assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is ignored"]
@@ -295,7 +296,7 @@ def test_a_file_that_is_not_read_is_told_once(loop: Loop):
 ABCD = desired(*map(resolved, "abcd"))
 
 
-def test_an_apply_that_is_asked_for_is_done_by_the_loop_and_answered(loop: Loop):
+def test_a_requested_apply_is_carried_out_and_answered(loop: Loop):
     done = loop.apply(ABCD).result()
     assert [(action.kind, action.model) for action in done.actions] == [("add", "d")]
     assert loop.serve.models == ["a", "b", "c", "d"]
@@ -312,7 +313,7 @@ def test_an_apply_that_needs_a_confirmation_changes_nothing_without_it(loop: Loo
     assert loop.serve.models == []
 
 
-def test_an_apply_that_fails_fails_where_it_was_asked_for_and_the_loop_goes_on(loop: Loop):
+def test_an_apply_that_fails_raises_at_its_caller_and_the_reconciler_continues(loop: Loop):
     loop.serve.raises = [ConnectionError("away")]
     with pytest.raises(ConnectionError, match="away"):
         loop.apply(ABCD).result()
@@ -367,7 +368,7 @@ def test_a_change_that_is_approved_is_made_and_waits_no_more(approving: Loop):
     assert approving.turns[-1].waiting == ()
 
 
-def test_a_change_that_is_taken_back_waits_no_more(approving: Loop):
+def test_a_change_that_is_reverted_does_not_wait(approving: Loop):
     assert approving.run(ABCD, None, ABC, None, None) == ["waits: add d"]
     assert approving.turns[-1].waiting == ()
     assert approving.serve.models == ["a", "b", "c"]
@@ -398,7 +399,7 @@ def test_what_changes_nothing_needs_no_approval(approving: Loop):
     assert approving.turns[-1].waiting == ()
 
 
-def test_mistakes_are_told_and_nothing_waits(approving: Loop):
+def test_mistakes_are_reported_and_nothing_waits(approving: Loop):
     assert approving.run(ABCD, None, MISTAKE, None) == ["waits: add d", "mistakes"]
     assert approving.turns[-1].waiting == ()
 
@@ -411,7 +412,7 @@ def test_the_first_configuration_is_applied_before_a_changed_one_waits():
     assert loop.serve.models == ["a", "b", "c"]
 
 
-def test_what_somebody_else_applied_waits_no_more(approving: Loop):
+def test_what_was_applied_by_another_way_does_not_wait(approving: Loop):
     """On a cluster, `modelyard apply` does it itself."""
     approving.run(ABCD, None)
     assert approving.run(lambda: approving.serve.deploy(ABCD.serve_config({})), None, None) == ["d READY"]

@@ -1,4 +1,4 @@
-"""Changed files are seen, whatever became of the folders that hold them."""
+"""Changed files are noticed, whatever happens to the folders that hold them."""
 
 import os
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.file_watcher import AGAIN_S, LONGEST_CHANGE_S, FileLook, FileThread
+from modelyard.control.desired import ConfigReader, DesiredState
+from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, FileWatcher
 
 
 class Yard:
-    """A configuration with one model, and the files looked at as often as the test says."""
+    """A configuration with one model, and checks of its files as often as the test says."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -28,8 +28,8 @@ class Yard:
         self.start()
 
     def start(self) -> None:
-        state = DesiredState(self.config, {})
-        self.look = FileLook(state, state.read(), lambda: self.clock)
+        state = ConfigReader(self.config, {})
+        self.checker = FileChecker(state, state.read(), lambda: self.clock)
         self.settle()
 
     def write(self, name: str, text: str) -> None:
@@ -41,16 +41,16 @@ class Yard:
         (folder / "model.onnx").write_bytes(b"weights of %d" % version)
 
     def settle(self) -> object:
-        """What the looks of the next moments bring."""
+        """The result of the next checks."""
         seen = None
         for _ in range(3):
-            seen = self.look.look() or seen
+            seen = self.checker.check() or seen
         return seen
 
     def versions(self) -> list[int]:
-        """As the looks of the next moments bring them."""
+        """The readings of the next checks."""
         seen = self.settle()
-        assert isinstance(seen, Desired), seen
+        assert isinstance(seen, DesiredState), seen
         return [version.number for version in seen.models[0].versions]
 
 
@@ -59,13 +59,13 @@ def yard(tmp_path: Path) -> Yard:
     return Yard(tmp_path)
 
 
-def test_the_first_look_reads_for_something_may_have_changed_since_the_start(tmp_path: Path):
+def test_the_first_check_reads_because_files_may_have_changed_since_the_start(tmp_path: Path):
     yard = Yard(tmp_path)
-    state = DesiredState(yard.config, {})
-    look = FileLook(state, state.read(), lambda: 0.0)
-    assert look.look() is None
+    state = ConfigReader(yard.config, {})
+    look = FileChecker(state, state.read(), lambda: 0.0)
+    assert look.check() is None
     assert look.is_changing
-    assert isinstance(look.look(), Desired)
+    assert isinstance(look.check(), DesiredState)
     assert not look.is_changing
 
 
@@ -75,21 +75,21 @@ def test_what_has_not_changed_is_not_read_again(yard: Yard):
 
 def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
     yard.write("models/churn.yaml", "name: churn\ndescription: hal")
-    assert yard.look.look() is None
+    assert yard.checker.check() is None
     yard.write("models/churn.yaml", "name: churn\ndescription: half")
-    assert yard.look.look() is None
-    seen = yard.look.look()
-    assert isinstance(seen, Desired)
+    assert yard.checker.check() is None
+    seen = yard.checker.check()
+    assert isinstance(seen, DesiredState)
     assert seen.config.models[0].description == "half"
 
 
 def test_a_file_that_changes_all_the_time_is_read_all_the_same(yard: Yard):
     for step in range(3):
         yard.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
-        assert yard.look.look() is None
-    yard.clock = LONGEST_CHANGE_S
+        assert yard.checker.check() is None
+    yard.clock = MAX_CHANGE_S
     yard.write("models/churn.yaml", "name: churn\ndescription: at last")
-    assert isinstance(yard.look.look(), Desired)
+    assert isinstance(yard.checker.check(), DesiredState)
 
 
 def _replaced_config(yard: Yard) -> None:
@@ -196,19 +196,19 @@ def test_what_is_copied_beside_the_versions_is_no_change(yard: Yard):
     (yard.repository / "churn" / ".2.partial").mkdir()
     (yard.repository / "other").mkdir()
     (yard.config / "notes.txt").write_text("notes")
-    assert yard.look.look() is None
-    assert not yard.look.is_changing
+    assert yard.checker.check() is None
+    assert not yard.checker.is_changing
 
 
-def test_a_version_is_looked_at_again_when_it_settles(yard: Yard):
+def test_a_version_is_read_again_when_it_settles(yard: Yard):
     yard.write("server.yaml", "repository: {settle_s: 3600}")
     yard.publish(2)
     seen = yard.settle()
-    assert isinstance(seen, Desired)
+    assert isinstance(seen, DesiredState)
     assert seen.settles_in_s is not None
     assert yard.settle() is None
     yard.clock = 3601.0
-    assert yard.look.look() is not None
+    assert yard.checker.check() is not None
 
 
 def test_links_in_a_circle_end(yard: Yard):
@@ -216,24 +216,24 @@ def test_links_in_a_circle_end(yard: Yard):
     assert yard.settle() is not None
 
 
-class Looks:
-    """A FileLook whose looks the test writes."""
+class Checks:
+    """A FileChecker whose results the test sets."""
 
     is_changing = True
 
     def __init__(self, *readings: object) -> None:
         self.readings = list(readings)
 
-    def look(self) -> object:
+    def check(self) -> object:
         reading = self.readings.pop(0) if self.readings else None
         if isinstance(reading, BaseException) and not isinstance(reading, OSError):
             raise reading
         return reading
 
 
-def test_the_thread_outlives_whatever_a_look_raises():
+def test_the_thread_outlives_any_error_of_a_check():
     stop = threading.Event()
-    thread = FileThread(Looks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
+    thread = FileWatcher(Checks(OSError("stale"), RuntimeError("broken"), "fine"), stop)
     thread.start()
     assert [str(thread.next(30)) for _ in range(3)] == ["stale", "broken", "fine"]
     stop.set()
@@ -242,17 +242,17 @@ def test_the_thread_outlives_whatever_a_look_raises():
 
 
 def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
-    thread = FileThread(Looks(), threading.Event())
+    thread = FileWatcher(Checks(), threading.Event())
     threading.Thread(target=thread.wake, daemon=True).start()
     assert thread.next(timeout_s=60) is None
 
 
-class OutOfDescriptors(DesiredState):
-    """Reads nothing until it is told to."""
+class OutOfDescriptors(ConfigReader):
+    """Fails to read until the test says otherwise."""
 
     has_any = False
 
-    def read(self) -> Desired:
+    def read(self) -> DesiredState:
         if not self.has_any:
             raise OSError(24, "Too many open files")
         return super().read()
@@ -260,11 +260,11 @@ class OutOfDescriptors(DesiredState):
 
 def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
     state = OutOfDescriptors(yard.config, {})
-    yard.look = FileLook(state, DesiredState(yard.config, {}).read(), lambda: yard.clock)
+    yard.checker = FileChecker(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
     assert isinstance(yard.settle(), OSError)
     assert yard.settle() is None
     state.has_any = True
-    yard.clock += AGAIN_S
-    assert isinstance(yard.settle(), Desired)
-    yard.clock += AGAIN_S
+    yard.clock += RETRY_S
+    assert isinstance(yard.settle(), DesiredState)
+    yard.clock += RETRY_S
     assert yard.settle() is None

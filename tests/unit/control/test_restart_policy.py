@@ -1,6 +1,6 @@
 """Pauses between starts."""
 
-from modelyard.control.restart_policy import MOST_FAILED_STARTS, Restarts
+from modelyard.control.restart_policy import MAX_FAILED_STARTS, Restarts
 
 
 def test_pauses_grow_up_to_a_minute():
@@ -17,7 +17,7 @@ def test_a_server_that_was_up_for_long_is_started_again_soon():
 
 def test_a_server_that_never_comes_up_is_given_up():
     restarts = Restarts()
-    assert None not in [restarts.failed(up_s=None) for _ in range(MOST_FAILED_STARTS)]
+    assert None not in [restarts.failed(up_s=None) for _ in range(MAX_FAILED_STARTS)]
     assert restarts.failed(up_s=None) is None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelyard.control.startup_wait import LONGEST_S, patient
+from modelyard.control.startup_wait import MAX_WAIT_S, retried
 
 
 class Slow:
@@ -11,7 +11,7 @@ class Slow:
     def __init__(self, after_s: float, dies_s: float = 1e9) -> None:
         self.clock = 0.0
         self.told: list[float] = []
-        self.call = patient(
+        self.call = retried(
             lambda: self.get(after_s),
             is_alive=lambda: self.clock < dies_s,
             slow=self.told.append,
@@ -33,7 +33,7 @@ def test_what_is_there_is_there():
     assert (slow.call(), slow.clock, slow.told) == ("there", 0.0, [])
 
 
-def test_what_is_slow_is_waited_for_and_told_of():
+def test_a_slow_start_is_waited_for_and_reported():
     slow = Slow(40)
     assert (slow.call(), slow.told) == ("there", [15.0, 30.0])
 
@@ -49,4 +49,4 @@ def test_nothing_is_waited_for_for_ever():
     slow = Slow(1e8)
     with pytest.raises(RuntimeError):
         slow.call()
-    assert LONGEST_S < slow.clock < LONGEST_S + 2
+    assert MAX_WAIT_S < slow.clock < MAX_WAIT_S + 2

@@ -66,7 +66,7 @@ def test_a_process_in_a_session_of_its_own_is_ended_too():
     assert told == ["False"]
 
 
-def test_a_process_is_asked_once_and_may_take_its_time():
+def test_a_process_gets_one_signal_and_time_to_end():
     polite = """\
 import signal, sys, time
 def leave(*_):

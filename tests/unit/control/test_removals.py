@@ -6,8 +6,8 @@ import pytest
 
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired
-from modelyard.control.removals import HELD_S, Lasting, emptied, missing, withheld
+from modelyard.control.desired import DesiredState
+from modelyard.control.removals import REMOVAL_DELAY_S, RemovalDelay, emptied, missing, withheld
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import ROOT, applications, configured, resolved, spec
 
@@ -54,20 +54,20 @@ def test_the_reason_says_what_is_gone():
     assert reason == "the folder models is missing, and the last configuration had 3 models"
     assert withheld(config(""), None, "a") == "the folder models holds no model, and the last configuration had 1 model"
     some = withheld(config("j"), None, "abcdefghij")
-    assert some == "9 of the 10 models of the last configuration have no file any more (a, b, c, d, e and 4 more)"
+    assert some == "9 of the 10 models of the last configuration have no file (a, b, c, d, e and 4 more)"
 
 
 @pytest.mark.parametrize(
     ("now", "last", "is_emptied"), [("", "ab", True), ("", "", False), ("a", "abc", False), ("", None, False)]
 )
-def test_a_start_without_any_model_of_the_last_one_is_told(now, last, is_emptied):
+def test_a_start_without_any_model_of_the_last_one_is_reported(now, last, is_emptied):
     assert bool(emptied(config(now), None if last is None else config(last))) is is_emptied
 
 
-def desired(*models: Resolved, **there: set[int]) -> Desired:
+def desired(*models: Resolved, **there: set[int]) -> DesiredState:
     specs = tuple(model.spec for model in models)
     versions = {name: frozenset(numbers) for name, numbers in there.items()}
-    return Desired(Config(ServerSpec(), specs, {}, ROOT), models, None, versions)
+    return DesiredState(Config(ServerSpec(), specs, {}, ROOT), models, None, versions)
 
 
 def test_models_without_a_file_and_versions_without_a_folder_are_missing():
@@ -79,13 +79,13 @@ def test_models_without_a_file_and_versions_without_a_folder_are_missing():
 
 def test_what_is_missing_is_acted_on_when_it_has_lasted():
     clock = [0.0]
-    lasting = Lasting(lambda: clock[0])
+    lasting = RemovalDelay(lambda: clock[0])
     assert lasting.is_over(frozenset())
     assert not lasting.is_over(frozenset("a"))
-    clock[0] = HELD_S - 0.1
+    clock[0] = REMOVAL_DELAY_S - 0.1
     assert not lasting.is_over(frozenset("a"))
     assert not lasting.is_over(frozenset("ab")), "one file after the other goes: wait for the last"
-    clock[0] = 2 * HELD_S
+    clock[0] = 2 * REMOVAL_DELAY_S
     assert lasting.is_over(frozenset("ab"))
     assert lasting.is_over(frozenset()), "everything is back"
     assert not lasting.is_over(frozenset("a"))

@@ -69,7 +69,7 @@ def test_what_is_no_description_is_none(answer):
         assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
 
 
-def test_nobody_there_is_none():
+def test_a_server_that_does_not_run_has_no_page():
     (port,) = free_ports(1)
     origin = f"http://127.0.0.1:{port}"
     assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None

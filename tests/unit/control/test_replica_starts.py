@@ -1,23 +1,23 @@
-"""Why a replica was started, told from what Serve shows."""
+"""Why a replica was started, from observations of Serve."""
 
 import pytest
 
 from modelyard.control.replica_starts import ReplicaStarts
 
-Look = tuple[str, int, str, bool]
+Observation = tuple[str, int, str, bool]
 """Replicas (a letter each), target, configuration, whether no change is under way."""
 
 
-def counted(*looks: Look) -> dict[str, int]:
-    """Starts by reason after these looks."""
+def counted(*observations: Observation) -> dict[str, int]:
+    """Starts by reason after these observations."""
     starts = ReplicaStarts()
-    for replicas, target, config, through in looks:
-        starts.look("churn", replicas, target, config=config, through=through)
+    for replicas, target, config, through in observations:
+        starts.observe("churn", replicas, target, config=config, through=through)
     return {reason: count for (_, reason), count in starts.counts.items()}
 
 
 @pytest.mark.parametrize(
-    ("looks", "reasons"),
+    ("observations", "reasons"),
     [
         pytest.param(
             [("", 1, "v1", False), ("a", 1, "v1", False), ("a", 1, "v1", True)], {"deploy": 1}, id="a new model"
@@ -33,7 +33,9 @@ def counted(*looks: Look) -> dict[str, int]:
             id="from none, and one more",
         ),
         pytest.param([("a", 1, "v1", True), ("", 1, "v1", True), ("b", 1, "v1", True)], {"replace": 1}, id="a death"),
-        pytest.param([("ab", 2, "v1", True), ("bc", 2, "v1", True)], {"replace": 1}, id="a death within one look"),
+        pytest.param(
+            [("ab", 2, "v1", True), ("bc", 2, "v1", True)], {"replace": 1}, id="a death within one observation"
+        ),
         pytest.param(
             [("a", 1, "v1", True), ("a", 3, "v1", True), ("a", 1, "v1", True), ("b", 1, "v1", True)],
             {"replace": 1},
@@ -43,17 +45,17 @@ def counted(*looks: Look) -> dict[str, int]:
             [("", 1, "v1", False), ("a", 1, "v1", False), ("b", 1, "v1", False)], {"deploy": 2}, id="two tries"
         ),
         pytest.param(
-            [("ab", 2, "v1", True), ("ab", 2, "v1", True)], {}, id="a server that was up before anybody looked"
+            [("ab", 2, "v1", True), ("ab", 2, "v1", True)], {}, id="a server that was up before the first observation"
         ),
     ],
 )
-def test_the_reason_is_what_made_serve_start_it(looks: list[Look], reasons: dict[str, int]):
-    assert counted(*looks) == reasons
+def test_the_reason_is_what_made_serve_start_it(observations: list[Observation], reasons: dict[str, int]):
+    assert counted(*observations) == reasons
 
 
 def test_a_model_that_comes_back_counts_on():
     starts = ReplicaStarts()
     for number in range(2):
-        starts.look("churn", f"{number}", 1, config="v1", through=False)
+        starts.observe("churn", f"{number}", 1, config="v1", through=False)
         starts.forget_all_but([])
     assert starts.counts[("churn", "deploy")] == 2
