@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import removals
-from modelyard.control.admission import Admission
 from modelyard.control.desired import DesiredState
+from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, rejection_reasons, waiting_models
@@ -28,7 +28,7 @@ class Applier:
         urls: ServerUrls,
         *,
         server: ServerSpec | None = None,
-        admission: Admission | None = None,
+        admission: LoadAdmission | None = None,
         on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
     ) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class Applier:
         self.rollback = rollback
         self._server = server
         """The server.yaml with which the server runs; None if that is not known."""
-        self._admission = admission or Admission(None)
+        self._admission = admission or LoadAdmission(None)
         self._on_target = on_target
         """Called with the desired state and the config for Serve before that is deployed."""
         self._desired: DesiredState | None = None

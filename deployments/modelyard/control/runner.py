@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.control.actor_deaths import RayMachine
-from modelyard.control.admission import Admission
 from modelyard.control.api import ControlApi
 from modelyard.control.applications import replicas_folder
 from modelyard.control.apply import Applier
@@ -16,6 +15,7 @@ from modelyard.control.death_watch import DeathWatch
 from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_watcher import FileChecker, FileWatcher
 from modelyard.control.live_state import LiveState
+from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.node import Node
@@ -88,7 +88,7 @@ class Runner:
             rollback,
             node.urls,
             server=self._first.config.server,
-            admission=Admission(node.max_loads(client)),
+            admission=LoadAdmission(node.max_loads(client)),
             on_target=node.before_deploy,
         )
         watcher = FileWatcher(FileChecker(self._files, self._first), self._stop)

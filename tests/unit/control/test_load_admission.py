@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelyard.control.admission import MAX_SLOT_S, Admission
 from modelyard.control.apply import Applier, settled
+from modelyard.control.load_admission import MAX_SLOT_S, LoadAdmission
 from modelyard.control.rollback import Rollback
 from modelyard.gateway.catalogue import build_catalogue as served_catalogue
 from modelyard.gateway.catalogue import required_not_ready
@@ -23,7 +23,7 @@ class Start:
         self.serve = FakeServe()
         self.clock = 0.0
         self.targets: list[object] = []
-        admission = Admission(2, lambda: self.clock)
+        admission = LoadAdmission(2, lambda: self.clock)
         self.applier = Applier(
             self.serve, Rollback(), URLS, admission=admission, on_target=lambda _, target: self.targets.append(target)
         )

@@ -17,7 +17,7 @@ MAX_SLOT_S = 60.0
 """How long a loading model counts: one that hangs must not block the others."""
 
 
-class Admission:
+class LoadAdmission:
     """Remembers which models are loading. At most `limit` replicas load at a time; None is no limit."""
 
     def __init__(self, limit: int | None, now: Callable[[], float] = time.monotonic) -> None:
