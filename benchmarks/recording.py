@@ -31,7 +31,7 @@ from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.endpoint import PredictOperation
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.replica.gc_tuning import tune_gc
+from modelyard.replica.process_memory import tune_gc
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime

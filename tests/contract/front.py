@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from modelyard.http.connection import FastPathProtocol
 from modelyard.http.fast_path import FastPath
 from modelyard.http.path_prefix import PathPrefixMiddleware
-from modelyard.http.request_id import CleanRequestId
+from modelyard.http.middleware import RequestIdMiddleware
 from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares, convert_object_to_asgi_messages
 from tests.fakes import PATIENCE_S
@@ -48,7 +48,7 @@ class Front:
 
         config = uvicorn.Config(
             apply_middlewares(
-                self._as_serve_does, [Middleware(CleanRequestId), Middleware(PathPrefixMiddleware, lane=self.lane)]
+                self._as_serve_does, [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware, lane=self.lane)]
             ),
             http=Protocol,
             timeout_keep_alive=keep_alive_s,

@@ -24,7 +24,7 @@ from modelyard.edge.retries import KEPT_BYTES
 from modelyard.edge.retries import LINES as RETRIES
 from modelyard.edge.takeover import NEWEST, render_newest, render_passed_on
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
-from modelyard.http import edge_start
+from modelyard.http import edge_headers
 from modelyard.protocols.grpc.status import Status
 
 GATEWAY_BACKEND = "http-gateway"
@@ -156,7 +156,7 @@ backend edge_starting from edge
 
 STAMPED = f"""\
     # For traces, and whatever a client says of that is replaced.
-    http-request set-header {edge_start.NAME.decode()} %[date(0,us)]
+    http-request set-header {edge_headers.EDGE_START.decode()} %[date(0,us)]
 """
 DEFAULT_MODEL = """\
     # What SageMaker asks of a container, and MLflow's clients of its server, of the model that server.yaml names.

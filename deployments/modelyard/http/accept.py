@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
-Media = Literal["application/json", "text/csv", "application/x-npy", "application/vnd.apache.arrow.stream"]
+MediaType = Literal["application/json", "text/csv", "application/x-npy", "application/vnd.apache.arrow.stream"]
 
-JSON: Media = "application/json"
-NPY: Media = "application/x-npy"
-ARROW: Media = "application/vnd.apache.arrow.stream"
-ANY: Mapping[str, Media] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
-KNOWN: Mapping[str, Media] = {"text/csv": "text/csv", NPY: NPY, ARROW: ARROW, JSON: JSON, **ANY}
+JSON: MediaType = "application/json"
+NPY: MediaType = "application/x-npy"
+ARROW: MediaType = "application/vnd.apache.arrow.stream"
+ANY: Mapping[str, MediaType] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
+KNOWN: Mapping[str, MediaType] = {"text/csv": "text/csv", NPY: NPY, ARROW: ARROW, JSON: JSON, **ANY}
 
 
 LONGEST = 1000
 """Bytes of the header that is looked at; a browser's has about 150."""
 
 
-def media_of(accept: bytes) -> Media:
+def preferred_media_type(accept: bytes) -> MediaType:
     """The form that the client likes best. JSON where it says nothing, or nothing that is there: who takes neither sees why."""
     return _liked_best(accept) if len(accept) <= LONGEST else JSON
 
 
 @lru_cache(maxsize=256)
-def _liked_best(accept: bytes) -> Media:
+def _liked_best(accept: bytes) -> MediaType:
     best, weight = JSON, 0.0
     for entry in accept.decode("latin-1").lower().split(","):
         name, *parameters = (part.strip() for part in entry.split(";"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import InvalidRequest, ModelNotFound
-from modelyard.http.body_budget import Bodies, Held
+from modelyard.http.body_budget import BodyBudget, HeldBytes
 from modelyard.http.error_response import error_response
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest, RequestIds
@@ -51,11 +51,11 @@ class AsgiApp:
     The request's id goes into documents and logs only: Ray Serve, which is always in front, writes it into the answer's headers.
     """
 
-    def __init__(self, respond: Respond, bodies: Bodies, *, mount: str = "", sockets: Asgi | None = None) -> None:
+    def __init__(self, respond: Respond, bodies: BodyBudget, *, mount: str = "", sockets: Asgi | None = None) -> None:
         """`mount` is taken off a path that begins with it and goes on."""
         self._respond = respond
         self._mount = f"{mount}/" if mount else ""
-        self._sockets = sockets or no_socket
+        self._sockets = sockets or reject_unknown_websocket
         self._bodies = bodies
         self._request_ids = RequestIds()
 
@@ -71,7 +71,7 @@ class AsgiApp:
         headers, path = dict(scope["headers"]), scope["path"]
         if self._mount and path.startswith(self._mount):
             path = path[len(self._mount) - 1 :]
-        held = Held(self._bodies)
+        held = HeldBytes(self._bodies)
         request = HttpRequest(
             method=scope["method"],
             path=path,
@@ -91,14 +91,14 @@ class AsgiApp:
         else:
             await _send_whole(answer, send, head=request.method == "HEAD")
 
-    async def _answered(self, request: HttpRequest, receive: Receive, held: Held) -> HttpResponse | HttpStream:
+    async def _answered(self, request: HttpRequest, receive: Receive, held: HeldBytes) -> HttpResponse | HttpStream:
         try:
             request.body = await self._read(request, receive, held)
             return await self._respond(request)
         except Exception as error:  # noqa: BLE001 - the last place where an error can still become an answer
             return logged_error_response(error, request.request_id, request.path)
 
-    async def _read(self, request: HttpRequest, receive: Receive, held: Held) -> bytes:
+    async def _read(self, request: HttpRequest, receive: Receive, held: HeldBytes) -> bytes:
         length = request.headers.get(b"content-length", b"0")
         if length.isdigit() and (error := self._bodies.refusal(int(length))):
             raise error
@@ -136,13 +136,13 @@ async def _send_stream(answer: HttpStream, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+async def reject_unknown_websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """Refuse a WebSocket before it is open, with an ordinary answer where the server can give one."""
     error = ModelNotFound(f"there is no WebSocket at {scope['path']!r}")
-    await refuse_socket(logged_error_response(error, "", scope["path"]), scope, send)
+    await reject_websocket(logged_error_response(error, "", scope["path"]), scope, send)
 
 
-async def refuse_socket(answer: HttpResponse, scope: Scope, send: Send) -> None:
+async def reject_websocket(answer: HttpResponse, scope: Scope, send: Send) -> None:
     """The same with this answer."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})

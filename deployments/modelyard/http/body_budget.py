@@ -9,42 +9,42 @@ from modelyard.errors import ModelyardError, Overloaded
 from modelyard.http.request import body_too_large
 
 SMALL_BYTES = 2**16
-"""Bodies up to this size are not counted: there are as many of them as there are connections."""
-BUDGET = 4
+"""BodyBudget up to this size are not counted: there are as many of them as there are connections."""
+MAX_LARGEST_BODIES = 4
 """How many bodies of the largest size may be there at once."""
-FULL = "the server holds as many bytes of large requests as it may; send this one again"
+NO_ROOM = "the server holds as many bytes of large requests as it may; send this one again"
 
 
-class Bodies:
+class BodyBudget:
     """The budget of one process."""
 
     def __init__(self, limit: int) -> None:
         """`limit` is the largest body, in bytes."""
         self.limit = limit
         self.unchecked = min(limit, SMALL_BYTES)
-        """Bodies up to this size are never refused."""
+        """BodyBudget up to this size are never refused."""
         self.held = 0
         self.released: Callable[[], object] = _nothing
         """Called when bytes that counted are held no more."""
-        self._most = BUDGET * limit
+        self._most = MAX_LARGEST_BODIES * limit
 
     def refusal(self, size: int) -> ModelyardError | None:
         """Why a body that will have so many bytes is not taken, if so."""
         if size > self.limit:
             return body_too_large(self.limit)
-        return Overloaded(FULL) if size > SMALL_BYTES and self.held + size > self._most else None
+        return Overloaded(NO_ROOM) if size > SMALL_BYTES and self.held + size > self._most else None
 
     def has_room(self, size: int) -> bool:
         """Whether so many bytes more may be held."""
         return self.held + size <= self._most
 
 
-class Held:
+class HeldBytes:
     """What one request holds of the budget."""
 
     __slots__ = ("_bodies", "counted")
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: BodyBudget) -> None:
         self._bodies = bodies
         self.counted = 0
 
@@ -53,7 +53,7 @@ class Held:
         bodies, counted = self._bodies, size if size > SMALL_BYTES else 0
         more = counted - self.counted
         if more > 0 and not bodies.has_room(more):
-            raise Overloaded(FULL)
+            raise Overloaded(NO_ROOM)
         self.counted = counted
         bodies.held += more
         if more < 0:

@@ -12,7 +12,7 @@ Coding = Literal["gzip", "deflate"]
 
 LEVEL = 1
 """Of 9. Tensors hardly compress, and more effort gains a few per cent for several times the time."""
-WORTH_BYTES = 1024
+MIN_COMPRESSED_BYTES = 1024
 """Shorter answers go as they are."""
 WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """zlib's `wbits`, by content coding."""
@@ -21,7 +21,7 @@ RAW = -15
 _NEVER = re.compile(rb"q\s*=\s*0(\.0*)?")
 
 
-def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
+def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     """The body without its content coding (the header's value), which may be identity.
 
     Raises UnsupportedMediaType for another coding, and what `inflate` does.
@@ -35,7 +35,7 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
     return inflate(body, window_bits, limit, noun="the body", coding=coding)
 
 
-def wanted(accept_encoding: bytes) -> Coding | None:
+def requested_coding(accept_encoding: bytes) -> Coding | None:
     """How the client asks for its answer, from that header's value.
 
     Only who names one coding asks for it. Libraries list all that they can read in every request, and compressing tensors
@@ -51,7 +51,7 @@ def wanted(accept_encoding: bytes) -> Coding | None:
     return {b"gzip": "gzip", b"deflate": "deflate"}.get(coding)  # type: ignore[return-value]
 
 
-def deflated(body: bytes, coding: Coding) -> bytes:
+def compress(body: bytes, coding: Coding) -> bytes:
     """The body in this coding."""
     stream = zlib.compressobj(LEVEL, wbits=WINDOWS[coding])
     return stream.compress(body) + stream.flush()

@@ -11,18 +11,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from modelyard.errors import BodyTooSlow, ModelyardError
 from modelyard.http import http1
 from modelyard.http.asgi import logged_error_response
-from modelyard.http.body_budget import Held
+from modelyard.http.body_budget import HeldBytes
 from modelyard.http.endpoint import Endpoint, Header, Response
 from modelyard.http.fast_path import FAST_PATH, FastPath
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.request_cycle import RequestCycle
-from modelyard.http.request_head import MOST_BYTES, Head
+from modelyard.http.request_head import MAX_HEAD_BYTES, RequestHead
 from modelyard.http.slow_clients import SlowClientWatchdog
 from modelyard.http.stream import ConnectionStream
 from modelyard.http.websocket_connection import websocket_connections
 from modelyard.inference.service import CancelHandle
 
-TOO_LARGE_HEAD = f"The request's headers have more than {MOST_BYTES} bytes."
+TOO_LARGE_HEAD = f"The request's headers have more than {MAX_HEAD_BYTES} bytes."
 COLD_HEADERS = frozenset((b"expect", b"content-encoding", b"upgrade"))
 """A request that carries one of these wants more than the lane does."""
 
@@ -35,7 +35,7 @@ class FastPathProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._own = RequestCycle()
-        self._head = Head()
+        self._head = RequestHead()
         self._in_head = False
         """Whether the head of a request has begun, and is not complete."""
         self._endpoint: Endpoint
@@ -45,7 +45,7 @@ class FastPathProtocol(HttpToolsProtocol):
         self._body: bytes | bytearray = b""
         self._content_type = b""
         self._request_id = ""
-        self.held = Held(self.lane.bodies)
+        self.held = HeldBytes(self.lane.bodies)
         """Of the lane's request."""
         self._begun: CancelHandle | None = None
         self._stream: ConnectionStream | None = None
@@ -57,10 +57,10 @@ class FastPathProtocol(HttpToolsProtocol):
         self._watch = SlowClientWatchdog(self, self.loop, self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head or len(data) > MOST_BYTES:
+        if self._in_head or len(data) > MAX_HEAD_BYTES:
             self._head.feed(data, begun=self._in_head)
         HttpToolsProtocol.data_received(self, data)  # not by super(): once a request, that is felt
-        if self._in_head and self._head.later_bytes > MOST_BYTES:
+        if self._in_head and self._head.later_bytes > MAX_HEAD_BYTES:
             self.send_400_response(TOO_LARGE_HEAD)
 
     # The parser's callbacks, in the order of a request

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from modelyard.http.asgi import Asgi
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
 from modelyard.http.request import RequestIds
 
@@ -31,7 +31,7 @@ class FastPath:
         """Of hot URLs where request and answer are streamed."""
         self.sockets: Asgi | None = None
         """Answers WebSockets in the place of Serve's wrapper, which reads as fast as the client sends, whoever answers."""
-        self.bodies = Bodies(0)
+        self.bodies = BodyBudget(0)
         """What all requests of the process hold."""
         self.mount = ""
         """What stands before the paths of other protocols when they take Serve's way."""
@@ -51,7 +51,7 @@ class FastPath:
         sockets: Asgi | None = None,
     ) -> None:
         """Start answering these URLs here; what limits a stream is its endpoint's."""
-        self.hot, self.arrived, self.bodies = hot, meter.arrived, Bodies(body_limit)
+        self.hot, self.arrived, self.bodies = hot, meter.arrived, BodyBudget(body_limit)
         self.mount, self.streams, self.sockets = mount, streams or {}, sockets
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:

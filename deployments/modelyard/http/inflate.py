@@ -4,9 +4,9 @@ import zlib
 
 from modelyard.errors import InvalidRequest, PayloadTooLarge
 
-FREE_BYTES = 2**20
+ALWAYS_ALLOWED_BYTES = 2**20
 """What may come of any input, however small."""
-MOST_RATIO = 100
+MAX_RATIO = 100
 """Beyond that, how many bytes may come of each byte: 63 kB of deflate can stand for 62 MiB, and reading those is not free.
 
 JSON of numbers shrinks to a third or a tenth. Envoy has the same bound, Apache POI too:
@@ -20,7 +20,7 @@ def inflate(data: bytes | memoryview, window_bits: int, limit: int, *, noun: str
     Stops at the bound, so a bomb is never held as a whole. Raises PayloadTooLarge for more than `limit` bytes, or more than the
     ratio allows, and InvalidRequest for what is not the coding.
     """
-    allowed = max(FREE_BYTES, MOST_RATIO * len(data))
+    allowed = max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * len(data))
     stream = zlib.decompressobj(window_bits)
     try:
         whole = stream.decompress(data, min(limit, allowed) + 1)  # 0 would mean no limit
@@ -29,7 +29,7 @@ def inflate(data: bytes | memoryview, window_bits: int, limit: int, *, noun: str
     if len(whole) > limit:
         raise PayloadTooLarge(f"{noun} inflates to more than {limit} bytes, the most that is taken")
     if len(whole) > allowed:
-        raise PayloadTooLarge(f"{noun} inflates to more than {MOST_RATIO} times its size; send it less compressed")
+        raise PayloadTooLarge(f"{noun} inflates to more than {MAX_RATIO} times its size; send it less compressed")
     if not stream.eof:
         raise InvalidRequest(f"{noun} is no {coding}: it ends too early")
     if stream.unused_data:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from modelyard.http.path_prefix import PathPrefixMiddleware
-from modelyard.http.request_id import CleanRequestId
+from modelyard.http.middleware import RequestIdMiddleware
 
 logger = logging.getLogger(__name__)
 
@@ -31,4 +31,4 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
         config.HTTP_PROTOCOLS["auto"] = protocol
     except Exception as error:  # noqa: BLE001 - a uvicorn that we do not know may fail in any way; it serves without the lane
         logger.warning("uvicorn is not as the fast lane expects (%r): requests take the ASGI path", error)
-    return [Middleware(CleanRequestId), Middleware(PathPrefixMiddleware)]
+    return [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware)]

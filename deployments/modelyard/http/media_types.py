@@ -7,16 +7,16 @@ from typing import Literal
 from modelyard.errors import UnsupportedMediaType
 from modelyard.text.quoting import shortened
 
-Form = Literal["json", "csv", "npy", "arrow"]
+BodyFormat = Literal["json", "csv", "npy", "arrow"]
 
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
-TAKEN = f"application/json and text/csv, in UTF-8, {NPY}, and {ARROW}"
+SUPPORTED = f"application/json and text/csv, in UTF-8, {NPY}, and {ARROW}"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 BLANKS = b" \t\r\n"
 
 
-def form_of(content_type: bytes, body: bytes) -> Form:
+def body_format(content_type: bytes, body: bytes) -> BodyFormat:
     """The body's form; JSON where no content type is given. Raises UnsupportedMediaType.
 
     curl and HTML forms send application/x-www-form-urlencoded unless told otherwise, and browsers' `fetch` sends a string as
@@ -27,11 +27,11 @@ def form_of(content_type: bytes, body: bytes) -> Form:
         return "json"
     kind = _kind(content_type)
     if kind == "plain":
-        _check_object(body, f"text/plain is accepted for a JSON object alone; otherwise {TAKEN}")
+        _check_object(body, f"text/plain is accepted for a JSON object alone; otherwise {SUPPORTED}")
         return "json"
     if kind == "form":
         curl = "curl sends one unless told: -H 'content-type: text/csv'"
-        _check_object(body, f"forms are not taken, only {TAKEN}; {curl}")
+        _check_object(body, f"forms are not taken, only {SUPPORTED}; {curl}")
         return "json"
     return kind
 
@@ -64,7 +64,7 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in CHARSETS:
-            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not taken, only {TAKEN}")
+            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not taken, only {SUPPORTED}")
     if media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json")):
         return "json"
     if media_type == "text/csv":
@@ -77,4 +77,4 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
         return "arrow"
     if media_type == "application/x-www-form-urlencoded":
         return "form"
-    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not taken, only {TAKEN}")
+    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not taken, only {SUPPORTED}")

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from modelyard.http.endpoint import Header
 
-MOST_BYTES = 48 * 1024
+MAX_HEAD_BYTES = 48 * 1024
 """As much as the edge lets through. Whoever connects to a replica's own port gets no more."""
 
 
-class Head:
+class RequestHead:
     """Of the next request on a connection. Most come whole in one small piece, and are not looked at."""
 
     __slots__ = ("in_parts", "later_bytes")
@@ -28,4 +28,4 @@ class Head:
     def fits(self, url: bytes, headers: Iterable[Header]) -> bool:
         """Whether it is small enough, now that it is complete."""
         self.in_parts, self.later_bytes = False, 0
-        return len(url) + sum(len(name) + len(value) + 4 for name, value in headers) <= MOST_BYTES
+        return len(url) + sum(len(name) + len(value) + 4 for name, value in headers) <= MAX_HEAD_BYTES

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
 from modelyard.errors import BodyTooSlow
-from modelyard.http.body_budget import Bodies, Held
+from modelyard.http.body_budget import BodyBudget, HeldBytes
 from modelyard.http.endpoint import Reply, Response
 from modelyard.http.fast_path import FastPath
 from modelyard.http.http1 import WholeResponse
@@ -61,7 +61,7 @@ def self_test(uvicorn_config: Any, protocol: str) -> None:
 def _rehearse_socket(config: Any, loop: Any) -> None:
     """A message in fragments."""
     socket = WebSocketConnection(config, ServerState(), {}, loop)
-    socket.held = Held(Bodies(100))
+    socket.held = HeldBytes(BodyBudget(100))
     socket.connection_made(_Transport())
     socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
     if socket.coming() == (None, 0):

@@ -9,17 +9,17 @@ from typing import Protocol
 
 from modelyard.errors import BodyTooSlow
 
-LOOK_S = 10.0
+CHECK_INTERVAL_S = 10.0
 """Between two looks."""
-SLOWEST = 4096
+MIN_BYTES_PER_S = 4096
 """Bytes a second of a body, in the mean of two looks; about what a phone without 3G sends."""
-PATIENCE_LOOKS = 2
+MAX_SLOW_CHECKS = 2
 """Looks in a row at which a request has come too slowly. HAProxy gives headers, and a body that fits its buffer, as long."""
-STALLED_LOOKS = 6
+MAX_STALLED_CHECKS = 6
 """Looks in a row between which a client has read nothing of what waits for it: a minute, as nginx has it (send_timeout)."""
 
 
-class Watched(Protocol):
+class WatchedConnection(Protocol):
     """A connection."""
 
     def take_activity(self) -> bool:
@@ -44,12 +44,12 @@ class Watched(Protocol):
 class SlowClientWatchdog:
     """Of one connection."""
 
-    def __init__(self, connection: Watched, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
+    def __init__(self, connection: WatchedConnection, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
         """`keep_alive_s` is how long a connection may have no request."""
         self._connection = connection
         self._loop = loop
         self._keep_alive_s = keep_alive_s
-        self._every_s = min(LOOK_S, keep_alive_s)
+        self._every_s = min(CHECK_INTERVAL_S, keep_alive_s)
         self._idle_s = 0.0
         self._body: object = None
         """The one that was coming at the last look, and what had come of it."""
@@ -70,7 +70,7 @@ class SlowClientWatchdog:
         if self._is_stalled(connection.unread()):
             connection.on_stalled()
         elif self._comes_too_slowly(*connection.coming()):
-            connection.on_slow_body(BodyTooSlow(f"the request comes at less than {SLOWEST} bytes a second"))
+            connection.on_slow_body(BodyTooSlow(f"the request comes at less than {MIN_BYTES_PER_S} bytes a second"))
         elif self._idle_s >= self._keep_alive_s:
             connection.timeout_keep_alive_handler()
 
@@ -78,10 +78,10 @@ class SlowClientWatchdog:
         stalled = 0 < self._had_unread <= unread
         self._had_unread = unread
         self._stalled_looks = self._stalled_looks + 1 if stalled else 0
-        return self._stalled_looks == STALLED_LOOKS
+        return self._stalled_looks == MAX_STALLED_CHECKS
 
     def _comes_too_slowly(self, body: object, has_bytes: int) -> bool:
-        slow = body is not None and body is self._body and has_bytes - self._had_bytes < SLOWEST * self._every_s
+        slow = body is not None and body is self._body and has_bytes - self._had_bytes < MIN_BYTES_PER_S * self._every_s
         self._body, self._had_bytes = body, has_bytes
         self._slow_looks = self._slow_looks + 1 if slow else 0
-        return self._slow_looks == PATIENCE_LOOKS
+        return self._slow_looks == MAX_SLOW_CHECKS

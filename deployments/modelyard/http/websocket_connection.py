@@ -9,7 +9,7 @@ from websockets.frames import CloseCode, Frame
 
 from modelyard.errors import BodyTooSlow, ModelyardError, Overloaded
 from modelyard.http.asgi import Asgi
-from modelyard.http.body_budget import Bodies, Held
+from modelyard.http.body_budget import BodyBudget, HeldBytes
 from modelyard.http.slow_clients import SlowClientWatchdog
 
 Kind = Callable[..., asyncio.Protocol]
@@ -22,7 +22,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     may have any number.
     """
 
-    held: Held
+    held: HeldBytes
     """What is there of a message that is still coming."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -86,7 +86,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         """Never called: see `take_activity`."""
 
 
-def websocket_connections(kind: Kind | None, application: Asgi | None, bodies: Bodies) -> Kind | None:
+def websocket_connections(kind: Kind | None, application: Asgi | None, bodies: BodyBudget) -> Kind | None:
     """What makes WebSockets in the place of `kind`, uvicorn's own: for this application, if the lane has one."""
     if kind is None:
         return None
@@ -94,7 +94,7 @@ def websocket_connections(kind: Kind | None, application: Asgi | None, bodies: B
 
     def make(**parts: Any) -> asyncio.Protocol:
         protocol: Any = better(**parts)
-        protocol.held = Held(bodies)
+        protocol.held = HeldBytes(bodies)
         if application is not None:
             protocol.app = application
         return protocol  # type: ignore[no-any-return] # as `better` says

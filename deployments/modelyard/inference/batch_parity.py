@@ -1,4 +1,4 @@
-"""The proof that rows may share a call: each row's answer alone, compared with its answer in other companies."""
+"""The proof that rows may share a call: each row's answer alone, compared with its answer in other batch_compositions."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +15,8 @@ RTOL = 1e-4
 """How far floats may differ between a row alone and in a batch: other kernels add up in another order."""
 OF_MAGNITUDE = 0.1
 """Where terms cancel, a value near zero differs by what larger ones of its magnitude may: it may by this part of their RTOL."""
-LEAST = 2
-"""Varied rows, and companies of them, that are tried however slow the model is."""
+MIN_TRIALS = 2
+"""Varied rows, and batch_compositions of them, that are tried however slow the model is."""
 WAITS = 5
 SHUFFLES = 4
 COPIES = 7
@@ -36,7 +36,7 @@ def copied(request: InferRequest) -> InferRequest:
     return request.with_inputs({name: array.copy() for name, array in request.inputs.items()})
 
 
-class Proof:
+class BatchParity:
     """Rows, and what the model gives for each of them alone."""
 
     def __init__(self, model: LoadedModel, rows: Sequence[InferRequest]) -> None:
@@ -57,7 +57,7 @@ class Proof:
         return self._compared(order) or self._compared(order[::-1])
 
     def among_others(self, size: int, seconds: float, clock: Clock, cpu: Clock = time.thread_time) -> str:
-        """The same with rows of other magnitudes and signs, in calls of up to `size` rows: in other companies, places and numbers.
+        """The same with rows of other magnitudes and signs, in calls of up to `size` rows: in other batch_compositions, places and numbers.
 
         It takes about so many seconds of CPU, so that a busy machine does not cut it short, and at most WAITS times as many by the
         clock, for models that wait in their calls. Rows that the model refuses alone are left out.
@@ -69,11 +69,11 @@ class Proof:
 
         examples = len(self._rows)
         for number, varied in enumerate(varied_rows(self._rows)):
-            if number >= LEAST and is_over(0.5):
+            if number >= MIN_TRIALS and is_over(0.5):
                 break
             self._add(varied.request, varied.magnitude)
-        for number, company in enumerate(companies(examples, len(self._rows), size)):
-            if number >= LEAST and is_over(1.0):
+        for number, company in enumerate(batch_compositions(examples, len(self._rows), size)):
+            if number >= MIN_TRIALS and is_over(1.0):
                 break
             if reason := self._compared(company):
                 return reason
@@ -111,7 +111,7 @@ class Proof:
         return max(_largest(answer[name]) for answer, of in all_ if of == magnitude)
 
 
-def companies(examples: int, rows: int, size: int) -> Iterator[Sequence[int]]:
+def batch_compositions(examples: int, rows: int, size: int) -> Iterator[Sequence[int]]:
     """Rows by their numbers, at most `size` of them: examples among varied ones, which come behind them; the most telling first."""
     varied = range(examples, rows)
     mixed = [number for pair in zip(cycle(range(examples)), varied, strict=False) for number in pair]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import FREE, Array, InferRequest, TensorSpec
 
-TIMES = 4
+MAX_GROWTH = 4
 """A row up to this many times the largest that was quick is taken to be quick too: 16 times the work, if that is quadratic."""
 
 
@@ -19,7 +19,7 @@ class RowSizes:
 
     def usual(self, requests: Iterable[InferRequest], rows: int) -> bool:
         """Whether these requests, of so many rows in all, hold no more a row than what is known."""
-        return self._of(requests) <= TIMES * self.known * rows
+        return self._of(requests) <= MAX_GROWTH * self.known * rows
 
     def was_quick(self, requests: Iterable[InferRequest], rows: int) -> None:
         """Learn that a call of these was quick."""

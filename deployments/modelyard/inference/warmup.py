@@ -9,7 +9,7 @@ import numpy as np
 
 from modelyard.config.model_spec import Batching
 from modelyard.inference.batch import batch_key, joined, outputs_of
-from modelyard.inference.batch_parity import Proof, copied, run
+from modelyard.inference.batch_parity import BatchParity, copied, run
 from modelyard.inference.cost import MIN_S
 from modelyard.inference.row_size import row_size
 from modelyard.runtimes.base import GeneratingModel, LoadedModel
@@ -91,7 +91,7 @@ def _judge(model: LoadedModel, examples: Sequence[InferRequest], batching: Batch
     alone = Warmup(0.0, one_s, False, "", size_of_row)
     if reason := _not_together(model, rows, batching):
         return replace(alone, reason=reason)
-    proof = Proof(model, rows)
+    proof = BatchParity(model, rows)
     if reason := "the same row gives another answer each time" if proof.unsteady() else proof.together():
         return replace(alone, reason=reason)
     size = _affordable(model, rows, one_s, batching, clock)

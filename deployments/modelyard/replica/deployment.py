@@ -27,15 +27,15 @@ from modelyard.protocols.running_version import run_version
 from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
-from modelyard.replica.exits import Exits
-from modelyard.replica.gc_tuning import tune_gc
-from modelyard.replica.heap_trim import Trimmer
+from modelyard.replica.exit_recorder import ExitRecorder
+from modelyard.replica.process_memory import tune_gc
+from modelyard.replica.heap_trim import HeapTrimmer
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
-from modelyard.replica.logs import open_log
+from modelyard.replica.log_handler import open_log
 from modelyard.replica.memory_limit import limit_memory
 from modelyard.replica.metrics import mark_traced, replica_snapshot
-from modelyard.replica.watchdog import LATE_S, Watchdog, Watched
+from modelyard.replica.watchdog import GRACE_S, Watchdog, WatchedScheduler
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.operator_code.folder import COPIES
@@ -97,7 +97,7 @@ class ModelReplica:
             streams=streams,
             sockets=self._routes.sockets,
         )
-        FAST_PATH.bodies.released = Trimmer(self._loop).soon
+        FAST_PATH.bodies.released = HeapTrimmer(self._loop).soon
 
         def snapshot() -> Snapshot:
             log.write()
@@ -107,10 +107,10 @@ class ModelReplica:
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
-        limit_s = spec.limits.timeout_s + LATE_S
+        limit_s = spec.limits.timeout_s + GRACE_S
         Watchdog(
             [
-                Watched(f"version {number} of model {spec.name!r}", version.scheduler, limit_s)
+                WatchedScheduler(f"version {number} of model {spec.name!r}", version.scheduler, limit_s)
                 for number, version in self._versions.items()
             ],
             die=self._exits.stuck,
@@ -177,7 +177,7 @@ class ModelReplica:
         return sum(version.scheduler.in_flight for version in self._versions.values())
 
 
-def _open_files(args: dict[str, Any]) -> Exits:
+def _open_files(args: dict[str, Any]) -> ExitRecorder:
     """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
     files = ReplicaFiles(Path(args["replicas"]), args["spec"]["name"], serve.get_replica_context().replica_id.unique_id)
     try:
@@ -186,7 +186,7 @@ def _open_files(args: dict[str, Any]) -> Exits:
     except OSError as error:
         logger.warning("cannot write %s: %s", files.log, error)
     builtins.print = logging_utils.buildin_print  # Serve has put its own in its place, which knows no request
-    exits = Exits(files)
+    exits = ExitRecorder(files)
     exits.install()
     return exits
 

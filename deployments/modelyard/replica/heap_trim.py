@@ -15,7 +15,7 @@ def trim_heap() -> None:
         trim(0)
 
 
-class Trimmer:
+class HeapTrimmer:
     """Trims a while after it was asked to, beside the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, trim: Callable[[], None] = trim_heap) -> None:

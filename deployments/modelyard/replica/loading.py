@@ -10,7 +10,7 @@ from modelyard.inference.worker import Worker
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.example import example_body
-from modelyard.replica.self_test import self_test
+from modelyard.replica.model_self_test import self_test
 from modelyard.repository.resolve import ServedVersion
 from modelyard.repository.verified_read import read_verified
 from modelyard.runtimes.example import EXAMPLE_FILE

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from modelyard.inference.batch import Batch
 from modelyard.inference.scheduler import Scheduler
 
-LOOK_EVERY_S = 1.0
-LATE_S = 5.0
+CHECK_INTERVAL_S = 1.0
+GRACE_S = 5.0
 """How far behind its model's time-out a call on the loop may be. Until then the edge has given its clients a 504, so that it does
 not send their requests to another replica, which would be held too."""
 STUCK = 70
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedScheduler:
     """A model server, and how long one of its calls may hold the loop."""
 
     name: str
@@ -54,7 +54,7 @@ class Watchdog:
 
     def __init__(
         self,
-        watched: Sequence[Watched],
+        watched: Sequence[WatchedScheduler],
         *,
         clock: Callable[[], float] = time.perf_counter,
         die: Callable[[int], object] = os._exit,
@@ -65,7 +65,7 @@ class Watchdog:
         self._clock = clock
         self._die = die
         self._rearm = rearm
-        self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
+        self._timer_s = 3 * max((each.limit_s for each in watched), default=GRACE_S)
         self._loop_thread = threading.get_ident()
         self._seen: Batch | None = None  # at the last look
         self._looks = 0  # at the same call
@@ -93,7 +93,7 @@ class Watchdog:
             self._looks = self._looks + 1 if call is self._seen else 0
             self._seen = call
             held_s = self._clock() - call.started
-            if held_s > each.limit_s and self._looks * LOOK_EVERY_S > each.limit_s:
+            if held_s > each.limit_s and self._looks * CHECK_INTERVAL_S > each.limit_s:
                 self._end(each.name, call, held_s)
             return
         self._seen = None
@@ -113,6 +113,6 @@ class Watchdog:
         self._die(STUCK)
 
     def _run(self) -> None:
-        while not self._stopped.wait(LOOK_EVERY_S):
+        while not self._stopped.wait(CHECK_INTERVAL_S):
             self.look()
         faulthandler.cancel_dump_traceback_later()

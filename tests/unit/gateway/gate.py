@@ -10,7 +10,7 @@ from modelyard.gateway.catalogue import Entry
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import AsgiApp
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.ray_serve.application_status import State
 from modelyard.telemetry.metrics.aggregate import Counted
 from modelyard.telemetry.metrics.snapshot import Totals
@@ -80,6 +80,6 @@ def ask(
         "headers": [(b"x-request-id", b"mine")],
     }
     routes = GatewayRoutes(look, Statistics(counted), signatures)
-    asyncio.run(AsgiApp(routes.respond, Bodies(LIMIT))(scope, receive, send))
+    asyncio.run(AsgiApp(routes.respond, BodyBudget(LIMIT))(scope, receive, send))
     head, tail = sent
     return Answer(head["status"], dict(head["headers"]), tail["body"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.errors import InvalidRequest, ModelyardError, PayloadTooLarge, UnsupportedMediaType
-from modelyard.http.compression import Coding, deflated, inflated, wanted
+from modelyard.http.compression import Coding, compress, decompress, requested_coding
 
 TEXT = b"tensor " * 100
 FEW = settings(max_examples=50, deadline=None)
@@ -17,7 +17,7 @@ FEW = settings(max_examples=50, deadline=None)
 @FEW
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]))
 def test_any_body_comes_back(body: bytes, coding: Coding) -> None:
-    assert inflated(deflated(body, coding), coding.encode(), 200) == body
+    assert decompress(compress(body, coding), coding.encode(), 200) == body
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_any_body_comes_back(body: bytes, coding: Coding) -> None:
     ids=["gzip", "any case", "old name", "deflate", "deflate without a header", "identity", "none"],
 )
 def test_what_other_programs_compress_is_read(body: bytes, encoding: bytes) -> None:
-    assert inflated(body, encoding, len(TEXT)) == TEXT
+    assert decompress(body, encoding, len(TEXT)) == TEXT
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_body_that_would_become_too_long_is_refused_before_it_does(coding: Coding) -> None:
-    bomb = deflated(bytes(50_000_000), coding)
+    bomb = compress(bytes(50_000_000), coding)
     with pytest.raises(PayloadTooLarge, match="more than 1000 bytes"):
-        inflated(bomb, coding.encode(), 1000)
+        decompress(bomb, coding.encode(), 1000)
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_a_body_that_would_become_too_long_is_refused_before_it_does(coding: Cod
 )
 def test_a_body_that_is_not_what_it_says_is_refused(body: bytes, encoding: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
-        inflated(body, encoding, 10_000)
+        decompress(body, encoding, 10_000)
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"\xff"])
 def test_another_coding_is_not_taken(encoding: bytes) -> None:
     with pytest.raises(UnsupportedMediaType, match="only gzip and deflate"):
-        inflated(TEXT, encoding, 10_000)
+        decompress(TEXT, encoding, 10_000)
 
 
 @FEW
 @given(st.binary(max_size=50), st.sampled_from([b"gzip", b"deflate"]), st.integers(0, 60))
 def test_no_bytes_do_anything_but_inflate_or_be_refused(body: bytes, encoding: bytes, limit: int) -> None:
     try:
-        assert len(inflated(body, encoding, limit)) <= limit
+        assert len(decompress(body, encoding, limit)) <= limit
     except ModelyardError as refused:
         assert refused.message
 
@@ -95,4 +95,4 @@ def test_no_bytes_do_anything_but_inflate_or_be_refused(body: bytes, encoding: b
     ],
 )
 def test_only_who_names_one_coding_asks_for_it(accept: bytes, coding: Coding | None) -> None:
-    assert wanted(accept) == coding
+    assert requested_coding(accept) == coding

@@ -3,8 +3,8 @@
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.http.body_budget import BUDGET, SMALL_BYTES
-from modelyard.http.slow_clients import LOOK_S
+from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES
+from modelyard.http.slow_clients import CHECK_INTERVAL_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.streaming import StreamEndpoint
@@ -26,7 +26,7 @@ def held(wire: Wire) -> int:
 
 
 def fill(wire: Wire) -> None:
-    wire.connection.lane.bodies.held = BUDGET * LIMIT
+    wire.connection.lane.bodies.held = MAX_LARGEST_BODIES * LIMIT
 
 
 def test_a_body_counts_from_its_first_pieces_until_its_answer() -> None:
@@ -64,7 +64,7 @@ def test_what_the_endpoint_refuses_is_not_held() -> None:
 def test_a_body_that_trickles_is_not_held_after_its_408() -> None:
     wire = made()
     wire.receive(POST[:-1])
-    wire.loop.advance(3 * LOOK_S)
+    wire.loop.advance(3 * CHECK_INTERVAL_S)
     assert (wire.statuses, held(wire)) == ([b"408"], 0)
 
 
@@ -81,7 +81,7 @@ def test_a_body_for_which_there_is_no_room_is_429_and_the_rest_is_dropped() -> N
     assert wire.statuses == [b"429", b"200"]
     assert b"retry-after: 1\r\n" in wire.transport.written[0]
     assert wire.predictor.unreads == ["Overloaded"]
-    assert held(wire) == BUDGET * LIMIT
+    assert held(wire) == MAX_LARGEST_BODIES * LIMIT
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -131,4 +131,4 @@ def test_a_streams_message_for_which_there_is_no_room_ends_the_stream() -> None:
     wire.receive(chunk(MESSAGE[: SMALL_BYTES + 1]))
     assert b"grpc-status: 8\r\n" in wire.transport.written[-1]
     assert wire.transport.closed
-    assert held(wire) == BUDGET * LIMIT
+    assert held(wire) == MAX_LARGEST_BODIES * LIMIT

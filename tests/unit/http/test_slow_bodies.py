@@ -2,15 +2,15 @@
 
 import pytest
 
-from modelyard.http.slow_clients import LOOK_S, SLOWEST
+from modelyard.http.slow_clients import CHECK_INTERVAL_S, MIN_BYTES_PER_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.streaming import StreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
 
-ENOUGH = int(SLOWEST * LOOK_S)
-SLOW_AFTER_S = 3 * LOOK_S
+ENOUGH = int(MIN_BYTES_PER_S * CHECK_INTERVAL_S)
+SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
 """By then it is found: a look that sees the body first, and two at which too little had come."""
 BODY = b" " * 10 * ENOUGH
 STREAM = methods(INFERENCE)["ModelStreamInfer"]
@@ -68,7 +68,7 @@ def test_a_body_that_comes_fast_enough_is_waited_for_as_long_as_it_takes(path: s
     wire = Wire()
     wire.receive(request(path, BODY)[: -len(BODY)])
     for at in range(0, len(BODY), ENOUGH):
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(BODY[at : at + ENOUGH])
         if path == "/cold":
             wire.connection.flow.resume_reading()  # as uvicorn does when the application has taken what came
@@ -80,7 +80,7 @@ def test_one_slow_look_is_forgiven() -> None:
     wire = Wire()
     wire.receive(request(HOT, BODY)[: -len(BODY)])
     for piece in (0, ENOUGH) * 4:
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(BODY[:piece])
     assert wire.statuses == []
 
@@ -89,7 +89,7 @@ def test_looks_that_always_find_the_beginning_of_a_body_do_not_take_them_for_one
     wire, raw = Wire(), request(HOT, b" " * 10)
     for _ in range(10):
         wire.receive(raw[:-1])
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(raw[-1:])
     assert wire.statuses == [b"200"] * 10
 
@@ -113,7 +113,7 @@ def test_a_client_that_is_not_read_from_is_not_slow() -> None:
 def test_the_rest_of_a_body_that_was_refused_is_for_the_idle_time() -> None:
     wire = Wire(body_limit=10)
     wire.receive(chunked(HOT, b" " * 11)[:-5])
-    wire.loop.advance(KEEP_ALIVE_S + 2 * LOOK_S)
+    wire.loop.advance(KEEP_ALIVE_S + 2 * CHECK_INTERVAL_S)
     assert (wire.statuses, wire.transport.closed) == ([b"413"], True)
 
 

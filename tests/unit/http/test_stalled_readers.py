@@ -2,11 +2,11 @@
 
 import pytest
 
-from modelyard.http.slow_clients import LOOK_S, STALLED_LOOKS
+from modelyard.http.slow_clients import CHECK_INTERVAL_S, MAX_STALLED_CHECKS
 from tests.contract.client import request
 from tests.unit.http.wire import HOT, FakePredictor, Wire, prediction
 
-STALLED_AFTER_S = (STALLED_LOOKS + 1) * LOOK_S
+STALLED_AFTER_S = (MAX_STALLED_CHECKS + 1) * CHECK_INTERVAL_S
 """By then it is found: a look that sees what waits, and as many as it may wait for."""
 
 
@@ -29,8 +29,8 @@ def test_one_that_reads_nothing_is_cut_and_what_waits_for_it_is_dropped(wire: Wi
 
 
 def test_one_that_reads_slowly_is_not_cut(wire: Wire) -> None:
-    for _ in range(STALLED_LOOKS * 3):
-        wire.loop.advance(LOOK_S)
+    for _ in range(MAX_STALLED_CHECKS * 3):
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.transport.unsent -= 1
         wire.connection._answered = True  # it is not idle either
     assert not wire.transport.closed
@@ -39,9 +39,9 @@ def test_one_that_reads_slowly_is_not_cut(wire: Wire) -> None:
 def test_one_that_reads_again_has_as_long_anew(wire: Wire) -> None:
     wire.loop.advance(STALLED_AFTER_S - 1)
     wire.connection.resume_writing()
-    wire.loop.advance(LOOK_S)
+    wire.loop.advance(CHECK_INTERVAL_S)
     wire.connection.pause_writing()
-    wire.loop.advance(STALLED_LOOKS * LOOK_S - 1)
+    wire.loop.advance(MAX_STALLED_CHECKS * CHECK_INTERVAL_S - 1)
     assert not wire.transport.aborted
 
 

@@ -17,7 +17,7 @@ from modelyard.inference.scheduler import Scheduler
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.tensors import InferRequest
 from tests.fakes import PATIENCE_S, unrecorded
-from tests.unit.inference.versions import loading
+from tests.unit.replica.loaded_version import loading
 from tests.unit.runtimes.python_models import source
 
 ONE = InferRequest({"x": np.array([3.0])}, 1, ("y",))

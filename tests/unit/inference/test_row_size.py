@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelyard.config.model_spec import Batching
-from modelyard.inference.row_size import TIMES, row_size, row_sizes
+from modelyard.inference.row_size import MAX_GROWTH, row_size, row_sizes
 from modelyard.inference.scheduler import SINGLES
 from modelyard.inference.warmup import Warmup, warm
 from modelyard.tensors import FREE, Array, InferRequest, Signature, Tensors, TensorSpec
@@ -56,12 +56,12 @@ def test_a_row_holds_its_values_and_the_characters_of_its_texts(spec: TensorSpec
     assert row_size(model, request(of(20))) == 20
     sizes = row_sizes(model, 20)
     assert sizes is not None
-    assert sizes.usual([request(of(20 * TIMES))], 1)
-    assert not sizes.usual([request(of(20 * TIMES + 1))], 1)
-    assert sizes.usual([request(of(20)), request(of(20 * TIMES))], 2)
+    assert sizes.usual([request(of(20 * MAX_GROWTH))], 1)
+    assert not sizes.usual([request(of(20 * MAX_GROWTH + 1))], 1)
+    assert sizes.usual([request(of(20)), request(of(20 * MAX_GROWTH))], 2)
     sizes.was_quick([request(of(100))], 1)
     sizes.was_quick([request(of(3))], 1)
-    assert sizes.usual([request(of(100 * TIMES))], 1)
+    assert sizes.usual([request(of(100 * MAX_GROWTH))], 1)
 
 
 def test_a_missing_text_and_an_optional_input_are_no_more_than_nothing() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from modelyard.errors import NotSupported
 from modelyard.http.asgi import Asgi, Receive, Scope, Send
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.protocols.grpc.status import ended
 
 logger = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class GrpcRefused:
     """ASGI middleware. `paths` are those of the methods that the lane of this process answers."""
 
-    def __init__(self, app: Asgi, paths: Collection[bytes], bodies: Bodies) -> None:
+    def __init__(self, app: Asgi, paths: Collection[bytes], bodies: BodyBudget) -> None:
         self._app = app
         self._paths = paths
         self._bodies = bodies

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelyard.errors import DeadlineExceeded, ModelNotReady, ModelyardError
-from modelyard.http.edge_start import without
+from modelyard.http.edge_headers import without_edge_start
 from modelyard.http.endpoint import Header, Sink
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.frames import FrameReader, frame
@@ -83,7 +83,7 @@ class StreamCall:
 
     def __init__(self, method: Method, ask: Ask, headers: Sequence[Header], sink: Sink, limit_bytes: int) -> None:
         encoding, timeout = of_headers(headers)
-        self.headers = without(headers)
+        self.headers = without_edge_start(headers)
         self._method = method
         self._ask = ask
         self._sink = sink

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.http.request_id import CleanRequestId
+from modelyard.http.middleware import RequestIdMiddleware
 
 
 def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tuple[bytes, bytes]]:
@@ -15,7 +15,7 @@ def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tu
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["headers"])
 
-    asyncio.run(CleanRequestId(app)({"type": kind, "headers": list(headers)}, None, None))  # type: ignore[arg-type]
+    asyncio.run(RequestIdMiddleware(app)({"type": kind, "headers": list(headers)}, None, None))  # type: ignore[arg-type]
     [told] = seen
     return list(told)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.replica.exits import Exits
+from modelyard.replica.exit_recorder import ExitRecorder
 from modelyard.replica_files.paths import ExitRecord, ReplicaFiles, signal_of
 
 PROGRAM = """
 import os, sys, time, multiprocessing
 from pathlib import Path
-from modelyard.replica.exits import Exits
+from modelyard.replica.exit_recorder import ExitRecorder
 from modelyard.replica_files.paths import ReplicaFiles
-exits = Exits(ReplicaFiles(Path(sys.argv[1]), "iris", "a"))
+exits = ExitRecorder(ReplicaFiles(Path(sys.argv[1]), "iris", "a"))
 exits.install()
 """
 
@@ -61,13 +61,13 @@ def test_the_timer_of_the_watchdog_leaves_its_stacks(files: ReplicaFiles):
 
 def test_the_watchdog_ends_the_process_with_its_code(files: ReplicaFiles):
     ended: list[int] = []
-    Exits(files, ended.append).stuck(70)
+    ExitRecorder(files, ended.append).stuck(70)
     assert ended == [70]
     assert files.read_exit() == ExitRecord("watchdog", "exit code 70: a call of the model held the event loop")
 
 
 def test_a_health_check_that_passes_again_takes_its_word_back(files: ReplicaFiles):
-    exits = Exits(files)
+    exits = ExitRecorder(files)
     exits.healthy("version 1 has been in one call for 31 s")
     assert files.read_exit() == ExitRecord("health_check", "version 1 has been in one call for 31 s")
     exits.healthy("")
@@ -81,7 +81,7 @@ def test_a_replica_that_is_stopped_says_so_and_leaves_no_empty_file(files: Repli
 
 
 def test_a_replica_that_is_stopped_for_its_health_check_died(files: ReplicaFiles):
-    exits = Exits(files)
+    exits = ExitRecorder(files)
     exits.healthy("version 1 has been in one call for 31 s")
     exits.stopped()
     assert files.read_exit() == ExitRecord("health_check", "version 1 has been in one call for 31 s")

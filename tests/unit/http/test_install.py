@@ -11,9 +11,9 @@ from modelyard.http.connection import FastPathProtocol
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.http.install import PROTOCOL, install
 from modelyard.http.path_prefix import PathPrefixMiddleware
-from modelyard.http.request_id import CleanRequestId
+from modelyard.http.middleware import RequestIdMiddleware
 
-HERE = "tests.unit.http.test_lane_install"
+HERE = "tests.unit.http.test_install"
 
 
 def config_module(**protocols: str) -> Any:
@@ -78,7 +78,7 @@ def test_another_uvicorn_is_left_alone_with_one_warning(
 
 def test_request_ids_are_cleaned_and_paths_mounted_with_and_without_the_lane() -> None:
     for module in (config_module(auto="x"), config_module()):
-        assert [middleware.cls for middleware in install(module)] == [CleanRequestId, PathPrefixMiddleware]
+        assert [middleware.cls for middleware in install(module)] == [RequestIdMiddleware, PathPrefixMiddleware]
 
 
 def test_a_rehearsal_leaves_no_trace_in_the_lane_of_this_process() -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from modelyard.replica.heap_trim import AFTER_S, Trimmer, trim_heap
+from modelyard.replica.heap_trim import AFTER_S, HeapTrimmer, trim_heap
 from tests.fakes import FakeClock, FakeLoop
 
 
@@ -19,7 +19,7 @@ class ExecutorLoop(FakeLoop):
 
 def test_releases_within_a_second_are_followed_by_one_trimming_beside_the_loop() -> None:
     loop, trimmed = ExecutorLoop(FakeClock()), list[threading.Thread]()
-    trimmer = Trimmer(loop, lambda: trimmed.append(threading.current_thread()))
+    trimmer = HeapTrimmer(loop, lambda: trimmed.append(threading.current_thread()))
     for _ in range(3):
         trimmer.soon()
         loop.advance(AFTER_S / 4)

@@ -10,12 +10,12 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType
 from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.codecs import codecs_of
-from modelyard.replica.request_forms import Form, Forms
-from modelyard.replica.self_test import DOES_NOT_FIT, check, self_test
+from modelyard.replica.round_trips import RoundTrip, RoundTrips
+from modelyard.replica.model_self_test import UNSUPPORTED_ERRORS, check, self_test
 from modelyard.runtimes.onnx import model as onnx
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.fakes import PATIENCE_S, FakeModel
-from tests.unit.inference.versions import loading
+from tests.unit.replica.loaded_version import loading
 from tests.unit.runtimes.python_models import source
 
 JSON = b"application/json"
@@ -25,8 +25,8 @@ class Decoded:
     request = InferRequest({}, 1, ("y",))
 
 
-def form(read: Any = Decoded, write: Any = lambda call, outputs: b"") -> Form:
-    return Form("smoke signals", read, write)
+def form(read: Any = Decoded, write: Any = lambda call, outputs: b"") -> RoundTrip:
+    return RoundTrip("smoke signals", read, write)
 
 
 def raising(error: Exception) -> Any:
@@ -70,11 +70,11 @@ ANSWERS: Tensors = {
 def refused(signature: Signature, inputs: Tensors, outputs: Tensors) -> dict[str, str]:
     """The forms that a model does not fit into, and why; everything else must work."""
     found = {}
-    for each in Forms(codecs_of("m", 1, signature), signature, inputs, arrow=True):
+    for each in RoundTrips(codecs_of("m", 1, signature), signature, inputs, arrow=True):
         try:
             call = each.read()
             each.write(call, {name: outputs[name] for name in call.request.outputs})
-        except DOES_NOT_FIT as error:
+        except UNSUPPORTED_ERRORS as error:
             found[each.name] = str(error)
     return found
 

@@ -8,11 +8,11 @@ from modelyard.inference.batch_parity import run
 from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.codecs import Codecs
 from modelyard.protocols.predict.codec import PredictCall
-from modelyard.replica.request_forms import Form, Forms
+from modelyard.replica.round_trips import RoundTrip, RoundTrips
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import InferRequest, Tensors
 
-DOES_NOT_FIT = (InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType)
+UNSUPPORTED_ERRORS = (InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType)
 """What a codec raises, as documented, where a model's tensors do not fit into its form."""
 ROWS = 2
 """Of a long example, so many are tried in every form."""
@@ -33,20 +33,20 @@ def self_test(model: LoadedModel, codecs: Codecs, example: PredictCall, *, synth
         if synthesised:
             return
         raise WarmupFailed(f"the model failed on its example: {type(error).__name__}: {error}") from error
-    check([Form("predict, the example", lambda: example, codecs.predict.encode)], outputs)
+    check([RoundTrip("predict, the example", lambda: example, codecs.predict.encode)], outputs)
     inputs = request.inputs
     if signature.rowwise:
         inputs, outputs = _first_rows(inputs), _first_rows(outputs)
-    check(Forms(codecs, signature, inputs, arrow="pyarrow" in sys.modules), outputs)
+    check(RoundTrips(codecs, signature, inputs, arrow="pyarrow" in sys.modules), outputs)
 
 
-def check(forms: Iterable[Form], outputs: Tensors) -> None:
+def check(forms: Iterable[RoundTrip], outputs: Tensors) -> None:
     """Raise WarmupFailed for the first form that cannot be read or written, but for those that do not fit."""
     for form in forms:
         try:
             call = form.read()
             form.write(call, {name: outputs[name] for name in call.request.outputs})
-        except DOES_NOT_FIT:
+        except UNSUPPORTED_ERRORS:
             continue
         except Exception as error:
             told = f"{type(error).__name__}: {error}"

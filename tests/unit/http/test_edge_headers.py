@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelyard.http.edge_start import NAME, of_headers, without
+from modelyard.http.edge_headers import EDGE_START, edge_start_s, without_edge_start
 
 OTHER = (b"accept", b"*/*")
 
@@ -22,12 +22,12 @@ OTHER = (b"accept", b"*/*")
     ],
 )
 def test_it_is_a_whole_number_of_microseconds_or_nothing(value: bytes, seconds: float | None) -> None:
-    assert of_headers([OTHER, (NAME, value)]) == seconds
+    assert edge_start_s([OTHER, (EDGE_START, value)]) == seconds
 
 
 def test_a_request_that_did_not_come_by_the_edge_has_none() -> None:
-    assert of_headers([OTHER]) is None
+    assert edge_start_s([OTHER]) is None
 
 
 def test_what_comes_later_on_the_same_connection_did_not_come_then() -> None:
-    assert without([OTHER, (NAME, b"17")]) == (OTHER,)
+    assert without_edge_start([OTHER, (EDGE_START, b"17")]) == (OTHER,)

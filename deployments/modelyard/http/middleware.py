@@ -6,7 +6,7 @@ from modelyard.http.request import RequestIds
 NAME = b"x-request-id"
 
 
-class CleanRequestId:
+class RequestIdMiddleware:
     """ASGI middleware that gives each request exactly one `x-request-id`: the client's where it is clean, else a new one.
 
     Ray Serve has a middleware of its own behind this one. It makes an id only where there is none, and writes the one it finds

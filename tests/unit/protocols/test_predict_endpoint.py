@@ -10,7 +10,7 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.recorder import RequestContext
 from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.unit.inference.rig import Records
-from tests.unit.replica.versions import predict_endpoint
+from tests.unit.protocols.fake_version import predict_endpoint
 
 
 class FakeServer:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from modelyard.http.body_budget import BUDGET, SMALL_BYTES
-from modelyard.http.request_head import MOST_BYTES
-from modelyard.http.slow_clients import LOOK_S
+from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES
+from modelyard.http.request_head import MAX_HEAD_BYTES
+from modelyard.http.slow_clients import CHECK_INTERVAL_S
 from tests.contract.client import request
 from tests.unit.http.wire import HOT, FakePredictor, Wire, prediction
 
 GET = "/models/m"
-SLOW_AFTER_S = 3 * LOOK_S
+SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
 
 
 def with_header(length: int, path: str = HOT) -> bytes:
@@ -24,7 +24,7 @@ def pieces(raw: bytes, size: int) -> list[bytes]:
 @pytest.mark.parametrize("path", [HOT, GET])
 def test_a_head_that_the_edge_would_refuse_is_400(path: str, size: int) -> None:
     wire = Wire()
-    wire.receive(*pieces(with_header(MOST_BYTES, path), size))
+    wire.receive(*pieces(with_header(MAX_HEAD_BYTES, path), size))
     assert (wire.statuses, wire.transport.closed) == ([b"400"], True)
     assert (wire.predictor.asked, wire.loop.tasks) == ([], 0)
 
@@ -32,14 +32,14 @@ def test_a_head_that_the_edge_would_refuse_is_400(path: str, size: int) -> None:
 @pytest.mark.parametrize("size", [2**20, 10_000])
 def test_a_large_one_is_taken_and_so_is_the_next(size: int) -> None:
     wire = Wire()
-    raw = with_header(MOST_BYTES - 1000)
+    raw = with_header(MAX_HEAD_BYTES - 1000)
     wire.receive(*pieces(raw + raw + raw, size))
     assert wire.statuses == [b"200"] * 3
 
 
 def test_the_end_of_a_large_body_is_no_part_of_the_next_head() -> None:
     wire = Wire()
-    wire.receive(request(HOT, bytes(2 * MOST_BYTES)) + request(HOT, b"{}")[:-5])
+    wire.receive(request(HOT, bytes(2 * MAX_HEAD_BYTES)) + request(HOT, b"{}")[:-5])
     wire.receive(request(HOT, b"{}")[-5:])
     assert wire.statuses == [b"200", b"200"]
 
@@ -47,7 +47,7 @@ def test_the_end_of_a_large_body_is_no_part_of_the_next_head() -> None:
 def test_a_head_that_never_ends_is_refused_when_it_is_too_large() -> None:
     wire = Wire()
     wire.receive(request(HOT)[:-2])
-    for _ in range(MOST_BYTES // 1000):
+    for _ in range(MAX_HEAD_BYTES // 1000):
         wire.receive(b"x-more: " + b"a" * 990 + b"\r\n")
     assert not wire.transport.closed
     wire.receive(b"x-long: " + b"a" * 2000)
@@ -82,7 +82,7 @@ def test_a_head_behind_a_request_that_is_not_answered_yet_has_time() -> None:
 def test_a_connection_between_its_requests_sends_no_head() -> None:
     wire = Wire()
     wire.receive(request(HOT, b"{}"))
-    wire.loop.advance(LOOK_S * 2)
+    wire.loop.advance(CHECK_INTERVAL_S * 2)
     assert wire.statuses == [b"200"]
     assert wire.connection.coming() == (None, 0)
 
@@ -92,7 +92,7 @@ def test_who_asks_for_the_word_before_a_body_that_is_refused_does_not_get_it(*, 
     wire = Wire(body_limit=2 * SMALL_BYTES)
     size = SMALL_BYTES + 1 if full else 2 * SMALL_BYTES + 1
     if full:
-        wire.connection.lane.bodies.held = BUDGET * 2 * SMALL_BYTES
+        wire.connection.lane.bodies.held = MAX_LARGEST_BODIES * 2 * SMALL_BYTES
     wire.receive(request(HOT, bytes(size), expect="100-continue")[:-size])
     cycle = wire.connection.cycle
     assert wire.loop.tasks == 1

@@ -1,4 +1,4 @@
-"""Models whose rows depend on one another are found out, whatever shows it: magnitudes, signs, companies, places, numbers."""
+"""Models whose rows depend on one another are found out, whatever shows it: magnitudes, signs, batch_compositions, places, numbers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
 from modelyard.config.model_spec import Batching, ModelSpec
-from modelyard.inference.batch_parity import companies
+from modelyard.inference.batch_parity import batch_compositions
 from modelyard.inference.varied_rows import varied_rows
 from modelyard.inference.warmup import warm
 from modelyard.runtimes.onnx import model as onnx
@@ -125,7 +125,7 @@ def test_the_proof_is_bounded_however_slow_the_model_is(one_s: float) -> None:
 @pytest.mark.parametrize("size", [2, 3, 64])
 @pytest.mark.parametrize(("examples", "rows"), [(2, 2), (2, 4), (4, 14), (3, 4)])
 def test_each_row_gets_company_of_each_size_that_is_allowed(examples: int, rows: int, size: int) -> None:
-    all_ = list(companies(examples, rows, size))
+    all_ = list(batch_compositions(examples, rows, size))
     assert {len(company) for company in all_} <= set(range(1, size + 1))
     assert max(map(len, all_)) == size
     assert set().union(*all_) == set(range(rows))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest, NotAcceptable
-from modelyard.http.accept import media_of
+from modelyard.http.accept import preferred_media_type
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.protocols.predict.invocations import InvocationsCodec
 from modelyard.protocols.predict.npy import read_npy, write_npy
@@ -63,7 +63,7 @@ def answered(signature: Signature, accept: bytes, outputs: Tensors, body: bytes 
     ],
 )
 def test_the_form_is_the_one_that_the_client_likes_best(accept: bytes, media: str) -> None:
-    assert media_of(accept) == media
+    assert preferred_media_type(accept) == media
 
 
 @FEW

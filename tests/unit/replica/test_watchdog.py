@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from modelyard.replica.watchdog import LOOK_EVERY_S, STUCK, Watchdog, Watched
+from modelyard.replica.watchdog import CHECK_INTERVAL_S, STUCK, Watchdog, WatchedScheduler
 from modelyard.tensors import Tensors
 from tests.fakes import FakeClock, FakeModel
 from tests.unit.inference.rig import CHEAP, DEAR, Make, Rig
@@ -20,13 +20,13 @@ class Watch:
         self.ends: list[int] = []
         self.timers: list[float] = []
         self._clock = clock
-        watched = [Watched(f"model {number}", one.server, LIMIT_S) for number, one in enumerate(rigs)]
+        watched = [WatchedScheduler(f"model {number}", one.server, LIMIT_S) for number, one in enumerate(rigs)]
         self.dog = Watchdog(watched, clock=clock, die=self.ends.append, rearm=self.timers.append)
 
     def seconds(self, seconds: float) -> None:
         """Let time pass, with a look at the end of each second, until the process would have ended."""
-        for _ in range(round(seconds / LOOK_EVERY_S)):
-            self._clock.advance(LOOK_EVERY_S)
+        for _ in range(round(seconds / CHECK_INTERVAL_S)):
+            self._clock.advance(CHECK_INTERVAL_S)
             self.dog.look()
             if self.ends:
                 return
@@ -112,7 +112,7 @@ def test_an_idle_replica_is_left_alone(rig: Make) -> None:
 HANGS = """
 import logging, re, threading
 from modelyard.inference.batch import Batch
-from modelyard.replica.watchdog import Watchdog, Watched
+from modelyard.replica.watchdog import Watchdog, WatchedScheduler
 import modelyard.replica.watchdog as watchdog
 import time
 
@@ -126,7 +126,7 @@ class Pending:
 
 watchdog.LOOK_EVERY_S = 0.02
 server = Server()
-dog = Watchdog([Watched("model m", server, 0.2)], rearm=REARM)
+dog = Watchdog([WatchedScheduler("model m", server, 0.2)], rearm=REARM)
 dog.start()
 server.call = Batch([Pending()], time.perf_counter())
 """

@@ -11,7 +11,7 @@ from modelyard.protocols.decoder.job import LARGE_BYTES, DecodeJob
 from modelyard.protocols.predict.codec import PredictCodec
 from tests.fakes import DOUBLER, request_of
 from tests.unit.inference.rig import Records
-from tests.unit.replica.versions import predict_endpoint
+from tests.unit.protocols.fake_version import predict_endpoint
 
 LARGE = b'{"instances": [[1]]}' + b" " * LARGE_BYTES
 

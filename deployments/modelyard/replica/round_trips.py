@@ -24,7 +24,7 @@ CSV = b"text/csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class RoundTrip:
     """One way to ask and to be answered."""
 
     name: str
@@ -35,7 +35,7 @@ class Form:
     """The bytes of the response, from that call and the outputs that it wants."""
 
 
-class Forms:
+class RoundTrips:
     """All forms of one version, for an example of one row or more, or for whole tensors."""
 
     def __init__(self, codecs: Codecs, signature: Signature, inputs: Tensors, *, arrow: bool) -> None:
@@ -47,16 +47,16 @@ class Forms:
         self._body = example_body(signature, inputs)
         self._rows: list[Any] | None = orjson.loads(self._body).get("instances")
 
-    def __iter__(self) -> Iterator[Form]:
+    def __iter__(self) -> Iterator[RoundTrip]:
         yield from self._predict()
         yield from self._infer()
         yield from self._grpc()
         yield from self._tensorflow()
         codecs = self._codecs
-        yield Form("invocations", partial(codecs.invocations.decode, self._body, JSON), codecs.invocations.encode)
-        yield Form("generate", lambda: codecs.generate.decode(self._by_input()), codecs.generate.encode)
+        yield RoundTrip("invocations", partial(codecs.invocations.decode, self._body, JSON), codecs.invocations.encode)
+        yield RoundTrip("generate", lambda: codecs.generate.decode(self._by_input()), codecs.generate.encode)
 
-    def _predict(self) -> Iterator[Form]:
+    def _predict(self) -> Iterator[RoundTrip]:
         codec = self._codecs.predict
         answers = {"JSON": b"", "CSV": CSV, "npy": accept.NPY.encode()}
         bodies = {"CSV": (self._csv, CSV), "npy": (self._npy, media_types.NPY.encode())}
@@ -66,41 +66,41 @@ class Forms:
         for name, wanted in answers.items():
             for scores in (False, True):
                 read = partial(codec.decode, self._body, JSON, accept=wanted, probabilities=scores)
-                yield Form(f"predict, JSON to {name}{' with probabilities' if scores else ''}", read, codec.encode)
+                yield RoundTrip(f"predict, JSON to {name}{' with probabilities' if scores else ''}", read, codec.encode)
             for output in self._signature.outputs:
                 body = orjson.dumps({**orjson.loads(self._body), "outputs": [output.name]})
                 chosen = partial(codec.decode, body, JSON, accept=wanted)
-                yield Form(f"predict, JSON to {name} with output {output.name!r} alone", chosen, codec.encode)
+                yield RoundTrip(f"predict, JSON to {name} with output {output.name!r} alone", chosen, codec.encode)
         for name, (make, content_type) in bodies.items():
-            yield Form(f"predict, {name} to JSON", partial(_made, codec.decode, make, content_type), codec.encode)
+            yield RoundTrip(f"predict, {name} to JSON", partial(_made, codec.decode, make, content_type), codec.encode)
 
-    def _infer(self) -> Iterator[Form]:
+    def _infer(self) -> Iterator[RoundTrip]:
         codec = self._codecs.infer
-        yield Form("infer, JSON", lambda: codec.decode(self._oip()), codec.encode)
+        yield RoundTrip("infer, JSON", lambda: codec.decode(self._oip()), codec.encode)
         if self._has_raw():
-            yield Form("infer, binary", lambda: codec.decode(*self._oip_binary()), codec.encode)
+            yield RoundTrip("infer, binary", lambda: codec.decode(*self._oip_binary()), codec.encode)
         for output in self._signature.outputs:
             wish = {"name": output.name, "parameters": {"classification": 1}}
             classes = partial(_made, codec.decode, partial(self._oip, outputs=[wish]))
-            yield Form(f"infer, classes of {output.name!r}", classes, codec.encode)
+            yield RoundTrip(f"infer, classes of {output.name!r}", classes, codec.encode)
 
-    def _grpc(self) -> Iterator[Form]:
+    def _grpc(self) -> Iterator[RoundTrip]:
         codec = self._codecs.grpc
         if self._has_raw():
-            yield Form("ModelInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode_bytes)
-            yield Form("ModelStreamInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode)
+            yield RoundTrip("ModelInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode_bytes)
+            yield RoundTrip("ModelStreamInfer, raw", lambda: codec.decode(self._message(raw=True)), codec.encode)
         if self._has_raw() and all(spec.datatype in FIELDS for spec in self._signature.inputs):
-            yield Form("ModelInfer, typed", lambda: codec.decode(self._message(raw=False)), codec.encode_bytes)
+            yield RoundTrip("ModelInfer, typed", lambda: codec.decode(self._message(raw=False)), codec.encode_bytes)
 
-    def _tensorflow(self) -> Iterator[Form]:
+    def _tensorflow(self) -> Iterator[RoundTrip]:
         codec = self._codecs.tensorflow
-        yield Form("TensorFlow Serving's predict by column", lambda: codec.predict(self._by_column()), codec.encode)
+        yield RoundTrip("TensorFlow Serving's predict by column", lambda: codec.predict(self._by_column()), codec.encode)
         if self._rows is None:
             return
-        yield Form("TensorFlow Serving's predict by row", partial(codec.predict, self._body), codec.encode)
+        yield RoundTrip("TensorFlow Serving's predict by row", partial(codec.predict, self._body), codec.encode)
         examples = orjson.dumps({"examples": self._rows})
-        yield Form("TensorFlow Serving's classify", partial(codec.classify, examples), codec.encode)
-        yield Form("TensorFlow Serving's regress", partial(codec.regress, examples), codec.encode)
+        yield RoundTrip("TensorFlow Serving's classify", partial(codec.classify, examples), codec.encode)
+        yield RoundTrip("TensorFlow Serving's regress", partial(codec.regress, examples), codec.encode)
 
     # Bodies
 

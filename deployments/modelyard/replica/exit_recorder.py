@@ -14,7 +14,7 @@ from modelyard.replica_files.paths import ExitRecord, ReplicaFiles, open_private
 logger = logging.getLogger(__name__)
 
 
-class Exits:
+class ExitRecorder:
     """Of one process. `install` once, before any code of the operator runs."""
 
     def __init__(self, files: ReplicaFiles, end: Callable[[int], object] = os._exit) -> None:

@@ -15,13 +15,13 @@ from modelyard.runtimes.operator_code.package import plain_name
 
 LARGEST_BYTES = 16 * 2**20
 """A file that has grown past this is put aside as `.1`."""
-KEPT = 20
+MAX_LOGS = 20
 """Logs of a model's replicas, this one included; the oldest are removed."""
 BELOW = ("ray", "ray.serve")
 """Loggers of Ray's that do not pass their records on to the root."""
 
 
-class ReplicaHandler(logging.Handler):
+class ReplicaLogHandler(logging.Handler):
     """Writes records as they come, each with one system call."""
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class ReplicaHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler. A record that cannot be formatted or written is dropped."""
         try:
-            encoded = line_of(record).encoded()
+            encoded = log_line(record).encoded()
             self._bytes += os.write(self._descriptor, encoded)
             if self._bytes > LARGEST_BYTES:
                 self._begin_anew()
@@ -47,7 +47,7 @@ class ReplicaHandler(logging.Handler):
         self._descriptor, self._bytes = open_private(self._path), 0
 
 
-class Printed(io.TextIOBase):
+class LoggedStream(io.TextIOBase):
     """Stands in for standard output or error: each line is a record."""
 
     def __init__(self, name: str, level: int) -> None:
@@ -74,7 +74,7 @@ class Printed(io.TextIOBase):
             self.write("\n")
 
 
-def line_of(record: logging.LogRecord) -> LogLine:
+def log_line(record: logging.LogRecord) -> LogLine:
     """A record, with an ordinary traceback; a version's copied files have the repository's path in it."""
     try:
         message = record.getMessage()
@@ -89,7 +89,7 @@ def line_of(record: logging.LogRecord) -> LogLine:
 
 def open_log(files: ReplicaFiles) -> None:
     """Log to the replica's file from now on. Raises OSError."""
-    handler = ReplicaHandler(files.log)
+    handler = ReplicaLogHandler(files.log)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(min(root.level or logging.WARNING, logging.INFO))
@@ -98,7 +98,7 @@ def open_log(files: ReplicaFiles) -> None:
         if not below.propagate:
             below.addHandler(handler)
     # Serve has put its own in their place, which write to its log alone.
-    sys.stdout, sys.stderr = Printed("stdout", logging.INFO), Printed("stderr", logging.INFO)
+    sys.stdout, sys.stderr = LoggedStream("stdout", logging.INFO), LoggedStream("stderr", logging.INFO)
     _remove_old(files)
 
 

@@ -8,30 +8,30 @@ import pytest
 
 from modelyard.errors import Overloaded, PayloadTooLarge
 from modelyard.http.asgi import AsgiApp
-from modelyard.http.body_budget import BUDGET, SMALL_BYTES, Bodies, Held
+from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES, BodyBudget, HeldBytes
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.grpc.asgi import GrpcRefused
 
 LIMIT = 10 * SMALL_BYTES
-MOST = BUDGET * LIMIT
+MOST = MAX_LARGEST_BODIES * LIMIT
 GRPC = b"/a/known/method"
 
 
 @pytest.fixture
-def bodies() -> Bodies:
-    return Bodies(LIMIT)
+def bodies() -> BodyBudget:
+    return BodyBudget(LIMIT)
 
 
-def test_a_small_body_is_never_counted_and_never_refused(bodies: Bodies) -> None:
+def test_a_small_body_is_never_counted_and_never_refused(bodies: BodyBudget) -> None:
     bodies.held = MOST
-    Held(bodies).set_to(SMALL_BYTES)
+    HeldBytes(bodies).set_to(SMALL_BYTES)
     assert bodies.held == MOST
     assert bodies.refusal(SMALL_BYTES) is None
 
 
-def test_a_large_body_counts_as_a_whole_while_it_grows_and_until_it_is_released(bodies: Bodies) -> None:
-    one, other = Held(bodies), Held(bodies)
+def test_a_large_body_counts_as_a_whole_while_it_grows_and_until_it_is_released(bodies: BodyBudget) -> None:
+    one, other = HeldBytes(bodies), HeldBytes(bodies)
     one.set_to(SMALL_BYTES + 1)
     other.set_to(2 * SMALL_BYTES)
     one.set_to(LIMIT)
@@ -43,11 +43,11 @@ def test_a_large_body_counts_as_a_whole_while_it_grows_and_until_it_is_released(
     assert bodies.held == 0
 
 
-def test_who_would_pass_the_budget_is_refused_and_counts_what_it_did_before(bodies: Bodies) -> None:
-    held = [Held(bodies) for _ in range(BUDGET)]
+def test_who_would_pass_the_budget_is_refused_and_counts_what_it_did_before(bodies: BodyBudget) -> None:
+    held = [HeldBytes(bodies) for _ in range(MAX_LARGEST_BODIES)]
     for each in held:
         each.set_to(LIMIT)
-    late = Held(bodies)
+    late = HeldBytes(bodies)
     with pytest.raises(Overloaded, match="send this one again"):
         late.set_to(SMALL_BYTES + 1)
     assert bodies.held == MOST
@@ -56,7 +56,7 @@ def test_who_would_pass_the_budget_is_refused_and_counts_what_it_did_before(bodi
     assert bodies.held == MOST - LIMIT + SMALL_BYTES + 1
 
 
-def test_a_body_that_is_announced_is_refused_before_it_comes(bodies: Bodies) -> None:
+def test_a_body_that_is_announced_is_refused_before_it_comes(bodies: BodyBudget) -> None:
     assert bodies.refusal(LIMIT) is None
     assert isinstance(bodies.refusal(LIMIT + 1), PayloadTooLarge)
     bodies.held = MOST - LIMIT + 1
@@ -66,14 +66,14 @@ def test_a_body_that_is_announced_is_refused_before_it_comes(bodies: Bodies) -> 
 
 
 def test_no_body_is_small_that_is_over_the_limit() -> None:
-    assert Bodies(10).unchecked == 10
-    assert isinstance(Bodies(10).refusal(11), PayloadTooLarge)
+    assert BodyBudget(10).unchecked == 10
+    assert isinstance(BodyBudget(10).refusal(11), PayloadTooLarge)
 
 
-def test_it_is_told_when_bytes_are_released(bodies: Bodies) -> None:
+def test_it_is_told_when_bytes_are_released(bodies: BodyBudget) -> None:
     told: list[int] = []
     bodies.released = lambda: told.append(bodies.held)
-    held = Held(bodies)
+    held = HeldBytes(bodies)
     held.set_to(SMALL_BYTES)
     held.release()
     assert told == [], "which never counted"
@@ -85,7 +85,7 @@ def test_it_is_told_when_bytes_are_released(bodies: Bodies) -> None:
 class Asked:
     """One request of an ASGI application whose budget it is."""
 
-    def __init__(self, bodies: Bodies, **headers: str) -> None:
+    def __init__(self, bodies: BodyBudget, **headers: str) -> None:
         self.bodies = bodies
         self.held: list[int] = []
         """Of the budget, when each piece was asked for and when the answer was."""
@@ -125,14 +125,14 @@ class Asked:
         return status
 
 
-def test_a_body_counts_while_it_comes_and_until_it_is_answered(bodies: Bodies) -> None:
+def test_a_body_counts_while_it_comes_and_until_it_is_answered(bodies: BodyBudget) -> None:
     asked = Asked(bodies)
     assert asked.answered(bytes(SMALL_BYTES), b"x", bytes(SMALL_BYTES)) == 200
     assert asked.held == [0, 0, SMALL_BYTES + 1, 2 * SMALL_BYTES + 1]
     assert bodies.held == 0
 
 
-def test_what_it_inflates_to_counts_in_its_place(bodies: Bodies) -> None:
+def test_what_it_inflates_to_counts_in_its_place(bodies: BodyBudget) -> None:
     asked = Asked(bodies)
     asked.inflated = LIMIT
     assert asked.answered(bytes(SMALL_BYTES + 1)) == 200
@@ -140,14 +140,14 @@ def test_what_it_inflates_to_counts_in_its_place(bodies: Bodies) -> None:
     assert bodies.held == 0
 
 
-def test_an_error_releases_the_bytes(bodies: Bodies) -> None:
+def test_an_error_releases_the_bytes(bodies: BodyBudget) -> None:
     asked = Asked(bodies)
     asked.error = RuntimeError()
     assert asked.answered(bytes(LIMIT)) == 500
     assert bodies.held == 0
 
 
-def test_a_client_that_leaves_in_the_middle_releases_them(bodies: Bodies) -> None:
+def test_a_client_that_leaves_in_the_middle_releases_them(bodies: BodyBudget) -> None:
     async def test() -> None:
         asked = Asked(bodies)
 
@@ -173,7 +173,7 @@ def test_a_client_that_leaves_in_the_middle_releases_them(bodies: Bodies) -> Non
 
 
 @pytest.mark.parametrize("headers", [{}, {"content_length": str(LIMIT)}], ids=["while it comes", "before it comes"])
-def test_a_large_body_is_told_to_come_again_where_there_is_no_room(bodies: Bodies, headers: dict[str, str]) -> None:
+def test_a_large_body_is_told_to_come_again_where_there_is_no_room(bodies: BodyBudget, headers: dict[str, str]) -> None:
     bodies.held = MOST
     asked = Asked(bodies, **headers)
     assert asked.answered(bytes(LIMIT)) == 429
@@ -182,7 +182,7 @@ def test_a_large_body_is_told_to_come_again_where_there_is_no_room(bodies: Bodie
     assert bodies.held == MOST
 
 
-def test_so_is_a_grpc_message(bodies: Bodies) -> None:
+def test_so_is_a_grpc_message(bodies: BodyBudget) -> None:
     bodies.held = MOST
     asked = Asked(bodies, content_length=str(LIMIT), content_type="application/grpc")
     asked._scope["path"] = GRPC.decode()
@@ -190,6 +190,6 @@ def test_so_is_a_grpc_message(bodies: Bodies) -> None:
     assert (b"grpc-status", b"8") in asked.sent[0]["headers"]
 
 
-def test_a_small_one_is_answered_however_full_it_is(bodies: Bodies) -> None:
+def test_a_small_one_is_answered_however_full_it_is(bodies: BodyBudget) -> None:
     bodies.held = MOST
     assert Asked(bodies, content_length="2").answered(b"{}") == 200

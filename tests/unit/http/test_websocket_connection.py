@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from modelyard.http.body_budget import BUDGET, SMALL_BYTES, Bodies, Held
-from modelyard.http.slow_clients import LOOK_S
+from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES, BodyBudget, HeldBytes
+from modelyard.http.slow_clients import CHECK_INTERVAL_S
 from modelyard.http.websocket_connection import WebSocketConnection, websocket_connections
 from tests.fakes import FakeClock
 from tests.unit.http.wire import FakeTransport, TaskLoop
@@ -20,7 +20,7 @@ HANDSHAKE = (
     b"GET /models/m/ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
 )
-SLOW_AFTER_S = 3 * LOOK_S
+SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
 
 
 def frame(kind: int, data: bytes = b"", *, last: bool = True) -> bytes:
@@ -41,8 +41,8 @@ class Wire:
         self.loop = TaskLoop(FakeClock())
         self.transport = FakeTransport()
         self.socket = WebSocketConnection(config, ServerState(), {}, self.loop)
-        self.bodies = Bodies(2**18)
-        self.socket.held = Held(self.bodies)
+        self.bodies = BodyBudget(2**18)
+        self.socket.held = HeldBytes(self.bodies)
         self.socket.connection_made(self.transport)
         self.socket.data_received(HANDSHAKE)
         assert self.socket.queue.get_nowait() == {"type": "websocket.connect"}
@@ -135,7 +135,7 @@ def test_what_breaks_the_protocol_closes_the_socket_and_nothing_comes_of_it(wire
 def test_a_message_that_trickles_closes_the_socket(wire: Wire, begun: bytes) -> None:
     wire.receive(begun)
     for _ in range(3):
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         if not wire.transport.closed:
             wire.receive(frame(CONTINUED, b" ", last=False) if begun[0] < LAST else b"")
     assert wire.transport.closed
@@ -175,7 +175,7 @@ def test_a_socket_that_is_gone_holds_nothing(wire: Wire) -> None:
 
 
 def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> None:
-    wire.bodies.held = BUDGET * wire.bodies.limit
+    wire.bodies.held = MAX_LARGEST_BODIES * wire.bodies.limit
     wire.receive(frame(TEXT, b"small"), FRAGMENT)
     assert wire.messages == ["small"]
     wire.receive(frame(CONTINUED, b"x", last=False))
@@ -184,14 +184,14 @@ def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> N
 
 
 def test_a_server_without_websockets_has_none() -> None:
-    assert websocket_connections(None, no_app, Bodies(1)) is None
+    assert websocket_connections(None, no_app, BodyBudget(1)) is None
 
 
 def test_another_kind_of_socket_is_left_as_it_is_but_for_its_application() -> None:
     class Other:
         app: Any = None
 
-    made = websocket_connections(Other, no_app, Bodies(1))  # type: ignore[arg-type]
+    made = websocket_connections(Other, no_app, BodyBudget(1))  # type: ignore[arg-type]
     assert made is not None
     other: Any = made()
     assert (type(other), other.app) == (Other, no_app)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.replica.gc_tuning import tune_gc
+from modelyard.replica.process_memory import tune_gc
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from modelyard.inference.running_requests import working_for
 from modelyard.replica import logs as under_test
-from modelyard.replica.logs import KEPT, Printed, ReplicaHandler, line_of, open_log
+from modelyard.replica.log_handler import MAX_LOGS, LoggedStream, ReplicaLogHandler, log_line, open_log
 from modelyard.replica_files.log_records import LogLine, decoded
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.runtimes.operator_code.folder import PrivateFolder, copies_of
-from tests.unit.inference.test_running_calls import ticket
+from tests.unit.inference.test_running_requests import ticket
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(open
     log.info("loading")
     with working_for([ticket("one"), ticket("two")]):
         log.info("computing %d", 3)
-        print("printed\nin two", file=Printed("stdout", logging.INFO))
+        print("printed\nin two", file=LoggedStream("stdout", logging.INFO))
     told = [(line.logger, line.message, line.requests) for line in lines(opened)]
     assert told == [
         ("model", "loading", ()),
@@ -75,14 +75,14 @@ def test_a_traceback_names_the_file_in_the_repository(opened: ReplicaFiles):
 
 def test_arguments_that_do_not_fit_are_shown_as_they_are():
     record = logging.LogRecord("model", logging.INFO, "", 0, "%d rows", ("three",), None)
-    assert line_of(record).message == "%d rows ('three',)"
+    assert log_line(record).message == "%d rows ('three',)"
 
 
 def test_a_log_that_has_grown_large_is_put_aside(files: ReplicaFiles):
-    handler = ReplicaHandler(files.log)
+    handler = ReplicaLogHandler(files.log)
     with files.log.open("r+b") as file:
         file.truncate(under_test.LARGEST_BYTES)
-    handler = ReplicaHandler(files.log)
+    handler = ReplicaLogHandler(files.log)
     for message in ("last of the old", "first of the new"):
         handler.emit(logging.LogRecord("model", logging.INFO, "", 0, message, (), None))
     assert [line.message for line in lines(files)] == ["first of the new"]
@@ -90,13 +90,13 @@ def test_a_log_that_has_grown_large_is_put_aside(files: ReplicaFiles):
 
 
 def test_a_full_disk_fails_no_request(files: ReplicaFiles):
-    handler = ReplicaHandler(files.log)
+    handler = ReplicaLogHandler(files.log)
     handler._descriptor = os.open("/dev/full", os.O_WRONLY)
     handler.emit(logging.LogRecord("model", logging.INFO, "", 0, "hello", (), None))
 
 
 def test_what_is_printed_without_a_line_end_waits_for_it(opened: ReplicaFiles):
-    printed = Printed("stdout", logging.INFO)
+    printed = LoggedStream("stdout", logging.INFO)
     printed.write("half")
     assert lines(opened) == []
     printed.flush()
@@ -104,7 +104,7 @@ def test_what_is_printed_without_a_line_end_waits_for_it(opened: ReplicaFiles):
 
 
 def test_of_many_replicas_the_oldest_files_go(files: ReplicaFiles, opened: ReplicaFiles):
-    for number in range(KEPT + 5):
+    for number in range(MAX_LOGS + 5):
         for kind in ("jsonl", "exit"):
             path = files.log.with_name(f"old{number:02}.{kind}")
             path.write_text("{}")
