@@ -1,4 +1,4 @@
-"""What metrics cost a request: CPU of the lane, the codec, the model server and the model, with a recorder and without.
+"""What metrics cost a request: CPU of the fast path, the codec, the model server and the model, with a recorder and without.
 
 In this process, without sockets: connections that always have a request in flight. `python -m benchmarks.metrics` tells of
 the recorder alone.
@@ -31,8 +31,8 @@ from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.endpoint import PredictOperation
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.replica.process_memory import tune_gc
 from modelyard.replica.load_meter import LoadMeter
+from modelyard.replica.process_memory import tune_gc
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime
 from modelyard.telemetry.metrics.counters import VersionCounts
@@ -85,10 +85,10 @@ class Replica:
     def __init__(self, version: RunningVersion, request: bytes, after: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         endpoint = CodecEndpoint(PredictOperation(version.loaded.codecs.predict), version, "predict")
-        lane = FastPath()
+        fast_path = FastPath()
         meter = LoadMeter(loop.call_soon, lambda: version.scheduler.in_flight, time.perf_counter)
-        lane.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
-        kind = type("Connection", (FastPathProtocol,), {"lane": lane})
+        fast_path.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
+        kind = type("Connection", (FastPathProtocol,), {"fast_path": fast_path})
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
         state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]
@@ -118,12 +118,12 @@ class Replica:
 
 
 async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Nothing gets here: the lane answers."""
+    """Nothing gets here: the fast path answers."""
 
 
 def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int = WAVES) -> RecordingCost:
     """Turns with and without in pairs, over the same loaded model of ONNX."""
-    print("the lane with and without metrics", file=sys.stderr, flush=True)
+    print("the fast path with and without metrics", file=sys.stderr, flush=True)
     return uvloop.run(_measure(artefact, request, pairs, waves))
 
 
@@ -151,7 +151,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     cost = await _turns(recorded, unrecorded, pairs, waves)
     for each in (recorded, unrecorded):
         if any(not wire.last.startswith(b"HTTP/1.1 200") for wire in each.wires):
-            raise RuntimeError(f"the lane answered {each.wires[0].last!r}")
+            raise RuntimeError(f"the fast path answered {each.wires[0].last!r}")
         each.close()
     return cost
 

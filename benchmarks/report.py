@@ -119,7 +119,7 @@ def parts_table(edge: EdgeCost | None, recording: RecordingCost | None) -> str:
         ]
     if recording:
         rows += [
-            ["lane, codec, model server and model, nothing recorded", f"{median(recording.without_us):.1f}", ""],
+            ["fast path, codec, model server and model, nothing recorded", f"{median(recording.without_us):.1f}", ""],
             ["the same with metrics", f"{median(recording.with_us):.1f}", f"{recording.ratio:.3f}x"],
         ]
     return table(["at 64 connections", "CPU us a request", "ratio"], rows) if rows else ""

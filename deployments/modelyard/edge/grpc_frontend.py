@@ -16,7 +16,7 @@ from modelyard.edge.takeover import NEWEST, render_passed_on
 from modelyard.protocols.grpc.status import Status
 
 FORWARDED_FOR = "set-header x-forwarded-for %[src]"
-"""For the log of requests. What a client says of its address is replaced; see `protocols.edge_client`."""
+"""For the log of requests. What a client says of its address is replaced; see `http.edge_headers`."""
 
 TEMPLATE = """\
 listen edge_grpc from edge

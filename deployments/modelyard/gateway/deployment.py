@@ -46,12 +46,12 @@ class Gateway:
         self._hub = HubClient()
         self._statistics = Statistics(self._counted)
         self._grpc = GrpcRoutes(self._look, self._statistics, ask_model, limit_bytes=self._body_limit)
-        FAST_PATH.open(self._grpc.hot(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
+        FAST_PATH.open(self._grpc.endpoints(), _Uncounted(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._look, self._statistics, signatures_of)
-        app = AsgiApp(routes.respond, FAST_PATH.bodies)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        app = AsgiApp(routes.respond, FAST_PATH.body_budget)
+        return GrpcRefused(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""
@@ -81,10 +81,10 @@ class Gateway:
 
 
 class _Uncounted:
-    """The lane's meter: there is one gateway, however much it has to do."""
+    """A `Meter` that counts nothing: the gateway is not scaled."""
 
     def arrived(self) -> None:
-        """See `lane.table.Meter`."""
+        """See `fast_path.Meter`."""
 
 
 def _deployed(name: str, application: ApplicationStatusOverview, before: Mapping[str, Deployed]) -> Deployed:

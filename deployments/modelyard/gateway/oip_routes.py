@@ -9,9 +9,8 @@ from modelyard.gateway.catalogue import Entry, waiting_for
 from modelyard.gateway.model_errors import find, not_ready
 from modelyard.gateway.repository_api import check_load, no_unload
 from modelyard.gateway.statistics import Statistics
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.oip.server import repository_index, server_metadata
 from modelyard.protocols.predict.body import parse
 from modelyard.protocols.values.bad_values import refuse

@@ -10,9 +10,8 @@ from modelyard.gateway.model_errors import OURS, find, not_ready, unknown_model
 from modelyard.gateway.oip_routes import OipServerRoutes
 from modelyard.gateway.openapi.document import openapi
 from modelyard.gateway.statistics import Statistics
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.tensorflow.metadata import status
 from modelyard.tensors import Signature
 

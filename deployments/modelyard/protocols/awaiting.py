@@ -46,7 +46,7 @@ async def read_body(request: HttpRequest, endpoint: Endpoint, limit: int) -> byt
         endpoint.reject(error, request.request_id)
         raise
     request.body = b""
-    request.holds(len(body))
+    request.set_held_bytes(len(body))
     return body
 
 

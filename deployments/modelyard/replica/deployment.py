@@ -1,7 +1,7 @@
-"""The Ray Serve deployment of a model: the adapter between Serve's replica and ours.
+"""The Ray Serve deployment of a model.
 
-Everything that can be wrong with a model is found in the constructor. Serve starts a new replica before it stops an old one, and
-keeps the old one where the constructor of the new one raises: so a bad model never takes traffic.
+The constructor finds everything that can be wrong with a model. Serve starts a new replica before it stops an old one, and keeps
+the old one if the constructor of the new one raises. So a bad model never receives traffic.
 """
 
 import asyncio
@@ -28,13 +28,11 @@ from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.exit_recorder import ExitRecorder
-from modelyard.replica.process_memory import tune_gc
-from modelyard.replica.heap_trim import HeapTrimmer
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
 from modelyard.replica.log_handler import open_log
-from modelyard.replica.memory_limit import limit_memory
 from modelyard.replica.metrics import mark_traced, replica_snapshot
+from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
 from modelyard.replica.watchdog import GRACE_S, Watchdog, WatchedScheduler
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.repository.resolve import ServedVersion
@@ -54,33 +52,31 @@ logger = logging.getLogger("ray.serve")
 DEPLOYMENT = "model"
 """The name of the one deployment in a model's application."""
 SWITCH_INTERVAL_S = 0.0005
-"""Python's own 5 ms would keep the loop waiting for a model's thread that holds the interpreter: p99 halves with this."""
+"""With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
 STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its time-outs is taken as hung, and the replica is replaced."""
+"""A model call that runs for this many timeouts counts as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:
-    """Serve's application builder: `args` are what `control.applications` wrote. Runs in a process of its own."""
+    """Serve's application builder. `control.applications` writes `args`. Runs in a process of its own."""
     return serve.deployment(name=DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 
 class ModelReplica:
-    """Serves every chosen version of one model."""
+    """Serves all chosen versions of one model."""
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
         self._exits = _open_files(args)
-        self._pusher: Pusher | None = (
-            None  # none as long as the constructor may raise: `__del__` is called all the same
-        )
+        self._pusher: Pusher | None = None  # until the constructor can no longer raise: `__del__` runs even then
         self._spans: Spans | None = None
         self._spec = spec = ModelSpec.model_validate(args["spec"])
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load(args)
-        self._exits.loaded(COPIES)
+        self._exits.record_copies(COPIES)
         log = RequestLog(spec.name, _log_place(args["request_log"]))
         self._spans = _spans(spec.name, args["tracing"])
         tracing = Tracing(args["tracing"]["sample"], self._spans.write) if self._spans else None
@@ -93,11 +89,11 @@ class ModelReplica:
             self._routes.fast_paths,
             self._meter,
             body_limit=spec.limits.body,
-            mount=self._routes.mount,
+            path_prefix=self._routes.path_prefix,
             streams=streams,
-            sockets=self._routes.sockets,
+            websocket_app=self._routes.websocket_app,
         )
-        FAST_PATH.bodies.released = HeapTrimmer(self._loop).soon
+        FAST_PATH.body_budget.released = HeapTrimmer(self._loop).schedule
 
         def snapshot() -> Snapshot:
             log.write()
@@ -113,12 +109,12 @@ class ModelReplica:
                 WatchedScheduler(f"version {number} of model {spec.name!r}", version.scheduler, limit_s)
                 for number, version in self._versions.items()
             ],
-            die=self._exits.stuck,
+            end_process=self._exits.stuck,
             rearm=self._exits.end_later,
         ).start()
 
     async def __del__(self) -> None:
-        """Serve awaits this once when the replica has drained: its last requests are pushed too."""
+        """Serve awaits this once when the replica has drained. Pushes the metrics and traces of the last requests."""
         self._exits.stopped()
         if self._pusher is not None:
             await asyncio.to_thread(self._pusher.close)
@@ -126,7 +122,7 @@ class ModelReplica:
             await asyncio.to_thread(self._spans.close)
 
     async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
-        """All versions, one after the other, each in its own thread, so that one that hangs can be given up."""
+        """Load all versions, one after the other. Each loads in its own thread, so that a timeout applies even if one hangs."""
         spec, root = self._spec, Path(args["repository"])
         served = [ServedVersion(number, digest) for number, digest in args["versions"]]
 
@@ -139,38 +135,45 @@ class ModelReplica:
         try:
             return await asyncio.wait_for(load(), spec.load_timeout_s)
         except TimeoutError:
-            # The thread cannot be stopped; Serve ends this process because its constructor raised.
+            # The thread cannot be stopped, but Serve ends this process when its constructor raises.
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        app = AsgiApp(
+            self._routes.respond,
+            FAST_PATH.body_budget,
+            path_prefix=self._routes.path_prefix,
+            websocket_app=self._routes.websocket_app,
+        )
+        return GrpcRefused(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """What may change without a restart; see `control.applications`."""
+        """Apply changes that need no restart; see `control.applications`."""
         self._routes.describe(user_config["description"])
         self._routes.choose(user_config["default"], user_config["version_labels"])
-        FAST_PATH.hot = self._routes.fast_paths
+        FAST_PATH.endpoints = self._routes.fast_paths
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
         limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
         stuck = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
-        trouble = next((f"version {n} has been in one call for {s:.0f} s" for n, s in stuck.items() if s > limit_s), "")
-        self._exits.healthy(trouble)
-        if trouble:
-            raise RuntimeError(trouble)
+        problem = next(
+            (f"a call of version {n} has not returned for {s:.0f} s" for n, s in stuck.items() if s > limit_s), ""
+        )
+        self._exits.record_health(problem)
+        if problem:
+            raise RuntimeError(problem)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
+        """The input of Serve's autoscaling policy. Serve itself does not count requests on the fast path."""
         return {"running_requests": self._meter.read()}
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
-        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
+        """Respond to a gRPC call that the gateway forwards over Ray, because HAProxy cannot route it."""
         return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
-        """The default version's; the gateway asks."""
+        """The default version's, for the gateway."""
         return self._routes.signature
 
     def _in_flight(self) -> int:
@@ -178,29 +181,29 @@ class ModelReplica:
 
 
 def _open_files(args: dict[str, Any]) -> ExitRecorder:
-    """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
+    """Log to the replica's own file, and record why the process ends. The model is served even if the files cannot be written."""
     files = ReplicaFiles(Path(args["replicas"]), args["spec"]["name"], serve.get_replica_context().replica_id.unique_id)
     try:
         open_log(files)
         RUNNING.open(files.running)
     except OSError as error:
         logger.warning("cannot write %s: %s", files.log, error)
-    builtins.print = logging_utils.buildin_print  # Serve has put its own in its place, which knows no request
+    builtins.print = logging_utils.buildin_print  # replaces Serve's own, which adds no request ids
     exits = ExitRecorder(files)
     exits.install()
     return exits
 
 
 def _log_place(settings: dict[str, Any]) -> LogPlace:
-    """As `control.applications` wrote it."""
+    """From the settings that `control.applications` writes."""
     replica = serve.get_replica_context().replica_id.unique_id
     return LogPlace(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
 
 
 def _spans(model: str, settings: dict[str, Any] | None) -> "Spans | None":
-    """What sends traces, as `server.yaml` has it; None where they are off."""
+    """The sender of traces, from the settings in `server.yaml`; None if tracing is off."""
     if settings is None:
         return None
-    from modelyard.telemetry import spans  # noqa: PLC0415 - an extra: only there for who wants traces
+    from modelyard.telemetry import spans  # noqa: PLC0415 - an extra that is only installed for tracing
 
     return spans.Spans(model, settings["endpoint"])

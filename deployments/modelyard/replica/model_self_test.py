@@ -1,4 +1,7 @@
-"""The whole path at load, bytes in to bytes out, in every form: a model that answers what cannot be written takes no traffic."""
+"""The self-test of a model at load: decodes its example and encodes its outputs in every supported format.
+
+A model whose outputs cannot be encoded receives no traffic.
+"""
 
 import sys
 from collections.abc import Iterable
@@ -13,20 +16,20 @@ from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import InferRequest, Tensors
 
 UNSUPPORTED_ERRORS = (InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType)
-"""What a codec raises, as documented, where a model's tensors do not fit into its form."""
-ROWS = 2
-"""Of a long example, so many are tried in every form."""
+"""What a codec raises for tensors that its format does not support; the documentation lists them."""
+MAX_ROWS = 2
+"""Rows of the example that are tried in every format."""
 
 
 def self_test(model: LoadedModel, codecs: Codecs, example: PredictCall, *, synthesised: bool) -> None:
-    """Ask and answer in each form, with what the model gives for its example. Raises WarmupFailed that names the form.
+    """Run the model on its example, and encode the outputs in each format. Raises WarmupFailed, which names the format.
 
-    Arrow is tried where pyarrow is imported already, as most frameworks do: it takes 27 MB, which a replica should not spend before
-    a client wants it. Where an example was made up from the signature and the model refuses it, there is nothing to write.
+    Arrow is tested only if pyarrow is imported already, as most frameworks do: it takes 27 MB, which a replica should not use
+    before a client needs it. If the model fails on a synthesised example, there are no outputs to test.
     """
     signature = model.signature
-    every = tuple(spec.name for spec in signature.outputs)
-    request = InferRequest(example.request.inputs, example.request.rows, every)
+    all_outputs = tuple(spec.name for spec in signature.outputs)
+    request = InferRequest(example.request.inputs, example.request.rows, all_outputs)
     try:
         outputs = run(model, request)
     except Exception as error:
@@ -40,20 +43,18 @@ def self_test(model: LoadedModel, codecs: Codecs, example: PredictCall, *, synth
     check(RoundTrips(codecs, signature, inputs, arrow="pyarrow" in sys.modules), outputs)
 
 
-def check(forms: Iterable[RoundTrip], outputs: Tensors) -> None:
-    """Raise WarmupFailed for the first form that cannot be read or written, but for those that do not fit."""
-    for form in forms:
+def check(round_trips: Iterable[RoundTrip], outputs: Tensors) -> None:
+    """Raise WarmupFailed for the first round trip that fails with an error that is not in UNSUPPORTED_ERRORS."""
+    for each in round_trips:
         try:
-            call = form.read()
-            form.write(call, {name: outputs[name] for name in call.request.outputs})
+            decoded = each.decode()
+            each.encode(decoded, {name: outputs[name] for name in decoded.request.outputs})
         except UNSUPPORTED_ERRORS:
             continue
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise WarmupFailed(
-                f"its example cannot be asked and answered in one of its forms ({form.name}): {told}"
-            ) from error
+            text = f"{type(error).__name__}: {error}"
+            raise WarmupFailed(f"the self-test with the model's example failed ({each.name}): {text}") from error
 
 
 def _first_rows(tensors: Tensors) -> Tensors:
-    return {name: array[:ROWS] for name, array in tensors.items()}
+    return {name: array[:MAX_ROWS] for name, array in tensors.items()}

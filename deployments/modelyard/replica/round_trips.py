@@ -1,4 +1,4 @@
-"""Every form in which a version can be asked and can respond, each with a request made from the example. Pure."""
+"""The formats of requests and responses that a version supports, each with a request made from the example."""
 
 import csv
 import io
@@ -25,18 +25,18 @@ CSV = b"text/csv"
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """One way to ask and to be answered."""
+    """One request format with one response format."""
 
     name: str
-    """For the operator, as in "predict, JSON to CSV"."""
-    read: Callable[[], Any]
-    """What its codec makes of the request's bytes; has an InferRequest in `request`. Raises as the codec does."""
-    write: Callable[[Any, Tensors], object]
-    """The bytes of the response, from that call and the outputs that it wants."""
+    """For error messages, as in "predict, JSON to CSV"."""
+    decode: Callable[[], Any]
+    """Decodes the request; the result has an InferRequest in `request`. Raises the codec's errors."""
+    encode: Callable[[Any, Tensors], object]
+    """Encodes the response, from the decoded request and the outputs that it requests."""
 
 
 class RoundTrips:
-    """All forms of one version, for an example of one row or more, or for whole tensors."""
+    """All round trips of one version, for an example of one row or more, or of whole tensors."""
 
     def __init__(self, codecs: Codecs, signature: Signature, inputs: Tensors, *, arrow: bool) -> None:
         """`arrow` says that pyarrow may be imported."""
@@ -58,21 +58,25 @@ class RoundTrips:
 
     def _predict(self) -> Iterator[RoundTrip]:
         codec = self._codecs.predict
-        answers = {"JSON": b"", "CSV": CSV, "npy": accept.NPY.encode()}
+        accepts = {"JSON": b"", "CSV": CSV, "npy": accept.NPY.encode()}
         bodies = {"CSV": (self._csv, CSV), "npy": (self._npy, media_types.NPY.encode())}
         if self._arrow:
-            answers["Arrow"] = accept.ARROW.encode()
+            accepts["Arrow"] = accept.ARROW.encode()
             bodies["Arrow"] = (self._arrow_table, media_types.ARROW.encode())
-        for name, wanted in answers.items():
+        for name, media_type in accepts.items():
             for scores in (False, True):
-                read = partial(codec.decode, self._body, JSON, accept=wanted, probabilities=scores)
-                yield RoundTrip(f"predict, JSON to {name}{' with probabilities' if scores else ''}", read, codec.encode)
+                decode = partial(codec.decode, self._body, JSON, accept=media_type, probabilities=scores)
+                yield RoundTrip(
+                    f"predict, JSON to {name}{' with probabilities' if scores else ''}", decode, codec.encode
+                )
             for output in self._signature.outputs:
                 body = orjson.dumps({**orjson.loads(self._body), "outputs": [output.name]})
-                chosen = partial(codec.decode, body, JSON, accept=wanted)
+                chosen = partial(codec.decode, body, JSON, accept=media_type)
                 yield RoundTrip(f"predict, JSON to {name} with output {output.name!r} alone", chosen, codec.encode)
         for name, (make, content_type) in bodies.items():
-            yield RoundTrip(f"predict, {name} to JSON", partial(_made, codec.decode, make, content_type), codec.encode)
+            yield RoundTrip(
+                f"predict, {name} to JSON", partial(_decode, codec.decode, make, content_type), codec.encode
+            )
 
     def _infer(self) -> Iterator[RoundTrip]:
         codec = self._codecs.infer
@@ -80,8 +84,8 @@ class RoundTrips:
         if self._has_raw():
             yield RoundTrip("infer, binary", lambda: codec.decode(*self._oip_binary()), codec.encode)
         for output in self._signature.outputs:
-            wish = {"name": output.name, "parameters": {"classification": 1}}
-            classes = partial(_made, codec.decode, partial(self._oip, outputs=[wish]))
+            requested = {"name": output.name, "parameters": {"classification": 1}}
+            classes = partial(_decode, codec.decode, partial(self._oip, outputs=[requested]))
             yield RoundTrip(f"infer, classes of {output.name!r}", classes, codec.encode)
 
     def _grpc(self) -> Iterator[RoundTrip]:
@@ -94,7 +98,9 @@ class RoundTrips:
 
     def _tensorflow(self) -> Iterator[RoundTrip]:
         codec = self._codecs.tensorflow
-        yield RoundTrip("TensorFlow Serving's predict by column", lambda: codec.predict(self._by_column()), codec.encode)
+        yield RoundTrip(
+            "TensorFlow Serving's predict by column", lambda: codec.predict(self._by_column()), codec.encode
+        )
         if self._rows is None:
             return
         yield RoundTrip("TensorFlow Serving's predict by row", partial(codec.predict, self._body), codec.encode)
@@ -133,29 +139,35 @@ class RoundTrips:
     def _by_column(self) -> bytes:
         return _json({"inputs": {name: jsonable(array) for name, array in self._inputs.items()}})
 
-    def _oip(self, **more: Any) -> bytes:
-        given = [{**head, "data": jsonable(self._inputs[head["name"]].reshape(-1))} for head in self._heads()]
-        return _json({"inputs": given, **more})
+    def _oip(self, **members: Any) -> bytes:
+        inputs = [
+            {**header, "data": jsonable(self._inputs[header["name"]].reshape(-1))} for header in self._input_headers()
+        ]
+        return _json({"inputs": inputs, **members})
 
     def _oip_binary(self) -> tuple[bytes, bytes]:
         """The body, and the length of its JSON."""
-        raw = [to_raw(self._inputs[head["name"]]) for head in self._heads()]
+        raw = [to_raw(self._inputs[header["name"]]) for header in self._input_headers()]
         sizes = [{"parameters": {"binary_data_size": len(each)}} for each in raw]
-        given = [{**head, **size} for head, size in zip(self._heads(), sizes, strict=True)]
-        json = _json({"inputs": given, "parameters": {"binary_data_output": True}})
+        inputs = [{**header, **size} for header, size in zip(self._input_headers(), sizes, strict=True)]
+        json = _json({"inputs": inputs, "parameters": {"binary_data_output": True}})
         return b"".join((json, *raw)), b"%d" % len(json)
 
     def _message(self, *, raw: bool) -> Any:
-        arrays = [self._inputs[head["name"]] for head in self._heads()]
+        arrays = [self._inputs[header["name"]] for header in self._input_headers()]
         if raw:
-            return ModelInferRequest(inputs=self._heads(), raw_input_contents=[to_raw(array) for array in arrays])
+            return ModelInferRequest(
+                inputs=self._input_headers(), raw_input_contents=[to_raw(array) for array in arrays]
+            )
         contents = [
-            {"contents": {FIELDS[head["datatype"]]: [_bytes(value) for value in array.ravel().tolist()]}}
-            for head, array in zip(self._heads(), arrays, strict=True)
+            {"contents": {FIELDS[header["datatype"]]: [_bytes(value) for value in array.ravel().tolist()]}}
+            for header, array in zip(self._input_headers(), arrays, strict=True)
         ]
-        return ModelInferRequest(inputs=[{**head, **each} for head, each in zip(self._heads(), contents, strict=True)])
+        return ModelInferRequest(
+            inputs=[{**header, **each} for header, each in zip(self._input_headers(), contents, strict=True)]
+        )
 
-    def _heads(self) -> list[dict[str, Any]]:
+    def _input_headers(self) -> list[dict[str, Any]]:
         return [
             {"name": spec.name, "datatype": spec.datatype, "shape": list(self._inputs[spec.name].shape)}
             for spec in self._signature.inputs
@@ -163,12 +175,12 @@ class RoundTrips:
         ]
 
     def _has_raw(self) -> bool:
-        """Whether the example fits into raw contents: those have no missing values."""
+        """Whether raw contents can hold the example: they have no missing values."""
         return not any(None in array.ravel().tolist() for array in self._inputs.values() if array.dtype == object)
 
 
-def _made(decode: Callable[..., Any], make: Callable[[], bytes], *more: bytes) -> Any:
-    return decode(make(), *more)
+def _decode(decode: Callable[..., Any], make: Callable[[], bytes], *arguments: bytes) -> Any:
+    return decode(make(), *arguments)
 
 
 def _json(document: Any) -> bytes:

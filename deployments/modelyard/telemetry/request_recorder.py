@@ -3,7 +3,7 @@
 On the request path: `python -m benchmarks.metrics` says what it costs.
 """
 
-from modelyard.http import edge_client, edge_start
+from modelyard.http.edge_headers import client_address, edge_start_s
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import CODES, RequestContext
 from modelyard.replica_files.request_records import RequestRecord
@@ -89,7 +89,7 @@ class RequestRecorder:
             total_s=total_s,
             batch_rows=call.rows if call else 0,
             body_bytes=context.body_bytes,
-            client=edge_client.of_headers(context.headers) if log.behind_edge else "",
+            client=client_address(context.headers) if log.behind_edge else "",
             outcome=outcome,
         )
         if logged:
@@ -97,4 +97,4 @@ class RequestRecorder:
         if tracing is not None and traced:
             called_s = call.started - context.received if call else total_s
             queue_until_s = None if queue_s is None else called_s
-            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start.of_headers(context.headers)))
+            tracing.note(Traced(parent, line, outcome, queue_until_s, edge_start_s(context.headers)))

@@ -51,7 +51,7 @@ class Gate:
         async def called() -> Any:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             body = frame(method.request(**fields).SerializeToString())
-            self.routes.hot()[method.path].start(body, b"", (), outcome.set_result, "mine")
+            self.routes.endpoints()[method.path].start(body, b"", (), outcome.set_result, "mine")
             return await outcome
 
         outcome = asyncio.run(called())
@@ -85,7 +85,7 @@ class Sink:
         self.ended = data
         self.something.set()
 
-    def read_on(self, wanted: bool) -> None:
+    def set_reading(self, wanted: bool) -> None:
         pass
 
     def messages(self, method: Method) -> list[Any]:
@@ -310,7 +310,7 @@ def test_older_tools_find_reflection_under_its_older_name():
 
 def test_every_method_of_every_service_is_answered():
     routes = Gate().routes
-    assert {method.path for method in METHODS.values()} <= {*routes.hot(), *routes.streams()}
+    assert {method.path for method in METHODS.values()} <= {*routes.endpoints(), *routes.streams()}
 
 
 def test_an_error_of_the_catalogue_is_the_calls():

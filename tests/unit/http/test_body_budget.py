@@ -1,4 +1,4 @@
-"""The budget of request bytes that a process holds, and the ASGI way that keeps to it."""
+"""The budget for request bodies, and the ASGI application that uses it."""
 
 import asyncio
 from collections.abc import Iterable, MutableMapping
@@ -23,83 +23,83 @@ def bodies() -> BodyBudget:
     return BodyBudget(LIMIT)
 
 
-def test_a_small_body_is_never_counted_and_never_refused(bodies: BodyBudget) -> None:
-    bodies.held = MOST
+def test_a_small_body_is_never_counted_and_never_rejected(bodies: BodyBudget) -> None:
+    bodies.held_bytes = MOST
     HeldBytes(bodies).set_to(SMALL_BYTES)
-    assert bodies.held == MOST
-    assert bodies.refusal(SMALL_BYTES) is None
+    assert bodies.held_bytes == MOST
+    assert bodies.rejection(SMALL_BYTES) is None
 
 
-def test_a_large_body_counts_as_a_whole_while_it_grows_and_until_it_is_released(bodies: BodyBudget) -> None:
+def test_a_large_body_is_counted_in_full_until_it_is_released(bodies: BodyBudget) -> None:
     one, other = HeldBytes(bodies), HeldBytes(bodies)
     one.set_to(SMALL_BYTES + 1)
     other.set_to(2 * SMALL_BYTES)
     one.set_to(LIMIT)
-    assert bodies.held == LIMIT + 2 * SMALL_BYTES
+    assert bodies.held_bytes == LIMIT + 2 * SMALL_BYTES
     one.release()
     one.release()
-    assert bodies.held == 2 * SMALL_BYTES
+    assert bodies.held_bytes == 2 * SMALL_BYTES
     other.set_to(3)
-    assert bodies.held == 0
+    assert bodies.held_bytes == 0
 
 
-def test_who_would_pass_the_budget_is_refused_and_counts_what_it_did_before(bodies: BodyBudget) -> None:
+def test_a_body_beyond_the_budget_is_rejected_and_its_count_stays(bodies: BodyBudget) -> None:
     held = [HeldBytes(bodies) for _ in range(MAX_LARGEST_BODIES)]
     for each in held:
         each.set_to(LIMIT)
     late = HeldBytes(bodies)
-    with pytest.raises(Overloaded, match="send this one again"):
+    with pytest.raises(Overloaded, match="no memory left for large requests"):
         late.set_to(SMALL_BYTES + 1)
-    assert bodies.held == MOST
+    assert bodies.held_bytes == MOST
     held[0].release()
     late.set_to(SMALL_BYTES + 1)
-    assert bodies.held == MOST - LIMIT + SMALL_BYTES + 1
+    assert bodies.held_bytes == MOST - LIMIT + SMALL_BYTES + 1
 
 
-def test_a_body_that_is_announced_is_refused_before_it_comes(bodies: BodyBudget) -> None:
-    assert bodies.refusal(LIMIT) is None
-    assert isinstance(bodies.refusal(LIMIT + 1), PayloadTooLarge)
-    bodies.held = MOST - LIMIT + 1
-    assert isinstance(bodies.refusal(LIMIT), Overloaded)
-    assert isinstance(bodies.refusal(LIMIT + 1), PayloadTooLarge)
-    assert bodies.refusal(LIMIT - 1) is None
+def test_an_announced_body_is_rejected_before_it_is_received(bodies: BodyBudget) -> None:
+    assert bodies.rejection(LIMIT) is None
+    assert isinstance(bodies.rejection(LIMIT + 1), PayloadTooLarge)
+    bodies.held_bytes = MOST - LIMIT + 1
+    assert isinstance(bodies.rejection(LIMIT), Overloaded)
+    assert isinstance(bodies.rejection(LIMIT + 1), PayloadTooLarge)
+    assert bodies.rejection(LIMIT - 1) is None
 
 
-def test_no_body_is_small_that_is_over_the_limit() -> None:
-    assert BodyBudget(10).unchecked == 10
-    assert isinstance(BodyBudget(10).refusal(11), PayloadTooLarge)
+def test_a_body_above_the_limit_is_never_small() -> None:
+    assert BodyBudget(10).unchecked_bytes == 10
+    assert isinstance(BodyBudget(10).rejection(11), PayloadTooLarge)
 
 
-def test_it_is_told_when_bytes_are_released(bodies: BodyBudget) -> None:
-    told: list[int] = []
-    bodies.released = lambda: told.append(bodies.held)
+def test_a_callback_is_called_when_bytes_are_released(bodies: BodyBudget) -> None:
+    released: list[int] = []
+    bodies.released = lambda: released.append(bodies.held_bytes)
     held = HeldBytes(bodies)
     held.set_to(SMALL_BYTES)
     held.release()
-    assert told == [], "which never counted"
+    assert released == [], "it was never counted"
     held.set_to(LIMIT)
     held.release()
-    assert told == [0]
+    assert released == [0]
 
 
-class Asked:
-    """One request of an ASGI application whose budget it is."""
+class AsgiRequest:
+    """One request of an ASGI application with this budget."""
 
     def __init__(self, bodies: BodyBudget, **headers: str) -> None:
         self.bodies = bodies
         self.held: list[int] = []
-        """Of the budget, when each piece was asked for and when the answer was."""
+        """Of the budget, when each piece was request for and when the answer was."""
         self.sent: list[MutableMapping[str, Any]] = []
         self.error: Exception | None = None
         self.inflated = 0
-        told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        self._scope = {"type": "http", "method": "POST", "path": "/models/m/x", "query_string": b"", "headers": told}
+        pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self._scope = {"type": "http", "method": "POST", "path": "/models/m/x", "query_string": b"", "headers": pairs}
 
     async def run(self, pieces: Iterable[bytes]) -> None:
         left = list(pieces)
 
         async def receive() -> MutableMapping[str, Any]:
-            self.held.append(self.bodies.held)
+            self.held.append(self.bodies.held_bytes)
             if not left:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
@@ -109,8 +109,8 @@ class Asked:
 
         async def respond(request: HttpRequest) -> HttpResponse:
             if self.inflated:
-                request.holds(self.inflated)
-            self.held.append(self.bodies.held)
+                request.set_held_bytes(self.inflated)
+            self.held.append(self.bodies.held_bytes)
             if self.error:
                 raise self.error
             return HttpResponse(200, (), b"")
@@ -125,71 +125,71 @@ class Asked:
         return status
 
 
-def test_a_body_counts_while_it_comes_and_until_it_is_answered(bodies: BodyBudget) -> None:
-    asked = Asked(bodies)
-    assert asked.answered(bytes(SMALL_BYTES), b"x", bytes(SMALL_BYTES)) == 200
-    assert asked.held == [0, 0, SMALL_BYTES + 1, 2 * SMALL_BYTES + 1]
-    assert bodies.held == 0
+def test_a_body_counts_from_its_first_bytes_until_its_response(bodies: BodyBudget) -> None:
+    request = AsgiRequest(bodies)
+    assert request.answered(bytes(SMALL_BYTES), b"x", bytes(SMALL_BYTES)) == 200
+    assert request.held == [0, 0, SMALL_BYTES + 1, 2 * SMALL_BYTES + 1]
+    assert bodies.held_bytes == 0
 
 
-def test_what_it_inflates_to_counts_in_its_place(bodies: BodyBudget) -> None:
-    asked = Asked(bodies)
-    asked.inflated = LIMIT
-    assert asked.answered(bytes(SMALL_BYTES + 1)) == 200
-    assert asked.held[-1] == LIMIT
-    assert bodies.held == 0
+def test_the_inflated_size_replaces_that_of_the_body(bodies: BodyBudget) -> None:
+    request = AsgiRequest(bodies)
+    request.inflated = LIMIT
+    assert request.answered(bytes(SMALL_BYTES + 1)) == 200
+    assert request.held[-1] == LIMIT
+    assert bodies.held_bytes == 0
 
 
 def test_an_error_releases_the_bytes(bodies: BodyBudget) -> None:
-    asked = Asked(bodies)
-    asked.error = RuntimeError()
-    assert asked.answered(bytes(LIMIT)) == 500
-    assert bodies.held == 0
+    request = AsgiRequest(bodies)
+    request.error = RuntimeError()
+    assert request.answered(bytes(LIMIT)) == 500
+    assert bodies.held_bytes == 0
 
 
-def test_a_client_that_leaves_in_the_middle_releases_them(bodies: BodyBudget) -> None:
+def test_a_client_that_disconnects_while_sending_releases_the_bytes(bodies: BodyBudget) -> None:
     async def test() -> None:
-        asked = Asked(bodies)
+        request = AsgiRequest(bodies)
 
         async def pieces() -> None:
             async def receive() -> MutableMapping[str, Any]:
-                if not bodies.held:
+                if not bodies.held_bytes:
                     return {"type": "http.request", "body": bytes(LIMIT), "more_body": True}
                 return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
             await AsgiApp(lambda request: asyncio.sleep(0, HttpResponse(200, (), b"")), bodies)(
-                asked._scope, receive, lambda message: asyncio.sleep(0)
+                request._scope, receive, lambda message: asyncio.sleep(0)
             )
 
         task = asyncio.create_task(pieces())
-        while not bodies.held:
+        while not bodies.held_bytes:
             await asyncio.sleep(0)
-        assert bodies.held == LIMIT
+        assert bodies.held_bytes == LIMIT
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert bodies.held == 0
+        assert bodies.held_bytes == 0
 
     asyncio.run(test())
 
 
 @pytest.mark.parametrize("headers", [{}, {"content_length": str(LIMIT)}], ids=["while it comes", "before it comes"])
-def test_a_large_body_is_told_to_come_again_where_there_is_no_room(bodies: BodyBudget, headers: dict[str, str]) -> None:
-    bodies.held = MOST
-    asked = Asked(bodies, **headers)
-    assert asked.answered(bytes(LIMIT)) == 429
-    assert (b"retry-after", b"1") in asked.sent[0]["headers"]
-    assert asked.held == ([] if headers else [MOST]), "read no further"
-    assert bodies.held == MOST
+def test_a_large_body_without_room_is_429(bodies: BodyBudget, headers: dict[str, str]) -> None:
+    bodies.held_bytes = MOST
+    request = AsgiRequest(bodies, **headers)
+    assert request.answered(bytes(LIMIT)) == 429
+    assert (b"retry-after", b"1") in request.sent[0]["headers"]
+    assert request.held == ([] if headers else [MOST]), "read no further"
+    assert bodies.held_bytes == MOST
 
 
-def test_so_is_a_grpc_message(bodies: BodyBudget) -> None:
-    bodies.held = MOST
-    asked = Asked(bodies, content_length=str(LIMIT), content_type="application/grpc")
-    asked._scope["path"] = GRPC.decode()
-    asked.answered()
-    assert (b"grpc-status", b"8") in asked.sent[0]["headers"]
+def test_a_grpc_message_without_room_is_resource_exhausted(bodies: BodyBudget) -> None:
+    bodies.held_bytes = MOST
+    request = AsgiRequest(bodies, content_length=str(LIMIT), content_type="application/grpc")
+    request._scope["path"] = GRPC.decode()
+    request.answered()
+    assert (b"grpc-status", b"8") in request.sent[0]["headers"]
 
 
-def test_a_small_one_is_answered_however_full_it_is(bodies: BodyBudget) -> None:
-    bodies.held = MOST
-    assert Asked(bodies, content_length="2").answered(b"{}") == 200
+def test_a_small_body_is_accepted_when_the_budget_is_used_up(bodies: BodyBudget) -> None:
+    bodies.held_bytes = MOST
+    assert AsgiRequest(bodies, content_length="2").answered(b"{}") == 200

@@ -1,4 +1,4 @@
-"""When a request came to the edge, by the header that it writes."""
+"""The header in which the edge writes when it received a request."""
 
 import pytest
 
@@ -21,13 +21,15 @@ OTHER = (b"accept", b"*/*")
         (b"9" * 18, None),
     ],
 )
-def test_it_is_a_whole_number_of_microseconds_or_nothing(value: bytes, seconds: float | None) -> None:
+def test_the_start_at_the_edge_is_a_whole_number_of_microseconds_or_is_ignored(
+    value: bytes, seconds: float | None
+) -> None:
     assert edge_start_s([OTHER, (EDGE_START, value)]) == seconds
 
 
-def test_a_request_that_did_not_come_by_the_edge_has_none() -> None:
+def test_a_request_without_the_header_has_no_start_at_the_edge() -> None:
     assert edge_start_s([OTHER]) is None
 
 
-def test_what_comes_later_on_the_same_connection_did_not_come_then() -> None:
+def test_later_messages_of_a_connection_do_not_have_its_start() -> None:
     assert without_edge_start([OTHER, (EDGE_START, b"17")]) == (OTHER,)

@@ -1,4 +1,4 @@
-"""Paths of protocols that name models, on their way through Ray Serve."""
+"""The prefix of other protocols' paths on the slow path."""
 
 import asyncio
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from modelyard.http.fast_path import FastPath
-from modelyard.http.path_prefix import PathPrefixMiddleware
+from modelyard.http.middleware import PathPrefixMiddleware
 
 
 class Meter:
     def arrived(self) -> None:
-        """Not asked."""
+        """Not used."""
 
 
 @pytest.mark.parametrize(
@@ -26,24 +26,24 @@ class Meter:
         ("http", "/v20/x", "/v20/x"),
     ],
 )
-def test_a_path_of_another_protocol_gets_the_mount_before_it(kind: str, path: str, seen: str) -> None:
-    assert asked(kind, path, "/models/m/-") == seen
+def test_a_path_of_another_protocol_gets_the_prefix(kind: str, path: str, seen: str) -> None:
+    assert path_behind(kind, path, "/models/m/-") == seen
 
 
-def test_where_the_lane_is_not_open_paths_stay_as_they_are() -> None:
-    assert asked("http", "/v2/models/m/ready", "") == "/v2/models/m/ready"
+def test_without_a_prefix_paths_stay_as_they_are() -> None:
+    assert path_behind("http", "/v2/models/m/ready", "") == "/v2/models/m/ready"
 
 
-def asked(kind: str, path: str, mount: str) -> str:
-    lane, scopes = FastPath(), []
-    lane.open({}, Meter(), body_limit=1, mount=mount)
+def path_behind(kind: str, path: str, path_prefix: str) -> str:
+    fast_path, scopes = FastPath(), []
+    fast_path.open({}, Meter(), body_limit=1, path_prefix=path_prefix)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scopes.append(scope["path"])
 
     async def nothing(*_: Any) -> Any:
-        """Not asked."""
+        """Not used."""
 
-    asyncio.run(PathPrefixMiddleware(app, lane)({"type": kind, "path": path}, nothing, nothing))
+    asyncio.run(PathPrefixMiddleware(app, fast_path)({"type": kind, "path": path}, nothing, nothing))
     [seen] = scopes
     return str(seen)

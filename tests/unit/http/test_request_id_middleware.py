@@ -1,4 +1,4 @@
-"""The request id that the ASGI path sees."""
+"""The request id on the slow path."""
 
 import asyncio
 from typing import Any
@@ -9,18 +9,18 @@ from modelyard.http.middleware import RequestIdMiddleware
 
 
 def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tuple[bytes, bytes]]:
-    """What an application behind the middleware is given of these headers."""
+    """These headers as the application behind the middleware gets them."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["headers"])
 
     asyncio.run(RequestIdMiddleware(app)({"type": kind, "headers": list(headers)}, None, None))  # type: ignore[arg-type]
-    [told] = seen
-    return list(told)
+    [result] = seen
+    return list(result)
 
 
-def test_a_clean_id_is_kept_beside_the_other_headers() -> None:
+def test_a_valid_id_and_the_other_headers_are_kept() -> None:
     assert headers_behind((b"host", b"a"), (b"x-request-id", b"mine"), (b"cookie", b"1"), (b"cookie", b"2")) == [
         (b"host", b"a"),
         (b"cookie", b"1"),
@@ -29,21 +29,21 @@ def test_a_clean_id_is_kept_beside_the_other_headers() -> None:
     ]
 
 
-@pytest.mark.parametrize("offered", [b"", b'"', b"x" * 129, b"\xc3\xa9"])
-def test_another_is_replaced(offered: bytes) -> None:
-    [(name, value)] = headers_behind((b"x-request-id", offered))
+@pytest.mark.parametrize("client_id", [b"", b'"', b"x" * 129, b"\xc3\xa9"])
+def test_an_invalid_id_is_replaced(client_id: bytes) -> None:
+    [(name, value)] = headers_behind((b"x-request-id", client_id))
     assert name == b"x-request-id"
-    assert value != offered
+    assert value != client_id
     assert value.replace(b"-", b"").isalnum()
 
 
-def test_a_request_without_one_gets_one() -> None:
+def test_a_request_without_an_id_gets_one() -> None:
     assert [name for name, _ in headers_behind()] == [b"x-request-id"]
 
 
-def test_of_several_the_last_counts() -> None:
+def test_the_last_of_several_ids_is_used() -> None:
     assert headers_behind((b"x-request-id", b"one"), (b"x-request-id", b"two")) == [(b"x-request-id", b"two")]
 
 
-def test_a_websocket_is_none_of_its_business() -> None:
+def test_a_websocket_is_not_changed() -> None:
     assert headers_behind((b"x-request-id", b'"'), kind="websocket") == [(b"x-request-id", b'"')]

@@ -1,4 +1,4 @@
-"""The lane's WebSockets, frame by frame: messages in fragments, and messages that come too slowly."""
+"""WebSocket connections: messages in fragments, and messages that are sent too slowly."""
 
 import struct
 import tracemalloc
@@ -24,7 +24,7 @@ SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
 
 
 def frame(kind: int, data: bytes = b"", *, last: bool = True) -> bytes:
-    """A client's, of at most 125 bytes, masked with nothing."""
+    """A frame of a client, of at most 125 bytes, with a mask of zeros."""
     return struct.pack(">BBI", kind | LAST * last, LAST | len(data), 0) + data
 
 
@@ -33,7 +33,7 @@ async def no_app(scope: object, receive: object, send: object) -> None:
 
 
 class Wire:
-    """An open socket."""
+    """An open WebSocket."""
 
     def __init__(self) -> None:
         config = uvicorn.Config(no_app, interface="asgi3", lifespan="off", log_config=None, timeout_keep_alive=60)
@@ -56,7 +56,7 @@ class Wire:
 
     @property
     def messages(self) -> list[Any]:
-        """Those that have come since the last look at them."""
+        """The messages received since the last call."""
         queue = self.socket.queue
         events = [queue.get_nowait() for _ in range(queue.qsize())]
         return [event.get("text", event.get("bytes")) for event in events if event["type"] == "websocket.receive"]
@@ -68,7 +68,7 @@ def wire() -> Wire:
 
 
 @pytest.mark.parametrize(("kind", "message"), [(TEXT, "caf\u00e9 \u20ac"), (BINARY, b"\0\xff\x80 bytes")])
-def test_a_message_in_fragments_of_a_byte_is_whole_with_pings_in_between(
+def test_a_message_in_one_byte_fragments_is_complete_with_pings_in_between(
     wire: Wire, kind: int, message: str | bytes
 ) -> None:
     data = message.encode() if isinstance(message, str) else message
@@ -81,7 +81,7 @@ def test_a_message_in_fragments_of_a_byte_is_whole_with_pings_in_between(
         assert wire.messages == [message], repeated
 
 
-def test_frames_are_found_wherever_they_are_cut() -> None:
+def test_frames_may_be_split_anywhere() -> None:
     whole = frame(TEXT, b"one") + frame(TEXT, b"tw", last=False) + frame(PING) + frame(CONTINUED, b"o") + frame(BINARY)
     for at in range(1, len(whole)):
         wire = Wire()
@@ -123,7 +123,7 @@ def test_memory_does_not_grow_with_the_number_of_fragments(wire: Wire, fragment:
     ],
     ids=["continued", "unfinished", "opcode", "rsv", "ping", "unmasked", "utf8", "late utf8", "code", "sign", "long"],
 )
-def test_what_breaks_the_protocol_closes_the_socket_and_nothing_comes_of_it(wire: Wire, bad: bytes) -> None:
+def test_a_protocol_violation_closes_the_websocket(wire: Wire, bad: bytes) -> None:
     wire.receive(frame(TEXT, b"good"))
     wire.receive(bad)
     assert wire.messages == ["good"]
@@ -132,7 +132,7 @@ def test_what_breaks_the_protocol_closes_the_socket_and_nothing_comes_of_it(wire
 
 
 @pytest.mark.parametrize("begun", [frame(TEXT, b"{", last=False), frame(TEXT, b"{}")[:-1]], ids=["message", "frame"])
-def test_a_message_that_trickles_closes_the_socket(wire: Wire, begun: bytes) -> None:
+def test_a_slow_message_closes_the_websocket(wire: Wire, begun: bytes) -> None:
     wire.receive(begun)
     for _ in range(3):
         wire.loop.advance(CHECK_INTERVAL_S)
@@ -143,39 +143,39 @@ def test_a_message_that_trickles_closes_the_socket(wire: Wire, begun: bytes) -> 
     assert struct.unpack_from(">H", wire.transport.written[-1], 2) == (1008,)
 
 
-def test_a_socket_may_be_quiet_between_its_messages(wire: Wire) -> None:
+def test_a_websocket_may_be_idle_between_messages(wire: Wire) -> None:
     wire.receive(frame(TEXT, b"one"))
     wire.loop.advance(2 * SLOW_AFTER_S)
     assert not wire.transport.closed
 
 
 FRAGMENT = struct.pack(">BBQI", BINARY, LAST | 127, SMALL_BYTES, 0) + bytes(SMALL_BYTES)
-"""One that is not a message's last."""
+"""A fragment that is not the last of its message."""
 
 
-def test_a_message_counts_from_its_first_fragment_to_its_last_and_no_longer(wire: Wire) -> None:
+def test_a_message_counts_from_its_first_fragment_to_its_last(wire: Wire) -> None:
     wire.receive(FRAGMENT, frame(CONTINUED, b"x", last=False))
-    assert wire.bodies.held == SMALL_BYTES + 1
+    assert wire.bodies.held_bytes == SMALL_BYTES + 1
     wire.receive(frame(CONTINUED))
-    assert wire.bodies.held == 0
+    assert wire.bodies.held_bytes == 0
     assert wire.messages == [bytes(SMALL_BYTES) + b"x"]
 
 
-def test_a_frame_counts_while_it_comes(wire: Wire) -> None:
+def test_a_frame_counts_while_it_is_received(wire: Wire) -> None:
     wire.receive(struct.pack(">BBQI", BINARY | LAST, LAST | 127, 2 * SMALL_BYTES, 0) + bytes(2 * SMALL_BYTES - 1))
-    assert wire.bodies.held > SMALL_BYTES
+    assert wire.bodies.held_bytes > SMALL_BYTES
     wire.receive(b"\0")
-    assert wire.bodies.held == 0
+    assert wire.bodies.held_bytes == 0
 
 
-def test_a_socket_that_is_gone_holds_nothing(wire: Wire) -> None:
+def test_a_closed_websocket_holds_no_bytes(wire: Wire) -> None:
     wire.receive(FRAGMENT, frame(CONTINUED, b"x", last=False))
     wire.socket.connection_lost(None)
-    assert wire.bodies.held == 0
+    assert wire.bodies.held_bytes == 0
 
 
-def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> None:
-    wire.bodies.held = MAX_LARGEST_BODIES * wire.bodies.limit
+def test_a_message_without_room_closes_the_websocket(wire: Wire) -> None:
+    wire.bodies.held_bytes = MAX_LARGEST_BODIES * wire.bodies.limit
     wire.receive(frame(TEXT, b"small"), FRAGMENT)
     assert wire.messages == ["small"]
     wire.receive(frame(CONTINUED, b"x", last=False))
@@ -183,11 +183,11 @@ def test_a_message_for_which_there_is_no_room_closes_the_socket(wire: Wire) -> N
     assert struct.unpack_from(">H", wire.transport.written[-1], 2) == (1013,)
 
 
-def test_a_server_without_websockets_has_none() -> None:
+def test_without_websocket_support_there_is_no_factory() -> None:
     assert websocket_connections(None, no_app, BodyBudget(1)) is None
 
 
-def test_another_kind_of_socket_is_left_as_it_is_but_for_its_application() -> None:
+def test_another_websocket_protocol_only_gets_the_application() -> None:
     class Other:
         app: Any = None
 

@@ -1,4 +1,4 @@
-"""Models whose rows depend on one another are found out, whatever shows it: magnitudes, signs, batch_compositions, places, numbers."""
+"""Models whose rows depend on one another are detected: by magnitudes, signs, positions, sizes and neighbours."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +16,13 @@ from modelyard.runtimes.onnx import model as onnx
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.fakes import FakeClock, FakeModel
 
-OTHERS = "rows give other answers among"
+OTHERS = "outputs of a row differ between a batch of"
 TWO = Signature((TensorSpec("x", "FP32", (FREE, 2)),), (TensorSpec("y", "FP32", (FREE, 2)),))
 ZEROS_AND_ONES = {"x": np.array([[0, 0], [1, 1]], np.float32)}
 
 
 def warmed(call: Callable[[Array], Any], example: Tensors | None = None, max_size: int = 64) -> str:
-    """Why the model is not batched."""
+    """The reason why the model is not batched."""
     model = FakeModel(lambda inputs: {"y": call(inputs["x"])}, signature=TWO, example=example or ZEROS_AND_ONES)
     measured = warm(model, [InferRequest(model.example, 2, ("y",))], batching=Batching(max_size=max_size))
     assert measured.batchable == (not measured.reason)
@@ -43,25 +43,25 @@ MIXING: dict[str, Callable[[Array], Any]] = {
     "normalises by the batch": lambda x: x if len(x) == 1 else x / max(x.std(), 1e-9),
     "clips to the batch's quantiles": lambda x: np.clip(x, None, np.quantile(x, 0.9) if len(x) > 4 else None),
     "shares one row's tiny part": lambda x: x + 1e-3 * x[::-1],
-    "looks at the first row": lambda x: x + (x[:1] < 0),
-    "looks at the last row": lambda x: x + (x[-1:] < 0),
-    "another answer for an odd number of rows": lambda x: x if len(x) == 1 or len(x) % 2 == 0 else x + 1,
+    "uses the first row": lambda x: x + (x[:1] < 0),
+    "uses the last row": lambda x: x + (x[-1:] < 0),
+    "another output for an odd number of rows": lambda x: x if len(x) == 1 or len(x) % 2 == 0 else x + 1,
     "sorts by size": lambda x: x[np.argsort(x[:, 0], kind="stable")],
-    "looks whether one is far from the batch's mean": lambda x: (
+    "tests whether one is far from the batch's mean": lambda x: (
         np.abs(np.clip(x, 0, 1) - np.clip(x, 0, 1).mean(0)) > 0.79
     ),
     "labels by rank": lambda x: (x > np.median(x)).astype(np.int64) if len(x) > 1 else (x > 0).astype(np.int64),
 }
 NEED_MORE_THAN_TWO = (
-    "another answer for an odd number of rows",
+    "another output for an odd number of rows",
     "clips to the batch's quantiles",
-    "looks whether one is far from the batch's mean",
+    "tests whether one is far from the batch's mean",
 )
 
 
 @pytest.mark.parametrize("max_size", [2, 5, 64])
 @pytest.mark.parametrize("call", MIXING.values(), ids=MIXING)
-def test_a_model_whose_rows_depend_on_their_company_is_not_batched(call: Callable[[Array], Any], max_size: int) -> None:
+def test_a_model_whose_rows_depend_on_other_rows_is_not_batched(call: Callable[[Array], Any], max_size: int) -> None:
     needs_more = call in map(MIXING.get, NEED_MORE_THAN_TWO)
     assert warmed(call, max_size=max_size).startswith(OTHERS) or (max_size == 2 and needs_more)
 
@@ -82,11 +82,11 @@ ALONE: dict[str, Callable[[Array], Any]] = {
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("call", ALONE.values(), ids=ALONE)
-def test_a_model_whose_rows_stand_alone_is_batched(call: Callable[[Array], Any]) -> None:
+def test_a_model_with_independent_rows_is_batched(call: Callable[[Array], Any]) -> None:
     assert warmed(call) == ""
 
 
-def test_rows_that_the_model_refuses_alone_are_left_out() -> None:
+def test_rows_that_the_model_rejects_alone_are_left_out() -> None:
     def picky(x: Array) -> Array:
         if (np.abs(x) > 1).any():
             raise ValueError("out of range")
@@ -95,16 +95,19 @@ def test_rows_that_the_model_refuses_alone_are_left_out() -> None:
     assert warmed(picky) == ""
 
 
-def test_rows_whose_answers_have_other_shapes_do_not_go_together() -> None:
-    assert warmed(lambda x: np.ones((len(x), 1 + int(x[0, 0] < 0)))) == "output 'y' is of another shape for each row"
+def test_rows_whose_outputs_differ_in_shape_do_not_share_a_batch() -> None:
+    assert (
+        warmed(lambda x: np.ones((len(x), 1 + int(x[0, 0] < 0))))
+        == "output 'y' does not have the same shape for each row"
+    )
 
 
-def test_a_tiny_row_is_not_drowned_by_the_tolerance() -> None:
+def test_the_tolerance_does_not_hide_differences_in_tiny_rows() -> None:
     tiny = {"x": np.array([[1e-9, 2e-9], [3e-9, 4e-9]], np.float32)}
     assert warmed(lambda x: x if len(x) == 1 else x + 1e-10, tiny).startswith(OTHERS)
 
 
-def test_what_the_artefact_tells_is_not_tried() -> None:
+def test_a_reason_from_the_artefact_replaces_the_test() -> None:
     model = FakeModel()
     model.mixes_rows = "its graph has DynamicQuantizeLinear, which mixes rows"  # type: ignore[attr-defined]
     measured = warm(model, [InferRequest(model.example, 2, ("y",))], batching=Batching())
@@ -113,7 +116,7 @@ def test_what_the_artefact_tells_is_not_tried() -> None:
 
 
 @pytest.mark.parametrize("one_s", [0.001, 0.05, 1.0, 5.0])
-def test_the_proof_is_bounded_however_slow_the_model_is(one_s: float) -> None:
+def test_the_duration_of_the_test_is_bounded_for_a_slow_model(one_s: float) -> None:
     clock = FakeClock()
     model = FakeModel(clock=clock, seconds=lambda rows: one_s * rows)
     begun = clock()
@@ -124,9 +127,9 @@ def test_the_proof_is_bounded_however_slow_the_model_is(one_s: float) -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 64])
 @pytest.mark.parametrize(("examples", "rows"), [(2, 2), (2, 4), (4, 14), (3, 4)])
-def test_each_row_gets_company_of_each_size_that_is_allowed(examples: int, rows: int, size: int) -> None:
+def test_batches_of_all_allowed_sizes_contain_every_row(examples: int, rows: int, size: int) -> None:
     all_ = list(batch_compositions(examples, rows, size))
-    assert {len(company) for company in all_} <= set(range(1, size + 1))
+    assert {len(members) for members in all_} <= set(range(1, size + 1))
     assert max(map(len, all_)) == size
     assert set().union(*all_) == set(range(rows))
     if rows > examples:
@@ -139,7 +142,7 @@ SHAPES = [(), (3,), (2, 2)]
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("datatype", DTYPES)
-def test_varied_rows_are_like_the_examples_but_for_their_values(datatype: str, shape: tuple[int, ...]) -> None:
+def test_varied_rows_differ_from_the_examples_only_in_their_values(datatype: str, shape: tuple[int, ...]) -> None:
     dtype = DTYPES[datatype]
     values = np.arange(2 * int(np.prod(shape))).reshape(2, *shape)
     array = np.array(list("abcdefgh"), object)[values] if datatype == "BYTES" else values.astype(dtype)
@@ -156,7 +159,7 @@ def test_varied_rows_are_like_the_examples_but_for_their_values(datatype: str, s
 
 
 @pytest.mark.parametrize("values", [[2**63 - 1, -(2**63)], [0, 2**63 - 1]])
-def test_whole_numbers_stay_within_their_type(values: list[int]) -> None:
+def test_integers_stay_within_their_type(values: list[int]) -> None:
     rows = [InferRequest({"x": np.array([value])}, 1, ("y",)) for value in values]
     assert all(each.request.inputs["x"].dtype == np.int64 for each in varied_rows(rows))
 

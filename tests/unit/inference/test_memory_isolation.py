@@ -1,4 +1,4 @@
-"""A model's memory never shows in another request: neither what it answers from, nor what it does to its inputs."""
+"""Arrays of a model never affect another request: neither reused output buffers nor changed inputs."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from modelyard.inference.scheduler import Scheduler
 from modelyard.runtimes.python.model import PythonModel
 from modelyard.tensors import Array, InferRequest
 from tests.fakes import PATIENCE_S, FakeClock, FakeLoop, FakeModel, unrecorded
-from tests.unit.inference.rig import DEAR, Make
+from tests.unit.inference.rig import EXPENSIVE, Make
 from tests.unit.runtimes.python_models import loaded, source
 
 REUSES_ITS_BUFFER = source("""
@@ -30,18 +30,18 @@ def rows(*values: float) -> InferRequest:
     return InferRequest({"x": np.array(values)}, len(values), ("y",))
 
 
-def server_of(model: PythonModel, loop: FakeLoop, clock: FakeClock, max_size: int) -> Scheduler:
-    return Scheduler(model, DEAR, limits=Limits(), batching=Batching(max_size=max_size), loop=loop, clock=clock)
+def scheduler_of(model: PythonModel, loop: FakeLoop, clock: FakeClock, max_size: int) -> Scheduler:
+    return Scheduler(model, EXPENSIVE, limits=Limits(), batching=Batching(max_size=max_size), loop=loop, clock=clock)
 
 
 @pytest.mark.parametrize("first", [(rows(1),), (rows(1), rows(2, 3))], ids=["one request", "a batch"])
-def test_an_answer_that_waits_to_be_encoded_is_not_overwritten_by_the_next_call(
+def test_outputs_that_are_not_yet_encoded_are_not_overwritten_by_the_next_batch(
     first: tuple[InferRequest, ...],
 ) -> None:
     clock = FakeClock()
     loop, model = FakeLoop(clock), loaded(REUSES_ITS_BUFFER)
     called = model._predict.__self__.called
-    server = server_of(model, loop, clock, max_size=3)
+    scheduler = scheduler_of(model, loop, clock, max_size=3)
     answers: list[Array] = []
 
     def encode(answer: InferResponse | ModelyardError) -> None:
@@ -51,21 +51,21 @@ def test_an_answer_that_waits_to_be_encoded_is_not_overwritten_by_the_next_call(
         answers.append(answer.outputs["y"])
 
     for request in first:
-        server.submit(request, unrecorded(), encode)
+        scheduler.submit(request, unrecorded(), encode)
     loop.settle()
     assert called.acquire(timeout=PATIENCE_S)
-    server.submit(rows(70, 80, 90), unrecorded(), encode)
+    scheduler.submit(rows(70, 80, 90), unrecorded(), encode)
     loop.settle()
     loop.turn_with_thread()
     loop.turn_with_thread()
-    server.close()
+    scheduler.close()
     assert [answer.tolist() for answer in answers] == [
         *[(2 * request.inputs["x"]).tolist() for request in first],
         [140, 160, 180],
     ]
 
 
-def test_a_model_that_changes_its_inputs_and_fails_does_not_spoil_the_retry_of_its_neighbours(rig: Make) -> None:
+def test_a_model_that_changes_its_inputs_and_fails_does_not_affect_the_retry_of_other_requests(rig: Make) -> None:
     def call(inputs: dict[str, Array]) -> dict[str, Array]:
         poisoned = (inputs["x"] == 666).any()
         inputs["x"] *= 2

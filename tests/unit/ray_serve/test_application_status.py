@@ -8,7 +8,7 @@ RAY_HEAD = (
     "\x1b[36mray::ServeReplica:churn:model.initialize_and_get_metadata()\x1b[39m (pid=4711, ip=127.0.0.1, "
     "actor_id=a1b2, repr=<ray.serve._private.replica.ServeReplica object at 0x7f>)"
 )
-"""What Ray puts in the place of a line `Traceback (most recent call last):`."""
+"""Ray's replacement for the line `Traceback (most recent call last):`."""
 RETRYING = "A replica failed to start with exception. Retrying 1 more time(s). Error:\n"
 FAILED = (
     "The deployment failed to start 2 times in a row. This may be due to a problem with its constructor or initial health "
@@ -31,7 +31,7 @@ SLOW = (
 
 
 def traceback(*raised: str, link: str = "The above exception was the direct cause of the following exception") -> str:
-    """What a constructor's exceptions look like when Serve tells of them: the cause comes first."""
+    """A constructor's exceptions as Serve reports them: the cause first."""
     frames = '  File "modelyard/replica/deployment.py", line 52, in __init__\n    loaded = await self._load(args)\n       ^^^^^\n'
     shown = [f"{frames}{text}\n" for text in raised]
     inner = f"\n{link}:\n\n{RAY_HEAD}\n".join(shown)
@@ -83,7 +83,7 @@ def test_the_reason_is_the_last_exception_without_its_tracebacks(head, raised, r
     assert reason_in(head + traceback(*raised)) == reason
 
 
-def test_an_exception_that_came_while_another_was_handled_is_the_reason():
+def test_an_exception_raised_while_another_was_handled_is_the_reason():
     during = "During handling of the above exception, another exception occurred"
     assert reason_in(RETRYING + traceback("KeyError: 'a'", "ValueError: b", link=during)) == "ValueError: b"
 
@@ -98,11 +98,11 @@ def test_a_build_that_failed_has_a_reason():
 
 
 @pytest.mark.parametrize("error", [DIED, "ActorDiedError()", "The actor died unexpectedly before finishing this task."])
-def test_a_replica_whose_process_died_is_told_as_such(error):
+def test_the_death_of_a_replicas_process_is_the_reason(error):
     assert reason_in(RETRYING + error) == "the replica's process died while it started (out of memory, or killed)"
 
 
-def test_an_error_without_a_traceback_is_told_as_it_is():
+def test_an_error_without_a_traceback_is_the_reason():
     assert reason_in(ROLLING + "A replica of the new version failed its health check.") == (
         "A replica of the new version failed its health check."
     )
@@ -111,7 +111,7 @@ def test_an_error_without_a_traceback_is_told_as_it_is():
 @pytest.mark.parametrize(
     "message", ["", "Upscaling from 1 to 2 replicas.", NO_ROOM, SLOW, "Error: in the middle of a sentence"]
 )
-def test_a_message_without_a_failure_holds_no_reason(message):
+def test_a_message_without_a_failure_has_no_reason(message):
     assert reason_in(message) == ""
 
 
@@ -149,9 +149,9 @@ BROKEN = RETRYING + traceback("ValueError: bad")
         ),
     ],
 )
-def test_a_model_is_ready_while_anything_of_it_answers(deployed, state, reason):
+def test_a_model_is_ready_while_any_replica_responds(deployed, state, reason):
     assert (state_of(deployed), reason_of(deployed)) == (state, reason)
 
 
-def test_a_model_that_serve_does_not_know_is_unavailable():
+def test_a_model_unknown_to_serve_is_unavailable():
     assert state_of(None) == "UNAVAILABLE"

@@ -1,4 +1,4 @@
-"""A version in a repository of the test's own, loaded as a replica loads it."""
+"""A version in a temporary repository, loaded as in a replica."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The garbage collector leaves alone what was there before."""
+"""Garbage collection skips the objects that were there before."""
 
 import gc
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from modelyard.replica.process_memory import tune_gc
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """As it was, afterwards: the other tests run in this process."""
+    """Restores the collector for the other tests in this process."""
     thresholds = gc.get_threshold()
     yield
     gc.set_threshold(*thresholds)
@@ -18,7 +18,7 @@ def collector() -> Iterator[None]:
 
 
 class Node:
-    """Garbage that only the collector finds, as it refers to itself."""
+    """Garbage that only the collector finds, as it references itself."""
 
     def __init__(self, freed: list[str], name: str) -> None:
         self.itself = self
@@ -29,7 +29,7 @@ class Node:
 
 
 @pytest.mark.usefixtures("collector")
-def test_what_was_there_is_never_looked_through_again_and_later_garbage_is_still_found() -> None:
+def test_earlier_objects_are_not_traversed_and_later_garbage_is_still_collected() -> None:
     freed: list[str] = []
     old = Node(freed, "old")
     tune_gc()

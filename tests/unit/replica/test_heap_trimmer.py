@@ -1,15 +1,15 @@
-"""Freed memory goes back to the system, now and then."""
+"""Freed memory is returned to the system after a delay."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from modelyard.replica.heap_trim import AFTER_S, HeapTrimmer, trim_heap
+from modelyard.replica.process_memory import TRIM_DELAY_S, HeapTrimmer, trim_heap
 from tests.fakes import FakeClock, FakeLoop
 
 
 class ExecutorLoop(FakeLoop):
-    """Runs in another thread, at once, what is given to its executor."""
+    """Runs executor jobs at once in another thread."""
 
     def run_in_executor(self, executor: Any, function: Callable[..., object], *args: Any) -> Any:
         thread = threading.Thread(target=function, args=args)
@@ -17,22 +17,22 @@ class ExecutorLoop(FakeLoop):
         thread.join()
 
 
-def test_releases_within_a_second_are_followed_by_one_trimming_beside_the_loop() -> None:
+def test_several_releases_cause_one_trimming_outside_the_loop() -> None:
     loop, trimmed = ExecutorLoop(FakeClock()), list[threading.Thread]()
     trimmer = HeapTrimmer(loop, lambda: trimmed.append(threading.current_thread()))
     for _ in range(3):
-        trimmer.soon()
-        loop.advance(AFTER_S / 4)
+        trimmer.schedule()
+        loop.advance(TRIM_DELAY_S / 4)
     assert trimmed == []
-    loop.advance(AFTER_S)
+    loop.advance(TRIM_DELAY_S)
     assert len(trimmed) == 1
     assert trimmed[0] is not threading.current_thread()
-    loop.advance(10 * AFTER_S)
+    loop.advance(10 * TRIM_DELAY_S)
     assert len(trimmed) == 1
-    trimmer.soon()
-    loop.advance(AFTER_S)
+    trimmer.schedule()
+    loop.advance(TRIM_DELAY_S)
     assert len(trimmed) == 2
 
 
-def test_this_system_can_be_asked_for_it() -> None:
+def test_trimming_works_on_this_system() -> None:
     trim_heap()

@@ -1,4 +1,4 @@
-"""What a replica's process logs and prints, as it stands in its file."""
+"""The log file of a replica's process."""
 
 import logging
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from modelyard.inference.running_requests import working_for
-from modelyard.replica import logs as under_test
+from modelyard.replica import log_handler as under_test
 from modelyard.replica.log_handler import MAX_LOGS, LoggedStream, ReplicaLogHandler, log_line, open_log
 from modelyard.replica_files.log_records import LogLine, decoded
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.runtimes.operator_code.folder import PrivateFolder, copies_of
-from tests.unit.inference.test_running_requests import ticket
+from tests.unit.inference.test_running_requests import pending_request
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def files(tmp_path: Path) -> ReplicaFiles:
 
 @pytest.fixture
 def opened(files: ReplicaFiles) -> Iterator[ReplicaFiles]:
-    """The process logs there; put back as it was at the end."""
+    """Logs to the file, and restores the process at the end."""
     root, out, err = logging.getLogger(), sys.stdout, sys.stderr
     handlers, level = root.handlers[:], root.level
     open_log(files)
@@ -37,14 +37,14 @@ def lines(files: ReplicaFiles) -> list[LogLine]:
     return [line for line in map(decoded, files.log.read_bytes().splitlines()) if line]
 
 
-def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(opened: ReplicaFiles):
+def test_info_records_of_a_model_have_the_ids_of_its_requests(opened: ReplicaFiles):
     log = logging.getLogger("_modelyard_model_7.model")
     log.info("loading")
-    with working_for([ticket("one"), ticket("two")]):
+    with working_for([pending_request("one"), pending_request("two")]):
         log.info("computing %d", 3)
         print("printed\nin two", file=LoggedStream("stdout", logging.INFO))
-    told = [(line.logger, line.message, line.requests) for line in lines(opened)]
-    assert told == [
+    logged = [(line.logger, line.message, line.requests) for line in lines(opened)]
+    assert logged == [
         ("model", "loading", ()),
         ("model", "computing 3", ("one", "two")),
         ("stdout", "printed", ("one", "two")),
@@ -52,7 +52,7 @@ def test_a_models_own_info_is_there_and_belongs_to_the_requests_of_its_call(open
     ]
 
 
-def test_what_is_logged_with_its_requests_has_those(opened: ReplicaFiles):
+def test_a_record_with_request_ids_keeps_them(opened: ReplicaFiles):
     logging.getLogger("modelyard.x").error("failed", extra={"requests": ("mine",)})
     assert lines(opened)[0].requests == ("mine",)
 
@@ -73,15 +73,15 @@ def test_a_traceback_names_the_file_in_the_repository(opened: ReplicaFiles):
     assert line.message == "failed in /repo/iris/3"
 
 
-def test_arguments_that_do_not_fit_are_shown_as_they_are():
+def test_arguments_that_do_not_fit_the_format_are_logged_as_they_are():
     record = logging.LogRecord("model", logging.INFO, "", 0, "%d rows", ("three",), None)
     assert log_line(record).message == "%d rows ('three',)"
 
 
-def test_a_log_that_has_grown_large_is_put_aside(files: ReplicaFiles):
+def test_a_large_log_is_rotated(files: ReplicaFiles):
     handler = ReplicaLogHandler(files.log)
     with files.log.open("r+b") as file:
-        file.truncate(under_test.LARGEST_BYTES)
+        file.truncate(under_test.MAX_FILE_BYTES)
     handler = ReplicaLogHandler(files.log)
     for message in ("last of the old", "first of the new"):
         handler.emit(logging.LogRecord("model", logging.INFO, "", 0, message, (), None))
@@ -89,13 +89,13 @@ def test_a_log_that_has_grown_large_is_put_aside(files: ReplicaFiles):
     assert files.log.with_suffix(".jsonl.1").exists()
 
 
-def test_a_full_disk_fails_no_request(files: ReplicaFiles):
+def test_a_full_disk_does_not_fail_requests(files: ReplicaFiles):
     handler = ReplicaLogHandler(files.log)
     handler._descriptor = os.open("/dev/full", os.O_WRONLY)
     handler.emit(logging.LogRecord("model", logging.INFO, "", 0, "hello", (), None))
 
 
-def test_what_is_printed_without_a_line_end_waits_for_it(opened: ReplicaFiles):
+def test_printed_text_is_logged_at_its_line_end(opened: ReplicaFiles):
     printed = LoggedStream("stdout", logging.INFO)
     printed.write("half")
     assert lines(opened) == []
@@ -103,7 +103,7 @@ def test_what_is_printed_without_a_line_end_waits_for_it(opened: ReplicaFiles):
     assert [line.message for line in lines(opened)] == ["half"]
 
 
-def test_of_many_replicas_the_oldest_files_go(files: ReplicaFiles, opened: ReplicaFiles):
+def test_the_oldest_logs_of_many_replicas_are_removed(files: ReplicaFiles, opened: ReplicaFiles):
     for number in range(MAX_LOGS + 5):
         for kind in ("jsonl", "exit"):
             path = files.log.with_name(f"old{number:02}.{kind}")

@@ -1,4 +1,4 @@
-"""At load a version is asked and answered in every form, so that no client is the first to meet what cannot be written."""
+"""The self-test at load: every format is decoded and encoded with the example."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType
 from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.codecs import codecs_of
-from modelyard.replica.round_trips import RoundTrip, RoundTrips
 from modelyard.replica.model_self_test import UNSUPPORTED_ERRORS, check, self_test
+from modelyard.replica.round_trips import RoundTrip, RoundTrips
 from modelyard.runtimes.onnx import model as onnx
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.fakes import PATIENCE_S, FakeModel
@@ -25,8 +25,8 @@ class Decoded:
     request = InferRequest({}, 1, ("y",))
 
 
-def form(read: Any = Decoded, write: Any = lambda call, outputs: b"") -> RoundTrip:
-    return RoundTrip("smoke signals", read, write)
+def round_trip(decode: Any = Decoded, encode: Any = lambda decoded, outputs: b"") -> RoundTrip:
+    return RoundTrip("smoke signals", decode, encode)
 
 
 def raising(error: Exception) -> Any:
@@ -37,18 +37,21 @@ def raising(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize("error", [InvalidRequest, NotAcceptable, NotSupported, UnsupportedMediaType])
-def test_a_form_that_a_model_does_not_fit_into_is_no_fault(error: type[Exception]) -> None:
+def test_a_format_that_a_model_does_not_support_is_no_failure(error: type[Exception]) -> None:
     tried: list[object] = []
-    last = form(write=lambda call, outputs: tried.append(outputs))
-    check([form(read=raising(error("no"))), form(write=raising(error("no"))), last], {"y": np.ones(1), "z": np.ones(1)})
-    assert [list(each) for each in tried] == [["y"]], "only what the request wants"  # type: ignore[call-overload]
+    last = round_trip(encode=lambda decoded, outputs: tried.append(outputs))
+    check(
+        [round_trip(decode=raising(error("no"))), round_trip(encode=raising(error("no"))), last],
+        {"y": np.ones(1), "z": np.ones(1)},
+    )
+    assert [list(each) for each in tried] == [["y"]], "only what the request requests"  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("part", ["read", "write"])
+@pytest.mark.parametrize("part", ["decode", "encode"])
 @pytest.mark.parametrize("error", [TypeError("not serializable"), KeyError("y"), ValueError("no"), MemoryError()])
-def test_any_other_error_fails_the_load_and_names_the_form(part: str, error: Exception) -> None:
-    with pytest.raises(WarmupFailed, match=rf"in one of its forms \(smoke signals\): {type(error).__name__}"):
-        check([form(**{part: raising(error)})], {"y": np.ones(1)})
+def test_any_other_error_fails_the_load_and_names_the_round_trip(part: str, error: Exception) -> None:
+    with pytest.raises(WarmupFailed, match=rf"example failed \(smoke signals\): {type(error).__name__}"):
+        check([round_trip(**{part: raising(error)})], {"y": np.ones(1)})
 
 
 # Models in all their forms
@@ -67,32 +70,32 @@ ANSWERS: Tensors = {
 }
 
 
-def refused(signature: Signature, inputs: Tensors, outputs: Tensors) -> dict[str, str]:
-    """The forms that a model does not fit into, and why; everything else must work."""
+def unsupported(signature: Signature, inputs: Tensors, outputs: Tensors) -> dict[str, str]:
+    """The round trips that the model does not support, and why; all others must work."""
     found = {}
     for each in RoundTrips(codecs_of("m", 1, signature), signature, inputs, arrow=True):
         try:
-            call = each.read()
-            each.write(call, {name: outputs[name] for name in call.request.outputs})
+            decoded = each.decode()
+            each.encode(decoded, {name: outputs[name] for name in decoded.request.outputs})
         except UNSUPPORTED_ERRORS as error:
             found[each.name] = str(error)
     return found
 
 
-def test_a_classifier_goes_through_every_form_that_takes_scores() -> None:
+def test_a_classifier_supports_every_format_that_has_scores() -> None:
     x = np.arange(6, dtype=np.float32).reshape(3, 2)
-    assert refused(CLASSIFIER, {"x": x}, ANSWERS).keys() == {
+    assert unsupported(CLASSIFIER, {"x": x}, ANSWERS).keys() == {
         "TensorFlow Serving's regress",
         "infer, classes of 'label'",
     }
 
 
-def test_a_regression_goes_through_every_form_without_classes() -> None:
+def test_a_regression_supports_every_format_without_classes() -> None:
     signature = Signature(
         tuple(TensorSpec(name, "FP64", (FREE,)) for name in "ab"), (TensorSpec("y", "FP64", (FREE,)),), "regression"
     )
     x = np.arange(3.0)
-    names = refused(signature, {"a": x, "b": x}, {"y": x}).keys()
+    names = unsupported(signature, {"a": x, "b": x}, {"y": x}).keys()
     assert {name for name in names if "probabilities" not in name} == {
         "predict, npy to JSON",  # two inputs
         "TensorFlow Serving's classify",
@@ -102,8 +105,10 @@ def test_a_regression_goes_through_every_form_without_classes() -> None:
 @pytest.mark.parametrize("rows", [True, False])
 @pytest.mark.parametrize("axes", [(FREE,), (FREE, 3), (FREE, FREE), (FREE, 2, 2), (1, 3), (3,), ()], ids=str)
 @pytest.mark.parametrize("datatype", DTYPES)
-def test_whatever_fits_a_signature_fails_in_no_form(datatype: str, axes: tuple[int, ...], rows: bool) -> None:
-    """Whether it fits or not, the error is a documented one."""
+def test_tensors_that_match_a_signature_never_cause_an_undocumented_error(
+    datatype: str, axes: tuple[int, ...], rows: bool
+) -> None:
+    """Tensors that a format does not support cause a documented error."""
     shape = tuple(3 if axis == FREE else axis for axis in axes)
     values = np.arange(int(np.prod(shape))).reshape(shape) % 2
     array = np.array(["a", 'é, "\n'], object)[values] if datatype == "BYTES" else values.astype(DTYPES[datatype])
@@ -113,20 +118,20 @@ def test_whatever_fits_a_signature_fails_in_no_form(datatype: str, axes: tuple[i
         (TensorSpec("y", datatype, axes), TensorSpec("z", datatype, axes)),
         rows=rows,
     )
-    not_fit = refused(signature, {"x": array}, {"y": array, "z": array})
+    not_fit = unsupported(signature, {"x": array}, {"y": array, "z": array})
     assert not not_fit.keys() & {"infer, JSON", "infer, binary", "ModelInfer, raw", "invocations"}
 
 
 @pytest.mark.parametrize(
     "missing", [np.array(["a", None], object), np.array([3, None], object)], ids=["text", "number"]
 )
-def test_an_example_with_missing_values_fails_in_no_form(missing: Array) -> None:
+def test_an_example_with_missing_values_causes_no_undocumented_error(missing: Array) -> None:
     datatype = "BYTES" if isinstance(missing[0], str) else "INT64"
     signature = Signature(
         (TensorSpec("x", datatype, (FREE,), missing=True), TensorSpec("w", "FP64", (FREE,))),
         (TensorSpec("y", "FP64", (FREE,)),),
     )
-    refused(signature, {"x": missing, "w": np.array([1, np.nan])}, {"y": np.ones(2)})
+    unsupported(signature, {"x": missing, "w": np.array([1, np.nan])}, {"y": np.ones(2)})
 
 
 def test_an_optional_input_may_be_left_out_of_the_example() -> None:
@@ -135,7 +140,7 @@ def test_an_optional_input_may_be_left_out_of_the_example() -> None:
         (TensorSpec("y", "FP32", (FREE,)),),
     )
     x = np.ones(2, np.float32)
-    assert "predict, npy to JSON" not in refused(signature, {"x": x}, {"y": x})
+    assert "predict, npy to JSON" not in unsupported(signature, {"x": x}, {"y": x})
 
 
 # The whole of a load
@@ -146,13 +151,13 @@ def self_tested(model: FakeModel, body: bytes, synthesised: bool = False) -> Non
     self_test(model, codecs, codecs.predict.decode(body, JSON), synthesised=synthesised)
 
 
-def test_a_model_whose_answer_cannot_be_written_takes_no_traffic() -> None:
+def test_a_model_whose_outputs_cannot_be_encoded_is_not_served() -> None:
     model = FakeModel(lambda inputs: {"y": inputs["x"] * 1j})
-    with pytest.raises(WarmupFailed, match=r"in one of its forms \(predict, the example\): "):
+    with pytest.raises(WarmupFailed, match=r"example failed \(predict, the example\): "):
         self_tested(model, b'{"instances": [1, 2]}')
 
 
-def test_a_form_of_the_operators_example_is_tried_whole() -> None:
+def test_the_operators_example_is_tested_in_full() -> None:
     model = FakeModel(
         lambda inputs: {"y": np.where(inputs["x"] == 3, 1j, 1) if (inputs["x"] == 3).any() else inputs["x"]}
     )
@@ -161,14 +166,14 @@ def test_a_form_of_the_operators_example_is_tried_whole() -> None:
         self_tested(model, b'{"instances": [1, 2, 3]}')
 
 
-def test_a_model_that_refuses_a_made_up_example_has_nothing_to_write() -> None:
+def test_a_model_that_fails_on_a_synthesised_example_is_not_tested() -> None:
     model = FakeModel(raising(ValueError("no")))
     self_tested(model, b'{"instances": [1, 2]}', synthesised=True)
     with pytest.raises(WarmupFailed, match="the model failed on its example: ValueError: no"):
         self_tested(model, b'{"instances": [1, 2]}')
 
 
-def test_the_model_is_called_once_however_many_forms_there_are() -> None:
+def test_the_model_is_called_once_for_all_round_trips() -> None:
     model = FakeModel()
     self_tested(model, b'{"instances": [1, 2, 3, 4]}')
     assert model.batches == [4]
@@ -188,8 +193,8 @@ def test_a_version_is_tested_when_it_loads(tmp_path: Path) -> None:
     assert "predict, the example" in str(error)
 
 
-def test_a_real_clustering_with_whole_numbers_of_another_kind_answers_or_is_refused() -> None:
-    """What onnxruntime gives for INT64 is numpy's long long, which is another type than int64 though of the same width."""
+def test_a_real_clustering_model_with_another_integer_type_succeeds_or_is_rejected() -> None:
+    """onnxruntime returns numpy's long long for INT64, which is another type than int64 of the same width."""
     skl2onnx = pytest.importorskip("skl2onnx")
     from sklearn.cluster import KMeans
 

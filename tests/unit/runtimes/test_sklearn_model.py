@@ -60,7 +60,7 @@ def test_an_example_has_two_different_rows_that_answer_alike_alone_and_together(
     rows = different_rows([request])
     assert model.signature.rowwise
     assert len(rows) == 2
-    assert BatchParity(model, rows).together() == ""
+    assert BatchParity(model, rows).compare_examples() == ""
 
 
 def test_a_table_of_numbers_is_one_input_with_its_columns() -> None:

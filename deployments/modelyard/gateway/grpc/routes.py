@@ -14,7 +14,7 @@ from modelyard.protocols.grpc.streaming import StreamEndpoint as GrpcStreamEndpo
 
 
 class GrpcRoutes:
-    """What the lane of the gateway's process is to answer."""
+    """What the gateway answers on the fast path."""
 
     def __init__(self, look: Look, statistics: Statistics, ask: AskModel, *, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -22,7 +22,7 @@ class GrpcRoutes:
         self.models = GrpcModels(look, ask, limit_bytes=limit_bytes)
         self._health = GrpcHealth(look, limit_bytes=limit_bytes)
 
-    def hot(self) -> dict[bytes, Endpoint]:
+    def endpoints(self) -> dict[bytes, Endpoint]:
         """Methods of one message and one answer."""
         return {**self._server.endpoints(), **self.models.endpoints(), **self._health.endpoints()}
 

@@ -10,7 +10,7 @@ from modelyard.gateway.openapi.own_paths import Path, model_paths, own_parameter
 from modelyard.gateway.openapi.predict import predict_components
 from modelyard.gateway.openapi.prefixes import prefixes
 from modelyard.gateway.openapi.v2_paths import v1_paths, v2_parameters, v2_paths
-from modelyard.http.error_response import ERROR_MEMBER
+from modelyard.http.error_response import ERROR_OBJECT_PATHS
 from modelyard.protocols.oip.server import server_metadata
 from modelyard.tensors import Signature
 
@@ -28,7 +28,7 @@ def openapi(entries: Mapping[str, Entry], signatures: Mapping[str, Signature]) -
     found += [*v2_paths(), *v1_paths()]
     paths: dict[str, dict[str, Any]] = {}
     for path, method, operation in found:
-        own = not (path.startswith(ERROR_MEMBER) or path == "/v2")
+        own = not (path.startswith(ERROR_OBJECT_PATHS) or path == "/v2")
         paths.setdefault(path, {})[method] = operation.as_json(own)
     # Not ready is a status of these, and no error.
     for path in ("/ready", "/health", "/v2/health/ready"):

@@ -32,7 +32,7 @@ class GrpcRefused:
     def _error(self, path: str, length: bytes) -> Exception:
         if path.encode() not in self._paths:
             return NotSupported(f"there is no gRPC method {path!r} here")
-        if length.isdigit() and (error := self._bodies.refusal(int(length))):
+        if length.isdigit() and (error := self._bodies.rejection(int(length))):
             return error
         logger.warning("a gRPC call did not come by the fast lane, which alone can answer it: is the lane off?")
         return NotSupported("the server's fast lane is off, which alone answers gRPC")

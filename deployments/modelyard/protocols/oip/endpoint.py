@@ -31,9 +31,9 @@ class OipResponse:
     """The `Server-Timing` value."""
     coding: Coding | None = None
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
         """See `endpoint.Response`."""
-        return WholeResponse(self.to_http_response()).to_http1(request_id, more)
+        return WholeResponse(self.to_http_response()).to_http1(request_id, extra_headers)
 
     def to_http_response(self) -> HttpResponse:
         """See `endpoint.Response`."""

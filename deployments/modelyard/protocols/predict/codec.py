@@ -11,7 +11,7 @@ import orjson
 
 from modelyard.errors import InvalidRequest, NotAcceptable
 from modelyard.http.accept import ARROW, JSON, NPY, MediaType, preferred_media_type
-from modelyard.http.media_types import csv_header, body_format
+from modelyard.http.media_types import body_format, csv_header
 from modelyard.protocols.predict.arrow.codec import ArrowCodec
 from modelyard.protocols.predict.body import NO_OPTIONS, Options, read_body
 from modelyard.protocols.predict.csv import read_csv
