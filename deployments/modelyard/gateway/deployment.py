@@ -47,12 +47,12 @@ class Gateway:
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
         self._grpc = GrpcRoutes(self._get_entries, self._statistics, ask_model, limit_bytes=self._body_limit)
-        FAST_PATH.open(self._grpc.unary(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
+        FAST_PATH.open(self._grpc.endpoints(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._get_entries, self._statistics, fetch_signatures)
-        app = AsgiApp(routes.respond, FAST_PATH.bodies)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        app = AsgiApp(routes.respond, FAST_PATH.body_budget)
+        return GrpcRefused(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace the configured models without a restart."""

@@ -1,4 +1,4 @@
-"""The Ray Serve deployment of a model: the adapter between Serve's replica and ours.
+"""The Ray Serve deployment of a model.
 
 The constructor finds everything that can be wrong with a model. Serve starts a new replica before it stops the old one, and keeps
 the old one if the constructor raises, so a model that does not work never gets requests.
@@ -27,15 +27,13 @@ from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSe
 from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
-from modelyard.replica.exits import Exits
-from modelyard.replica.gc_tuning import tune_gc
-from modelyard.replica.heap_trim import Trimmer
+from modelyard.replica.exit_recorder import ExitRecorder
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
-from modelyard.replica.logs import open_log
-from modelyard.replica.memory_limit import limit_memory
+from modelyard.replica.log_handler import open_log
 from modelyard.replica.metrics import mark_traced, replica_snapshot
-from modelyard.replica.watchdog import LATE_S, Watchdog, Watched
+from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
+from modelyard.replica.watchdog import GRACE_S, Watchdog, WatchedScheduler
 from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
@@ -51,7 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ray.serve")
 
 SWITCH_INTERVAL_S = 0.0005
-"""Python's own 5 ms would keep the loop waiting for a model's thread that holds the interpreter: p99 halves with this."""
+"""With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
 STUCK_AFTER_TIMEOUTS = 3
 """A call of the model that has run for this many of its time-outs counts as hung, and the replica is replaced."""
 
@@ -62,7 +60,7 @@ def build(args: dict[str, Any]) -> Application:
 
 
 class ModelReplica:
-    """Serves every chosen version of one model."""
+    """Serves all chosen versions of one model."""
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         """Serve awaits `reconfigure` next; until then limits and batching are the defaults."""
@@ -79,7 +77,7 @@ class ModelReplica:
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
         loaded = await self._load()
-        self._exits.loaded(COPIES)
+        self._exits.record_copies(COPIES)
         log = RequestLog(spec.name, _log_place(self._args.request_log))
         self._spans = _spans(spec.name, self._args.tracing)
         tracing = (
@@ -89,8 +87,8 @@ class ModelReplica:
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         tune_gc()
         self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
-        FAST_PATH.open({}, self._meter, body_limit=spec.limits.body, mount=routes.mount)
-        FAST_PATH.bodies.released = Trimmer(self._loop).soon
+        FAST_PATH.open({}, self._meter, body_limit=spec.limits.body, path_prefix=routes.path_prefix)
+        FAST_PATH.body_budget.released = HeapTrimmer(self._loop).schedule
 
         def snapshot() -> MetricsSnapshot:
             log.flush()
@@ -100,7 +98,7 @@ class ModelReplica:
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
-        self._watchdog = Watchdog(self._watched(), die=self._exits.stuck, rearm=self._exits.end_later)
+        self._watchdog = Watchdog(self._watched(), end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()
 
     async def __del__(self) -> None:
@@ -123,9 +121,9 @@ class ModelReplica:
         routes = self._routes
         routes.configure(spec)
         routes.choose(settings.default, settings.version_labels)
-        FAST_PATH.hot, FAST_PATH.sockets = routes.fast_paths, routes.sockets
+        FAST_PATH.endpoints, FAST_PATH.websocket_app = routes.fast_paths, routes.websocket_app
         FAST_PATH.streams = routes.streams(self._meter.arrived, ask_gateway)
-        FAST_PATH.bodies.set_limit(spec.limits.body)
+        FAST_PATH.body_budget.set_limit(spec.limits.body)
         self._watchdog.watch(self._watched())
 
     async def _load(self) -> list[LoadedVersion]:
@@ -141,26 +139,33 @@ class ModelReplica:
         try:
             return await asyncio.wait_for(load(), spec.load_timeout_s)
         except TimeoutError:
-            # The thread cannot be stopped; Serve ends this process because its constructor raised.
+            # The thread cannot be stopped, but Serve ends this process when its constructor raises.
             raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._socket)
         routes = self._routes
+        app = AsgiApp(
+            routes.respond,
+            FAST_PATH.body_budget,
+            path_prefix=routes.path_prefix,
+            websocket_app=self._websocket,
+        )
         grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, ask_gateway))
-        return GrpcRefused(app, grpc, FAST_PATH.bodies)
+        return GrpcRefused(app, grpc, FAST_PATH.body_budget)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._routes.sockets(scope, receive, send)
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routes.websocket_app(scope, receive, send)
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
         limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
         stuck = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
-        trouble = next((f"version {n} has been in one call for {s:.0f} s" for n, s in stuck.items() if s > limit_s), "")
-        self._exits.healthy(trouble)
-        if trouble:
-            raise RuntimeError(trouble)
+        problem = next(
+            (f"a call of version {n} has not returned for {s:.0f} s" for n, s in stuck.items() if s > limit_s), ""
+        )
+        self._exits.record_health(problem)
+        if problem:
+            raise RuntimeError(problem)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve's autoscaling policy reads `running_requests`. It does not see the requests of the fast path by itself."""
@@ -174,10 +179,10 @@ class ModelReplica:
         """The signature of the default version, for the gateway."""
         return self._routes.signature
 
-    def _watched(self) -> list[Watched]:
-        limit_s = self._spec.limits.timeout_s + LATE_S
+    def _watched(self) -> list[WatchedScheduler]:
+        limit_s = self._spec.limits.timeout_s + GRACE_S
         return [
-            Watched(f"version {number} of model {self._spec.name!r}", version.scheduler, limit_s)
+            WatchedScheduler(f"version {number} of model {self._spec.name!r}", version.scheduler, limit_s)
             for number, version in self._versions.items()
         ]
 
@@ -185,7 +190,7 @@ class ModelReplica:
         return sum(version.scheduler.in_flight for version in self._versions.values())
 
 
-def _open_files(args: ModelArgs) -> Exits:
+def _open_files(args: ModelArgs) -> ExitRecorder:
     """Open the replica's log and record why the process ends. If the disk cannot be written, the model serves without them."""
     files = ReplicaFiles(args.replicas, args.spec.name, serve.get_replica_context().replica_id.unique_id)
     try:
@@ -193,8 +198,8 @@ def _open_files(args: ModelArgs) -> Exits:
         RUNNING.open(files.running)
     except OSError as error:
         logger.warning("cannot write %s: %s", files.log, error)
-    builtins.print = logging_utils.buildin_print  # Serve has put its own in its place, which knows no request
-    exits = Exits(files)
+    builtins.print = logging_utils.buildin_print  # replaces Serve's own, which adds no request ids
+    exits = ExitRecorder(files)
     exits.install()
     return exits
 

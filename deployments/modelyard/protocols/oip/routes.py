@@ -8,9 +8,8 @@ from typing import Any
 from modelyard.errors import ModelNotFound, NotSupported
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.event_stream import event_stream

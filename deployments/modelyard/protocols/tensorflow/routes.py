@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from modelyard.errors import ModelNotFound
 from modelyard.http.endpoint import Endpoint
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.json_operation import JsonOperation

@@ -3,7 +3,7 @@
 import re
 
 from modelyard.errors import ModelNotFound
-from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, refuse_socket
+from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, reject_websocket
 from modelyard.http.request import RequestIds, flag
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
@@ -28,7 +28,7 @@ class WebSocketRoutes:
         try:
             version = self._version(path)
         except ModelNotFound as error:
-            await refuse_socket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
+            await reject_websocket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
             return
         await send({"type": "websocket.accept"})
         await self._session(version, scope).run(receive, send)
