@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.errors import ModelNotFound
 from modelyard.protocols.grpc.status import Status
-from modelyard.protocols.grpc.streaming import MOST_OPEN
+from modelyard.protocols.grpc.stream_call import MOST_OPEN
 from tests.contract.client import request
 from tests.contract.front import Front
 from tests.contract.grpc_call import METHODS, Call, framed

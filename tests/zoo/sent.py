@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.layout import by_column, has_columns
+from modelyard.protocols.values.row_layout import by_column, has_columns
 from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
 from tests.zoo.data import Rows, Table
 

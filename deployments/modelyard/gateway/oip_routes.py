@@ -12,7 +12,7 @@ from modelyard.gateway.statistics import Statistics
 from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.oip.server import repository_index, server_metadata
+from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
 from modelyard.protocols.predict.body import parse
 from modelyard.protocols.values.bad_values import refuse
 from modelyard.text.quoting import described

@@ -7,7 +7,7 @@ from modelyard.http.body_budget import BUDGET, SMALL_BYTES
 from modelyard.http.slow_clients import LOOK_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.streaming import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import StreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import HOT, FakePredictor, Wire, prediction
 

@@ -13,8 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest, NotAcceptable
 from modelyard.http.accept import media_of
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.predict.npy import read_npy, write_npy
 from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts

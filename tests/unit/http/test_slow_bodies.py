@@ -5,7 +5,7 @@ import pytest
 from modelyard.http.slow_clients import LOOK_S, SLOWEST
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.streaming import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import StreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
 

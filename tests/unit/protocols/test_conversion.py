@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelyard.protocols.values.conversion import converted, converted_with_missing, convertible, lossless
-from modelyard.protocols.values.json_values import EXACT
+from modelyard.protocols.values.datatypes import EXACT
 from modelyard.tensors import DTYPES, Array
 
 NUMBERS = [name for name, dtype in DTYPES.items() if dtype.kind in "iuf"]

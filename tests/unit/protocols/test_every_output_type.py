@@ -17,8 +17,7 @@ from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.generate import GenerateCodec
 from modelyard.protocols.oip.tensors import from_raw
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.tensorflow.codec import TensorflowCodec
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec, datatype_of
 from tests.unit.protocols.samples import texts

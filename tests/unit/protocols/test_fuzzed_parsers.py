@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.http.accept import KNOWN, media_of
+from modelyard.protocols.grpc.call_headers import timeout_s
 from modelyard.protocols.grpc.frames import FrameReader, frame, only_message
 from modelyard.protocols.grpc.status import LONGEST_MESSAGE, escaped
-from modelyard.protocols.grpc.timeout import timeout_s
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import to_raw
 from modelyard.protocols.predict.codec import PredictCodec

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.errors import InvalidRequest, ModelyardError
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec
 from modelyard.tensors import Signature, Tensors
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, WHOLE, one, texts
 

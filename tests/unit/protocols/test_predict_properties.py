@@ -14,10 +14,10 @@ from modelyard.http.problem import problem
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.protocols.predict.example import example_body
 from modelyard.protocols.predict.responses import jsonable
-from modelyard.protocols.predict.row_forms import Bare, Form, Objects, Table, walk
+from modelyard.protocols.predict.row_formats import Bare, Form, Objects, Table, walk
 from modelyard.protocols.values.arrays import ArrayReader
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.layout import by_column, by_input
+from modelyard.protocols.values.row_layout import by_column, by_input
 from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, NAMELESS, TEXT, WHOLE, decoded, equal, same
 

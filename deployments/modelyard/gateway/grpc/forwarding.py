@@ -12,8 +12,8 @@ from modelyard.gateway.catalogue import Look
 from modelyard.gateway.model_errors import find, not_ready
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import INFERENCE, Method, methods
+from modelyard.protocols.grpc.stream_call import Question, StreamEndpoint
 from modelyard.protocols.grpc.stream_responses import INFER, pass_on
-from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
 from modelyard.protocols.grpc.unary import Unary
 
 AskModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]

@@ -7,7 +7,7 @@ from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import Look, waiting_for
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import HEALTH, SERVICES, methods
-from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
+from modelyard.protocols.grpc.stream_call import Question, StreamEndpoint
 from modelyard.protocols.grpc.unary import Unary
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3

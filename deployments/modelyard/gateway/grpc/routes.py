@@ -9,8 +9,8 @@ from modelyard.gateway.grpc.server_methods import GrpcServer
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
 from modelyard.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
-from modelyard.protocols.grpc.streaming import Question
-from modelyard.protocols.grpc.streaming import StreamEndpoint as GrpcStreamEndpoint
+from modelyard.protocols.grpc.stream_call import Question
+from modelyard.protocols.grpc.stream_call import StreamEndpoint as GrpcStreamEndpoint
 
 
 class GrpcRoutes:

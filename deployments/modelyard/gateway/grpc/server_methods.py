@@ -11,7 +11,7 @@ from modelyard.gateway.repository_api import check_load, no_unload
 from modelyard.gateway.statistics import Statistics
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.unary import Unary
-from modelyard.protocols.oip.server import repository_index, server_metadata
+from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
 
 Answer = Callable[[Any], Awaitable[Mapping[str, Any]]]
 """From a request to its response, as JSON has it."""

@@ -11,7 +11,7 @@ from modelyard.gateway.openapi.predict import predict_components
 from modelyard.gateway.openapi.prefixes import prefixes
 from modelyard.gateway.openapi.v2_paths import v1_paths, v2_parameters, v2_paths
 from modelyard.http.error_response import ERROR_MEMBER
-from modelyard.protocols.oip.server import server_metadata
+from modelyard.protocols.oip.server_metadata import server_metadata
 from modelyard.tensors import Signature
 
 

@@ -19,7 +19,7 @@ from modelyard.gateway.openapi.values import (
     value,
 )
 from modelyard.protocols.predict.responses import several_labels
-from modelyard.protocols.values.layout import row_count
+from modelyard.protocols.values.row_layout import row_count
 from modelyard.tensors import FREE, Signature, TensorSpec
 
 ANY_ROWS: Schema = {"type": "array", "items": {}, "minItems": 1}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.layout import Cell, Layout, by_column, row_shape, takes_missing
+from modelyard.protocols.values.row_layout import Cell, Layout, by_column, row_shape, takes_missing
 from modelyard.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 Schema = dict[str, Any]

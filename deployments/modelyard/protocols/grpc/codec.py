@@ -10,12 +10,10 @@ from typing import Any
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.grpc.contents import from_contents
-from modelyard.protocols.grpc.messages import ModelInferResponse
-from modelyard.protocols.grpc.wire import ID, RAW_OUTPUT, field_head
+from modelyard.protocols.grpc.messages import ID, RAW_OUTPUT, ModelInferResponse, field_head
 from modelyard.protocols.oip.classification import classified
-from modelyard.protocols.oip.content_type import BASE64, PARAMETER, of_base64
 from modelyard.protocols.oip.inputs import MOST_INPUTS, ModelInputs
-from modelyard.protocols.oip.sequences import check_no_sequence
+from modelyard.protocols.oip.parameters import BASE64, PARAMETER, check_no_sequence, of_base64
 from modelyard.protocols.oip.slots import Head, Slot
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.rows import MAX_ROWS

@@ -11,12 +11,12 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.recorder import RequestContext
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.endpoint import submit
+from modelyard.protocols.grpc.call_headers import of_headers, timeout_s
 from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
 from modelyard.protocols.grpc.frames import only_message
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.request_template import RequestTemplateCache
-from modelyard.protocols.grpc.timeout import timeout_s
-from modelyard.protocols.grpc.unary import UnaryResponse, failure, of_headers
+from modelyard.protocols.grpc.unary import UnaryResponse, failure
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
 from modelyard.tensors import InferRequest, Tensors

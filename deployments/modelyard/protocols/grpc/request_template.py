@@ -13,8 +13,7 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import DecodeError
 
 from modelyard.protocols.grpc.frames import PREFIX
-from modelyard.protocols.grpc.messages import ModelInferRequest
-from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
+from modelyard.protocols.grpc.messages import RAW_INPUT, ModelInferRequest, field_head
 from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.values.bounded_cache import BoundedCache

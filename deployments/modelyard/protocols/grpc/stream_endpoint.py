@@ -11,8 +11,8 @@ from modelyard.inference.recorder import RequestContext
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.endpoint import DecodedMessage, GrpcInferEndpoint
 from modelyard.protocols.grpc.messages import INFERENCE, methods
+from modelyard.protocols.grpc.stream_call import Question, StreamEndpoint
 from modelyard.protocols.grpc.stream_responses import INFER, fail, pass_on, tell
-from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
 from modelyard.tensors import Tensors
 
 METHOD = methods(INFERENCE)["ModelStreamInfer"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.protocols.grpc.messages import INFERENCE, ModelStreamInferResponse, methods
 from modelyard.protocols.grpc.status import status_of
-from modelyard.protocols.grpc.streaming import Question
+from modelyard.protocols.grpc.stream_call import Question
 from modelyard.protocols.grpc.unary import note
 
 INFER = methods(INFERENCE)["ModelInfer"]

@@ -11,10 +11,10 @@ from modelyard.http.endpoint import Header, Reply
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
 from modelyard.inference.service import CancelHandle
+from modelyard.protocols.grpc.call_headers import of_headers, timeout_s
 from modelyard.protocols.grpc.frames import frame, only_message
 from modelyard.protocols.grpc.messages import Method
 from modelyard.protocols.grpc.status import OK, Status, ended, status_of, trailers
-from modelyard.protocols.grpc.timeout import timeout_s
 
 logger = logging.getLogger(__name__)
 
@@ -71,17 +71,6 @@ def note(error: Exception, request_id: str) -> None:
     """Write to the log what a client is not told."""
     if status_of(error)[0] is Status.INTERNAL:
         logger.error("request %s failed", request_id, exc_info=error, extra={"requests": (request_id,)})
-
-
-def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:
-    """`grpc-encoding` and `grpc-timeout`, b"" where there is none."""
-    encoding = timeout = b""
-    for name, value in headers:
-        if name == b"grpc-encoding":
-            encoding = value
-        elif name == b"grpc-timeout":
-            timeout = value
-    return encoding, timeout
 
 
 class Unary:

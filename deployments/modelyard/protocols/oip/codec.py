@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.oip.content_type import of_base64
 from modelyard.protocols.oip.document import InputTensorHeader, RequestedOutput, read_document
 from modelyard.protocols.oip.inputs import ModelInputs
-from modelyard.protocols.oip.json_values import JsonValues
+from modelyard.protocols.oip.json_tensors import JsonValues
+from modelyard.protocols.oip.parameters import of_base64
 from modelyard.protocols.oip.raw_body import read_raw_body
 from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
 from modelyard.protocols.oip.response import EncodedInferResponse, InferResponseEncoder
@@ -20,7 +20,7 @@ from modelyard.protocols.oip.tensors import from_raw
 from modelyard.protocols.predict.rows import MAX_ROWS
 from modelyard.protocols.values.bad_values import refuse
 from modelyard.protocols.values.bounded_cache import BoundedCache
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 from modelyard.text.quoting import shortened
 

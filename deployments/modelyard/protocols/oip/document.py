@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.oip.content_type import BASE64, PARAMETER
-from modelyard.protocols.oip.sequences import check_no_sequence
+from modelyard.protocols.oip.parameters import BASE64, PARAMETER, check_no_sequence
 from modelyard.protocols.predict.body import parse
 from modelyard.protocols.values.bad_values import refuse
 from modelyard.text.quoting import described

@@ -11,8 +11,8 @@ import orjson
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.inputs import ModelInputs
-from modelyard.protocols.oip.json_values import JsonValues
-from modelyard.protocols.oip.sequences import check_no_sequence
+from modelyard.protocols.oip.json_tensors import JsonValues
+from modelyard.protocols.oip.parameters import check_no_sequence
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.predict.body import parse
 from modelyard.protocols.predict.responses import jsonable

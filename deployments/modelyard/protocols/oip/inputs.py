@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.oip.output_names import OutputNames
 from modelyard.protocols.oip.slots import Head, Slot, Slots
 from modelyard.protocols.predict.rows import MAX_ROWS
+from modelyard.protocols.values.bad_values import unknown_name
 from modelyard.tensors import Array, InferRequest, Signature, Tensors
 
 MOST_INPUTS = 10_000
 """Tensors in one request, which may be the columns of a table: each is described and looked up by itself."""
+PREDICTION = ("predict", "output-0", "predictions", "output")
+PROBABILITIES = "predict_proba"
 
 
 class ModelInputs:
@@ -71,6 +73,27 @@ class ModelInputs:
             if own.count(name) > 1:
                 raise InvalidRequest(f"output {name!r} comes twice")
         return own
+
+
+class OutputNames:
+    """Those of one model."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.own = tuple(spec.name for spec in signature.outputs)
+        self._others: dict[str, str] = {}
+        if signature.label or len(self.own) == 1:
+            self._others |= dict.fromkeys(PREDICTION, signature.label or self.own[0])
+        if signature.scores:
+            self._others[PROBABILITIES] = signature.scores
+
+    def find(self, name: str) -> str:
+        """The output's own name. Raises InvalidRequest where there is none that is meant."""
+        if name in self.own:
+            return name
+        found = self._others.get(name, "")
+        if not found:
+            raise InvalidRequest(unknown_name("output", name, self.own))
+        return found
 
 
 def _add(own: Tensors, name: str, array: Array, what: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import DTYPES, Signature, TensorSpec
 
 PLATFORMS: Mapping[str, tuple[str, str]] = {

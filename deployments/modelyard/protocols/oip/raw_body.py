@@ -8,7 +8,7 @@ from math import prod
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.tensors import WIRE, from_raw, texts
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import FREE, Array, Signature
 
 

@@ -9,7 +9,7 @@ from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.tensors import DATATYPES, HELD_AS
 from modelyard.protocols.values.bad_values import unknown_name
 from modelyard.protocols.values.conversion import converted_with_missing, convertible, first, lossless
-from modelyard.protocols.values.layout import by_column, has_columns, row_shape, takes_missing
+from modelyard.protocols.values.row_layout import by_column, has_columns, row_shape, takes_missing
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
 from modelyard.text.quoting import shortened
 

@@ -23,6 +23,9 @@ from modelyard.protocols.predict.tensors_by_name import TensorReader
 from modelyard.protocols.values.bad_values import BadValues
 from modelyard.tensors import InferRequest, Signature, Tensors
 
+IGNORED = ("params",)
+"""Members of MLflow's own: what a model is called with beside its input. Models here have no such parameters."""
+
 
 @dataclass(slots=True)
 class PredictCall:
@@ -142,3 +145,18 @@ class PredictCodec:
         if probabilities and scores not in request.outputs:
             request.outputs = (*request.outputs, scores)
         return PredictCall(request, probabilities, options.outputs, by_row)
+
+
+class InvocationsCodec:
+    """Decodes and encodes for one version of one model; created once."""
+
+    def __init__(self, model_name: str, version: int, signature: Signature) -> None:
+        self._predict = PredictCodec(model_name, version, signature, passed_over=IGNORED)
+
+    def decode(self, body: bytes, content_type: bytes) -> PredictCall:
+        """dataframe_split, dataframe_records, instances, inputs, or CSV. Raises InvalidRequest or UnsupportedMediaType."""
+        return self._predict.decode(body, content_type)
+
+    def encode(self, call: PredictCall, outputs: Tensors) -> bytes:
+        """{"predictions": [...]}: labels or numbers, one a row."""
+        return self._predict.encode_bare(call, outputs)

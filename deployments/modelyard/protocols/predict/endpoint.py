@@ -10,8 +10,7 @@ from modelyard.http.request import server_timing
 from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.json_operation import json_response
-from modelyard.protocols.predict.codec import PredictCall, PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCall, PredictCodec
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from modelyard.protocols.predict.responses import jsonable
-from modelyard.protocols.values.layout import by_column
+from modelyard.protocols.values.row_layout import by_column
 from modelyard.tensors import Signature, Tensors
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from modelyard.protocols.values.json_values import BASE64_KEY
+from modelyard.protocols.values.datatypes import BASE64_KEY
 from modelyard.tensors import DTYPES, Array, Scalar, Signature, Tensors, TensorSpec
 
 SAME: Mapping[str, np.dtype[Any]] = {"q": DTYPES["INT64"], "Q": DTYPES["UINT64"]}

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from modelyard.protocols.predict.row_forms import Bare, Objects, Table, Where, read
+from modelyard.protocols.predict.row_formats import Bare, Objects, Table, Where, read
 from modelyard.protocols.values.bad_values import BadValues, refuse
-from modelyard.protocols.values.json_values import BASE64_KEY
-from modelyard.protocols.values.layout import Layout, by_column, by_input, row_count
+from modelyard.protocols.values.datatypes import BASE64_KEY
+from modelyard.protocols.values.row_layout import Layout, by_column, by_input, row_count
 from modelyard.tensors import FREE, Signature, Tensors
 from modelyard.text.quoting import described, escaped, quoted
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.predict.row_forms import Table, read
+from modelyard.protocols.predict.row_formats import Table, read
 from modelyard.protocols.predict.rows import check_rows
 from modelyard.protocols.values.arrays import ArrayReader
 from modelyard.protocols.values.bad_values import BadValues, refuse
-from modelyard.protocols.values.layout import by_column, has_columns, row_shape
+from modelyard.protocols.values.row_layout import by_column, has_columns, row_shape
 from modelyard.tensors import Array, Signature, Tensors, TensorSpec
 from modelyard.text.quoting import described, escaped, quoted
 

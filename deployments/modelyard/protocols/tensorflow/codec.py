@@ -16,8 +16,8 @@ from modelyard.protocols.predict.responses import jsonable, score_columns_known,
 from modelyard.protocols.predict.rows import MAX_ROWS, RowReader
 from modelyard.protocols.predict.tensors_by_name import TensorReader
 from modelyard.protocols.values.bad_values import refuse
-from modelyard.protocols.values.json_values import BASE64_KEY
-from modelyard.protocols.values.layout import row_count
+from modelyard.protocols.values.datatypes import BASE64_KEY
+from modelyard.protocols.values.row_layout import row_count
 from modelyard.tensors import DTYPES, FREE, InferRequest, Signature, Tensors
 from modelyard.text.quoting import described, shortened
 

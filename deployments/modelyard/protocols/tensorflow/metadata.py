@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelyard.protocols.tensorflow.codec import SIGNATURE_NAME
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import Signature, TensorSpec
 
 TYPES: Mapping[str, str] = {

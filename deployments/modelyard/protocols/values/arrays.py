@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.json_values import DATATYPES, Read
+from modelyard.protocols.values.datatypes import DATATYPES, Read
 from modelyard.tensors import FREE, Array
 from modelyard.text.quoting import described
 

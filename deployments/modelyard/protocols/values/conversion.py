@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from modelyard.protocols.values.arrays import NOTHING
-from modelyard.protocols.values.json_values import DATATYPES, EXACT
+from modelyard.protocols.values.datatypes import DATATYPES, EXACT
 from modelyard.tensors import DTYPES, Array
 from modelyard.text.quoting import described
 

@@ -11,9 +11,8 @@ from hypothesis.extra import numpy as nps
 from modelyard.errors import InvalidRequest, ModelyardError
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.frames import PREFIX, frame
-from modelyard.protocols.grpc.messages import ModelInferRequest
+from modelyard.protocols.grpc.messages import RAW_INPUT, ModelInferRequest, field_head
 from modelyard.protocols.grpc.request_template import MOST_OF_A_LENGTH, RequestTemplateCache
-from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.oip.tensors import HELD_AS, to_raw
 from modelyard.protocols.values.bounded_cache import MOST_KEPT

@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.grpc.call_headers import timeout_s
 
 
 @pytest.mark.parametrize(

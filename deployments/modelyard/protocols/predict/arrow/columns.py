@@ -9,7 +9,7 @@ from modelyard.protocols.predict.arrow.arrays import Kind
 from modelyard.protocols.values.arrays import NOTHING
 from modelyard.protocols.values.bad_values import BadValues
 from modelyard.protocols.values.conversion import complaint, converted
-from modelyard.protocols.values.layout import Cell
+from modelyard.protocols.values.row_layout import Cell
 from modelyard.tensors import DTYPES, Array
 
 KINDS: Mapping[str, Sequence[Kind]] = {"BOOL": ("flags",), "BYTES": ("texts",)}

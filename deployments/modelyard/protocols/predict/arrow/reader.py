@@ -14,7 +14,7 @@ from modelyard.protocols.predict.arrow.message_checks import check_messages
 from modelyard.protocols.predict.rows import RowReader
 from modelyard.protocols.values.arrays import fits
 from modelyard.protocols.values.bad_values import BadValues, refuse
-from modelyard.protocols.values.layout import InputPart, Layout
+from modelyard.protocols.values.row_layout import InputPart, Layout
 from modelyard.tensors import FREE, Array, Tensors
 from modelyard.text.quoting import escaped, quoted, shortened
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from modelyard.protocols.values.arrays import counted
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.layout import Cell, InputPart, Layout
+from modelyard.protocols.values.row_layout import Cell, InputPart, Layout
 from modelyard.tensors import Array, Tensors
 from modelyard.text.quoting import described, escaped, quoted
 

@@ -9,10 +9,10 @@ from modelyard.errors import DeadlineExceeded, ModelNotReady, ModelyardError
 from modelyard.http.edge_start import without
 from modelyard.http.endpoint import Header, Sink
 from modelyard.inference.service import CancelHandle
+from modelyard.protocols.grpc.call_headers import of_headers, timeout_s
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import Method
-from modelyard.protocols.grpc.timeout import timeout_s
-from modelyard.protocols.grpc.unary import END, HEAD, chunk, end_of_body, failed, of_headers
+from modelyard.protocols.grpc.unary import END, HEAD, chunk, end_of_body, failed
 
 MOST_OPEN = 64
 """Questions of one stream under way; no more is read meanwhile."""
