@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.row_layout import by_column, has_columns
+from modelyard.protocols.values.row_layout import has_columns, layout_by_column
 from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
 from tests.zoo.data import Rows, Table
 
@@ -52,7 +52,7 @@ class Sent:
 
     def cells(self) -> list[str]:
         """The names of the parts of a row, as the signature has them."""
-        return [cell.name for cell in by_column(self.signature).cells]
+        return [cell.name for cell in layout_by_column(self.signature).features]
 
     def by_cell(self) -> list[dict[str, Any]]:
         """Each row as an object with what the signature names and nothing else."""

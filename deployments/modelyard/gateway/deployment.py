@@ -19,7 +19,7 @@ from modelyard.gateway.signatures import signatures_of
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -51,7 +51,7 @@ class Gateway:
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._look, self._statistics, signatures_of)
         app = AsgiApp(routes.respond, FAST_PATH.bodies)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        return RejectGrpc(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A new catalogue, without a restart."""

@@ -13,8 +13,8 @@ from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
-from modelyard.protocols.predict.body import parse
-from modelyard.protocols.values.bad_values import refuse
+from modelyard.protocols.predict.body import parse_json
+from modelyard.protocols.values.bad_values import invalid_value
 from modelyard.text.quoting import described
 
 Entries = Mapping[str, Entry]
@@ -115,13 +115,13 @@ def _shared_memory(request: HttpRequest, region: str | None, action: str) -> Htt
 def _ready_only(body: bytes) -> bool:
     wanted = _document(body).get("ready", False)
     if type(wanted) is not bool:
-        raise refuse("/ready", f"expected true or false, got {described(wanted)}")
+        raise invalid_value("/ready", f"expected true or false, got {described(wanted)}")
     return wanted
 
 
 def _document(body: bytes) -> dict[str, Any]:
     """The body's object; clients of Triton send none where they have nothing to say."""
-    document = parse(body) if body.strip() else {}
+    document = parse_json(body) if body.strip() else {}
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object, got {described(document)}")
     return document

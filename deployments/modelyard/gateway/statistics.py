@@ -6,7 +6,7 @@ from typing import Any
 from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import Entry, ready
 from modelyard.gateway.model_errors import find, not_ready
-from modelyard.protocols.oip.statistics import Work, model_statistics
+from modelyard.protocols.oip.statistics import VersionStatistics, model_statistics
 from modelyard.telemetry.metrics.aggregate import Counted
 from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
@@ -48,7 +48,7 @@ def _of_a_model(entry: Entry, counted: Counted) -> dict[str, dict[str, Any]]:
     return {each: model_statistics(entry.name, each, work_of(counted.totals, entry.name, each)) for each in versions}
 
 
-def work_of(totals: Totals, model: str, version: str) -> Work:
+def work_of(totals: Totals, model: str, version: str) -> VersionStatistics:
     """One version, by all protocols together."""
     key = (model, version)
     requests, queue, compute = (
@@ -57,7 +57,7 @@ def work_of(totals: Totals, model: str, version: str) -> Work:
     )
     codes = [(each[3], count) for each, count in totals.counters.items() if each[:3] == (REQUESTS.name, *key)]
     answered = sum(count for code, count in codes if code == "ok")
-    return Work(
+    return VersionStatistics(
         rows=totals.counters.get((ROWS.name, *key), 0),
         answered=answered,
         failed=sum(count for _, count in codes) - answered,

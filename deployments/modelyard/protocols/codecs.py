@@ -1,4 +1,4 @@
-"""All codecs of one served version: made once, when it loads, and used by every path that answers for it."""
+"""All codecs of one served version, created when it loads."""
 
 from dataclasses import dataclass
 

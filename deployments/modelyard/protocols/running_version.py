@@ -27,15 +27,15 @@ class RunningVersion:
     service: Service
     """The scheduler behind its layers: what endpoints submit requests to."""
     counts: VersionCounts
-    """The outcomes of its requests."""
+    """Counts the outcomes of its requests."""
     recorders: Mapping[str, Recorder]
     """By protocol."""
     decoder: Decoder
-    """Of large bodies."""
+    """Decodes large bodies."""
 
     @property
     def number(self) -> int:
-        """The version's."""
+        """The version's number."""
         return self.loaded.served.number
 
 
@@ -59,6 +59,6 @@ def run_version(
         worker=loaded.worker,
     )
     service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
-    own = spec.name, loaded.served.number, loaded.model.signature
-    decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
+    version = spec.name, loaded.served.number, loaded.model.signature
+    decoder = Decoder(version, loaded.codecs, limits=spec.limits, loop=loop)
     return RunningVersion(loaded, scheduler, service, counts, recorders, decoder)

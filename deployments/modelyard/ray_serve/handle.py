@@ -10,7 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from modelyard.errors import ModelNotReady, ModelyardError
 from modelyard.http.problem import UNKNOWN
-from modelyard.protocols.grpc.unary import note
+from modelyard.protocols.grpc.unary import log_internal_error
 
 HOLD_S = 30.0
 """How long a call waits for a model that is scaled to zero: about three cold starts. As the edge does over HTTP."""
@@ -54,7 +54,7 @@ async def answered(call: Awaitable[bytes], request_id: str) -> bytes | Modelyard
     try:
         return await call
     except Exception as error:  # noqa: BLE001 - who asked can tell a client of any
-        note(error, request_id)
+        log_internal_error(error, request_id)
         return error if isinstance(error, ModelyardError) else UNKNOWN
 
 

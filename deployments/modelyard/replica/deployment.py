@@ -21,7 +21,7 @@ from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.inference.running_requests import RUNNING
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.ray_serve.handle import answered, ask_gateway
@@ -144,7 +144,7 @@ class ModelReplica:
 
     def __serve_build_asgi_app__(self) -> Asgi:
         app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        return RejectGrpc(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """What may change without a restart; see `control.applications`."""

@@ -7,7 +7,7 @@ from modelyard.errors import InvalidRequest, NotAcceptable, NotSupported, Unsupp
 from modelyard.inference.batch_parity import run
 from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.codecs import Codecs
-from modelyard.protocols.predict.codec import PredictCall
+from modelyard.protocols.predict.codec import PredictRequest
 from modelyard.replica.request_forms import Form, Forms
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import InferRequest, Tensors
@@ -18,7 +18,7 @@ ROWS = 2
 """Of a long example, so many are tried in every form."""
 
 
-def self_test(model: LoadedModel, codecs: Codecs, example: PredictCall, *, synthesised: bool) -> None:
+def self_test(model: LoadedModel, codecs: Codecs, example: PredictRequest, *, synthesised: bool) -> None:
     """Ask and answer in each form, with what the model gives for its example. Raises WarmupFailed that names the form.
 
     Arrow is tried where pyarrow is imported already, as most frameworks do: it takes 27 MB, which a replica should not spend before

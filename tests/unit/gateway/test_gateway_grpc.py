@@ -13,7 +13,7 @@ from modelyard.gateway.statistics import Statistics
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from modelyard.protocols.grpc.reflection import METHOD as REFLECT
-from modelyard.protocols.grpc.reflection import OLD_METHOD
+from modelyard.protocols.grpc.reflection import V1ALPHA_METHOD
 from modelyard.protocols.grpc.status import Status, status_of
 from modelyard.protocols.grpc.unary import UnaryResponse
 from tests.unit.gateway.gate import LIMIT, MODELS, counted, entry
@@ -304,8 +304,8 @@ def test_what_there_is_not_is_an_error_within_the_stream(asked, status):
 
 
 def test_older_tools_find_reflection_under_its_older_name():
-    assert {REFLECT.path, OLD_METHOD.path} <= Gate().routes.streams().keys()
-    assert OLD_METHOD.path == b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    assert {REFLECT.path, V1ALPHA_METHOD.path} <= Gate().routes.streams().keys()
+    assert V1ALPHA_METHOD.path == b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 def test_every_method_of_every_service_is_answered():

@@ -163,7 +163,7 @@ def test_every_answer_fits(signature: Signature, body: Any) -> None:
     rows = asked.request.rows if signature.rowwise else 2
     outputs: dict[str, Array] = {spec.name: zeros(spec, rows) for spec in signature.outputs}
     answer = json.loads(codec(signature).encode(asked, outputs))
-    bare = json.loads(codec(signature).encode_bare(asked, outputs))
+    bare = json.loads(codec(signature).encode_predictions(asked, outputs))
     for known in (signature, None):
         assert fits(ANSWER, known, answer), answer
         assert fits(INVOCATION, known, bare), bare

@@ -7,7 +7,7 @@ from modelyard.http.body_budget import BUDGET, SMALL_BYTES
 from modelyard.http.slow_clients import LOOK_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.stream_call import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import HOT, FakePredictor, Wire, prediction
 
@@ -96,7 +96,7 @@ def test_one_that_is_announced_goes_to_the_application_which_refuses_it_at_once(
 
 def stream() -> Wire:
     wire = made()
-    endpoint = StreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=LIMIT)
+    endpoint = GrpcStreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=LIMIT)
     wire.connection.lane.streams = {STREAM.path: endpoint}
     wire.receive(request(STREAM.path.decode(), transfer_encoding="chunked").replace(b"content-length: 0\r\n", b""))
     return wire

@@ -5,7 +5,7 @@ import pytest
 from modelyard.http.slow_clients import LOOK_S, SLOWEST
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.stream_call import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
 
@@ -121,7 +121,7 @@ def test_the_rest_of_a_body_that_was_refused_is_for_the_idle_time() -> None:
 def stream() -> Wire:
     """A wire with a stream that was opened on it; each message is a question that is answered by nothing."""
     wire = Wire()
-    endpoint = StreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=10**6)
+    endpoint = GrpcStreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=10**6)
     wire.connection.lane.streams = {STREAM.path: endpoint}
     path = STREAM.path.decode()
     wire.receive(request(path, transfer_encoding="chunked").replace(b"content-length: 0\r\n", b""))

@@ -11,7 +11,7 @@ from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import BUDGET, SMALL_BYTES, Bodies, Held
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 
 LIMIT = 10 * SMALL_BYTES
 MOST = BUDGET * LIMIT
@@ -115,7 +115,7 @@ class Asked:
                 raise self.error
             return HttpResponse(200, (), b"")
 
-        app = GrpcRefused(AsgiApp(respond, self.bodies), (GRPC,), self.bodies)
+        app = RejectGrpc(AsgiApp(respond, self.bodies), (GRPC,), self.bodies)
         await app(self._scope, receive, send)
 
     def answered(self, *pieces: bytes) -> int:

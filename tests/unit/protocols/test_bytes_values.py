@@ -1,4 +1,4 @@
-"""A value of the datatype BYTES is text where it is UTF-8, else bytes: however it was written, and whatever stands beside it."""
+"""A BYTES value is a string if it is UTF-8, else bytes, in every format and independent of other values."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence

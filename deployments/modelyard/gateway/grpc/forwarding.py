@@ -12,9 +12,9 @@ from modelyard.gateway.catalogue import Look
 from modelyard.gateway.model_errors import find, not_ready
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import INFERENCE, Method, methods
-from modelyard.protocols.grpc.stream_call import Question, StreamEndpoint
-from modelyard.protocols.grpc.stream_responses import INFER, pass_on
-from modelyard.protocols.grpc.unary import Unary
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint, StreamRequest
+from modelyard.protocols.grpc.stream_responses import INFER, forward_message
+from modelyard.protocols.grpc.unary import UnaryEndpoint
 
 AskModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
 """A message from a replica of this model, for the call with this path, message and request id. Raises the replica's error."""
@@ -30,25 +30,25 @@ class GrpcModels:
         self._limit_bytes = limit_bytes
         self._methods = methods(INFERENCE)
 
-    def endpoints(self) -> dict[bytes, Unary]:
+    def endpoints(self) -> dict[bytes, UnaryEndpoint]:
         """By the path of each method."""
         return {self._methods[name].path: self._endpoint(self._methods[name]) for name in OF_A_MODEL}
 
-    def streams(self) -> dict[bytes, StreamEndpoint]:
+    def streams(self) -> dict[bytes, GrpcStreamEndpoint]:
         """The same of the one that streams."""
         method = self._methods["ModelStreamInfer"]
-        return {method.path: StreamEndpoint(method, self._begin, limit_bytes=self._limit_bytes)}
+        return {method.path: GrpcStreamEndpoint(method, self._begin, limit_bytes=self._limit_bytes)}
 
     async def ask(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The answer to a message that a replica passes on. Raises the call's error."""
         method = next(each for each in self._methods.values() if each.path == path)
         return await self._pass_on(method, method.read(message), request_id)
 
-    def _endpoint(self, method: Method) -> Unary:
+    def _endpoint(self, method: Method) -> UnaryEndpoint:
         async def answered(message: Any, request_id: str) -> bytes:
             return await self._pass_on(method, message, request_id)
 
-        return Unary(method, answered, limit_bytes=self._limit_bytes)
+        return UnaryEndpoint(method, answered, limit_bytes=self._limit_bytes)
 
     async def _pass_on(self, method: Method, message: Any, request_id: str) -> bytes:
         name = message.model_name if method == INFER else message.name
@@ -59,7 +59,7 @@ class GrpcModels:
             raise not_ready(entry)
         return await self._ask(name, method.path, message.SerializeToString(), request_id)
 
-    def _begin(self, message: Any, question: Question) -> CancelHandle:
+    def _begin(self, message: Any, question: StreamRequest) -> CancelHandle:
         """One message of a stream. Here they may be for different models."""
-        answered = pass_on(message, question, partial(self._pass_on, INFER))
+        answered = forward_message(message, question, partial(self._pass_on, INFER))
         return asyncio.get_running_loop().create_task(answered)

@@ -8,9 +8,8 @@ from modelyard.gateway.grpc.health import GrpcHealth
 from modelyard.gateway.grpc.server_methods import GrpcServer
 from modelyard.gateway.statistics import Statistics
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
-from modelyard.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
-from modelyard.protocols.grpc.stream_call import Question
-from modelyard.protocols.grpc.stream_call import StreamEndpoint as GrpcStreamEndpoint
+from modelyard.protocols.grpc.reflection import METHOD, V1ALPHA_METHOD, reflection_response
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint, StreamRequest
 
 
 class GrpcRoutes:
@@ -30,11 +29,11 @@ class GrpcRoutes:
         """The others."""
         reflection = {
             method.path: GrpcStreamEndpoint(method, _reflect, limit_bytes=self._limit_bytes)
-            for method in (METHOD, OLD_METHOD)
+            for method in (METHOD, V1ALPHA_METHOD)
         }
         return {**self.models.streams(), **self._health.streams(), **reflection}
 
 
-def _reflect(message: Any, question: Question) -> None:
-    question.tell(reflected(message))
+def _reflect(message: Any, question: StreamRequest) -> None:
+    question.send(reflection_response(message))
     question.finish()

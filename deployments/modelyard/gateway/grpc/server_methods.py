@@ -10,7 +10,7 @@ from modelyard.gateway.catalogue import Look, waiting_for
 from modelyard.gateway.repository_api import check_load, no_unload
 from modelyard.gateway.statistics import Statistics
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.unary import Unary
+from modelyard.protocols.grpc.unary import UnaryEndpoint
 from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
 
 Answer = Callable[[Any], Awaitable[Mapping[str, Any]]]
@@ -25,7 +25,7 @@ class GrpcServer:
         self._statistics = statistics
         self._limit_bytes = limit_bytes
 
-    def endpoints(self) -> dict[bytes, Unary]:
+    def endpoints(self) -> dict[bytes, UnaryEndpoint]:
         """By the path of each method."""
         answers: Mapping[str, Answer] = {
             "ServerLive": _live,
@@ -46,14 +46,14 @@ class GrpcServer:
         }
         return {methods(INFERENCE)[name].path: self._endpoint(name, answer) for name, answer in answers.items()}
 
-    def _endpoint(self, name: str, answer: Answer) -> Unary:
+    def _endpoint(self, name: str, answer: Answer) -> UnaryEndpoint:
         method = methods(INFERENCE)[name]
 
         async def answered(message: Any, request_id: str) -> bytes:
             told: bytes = ParseDict(dict(await answer(message)), method.response()).SerializeToString()
             return told
 
-        return Unary(method, answered, limit_bytes=self._limit_bytes)
+        return UnaryEndpoint(method, answered, limit_bytes=self._limit_bytes)
 
     async def _ready(self, message: Any) -> Mapping[str, Any]:
         return {"ready": not waiting_for(await self._look())}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.row_layout import Cell, Layout, by_column, row_shape, takes_missing
+from modelyard.protocols.values.row_layout import Feature, RowLayout, accepts_missing, layout_by_column, row_shape
 from modelyard.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 Schema = dict[str, Any]
@@ -74,7 +74,7 @@ def tensor(spec: TensorSpec) -> Schema:
 
 def given_tensor(spec: TensorSpec) -> Schema:
     """A whole input of a request; one column may be a list of values, and the other way round."""
-    item, shape = given(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
+    item, shape = given(spec.datatype, missing=accepts_missing(spec)), (*spec.shape[:1], *row_shape(spec))
     forms = [shape]
     if len(shape) == 1:
         forms.append((*shape, 1))
@@ -86,7 +86,7 @@ def given_tensor(spec: TensorSpec) -> Schema:
 
 def row_object(signature: Signature) -> Schema:
     """A row as an object."""
-    return _object(by_column(signature))
+    return _object(layout_by_column(signature))
 
 
 def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
@@ -95,8 +95,8 @@ def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
     Each may have any form here, although all of a request have the same: generators of clients tell the forms of one row apart, and
     not those of lists.
     """
-    layout = by_column(signature)
-    forms = [row, _alone(layout) if len(layout.cells) == 1 else _listed(layout)]
+    layout = layout_by_column(signature)
+    forms = [row, _alone(layout) if len(layout.features) == 1 else _listed(layout)]
     if layout.positions(signature.fitted):
         forms.append(_fitted(layout, signature.fitted))
     return _counted({"anyOf": forms}, count)
@@ -109,13 +109,13 @@ def records_of(row: Schema, count: int) -> Schema:
 
 def tensors_of(signature: Signature) -> Schema:
     """`inputs`: tensors or columns by name; a single input also without its name."""
-    layout = by_column(signature)
+    layout = layout_by_column(signature)
     named: dict[str, Schema] = {spec.name: given_tensor(spec) for spec in signature.inputs}
     if len(named) == 1 and layout.positions(signature.fitted):  # rows of all columns are cut to those that are read
         [(name, whole)] = named.items()
         wide = nested(_fitted(layout, signature.fitted), signature.inputs[0].shape[:1])
         named[name] = {"anyOf": [whole, wide]}
-    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.cells if cell.name not in named}
+    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.features if cell.name not in named}
     known = {**_unread(layout), **columns, **named}
     by_name: Schema = {"type": "object", "properties": known, "additionalProperties": False}
     if columns:
@@ -130,27 +130,27 @@ def _counted(row: Schema, count: int) -> Schema:
     return {**rows, "minItems": 1} if count == FREE else rows
 
 
-def _cell(layout: Layout, cell: Cell) -> Schema:
+def _cell(layout: RowLayout, cell: Feature) -> Schema:
     plain = given(cell.datatype, missing=cell.missing)
     if cell.shape:
         return nested(plain, cell.shape)
-    [cells] = [part.cells for part in layout.parts if part.name == cell.input]
+    [cells] = [part.feature_count for part in layout.inputs if part.name == cell.input]
     return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # it may stand in a list of one
 
 
-def _alone(layout: Layout) -> Schema:
+def _alone(layout: RowLayout) -> Schema:
     """A row of one cell needs no list around it."""
-    return _cell(layout, layout.cells[0])
+    return _cell(layout, layout.features[0])
 
 
-def _listed(layout: Layout) -> Schema:
-    required = sum(not cell.optional for cell in layout.cells)
-    return _tuple([_cell(layout, cell) for cell in layout.cells], required)
+def _listed(layout: RowLayout) -> Schema:
+    required = sum(not cell.optional for cell in layout.features)
+    return _tuple([_cell(layout, cell) for cell in layout.features], required)
 
 
-def _fitted(layout: Layout, fitted: Sequence[str]) -> Schema:
+def _fitted(layout: RowLayout, fitted: Sequence[str]) -> Schema:
     """A row of all columns that the model was fitted with."""
-    cells = {cell.name: _cell(layout, cell) for cell in layout.cells}
+    cells = {cell.name: _cell(layout, cell) for cell in layout.features}
     return _tuple([cells.get(name, UNREAD) for name in fitted], len(fitted))
 
 
@@ -161,14 +161,14 @@ def _tuple(items: list[Schema], required: int) -> Schema:
     return {"type": "array", **of, "minItems": required, "maxItems": len(items)}
 
 
-def _unread(layout: Layout) -> dict[str, Schema]:
-    return dict.fromkeys(sorted(layout.unread), UNREAD)
+def _unread(layout: RowLayout) -> dict[str, Schema]:
+    return dict.fromkeys(sorted(layout.ignored), UNREAD)
 
 
-def _object(layout: Layout) -> Schema:
+def _object(layout: RowLayout) -> Schema:
     return {
         "type": "object",
-        "properties": {**_unread(layout), **{cell.name: _cell(layout, cell) for cell in layout.cells}},
-        "required": [cell.name for cell in layout.cells if not (cell.optional or cell.missing)],
+        "properties": {**_unread(layout), **{cell.name: _cell(layout, cell) for cell in layout.features}},
+        "required": [cell.name for cell in layout.features if not (cell.optional or cell.missing)],
         "additionalProperties": False,
     }

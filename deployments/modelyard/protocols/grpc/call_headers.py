@@ -1,4 +1,4 @@
-"""`grpc-timeout`: how long a client will wait. Pure."""
+"""The headers of a gRPC call that have an effect: `grpc-encoding` and `grpc-timeout`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _SECONDS: Mapping[bytes, float] = {b"H": 3600, b"M": 60, b"S": 1, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
-def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:
-    """`grpc-encoding` and `grpc-timeout`, b"" where there is none."""
+def encoding_and_timeout(headers: Sequence[Header]) -> tuple[bytes, bytes]:
+    """The values of `grpc-encoding` and `grpc-timeout`, b"" if absent."""
     encoding = timeout = b""
     for name, value in headers:
         if name == b"grpc-encoding":
@@ -22,8 +22,9 @@ def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:
 
 
 def timeout_s(value: bytes) -> float:
-    """Seconds. Raises InvalidRequest where the header is not as gRPC writes it."""
+    """The value of `grpc-timeout` in seconds. Raises InvalidRequest if it is invalid."""
     found = _TIMEOUT.fullmatch(value)
     if found is None:
-        raise InvalidRequest(f"grpc-timeout {value[:20].decode('latin-1')!r} is no number with one of H, M, S, m, u, n")
+        shown = value[:20].decode("latin-1")
+        raise InvalidRequest(f"grpc-timeout {shown!r} is invalid; expected digits and a unit of H, M, S, m, u or n")
     return int(found[1]) * _SECONDS[found[2]]

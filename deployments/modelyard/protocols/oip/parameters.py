@@ -14,31 +14,27 @@ from modelyard.errors import InvalidRequest
 from modelyard.tensors import Array
 from modelyard.text.decoding import text_or_bytes
 
-PARAMETER, BASE64 = "content_type", "base64"
-"""A tensor's parameter, and the one value of it that says something beyond the datatype: `str`, `np`, `pd` and `datetime` are what
-is expected anyway."""
+CONTENT_TYPE, BASE64 = "content_type", "base64"
+"""A tensor's parameter, and its one value that has an effect. `str`, `np`, `pd` and `datetime` describe the default."""
 SEQUENCE_PARAMETERS = ("sequence_id", "sequence_start", "sequence_end")
 """In a request, the values 0, "" and false mean that it belongs to no sequence."""
 
 
-def of_base64(name: str, array: Array) -> Array:
-    """The values that these are the base64 of. Raises InvalidRequest."""
+def decode_base64(name: str, array: Array) -> Array:
+    """Decode base64 values. Raises InvalidRequest."""
     decoded = np.empty(array.shape, object)
     flat = decoded.reshape(-1)
     for index, value in enumerate(array.ravel().tolist()):
         try:
             flat[index] = text_or_bytes(b64decode(value, validate=True))
         except (binascii.Error, TypeError, ValueError):
-            raise InvalidRequest(f"input {name!r}: value {index} is not base64, as its content_type says") from None
+            raise InvalidRequest(f"input {name!r}: value {index} is not base64, as its content_type requires") from None
     return decoded
 
 
-def check_no_sequence(given: Iterable[tuple[str, object]]) -> None:
-    """Refuse a request that is part of a sequence: a model would answer it as if none had come before.
-
-    `given` are its parameters. Raises InvalidRequest.
-    """
-    for name, value in given:
+def check_no_sequence(parameters: Iterable[tuple[str, object]]) -> None:
+    """Raise InvalidRequest if the parameters say that a request is part of a sequence: models keep no state between requests."""
+    for name, value in parameters:
         if name in SEQUENCE_PARAMETERS and value:
             raise InvalidRequest(
                 f"parameter {name!r}: sequences are not supported; models here keep no state between requests"

@@ -1,7 +1,7 @@
-"""The forms that rows come in, each read in two ways.
+"""The formats in which rows arrive, each parsed in one of two ways.
 
-`quick` makes tensors at once, or None where a value, a row or a name is not as it should be, or only unusual. `cells` goes
-through the same rows value by value, so that `walk` can name every bad one.
+`parse_fast` builds the tensors at once, or returns None if a value, a row or a name may be invalid. `checked_values` then goes
+through the same rows value by value, so that `read_checked` can report every bad value.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,177 +9,178 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Protocol
 
-from modelyard.protocols.values.arrays import counted
+from modelyard.protocols.values.arrays import value_count
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.row_layout import Cell, InputPart, Layout
+from modelyard.protocols.values.row_layout import Feature, InputFeatures, RowLayout
 from modelyard.tensors import Array, Tensors
 from modelyard.text.quoting import described, escaped, quoted
 
-Where = Callable[[int], str]
-"""The pointer to a row."""
-Placed = tuple[Cell, Any, str]
-"""A cell, its value, and the pointer to that."""
+RowPointer = Callable[[int], str]
+"""From the index of a row to its JSON pointer."""
+LocatedValue = tuple[Feature, Any, str]
+"""A feature, its value, and the pointer to the value."""
 
 
-class Form(Protocol):
-    """Rows in one form."""
+class RowFormat(Protocol):
+    """Rows in one format."""
 
-    layout: Layout
+    layout: RowLayout
     rows: Sequence[Any]
 
-    def quick(self) -> Tensors | None: ...
+    def parse_fast(self) -> Tensors | None: ...
 
-    def cells(self, bad: BadValues) -> Iterator[Placed]:
-        """Every cell that is there. What is not, and what is no row at all, is added to the bad values."""
+    def checked_values(self, bad: BadValues) -> Iterator[LocatedValue]:
+        """Every value of a feature. Missing features and invalid rows are added to the bad values."""
         ...
 
 
-def read(form: Form) -> Tensors:
+def read_rows(rows: RowFormat) -> Tensors:
     """The tensors of these rows. Raises InvalidRequest with every bad value."""
-    tensors = form.quick()
-    return walk(form) if tensors is None else tensors
+    tensors = rows.parse_fast()
+    return read_checked(rows) if tensors is None else tensors
 
 
-def walk(form: Form) -> Tensors:
-    """The same tensors, value by value."""
+def read_checked(rows: RowFormat) -> Tensors:
+    """The same, value by value."""
     bad = BadValues()
-    parts = {part.name: (part, part.cell.walk(bad)) for part in form.layout.parts}
-    for cell, value, pointer in form.cells(bad):
-        part, array = parts[cell.input]
-        if cell.shape == () and part.cells == 1 and type(value) is list and len(value) == 1:
-            array.add(value[0], f"{pointer}/0")  # a plain value may stand in a list of one
+    parsers = {each.name: (each, each.value.checked_parser(bad)) for each in rows.layout.inputs}
+    for feature, value, pointer in rows.checked_values(bad):
+        group, parser = parsers[feature.input]
+        if feature.shape == () and group.feature_count == 1 and type(value) is list and len(value) == 1:
+            parser.add(value[0], f"{pointer}/0")  # a scalar may be sent as a list of one value
         else:
-            array.add(value, pointer)
+            parser.add(value, pointer)
     bad.raise_if_any()
-    return {name: array.array((len(form.rows), *part.per_row)) for name, (part, array) in parts.items()}
+    return {name: parser.array((len(rows.rows), *group.row_axes)) for name, (group, parser) in parsers.items()}
 
 
 @dataclass(slots=True)
-class Table:
-    """Rows that are lists in one order, which may be another than the cells', and may hold values that are not read."""
+class ListRows:
+    """Rows that are lists. Their order may differ from that of the features, and they may hold values that are ignored."""
 
-    layout: Layout
+    layout: RowLayout
     rows: Sequence[Any]
-    where: Where
+    pointer: RowPointer
     order: Sequence[int]
-    """Where in a row each cell stands."""
-    ends: Sequence[str]
-    """By place in a row, what ends the pointer to the value there."""
+    """The index of each feature in a row."""
+    suffixes: Sequence[str]
+    """For each index in a row, the end of the pointer to that value."""
 
-    def quick(self) -> Tensors | None:
-        if set(map(type, self.rows)) != {list} or set(map(len, self.rows)) != {len(self.ends)}:
+    def parse_fast(self) -> Tensors | None:
+        if set(map(type, self.rows)) != {list} or set(map(len, self.rows)) != {len(self.suffixes)}:
             return None
         order = self.order
-        if len(order) == len(self.ends) and order == sorted(order):
-            return _assembled(self.layout, self.rows)
+        if len(order) == len(self.suffixes) and order == sorted(order):
+            return _assemble(self.layout, self.rows)
         if len(order) == 1:
-            return _assembled(self.layout, [(row[order[0]],) for row in self.rows])
-        return _assembled(self.layout, list(map(itemgetter(*order), self.rows)))
+            return _assemble(self.layout, [(row[order[0]],) for row in self.rows])
+        return _assemble(self.layout, list(map(itemgetter(*order), self.rows)))
 
-    def cells(self, bad: BadValues) -> Iterator[Placed]:
-        width = counted(len(self.ends))
-        for index, row in enumerate(self.rows):
-            pointer = self.where(index)
+    def checked_values(self, bad: BadValues) -> Iterator[LocatedValue]:
+        width = value_count(len(self.suffixes))
+        for number, row in enumerate(self.rows):
+            pointer = self.pointer(number)
             if type(row) is not list:
                 bad.add(pointer, f"expected a list of {width}, got {described(row)}")
                 continue
-            if len(row) != len(self.ends):
+            if len(row) != len(self.suffixes):
                 bad.add(pointer, f"expected {width}, got {len(row)}")
-            for cell, place in zip(self.layout.cells, self.order, strict=True):
-                if place < len(row):
-                    yield cell, row[place], pointer + self.ends[place]
+            for feature, index in zip(self.layout.features, self.order, strict=True):
+                if index < len(row):
+                    yield feature, row[index], pointer + self.suffixes[index]
 
 
 @dataclass(slots=True)
-class Bare:
-    """Rows that are all of one input: nested as it is, or a plain value."""
+class SingleInputRows:
+    """Rows of a layout with one feature: each row is its value, a scalar or nested as the input's shape."""
 
-    layout: Layout
+    layout: RowLayout
     rows: Sequence[Any]
-    where: Where
+    pointer: RowPointer
 
-    def quick(self) -> Tensors | None:
-        [part] = self.layout.parts
-        array = _column(part, self.rows)
-        return None if array is None else {part.name: array}
+    def parse_fast(self) -> Tensors | None:
+        [group] = self.layout.inputs
+        array = _column(group, self.rows)
+        return None if array is None else {group.name: array}
 
-    def cells(self, bad: BadValues) -> Iterator[Placed]:
-        [cell] = self.layout.cells
-        for index, row in enumerate(self.rows):
-            yield cell, row, self.where(index)
+    def checked_values(self, bad: BadValues) -> Iterator[LocatedValue]:
+        [feature] = self.layout.features
+        for number, row in enumerate(self.rows):
+            yield feature, row, self.pointer(number)
 
 
 @dataclass(slots=True)
-class Objects:
-    """Rows that are objects, with a member for each cell that is not missing, and perhaps others that are not read."""
+class ObjectRows:
+    """Rows that are objects with a member for each feature. Missing values may be left out; further members may be ignored."""
 
-    layout: Layout
+    layout: RowLayout
     rows: Sequence[Any]
-    where: Where
+    pointer: RowPointer
 
-    def quick(self) -> Tensors | None:
-        width = len(self.layout.cells)
+    def parse_fast(self) -> Tensors | None:
+        width = len(self.layout.features)
         if set(map(type, self.rows)) != {dict}:
             return None
         if set(map(len, self.rows)) != {width}:
-            return self._unusual()
+            return self._parse_other_members()
         try:
-            picked = list(map(self.layout.pick, self.rows))
+            values = list(map(self.layout.values_of, self.rows))
         except KeyError:
-            return self._unusual()
-        return _assembled(self.layout, picked if width > 1 else [(value,) for value in picked])
+            return self._parse_other_members()
+        return _assemble(self.layout, values if width > 1 else [(value,) for value in values])
 
-    def _unusual(self) -> Tensors | None:
-        """The same where a row leaves out what may be missing, or has members that are not read."""
+    def _parse_other_members(self) -> Tensors | None:
+        """Parse rows that leave out missing values or have members that are ignored."""
         layout = self.layout
-        known = layout.names | layout.unread
-        if not all(layout.needed <= row.keys() <= known for row in self.rows):
+        known = layout.names | layout.ignored
+        if not all(layout.required <= row.keys() <= known for row in self.rows):
             return None
-        names = [cell.name for cell in layout.cells]
-        return _assembled(layout, [[row.get(name) for name in names] for row in self.rows])
+        names = [feature.name for feature in layout.features]
+        return _assemble(layout, [[row.get(name) for name in names] for row in self.rows])
 
-    def cells(self, bad: BadValues) -> Iterator[Placed]:
-        ends = {cell.name: f"/{escaped(cell.name)}" for cell in self.layout.cells}
-        for index, row in enumerate(self.rows):
-            pointer = self.where(index)
+    def checked_values(self, bad: BadValues) -> Iterator[LocatedValue]:
+        suffixes = {feature.name: f"/{escaped(feature.name)}" for feature in self.layout.features}
+        for number, row in enumerate(self.rows):
+            pointer = self.pointer(number)
             if type(row) is not dict:
                 bad.add(pointer, f"expected an object, got {described(row)}")
                 continue
             for name in row:
-                if name in self.layout.left_out:
-                    bad.add(f"{pointer}/{escaped(name)}", f"{quoted(name)} is for every row or for none")
-                elif name not in ends and name not in self.layout.unread:
-                    free = (each for each in (*ends, *sorted(self.layout.unread)) if each not in row)
-                    bad.unknown(f"{pointer}/{escaped(name)}", "name", name, free)
-            for cell in self.layout.cells:
-                if cell.name in row or cell.missing:
-                    yield cell, row.get(cell.name), pointer + ends[cell.name]
+                if name in self.layout.omitted:
+                    bad.add(f"{pointer}/{escaped(name)}", f"{quoted(name)} must be in every row or in none")
+                elif name not in suffixes and name not in self.layout.ignored:
+                    unused = (each for each in (*suffixes, *sorted(self.layout.ignored)) if each not in row)
+                    bad.add_unknown(f"{pointer}/{escaped(name)}", "name", name, unused)
+            for feature in self.layout.features:
+                if feature.name in row or feature.missing:
+                    yield feature, row.get(feature.name), pointer + suffixes[feature.name]
                 else:
-                    bad.add(pointer, f"missing {quoted(cell.name)}")
+                    bad.add(pointer, f"missing {quoted(feature.name)}")
 
 
-def _assembled(layout: Layout, rows: Sequence[Sequence[Any]]) -> Tensors | None:
-    """Tensors from rows with a value for every cell, in the cells' order."""
-    if len(layout.parts) == 1 and len(layout.cells) > 1:
-        [part] = layout.parts
-        array = part.whole.quick(rows)
-        return None if array is None else {part.name: array}
+def _assemble(layout: RowLayout, rows: Sequence[Sequence[Any]]) -> Tensors | None:
+    """Tensors from rows with a value for every feature, in the order of the features."""
+    if len(layout.inputs) == 1 and len(layout.features) > 1:
+        [group] = layout.inputs
+        array = group.all_rows.parse_fast(rows)
+        return None if array is None else {group.name: array}
     columns = list(zip(*rows, strict=True))
     tensors: Tensors = {}
     start = 0
-    for part in layout.parts:
-        own = columns[start : start + part.cells]
-        start += part.cells
-        array = _column(part, own[0]) if part.cells == 1 else part.whole.quick(list(zip(*own, strict=True)))
+    for group in layout.inputs:
+        count = group.feature_count
+        values = columns[start : start + count]
+        start += count
+        array = _column(group, values[0]) if count == 1 else group.all_rows.parse_fast(list(zip(*values, strict=True)))
         if array is None:
             return None
-        tensors[part.name] = array
+        tensors[group.name] = array
     return tensors
 
 
-def _column(part: InputPart, values: Sequence[Any]) -> Array | None:
-    """The array of an input that is one cell a row."""
-    array = part.column.quick(values)
+def _column(group: InputFeatures, values: Sequence[Any]) -> Array | None:
+    """The array of an input that has one feature."""
+    array = group.column.parse_fast(values)
     if array is None:
-        return part.whole.quick(values) if part.per_row else None
-    return array.reshape(-1, *part.per_row) if part.per_row else array
+        return group.all_rows.parse_fast(values) if group.row_axes else None
+    return array.reshape(-1, *group.row_axes) if group.row_axes else array

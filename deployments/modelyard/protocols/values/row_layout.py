@@ -1,4 +1,4 @@
-"""What one row of a request is made of: the named cells that a signature's inputs divide into."""
+"""The layout of one row of a request: the features that a signature's inputs consist of."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,99 +9,100 @@ from modelyard.tensors import DTYPES, FREE, Signature, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One named part of a row."""
+class Feature:
+    """One named value of a row: a column of an input, or a whole input."""
 
     name: str
     shape: tuple[int, ...]
-    """() for a plain value."""
+    """() for a scalar."""
     input: str
-    """The input that it is a part of."""
+    """The input that it belongs to."""
     datatype: str
     optional: bool
     missing: bool
-    """Whether its value may be missing, so that a row that is an object may leave it out."""
+    """Whether null is a missing value. A row that is an object may then leave the feature out."""
 
 
 @dataclass(frozen=True, slots=True)
-class InputPart:
-    """One input's part of a row: how many cells, and how they become an array."""
+class InputFeatures:
+    """The features of one input, and the readers that turn their values into its array."""
 
     name: str
-    cells: int
-    whole: ArrayReader
-    """Reads all rows of the input, each nested as the input's shape is."""
+    feature_count: int
+    all_rows: ArrayReader
+    """Reads all rows of the input, each nested as the input's shape."""
     column: ArrayReader
-    """Reads one cell of all rows."""
-    cell: ArrayReader
-    """Reads one cell of one row."""
-    per_row: tuple[int, ...]
-    """The array's axes between the rows and those of a cell: (n,) where n plain cells make a row of it."""
+    """Reads one feature of all rows."""
+    value: ArrayReader
+    """Reads one feature of one row."""
+    row_axes: tuple[int, ...]
+    """The axes between the rows and those of a feature: (n,) if n scalar features make up a row of the input."""
 
 
-class Layout:
-    """The cells of a row, input after input in the signature's order: the order of a row that is a list."""
+class RowLayout:
+    """The features of a row, input by input in the signature's order. A row that is a list has this order."""
 
     def __init__(
         self,
-        cells: tuple[Cell, ...],
-        parts: tuple[InputPart, ...],
-        unread: frozenset[str] = frozenset(),
-        left_out: frozenset[str] = frozenset(),
+        features: tuple[Feature, ...],
+        inputs: tuple[InputFeatures, ...],
+        ignored: frozenset[str] = frozenset(),
+        omitted: frozenset[str] = frozenset(),
     ) -> None:
-        self.cells = cells
-        self.parts = parts
-        self.unread = unread
-        """Names of columns that the model was fitted with and does not read: they may be there, with any values."""
-        self.left_out = left_out
-        """Names of optional cells that are not among these."""
-        self.names = frozenset(cell.name for cell in cells)
-        self.pick = itemgetter(*(cell.name for cell in cells))
-        """An object's values in the order of the cells: a tuple, or the bare value where there is one cell."""
-        self.needed = frozenset(cell.name for cell in cells if not cell.missing)
-        """What each row that is an object must hold."""
-        self._optional = any(cell.optional for cell in cells)
+        self.features = features
+        self.inputs = inputs
+        self.ignored = ignored
+        """Columns that the model was fitted with but does not read. They are accepted with any values."""
+        self.omitted = omitted
+        """Names of optional features that this layout leaves out."""
+        self.names = frozenset(feature.name for feature in features)
+        self.values_of = itemgetter(*(feature.name for feature in features))
+        """An object's values in the order of the features: a tuple, or the value itself if there is one feature."""
+        self.required = frozenset(feature.name for feature in features if not feature.missing)
+        """Names that each row that is an object must have."""
+        self._optional = any(feature.optional for feature in features)
 
     @property
-    def plain(self) -> bool:
-        """Whether every cell is one value, as in a table."""
-        return all(cell.shape == () for cell in self.cells)
+    def all_scalar(self) -> bool:
+        """Whether every feature is a scalar, as in a table."""
+        return all(feature.shape == () for feature in self.features)
 
     @property
     def unnamed(self) -> bool:
-        """Whether a row is one list of values that have no names."""
-        return len(self.cells) == 1 and len(self.cells[0].shape) == 1
+        """Whether a row is one list of values without names."""
+        return len(self.features) == 1 and len(self.features[0].shape) == 1
 
-    def present(self, names: Iterable[str]) -> "Layout":
-        """The layout without those optional inputs that have no cell among these names."""
+    def present(self, names: Iterable[str]) -> "RowLayout":
+        """The layout without the optional inputs that none of these names belongs to."""
         if not self._optional:
             return self
-        given = set(names)
-        kept = {cell.input for cell in self.cells if not cell.optional or cell.name in given}
-        cells = tuple(cell for cell in self.cells if cell.input in kept)
-        if not cells:
+        sent = set(names)
+        present = {feature.input for feature in self.features if not feature.optional or feature.name in sent}
+        features = tuple(feature for feature in self.features if feature.input in present)
+        if not features:
             return self
-        left_out = frozenset(cell.name for cell in self.cells if cell.input not in kept)
-        return Layout(cells, tuple(part for part in self.parts if part.name in kept), self.unread, left_out)
+        omitted = frozenset(feature.name for feature in self.features if feature.input not in present)
+        inputs = tuple(each for each in self.inputs if each.name in present)
+        return RowLayout(features, inputs, self.ignored, omitted)
 
     def positions(self, fitted: Sequence[str]) -> tuple[int, ...]:
-        """Where each cell stands in a row of all columns that the model was fitted with; () where there is no such row."""
-        if len(fitted) <= len(self.cells) or not self.plain or not self.names.issubset(fitted):
+        """The index of each feature in a row of all columns that the model was fitted with; () if no such row is possible."""
+        if len(fitted) <= len(self.features) or not self.all_scalar or not self.names.issubset(fitted):
             return ()
-        return tuple(fitted.index(cell.name) for cell in self.cells)
+        return tuple(fitted.index(feature.name) for feature in self.features)
 
 
-def by_column(signature: Signature) -> Layout:
-    """A cell for each column of each input that names its columns, and one for each other input.
+def layout_by_column(signature: Signature) -> RowLayout:
+    """A feature for each column of the inputs that name their columns, and one for each other input.
 
-    Where two cells would have one name, columns cannot be told apart, and this is the same as `by_input`.
+    If two features would have the same name, this is the same as `layout_by_input`.
     """
     layout = _layout(signature, expand=True)
-    return layout if len(layout.names) == len(layout.cells) else by_input(signature)
+    return layout if len(layout.names) == len(layout.features) else layout_by_input(signature)
 
 
-def by_input(signature: Signature) -> Layout:
-    """A cell for each input, whole."""
+def layout_by_input(signature: Signature) -> RowLayout:
+    """A feature for each whole input."""
     return _layout(signature, expand=False)
 
 
@@ -115,13 +116,13 @@ def row_shape(spec: TensorSpec) -> tuple[int, ...]:
     return (len(spec.columns),) if has_columns(spec) else spec.shape[1:]
 
 
-def takes_missing(spec: TensorSpec) -> bool:
-    """Whether null is a missing value of this input; among floats it is NaN instead."""
+def accepts_missing(spec: TensorSpec) -> bool:
+    """Whether null becomes None in this input. In an input of floats, null becomes NaN instead."""
     return spec.missing and DTYPES[spec.datatype].kind != "f"
 
 
 def row_count(signature: Signature) -> int | None:
-    """How many rows a request holds: FREE for any number, None where the inputs do not share a first axis."""
+    """How many rows a request has: FREE for any number, None if the inputs do not share a first axis."""
     lengths = {spec.shape[:1] for spec in signature.inputs}
     if len(lengths) != 1 or lengths == {()}:
         return None
@@ -129,27 +130,27 @@ def row_count(signature: Signature) -> int | None:
     return None if length == FREE and not signature.rowwise else length
 
 
-def _layout(signature: Signature, *, expand: bool) -> Layout:
-    cells: list[Cell] = []
-    parts: list[InputPart] = []
+def _layout(signature: Signature, *, expand: bool) -> RowLayout:
+    features: list[Feature] = []
+    inputs: list[InputFeatures] = []
     for spec in signature.inputs:
         row = row_shape(spec)
         columns = spec.columns if expand and has_columns(spec) else ()
-        plain = bool(columns) or row == (1,)
-        names, shape = columns or (spec.name,), () if plain else row
-        missing = takes_missing(spec)
-        cells += [Cell(name, shape, spec.name, spec.datatype, spec.optional, missing) for name in names]
-        parts.append(
-            InputPart(
+        scalar = bool(columns) or row == (1,)
+        names, shape = columns or (spec.name,), () if scalar else row
+        missing = accepts_missing(spec)
+        features += [Feature(name, shape, spec.name, spec.datatype, spec.optional, missing) for name in names]
+        inputs.append(
+            InputFeatures(
                 name=spec.name,
-                cells=len(names),
-                whole=ArrayReader(spec.datatype, (FREE, *row), missing=missing),
+                feature_count=len(names),
+                all_rows=ArrayReader(spec.datatype, (FREE, *row), missing=missing),
                 column=ArrayReader(spec.datatype, (FREE, *shape), missing=missing),
-                cell=ArrayReader(spec.datatype, shape, missing=missing),
-                per_row=row if plain else (),
+                value=ArrayReader(spec.datatype, shape, missing=missing),
+                row_axes=row if scalar else (),
             )
         )
-    known = {cell.name for cell in cells}
+    known = {feature.name for feature in features}
     if not expand:
         known.update(name for spec in signature.inputs for name in spec.columns)
-    return Layout(tuple(cells), tuple(parts), frozenset(signature.fitted) - known)
+    return RowLayout(tuple(features), tuple(inputs), frozenset(signature.fitted) - known)
