@@ -1,19 +1,34 @@
 """A streamed request on a connection."""
 
+from asyncio import Transport
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from modelyard.errors import Overloaded
+from modelyard.http.body_budget import HeldBytes
 from modelyard.http.endpoint import Header, StreamEndpoint, StreamExchange
 
-if TYPE_CHECKING:  # that module imports this one
-    from modelyard.http.connection import FastPathProtocol
+
+class StreamConnection(Protocol):
+    """A connection, as a streamed request uses it (`connection.FastPathProtocol`)."""
+
+    transport: Transport
+    flow: FlowControl
+    held: HeldBytes
+
+    def end_stream(self, data: bytes) -> None:
+        """Write the last bytes of the response."""
+
+    def resume_reading(self) -> None:
+        """Read on, unless something else keeps the connection from it."""
 
 
 class ConnectionStream:
     """The `Sink` of one streamed request: passes its body to the exchange, and the response to the connection."""
 
-    def __init__(self, connection: "FastPathProtocol", request_id: str) -> None:
+    def __init__(self, connection: StreamConnection, request_id: str) -> None:
         self.request_id = request_id
         self.exchange: StreamExchange
         self.reads = True

@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:  # a batch has requests, which have contexts
-    from modelyard.inference.batch import Batch
+from typing import Protocol
 
 CODES: Mapping[str, str] = {
     "OK": "ok",
@@ -27,6 +24,16 @@ CODES: Mapping[str, str] = {
 """The metric's `code` of each outcome; any other outcome is an `error`."""
 
 
+class BatchTimes(Protocol):
+    """What is recorded about a batch (`batch.Batch`)."""
+
+    rows: int
+    started: float
+    """By the scheduler's clock."""
+    seconds: float
+    """How long the call took."""
+
+
 class Recorder(Protocol):
     """Records the requests to one version by one protocol. Called on the event loop: it must be quick, and must not raise.
 
@@ -34,7 +41,7 @@ class Recorder(Protocol):
     """
 
     def request_ended(
-        self, context: "RequestContext", outcome: str, total_s: float, queue_s: float, batch: "Batch | None"
+        self, context: "RequestContext", outcome: str, total_s: float, queue_s: float, batch: BatchTimes | None
     ) -> None:
         """Record a request that was accepted.
 
@@ -68,7 +75,7 @@ class RequestContext:
 
 class _Unrecorded:
     def request_ended(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: "Batch | None"
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: BatchTimes | None
     ) -> None:
         """Nothing."""
 

@@ -10,12 +10,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from modelyard.inference.recorder import RequestContext
 from modelyard.replica_files.paths import open_private
-
-if TYPE_CHECKING:  # that module imports this one
-    from modelyard.inference.pending_request import PendingRequest
 
 SLOT_BYTES, SLOTS = 4096, 16
 """Each thread that processes requests has a slot of the file; further threads have none."""
@@ -23,8 +21,14 @@ _LENGTH_BYTES = 2
 _EMPTY = bytes(_LENGTH_BYTES)
 
 
+class RunningRequest(Protocol):
+    """A request of a batch (`pending_request.PendingRequest`)."""
+
+    context: RequestContext
+
+
 class _ThreadState(threading.local):
-    batch: "Sequence[PendingRequest]" = ()
+    batch: Sequence[RunningRequest] = ()
     slot: int = -1
     """Offset of the thread's slot; -1 before it has one."""
 
@@ -50,7 +54,7 @@ class RunningRequests:
         finally:
             os.close(descriptor)
 
-    def begin(self, batch: "Sequence[PendingRequest]") -> None:
+    def begin(self, batch: Sequence[RunningRequest]) -> None:
         """A batch of these requests begins in this thread."""
         CURRENT.batch = batch
         if self._map is None:
@@ -97,7 +101,7 @@ def read_running(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def working_for(batch: "Sequence[PendingRequest]") -> Iterator[None]:
+def working_for(batch: Sequence[RunningRequest]) -> Iterator[None]:
     """Attribute what this thread does in the block to these requests."""
     RUNNING.begin(batch)
     try:
@@ -111,6 +115,6 @@ def request_ids() -> tuple[str, ...]:
     return ids_of(CURRENT.batch)
 
 
-def ids_of(batch: "Sequence[PendingRequest]") -> tuple[str, ...]:
+def ids_of(batch: Sequence[RunningRequest]) -> tuple[str, ...]:
     """The ids of these requests; a request without an id is left out."""
     return tuple(pending.context.request_id for pending in batch if pending.context.request_id)

@@ -4,8 +4,7 @@ Runs on the request path. `python -m benchmarks.metrics` measures its cost.
 """
 
 from modelyard.http.edge_headers import client_address, edge_start_s
-from modelyard.inference.batch import Batch
-from modelyard.inference.recorder import CODES, RequestContext
+from modelyard.inference.recorder import CODES, BatchTimes, RequestContext
 from modelyard.replica_files.request_records import RequestRecord
 from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.request_log import RequestLog
@@ -45,7 +44,7 @@ class RequestRecorder:
         self._compute, self._batch = counters.compute.observe, counters.batch.observe
 
     def request_ended(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: Batch | None
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: BatchTimes | None
     ) -> None:
         """See `Recorder`."""
         if outcome == "OK":
@@ -70,7 +69,7 @@ class RequestRecorder:
         self._batch(rows)
 
     def _sample(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, batch: Batch | None
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, batch: BatchTimes | None
     ) -> None:
         """Add the request to the log and to the traces, as far as it is selected. `queue_s` is None for a rejected request."""
         log, sampler, code = self._log, self._sampler, CODES.get(outcome, "error")
