@@ -33,7 +33,7 @@ def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Serve
     planned = server.command("plan", "--config", "other", "--exit-code", "-o", "json", check=False)
     assert planned.returncode == 2
     (action,) = json.loads(planned.stdout)["actions"]
-    assert (action["kind"], action["model"]) == ("restart", "iris")
+    assert (action["kind"], action["model"]) == ("update", "iris")
     assert "limits" in action["why"]
     assert "timeout_s" in action["why"]
 
