@@ -56,8 +56,12 @@ class DeathWatch:
         *,
         writes: Writes,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`replicas` is the folder of the replicas' files. `report` is called with each death."""
+        """`replicas` is the folder of the replicas' files. `report` is called with each death.
+
+        `now` stamps deaths; `clock` measures how long things take, since the time of day may be set.
+        """
         self._folder = replicas
         self._log = log
         self._machine = machine
@@ -65,13 +69,14 @@ class DeathWatch:
         self._report = report
         self._writes = writes
         self._now = now
+        self._clock = clock
         self._replicas = Replicas()
         self._gone: list[_Gone] = []
         self._kernel_kills = machine.kernel_out_of_memory()
 
     def observe(self, running: Running) -> None:
         """Compare this observation with the one before."""
-        now = self._now()
+        now = self._clock()
         self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.observe(running, now)]
         self._kernel_kills = kills = self._machine.kernel_out_of_memory() if self._gone else self._kernel_kills
         self._gone, gone = [], self._gone

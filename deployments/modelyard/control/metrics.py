@@ -44,8 +44,10 @@ STATES: Mapping[str, str] = {
 class ControlMetrics:
     """Counts observations of Serve and reloads. Any thread may read the snapshot."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic) -> None:
+        """`now` is the time of day, which may be set; `clock` measures how long models are not ready."""
         self._now = now
+        self._clock = clock
         self._starts = ReplicaStarts()
         self._not_ready_since: dict[str, float] = {}
         self._deaths: Counter[tuple[str, str]] = Counter()
@@ -89,7 +91,7 @@ class ControlMetrics:
 
     def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
         """Seconds for which each model has not been ready."""
-        now = self._now()
+        now = self._clock()
         loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITING_TO_LOAD]
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
         return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}

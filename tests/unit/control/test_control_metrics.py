@@ -65,11 +65,11 @@ def test_a_model_that_was_refused_is_not_ready_in_no_version():
 
 
 def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_waits_for_others_to_load():
-    now = [1000.0]
-    metrics = ControlMetrics(now=lambda: now[0])
+    clock = [1000.0]
+    metrics = ControlMetrics(clock=lambda: clock[0])
 
     def not_ready_s(churn: dict[str, Any] | None, waiting: Sequence[str] = ()) -> float:
-        now[0] += 10
+        clock[0] += 10
         running = Running({"churn": churn} if churn else {})
         metrics.observed(running, model_statuses(running, {}, "http://x", waiting))
         return metrics.snapshot().gauges[("model_not_ready_seconds", "churn")]

@@ -110,10 +110,17 @@ class Watched:
     """A death watch over replicas that the test names."""
 
     def __init__(self, root: Path) -> None:
-        self.machine, self.told, self.now = OneMachine(), [], 1000.0
+        self.machine, self.told, self.now, self.clock = OneMachine(), [], 1000.0, 5.0
         self.folder, self.log = root / "replicas", DeathLog(root)
         self.watch = DeathWatch(
-            self.folder, self.log, self.machine, Lost(), self.told.append, writes=Writes(), now=lambda: self.now
+            self.folder,
+            self.log,
+            self.machine,
+            Lost(),
+            self.told.append,
+            writes=Writes(),
+            now=lambda: self.now,
+            clock=lambda: self.clock,
         )
 
     def files(self, replica: str) -> ReplicaFiles:
@@ -123,6 +130,7 @@ class Watched:
         details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
         self.watch.observe(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
         self.now += 1
+        self.clock += 1
 
 
 @pytest.fixture
@@ -164,6 +172,17 @@ def test_ray_may_take_a_moment_to_know_the_cause_but_not_for_ever(watched: Watch
     watched.machine.causes["actor b"] = WORKER_DIED
     watched.look()
     assert [death.replica for death in watched.told] == ["a"]
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_a_time_of_day_that_is_set_changes_no_cause(watched: Watched, step_s: float):
+    append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
+    watched.look("a", state="RUNNING")
+    watched.look("a", state="STOPPING")
+    watched.now += step_s
+    watched.machine.causes["actor a"] = RayCause("RAY_KILL", "ray.kill() was called")
+    watched.look()
+    assert [death.reason for death in watched.told] == ["health_check"]
 
 
 def test_a_kill_by_the_kernel_for_lack_of_memory_has_its_own_reason(watched: Watched):
