@@ -8,7 +8,7 @@ from tests.contract.replica import ONE, PREDICT
 
 ONE_ANSWER = [[3.0]]
 LIMIT = 4096
-TOO_LARGE = f"the body has more than {LIMIT} bytes, the maximum"
+TOO_LARGE = f"the body is larger than the limit of {LIMIT} bytes"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(ONE)])

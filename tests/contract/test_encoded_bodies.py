@@ -76,10 +76,10 @@ def test_one_byte_order_mark_is_read_and_no_more(replica: Make) -> None:
 @pytest.mark.parametrize(
     ("body", "coding", "status", "says"),
     [
-        (b"x", "br", 415, "only gzip and deflate"),
+        (b"x", "br", 415, "only gzip and deflate are"),
         (b"no gzip", "gzip", 400, "the body is not valid gzip"),
         (gzip.compress(ONE)[:-4], "gzip", 400, "it is truncated"),
-        (gzip.compress(bytes(1_000_000)), "gzip", 413, "inflates to more than 100000"),
+        (gzip.compress(bytes(1_000_000)), "gzip", 413, "inflates to more than the limit of 100000"),
     ],
     ids=["another coding", "not what it says", "cut short", "a bomb"],
 )

@@ -92,7 +92,7 @@ REFUSALS = {
     "cut": (infer()[:-1], Status.INVALID_ARGUMENT, "ends after"),
     "two messages": (infer() * 2, Status.INVALID_ARGUMENT, "one message"),
     "garbage": (frame(b"\xff\xff"), Status.INVALID_ARGUMENT, "not a valid inference.ModelInferRequest"),
-    "a length without end": (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
+    "a length without end": (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "larger than the limit"),
     "another model": (infer(model_name="tripler"), Status.NOT_FOUND, "'tripler'"),
     "another version": (infer(model_version="7"), Status.NOT_FOUND, "served: 3"),
     "an odd version": (infer(model_version="one"), Status.NOT_FOUND, "served: 3"),

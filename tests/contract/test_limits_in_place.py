@@ -30,7 +30,7 @@ def test_a_smaller_limit_for_messages_holds_for_the_next_call(replica: Make) -> 
     message = framed("ModelMetadata", name="doubler", version=" " * 2000)
     one.configure(limits={"body": 1000})
     with one.connect() as client:
-        assert "more than 1000 bytes" in call(client, "ModelMetadata", message).trailers["grpc-message"]
+        assert "limit of 1000 bytes" in call(client, "ModelMetadata", message).trailers["grpc-message"]
 
 
 def test_a_shorter_time_out_holds_for_the_next_request(replica: Make) -> None:

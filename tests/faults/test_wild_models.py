@@ -139,7 +139,7 @@ def test_a_call_that_hangs_gets_504_and_its_replica_is_replaced(wild: Server) ->
         if LONG:
             wild.wait_for(lambda: answers(wild), what="another replica")
         else:
-            wild.kill("ray::ServeReplica:wild:")  # what its health check would lead to, after three times its time-out
+            wild.kill("ray::ServeReplica:wild:")  # what its health check would lead to, after three times its timeout
             wild.wait_for(lambda: answers(wild), what="another replica")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 

@@ -104,7 +104,7 @@ SOURCES: dict[str, tuple[Callable[[], Texts], str]] = {
     "code": (code, "deployments/modelyard/config/model_spec.py"),
 }
 """Each kind of text, with a place that it must contain."""
-CHECKED = ("pages", "examples", "monitoring", "metrics")
+CHECKED = tuple(SOURCES)
 
 
 @pytest.mark.parametrize("source", CHECKED)

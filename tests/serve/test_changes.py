@@ -189,7 +189,7 @@ def test_limits_and_batching_apply_in_place_while_clients_ask(fresh: Server) -> 
     with ThreadPoolExecutor(4) as clients:
         assert 429 in clients.map(sleep, [2.0, 1.0, 1.0, 1.0])
     configure("{timeout_s: 1}", "{max_size: 64}")
-    fresh.wait_for(lambda: sleep(2.0) == 504, what="the shorter time-out")
+    fresh.wait_for(lambda: sleep(2.0) == 504, what="the shorter timeout")
     assert fresh.replicas("limited") == before
     configure("{timeout_s: 1}", "{max_size: 128}")
     fresh.wait_printed("~ restart limited: batching.max_size 64 -> 128")

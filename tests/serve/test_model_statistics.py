@@ -71,7 +71,7 @@ def test_statistics_wait_for_a_hub_that_was_killed_or_say_that_it_is_away(pair: 
 
     def told() -> bool:
         answer = server.get(f"/v2/models/{name}/stats")
-        assert answer.status_code == 200 or (answer.status_code == 503 and "does not answer" in answer.json()["error"])
+        assert answer.status_code == 200 or (answer.status_code == 503 and "does not respond" in answer.json()["error"])
         return answer.status_code == 200
 
     server.wait_for(told, what="the hub")

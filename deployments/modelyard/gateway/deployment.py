@@ -80,7 +80,7 @@ class Gateway:
         try:
             return await asyncio.to_thread(self._hub.model_totals, models)
         except (RayError, ValueError) as error:  # it died, or was not started
-            raise ModelNotReady("model statistics are unavailable: the metrics hub does not answer") from error
+            raise ModelNotReady("model statistics are unavailable: the metrics hub does not respond") from error
 
 
 class _NoMeter:

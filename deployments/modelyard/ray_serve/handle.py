@@ -37,9 +37,9 @@ async def _ask(application: str, path: bytes, message: bytes, request_id: str, h
         response = handle.grpc.remote(path, message, request_id)
         outcome: bytes | ModelyardError = await asyncio.wait_for(response, hold_s)
     except TimeoutError:
-        raise ModelNotReady(f"{application!r} had no replica within {hold_s:g} s") from None
+        raise ModelNotReady(f"no replica of model {application!r} was available within {hold_s:g} s") from None
     except (RayError, serve.exceptions.RayServeException) as error:
-        raise ModelNotReady(f"no replica of {application!r} responded") from error
+        raise ModelNotReady(f"no replica of model {application!r} responded") from error
     except asyncio.CancelledError:
         if response is not None:
             response.cancel()  # else it would run on without a reader

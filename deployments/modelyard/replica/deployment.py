@@ -51,7 +51,7 @@ logger = logging.getLogger("ray.serve")
 SWITCH_INTERVAL_S = 0.0005
 """With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
 STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its time-outs counts as hung, and the replica is replaced."""
+"""A call of the model that has run for this many of its timeouts counts as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:

@@ -204,7 +204,7 @@ def test_other_requests_are_refused(live: LiveState, method: str, path: str, bod
 
 
 def wait_for(true: Callable[[], object]) -> None:
-    """Another thread's work; ends with the test's own time-out."""
+    """Another thread's work; ends with the test's own timeout."""
     pause = Event()
     while not true():
         pause.wait(0.01)

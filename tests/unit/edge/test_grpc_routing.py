@@ -206,7 +206,7 @@ def test_a_model_whose_replicas_are_all_down_is_unavailable(running):
 
 def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
     error = running.refusal(asking("frail"))
-    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "no replica of the model answered")
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "no replica of the model responded")
 
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])

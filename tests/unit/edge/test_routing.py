@@ -97,7 +97,7 @@ def test_a_replica_that_dies_gives_a_problem_document_and_not_serves_plain_500(e
         with edge.running({"gateway": [dies.getsockname()[1]], "frail": [dies.getsockname()[1]]}):
             answer = edge.ask("/models/frail/predict", "POST", b"{}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem(answer)["detail"] == "no replica of the model answered"
+    assert problem(answer)["detail"] == "no replica of the model responded"
 
 
 @pytest.mark.parametrize(
