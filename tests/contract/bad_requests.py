@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from modelyard.tensors import FREE, Signature, TensorSpec
-from tests.contract.speakers import Binary, raw
+from tests.contract.protocol_clients import Binary, raw
 from tests.unit.protocols.arrow.streams import lists, stream
 
 SIGNATURE = Signature(
@@ -210,7 +210,7 @@ GENERATE: Cases = {
     "nothing": (b"", "empty"),
 }
 PREDICT = documents(outputs=True)
-MESSAGES = {case: said for case, said in PREDICT.items() if case != "no text"}
+MESSAGES = {case: message for case, message in PREDICT.items() if case != "no text"}
 """Of a WebSocket, whose texts are text or close it."""
 ONE = json(inputs={"x": [[1.5]]})
 

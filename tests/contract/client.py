@@ -10,7 +10,7 @@ from tests.fakes import PATIENCE_S
 
 
 @dataclass
-class Answer:
+class Response:
     """One answer, as it came."""
 
     version: str
@@ -61,20 +61,20 @@ class Client:
         for piece in pieces:
             self.socket.sendall(piece)
 
-    def read(self, *, head: bool = False) -> Answer:
+    def read(self, *, head: bool = False) -> Response:
         """The next answer; of one to HEAD, no body is read."""
         version, _, rest = self.line().partition(" ")
         headers = []
         while line := self.line():
             name, _, value = line.partition(": ")
             headers.append((name.lower(), value))
-        answer = Answer(version, int(rest.split(" ")[0]), headers, b"")
-        length = answer.header("content-length")
+        response = Response(version, int(rest.split(" ")[0]), headers, b"")
+        length = response.header("content-length")
         if length is not None and not head:
-            answer.body = self._file.read(int(length))
-        return answer
+            response.body = self._file.read(int(length))
+        return response
 
-    def ask(self, *pieces: bytes) -> Answer:
+    def fetch(self, *pieces: bytes) -> Response:
         self.send(*pieces)
         return self.read()
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from tests.contract.client import Answer, request
+from tests.contract.client import Response, request
 
 INFER = "/v2/models/doubler/infer"
 VERSIONED = "/v2/models/doubler/versions/3/infer"
@@ -29,17 +29,17 @@ def infer(document: bytes, raw: bytes = b"", path: str = INFER, **headers: str) 
     return request(path, document + raw, **length, **headers)
 
 
-def values(answer: Answer) -> list[float]:
+def values(response: Response) -> list[float]:
     """The only output's."""
-    assert answer.status == 200, answer.body
-    [output] = answer.json["outputs"]
+    assert response.status == 200, response.body
+    [output] = response.json["outputs"]
     found: list[float] = output["data"]
     return found
 
 
-def refused(answer: Answer, status: int, message: str) -> None:
-    assert answer.status == status, answer.body
-    assert answer.header("content-type") == "application/json"
-    assert answer.json.keys() == {"error"}
-    assert message in answer.json["error"]
-    assert "server-timing" not in dict(answer.headers)
+def refused(response: Response, status: int, message: str) -> None:
+    assert response.status == status, response.body
+    assert response.header("content-type") == "application/json"
+    assert response.json.keys() == {"error"}
+    assert message in response.json["error"]
+    assert "server-timing" not in dict(response.headers)

@@ -16,8 +16,8 @@ from modelyard.replica.load_meter import LoadMeter
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.trace_sampling import TraceSampler
-from tests.contract.client import Answer, Client
-from tests.contract.front import Front
+from tests.contract.client import Client, Response
+from tests.contract.http_server import HttpServer
 from tests.fakes import FakeModel
 
 UNWRITTEN = RequestLog("doubler", RequestLogConfig(Path("/nowhere"), 0.0))
@@ -40,7 +40,7 @@ class Replica:
 
     def __init__(
         self,
-        front: Front,
+        front: HttpServer,
         way: str,
         model: FakeModel | None = None,
         warmup: Warmup = CHEAP,
@@ -110,10 +110,10 @@ class Replica:
     def connect(self) -> Client:
         return Client(self.front.port)
 
-    def ask(self, *pieces: bytes) -> Answer:
+    def fetch(self, *pieces: bytes) -> Response:
         """The answer to one request on a connection of its own."""
         with self.connect() as client:
-            return client.ask(*pieces)
+            return client.fetch(*pieces)
 
     def close(self) -> None:
         """Leave nothing behind: no request, and not the thread that the model may have run in."""

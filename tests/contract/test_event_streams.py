@@ -21,7 +21,7 @@ def way() -> str:
     return "asgi"
 
 
-def asked(rig, path: str, body: bytes, **headers: str) -> requests.Response:
+def open_stream(rig, path: str, body: bytes, **headers: str) -> requests.Response:
     return requests.post(
         f"http://127.0.0.1:{rig.front.port}{path}", data=body, headers=headers, stream=True, timeout=PATIENCE_S
     )
@@ -36,16 +36,16 @@ def events(response: requests.Response) -> Iterator[tuple[str, dict]]:
 
 
 def test_each_part_is_an_event_that_reads_like_an_answer(replica):
-    with asked(replica(FakeGenerator(2)), STREAM, ONE) as response:
+    with open_stream(replica(FakeGenerator(2)), STREAM, ONE) as response:
         assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
-        told = list(events(response))
+        result = list(events(response))
     head = {"model_name": "doubler", "model_version": "3"}
-    assert told == [("message", {**head, "predictions": [[value]]}) for value in (3.0, 6.0)]
+    assert result == [("message", {**head, "predictions": [[value]]}) for value in (3.0, 6.0)]
 
 
 def test_a_part_is_there_before_the_next_is_computed(replica):
     rig = replica(FakeGenerator(2))
-    with asked(rig, STREAM, ONE) as response:
+    with open_stream(rig, STREAM, ONE) as response:
         rig.model.entered()
         rig.model.hold()
         came = events(response)
@@ -55,7 +55,7 @@ def test_a_part_is_there_before_the_next_is_computed(replica):
 
 
 def test_a_model_that_does_not_generate_gives_its_answer_as_the_only_event(replica):
-    with asked(replica(), STREAM, ONE) as response:
+    with open_stream(replica(), STREAM, ONE) as response:
         assert [data["predictions"] for _, data in events(response)] == [[[3.0]]]
 
 
@@ -69,7 +69,7 @@ def test_a_model_that_does_not_generate_gives_its_answer_as_the_only_event(repli
     ],
 )
 def test_what_is_wrong_before_the_first_part_is_an_ordinary_answer(replica, path, body, says):
-    with asked(replica(FakeGenerator()), path, body) as response:
+    with open_stream(replica(FakeGenerator()), path, body) as response:
         assert (response.status_code, says in response.json()) == (400, True)
 
 
@@ -77,7 +77,7 @@ def test_a_failure_of_the_first_step_is_an_ordinary_answer(replica):
     def fail(inputs):
         raise ValueError("internals")
 
-    with asked(replica(FakeGenerator(call=fail)), STREAM, ONE) as response:
+    with open_stream(replica(FakeGenerator(call=fail)), STREAM, ONE) as response:
         assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
         assert "internals" not in response.text
 
@@ -92,9 +92,9 @@ def test_a_later_failure_is_the_last_event(replica, path, kind, member):
         return {"y": inputs["x"]}
 
     body = ONE if path == STREAM else b'{"x": 1.5}'
-    with asked(replica(FakeGenerator(call=once)), path, body) as response:
-        (_, first), (told_kind, told) = events(response)
-    assert (told_kind, told[member].partition(" (")[0], member in first) == (kind, "out of words", False)
+    with open_stream(replica(FakeGenerator(call=once)), path, body) as response:
+        (_, first), (told_kind, result) = events(response)
+    assert (told_kind, result[member].partition(" (")[0], member in first) == (kind, "out of words", False)
 
 
 def test_a_client_that_leaves_stops_the_model_within_a_step(replica):
@@ -116,28 +116,28 @@ def test_a_client_that_does_not_read_holds_up_its_own_stream_and_fills_no_memory
         connection = rig.front.connection(lazy.port)
         rig.front.until(lambda: connection.flow.write_paused)
         calls = len(rig.model.calls)
-        assert rig.ask(request("/models/doubler/predict", ONE)).status == 200
+        assert rig.fetch(request("/models/doubler/predict", ONE)).status == 200
         assert len(rig.model.calls) <= calls + 2, "the other request's call, and a step under way"
 
 
 def test_generate_takes_values_and_gives_values(replica):
     rig = replica(FakeGenerator(2))
     body = b'{"x": 1.5, "id": "7", "parameters": {"temperature": 0}}'
-    with asked(rig, GENERATE, body) as response:
+    with open_stream(rig, GENERATE, body) as response:
         assert response.json() == {"model_name": "doubler", "model_version": "3", "id": "7", "y": 3.0}
-    with asked(rig, "/v2/models/doubler/versions/3/generate_stream", body) as response:
+    with open_stream(rig, "/v2/models/doubler/versions/3/generate_stream", body) as response:
         assert [data["y"] for _, data in events(response)] == [3.0, 6.0]
 
 
 def test_an_input_of_generate_may_stand_among_the_parameters(replica):
-    with asked(replica(), GENERATE, b'{"parameters": {"x": 4}}') as response:
+    with open_stream(replica(), GENERATE, b'{"parameters": {"x": 4}}') as response:
         assert response.json()["y"] == 8.0
 
 
 def test_every_stream_is_counted_once_by_its_protocol(replica):
     rig = replica(FakeGenerator(2))
     for path, body in ((STREAM, ONE), (GENERATE_STREAM, b'{"x": 1}'), (GENERATE, b'{"x": 1}'), (GENERATE, b"{}")):
-        with asked(rig, path, body) as response:
+        with open_stream(rig, path, body) as response:
             response.content  # noqa: B018 - to its end
     codes = rig.version.counts.codes
     assert (codes["stream"]["ok"], codes["generate"]["ok"], codes["generate"]["invalid"]) == (1, 2, 1)
@@ -148,7 +148,7 @@ def test_one_more_than_the_queue_holds_is_refused(replica):
     with Client(rig.front.port) as first:
         first.send(request(STREAM, ONE))
         rig.model.entered()
-        with asked(rig, STREAM, ONE) as response:
+        with open_stream(rig, STREAM, ONE) as response:
             assert (response.status_code, response.headers["retry-after"]) == (429, "1")
 
 
@@ -159,10 +159,10 @@ INFER = {"id": "7", "inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32"
 @pytest.mark.parametrize("parts", [0, 2], ids=["a whole answer", "parts"])
 def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
     rig = replica(FakeGenerator(parts) if parts else None)
-    with asked(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:
+    with open_stream(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:
         assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
-        told = [data for _, data in events(response)]
-    assert [(each["id"], each["outputs"][0]["data"]) for each in told] == [
+        result = [data for _, data in events(response)]
+    assert [(each["id"], each["outputs"][0]["data"]) for each in result] == [
         ("7", [value]) for value in ([3.0, 6.0] if parts else [3.0])
     ]
     assert rig.version.counts.codes["oip"]["ok"] == 1
@@ -176,5 +176,5 @@ def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
     ],
 )
 def test_what_is_wrong_with_mlservers_stream_is_an_ordinary_answer(replica, body, says):
-    with asked(replica(), INFER_STREAM, json.dumps(body).encode()) as response:
+    with open_stream(replica(), INFER_STREAM, json.dumps(body).encode()) as response:
         assert (response.status_code, says in response.json()["error"]) == (400, True)

@@ -59,16 +59,16 @@ def test_what_the_page_of_protocols_lists_is_in_the_document(method: str, path: 
 
 @pytest.mark.parametrize(("method", "path"), [each for each in OPERATIONS if OF_A_MODEL.fullmatch(each[1])], ids=str)
 def test_a_replica_has_what_the_document_lists(replica: Make, method: str, path: str) -> None:
-    answer = replica().ask(request(filled(path), b"", method=method))
-    assert answer.status not in (404, 405), answer.body
+    response = replica().fetch(request(filled(path), b"", method=method))
+    assert response.status not in (404, 405), response.body
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [each for each in OPERATIONS if not OF_A_MODEL.fullmatch(each[1])], ids=str
 )
 def test_the_gateway_has_what_the_document_lists(method: str, path: str) -> None:
-    answer = get_response(filled(path, version=1), method, b"", [DOUBLERS])
-    assert answer.status not in (404, 405), answer.body
+    response = get_response(filled(path, version=1), method, b"", [DOUBLERS])
+    assert response.status not in (404, 405), response.body
 
 
 def test_every_path_that_the_lane_answers_is_in_the_document(replica: Make) -> None:

@@ -66,8 +66,8 @@ def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path:
         )
     elif path.endswith(":regress"):
         model, sent = FakeModel(signature=NUMBERED), b'{"examples":[{"x":1}]}'
-    answer = replica(model).ask(request(filled(path), sent, method=method))
-    assert answer.status == status_of(state), answer.body
+    response = replica(model).fetch(request(filled(path), sent, method=method))
+    assert response.status == status_of(state), response.body
 
 
 @pytest.mark.parametrize("path", [path for method, path, _ in ROWS if method == "WS"])
@@ -94,5 +94,5 @@ def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
 )
 def test_the_servers_path_does_what_the_page_says(method: str, path: str, state: str) -> None:
     served = replace(entry("doubler"), metadata={"versions": [{"version": "3", "digest": "sha256:0"}]})
-    answer = get_response(filled(path), method, b"", [served])
-    assert answer.status == status_of(state), answer.body
+    response = get_response(filled(path), method, b"", [served])
+    assert response.status == status_of(state), response.body

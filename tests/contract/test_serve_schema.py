@@ -58,13 +58,13 @@ def test_a_config_that_came_back_needs_no_change(config):
 
 def test_the_details_of_the_tests_are_what_serve_would_give():
     config = applications(configured(resolved()))["churn"]
-    told = details(config, "RUNNING", {"RUNNING": 1, "STARTING": 1}, "a message")
-    for deployment in told["deployments"].values():
+    result = details(config, "RUNNING", {"RUNNING": 1, "STARTING": 1}, "a message")
+    for deployment in result["deployments"].values():
         for replica in deployment["replicas"]:
             replica |= {"start_time_s": 1.0}
-    read = ApplicationDetails.model_validate(told)
+    read = ApplicationDetails.model_validate(result)
     assert read.deployed_app_config == ServeApplicationSchema.model_validate(config)
-    assert set(told) <= set(ApplicationDetails.model_fields)
+    assert set(result) <= set(ApplicationDetails.model_fields)
 
 
 def test_ray_knows_every_setting_that_we_make():

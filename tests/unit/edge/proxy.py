@@ -48,7 +48,7 @@ def backend(
 ) -> Iterator[Backend]:
     """A server on a port of its own, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Response(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
 
         def setup(self) -> None:
@@ -56,7 +56,7 @@ def backend(
             connections.append(self.connection)
 
         def do_GET(self) -> None:
-            asked.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
+            sent.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
             body = name.encode()
             self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(status)
@@ -70,13 +70,13 @@ def backend(
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    server = Listening(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Response)
     connections: list[socket.socket] = []
-    asked = Backend(name, server.server_port)
+    sent = Backend(name, server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield asked
+        yield sent
     finally:
         server.shutdown()
         for connection in connections:
@@ -139,7 +139,7 @@ def all_models(custom_routes: Mapping[str, str], *models: EdgeModel) -> dict[str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -208,13 +208,15 @@ class Edge:
         command = [str(LAUNCHER), "-db", "-f", str(self._serve_file), *more]
         return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str) -> Answer:
+    def fetch(
+        self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str
+    ) -> Response:
         """The answer of our HTTP frontend, or of another port. Underscores in the names of headers stand for dashes."""
         return _ask(
             port or self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()}
         )
 
-    def numbers(self, path: str) -> Answer:
+    def numbers(self, path: str) -> Response:
         """The answer of the frontend for Prometheus."""
         return _ask(self.metrics_port, path, "GET", None, {})
 
@@ -261,31 +263,31 @@ def files_of(process: subprocess.Popen[bytes]) -> list[str]:
     return [Path(file).name for flag, file in pairwise(arguments) if flag == "-f"]
 
 
-def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, dict(headers))
-        answer = connection.getresponse()
-        told = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, told, answer.read())
+        reply_received = connection.getresponse()
+        result = {name.lower(): value for name, value in reply_received.getheaders()}
+        return Response(reply_received.status, result, reply_received.read())
     finally:
         connection.close()
 
 
 def accept_and_close(listener: socket.socket) -> None:
     """A replica that dies as soon as it has a request."""
-    said = b""
-    while not said:  # else it is HAProxy's check, which says nothing
+    message = b""
+    while not message:  # else it is HAProxy's check, which says nothing
         connection, _ = listener.accept()
-        said = connection.recv(1)
+        message = connection.recv(1)
     listener.close()
     connection.close()
 
 
 def test_haproxys_metrics_have_their_own_port(edge, backends):
-    edge.ask("/models/churn/predict", "POST", b"{}")
-    told = edge.numbers("/metrics")
-    assert told.status == 200
-    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in told.body.decode()
+    edge.fetch("/models/churn/predict", "POST", b"{}")
+    result = edge.numbers("/metrics")
+    assert result.status == 200
+    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in result.body.decode()
     assert edge.numbers("/").status == 404
-    assert edge.ask("/metrics").body == b"gateway", "clients do not see them"
+    assert edge.fetch("/metrics").body == b"gateway", "clients do not see them"

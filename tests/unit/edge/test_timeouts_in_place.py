@@ -32,7 +32,7 @@ def haproxy(edge: Edge, admin: Path) -> Iterator[None]:
 def seconds_until_504(edge: Edge) -> float:
     """How long HAProxy waits for a replica that hangs."""
     begun = time.monotonic()
-    assert edge.ask("/models/churn/predict", "POST", b"FREEZE").status == 504
+    assert edge.fetch("/models/churn/predict", "POST", b"FREEZE").status == 504
     return time.monotonic() - begun
 
 

@@ -19,10 +19,10 @@ def test_each_request_is_told_by_the_id_of_its_trace() -> None:
     with Collector() as collector:
         spans = SpanWriter("iris", collector.url)
         traced = TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)
-        told, own = spans.write([traced, traced._replace(parent=None)])
+        result, own = spans.write([traced, traced._replace(parent=None)])
         spans.close()
-    assert told == f"{PARENT.trace_id:032x}"
-    assert {span.trace_id.hex() for span in collector.spans} == {told, own}
+    assert result == f"{PARENT.trace_id:032x}"
+    assert {span.trace_id.hex() for span in collector.spans} == {result, own}
 
 
 def collected(*requests: TracedRequest) -> Collector:
@@ -73,8 +73,8 @@ def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> 
 
 def test_a_span_says_what_the_request_was() -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
-    told = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
-    assert told == {
+    result = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
+    assert result == {
         "modelyard.request_id": "r-1",
         "modelyard.model": "iris",
         "modelyard.version": "3",

@@ -88,7 +88,9 @@ def inflated(message: bytes | memoryview, encoding: bytes, limit_bytes: int) -> 
         raise InvalidRequest("the message is flagged as compressed, but grpc-encoding names no compression")
     window_bits = ENCODINGS.get(encoding)
     if window_bits is None:
-        raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not supported, only identity, gzip and deflate are")
+        raise UnknownEncoding(
+            f"grpc-encoding {encoding.decode('latin-1')!r} is not supported, only identity, gzip and deflate are"
+        )
     return inflate(message, window_bits, limit_bytes, noun="the message", coding=encoding.decode())
 
 

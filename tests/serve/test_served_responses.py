@@ -1,4 +1,4 @@
-"""What clients get from the real server, through HAProxy."""
+"""Responses of the real server, through HAProxy."""
 
 import json
 import subprocess
@@ -13,57 +13,59 @@ CLASSIFIERS = ("iris", "breast-cancer", "digits", "ticket-topic")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_example_model_answers_its_example(server: Server, name: str) -> None:
+def test_every_example_model_predicts_its_example(server: Server, name: str) -> None:
     body = example_body(name)
-    answer = server.predict(name, body)
-    assert answer.status_code == 200, answer.text
-    told = answer.json()
-    assert told["model_name"] == name
-    assert told["model_version"] == "1"
-    assert len(told["predictions"]) == len(body["instances"])
+    response = server.predict(name, body)
+    assert response.status_code == 200, response.text
+    result = response.json()
+    assert result["model_name"] == name
+    assert result["model_version"] == "1"
+    assert len(result["predictions"]) == len(body["instances"])
     if name in CLASSIFIERS:
-        assert all(0 < confidence <= 1 for confidence in told["confidences"])
+        assert all(0 < confidence <= 1 for confidence in result["confidences"])
 
 
-def test_a_large_body_is_decoded_in_a_process_beside_the_replica(server: Server) -> None:
+def test_a_large_body_is_decoded_in_a_separate_process(server: Server) -> None:
     few = example_body("iris")["instances"]
     times = 60_000 // len(few)
-    told = server.predict("iris", {"instances": few * times})
-    assert told.status_code == 200, told.text
+    result = server.predict("iris", {"instances": few * times})
+    assert result.status_code == 200, result.text
     assert server.pids("modelyard.protocols.decoder.program")
-    assert told.json()["predictions"] == server.predict("iris", {"instances": few}).json()["predictions"] * times
+    assert result.json()["predictions"] == server.predict("iris", {"instances": few}).json()["predictions"] * times
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_curl_line_of_a_models_description_answers_when_pasted(server: Server, name: str) -> None:
+def test_the_curl_command_of_a_models_description_works(server: Server, name: str) -> None:
     curl = server.get(f"/models/{name}").json()["curl"]
     pasted = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
     assert "predictions" in json.loads(pasted.stdout)
 
 
-def test_a_classifier_names_its_classes_and_their_probabilities_when_asked(server: Server) -> None:
+def test_a_classifier_returns_classes_and_probabilities_on_request(server: Server) -> None:
     body = example_body("iris") | {"probabilities": True}
-    told = server.predict("iris", body).json()
-    assert told["classes"] == ["setosa", "versicolor", "virginica"]
-    for label, confidence, row in zip(told["predictions"], told["confidences"], told["probabilities"], strict=True):
+    result = server.predict("iris", body).json()
+    assert result["classes"] == ["setosa", "versicolor", "virginica"]
+    for label, confidence, row in zip(
+        result["predictions"], result["confidences"], result["probabilities"], strict=True
+    ):
         assert sum(row) == pytest.approx(1)
-        assert row[told["classes"].index(label)] == pytest.approx(confidence)
+        assert row[result["classes"].index(label)] == pytest.approx(confidence)
 
 
-def test_the_versioned_path_answers_like_the_plain_one(server: Server) -> None:
+def test_the_versioned_path_returns_the_same_as_the_plain_one(server: Server) -> None:
     body = example_body("iris")
     plain = server.predict("iris", body).json()
     versioned = server.http.post(f"{server.url}/models/iris/versions/1/predict", json=body, timeout=30).json()
     assert plain == versioned
 
 
-def test_csv_is_taken_by_column_name(server: Server) -> None:
+def test_csv_columns_are_matched_by_name(server: Server) -> None:
     rows = example_body("iris")["instances"]
     text = ",".join(rows[0]) + "\n" + "\n".join(",".join(str(value) for value in row.values()) for row in rows)
-    answer = server.http.post(
+    response = server.http.post(
         f"{server.url}/models/iris/predict", data=text, headers={"content-type": "text/csv"}, timeout=30
     )
-    assert answer.json()["predictions"] == server.predict("iris", {"instances": rows}).json()["predictions"]
+    assert response.json()["predictions"] == server.predict("iris", {"instances": rows}).json()["predictions"]
 
 
 def test_the_catalogue_lists_every_model_ready(server: Server) -> None:
@@ -76,22 +78,22 @@ def test_the_catalogue_lists_every_model_ready(server: Server) -> None:
 
 
 def test_an_unknown_model_is_404_with_the_nearest_name(server: Server) -> None:
-    answer = server.predict("irsi", {"instances": [[1]]})
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "did you mean 'iris'?" in answer.json()["detail"]
+    response = server.predict("irsi", {"instances": [[1]]})
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "did you mean 'iris'?" in response.json()["detail"]
 
 
-def test_an_unknown_version_is_404_and_names_what_is_served(server: Server) -> None:
-    answer = server.http.post(f"{server.url}/models/iris/versions/7/predict", json={}, timeout=30)
-    assert answer.status_code == 404
-    assert "served: 1" in answer.json()["detail"]
+def test_an_unknown_version_is_404_with_the_served_versions(server: Server) -> None:
+    response = server.http.post(f"{server.url}/models/iris/versions/7/predict", json={}, timeout=30)
+    assert response.status_code == 404
+    assert "served: 1" in response.json()["detail"]
 
 
 def test_every_bad_value_is_listed_with_its_pointer(server: Server) -> None:
-    answer = server.predict("echo", {"instances": [1.5, "two", None, {}, True]})
-    assert answer.status_code == 400
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["/instances/1", "/instances/3"]
+    response = server.predict("echo", {"instances": [1.5, "two", None, {}, True]})
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/instances/1", "/instances/3"]
 
 
 @pytest.mark.parametrize(
@@ -105,31 +107,31 @@ def test_every_bad_value_is_listed_with_its_pointer(server: Server) -> None:
         (b"", "application/json", 400),
     ],
 )
-def test_a_body_that_cannot_be_read_is_refused_and_the_next_one_is_answered(
+def test_an_invalid_body_is_rejected_and_the_next_request_succeeds(
     server: Server, body: bytes, content_type: str, status: int
 ) -> None:
-    answer = server.http.post(
+    response = server.http.post(
         f"{server.url}/models/echo/predict", data=body, headers={"content-type": content_type}, timeout=30
     )
-    assert answer.status_code == status
-    assert answer.json()["status"] == status
+    assert response.status_code == status
+    assert response.json()["status"] == status
     assert server.predict("echo", {"instances": [21]}).json()["predictions"] == [42.0]
 
 
-def test_a_wrong_method_names_the_right_one(server: Server) -> None:
-    answer = server.get("/models/iris/predict")
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "POST"
+def test_a_wrong_method_is_405_with_the_allowed_one(server: Server) -> None:
+    response = server.get("/models/iris/predict")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
 
 
 def test_a_body_over_the_edges_limit_is_413(server: Server) -> None:
-    answer = server.http.post(
+    response = server.http.post(
         f"{server.url}/models/echo/predict", data=b" " * (64 * 2**20 + 1), headers={"connection": "close"}, timeout=60
     )
-    assert answer.status_code == 413
+    assert response.status_code == 413
 
 
-def test_a_clean_request_id_comes_back_and_a_strange_one_is_replaced(server: Server) -> None:
+def test_a_valid_request_id_is_returned_and_an_invalid_one_is_replaced(server: Server) -> None:
     kept = server.predict("echo", {"instances": [1]}, headers={"x-request-id": "order-66"})
     assert kept.headers["x-request-id"] == "order-66"
     made = server.predict("echo", {"instances": [1]}, headers={"x-request-id": 'a"b<c'})
@@ -138,25 +140,25 @@ def test_a_clean_request_id_comes_back_and_a_strange_one_is_replaced(server: Ser
 
 
 def test_a_client_cannot_set_ray_serves_own_timeout(server: Server) -> None:
-    # Over the ASGI path, where Serve would honour the header with a 408.
-    answer = server.http.post(
+    # On the slow path, where Serve would respond to the header with 408.
+    response = server.http.post(
         f"{server.url}/models/slow/predict?probabilities=false",
         json={"instances": [0.3]},
         headers={"x-request-timeout-seconds": "0.05"},
         timeout=30,
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
-def test_a_request_past_its_deadline_is_504_and_the_model_serves_on(server: Server) -> None:
+def test_a_request_past_its_deadline_is_504_and_the_model_continues_to_serve(server: Server) -> None:
     assert server.predict("slow", {"instances": [3.5]}).status_code == 504
     server.wait_for(lambda: server.answers("slow", {"instances": [0.001]}), 30, "the slow model to be free")
 
 
-def test_a_full_queue_is_429_with_retry_after_and_nobody_accepted_is_lost(server: Server) -> None:
+def test_a_full_queue_is_429_with_retry_after_and_no_accepted_request_is_lost(server: Server) -> None:
     with ThreadPoolExecutor(40) as clients:
         answers = list(clients.map(lambda _: server.predict("slow", {"instances": [0.1]}), range(40)))
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert {answer.status_code for answer in answers} <= {200, 429}
+    refused = [response for response in answers if response.status_code == 429]
+    assert {response.status_code for response in answers} <= {200, 429}
     assert refused
-    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert all(int(response.headers["retry-after"]) >= 1 for response in refused)

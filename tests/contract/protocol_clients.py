@@ -17,18 +17,18 @@ from tests.fakes import PATIENCE_S
 ERROR = {"error"}
 OIP = "/v2/models/doubler/infer"
 
-Refusal = tuple[int, str]
+ErrorResponse = tuple[int, str]
 """A status, of HTTP or of gRPC, and what is said."""
 
 
-class Speaker(Protocol):
+class ProtocolClient(Protocol):
     """A client with one connection."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def ask(self, asked: Any) -> Refusal | None:
+    def fetch(self, sent: Any) -> ErrorResponse | None:
         """The error for a request; None for an answer."""
 
 
@@ -42,7 +42,7 @@ class Binary:
     """What is said of the JSON's length, where that is not true."""
 
     @property
-    def said(self) -> str:
+    def stated_length(self) -> str:
         return str(len(self.document)) if self.length is None else self.length
 
 
@@ -59,38 +59,38 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self.client.__exit__()
 
-    def ask(self, asked: bytes | Binary) -> Refusal | None:
-        self.client.send(self.request(asked))
+    def fetch(self, sent: bytes | Binary) -> ErrorResponse | None:
+        self.client.send(self.request(sent))
         return self.read()
 
-    def read(self) -> Refusal | None:
+    def read(self) -> ErrorResponse | None:
         """The next answer."""
-        answer = self.client.read()
-        if answer.status == 200:
+        response = self.client.read()
+        if response.status == 200:
             return None
         if self._member:
-            assert answer.json.keys() == {self._member}
-            return answer.status, answer.json[self._member]
-        assert answer.header("content-type") == "application/problem+json"
-        assert answer.json["status"] == answer.status
-        return answer.status, answer.json["detail"]
+            assert response.json.keys() == {self._member}
+            return response.status, response.json[self._member]
+        assert response.header("content-type") == "application/problem+json"
+        assert response.json["status"] == response.status
+        return response.status, response.json["detail"]
 
-    def request(self, asked: bytes | Binary) -> bytes:
-        if isinstance(asked, bytes):
-            return request(self._path, asked, **self._headers)
-        length = asked.said
-        return request(self._path, asked.document + asked.raw, inference_header_content_length=length, **self._headers)
+    def request(self, sent: bytes | Binary) -> bytes:
+        if isinstance(sent, bytes):
+            return request(self._path, sent, **self._headers)
+        length = sent.stated_length
+        return request(self._path, sent.document + sent.raw, inference_header_content_length=length, **self._headers)
 
 
 class Sse(Http):
     """Of an endpoint that streams: an answer is read to its end, chunk by chunk."""
 
-    def read(self) -> Refusal | None:
+    def read(self) -> ErrorResponse | None:
         client = self.client
-        answer = client.read()
-        if answer.status != 200:
-            told = answer.json[self._member or "detail"]
-            return answer.status, told
+        response = client.read()
+        if response.status != 200:
+            result = response.json[self._member or "detail"]
+            return response.status, result
         while size := int(client.line(), 16):
             client.take(size + 2)
         assert client.line() == ""
@@ -109,9 +109,9 @@ class Grpc:
     def __exit__(self, *_: object) -> None:
         self._client.__exit__()
 
-    def ask(self, asked: dict[str, Any]) -> Refusal | None:
-        told = call(self._client, "ModelInfer", framed("ModelInfer", model_name="doubler", **asked))
-        return (told.status, told.trailers["grpc-message"]) if told.status else None
+    def fetch(self, sent: dict[str, Any]) -> ErrorResponse | None:
+        result = call(self._client, "ModelInfer", framed("ModelInfer", model_name="doubler", **sent))
+        return (result.status, result.trailers["grpc-message"]) if result.status else None
 
 
 class GrpcStream(Grpc):
@@ -123,11 +123,11 @@ class GrpcStream(Grpc):
         self._call.head()
         return self
 
-    def ask(self, asked: dict[str, Any]) -> Refusal | None:
-        self._call.send(framed("ModelInfer", model_name="doubler", **asked))
-        told = self._call.read()
-        assert told is not None, "the stream has ended"
-        return (3, told.error_message) if told.error_message else None
+    def fetch(self, sent: dict[str, Any]) -> ErrorResponse | None:
+        self._call.send(framed("ModelInfer", model_name="doubler", **sent))
+        result = self._call.read()
+        assert result is not None, "the stream has ended"
+        return (3, result.error_message) if result.error_message else None
 
 
 class Socket:
@@ -144,17 +144,17 @@ class Socket:
     def __exit__(self, *_: object) -> None:
         self._opened.__exit__(None, None, None)
 
-    def ask(self, asked: bytes | Binary) -> Refusal | None:
-        if isinstance(asked, Binary):
-            self._socket.send(struct.pack("<I", int(asked.said) & 0xFFFFFFFF) + asked.document + asked.raw)
+    def fetch(self, sent: bytes | Binary) -> ErrorResponse | None:
+        if isinstance(sent, Binary):
+            self._socket.send(struct.pack("<I", int(sent.stated_length) & 0xFFFFFFFF) + sent.document + sent.raw)
         else:
-            self._socket.send(asked.decode())
-        answer = self._socket.recv(PATIENCE_S)
-        told = orjson.loads(answer) if isinstance(answer, str) else {}
-        return (told["status"], told["detail"]) if "status" in told else None
+            self._socket.send(sent.decode())
+        response = self._socket.recv(PATIENCE_S)
+        result = orjson.loads(response) if isinstance(response, str) else {}
+        return (result["status"], result["detail"]) if "status" in result else None
 
 
-SPEAKERS: dict[str, Callable[[Replica], Speaker]] = {
+PROTOCOL_CLIENTS: dict[str, Callable[[Replica], ProtocolClient]] = {
     "predict": lambda rig: Http(rig, PREDICT, content_type="application/json"),
     "csv": lambda rig: Http(rig, PREDICT, content_type="text/csv"),
     "npy": lambda rig: Http(rig, PREDICT, content_type="application/x-npy"),

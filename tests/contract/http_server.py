@@ -20,7 +20,7 @@ from tests.fakes import PATIENCE_S
 KEEP_ALIVE_S = 60
 
 
-class Front:
+class HttpServer:
     """Runs until `stop`. `app` is the ASGI application behind Serve's wrapper; a test puts its own there."""
 
     def __init__(self, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
