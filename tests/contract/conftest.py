@@ -11,10 +11,10 @@ Make = Callable[..., Replica]
 
 
 @pytest.fixture(scope="session")
-def shared_front() -> Iterator[HttpServer]:
-    front = HttpServer()
-    yield front
-    front.stop()
+def shared_server() -> Iterator[HttpServer]:
+    http_server = HttpServer()
+    yield http_server
+    http_server.stop()
 
 
 @pytest.fixture(params=["fast path", "asgi"])
@@ -25,12 +25,12 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def replica(shared_front: HttpServer, way: str) -> Iterator[Make]:
+def replica(shared_server: HttpServer, way: str) -> Iterator[Make]:
     """Make a Replica: `replica(model, warmup, queue=..., timeout_s=..., body=...)`."""
     made: list[Replica] = []
 
-    def make(*args: object, front: HttpServer = shared_front, **limits: object) -> Replica:
-        made.append(Replica(front, way, *args, **limits))  # type: ignore[arg-type]
+    def make(*args: object, http_server: HttpServer = shared_server, **limits: object) -> Replica:
+        made.append(Replica(http_server, way, *args, **limits))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

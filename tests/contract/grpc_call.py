@@ -34,13 +34,13 @@ class Called:
 
 @dataclass
 class Call:
-    """A call on a connection, whose answers are read as they come."""
+    """A call on a connection. Its responses are read as they arrive."""
 
     client: Client
     method: str
     headers: dict[str, str] = field(default_factory=dict)
     response: Any = None
-    """The type of its answers; None for the method's own."""
+    """The type of its responses; None for that of the method."""
 
     def start(self) -> None:
         """The request's head."""
@@ -59,12 +59,12 @@ class Call:
         self.client.send(b"0\r\n\r\n")
 
     def head(self) -> dict[str, str]:
-        """The answer's headers."""
+        """The headers of the response."""
         assert self.client.line().startswith("HTTP/1.1 200")
         return self._headers()
 
     def read(self) -> Any | None:
-        """The next message, or None at the end; it stands in one chunk."""
+        """The next message, which must be in one chunk, or None at the end."""
         size = int(self.client.line(), 16)
         if not size:
             return None
@@ -92,7 +92,7 @@ class Call:
 
 
 def call(client: Client, method: str, body: bytes | Sequence[bytes], **headers: str) -> Called:
-    """A whole call; `body` are the chunks of its request. Underscores in the names of headers are hyphens."""
+    """Make a call and read its response. `body` are the chunks of the request. Underscores in the names of headers are hyphens."""
     rig = Call(client, method, {name.replace("_", "-"): value for name, value in headers.items()})
     rig.start()
     rig.send(*([body] if isinstance(body, bytes) else body))

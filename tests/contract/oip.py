@@ -1,4 +1,4 @@
-"""Infer requests of the Open Inference Protocol over REST, and what is read out of their answers."""
+"""Infer requests of the Open Inference Protocol over REST, and the values in their responses."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ def body(*values: float, **members: Any) -> bytes:
 
 
 def binary(*values: float, **members: Any) -> tuple[bytes, bytes]:
-    """The JSON, and what stands behind it."""
+    """The JSON and the raw contents after it."""
     raw = np.array(values, np.float32).tobytes()
     head = {"name": "x", "shape": [len(values), 1], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
     return orjson.dumps({"inputs": [head], **members}), raw
 
 
 def infer(document: bytes, raw: bytes = b"", path: str = INFER, **headers: str) -> bytes:
-    """A request whose JSON has its length in a header if anything stands behind it."""
+    """A request. If raw contents follow the JSON, a header has the JSON's length."""
     length = {"inference_header_content_length": str(len(document))} if raw else {}
     return request(path, document + raw, **length, **headers)
 

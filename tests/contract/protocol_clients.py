@@ -1,4 +1,4 @@
-"""Clients of every protocol, all of which ask the same: an answer, or an error in the protocol's own form."""
+"""Clients of every protocol with one interface: a response, or an error in the protocol's form."""
 
 import struct
 from collections.abc import Callable
@@ -18,7 +18,7 @@ ERROR = {"error"}
 OIP = "/v2/models/doubler/infer"
 
 ErrorResponse = tuple[int, str]
-"""A status, of HTTP or of gRPC, and what is said."""
+"""A status of HTTP or gRPC, and the error message."""
 
 
 class ProtocolClient(Protocol):
@@ -29,17 +29,17 @@ class ProtocolClient(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def fetch(self, sent: Any) -> ErrorResponse | None:
-        """The error for a request; None for an answer."""
+        """Send a request. Returns its error, or None."""
 
 
 @dataclass(frozen=True)
 class Binary:
-    """JSON with raw contents behind it."""
+    """JSON, followed by raw contents."""
 
     document: bytes
     raw: bytes
     length: str | None = None
-    """What is said of the JSON's length, where that is not true."""
+    """The stated length of the JSON, if it differs from the real one."""
 
     @property
     def stated_length(self) -> str:
@@ -47,10 +47,10 @@ class Binary:
 
 
 class Http:
-    """Of any path; with `member` an error is an object of that one member, else a problem document."""
+    """A client of any path. With `member`, an error is an object with that member only, else a problem document."""
 
     def __init__(self, rig: Replica, path: str, member: str = "", **headers: str) -> None:
-        self.client = Client(rig.front.port)
+        self.client = Client(rig.http_server.port)
         self._path, self._member, self._headers = path, member, headers
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class Http:
         return self.read()
 
     def read(self) -> ErrorResponse | None:
-        """The next answer."""
+        """Read the next response."""
         response = self.client.read()
         if response.status == 200:
             return None
@@ -83,7 +83,7 @@ class Http:
 
 
 class Sse(Http):
-    """Of an endpoint that streams: an answer is read to its end, chunk by chunk."""
+    """A client of a streaming endpoint. It reads the whole response, chunk by chunk."""
 
     def read(self) -> ErrorResponse | None:
         client = self.client
@@ -101,7 +101,7 @@ class Grpc:
     """Calls of one message."""
 
     def __init__(self, rig: Replica) -> None:
-        self._client = Client(rig.front.port)
+        self._client = Client(rig.http_server.port)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +134,7 @@ class Socket:
     """Messages of a WebSocket."""
 
     def __init__(self, rig: Replica, path: str = "/models/doubler/ws") -> None:
-        url = f"ws://127.0.0.1:{rig.front.port}{path}"
+        url = f"ws://127.0.0.1:{rig.http_server.port}{path}"
         self._opened = connect(url, open_timeout=PATIENCE_S, proxy=None)
 
     def __enter__(self) -> Self:

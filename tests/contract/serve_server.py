@@ -1,6 +1,6 @@
-"""A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints what two requests are answered.
+"""A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints the responses to two requests.
 
-Ray reads the environment when it is imported, and the fast path changes uvicorn for a whole process: so this is one of its own.
+Ray reads the environment when it is imported, and the fast path changes uvicorn for a whole process: so this is a separate process.
 """
 
 import asyncio

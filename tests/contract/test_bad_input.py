@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request of any protocol: it is told so, its connection lives on, and nobody else notices."""
+"""Invalid requests of every protocol: each gets an error, its connection stays open, and other requests are not affected."""
 
 from urllib.parse import unquote
 
@@ -26,7 +26,7 @@ NAMED = ("shape", "datatype", "name", "missing", "extra", "zero rows")
 
 
 @pytest.mark.parametrize(("way", "protocol", "case"), EACH)
-def test_it_is_told_in_the_protocols_form_and_nobody_else_is_harmed(
+def test_the_error_has_the_protocols_form_and_other_requests_are_not_affected(
     replica: Make, way: str, protocol: str, case: str
 ) -> None:
     sent, says = BAD[protocol][case]
@@ -47,7 +47,7 @@ def test_it_is_told_in_the_protocols_form_and_nobody_else_is_harmed(
     assert len(rig.model.calls) == 2
 
 
-def test_every_protocol_is_asked_for_what_it_can_get_wrong() -> None:
+def test_every_protocol_has_invalid_requests() -> None:
     assert PROTOCOL_CLIENTS.keys() == BAD.keys() == GOOD.keys()
     for protocol in BAD.keys() - {"npy", "oip raw body"}:
         assert set(NAMED) <= BAD[protocol].keys(), protocol

@@ -1,4 +1,4 @@
-"""How a body may come: whole, in chunks, in bytes; and how much of it."""
+"""Bodies at once, in chunks and in bytes, and their size limit."""
 
 import pytest
 
@@ -12,7 +12,7 @@ TOO_LARGE = f"the body is larger than the limit of {LIMIT} bytes"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(ONE)])
-def test_a_chunked_body_is_taken(replica: Make, size: int) -> None:
+def test_a_chunked_body_is_accepted(replica: Make, size: int) -> None:
     rig = replica()
     chunks = [ONE[start : start + size] for start in range(0, len(ONE), size)]
     assert rig.fetch(chunked(PREDICT, *chunks)).json["predictions"] == ONE_ANSWER
@@ -28,20 +28,20 @@ def test_a_chunked_body_may_have_extensions_and_trailers(replica: Make) -> None:
         assert client.fetch(request(PREDICT, ONE)).status == 200
 
 
-def test_a_request_that_comes_byte_by_byte_is_answered(replica: Make) -> None:
+def test_a_request_that_arrives_byte_by_byte_succeeds(replica: Make) -> None:
     raw = request(PREDICT, ONE, content_type="application/json")
     with replica().connect() as client:
         response = client.fetch(*(raw[index : index + 1] for index in range(len(raw))))
         assert response.json["predictions"] == ONE_ANSWER
 
 
-def test_a_body_in_65537_chunks_of_a_byte_is_taken(replica: Make) -> None:
+def test_a_body_in_65537_chunks_of_a_byte_is_accepted(replica: Make) -> None:
     body = ONE.rjust(65_537)
     chunks = (body[index : index + 1] for index in range(len(body)))
     assert replica().fetch(chunked(PREDICT, *chunks)).json["predictions"] == ONE_ANSWER
 
 
-def test_a_body_of_exactly_the_limit_is_taken(replica: Make) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(replica: Make) -> None:
     rig = replica(body=LIMIT)
     body = ONE.rjust(LIMIT)
     assert rig.fetch(request(PREDICT, body)).status == 200
@@ -67,14 +67,14 @@ def test_chunks_over_the_limit_are_413_before_the_body_ends(replica: Make) -> No
         assert client.fetch(request(PREDICT, ONE)).json["predictions"] == ONE_ANSWER
 
 
-def test_a_client_that_waits_for_the_word_is_told_to_go_on(replica: Make) -> None:
+def test_a_client_that_expects_100_continue_gets_it(replica: Make) -> None:
     with replica().connect() as client:
         raw = request(PREDICT, ONE, expect="100-continue")
         assert client.fetch(raw[: -len(ONE)]).status == 100
         assert client.fetch(ONE).json["predictions"] == ONE_ANSWER
 
 
-def test_a_client_that_waits_for_the_word_hears_of_a_body_that_is_too_large_and_need_not_send_it(replica: Make) -> None:
+def test_a_client_that_expects_100_continue_gets_413_before_it_sends_a_body_that_is_too_large(replica: Make) -> None:
     raw = request(PREDICT, b" " * (LIMIT + 1), expect="100-continue")
     with replica(body=LIMIT).connect() as client:
         assert client.fetch(raw[: -LIMIT - 1]).status == 413

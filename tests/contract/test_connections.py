@@ -1,4 +1,4 @@
-"""What a connection goes through: many requests, several at once, ends of all kinds."""
+"""Connections: many requests, pipelined requests, and all kinds of ends."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,16 +28,16 @@ def busy(replica: Make, **limits: Any) -> Replica:
     return rig
 
 
-def test_many_requests_are_answered_on_one_connection(replica: Make) -> None:
+def test_one_connection_serves_many_requests(replica: Make) -> None:
     rig = replica()
-    before = len(rig.front.connections)
+    before = len(rig.http_server.connections)
     with rig.connect() as client:
         for value in range(200):
             assert client.fetch(request(PREDICT, body_of(value))).json["predictions"] == [[2.0 * value]]
-    assert len(rig.front.connections) == before + 1
+    assert len(rig.http_server.connections) == before + 1
 
 
-def test_requests_sent_at_once_are_answered_in_their_order_while_the_first_computes(replica: Make) -> None:
+def test_pipelined_requests_are_answered_in_order_while_the_first_computes(replica: Make) -> None:
     rig = busy(replica)
     with rig.connect() as client:
         client.send(b"".join(request(PREDICT, body_of(value), x_request_id=f"r{value}") for value in range(5)))
@@ -49,7 +49,7 @@ def test_requests_sent_at_once_are_answered_in_their_order_while_the_first_compu
 
 
 @pytest.mark.parametrize("paths", [(PREDICT, READY, PREDICT), (COLD, PREDICT, COLD), (READY, PREDICT, COLD, PREDICT)])
-def test_hot_and_cold_requests_sent_at_once_are_answered_in_their_order(replica: Make, paths: tuple[str, ...]) -> None:
+def test_pipelined_requests_of_both_paths_are_answered_in_order(replica: Make, paths: tuple[str, ...]) -> None:
     rig = busy(replica)
     with rig.connect() as client:
         for name, path in zip("abcd", paths, strict=False):
@@ -63,7 +63,7 @@ def test_hot_and_cold_requests_sent_at_once_are_answered_in_their_order(replica:
         assert client.fetch(request(PREDICT, ONE)).status == 200
 
 
-def test_a_refused_request_between_others_is_answered_in_its_turn(replica: Make) -> None:
+def test_a_rejected_request_between_others_is_answered_in_order(replica: Make) -> None:
     rig = busy(replica)
     with rig.connect() as client:
         client.send(request(PREDICT, ONE), request(PREDICT, b"{"), chunked(PREDICT, ONE), request("/nowhere", ONE))
@@ -75,7 +75,7 @@ def test_a_refused_request_between_others_is_answered_in_its_turn(replica: Make)
 @pytest.mark.parametrize(
     "headers", [{"version": "1.0"}, {"version": "1.0", "connection": "keep-alive"}, {"connection": "close"}]
 )
-def test_a_connection_that_is_not_kept_closes_after_its_answer(replica: Make, headers: dict[str, str]) -> None:
+def test_a_connection_without_keep_alive_closes_after_its_response(replica: Make, headers: dict[str, str]) -> None:
     rig = replica()
     with rig.connect() as client:
         response = client.fetch(request(PREDICT, ONE, **headers))
@@ -84,7 +84,7 @@ def test_a_connection_that_is_not_kept_closes_after_its_answer(replica: Make, he
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_nothing_behind_the_last_request_of_a_connection_is_run_or_answered(replica: Make) -> None:
+def test_bytes_after_the_last_request_of_a_connection_are_ignored(replica: Make) -> None:
     rig = replica()
     with rig.connect() as client:
         client.send(request(PREDICT, ONE, connection="close") + request(PREDICT, ONE) + b"\x00 garbage\r\n\r\n")
@@ -104,7 +104,7 @@ def test_what_is_not_http_is_400_and_the_connection_closes(replica: Make, garbag
         assert client.at_end()
 
 
-def test_what_is_not_http_does_not_take_the_place_of_the_answer_before_it(replica: Make) -> None:
+def test_bytes_that_are_not_http_do_not_replace_the_response_before_them(replica: Make) -> None:
     rig = busy(replica)
     with rig.connect() as client:
         client.send(request(PREDICT, ONE) + b"\x00\x00\r\n\r\n")
@@ -115,14 +115,14 @@ def test_what_is_not_http_does_not_take_the_place_of_the_answer_before_it(replic
         assert client.at_end()
 
 
-def test_a_client_that_has_stopped_sending_still_gets_its_answer(replica: Make) -> None:
+def test_a_client_that_has_stopped_sending_gets_its_response(replica: Make) -> None:
     rig = busy(replica)
     with rig.connect() as client:
         client.send(request(PREDICT, ONE))
         rig.model.entered()
         client.socket.shutdown(1)
-        connection = rig.front.connection(client.port)
-        rig.front.until(lambda: not connection.cycle.keep_alive)
+        connection = rig.http_server.connection(client.port)
+        rig.http_server.until(lambda: not connection.cycle.keep_alive)
         rig.model.release()
         response = client.read()
         assert (response.status, response.header("connection")) == (200, "close")
@@ -145,9 +145,9 @@ def test_a_client_that_went_away_while_its_request_waited_costs_the_model_nothin
         rig.model.entered()
         waiting = rig.connect()
         waiting.send(request(PREDICT, body_of(2)))
-        rig.front.until(lambda: rig.in_flight == 2)
+        rig.http_server.until(lambda: rig.in_flight == 2)
         waiting.reset()
-        rig.front.until(lambda: rig.in_flight == 1)
+        rig.http_server.until(lambda: rig.in_flight == 1)
         rig.model.release()
         assert running.read().status == 200
         assert running.fetch(request(PREDICT, body_of(3))).status == 200
@@ -162,7 +162,7 @@ def test_a_client_that_went_away_while_the_model_ran_is_not_missed(
     client.send(request(PREDICT, ONE))
     rig.model.entered()
     client.reset()
-    rig.front.until(lambda: rig.in_flight == 0)
+    rig.http_server.until(lambda: rig.in_flight == 0)
     rig.model.release()
     assert rig.fetch(request(PREDICT, ONE)).status == 200
     assert not [record for record in caplog.records if record.name.startswith("deployments")]
@@ -187,20 +187,20 @@ def test_a_client_that_does_not_read_is_not_read_from(replica: Make) -> None:
     )
     raw = request(PREDICT, ONE, x_padding="x" * 1000)
     with rig.connect() as client:
-        connection = rig.front.connection(client.port)
+        connection = rig.http_server.connection(client.port)
 
         def stuck() -> bool:
             return connection.flow.read_paused and connection.flow.write_paused
 
-        sent = _send_until_stuck(client.socket, raw, lambda: rig.front.on_loop(stuck))
-        assert rig.front.on_loop(connection.transport.get_write_buffer_size) < 2**20
+        sent = _send_until_stuck(client.socket, raw, lambda: rig.http_server.on_loop(stuck))
+        assert rig.http_server.on_loop(connection.transport.get_write_buffer_size) < 2**20
         client.socket.settimeout(PATIENCE_S)
         for _ in range(sent):
             assert client.read().status == 200
 
 
 def _send_until_stuck(socket: Any, raw: bytes, stuck: Callable[[], bool]) -> int:
-    """Send the request over and over until the server reads no more; gives how often it was sent whole."""
+    """Send the request repeatedly until the server stops reading. Returns how often it was sent completely."""
     socket.setblocking(False)
     sent, left = 0, b""
     while True:
@@ -214,41 +214,41 @@ def _send_until_stuck(socket: Any, raw: bytes, stuck: Callable[[], bool]) -> int
 
 
 def test_a_connection_on_which_nothing_happens_is_closed(way: str, replica: Make) -> None:
-    front = HttpServer(keep_alive_s=0.05)
+    http_server = HttpServer(keep_alive_s=0.05)
     try:
-        with replica(front=front).connect() as client:
+        with replica(http_server=http_server).connect() as client:
             assert client.fetch(request(PREDICT, ONE)).status == 200
             assert client.at_end()
     finally:
-        front.stop()
+        http_server.stop()
 
 
-def test_a_server_that_stops_finishes_the_request_under_way_and_says_close(replica: Make) -> None:
-    front = HttpServer()
-    rig = busy(replica, front=front)
+def test_a_stopping_server_finishes_the_current_request_and_sends_connection_close(replica: Make) -> None:
+    http_server = HttpServer()
+    rig = busy(replica, http_server=http_server)
     with rig.connect() as idle, rig.connect() as client:
         client.send(request(PREDICT, ONE))
         rig.model.entered()
-        front.begin_to_stop()
+        http_server.begin_to_stop()
         assert idle.at_end()
         rig.model.release()
         response = client.read()
         assert (response.status, response.header("connection")) == (200, "close")
         assert client.at_end()
-    front.stop()
+    http_server.stop()
 
 
 def test_a_server_that_stops_takes_the_rest_of_a_body_that_has_begun(replica: Make) -> None:
-    front = HttpServer()
-    rig = replica(front=front)
+    http_server = HttpServer()
+    rig = replica(http_server=http_server)
     raw = request(PREDICT, ONE)
     with rig.connect() as client:
         client.send(raw[:-1])
-        connection = front.connection(client.port)
-        front.until(lambda: connection.cycle is not None)
-        front.begin_to_stop()
-        front.until(lambda: not connection.cycle.keep_alive)
+        connection = http_server.connection(client.port)
+        http_server.until(lambda: connection.cycle is not None)
+        http_server.begin_to_stop()
+        http_server.until(lambda: not connection.cycle.keep_alive)
         response = client.fetch(raw[-1:])
         assert (response.status, response.header("connection")) == (200, "close")
         assert client.at_end()
-    front.stop()
+    http_server.stop()

@@ -1,4 +1,4 @@
-"""Compressed bodies, and JSON behind a byte order mark, on every path that reads a body: on the fast path and on the slow path."""
+"""Compressed bodies, and JSON after a byte order mark, on every path that reads a body, on the fast path and on the slow path."""
 
 import gzip
 import zlib
@@ -53,7 +53,7 @@ def test_a_compressed_body_is_read(replica: Make, path: str, coding: str, compre
 
 @each_path
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
-def test_json_may_stand_behind_a_byte_order_mark(replica: Make, path: str, content_type: str) -> None:
+def test_json_may_follow_a_byte_order_mark(replica: Make, path: str, content_type: str) -> None:
     rig = replica()
     response = rig.fetch(request(path, BOM_UTF8 + PATHS[path], content_type=content_type))
     assert content(response) == content(rig.fetch(request(path, PATHS[path])))
@@ -83,7 +83,7 @@ def test_one_byte_order_mark_is_read_and_no_more(replica: Make) -> None:
     ],
     ids=["another coding", "not what it says", "cut short", "a bomb"],
 )
-def test_what_cannot_be_inflated_is_refused_and_the_connection_lives_on(
+def test_an_invalid_compressed_body_is_rejected_and_the_connection_stays_open(
     replica: Make, path: str, body: bytes, coding: str, status: int, says: str
 ) -> None:
     with replica(body=100_000).connect() as client:
@@ -94,7 +94,7 @@ def test_what_cannot_be_inflated_is_refused_and_the_connection_lives_on(
 
 
 @pytest.mark.parametrize("path", ["/models/doubler/stream", "/v2/models/doubler/generate_stream"])
-def test_what_asks_for_a_stream_may_be_compressed(replica: Make, path: str) -> None:
+def test_a_request_for_a_stream_may_be_compressed(replica: Make, path: str) -> None:
     body = b'{"x": 1.5}' if "generate" in path else ONE
     response = replica(FakeGenerator(1)).fetch(request(path, gzip.compress(BOM_UTF8 + body), content_encoding="gzip"))
     assert response.status == 200

@@ -150,14 +150,14 @@ def test_a_call_that_is_wrong_gets_its_status_and_leaves_the_connection_usable(r
     assert rig.by_fast_path
 
 
-def test_an_unknown_compression_is_told_the_known_ones(replica):
+def test_an_unknown_compression_is_rejected_with_the_known_ones(replica):
     with replica().connect() as client:
         result = call(client, "ModelInfer", b"\1" + infer()[1:], grpc_encoding="snappy")
     assert result.status == Status.UNIMPLEMENTED
     assert result.trailers["grpc-accept-encoding"] == "identity,gzip,deflate"
 
 
-def test_a_message_over_the_models_limit_is_refused(replica):
+def test_a_message_over_the_models_limit_is_rejected(replica):
     with replica(body=1000).connect() as client:
         big = infer(inputs=[{**INPUT, "shape": [500, 1]}], raw_input_contents=[bytes(2000)])
         assert call(client, "ModelInfer", big).status == Status.RESOURCE_EXHAUSTED
@@ -165,7 +165,7 @@ def test_a_message_over_the_models_limit_is_refused(replica):
 
 
 @pytest.mark.parametrize("how", ["grpc-timeout", "parameter"])
-def test_a_clients_own_deadline_holds(replica, how):
+def test_the_deadline_of_a_client_applies(replica, how):
     rig = replica(warmup=DEAR)
     rig.model.hold()
     fields = {} if how == "grpc-timeout" else {"parameters": {"timeout": {"int64_param": 20_000}}}
@@ -183,7 +183,7 @@ def test_a_longer_deadline_than_the_models_is_the_models(replica):
         assert call(client, "ModelInfer", infer(), grpc_timeout="1H").status == Status.DEADLINE_EXCEEDED
 
 
-def test_a_timeout_that_is_none_is_refused(replica):
+def test_an_invalid_timeout_is_rejected(replica):
     with replica().connect() as client:
         assert call(client, "ModelInfer", infer(), grpc_timeout="soon").status == Status.INVALID_ARGUMENT
 
@@ -197,9 +197,9 @@ def test_a_client_that_leaves_takes_its_call_along(replica):
             each.start()
             each.send(infer())
             each.end()
-            rig.model.entered() if each is one_rig else rig.front.until(lambda: rig.in_flight == 2)
+            rig.model.entered() if each is one_rig else rig.http_server.until(lambda: rig.in_flight == 2)
         second.reset()
-        rig.front.until(lambda: rig.in_flight == 1)
+        rig.http_server.until(lambda: rig.in_flight == 1)
         rig.model.release()
         one_rig.head()
         assert one_rig.rest().status == Status.OK
@@ -217,7 +217,7 @@ def test_calls_of_both_protocols_share_a_batch(replica):
         one_rig.send(infer())
         one_rig.end()
         rest.send(request(PREDICT, ONE))
-        rig.front.until(lambda: rig.in_flight == 3)
+        rig.http_server.until(lambda: rig.in_flight == 3)
         rig.model.release()
         one_rig.head()
         assert one_rig.rest().status == Status.OK
@@ -225,7 +225,7 @@ def test_calls_of_both_protocols_share_a_batch(replica):
     assert rig.model.batches == [1, 3]
 
 
-def test_a_model_that_fails_is_told_without_its_words(replica):
+def test_the_text_of_a_models_exception_is_not_sent_to_clients(replica):
     def fail(inputs: object) -> dict[str, object]:
         raise ValueError("the password is 1234")
 
@@ -235,7 +235,7 @@ def test_a_model_that_fails_is_told_without_its_words(replica):
     assert "1234" not in result.trailers["grpc-message"]
 
 
-def test_what_a_model_is_can_be_asked(replica):
+def test_a_models_metadata_and_configuration_are_returned(replica):
     with replica().connect() as client:
         about = call(client, "ModelMetadata", framed("ModelMetadata", name="doubler")).message
         config = call(client, "ModelConfig", framed("ModelConfig", name="doubler", version="3")).message.config

@@ -41,7 +41,7 @@ def values(response) -> list[float]:
     return np.frombuffer(response.infer_response.raw_output_contents[0], np.float32).tolist()
 
 
-def test_each_question_is_answered_when_it_comes(replica):
+def test_each_message_is_answered_when_it_arrives(replica):
     with (rig := replica()).connect() as client:
         call = opened(client)
         for value in (1.5, -2, 7):
@@ -54,7 +54,7 @@ def test_each_question_is_answered_when_it_comes(replica):
     assert rig.by_fast_path
 
 
-def test_many_questions_in_one_piece_are_answered_in_order(replica):
+def test_many_messages_in_one_chunk_are_answered_in_order(replica):
     count = 3 * MAX_OPEN_REQUESTS
     with replica(queue=1000).connect() as client:
         call = opened(client)
@@ -97,10 +97,10 @@ def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
 
 
 class Others:
-    """The gateway, which answers what is asked of other models when the test says so."""
+    """A gateway that responds for other models when the test releases it."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[bytes, str]] = []
+        self.received: list[tuple[bytes, str]] = []
         """The model and the id of each request."""
         self.cancelled = 0
         self.go = threading.Event()
@@ -109,7 +109,7 @@ class Others:
     async def __call__(self, path: bytes, message: bytes, request_id: str) -> bytes:
         assert path == METHODS["ModelInfer"].path
         request_sent = METHODS["ModelInfer"].request.FromString(message)
-        self.asked.append((request_sent.model_name, request_sent.id))
+        self.received.append((request_sent.model_name, request_sent.id))
         try:
             while not self.go.is_set():
                 await asyncio.sleep(0)
@@ -124,7 +124,7 @@ class Others:
         return result
 
 
-def test_a_stream_may_ask_other_models_and_answers_keep_their_order(replica):
+def test_a_stream_may_use_other_models_and_responses_keep_their_order(replica):
     with (rig := replica(others=(others := Others()))).connect() as client:
         call = opened(client)
         call.send(
@@ -134,11 +134,11 @@ def test_a_stream_may_ask_other_models_and_answers_keep_their_order(replica):
             request_message(4, id="d", model_name="halver"),
         )
         assert call.read().infer_response.id == "a"
-        rig.front.until(lambda: len(others.asked) == 2)
+        rig.http_server.until(lambda: len(others.received) == 2)
         others.go.set()
         call.end()
         result = call.rest()
-    assert others.asked == [("tripler", "b"), ("halver", "d")]
+    assert others.received == [("tripler", "b"), ("halver", "d")]
     assert [(each.infer_response.model_name, each.infer_response.id) for each in result.messages] == [
         ("tripler", "b"),
         ("doubler", "c"),
@@ -147,7 +147,7 @@ def test_a_stream_may_ask_other_models_and_answers_keep_their_order(replica):
     assert result.status == Status.OK
 
 
-def test_another_models_error_stands_in_the_stream_which_goes_on(replica):
+def test_another_models_error_is_in_the_stream_which_continues(replica):
     others = Others()
     others.error = ModelNotFound("there is no model 'tripler'; did you mean 'doubler'?")
     others.go.set()
@@ -165,12 +165,12 @@ def test_a_question_to_another_model_is_given_up_with_its_stream(replica, how):
     with (rig := replica(others=(others := Others()))).connect() as client:
         call = opened(client, **({"grpc-timeout": "50m"} if how == "deadline" else {}))
         call.send(request_message(1, model_name="tripler"))
-        rig.front.until(lambda: others.asked)
+        rig.http_server.until(lambda: others.received)
         if how == "deadline":
             assert call.rest().status == Status.DEADLINE_EXCEEDED
         else:
             client.reset()
-        rig.front.until(lambda: others.cancelled)
+        rig.http_server.until(lambda: others.cancelled)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_question_to_another_model_is_given_up_with_its_stream(replica, how):
         (b"\1" + request_message(2)[1:], Status.INVALID_ARGUMENT, "names no compression"),
     ],
 )
-def test_what_is_no_message_ends_the_stream_behind_the_answers_to_what_was_asked(replica, tail, status, says):
+def test_an_invalid_message_ends_the_stream_after_the_responses_before_it(replica, tail, status, says):
     with replica().connect() as client:
         call = opened(client)
         call.send(request_message(1), tail)
@@ -193,7 +193,7 @@ def test_what_is_no_message_ends_the_stream_behind_the_answers_to_what_was_asked
     assert (result.status, says in result.trailers["grpc-message"]) == (status, True)
 
 
-def test_a_broken_stream_that_goes_on_sending_is_closed(replica):
+def test_a_broken_stream_that_continues_to_send_is_closed(replica):
     with replica().connect() as client:
         call = opened(client)
         call.send(b"\7bad", b"more")
@@ -208,14 +208,14 @@ def test_an_empty_stream_is_fine(replica):
         assert call.rest().status == Status.OK
 
 
-def test_no_more_is_asked_of_the_model_than_the_stream_may_have_open(replica):
+def test_a_stream_has_no_more_open_requests_than_its_limit(replica):
     rig = replica(warmup=DEAR, queue=1000)
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
         call.send(b"".join(request_message(value) for value in range(2 * MAX_OPEN_REQUESTS)))
         call.end()
-        rig.front.until(lambda: rig.in_flight == MAX_OPEN_REQUESTS)
+        rig.http_server.until(lambda: rig.in_flight == MAX_OPEN_REQUESTS)
         rig.model.release()
         assert len(call.rest().messages) == 2 * MAX_OPEN_REQUESTS
 
@@ -228,9 +228,9 @@ def test_a_client_that_leaves_takes_its_questions_along(replica):
         call.send(request_message(1))
         rig.model.entered()
         call.send(request_message(2))
-        rig.front.until(lambda: rig.in_flight == 2)
+        rig.http_server.until(lambda: rig.in_flight == 2)
         client.reset()
-        rig.front.until(lambda: rig.in_flight == 0)
+        rig.http_server.until(lambda: rig.in_flight == 0)
     rig.model.release()
     assert len(rig.model.calls) == 1
 
@@ -243,20 +243,20 @@ def test_a_streams_deadline_ends_it(replica):
     assert ([values(each) for each in result.messages], result.status) == ([[2.0]], Status.DEADLINE_EXCEEDED)
 
 
-def test_a_replica_that_stops_ends_its_streams_behind_their_answers(replica):
-    front = HttpServer()
-    rig = replica(warmup=DEAR, front=front)
+def test_a_stopping_replica_ends_its_streams_after_their_responses(replica):
+    http_server = HttpServer()
+    rig = replica(warmup=DEAR, http_server=http_server)
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
         call.send(request_message(1))
         rig.model.entered()
-        front.begin_to_stop()
+        http_server.begin_to_stop()
         rig.model.release()
         result = call.rest()
     assert [values(each) for each in result.messages] == [[2.0]]
     assert result.status == Status.UNAVAILABLE
-    front.stop()
+    http_server.stop()
 
 
 def test_a_client_that_does_not_read_is_not_read_from(replica):
@@ -277,7 +277,7 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
         assert rig.in_flight <= MAX_OPEN_REQUESTS
 
 
-def test_a_model_that_generates_answers_with_a_response_for_each_part(replica):
+def test_a_model_that_generates_sends_a_response_for_each_part(replica):
     with (rig := replica(FakeGenerator(3))).connect() as client:
         call = opened(client)
         call.send(request_message(1, id="a"), request_message(10, id="b"))
@@ -316,7 +316,7 @@ def test_mlservers_clients_get_responses_without_an_envelope(replica, generates)
     ]
 
 
-def test_another_models_answer_has_no_envelope_for_mlservers_clients_either(replica):
+def test_another_models_response_has_no_envelope_for_mlservers_clients(replica):
     others = Others()
     others.go.set()
     with replica(others=others).connect() as client:
@@ -338,7 +338,7 @@ def test_an_error_ends_the_stream_of_mlservers_clients(replica):
     assert "raw_input_contents" in result.trailers["grpc-message"]
 
 
-def test_a_client_may_be_told_of_the_end_by_an_empty_response(replica):
+def test_a_client_may_request_an_empty_final_response(replica):
     wanted = {"triton_enable_empty_final_response": {"bool_param": True}}
     with replica(FakeGenerator(2)).connect() as client:
         call = opened(client)
@@ -349,7 +349,7 @@ def test_a_client_may_be_told_of_the_end_by_an_empty_response(replica):
     assert (last.parameters["triton_final_response"].bool_param, len(last.outputs)) == (True, 0)
 
 
-def test_a_failure_behind_some_parts_is_told_and_leaves_the_stream_open(replica):
+def test_a_failure_after_some_parts_is_reported_and_the_stream_stays_open(replica):
     def once(inputs):
         if inputs["x"][0, 0] > 1:
             raise ValueError("internals")
@@ -372,7 +372,7 @@ def test_a_generating_call_that_is_cancelled_ends_within_a_step(replica):
         call.send(request_message(1))
         call.read()
         client.reset()
-    rig.front.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
+    rig.http_server.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
 
 
 def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
@@ -380,8 +380,8 @@ def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
     with rig.connect() as client:
         call = opened(client)
         call.send(request_message(*[1.5] * 20_000))
-        connection = rig.front.connection(client.port)
-        rig.front.until(lambda: connection.flow.write_paused)
+        connection = rig.http_server.connection(client.port)
+        rig.http_server.until(lambda: connection.flow.write_paused)
         calls = len(rig.model.calls)
         rig.fetch(request(PREDICT, ONE))
         assert len(rig.model.calls) <= calls + 2
@@ -389,7 +389,7 @@ def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
             assert call.read() is not None, "it goes on"
 
 
-def test_a_unary_call_of_a_model_that_generates_has_its_whole_answer(replica):
+def test_a_unary_call_of_a_model_that_generates_returns_the_whole_output(replica):
     with replica(FakeGenerator(3)).connect() as client:
         result = grpc_call(client, "ModelInfer", request_message(1))
     assert np.frombuffer(result.message.raw_output_contents[0], np.float32).tolist() == [2.0]

@@ -19,7 +19,7 @@ from tests.contract.replica import DEAR, ONE, PREDICT, Replica
 from tests.fakes import FakeModel
 
 
-def test_an_infer_request_is_answered_with_every_output(replica: Make) -> None:
+def test_an_infer_response_has_every_output(replica: Make) -> None:
     rig = replica()
     response = rig.fetch(infer(body(2, -4, id="a-7")))
     assert response.json == {
@@ -52,7 +52,7 @@ def test_a_body_without_a_header_is_the_input_itself(replica: Make) -> None:
     assert np.frombuffer(response.body[-8:], "<f4").tolist() == [4.0, -8.0]
 
 
-def test_the_path_of_a_version_answers_like_the_plain_one(replica: Make) -> None:
+def test_the_path_of_a_version_returns_the_same_as_the_plain_one(replica: Make) -> None:
     rig = replica()
     assert rig.fetch(infer(body(1), path=VERSIONED)).body == rig.fetch(infer(body(1))).body
     assert rig.by_fast_path == (rig.way == "fast path")
@@ -75,7 +75,7 @@ def test_requests_of_both_protocols_share_a_call_of_the_model(replica: Make) -> 
             (fourth, request(PREDICT, b'{"instances": [[4]]}')),
         ):
             client.send(sent)
-        rig.front.until(lambda: rig.in_flight == 4)
+        rig.http_server.until(lambda: rig.in_flight == 4)
         rig.model.release()
         assert first.read().json["predictions"] == [[3.0]]
         assert values(second.read()) == [4]
@@ -85,7 +85,7 @@ def test_requests_of_both_protocols_share_a_call_of_the_model(replica: Make) -> 
 
 
 @pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_a_compressed_request_is_taken(replica: Make, coding: str, compress: Any) -> None:
+def test_a_compressed_request_is_accepted(replica: Make, coding: str, compress: Any) -> None:
     document, raw = binary(*range(3000))
     packed = compress(document + raw)
     length = str(len(document))
@@ -95,7 +95,7 @@ def test_a_compressed_request_is_taken(replica: Make, coding: str, compress: Any
 
 @pytest.mark.parametrize("rows", [300, 40_000])
 @pytest.mark.parametrize(("coding", "expand"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])
-def test_an_answer_is_compressed_for_who_asks(replica: Make, coding: str, expand: Any, rows: int) -> None:
+def test_a_response_is_compressed_if_requested(replica: Make, coding: str, expand: Any, rows: int) -> None:
     sent = infer(*binary(*range(rows), parameters={"binary_data_output": True}), accept_encoding=coding)
     response = replica().fetch(sent)
     assert response.header("content-encoding") == coding
@@ -105,7 +105,9 @@ def test_an_answer_is_compressed_for_who_asks(replica: Make, coding: str, expand
 
 
 @pytest.mark.parametrize(("rows", "accept"), [(1, "gzip"), (3000, "gzip, deflate"), (3000, "identity")])
-def test_an_answer_goes_as_it_is_where_that_is_short_or_nobody_asked(replica: Make, rows: int, accept: str) -> None:
+def test_a_response_is_not_compressed_if_it_is_short_or_compression_is_not_requested(
+    replica: Make, rows: int, accept: str
+) -> None:
     response = replica().fetch(infer(*binary(*range(rows)), accept_encoding=accept))
     assert response.header("content-encoding") is None
     assert len(values(response)) == rows
@@ -120,7 +122,7 @@ def test_a_body_that_inflates_past_the_limit_is_413(replica: Make) -> None:
     )
 
 
-def test_a_body_that_is_not_what_it_says_is_400(replica: Make) -> None:
+def test_a_body_that_contradicts_its_encoding_is_400(replica: Make) -> None:
     refused(replica().fetch(request(INFER, b"no gzip", content_encoding="gzip")), 400, "the body is not valid gzip")
 
 
@@ -154,7 +156,7 @@ def test_another_coding_is_415(replica: Make) -> None:
         (chunked(INFER, b" " * 5000), 413, "limit of 4096 bytes"),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_the_connection_lives_on(
+def test_an_invalid_request_is_rejected_and_the_connection_stays_open(
     replica: Make, sent: bytes, status: int, message: str
 ) -> None:
     with replica(body=4096 if status == 413 else 2**20).connect() as client:
@@ -162,7 +164,7 @@ def test_what_cannot_be_read_is_refused_and_the_connection_lives_on(
         assert values(client.fetch(infer(body(1)))) == [2]
 
 
-def test_one_bad_request_harms_nobody_in_its_batch(replica: Make) -> None:
+def test_an_invalid_request_does_not_affect_others_in_its_batch(replica: Make) -> None:
     rig = replica(warmup=DEAR)
     rig.model.hold()
     with rig.connect() as first, rig.connect() as bad, rig.connect() as good:
@@ -170,23 +172,23 @@ def test_one_bad_request_harms_nobody_in_its_batch(replica: Make) -> None:
         rig.model.entered()
         good.send(infer(body(2)))
         refused(bad.fetch(infer(body(1).replace(b"FP32", b"BYTES"))), 400, "expected FP32, got BYTES")
-        rig.front.until(lambda: rig.in_flight == 2)
+        rig.http_server.until(lambda: rig.in_flight == 2)
         rig.model.release()
         assert values(first.read()) == [2]
         assert values(good.read()) == [4]
 
 
-def test_a_request_in_65537_chunks_of_a_byte_is_answered(replica: Make) -> None:
+def test_a_request_in_65537_chunks_of_a_byte_succeeds(replica: Make) -> None:
     document = body(1).ljust(65_537)
     assert values(replica().fetch(chunked(INFER, *(document[at : at + 1] for at in range(65_537))))) == [2]
 
 
-def test_a_binary_request_that_comes_byte_by_byte_is_answered(replica: Make) -> None:
+def test_a_binary_request_that_arrives_byte_by_byte_succeeds(replica: Make) -> None:
     sent = infer(*binary(2, 3))
     assert values(replica().fetch(*(sent[at : at + 1] for at in range(len(sent))))) == [4, 6]
 
 
-def test_requests_one_behind_the_other_are_answered_in_their_order(replica: Make) -> None:
+def test_pipelined_requests_are_answered_in_order(replica: Make) -> None:
     with replica().connect() as client:
         client.send(infer(body(1)) + infer(*binary(2)) + infer(b"{") + infer(body(3)))
         assert values(client.read()) == [2]
@@ -195,7 +197,7 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(replica: Make
         assert values(client.read()) == [6]
 
 
-def test_a_client_that_only_listens_any_more_gets_its_answer(replica: Make) -> None:
+def test_a_client_that_has_closed_its_sending_side_gets_its_response(replica: Make) -> None:
     with replica().connect() as client:
         client.send(infer(body(1)))
         client.socket.shutdown(socket.SHUT_WR)
@@ -208,7 +210,7 @@ def test_the_clients_own_timeout_is_504_and_its_request_is_dropped(replica: Make
     with rig.connect() as running, rig.connect() as impatient:
         running.send(infer(body(1)))
         rig.model.entered()
-        refused(impatient.fetch(infer(body(2, parameters={"timeout": 20_000}))), 504, "no response within the 0.02 s")
+        refused(impatient.fetch(infer(body(2, parameters={"timeout": 20_000}))), 504, "no response within 0.02 s")
         rig.model.release()
         assert values(running.read()) == [2]
         assert values(impatient.fetch(infer(body(3, parameters={"timeout": 60_000_000})))) == [6]
@@ -224,9 +226,9 @@ def test_a_client_that_leaves_takes_its_request_with_it(replica: Make) -> None:
         for members in ({}, {"parameters": {"timeout": 60_000_000}}):
             leaving = rig.connect()
             leaving.send(infer(body(2, **members)))
-            rig.front.until(lambda: rig.in_flight == 2)
+            rig.http_server.until(lambda: rig.in_flight == 2)
             leaving.reset()
-            rig.front.until(lambda: rig.in_flight == 1)
+            rig.http_server.until(lambda: rig.in_flight == 1)
         rig.model.release()
         assert values(running.read()) == [2]
     assert rig.model.batches == [1]
@@ -239,19 +241,19 @@ def test_a_full_queue_is_429_and_a_closed_model_503_with_retry_after(replica: Ma
         running.send(infer(body(1)))
         rig.model.entered()
         waiting.send(infer(body(1)))
-        rig.front.until(lambda: rig.in_flight == 2)
+        rig.http_server.until(lambda: rig.in_flight == 2)
         full = third.fetch(infer(body(1)))
         refused(full, 429, "requests are waiting")
         assert int(full.header("retry-after") or 0) >= 1
         rig.model.release()
         assert running.read().status == waiting.read().status == 200
-        rig.front.on_loop(rig.version.scheduler.close)
+        rig.http_server.on_loop(rig.version.scheduler.close)
         closed = third.fetch(infer(body(1)))
         refused(closed, 503, "shutting down")
         assert closed.header("retry-after") == "1"
 
 
-def test_a_model_that_raises_is_500_and_keeps_its_words_to_the_log(
+def test_an_exception_of_a_model_is_500_and_its_text_is_only_in_the_log(
     replica: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: Any) -> Any:
@@ -288,10 +290,10 @@ SAME = [
 
 
 @pytest.mark.parametrize("raw", SAME, ids=range(len(SAME)))
-def test_both_ways_give_the_same_answer_to_the_byte(shared_front: HttpServer, raw: bytes) -> None:
+def test_the_fast_path_and_the_slow_path_return_the_same_bytes(shared_server: HttpServer, raw: bytes) -> None:
     result = []
     for way in ("fast path", "asgi"):
-        rig = Replica(shared_front, way, body=4096)
+        rig = Replica(shared_server, way, body=4096)
         response = rig.fetch(raw.replace(b"host:", b"x-request-id: same\r\nhost:", 1))
         rig.close()
         timeless = re.sub(r"dur=[0-9.]+", "dur=T", response.header("server-timing") or "")

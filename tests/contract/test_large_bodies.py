@@ -30,7 +30,7 @@ GENERATE = "/v2/models/doubler/generate"
         (GENERATE, b'{"x": [1.5]}'),
     ],
 )
-def test_a_large_body_is_answered_as_a_small_one(replica: Make, path: str, body: bytes) -> None:
+def test_a_large_body_gets_the_same_response_as_a_small_one(replica: Make, path: str, body: bytes) -> None:
     rig = replica()
     small = rig.fetch(request(path, body))
     assert rig.version.decoder.process_id is None

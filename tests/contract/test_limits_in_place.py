@@ -41,7 +41,7 @@ def test_a_shorter_time_out_holds_for_the_next_request(replica: Make) -> None:
     assert rig.fetch(request(PREDICT, ONE)).status == 504
 
 
-def test_what_a_model_says_of_its_batching_changes_with_it(replica: Make) -> None:
+def test_the_reported_batching_changes_with_the_setting(replica: Make) -> None:
     rig = replica()
 
     def described() -> tuple[object, object]:
@@ -60,7 +60,7 @@ def test_what_a_model_says_of_its_batching_changes_with_it(replica: Make) -> Non
 
 
 @pytest.mark.parametrize("way", ["fast path"])
-def test_an_open_stream_goes_on(replica: Make) -> None:
+def test_an_open_stream_continues(replica: Make) -> None:
     rig = replica()
     with rig.connect() as client:
         stream = opened(client)

@@ -27,13 +27,13 @@ def test_metadata_names_versions_inputs_and_outputs(replica: Make) -> None:
         }
 
 
-def test_a_model_that_answers_is_ready(replica: Make) -> None:
+def test_a_model_that_responds_is_ready(replica: Make) -> None:
     rig = replica()
     for path in ("/v2/models/doubler/ready", "/v2/models/doubler/versions/3/ready"):
         assert fetch(rig, path).json == {"name": "doubler", "ready": True}
 
 
-def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
+def test_the_configuration_is_in_tritons_format(replica: Make) -> None:
     config = fetch(replica(), "/v2/models/doubler/config").json
     assert config["max_batch_size"] == 64
     assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [1], "format": "FORMAT_NONE"}]
@@ -45,7 +45,7 @@ def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: 
     rig.fetch(infer(body(1, 2, 3)))
     rig.fetch(infer(b"{"))
     rig.fetch(request(PREDICT, ONE))
-    rig.front.until(lambda: not rig.in_flight)
+    rig.http_server.until(lambda: not rig.in_flight)
     totals = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version}).totals
     work = version_work(totals, "doubler", "3")
     assert (work.rows, work.calls, work.answered, work.failed, work.queued) == (4, 2, 2, 1, 2)
@@ -54,7 +54,7 @@ def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: 
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_tracing_is_told_not_to_be_there(replica: Make, method: str) -> None:
+def test_tracing_is_not_supported(replica: Make, method: str) -> None:
     refused(fetch(replica(), "/v2/models/doubler/trace/setting", method), 501, "does not support tracing")
 
 
@@ -83,7 +83,7 @@ def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str, me
     refused(replica().fetch(infer(body(1), path=path)), 404, message)
 
 
-def test_a_path_behind_the_models_own_route_is_the_same(replica: Make) -> None:
+def test_a_path_below_the_models_own_route_is_the_same(replica: Make) -> None:
     rig = replica()
     assert values(rig.fetch(infer(body(1), path=f"/models/doubler/-{INFER}"))) == [2]
     refused(rig.fetch(infer(b"{", path=f"/models/doubler/-{INFER}")), 400, "not valid JSON")

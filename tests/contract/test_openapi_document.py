@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and tells exactly the paths that replicas and the gateway answer."""
+"""The OpenAPI document is valid, and has exactly the paths that replicas and the gateway serve."""
 
 import json
 import re
@@ -17,7 +17,7 @@ DOUBLERS = entry("doubler")
 DOCUMENT = openapi({"doubler": DOUBLERS}, {"doubler": DOUBLER})
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 OF_A_MODEL = re.compile(r"(/models/doubler|/v[12]/models/\{name\}).*(?<!/stats)")
-"""Those that a replica answers."""
+"""Paths that a replica serves."""
 
 
 def filled(path: str, version: int = 3) -> str:
@@ -71,7 +71,7 @@ def test_the_gateway_has_what_the_document_lists(method: str, path: str) -> None
     assert response.status not in (404, 405), response.body
 
 
-def test_every_path_that_the_lane_answers_is_in_the_document(replica: Make) -> None:
+def test_every_path_of_a_replica_is_in_the_document(replica: Make) -> None:
     rest = {path for path in replica().fast_paths if path.startswith(("/models/", "/v1/", "/v2/"))}
     written = {
         re.sub("^(/v[12]/models)/doubler", r"\1/{name}", path)

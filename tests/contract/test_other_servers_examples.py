@@ -1,4 +1,4 @@
-"""The examples in the documentation of KServe and MLServer are answered as they say, over HTTP and gRPC, by the models they fit.
+"""The examples in the documentation of KServe and MLServer return the documented results, over HTTP and gRPC.
 
 Sources: https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks (sklearn, mlflow, autogluon) and
 https://github.com/SeldonIO/MLServer/blob/master/docs/examples/sklearn/README.md, .../user-guide/content-type.md
@@ -193,7 +193,7 @@ def test_outputs_have_the_names_of_mlservers_and_kserves_models(replica: Make, n
     assert (output["name"], output["data"]) == (name, data)
 
 
-def test_kserves_binary_output_has_the_name_that_was_asked_for(replica: Make, flowers: FakeModel) -> None:
+def test_kserves_binary_output_has_the_requested_name(replica: Make, flowers: FakeModel) -> None:
     wanted = {"name": "output-0", "parameters": {"binary_data": True}}
     response = replica(flowers).fetch(infer(orjson.dumps({**KSERVE, "outputs": [wanted]})))
     length = int(response.header("inference-header-content-length"))
@@ -202,7 +202,7 @@ def test_kserves_binary_output_has_the_name_that_was_asked_for(replica: Make, fl
     assert np.frombuffer(response.body[length:], np.int64).tolist() == [1, 1]
 
 
-def test_a_name_that_no_output_has_is_refused_where_there_are_several(replica: Make) -> None:
+def test_an_unknown_output_name_is_rejected_if_there_are_several_outputs(replica: Make) -> None:
     response = replica(classifier()).fetch(infer(orjson.dumps({**KSERVE, "outputs": [{"name": "lable"}]})))
     assert (response.status, "did you mean 'label'" in response.json["error"]) == (400, True)
     both = [{"name": "label"}, {"name": "predict"}]
@@ -244,7 +244,7 @@ def test_outputs_have_those_names_over_grpc_too(replica: Make) -> None:
 )
 def test_texts_as_mlserver_and_kserve_write_them(replica: Make, tensor: Any, expected: Any) -> None:
     model = echo()
-    # As MLServer's own types write a request: what is not there is null.
+    # A request as MLServer's types write it: absent members are null.
     body = {
         "id": None,
         "parameters": None,
@@ -256,7 +256,7 @@ def test_texts_as_mlserver_and_kserve_write_them(replica: Make, tensor: Any, exp
     assert model.calls[-1]["text"].tolist() == expected
 
 
-def test_what_is_no_base64_is_refused(replica: Make) -> None:
+def test_invalid_base64_is_rejected(replica: Make) -> None:
     tensor = {
         "name": "text",
         "shape": [1],

@@ -17,7 +17,7 @@ OVER_HTTP = [protocol for protocol in PROTOCOL_CLIENTS if not protocol.startswit
 JSON = [protocol for protocol in OVER_HTTP if protocol not in ("csv", "npy", "arrow", "oip raw body")]
 CHUNKS = 65_537
 CHECK_S = 0.2
-"""Between two looks at a connection; a body that has not come at the third is given up."""
+"""Interval between two checks of a connection. A body that is incomplete at the third check is rejected."""
 each = pytest.mark.parametrize("protocol", OVER_HTTP)
 
 
@@ -38,7 +38,7 @@ def test_byte_by_byte(replica: Make, protocol: str) -> None:
 
 
 @each
-def test_one_behind_the_other_with_a_bad_one_between(replica: Make, protocol: str) -> None:
+def test_pipelined_requests_with_an_invalid_one_between(replica: Make, protocol: str) -> None:
     _, protocol_client = opened(replica, protocol)
     bad, says = BAD[protocol]["zero rows"]
     with protocol_client:
@@ -50,7 +50,7 @@ def test_one_behind_the_other_with_a_bad_one_between(replica: Make, protocol: st
 
 
 @each
-def test_a_client_that_closes_its_half_gets_its_answer(replica: Make, protocol: str) -> None:
+def test_a_client_that_closes_its_sending_side_gets_its_response(replica: Make, protocol: str) -> None:
     _, protocol_client = opened(replica, protocol)
     with protocol_client:
         protocol_client.client.send(protocol_client.request(GOOD[protocol]))
@@ -88,25 +88,25 @@ def test_a_streams_message_in_65537_chunks_of_a_byte(replica: Make, way: str) ->
 
 
 @pytest.mark.parametrize("protocol", ["predict", "oip binary", "tensorflow", "generate"])
-def test_a_body_that_trickles_is_told_so_and_the_connection_ends(replica: Make, protocol: str) -> None:
-    front = HttpServer(keep_alive_s=CHECK_S)
+def test_a_slow_body_is_rejected_and_the_connection_is_closed(replica: Make, protocol: str) -> None:
+    http_server = HttpServer(keep_alive_s=CHECK_S)
     try:
-        _, protocol_client = opened(replica, protocol, front=front)
+        _, protocol_client = opened(replica, protocol, http_server=http_server)
         with protocol_client:
             protocol_client.client.send(protocol_client.request(GOOD[protocol])[:-1])
             status, message = protocol_client.read() or (200, "")
             assert (status, "bytes per second" in message) == (408, True)
             assert protocol_client.client.at_end()
     finally:
-        front.stop()
+        http_server.stop()
 
 
 @pytest.mark.parametrize("way", ["fast path"])
 @pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
-def test_a_call_that_trickles_ends_with_its_deadline(replica: Make, way: str, method: str) -> None:
-    front = HttpServer(keep_alive_s=CHECK_S)
+def test_a_slow_call_ends_with_its_deadline(replica: Make, way: str, method: str) -> None:
+    http_server = HttpServer(keep_alive_s=CHECK_S)
     try:
-        with replica(front=front).connect() as client:
+        with replica(http_server=http_server).connect() as client:
             call = Call(client, method)
             call.start()
             call.send(framed("ModelInfer", model_name="doubler")[:-1])
@@ -115,4 +115,4 @@ def test_a_call_that_trickles_ends_with_its_deadline(replica: Make, way: str, me
             assert result["grpc-status"] == "4"
             assert client.at_end()
     finally:
-        front.stop()
+        http_server.stop()

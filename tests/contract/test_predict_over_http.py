@@ -21,7 +21,7 @@ VERSIONED = "/models/doubler/versions/3/predict"
 JSON = "application/json"
 
 
-def test_rows_of_json_are_answered_with_their_predictions(replica: Make) -> None:
+def test_json_rows_get_their_predictions(replica: Make) -> None:
     rig = replica()
     response = rig.fetch(request(PREDICT, TWO, content_type=JSON))
     assert (response.version, response.status) == ("HTTP/1.1", 200)
@@ -32,26 +32,26 @@ def test_rows_of_json_are_answered_with_their_predictions(replica: Make) -> None
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_csv_is_answered_like_json(replica: Make) -> None:
+def test_csv_gets_the_same_response_as_json(replica: Make) -> None:
     response = replica().fetch(request(PREDICT, b"x\n2\n-4\n", content_type="text/csv"))
     assert response.json["predictions"] == [[4.0], [-8.0]]
 
 
-def test_the_path_of_a_version_answers_like_the_plain_one(replica: Make) -> None:
+def test_the_path_of_a_version_returns_the_same_as_the_plain_one(replica: Make) -> None:
     rig = replica()
     assert rig.fetch(request(VERSIONED, ONE)).body == rig.fetch(request(PREDICT, ONE)).body
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_the_standard_librarys_client_is_answered(replica: Make) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", replica().front.port, timeout=10)
+def test_the_standard_librarys_client_works(replica: Make) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", replica().http_server.port, timeout=10)
     for _ in range(3):
         connection.request("POST", PREDICT, TWO, {"content-type": JSON})
         assert b'"predictions":[[4.0],[-8.0]]' in connection.getresponse().read()
     connection.close()
 
 
-def test_server_timing_says_where_the_time_went(replica: Make) -> None:
+def test_server_timing_has_the_time_of_each_step(replica: Make) -> None:
     timing = replica().fetch(request(PREDICT, TWO)).header("server-timing")
     assert re.fullmatch(r'queue;dur=\d+\.\d{3}, batch;desc="2", compute;dur=\d+\.\d{3}', timing or "")
 
@@ -77,13 +77,13 @@ def test_requests_without_an_id_get_different_ones(replica: Make) -> None:
     assert len({rig.fetch(request(PREDICT, ONE)).header("x-request-id") for _ in range(5)}) == 5
 
 
-def test_of_two_request_ids_the_last_is_answered_and_it_alone(replica: Make) -> None:
+def test_of_two_request_ids_only_the_last_is_returned(replica: Make) -> None:
     twice = request(PREDICT, ONE, x_request_id="first").replace(b"host:", b"x-request-id: zeroth\r\nhost:")
     assert replica().fetch(twice).header("x-request-id") == "first"
 
 
 def refused(response: Response, status: int, detail: str) -> None:
-    """The answer is a problem document with this status, and this in its detail."""
+    """Check that the response is a problem document with this status, and this text in its detail."""
     assert response.status == status, response.body
     assert response.header("content-type") == "application/problem+json"
     assert response.json["status"] == status
@@ -105,7 +105,7 @@ def refused(response: Response, status: int, detail: str) -> None:
         (b"<x/>", "application/xml", 415, "application/json and text/csv"),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_the_connection_lives_on(
+def test_an_invalid_request_is_rejected_and_the_connection_stays_open(
     replica: Make, body: bytes, content_type: str, status: int, detail: str
 ) -> None:
     with replica().connect() as client:
@@ -118,7 +118,7 @@ def test_bad_values_are_listed_with_their_pointers(replica: Make) -> None:
     assert [bad["pointer"] for bad in response.json["errors"]] == ["/instances/1/0", "/instances/3/0"]
 
 
-def test_a_body_that_says_it_is_not_compressed_is_taken(replica: Make) -> None:
+def test_a_body_with_content_encoding_identity_is_accepted(replica: Make) -> None:
     assert replica().fetch(request(PREDICT, ONE, content_encoding="identity")).status == 200
 
 
@@ -160,7 +160,7 @@ def test_one_request_more_than_the_queue_holds_is_429_with_retry_after(replica: 
         running.send(request(PREDICT, ONE))
         rig.model.entered()
         waiting.send(request(PREDICT, ONE))
-        rig.front.until(lambda: rig.in_flight == 2)
+        rig.http_server.until(lambda: rig.in_flight == 2)
         response = third.fetch(request(PREDICT, ONE))
         refused(response, 429, "requests are waiting")
         assert int(response.header("retry-after") or 0) >= 1
@@ -170,7 +170,7 @@ def test_one_request_more_than_the_queue_holds_is_429_with_retry_after(replica: 
 
 def test_a_model_that_is_shut_down_is_503_with_retry_after(replica: Make) -> None:
     rig = replica()
-    rig.front.on_loop(rig.version.scheduler.close)
+    rig.http_server.on_loop(rig.version.scheduler.close)
     response = rig.fetch(request(PREDICT, ONE))
     refused(response, 503, "shutting down")
     assert response.header("retry-after") == "1"
@@ -185,7 +185,7 @@ def _strange(inputs: Any) -> Any:
 
 
 @pytest.mark.parametrize("warmup", [DEAR, None])
-def test_a_model_that_raises_is_500_and_keeps_its_words_to_the_log(
+def test_an_exception_of_a_model_is_500_and_its_text_is_only_in_the_log(
     replica: Make, caplog: pytest.LogCaptureFixture, warmup: Any
 ) -> None:
     options = {"warmup": warmup} if warmup else {}
@@ -231,10 +231,10 @@ SAME = [
 
 
 @pytest.mark.parametrize("raw", SAME, ids=range(len(SAME)))
-def test_both_ways_give_the_same_answer_to_the_byte(shared_front: HttpServer, raw: bytes) -> None:
+def test_the_fast_path_and_the_slow_path_return_the_same_bytes(shared_server: HttpServer, raw: bytes) -> None:
     result = []
     for way in ("fast path", "asgi"):
-        rig = Replica(shared_front, way, body=4096)
+        rig = Replica(shared_server, way, body=4096)
         with rig.connect() as client:
             response = client.fetch(raw.replace(b"host:", b"x-request-id: same\r\nhost:", 1))
             closed = response.header("connection") == "close" and client.at_end()
@@ -245,7 +245,7 @@ def test_both_ways_give_the_same_answer_to_the_byte(shared_front: HttpServer, ra
     assert result[0] == result[1]
 
 
-def test_csv_and_arrays_are_answered_to_who_accepts_them(replica: Make) -> None:
+def test_csv_and_arrays_are_returned_if_they_are_accepted(replica: Make) -> None:
     rig = replica()
     table = rig.fetch(request(PREDICT, TWO, accept="text/csv"))
     assert (table.header("content-type"), table.body) == ("text/csv", b"prediction\n4.0\n-8.0\n")
@@ -257,7 +257,7 @@ def test_csv_and_arrays_are_answered_to_who_accepts_them(replica: Make) -> None:
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
+def test_an_arrow_table_gets_an_arrow_table(replica: Make) -> None:
     rig = replica()
     arrow = "application/vnd.apache.arrow.stream"
     response = rig.fetch(request(PREDICT, stream({"x": [2, -4]}), content_type=arrow, accept=arrow))
@@ -267,6 +267,6 @@ def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_an_answer_that_does_not_fit_what_is_accepted_is_406(replica: Make) -> None:
+def test_a_response_that_no_accepted_format_can_hold_is_406(replica: Make) -> None:
     rig = replica(FakeModel(lambda inputs: {"y": np.ones((len(inputs["x"]), 2, 2))}))
     refused(rig.fetch(request(PREDICT, ONE, accept="text/csv")), 406, "cannot be sent as a table; request JSON")

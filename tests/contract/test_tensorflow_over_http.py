@@ -21,7 +21,7 @@ SCORED = Signature(
 
 
 @pytest.mark.parametrize("path", [f"{ROOT}:predict", f"{ROOT}/versions/3:predict"])
-def test_rows_and_columns_are_answered(replica: Make, path: str) -> None:
+def test_rows_and_columns_get_predictions(replica: Make, path: str) -> None:
     rig = replica()
     response = rig.fetch(request(path, ONE))
     assert response.json == {"predictions": [[3.0]]}
@@ -31,7 +31,7 @@ def test_rows_and_columns_are_answered(replica: Make, path: str) -> None:
     assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_a_classifier_tells_classes_and_their_scores(replica: Make) -> None:
+def test_classify_returns_classes_and_scores(replica: Make) -> None:
     model = FakeModel(lambda inputs: {"y": np.repeat(inputs["x"], 2, axis=1)}, signature=SCORED)
     response = replica(model).fetch(request(f"{ROOT}:classify", b'{"examples": [{"x": 0.5}]}'))
     assert response.json == {"result": [[["cold", 0.5], ["hot", 0.5]]]}
@@ -45,14 +45,14 @@ def test_requests_share_calls_with_those_of_other_protocols(replica: Make) -> No
         rig.model.entered()
         second.send(request(PREDICT, ONE))
         third.send(request(f"{ROOT}:predict", ONE))
-        rig.front.until(lambda: rig.in_flight == 3)
+        rig.http_server.until(lambda: rig.in_flight == 3)
         rig.model.release()
         assert third.read().json == {"predictions": [[3.0]]}
         assert first.read().status == second.read().status == 200
     assert rig.model.batches == [1, 2]
 
 
-def test_status_and_metadata_are_told(replica: Make) -> None:
+def test_status_and_metadata_are_returned(replica: Make) -> None:
     rig = replica()
     for path in (ROOT, f"{ROOT}/versions/3"):
         [result] = rig.fetch(request(path, method="GET")).json["model_version_status"]
@@ -77,7 +77,7 @@ def test_status_and_metadata_are_told(replica: Make) -> None:
         (request(ROOT, ONE), 405, "supports GET, not POST"),
     ],
 )
-def test_what_is_wrong_is_told_in_the_protocols_form(replica: Make, sent: bytes, status: int, message: str) -> None:
+def test_errors_have_the_protocols_form(replica: Make, sent: bytes, status: int, message: str) -> None:
     with replica().connect() as client:
         response = client.fetch(sent)
         assert response.status == status

@@ -45,9 +45,9 @@ class Traces:
         return ["" for _ in traced]
 
     def take(self, replica) -> list[TracedRequest]:
-        """Of all requests that are answered."""
-        replica.front.until(lambda: not replica.in_flight)
-        replica.front.on_loop(self.tracing.flush)
+        """Spans of all requests."""
+        replica.http_server.until(lambda: not replica.in_flight)
+        replica.http_server.on_loop(self.tracing.flush)
         return self.written
 
 
@@ -100,7 +100,7 @@ def test_chance_decides_of_requests_without_a_caller_and_of_garbled_ones(replica
     assert [traced.parent for traced in traces.take(rig)] == [None, None]
 
 
-def test_a_request_that_is_refused_is_traced_without_a_wait(replica: Make) -> None:
+def test_a_rejected_request_is_traced_without_a_queue_span(replica: Make) -> None:
     traces = Traces()
     rig = replica(tracing=traces.tracing)
     assert rig.fetch(request(PREDICT, b"{", traceparent=SAMPLED)).status == 400
@@ -129,7 +129,7 @@ def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) 
         stream.send(GRPC, GRPC)
         stream.end()
         assert len(stream.rest().messages) == 2
-    # When the stream was opened says nothing of when its messages came.
+    # The start of the stream is not the start of its messages.
     assert [(traced.parent, traced.edge_at) for traced in traces.take(rig)] == [(PARENT, None)] * 2
 
 
@@ -137,7 +137,7 @@ def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) 
 def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: Make, path: str) -> None:
     traces = Traces()
     rig = replica(tracing=traces.tracing)
-    url = f"ws://127.0.0.1:{rig.front.port}{path}"
+    url = f"ws://127.0.0.1:{rig.http_server.port}{path}"
     headers = {"traceparent": SAMPLED, "x-edge-start": "1700000000250000"}
     with connect(url, open_timeout=PATIENCE_S, proxy=None, additional_headers=headers) as socket:
         socket.send(ONE.decode())
@@ -154,11 +154,11 @@ def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: 
         ("generate", "/v2/models/doubler/generate_stream"),
     ],
 )
-def test_an_answer_in_parts_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str) -> None:
+def test_a_streamed_response_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str) -> None:
     traces = Traces()
     rig = replica(FakeGenerator(2), tracing=traces.tracing)
     body = b'{"x": 1.5}' if protocol == "generate" else ONE
-    url = f"http://127.0.0.1:{rig.front.port}{path}"
+    url = f"http://127.0.0.1:{rig.http_server.port}{path}"
     assert requests.post(url, data=body, headers={"traceparent": SAMPLED}, timeout=PATIENCE_S).status_code == 200
     (traced,) = traces.take(rig)
     assert (traced.parent, traced.record.protocol, traced.outcome) == (PARENT, protocol, "OK")
@@ -169,8 +169,8 @@ def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_doe
     rig = replica(tracing=tracing)
     for body in (b"{", ONE, b"{"):
         rig.fetch(request(PREDICT, body, traceparent=SAMPLED))
-    rig.front.until(lambda: not rig.in_flight)
-    mark_traced({3: rig.version}, rig.front.on_loop(tracing.flush))
+    rig.http_server.until(lambda: not rig.in_flight)
+    mark_traced({3: rig.version}, rig.http_server.on_loop(tracing.flush))
     snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version})
     key = (REQUEST_DURATION.name, "doubler", "3")
     ((bucket, exemplar),) = snapshot.exemplars[key].items()
@@ -178,15 +178,15 @@ def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_doe
     assert snapshot.totals.histograms[key].counts[bucket] == 1
 
 
-def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(replica: Make) -> None:
+def test_a_collector_gets_the_spans_of_a_request_over_http(replica: Make) -> None:
     with Collector() as collector:
         spans = SpanWriter("doubler", collector.url)
         tracing = TraceSampler(0.0, spans.write)
         rig = replica(tracing=tracing)
         assert rig.fetch(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
         assert rig.fetch(request(PREDICT, ONE)).status == 200
-        rig.front.until(lambda: not rig.in_flight)
-        rig.front.on_loop(tracing.flush)
+        rig.http_server.until(lambda: not rig.in_flight)
+        rig.http_server.on_loop(tracing.flush)
         spans.close()
     result = collector.by_name
     assert set(result) == {"predict doubler", "queue", "compute"}

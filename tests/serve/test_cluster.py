@@ -40,7 +40,7 @@ def test_up_attaches_to_a_cluster_applies_changes_and_leaves_it_running(cluster:
     finally:
         first.stop()
     assert first.process.returncode == 0
-    assert "leaving the cluster as it is" in first.printed()
+    assert "leaving the cluster unchanged" in first.printed()
     assert first.answers("echo", {"instances": [4]})
     assert first.command("plan", "--exit-code").returncode == 0
 

@@ -1,4 +1,4 @@
-"""HTTP on the control socket: one request a connection, each in a thread of its own.
+"""HTTP on the control socket: one request per connection, each in its own thread.
 
 For example `curl --unix-socket .modelyard/control.sock http://modelyard/v1/status`.
 """

@@ -1,4 +1,4 @@
-"""Ray and HAProxy on this machine, in a process of its own below `modelyard up`."""
+"""Ray and HAProxy on this machine, in a child process of `modelyard up`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Reads the files whenever they change, in a thread of its own: a file system that hangs must not stop the reconciler."""
+"""Reads the files when they change, in its own thread: a file system that hangs must not stop the reconciler."""
 
 import queue
 import threading

@@ -55,7 +55,7 @@ STUCK_AFTER_TIMEOUTS = 3
 
 
 def build(args: dict[str, Any]) -> Application:
-    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a process of its own."""
+    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a separate process."""
     return serve.deployment(name=MODEL_DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 

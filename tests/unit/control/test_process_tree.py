@@ -1,4 +1,4 @@
-"""Ending what was started, on real processes: each test's own, below a supervisor of its own."""
+"""Ending what was started, on real processes: each test's own, below its own supervisor."""
 
 import os
 import subprocess

@@ -46,7 +46,7 @@ class Listening(ThreadingHTTPServer):
 def backend(
     name: str, status: int = 200, content_type: str = "text/plain", *, keeps: bool = False
 ) -> Iterator[Backend]:
-    """A server on a port of its own, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
+    """A server on its own port, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
 
     class Response(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
@@ -95,8 +95,8 @@ def serve_config(
 ) -> str:
     """What Ray Serve would write: a frontend of its own, and a backend an application with its replicas' ports.
 
-    `fallback` is the port of Serve's Python proxy, which stands behind the replicas of each. A port 0 is a server that is down.
-    `errors` is the file that stands in for HAProxy's own answers, `admin` the path of its admin socket.
+    `fallback` is the port of Serve's Python proxy, which follows the replicas of each. A port 0 is a server that is down.
+    `errors` is the file that replaces HAProxy's own responses, `admin` the path of its admin socket.
     """
     text = f"""\
 global
@@ -250,7 +250,7 @@ def _listens(pid: int, port: int) -> bool:
 
 
 def _hold_port() -> socket.socket:
-    """A port that nobody else is given while this is open; HAProxy, which shares its ports, can listen on it all the same."""
+    """A port that is reserved while this is open; HAProxy, which shares its ports, can listen on it all the same."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     held.bind(("127.0.0.1", 0))

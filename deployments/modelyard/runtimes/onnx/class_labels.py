@@ -50,7 +50,7 @@ def classes_of_label(
 
 
 def unexpected_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
-    """A note for the operator if the graph returns a label that is not one of its own classes; else "".
+    """A note for the operator if the graph returns a label that is not one of its classes; else "".
 
     onnxruntime returns 0 and 1 for some forests of two classes, whatever the classes are.
     """
