@@ -42,7 +42,7 @@ def main() -> int:
     if options.control is not None:
         listener = socket.socket(fileno=options.control)
         listener.set_inheritable(False)
-        ControlServer(listener, api.answer).start()
+        ControlServer(listener, api.respond).start()
     from modelyard.cli.terminal_report import TerminalReport, console
     from modelyard.config.diagnostic import SpecError
     from modelyard.control.desired import ConfigReader

@@ -82,10 +82,10 @@ class Supervisor:
         try:
             self._control = control_socket.listen(self._paths.state)
         except OSError as error:
-            self._tell(f"no control socket: {self._paths.state / control_socket.NAME}: {error}")
+            self._print_line(f"no control socket: {self._paths.state / control_socket.NAME}: {error}")
             yield
             return
-        self._fallback_api = ControlServer(self._control, ControlApi(self._live).answer)
+        self._fallback_api = ControlServer(self._control, ControlApi(self._live).respond)
         try:
             yield
         finally:
@@ -106,7 +106,7 @@ class Supervisor:
             except OSError as error:  # a full disk, say; a server that has been up is not given up for it
                 if not self._restarts.has_been_up:
                     raise
-                self._tell(f"cannot start: {error}")
+                self._print_line(f"cannot start: {error}")
                 code = NOT_STARTED
             if self._stopping.is_set() or code == FINE:
                 return FINE
@@ -116,11 +116,11 @@ class Supervisor:
             what = "Ray died under the server" if was_up else "the server did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
             if pause_s is None:
-                self._tell(
+                self._print_line(
                     f"{what}, {self._restarts.failures} times in a row: giving up; see {self._paths.state / 'server.log'}"
                 )
                 return FAILED
-            self._tell(f"{what}: starting again in {pause_s:g} s")
+            self._print_line(f"{what}: starting again in {pause_s:g} s")
             self._stopping.wait(pause_s)
         return FINE
 
@@ -180,7 +180,7 @@ class Supervisor:
     def _reload(self, _sign: int, _frame: FrameType | None) -> None:
         threading.Thread(target=reload, args=(self._paths.state, self._config_dir), name="reload", daemon=True).start()
 
-    def _tell(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         self._live.down(text)
         self._events.trouble(text)
         with suppress(OSError):  # a terminal that is gone, a file on a full disk

@@ -20,17 +20,17 @@ GATEWAY_OVERHEAD_S = 5.0
 """How much longer a call may take that goes through the gateway."""
 
 
-async def ask_model(model: str, path: bytes, message: bytes, request_id: str) -> bytes:
+async def call_model(model: str, path: bytes, message: bytes, request_id: str) -> bytes:
     """A replica's response to a gRPC message; `path` is that of the method. Raises the replica's error, or ModelNotReady."""
-    return await _ask(model, path, message, request_id, HOLD_S)
+    return await _call(model, path, message, request_id, HOLD_S)
 
 
-async def ask_gateway(path: bytes, message: bytes, request_id: str) -> bytes:
+async def call_gateway(path: bytes, message: bytes, request_id: str) -> bytes:
     """The same through the gateway, which also knows models without a replica and unknown ones."""
-    return await _ask(GATEWAY, path, message, request_id, HOLD_S + GATEWAY_OVERHEAD_S)
+    return await _call(GATEWAY, path, message, request_id, HOLD_S + GATEWAY_OVERHEAD_S)
 
 
-async def _ask(application: str, path: bytes, message: bytes, request_id: str, hold_s: float) -> bytes:
+async def _call(application: str, path: bytes, message: bytes, request_id: str, hold_s: float) -> bytes:
     response = None
     try:
         handle = await asyncio.to_thread(_handle, application)
@@ -49,7 +49,7 @@ async def _ask(application: str, path: bytes, message: bytes, request_id: str, h
     return outcome
 
 
-async def answered(call: Awaitable[bytes], request_id: str) -> bytes | ModelyardError:
+async def result_or_error(call: Awaitable[bytes], request_id: str) -> bytes | ModelyardError:
     """The result of a deployment's `grpc` method. An error is returned, because a raised one would lose its type on the way."""
     try:
         return await call

@@ -57,7 +57,7 @@ def up(project: ProjectFolder, live: LiveState) -> Iterator[Up]:
     api = ControlApi(live)
     api.operations = up = Up()
     with control_socket.listen(state) as listener:
-        serving = ControlServer(listener, api.answer)
+        serving = ControlServer(listener, api.respond)
         serving.start()
         yield up
         serving.stop()

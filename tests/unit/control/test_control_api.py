@@ -59,7 +59,7 @@ def live() -> LiveState:
 
 def test_a_server_that_starts_says_what_it_does(live: LiveState):
     live.starting("starting Ray")
-    result = ControlApi(live).answer("GET", "/v1/status", None)
+    result = ControlApi(live).respond("GET", "/v1/status", None)
     assert result[0] == 200
     assert result[1]["models"] == []
     server = result[1]["server"]
@@ -156,15 +156,15 @@ def test_what_lasts_and_what_waits_is_in_the_status(live: LiveState):
 def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: LiveState):
     api = ControlApi(live)
     api.operations = up = Up()
-    assert api.answer("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"})[0] == 200
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf", "allow_removals": True})[0] == 200
+    assert api.respond("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf"})[0] == 200
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf", "allow_removals": True})[0] == 200
     assert up.asked == [("plan", "/srv/conf"), ("apply", "/srv/conf", False), ("apply", "/srv/conf", True)]
 
 
 def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: LiveState):
     live.starting("starting Ray")
-    result = ControlApi(live).answer("POST", "/v1/plan", {"config": "/srv/conf"})
+    result = ControlApi(live).respond("POST", "/v1/plan", {"config": "/srv/conf"})
     assert result == (503, {"error": "the server is starting: starting Ray"})
 
 
@@ -183,7 +183,7 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
     api = ControlApi(live)
     api.operations = up = Up()
     up.raises = error
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"}) == (status, document)
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf"}) == (status, document)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
 def test_other_requests_are_refused(live: LiveState, method: str, path: str, body: Any, status: int):
     api = ControlApi(live)
     api.operations = Up()
-    assert api.answer(method, path, body)[0] == status
+    assert api.respond(method, path, body)[0] == status
 
 
 def wait_for(true: Callable[[], object]) -> None:
