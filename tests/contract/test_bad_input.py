@@ -36,7 +36,7 @@ def test_the_error_has_the_protocols_form_and_other_requests_are_not_affected(
         other.send(request(PREDICT, b'{"inputs": {"x": [[1.5]]}}'))
         rig.model.entered()
         result = client.fetch(sent)
-        assert result is not None, "it was answered"
+        assert result is not None, "it has a response"
         status, message = result
         assert status == (3 if protocol.startswith("grpc") else 400), message
         assert says in unquote(message)

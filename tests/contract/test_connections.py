@@ -43,9 +43,9 @@ def test_pipelined_requests_are_answered_in_order_while_the_first_computes(repli
         client.send(b"".join(request(PREDICT, body_of(value), x_request_id=f"r{value}") for value in range(5)))
         rig.model.entered()
         rig.model.release()
-        answers = [client.read() for _ in range(5)]
-    assert [response.header("x-request-id") for response in answers] == ["r0", "r1", "r2", "r3", "r4"]
-    assert [response.json["predictions"] for response in answers] == [[[2.0 * value]] for value in range(5)]
+        responses = [client.read() for _ in range(5)]
+    assert [response.header("x-request-id") for response in responses] == ["r0", "r1", "r2", "r3", "r4"]
+    assert [response.json["predictions"] for response in responses] == [[[2.0 * value]] for value in range(5)]
 
 
 @pytest.mark.parametrize("paths", [(PREDICT, READY, PREDICT), (COLD, PREDICT, COLD), (READY, PREDICT, COLD, PREDICT)])
@@ -57,9 +57,9 @@ def test_pipelined_requests_of_both_paths_are_answered_in_order(replica: Make, p
             client.send(request(path, body, method, x_request_id=name))
         rig.model.entered()
         rig.model.release()
-        answers = [client.read() for _ in paths]
-        assert "".join(response.header("x-request-id") or "" for response in answers) == "abcd"[: len(paths)]
-        assert {response.status for response in answers} == {200}
+        responses = [client.read() for _ in paths]
+        assert "".join(response.header("x-request-id") or "" for response in responses) == "abcd"[: len(paths)]
+        assert {response.status for response in responses} == {200}
         assert client.fetch(request(PREDICT, ONE)).status == 200
 
 

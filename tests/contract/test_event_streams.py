@@ -156,7 +156,7 @@ INFER_STREAM = "/v2/models/doubler/infer_stream"
 INFER = {"id": "7", "inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.5]}]}
 
 
-@pytest.mark.parametrize("parts", [0, 2], ids=["a whole answer", "parts"])
+@pytest.mark.parametrize("parts", [0, 2], ids=["a whole output", "parts"])
 def test_mlservers_stream_has_an_infer_response_for_each_part(replica, parts):
     rig = replica(FakeGenerator(parts) if parts else None)
     with open_stream(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:

@@ -33,7 +33,7 @@ def request_message(*values: float, **fields: object) -> bytes:
 def opened(client, **headers: str) -> Call:
     call = Call(client, "ModelStreamInfer", headers)
     call.start()
-    assert "grpc-status" not in call.head(), "the stream is open before anything is asked"
+    assert "grpc-status" not in call.head(), "the stream is open before the first request"
     return call
 
 

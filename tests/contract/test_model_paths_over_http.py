@@ -48,7 +48,7 @@ def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: 
     rig.http_server.until(lambda: not rig.in_flight)
     totals = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version}).totals
     work = version_work(totals, "doubler", "3")
-    assert (work.rows, work.calls, work.answered, work.failed, work.queued) == (4, 2, 2, 1, 2)
+    assert (work.rows, work.calls, work.succeeded, work.failed, work.queued) == (4, 2, 2, 1, 2)
     assert 0 < work.compute_ns < work.total_ns
     assert 0 < work.queue_ns < work.total_ns
 

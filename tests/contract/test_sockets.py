@@ -90,8 +90,8 @@ def test_responses_are_in_the_order_of_the_requests_which_share_batches(replica)
             socket.send(request_text(value) if value != 5 else "no json")
         rig.http_server.until(lambda: rig.in_flight == 9)
         rig.model.release()
-        answers = [receive(socket) for _ in range(10)]
-    assert [reply_received.get("predictions") for reply_received in answers] == [
+        responses = [receive(socket) for _ in range(10)]
+    assert [reply_received.get("predictions") for reply_received in responses] == [
         [[2.0 * value]] if value != 5 else None for value in range(10)
     ]
     assert max(rig.model.batches) > 1

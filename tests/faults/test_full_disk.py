@@ -105,7 +105,7 @@ def test_a_new_model_and_a_new_version_serve_while_the_state_folder_is_full(serv
             server.project.add_python("new", ECHO)
             server.project.configure("new", YAML)
             server.project.add_python("echo", ECHO_TIMES_THREE, version=2)
-            server.wait_for(lambda: server.answers("new", ASK), what="the new model")
+            server.wait_for(lambda: server.responds("new", ASK), what="the new model")
             server.wait_for(lambda: server.predict("echo", ASK).json()["predictions"] == [12.0], what="version 2")
             assert {server.predict("new", ASK).status_code for _ in range(50)} == {200}
         server.wait_for(lambda: served.notices == [], what="the end of the warnings")
@@ -124,7 +124,7 @@ def test_a_model_whose_route_cannot_be_written_waits_and_the_others_stay_ready(s
             server.wait_for(lambda: any("nothing is changed until" in each for each in served.notices), what="status")
             assert {model["state"] for model in server.status().values()} == {"READY"}
             assert set(haproxy) <= set(server.pids("/haproxy -db"))
-        server.wait_for(lambda: server.answers("later", ASK), what="the waiting model")
+        server.wait_for(lambda: server.responds("later", ASK), what="the waiting model")
         server.wait_for(lambda: served.notices == [], what="the end of the warnings")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
@@ -135,5 +135,5 @@ def test_a_server_whose_ray_dies_while_the_state_folder_is_full_starts_again(ser
     with served.state.full():
         os.kill(server.pids("raylet/raylet")[0], signal.SIGKILL)
         server.wait_printed("starting again")
-        server.wait_for(lambda: server.answers("near", ASK), what="the models")
+        server.wait_for(lambda: server.responds("near", ASK), what="the models")
     server.wait_for(lambda: server.command("status", check=False).returncode == 0, what="all models")

@@ -25,7 +25,7 @@ def back(server: Server, harm: Callable[[], None], within_s: float = CHANGE_S) -
     begun = time.monotonic()
     harm()
     server.wait_for(lambda: server.printed().count("starting Ray Serve") > starts, within_s, "the next start")
-    server.wait_for(lambda: server.answers("pair", ASK), within_s, "an answer")
+    server.wait_for(lambda: server.responds("pair", ASK), within_s, "a response")
     seconds = time.monotonic() - begun
     server.wait_for(lambda: server.printed().count(UP_LINE) > starts, within_s, "the end of the start")
     settled(server)

@@ -24,7 +24,7 @@ HALF_A_LARGE_BODY = HALF_A_BODY.replace(b": 99", b": 999999") + b" " * 70_000
     "half", [b"", HALF_A_HEAD, HALF_A_BODY, HALF_A_LARGE_BODY], ids=["nothing", "head", "body", "large"]
 )
 def test_hundreds_of_clients_that_send_half_a_request_do_not_affect_the_others(faulty: Server, half: bytes) -> None:
-    faulty.wait_for(lambda: faulty.answers("pair", {"instances": [4]}), what="the model")
+    faulty.wait_for(lambda: faulty.responds("pair", {"instances": [4]}), what="the model")
     with ExitStack() as slow:
         for _ in range(SLOW):
             client = slow.enter_context(socket.create_connection(("127.0.0.1", faulty.project.port)))
@@ -32,4 +32,4 @@ def test_hundreds_of_clients_that_send_half_a_request_do_not_affect_the_others(f
         with Load(faulty.project.port, "pair") as load:
             time.sleep(LASTS_S)
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
-    faulty.wait_for(lambda: faulty.answers("pair", {"instances": [4]}), what="the model")
+    faulty.wait_for(lambda: faulty.responds("pair", {"instances": [4]}), what="the model")

@@ -40,7 +40,7 @@ def test_nothing_grows_in_half_an_hour_of_load_and_changes(faulty: Server) -> No
     asking = RunningServer(project.root / ".modelyard", project.root / "serve_config")
     project.add_python("soaked", ECHO)
     project.configure("soaked", YAML)
-    faulty.wait_for(lambda: faulty.answers("soaked", {"instances": [4]}), what="the model")
+    faulty.wait_for(lambda: faulty.responds("soaked", {"instances": [4]}), what="the model")
 
     def minutes(count: int) -> Usages:
         seen = []

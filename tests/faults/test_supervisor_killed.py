@@ -54,6 +54,6 @@ def test_no_process_remains_of_a_server_whose_supervisor_was_killed(project: Pro
         second = Server(project)
         try:
             second.wait_up()
-            assert second.answers("echo", {"instances": [4]})
+            assert second.responds("echo", {"instances": [4]})
         finally:
             second.stop()

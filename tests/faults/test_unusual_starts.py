@@ -67,7 +67,7 @@ def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_after_a_po
     server = Server(project, {"HOME": str(root)}, before=as_other_user(root), host="[::1]")
     try:
         server.wait_up()
-        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
         assert server.command("status").returncode == 0
         assert len((state / "token").read_text()) == 64
@@ -82,7 +82,7 @@ def test_a_server_starts_with_a_low_limit_of_open_files_and_accepts_fewer_client
     server = Server(project_in(root), before=("prlimit", f"--nofile={FEW}:{FEW}"))
     try:
         server.wait_up()
-        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
     finally:
         server.stop()

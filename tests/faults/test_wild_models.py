@@ -107,7 +107,7 @@ def send(server: Server, what: str) -> requests.Response:
 
 
 def responds(server: Server) -> bool:
-    return server.answers("wild", {"instances": ["nothing"]})
+    return server.responds("wild", {"instances": ["nothing"]})
 
 
 def test_an_exception_or_wrong_output_of_a_model_fails_only_its_request(wild: Server) -> None:

@@ -27,7 +27,7 @@ def value(samples: Mapping[Series, float], name: str, **labels: str) -> float:
     return sum(value for (sample, has), value in samples.items() if sample == name and {*labels.items()} <= {*has})
 
 
-def answered(server: Server, model: str, **labels: str) -> float:
+def request_count(server: Server, model: str, **labels: str) -> float:
     """`inference_requests_total` of a model; -1 while the hub is down."""
     try:
         return value(scrape(server), "inference_requests_total", model=model, **labels)

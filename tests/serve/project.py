@@ -134,7 +134,7 @@ class Server:
         """`POST /models/<name>/predict` with JSON."""
         return self.http.post(f"{self.url}/models/{name}/predict", json=body, timeout=60, **options)
 
-    def answers(self, name: str, body: Any) -> bool:
+    def responds(self, name: str, body: Any) -> bool:
         """Whether the model responds with 200."""
         try:
             return self.predict(name, body).status_code == 200

@@ -72,7 +72,7 @@ def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_restarts(fresh:
     before = {name: fresh.replicas(name) for name in EXAMPLES}
     fresh.project.add_python("twice", ECHO)
     fresh.project.configure("twice", TRUSTED)
-    fresh.wait_for(lambda: fresh.answers("twice", {"instances": [4]}), what="the new model")
+    fresh.wait_for(lambda: fresh.responds("twice", {"instances": [4]}), what="the new model")
     assert fresh.predict("twice", {"instances": [4]}).json()["predictions"] == [8.0]
     assert {name: fresh.replicas(name) for name in EXAMPLES} == before
 
@@ -91,7 +91,7 @@ def test_an_invalid_edit_is_reported_with_its_place_and_changes_nothing(fresh: S
 def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
     fresh.project.add_python("rolling", ECHO)
     fresh.project.configure("rolling", TRUSTED)
-    fresh.wait_for(lambda: fresh.answers("rolling", {"instances": [4]}), what="version 1")
+    fresh.wait_for(lambda: fresh.responds("rolling", {"instances": [4]}), what="version 1")
     fresh.wait_for(lambda: fresh.models()["rolling"]["state"] == "READY", what="READY in the catalogue")
     with constant_load(fresh, "rolling", {"instances": [4]}) as seen, states_seen(fresh, "rolling") as states:
         fresh.project.add_python("rolling", ECHO_TIMES_THREE, version=2)
@@ -108,7 +108,7 @@ def test_a_default_is_changed_and_rolled_back_in_place_under_load(fresh: Server)
     fresh.project.configure(
         "tried", f"{TRUSTED}versions: [1, 2]\ndefault: stable\nversion_labels: {{stable: 1, next: 2}}\n"
     )
-    fresh.wait_for(lambda: fresh.answers("tried", {"instances": [4]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("tried", {"instances": [4]}), what="the model")
 
     def send(path: str) -> object:
         return fresh.http.post(f"{fresh.url}{path}", json={"instances": [4]}, timeout=60).json()["predictions"]
@@ -146,7 +146,7 @@ def test_a_version_that_cannot_start_never_receives_traffic_and_is_rolled_back(
 ) -> None:
     fresh.project.add_python(name, ECHO)
     fresh.project.configure(name, f"{TRUSTED}load_timeout_s: 5\nresources: {{memory: 512MiB}}\nrequired: false\n")
-    fresh.wait_for(lambda: fresh.answers(name, {"instances": [4]}), what="version 1")
+    fresh.wait_for(lambda: fresh.responds(name, {"instances": [4]}), what="version 1")
     with constant_load(fresh, name, {"instances": [4]}) as seen:
         fresh.project.add_python(name, code, version=2)
         fresh.wait_for(lambda: "rolled back" in fresh.models()[name].get("reason", ""), what="the rollback")
@@ -170,7 +170,7 @@ def test_limits_and_batching_apply_in_place_under_load(fresh: Server) -> None:
 
     fresh.project.add_python("limited", SLOW)
     configure("{timeout_s: 1}", "{max_size: 64}")
-    fresh.wait_for(lambda: fresh.answers("limited", {"instances": [0.001]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("limited", {"instances": [0.001]}), what="the model")
     fresh.wait_for(lambda: largest_batch() == 64, what="the model's responses for its configuration")
     before = fresh.replicas("limited")
     with constant_load(fresh, "limited", {"instances": [0.001]}) as seen:

@@ -36,12 +36,12 @@ def test_up_attaches_to_a_cluster_applies_changes_and_leaves_it_running(cluster:
         assert first.predict("echo", {"instances": [4]}).json()["predictions"] == [8.0]
         project.add_python("thrice", ECHO_TIMES_THREE)
         project.configure("thrice", TRUSTED)
-        first.wait_for(lambda: first.answers("thrice", {"instances": [4]}), what="the added model")
+        first.wait_for(lambda: first.responds("thrice", {"instances": [4]}), what="the added model")
     finally:
         first.stop()
     assert first.process.returncode == 0
     assert "leaving the cluster unchanged" in first.printed()
-    assert first.answers("echo", {"instances": [4]})
+    assert first.responds("echo", {"instances": [4]})
     assert first.command("plan", "--exit-code").returncode == 0
 
     (project.models / "echo.yaml").unlink()

@@ -71,7 +71,7 @@ def test_changes_wait_for_approval_also_when_ray_dies(tmp_path: Path) -> None:
 
         server.kill("raylet")
         server.wait_printed("starting again")
-        server.wait_for(lambda: server.answers("echo", ASK), what="the model after Ray's death")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the model after Ray's death")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
 
         done = server.command("apply", "--wait")

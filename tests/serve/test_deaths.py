@@ -42,15 +42,15 @@ def test_no_connection_is_refused_when_haproxy_dies(server: Server, victim: str)
     server.kill(victim)
     # When its manager ends, HAProxy ends shortly after, and its open requests are lost.
     server.wait_for(lambda: not server.processes().keys() & before, what="the end of HAProxy")
-    answers: list[int] = []
+    responses: list[int] = []
 
     def one_haproxy_remains() -> bool:
-        answers.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
+        responses.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
         running = {pid: command for pid, command in server.processes().items() if "/haproxy -db" in command}
         return len(running) == 1 and not running.keys() & before and "standby.cfg" not in " ".join(running.values())
 
     server.wait_for(one_haproxy_remains, 120, "Serve's next HAProxy, alone")
-    assert set(answers) == {200}
+    assert set(responses) == {200}
     assert server.printed().count("HAProxy has died") <= 2
 
 
@@ -90,13 +90,13 @@ def lost(server: Server, what: int, request_id: str) -> None:
     response = server.predict("ends", {"instances": [what]}, headers={"x-request-id": request_id})
     assert (response.status_code, response.headers["x-request-id"]) == (503, request_id)
     server.wait_printed(f"; 1 request lost ({request_id})")
-    server.wait_for(lambda: server.answers("ends", {"instances": [1]}), what="another replica")
+    server.wait_for(lambda: server.responds("ends", {"instances": [1]}), what="another replica")
 
 
 def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cause(fresh: Server) -> None:
     fresh.project.add_python("ends", ENDS)
     fresh.project.configure("ends", "runtime: python:model:Model\ntrusted: true\nretry: never\n")
-    fresh.wait_for(lambda: fresh.answers("ends", {"instances": [1]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("ends", {"instances": [1]}), what="the model")
     assert fresh.predict("ends", {"instances": [13]}, headers={"x-request-id": "raises-13"}).status_code == 500
     lost(fresh, 14, "exits-14")
     assert "died: exit code 3, os._exit in model.py:24" in fresh.printed()
@@ -120,7 +120,7 @@ def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cau
 def test_a_stopped_replica_is_not_reported_as_a_death(fresh: Server) -> None:
     fresh.project.add_python("stopped", ENDS)
     fresh.project.configure("stopped", "runtime: python:model:Model\ntrusted: true\n")
-    fresh.wait_for(lambda: fresh.answers("stopped", {"instances": [1]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("stopped", {"instances": [1]}), what="the model")
     (fresh.project.models / "stopped.yaml").unlink()
     fresh.wait_for(lambda: not fresh.replicas("stopped"), what="the end of its replica")
     fresh.wait_for(lambda: "stopped" not in fresh.status(), what="the check after it")
@@ -130,7 +130,7 @@ def test_a_stopped_replica_is_not_reported_as_a_death(fresh: Server) -> None:
 @pytest.mark.timeout(1800)  # Ray starts three times
 def test_the_server_starts_again_when_ray_dies_and_leaves_no_process_at_its_end(own_server: Server) -> None:
     own_server.wait_up()
-    assert own_server.answers("echo", ECHO_BODY)
+    assert own_server.responds("echo", ECHO_BODY)
     run_dirs = {
         part for line in own_server.processes().values() for part in line.split() if part.startswith("/tmp/modelyard-")
     }
@@ -142,7 +142,7 @@ def test_the_server_starts_again_when_ray_dies_and_leaves_no_process_at_its_end(
         own_server.wait_for(
             lambda seen=ends: own_server.printed().count("watching serve_config") > seen, 240, "the next start"
         )
-        assert own_server.answers("echo", ECHO_BODY)
+        assert own_server.responds("echo", ECHO_BODY)
     below = [*own_server.processes()]
     own_server.stop()
     assert own_server.process.returncode == 0
@@ -159,11 +159,11 @@ def test_after_sigterm_the_server_is_not_ready_while_it_still_serves_requests(ow
         own_server.wait_for(lambda: own_server.get("/ready").status_code == 503, 20, "the server not to be ready")
         # Serve restarts HAProxy while replicas change: each process reports the same.
         not_ready_since = time.monotonic()
-        answers: list[int] = []
+        responses: list[int] = []
         while load.kinds(since=not_ready_since)["ok"] <= 40:
-            answers.append(own_server.get("/ready").status_code)
+            responses.append(own_server.get("/ready").status_code)
             time.sleep(0.05)
-    assert set(answers) == {503}
+    assert set(responses) == {503}
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
     assert own_server.process.wait(120) == 0
 

@@ -155,14 +155,14 @@ def test_mlservers_stub_reads_a_stream_in_its_own_form(channel) -> None:
 
 
 def test_a_stream_responds_in_order_and_contains_errors(client) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)))
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)))
     try:
         for value in range(5):
             client.async_stream_infer("echo", [tensor("x", [value])], request_id=str(value))
         client.async_stream_infer("echo", [tensor("x", [1]), tensor("wrong", [1])])
         client.async_stream_infer("echo", [tensor("x", [7])], enable_empty_final_response=True)
-        got = [answers.get(timeout=PATIENCE_S) for _ in range(7)]
+        got = [responses.get(timeout=PATIENCE_S) for _ in range(7)]
     finally:
         client.stop_stream()
     assert [result.as_numpy("y").tolist() for result, error in got[:5]] == [[0], [2], [4], [6], [8]]
@@ -172,12 +172,12 @@ def test_a_stream_responds_in_order_and_contains_errors(client) -> None:
 
 
 def test_a_stream_uses_several_models_and_reports_an_unknown_one(client) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)))
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)))
     try:
         for name in ("echo", "dozer", "ecko", "echo"):
             client.async_stream_infer(name, [tensor("x", [1.5])], request_id=name)
-        got = [answers.get(timeout=PATIENCE_S) for _ in range(4)]
+        got = [responses.get(timeout=PATIENCE_S) for _ in range(4)]
     finally:
         client.stop_stream()
     assert "did you mean 'echo'" in str(got[2][1])
@@ -187,11 +187,11 @@ def test_a_stream_uses_several_models_and_reports_an_unknown_one(client) -> None
 
 @pytest.mark.parametrize("algorithm", ["gzip"])
 def test_a_compressed_stream_is_passed_on(client, algorithm) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)), compression_algorithm=algorithm)
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)), compression_algorithm=algorithm)
     try:
         client.async_stream_infer("echo", [tensor("x", range(500))])
-        result, error = answers.get(timeout=PATIENCE_S)
+        result, error = responses.get(timeout=PATIENCE_S)
     finally:
         client.stop_stream()
     assert error is None

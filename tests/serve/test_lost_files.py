@@ -18,12 +18,12 @@ def test_lost_and_replaced_folders_lose_no_request_and_a_removal_must_be_confirm
 
     models.rename(root / "away")
     own_server.wait_printed("nothing is changed: the folder models is missing, and the last configuration had 1 model")
-    assert own_server.answers("echo", ASK)
+    assert own_server.responds("echo", ASK)
     expected = {"config_removals_withheld 1.0", "config_last_reload_successful 0.0"}
     own_server.wait_for(lambda: expected <= {*requests.get(metrics, timeout=10).text.splitlines()}, what="the metrics")
     assert own_server.command("validate", check=False).returncode == 1
     assert own_server.command("apply", check=False).returncode == 1
-    assert own_server.answers("echo", ASK)
+    assert own_server.responds("echo", ASK)
 
     # Replace the folder by another.
     shutil.copytree(root / "away", models)
@@ -36,7 +36,7 @@ def test_lost_and_replaced_folders_lose_no_request_and_a_removal_must_be_confirm
 
     own_server.project.repository.rename(root / "old2")
     own_server.wait_printed("there is no folder echo in the model repository")
-    assert own_server.answers("echo", ASK)
+    assert own_server.responds("echo", ASK)
     (root / "old2").rename(own_server.project.repository)
 
     # Ray dies while the model files are missing.
@@ -44,12 +44,12 @@ def test_lost_and_replaced_folders_lose_no_request_and_a_removal_must_be_confirm
     models.rename(root / "away")
     own_server.kill("raylet")
     own_server.wait_printed("the last configuration is served")
-    own_server.wait_for(lambda: own_server.answers("echo", ASK), what="the model after Ray's death")
+    own_server.wait_for(lambda: own_server.responds("echo", ASK), what="the model after Ray's death")
 
     own_server.command("apply", "--allow-removals")
     own_server.wait_for(lambda: own_server.models() == {}, what="the removal")
     (root / "away").rename(models)
-    own_server.wait_for(lambda: own_server.answers("echo", ASK), what="the restored model")
+    own_server.wait_for(lambda: own_server.responds("echo", ASK), what="the restored model")
 
 
 def test_ctrl_c_during_the_start_stops_the_server_at_once(own_server: Server) -> None:

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from tests.serve.metric_values import answered, scrape, value
+from tests.serve.metric_values import request_count, scrape, value
 from tests.serve.models import ECHO, ECHO_TIMES_THREE
 from tests.serve.project import Server
 from tests.serve.test_changes import TRUSTED
@@ -21,7 +21,7 @@ def counted(fresh: Server) -> tuple[Server, str]:
     fresh.project.configure(name, TRUSTED)
     fresh.wait_for(lambda: name in fresh.models() and fresh.models()[name]["state"] == "READY", what="the model")
     fresh.wait_for(lambda: fresh.get(f"/models/{name}").json().get("curl"), what="its replica at the edge")
-    fresh.wait_for(lambda: answered(fresh, name) == 0, what="its series, at zero")
+    fresh.wait_for(lambda: request_count(fresh, name) == 0, what="its series, at zero")
     return fresh, name
 
 
@@ -38,7 +38,7 @@ def test_every_outcome_is_counted_once_under_its_code(counted: tuple[Server, str
     path = f"{server.url}/models/{name}/predict"
     assert server.http.post(path, data=b"{}", headers={"content-encoding": "br"}, timeout=30).status_code == 415
     assert server.http.post(f"{server.url}/v2/models/{name}/infer", data=b"{", timeout=30).status_code == 400
-    server.wait_for(lambda: answered(server, name) == 7, what="the counts")
+    server.wait_for(lambda: request_count(server, name) == 7, what="the counts")
     seen = scrape(server)
     predict = {"model": name, "version": "1", "protocol": "predict"}
     assert value(seen, "inference_requests_total", code="ok", **predict) == 3
@@ -64,11 +64,11 @@ def test_unknown_names_in_requests_create_no_series(server: Server) -> None:
 def test_the_counts_of_a_killed_replica_remain(counted: tuple[Server, str]) -> None:
     server, name = counted
     send(server, name, 20)
-    server.wait_for(lambda: answered(server, name) == 20, what="the counts")
+    server.wait_for(lambda: request_count(server, name) == 20, what="the counts")
     server.kill(f"ray::ServeReplica:{name}:")
-    server.wait_for(lambda: server.answers(name, BODY), what="another replica")
+    server.wait_for(lambda: server.responds(name, BODY), what="another replica")
     send(server, name, 4)
-    server.wait_for(lambda: answered(server, name, code="ok") == 25, what="both replicas' counts")
+    server.wait_for(lambda: request_count(server, name, code="ok") == 25, what="both replicas' counts")
     server.wait_for(
         lambda: value(scrape(server), "model_replica_starts_total", model=name, reason="replace") == 1,
         what="the start to be counted",
@@ -83,8 +83,8 @@ def test_an_update_loses_no_count_and_the_last_requests_are_pushed(counted: tupl
     while server.predict(name, BODY).json()["predictions"] != [12.0]:
         sent += 1
     server.wait_for(lambda: len(server.replicas(name)) == 1, what="the old replica to leave")
-    server.wait_for(lambda: answered(server, name, version="1") == sent, what="version 1's counts")
-    server.wait_for(lambda: answered(server, name, version="2") == 1, what="version 2's counts")
+    server.wait_for(lambda: request_count(server, name, version="1") == sent, what="version 1's counts")
+    server.wait_for(lambda: request_count(server, name, version="2") == 1, what="version 2's counts")
     server.wait_for(
         lambda: value(scrape(server), "model_info", model=name, version="2") == 1, what="the new version's info"
     )
@@ -93,11 +93,11 @@ def test_an_update_loses_no_count_and_the_last_requests_are_pushed(counted: tupl
 def test_a_killed_hub_restarts_with_the_same_counts_and_requests_are_not_affected(counted: tuple[Server, str]) -> None:
     server, name = counted
     send(server, name, 10)
-    server.wait_for(lambda: answered(server, name) == 10, what="the counts")
+    server.wait_for(lambda: request_count(server, name) == 10, what="the counts")
     before = scrape(server)
     server.kill("ray::MetricsHub")
     send(server, name, 10)
-    server.wait_for(lambda: answered(server, name) >= 0, what="the hub")
+    server.wait_for(lambda: request_count(server, name) >= 0, what="the hub")
     after = scrape(server)
     gone_back = [
         series
@@ -105,7 +105,7 @@ def test_a_killed_hub_restarts_with_the_same_counts_and_requests_are_not_affecte
         if series[0].endswith(("_total", "_count", "_sum", "_bucket")) and after.get(series, 0) < count
     ]
     assert gone_back == []
-    server.wait_for(lambda: answered(server, name, code="ok") == 20, what="the requests during the restart")
+    server.wait_for(lambda: request_count(server, name, code="ok") == 20, what="the requests during the restart")
 
 
 def test_metrics_contain_no_paths_of_the_machine(server: Server) -> None:
@@ -136,7 +136,7 @@ def test_status_and_top_show_the_last_minutes_traffic(counted: tuple[Server, str
     server, name = counted
     send(server, name, 5)
     assert server.predict(name, {"instances": [[4, 5]]}).status_code == 400
-    server.wait_for(lambda: answered(server, name) == 6, what="the counts")
+    server.wait_for(lambda: request_count(server, name) == 6, what="the counts")
     traffic = server.status()[name]["traffic"]
     assert traffic["codes"]["ok"] == 5
     assert traffic["codes"]["invalid"] == 1

@@ -22,7 +22,7 @@ def pair(fresh: Server) -> tuple[Server, str]:
     fresh.project.configure(name, f"{TRUSTED}replicas: 2\n")
     fresh.wait_for(lambda: len(fresh.replicas(name)) == 2, what="both replicas")
     fresh.wait_for(lambda: fresh.status()[name]["state"] == "READY", what="the model")
-    fresh.wait_for(lambda: fresh.answers(name, BODY), what="its replicas at the edge")
+    fresh.wait_for(lambda: fresh.responds(name, BODY), what="its replicas at the edge")
     return fresh, name
 
 
@@ -58,7 +58,7 @@ def test_statistics_keep_what_a_killed_replica_had_counted(pair: tuple[Server, s
     assert over_rest(server, name)["ok"] == before + 10
     server.kill(f"ray::ServeReplica:{name}:")
     assert over_rest(server, name)["ok"] == before + 10
-    server.wait_for(lambda: server.answers(name, BODY), what="another replica")
+    server.wait_for(lambda: server.responds(name, BODY), what="another replica")
     everybody = {each["name"]: each for each in server.get("/v2/models/stats").json()["model_stats"]}
     assert everybody[name]["inference_stats"]["success"]["count"] == before + 11
 

@@ -152,13 +152,13 @@ def test_a_client_cannot_set_ray_serves_own_timeout(server: Server) -> None:
 
 def test_a_request_past_its_deadline_is_504_and_the_model_continues_to_serve(server: Server) -> None:
     assert server.predict("slow", {"instances": [3.5]}).status_code == 504
-    server.wait_for(lambda: server.answers("slow", {"instances": [0.001]}), 30, "the slow model to be free")
+    server.wait_for(lambda: server.responds("slow", {"instances": [0.001]}), 30, "the slow model to be free")
 
 
 def test_a_full_queue_is_429_with_retry_after_and_no_accepted_request_is_lost(server: Server) -> None:
     with ThreadPoolExecutor(40) as clients:
-        answers = list(clients.map(lambda _: server.predict("slow", {"instances": [0.1]}), range(40)))
-    refused = [response for response in answers if response.status_code == 429]
-    assert {response.status_code for response in answers} <= {200, 429}
+        responses = list(clients.map(lambda _: server.predict("slow", {"instances": [0.1]}), range(40)))
+    refused = [response for response in responses if response.status_code == 429]
+    assert {response.status_code for response in responses} <= {200, 429}
     assert refused
     assert all(int(response.headers["retry-after"]) >= 1 for response in refused)

@@ -33,7 +33,7 @@ def test_a_websocket_streams_text_by_character_while_other_models_change(server:
         server.project.configure("passing")
         iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
         try:
-            server.wait_for(lambda: server.answers("passing", iris), what="another model")
+            server.wait_for(lambda: server.responds("passing", iris), what="another model")
             assert written() == list(WRITTEN), "the old HAProxy still has the connection"
         finally:
             (server.project.models / "passing.yaml").unlink()
@@ -54,7 +54,7 @@ def test_open_connections_survive_many_changes_of_other_models(fresh: Server) ->
         for turn in range(1, 5):
             fresh.project.add_python("guest", ECHO, version=turn)
             fresh.project.configure("guest", PYTHON)
-            fresh.wait_for(lambda: fresh.answers("guest", {"instances": [1.0]}), what="the other model")
+            fresh.wait_for(lambda: fresh.responds("guest", {"instances": [1.0]}), what="the other model")
             (fresh.project.models / "guest.yaml").unlink()
             fresh.wait_for(lambda: "guest" not in fresh.models())
             changed = time.time()
@@ -88,4 +88,4 @@ def test_a_websocket_of_an_unknown_model_is_404(server: Server) -> None:
         "sec-websocket-version": "13",
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
-    assert requests.get(f"{server.url}/models/nobody/ws", headers=headers, timeout=60).status_code == 404
+    assert requests.get(f"{server.url}/models/unknown/ws", headers=headers, timeout=60).status_code == 404

@@ -212,10 +212,10 @@ def test_the_asynchronous_client_works(server: Server) -> None:
             assert (await client.get_model_metadata("echo"))["name"] == "echo"
             assert (await client.get_model_config("echo"))["name"] == "echo"
             assert (await client.get_model_repository_index())[0]["state"]
-            answers = await asyncio.gather(
+            responses = await asyncio.gather(
                 *(client.infer("echo", [infer_input("x", np.arange(size, dtype=float))]) for size in range(1, 9))
             )
-            assert [len(response.as_numpy("y")) for response in answers] == list(range(1, 9))
+            assert [len(response.as_numpy("y")) for response in responses] == list(range(1, 9))
             packed = await client.infer(
                 "echo",
                 [infer_input("x", np.arange(9000.0))],

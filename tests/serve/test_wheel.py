@@ -178,7 +178,7 @@ def test_init_and_up_serve_a_model_from_an_empty_folder_with_any_other_files_in_
     try:
         server.wait_up()
         request = {"instances": [{"weight_kg": 2.5, "distance_km": 120}]}
-        server.wait_for(lambda: server.answers("shipping-cost", request), what="the edge")
+        server.wait_for(lambda: server.responds("shipping-cost", request), what="the edge")
         assert server.predict("shipping-cost", request).json()["predictions"] == [8.4]
         ours = [line for line in server.processes().values() if "agent-keeper" in line]
         assert ours
