@@ -110,16 +110,16 @@ class Watched:
     """A death watch over replicas that the test names."""
 
     def __init__(self, root: Path) -> None:
-        self.machine, self.reported, self.now = OneMachine(), [], 1000.0
+        self.machine, self.told, self.now = OneMachine(), [], 1000.0
         self.folder, self.log = root / "replicas", DeathLog(root)
         self.watch = DeathWatch(
-            self.folder, self.log, self.machine, Lost(), self.reported.append, writes=Writes(), now=lambda: self.now
+            self.folder, self.log, self.machine, Lost(), self.told.append, writes=Writes(), now=lambda: self.now
         )
 
     def files(self, replica: str) -> ReplicaFiles:
         return ReplicaFiles(self.folder, "iris", replica)
 
-    def observe(self, *replicas: str, state: str = "RUNNING") -> None:
+    def look(self, *replicas: str, state: str = "RUNNING") -> None:
         details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
         self.watch.observe(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
         self.now += 1
@@ -132,55 +132,55 @@ def watched(tmp_path: Path) -> Watched:
 
 def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.observe("a", "b")
+    watched.look("a", "b")
     watched.files("a").write_exit(EXITED)
-    watched.observe("b", "c")
-    (death,) = watched.reported
+    watched.look("b", "c")
+    (death,) = watched.told
     assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
     assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; 1 request lost (request of a)")
     assert b"exit code 3" in watched.files("a").log.read_bytes()
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
-    watched.observe("b", "c")
-    assert len(watched.reported) == 1
+    watched.look("b", "c")
+    assert len(watched.told) == 1
 
 
 def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(watched: Watched):
     watched.machine.causes["actor a"] = WORKER_DIED
-    watched.observe("a")
-    watched.observe("a", state="STOPPING")
+    watched.look("a")
+    watched.look("a", state="STOPPING")
     watched.files("a").write_exit(ExitRecord("stopped", ""))
-    watched.observe()
-    assert watched.reported == []
+    watched.look()
+    assert watched.told == []
 
 
 def test_ray_may_take_a_moment_to_know_the_cause_but_not_for_ever(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.observe("a", "b")
-    watched.observe()
-    assert watched.reported == []
+    watched.look("a", "b")
+    watched.look()
+    assert watched.told == []
     watched.machine.causes["actor a"] = WORKER_DIED
     for _ in range(10):
-        watched.observe()
+        watched.look()
     watched.machine.causes["actor b"] = WORKER_DIED
-    watched.observe()
-    assert [death.replica for death in watched.reported] == ["a"]
+    watched.look()
+    assert [death.replica for death in watched.told] == ["a"]
 
 
 def test_a_kill_by_the_kernel_for_lack_of_memory_has_its_own_reason(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.machine.causes["actor a"] = WORKER_DIED
-    watched.observe("a")
+    watched.look("a")
     watched.machine.kills = 1
-    watched.observe()
-    assert [death.reason for death in watched.reported] == ["out_of_memory"]
+    watched.look()
+    assert [death.reason for death in watched.told] == ["out_of_memory"]
 
 
 def test_a_death_that_cannot_be_written_is_still_reported(watched: Watched, tmp_path: Path):
-    watched.observe("a")
+    watched.look("a")
     watched.files("a").write_exit(EXITED)
     (tmp_path / "deaths.jsonl").mkdir()
-    watched.observe()
-    assert [death.reason for death in watched.reported] == ["exit"]
+    watched.look()
+    assert [death.reason for death in watched.told] == ["exit"]
 
 
 def test_status_counts_those_of_the_last_day(tmp_path: Path):

@@ -105,7 +105,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         (root / "server.key").write_text("no key")
         watch.check(tell)
         watch.check(tell)
-        assert len(tell.reported) == 1, "told once for as long as the files are the same"
+        assert len(tell.reported) == 1, "reported once while the files are the same"
         assert "server.key are not a certificate and its key" in tell.reported[0]
         assert shake(edge.port, client(authority))[0] == first
 

@@ -1,4 +1,4 @@
-"""Decode, submit, encode: what `reply` is told."""
+"""Decode, submit, encode: the outcomes that `reply` gets."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@ def test_a_request_begins_when_it_came_to_the_edge() -> None:
     assert edge.end_time_unix_nano <= queue.start_time_unix_nano
 
 
-@pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["not told", "too late", "too early"])
+@pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["unknown", "too late", "too early"])
 def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=edge_at)).by_name
     assert set(spans) == {"predict iris", "queue", "compute"}
@@ -119,7 +119,7 @@ def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
 
 
 def test_nobody_waits_for_a_collector_that_is_not_there() -> None:
-    """It takes connections and never answers; whoever waited for it would do so for longer than a test may take."""
+    """Accepts connections and never responds: a test that waited for it would fail."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         spans = SpanWriter(
             "iris", f"http://127.0.0.1:{silent.getsockname()[1]}", send_timeout_s=600, close_timeout_s=0.05
