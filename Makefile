@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTOS := deployments/modelyard/protocols/grpc/proto
-# Ray phones home and pip nags unless told otherwise.
+# Disable the usage reports of Ray and the version check of pip.
 export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 

@@ -110,9 +110,9 @@ class LocalModel:
         `message` is the text for the client. What the model raises itself is the cause of an InferenceFailed (500).
         """
         if isinstance(body, bytes):
-            return self._answer(body, content_type, accept)
-        answer: dict[str, Any] = orjson.loads(self._answer(_json(body), JSON, ""))
-        return answer
+            return self._respond(body, content_type, accept)
+        response: dict[str, Any] = orjson.loads(self._respond(_json(body), JSON, ""))
+        return response
 
     def generate(self, body: bytes | Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The parts of the response to `POST /v2/models/<name>/generate_stream`, such as {"text_input": "once upon"}.
@@ -146,7 +146,7 @@ class LocalModel:
     ) -> None:
         self.close()
 
-    def _answer(self, body: bytes, content_type: str, accept: str) -> bytes:
+    def _respond(self, body: bytes, content_type: str, accept: str) -> bytes:
         codec, model = self._loaded.codecs.predict, self._loaded.model
         call = codec.decode(body, content_type.encode(), accept=accept.encode())
         rowwise, rows = model.signature.rowwise, call.request.rows

@@ -1,4 +1,4 @@
-"""What may be wrong with a request, written down for every protocol that can say it."""
+"""Invalid requests, in every protocol that can express them."""
 
 import io
 import struct
@@ -9,28 +9,28 @@ import orjson
 import pyarrow as pa
 
 from modelyard.tensors import FREE, Signature, TensorSpec
-from tests.contract.speakers import Binary, raw
+from tests.contract.protocol_clients import Binary, raw
 from tests.unit.protocols.arrow.streams import lists, stream
 
 SIGNATURE = Signature(
     inputs=(TensorSpec("x", "FP32", (FREE, 1)), TensorSpec("t", "BYTES", (FREE, 1), optional=True)),
     outputs=(TensorSpec("y", "FP32", (FREE, 1)),),
 )
-"""Of the model that is asked."""
+"""Input of the model."""
 
 DEEP: Any = 1
 for _ in range(70):
     DEEP = [DEEP]
 
 Cases = dict[str, tuple[Any, str]]
-"""By what is wrong, the request and what is said of it."""
+"""By the mistake: the request, and a part of its error message."""
 
 
 def json(**members: Any) -> bytes:
     return orjson.dumps(members)
 
 
-# What stands in one JSON document for our own protocols and for TensorFlow's
+# JSON documents of our own protocols and of TensorFlow's
 
 
 def documents(*, outputs: bool) -> Cases:
@@ -124,7 +124,7 @@ LONG = struct.pack("<I", 2**32 - 1) + b"a"
 
 
 def contents(head: dict[str, Any]) -> bytes:
-    """Raw contents that are as long as the head says, within reason."""
+    """Raw contents of the length in the header, up to a limit."""
     size = head["shape"][0] if head["shape"][0] in (0, 2) else 1
     return TEXTS * size if head["datatype"] == "BYTES" else raw(*range(size))
 
@@ -159,7 +159,7 @@ OIP_BINARY: Cases = {
     **{case: (binary(heads), says) for case, (heads, says) in HEADS.items()},
     "bytes": (binary([X], [raw(1, 2)]), "needs 4 bytes, got 8"),
     "bytes that did not come": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw[:-1]), "got 3"),
-    "bytes of nobody": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw + b"\0"), "after the last input"),
+    "bytes after the last input": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw + b"\0"), "after the last input"),
     "BYTES past the end": (binary([X, T], [raw(1), LONG]), "exceeds the contents by"),
     "BYTES without a length": (binary([X, T], [raw(1), b"\0\0\0"]), "are too few for the length of a BYTES value"),
     "BYTES too many": (binary([X, T], [raw(1), TEXTS * 2]), "got 2"),
@@ -181,7 +181,7 @@ GRPC: Cases = {
     },
     "bytes": ({"inputs": [X], "raw_input_contents": [raw(1)[:-1]]}, "needs 4 bytes, got 3"),
     "no contents": ({"inputs": [X]}, "1 value, got 0"),
-    "contents of nobody": (
+    "contents of no input": (
         {"inputs": [X], "raw_input_contents": [raw(1)] * 2},
         "as many raw_input_contents as inputs, 1, got 2",
     ),
@@ -210,7 +210,7 @@ GENERATE: Cases = {
     "nothing": (b"", "empty"),
 }
 PREDICT = documents(outputs=True)
-MESSAGES = {case: said for case, said in PREDICT.items() if case != "no text"}
+MESSAGES = {case: message for case, message in PREDICT.items() if case != "no text"}
 """Of a WebSocket, whose texts are text or close it."""
 ONE = json(inputs={"x": [[1.5]]})
 
@@ -228,7 +228,7 @@ GOOD: dict[str, Any] = {
     "generate": json(x=1.5),
     "generate stream": json(x=1.5),
 }
-"""A request of each protocol that is answered."""
+"""A valid request of each protocol."""
 BAD: dict[str, Cases] = {
     **dict.fromkeys(("predict", "invocations", "events"), PREDICT),
     **dict.fromkeys(("websocket", "websocket parts"), MESSAGES),

@@ -1,4 +1,4 @@
-"""A client that says exactly what the test writes, and reads answers one by one."""
+"""A client that sends exactly the bytes of the test, and reads responses one by one."""
 
 import json
 import socket
@@ -10,8 +10,8 @@ from tests.fakes import PATIENCE_S
 
 
 @dataclass
-class Answer:
-    """One answer, as it came."""
+class Response:
+    """One response."""
 
     version: str
     status: int
@@ -33,7 +33,7 @@ class Answer:
 
 
 def small_buffers(endpoint: socket.socket) -> None:
-    """Let the kernel hold little on the way; by itself it takes megabytes before it says that nobody reads."""
+    """Small kernel buffers: by default the kernel buffers megabytes before a slow reader has an effect."""
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**15)
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**15)
 
@@ -61,20 +61,20 @@ class Client:
         for piece in pieces:
             self.socket.sendall(piece)
 
-    def read(self, *, head: bool = False) -> Answer:
-        """The next answer; of one to HEAD, no body is read."""
+    def read(self, *, head: bool = False) -> Response:
+        """The next response. `head`: without a body, as for HEAD."""
         version, _, rest = self.line().partition(" ")
         headers = []
         while line := self.line():
             name, _, value = line.partition(": ")
             headers.append((name.lower(), value))
-        answer = Answer(version, int(rest.split(" ")[0]), headers, b"")
-        length = answer.header("content-length")
+        response = Response(version, int(rest.split(" ")[0]), headers, b"")
+        length = response.header("content-length")
         if length is not None and not head:
-            answer.body = self._file.read(int(length))
-        return answer
+            response.body = self._file.read(int(length))
+        return response
 
-    def ask(self, *pieces: bytes) -> Answer:
+    def fetch(self, *pieces: bytes) -> Response:
         self.send(*pieces)
         return self.read()
 
@@ -83,7 +83,7 @@ class Client:
         return self._file.read(1) == b""
 
     def reset(self) -> None:
-        """Go away as HAProxy does when its client did: with a reset."""
+        """Close with a reset, as HAProxy does when its client disconnects."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._file.close()
         self.socket.close()
@@ -94,7 +94,7 @@ class Client:
 
     def line(self) -> str:
         line = self._file.readline()
-        assert line.endswith(b"\r\n"), f"the answer ends in the middle: {line!r}"
+        assert line.endswith(b"\r\n"), f"the response is truncated: {line!r}"
         return line[:-2].decode("latin-1")
 
 

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.contract.front import Front
+from tests.contract.http_server import HttpServer
 from tests.contract.replica import Replica
 
 Make = Callable[..., Replica]
 
 
 @pytest.fixture(scope="session")
-def shared_front() -> Iterator[Front]:
-    front = Front()
-    yield front
-    front.stop()
+def shared_server() -> Iterator[HttpServer]:
+    http_server = HttpServer()
+    yield http_server
+    http_server.stop()
 
 
 @pytest.fixture(params=["fast path", "asgi"])
@@ -25,14 +25,14 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def replica(shared_front: Front, way: str) -> Iterator[Make]:
+def replica(shared_server: HttpServer, way: str) -> Iterator[Make]:
     """Make a Replica: `replica(model, warmup, queue=..., timeout_s=..., body=...)`."""
     made: list[Replica] = []
 
-    def make(*args: object, front: Front = shared_front, **limits: object) -> Replica:
-        made.append(Replica(front, way, *args, **limits))  # type: ignore[arg-type]
+    def make(*args: object, http_server: HttpServer = shared_server, **limits: object) -> Replica:
+        made.append(Replica(http_server, way, *args, **limits))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for rig in made:
+        rig.close()

@@ -34,20 +34,20 @@ class Called:
 
 @dataclass
 class Call:
-    """A call on a connection, whose answers are read as they come."""
+    """A call on a connection. Its responses are read as they arrive."""
 
     client: Client
     method: str
     headers: dict[str, str] = field(default_factory=dict)
     response: Any = None
-    """The type of its answers; None for the method's own."""
+    """The type of its responses; None for that of the method."""
 
     def start(self) -> None:
         """The request's head."""
         path = METHODS[self.method].path.decode()
         lines = {"content-type": "application/grpc", "transfer-encoding": "chunked", **self.headers}
-        told = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self.client.send(f"POST {path} HTTP/1.1\r\nhost: replica\r\n{told}\r\n".encode())
+        result = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        self.client.send(f"POST {path} HTTP/1.1\r\nhost: replica\r\n{result}\r\n".encode())
 
     def send(self, *pieces: bytes) -> None:
         """The next chunks of its body; an empty one would end it."""
@@ -59,12 +59,12 @@ class Call:
         self.client.send(b"0\r\n\r\n")
 
     def head(self) -> dict[str, str]:
-        """The answer's headers."""
+        """The headers of the response."""
         assert self.client.line().startswith("HTTP/1.1 200")
         return self._headers()
 
     def read(self) -> Any | None:
-        """The next message, or None at the end; it stands in one chunk."""
+        """The next message, which must be in one chunk, or None at the end."""
         size = int(self.client.line(), 16)
         if not size:
             return None
@@ -84,25 +84,25 @@ class Call:
         return Called(messages, self._headers())
 
     def _headers(self) -> dict[str, str]:
-        told = {}
+        result = {}
         while line := self.client.line():
             name, _, value = line.partition(": ")
-            told[name] = value
-        return told
+            result[name] = value
+        return result
 
 
 def call(client: Client, method: str, body: bytes | Sequence[bytes], **headers: str) -> Called:
-    """A whole call; `body` are the chunks of its request. Underscores in the names of headers are hyphens."""
-    one = Call(client, method, {name.replace("_", "-"): value for name, value in headers.items()})
-    one.start()
-    one.send(*([body] if isinstance(body, bytes) else body))
-    one.end()
-    head = one.head()
+    """Make a call and read its response. `body` are the chunks of the request. Underscores in the names of headers are hyphens."""
+    rig = Call(client, method, {name.replace("_", "-"): value for name, value in headers.items()})
+    rig.start()
+    rig.send(*([body] if isinstance(body, bytes) else body))
+    rig.end()
+    head = rig.head()
     if "grpc-status" in head:
         assert head["content-length"] == "0"
         return Called([], head)
     assert head["transfer-encoding"] == "chunked"
-    return one.rest()
+    return rig.rest()
 
 
 def framed(method: str, **fields: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What a replica has behind its server: routes, predictor, codec and model server of one version of a fake model."""
+"""The parts of a replica behind its HTTP server: routes, codecs and scheduler of one version of a fake model."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from modelyard.replica.load_meter import LoadMeter
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.trace_sampling import TraceSampler
-from tests.contract.client import Answer, Client
-from tests.contract.front import Front
+from tests.contract.client import Client, Response
+from tests.contract.http_server import HttpServer
 from tests.fakes import FakeModel
 
 UNWRITTEN = RequestLog("doubler", RequestLogConfig(Path("/nowhere"), 0.0))
-"""Nobody writes what it is told."""
+"""A recorder whose records are not written."""
 PREDICT = "/models/doubler/predict"
 ONE, TWO = b'{"instances": [[1.5]]}', b'{"instances": [[2], [-4]]}'
 CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
@@ -31,7 +31,7 @@ DEAR = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
 
 
 async def alone(path: bytes, message: bytes, request_id: str) -> bytes:
-    """What the gateway would say of any other model."""
+    """The gateway's response for other models."""
     raise ModelNotFound("there is no other model")
 
 
@@ -40,7 +40,7 @@ class Replica:
 
     def __init__(
         self,
-        front: Front,
+        http_server: HttpServer,
         way: str,
         model: FakeModel | None = None,
         warmup: Warmup = CHEAP,
@@ -48,7 +48,7 @@ class Replica:
         others: InferOther | None = None,
         **limits: Any,
     ) -> None:
-        self.front = front
+        self.http_server = http_server
         self.way = way
         self.model = model or FakeModel()
         spec = ModelSpec.model_validate({"name": "doubler", "limits": limits})
@@ -56,18 +56,20 @@ class Replica:
             ServedVersion(3, "sha256:0"), self.model, codecs_of("doubler", 3, self.model.signature), ONE, warmup, 0.0
         )
         self._others = others or alone
-        self._asgi_before = front.reached_app
-        self.version: RunningVersion = front.on_loop(lambda: run_version(loaded, spec, front.loop, UNWRITTEN, tracing))
-        front.on_loop(lambda: self._open(spec))
+        self._asgi_before = http_server.reached_app
+        self.version: RunningVersion = http_server.on_loop(
+            lambda: run_version(loaded, spec, http_server.loop, UNWRITTEN, tracing)
+        )
+        http_server.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = self.routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
+        routes = self.routes = Dispatch(spec, "onnx", {3: self.version}, self.http_server.loop)
         routes.choose(3, {"stable": 3})
         self.fast_paths = frozenset(path.decode() for path in routes.fast_paths)
-        meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
-        self.front.route = spec.url_path
+        meter = LoadMeter(self.http_server.loop.call_soon, lambda: self.in_flight, self.http_server.loop.time)
+        self.http_server.route = spec.url_path
         on_fast_path = self.way == "fast path"
-        self.front.fast_path.open(
+        self.http_server.fast_path.open(
             routes.fast_paths if on_fast_path else {},
             meter,
             body_limit=spec.limits.body,
@@ -75,9 +77,9 @@ class Replica:
             streams=routes.streams(meter.arrived, self._others) if on_fast_path else {},
             websocket_app=routes.websocket_app if on_fast_path else None,
         )
-        self.front.app = AsgiApp(
+        self.http_server.app = AsgiApp(
             routes.respond,
-            self.front.fast_path.body_budget,
+            self.http_server.fast_path.body_budget,
             path_prefix=routes.path_prefix,
             websocket_app=routes.websocket_app,
         )
@@ -90,13 +92,13 @@ class Replica:
             self.version.configure(spec.limits, spec.batching)
             self.routes.configure(spec)
             self.routes.choose(3, {"stable": 3})
-            fast_path = self.front.fast_path
+            fast_path = self.http_server.fast_path
             fast_path.body_budget.set_limit(spec.limits.body)
             if self.way == "fast path":
                 fast_path.endpoints, fast_path.websocket_app = self.routes.fast_paths, self.routes.websocket_app
                 fast_path.streams = self.routes.streams(fast_path.arrived, self._others)
 
-        self.front.on_loop(apply)
+        self.http_server.on_loop(apply)
 
     @property
     def in_flight(self) -> int:
@@ -105,21 +107,21 @@ class Replica:
     @property
     def by_fast_path(self) -> bool:
         """Whether all requests so far took the fast path."""
-        return self.front.reached_app == self._asgi_before
+        return self.http_server.reached_app == self._asgi_before
 
     def connect(self) -> Client:
-        return Client(self.front.port)
+        return Client(self.http_server.port)
 
-    def ask(self, *pieces: bytes) -> Answer:
-        """The answer to one request on a connection of its own."""
+    def fetch(self, *pieces: bytes) -> Response:
+        """The response to one request on a new connection."""
         with self.connect() as client:
-            return client.ask(*pieces)
+            return client.fetch(*pieces)
 
     def close(self) -> None:
-        """Leave nothing behind: no request, and not the thread that the model may have run in."""
+        """Check that no request is open, and end the model's thread."""
         self.model.release()
         for end in (self.version.scheduler.close, self.version.decoder.close):
-            if self.front.running:
-                self.front.on_loop(end)
+            if self.http_server.running:
+                self.http_server.on_loop(end)
             else:
                 end()

@@ -1,4 +1,4 @@
-"""What stands in front of an ingress in Ray Serve, out of Ray itself. Importing it warns of Ray's own use of pydantic."""
+"""The code of Ray Serve in front of an ingress, imported from Ray. Importing it warns of Ray's own use of pydantic."""
 
 import warnings
 

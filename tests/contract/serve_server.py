@@ -1,6 +1,6 @@
-"""A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints what two requests are answered.
+"""A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints the responses to two requests.
 
-Ray reads the environment when it is imported, and the fast path changes uvicorn for a whole process: so this is one of its own.
+Ray reads the environment when it is imported, and the fast path changes uvicorn for a whole process: so this is a separate process.
 """
 
 import asyncio
@@ -46,14 +46,14 @@ async def respond(request: HttpRequest) -> HttpResponse:
     return HttpResponse(200, (), json.dumps(request.request_id).encode())
 
 
-def ask(port: int) -> list[Any]:
+def fetch(port: int) -> list[Any]:
     """Status, body and request ids of a request on each path."""
-    told = []
+    result = []
     with Client(port) as client:
         for path in ("/fast", "/slow"):
-            answer = client.ask(request(path, b"{}", x_request_id='not "clean"'))
-            told.append([answer.status, answer.json, answer.all("x-request-id")])
-    return told
+            response = client.fetch(request(path, b"{}", x_request_id='not "clean"'))
+            result.append([response.status, response.json, response.all("x-request-id")])
+    return result
 
 
 async def main() -> None:
@@ -67,10 +67,10 @@ async def main() -> None:
     serving, server = await start_asgi_http_server(app, options, event_loop=loop)
     while not server.started:
         await asyncio.sleep(0)
-    told = await asyncio.to_thread(ask, port)
+    result = await asyncio.to_thread(fetch, port)
     server.should_exit = True
     await serving
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(result))
 
 
 uvloop.run(main())

@@ -1,4 +1,4 @@
-"""Answers in parts over HTTP: server-sent events of our own, and Triton's generate extension."""
+"""Streamed responses over HTTP: our own server-sent events, and Triton's generate extension."""
 
 import json
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ def way() -> str:
     return "asgi"
 
 
-def asked(rig, path: str, body: bytes, **headers: str) -> requests.Response:
+def open_stream(rig, path: str, body: bytes, **headers: str) -> requests.Response:
     return requests.post(
-        f"http://127.0.0.1:{rig.front.port}{path}", data=body, headers=headers, stream=True, timeout=PATIENCE_S
+        f"http://127.0.0.1:{rig.http_server.port}{path}", data=body, headers=headers, stream=True, timeout=PATIENCE_S
     )
 
 
@@ -35,17 +35,17 @@ def events(response: requests.Response) -> Iterator[tuple[str, dict]]:
             yield fields.get("event", "message"), json.loads(fields["data"])
 
 
-def test_each_part_is_an_event_that_reads_like_an_answer(replica):
-    with asked(replica(FakeGenerator(2)), STREAM, ONE) as response:
+def test_each_part_is_an_event_in_the_form_of_a_response(replica):
+    with open_stream(replica(FakeGenerator(2)), STREAM, ONE) as response:
         assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
-        told = list(events(response))
+        result = list(events(response))
     head = {"model_name": "doubler", "model_version": "3"}
-    assert told == [("message", {**head, "predictions": [[value]]}) for value in (3.0, 6.0)]
+    assert result == [("message", {**head, "predictions": [[value]]}) for value in (3.0, 6.0)]
 
 
 def test_a_part_is_there_before_the_next_is_computed(replica):
     rig = replica(FakeGenerator(2))
-    with asked(rig, STREAM, ONE) as response:
+    with open_stream(rig, STREAM, ONE) as response:
         rig.model.entered()
         rig.model.hold()
         came = events(response)
@@ -54,8 +54,8 @@ def test_a_part_is_there_before_the_next_is_computed(replica):
         assert next(came)[1]["predictions"] == [[6.0]]
 
 
-def test_a_model_that_does_not_generate_gives_its_answer_as_the_only_event(replica):
-    with asked(replica(), STREAM, ONE) as response:
+def test_a_model_that_does_not_generate_sends_one_event(replica):
+    with open_stream(replica(), STREAM, ONE) as response:
         assert [data["predictions"] for _, data in events(response)] == [[[3.0]]]
 
 
@@ -68,16 +68,16 @@ def test_a_model_that_does_not_generate_gives_its_answer_as_the_only_event(repli
         (GENERATE, b'{"z": 1}', "error"),
     ],
 )
-def test_what_is_wrong_before_the_first_part_is_an_ordinary_answer(replica, path, body, says):
-    with asked(replica(FakeGenerator()), path, body) as response:
+def test_an_error_before_the_first_part_is_an_ordinary_response(replica, path, body, says):
+    with open_stream(replica(FakeGenerator()), path, body) as response:
         assert (response.status_code, says in response.json()) == (400, True)
 
 
-def test_a_failure_of_the_first_step_is_an_ordinary_answer(replica):
+def test_a_failure_of_the_first_step_is_an_ordinary_response(replica):
     def fail(inputs):
         raise ValueError("internals")
 
-    with asked(replica(FakeGenerator(call=fail)), STREAM, ONE) as response:
+    with open_stream(replica(FakeGenerator(call=fail)), STREAM, ONE) as response:
         assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
         assert "internals" not in response.text
 
@@ -92,9 +92,9 @@ def test_a_later_failure_is_the_last_event(replica, path, kind, member):
         return {"y": inputs["x"]}
 
     body = ONE if path == STREAM else b'{"x": 1.5}'
-    with asked(replica(FakeGenerator(call=once)), path, body) as response:
-        (_, first), (told_kind, told) = events(response)
-    assert (told_kind, told[member].partition(" (")[0], member in first) == (kind, "out of words", False)
+    with open_stream(replica(FakeGenerator(call=once)), path, body) as response:
+        (_, first), (result_kind, result) = events(response)
+    assert (result_kind, result[member].partition(" (")[0], member in first) == (kind, "out of words", False)
 
 
 def test_a_client_that_leaves_stops_the_model_within_a_step(replica):
@@ -103,52 +103,52 @@ def test_a_client_that_leaves_stops_the_model_within_a_step(replica):
         client.send(request(STREAM, ONE))
         client.line()
         rig.model.entered()
-    rig.front.until(lambda: rig.in_flight == 0)
-    rig.front.until(lambda: len(rig.model.ended) == 1)
+    rig.http_server.until(lambda: rig.in_flight == 0)
+    rig.http_server.until(lambda: len(rig.model.ended) == 1)
     calls = len(rig.model.calls)
     assert rig.model.ended == [calls]
 
 
-def test_a_client_that_does_not_read_holds_up_its_own_stream_and_fills_no_memory(replica):
+def test_a_client_that_does_not_read_delays_only_its_stream_and_uses_no_memory(replica):
     rig = replica(FakeGenerator(10**9))
     with rig.connect() as lazy:
         lazy.send(request(STREAM, b'{"instances": [' + b"[1.5]," * 2000 + b"[1.5]]}"))
-        connection = rig.front.connection(lazy.port)
-        rig.front.until(lambda: connection.flow.write_paused)
+        connection = rig.http_server.connection(lazy.port)
+        rig.http_server.until(lambda: connection.flow.write_paused)
         calls = len(rig.model.calls)
-        assert rig.ask(request("/models/doubler/predict", ONE)).status == 200
+        assert rig.fetch(request("/models/doubler/predict", ONE)).status == 200
         assert len(rig.model.calls) <= calls + 2, "the other request's call, and a step under way"
 
 
 def test_generate_takes_values_and_gives_values(replica):
     rig = replica(FakeGenerator(2))
     body = b'{"x": 1.5, "id": "7", "parameters": {"temperature": 0}}'
-    with asked(rig, GENERATE, body) as response:
+    with open_stream(rig, GENERATE, body) as response:
         assert response.json() == {"model_name": "doubler", "model_version": "3", "id": "7", "y": 3.0}
-    with asked(rig, "/v2/models/doubler/versions/3/generate_stream", body) as response:
+    with open_stream(rig, "/v2/models/doubler/versions/3/generate_stream", body) as response:
         assert [data["y"] for _, data in events(response)] == [3.0, 6.0]
 
 
-def test_an_input_of_generate_may_stand_among_the_parameters(replica):
-    with asked(replica(), GENERATE, b'{"parameters": {"x": 4}}') as response:
+def test_an_input_of_generate_may_be_among_the_parameters(replica):
+    with open_stream(replica(), GENERATE, b'{"parameters": {"x": 4}}') as response:
         assert response.json()["y"] == 8.0
 
 
 def test_every_stream_is_counted_once_by_its_protocol(replica):
     rig = replica(FakeGenerator(2))
     for path, body in ((STREAM, ONE), (GENERATE_STREAM, b'{"x": 1}'), (GENERATE, b'{"x": 1}'), (GENERATE, b"{}")):
-        with asked(rig, path, body) as response:
+        with open_stream(rig, path, body) as response:
             response.content  # noqa: B018 - to its end
     codes = rig.version.counts.codes
     assert (codes["stream"]["ok"], codes["generate"]["ok"], codes["generate"]["invalid"]) == (1, 2, 1)
 
 
-def test_one_more_than_the_queue_holds_is_refused(replica):
+def test_one_more_than_the_queue_holds_is_rejected(replica):
     rig = replica(FakeGenerator(10**9), queue=1)
-    with Client(rig.front.port) as first:
+    with Client(rig.http_server.port) as first:
         first.send(request(STREAM, ONE))
         rig.model.entered()
-        with asked(rig, STREAM, ONE) as response:
+        with open_stream(rig, STREAM, ONE) as response:
             assert (response.status_code, response.headers["retry-after"]) == (429, "1")
 
 
@@ -156,13 +156,13 @@ INFER_STREAM = "/v2/models/doubler/infer_stream"
 INFER = {"id": "7", "inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.5]}]}
 
 
-@pytest.mark.parametrize("parts", [0, 2], ids=["a whole answer", "parts"])
-def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
+@pytest.mark.parametrize("parts", [0, 2], ids=["a whole output", "parts"])
+def test_mlservers_stream_has_an_infer_response_for_each_part(replica, parts):
     rig = replica(FakeGenerator(parts) if parts else None)
-    with asked(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:
+    with open_stream(rig, INFER_STREAM, json.dumps(INFER).encode()) as response:
         assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
-        told = [data for _, data in events(response)]
-    assert [(each["id"], each["outputs"][0]["data"]) for each in told] == [
+        result = [data for _, data in events(response)]
+    assert [(each["id"], each["outputs"][0]["data"]) for each in result] == [
         ("7", [value]) for value in ([3.0, 6.0] if parts else [3.0])
     ]
     assert rig.version.counts.codes["oip"]["ok"] == 1
@@ -175,6 +175,6 @@ def test_mlservers_stream_has_an_infer_answer_for_each_part(replica, parts):
         ({**INFER, "parameters": {"binary_data_output": True}}, "raw contents cannot be requested here"),
     ],
 )
-def test_what_is_wrong_with_mlservers_stream_is_an_ordinary_answer(replica, body, says):
-    with asked(replica(), INFER_STREAM, json.dumps(body).encode()) as response:
+def test_an_error_of_mlservers_stream_is_an_ordinary_response(replica, body, says):
+    with open_stream(replica(), INFER_STREAM, json.dumps(body).encode()) as response:
         assert (response.status_code, says in response.json()["error"]) == (400, True)

@@ -29,18 +29,18 @@ def infer(**fields: object) -> bytes:
 
 def test_infer_gives_raw_contents_for_raw_contents(replica):
     with replica().connect() as client:
-        told = call(client, "ModelInfer", infer(id="mine")).message
-    assert (told.model_name, told.model_version, told.id) == ("doubler", "3", "mine")
-    (output,) = told.outputs
+        result = call(client, "ModelInfer", infer(id="mine")).message
+    assert (result.model_name, result.model_version, result.id) == ("doubler", "3", "mine")
+    (output,) = result.outputs
     assert (output.name, output.datatype, list(output.shape)) == ("y", "FP32", [2, 1])
-    assert np.frombuffer(told.raw_output_contents[0], np.float32).tolist() == [3, -4]
+    assert np.frombuffer(result.raw_output_contents[0], np.float32).tolist() == [3, -4]
 
 
 def test_infer_takes_typed_contents_too(replica):
     typed = {**INPUT, "contents": {"fp32_contents": [1.5, -2]}}
     with replica().connect() as client:
-        told = call(client, "ModelInfer", infer(inputs=[typed], raw_input_contents=[])).message
-    assert np.frombuffer(told.raw_output_contents[0], np.float32).tolist() == [3, -4]
+        result = call(client, "ModelInfer", infer(inputs=[typed], raw_input_contents=[])).message
+    assert np.frombuffer(result.raw_output_contents[0], np.float32).tolist() == [3, -4]
 
 
 @pytest.mark.parametrize("version", ["", "3"])
@@ -60,7 +60,7 @@ def test_one_connection_carries_many_calls_and_other_protocols(replica):
     with (rig := replica()).connect() as client:
         for _ in range(3):
             assert call(client, "ModelInfer", infer()).status == Status.OK
-            assert client.ask(request(PREDICT, ONE)).status == 200
+            assert client.fetch(request(PREDICT, ONE)).status == 200
             assert call(client, "ModelInfer", b"").status == Status.INVALID_ARGUMENT
             assert call(client, "ModelReady", framed("ModelReady", name="doubler")).message.ready
     assert rig.by_fast_path
@@ -79,12 +79,12 @@ def test_65537_chunks_of_one_byte_are_one_message(replica):
     body = infer(inputs=[{**INPUT, "shape": [rows, 1]}], raw_input_contents=[raw])
     chunks = b"".join(b"1\r\n%b\r\n" % body[at : at + 1] for at in range(len(body)))
     with replica().connect() as client:
-        one = Call(client, "ModelInfer")
-        one.start()
+        one_rig = Call(client, "ModelInfer")
+        one_rig.start()
         client.send(chunks)
-        one.end()
-        one.head()
-        assert one.rest().message.raw_output_contents == [raw]
+        one_rig.end()
+        one_rig.head()
+        assert one_rig.rest().message.raw_output_contents == [raw]
 
 
 REFUSALS = {
@@ -92,7 +92,7 @@ REFUSALS = {
     "cut": (infer()[:-1], Status.INVALID_ARGUMENT, "ends after"),
     "two messages": (infer() * 2, Status.INVALID_ARGUMENT, "one message"),
     "garbage": (frame(b"\xff\xff"), Status.INVALID_ARGUMENT, "not a valid inference.ModelInferRequest"),
-    "a length without end": (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
+    "a length without end": (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "larger than the limit"),
     "another model": (infer(model_name="tripler"), Status.NOT_FOUND, "'tripler'"),
     "another version": (infer(model_version="7"), Status.NOT_FOUND, "served: 3"),
     "an odd version": (infer(model_version="one"), Status.NOT_FOUND, "served: 3"),
@@ -143,21 +143,21 @@ REFUSALS = {
 def test_a_call_that_is_wrong_gets_its_status_and_leaves_the_connection_usable(replica, case):
     body, status, says = REFUSALS[case]
     with (rig := replica()).connect() as client:
-        told = call(client, "ModelInfer", body)
-        assert (told.status, told.messages) == (status, [])
-        assert says.replace("%", "%25") in told.trailers["grpc-message"]
+        result = call(client, "ModelInfer", body)
+        assert (result.status, result.messages) == (status, [])
+        assert says.replace("%", "%25") in result.trailers["grpc-message"]
         assert call(client, "ModelInfer", infer()).status == Status.OK
     assert rig.by_fast_path
 
 
-def test_an_unknown_compression_is_told_the_known_ones(replica):
+def test_an_unknown_compression_is_rejected_with_the_known_ones(replica):
     with replica().connect() as client:
-        told = call(client, "ModelInfer", b"\1" + infer()[1:], grpc_encoding="snappy")
-    assert told.status == Status.UNIMPLEMENTED
-    assert told.trailers["grpc-accept-encoding"] == "identity,gzip,deflate"
+        result = call(client, "ModelInfer", b"\1" + infer()[1:], grpc_encoding="snappy")
+    assert result.status == Status.UNIMPLEMENTED
+    assert result.trailers["grpc-accept-encoding"] == "identity,gzip,deflate"
 
 
-def test_a_message_over_the_models_limit_is_refused(replica):
+def test_a_message_over_the_models_limit_is_rejected(replica):
     with replica(body=1000).connect() as client:
         big = infer(inputs=[{**INPUT, "shape": [500, 1]}], raw_input_contents=[bytes(2000)])
         assert call(client, "ModelInfer", big).status == Status.RESOURCE_EXHAUSTED
@@ -165,15 +165,15 @@ def test_a_message_over_the_models_limit_is_refused(replica):
 
 
 @pytest.mark.parametrize("how", ["grpc-timeout", "parameter"])
-def test_a_clients_own_deadline_holds(replica, how):
+def test_the_deadline_of_a_client_applies(replica, how):
     rig = replica(warmup=DEAR)
     rig.model.hold()
     fields = {} if how == "grpc-timeout" else {"parameters": {"timeout": {"int64_param": 20_000}}}
     headers = {"grpc_timeout": "20m"} if how == "grpc-timeout" else {}
     with rig.connect() as client:
-        told = call(client, "ModelInfer", infer(**fields), **headers)
-    assert told.status == Status.DEADLINE_EXCEEDED
-    assert "0.02 s" in told.trailers["grpc-message"]
+        result = call(client, "ModelInfer", infer(**fields), **headers)
+    assert result.status == Status.DEADLINE_EXCEEDED
+    assert "0.02 s" in result.trailers["grpc-message"]
 
 
 def test_a_longer_deadline_than_the_models_is_the_models(replica):
@@ -183,7 +183,7 @@ def test_a_longer_deadline_than_the_models_is_the_models(replica):
         assert call(client, "ModelInfer", infer(), grpc_timeout="1H").status == Status.DEADLINE_EXCEEDED
 
 
-def test_a_timeout_that_is_none_is_refused(replica):
+def test_an_invalid_timeout_is_rejected(replica):
     with replica().connect() as client:
         assert call(client, "ModelInfer", infer(), grpc_timeout="soon").status == Status.INVALID_ARGUMENT
 
@@ -192,17 +192,17 @@ def test_a_client_that_leaves_takes_its_call_along(replica):
     rig = replica(warmup=DEAR)
     rig.model.hold()
     with rig.connect() as first, rig.connect() as second:
-        one, two = Call(first, "ModelInfer"), Call(second, "ModelInfer")
-        for each in (one, two):
+        one_rig, two = Call(first, "ModelInfer"), Call(second, "ModelInfer")
+        for each in (one_rig, two):
             each.start()
             each.send(infer())
             each.end()
-            rig.model.entered() if each is one else rig.front.until(lambda: rig.in_flight == 2)
+            rig.model.entered() if each is one_rig else rig.http_server.until(lambda: rig.in_flight == 2)
         second.reset()
-        rig.front.until(lambda: rig.in_flight == 1)
+        rig.http_server.until(lambda: rig.in_flight == 1)
         rig.model.release()
-        one.head()
-        assert one.rest().status == Status.OK
+        one_rig.head()
+        assert one_rig.rest().status == Status.OK
     assert len(rig.model.calls) == 1
 
 
@@ -212,30 +212,30 @@ def test_calls_of_both_protocols_share_a_batch(replica):
     with rig.connect() as first, rig.connect() as grpc, rig.connect() as rest:
         first.send(request(PREDICT, ONE))
         rig.model.entered()
-        one = Call(grpc, "ModelInfer")
-        one.start()
-        one.send(infer())
-        one.end()
+        one_rig = Call(grpc, "ModelInfer")
+        one_rig.start()
+        one_rig.send(infer())
+        one_rig.end()
         rest.send(request(PREDICT, ONE))
-        rig.front.until(lambda: rig.in_flight == 3)
+        rig.http_server.until(lambda: rig.in_flight == 3)
         rig.model.release()
-        one.head()
-        assert one.rest().status == Status.OK
+        one_rig.head()
+        assert one_rig.rest().status == Status.OK
         assert rest.read().status == first.read().status == 200
     assert rig.model.batches == [1, 3]
 
 
-def test_a_model_that_fails_is_told_without_its_words(replica):
+def test_the_text_of_a_models_exception_is_not_sent_to_clients(replica):
     def fail(inputs: object) -> dict[str, object]:
         raise ValueError("the password is 1234")
 
     with replica(FakeModel(fail)).connect() as client:
-        told = call(client, "ModelInfer", infer())
-    assert told.status == Status.INTERNAL
-    assert "1234" not in told.trailers["grpc-message"]
+        result = call(client, "ModelInfer", infer())
+    assert result.status == Status.INTERNAL
+    assert "1234" not in result.trailers["grpc-message"]
 
 
-def test_what_a_model_is_can_be_asked(replica):
+def test_a_models_metadata_and_configuration_are_returned(replica):
     with replica().connect() as client:
         about = call(client, "ModelMetadata", framed("ModelMetadata", name="doubler")).message
         config = call(client, "ModelConfig", framed("ModelConfig", name="doubler", version="3")).message.config

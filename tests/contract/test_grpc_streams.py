@@ -10,9 +10,9 @@ from modelyard.errors import ModelNotFound
 from modelyard.protocols.grpc.status import Status
 from modelyard.protocols.grpc.stream_call import MAX_OPEN_REQUESTS
 from tests.contract.client import request
-from tests.contract.front import Front
 from tests.contract.grpc_call import METHODS, Call, framed
 from tests.contract.grpc_call import call as grpc_call
+from tests.contract.http_server import HttpServer
 from tests.contract.replica import DEAR, ONE, PREDICT
 from tests.fakes import FakeGenerator
 
@@ -23,7 +23,7 @@ def way() -> str:
     return "fast path"
 
 
-def ask(*values: float, **fields: object) -> bytes:
+def request_message(*values: float, **fields: object) -> bytes:
     raw = np.array(values, np.float32).tobytes()
     tensor = {"name": "x", "datatype": "FP32", "shape": [len(values), 1]}
     fields = {"model_name": "doubler", "inputs": [tensor], "raw_input_contents": [raw], **fields}
@@ -33,7 +33,7 @@ def ask(*values: float, **fields: object) -> bytes:
 def opened(client, **headers: str) -> Call:
     call = Call(client, "ModelStreamInfer", headers)
     call.start()
-    assert "grpc-status" not in call.head(), "the stream is open before anything is asked"
+    assert "grpc-status" not in call.head(), "the stream is open before the first request"
     return call
 
 
@@ -41,32 +41,32 @@ def values(response) -> list[float]:
     return np.frombuffer(response.infer_response.raw_output_contents[0], np.float32).tolist()
 
 
-def test_each_question_is_answered_when_it_comes(replica):
+def test_each_message_is_answered_when_it_arrives(replica):
     with (rig := replica()).connect() as client:
         call = opened(client)
         for value in (1.5, -2, 7):
-            call.send(ask(value, id=f"q{value}"))
-            told = call.read()
-            assert (values(told), told.infer_response.id, told.error_message) == ([2 * value], f"q{value}", "")
+            call.send(request_message(value, id=f"q{value}"))
+            result = call.read()
+            assert (values(result), result.infer_response.id, result.error_message) == ([2 * value], f"q{value}", "")
         call.end()
         assert call.rest().trailers == {"grpc-status": "0"}
-        assert client.ask(request(PREDICT, ONE)).status == 200, "the connection lives on"
+        assert client.fetch(request(PREDICT, ONE)).status == 200, "the connection lives on"
     assert rig.by_fast_path
 
 
-def test_many_questions_in_one_piece_are_answered_in_order(replica):
+def test_many_messages_in_one_chunk_are_answered_in_order(replica):
     count = 3 * MAX_OPEN_REQUESTS
     with replica(queue=1000).connect() as client:
         call = opened(client)
-        call.send(b"".join(ask(value) for value in range(count)))
+        call.send(b"".join(request_message(value) for value in range(count)))
         call.end()
-        told = call.rest()
-    assert told.status == Status.OK
-    assert [values(each) for each in told.messages] == [[2.0 * value] for value in range(count)]
+        result = call.rest()
+    assert result.status == Status.OK
+    assert [values(each) for each in result.messages] == [[2.0 * value] for value in range(count)]
 
 
 def test_questions_are_found_in_chunks_of_one_byte(replica):
-    body = ask(1) + ask(2)
+    body = request_message(1) + request_message(2)
     with replica().connect() as client:
         call = opened(client)
         call.send(*(body[at : at + 1] for at in range(len(body))))
@@ -78,13 +78,16 @@ def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
     with replica().connect() as client:
         call = opened(client)
         call.send(
-            ask(1), ask(2, model_version="7", id="bad"), ask(3, model_name="tripler"), ask(4, raw_input_contents=[b""])
+            request_message(1),
+            request_message(2, model_version="7", id="bad"),
+            request_message(3, model_name="tripler"),
+            request_message(4, raw_input_contents=[b""]),
         )
-        call.send(ask(5))
+        call.send(request_message(5))
         call.end()
-        told = call.rest()
-    first, *bad, last = told.messages
-    assert (values(first), values(last), told.status) == ([2.0], [10.0], Status.OK)
+        result = call.rest()
+    first, *bad, last = result.messages
+    assert (values(first), values(last), result.status) == ([2.0], [10.0], Status.OK)
     assert [
         "served: 3" in bad[0].error_message,
         "no other model" in bad[1].error_message,
@@ -94,10 +97,10 @@ def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
 
 
 class Others:
-    """The gateway, which answers what is asked of other models when the test says so."""
+    """A gateway that responds for other models when the test releases it."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[bytes, str]] = []
+        self.received: list[tuple[bytes, str]] = []
         """The model and the id of each request."""
         self.cancelled = 0
         self.go = threading.Event()
@@ -105,8 +108,8 @@ class Others:
 
     async def __call__(self, path: bytes, message: bytes, request_id: str) -> bytes:
         assert path == METHODS["ModelInfer"].path
-        asked = METHODS["ModelInfer"].request.FromString(message)
-        self.asked.append((asked.model_name, asked.id))
+        request_sent = METHODS["ModelInfer"].request.FromString(message)
+        self.received.append((request_sent.model_name, request_sent.id))
         try:
             while not self.go.is_set():
                 await asyncio.sleep(0)
@@ -115,37 +118,42 @@ class Others:
             raise
         if self.error:
             raise self.error
-        told: bytes = METHODS["ModelInfer"].response(model_name=asked.model_name, id=asked.id).SerializeToString()
-        return told
+        result: bytes = (
+            METHODS["ModelInfer"].response(model_name=request_sent.model_name, id=request_sent.id).SerializeToString()
+        )
+        return result
 
 
-def test_a_stream_may_ask_other_models_and_answers_keep_their_order(replica):
+def test_a_stream_may_use_other_models_and_responses_keep_their_order(replica):
     with (rig := replica(others=(others := Others()))).connect() as client:
         call = opened(client)
         call.send(
-            ask(1, id="a"), ask(2, id="b", model_name="tripler"), ask(3, id="c"), ask(4, id="d", model_name="halver")
+            request_message(1, id="a"),
+            request_message(2, id="b", model_name="tripler"),
+            request_message(3, id="c"),
+            request_message(4, id="d", model_name="halver"),
         )
         assert call.read().infer_response.id == "a"
-        rig.front.until(lambda: len(others.asked) == 2)
+        rig.http_server.until(lambda: len(others.received) == 2)
         others.go.set()
         call.end()
-        told = call.rest()
-    assert others.asked == [("tripler", "b"), ("halver", "d")]
-    assert [(each.infer_response.model_name, each.infer_response.id) for each in told.messages] == [
+        result = call.rest()
+    assert others.received == [("tripler", "b"), ("halver", "d")]
+    assert [(each.infer_response.model_name, each.infer_response.id) for each in result.messages] == [
         ("tripler", "b"),
         ("doubler", "c"),
         ("halver", "d"),
     ]
-    assert told.status == Status.OK
+    assert result.status == Status.OK
 
 
-def test_another_models_error_stands_in_the_stream_which_goes_on(replica):
+def test_another_models_error_is_in_the_stream_which_continues(replica):
     others = Others()
     others.error = ModelNotFound("there is no model 'tripler'; did you mean 'doubler'?")
     others.go.set()
     with replica(others=others).connect() as client:
         call = opened(client)
-        call.send(ask(1, id="bad", model_name="tripler"), ask(2))
+        call.send(request_message(1, id="bad", model_name="tripler"), request_message(2))
         call.end()
         bad, good = call.rest().messages
     assert ("did you mean 'doubler'" in bad.error_message, bad.infer_response.id) == (True, "bad")
@@ -156,36 +164,36 @@ def test_another_models_error_stands_in_the_stream_which_goes_on(replica):
 def test_a_question_to_another_model_is_given_up_with_its_stream(replica, how):
     with (rig := replica(others=(others := Others()))).connect() as client:
         call = opened(client, **({"grpc-timeout": "50m"} if how == "deadline" else {}))
-        call.send(ask(1, model_name="tripler"))
-        rig.front.until(lambda: others.asked)
+        call.send(request_message(1, model_name="tripler"))
+        rig.http_server.until(lambda: others.received)
         if how == "deadline":
             assert call.rest().status == Status.DEADLINE_EXCEEDED
         else:
             client.reset()
-        rig.front.until(lambda: others.cancelled)
+        rig.http_server.until(lambda: others.cancelled)
 
 
 @pytest.mark.parametrize(
     ("tail", "status", "says"),
     [
-        (ask(2)[:-1], Status.INVALID_ARGUMENT, "middle of a message"),
+        (request_message(2)[:-1], Status.INVALID_ARGUMENT, "middle of a message"),
         (b"\7\0\0\0\0", Status.INVALID_ARGUMENT, "must be 0 or 1, got 7"),
-        (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
+        (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "larger than the limit"),
         (b"\0\0\0\0\2\xff\xff", Status.INVALID_ARGUMENT, "not a valid inference.ModelInferRequest"),
-        (b"\1" + ask(2)[1:], Status.INVALID_ARGUMENT, "names no compression"),
+        (b"\1" + request_message(2)[1:], Status.INVALID_ARGUMENT, "names no compression"),
     ],
 )
-def test_what_is_no_message_ends_the_stream_behind_the_answers_to_what_was_asked(replica, tail, status, says):
+def test_an_invalid_message_ends_the_stream_after_the_responses_before_it(replica, tail, status, says):
     with replica().connect() as client:
         call = opened(client)
-        call.send(ask(1), tail)
+        call.send(request_message(1), tail)
         call.end()
-        told = call.rest()
-    assert [values(each) for each in told.messages] == [[2.0]]
-    assert (told.status, says in told.trailers["grpc-message"]) == (status, True)
+        result = call.rest()
+    assert [values(each) for each in result.messages] == [[2.0]]
+    assert (result.status, says in result.trailers["grpc-message"]) == (status, True)
 
 
-def test_a_broken_stream_that_goes_on_sending_is_closed(replica):
+def test_a_broken_stream_that_continues_to_send_is_closed(replica):
     with replica().connect() as client:
         call = opened(client)
         call.send(b"\7bad", b"more")
@@ -200,14 +208,14 @@ def test_an_empty_stream_is_fine(replica):
         assert call.rest().status == Status.OK
 
 
-def test_no_more_is_asked_of_the_model_than_the_stream_may_have_open(replica):
+def test_a_stream_has_no_more_open_requests_than_its_limit(replica):
     rig = replica(warmup=DEAR, queue=1000)
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
-        call.send(b"".join(ask(value) for value in range(2 * MAX_OPEN_REQUESTS)))
+        call.send(b"".join(request_message(value) for value in range(2 * MAX_OPEN_REQUESTS)))
         call.end()
-        rig.front.until(lambda: rig.in_flight == MAX_OPEN_REQUESTS)
+        rig.http_server.until(lambda: rig.in_flight == MAX_OPEN_REQUESTS)
         rig.model.release()
         assert len(call.rest().messages) == 2 * MAX_OPEN_REQUESTS
 
@@ -217,12 +225,12 @@ def test_a_client_that_leaves_takes_its_questions_along(replica):
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
-        call.send(ask(1))
+        call.send(request_message(1))
         rig.model.entered()
-        call.send(ask(2))
-        rig.front.until(lambda: rig.in_flight == 2)
+        call.send(request_message(2))
+        rig.http_server.until(lambda: rig.in_flight == 2)
         client.reset()
-        rig.front.until(lambda: rig.in_flight == 0)
+        rig.http_server.until(lambda: rig.in_flight == 0)
     rig.model.release()
     assert len(rig.model.calls) == 1
 
@@ -230,25 +238,25 @@ def test_a_client_that_leaves_takes_its_questions_along(replica):
 def test_a_streams_deadline_ends_it(replica):
     with replica().connect() as client:
         call = opened(client, **{"grpc-timeout": "30m"})
-        call.send(ask(1))
-        told = call.rest()
-    assert ([values(each) for each in told.messages], told.status) == ([[2.0]], Status.DEADLINE_EXCEEDED)
+        call.send(request_message(1))
+        result = call.rest()
+    assert ([values(each) for each in result.messages], result.status) == ([[2.0]], Status.DEADLINE_EXCEEDED)
 
 
-def test_a_replica_that_stops_ends_its_streams_behind_their_answers(replica):
-    front = Front()
-    rig = replica(warmup=DEAR, front=front)
+def test_a_stopping_replica_ends_its_streams_after_their_responses(replica):
+    http_server = HttpServer()
+    rig = replica(warmup=DEAR, http_server=http_server)
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
-        call.send(ask(1))
+        call.send(request_message(1))
         rig.model.entered()
-        front.begin_to_stop()
+        http_server.begin_to_stop()
         rig.model.release()
-        told = call.rest()
-    assert [values(each) for each in told.messages] == [[2.0]]
-    assert told.status == Status.UNAVAILABLE
-    front.stop()
+        result = call.rest()
+    assert [values(each) for each in result.messages] == [[2.0]]
+    assert result.status == Status.UNAVAILABLE
+    http_server.stop()
 
 
 def test_a_client_that_does_not_read_is_not_read_from(replica):
@@ -256,7 +264,7 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
     rig = replica(queue=1000)
     with rig.connect() as client:
         call = opened(client)
-        question = ask(*range(rows))
+        question = request_message(*range(rows))
         sent = 0
         client.socket.settimeout(0.2)
         try:
@@ -269,14 +277,14 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
         assert rig.in_flight <= MAX_OPEN_REQUESTS
 
 
-def test_a_model_that_generates_answers_with_a_response_for_each_part(replica):
+def test_a_model_that_generates_sends_a_response_for_each_part(replica):
     with (rig := replica(FakeGenerator(3))).connect() as client:
         call = opened(client)
-        call.send(ask(1, id="a"), ask(10, id="b"))
+        call.send(request_message(1, id="a"), request_message(10, id="b"))
         call.end()
-        told = call.rest()
-    assert told.status == Status.OK
-    assert [(each.infer_response.id, values(each)) for each in told.messages] == [
+        result = call.rest()
+    assert result.status == Status.OK
+    assert [(each.infer_response.id, values(each)) for each in result.messages] == [
         *(("a", [value]) for value in (2.0, 4.0, 6.0)),
         *(("b", [value]) for value in (20.0, 40.0, 60.0)),
     ]
@@ -298,50 +306,50 @@ def outputs(response) -> list[float]:
 def test_mlservers_clients_get_responses_without_an_envelope(replica, generates):
     with replica(FakeGenerator(2) if generates else None).connect() as client:
         call = opened_as_mlserver(client)
-        call.send(ask(1, id="a"))
+        call.send(request_message(1, id="a"))
         call.end()
-        told = call.rest()
-    assert told.status == Status.OK
+        result = call.rest()
+    assert result.status == Status.OK
     parts = [2.0, 4.0] if generates else [2.0]
-    assert [(each.model_name, each.id, outputs(each)) for each in told.messages] == [
+    assert [(each.model_name, each.id, outputs(each)) for each in result.messages] == [
         ("doubler", "a", [part]) for part in parts
     ]
 
 
-def test_another_models_answer_has_no_envelope_for_mlservers_clients_either(replica):
+def test_another_models_response_has_no_envelope_for_mlservers_clients(replica):
     others = Others()
     others.go.set()
     with replica(others=others).connect() as client:
         call = opened_as_mlserver(client)
-        call.send(ask(1, model_name="tripler"))
+        call.send(request_message(1, model_name="tripler"))
         call.end()
-        [told] = call.rest().messages
-    assert told.model_name == "tripler"
+        [result] = call.rest().messages
+    assert result.model_name == "tripler"
 
 
 def test_an_error_ends_the_stream_of_mlservers_clients(replica):
     with replica().connect() as client:
         call = opened_as_mlserver(client)
-        call.send(ask(1))
+        call.send(request_message(1))
         assert outputs(call.read()) == [2.0]
-        call.send(ask(1, inputs=[]))
-        told = call.rest()
-    assert (told.messages, told.status) == ([], Status.INVALID_ARGUMENT)
-    assert "raw_input_contents" in told.trailers["grpc-message"]
+        call.send(request_message(1, inputs=[]))
+        result = call.rest()
+    assert (result.messages, result.status) == ([], Status.INVALID_ARGUMENT)
+    assert "raw_input_contents" in result.trailers["grpc-message"]
 
 
-def test_a_client_may_be_told_of_the_end_by_an_empty_response(replica):
+def test_a_client_may_request_an_empty_final_response(replica):
     wanted = {"triton_enable_empty_final_response": {"bool_param": True}}
     with replica(FakeGenerator(2)).connect() as client:
         call = opened(client)
-        call.send(ask(1, parameters=wanted))
+        call.send(request_message(1, parameters=wanted))
         call.end()
         *parts, last = [each.infer_response for each in call.rest().messages]
     assert [("triton_final_response" in part.parameters, len(part.outputs)) for part in parts] == [(False, 1)] * 2
     assert (last.parameters["triton_final_response"].bool_param, len(last.outputs)) == (True, 0)
 
 
-def test_a_failure_behind_some_parts_is_told_and_leaves_the_stream_open(replica):
+def test_a_failure_after_some_parts_is_reported_and_the_stream_stays_open(replica):
     def once(inputs):
         if inputs["x"][0, 0] > 1:
             raise ValueError("internals")
@@ -349,7 +357,7 @@ def test_a_failure_behind_some_parts_is_told_and_leaves_the_stream_open(replica)
 
     with replica(FakeGenerator(call=once)).connect() as client:
         call = opened(client)
-        call.send(ask(1, id="a"), ask(0))
+        call.send(request_message(1, id="a"), request_message(0))
         first, failed, *others = [call.read() for _ in range(5)]
         assert (values(first), failed.infer_response.id, "internals" in failed.error_message) == ([1.0], "a", False)
         assert [values(each) for each in others] == [[0.0]] * 3
@@ -361,27 +369,27 @@ def test_a_generating_call_that_is_cancelled_ends_within_a_step(replica):
     rig = replica(FakeGenerator(10**9))
     with rig.connect() as client:
         call = opened(client)
-        call.send(ask(1))
+        call.send(request_message(1))
         call.read()
         client.reset()
-    rig.front.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
+    rig.http_server.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
 
 
 def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
     rig = replica(FakeGenerator(10**9))
     with rig.connect() as client:
         call = opened(client)
-        call.send(ask(*[1.5] * 20_000))
-        connection = rig.front.connection(client.port)
-        rig.front.until(lambda: connection.flow.write_paused)
+        call.send(request_message(*[1.5] * 20_000))
+        connection = rig.http_server.connection(client.port)
+        rig.http_server.until(lambda: connection.flow.write_paused)
         calls = len(rig.model.calls)
-        rig.ask(request(PREDICT, ONE))
+        rig.fetch(request(PREDICT, ONE))
         assert len(rig.model.calls) <= calls + 2
         for _ in range(calls + 5):
             assert call.read() is not None, "it goes on"
 
 
-def test_a_unary_call_of_a_model_that_generates_has_its_whole_answer(replica):
+def test_a_unary_call_of_a_model_that_generates_returns_the_whole_output(replica):
     with replica(FakeGenerator(3)).connect() as client:
-        told = grpc_call(client, "ModelInfer", ask(1))
-    assert np.frombuffer(told.message.raw_output_contents[0], np.float32).tolist() == [2.0]
+        result = grpc_call(client, "ModelInfer", request_message(1))
+    assert np.frombuffer(result.message.raw_output_contents[0], np.float32).tolist() == [2.0]

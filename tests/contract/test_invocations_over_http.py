@@ -10,15 +10,15 @@ PATH = "/models/doubler/invocations"
 
 
 @pytest.mark.parametrize("path", [PATH, "/models/doubler/versions/3/invocations"])
-def test_an_invocation_is_answered_with_predictions_alone(replica: Make, path: str) -> None:
-    one = replica()
-    assert one.ask(request(path, ONE, content_type="application/json")).json == {"predictions": [[3.0]]}
-    assert one.ask(request(path, b"x\n2\n", content_type="text/csv")).json == {"predictions": [[4.0]]}
-    assert one.by_fast_path == (one.way == "fast path")
+def test_the_response_to_an_invocation_has_only_predictions(replica: Make, path: str) -> None:
+    rig = replica()
+    assert rig.fetch(request(path, ONE, content_type="application/json")).json == {"predictions": [[3.0]]}
+    assert rig.fetch(request(path, b"x\n2\n", content_type="text/csv")).json == {"predictions": [[4.0]]}
+    assert rig.by_fast_path == (rig.way == "fast path")
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "detail"),
+    ("sent", "status", "detail"),
     [
         (request(PATH, b"{"), 400, "not valid JSON"),
         (request(PATH, b"<x/>", content_type="application/xml"), 415, "application/json and text/csv"),
@@ -26,7 +26,7 @@ def test_an_invocation_is_answered_with_predictions_alone(replica: Make, path: s
         (request(PATH, method="GET"), 405, "supports POST, not GET"),
     ],
 )
-def test_what_is_wrong_is_told_as_a_problem(replica: Make, asked: bytes, status: int, detail: str) -> None:
-    answer = replica().ask(asked)
-    assert answer.status == status
-    assert detail in answer.json["detail"]
+def test_an_error_is_a_problem_document(replica: Make, sent: bytes, status: int, detail: str) -> None:
+    response = replica().fetch(sent)
+    assert response.status == status
+    assert detail in response.json["detail"]

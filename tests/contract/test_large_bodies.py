@@ -30,34 +30,34 @@ GENERATE = "/v2/models/doubler/generate"
         (GENERATE, b'{"x": [1.5]}'),
     ],
 )
-def test_a_large_body_is_answered_as_a_small_one(replica: Make, path: str, body: bytes) -> None:
-    one = replica()
-    small = one.ask(request(path, body))
-    assert one.version.decoder.process_id is None
-    large = one.ask(request(path, body + PADDING))
-    assert one.version.decoder.process_id is not None
+def test_a_large_body_gets_the_same_response_as_a_small_one(replica: Make, path: str, body: bytes) -> None:
+    rig = replica()
+    small = rig.fetch(request(path, body))
+    assert rig.version.decoder.process_id is None
+    large = rig.fetch(request(path, body + PADDING))
+    assert rig.version.decoder.process_id is not None
     assert (large.status, large.body) == (small.status, small.body)
     assert small.status == 200
-    assert one.model.batches == [1, 1]
+    assert rig.model.batches == [1, 1]
 
 
 def test_all_its_values_are_the_models(replica: Make) -> None:
-    one = replica()
+    rig = replica()
     rows = orjson.dumps({"instances": VALUES[:100_000].reshape(-1, 1)}, option=orjson.OPT_SERIALIZE_NUMPY)
-    answer = one.ask(request(PREDICT, rows + PADDING))
-    assert answer.json["predictions"] == (2 * VALUES[:100_000].reshape(-1, 1)).tolist()
+    response = rig.fetch(request(PREDICT, rows + PADDING))
+    assert response.json["predictions"] == (2 * VALUES[:100_000].reshape(-1, 1)).tolist()
 
 
 def test_what_a_smaller_body_inflates_to_counts(replica: Make) -> None:
-    one = replica()
+    rig = replica()
     rows = orjson.dumps({"instances": (VALUES[:99_000] / 7).reshape(-1, 1)}, option=orjson.OPT_SERIALIZE_NUMPY)
     squeezed = gzip.compress(rows)
     assert len(squeezed) < LARGE_BYTES < len(rows)
-    assert len(one.ask(request(PREDICT, squeezed, content_encoding="gzip")).json["predictions"]) == 99_000
-    assert one.version.decoder.process_id is not None
+    assert len(rig.fetch(request(PREDICT, squeezed, content_encoding="gzip")).json["predictions"]) == 99_000
+    assert rig.version.decoder.process_id is not None
 
 
 def test_bad_values_in_a_large_body_are_named(replica: Make) -> None:
-    answer = replica().ask(request(PREDICT, b'{"instances": [[1], ["a"]]}' + PADDING))
-    assert answer.status == 400
-    assert [bad["pointer"] for bad in answer.json["errors"]] == ["/instances/1/0"]
+    response = replica().fetch(request(PREDICT, b'{"instances": [[1], ["a"]]}' + PADDING))
+    assert response.status == 400
+    assert [bad["pointer"] for bad in response.json["errors"]] == ["/instances/1/0"]

@@ -5,20 +5,20 @@ import pytest
 from modelyard.config.model_spec import ModelSpec
 from modelyard.gateway.model_statistics import version_work
 from modelyard.replica.metrics import replica_snapshot
-from tests.contract.client import Answer, request
+from tests.contract.client import Response, request
 from tests.contract.conftest import Make
 from tests.contract.oip import INFER, VERSIONED, body, infer, refused, values
 from tests.contract.replica import ONE, PREDICT, Replica
 
 
-def ask(one: Replica, path: str, method: str = "GET") -> Answer:
-    return one.ask(request(path, method=method))
+def fetch(rig: Replica, path: str, method: str = "GET") -> Response:
+    return rig.fetch(request(path, method=method))
 
 
 def test_metadata_names_versions_inputs_and_outputs(replica: Make) -> None:
-    one = replica()
+    rig = replica()
     for path in ("/v2/models/doubler", "/v2/models/doubler/versions/3"):
-        assert ask(one, path).json == {
+        assert fetch(rig, path).json == {
             "name": "doubler",
             "versions": ["3"],
             "platform": "onnxruntime_onnx",
@@ -27,35 +27,35 @@ def test_metadata_names_versions_inputs_and_outputs(replica: Make) -> None:
         }
 
 
-def test_a_model_that_answers_is_ready(replica: Make) -> None:
-    one = replica()
+def test_a_model_that_responds_is_ready(replica: Make) -> None:
+    rig = replica()
     for path in ("/v2/models/doubler/ready", "/v2/models/doubler/versions/3/ready"):
-        assert ask(one, path).json == {"name": "doubler", "ready": True}
+        assert fetch(rig, path).json == {"name": "doubler", "ready": True}
 
 
-def test_the_configuration_is_in_tritons_words(replica: Make) -> None:
-    config = ask(replica(), "/v2/models/doubler/config").json
+def test_the_configuration_is_in_tritons_format(replica: Make) -> None:
+    config = fetch(replica(), "/v2/models/doubler/config").json
     assert config["max_batch_size"] == 64
     assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [1], "format": "FORMAT_NONE"}]
     assert config["backend"] == "onnxruntime"
 
 
 def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: Make) -> None:
-    one = replica()
-    one.ask(infer(body(1, 2, 3)))
-    one.ask(infer(b"{"))
-    one.ask(request(PREDICT, ONE))
-    one.front.until(lambda: not one.in_flight)
-    totals = replica_snapshot(ModelSpec(name="doubler"), {3: one.version}).totals
+    rig = replica()
+    rig.fetch(infer(body(1, 2, 3)))
+    rig.fetch(infer(b"{"))
+    rig.fetch(request(PREDICT, ONE))
+    rig.http_server.until(lambda: not rig.in_flight)
+    totals = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version}).totals
     work = version_work(totals, "doubler", "3")
-    assert (work.rows, work.calls, work.answered, work.failed, work.queued) == (4, 2, 2, 1, 2)
+    assert (work.rows, work.calls, work.succeeded, work.failed, work.queued) == (4, 2, 2, 1, 2)
     assert 0 < work.compute_ns < work.total_ns
     assert 0 < work.queue_ns < work.total_ns
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_tracing_is_told_not_to_be_there(replica: Make, method: str) -> None:
-    refused(ask(replica(), "/v2/models/doubler/trace/setting", method), 501, "does not support tracing")
+def test_tracing_is_not_supported(replica: Make, method: str) -> None:
+    refused(fetch(replica(), "/v2/models/doubler/trace/setting", method), 501, "does not support tracing")
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_tracing_is_told_not_to_be_there(replica: Make, method: str) -> None:
     [(INFER, "GET", "POST"), (VERSIONED, "PUT", "POST"), ("/v2/models/doubler", "POST", "GET, HEAD")],
 )
 def test_another_method_is_405_and_names_the_right_one(replica: Make, path: str, method: str, allow: str) -> None:
-    answer = ask(replica(), path, method)
-    refused(answer, 405, f"not {method}")
-    assert answer.header("allow") == allow
+    response = fetch(replica(), path, method)
+    refused(response, 405, f"not {method}")
+    assert response.header("allow") == allow
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_another_method_is_405_and_names_the_right_one(replica: Make, path: str,
     ],
 )
 def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str, message: str) -> None:
-    refused(replica().ask(infer(body(1), path=path)), 404, message)
+    refused(replica().fetch(infer(body(1), path=path)), 404, message)
 
 
-def test_a_path_behind_the_models_own_route_is_the_same(replica: Make) -> None:
-    one = replica()
-    assert values(one.ask(infer(body(1), path=f"/models/doubler/-{INFER}"))) == [2]
-    refused(one.ask(infer(b"{", path=f"/models/doubler/-{INFER}")), 400, "not valid JSON")
+def test_a_path_below_the_models_own_route_is_the_same(replica: Make) -> None:
+    rig = replica()
+    assert values(rig.fetch(infer(body(1), path=f"/models/doubler/-{INFER}"))) == [2]
+    refused(rig.fetch(infer(b"{", path=f"/models/doubler/-{INFER}")), 400, "not valid JSON")

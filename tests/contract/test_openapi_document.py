@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and tells exactly the paths that replicas and the gateway answer."""
+"""The OpenAPI document is valid, and has exactly the paths that replicas and the gateway serve."""
 
 import json
 import re
@@ -17,7 +17,7 @@ DOUBLERS = entry("doubler")
 DOCUMENT = openapi({"doubler": DOUBLERS}, {"doubler": DOUBLER})
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 OF_A_MODEL = re.compile(r"(/models/doubler|/v[12]/models/\{name\}).*(?<!/stats)")
-"""Those that a replica answers."""
+"""Paths that a replica serves."""
 
 
 def filled(path: str, version: int = 3) -> str:
@@ -59,19 +59,19 @@ def test_what_the_page_of_protocols_lists_is_in_the_document(method: str, path: 
 
 @pytest.mark.parametrize(("method", "path"), [each for each in OPERATIONS if OF_A_MODEL.fullmatch(each[1])], ids=str)
 def test_a_replica_has_what_the_document_lists(replica: Make, method: str, path: str) -> None:
-    answer = replica().ask(request(filled(path), b"", method=method))
-    assert answer.status not in (404, 405), answer.body
+    response = replica().fetch(request(filled(path), b"", method=method))
+    assert response.status not in (404, 405), response.body
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [each for each in OPERATIONS if not OF_A_MODEL.fullmatch(each[1])], ids=str
 )
 def test_the_gateway_has_what_the_document_lists(method: str, path: str) -> None:
-    answer = get_response(filled(path, version=1), method, b"", [DOUBLERS])
-    assert answer.status not in (404, 405), answer.body
+    response = get_response(filled(path, version=1), method, b"", [DOUBLERS])
+    assert response.status not in (404, 405), response.body
 
 
-def test_every_path_that_the_lane_answers_is_in_the_document(replica: Make) -> None:
+def test_every_path_of_a_replica_is_in_the_document(replica: Make) -> None:
     rest = {path for path in replica().fast_paths if path.startswith(("/models/", "/v1/", "/v2/"))}
     written = {
         re.sub("^(/v[12]/models)/doubler", r"\1/{name}", path)

@@ -1,4 +1,4 @@
-"""The examples in the documentation of KServe and MLServer are answered as they say, over HTTP and gRPC, by the models they fit.
+"""The examples in the documentation of KServe and MLServer return the documented results, over HTTP and gRPC.
 
 Sources: https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks (sklearn, mlflow, autogluon) and
 https://github.com/SeldonIO/MLServer/blob/master/docs/examples/sklearn/README.md, .../user-guide/content-type.md
@@ -65,9 +65,9 @@ def flowers() -> FakeModel:
 
 
 def labels(body: Any, make: Make, model: FakeModel) -> Any:
-    answer = make(model).ask(infer(orjson.dumps(body)))
-    assert answer.status == 200, answer.body
-    [output] = answer.json["outputs"]
+    response = make(model).fetch(infer(orjson.dumps(body)))
+    assert response.status == 200, response.body
+    [output] = response.json["outputs"]
     return output["data"]
 
 
@@ -78,8 +78,8 @@ def test_kserves_scikit_learn_example(replica: Make, flowers: FakeModel) -> None
 @pytest.mark.parametrize("way", ["fast path"])  # gRPC only takes the fast path
 def test_kserves_scikit_learn_example_over_grpc(replica: Make, flowers: FakeModel) -> None:
     with replica(flowers).connect() as client:
-        answer = call(client, "ModelInfer", framed("ModelInfer", model_name="doubler", **KSERVE_GRPC)).message
-    assert np.frombuffer(answer.raw_output_contents[0], np.int64).tolist() == [1, 1]
+        response = call(client, "ModelInfer", framed("ModelInfer", model_name="doubler", **KSERVE_GRPC)).message
+    assert np.frombuffer(response.raw_output_contents[0], np.int64).tolist() == [1, 1]
 
 
 def test_mlservers_scikit_learn_example(replica: Make) -> None:
@@ -125,8 +125,11 @@ def test_mlservers_example_of_a_data_frame(replica: Make) -> None:
         ],
     }
     assert labels(body, replica, model) == [5, 6]
-    asked: Tensors = model.calls[-1]
-    assert (asked["First Name"].tolist(), asked["Age"].tolist()) == ([["Joanne"], ["Michael"]], [[34], [22]])
+    request_sent: Tensors = model.calls[-1]
+    assert (request_sent["First Name"].tolist(), request_sent["Age"].tolist()) == (
+        [["Joanne"], ["Michael"]],
+        [[34], [22]],
+    )
 
 
 def test_kserves_autogluon_example_with_a_column_that_is_not_read(replica: Make) -> None:
@@ -185,35 +188,35 @@ def echo() -> FakeModel:
     ],
 )
 def test_outputs_have_the_names_of_mlservers_and_kserves_models(replica: Make, name: str, data: Any) -> None:
-    answer = replica(classifier()).ask(infer(orjson.dumps({**KSERVE, "outputs": [{"name": name}]})))
-    [output] = answer.json["outputs"]
+    response = replica(classifier()).fetch(infer(orjson.dumps({**KSERVE, "outputs": [{"name": name}]})))
+    [output] = response.json["outputs"]
     assert (output["name"], output["data"]) == (name, data)
 
 
-def test_kserves_binary_output_has_the_name_that_was_asked_for(replica: Make, flowers: FakeModel) -> None:
+def test_kserves_binary_output_has_the_requested_name(replica: Make, flowers: FakeModel) -> None:
     wanted = {"name": "output-0", "parameters": {"binary_data": True}}
-    answer = replica(flowers).ask(infer(orjson.dumps({**KSERVE, "outputs": [wanted]})))
-    length = int(answer.header("inference-header-content-length"))
-    [output] = orjson.loads(answer.body[:length])["outputs"]
+    response = replica(flowers).fetch(infer(orjson.dumps({**KSERVE, "outputs": [wanted]})))
+    length = int(response.header("inference-header-content-length"))
+    [output] = orjson.loads(response.body[:length])["outputs"]
     assert output["name"] == "output-0"
-    assert np.frombuffer(answer.body[length:], np.int64).tolist() == [1, 1]
+    assert np.frombuffer(response.body[length:], np.int64).tolist() == [1, 1]
 
 
-def test_a_name_that_no_output_has_is_refused_where_there_are_several(replica: Make) -> None:
-    answer = replica(classifier()).ask(infer(orjson.dumps({**KSERVE, "outputs": [{"name": "lable"}]})))
-    assert (answer.status, "did you mean 'label'" in answer.json["error"]) == (400, True)
+def test_an_unknown_output_name_is_rejected_if_there_are_several_outputs(replica: Make) -> None:
+    response = replica(classifier()).fetch(infer(orjson.dumps({**KSERVE, "outputs": [{"name": "lable"}]})))
+    assert (response.status, "did you mean 'label'" in response.json["error"]) == (400, True)
     both = [{"name": "label"}, {"name": "predict"}]
-    answer = replica(classifier()).ask(infer(orjson.dumps({**KSERVE, "outputs": both})))
-    assert (answer.status, "duplicate output 'label'" in answer.json["error"]) == (400, True)
+    response = replica(classifier()).fetch(infer(orjson.dumps({**KSERVE, "outputs": both})))
+    assert (response.status, "duplicate output 'label'" in response.json["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("way", ["fast path"])
 def test_outputs_have_those_names_over_grpc_too(replica: Make) -> None:
     with replica(classifier()).connect() as client:
-        asked = {**KSERVE_GRPC, "outputs": [{"name": "predict_proba"}]}
-        answer = call(client, "ModelInfer", framed("ModelInfer", model_name="doubler", **asked)).message
-    assert [output.name for output in answer.outputs] == ["predict_proba"]
-    assert np.frombuffer(answer.raw_output_contents[0]).tolist() == [0.5] * 4
+        request_sent = {**KSERVE_GRPC, "outputs": [{"name": "predict_proba"}]}
+        response = call(client, "ModelInfer", framed("ModelInfer", model_name="doubler", **request_sent)).message
+    assert [output.name for output in response.outputs] == ["predict_proba"]
+    assert np.frombuffer(response.raw_output_contents[0]).tolist() == [0.5] * 4
 
 
 @pytest.mark.parametrize(
@@ -241,19 +244,19 @@ def test_outputs_have_those_names_over_grpc_too(replica: Make) -> None:
 )
 def test_texts_as_mlserver_and_kserve_write_them(replica: Make, tensor: Any, expected: Any) -> None:
     model = echo()
-    # As MLServer's own types write a request: what is not there is null.
+    # A request as MLServer's types write it: absent members are null.
     body = {
         "id": None,
         "parameters": None,
         "inputs": [{"parameters": None, "datatype": "BYTES", **tensor}],
         "outputs": None,
     }
-    answer = replica(model).ask(infer(orjson.dumps(body)))
-    assert answer.status == 200, answer.body
+    response = replica(model).fetch(infer(orjson.dumps(body)))
+    assert response.status == 200, response.body
     assert model.calls[-1]["text"].tolist() == expected
 
 
-def test_what_is_no_base64_is_refused(replica: Make) -> None:
+def test_invalid_base64_is_rejected(replica: Make) -> None:
     tensor = {
         "name": "text",
         "shape": [1],
@@ -261,8 +264,8 @@ def test_what_is_no_base64_is_refused(replica: Make) -> None:
         "data": ["no!"],
         "parameters": {"content_type": "base64"},
     }
-    answer = replica(echo()).ask(infer(orjson.dumps({"inputs": [tensor]})))
-    assert (answer.status, "value 0 is not base64" in answer.json["error"]) == (400, True)
+    response = replica(echo()).fetch(infer(orjson.dumps({"inputs": [tensor]})))
+    assert (response.status, "value 0 is not base64" in response.json["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("way", ["fast path"])

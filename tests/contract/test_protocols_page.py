@@ -1,4 +1,4 @@
-"""Every path over HTTP that docs/protocols.md lists does what its table says."""
+"""Every HTTP path in docs/protocols.md behaves as its table describes."""
 
 import json
 import re
@@ -24,7 +24,7 @@ ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MU
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
 OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
-"""Paths that a replica answers."""
+"""Paths that a replica serves."""
 SCORED = Signature(
     DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
 )
@@ -52,7 +52,7 @@ def test_the_page_lists_what_it_is_about() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "state"), [row for row in ROWS if OF_A_MODEL.fullmatch(row[1]) and row[0] != "WS"], ids=str
 )
-def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path: str, state: str) -> None:
+def test_a_models_path_behaves_as_documented(replica: Make, method: str, path: str, state: str) -> None:
     model = FakeModel()
     sent = {"infer": body(1), "infer_stream": body(1), "invocations": ONE, "predict": ONE, "stream": ONE}.get(
         verb := re.split("[/:]", path)[-1], b""
@@ -66,18 +66,18 @@ def test_a_models_path_does_what_the_page_says(replica: Make, method: str, path:
         )
     elif path.endswith(":regress"):
         model, sent = FakeModel(signature=NUMBERED), b'{"examples":[{"x":1}]}'
-    answer = replica(model).ask(request(filled(path), sent, method=method))
-    assert answer.status == status_of(state), answer.body
+    response = replica(model).fetch(request(filled(path), sent, method=method))
+    assert response.status == status_of(state), response.body
 
 
 @pytest.mark.parametrize("path", [path for method, path, _ in ROWS if method == "WS"])
-def test_a_models_socket_does_what_the_page_says(replica: Make, path: str) -> None:
-    with connect(f"ws://127.0.0.1:{replica(FakeModel()).front.port}{filled(path)}", proxy=None) as socket:
+def test_a_models_websocket_behaves_as_documented(replica: Make, path: str) -> None:
+    with connect(f"ws://127.0.0.1:{replica(FakeModel()).http_server.port}{filled(path)}", proxy=None) as socket:
         socket.send(ONE.decode())
         assert json.loads(socket.recv(PATIENCE_S))["predictions"] == [[3.0]]
 
 
-def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
+def test_the_page_lists_every_path_of_a_model() -> None:
     listed = {path for _, path, _ in ROWS}
     verbs = re.findall(r"/(\w+)(?=[|)])", predict_routes.BELOW_ROUTE) + re.findall(
         r"/(\w+)/\?$", websocket_routes.BELOW_ROUTE
@@ -92,7 +92,7 @@ def test_the_page_lists_every_path_of_ours_that_a_model_answers() -> None:
     [row for row in ROWS if not OF_A_MODEL.fullmatch(row[1]) and row[1] not in AT_THE_EDGE],
     ids=str,
 )
-def test_the_servers_path_does_what_the_page_says(method: str, path: str, state: str) -> None:
+def test_the_servers_path_behaves_as_documented(method: str, path: str, state: str) -> None:
     served = replace(entry("doubler"), metadata={"versions": [{"version": "3", "digest": "sha256:0"}]})
-    answer = get_response(filled(path), method, b"", [served])
-    assert answer.status == status_of(state), answer.body
+    response = get_response(filled(path), method, b"", [served])
+    assert response.status == status_of(state), response.body

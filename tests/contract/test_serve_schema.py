@@ -58,17 +58,17 @@ def test_a_config_that_came_back_needs_no_change(config):
 
 def test_the_details_of_the_tests_are_what_serve_would_give():
     config = applications(configured(resolved()))["churn"]
-    told = details(config, "RUNNING", {"RUNNING": 1, "STARTING": 1}, "a message")
-    for deployment in told["deployments"].values():
+    result = details(config, "RUNNING", {"RUNNING": 1, "STARTING": 1}, "a message")
+    for deployment in result["deployments"].values():
         for replica in deployment["replicas"]:
             replica |= {"start_time_s": 1.0}
-    read = ApplicationDetails.model_validate(told)
+    read = ApplicationDetails.model_validate(result)
     assert read.deployed_app_config == ServeApplicationSchema.model_validate(config)
-    assert set(told) <= set(ApplicationDetails.model_fields)
+    assert set(result) <= set(ApplicationDetails.model_fields)
 
 
 def test_ray_knows_every_setting_that_we_make():
-    """One that it no longer reads would be ignored without a word."""
+    """Ray would silently ignore an unknown one."""
     environ = server_environment(
         ServerSpec(),
         ServerPaths(Path("/s"), Path("/r")),
@@ -82,7 +82,9 @@ def test_ray_knows_every_setting_that_we_make():
     texts = [path.read_text() for path in source.glob("**/_private/**/*.py")]
     texts += [path.read_text() for path in source.glob("_common/**/*.py")]
     known = set(re.findall(r"\bRAY_\w+", "\n".join(texts)))
-    raylet = (source / "core" / "src" / "ray" / "raylet" / "raylet").read_bytes()  # its own settings are in lower case
+    raylet = (
+        source / "core" / "src" / "ray" / "raylet" / "raylet"
+    ).read_bytes()  # Ray's own settings are in lower case
     known |= {name for name in settings if name.removeprefix("RAY_").islower() and name[4:].encode() in raylet}
     assert settings - known == set()
 
@@ -113,7 +115,7 @@ def test_the_reason_is_found_in_what_ray_makes_of_an_exception():
     assert reason_in(message) == "model.onnx is truncated\nit has 12 bytes"
 
 
-def test_the_reason_is_found_in_what_ray_says_of_a_dead_replica():
+def test_the_reason_is_found_in_rays_report_of_a_dead_replica():
     context = ActorDiedErrorContext(error_message="its worker process has died", actor_id=b"0" * 16)
     message = f"A replica failed to start with exception. Retrying 1 more time(s). Error:\n{ActorDiedError(context)!r}"
     assert "process died" in reason_in(message)

@@ -1,4 +1,4 @@
-"""The fast path behind Ray Serve's own start-up code."""
+"""The fast path, started by Ray Serve's start-up code."""
 
 import json
 import os

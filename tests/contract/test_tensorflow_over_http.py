@@ -21,49 +21,49 @@ SCORED = Signature(
 
 
 @pytest.mark.parametrize("path", [f"{ROOT}:predict", f"{ROOT}/versions/3:predict"])
-def test_rows_and_columns_are_answered(replica: Make, path: str) -> None:
-    one = replica()
-    answer = one.ask(request(path, ONE))
-    assert answer.json == {"predictions": [[3.0]]}
-    assert answer.header("content-type") == "application/json"
-    assert "batch" in (answer.header("server-timing") or "")
-    assert one.ask(request(path, b'{"inputs": {"x": [[2], [4]]}}')).json == {"outputs": [[4.0], [8.0]]}
-    assert one.by_fast_path == (one.way == "fast path")
+def test_rows_and_columns_get_predictions(replica: Make, path: str) -> None:
+    rig = replica()
+    response = rig.fetch(request(path, ONE))
+    assert response.json == {"predictions": [[3.0]]}
+    assert response.header("content-type") == "application/json"
+    assert "batch" in (response.header("server-timing") or "")
+    assert rig.fetch(request(path, b'{"inputs": {"x": [[2], [4]]}}')).json == {"outputs": [[4.0], [8.0]]}
+    assert rig.by_fast_path == (rig.way == "fast path")
 
 
-def test_a_classifier_tells_classes_and_their_scores(replica: Make) -> None:
+def test_classify_returns_classes_and_scores(replica: Make) -> None:
     model = FakeModel(lambda inputs: {"y": np.repeat(inputs["x"], 2, axis=1)}, signature=SCORED)
-    answer = replica(model).ask(request(f"{ROOT}:classify", b'{"examples": [{"x": 0.5}]}'))
-    assert answer.json == {"result": [[["cold", 0.5], ["hot", 0.5]]]}
+    response = replica(model).fetch(request(f"{ROOT}:classify", b'{"examples": [{"x": 0.5}]}'))
+    assert response.json == {"result": [[["cold", 0.5], ["hot", 0.5]]]}
 
 
 def test_requests_share_calls_with_those_of_other_protocols(replica: Make) -> None:
-    one = replica(warmup=DEAR)
-    one.model.hold()
-    with one.connect() as first, one.connect() as second, one.connect() as third:
+    rig = replica(warmup=DEAR)
+    rig.model.hold()
+    with rig.connect() as first, rig.connect() as second, rig.connect() as third:
         first.send(request(PREDICT, ONE))
-        one.model.entered()
+        rig.model.entered()
         second.send(request(PREDICT, ONE))
         third.send(request(f"{ROOT}:predict", ONE))
-        one.front.until(lambda: one.in_flight == 3)
-        one.model.release()
+        rig.http_server.until(lambda: rig.in_flight == 3)
+        rig.model.release()
         assert third.read().json == {"predictions": [[3.0]]}
         assert first.read().status == second.read().status == 200
-    assert one.model.batches == [1, 2]
+    assert rig.model.batches == [1, 2]
 
 
-def test_status_and_metadata_are_told(replica: Make) -> None:
-    one = replica()
+def test_status_and_metadata_are_returned(replica: Make) -> None:
+    rig = replica()
     for path in (ROOT, f"{ROOT}/versions/3"):
-        [told] = one.ask(request(path, method="GET")).json["model_version_status"]
-        assert (told["version"], told["state"]) == ("3", "AVAILABLE")
+        [result] = rig.fetch(request(path, method="GET")).json["model_version_status"]
+        assert (result["version"], result["state"]) == ("3", "AVAILABLE")
     for path in (f"{ROOT}/metadata", f"{ROOT}/versions/3/metadata"):
-        told = one.ask(request(path, method="GET")).json
-        assert told["model_spec"] == {"name": "doubler", "signature_name": "", "version": "3"}
+        result = rig.fetch(request(path, method="GET")).json
+        assert result["model_spec"] == {"name": "doubler", "signature_name": "", "version": "3"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "message"),
+    ("sent", "status", "message"),
     [
         (request(f"{ROOT}:predict", b"{"), 400, "not valid JSON"),
         (request(f"{ROOT}:predict", b'{"instances": [["a"]]}'), 400, 'got the string "a" at /instances/0/0'),
@@ -77,10 +77,10 @@ def test_status_and_metadata_are_told(replica: Make) -> None:
         (request(ROOT, ONE), 405, "supports GET, not POST"),
     ],
 )
-def test_what_is_wrong_is_told_in_the_protocols_form(replica: Make, asked: bytes, status: int, message: str) -> None:
+def test_errors_have_the_protocols_form(replica: Make, sent: bytes, status: int, message: str) -> None:
     with replica().connect() as client:
-        answer = client.ask(asked)
-        assert answer.status == status
-        assert answer.json.keys() == {"error"}
-        assert message in answer.json["error"]
-        assert orjson.loads(client.ask(request(f"{ROOT}:predict", ONE)).body) == {"predictions": [[3.0]]}
+        response = client.fetch(sent)
+        assert response.status == status
+        assert response.json.keys() == {"error"}
+        assert message in response.json["error"]
+        assert orjson.loads(client.fetch(request(f"{ROOT}:predict", ONE)).body) == {"predictions": [[3.0]]}

@@ -45,9 +45,9 @@ class Traces:
         return ["" for _ in traced]
 
     def take(self, replica) -> list[TracedRequest]:
-        """Of all requests that are answered."""
-        replica.front.until(lambda: not replica.in_flight)
-        replica.front.on_loop(self.tracing.flush)
+        """Spans of all requests."""
+        replica.http_server.until(lambda: not replica.in_flight)
+        replica.http_server.on_loop(self.tracing.flush)
         return self.written
 
 
@@ -62,87 +62,87 @@ class Traces:
 )
 def test_a_request_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str, body: bytes) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
-    asked = request(path, body, traceparent=SAMPLED, x_request_id="mine", content_type="application/json")
-    assert one.ask(asked).status == 200
-    (traced,) = traces.take(one)
+    rig = replica(tracing=traces.tracing)
+    sent = request(path, body, traceparent=SAMPLED, x_request_id="mine", content_type="application/json")
+    assert rig.fetch(sent).status == 200
+    (traced,) = traces.take(rig)
     assert traced.parent == PARENT
     assert (traced.outcome, traced.record.protocol, traced.record.request_id) == ("OK", protocol, "mine")
     assert (traced.record.rows, traced.record.batch_rows, traced.record.body_bytes) == (1, 1, len(body))
     assert traced.queue_end_s is not None
     assert traced.record.queue_s <= traced.queue_end_s <= traced.record.total_s
-    assert one.by_fast_path == (one.way == "fast path")
+    assert rig.by_fast_path == (rig.way == "fast path")
 
 
 def test_it_is_known_when_a_request_came_to_the_edge(replica: Make) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
+    rig = replica(tracing=traces.tracing)
     for path, body in ((PREDICT, ONE), ("/v2/models/doubler/infer", OIP)):
-        one.ask(request(path, body, traceparent=SAMPLED, x_edge_start="1700000000250000"))
-    one.ask(request(PREDICT, b"{", traceparent=SAMPLED, x_edge_start="1700000000500000"))
-    one.ask(request(PREDICT, ONE, traceparent=SAMPLED))
-    assert [traced.edge_at for traced in traces.take(one)] == [AT, AT, AT + 0.25, None]
+        rig.fetch(request(path, body, traceparent=SAMPLED, x_edge_start="1700000000250000"))
+    rig.fetch(request(PREDICT, b"{", traceparent=SAMPLED, x_edge_start="1700000000500000"))
+    rig.fetch(request(PREDICT, ONE, traceparent=SAMPLED))
+    assert [traced.edge_at for traced in traces.take(rig)] == [AT, AT, AT + 0.25, None]
 
 
 @pytest.mark.parametrize("traceparent", [UNSAMPLED, SAMPLED.upper(), SAMPLED[:-1], f"{SAMPLED}-x", "ff" + SAMPLED[2:]])
 def test_an_unsampled_or_garbled_header_makes_no_trace(replica: Make, traceparent: str) -> None:
     traces = Traces(share=0.0)
-    one = replica(tracing=traces.tracing)
-    assert one.ask(request(PREDICT, ONE, traceparent=traceparent)).status == 200
-    assert traces.take(one) == []
+    rig = replica(tracing=traces.tracing)
+    assert rig.fetch(request(PREDICT, ONE, traceparent=traceparent)).status == 200
+    assert traces.take(rig) == []
 
 
 def test_chance_decides_of_requests_without_a_caller_and_of_garbled_ones(replica: Make) -> None:
     traces = Traces(share=1.0)
-    one = replica(tracing=traces.tracing)
+    rig = replica(tracing=traces.tracing)
     for headers in ({}, {"traceparent": "00-garbled"}, {"traceparent": UNSAMPLED}):
-        assert one.ask(request(PREDICT, ONE, **headers)).status == 200
-    assert [traced.parent for traced in traces.take(one)] == [None, None]
+        assert rig.fetch(request(PREDICT, ONE, **headers)).status == 200
+    assert [traced.parent for traced in traces.take(rig)] == [None, None]
 
 
-def test_a_request_that_is_refused_is_traced_without_a_wait(replica: Make) -> None:
+def test_a_rejected_request_is_traced_without_a_queue_span(replica: Make) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
-    assert one.ask(request(PREDICT, b"{", traceparent=SAMPLED)).status == 400
-    (traced,) = traces.take(one)
+    rig = replica(tracing=traces.tracing)
+    assert rig.fetch(request(PREDICT, b"{", traceparent=SAMPLED)).status == 400
+    (traced,) = traces.take(rig)
     assert (traced.parent, traced.outcome, traced.queue_end_s) == (PARENT, "InvalidRequest", None)
 
 
 @pytest.mark.parametrize("way", ["fast path"], indirect=False)
 def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
-    with one.connect() as client:
+    rig = replica(tracing=traces.tracing)
+    with rig.connect() as client:
         assert call(client, "ModelInfer", GRPC, traceparent=SAMPLED, x_edge_start="1700000000250000").status == 0
-    (traced,) = traces.take(one)
+    (traced,) = traces.take(rig)
     assert (traced.parent, traced.record.protocol, traced.edge_at) == (PARENT, "grpc", AT)
 
 
 @pytest.mark.parametrize("way", ["fast path"], indirect=False)
 def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
-    with one.connect() as client:
+    rig = replica(tracing=traces.tracing)
+    with rig.connect() as client:
         stream = Call(client, "ModelStreamInfer", {"traceparent": SAMPLED, "x-edge-start": "1700000000250000"})
         stream.start()
         stream.head()
         stream.send(GRPC, GRPC)
         stream.end()
         assert len(stream.rest().messages) == 2
-    # When the stream was opened says nothing of when its messages came.
-    assert [(traced.parent, traced.edge_at) for traced in traces.take(one)] == [(PARENT, None)] * 2
+    # The start of the stream is not the start of its messages.
+    assert [(traced.parent, traced.edge_at) for traced in traces.take(rig)] == [(PARENT, None)] * 2
 
 
 @pytest.mark.parametrize("path", ["/models/doubler/ws", "/models/doubler/ws?stream=true"])
 def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: Make, path: str) -> None:
     traces = Traces()
-    one = replica(tracing=traces.tracing)
-    url = f"ws://127.0.0.1:{one.front.port}{path}"
+    rig = replica(tracing=traces.tracing)
+    url = f"ws://127.0.0.1:{rig.http_server.port}{path}"
     headers = {"traceparent": SAMPLED, "x-edge-start": "1700000000250000"}
     with connect(url, open_timeout=PATIENCE_S, proxy=None, additional_headers=headers) as socket:
         socket.send(ONE.decode())
         socket.recv(PATIENCE_S)
-    (traced,) = traces.take(one)
+    (traced,) = traces.take(rig)
     assert (traced.parent, traced.record.protocol, traced.edge_at) == (PARENT, "websocket", None)
 
 
@@ -154,45 +154,45 @@ def test_the_messages_of_a_socket_are_part_of_the_trace_that_opened_it(replica: 
         ("generate", "/v2/models/doubler/generate_stream"),
     ],
 )
-def test_an_answer_in_parts_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str) -> None:
+def test_a_streamed_response_is_part_of_its_clients_trace(replica: Make, protocol: str, path: str) -> None:
     traces = Traces()
-    one = replica(FakeGenerator(2), tracing=traces.tracing)
+    rig = replica(FakeGenerator(2), tracing=traces.tracing)
     body = b'{"x": 1.5}' if protocol == "generate" else ONE
-    url = f"http://127.0.0.1:{one.front.port}{path}"
+    url = f"http://127.0.0.1:{rig.http_server.port}{path}"
     assert requests.post(url, data=body, headers={"traceparent": SAMPLED}, timeout=PATIENCE_S).status_code == 200
-    (traced,) = traces.take(one)
+    (traced,) = traces.take(rig)
     assert (traced.parent, traced.record.protocol, traced.outcome) == (PARENT, protocol, "OK")
 
 
 def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_does_not(replica: Make) -> None:
     tracing = TraceSampler(0.0, lambda requests: [f"{number}" for number, _ in enumerate(requests)])
-    one = replica(tracing=tracing)
+    rig = replica(tracing=tracing)
     for body in (b"{", ONE, b"{"):
-        one.ask(request(PREDICT, body, traceparent=SAMPLED))
-    one.front.until(lambda: not one.in_flight)
-    mark_traced({3: one.version}, one.front.on_loop(tracing.flush))
-    snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: one.version})
+        rig.fetch(request(PREDICT, body, traceparent=SAMPLED))
+    rig.http_server.until(lambda: not rig.in_flight)
+    mark_traced({3: rig.version}, rig.http_server.on_loop(tracing.flush))
+    snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version})
     key = (REQUEST_DURATION.name, "doubler", "3")
     ((bucket, exemplar),) = snapshot.exemplars[key].items()
     assert exemplar.trace_id == "1"
     assert snapshot.totals.histograms[key].counts[bucket] == 1
 
 
-def test_a_collector_gets_the_spans_of_a_request_that_was_asked_for_over_http(replica: Make) -> None:
+def test_a_collector_gets_the_spans_of_a_request_over_http(replica: Make) -> None:
     with Collector() as collector:
         spans = SpanWriter("doubler", collector.url)
         tracing = TraceSampler(0.0, spans.write)
-        one = replica(tracing=tracing)
-        assert one.ask(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
-        assert one.ask(request(PREDICT, ONE)).status == 200
-        one.front.until(lambda: not one.in_flight)
-        one.front.on_loop(tracing.flush)
+        rig = replica(tracing=tracing)
+        assert rig.fetch(request(PREDICT, ONE, traceparent=SAMPLED)).status == 200
+        assert rig.fetch(request(PREDICT, ONE)).status == 200
+        rig.http_server.until(lambda: not rig.in_flight)
+        rig.http_server.on_loop(tracing.flush)
         spans.close()
-    told = collector.by_name
-    assert set(told) == {"predict doubler", "queue", "compute"}
-    assert {span.trace_id.hex() for span in told.values()} == {TRACE_ID}
-    whole = told["predict doubler"]
+    result = collector.by_name
+    assert set(result) == {"predict doubler", "queue", "compute"}
+    assert {span.trace_id.hex() for span in result.values()} == {TRACE_ID}
+    whole = result["predict doubler"]
     assert whole.parent_span_id.hex() == SPAN_ID
-    for part in (told["queue"], told["compute"]):
+    for part in (result["queue"], result["compute"]):
         assert whole.start_time_unix_nano <= part.start_time_unix_nano
         assert part.end_time_unix_nano <= whole.end_time_unix_nano

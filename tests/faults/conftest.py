@@ -1,4 +1,4 @@
-"""A server for the faults: a model of two replicas, one of one replica, and requests that come all the while."""
+"""A server for the fault tests: a model with two replicas, one with one replica, and constant requests."""
 
 import os
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from tests.serve.models import ECHO
 from tests.serve.project import Project, Server
 
 LONG = bool(os.environ.get("MODELYARD_LONG_FAULTS"))
-"""Whether each fault is tried as often as its promise says, as by `make faults`."""
+"""Whether each fault is repeated as often as `make faults` repeats it."""
 TIMEOUT_S = 5
-"""The models' own limit for a request: longer than a busy machine ever keeps one waiting, and short enough to wait for."""
+"""The models' timeout: longer than a request waits on a busy machine, and short enough for a test."""
 
 
 @pytest.fixture(scope="session")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Each test leaves it with all replicas."""
+    """Each test must leave it with all replicas."""
     project = Project(tmp_path_factory.mktemp("faults"), "ray: {cpus: 8}\n")
     for name, replicas in (("pair", 2), ("single", 1)):
         project.add_python(name, ECHO)

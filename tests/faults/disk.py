@@ -1,4 +1,4 @@
-"""A small disk in the place of a folder, which is filled, or made read-only, while a server uses it."""
+"""A small disk mounted over a folder. Tests fill it, or make it read-only, while a server uses it."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ class Disk:
     """A file system in memory."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
-        """Skips the test where this user may not mount one."""
+        """Skips the test if this user may not mount a file system."""
         self._folder = folder
         folder.mkdir(mode=0o700, exist_ok=True)
         done = _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "none", str(folder))
@@ -22,7 +22,7 @@ class Disk:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """It takes no byte more."""
+        """The disk has no free byte."""
         filler = self._folder / "filler"
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while True:
@@ -34,7 +34,7 @@ class Disk:
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """No file can be made, replaced or opened for writing; what is open may be written, or this would be refused."""
+        """No file can be created, replaced or opened for writing. Open files stay writable: otherwise the remount would fail."""
         folder = str(self._folder)
         _run("mount", "--bind", folder, folder).check_returncode()
         try:
@@ -44,7 +44,7 @@ class Disk:
             _run("umount", folder).check_returncode()
 
     def remove(self) -> None:
-        """Whoever used it has ended."""
+        """Unmount it. The processes that used it must have ended."""
         _run("umount", "--lazy", str(self._folder))
         with suppress(OSError):
             self._folder.rmdir()

@@ -1,4 +1,4 @@
-"""A client that asks at a steady rate, checks each answer, and never asks again: what users of the server see of a fault."""
+"""A client that sends requests at a constant rate, checks each response, and never retries: what users see of a fault."""
 
 import asyncio
 import json
@@ -12,27 +12,27 @@ from types import TracebackType
 from typing import Self
 
 GIVE_UP_S = 60.0
-"""An answer that takes longer is none."""
+"""A response that takes longer counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one request."""
+    """The outcome of one request."""
 
     begun: float
-    """By the monotonic clock."""
+    """Time of the monotonic clock."""
     seconds: float
     kind: str
-    """ok, wrong (200, with another answer than the model's), lost (no whole answer), or the status of a refusal."""
+    """ok, wrong (200 with a wrong result), lost (no complete response), or the status of an error."""
     retry_after: bool = False
-    """Whether a refusal says when to ask again."""
+    """Whether an error has a Retry-After header."""
 
 
 class Load:
-    """Requests of one number each to a model that doubles it, from the start of the block to its end."""
+    """Sends requests of one number to a model that doubles it, while the block runs."""
 
     def __init__(self, port: int, model: str, *, rate: float = 60.0, clients: int = 16) -> None:
-        """`rate` is requests a second of all clients together. Each keeps its connection."""
+        """`rate` is requests per second of all clients together. Each client keeps its connection open."""
         self._port = port
         self._path = f"/models/{model}/predict"
         self._period_s = clients / rate
@@ -50,11 +50,11 @@ class Load:
         self._thread.join()
 
     def kinds(self, since: float = 0.0) -> Counter[str]:
-        """How many requests that began since then ended how."""
+        """Number of requests by outcome, of those that began since then."""
         return Counter(each.kind for each in list(self.outcomes) if each.begun >= since)
 
     def slowest_s(self, since: float = 0.0) -> float:
-        """The longest that one took."""
+        """Duration of the slowest request."""
         return max((each.seconds for each in list(self.outcomes) if each.begun >= since), default=0.0)
 
     async def _run(self) -> None:
@@ -63,16 +63,16 @@ class Load:
     async def _client(self, number: int) -> None:
         connection: Connection | None = None
         due = time.monotonic() + self._period_s * number / self._clients
-        asked = number
+        sent = number
         while not self._stop.is_set():
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             due = max(due + self._period_s, time.monotonic() - 1)
-            asked += self._clients
+            sent += self._clients
             begun = time.monotonic()
             try:
                 if connection is None:
                     connection = Connection(*await asyncio.open_connection("127.0.0.1", self._port))
-                kind, retry_after = await asyncio.wait_for(self._ask(connection, asked), GIVE_UP_S)
+                kind, retry_after = await asyncio.wait_for(self._send(connection, sent), GIVE_UP_S)
             except (OSError, EOFError, TimeoutError):
                 kind, retry_after = "lost", False
             self.outcomes.append(Outcome(begun, time.monotonic() - begun, kind, retry_after))
@@ -81,7 +81,7 @@ class Load:
         if connection:
             await connection.close()
 
-    async def _ask(self, connection: "Connection", number: int) -> tuple[str, bool]:
+    async def _send(self, connection: "Connection", number: int) -> tuple[str, bool]:
         status, headers, body = await connection.post(self._path, json.dumps({"instances": [number]}).encode())
         if status != 200:
             return str(status), "retry-after" in headers
@@ -89,12 +89,12 @@ class Load:
 
 
 class Connection:
-    """A client's connection, without any of what HTTP libraries do behind one's back."""
+    """A plain HTTP/1.1 connection, without the retries and pools of HTTP libraries."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self.is_over = False
-        """Whether the server closes it behind the last answer."""
+        """Whether the server closes it after the last response."""
 
     async def post(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Status, headers by lower-case name, and body. Raises OSError and EOFError."""
@@ -108,14 +108,14 @@ class Connection:
         return int(lines[0].split()[1]), headers, await self._reader.readexactly(int(headers["content-length"]))
 
     async def close(self) -> None:
-        """Gives None."""
+        """Returns None."""
         self._writer.close()
         with suppress(OSError):
             await self._writer.wait_closed()
 
 
 def shown(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes of each second, for a person."""
+    """The outcomes of each second, as text."""
     if not outcomes:
         return "no requests"
     first = min(each.begun for each in outcomes)

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only: models serve, changes are made as far as they can be, and all is well when it is mended."""
+"""A disk that is full or read-only: models keep serving, changes apply if possible, and the server recovers with the disk."""
 
 import json
 import os
@@ -23,7 +23,7 @@ ASK = {"instances": [4]}
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server with its state folder on one disk, and Ray's and HAProxy's files on another."""
+    """A server with its state folder on one disk, and the files of Ray and HAProxy on another."""
 
     server: Server
     state: Disk
@@ -31,12 +31,12 @@ class Served:
 
     @property
     def notices(self) -> list[str]:
-        told = json.loads(self.server.command("status", "-o", "json", check=False).stdout)
-        return [notice["text"] for notice in told["server"]["notices"]]
+        result = json.loads(self.server.command("status", "-o", "json", check=False).stdout)
+        return [notice["text"] for notice in result["server"]["notices"]]
 
     @property
     def failing(self) -> float:
-        """The metric."""
+        """Value of the metric."""
         url = f"http://127.0.0.1:{self.server.project.metrics_port}/metrics"
         lines = requests.get(url, timeout=30).text.splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("control_writes_failing "))
@@ -69,10 +69,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("harm", ["full", "read_only"])
-def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing(served: Served, harm: str) -> None:
+def test_changes_apply_and_errors_are_reported_while_the_state_folder_is_not_writable(
+    served: Served, harm: str
+) -> None:
     server, last_good = served.server, served.server.project.root / ".modelyard" / "last-good.json"
     before, warning = server.processes(), f"cannot write {last_good}"
-    told = server.printed().count(warning)
+    warnings = server.printed().count(warning)
     with Load(server.project.port, "echo") as load, Load(server.project.port, "near", rate=20) as near:
         server.wait_for(lambda: min(load.kinds()["ok"], near.kinds()["ok"]) > 10, what="the load")
         with getattr(served.state, harm)():
@@ -82,14 +84,14 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
             server.wait_for(lambda: served.failing >= 1, what="the metric")
             ends = server.printed().count("no changes applied")
             server.project.configure("near", "nonsense: true\n")
-            server.wait_for(lambda: server.printed().count("no changes applied") > ends, what="the mistake")
+            server.wait_for(lambda: server.printed().count("no changes applied") > ends, what="the error")
             server.project.configure("near", YAML)
-            server.wait_for(lambda: not any("has errors" in each for each in served.notices), what="the mended file")
+            server.wait_for(lambda: not any("has errors" in each for each in served.notices), what="the corrected file")
             assert {model["state"] for model in server.status().values()} == {"READY"}
         server.wait_for(lambda: served.notices == [], what="the end of the warning")
         server.wait_for(lambda: served.failing == 0, what="the end of the metric")
     assert f"changed while {harm}" in last_good.read_text()
-    assert server.printed().count(warning) == told + 1
+    assert server.printed().count(warning) == warnings + 1
     assert [line for line in before.values() if "ServeReplica" in line] == [
         line for line in server.processes().values() if "ServeReplica" in line
     ]
@@ -103,7 +105,7 @@ def test_a_new_model_and_a_new_version_serve_while_the_state_folder_is_full(serv
             server.project.add_python("new", ECHO)
             server.project.configure("new", YAML)
             server.project.add_python("echo", ECHO_TIMES_THREE, version=2)
-            server.wait_for(lambda: server.answers("new", ASK), what="the new model")
+            server.wait_for(lambda: server.responds("new", ASK), what="the new model")
             server.wait_for(lambda: server.predict("echo", ASK).json()["predictions"] == [12.0], what="version 2")
             assert {server.predict("new", ASK).status_code for _ in range(50)} == {200}
         server.wait_for(lambda: served.notices == [], what="the end of the warnings")
@@ -111,7 +113,7 @@ def test_a_new_model_and_a_new_version_serve_while_the_state_folder_is_full(serv
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
-def test_what_cannot_be_routed_for_want_of_room_waits_and_what_serves_is_ready(served: Served) -> None:
+def test_a_model_whose_route_cannot_be_written_waits_and_the_others_stay_ready(served: Served) -> None:
     server = served.server
     haproxy = server.pids("/haproxy -db")
     with Load(server.project.port, "near") as load:
@@ -122,7 +124,7 @@ def test_what_cannot_be_routed_for_want_of_room_waits_and_what_serves_is_ready(s
             server.wait_for(lambda: any("nothing is changed until" in each for each in served.notices), what="status")
             assert {model["state"] for model in server.status().values()} == {"READY"}
             assert set(haproxy) <= set(server.pids("/haproxy -db"))
-        server.wait_for(lambda: server.answers("later", ASK), what="what waited")
+        server.wait_for(lambda: server.responds("later", ASK), what="the waiting model")
         server.wait_for(lambda: served.notices == [], what="the end of the warnings")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
@@ -133,5 +135,5 @@ def test_a_server_whose_ray_dies_while_the_state_folder_is_full_starts_again(ser
     with served.state.full():
         os.kill(server.pids("raylet/raylet")[0], signal.SIGKILL)
         server.wait_printed("starting again")
-        server.wait_for(lambda: server.answers("near", ASK), what="the models")
+        server.wait_for(lambda: server.responds("near", ASK), what="the models")
     server.wait_for(lambda: server.command("status", check=False).returncode == 0, what="all models")

@@ -1,4 +1,4 @@
-"""Processes that are killed or frozen while requests come: what clients see of it."""
+"""Processes that are killed or frozen under load, and what clients see of it."""
 
 import os
 import signal
@@ -14,14 +14,14 @@ from tests.faults.load import Load, shown
 from tests.serve.project import Server
 
 LATEST_S = TIMEOUT_S + TIMEOUT_MARGIN_S
-"""By then the edge has answered, whatever a replica does."""
+"""By then the edge has responded, whatever the replica does."""
 FROZEN_S = 3 if not LONG else 15
 SLACK_S = 5
-"""For a busy machine."""
+"""Time for a busy machine."""
 
 
 def settled(server: Server) -> None:
-    """All replicas are there, and HAProxy knows them."""
+    """Wait until all replicas run and HAProxy has them."""
     server.wait_for(lambda: len(server.replicas("pair")) == 2 and len(server.replicas("single")) == 1)
     server.wait_for(
         lambda: all(
@@ -40,7 +40,7 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_replica_that_is_killed_costs_no_request_while_another_serves(faulty: Server) -> None:
+def test_a_killed_replica_loses_no_request_while_another_serves(faulty: Server) -> None:
     with Load(faulty.project.port, "pair") as load:
         for _ in range(10 if LONG else 3):
             settled(faulty)
@@ -50,7 +50,7 @@ def test_a_replica_that_is_killed_costs_no_request_while_another_serves(faulty: 
 
 
 @pytest.mark.parametrize("model", ["single", "pair"])
-def test_where_all_replicas_are_killed_requests_wait_for_a_new_one_or_are_told_when_to_come_again(
+def test_requests_wait_for_a_new_replica_or_get_retry_after_when_all_replicas_are_killed(
     faulty: Server, model: str
 ) -> None:
     settled(faulty)
@@ -59,13 +59,13 @@ def test_where_all_replicas_are_killed_requests_wait_for_a_new_one_or_are_told_w
         for pid in faulty.replicas(model):
             os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
-        faulty.wait_for(lambda: load.kinds(since=killed + 1)["ok"] > 10, what="answers of a new replica")
+        faulty.wait_for(lambda: load.kinds(since=killed + 1)["ok"] > 10, what="responses of a new replica")
     assert set(load.kinds()) <= {"ok", "503", "504"}, shown(load.outcomes)
     assert all(each.retry_after for each in load.outcomes if each.kind == "503")
     assert load.slowest_s() < LATEST_S + SLACK_S
 
 
-def test_a_frozen_replica_costs_the_requests_that_it_has_a_504_at_their_deadline(faulty: Server) -> None:
+def test_the_requests_of_a_frozen_replica_get_504_at_their_deadline(faulty: Server) -> None:
     settled(faulty)
     with Load(faulty.project.port, "pair", clients=48) as load:
         time.sleep(0.5)
@@ -99,7 +99,9 @@ def test_a_frozen_replica_is_killed_and_replaced(faulty: Server) -> None:
         "raylet/raylet",
     ],
 )
-def test_no_prediction_notices_a_process_that_is_not_on_its_way_and_freezes(faulty: Server, part: str) -> None:
+def test_no_prediction_is_affected_by_a_frozen_process_that_is_not_on_the_request_path(
+    faulty: Server, part: str
+) -> None:
     settled(faulty)
     with Load(faulty.project.port, "pair") as load, frozen(faulty.pids(part)[0]):
         time.sleep(FROZEN_S)
@@ -109,7 +111,9 @@ def test_no_prediction_notices_a_process_that_is_not_on_its_way_and_freezes(faul
 @pytest.mark.parametrize(
     "part", ["ray::MetricsHub", "ray::ServeReplica:gateway", "ray::ProxyActor", "ray::ServeController"]
 )
-def test_no_prediction_notices_a_process_that_is_not_on_its_way_and_is_killed(faulty: Server, part: str) -> None:
+def test_no_prediction_is_affected_by_a_killed_process_that_is_not_on_the_request_path(
+    faulty: Server, part: str
+) -> None:
     settled(faulty)
     with Load(faulty.project.port, "pair") as load:
         faulty.kill(part)

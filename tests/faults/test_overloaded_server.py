@@ -1,4 +1,4 @@
-"""A model of 40 rows a second that is asked for more: what it can do it does, and its neighbour notices nothing."""
+"""A model with a capacity of 40 rows per second gets more: it works at capacity, and another model is not affected."""
 
 import time
 
@@ -11,15 +11,15 @@ from tests.serve.project import Server
 
 HEAVY = ECHO.replace("return {", "__import__('time').sleep(0.05 * len(inputs['x']))\n        return {")
 PEAK = 40.0
-"""Rows a second of two replicas at 50 ms a row."""
+"""Rows per second of two replicas, at 50 ms per row."""
 WARM_S = 6
 NORMAL_S = 1
-"""After the burst."""
+"""Time after the burst."""
 LASTS_S = 30 if LONG else 8
 
 
 @pytest.mark.parametrize("times", [3, 10])
-def test_an_overloaded_model_does_what_it_can_and_refuses_the_rest_at_once(faulty: Server, times: int) -> None:
+def test_an_overloaded_model_works_at_capacity_and_rejects_the_rest_at_once(faulty: Server, times: int) -> None:
     faulty.project.add_python(f"heavy-{times}", HEAVY)
     faulty.project.configure(
         f"heavy-{times}", "runtime: python:model:Model\ntrusted: true\nreplicas: 2\nlimits: {queue: 64, timeout_s: 2}\n"
@@ -36,7 +36,7 @@ def test_an_overloaded_model_does_what_it_can_and_refuses_the_rest_at_once(fault
     ends = [each.kind for each in load.outcomes if until - LASTS_S <= each.begun + each.seconds < until]
     kinds = load.kinds()
     assert set(kinds) <= {"ok", "429", "504"}, shown(load.outcomes)
-    # On an idle machine 98 % of the peak, and no 504; the rest is for a busy one. Without a rule it was 53 % and 18 %.
+    # On an idle machine 98 % of the peak, and no 504; the margin is for a busy one. Without admission control: 53 % and 18 %.
     assert ends.count("ok") / LASTS_S >= 0.65 * PEAK, shown(load.outcomes)
     assert kinds["504"] <= 0.05 * kinds["ok"], shown(load.outcomes)
     assert all(each.retry_after for each in load.outcomes if each.kind == "429")

@@ -1,4 +1,4 @@
-"""Many changes of the configuration under load: no client of any kind loses anything, and no process grows."""
+"""Many configuration changes under load: no client loses a request, and no process grows."""
 
 import time
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import pytest
 from modelyard.cli.control_client import RunningServer
 from modelyard.config.diagnostic import SpecError
 from tests.faults.conftest import LONG
-from tests.faults.lasting import calls, events, messages
 from tests.faults.load import Load, shown
+from tests.faults.long_connections import calls, events, messages
 from tests.faults.usage import grown, usages
 from tests.serve.models import ECHO, TICKS
 from tests.serve.project import Server
@@ -17,14 +17,14 @@ from tests.serve.project import Server
 GOOD, BROKEN = (100, 50) if LONG else (20, 10)
 WARM = GOOD // 2
 MEGABYTES, OTHERS = 24, 12
-"""What a process may take more than before: allocators keep what they had, and pools of threads fill up."""
+"""Allowed growth of a process: allocators keep memory, and thread pools fill up."""
 YAML = "runtime: python:model:Model\ntrusted: true\n"
 BREAKS = ("nonsense: true\n", "replicas: many\n", "a: [\n", "limits: {timeout_s: -1}\n", "\x00\n")
 
 
 @pytest.fixture(scope="module")
 def changed(faulty: Server) -> Iterator[Server]:
-    """With the models `ticks` and `edited`."""
+    """The server with the models `ticks` and `edited`."""
     for name, code in (("ticks", TICKS), ("edited", ECHO)):
         faulty.project.add_python(name, code)
         faulty.project.configure(name, YAML)
@@ -37,7 +37,7 @@ def changed(faulty: Server) -> Iterator[Server]:
         (faulty.project.models / f"{name}.yaml").unlink()
 
 
-def test_reloads_lose_nothing_and_leave_nothing_behind(changed: Server) -> None:
+def test_reloads_lose_no_request_and_leak_nothing(changed: Server) -> None:
     project = changed.project
     asking = RunningServer(project.root / ".modelyard", project.root / "serve_config")
 
@@ -67,7 +67,7 @@ def test_reloads_lose_nothing_and_leave_nothing_behind(changed: Server) -> None:
         reload(GOOD)
         changed.wait_for(lambda: changed.models()["edited"]["description"] == f"change {GOOD}", what="the last change")
         after = usages(changed, "pair", "edited")
-        time.sleep(1)  # for each client to see the end
+        time.sleep(1)  # each client must see the end
     for seen in (load.kinds(), called, sent, parts):
         assert set(seen) == {"ok"}, (seen, shown(load.outcomes))
     assert changed.replicas("edited") == replicas

@@ -1,17 +1,17 @@
-"""New versions of a model under load: no client of any kind loses a request, on connections that it keeps."""
+"""New versions of a model under load: no client loses a request on an open connection."""
 
 import time
 
 from tests.faults.conftest import LONG
-from tests.faults.lasting import calls
 from tests.faults.load import Load, shown
+from tests.faults.long_connections import calls
 from tests.serve.models import ECHO
 from tests.serve.project import Server
 
 ROLLOUTS = 12 if LONG else 2
 
 
-def test_no_request_and_no_call_on_a_lasting_connection_notices_a_new_version(faulty: Server) -> None:
+def test_a_new_version_affects_no_request_and_no_call_on_a_long_connection(faulty: Server) -> None:
     name = "rolling"
     faulty.project.add_python(name, ECHO)
     faulty.project.configure(name, "runtime: python:model:Model\ntrusted: true\n")

@@ -1,4 +1,4 @@
-"""Clients that say half a request and no more: those that behave are answered."""
+"""Clients that send half a request and stop: other clients are not affected."""
 
 import socket
 import time
@@ -17,14 +17,14 @@ HALF_A_BODY = (
     b"POST /models/pair/predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
 )
 HALF_A_LARGE_BODY = HALF_A_BODY.replace(b": 99", b": 999999") + b" " * 70_000
-"""Passed on to a replica before it is whole."""
+"""HAProxy forwards it to a replica before it is complete."""
 
 
 @pytest.mark.parametrize(
     "half", [b"", HALF_A_HEAD, HALF_A_BODY, HALF_A_LARGE_BODY], ids=["nothing", "head", "body", "large"]
 )
-def test_hundreds_of_clients_that_say_half_a_request_cost_the_others_nothing(faulty: Server, half: bytes) -> None:
-    faulty.wait_for(lambda: faulty.answers("pair", {"instances": [4]}), what="the model")
+def test_hundreds_of_clients_that_send_half_a_request_do_not_affect_the_others(faulty: Server, half: bytes) -> None:
+    faulty.wait_for(lambda: faulty.responds("pair", {"instances": [4]}), what="the model")
     with ExitStack() as slow:
         for _ in range(SLOW):
             client = slow.enter_context(socket.create_connection(("127.0.0.1", faulty.project.port)))
@@ -32,4 +32,4 @@ def test_hundreds_of_clients_that_say_half_a_request_cost_the_others_nothing(fau
         with Load(faulty.project.port, "pair") as load:
             time.sleep(LASTS_S)
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
-    faulty.wait_for(lambda: faulty.answers("pair", {"instances": [4]}), what="the model")
+    faulty.wait_for(lambda: faulty.responds("pair", {"instances": [4]}), what="the model")

@@ -1,4 +1,4 @@
-"""Half an hour at half load with a change a minute: nothing that the server has grows without end."""
+"""Half an hour at half load with a change per minute: memory, files and logs of the server do not grow without limit."""
 
 import time
 
@@ -13,18 +13,18 @@ from tests.serve.models import ECHO
 from tests.serve.project import Server
 
 MINUTES, WARM, LAST = 30, 5, 3
-"""How long it takes, how much of that is the warm-up, and how many minutes at the end of each are compared."""
+"""Minutes of the test and of its warm-up, and the number of minutes at the end of each that are compared."""
 RATE = 200.0
-"""Requests a second of two models together: about half of what two cores answer beside such a client."""
+"""Requests per second to two models together: about half the capacity of two cores that also run the client."""
 MEGABYTES, OTHERS = 32, 12
 Usages = dict[str, Usage]
 LOG_BYTES = 2**20
-"""What the state folder may grow by in the minutes after the warm-up."""
+"""Allowed growth of the state folder after the warm-up."""
 YAML = "runtime: python:model:Model\ntrusted: true\n"
 
 
 def series(server: Server) -> set[str]:
-    """Names and labels of the metrics."""
+    """Names and labels of all metrics."""
     lines = requests.get(f"http://127.0.0.1:{server.project.metrics_port}/metrics", timeout=30).text.splitlines()
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
 
@@ -40,7 +40,7 @@ def test_nothing_grows_in_half_an_hour_of_load_and_changes(faulty: Server) -> No
     asking = RunningServer(project.root / ".modelyard", project.root / "serve_config")
     project.add_python("soaked", ECHO)
     project.configure("soaked", YAML)
-    faulty.wait_for(lambda: faulty.answers("soaked", {"instances": [4]}), what="the model")
+    faulty.wait_for(lambda: faulty.responds("soaked", {"instances": [4]}), what="the model")
 
     def minutes(count: int) -> Usages:
         seen = []

@@ -1,4 +1,4 @@
-"""`modelyard up` itself is killed: what it started ends in good order, and nothing keeps the next start from its place."""
+"""`modelyard up` is killed: its processes shut down cleanly, and the next start is not blocked."""
 
 import time
 from collections.abc import Iterable
@@ -15,14 +15,14 @@ from tests.serve.project import CHANGE_S, Project, Server
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "a yard", "ray: {cpus: 8}\n")  # a space in a path is no fault
+    project = Project(tmp_path / "a yard", "ray: {cpus: 8}\n")  # a path may contain a space
     project.add_python("echo", ECHO)
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
     return project
 
 
 def lives(pid: int) -> bool:
-    """Whether it runs: nobody may be there to take leave of one that has ended."""
+    """Whether the process runs. A zombie counts as ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -36,7 +36,7 @@ def wait_ended(pids: Iterable[int]) -> None:
         time.sleep(0.1)
 
 
-def test_nothing_is_left_of_a_server_whose_supervisor_was_killed(project: Project) -> None:
+def test_no_process_remains_of_a_server_whose_supervisor_was_killed(project: Project) -> None:
     server = Server(project)
     try:
         server.wait_up()
@@ -54,6 +54,6 @@ def test_nothing_is_left_of_a_server_whose_supervisor_was_killed(project: Projec
         second = Server(project)
         try:
             second.wait_up()
-            assert second.answers("echo", {"instances": [4]})
+            assert second.responds("echo", {"instances": [4]})
         finally:
             second.stop()

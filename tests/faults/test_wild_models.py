@@ -1,4 +1,4 @@
-"""A model that does anything: its own requests get an error, it answers the next ones, and its neighbour is not affected."""
+"""A model that misbehaves: its request gets an error, later requests succeed, and another model is not affected."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -85,7 +85,7 @@ SURVIVED = {
     ),
     "nan": 200,
 }
-"""What a request for it gets from a replica that goes on."""
+"""The status of such a request, from a replica that keeps running."""
 DEADLY = ("exit", "segfault")
 
 
@@ -97,59 +97,61 @@ def wild(faulty: Server) -> Iterator[Server]:
         "runtime: python:model:Model\ntrusted: true\nretry: never\nresources: {memory: 600MiB}\n"
         f"limits: {{timeout_s: {TIMEOUT_S}}}\n",
     )
-    faulty.wait_for(lambda: answers(faulty), what="the model")
+    faulty.wait_for(lambda: responds(faulty), what="the model")
     yield faulty
     (faulty.project.models / "wild.yaml").unlink()
 
 
-def asked(server: Server, what: str) -> requests.Response:
+def send(server: Server, what: str) -> requests.Response:
     return server.predict("wild", {"instances": [what]})
 
 
-def answers(server: Server) -> bool:
-    return server.answers("wild", {"instances": ["nothing"]})
+def responds(server: Server) -> bool:
+    return server.responds("wild", {"instances": ["nothing"]})
 
 
-def test_what_a_model_raises_or_answers_is_the_trouble_of_its_request_alone(wild: Server) -> None:
+def test_an_exception_or_wrong_output_of_a_model_fails_only_its_request(wild: Server) -> None:
     replicas = wild.replicas("wild")
     with Load(wild.project.port, "single") as load:
         seen = {}
         for what in SURVIVED:
-            seen[what] = asked(wild, what).status_code
-            assert asked(wild, "nothing").json() == {**asked(wild, "nothing").json(), "predictions": [1.0]}
+            seen[what] = send(wild, what).status_code
+            assert send(wild, "nothing").json() == {**send(wild, "nothing").json(), "predictions": [1.0]}
     assert seen == SURVIVED
-    assert asked(wild, "nan").json()["predictions"] == [None]
+    assert send(wild, "nan").json()["predictions"] == [None]
     assert wild.replicas("wild") == replicas
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
 @pytest.mark.parametrize("what", DEADLY)
-def test_a_model_that_ends_its_process_costs_its_request_and_is_back(wild: Server, what: str) -> None:
+def test_a_model_that_ends_its_process_loses_its_request_and_is_restarted(wild: Server, what: str) -> None:
     with Load(wild.project.port, "single") as load:
-        with suppress(requests.ConnectionError):  # of the last replica of a model, the connection may be closed instead
-            assert asked(wild, what).status_code == 503
-        wild.wait_for(lambda: answers(wild), what="another replica")
+        with suppress(
+            requests.ConnectionError
+        ):  # if it is the last replica of the model, the connection may be closed instead
+            assert send(wild, what).status_code == 503
+        wild.wait_for(lambda: responds(wild), what="another replica")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
 def test_a_call_that_hangs_gets_504_and_its_replica_is_replaced(wild: Server) -> None:
     with Load(wild.project.port, "single") as load:
-        answer = asked(wild, "hang")
-        assert answer.status_code == 504, answer.text
+        response = send(wild, "hang")
+        assert response.status_code == 504, response.text
         if LONG:
-            wild.wait_for(lambda: answers(wild), what="another replica")
+            wild.wait_for(lambda: responds(wild), what="another replica")
         else:
-            wild.kill("ray::ServeReplica:wild:")  # what its health check would lead to, after three times its time-out
-            wild.wait_for(lambda: answers(wild), what="another replica")
+            wild.kill("ray::ServeReplica:wild:")  # the result of its health check, after three times the timeout
+            wild.wait_for(lambda: responds(wild), what="another replica")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
-def test_a_model_that_outgrows_its_memory_gets_errors_and_its_neighbour_none(wild: Server) -> None:
+def test_a_model_that_exceeds_its_memory_gets_errors_and_another_model_is_not_affected(wild: Server) -> None:
     with Load(wild.project.port, "single") as load:
-        seen = [asked(wild, "fill").status_code for _ in range(60)]
+        seen = [send(wild, "fill").status_code for _ in range(60)]
         assert set(seen) <= {200, 500, 503}
         assert seen[0] == 200
         assert seen[-1] != 200
         wild.kill("ray::ServeReplica:wild:")
-        wild.wait_for(lambda: answers(wild), what="another replica")
+        wild.wait_for(lambda: responds(wild), what="another replica")
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)

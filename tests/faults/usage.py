@@ -1,4 +1,4 @@
-"""What a process takes of its machine, by the kernel's book-keeping."""
+"""The resources that a process uses, as the kernel reports them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -16,12 +16,12 @@ PARTS = {
 """Processes that live as long as the server, by their command lines."""
 
 OF_A_CHANGE_MB = {"controller": 0.5}
-"""Ray Serve's controller keeps about 0.3 MB of each deploy for ever."""
+"""Ray Serve's controller leaks about 0.3 MB per deploy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One process at one moment."""
+    """The resources of one process at one time."""
 
     resident_mb: float
     descriptors: int
@@ -29,7 +29,7 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Raises OSError where it has ended."""
+    """Raises OSError if the process has ended."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return Usage(
         int(status["VmRSS"].split()[0]) / 1024, len([*Path(f"/proc/{pid}/fd").iterdir()]), int(status["Threads"])
@@ -37,14 +37,14 @@ def usage(pid: int) -> Usage:
 
 
 def usages(server: Server, *models: str) -> dict[str, Usage]:
-    """Of the supervisor, the parts above, and the first replica of each of these models."""
+    """Usage of the supervisor, the processes above, and the first replica of each of these models."""
     pids = {name: server.pids(part)[0] for name, part in PARTS.items()}
     replicas = {f"replica of {model}": server.replicas(model)[0] for model in models}
     return {name: usage(pid) for name, pid in {"supervisor": server.process.pid, **pids, **replicas}.items()}
 
 
 def lowest(usages_: Sequence[dict[str, Usage]]) -> dict[str, Usage]:
-    """The lowest figures of each part. Connections come and go at a reload of HAProxy; what is leaked is there every time."""
+    """The minimum of each value: connections come and go at a reload of HAProxy, but a leak is in every sample."""
     return {
         name: Usage(*(min(getattr(each[name], field.name) for each in usages_) for field in fields(Usage)))
         for name in usages_[0]
@@ -54,7 +54,7 @@ def lowest(usages_: Sequence[dict[str, Usage]]) -> dict[str, Usage]:
 def grown(
     before: dict[str, Usage], after: dict[str, Usage], *, changes: int, megabytes: float, others: int
 ) -> list[str]:
-    """Each part that took more memory, or more descriptors or threads, than these tolerances allow after so many changes."""
+    """Each process that uses more memory, descriptors or threads than the tolerances allow after so many changes."""
     return [
         f"{name}: {was} -> {now}"
         for name, was in before.items()

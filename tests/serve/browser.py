@@ -1,4 +1,4 @@
-"""A page in a real browser: Chromium opens it, and it posts what it has to tell to the server that it came from."""
+"""A page in a real browser: Chromium opens it, and the page posts its result to the server that it came from."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import Queue
 
 PATIENCE_S = 120
-"""Chromium starts in a second or two where nobody else wants the cores."""
+"""Chromium starts in one or two seconds on idle cores."""
 QUIET = (
     "--headless",
     "--no-sandbox",
@@ -26,9 +26,9 @@ QUIET = (
 )
 PAGE = """\
 <!doctype html><meta charset="utf-8"><body><script>
-const tell = (text) => fetch("/told", {method: "POST", body: text});
-onerror = (message) => tell(`error: ${message}`);
-onunhandledrejection = ({reason}) => tell(`error: ${reason}`);
+const report = (text) => fetch("/report", {method: "POST", body: text});
+onerror = (message) => report(`error: ${message}`);
+onunhandledrejection = ({reason}) => report(`error: ${reason}`);
 </script><script>
 %s
 </script><script>
@@ -38,28 +38,31 @@ onunhandledrejection = ({reason}) => tell(`error: ${reason}`);
 
 
 def chromium() -> str:
-    """$CHROMIUM, or the one that `make test` unpacks, or the machine's."""
+    """The path in $CHROMIUM, the one that `make test` unpacks, or the machine's."""
     unpacked = Path(sys.executable).with_name("chromium")
     found = os.environ.get("CHROMIUM") or (str(unpacked) if unpacked.exists() else shutil.which("chromium"))
-    assert found, "there is no Chromium: run `make test`, or say in $CHROMIUM where it is"
+    assert found, "there is no Chromium: run `make test`, or set $CHROMIUM to its path"
     return found
 
 
-def told_by_page(port: int, script: str, last: str, host: str = "127.0.0.1") -> str:
-    """Serve a page with two scripts at an origin, open it, and wait for the first thing that it tells with `tell(text)`."""
-    told: Queue[str] = Queue()
-    with _pages(port, PAGE % (script, last), told), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+def text_from_page_at(port: int, script: str, last: str, host: str = "127.0.0.1") -> str:
+    """Serve a page with two scripts at an origin, open it, and return the first text that it sends with `report(text)`."""
+    texts: Queue[str] = Queue()
+    with (
+        _pages(port, PAGE % (script, last), texts),
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+    ):
         command = [chromium(), *QUIET, f"--user-data-dir={profile}", f"http://{host}:{port}/"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            return told.get(timeout=PATIENCE_S)
+            return texts.get(timeout=PATIENCE_S)
         finally:
             process.terminate()
             process.wait(PATIENCE_S)
 
 
 @contextmanager
-def _pages(port: int, page: str, told: "Queue[str]") -> Iterator[None]:
+def _pages(port: int, page: str, texts: "Queue[str]") -> Iterator[None]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = self.path == "/"
@@ -69,16 +72,16 @@ def _pages(port: int, page: str, told: "Queue[str]") -> Iterator[None]:
             self.wfile.write(page.encode() if found else b"")
 
         def do_POST(self) -> None:
-            told.put(self.rfile.read(int(self.headers["content-length"])).decode())
+            texts.put(self.rfile.read(int(self.headers["content-length"])).decode())
             self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
     server.daemon_threads = True
-    server.block_on_close = False  # which would wait for connections that the browser keeps
+    server.block_on_close = False  # it would wait for connections that the browser keeps open
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

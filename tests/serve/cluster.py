@@ -1,4 +1,4 @@
-"""A Ray cluster of one node, started as an operator would, with `ray start`, in the environment that docs/operations.md names."""
+"""A Ray cluster of one node, started with `ray start`, in the environment that docs/operations.md describes."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class Cluster:
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
         command = [RAY, "start", "--head", "--block", f"--port={self.port}", "--node-ip-address=127.0.0.1"]
         options = ["--num-cpus=4", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder / 'ray'}"]
-        # Ray's fixed port range for workers would meet the other server of this session.
+        # Ray's fixed port range for workers would conflict with the other server of this session.
         ports = ["--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={free_ports(1)[0]}"]
         with self.output.open("wb") as log:
             self._process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Cluster:
             )
 
     def wait_up(self) -> None:
-        """Until the node runs."""
+        """Wait until the node runs."""
         deadline = time.monotonic() + START_S
         while "Ray runtime started" not in self.output.read_text():
             assert self._process.poll() is None, self.output.read_text()
@@ -48,7 +48,7 @@ class Cluster:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it, and what it has started."""
+        """Stop the node and all of its processes."""
         below = descendants(self._process.pid)
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(60)
@@ -60,12 +60,12 @@ class Cluster:
 
 
 def documented() -> dict[str, str]:
-    """What the documentation tells to set on every node."""
+    """The environment that the documentation requires on every node."""
     return dict(re.findall(r"^(RAY_SERVE_\w+)=(\S+)$", OPERATIONS.read_text(), re.MULTILINE))
 
 
 def apart(folder: Path) -> dict[str, str]:
-    """What keeps it from meeting the other servers of this machine."""
+    """Settings that avoid conflicts with other servers on this machine."""
     names = ("FALLBACK_PROXY_HTTP_PORT", "HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT")
     files = {"CONFIG_FILE_LOC": "h.cfg", "SOCKET_PATH": "a", "METRICS_SOCKET_PATH": "m", "SERVER_STATE_FILE": "s"}
     return {

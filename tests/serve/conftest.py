@@ -1,4 +1,4 @@
-"""One real server for the session, with every example and a few models made for the tests."""
+"""One real server for the session, with every example and a few models of the tests."""
 
 import json
 import shutil
@@ -17,14 +17,14 @@ EXAMPLES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
-    """Gets the traces of the server's requests whose clients ask for them."""
+    """Receives the traces of requests that are sampled by their clients."""
     with Collector() as collector:
         yield collector
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Server]:
-    """Shared: a test that changes it puts it back."""
+    """Shared: a test that changes it must undo the change."""
     tracing = f"tracing: {{endpoint: '{collector.url}', sample: 0}}\nrequest_log: {{requests: all}}\n"
     project = Project(tmp_path_factory.mktemp("yard"), f"ray: {{cpus: 8}}\ndefault_model: echo\n{tracing}")
     for name in EXAMPLES:
@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
 
 @pytest.fixture
 def fresh(server: Server) -> Iterator[Server]:
-    """The shared server; models that the test adds are taken out again."""
+    """The shared server; models that the test adds are removed after it."""
     kept = {path.name: path.read_text() for path in server.project.models.iterdir()}
     yield server
     for path in server.project.models.iterdir():
@@ -69,12 +69,12 @@ def fresh(server: Server) -> Iterator[Server]:
     for name, text in kept.items():
         if (server.project.models / name).read_text() != text:
             (server.project.models / name).write_text(text)
-    server.wait_for(lambda: server.get("/ready").status_code == 200, what="the models of before to be READY again")
+    server.wait_for(lambda: server.get("/ready").status_code == 200, what="the previous models to be READY again")
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own, with one model, not yet up: for tests that kill it."""
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A separate server with one model, which is still starting: for tests that kill it."""
     project = Project(tmp_path)
     project.add_python("echo", ECHO)
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
@@ -86,5 +86,5 @@ def alone(tmp_path: Path) -> Iterator[Server]:
 
 
 def example_body(name: str) -> object:
-    """The request that stands beside an example model."""
+    """The example request of an example model."""
     return json.loads((REPOSITORY / name / "1" / "example.json").read_text())

@@ -1,4 +1,4 @@
-"""Models for the tests, as an operator would write them for the python runtime."""
+"""Models of the tests, for the python runtime."""
 
 ECHO = """\
 class Model:

@@ -1,4 +1,4 @@
-"""A project folder of a test's own, and the real server on it: `modelyard up` in a process, on its own ports."""
+"""A separate project folder, and the real server on it: `modelyard up` in a process, on its own ports."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from modelyard.control.ports import free_ports
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 COMMAND = str(Path(sys.executable).with_name("modelyard"))
 START_S, CHANGE_S = 420.0, 180.0
-"""How long a busy two-core machine may take; nothing waits so long when all is well."""
+"""Time limits for a busy two-core machine. Tests that pass take much less."""
 UP_LINE = "watching serve_config"
 
 
@@ -36,7 +36,7 @@ class Project:
         self.models.mkdir(parents=True)
         self.repository.mkdir()
         page = f"http://127.0.0.1:{self.page_port}"
-        if "address:" in server_yaml:  # a cluster's, which has no frontends of ours
+        if "address:" in server_yaml:  # on a cluster there are no HAProxy frontends
             listen, ports = f"http: {{port: {self.port}}}\n", {"port": self.metrics_port}
         else:
             listen = f"http: {{port: {self.port}, cors: ['{page}']}}\ngrpc: {{port: {self.grpc_port}}}\n"
@@ -55,7 +55,7 @@ class Project:
         self.write(self.models / f"{name}.yaml", f"name: {name}\n{textwrap.dedent(text)}")
 
     def add_example(self, example: str, name: str = "", version: int = 1) -> None:
-        """Copy a trained example's version 1, by the way that the README recommends."""
+        """Copy version 1 of a trained example, as the README recommends."""
         self.publish(name or example, version, lambda folder: shutil.copytree(REPOSITORY / example / "1", folder))
 
     def add_python(self, name: str, code: str, version: int = 1) -> None:
@@ -68,7 +68,7 @@ class Project:
         self.publish(name, version, make)
 
     def publish(self, name: str, version: int, make: Callable[[Path], object]) -> None:
-        """Make a version aside and rename it into place."""
+        """Create a version under a temporary name and rename it."""
         model = self.repository / name
         model.mkdir(exist_ok=True)
         partial = model / f".{version}.partial"
@@ -88,7 +88,7 @@ class Server:
         host: str = "127.0.0.1",
         command: str = COMMAND,
     ) -> None:
-        """`options` are those of `modelyard up`; `before` is a command that starts it; `host` is where clients find it; `command`
+        """`options` are those of `modelyard up`; `before` is a command prefix; `host` is the address for clients; `command`
         is the installed `modelyard`."""
         self.project = project
         self.environment = {**os.environ, **(environment or {})}
@@ -101,21 +101,21 @@ class Server:
                 [*before, command, "up", *options],
                 cwd=project.root,
                 env=self.environment,
-                stdin=subprocess.DEVNULL,  # as a service has it: SIGHUP of a terminal would stop the server
+                stdin=subprocess.DEVNULL,  # as in a service: SIGHUP of a terminal would stop the server
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
     def wait_up(self) -> None:
-        """Until the start-up is over."""
+        """Wait until the server is up."""
         self.wait_for(lambda: UP_LINE in self.printed(), START_S, "the server to start")
 
     def printed(self) -> str:
-        """What the operator has read so far."""
+        """The output so far."""
         return self.output.read_text(errors="replace")
 
     def wait_for(self, true: Callable[[], bool], timeout_s: float = CHANGE_S, what: str = "") -> None:
-        """Poll until something is so; fails with the server's output."""
+        """Poll until the condition is true. Fails with the server's output."""
         deadline = time.monotonic() + timeout_s
         while not true():
             assert self.process.poll() is None, f"the server ended:\n{self.printed()}"
@@ -123,19 +123,19 @@ class Server:
             time.sleep(0.1)
 
     def wait_printed(self, text: str, timeout_s: float = CHANGE_S) -> None:
-        """Until the operator reads this."""
+        """Wait until the output contains this text."""
         self.wait_for(lambda: text in self.printed(), timeout_s, f"{text!r} to be printed")
 
     def get(self, path: str) -> requests.Response:
-        """One request."""
+        """Send one GET request."""
         return self.http.get(self.url + path, timeout=30)
 
     def predict(self, name: str, body: Any, **options: Any) -> requests.Response:
         """`POST /models/<name>/predict` with JSON."""
         return self.http.post(f"{self.url}/models/{name}/predict", json=body, timeout=60, **options)
 
-    def answers(self, name: str, body: Any) -> bool:
-        """Whether the model answers now."""
+    def responds(self, name: str, body: Any) -> bool:
+        """Whether the model responds with 200."""
         try:
             return self.predict(name, body).status_code == 200
         except requests.RequestException:
@@ -150,7 +150,7 @@ class Server:
         return [pid for pid, title in self.processes().items() if title.startswith(f"ray::ServeReplica:{name}:")]
 
     def processes(self) -> dict[int, str]:
-        """Everything below the server, with command lines."""
+        """All processes below the server, with their command lines."""
         from modelyard.control.process_tree import descendants
 
         found = {}
@@ -164,19 +164,19 @@ class Server:
         return found
 
     def pids(self, part: str) -> list[int]:
-        """Of what has `part` in its command line; at least one."""
+        """Ids of the processes with `part` in their command lines; at least one."""
         found = [pid for pid, line in self.processes().items() if part in line]
         assert found, f"no process has {part!r} in its command line"
         return found
 
     def kill(self, part: str) -> None:
-        """Kill what has `part` in its command line: after a change a second, draining HAProxy may run beside the first."""
+        """Kill all processes with `part` in their command lines: after a change, a draining HAProxy may run beside the first."""
         for pid in self.pids(part):
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+            with contextlib.suppress(ProcessLookupError):  # it has ended
                 os.kill(pid, signal.SIGKILL)
 
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `modelyard` beside the server."""
+        """Run `modelyard` in the project folder."""
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.project.root,
@@ -191,11 +191,11 @@ class Server:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """`modelyard status -o json` by name."""
-        told = json.loads(self.command("status", "-o", "json", check=False).stdout)
-        return {model["name"]: model for model in told["models"]}
+        result = json.loads(self.command("status", "-o", "json", check=False).stdout)
+        return {model["name"]: model for model in result["models"]}
 
     def stop(self) -> None:
-        """Ctrl-C, and wait for the end. SIGTERM would take `drain_s` longer."""
+        """Send SIGINT, as Ctrl-C does, and wait for the end. SIGTERM would take `drain_s` longer."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:

@@ -1,4 +1,4 @@
-"""What operations people do to a running server."""
+"""Changes by operators to a running server."""
 
 import threading
 from collections import Counter
@@ -18,23 +18,23 @@ TRUSTED = "runtime: python:model:Model\ntrusted: true\n"
 
 @contextmanager
 def constant_load(server: Server, name: str, body: object) -> Iterator[Counter[object]]:
-    """Clients with connections of their own, which never send a request twice: two ask all the time, four are idle for a while
-    between two requests. Counts what they get."""
+    """Clients with one connection each and no retries: two send constantly, four pause between requests. Counts their
+    responses."""
     seen: Counter[object] = Counter()
     over = threading.Event()
 
-    def ask(idle_s: float) -> None:
+    def send(idle_s: float) -> None:
         with requests.Session() as http:
             http.trust_env = False
             while not over.wait(idle_s):
                 try:
-                    answer = http.post(f"{server.url}/models/{name}/predict", json=body, timeout=60)
+                    response = http.post(f"{server.url}/models/{name}/predict", json=body, timeout=60)
                 except requests.RequestException as error:
                     seen[repr(error)] += 1
                 else:
-                    seen[(answer.status_code, str(answer.json().get("predictions")))] += 1
+                    seen[(response.status_code, str(response.json().get("predictions")))] += 1
 
-    clients = [threading.Thread(target=ask, args=(idle_s,)) for idle_s in (0, 0, 0.5, 1, 2, 4)]
+    clients = [threading.Thread(target=send, args=(idle_s,)) for idle_s in (0, 0, 0.5, 1, 2, 4)]
     for client in clients:
         client.start()
     try:
@@ -47,11 +47,11 @@ def constant_load(server: Server, name: str, body: object) -> Iterator[Counter[o
 
 @contextmanager
 def states_seen(server: Server, name: str) -> Iterator[set[object]]:
-    """What the catalogue and `/ready` say all the time, as a load balancer that asks them sees it."""
+    """The states that the catalogue and `/ready` report, polled as by a load balancer."""
     seen: set[object] = set()
     over = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         with requests.Session() as http:
             http.trust_env = False
             while not over.wait(0.1):
@@ -59,25 +59,25 @@ def states_seen(server: Server, name: str) -> Iterator[set[object]]:
                 seen.add(next((model["state"] for model in models if model["name"] == name), "gone"))
                 seen.add(http.get(f"{server.url}/ready", timeout=60).status_code)
 
-    looker = threading.Thread(target=look)
-    looker.start()
+    poller = threading.Thread(target=poll)
+    poller.start()
     try:
         yield seen
     finally:
         over.set()
-        looker.join()
+        poller.join()
 
 
-def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_is_touched(fresh: Server) -> None:
+def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_restarts(fresh: Server) -> None:
     before = {name: fresh.replicas(name) for name in EXAMPLES}
     fresh.project.add_python("twice", ECHO)
     fresh.project.configure("twice", TRUSTED)
-    fresh.wait_for(lambda: fresh.answers("twice", {"instances": [4]}), what="the new model")
+    fresh.wait_for(lambda: fresh.responds("twice", {"instances": [4]}), what="the new model")
     assert fresh.predict("twice", {"instances": [4]}).json()["predictions"] == [8.0]
     assert {name: fresh.replicas(name) for name in EXAMPLES} == before
 
 
-def test_a_bad_edit_is_told_with_its_place_and_changes_nothing(fresh: Server) -> None:
+def test_an_invalid_edit_is_reported_with_its_place_and_changes_nothing(fresh: Server) -> None:
     before = fresh.replicas("echo")
     echo = fresh.project.models / "echo.yaml"
     fresh.project.configure("echo", f"{TRUSTED}replcas: 2\n")
@@ -91,34 +91,34 @@ def test_a_bad_edit_is_told_with_its_place_and_changes_nothing(fresh: Server) ->
 def test_a_new_version_takes_over_without_a_lost_request(fresh: Server) -> None:
     fresh.project.add_python("rolling", ECHO)
     fresh.project.configure("rolling", TRUSTED)
-    fresh.wait_for(lambda: fresh.answers("rolling", {"instances": [4]}), what="version 1")
+    fresh.wait_for(lambda: fresh.responds("rolling", {"instances": [4]}), what="version 1")
     fresh.wait_for(lambda: fresh.models()["rolling"]["state"] == "READY", what="READY in the catalogue")
     with constant_load(fresh, "rolling", {"instances": [4]}) as seen, states_seen(fresh, "rolling") as states:
         fresh.project.add_python("rolling", ECHO_TIMES_THREE, version=2)
         fresh.wait_for(lambda: seen[(200, "[12.0]")] > 50, what="version 2")
-        # The old replica leaves while clients go on asking.
+        # The old replica leaves while clients keep sending.
         fresh.wait_for(lambda: len(fresh.replicas("rolling")) == 1, what="the old replica to leave")
     assert seen.keys() == {(200, "[8.0]"), (200, "[12.0]")}, seen
     assert states == {"READY", 200}
 
 
-def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: Server) -> None:
+def test_a_default_is_changed_and_rolled_back_in_place_under_load(fresh: Server) -> None:
     fresh.project.add_python("tried", ECHO)
     fresh.project.add_python("tried", ECHO_TIMES_THREE, version=2)
     fresh.project.configure(
         "tried", f"{TRUSTED}versions: [1, 2]\ndefault: stable\nversion_labels: {{stable: 1, next: 2}}\n"
     )
-    fresh.wait_for(lambda: fresh.answers("tried", {"instances": [4]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("tried", {"instances": [4]}), what="the model")
 
-    def ask(path: str) -> object:
+    def send(path: str) -> object:
         return fresh.http.post(f"{fresh.url}{path}", json={"instances": [4]}, timeout=60).json()["predictions"]
 
-    assert [ask(f"/models/tried{version}/predict") for version in ("", "/versions/stable", "/versions/next")] == [
+    assert [send(f"/models/tried{version}/predict") for version in ("", "/versions/stable", "/versions/next")] == [
         [8.0],
         [8.0],
         [12.0],
     ]
-    assert ask("/v1/models/tried/labels/next:predict") == [12.0]
+    assert send("/v1/models/tried/labels/next:predict") == [12.0]
     before = fresh.replicas("tried")
     with constant_load(fresh, "tried", {"instances": [4]}) as seen:
         fresh.project.configure("tried", f"{TRUSTED}versions: [1, 2]\nversion_labels: {{stable: 1, next: 2}}\n")
@@ -126,7 +126,7 @@ def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: 
         done = fresh.command("rollback", "tried")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "+default: 1" in done.stdout
-        assert ask("/models/tried/predict") == [8.0]
+        assert send("/models/tried/predict") == [8.0]
     assert seen.keys() == {(200, "[8.0]"), (200, "[12.0]")}, seen
     assert fresh.replicas("tried") == before
     assert fresh.models()["tried"]["default_version"] == "1"
@@ -141,23 +141,23 @@ def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: 
         ("eater", EATS_MEMORY, "memory"),
     ],
 )
-def test_a_version_that_cannot_start_never_takes_traffic_and_is_rolled_back(
+def test_a_version_that_cannot_start_never_receives_traffic_and_is_rolled_back(
     fresh: Server, name: str, code: str, reason: str
 ) -> None:
     fresh.project.add_python(name, ECHO)
     fresh.project.configure(name, f"{TRUSTED}load_timeout_s: 5\nresources: {{memory: 512MiB}}\nrequired: false\n")
-    fresh.wait_for(lambda: fresh.answers(name, {"instances": [4]}), what="version 1")
+    fresh.wait_for(lambda: fresh.responds(name, {"instances": [4]}), what="version 1")
     with constant_load(fresh, name, {"instances": [4]}) as seen:
         fresh.project.add_python(name, code, version=2)
         fresh.wait_for(lambda: "rolled back" in fresh.models()[name].get("reason", ""), what="the rollback")
     assert seen.keys() == {(200, "[8.0]")}, seen
-    told = fresh.models()[name]
-    assert told["state"] == "READY"
-    assert [version["version"] for version in told["versions"]] == ["1"]
-    assert reason in told["reason"].lower()
+    result = fresh.models()[name]
+    assert result["state"] == "READY"
+    assert [version["version"] for version in result["versions"]] == ["1"]
+    assert reason in result["reason"].lower()
 
 
-def test_limits_and_batching_apply_in_place_while_clients_ask(fresh: Server) -> None:
+def test_limits_and_batching_apply_in_place_under_load(fresh: Server) -> None:
     def configure(limits: str, batching: str) -> None:
         fresh.project.configure("limited", f"{TRUSTED}limits: {limits}\nbatching: {batching}\n")
 
@@ -170,8 +170,8 @@ def test_limits_and_batching_apply_in_place_while_clients_ask(fresh: Server) -> 
 
     fresh.project.add_python("limited", SLOW)
     configure("{timeout_s: 1}", "{max_size: 64}")
-    fresh.wait_for(lambda: fresh.answers("limited", {"instances": [0.001]}), what="the model")
-    fresh.wait_for(lambda: largest_batch() == 64, what="the model's own answers for its configuration")
+    fresh.wait_for(lambda: fresh.responds("limited", {"instances": [0.001]}), what="the model")
+    fresh.wait_for(lambda: largest_batch() == 64, what="the model's responses for its configuration")
     before = fresh.replicas("limited")
     with constant_load(fresh, "limited", {"instances": [0.001]}) as seen:
         configure("{queue: 100, timeout_s: 30}", "{max_size: 8, max_delay_ms: 1}")
@@ -189,7 +189,7 @@ def test_limits_and_batching_apply_in_place_while_clients_ask(fresh: Server) -> 
     with ThreadPoolExecutor(4) as clients:
         assert 429 in clients.map(sleep, [2.0, 1.0, 1.0, 1.0])
     configure("{timeout_s: 1}", "{max_size: 64}")
-    fresh.wait_for(lambda: sleep(2.0) == 504, what="the shorter time-out")
+    fresh.wait_for(lambda: sleep(2.0) == 504, what="the shorter timeout")
     assert fresh.replicas("limited") == before
     configure("{timeout_s: 1}", "{max_size: 128}")
     fresh.wait_printed("~ restart limited: batching.max_size 64 -> 128")
@@ -208,20 +208,20 @@ def test_a_model_that_never_started_is_unavailable_with_its_reason(fresh: Server
         ),
         what="the reason",
     )
-    answer = fresh.predict("stillborn", {"instances": [1]})
-    assert answer.status_code == 503
-    assert int(answer.headers["retry-after"]) >= 1
+    response = fresh.predict("stillborn", {"instances": [1]})
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
     assert fresh.get("/ready").status_code == 200
 
 
-def test_a_pickle_is_refused_unless_it_is_trusted(fresh: Server) -> None:
+def test_a_pickle_is_rejected_unless_it_is_trusted(fresh: Server) -> None:
     def make(folder: object) -> None:
         folder.mkdir()
         (folder / "model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
 
     fresh.project.publish("pickled", 1, make)
     fresh.project.configure("pickled", "required: false\n")
-    fresh.wait_for(lambda: "trusted: true" in fresh.models().get("pickled", {}).get("reason", ""), what="the refusal")
+    fresh.wait_for(lambda: "trusted: true" in fresh.models().get("pickled", {}).get("reason", ""), what="the rejection")
     reason = fresh.models()["pickled"]["reason"]
     assert "skops" in reason
     assert "ONNX" in reason

@@ -1,4 +1,4 @@
-"""The pages' examples for clients, run as they stand against the real server; only the ports are the test's."""
+"""The client examples of the documentation, run unchanged against the real server except for the ports."""
 
 import os
 import re
@@ -21,7 +21,7 @@ EXAMPLES = [
 
 ENVIRONMENT = Path(sys.executable).parents[1]
 PROGRAMS = f"{ENVIRONMENT / 'generators' / 'bin'}:{ENVIRONMENT / 'perf_analyzer'}:{os.environ['PATH']}"
-"""With those that `make test` puts into places of their own."""
+"""With the programs that `make test` installs in separate folders."""
 
 
 @pytest.mark.parametrize(("language", "code", "shown"), EXAMPLES)
@@ -39,13 +39,13 @@ def test_an_example_prints_what_the_page_shows(
     assert rounded(done.stdout) == rounded(shown)
 
 
-def rounded(told: str) -> str:
-    """Without what another processor computes a little differently."""
-    return re.sub(r"\d+\.\d{3}\d+", lambda number: f"{float(number[0]):.3f}", told.strip())
+def rounded(result: str) -> str:
+    """Numbers are rounded: another processor computes slightly different ones."""
+    return re.sub(r"\d+\.\d{3}\d+", lambda number: f"{float(number[0]):.3f}", result.strip())
 
 
 def test_every_example_for_clients_is_run() -> None:
-    """In these pages, a block of code that is not followed by what it prints is none of a client's."""
+    """In these pages, a code block without its output below it is not a client example."""
     blocks = [
         re.findall(r"^```(?:bash|python)$", (DOCS / f"{page}.md").read_text(), re.M)
         for page in ("clients", "streaming", "protocols")

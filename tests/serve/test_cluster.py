@@ -1,4 +1,4 @@
-"""A cluster that somebody else started."""
+"""A server on an existing Ray cluster."""
 
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
             running.stop()
 
 
-@pytest.mark.timeout(1800)  # two starts of Ray's processes
+@pytest.mark.timeout(1800)  # Ray's processes start twice
 def test_up_attaches_to_a_cluster_applies_changes_and_leaves_it_running(cluster: Cluster, tmp_path: Path) -> None:
     project = Project(tmp_path, f'ray: {{address: "{cluster.address}"}}\n')
     project.add_python("echo", ECHO)
@@ -36,12 +36,12 @@ def test_up_attaches_to_a_cluster_applies_changes_and_leaves_it_running(cluster:
         assert first.predict("echo", {"instances": [4]}).json()["predictions"] == [8.0]
         project.add_python("thrice", ECHO_TIMES_THREE)
         project.configure("thrice", TRUSTED)
-        first.wait_for(lambda: first.answers("thrice", {"instances": [4]}), what="the model that was added")
+        first.wait_for(lambda: first.responds("thrice", {"instances": [4]}), what="the added model")
     finally:
         first.stop()
     assert first.process.returncode == 0
-    assert "leaving the cluster as it is" in first.printed()
-    assert first.answers("echo", {"instances": [4]})
+    assert "leaving the cluster unchanged" in first.printed()
+    assert first.responds("echo", {"instances": [4]})
     assert first.command("plan", "--exit-code").returncode == 0
 
     (project.models / "echo.yaml").unlink()

@@ -1,4 +1,4 @@
-"""The command beside a running server."""
+"""Commands with a running server."""
 
 import json
 
@@ -7,21 +7,21 @@ from tests.serve.project import Server
 
 
 def test_status_shows_every_model_with_its_digest_and_replicas(server: Server) -> None:
-    told = server.status()
+    result = server.status()
     for name in EXAMPLES:
-        assert told[name]["state"] == "READY"
-        assert told[name]["digest"].startswith("sha256:")
-        assert told[name]["replicas"] >= 1
-        assert told[name]["url"].endswith(f"/models/{name}/predict")
+        assert result[name]["state"] == "READY"
+        assert result[name]["digest"].startswith("sha256:")
+        assert result[name]["replicas"] >= 1
+        assert result[name]["url"].endswith(f"/models/{name}/predict")
 
 
-def test_status_says_why_a_model_is_not_batched(server: Server) -> None:
-    told = server.status()["slow"]
-    assert told["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
-    assert told["notes"] == []
+def test_status_gives_the_reason_if_a_model_is_not_batched(server: Server) -> None:
+    result = server.status()["slow"]
+    assert result["batching"] == {"batched": False, "reason": "it is turned off (max_size: 1)"}
+    assert result["notes"] == []
 
 
-def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Server) -> None:
+def test_a_plan_without_changes_is_empty_and_a_plan_with_a_change_gives_the_reason(server: Server) -> None:
     assert "no changes" in server.command("plan").stdout
     text = (server.project.models / "iris.yaml").read_text()
     other = server.project.root / "other"
@@ -38,7 +38,7 @@ def test_a_plan_of_what_runs_is_empty_and_one_of_a_change_says_why(server: Serve
     assert "timeout_s" in action["why"]
 
 
-def test_apply_with_nothing_to_do_waits_for_nothing(server: Server) -> None:
+def test_apply_without_changes_returns_at_once(server: Server) -> None:
     done = server.command("apply", "--wait")
     assert "no changes" in done.stdout
     assert "READY" in done.stdout

@@ -1,4 +1,4 @@
-"""The running server as the command asks it, and changes that wait for an approval."""
+"""The control API of a running server, and changes that wait for approval."""
 
 import contextlib
 import json
@@ -14,18 +14,20 @@ from tests.serve.project import Project, Server
 ASK = {"instances": [4]}
 
 
-def test_status_is_the_running_servers_own_and_fits_80_columns(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = json.loads(server.command("status", "-o", "json").stdout)
-    assert told["server"]["phase"] == "serving"
-    assert {"echo", "iris"} <= {model["name"] for model in told["models"] if model["traffic"] or model["batching"]}
+def test_status_comes_from_the_running_server_and_fits_80_columns(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = json.loads(server.command("status", "-o", "json").stdout)
+    assert result["server"]["phase"] == "serving"
+    assert {"echo", "iris"} <= {model["name"] for model in result["models"] if model["traffic"] or model["batching"]}
     monkeypatch.setitem(server.environment, "COLUMNS", "80")
     heading, *rows = server.command("top", "-n", "1").stdout.splitlines()
-    assert len(rows) == len(told["models"])
+    assert len(rows) == len(result["models"])
     assert max(map(len, (heading, *rows))) <= 80
     assert "…" not in server.command("status", "-o", "wide").stdout
 
 
-def test_a_second_server_in_another_folder_says_which_ports_the_first_one_has(server: Server, tmp_path: Path) -> None:
+def test_a_second_server_in_another_folder_reports_the_ports_that_are_in_use(server: Server, tmp_path: Path) -> None:
     shutil.copytree(server.project.root / "serve_config", tmp_path / "serve_config")
     (tmp_path / "serve_config" / "server.yaml").write_text(
         f"http: {{port: {server.project.port}}}\ngrpc: {{port: {server.project.grpc_port}}}\nmetrics:\n"
@@ -46,13 +48,13 @@ def test_a_second_server_in_another_folder_says_which_ports_the_first_one_has(se
         assert f"server.yaml:{line}:" in done.stderr
 
 
-def test_what_happened_is_kept_with_its_time(server: Server) -> None:
+def test_events_are_logged_with_their_time(server: Server) -> None:
     events = [json.loads(line) for line in (server.project.root / ".modelyard/events.jsonl").read_text().splitlines()]
     assert {("add", "iris"), ("state", "iris")} <= {(event["event"], event.get("model")) for event in events}
     assert all(event["time"].endswith("+00:00") for event in events)
 
 
-def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None:
+def test_changes_wait_for_approval_also_when_ray_dies(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.add_python("echo", ECHO)
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
@@ -69,7 +71,7 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
 
         server.kill("raylet")
         server.wait_printed("starting again")
-        server.wait_for(lambda: server.answers("echo", ASK), what="the model after Ray's death")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the model after Ray's death")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
 
         done = server.command("apply", "--wait")
@@ -87,10 +89,10 @@ def test_changes_wait_for_an_approval_also_when_ray_dies(tmp_path: Path) -> None
 
 
 LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
-"""127.0.0.1 and ::1 as the kernel's lists have them (proc(5)), and the first of them in IPv6's form."""
+"""127.0.0.1 and ::1 as in the kernel's socket lists (proc(5)), and 127.0.0.1 in IPv6 form."""
 
 
-def test_no_process_of_the_server_listens_where_other_machines_reach_it(server: Server) -> None:
+def test_no_process_of_the_server_listens_on_an_external_address(server: Server) -> None:
     sockets = set()
     for pid in server.processes():
         with contextlib.suppress(OSError):  # it has ended

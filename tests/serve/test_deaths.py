@@ -1,4 +1,4 @@
-"""Processes that die, and the server's end."""
+"""Processes that die, and the end of the server."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ def test_a_killed_replica_is_replaced(server: Server) -> None:
 
 
 @pytest.mark.parametrize("agent", ["ray::DashboardAgent", "ray::RuntimeEnvAgent"])
-def test_an_agent_of_rays_that_dies_is_started_again_and_new_replicas_start(server: Server, agent: str) -> None:
+def test_a_ray_agent_that_dies_is_restarted_and_new_replicas_start(server: Server, agent: str) -> None:
     raylet, before = server.pids("/raylet --"), server.pids(agent)
     server.kill(agent)
     server.wait_for(
@@ -36,21 +36,21 @@ def test_an_agent_of_rays_that_dies_is_started_again_and_new_replicas_start(serv
 
 
 @pytest.mark.parametrize("victim", ["/haproxy -db", "ray::HAProxyManager"])
-def test_no_client_is_refused_where_haproxy_dies(server: Server, victim: str) -> None:
-    """One stands in at once; Serve sees its end after a second and a half, and takes seconds to start another."""
+def test_no_connection_is_refused_when_haproxy_dies(server: Server, victim: str) -> None:
+    """A standby replaces it at once. Serve detects the death after 1.5 s, and takes seconds to start another."""
     before = {pid for pid, command in server.processes().items() if "/haproxy -db" in command}
     server.kill(victim)
-    # Its manager's end is HAProxy's too, a moment later; a request that it has then is lost with it.
+    # When its manager ends, HAProxy ends shortly after, and its open requests are lost.
     server.wait_for(lambda: not server.processes().keys() & before, what="the end of HAProxy")
-    answers: list[int] = []
+    responses: list[int] = []
 
-    def one_again() -> bool:
-        answers.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
+    def one_haproxy_remains() -> bool:
+        responses.append(requests.post(f"{server.url}/models/echo/predict", json=ECHO_BODY, timeout=60).status_code)
         running = {pid: command for pid, command in server.processes().items() if "/haproxy -db" in command}
         return len(running) == 1 and not running.keys() & before and "standby.cfg" not in " ".join(running.values())
 
-    server.wait_for(one_again, 120, "Serve's next HAProxy, alone")
-    assert set(answers) == {200}
+    server.wait_for(one_haproxy_remains, 120, "Serve's next HAProxy, alone")
+    assert set(responses) == {200}
     assert server.printed().count("HAProxy has died") <= 2
 
 
@@ -74,7 +74,7 @@ class Model:
 
     def predict(self, inputs):
         what = inputs["x"][0]
-        log.info("asked for %g", what)
+        log.info("request for %g", what)
         if what == 13:
             raise ValueError("thirteen")
         if what == 14:
@@ -86,17 +86,17 @@ class Model:
 
 
 def lost(server: Server, what: int, request_id: str) -> None:
-    """A request that its replica dies on."""
-    answer = server.predict("ends", {"instances": [what]}, headers={"x-request-id": request_id})
-    assert (answer.status_code, answer.headers["x-request-id"]) == (503, request_id)
+    """Send a request during which the replica dies."""
+    response = server.predict("ends", {"instances": [what]}, headers={"x-request-id": request_id})
+    assert (response.status_code, response.headers["x-request-id"]) == (503, request_id)
     server.wait_printed(f"; 1 request lost ({request_id})")
-    server.wait_for(lambda: server.answers("ends", {"instances": [1]}), what="another replica")
+    server.wait_for(lambda: server.responds("ends", {"instances": [1]}), what="another replica")
 
 
-def test_a_death_is_told_with_its_reason_and_its_request_and_the_log_has_what_led_to_it(fresh: Server) -> None:
+def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cause(fresh: Server) -> None:
     fresh.project.add_python("ends", ENDS)
     fresh.project.configure("ends", "runtime: python:model:Model\ntrusted: true\nretry: never\n")
-    fresh.wait_for(lambda: fresh.answers("ends", {"instances": [1]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("ends", {"instances": [1]}), what="the model")
     assert fresh.predict("ends", {"instances": [13]}, headers={"x-request-id": "raises-13"}).status_code == 500
     lost(fresh, 14, "exits-14")
     assert "died: exit code 3, os._exit in model.py:24" in fresh.printed()
@@ -104,7 +104,7 @@ def test_a_death_is_told_with_its_reason_and_its_request_and_the_log_has_what_le
     place = fresh.project.repository / "ends" / "1" / "model.py"
     assert f'    [raises-13]   File "{place}", line 22, in predict' in last
     assert "    [raises-13] ValueError: thirteen" in last
-    assert "[exits-14] model: asked for 14" in last
+    assert "[exits-14] model: request for 14" in last
     assert "Started initializing" not in last
     lost(fresh, 15, "killed-15")
     assert "died: SIGKILL (9)" in fresh.printed()
@@ -117,56 +117,58 @@ def test_a_death_is_told_with_its_reason_and_its_request_and_the_log_has_what_le
     assert 'model_replica_deaths_total{model="ends",reason="signal"} 1.0' in exposed
 
 
-def test_a_replica_that_is_stopped_is_no_death(fresh: Server) -> None:
+def test_a_stopped_replica_is_not_reported_as_a_death(fresh: Server) -> None:
     fresh.project.add_python("stopped", ENDS)
     fresh.project.configure("stopped", "runtime: python:model:Model\ntrusted: true\n")
-    fresh.wait_for(lambda: fresh.answers("stopped", {"instances": [1]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("stopped", {"instances": [1]}), what="the model")
     (fresh.project.models / "stopped.yaml").unlink()
     fresh.wait_for(lambda: not fresh.replicas("stopped"), what="the end of its replica")
-    fresh.wait_for(lambda: "stopped" not in fresh.status(), what="the look after it")
+    fresh.wait_for(lambda: "stopped" not in fresh.status(), what="the check after it")
     assert "stopped: replica" not in fresh.printed()
 
 
-@pytest.mark.timeout(1800)  # three starts of Ray
-def test_the_server_starts_again_when_ray_dies_and_leaves_nothing_at_its_end(alone: Server) -> None:
-    alone.wait_up()
-    assert alone.answers("echo", ECHO_BODY)
+@pytest.mark.timeout(1800)  # Ray starts three times
+def test_the_server_starts_again_when_ray_dies_and_leaves_no_process_at_its_end(own_server: Server) -> None:
+    own_server.wait_up()
+    assert own_server.responds("echo", ECHO_BODY)
     run_dirs = {
-        part for line in alone.processes().values() for part in line.split() if part.startswith("/tmp/modelyard-")
+        part for line in own_server.processes().values() for part in line.split() if part.startswith("/tmp/modelyard-")
     }
-    alone.project.configure("echo", "nonsense: true\n")  # a mistake must not keep the server down
-    alone.wait_printed("no changes applied")
+    own_server.project.configure("echo", "nonsense: true\n")  # an invalid file must not prevent the start
+    own_server.wait_printed("no changes applied")
     for part in ("raylet/raylet", "gcs/gcs_server"):
-        ends = alone.printed().count("watching serve_config")
-        alone.kill(part)
-        alone.wait_for(lambda seen=ends: alone.printed().count("watching serve_config") > seen, 240, "the next start")
-        assert alone.answers("echo", ECHO_BODY)
-    below = [*alone.processes()]
-    alone.stop()
-    assert alone.process.returncode == 0
+        ends = own_server.printed().count("watching serve_config")
+        own_server.kill(part)
+        own_server.wait_for(
+            lambda seen=ends: own_server.printed().count("watching serve_config") > seen, 240, "the next start"
+        )
+        assert own_server.responds("echo", ECHO_BODY)
+    below = [*own_server.processes()]
+    own_server.stop()
+    assert own_server.process.returncode == 0
     assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
     assert run_dirs
     assert not any(Path(directory).exists() for directory in run_dirs)
 
 
-def test_at_sigterm_load_balancers_are_sent_elsewhere_while_requests_are_answered(alone: Server) -> None:
-    alone.wait_up()
-    assert alone.get("/ready").status_code == 200
-    with Load(alone.project.port, "echo", rate=20, clients=4) as load:
-        alone.process.send_signal(signal.SIGTERM)
-        alone.wait_for(lambda: alone.get("/ready").status_code == 503, 20, "the server not to be ready")
-        # Serve starts HAProxy anew for as long as replicas change: each says the same.
-        said = time.monotonic()
-        answers: list[int] = []
-        while load.kinds(since=said)["ok"] <= 40:
-            answers.append(alone.get("/ready").status_code)
+def test_after_sigterm_the_server_is_not_ready_while_it_still_serves_requests(own_server: Server) -> None:
+    own_server.wait_up()
+    assert own_server.get("/ready").status_code == 200
+    with Load(own_server.project.port, "echo", rate=20, clients=4) as load:
+        own_server.process.send_signal(signal.SIGTERM)
+        own_server.wait_for(lambda: own_server.get("/ready").status_code == 503, 20, "the server not to be ready")
+        # Serve restarts HAProxy while replicas change: each process reports the same.
+        not_ready_since = time.monotonic()
+        responses: list[int] = []
+        while load.kinds(since=not_ready_since)["ok"] <= 40:
+            responses.append(own_server.get("/ready").status_code)
             time.sleep(0.05)
-    assert set(answers) == {503}
+    assert set(responses) == {503}
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
-    assert alone.process.wait(120) == 0
+    assert own_server.process.wait(120) == 0
 
 
-def test_a_second_server_of_the_same_folder_is_refused(server: Server) -> None:
+def test_a_second_server_of_the_same_folder_is_rejected(server: Server) -> None:
     second = server.command("up", check=False)
     assert second.returncode == 1
     assert "runs already" in second.stderr

@@ -44,20 +44,20 @@ def channel(address: str) -> Iterator[grpc.Channel]:
 
 def tensor(name: str, values: Any, datatype: str = "FP64") -> tritonclient.grpc.InferInput:
     array = np.asarray(values, np.float64)
-    given = tritonclient.grpc.InferInput(name, list(array.shape), datatype)
-    given.set_data_from_numpy(array)
-    return given
+    infer_input = tritonclient.grpc.InferInput(name, list(array.shape), datatype)
+    infer_input.set_data_from_numpy(array)
+    return infer_input
 
 
 def refused(code: str, call: Any, *arguments: Any, **options: Any) -> str:
-    """What the client is told."""
+    """The client's error message."""
     with pytest.raises(InferenceServerException) as caught:
         call(*arguments, **options)
     assert caught.value.status() == f"StatusCode.{code}"
     return str(caught.value.message())
 
 
-def test_the_server_is_live_ready_and_says_what_it_is(client) -> None:
+def test_the_server_is_live_and_ready_and_returns_its_metadata(client) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     about = client.get_server_metadata()
@@ -72,20 +72,20 @@ def test_every_example_is_ready_and_described(client, name) -> None:
     assert client.get_model_config(name, as_json=True)["config"]["name"] == name
 
 
-def test_infer_answers_as_predict_does(server, client) -> None:
-    told = client.infer("echo", [tensor("x", [1.5, -2])], request_id="mine")
-    assert told.as_numpy("y").tolist() == [3, -4]
-    assert (told.get_response().id, told.get_response().model_version) == ("mine", "1")
+def test_infer_returns_the_same_as_predict(server, client) -> None:
+    received = client.infer("echo", [tensor("x", [1.5, -2])], request_id="mine")
+    assert received.as_numpy("y").tolist() == [3, -4]
+    assert (received.get_response().id, received.get_response().model_version) == ("mine", "1")
     assert server.predict("echo", {"instances": [1.5, -2]}).json()["predictions"] == [3, -4]
 
 
 def test_text_goes_in_and_labels_come_out(server, client) -> None:
     metadata = client.get_model_metadata("ticket-topic")
-    (given,) = metadata.inputs
-    asked = tritonclient.grpc.InferInput(given.name, [2, 1][: len(given.shape)], "BYTES")
+    (infer_input,) = metadata.inputs
+    sent = tritonclient.grpc.InferInput(infer_input.name, [2, 1][: len(infer_input.shape)], "BYTES")
     texts = np.array(["Please cancel my subscription", "The thermostat no longer connects to the wifi"], object)
-    asked.set_data_from_numpy(texts.reshape(asked.shape()))
-    labels = client.infer("ticket-topic", [asked]).as_numpy(metadata.outputs[0].name)
+    sent.set_data_from_numpy(texts.reshape(sent.shape()))
+    labels = client.infer("ticket-topic", [sent]).as_numpy(metadata.outputs[0].name)
     assert [label.decode() for label in labels.ravel()] == ["billing", "technical"]
 
 
@@ -94,16 +94,16 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_a_call(server, client) -> No
     assert client.infer("dozer", [tensor("x", [1.5])]).as_numpy("y").tolist() == [3]
 
 
-def test_the_example_of_the_docs_answers(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_docs_works(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(import numpy as np\nimport tritonclient\.grpc\n.*?)```", PAGE, re.DOTALL)
     exec(example.replace("127.0.0.1:8001", address), {})
     assert capsys.readouterr().out == "[ 3. -4.]\n"
 
 
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
-def test_compressed_messages_are_taken(client, algorithm) -> None:
-    told = client.infer("echo", [tensor("x", range(1000))], compression_algorithm=algorithm)
-    assert told.as_numpy("y")[-1] == 1998
+def test_compressed_messages_are_accepted(client, algorithm) -> None:
+    received = client.infer("echo", [tensor("x", range(1000))], compression_algorithm=algorithm)
+    assert received.as_numpy("y")[-1] == 1998
 
 
 def test_a_large_tensor_goes_through(client) -> None:
@@ -111,7 +111,7 @@ def test_a_large_tensor_goes_through(client) -> None:
     assert np.array_equal(client.infer("echo", [tensor("x", values)]).as_numpy("y"), values * 2)
 
 
-def test_mistakes_get_their_status(client) -> None:
+def test_errors_have_their_status(client) -> None:
     assert "did you mean 'echo'" in refused("NOT_FOUND", client.infer, "ecko", [tensor("x", [1])])
     assert "served: 1" in refused("NOT_FOUND", client.infer, "echo", [tensor("x", [1])], model_version="7")
     assert "'X'" in refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [1]), tensor("X", [1])])
@@ -130,22 +130,22 @@ def test_nvidias_examples_find_the_words_that_they_look_for(client) -> None:
     assert overridden.startswith("failed to load 'echo'")
 
 
-def test_a_sequence_is_refused(client) -> None:
-    told = refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [1])], sequence_id=7, sequence_start=True)
-    assert "sequences are not supported" in told
+def test_a_sequence_is_rejected(client) -> None:
+    received = refused("INVALID_ARGUMENT", client.infer, "echo", [tensor("x", [1])], sequence_id=7, sequence_start=True)
+    assert "sequences are not supported" in received
 
 
-def test_mlservers_stub_reads_a_stream_that_it_asks_for_in_its_own_form(channel) -> None:
+def test_mlservers_stub_reads_a_stream_in_its_own_form(channel) -> None:
     text = {"name": "text_input", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": [b"Beautiful is"]}}
-    asked = service_pb2.ModelInferRequest(model_name="zen", inputs=[text])
-    # As its generated stub makes the call.
+    sent = service_pb2.ModelInferRequest(model_name="zen", inputs=[text])
+    # The call as in its generated stub.
     stream = channel.stream_stream(
         "/inference.GRPCInferenceService/ModelStreamInfer",
         request_serializer=service_pb2.ModelInferRequest.SerializeToString,
         response_deserializer=service_pb2.ModelInferResponse.FromString,
     )
     metadata = (("modelyard-stream-form", "mlserver"),)
-    parts = list(stream(iter([asked]), metadata=metadata, timeout=PATIENCE_S))
+    parts = list(stream(iter([sent]), metadata=metadata, timeout=PATIENCE_S))
     assert {part.model_name for part in parts} == {"zen"}
     written = b"".join(part.raw_output_contents[0][4:] for part in parts)
     assert written.decode() == " better than ugly."
@@ -154,15 +154,15 @@ def test_mlservers_stub_reads_a_stream_that_it_asks_for_in_its_own_form(channel)
     assert refused_.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)))
+def test_a_stream_responds_in_order_and_contains_errors(client) -> None:
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)))
     try:
         for value in range(5):
             client.async_stream_infer("echo", [tensor("x", [value])], request_id=str(value))
         client.async_stream_infer("echo", [tensor("x", [1]), tensor("wrong", [1])])
         client.async_stream_infer("echo", [tensor("x", [7])], enable_empty_final_response=True)
-        got = [answers.get(timeout=PATIENCE_S) for _ in range(7)]
+        got = [responses.get(timeout=PATIENCE_S) for _ in range(7)]
     finally:
         client.stop_stream()
     assert [result.as_numpy("y").tolist() for result, error in got[:5]] == [[0], [2], [4], [6], [8]]
@@ -171,53 +171,53 @@ def test_a_stream_answers_in_order_and_tells_of_errors_in_it(client) -> None:
     assert last.parameters["triton_final_response"].bool_param
 
 
-def test_a_stream_asks_several_models_and_is_told_of_one_that_is_none(client) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)))
+def test_a_stream_uses_several_models_and_reports_an_unknown_one(client) -> None:
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)))
     try:
         for name in ("echo", "dozer", "ecko", "echo"):
             client.async_stream_infer(name, [tensor("x", [1.5])], request_id=name)
-        got = [answers.get(timeout=PATIENCE_S) for _ in range(4)]
+        got = [responses.get(timeout=PATIENCE_S) for _ in range(4)]
     finally:
         client.stop_stream()
     assert "did you mean 'echo'" in str(got[2][1])
-    told = [result.get_response() for result, error in got if error is None]
-    assert [(each.model_name, each.id) for each in told] == [(name, name) for name in ("echo", "dozer", "echo")]
+    received = [result.get_response() for result, error in got if error is None]
+    assert [(each.model_name, each.id) for each in received] == [(name, name) for name in ("echo", "dozer", "echo")]
 
 
 @pytest.mark.parametrize("algorithm", ["gzip"])
 def test_a_compressed_stream_is_passed_on(client, algorithm) -> None:
-    answers: queue.Queue[Any] = queue.Queue()
-    client.start_stream(lambda result, error: answers.put((result, error)), compression_algorithm=algorithm)
+    responses: queue.Queue[Any] = queue.Queue()
+    client.start_stream(lambda result, error: responses.put((result, error)), compression_algorithm=algorithm)
     try:
         client.async_stream_infer("echo", [tensor("x", range(500))])
-        result, error = answers.get(timeout=PATIENCE_S)
+        result, error = responses.get(timeout=PATIENCE_S)
     finally:
         client.stop_stream()
     assert error is None
     assert result.as_numpy("y")[-1] == 998
 
 
-def test_an_asyncio_client_asks_much_at_once(address: str) -> None:
-    async def ask() -> list[list[float]]:
+def test_an_asyncio_client_sends_many_requests_at_once(address: str) -> None:
+    async def send() -> list[list[float]]:
         async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
             calls = [client.infer("echo", [tensor("x", [value])]) for value in range(50)]
-            return [told.as_numpy("y").tolist() for told in await asyncio.gather(*calls)]
+            return [received.as_numpy("y").tolist() for received in await asyncio.gather(*calls)]
 
-    assert asyncio.run(ask()) == [[2.0 * value] for value in range(50)]
+    assert asyncio.run(send()) == [[2.0 * value] for value in range(50)]
 
 
 def test_an_asyncio_client_streams(address: str) -> None:
-    async def ask() -> list[list[float]]:
+    async def send() -> list[list[float]]:
         async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
 
-            async def questions() -> Any:
+            async def messages() -> Any:
                 for value in range(5):
                     yield {"model_name": "echo", "inputs": [tensor("x", [value])]}
 
-            return [result.as_numpy("y").tolist() async for result, _ in client.stream_infer(questions())]
+            return [result.as_numpy("y").tolist() async for result, _ in client.stream_infer(messages())]
 
-    assert asyncio.run(ask()) == [[2.0 * value] for value in range(5)]
+    assert asyncio.run(send()) == [[2.0 * value] for value in range(5)]
 
 
 def test_the_repository_is_listed_and_not_changed(client) -> None:
@@ -228,14 +228,14 @@ def test_the_repository_is_listed_and_not_changed(client) -> None:
     refused("NOT_FOUND", client.load_model, "ecko")
 
 
-def test_statistics_are_told_of_one_model_and_of_all(client) -> None:
+def test_statistics_are_returned_for_one_model_and_for_all(client) -> None:
     client.infer("echo", [tensor("x", [1])])
     (one,) = client.get_inference_statistics("echo").model_stats
     assert one.inference_stats.success.count > 0
     assert {each.name for each in client.get_inference_statistics().model_stats} >= {*EXAMPLES, "echo"}
 
 
-def test_what_there_is_not_is_said_so(client) -> None:
+def test_unknown_models_and_versions_are_reported(client) -> None:
     assert not client.get_system_shared_memory_status().regions
     assert not client.get_cuda_shared_memory_status().regions
     client.unregister_system_shared_memory()
@@ -262,7 +262,7 @@ def test_the_health_service_knows_the_server_and_each_model(channel) -> None:
     watching.cancel()
 
 
-def test_reflection_tells_stock_tools_what_the_services_are(channel) -> None:
+def test_reflection_lists_the_services_for_stock_tools(channel) -> None:
     database = ProtoReflectionDescriptorDatabase(channel)
     assert "inference.GRPCInferenceService" in database.get_services()
     service = DescriptorPool(database).FindServiceByName("inference.GRPCInferenceService")

@@ -1,4 +1,4 @@
-"""Triton's statistics on a real server: sums of all replicas, in REST and gRPC, with what was answered a moment ago."""
+"""Triton's statistics on a real server: sums over all replicas, in REST and gRPC, including the latest requests."""
 
 from itertools import count
 from typing import Any
@@ -16,38 +16,38 @@ NUMBERS = count(1)
 
 @pytest.fixture
 def pair(fresh: Server) -> tuple[Server, str]:
-    """A model with two replicas that nobody else asks."""
+    """A model with two replicas that only this test uses."""
     name = f"pair-{next(NUMBERS)}"
     fresh.project.add_python(name, ECHO)
     fresh.project.configure(name, f"{TRUSTED}replicas: 2\n")
     fresh.wait_for(lambda: len(fresh.replicas(name)) == 2, what="both replicas")
     fresh.wait_for(lambda: fresh.status()[name]["state"] == "READY", what="the model")
-    fresh.wait_for(lambda: fresh.answers(name, BODY), what="its replicas at the edge")
+    fresh.wait_for(lambda: fresh.responds(name, BODY), what="its replicas at the edge")
     return fresh, name
 
 
 def over_rest(server: Server, name: str) -> dict[str, Any]:
-    [told] = server.get(f"/v2/models/{name}/stats").json()["model_stats"]
-    return {"rows": told["inference_count"], "ok": told["inference_stats"]["success"]["count"]}
+    [result] = server.get(f"/v2/models/{name}/stats").json()["model_stats"]
+    return {"rows": result["inference_count"], "ok": result["inference_stats"]["success"]["count"]}
 
 
 def over_grpc(server: Server, name: str) -> dict[str, Any]:
     with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
-        [told] = client.get_inference_statistics(name).model_stats
-        [told_by_version] = client.get_inference_statistics(name, "1").model_stats
-    assert told.inference_count == told_by_version.inference_count
-    return {"rows": told.inference_count, "ok": told.inference_stats.success.count}
+        [result] = client.get_inference_statistics(name).model_stats
+        [of_version] = client.get_inference_statistics(name, "1").model_stats
+    assert result.inference_count == of_version.inference_count
+    return {"rows": result.inference_count, "ok": result.inference_stats.success.count}
 
 
 @pytest.mark.parametrize("over", [over_rest, over_grpc], ids=["REST", "gRPC"])
-def test_statistics_are_of_all_replicas_and_up_to_the_moment(pair: tuple[Server, str], over: Any) -> None:
+def test_statistics_are_of_all_replicas_and_current(pair: tuple[Server, str], over: Any) -> None:
     server, name = pair
-    asked = over(server, name)["ok"]
+    sent = over(server, name)["ok"]
     for _ in range(10):
-        server.http.close()  # a connection of its own each time, so that HAProxy takes them in turns
+        server.http.close()  # a new connection each time, so that HAProxy alternates between the replicas
         assert server.predict(name, BODY).status_code == 200
-        asked += 1
-        assert over(server, name) == {"rows": 2 * asked, "ok": asked}
+        sent += 1
+        assert over(server, name) == {"rows": 2 * sent, "ok": sent}
 
 
 def test_statistics_keep_what_a_killed_replica_had_counted(pair: tuple[Server, str]) -> None:
@@ -58,21 +58,23 @@ def test_statistics_keep_what_a_killed_replica_had_counted(pair: tuple[Server, s
     assert over_rest(server, name)["ok"] == before + 10
     server.kill(f"ray::ServeReplica:{name}:")
     assert over_rest(server, name)["ok"] == before + 10
-    server.wait_for(lambda: server.answers(name, BODY), what="another replica")
+    server.wait_for(lambda: server.responds(name, BODY), what="another replica")
     everybody = {each["name"]: each for each in server.get("/v2/models/stats").json()["model_stats"]}
     assert everybody[name]["inference_stats"]["success"]["count"] == before + 11
 
 
-def test_statistics_wait_for_a_hub_that_was_killed_or_say_that_it_is_away(pair: tuple[Server, str]) -> None:
+def test_statistics_wait_for_a_killed_hub_or_report_that_it_does_not_respond(pair: tuple[Server, str]) -> None:
     server, name = pair
     before = over_rest(server, name)["ok"]
     server.kill("ray::MetricsHub")
     assert server.predict(name, BODY).status_code == 200
 
-    def told() -> bool:
-        answer = server.get(f"/v2/models/{name}/stats")
-        assert answer.status_code == 200 or (answer.status_code == 503 and "does not answer" in answer.json()["error"])
-        return answer.status_code == 200
+    def hub_responds() -> bool:
+        response = server.get(f"/v2/models/{name}/stats")
+        assert response.status_code == 200 or (
+            response.status_code == 503 and "does not respond" in response.json()["error"]
+        )
+        return response.status_code == 200
 
-    server.wait_for(told, what="the hub")
+    server.wait_for(hub_responds, what="the hub")
     assert over_rest(server, name)["ok"] == before + 1

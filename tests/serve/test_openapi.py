@@ -1,6 +1,6 @@
-"""The real server keeps to its own OpenAPI document: whatever that allows, and what it forbids, is asked of it by schemathesis.
+"""The real server conforms to its OpenAPI document: schemathesis sends requests that it allows and requests that it forbids.
 
-Cases are the same in every run. Models that sleep, or are slow on purpose, are left out: each case would wait for them.
+Cases are the same in every run. Models that sleep or are slow are excluded: each case would wait for them.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.serve.project import Server
 
 MODELS = ("iris", "wine-alcohol", "ticket-topic", "zen", "echo")
 CASES = 4
-"""Of each operation, as it allows them, and as many as it forbids."""
+"""Valid requests per operation, and as many invalid ones."""
 CHECKS = (
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -27,7 +27,7 @@ CHECKS = (
     checks.response_headers_conformance,
 )
 JSON_ONLY = (checks.negative_data_rejection,)
-"""What is wrong as a text or an array of bytes, JSON's schemas cannot say."""
+"""Media types whose invalid bodies a JSON schema cannot describe."""
 BOUNDED = settings(
     derandomize=True,
     database=None,
@@ -39,7 +39,7 @@ BOUNDED = settings(
 
 
 def document_of(server: Server) -> dict[str, Any]:
-    """The server's document, with no other models than these."""
+    """The server's document, with only these models."""
     document: dict[str, Any] = json.loads(server.get("/openapi.json").text)
     own = {f"/models/{name}" for name in MODELS}
     kept = {}
@@ -53,40 +53,40 @@ def document_of(server: Server) -> dict[str, Any]:
 
 @schemathesis.serializer("text/csv", "application/x-npy", "application/vnd.apache.arrow.stream")
 def as_bytes(context: object, value: Any) -> bytes:
-    """A text as it is, and anything else as something that is no table and no array."""
+    """A text unchanged; any other value as bytes that are neither a table nor an array."""
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
 def wrong_with(case: Case, url: str) -> str:
-    """What the document has against the server's answer; "" where it fits."""
-    answer = case.call(base_url=url, timeout=60)
-    unsupported = answer.status_code == 501  # documented as always refused
+    """How the response violates the document; "" if it conforms."""
+    response = case.call(base_url=url, timeout=60)
+    unsupported = response.status_code == 501  # documented as always rejected
     judged = [*CHECKS, *(() if unsupported else (not_a_server_error,))]
     if case.media_type in (None, "application/json") and not unsupported:
         judged += JSON_ONLY
     try:
-        case.validate_response(answer, checks=judged)
+        case.validate_response(response, checks=judged)
     except FailureGroup as found:
         return str(found)
     return ""
 
 
-def test_the_server_keeps_to_its_document(server: Server) -> None:
+def test_the_server_conforms_to_its_document(server: Server) -> None:
     wrong: list[str] = []
-    asked = 0
+    sent = 0
     for found in schemathesis.openapi.from_dict(document_of(server)).get_all_operations():
         operation = found.ok()
         for mode in GenerationMode:
 
             @BOUNDED
             @given(case=operation.as_strategy(generation_mode=mode))
-            def ask(case: Case) -> None:
-                nonlocal asked
-                asked += 1
-                if told := wrong_with(case, server.url):
-                    wrong.append(told)
+            def send(case: Case) -> None:
+                nonlocal sent
+                sent += 1
+                if result := wrong_with(case, server.url):
+                    wrong.append(result)
 
-            with suppress(Unsatisfiable):  # nothing can be wrong with a path that takes nothing
-                ask()
-    assert asked > 300
+            with suppress(Unsatisfiable):  # a path without parameters and body has no invalid request
+                send()
+    assert sent > 300
     assert not wrong, "\n\n".join(wrong)

@@ -1,4 +1,4 @@
-"""Clients that stock generators make of the real server's OpenAPI document ask its models."""
+"""Clients generated from the OpenAPI document by stock generators, against the real server."""
 
 import json
 import re
@@ -11,12 +11,12 @@ import pytest
 from tests.serve.project import Server
 
 GENERATORS = Path(sys.executable).parents[1] / "generators" / "bin"
-"""Where `make test` installs them: an environment of its own, as they need other versions than the server."""
+"""Where `make test` installs them: a separate environment, because they need other versions than the server."""
 PATIENCE_S = 300
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A program of theirs, which ends well."""
+    """Run a program of that environment. It must succeed."""
     done = subprocess.run(
         [GENERATORS / str(command[0]), *command[1:]],
         cwd=cwd,
@@ -31,7 +31,7 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def document(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The document, in a folder for what is made of it."""
+    """The document, in a folder for the generated code."""
     path = tmp_path_factory.mktemp("generated") / "openapi.json"
     path.write_text(server.get("/openapi.json").text)
     return path
@@ -75,20 +75,20 @@ print(predict_iris.sync(client=client, body=IrisPredictRequest(instances=[])).de
 """
 
 
-def test_openapi_python_client_makes_one_that_asks(server: Server, document: Path) -> None:
+def test_openapi_python_client_generates_a_working_client(server: Server, document: Path) -> None:
     made = run(
         *("openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta", "none"),
         cwd=document.parent,
     )
     warned = made.stdout + made.stderr
     assert "Cannot parse" not in warned
-    # Of the forms beside JSON, which it does not know.
+    # Warnings for the formats other than JSON, which it does not support.
     assert set(re.findall("^(Unsupported.*|Could not.*)$", warned, re.MULTILINE)) == {
         f"Unsupported content type {media}"
         for media in ("text/csv", "application/x-npy", "application/vnd.apache.arrow.stream")
     }
-    told = run("python", "-c", ASK_WITH_OPENAPI_PYTHON_CLIENT, server.url, cwd=document.parent).stdout.splitlines()
-    assert told == [
+    result = run("python", "-c", ASK_WITH_OPENAPI_PYTHON_CLIENT, server.url, cwd=document.parent).stdout.splitlines()
+    assert result == [
         *["iris setosa"] * 3,
         "setosa versicolor virginica 1.0",
         "billing",
@@ -110,7 +110,7 @@ for module in pkgutil.walk_packages(generated.__path__, "generated."):
 """
 
 
-def test_every_module_of_that_client_loads(document: Path) -> None:
+def test_every_module_of_the_generated_client_loads(document: Path) -> None:
     run(
         *("openapi-python-client", "generate", "--path", document, "--output-path", "generated", "--meta", "none"),
         "--overwrite",
@@ -133,14 +133,16 @@ else:
 """
 
 
-def test_datamodel_code_generator_makes_classes_of_a_request_and_its_answer(server: Server, document: Path) -> None:
+def test_datamodel_code_generator_generates_classes_of_a_request_and_its_response(
+    server: Server, document: Path
+) -> None:
     run(
         *("datamodel-codegen", "--input", document, "--input-file-type", "openapi", "--output", "generated_models.py"),
         *("--output-model-type", "pydantic_v2.BaseModel"),
         cwd=document.parent,
     )
     body = json.loads(run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, cwd=document.parent).stdout)
-    answer = server.predict("iris", body)
-    assert answer.json()["predictions"] == ["setosa"]
-    told = run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, answer.text, cwd=document.parent)
-    assert told.stdout == "1\n"
+    response = server.predict("iris", body)
+    assert response.json()["predictions"] == ["setosa"]
+    result = run("python", "-c", VALIDATE_WITH_DATAMODEL_CODE_GENERATOR, response.text, cwd=document.parent)
+    assert result.stdout == "1\n"

@@ -1,4 +1,4 @@
-"""Triton's perf_analyzer, as NVIDIA ships it, measures models of the real server without a word about their shapes."""
+"""Triton's perf_analyzer, as NVIDIA ships it, measures models of the real server without options for their shapes."""
 
 import csv
 import os
@@ -11,13 +11,13 @@ import pytest
 from tests.serve.project import Server
 
 PLACE = Path(sys.executable).with_name("perf_analyzer").parents[1] / "perf_analyzer"
-"""Where `make test` unpacks it, with two libraries."""
+"""Where `make test` unpacks it and two libraries."""
 SHORT = ("--measurement-mode", "count_windows", "--measurement-request-count", "50", "--stability-percentage", "999999")
-"""So many requests are enough here, however steady they are."""
+"""Requests per measurement. Stable results are not needed here."""
 
 
 def measured(server: Server, model: str, tmp_path: Path, *options: str, grpc: bool = False) -> dict[str, str]:
-    """The columns of its report, by their names."""
+    """The columns of its report by name."""
     port = server.project.grpc_port if grpc else server.project.port
     report = tmp_path / "report.csv"
     done = subprocess.run(

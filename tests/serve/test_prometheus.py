@@ -1,4 +1,4 @@
-"""Debian's Prometheus, with our configuration and rules, scrapes the real server: every panel and every rule has its answer."""
+"""Debian's Prometheus, with our configuration and rules, scrapes the real server: every panel and every rule has a result."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ EVERY = "1s"
 MODEL = "iris"
 JOBS = {"modelyard", "modelyard-edge", "modelyard-ray"}
 UNTOUCHED = "diabetes"
-"""A model that gets requests from one of these tests only."""
+"""A model that only one of these tests uses."""
 QUIET = {"Replica starts", "Load time, p90 of the last hour", "Replica deaths", "Firing alerts"}
 """Panels without values here: replicas start before Prometheus does, none dies, and no alert fires."""
 
@@ -49,17 +49,17 @@ def prometheus(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-def ask_the_model(server: Server) -> None:
-    """Some requests that work and one that does not."""
+def send_requests(server: Server) -> None:
+    """Send some requests that succeed and one that fails."""
     body = example_body(MODEL)
     for _ in range(5):
         assert server.predict(MODEL, body).status_code == 200
     assert server.predict(MODEL, {"instances": "nonsense"}).status_code == 400
 
 
-def all_answered(server: Server, prometheus: Prometheus, pending: dict[str, str]) -> bool:
+def all_have_results(server: Server, prometheus: Prometheus, pending: dict[str, str]) -> bool:
     """Repeat the queries without a result; NaN fails."""
-    ask_the_model(server)
+    send_requests(server)
     for name, expr in list(pending.items()):
         if values := [float(series["value"][1]) for series in prometheus.at(expr)]:
             assert not any(map(math.isnan, values)), expr
@@ -74,11 +74,11 @@ def test_every_job_is_scraped(server, prometheus):
     server.wait_for(lambda: up() == JOBS, 60, "all jobs to be scraped")
 
 
-def test_every_panel_has_an_answer(server, prometheus):
+def test_every_panel_has_a_result(server, prometheus):
     pending = {str(query): query.filled_in(MODEL, "30s", "local") for query in queries() if query.panel not in QUIET}
     assert len(pending) > 50
     try:
-        server.wait_for(lambda: all_answered(server, prometheus, pending), 60, "every panel to show something")
+        server.wait_for(lambda: all_have_results(server, prometheus, pending), 60, "every panel to show something")
     except AssertionError:
         assert pending == {}, "these panels are empty"
         raise
@@ -86,12 +86,12 @@ def test_every_panel_has_an_answer(server, prometheus):
 
 def test_every_rule_is_recorded_and_no_alert_fails(server, prometheus):
     pending = {rule.name: rule.name for rule in rules() if not rule.alert}
-    server.wait_for(lambda: all_answered(server, prometheus, pending), 60, "every rule to be recorded")
+    server.wait_for(lambda: all_have_results(server, prometheus, pending), 60, "every rule to be recorded")
     for rule in rules():
         prometheus.at(rule.expr)
 
 
-def test_the_numbers_are_those_of_the_requests(server, prometheus):
+def test_the_values_match_the_requests(server, prometheus):
     def counted() -> float:
         return float(
             prometheus.at(f'sum(inference_requests_total{{model="{UNTOUCHED}",code="invalid"}})')[0]["value"][1]
@@ -103,7 +103,7 @@ def test_the_numbers_are_those_of_the_requests(server, prometheus):
     server.wait_for(lambda: counted() == before + 7, 30, "seven more to be counted")
 
 
-def test_what_is_noisy_is_dropped(prometheus):
+def test_noisy_series_are_dropped(prometheus):
     names = {series["metric"]["__name__"] for series in prometheus.at('count by (__name__) ({job="modelyard-ray"})')}
     scraped = {name for name in names if name.startswith("ray_")}
     assert not scraped - {name for name in scraped if name.startswith("ray_node_")}

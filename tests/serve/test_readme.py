@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand against the real server; only the port is the test's."""
+"""The commands of the README, run unchanged against the real server except for the port."""
 
 import json
 import os
@@ -22,7 +22,7 @@ STEPS = re.findall(r"^   ```bash\n(.*?)^   ```", README, re.DOTALL | re.MULTILIN
 
 
 def run(server: Server, command: str) -> str:
-    """In the project's folder, with the environment where `make serve` puts it, and not on the path."""
+    """Run in the project's folder, with the environment where `make serve` puts it, and not on the path."""
     environment = server.project.root / ".venv"
     if not environment.exists():
         environment.symlink_to(Path(COMMAND).parents[1])
@@ -40,7 +40,7 @@ def run(server: Server, command: str) -> str:
 
 
 def about(value: Any) -> Any:
-    """Equal to what is the same but for numbers, which another processor computes a little differently."""
+    """Equal to a value with the same texts and approximately the same numbers, as another processor computes them."""
     if isinstance(value, list):
         return [about(item) for item in value]
     if isinstance(value, dict):
@@ -49,38 +49,38 @@ def about(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("command", "shown"), ASKED, ids=[re.search(r"models/([\w-]+)", c)[1] for c, _ in ASKED])
-def test_a_command_of_the_readme_answers_what_it_shows(server: Server, command: str, shown: str) -> None:
+def test_a_command_of_the_readme_prints_what_it_shows(server: Server, command: str, shown: str) -> None:
     assert json.loads(run(server, command)) == about(json.loads(shown))
 
 
-def test_every_example_model_is_asked_in_the_readme() -> None:
-    asked = {name for command, _ in ASKED for name in re.findall(r"models/([\w-]+)/predict", command)}
+def test_every_example_model_is_used_in_the_readme() -> None:
+    sent = {name for command, _ in ASKED for name in re.findall(r"models/([\w-]+)/predict", command)}
     configured = {path.stem for path in (Path(__file__).parents[2] / "serve_config" / "models").glob("*.yaml")}
-    assert asked == configured
+    assert sent == configured
 
 
 def test_the_steps_of_the_readme_serve_a_model_change_it_and_remove_it(server: Server) -> None:
-    publish, configure, look = STEPS
+    publish, configure, show = STEPS
     second, back, slow, remove = CHANGES
 
     def version() -> str:
-        """That answers where a request names none."""
-        answer = server.predict("flowers", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
-        return str(answer.json().get("model_version"))
+        """The version that serves requests without a version."""
+        response = server.predict("flowers", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
+        return str(response.json().get("model_version"))
 
     try:
         run(server, publish)
         run(server, configure)
         server.wait_for(lambda: version() == "1", what="the model of the three steps")
         server.wait_for(lambda: server.status()["flowers"]["state"] == "READY", what="the status, a second old at most")
-        assert re.search(r"^flowers +READY", run(server, look), re.MULTILINE)
+        assert re.search(r"^flowers +READY", run(server, show), re.MULTILINE)
         run(server, second)
         assert version() == "2"
         assert "+versions: [1]" in run(server, back)
         assert version() == "1"
         run(
             server, slow.replace("--since 1h\n", "--since 1h || true\n", 1)
-        )  # where none was slow, it ends with 1, as grep does
+        )  # without a slow request, the exit code is 1, as of grep
         run(server, remove)
         server.wait_for(lambda: "flowers" not in server.models(), what="the removal")
     finally:

@@ -11,11 +11,11 @@ from tests.serve.project import Server
 def test_replicas_follow_the_load_up_and_down(server: Server) -> None:
     over = threading.Event()
 
-    def ask() -> None:
+    def send_request() -> None:
         while not over.is_set():
             server.predict("slow", {"instances": [0.05]})
 
-    clients = [threading.Thread(target=ask) for _ in range(8)]
+    clients = [threading.Thread(target=send_request) for _ in range(8)]
     for client in clients:
         client.start()
     try:
@@ -27,8 +27,8 @@ def test_replicas_follow_the_load_up_and_down(server: Server) -> None:
     server.wait_for(lambda: len(server.replicas("slow")) == 1, 180, "one replica again")
 
 
-def test_a_socket_wakes_a_model_that_is_scaled_to_zero(server: Server) -> None:
-    server.wait_for(lambda: not server.replicas("dozer"), what="the model to fall asleep")
+def test_a_websocket_wakes_a_model_that_is_scaled_to_zero(server: Server) -> None:
+    server.wait_for(lambda: not server.replicas("dozer"), what="the model to scale to zero")
     with connect(f"ws://127.0.0.1:{server.project.port}/models/dozer/ws", proxy=None, open_timeout=60) as socket:
         for value in (1.5, -2.0):
             socket.send(json.dumps({"instances": [value]}))

@@ -1,4 +1,4 @@
-"""What `modelyard.load_model` answers is what the server answers, to the byte."""
+"""`modelyard.load_model` returns the same bytes as the server."""
 
 import pytest
 
@@ -10,7 +10,7 @@ JSON = {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_model_loaded_in_a_test_answers_as_the_server_does(server: Server, name: str) -> None:
+def test_a_model_loaded_in_a_test_returns_the_same_as_the_server(server: Server, name: str) -> None:
     url = f"{server.url}/models/{name}/predict"
     body = (REPOSITORY / name / "1" / "example.json").read_bytes()
     with load_model(server.project.models / f"{name}.yaml") as model:

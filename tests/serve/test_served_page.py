@@ -1,4 +1,4 @@
-"""The requests of docs/predict.md to the models that `make serve` serves, as they stand on the page."""
+"""The requests of docs/predict.md, unchanged, to the models that `make serve` serves."""
 
 import json
 import re
@@ -14,22 +14,22 @@ SERVED = [exchange for exchange in EXCHANGES if exchange["served"]]
 
 
 @pytest.mark.parametrize("exchange", SERVED, ids=lambda each: each["body"][:40])
-def test_a_request_of_the_page_is_answered_as_it_says(server: Server, exchange: dict[str, str]) -> None:
+def test_a_request_of_the_page_returns_what_it_shows(server: Server, exchange: dict[str, str]) -> None:
     response = server.http.post(
         server.url + exchange["path"],
         exchange["body"].encode(),
         headers={"content-type": exchange["content_type"]},
         timeout=60,
     )
-    answer = response.json()
+    reply_received = response.json()
     if not exchange["answer"]:
-        assert response.status_code == 200, answer
+        assert response.status_code == 200, reply_received
         return
     shown = json.loads(exchange["answer"])
-    assert {**answer, "request_id": ""} == about({**shown, "request_id": ""})
+    assert {**reply_received, "request_id": ""} == about({**shown, "request_id": ""})
 
 
-def test_the_pages_curl_command_prints_its_first_answer(server: Server) -> None:
+def test_the_curl_command_of_the_page_prints_the_first_response(server: Server) -> None:
     (command,) = re.findall(r"^```bash\n(curl .*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     command = command.replace(":8000", f":{server.project.port}")
     done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=60, check=False)

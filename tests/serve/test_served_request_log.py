@@ -1,4 +1,4 @@
-"""The log of requests on a real server: what a line holds, and that no client can write one."""
+"""The request log of a real server: the content of a record, and that no client can forge one."""
 
 import json
 import socket
@@ -36,16 +36,16 @@ FAILS = ECHO.replace("return", "assert inputs['x'][0] != 13\n        return")
 
 
 def lines(server: Server, model: str) -> list[dict[str, Any]]:
-    """All that was written of a model; each line must be one of ours."""
+    """All records of a model. Each line must be a valid record."""
     path = server.project.root / ".modelyard" / "requests" / f"{model}.jsonl"
     text = path.read_text() if path.exists() else ""
-    told = [json.loads(line) for line in text.split("\n")[:-1]]
-    assert all(list(line) == KEYS and line["model"] == model for line in told)
-    return told
+    result = [json.loads(line) for line in text.split("\n")[:-1]]
+    assert all(list(line) == KEYS and line["model"] == model for line in result)
+    return result
 
 
 def line_of(server: Server, model: str, request_id: str) -> dict[str, Any]:
-    """The one of this request, as soon as it is there."""
+    """The record of this request, when it is written."""
     server.wait_for(
         lambda: any(line["request_id"] == request_id for line in lines(server, model)), what=f"line {request_id}"
     )
@@ -57,13 +57,13 @@ def named() -> str:
     return f"log-{uuid.uuid4().hex}"
 
 
-def test_a_line_says_what_became_of_a_request_and_nothing_of_what_was_in_it(server: Server) -> None:
+def test_a_record_has_the_outcome_of_a_request_and_nothing_of_its_content(server: Server) -> None:
     before = datetime.now(UTC)
-    answer = server.predict("echo", BODY, headers={"x-request-id": (mine := named())})
-    assert answer.headers["x-request-id"] == mine
+    response = server.predict("echo", BODY, headers={"x-request-id": (mine := named())})
+    assert response.headers["x-request-id"] == mine
     line = line_of(server, "echo", mine)
     assert (line["version"], line["protocol"], line["code"], line["rows"]) == ("1", "predict", "ok", 2)
-    assert line["bytes"] == len(answer.request.body or b"")
+    assert line["bytes"] == len(response.request.body or b"")
     assert (line["outcome"], line["client"]) == ("OK", "127.0.0.1")
     assert line["replica"]
     assert line["batch_rows"] >= 2
@@ -72,7 +72,7 @@ def test_a_line_says_what_became_of_a_request_and_nothing_of_what_was_in_it(serv
     assert "31337" not in (server.project.root / ".modelyard" / "requests" / "echo.jsonl").read_text()
 
 
-def test_a_clients_address_is_the_edges_word_and_not_its_own(server: Server) -> None:
+def test_a_clients_address_comes_from_the_edge_and_not_from_the_client(server: Server) -> None:
     spoofed = {"x-forwarded-for": "203.0.113.9", "x-request-id": (mine := named())}
     assert server.predict("echo", BODY, headers=spoofed).status_code == 200
     assert line_of(server, "echo", mine)["client"] == "127.0.0.1"
@@ -80,26 +80,26 @@ def test_a_clients_address_is_the_edges_word_and_not_its_own(server: Server) -> 
     assert [(each["request_id"], each["client"]) for each in found] == [(mine, "127.0.0.1")]
 
 
-def test_protocols_and_mistakes_are_told_apart(server: Server) -> None:
+def test_records_distinguish_protocols_and_errors(server: Server) -> None:
     wrong, grpc = named(), named()
     assert server.predict("echo", {"instances": ["no number"]}, headers={"x-request-id": wrong}).status_code == 400
-    given = tritonclient.grpc.InferInput("x", [1], "FP64")
-    given.set_data_from_numpy(np.array([4.0]))
+    tensor = tritonclient.grpc.InferInput("x", [1], "FP64")
+    tensor.set_data_from_numpy(np.array([4.0]))
     with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
-        client.infer("echo", [given], headers={"x-request-id": grpc})
+        client.infer("echo", [tensor], headers={"x-request-id": grpc})
     refused, called = line_of(server, "echo", wrong), line_of(server, "echo", grpc)
     assert (refused["code"], refused["batch_rows"], refused["compute_ms"]) == ("invalid", 0, 0)
     assert (called["code"], called["protocol"], called["rows"]) == ("ok", "grpc", 1)
 
 
-def test_a_request_that_fails_has_a_line_that_its_client_can_name(fresh: Server) -> None:
+def test_the_record_of_a_failed_request_has_the_id_that_its_client_got(fresh: Server) -> None:
     fresh.project.add_python("fails", FAILS)
     fresh.project.configure("fails", TRUSTED)
-    # Before that a request goes by Serve's own proxy, whose errors are all told as 503.
+    # Before that, requests go through Serve's own proxy, which reports all errors as 503.
     fresh.wait_for(lambda: fresh.get("/models/fails").json().get("curl"), what="its replica at the edge")
-    answer = fresh.predict("fails", {"instances": [13]})
-    assert answer.status_code == 500
-    line = line_of(fresh, "fails", answer.headers["x-request-id"])
+    response = fresh.predict("fails", {"instances": [13]})
+    assert response.status_code == 500
+    line = line_of(fresh, "fails", response.headers["x-request-id"])
     assert (line["code"], line["rows"]) == ("error", 1)
     assert line["compute_ms"] > 0
 
@@ -122,14 +122,14 @@ FORGED = b'{"time":"2026-01-01T00:00:00.000+00:00","request_id":"forged"}'
     ],
     ids=["folded", "CR", "LF", "NUL", "percent", "escape", "Unicode's line ends", "terminal", "twice"],
 )
-def test_no_request_id_forges_a_line(server: Server, header: bytes) -> None:
+def test_no_request_id_forges_a_record(server: Server, header: bytes) -> None:
     body, last = json.dumps(BODY).encode(), named()
     head = b"POST /models/echo/predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.project.port), timeout=30) as connection:
         connection.sendall(head % (len(body), header) + body)
         status = connection.recv(4096).split(b" ")[1]
     assert status in (b"200", b"400")
-    # Lines stand in the order of their requests where one replica answers: behind this one there would be a forged one.
+    # With one replica, records are in the order of the requests: a forged one would follow this one.
     server.predict("echo", BODY, headers={"x-request-id": last})
     line_of(server, "echo", last)
     assert not [line for line in lines(server, "echo") if "forged" in json.dumps(line)]

@@ -1,4 +1,4 @@
-"""Answers in parts and WebSockets, through HAProxy, while other models come and go."""
+"""Streamed responses and WebSockets, through HAProxy, while other models are added and removed."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ WRITTEN = " better than ugly."
 PYTHON = "runtime: python:model:Model\ntrusted: true\nrequired: false\n"
 
 
-def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_models(server: Server) -> None:
+def test_a_websocket_streams_text_by_character_while_other_models_change(server: Server) -> None:
     url = f"ws://127.0.0.1:{server.project.port}/models/zen/ws?stream=true"
     with connect(url, proxy=None) as socket:
 
@@ -33,16 +33,16 @@ def test_a_text_is_written_letter_by_letter_over_a_socket_which_outlives_other_m
         server.project.configure("passing")
         iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
         try:
-            server.wait_for(lambda: server.answers("passing", iris), what="another model")
-            assert written() == list(WRITTEN), "the old HAProxy still carries it"
+            server.wait_for(lambda: server.responds("passing", iris), what="another model")
+            assert written() == list(WRITTEN), "the old HAProxy still has the connection"
         finally:
             (server.project.models / "passing.yaml").unlink()
             server.wait_for(lambda: "passing" not in server.models())
         assert written() == list(WRITTEN)
 
 
-def test_sessions_outlive_many_changes_of_other_models(fresh: Server) -> None:
-    """Each change starts another HAProxy; the one that carries these has to live on beside all of them."""
+def test_open_connections_survive_many_changes_of_other_models(fresh: Server) -> None:
+    """Each change starts another HAProxy process; the one with these connections must keep running."""
     fresh.project.add_python("ticks", TICKS)
     fresh.project.configure("ticks", PYTHON)
     fresh.wait_for(lambda: fresh.models().get("ticks", {}).get("state") == "READY", what="the model that ticks")
@@ -54,7 +54,7 @@ def test_sessions_outlive_many_changes_of_other_models(fresh: Server) -> None:
         for turn in range(1, 5):
             fresh.project.add_python("guest", ECHO, version=turn)
             fresh.project.configure("guest", PYTHON)
-            fresh.wait_for(lambda: fresh.answers("guest", {"instances": [1.0]}), what="the guest")
+            fresh.wait_for(lambda: fresh.responds("guest", {"instances": [1.0]}), what="the other model")
             (fresh.project.models / "guest.yaml").unlink()
             fresh.wait_for(lambda: "guest" not in fresh.models())
             changed = time.time()
@@ -66,26 +66,26 @@ def test_sessions_outlive_many_changes_of_other_models(fresh: Server) -> None:
                     break
 
 
-def test_a_text_is_written_letter_by_letter_over_grpc(server: Server) -> None:
+def test_grpc_streams_text_by_character(server: Server) -> None:
     text = triton.InferInput("text_input", [1], "BYTES")
     text.set_data_from_numpy(np.array(["Beautiful is"], object))
-    told: list[str] = []
+    received: list[str] = []
 
     def hear(result: triton.InferResult, error: Exception | None) -> None:
-        told.append(str(error) if error else result.as_numpy("text_output")[0].decode())
+        received.append(str(error) if error else result.as_numpy("text_output")[0].decode())
 
     with triton.InferenceServerClient(f"127.0.0.1:{server.project.grpc_port}") as client:
         client.start_stream(hear)
         client.async_stream_infer("zen", [text])
         client.stop_stream()
-    assert told == list(WRITTEN)
+    assert received == list(WRITTEN)
 
 
-def test_a_socket_where_there_is_no_model_is_refused(server: Server) -> None:
+def test_a_websocket_of_an_unknown_model_is_404(server: Server) -> None:
     headers = {
         "connection": "upgrade",
         "upgrade": "websocket",
         "sec-websocket-version": "13",
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
-    assert requests.get(f"{server.url}/models/nobody/ws", headers=headers, timeout=60).status_code == 404
+    assert requests.get(f"{server.url}/models/unknown/ws", headers=headers, timeout=60).status_code == 404

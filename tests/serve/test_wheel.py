@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it serves from a folder of an operator's, where it is installed and no checkout is at hand."""
+"""The wheel: its content, and that it serves from an operator's folder without a checkout."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import pytest
 
 from modelyard import __version__
 from modelyard.control.ports import free_ports
-from tests.faults.test_odd_starts import AS_NOBODY, NOBODY
+from tests.faults.test_unusual_starts import AS_NOBODY, NOBODY
 from tests.serve.project import Project, Server
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ DATA = {
 }
 ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 OPERATORS = ("monitoring", "orjson", "ray", "modelyard")
-"""Modules in the operator's folder, and folders below, named like packages that the server imports or has imported."""
+"""Modules and folders in the operator's folder with the names of packages that the server imports."""
 OPERATORS_FOLDERS = ("spec", "config", "deployments")
 TRAP = "from pathlib import Path\nPath(__file__).with_suffix('.imported').write_text('')\nraise SystemExit(3)\n"
 PROGRAM = """\
@@ -57,7 +57,7 @@ modelyard.load_modle("a")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built with the locked tools, from a copy, so that nothing is left in the checkout."""
+    """Built with the locked tools, from a copy, so that the checkout stays clean."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, source)
@@ -69,7 +69,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path) -> Iterator[Path]:
-    """An environment with the wheel, for any user. The dependencies are those of this one, by their folder: no index is needed."""
+    """An environment with the wheel, for any user. It uses the dependencies of this environment, so no index is needed."""
     folder = Path(tempfile.mkdtemp(prefix="modelyard-installed-"))
     folder.chmod(0o755)
     try:
@@ -84,7 +84,7 @@ def installed(wheel: Path) -> Iterator[Path]:
 
 
 def run(*command: str | Path, code: int = 0, cwd: Path | None = None) -> str:
-    """What a command prints, in an environment that names no folder of ours."""
+    """Output of a command, in an environment without our folders."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         command,
@@ -111,7 +111,7 @@ def test_the_wheel_holds_what_serving_needs_and_nothing_else(wheel: Path) -> Non
     assert all(mode & 0o444 == 0o444 for mode in modes.values())
 
 
-def test_the_command_of_the_wheel_says_its_version(installed: Path) -> None:
+def test_the_command_of_the_wheel_prints_its_version(installed: Path) -> None:
     assert run(installed / "bin" / "modelyard", "--version") == f"modelyard {__version__}\n"
 
 
@@ -130,14 +130,14 @@ def test_the_public_names_are_typed_for_users_of_the_package(installed: Path, tm
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not below pytest's own folder, which is root's alone."""
+    """Not below pytest's own folder, which only root may read."""
     folder = Path(tempfile.mkdtemp(prefix="model yard "))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class Initialised(Project):
-    """What `modelyard init` has written, on ports of the test's own."""
+    """The project that `modelyard init` writes, on its own ports."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -153,7 +153,7 @@ class Initialised(Project):
 
 
 def as_another_user(installed: Path, folder: Path) -> tuple[str, ...]:
-    """A command that starts another one as a user who owns the folder and is not root; () where that cannot be."""
+    """A command prefix that runs another command as a user who owns the folder and is not root; () if that is impossible."""
     tried = [*AS_NOBODY, installed / "bin" / "python", "-c", "import modelyard.local_model"]
     if os.getuid() != 0 or not shutil.which("setpriv") or subprocess.run(tried, check=False).returncode:
         return ()
@@ -162,7 +162,9 @@ def as_another_user(installed: Path, folder: Path) -> tuple[str, ...]:
     return AS_NOBODY
 
 
-def test_init_and_up_serve_a_model_from_an_empty_folder_whatever_else_is_in_it(installed: Path, folder: Path) -> None:
+def test_init_and_up_serve_a_model_from_an_empty_folder_with_any_other_files_in_it(
+    installed: Path, folder: Path
+) -> None:
     command = str(installed / "bin" / "modelyard")
     for name in OPERATORS:
         (folder / f"{name}.py").write_text(TRAP)
@@ -176,7 +178,7 @@ def test_init_and_up_serve_a_model_from_an_empty_folder_whatever_else_is_in_it(i
     try:
         server.wait_up()
         request = {"instances": [{"weight_kg": 2.5, "distance_km": 120}]}
-        server.wait_for(lambda: server.answers("shipping-cost", request), what="the edge")
+        server.wait_for(lambda: server.responds("shipping-cost", request), what="the edge")
         assert server.predict("shipping-cost", request).json()["predictions"] == [8.4]
         ours = [line for line in server.processes().values() if "agent-keeper" in line]
         assert ours

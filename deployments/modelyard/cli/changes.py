@@ -55,7 +55,7 @@ def apply_changes(config_dir: Path, *, allow_removals: bool, wait_s: float | Non
 
 
 def _wait_until_settled(server: RunningServer, turn: int, wait_s: float) -> tuple[ModelStatus, ...]:
-    """The first state after that turn of the control loop in which no model is changing, or the last one before the time-out."""
+    """The first state after that turn of the control loop in which no model is changing, or the last one before the timeout."""
     deadline = time.monotonic() + wait_s
     while True:
         document = server.status()

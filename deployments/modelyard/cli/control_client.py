@@ -12,7 +12,7 @@ from modelyard.control.plan import NeedsConfirmation
 
 VERSION = "v1"
 CONNECT_S, STATUS_S, READ_S = 2.0, 5.0, 120.0
-"""Time-outs: to connect, for a status, and for requests that read files."""
+"""Timeouts: to connect, for a status, and for requests that read files."""
 
 
 class RunningServer:

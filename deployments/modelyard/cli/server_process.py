@@ -33,7 +33,7 @@ LEAVE = b"leave"
 
 
 def main() -> int:
-    """The exit code tells the supervisor whether to start again."""
+    """The supervisor decides by the exit code whether to start again."""
     supervisor, options = os.getppid(), _options()
     stop, leaving, is_up = threading.Event(), threading.Event(), ReadyFlag(options.up_mark)
     threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
@@ -42,7 +42,7 @@ def main() -> int:
     if options.control is not None:
         listener = socket.socket(fileno=options.control)
         listener.set_inheritable(False)
-        ControlServer(listener, api.answer).start()
+        ControlServer(listener, api.respond).start()
     from modelyard.cli.terminal_report import TerminalReport, console
     from modelyard.config.diagnostic import SpecError
     from modelyard.control.desired import ConfigReader

@@ -47,7 +47,7 @@ ABORT_S = 5
 
 
 class Supervisor:
-    """Runs the server's process until told to stop."""
+    """Runs the server's process until `stop`."""
 
     def __init__(self, config_dir: Path, config: Config, *, approve: bool = False, resume: bool = False) -> None:
         """`approve`: changes wait for `modelyard apply`. `resume`: the files have mistakes; `config` is what was served last."""
@@ -63,7 +63,7 @@ class Supervisor:
         self._mark = ReadyFlag()
         self._live = LiveState(approval=approve)
         self._control: socket.socket | None = None
-        self._stand_in: ControlServer | None = None
+        self._fallback_api: ControlServer | None = None
         """Answers at the control socket while there is no child."""
 
     def run(self) -> int:
@@ -82,10 +82,10 @@ class Supervisor:
         try:
             self._control = control_socket.listen(self._paths.state)
         except OSError as error:
-            self._tell(f"no control socket: {self._paths.state / control_socket.NAME}: {error}")
+            self._print_line(f"no control socket: {self._paths.state / control_socket.NAME}: {error}")
             yield
             return
-        self._stand_in = ControlServer(self._control, ControlApi(self._live).answer)
+        self._fallback_api = ControlServer(self._control, ControlApi(self._live).respond)
         try:
             yield
         finally:
@@ -106,7 +106,7 @@ class Supervisor:
             except OSError as error:  # a full disk, say; a server that has been up is not given up for it
                 if not self._restarts.has_been_up:
                     raise
-                self._tell(f"cannot start: {error}")
+                self._print_line(f"cannot start: {error}")
                 code = NOT_STARTED
             if self._stopping.is_set() or code == FINE:
                 return FINE
@@ -116,11 +116,11 @@ class Supervisor:
             what = "Ray died under the server" if was_up else "the server did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
             if pause_s is None:
-                self._tell(
+                self._print_line(
                     f"{what}, {self._restarts.failures} times in a row: giving up; see {self._paths.state / 'server.log'}"
                 )
                 return FAILED
-            self._tell(f"{what}: starting again in {pause_s:g} s")
+            self._print_line(f"{what}: starting again in {pause_s:g} s")
             self._stopping.wait(pause_s)
         return FINE
 
@@ -138,7 +138,7 @@ class Supervisor:
             *(("--control", str(self._control.fileno())) if self._control else ()),
         ]
         try:
-            # A session of its own: Ctrl-C reaches this process alone, which then stops the child in good order.
+            # A new session: Ctrl-C reaches only this process, which then stops the child cleanly.
             child = self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -146,16 +146,16 @@ class Supervisor:
                 start_new_session=True,
                 pass_fds=(self._mark.descriptor, *((self._control.fileno(),) if self._control else ())),
             )
-            if self._stand_in:
-                self._stand_in.stop()
+            if self._fallback_api:
+                self._fallback_api.stop()
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
             code = child.wait()
             return meaning_of(code, was_up=self._mark.is_set())
         finally:
-            if self._stand_in:
+            if self._fallback_api:
                 self._live.down("the server's process has ended")
-                self._stand_in.start()
+                self._fallback_api.start()
             end_descendants(grace_s=2.0)
             with suppress(OSError):
                 self._paths.running.unlink(missing_ok=True)  # a child that was killed leaves it
@@ -180,7 +180,7 @@ class Supervisor:
     def _reload(self, _sign: int, _frame: FrameType | None) -> None:
         threading.Thread(target=reload, args=(self._paths.state, self._config_dir), name="reload", daemon=True).start()
 
-    def _tell(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         self._live.down(text)
         self._events.trouble(text)
         with suppress(OSError):  # a terminal that is gone, a file on a full disk

@@ -37,7 +37,7 @@ class ControlApi:
         self._live = live
         self.operations: Operations | None = None
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+    def respond(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         """See `control_server.Answer`."""
         if (method, path) == ("GET", f"/{VERSION}/status"):
             return 200, self._live.as_json()

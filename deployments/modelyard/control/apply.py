@@ -121,5 +121,5 @@ def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback:
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:
-    """Whether no change is under way: each model is up, or cannot come up as it is configured."""
+    """Whether no change is in progress: each model is READY, or its configuration cannot be served."""
     return not any(status.changing for status in statuses)

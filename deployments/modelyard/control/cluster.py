@@ -75,4 +75,4 @@ class ClusterNode:
 
     def stopping(self, client: ServeClient) -> None:
         """See Node."""
-        self._report.starting("leaving the cluster as it is")
+        self._report.starting("leaving the cluster unchanged")

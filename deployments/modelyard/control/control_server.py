@@ -1,4 +1,4 @@
-"""HTTP on the control socket: one request a connection, each in a thread of its own.
+"""HTTP on the control socket: one request per connection, each in its own thread.
 
 For example `curl --unix-socket .modelyard/control.sock http://modelyard/v1/status`.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-Answer = Callable[[str, str, Any], tuple[int, dict[str, Any]]]
+Respond = Callable[[str, str, Any], tuple[int, dict[str, Any]]]
 """From method, path and JSON body (None without one) to a status code and a JSON document."""
 
 SILENT_S = 5.0
@@ -23,14 +23,14 @@ STOP_POLL_S = 0.1
 class ControlServer:
     """Serves a listening socket from `start` until `stop`. The socket stays open, because another process may serve it next."""
 
-    def __init__(self, listener: socket.socket, answer: Answer) -> None:
+    def __init__(self, listener: socket.socket, respond: Respond) -> None:
         self._listener = listener
-        self._answer = answer
+        self._respond = respond
         self._server: _Server | None = None
 
     def start(self) -> None:
         """Begin to serve, in a daemon thread."""
-        self._server = server = _Server(self._listener, self._answer)
+        self._server = server = _Server(self._listener, self._respond)
         threading.Thread(target=server.serve_forever, args=(STOP_POLL_S,), name="control", daemon=True).start()
 
     def stop(self) -> None:
@@ -44,11 +44,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, listener: socket.socket, answer: Answer) -> None:
+    def __init__(self, listener: socket.socket, respond: Respond) -> None:
         super().__init__("", _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.answer = answer
+        self.respond = respond
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore it: the client left. An error in an operation is answered with 500."""
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, body: Any) -> None:
         try:
-            self._send(*self.server.answer(self.command, self.path, body))
+            self._send(*self.server.respond(self.command, self.path, body))
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - the client gets the error, and the server continues

@@ -77,7 +77,7 @@ class ConfigReader:
         return desired
 
     def resolved(self, config: Config) -> DesiredState:
-        """This configuration with the repository as it is now."""
+        """This configuration with the current state of the repository."""
         snapshot = scan(
             config.repository_root,
             {spec.folder for spec in config.models},

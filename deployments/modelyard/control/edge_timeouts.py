@@ -1,4 +1,4 @@
-"""The models' time-outs in the running HAProxy: they apply in place, and HAProxy reads its map files only at its start."""
+"""The models' timeouts in the running HAProxy: they apply in place, and HAProxy reads its map files only at its start."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ class EdgeTimeouts:
         except (AdminError, OSError) as error:
             self._failures += 1
             if self._failures >= MAX_FAILURES:
-                report(f"HAProxy has other time-outs of models than the configuration: {error}")
+                report(f"HAProxy has other timeouts of models than the configuration: {error}")
             return
         self._failures = 0
         report("")
@@ -39,7 +39,7 @@ class EdgeTimeouts:
             return
         sockets = [socket for socket in self._edge.admin_sockets() if pid_of(socket) == process]
         if not sockets:
-            raise AdminError(f"process {process} does not answer at its admin socket yet")
+            raise AdminError(f"process {process} does not respond at its admin socket yet")
         for socket in sockets:
             replace_map(socket, TIMEOUTS_FILE, target[1])
         self._sent = target

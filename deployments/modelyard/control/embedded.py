@@ -1,4 +1,4 @@
-"""Ray and HAProxy on this machine, in a process of its own below `modelyard up`."""
+"""Ray and HAProxy on this machine, in a child process of `modelyard up`."""
 
 import json
 import os
@@ -130,9 +130,9 @@ class EmbeddedNode:
         good = self._current.config, rollback.good
         self._writes.attempt(self._paths.last_good, lambda: self._last_good.update(*good))
         error = self._edge.haproxy_error()
-        notices.set("edge", f"HAProxy refuses our frontends: {error}" if error else "")
+        notices.set("edge", f"HAProxy rejected the configuration: {error}" if error else "")
         notices.set("ports", self._ports.closed() if started else "")
-        self._timeouts.check(lambda text: notices.set("edge time-outs", text))
+        self._timeouts.check(lambda text: notices.set("edge timeouts", text))
         if self._tls:
             self._tls.check(lambda text: notices.set("tls", text))
 
@@ -174,7 +174,7 @@ class EmbeddedNode:
         most = connection_limits(wanted, files).per_port
         if most < wanted and "connections" in self._server.model_fields_set:
             self._report.trouble(
-                f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
+                f"connections: the limit of each port is {most}, not {wanted}: this user may open {files} files (ulimit -Hn)"
             )
 
     def _report_slow_start(self, seconds: float) -> None:
@@ -199,4 +199,4 @@ class EmbeddedNode:
                 failed = error
             time.sleep(min(LEAVE_AGAIN_S, left_s))
         if failed:
-            self._report.trouble(f"HAProxy went on reporting that the server is ready: {failed}")
+            self._report.trouble(f"HAProxy still reports that the server is ready: {failed}")

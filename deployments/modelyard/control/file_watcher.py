@@ -1,4 +1,4 @@
-"""Reads the files whenever they change, in a thread of its own: a file system that hangs must not stop the reconciler."""
+"""Reads the files when they change, in its own thread: a file system that hangs must not stop the reconciler."""
 
 import queue
 import threading
@@ -125,4 +125,4 @@ class FileWatcher:
                 if self._checker.is_changing
                 else max(CHECK_EVERY_S, took_s / MAX_CPU_SHARE if reading is None else 0.0)
             )
-        self._readings.put(None)  # the reconciler need not wait for its time-out
+        self._readings.put(None)  # the reconciler need not wait for its timeout

@@ -19,7 +19,7 @@ TICK_S = 0.1
 
 
 class HaproxyStandby:
-    """Watches Serve's HAProxy, in a thread of its own."""
+    """Watches Serve's HAProxy, in its own thread."""
 
     def __init__(self, edge: EdgeFiles, report: Callable[[str], None]) -> None:
         self._edge = edge

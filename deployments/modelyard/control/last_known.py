@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class LastKnown(Generic[T]):
-    """One fetch at a time, in a thread of its own. A fetch that raises leaves the value unchanged."""
+    """One fetch at a time, in its own thread. A fetch that raises leaves the value unchanged."""
 
     def __init__(self, fetch: Callable[[T], T], first: T) -> None:
         """`fetch` gets the last value."""

@@ -26,7 +26,7 @@ MAX_RECORDS_A_SECOND = 500
 
 
 class LostRequests:
-    """Listens in a thread of its own after `start`."""
+    """Listens in its own thread after `start`."""
 
     def __init__(self, edge: Path, requests: Path, writes: Writes, *, now: Callable[[], float] = time.time) -> None:
         """`edge` is the folder of HAProxy's files, `requests` the folder of the request logs."""

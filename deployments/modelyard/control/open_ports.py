@@ -24,7 +24,7 @@ class OpenPorts:
         self._ports = ports
         self._now = now
         self._next = 0.0
-        self._said = ""
+        self._message = ""
 
     def closed(self) -> str:
         """The configured ports on which no process listens, for the operator; "" if all are open."""
@@ -32,5 +32,7 @@ class OpenPorts:
             self._next = self._now() + EVERY_S
             open_ports = self._ports()
             closed = [each for each in self._server.listeners if each[2] not in open_ports]
-            self._said = "; ".join(f"{'.'.join(key)}: nothing listens on {host}:{port}" for key, host, port in closed)
-        return self._said
+            self._message = "; ".join(
+                f"{'.'.join(key)}: nothing listens on {host}:{port}" for key, host, port in closed
+            )
+        return self._message

@@ -35,8 +35,8 @@ def describe_model(urls: ServerUrls, status: ModelStatus) -> dict[str, Any] | No
     request = urllib.request.Request(urls.inside + path, headers=headers)  # noqa: S310 - our own http
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
-            document = json.load(answer)
+        with opener.open(request, timeout=TIMEOUT_S) as response:
+            document = json.load(response)
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return document if isinstance(document, dict) and "curl" in document else None

@@ -78,7 +78,7 @@ def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:
 
 
 def _run_command(admin: Path, command: bytes) -> str:
-    """Run one command on a connection of its own: HAProxy closes a connection that is not interactive after one command."""
+    """Run one command on a new connection: HAProxy closes a connection that is not interactive after one command."""
     reply = b""
     with connected(admin) as connection:
         connection.sendall(command)

@@ -10,7 +10,7 @@ from modelyard.protocols.grpc.status import Status, escaped
 ERROR_FILE = "unavailable.http"
 """The response for HAProxy's 502 and 503: no replica accepted the request, or the replica died while it processed it."""
 
-TIMEOUT_MESSAGE = "no replica of the model answered in time"
+TIMEOUT_MESSAGE = "no replica of the model responded in time"
 HTTP_ERRORS = (
     (400, "Bad Request", "the request is incomplete"),
     (408, "Request Timeout", "the request was sent too slowly"),
@@ -20,8 +20,8 @@ GRPC_ERRORS = (
     (400, Status.INTERNAL, "the call is incomplete"),
     (408, Status.DEADLINE_EXCEEDED, "the message was sent too slowly"),
     (500, Status.INTERNAL, "the load balancer failed to process the call"),
-    (502, Status.UNAVAILABLE, "no replica of the model answered"),
-    (503, Status.UNAVAILABLE, "no replica of the model answered"),
+    (502, Status.UNAVAILABLE, "no replica of the model responded"),
+    (503, Status.UNAVAILABLE, "no replica of the model responded"),
     (504, Status.DEADLINE_EXCEEDED, TIMEOUT_MESSAGE),
 )
 """By the HTTP status that HAProxy would send."""
@@ -65,7 +65,7 @@ def grpc_errors() -> str:
 def render_error_file() -> str:
     """The content of ERROR_FILE: a raw HTTP response, as HAProxy's `errorfile` requires."""
     title = "Service Unavailable"
-    body = _document(503, title, "no replica of the model answered")
+    body = _document(503, title, "no replica of the model responded")
     lines = (
         f"HTTP/1.1 503 {title}",
         "content-type: application/problem+json",

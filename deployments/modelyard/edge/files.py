@@ -52,7 +52,7 @@ class EdgeFiles:
             self._replace(CLIENT_CA_FILE, tls.client_ca)
 
     def timeouts(self) -> str:
-        """The content of the map of time-outs."""
+        """The content of the map of timeouts."""
         return (self.folder / TIMEOUTS_FILE).read_text()
 
     def admin_sockets(self) -> list[Path]:

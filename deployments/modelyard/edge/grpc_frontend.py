@@ -28,7 +28,7 @@ listen edge_grpc from edge
 {log_rules}
 {forward_rules}
     http-request {set_forwarded_for}
-    # A stream may be idle for long, also before its first message. Headers and single messages have their own time-outs.
+    # A stream may be idle for long, also before its first message. Headers and single messages have their own timeouts.
     timeout client 1h
 {start_time_rules}
     # The usual content type first: a regular expression costs more than all rules that follow.

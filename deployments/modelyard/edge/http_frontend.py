@@ -32,7 +32,7 @@ GATEWAY_TIMEOUT_S = 30
 """How long a GET to the gateway may take. Other methods may take longer: a load request ends when the model is READY."""
 
 TEMPLATE = """\
-# A listen section is frontend and backend. The time-out rules below need the backend capability; its backend side is unused.
+# A listen section is frontend and backend. The timeout rules below need the backend capability; its backend side is unused.
 listen edge_http from edge
     bind {bind} maxconn {connections}
     {newest_bind}
@@ -90,12 +90,12 @@ listen edge_http from edge
     http-request return {not_ready} if known all_down
 
     # Without a replica, Serve's backend has only its Python proxy. The proxy starts a replica of a model that is scaled to
-    # zero, and holds the request until the replica is up or the time-out expires. Requests about the model go to the gateway.
+    # zero, and holds the request until the replica is up or the timeout expires. Requests about the model go to the gateway.
     acl wakes method POST
     acl wakes req.hdr(upgrade) -i websocket
     acl has_replica var(txn.model),map({replicas}) -m found
     http-request set-timeout server {gateway_timeout_s}s if METH_GET !handshake
-    # A live replica answers within its time limit, if only with 504. This time-out is for replicas that are frozen or blocked.
+    # A live replica answers within its time limit, if only with 504. This timeout is for replicas that are frozen or blocked.
     http-request set-timeout server {timeout} if known !handshake
     http-request set-timeout server {hold_s}s if known wakes !has_replica
     http-request set-var(txn.timeout_status) int(503) if known wakes !has_replica

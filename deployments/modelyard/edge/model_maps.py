@@ -26,7 +26,7 @@ TIMEOUT_MARGIN_S = 3.0
 
 # HAProxy expressions for the frontends.
 TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{MAX_TIMEOUT_MS})"
-"""The time-out of the model that a request is for."""
+"""The timeout of the model that a request is for."""
 IS_STOPPING = f"{{ str({STOPPING}),map({STATE_FILE}) -m found }}"
 """The condition that the server is about to stop."""
 

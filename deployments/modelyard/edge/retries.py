@@ -3,7 +3,7 @@
 HAProxy buffers a request that fits into its buffer, and sends it again if the connection breaks before the response
 (`retry-on empty-response`, which Serve's backends have by their environment). A prediction may therefore be computed twice.
 
-A request that cannot be sent again needs a connection of its own. If HAProxy reused a connection to the replica and it breaks,
+A request that cannot be sent again needs a new connection. If HAProxy reused a connection to the replica and it breaks,
 HAProxy closes the client's connection without a response (RFC 9112, 9.3.1, expects clients to retry; for a POST they do not). So
 such a request is forwarded through the newest process's own socket, where each connection is used once: the client gets a 503.
 """

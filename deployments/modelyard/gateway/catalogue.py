@@ -89,7 +89,7 @@ def unknown_model(name: str, entries: Mapping[str, ModelEntry], message: str = U
 def not_ready(entry: ModelEntry) -> ModelNotReady:
     """The error for a configured model without a replica."""
     if entry.state == "READY":
-        return ModelNotReady(f"model {entry.name!r} has no replica available")
+        return ModelNotReady(f"no replica of model {entry.name!r} is available")
     error = ModelNotReady(f"model {entry.name!r} is {entry.state}" + (f": {entry.reason}" if entry.reason else ""))
     error.retry_after_s = 30 if entry.state == "UNAVAILABLE" else 1
     return error

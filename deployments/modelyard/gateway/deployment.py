@@ -22,7 +22,7 @@ from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
-from modelyard.ray_serve.handle import answered, ask_model
+from modelyard.ray_serve.handle import call_model, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.hub import HubClient
@@ -46,7 +46,7 @@ class Gateway:
         self._deployed = RefreshingCache(self._fetch_status, time.monotonic)
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
-        self._grpc = GrpcRoutes(self._get_entries, self._statistics, ask_model, limit_bytes=self._body_limit)
+        self._grpc = GrpcRoutes(self._get_entries, self._statistics, call_model, limit_bytes=self._body_limit)
         FAST_PATH.open(self._grpc.endpoints(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
@@ -60,7 +60,7 @@ class Gateway:
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """The response to a message that a replica forwards because it is for another model."""
-        return await answered(self._grpc.forwarder.forward(path, message, request_id), request_id)
+        return await result_or_error(self._grpc.forwarder.forward(path, message, request_id), request_id)
 
     async def _get_entries(self) -> Mapping[str, ModelEntry]:
         deployed, configured = await self._deployed.get(), self._configured
@@ -80,7 +80,7 @@ class Gateway:
         try:
             return await asyncio.to_thread(self._hub.model_totals, models)
         except (RayError, ValueError) as error:  # it died, or was not started
-            raise ModelNotReady("model statistics are unavailable: the metrics hub does not answer") from error
+            raise ModelNotReady("model statistics are unavailable: the metrics hub does not respond") from error
 
 
 class _NoMeter:

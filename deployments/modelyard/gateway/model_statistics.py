@@ -60,7 +60,7 @@ def version_work(totals: Totals, model: str, version: str) -> VersionStatistics:
     succeeded = sum(count for code, count in codes if code == "ok")
     return VersionStatistics(
         rows=totals.counters.get((ROWS.name, *key), 0),
-        answered=succeeded,
+        succeeded=succeeded,
         failed=sum(count for _, count in codes) - succeeded,
         total_ns=requests.nanos,
         queued=sum(queue.counts),

@@ -30,7 +30,9 @@ def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     if coding in ("identity", ""):
         return body
     if coding not in WINDOWS:
-        raise UnsupportedMediaType(f"content encoding {shortened(coding)!r} is not supported, only gzip and deflate")
+        raise UnsupportedMediaType(
+            f"content encoding {shortened(coding)!r} is not supported, only gzip and deflate are"
+        )
     window_bits = RAW if coding == "deflate" and not _has_zlib_header(body) else WINDOWS[coding]
     return inflate(body, window_bits, limit, noun="the body", coding=coding)
 

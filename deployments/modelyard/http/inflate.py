@@ -27,7 +27,7 @@ def inflate(data: bytes | memoryview, window_bits: int, limit: int, *, noun: str
     except zlib.error as error:
         raise InvalidRequest(f"{noun} is not valid {coding}: {error}") from None
     if len(whole) > limit:
-        raise PayloadTooLarge(f"{noun} inflates to more than {limit} bytes, the maximum")
+        raise PayloadTooLarge(f"{noun} inflates to more than the limit of {limit} bytes")
     if len(whole) > allowed:
         raise PayloadTooLarge(f"{noun} inflates to more than {MAX_RATIO} times its size; use less compression")
     if not stream.eof:

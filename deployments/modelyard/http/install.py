@@ -17,7 +17,7 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
     """Make uvicorn use the fast path for connections that it accepts from here on, if the self-test passes.
 
     Serve calls this in every process that is about to start uvicorn (each replica, and the fallback proxy on the head node), and
-    puts the middlewares that it returns in front of its own. `uvicorn_config` is the module of that name.
+    puts the middlewares that it returns before its own. `uvicorn_config` is the module of that name.
     """
     try:
         # Imported here, because a failing import is one of the failures to catch.

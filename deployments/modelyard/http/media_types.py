@@ -32,7 +32,7 @@ def body_format(content_type: bytes, body: bytes) -> BodyFormat:
     if kind == "form":
         curl = "curl sends this type by default; set another with -H 'content-type: text/csv'"
         _check_object(
-            body, f"content type application/x-www-form-urlencoded is not supported, only {SUPPORTED}; {curl}"
+            body, f"content type application/x-www-form-urlencoded is not supported, only {SUPPORTED} are; {curl}"
         )
         return "json"
     return kind
@@ -66,7 +66,7 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in CHARSETS:
-            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not supported, only {SUPPORTED}")
+            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not supported, only {SUPPORTED} are")
     if media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json")):
         return "json"
     if media_type == "text/csv":
@@ -79,4 +79,4 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
         return "arrow"
     if media_type == "application/x-www-form-urlencoded":
         return "form"
-    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not supported, only {SUPPORTED}")
+    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not supported, only {SUPPORTED} are")

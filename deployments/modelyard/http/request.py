@@ -70,4 +70,4 @@ def server_timing(queue_s: float, batch_rows: int, compute_s: float) -> bytes:
 
 def body_too_large(limit: int) -> PayloadTooLarge:
     """The error for a body of more than `limit` bytes."""
-    return PayloadTooLarge(f"the body has more than {limit} bytes, the maximum")
+    return PayloadTooLarge(f"the body is larger than the limit of {limit} bytes")

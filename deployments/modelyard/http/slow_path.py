@@ -17,7 +17,7 @@ from modelyard.http.request_head import MAX_HEAD_BYTES, RequestHead
 from modelyard.http.slow_clients import SlowClientWatchdog
 from modelyard.http.websocket_connection import websocket_connections
 
-HEAD_TOO_LARGE = f"The request's headers have more than {MAX_HEAD_BYTES} bytes."
+HEAD_TOO_LARGE = f"the headers are larger than the limit of {MAX_HEAD_BYTES} bytes"
 
 
 class SlowPathProtocol(HttpToolsProtocol):

@@ -12,7 +12,7 @@ ADMITTED_SHARE = 0.8
 
 
 class Admission:
-    """Decides over the queue as it is, by what batches have cost so far."""
+    """Decides by the current queue and the measured cost of batches."""
 
     def __init__(self, queue: RequestQueue, cost: BatchCost) -> None:
         self._queue = queue

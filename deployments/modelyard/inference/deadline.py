@@ -61,4 +61,4 @@ class _WithDeadline:
 
     def _on_timeout(self) -> None:
         self.cancel()
-        self._complete(DeadlineExceeded(f"no response within the {self._timeout_s:g} s that the request allows"))
+        self._complete(DeadlineExceeded(f"no response within {self._timeout_s:g} s, the timeout of the request"))

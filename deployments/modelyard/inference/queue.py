@@ -44,11 +44,11 @@ class RequestQueue:
 
     def take_until(self, submitted: float) -> list[PendingRequest]:
         """Remove and return all requests that were submitted at that time or before."""
-        taken = []
+        removed = []
         while (oldest := self.oldest()) is not None and oldest.submitted <= submitted:
             self._leave(oldest)
-            taken.append(oldest)
-        return taken
+            removed.append(oldest)
+        return removed
 
     def oldest(self) -> PendingRequest | None:
         """The request that has waited longest."""

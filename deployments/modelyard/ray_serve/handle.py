@@ -20,26 +20,26 @@ GATEWAY_OVERHEAD_S = 5.0
 """How much longer a call may take that goes through the gateway."""
 
 
-async def ask_model(model: str, path: bytes, message: bytes, request_id: str) -> bytes:
+async def call_model(model: str, path: bytes, message: bytes, request_id: str) -> bytes:
     """A replica's response to a gRPC message; `path` is that of the method. Raises the replica's error, or ModelNotReady."""
-    return await _ask(model, path, message, request_id, HOLD_S)
+    return await _call(model, path, message, request_id, HOLD_S)
 
 
-async def ask_gateway(path: bytes, message: bytes, request_id: str) -> bytes:
+async def call_gateway(path: bytes, message: bytes, request_id: str) -> bytes:
     """The same through the gateway, which also knows models without a replica and unknown ones."""
-    return await _ask(GATEWAY, path, message, request_id, HOLD_S + GATEWAY_OVERHEAD_S)
+    return await _call(GATEWAY, path, message, request_id, HOLD_S + GATEWAY_OVERHEAD_S)
 
 
-async def _ask(application: str, path: bytes, message: bytes, request_id: str, hold_s: float) -> bytes:
+async def _call(application: str, path: bytes, message: bytes, request_id: str, hold_s: float) -> bytes:
     response = None
     try:
         handle = await asyncio.to_thread(_handle, application)
         response = handle.grpc.remote(path, message, request_id)
         outcome: bytes | ModelyardError = await asyncio.wait_for(response, hold_s)
     except TimeoutError:
-        raise ModelNotReady(f"{application!r} had no replica within {hold_s:g} s") from None
+        raise ModelNotReady(f"no replica of model {application!r} was available within {hold_s:g} s") from None
     except (RayError, serve.exceptions.RayServeException) as error:
-        raise ModelNotReady(f"no replica of {application!r} responded") from error
+        raise ModelNotReady(f"no replica of model {application!r} responded") from error
     except asyncio.CancelledError:
         if response is not None:
             response.cancel()  # else it would run on without a reader
@@ -49,7 +49,7 @@ async def _ask(application: str, path: bytes, message: bytes, request_id: str, h
     return outcome
 
 
-async def answered(call: Awaitable[bytes], request_id: str) -> bytes | ModelyardError:
+async def result_or_error(call: Awaitable[bytes], request_id: str) -> bytes | ModelyardError:
     """The result of a deployment's `grpc` method. An error is returned, because a raised one would lose its type on the way."""
     try:
         return await call

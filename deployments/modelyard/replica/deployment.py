@@ -24,7 +24,7 @@ from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings, RequestLogArgs
-from modelyard.ray_serve.handle import answered, ask_gateway
+from modelyard.ray_serve.handle import call_gateway, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.exit_recorder import ExitRecorder
@@ -51,11 +51,11 @@ logger = logging.getLogger("ray.serve")
 SWITCH_INTERVAL_S = 0.0005
 """With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
 STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its time-outs counts as hung, and the replica is replaced."""
+"""A call of the model that has run for this many of its timeouts counts as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:
-    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a process of its own."""
+    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a separate process."""
     return serve.deployment(name=MODEL_DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 
@@ -122,7 +122,7 @@ class ModelReplica:
         routes.configure(spec)
         routes.choose(settings.default, settings.version_labels)
         FAST_PATH.endpoints, FAST_PATH.websocket_app = routes.fast_paths, routes.websocket_app
-        FAST_PATH.streams = routes.streams(self._meter.arrived, ask_gateway)
+        FAST_PATH.streams = routes.streams(self._meter.arrived, call_gateway)
         FAST_PATH.body_budget.set_limit(spec.limits.body)
         self._watchdog.watch(self._watched())
 
@@ -150,7 +150,7 @@ class ModelReplica:
             path_prefix=routes.path_prefix,
             websocket_app=self._websocket,
         )
-        grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, ask_gateway))
+        grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, call_gateway))
         return RejectGrpc(app, grpc, FAST_PATH.body_budget)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,7 +173,7 @@ class ModelReplica:
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
-        return await answered(self._routes.grpc(path, message, request_id), request_id)
+        return await result_or_error(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
         """The signature of the default version, for the gateway."""

@@ -76,7 +76,7 @@ class Watchdog:
         self._timer_s = 3 * max((each.limit_s for each in watched), default=GRACE_S)
 
     def start(self) -> None:
-        """Check in a thread of its own until the process ends or `stop` is called."""
+        """Check in a separate thread until the process ends or `stop` is called."""
         self._rearm(self._timer_s)
         threading.Thread(target=self._run, name="modelyard-watchdog", daemon=True).start()
 

@@ -6,7 +6,7 @@ import { NoData, timeRange } from "./panels.jsx";
 
 const ORANGES = ["#3a1d08", "#7f3306", "#c4500a", "#f3742b", "#fda762", "#fdd5ab", "#fff5eb"];
 
-/** Buckets from below, each with the rate of its own: Prometheus' are cumulative. */
+/** Buckets from below, each with its own rate: Prometheus' are cumulative. */
 function buckets({ series, step }, range) {
   const bound = ({ metric }) => (metric.le === "+Inf" ? Infinity : Number(metric.le));
   const times = [];

@@ -136,9 +136,9 @@ def test_on_a_cluster_an_old_run_of_this_machine_is_not_shown(logs: Logs, projec
     done = project.run("logs", "churn")
     assert done.exit_code == 1
     assert done.stdout == ""
-    told = done.stderr.replace("\n", " ")
-    assert "the cluster at head.example:6379" in told
-    assert "cluster-replicas/churn on the nodes of the cluster" in told
+    result = done.stderr.replace("\n", " ")
+    assert "the cluster at head.example:6379" in result
+    assert "cluster-replicas/churn on the nodes of the cluster" in result
 
 
 def test_a_rotated_log_is_read_too(logs: Logs, project: ProjectFolder):

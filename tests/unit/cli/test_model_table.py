@@ -30,8 +30,8 @@ def seen(*rows: ModelStatus, traffic: dict[str, Traffic] | None = None, **server
         {"batching": None, "notes": None, "traffic": known[r.name].as_json() if r.name in known else None} for r in rows
     ]
     models = tuple({**r.as_json(), **each} for r, each in zip(rows, more, strict=True))
-    told = {"phase": "serving", "seen_s_ago": 0.1, "notices": [], "waiting": [], "turn": 1, **server}
-    return FleetState(models, frozenset(r.name for r in rows), told)
+    result = {"phase": "serving", "seen_s_ago": 0.1, "notices": [], "waiting": [], "turn": 1, **server}
+    return FleetState(models, frozenset(r.name for r in rows), result)
 
 
 def test_uncut_it_has_every_column_and_a_line_a_model():

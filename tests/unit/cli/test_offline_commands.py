@@ -51,9 +51,9 @@ def test_config_show_fills_in_every_default_and_can_be_read_again(project: Proje
 
 def test_config_show_for_programs_holds_the_same(project: ProjectFolder):
     project.model("churn", "replicas: 2\n")
-    told = project.json("config", "show")
-    assert told["server"]["repository"]["settle_s"] == 0
-    assert told["models"] == [load(project.config, {}).models[0].model_dump(mode="json")]
+    result = project.json("config", "show")
+    assert result["server"]["repository"]["settle_s"] == 0
+    assert result["models"] == [load(project.config, {}).models[0].model_dump(mode="json")]
 
 
 @pytest.mark.parametrize("command", ["config show", "render", "plan", "apply", "status", "logs churn", "up"])

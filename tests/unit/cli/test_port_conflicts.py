@@ -92,9 +92,9 @@ def test_two_servers_that_start_at_the_same_time_find_each_other_before_they_lis
 ) -> None:
     config = load(project.config, {})
     with claimed_ports(project.config, config):
-        told = refused(project)
-    assert len(told) == 5
-    assert f"http.port: 127.0.0.1:{ports['http.port']} is in use by" in told[0]
+        result = refused(project)
+    assert len(result) == 5
+    assert f"http.port: 127.0.0.1:{ports['http.port']} is in use by" in result[0]
     with claimed_ports(project.config, config):
         pass  # the first has ended
 
@@ -124,7 +124,7 @@ def test_an_unused_port_has_no_owner() -> None:
 
 def test_an_address_that_this_machine_does_not_have_is_no_port_in_use(project: ProjectFolder) -> None:
     project.write("server.yaml", "http:\n  host: 192.0.2.7\nmetrics:\n  host: no.such.host.invalid\n")
-    told = [text for text in refused(project) if "no address" in text]
-    assert len(told) == 2, "a line each, though two ports are of metrics.host"
-    assert f"{project.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in told[0]
-    assert "server.yaml:4:9: error: metrics.host: this machine has no address no.such.host.invalid" in told[1]
+    result = [text for text in refused(project) if "no address" in text]
+    assert len(result) == 2, "a line each, though two ports are of metrics.host"
+    assert f"{project.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in result[0]
+    assert "server.yaml:4:9: error: metrics.host: this machine has no address no.such.host.invalid" in result[1]

@@ -57,7 +57,7 @@ def up(project: ProjectFolder, live: LiveState) -> Iterator[Up]:
     api = ControlApi(live)
     api.operations = up = Up()
     with control_socket.listen(state) as listener:
-        serving = ControlServer(listener, api.answer)
+        serving = ControlServer(listener, api.respond)
         serving.start()
         yield up
         serving.stop()
@@ -147,10 +147,10 @@ def test_without_a_server_they_say_that_none_runs_here(project: ProjectFolder, c
 
 
 def test_json_is_what_programs_read(project: ProjectFolder, up: Up):
-    told = json.loads(project.run("status", "-o", "json").stdout)
-    assert told["server"]["phase"] == "serving"
+    result = json.loads(project.run("status", "-o", "json").stdout)
+    assert result["server"]["phase"] == "serving"
     assert {"name", "state", "versions", "digest", "runtime", "replicas", "replicas_wanted", "url", "reason"} <= {
-        *told["models"][0]
+        *result["models"][0]
     }
 
 

@@ -61,8 +61,8 @@ def test_what_was_lost_is_an_error(served: ProjectFolder, lose, command):
 @pytest.mark.parametrize("lose", LOSSES)
 def test_programs_read_what_was_lost(served: ProjectFolder, lose):
     reason = lose(served)
-    told = served.json("validate", exit_code=1)
-    assert (told["valid"], [error["message"] for error in told["errors"]]) == (False, [reason])
+    result = served.json("validate", exit_code=1)
+    assert (result["valid"], [error["message"] for error in result["errors"]]) == (False, [reason])
 
 
 def test_the_removal_of_most_models_is_a_warning(served: ProjectFolder):
@@ -104,11 +104,11 @@ def test_files_that_are_not_read_are_warnings_and_no_errors(project: ProjectFold
 
 def test_a_start_with_a_error_in_the_files_serves_what_was_served_last(served: ProjectFolder):
     served.write("models/a.yaml", "name: a\nreplica: 2\n")
-    told: list[str] = []
-    config, resume = initial_config(served.config, {}, told.append)
+    result: list[str] = []
+    config, resume = initial_config(served.config, {}, result.append)
     assert (resume, [model.name for model in config.models]) == (True, [*"abcdef"])
-    assert "models/a.yaml:2:1: error: unknown key 'replica'" in told[0]
-    assert "serving the last working configuration" in told[-1]
+    assert "models/a.yaml:2:1: error: unknown key 'replica'" in result[0]
+    assert "serving the last working configuration" in result[-1]
 
 
 def test_a_start_with_files_that_are_right_serves_them(served: ProjectFolder):

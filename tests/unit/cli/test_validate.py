@@ -42,9 +42,9 @@ def test_every_error_in_the_yaml_is_shown_with_its_place(project: ProjectFolder)
 
 def test_programs_read_every_mistake(project: ProjectFolder):
     project.model("churn", "replcas: 2\n")
-    told = project.json("validate", exit_code=1)
-    (error,) = told["errors"]
-    assert told["valid"] is False
+    result = project.json("validate", exit_code=1)
+    (error,) = result["errors"]
+    assert result["valid"] is False
     assert (error["line"], error["column"], error["suggestion"]) == (2, 1, "did you mean 'replicas'?")
 
 
@@ -63,9 +63,9 @@ def test_a_model_without_an_artefact_is_rejected_with_its_file_and_reason(projec
         "    1 | name: churn\n"
         "      |       ^^^^^ did you mean the folder Churn-Model? If so, add 'path: Churn-Model'\n"
     )
-    told = project.json("validate", exit_code=1)
-    assert told["refused"] == {"churn": "there is no folder churn in the model repository"}
-    assert told["valid"] is False
+    result = project.json("validate", exit_code=1)
+    assert result["refused"] == {"churn": "there is no folder churn in the model repository"}
+    assert result["valid"] is False
 
 
 def test_a_configuration_that_is_not_there_is_an_error_and_not_a_traceback(project: ProjectFolder):
@@ -100,9 +100,9 @@ def test_deep_finds_what_does_not_load(project: ProjectFolder, content: bytes, r
     project.model("bad")
     project.artefact("bad", content)
     assert project.run("validate").exit_code == 0
-    told = project.json("validate", "--deep", exit_code=1)
-    assert list(told["refused"]) == ["bad"]
-    assert reason in told["refused"]["bad"]
+    result = project.json("validate", "--deep", exit_code=1)
+    assert list(result["refused"]) == ["bad"]
+    assert reason in result["refused"]["bad"]
 
 
 def test_deep_runs_the_operators_own_example(project: ProjectFolder):
@@ -125,9 +125,9 @@ def test_deep_runs_the_operators_own_example(project: ProjectFolder):
 def test_a_problem_of_the_repository_is_reported_at_the_related_key(project: ProjectFolder, lines, place, message):
     project.model("churn", lines + "\n")
     project.artefact("churn")
-    told = project.run("validate").stderr
-    assert told.startswith(f"{project.config / 'models' / 'churn.yaml'}:{place}: error: {message}")
-    assert ("did you mean the folder churn?" in told) is ("churm" in lines)
+    result = project.run("validate").stderr
+    assert result.startswith(f"{project.config / 'models' / 'churn.yaml'}:{place}: error: {message}")
+    assert ("did you mean the folder churn?" in result) is ("churm" in lines)
 
 
 def test_a_folder_without_a_similar_name_is_reported_with_the_existing_folders(project: ProjectFolder):

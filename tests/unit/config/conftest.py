@@ -29,7 +29,7 @@ class Folder:
             self.load(**environ)
         return list(caught.value.diagnostics)
 
-    def told(self, **environ: str) -> list[str]:
+    def reported(self, **environ: str) -> list[str]:
         """file:line:column: message; suggestion, the file relative to the folder."""
         return [
             f"{Path(error.path).relative_to(self.path)}:{error.line}:{error.column}: {error.message}"
@@ -39,9 +39,9 @@ class Folder:
 
     def of_model(self, text: str, **environ: str) -> list[str]:
         """The errors of one model's file, without its name."""
-        told = self.write({"models/m.yaml": text}).told(**environ)
-        assert all(line.startswith("models/m.yaml:") for line in told)
-        return [line.removeprefix("models/m.yaml:") for line in told]
+        reported = self.write({"models/m.yaml": text}).reported(**environ)
+        assert all(line.startswith("models/m.yaml:") for line in reported)
+        return [line.removeprefix("models/m.yaml:") for line in reported]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 def test_two_models_of_one_name_are_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: x\n", "models/b.yaml": "trusted: 1\nname: x\n"})
-    assert folder.told() == [
+    assert folder.reported() == [
         f"models/a.yaml:1:7: two models are named 'x'; see {folder.path}/models/b.yaml:2",
         "models/b.yaml:1:10: expected true or false, got the whole number 1",
         f"models/b.yaml:2:7: two models are named 'x'; see {folder.path}/models/a.yaml:1",
@@ -12,7 +12,7 @@ def test_two_models_of_one_name_are_reported_at_both_places(folder):
 
 def test_two_models_of_one_route_are_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: a\nroute: /models/b\n", "models/b.yaml": "name: b\n"})
-    assert folder.told() == [
+    assert folder.reported() == [
         f"models/a.yaml:2:8: two models have the route /models/b; see {folder.path}/models/b.yaml:1",
         f"models/b.yaml:1:7: two models have the route /models/b; see {folder.path}/models/a.yaml:2",
     ]
@@ -20,7 +20,7 @@ def test_two_models_of_one_route_are_reported_at_both_places(folder):
 
 def test_a_route_below_another_is_reported_at_both_places(folder):
     folder.write({"models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nroute: /models/a/x/y\n"})
-    assert folder.told() == [
+    assert folder.reported() == [
         f"models/a.yaml:1:7: /models/a hides /models/a/x/y, the route of 'b'; see {folder.path}/models/b.yaml:2",
         f"models/b.yaml:2:8: /models/a/x/y is below /models/a, the route of 'a'; see {folder.path}/models/a.yaml:1",
     ]
@@ -40,4 +40,4 @@ def test_a_default_model_is_one_of_those_that_there_are(folder):
 
 def test_an_unknown_default_model_is_rejected_with_a_suggestion(folder):
     folder.write({"server.yaml": "default_model: chrun\n", "models/churn.yaml": "name: churn\n"})
-    assert folder.told() == ["server.yaml:1:16: there is no model 'chrun'; did you mean 'churn'?"]
+    assert folder.reported() == ["server.yaml:1:16: there is no model 'chrun'; did you mean 'churn'?"]

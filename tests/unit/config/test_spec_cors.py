@@ -30,15 +30,15 @@ FORM = "expected an origin in the form that browsers send, such as https://app.e
 )
 def test_an_origin_that_no_browser_sends_is_rejected(folder, origin, message):
     folder.write({"server.yaml": f"http:\n  cors:\n    - '{origin}'\n"})
-    assert folder.told() == [f"server.yaml:3:7: {message}"]
+    assert folder.reported() == [f"server.yaml:3:7: {message}"]
 
 
 def test_more_origins_than_fit_are_rejected(folder):
     folder.write({"server.yaml": f"http: {{cors: [{', '.join(f'http://a{n}' for n in range(33))}]}}\n"})
-    assert folder.told() == ["server.yaml:1:14: expected at most 32 items, got 33"]
+    assert folder.reported() == ["server.yaml:1:14: expected at most 32 items, got 33"]
 
 
 def test_grpc_has_no_origins(folder):
     folder.write({"server.yaml": "grpc: {cors: ['https://app.example']}\n"})
-    (told,) = folder.told()
-    assert told.startswith("server.yaml:1:8: unknown key 'cors'")
+    (reported,) = folder.reported()
+    assert reported.startswith("server.yaml:1:8: unknown key 'cors'")

@@ -78,4 +78,4 @@ def test_an_error_in_a_model_is_reported_in_its_file_also_with_defaults(folder):
     folder.write(
         {"server.yaml": "defaults: {limits: {queue: 9}}", "models/a.yaml": "name: a\nlimits: {timeout_s: x}\n"}
     )
-    assert folder.told() == ["models/a.yaml:2:21: expected a number, got the string 'x'"]
+    assert folder.reported() == ["models/a.yaml:2:21: expected a number, got the string 'x'"]

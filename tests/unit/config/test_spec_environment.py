@@ -56,7 +56,7 @@ def test_an_unquoted_reference_has_the_type_of_its_content(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             "name: m\nreplicas:\n  max: ${NOPE}\n",
@@ -92,18 +92,18 @@ def test_an_unquoted_reference_has_the_type_of_its_content(folder):
         ("name: m\nreplicas: ${HUGE}\n", ["2:11: this number has more than 64 bits"]),
     ],
 )
-def test_a_reference_that_cannot_be_replaced_is_reported_at_its_place(folder, text, told):
-    assert folder.of_model(text, A="alpha", HUGE="9" * 30) == told
+def test_a_reference_that_cannot_be_replaced_is_reported_at_its_place(folder, text, reported):
+    assert folder.of_model(text, A="alpha", HUGE="9" * 30) == reported
 
 
 def test_the_content_of_a_variable_is_never_shown(folder):
-    told = folder.of_model(
+    reported = folder.of_model(
         "name: m\nreplicas: ${SECRET}\ndescription: ${PIN}\nversions:\n- ${ZERO}\n",
         SECRET="hunter2",
         PIN="9157",
         ZERO="0815",
     )
-    assert told == [
+    assert reported == [
         "2:11: expected a mapping, got a string from ${SECRET}",
         "3:14: expected a string, got a whole number from ${PIN}",
         "5:3: ${ZERO} has a leading zero: decimal in YAML 1.2, but octal elsewhere; remove the leading zero",
@@ -111,8 +111,8 @@ def test_the_content_of_a_variable_is_never_shown(folder):
 
 
 def test_an_undefined_variable_in_an_aliased_value_is_reported_once(folder):
-    told = folder.of_model("name: m\ndescription: &d ${NOPE}\npath: *d\nroute: *d\n")
-    assert len(told) == 1
+    reported = folder.of_model("name: m\ndescription: &d ${NOPE}\npath: *d\nroute: *d\n")
+    assert len(reported) == 1
 
 
 def test_references_in_comments_and_keys_are_not_expanded(folder):

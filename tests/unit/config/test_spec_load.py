@@ -110,17 +110,17 @@ def test_a_file_in_place_of_the_folder_is_reported(tmp_path):
 
 
 def test_a_file_in_place_of_the_models_is_reported(folder):
-    assert folder.write({"models": ""}).told() == ["models:0:0: not a folder"]
+    assert folder.write({"models": ""}).reported() == ["models:0:0: not a folder"]
 
 
 def test_a_server_file_with_the_wrong_name_is_reported(folder):
-    told = folder.write({"server.yml": ""}).told()
-    assert told == ["server.yml:0:0: this file is ignored; its name must be server.yaml"]
+    reported = folder.write({"server.yml": ""}).reported()
+    assert reported == ["server.yml:0:0: this file is ignored; its name must be server.yaml"]
 
 
 def test_a_folder_named_like_a_model_file_is_reported(folder):
     (folder.path / "models" / "m.yaml").mkdir(parents=True)
-    assert folder.told() == ["models/m.yaml:0:0: not a regular file"]
+    assert folder.reported() == ["models/m.yaml:0:0: not a regular file"]
 
 
 def test_all_errors_of_all_files_are_reported_together(folder):
@@ -134,7 +134,7 @@ def test_all_errors_of_all_files_are_reported_together(folder):
             "models/fine.yaml": "name: fine\n",
         }
     )
-    assert [line.split(": ")[0] for line in folder.told()] == [
+    assert [line.split(": ")[0] for line in folder.reported()] == [
         "models/a.yaml:2:1",
         "models/a.yaml:3:11",
         "models/b.yaml:2:1",

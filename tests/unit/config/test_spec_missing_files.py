@@ -26,8 +26,8 @@ def test_what_is_missing_is_reported(folder, files, absent):
 def test_a_broken_link_is_an_error_and_not_an_empty_configuration(folder, name):
     (folder.path / name).parent.mkdir(exist_ok=True)
     (folder.path / name).symlink_to("gone")
-    (told,) = folder.told()
-    assert told.startswith(f"{name}:0:0: ")
+    (reported,) = folder.reported()
+    assert reported.startswith(f"{name}:0:0: ")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_an_ignored_file_that_looks_like_configuration_is_a_warning(folder, name
 def test_folders_that_are_not_read_are_warnings(folder):
     (folder.path / "models" / "team").mkdir(parents=True)
     (folder.path / "Models").mkdir()
-    told = [warning.render().partition(": ")[2] for warning in folder.load().warnings]
-    assert told == [
+    reported = [warning.render().partition(": ")[2] for warning in folder.load().warnings]
+    assert reported == [
         "warning: this folder is ignored; its name must be models",
         "warning: subfolders of models are ignored; move its files into the folder models",
     ]

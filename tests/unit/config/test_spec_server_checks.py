@@ -50,7 +50,7 @@ def test_every_key_is_either_used_or_rejected_on_a_cluster():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         (
             "tls: {certificate: a.pem, key: a.key}",
@@ -65,15 +65,15 @@ def test_every_key_is_either_used_or_rejected_on_a_cluster():
         ("default_model: m", "2:1: default_model has no effect {}"),
     ],
 )
-def test_a_key_without_effect_on_a_cluster_is_an_error_at_its_place(folder, line, told):
-    wrong = told.format("on a cluster (ray.address is head:6379)")
-    (found,) = folder.write({"models/m.yaml": "name: m", "server.yaml": f"{CLUSTER}{line}"}).told()
+def test_a_key_without_effect_on_a_cluster_is_an_error_at_its_place(folder, line, reported):
+    wrong = reported.format("on a cluster (ray.address is head:6379)")
+    (found,) = folder.write({"models/m.yaml": "name: m", "server.yaml": f"{CLUSTER}{line}"}).reported()
     assert found.startswith(f"server.yaml:{wrong}")
     assert found.endswith("; remove it")
 
 
 def test_the_cores_of_a_cluster_are_no_key_here(folder):
-    (found,) = folder.write({"server.yaml": "ray: {address: 'head:6379', cpus: 4}"}).told()
+    (found,) = folder.write({"server.yaml": "ray: {address: 'head:6379', cpus: 4}"}).reported()
     assert found.startswith("server.yaml:1:29: ray.cpus has no effect on a cluster")
 
 
@@ -83,7 +83,7 @@ def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("http: {port: 8001}", ["1:14: port 8001 is also used by grpc.port by default"]),
         (
@@ -101,9 +101,9 @@ def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
         ),
     ],
 )
-def test_a_port_that_two_want_is_an_error_at_its_place(folder, line, told):
-    found = folder.write({"server.yaml": line}).told()
-    assert found == [f"server.yaml:{each}; use a different port for each" for each in told]
+def test_a_port_that_two_want_is_an_error_at_its_place(folder, line, reported):
+    found = folder.write({"server.yaml": line}).reported()
+    assert found == [f"server.yaml:{each}; use a different port for each" for each in reported]
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_tls_files_must_be_there(folder):
     (folder.path.parent / "there.pem").write_text("")
     line = "tls: {certificate: there.pem, key: gone.key, client_ca: .}"
     root, hint = folder.path.parent, "relative paths start at the parent of the configuration folder"
-    assert folder.write({"server.yaml": line}).told() == [
+    assert folder.write({"server.yaml": line}).reported() == [
         f"server.yaml:1:36: {root}/gone.key does not exist; {hint}",
         f"server.yaml:1:57: {root} is not a file; {hint}",
     ]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("resources: {memory: 512}", "2:21: 512 bytes are too little memory for a model; did you mean 512MiB?"),
         (
@@ -136,20 +136,20 @@ def test_tls_files_must_be_there(folder):
         ("replicas: {min: 0, max: 5000}", "2:25: one machine runs at most 1000 replicas of a model"),
     ],
 )
-def test_a_number_that_cannot_be_meant_is_an_error(folder, line, told):
-    assert folder.write({"server.yaml": "ray: {cpus: 10000}"}).of_model(f"name: m\n{line}\n") == [told]
+def test_a_number_that_cannot_be_meant_is_an_error(folder, line, reported):
+    assert folder.write({"server.yaml": "ray: {cpus: 10000}"}).of_model(f"name: m\n{line}\n") == [reported]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("resources: {cpus: 64}", "2:19: a replica needs 64 cores, but ray.cpus is 2"),
         ("replicas: 30", "2:11: 30 replicas of 0.1 cores need 3, but ray.cpus is 2"),
         ("replicas: {min: 3, max: 9}\nresources: {cpus: 1}", "2:17: 3 replicas of 1 cores need 3, but ray.cpus is 2"),
     ],
 )
-def test_what_finds_no_room_in_the_cores_of_server_yaml_is_an_error(folder, line, told):
-    assert folder.write({"server.yaml": "ray: {cpus: 2}"}).of_model(f"name: m\n{line}\n") == [told]
+def test_what_finds_no_room_in_the_cores_of_server_yaml_is_an_error(folder, line, reported):
+    assert folder.write({"server.yaml": "ray: {cpus: 2}"}).of_model(f"name: m\n{line}\n") == [reported]
 
 
 def test_a_value_in_the_defaults_that_exceeds_the_machine_is_reported_there(folder):
@@ -157,7 +157,7 @@ def test_a_value_in_the_defaults_that_exceeds_the_machine_is_reported_there(fold
         "server.yaml": "ray: {cpus: 2}\ndefaults: {resources: {cpus: 4}}",
         "models/m.yaml": "name: m",
     }
-    assert folder.write(files).told() == ["server.yaml:2:30: a replica needs 4 cores, but ray.cpus is 2"]
+    assert folder.write(files).reported() == ["server.yaml:2:30: a replica needs 4 cores, but ray.cpus is 2"]
 
 
 @pytest.mark.parametrize(

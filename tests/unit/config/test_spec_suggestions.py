@@ -34,8 +34,8 @@ import pytest
     ],
 )
 def test_a_error_has_a_hint(folder, line, hint):
-    told = folder.of_model(f"name: m\n{line}\n")
-    assert told[0].partition("; ")[2] == hint, told
+    reported = folder.of_model(f"name: m\n{line}\n")
+    assert reported[0].partition("; ")[2] == hint, reported
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_a_error_has_a_hint(folder, line, hint):
     ],
 )
 def test_a_key_of_a_models_file_in_server_yaml_has_a_hint(folder, line, hint):
-    (told,) = folder.write({"server.yaml": line}).told()
-    assert told.partition("; ")[2] == hint
+    (reported,) = folder.write({"server.yaml": line}).reported()
+    assert reported.partition("; ")[2] == hint
 
 
 @pytest.mark.parametrize("text", ["name:iris2", "name:iris2\nreplicas: 3", "name:iris2\nreplicas:3"])
 def test_a_colon_without_a_space_is_reported_at_its_place(folder, text):
-    (told,) = folder.of_model(text)
-    assert told.startswith("1:1: ")
-    assert told.endswith("; write 'name: iris2', with a space after the ':'")
+    (reported,) = folder.of_model(text)
+    assert reported.startswith("1:1: ")
+    assert reported.endswith("; write 'name: iris2', with a space after the ':'")
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_a_colon_without_a_space_is_reported_at_its_place(folder, text):
 )
 def test_a_merge_conflict_is_reported_as_such(folder, before, line):
     text = f"{before}<<<<<<< HEAD\nreplicas: 1\n=======\nreplicas: 2\n>>>>>>> theirs\n"
-    (told,) = folder.of_model(text)
+    (reported,) = folder.of_model(text)
     hint = "resolve the conflict and remove the markers"
-    assert told == f"{line}:1: a merge conflict begins here; {hint}"
+    assert reported == f"{line}:1: a merge conflict begins here; {hint}"
 
 
 @pytest.mark.parametrize(("text", "place"), [("replicas: {min: 1, max: &n many}\nload_timeout_s: *n", "3:17")])
 def test_an_error_of_an_alias_is_reported_at_the_alias(folder, text, place):
-    told = folder.of_model(f"name: m\n{text}\n")
-    assert len(told) == 2
-    assert told[1].startswith(f"{place}: expected a number")
+    reported = folder.of_model(f"name: m\n{text}\n")
+    assert len(reported) == 2
+    assert reported[1].startswith(f"{place}: expected a number")
 
 
 def test_a_valid_file_may_contain_text_that_looks_like_a_conflict(folder):

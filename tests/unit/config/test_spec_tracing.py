@@ -16,7 +16,7 @@ def test_traces_are_off_unless_a_collector_is_named(folder):
 def test_traces_need_what_sends_them(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, TRACING_MODULE, None)  # makes the import fail
     folder.write({"server.yaml": "body: 1MiB\ntracing: {endpoint: 'http://collector:4318'}\n"})
-    assert folder.told() == [
+    assert folder.reported() == [
         "server.yaml:2:1: tracing needs OpenTelemetry's exporter, which is not installed; pip install 'modelyard[tracing]'"
     ]
     assert folder.write({"server.yaml": "body: 1MiB\n"}).load()
@@ -25,5 +25,5 @@ def test_traces_need_what_sends_them(folder, monkeypatch):
 @pytest.mark.parametrize("endpoint", ["collector:4318", "http://", "http://me:secret@collector", "http://c/v1?x=1"])
 def test_a_collector_that_is_no_plain_url_is_rejected(folder, endpoint):
     folder.write({"server.yaml": f"tracing: {{endpoint: '{endpoint}'}}\n"})
-    (told,) = folder.told()
-    assert told.startswith("server.yaml:1:21: expected a URL such as http://127.0.0.1:4318, got the string")
+    (reported,) = folder.reported()
+    assert reported.startswith("server.yaml:1:21: expected a URL such as http://127.0.0.1:4318, got the string")

@@ -9,7 +9,7 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         # kinds
         ("replicas: four", "2:11: expected a mapping, got the string 'four'"),
@@ -160,20 +160,20 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ),
     ],
 )
-def test_a_wrong_value_is_reported_in_plain_words(folder, line, told):
-    assert folder.of_model(f"name: m\n{line}\n") == [told]
+def test_a_wrong_value_is_reported_in_plain_words(folder, line, reported):
+    assert folder.of_model(f"name: m\n{line}\n") == [reported]
 
 
 @pytest.mark.parametrize("route", ["/", "/a//b", "/a/", "/a/../b", "/a/.", "/a b", "/a?b", "/é", "/.hidden", "a", ""])
 def test_a_route_is_an_absolute_path_of_clean_segments(folder, route):
-    (told,) = folder.of_model(f"name: m\nroute: '{route}'\n")
-    assert told.startswith("2:8: expected a path such as /models/churn")
+    (reported,) = folder.of_model(f"name: m\nroute: '{route}'\n")
+    assert reported.startswith("2:8: expected a path such as /models/churn")
 
 
 @pytest.mark.parametrize("route", ["/v1", "/v2", "/v1/x", "/live", "/ready", "/models", "/metrics", "/-/x"])
 def test_the_servers_own_routes_are_reserved(folder, route):
-    (told,) = folder.of_model(f"name: m\nroute: {route}\n")
-    assert told.endswith("is reserved for the server")
+    (reported,) = folder.of_model(f"name: m\nroute: {route}\n")
+    assert reported.endswith("is reserved for the server")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_other_routes_are_free(folder, route):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("Churn Model", "did you mean 'churn-model'?"),
         ("-x", "did you mean 'x'?"),
@@ -197,14 +197,14 @@ def test_other_routes_are_free(folder, route):
         ("gateway", "the name 'gateway' is reserved for the server"),
     ],
 )
-def test_a_name_that_cannot_be_is_explained(folder, name, told):
+def test_a_name_that_cannot_be_is_explained(folder, name, reported):
     (line,) = folder.of_model(f"name: {name}\n")
     assert line.startswith("1:7: ")
-    assert line.endswith(told)
+    assert line.endswith(reported)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "1:1: the file is empty; write 'name: m'"),
         ("# nothing\n", "1:1: the file is empty; write 'name: m'"),
@@ -214,8 +214,8 @@ def test_a_name_that_cannot_be_is_explained(folder, name, told):
         ("churn\n", "1:1: expected a mapping of keys, got the string 'churn'"),
     ],
 )
-def test_a_file_without_a_name_is_reported(folder, text, told):
-    assert folder.of_model(text) == [told]
+def test_a_file_without_a_name_is_reported(folder, text, reported):
+    assert folder.of_model(text) == [reported]
 
 
 def test_options_hold_what_their_model_likes(folder):
@@ -232,9 +232,9 @@ def test_an_error_in_an_aliased_value_is_reported_at_its_anchor(folder):
 
 def test_a_file_full_of_errors_tells_only_the_first_of_them(folder):
     text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MAX_ERRORS + 50))
-    told = folder.of_model(text)
-    assert len(told) == MAX_ERRORS + 1
-    assert told[-1] == f"{MAX_ERRORS + 2}:1: there are more errors from here on; fix the others first"
+    reported = folder.of_model(text)
+    assert len(reported) == MAX_ERRORS + 1
+    assert reported[-1] == f"{MAX_ERRORS + 2}:1: there are more errors from here on; fix the others first"
 
 
 @pytest.mark.parametrize(
@@ -282,16 +282,16 @@ def test_replicas_may_be_a_number_or_either_bound(folder, written, low, high):
     ],
 )
 def test_the_datatype_that_another_name_was_meant_for_is_suggested(folder, written, meant):
-    told = f"{DATATYPES}, got the string {written!r}; did you mean {meant}?"
-    assert folder.of_model(f"name: m\ninputs:\n- name: age\n  datatype: '{written}'\n") == [f"4:13: {told}"]
-    assert folder.of_model(f"name: m\ninputs:\n  age: '{written}'\n") == [f"3:8: {told}"]
+    reported = f"{DATATYPES}, got the string {written!r}; did you mean {meant}?"
+    assert folder.of_model(f"name: m\ninputs:\n- name: age\n  datatype: '{written}'\n") == [f"4:13: {reported}"]
+    assert folder.of_model(f"name: m\ninputs:\n  age: '{written}'\n") == [f"3:8: {reported}"]
 
 
 @pytest.mark.parametrize("written", ["nothing like it", "7"])
 def test_no_datatype_is_suggested_for_what_is_like_none(folder, written):
-    (told,) = folder.of_model(f"name: m\ninputs: [{{name: a, datatype: {written}}}]\n")
-    assert told.startswith(f"2:30: {DATATYPES}, got the ")
-    assert "did you mean" not in told
+    (reported,) = folder.of_model(f"name: m\ninputs: [{{name: a, datatype: {written}}}]\n")
+    assert reported.startswith(f"2:30: {DATATYPES}, got the ")
+    assert "did you mean" not in reported
 
 
 def test_every_wrong_input_is_reported(folder):
@@ -302,8 +302,8 @@ def test_every_wrong_input_is_reported(folder):
 
 
 def test_the_content_of_a_variable_is_not_shown_for_a_datatype(folder):
-    (told,) = folder.of_model("name: m\ninputs: {a: '${KIND}'}\n", KIND="float")
-    assert told == f"2:13: {DATATYPES}, got a string from ${{KIND}}"
+    (reported,) = folder.of_model("name: m\ninputs: {a: '${KIND}'}\n", KIND="float")
+    assert reported == f"2:13: {DATATYPES}, got a string from ${{KIND}}"
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_versions_have_four_forms(folder, written):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("http: {port: 80000}", "1:14: expected at most 65535, got the whole number 80000"),
         (
@@ -354,9 +354,9 @@ def test_versions_have_four_forms(folder, written):
         ("defaults: {limits: {queue: x}}", "1:28: expected a whole number, got the string 'x'"),
     ],
 )
-def test_a_wrong_server_file_is_reported(folder, text, told):
+def test_a_wrong_server_file_is_reported(folder, text, reported):
     folder.write({"server.yaml": text, "models/a.yaml": "name: a\n", "models/b.yaml": "name: b\nlimits: {queue: 2}\n"})
-    assert folder.told() == [f"server.yaml:{told}"]
+    assert folder.reported() == [f"server.yaml:{reported}"]
 
 
 @pytest.mark.parametrize("address", ["local", "ray-head:6379", "10.0.0.1:6379", "'[::1]:6379'"])

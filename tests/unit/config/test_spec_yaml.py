@@ -19,7 +19,7 @@ def read(text: str, loader: Any) -> Document:
     return parse(Source("f.yaml", text), loader=loader)
 
 
-def told(text: str, loader: Any) -> list[str]:
+def reported(text: str, loader: Any) -> list[str]:
     return [f"{p.line}:{p.column}+{p.length} {p.message}" for p in read(text, loader).problems]
 
 
@@ -84,7 +84,7 @@ def test_every_key_and_value_knows_its_place(loader):
     ],
 )
 def test_unsupported_yaml_is_rejected_at_its_place(text, expected, loader):
-    assert told(text, loader) == expected
+    assert reported(text, loader) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,32 +113,32 @@ def test_a_syntax_error_is_reported_in_plain_words_at_the_mistake(text, place, m
 def test_a_bomb_of_aliases_is_rejected_before_it_grows(loader):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    assert [p.split(" ", 1)[1] for p in told("\n".join(levels), loader)] == [
+    assert [p.split(" ", 1)[1] for p in reported("\n".join(levels), loader)] == [
         f"aliases repeat more than {MAX_ALIAS_VALUES} values"
     ]
 
 
 def test_depth_is_bounded(loader):
     assert values("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, loader)
-    assert [p.split(" ", 1)[1] for p in told("[" * (MAX_DEPTH + 2), loader)] == [
+    assert [p.split(" ", 1)[1] for p in reported("[" * (MAX_DEPTH + 2), loader)] == [
         f"nested more than {MAX_DEPTH} levels deep"
     ]
 
 
 def test_a_text_of_nothing_but_brackets_does_not_exhaust_the_stack(loader):
-    (problem,) = told("[" * 100_000, loader)
+    (problem,) = reported("[" * 100_000, loader)
     assert "nested" in problem
 
 
 def test_depth_is_bounded_through_aliases(loader):
     half = MAX_DEPTH // 2 + 1
     levels = f"a: &a {'[' * half}1{']' * half}\nb: {'[' * half}*a{']' * half}\n"
-    assert [p.split(" ", 1)[1] for p in told(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
+    assert [p.split(" ", 1)[1] for p in reported(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
 def test_an_escape_of_half_a_character_is_rejected(escape, loader):
-    assert len(told(f'a: "{escape}"', loader)) == 1
+    assert len(reported(f'a: "{escape}"', loader)) == 1
 
 
 @settings(deadline=None)  # a shared core may stall

@@ -75,7 +75,7 @@ def details(
 ) -> dict[str, Any]:
     """Serve's ApplicationDetails, as `get_serve_details` gives them: plain values, what is unset left out."""
     states = [state for state, count in (replicas or {}).items() for _ in range(count)]
-    told = {
+    result = {
         "name": config["name"] if config else "churn",
         "route_prefix": config["route_prefix"] if config else None,
         "docs_path": None,
@@ -100,9 +100,9 @@ def details(
             }
         },
     }
-    return told if config is None else {**told, "deployed_app_config": config}
+    return result if config is None else {**result, "deployed_app_config": config}
 
 
 def running(*applications: dict[str, Any]) -> Running:
     """An observation of a Serve that has these ApplicationDetails."""
-    return Running({told["name"]: told for told in applications})
+    return Running({result["name"]: result for result in applications})

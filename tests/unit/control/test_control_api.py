@@ -59,10 +59,10 @@ def live() -> LiveState:
 
 def test_a_server_that_starts_says_what_it_does(live: LiveState):
     live.starting("starting Ray")
-    told = ControlApi(live).answer("GET", "/v1/status", None)
-    assert told[0] == 200
-    assert told[1]["models"] == []
-    server = told[1]["server"]
+    result = ControlApi(live).respond("GET", "/v1/status", None)
+    assert result[0] == 200
+    assert result[1]["models"] == []
+    server = result[1]["server"]
     assert (server["phase"], server["step"], server["turn"], server["seen_s_ago"]) == (
         "starting",
         "starting Ray",
@@ -87,11 +87,11 @@ def test_the_phases_follow_the_report(live: LiveState):
 
 
 def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(live: LiveState):
-    asked: list[str] = []
+    sent: list[str] = []
     described = Event()
 
     def describe(status: ModelStatus) -> dict[str, Any]:
-        asked.append(status.name)
+        sent.append(status.name)
         described.set()
         return {"batching": {"batched": True, "reason": ""}, "notes": ["a note"], "curl": "curl"}
 
@@ -110,9 +110,9 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
     assert (model["traffic"]["queued"], model["traffic"]["failed"]) == (2, 0)
     assert model["deaths"] == [asdict(died)]
     live.turned(turn(2))
-    assert asked == ["churn"]
+    assert sent == ["churn"]
     live.turned(turn(3, digests="b"))
-    wait_for(lambda: asked == ["churn", "churn"])
+    wait_for(lambda: sent == ["churn", "churn"])
 
 
 def test_a_page_is_fetched_when_a_change_is_over_since_replicas_have_the_settings_of_before_meanwhile(live: LiveState):
@@ -156,16 +156,16 @@ def test_what_lasts_and_what_waits_is_in_the_status(live: LiveState):
 def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: LiveState):
     api = ControlApi(live)
     api.operations = up = Up()
-    assert api.answer("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"})[0] == 200
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf", "allow_removals": True})[0] == 200
+    assert api.respond("POST", "/v1/plan", {"config": "/srv/conf"}) == (200, {"actions": []})
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf"})[0] == 200
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf", "allow_removals": True})[0] == 200
     assert up.asked == [("plan", "/srv/conf"), ("apply", "/srv/conf", False), ("apply", "/srv/conf", True)]
 
 
 def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: LiveState):
     live.starting("starting Ray")
-    told = ControlApi(live).answer("POST", "/v1/plan", {"config": "/srv/conf"})
-    assert told == (503, {"error": "the server is starting: starting Ray"})
+    result = ControlApi(live).respond("POST", "/v1/plan", {"config": "/srv/conf"})
+    assert result == (503, {"error": "the server is starting: starting Ray"})
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
     api = ControlApi(live)
     api.operations = up = Up()
     up.raises = error
-    assert api.answer("POST", "/v1/apply", {"config": "/srv/conf"}) == (status, document)
+    assert api.respond("POST", "/v1/apply", {"config": "/srv/conf"}) == (status, document)
 
 
 @pytest.mark.parametrize(
@@ -200,11 +200,11 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
 def test_other_requests_are_refused(live: LiveState, method: str, path: str, body: Any, status: int):
     api = ControlApi(live)
     api.operations = Up()
-    assert api.answer(method, path, body)[0] == status
+    assert api.respond(method, path, body)[0] == status
 
 
 def wait_for(true: Callable[[], object]) -> None:
-    """Another thread's work; ends with the test's own time-out."""
+    """Another thread's work; ends with the test's own timeout."""
     pause = Event()
     while not true():
         pause.wait(0.01)

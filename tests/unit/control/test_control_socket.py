@@ -24,7 +24,7 @@ class Replies:
         self.reply: tuple[int, dict[str, Any]] = (200, {})
         self.got: list[tuple[str, str, Any]] = []
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+    def response(self, method: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         self.got.append((method, path, body))
         return self.reply
 
@@ -44,7 +44,7 @@ def replies() -> Replies:
 @pytest.fixture
 def server(state: Path, replies: Replies) -> Iterator[RunningServer]:
     with control_socket.listen(state) as listener:
-        serving = ControlServer(listener, replies.answer)
+        serving = ControlServer(listener, replies.response)
         serving.start()
         yield RunningServer(state, state.parent / "serve_config")
         serving.stop()
@@ -140,15 +140,15 @@ def test_a_status_is_a_get_and_a_plan_names_the_folder(server: RunningServer, re
 
 def test_mistakes_have_the_path_that_the_operator_would_have_written(state: Path, replies: Replies) -> None:
     with control_socket.listen(state) as listener:
-        serving = ControlServer(listener, replies.answer)
+        serving = ControlServer(listener, replies.response)
         serving.start()
-        told = {
+        result = {
             "line": 3,
             "column": 1,
             "message": "unknown key",
             "path": f"{state.parent.absolute()}/conf/models/a.yaml",
         }
-        replies.reply = (422, {"diagnostics": [told, {**told, "path": "server.yaml"}]})
+        replies.reply = (422, {"diagnostics": [result, {**result, "path": "server.yaml"}]})
         here = Path(os.path.relpath(state.parent / "conf"))
         with pytest.raises(SpecError) as raised:
             RunningServer(state, here).plan()
@@ -199,13 +199,13 @@ def test_a_body_that_is_no_json_is_a_bad_request(server: RunningServer, state: P
 def test_a_fault_in_an_answer_is_500_and_the_next_request_is_answered(state: Path) -> None:
     faults = [RuntimeError("broken")]
 
-    def answer(*_: Any) -> tuple[int, dict[str, Any]]:
+    def response(*_: Any) -> tuple[int, dict[str, Any]]:
         if faults:
             raise faults.pop()
         return 200, {}
 
     with control_socket.listen(state) as listener:
-        serving = ControlServer(listener, answer)
+        serving = ControlServer(listener, response)
         serving.start()
         with pytest.raises(ConnectionError, match="RuntimeError: broken"):
             RunningServer(state, state).status()

@@ -10,7 +10,7 @@ from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import applications
 
 
-class Yard:
+class Project:
     """A configuration with one model, whose version was written just now, and settles at once unless a test says otherwise."""
 
     def __init__(self, root: Path) -> None:
@@ -34,63 +34,63 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path)
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
 
 
-def test_the_files_become_a_serve_config(yard: Yard):
-    yard.model("name: churn\nreplicas: ${REPLICAS}")
-    desired = yard.state.read()
+def test_the_files_become_a_serve_config(project: Project):
+    project.model("name: churn\nreplicas: ${REPLICAS}")
+    desired = project.state.read()
     config = desired.serve_config({})
     assert list(applications(config)) == ["gateway", "churn"]
     args = applications(config)["churn"]["args"]
     assert args["runtime"] == "onnx"
-    assert args["repository"] == str(yard.version.parents[1])
+    assert args["repository"] == str(project.version.parents[1])
     assert applications(config)["churn"]["deployments"][0]["num_replicas"] == 3
     assert desired.refused == {}
 
 
-def test_a_change_of_the_artefact_alone_changes_the_config(yard: Yard):
-    state = yard.state
+def test_a_change_of_the_artefact_alone_changes_the_config(project: Project):
+    state = project.state
     before = state.read().serve_config({})
-    (yard.version / "model.onnx").write_bytes(b"other weights")
+    (project.version / "model.onnx").write_bytes(b"other weights")
     after = state.read().serve_config({})
     assert applications(before)["churn"]["args"]["spec"] == applications(after)["churn"]["args"]["spec"]
     assert applications(before)["churn"]["args"]["versions"] != applications(after)["churn"]["args"]["versions"]
 
 
-def test_a_model_without_an_artefact_is_refused_and_the_others_are_not(yard: Yard):
-    (yard.config / "models" / "iris.yaml").write_text("name: iris")
-    desired = yard.state.read()
+def test_a_model_without_an_artefact_is_refused_and_the_others_are_not(project: Project):
+    (project.config / "models" / "iris.yaml").write_text("name: iris")
+    desired = project.state.read()
     assert list(desired.refused) == ["iris"]
     assert list(applications(desired.serve_config({}))) == ["gateway", "churn"]
 
 
-def test_read_settled_waits_for_a_version_that_was_written_just_now(yard: Yard):
-    yard.settle(0.2)
-    assert yard.state.read().settles_in_s is not None
-    settled = yard.state.read_settled()
+def test_read_settled_waits_for_a_version_that_was_written_just_now(project: Project):
+    project.settle(0.2)
+    assert project.state.read().settles_in_s is not None
+    settled = project.state.read_settled()
     assert settled.settles_in_s is None
     assert isinstance(settled.models[0], Resolved)
 
 
-def test_a_mistake_in_the_yaml_is_raised(yard: Yard):
-    yard.model("nam: churn")
+def test_a_mistake_in_the_yaml_is_raised(project: Project):
+    project.model("nam: churn")
     with pytest.raises(SpecError):
-        yard.state.read()
+        project.state.read()
     with pytest.raises(SpecError):
-        yard.state.read_settled()
+        project.state.read_settled()
 
 
-def test_another_configuration_stands_in_for_one_with_a_mistake(yard: Yard):
-    last_good = yard.state.read().config
-    yard.model("nam: churn")
-    desired = yard.state.read_settled(otherwise=last_good)
+def test_another_configuration_stands_in_for_one_with_a_mistake(project: Project):
+    last_good = project.state.read().config
+    project.model("nam: churn")
+    desired = project.state.read_settled(otherwise=last_good)
     assert desired.config == last_good
     assert list(applications(desired.serve_config({}))) == ["gateway", "churn"]
 
 
-def test_another_configuration_does_not_stand_in_for_one_without(yard: Yard):
-    last_good = yard.state.read().config
-    yard.model("name: churn\ndescription: newer")
-    assert yard.state.read_settled(otherwise=last_good).config.models[0].description == "newer"
+def test_another_configuration_does_not_stand_in_for_one_without(project: Project):
+    last_good = project.state.read().config
+    project.model("name: churn\ndescription: newer")
+    assert project.state.read_settled(otherwise=last_good).config.models[0].description == "newer"

@@ -70,7 +70,7 @@ def test_haproxy_has_a_thread_for_every_four_cores(cores, threads):
 
 
 def test_every_port_of_serve_is_the_one_that_was_chosen_for_it():
-    told = environment()
-    assert told["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "2"
-    assert told["RAY_SERVE_HAPROXY_METRICS_PORT"] == "3"
-    assert told["RAY_SERVE_HAPROXY_STATS_PORT"] == "4"
+    result = environment()
+    assert result["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "2"
+    assert result["RAY_SERVE_HAPROXY_METRICS_PORT"] == "3"
+    assert result["RAY_SERVE_HAPROXY_STATS_PORT"] == "4"

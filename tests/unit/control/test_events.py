@@ -31,8 +31,8 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     )
     file.trouble("the disk is full")
     file.started([STATUS], "curl", "")
-    told = lines(tmp_path)
-    assert {line.pop("time") for line in told} == {"2026-03-29T01:59:59.123+00:00"}
+    result = lines(tmp_path)
+    assert {line.pop("time") for line in result} == {"2026-03-29T01:59:59.123+00:00"}
     state = {
         "model": "a",
         "state": "UNAVAILABLE",
@@ -41,7 +41,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
         "replicas_wanted": 1,
         "reason": "no\nmemory",
     }
-    assert told == [
+    assert result == [
         {"event": "step", "what": "starting Ray"},
         {"event": "add", "model": "a", "reason": "version 1 (ab)"},
         {"event": "waits", "action": "remove", "model": "a", "reason": "not configured"},

@@ -13,7 +13,7 @@ from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, FileWatcher
 
 
-class Yard:
+class Project:
     """A configuration with one model, and checks of its files as often as the test says."""
 
     def __init__(self, root: Path) -> None:
@@ -55,13 +55,13 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path)
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
 
 
 def test_the_first_check_reads_because_files_may_have_changed_since_the_start(tmp_path: Path):
-    yard = Yard(tmp_path)
-    state = ConfigReader(yard.config, {})
+    project = Project(tmp_path)
+    state = ConfigReader(project.config, {})
     look = FileChecker(state, state.read(), lambda: 0.0)
     assert look.check() is None
     assert look.is_changing
@@ -69,70 +69,70 @@ def test_the_first_check_reads_because_files_may_have_changed_since_the_start(tm
     assert not look.is_changing
 
 
-def test_what_has_not_changed_is_not_read_again(yard: Yard):
-    assert yard.settle() is None
+def test_what_has_not_changed_is_not_read_again(project: Project):
+    assert project.settle() is None
 
 
-def test_a_file_is_read_when_it_is_at_rest(yard: Yard):
-    yard.write("models/churn.yaml", "name: churn\ndescription: hal")
-    assert yard.checker.check() is None
-    yard.write("models/churn.yaml", "name: churn\ndescription: half")
-    assert yard.checker.check() is None
-    seen = yard.checker.check()
+def test_a_file_is_read_when_it_is_at_rest(project: Project):
+    project.write("models/churn.yaml", "name: churn\ndescription: hal")
+    assert project.checker.check() is None
+    project.write("models/churn.yaml", "name: churn\ndescription: half")
+    assert project.checker.check() is None
+    seen = project.checker.check()
     assert isinstance(seen, DesiredState)
     assert seen.config.models[0].description == "half"
 
 
-def test_a_file_that_changes_all_the_time_is_read_all_the_same(yard: Yard):
+def test_a_file_that_changes_all_the_time_is_read_all_the_same(project: Project):
     for step in range(3):
-        yard.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
-        assert yard.checker.check() is None
-    yard.clock = MAX_CHANGE_S
-    yard.write("models/churn.yaml", "name: churn\ndescription: at last")
-    assert isinstance(yard.checker.check(), DesiredState)
+        project.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
+        assert project.checker.check() is None
+    project.clock = MAX_CHANGE_S
+    project.write("models/churn.yaml", "name: churn\ndescription: at last")
+    assert isinstance(project.checker.check(), DesiredState)
 
 
-def _replaced_config(yard: Yard) -> None:
-    new = yard.root / "new"
-    shutil.copytree(yard.config, new)
+def _replaced_config(project: Project) -> None:
+    new = project.root / "new"
+    shutil.copytree(project.config, new)
     (new / "models" / "churn.yaml").write_text("name: churn\nversions: [2]")
-    yard.publish(2)
-    yard.config.rename(yard.root / "old")
-    new.rename(yard.config)
+    project.publish(2)
+    project.config.rename(project.root / "old")
+    new.rename(project.config)
 
 
-def _replaced_repository(yard: Yard) -> None:
-    yard.publish(2, yard.root / "new")
-    yard.repository.rename(yard.root / "old")
-    (yard.root / "new").rename(yard.repository)
+def _replaced_repository(project: Project) -> None:
+    project.publish(2, project.root / "new")
+    project.repository.rename(project.root / "old")
+    (project.root / "new").rename(project.repository)
 
 
-def _linked_repository(yard: Yard) -> None:
-    yard.publish(2, yard.root / "new")
-    yard.repository.rename(yard.root / "old")
-    yard.repository.symlink_to("new")
+def _linked_repository(project: Project) -> None:
+    project.publish(2, project.root / "new")
+    project.repository.rename(project.root / "old")
+    project.repository.symlink_to("new")
 
 
-def _moved_repository(yard: Yard) -> None:
-    yard.publish(2, yard.root / "elsewhere")
-    yard.write("server.yaml", "repository: {settle_s: 0, path: elsewhere}")
+def _moved_repository(project: Project) -> None:
+    project.publish(2, project.root / "elsewhere")
+    project.write("server.yaml", "repository: {settle_s: 0, path: elsewhere}")
 
 
-def _another_file_of_the_same_age_and_size(yard: Yard) -> None:
-    path = yard.config / "models" / "churn.yaml"
-    yard.publish(2)
-    yard.write("models/churn.yaml", "name: churn\nversions: [1]")
-    yard.settle()
+def _another_file_of_the_same_age_and_size(project: Project) -> None:
+    path = project.config / "models" / "churn.yaml"
+    project.publish(2)
+    project.write("models/churn.yaml", "name: churn\nversions: [1]")
+    project.settle()
     before = path.stat()
-    yard.write("new.yaml", "name: churn\nversions: [2]")
-    os.utime(yard.config / "new.yaml", ns=(before.st_atime_ns, before.st_mtime_ns))
-    (yard.config / "new.yaml").replace(path)
+    project.write("new.yaml", "name: churn\nversions: [2]")
+    os.utime(project.config / "new.yaml", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (project.config / "new.yaml").replace(path)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda yard: yard.publish(2),
+        lambda project: project.publish(2),
         _replaced_config,
         _replaced_repository,
         _linked_repository,
@@ -141,79 +141,79 @@ def _another_file_of_the_same_age_and_size(yard: Yard) -> None:
     ],
     ids=["version", "config", "repository", "linked", "moved", "same age"],
 )
-def test_a_change_is_seen(yard: Yard, change: Callable[[Yard], None]):
-    change(yard)
-    assert yard.versions() == [2]
-    yard.settle()  # where a new configuration names other folders, these are read once more
-    assert yard.settle() is None
+def test_a_change_is_seen(project: Project, change: Callable[[Project], None]):
+    change(project)
+    assert project.versions() == [2]
+    project.settle()  # where a new configuration names other folders, these are read once more
+    assert project.settle() is None
 
 
-def test_a_link_that_leads_to_another_folder_now_is_seen(yard: Yard):
+def test_a_link_that_leads_to_another_folder_now_is_seen(project: Project):
     """As Kubernetes changes a mounted ConfigMap."""
     for name, versions in (("first", 1), ("second", 2)):
-        (yard.root / name).mkdir()
-        (yard.root / name / "churn.yaml").write_text(f"name: churn\nversions: [{versions}]")
-    yard.publish(2)
-    shutil.rmtree(yard.config / "models")
-    (yard.config / "models").symlink_to("../first")
-    assert yard.versions() == [1]
-    (yard.root / "link").symlink_to("second")
-    (yard.config / "link").symlink_to("../second")
-    (yard.config / "link").replace(yard.config / "models")
-    assert yard.versions() == [2]
+        (project.root / name).mkdir()
+        (project.root / name / "churn.yaml").write_text(f"name: churn\nversions: [{versions}]")
+    project.publish(2)
+    shutil.rmtree(project.config / "models")
+    (project.config / "models").symlink_to("../first")
+    assert project.versions() == [1]
+    (project.root / "link").symlink_to("second")
+    (project.config / "link").symlink_to("../second")
+    (project.config / "link").replace(project.config / "models")
+    assert project.versions() == [2]
 
 
-def test_a_repository_that_comes_after_the_start_is_seen(yard: Yard):
-    yard.repository.rename(yard.root / "away")
-    yard.start()
-    assert yard.settle() is None
-    (yard.root / "away").rename(yard.repository)
-    assert yard.versions() == [1]
+def test_a_repository_that_comes_after_the_start_is_seen(project: Project):
+    project.repository.rename(project.root / "away")
+    project.start()
+    assert project.settle() is None
+    (project.root / "away").rename(project.repository)
+    assert project.versions() == [1]
 
 
 @pytest.mark.parametrize("above", [".venv", ".git", "node_modules", "__pycache__", "site-packages"])
 def test_it_does_not_matter_below_which_folder_the_project_is(tmp_path: Path, above: str):
-    yard = Yard(tmp_path / above)
-    yard.publish(2)
-    assert yard.versions() == [2]
+    project = Project(tmp_path / above)
+    project.publish(2)
+    assert project.versions() == [2]
 
 
-def test_a_mistake_is_read_once(yard: Yard):
-    yard.write("models/churn.yaml", "nam: churn")
-    assert isinstance(yard.settle(), SpecError)
-    assert yard.settle() is None
+def test_a_mistake_is_read_once(project: Project):
+    project.write("models/churn.yaml", "nam: churn")
+    assert isinstance(project.settle(), SpecError)
+    assert project.settle() is None
 
 
 @pytest.mark.parametrize("gone", ["serve_config", "serve_config/models", "model_repository", "model_repository/churn"])
-def test_a_folder_that_goes_and_comes_back_is_seen_both_times(yard: Yard, gone: str):
-    (yard.root / gone).rename(yard.root / "away")
-    assert yard.settle() is not None
-    (yard.root / "away").rename(yard.root / gone)
-    assert yard.versions() == [1]
+def test_a_folder_that_goes_and_comes_back_is_seen_both_times(project: Project, gone: str):
+    (project.root / gone).rename(project.root / "away")
+    assert project.settle() is not None
+    (project.root / "away").rename(project.root / gone)
+    assert project.versions() == [1]
 
 
-def test_what_is_copied_beside_the_versions_is_no_change(yard: Yard):
-    (yard.repository / "churn" / ".2.partial").mkdir()
-    (yard.repository / "other").mkdir()
-    (yard.config / "notes.txt").write_text("notes")
-    assert yard.checker.check() is None
-    assert not yard.checker.is_changing
+def test_what_is_copied_beside_the_versions_is_no_change(project: Project):
+    (project.repository / "churn" / ".2.partial").mkdir()
+    (project.repository / "other").mkdir()
+    (project.config / "notes.txt").write_text("notes")
+    assert project.checker.check() is None
+    assert not project.checker.is_changing
 
 
-def test_a_version_is_read_again_when_it_settles(yard: Yard):
-    yard.write("server.yaml", "repository: {settle_s: 3600}")
-    yard.publish(2)
-    seen = yard.settle()
+def test_a_version_is_read_again_when_it_settles(project: Project):
+    project.write("server.yaml", "repository: {settle_s: 3600}")
+    project.publish(2)
+    seen = project.settle()
     assert isinstance(seen, DesiredState)
     assert seen.settles_in_s is not None
-    assert yard.settle() is None
-    yard.clock = 3601.0
-    assert yard.checker.check() is not None
+    assert project.settle() is None
+    project.clock = 3601.0
+    assert project.checker.check() is not None
 
 
-def test_links_in_a_circle_end(yard: Yard):
-    (yard.repository / "churn" / "1" / "loop").symlink_to("..")
-    assert yard.settle() is not None
+def test_links_in_a_circle_end(project: Project):
+    (project.repository / "churn" / "1" / "loop").symlink_to("..")
+    assert project.settle() is not None
 
 
 class Checks:
@@ -258,13 +258,13 @@ class OutOfDescriptors(ConfigReader):
         return super().read()
 
 
-def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(yard: Yard):
-    state = OutOfDescriptors(yard.config, {})
-    yard.checker = FileChecker(state, ConfigReader(yard.config, {}).read(), lambda: yard.clock)
-    assert isinstance(yard.settle(), OSError)
-    assert yard.settle() is None
+def test_files_that_could_not_be_read_are_tried_again_though_none_of_them_changes(project: Project):
+    state = OutOfDescriptors(project.config, {})
+    project.checker = FileChecker(state, ConfigReader(project.config, {}).read(), lambda: project.clock)
+    assert isinstance(project.settle(), OSError)
+    assert project.settle() is None
     state.has_any = True
-    yard.clock += RETRY_S
-    assert isinstance(yard.settle(), DesiredState)
-    yard.clock += RETRY_S
-    assert yard.settle() is None
+    project.clock += RETRY_S
+    assert isinstance(project.settle(), DesiredState)
+    project.clock += RETRY_S
+    assert project.settle() is None

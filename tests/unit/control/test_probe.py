@@ -51,7 +51,7 @@ def test_a_model_describes_itself():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         b"nonsense\r\n\r\n",
@@ -64,8 +64,8 @@ def test_a_model_describes_itself():
         ok(5),
     ],
 )
-def test_what_is_no_description_is_none(answer):
-    with answering({"/models/churn": answer}) as origin:
+def test_what_is_no_description_is_none(response):
+    with answering({"/models/churn": response}) as origin:
         assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
 
 

@@ -1,4 +1,4 @@
-"""Ending what was started, on real processes: each test's own, below a supervisor of its own."""
+"""Ending what was started, on real processes: each test's own, below its own supervisor."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ LEAVES_AN_ORPHAN = (
 
 
 def test_an_orphan_becomes_a_child_and_is_ended():
-    told = supervise(
+    result = supervise(
         f"""
         middle = python({LEAVES_AN_ORPHAN!r})
         orphan = int(middle.stdout.readline())
@@ -51,11 +51,11 @@ def test_an_orphan_becomes_a_child_and_is_ended():
         print(alive(orphan), descendants(os.getpid()))
         """
     )
-    assert told == ["True", "False []"]
+    assert result == ["True", "False []"]
 
 
 def test_a_process_in_a_session_of_its_own_is_ended_too():
-    told = supervise(
+    result = supervise(
         f"""
         child = subprocess.Popen([sys.executable, "-c", {SLEEPS!r}], stdout=subprocess.PIPE, start_new_session=True)
         child.stdout.readline()
@@ -63,7 +63,7 @@ def test_a_process_in_a_session_of_its_own_is_ended_too():
         print(alive(child.pid))
         """
     )
-    assert told == ["False"]
+    assert result == ["False"]
 
 
 def test_a_process_gets_one_signal_and_time_to_end():
@@ -78,7 +78,7 @@ signal.signal(signal.SIGTERM, leave)
 print("up", flush=True)
 time.sleep(60)
 """
-    told = supervise(
+    result = supervise(
         f"""
         child = python({polite!r})
         child.stdout.readline()
@@ -86,14 +86,14 @@ time.sleep(60)
         print(child.stdout.read().split())
         """
     )
-    assert told == ["['asked', 'leaves']"]
+    assert result == ["['asked', 'leaves']"]
 
 
 def test_a_process_that_will_not_go_is_killed_when_its_time_is_over():
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    told = supervise(
+    result = supervise(
         f"""
         child = python({stubborn!r})
         child.stdout.readline()
@@ -102,7 +102,7 @@ def test_a_process_that_will_not_go_is_killed_when_its_time_is_over():
         print(alive(child.pid), 0.2 <= time.monotonic() - started < 10)
         """
     )
-    assert told == ["False True"]
+    assert result == ["False True"]
 
 
 def test_descendants_come_before_their_own_children_whatever_their_names(tmp_path: Path):

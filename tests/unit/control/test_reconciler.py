@@ -140,7 +140,7 @@ class Loop:
             )
             assert self.asked.wait(30)
             self.asked.clear()
-            self.told = self.run(None, None)
+            self.reported = self.run(None, None)
         return asking
 
     def gauge(self, name: str) -> float:
@@ -159,8 +159,8 @@ LONG = [None] * (int(REMOVAL_DELAY_S) + 2)
 
 
 def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_waited_for(loop: Loop):
-    told = loop.run(NOTHING, *LONG, *LONG)
-    assert told == [
+    reported = loop.run(NOTHING, *LONG, *LONG)
+    assert reported == [
         "nothing is changed: the folder models is missing, and the last configuration had 3 models. "
         "Restore the files, or confirm with `modelyard apply --allow-removals`"
     ]
@@ -171,8 +171,8 @@ def test_all_models_stay_when_their_folder_goes_and_the_operator_reads_what_is_w
 
 def test_when_the_files_are_back_everything_is_as_before(loop: Loop):
     deployed = len(loop.serve.deployed)
-    told = loop.run(NOTHING, *LONG, ABC, None)
-    assert told[1:] == ["the configuration is applied again"]
+    reported = loop.run(NOTHING, *LONG, ABC, None)
+    assert reported[1:] == ["the configuration is applied again"]
     assert (loop.serve.models, len(loop.serve.deployed)) == (["a", "b", "c"], deployed)
     assert loop.gauge("config_last_reload_successful") == 1
     assert loop.gauge("config_removals_withheld") == 0
@@ -220,8 +220,8 @@ def test_a_repository_that_goes_away_changes_no_model(loop: Loop):
 
 @pytest.mark.parametrize("error", [MISTAKE, OSError("stale file handle"), RuntimeError("a fault of ours")])
 def test_a_configuration_that_cannot_be_read_changes_nothing(loop: Loop, error: Exception):
-    told = loop.run(error, None, error)
-    assert told == (["mistakes"] * 2 if error is MISTAKE else [f"cannot read the configuration: {error}"])
+    reported = loop.run(error, None, error)
+    assert reported == (["mistakes"] * 2 if error is MISTAKE else [f"cannot read the configuration: {error}"])
     assert loop.gauge("config_last_reload_successful") == 0
     loop.run(ABC, None)
     assert loop.gauge("config_last_reload_successful") == 1
@@ -231,9 +231,9 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(loop: Loop, error: 
 def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exception):
     four = desired(*map(resolved, "abcd"))
     loop.serve.raises = [error] * 2
-    told = loop.run(four, None, None, None)
-    assert str(error) in told[0]
-    assert told[1:] == ["add d", "d READY"]
+    reported = loop.run(four, None, None, None)
+    assert str(error) in reported[0]
+    assert reported[1:] == ["add d", "d READY"]
 
 
 def test_a_change_that_cannot_be_applied_waits_and_what_runs_is_observed_meanwhile(loop: Loop):
@@ -269,15 +269,15 @@ def test_a_node_that_died_ends_the_reconciler(loop: Loop):
 
 def test_a_file_system_that_does_not_respond_is_reported_once(loop: Loop):
     loop.silent = True
-    (told,) = loop.run(None, None)
-    assert "has not responded" in told
+    (reported,) = loop.run(None, None)
+    assert "has not responded" in reported
 
 
 def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
     loop = Loop()
     loop.serve.loading = {"a"}
-    told = loop.run(desired(*map(resolved, "abcd")), None)
-    assert told == ["add a", "add b", "add c", "add d"]
+    reported = loop.run(desired(*map(resolved, "abcd")), None)
+    assert reported == ["add a", "add b", "add c", "add d"]
     loop.serve.loading = set()
     assert loop.run(None) == ["started a b c d"]
 
@@ -300,7 +300,7 @@ def test_a_requested_apply_is_carried_out_and_answered(loop: Loop):
     done = loop.apply(ABCD).result()
     assert [(action.kind, action.model) for action in done.actions] == [("add", "d")]
     assert loop.serve.models == ["a", "b", "c", "d"]
-    assert loop.told == ["add d", "d READY"]
+    assert loop.reported == ["add d", "d READY"]
     later = next(turn for turn in loop.turns if turn.number > done.turn)
     assert "d" in {status.name for status in later.statuses}
 
@@ -363,7 +363,7 @@ def test_a_change_waits_for_its_approval_and_is_shown_once(approving: Loop):
 def test_a_change_that_is_approved_is_made_and_waits_no_more(approving: Loop):
     approving.run(ABCD, None)
     approving.apply(ABCD).result()
-    assert approving.told == ["add d", "d READY"]
+    assert approving.reported == ["add d", "d READY"]
     assert approving.serve.models == ["a", "b", "c", "d"]
     assert approving.turns[-1].waiting == ()
 
@@ -385,9 +385,9 @@ def test_files_that_changed_after_an_approval_wait_for_the_next(approving: Loop)
 
 
 def test_a_removal_of_most_models_says_that_its_approval_needs_a_confirmation(approving: Loop):
-    told = approving.run(NOTHING, *LONG)
-    assert told[:3] == ["waits: remove a", "waits: remove b", "waits: remove c"]
-    assert told[3].startswith("the folder models is missing")
+    reported = approving.run(NOTHING, *LONG)
+    assert reported[:3] == ["waits: remove a", "waits: remove b", "waits: remove c"]
+    assert reported[3].startswith("the folder models is missing")
     assert approving.turns[-1].withheld
     with pytest.raises(NeedsConfirmation):
         approving.apply(NOTHING).result()
@@ -407,8 +407,8 @@ def test_mistakes_are_reported_and_nothing_waits(approving: Loop):
 def test_the_first_configuration_is_applied_before_a_changed_one_waits():
     loop = Loop(approve=True)
     loop.serve.raises = [ConnectionError("away")] * 3
-    told = loop.run(ABCD, None, None, None, None)
-    assert told == ["away", "add a", "add b", "add c", "waits: add d", "started a b c"]
+    reported = loop.run(ABCD, None, None, None, None)
+    assert reported == ["away", "add a", "add b", "add c", "waits: add d", "started a b c"]
     assert loop.serve.models == ["a", "b", "c"]
 
 

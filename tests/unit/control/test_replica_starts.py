@@ -39,7 +39,7 @@ def counted(*observations: Observation) -> dict[str, int]:
         pytest.param(
             [("a", 1, "v1", True), ("a", 3, "v1", True), ("a", 1, "v1", True), ("b", 1, "v1", True)],
             {"replace": 1},
-            id="a death after a wish for more was taken back",
+            id="a death after a scale-up was reverted",
         ),
         pytest.param(
             [("", 1, "v1", False), ("a", 1, "v1", False), ("b", 1, "v1", False)], {"deploy": 2}, id="two tries"

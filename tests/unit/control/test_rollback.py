@@ -95,9 +95,9 @@ def test_a_good_one_stays_away_where_its_route_has_gone_to_another_model():
     assert rollback.applied_to(moved) == moved
 
 
-@pytest.mark.parametrize("told", [{}, applications(configured(resolved()))], ids=["no gateway", "nothing refused"])
-def test_a_gateway_without_rejected_models_has_no_reasons(told):
-    assert rejection_reasons(told) == {}
+@pytest.mark.parametrize("result", [{}, applications(configured(resolved()))], ids=["no gateway", "nothing refused"])
+def test_a_gateway_without_rejected_models_has_no_reasons(result):
+    assert rejection_reasons(result) == {}
 
 
 VARIANTS = [configured(resolved("churn", churn), resolved("iris", iris)) for churn in "abc" for iris in "ab"]

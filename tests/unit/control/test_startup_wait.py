@@ -10,11 +10,11 @@ class Slow:
 
     def __init__(self, after_s: float, dies_s: float = 1e9) -> None:
         self.clock = 0.0
-        self.told: list[float] = []
+        self.reported: list[float] = []
         self.call = retried(
             lambda: self.get(after_s),
             is_alive=lambda: self.clock < dies_s,
-            slow=self.told.append,
+            slow=self.reported.append,
             now=lambda: self.clock,
             sleep=self.sleep,
         )
@@ -30,12 +30,12 @@ class Slow:
 
 def test_what_is_there_is_there():
     slow = Slow(0)
-    assert (slow.call(), slow.clock, slow.told) == ("there", 0.0, [])
+    assert (slow.call(), slow.clock, slow.reported) == ("there", 0.0, [])
 
 
 def test_a_slow_start_is_waited_for_and_reported():
     slow = Slow(40)
-    assert (slow.call(), slow.told) == ("there", [15.0, 30.0])
+    assert (slow.call(), slow.reported) == ("there", [15.0, 30.0])
 
 
 def test_what_has_died_is_not_waited_for():

@@ -18,8 +18,8 @@ class ReplicaState(str, Enum):  # noqa: UP042 - a StrEnum prints as its value, a
     RUNNING = "RUNNING"
 
 
-def status(told: dict[str, object], refused: str = "") -> ModelStatus:
-    (only,) = model_statuses(running(told), {"churn": refused} if refused else {}, ORIGIN)
+def status(result: dict[str, object], refused: str = "") -> ModelStatus:
+    (only,) = model_statuses(running(result), {"churn": refused} if refused else {}, ORIGIN)
     return only
 
 
@@ -47,9 +47,9 @@ def test_the_default_version_is_shown_first():
 
 
 def test_states_may_come_as_members_of_serves_enumerations():
-    told = details(application(resolved()), ReplicaState.RUNNING)  # type: ignore[arg-type]
-    told["deployments"]["model"]["replicas"] = [{"state": ReplicaState.RUNNING}, {"state": "STARTING"}]
-    seen = deployed(told)
+    result = details(application(resolved()), ReplicaState.RUNNING)  # type: ignore[arg-type]
+    result["deployments"]["model"]["replicas"] = [{"state": ReplicaState.RUNNING}, {"state": "STARTING"}]
+    seen = deployed(result)
     assert (seen.status, dict(seen.replica_states)) == ("RUNNING", {"RUNNING": 1, "STARTING": 1})
 
 
@@ -89,25 +89,28 @@ def test_a_model_that_was_refused_and_never_ran_is_unavailable():
 
 
 def test_the_url_is_known_before_serve_has_built_the_application():
-    told = details(application(resolved(route="/who")), "DEPLOYING") | {"route_prefix": None, "deployments": {}}
-    assert status(told).url == f"{ORIGIN}/who/predict"
+    result = details(application(resolved(route="/who")), "DEPLOYING") | {"route_prefix": None, "deployments": {}}
+    assert status(result).url == f"{ORIGIN}/who/predict"
 
 
 def test_an_application_on_its_way_out_has_no_config_any_more():
-    told = details(None, "DELETING")
-    row = status(told)
+    result = details(None, "DELETING")
+    row = status(result)
     assert (row.url, row.versions, row.runtime) == ("", (), "")
 
 
 def test_the_reason_of_a_failed_build_is_the_applications_own_message():
-    told = details(application(resolved()), "DEPLOY_FAILED") | {"message": "Error:\nno such module", "deployments": {}}
-    assert status(told).reason == "no such module"
+    result = details(application(resolved()), "DEPLOY_FAILED") | {
+        "message": "Error:\nno such module",
+        "deployments": {},
+    }
+    assert status(result).reason == "no such module"
 
 
 def test_rows_come_by_name_and_the_gateway_has_none():
     config = configured(resolved("iris"), resolved("churn"))
-    told = [details(each) for each in config["applications"]]
-    rows = model_statuses(running(*told), {"b": "no folder"}, ORIGIN)
+    result = [details(each) for each in config["applications"]]
+    rows = model_statuses(running(*result), {"b": "no folder"}, ORIGIN)
     assert [row.name for row in rows] == ["b", "churn", "iris"]
 
 

@@ -93,13 +93,13 @@ def test_a_copy_of_many_files_that_fails_is_reported_in_a_few_words():
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
     """No file of this process may grow beyond so many bytes, as on a disk that has no more of them."""
-    before, asked = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before, sent = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, asked)
+        signal.signal(signal.SIGXFSZ, sent)
 
 
 def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_one(tmp_path: Path):

@@ -43,13 +43,13 @@ class DyingReplica:
             while requests.readline():
                 body = _body(requests, dict(_headers(requests)))
                 self.asked += 1
-                answer = ANSWER % (b"text/plain", len(self.name), self.name.encode())
+                response = ANSWER % (b"text/plain", len(self.name), self.name.encode())
                 if b"HALF" in body:
-                    connection.sendall(answer[:-1])
+                    connection.sendall(response[:-1])
                 if b"DIE" in body or b"HALF" in body:
                     self.kill()
                 elif b"FREEZE" not in body:
-                    connection.sendall(answer)
+                    connection.sendall(response)
 
 
 def _headers(requests: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -46,9 +46,9 @@ class Listening(ThreadingHTTPServer):
 def backend(
     name: str, status: int = 200, content_type: str = "text/plain", *, keeps: bool = False
 ) -> Iterator[Backend]:
-    """A server on a port of its own, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
+    """A server on its own port, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Response(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
 
         def setup(self) -> None:
@@ -56,7 +56,7 @@ def backend(
             connections.append(self.connection)
 
         def do_GET(self) -> None:
-            asked.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
+            sent.requests.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
             body = name.encode()
             self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(status)
@@ -70,13 +70,13 @@ def backend(
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    server = Listening(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Response)
     connections: list[socket.socket] = []
-    asked = Backend(name, server.server_port)
+    sent = Backend(name, server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield asked
+        yield sent
     finally:
         server.shutdown()
         for connection in connections:
@@ -95,8 +95,8 @@ def serve_config(
 ) -> str:
     """What Ray Serve would write: a frontend of its own, and a backend an application with its replicas' ports.
 
-    `fallback` is the port of Serve's Python proxy, which stands behind the replicas of each. A port 0 is a server that is down.
-    `errors` is the file that stands in for HAProxy's own answers, `admin` the path of its admin socket.
+    `fallback` is the port of Serve's Python proxy, which follows the replicas of each. A port 0 is a server that is down.
+    `errors` is the file that replaces HAProxy's own responses, `admin` the path of its admin socket.
     """
     text = f"""\
 global
@@ -139,7 +139,7 @@ def all_models(custom_routes: Mapping[str, str], *models: EdgeModel) -> dict[str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -208,13 +208,15 @@ class Edge:
         command = [str(LAUNCHER), "-db", "-f", str(self._serve_file), *more]
         return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str) -> Answer:
+    def fetch(
+        self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str
+    ) -> Response:
         """The answer of our HTTP frontend, or of another port. Underscores in the names of headers stand for dashes."""
         return _ask(
             port or self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()}
         )
 
-    def numbers(self, path: str) -> Answer:
+    def numbers(self, path: str) -> Response:
         """The answer of the frontend for Prometheus."""
         return _ask(self.metrics_port, path, "GET", None, {})
 
@@ -248,7 +250,7 @@ def _listens(pid: int, port: int) -> bool:
 
 
 def _hold_port() -> socket.socket:
-    """A port that nobody else is given while this is open; HAProxy, which shares its ports, can listen on it all the same."""
+    """A port that is reserved while this is open; HAProxy, which shares its ports, can listen on it all the same."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     held.bind(("127.0.0.1", 0))
@@ -261,31 +263,31 @@ def files_of(process: subprocess.Popen[bytes]) -> list[str]:
     return [Path(file).name for flag, file in pairwise(arguments) if flag == "-f"]
 
 
-def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, dict(headers))
-        answer = connection.getresponse()
-        told = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, told, answer.read())
+        reply_received = connection.getresponse()
+        result = {name.lower(): value for name, value in reply_received.getheaders()}
+        return Response(reply_received.status, result, reply_received.read())
     finally:
         connection.close()
 
 
 def accept_and_close(listener: socket.socket) -> None:
     """A replica that dies as soon as it has a request."""
-    said = b""
-    while not said:  # else it is HAProxy's check, which says nothing
+    message = b""
+    while not message:  # else it is HAProxy's check, which says nothing
         connection, _ = listener.accept()
-        said = connection.recv(1)
+        message = connection.recv(1)
     listener.close()
     connection.close()
 
 
 def test_haproxys_metrics_have_their_own_port(edge, backends):
-    edge.ask("/models/churn/predict", "POST", b"{}")
-    told = edge.numbers("/metrics")
-    assert told.status == 200
-    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in told.body.decode()
+    edge.fetch("/models/churn/predict", "POST", b"{}")
+    result = edge.numbers("/metrics")
+    assert result.status == 200
+    assert 'haproxy_backend_http_responses_total{proxy="http-churn",code="2xx"} 1' in result.body.decode()
     assert edge.numbers("/").status == 404
-    assert edge.ask("/metrics").body == b"gateway", "clients do not see them"
+    assert edge.fetch("/metrics").body == b"gateway", "clients do not see them"

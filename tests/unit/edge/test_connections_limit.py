@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from modelyard.edge.connections import FILES_PER_CONNECTION, OTHER_FILES, connection_limits
-from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
+from tests.unit.edge.proxy import PATIENCE_S, Edge, Response, backend
 
 LARGE = b"x" * 100_000
 """Too large for a retry, so HAProxy forwards it to itself."""
@@ -26,36 +26,36 @@ def test_the_configured_connections_are_used_if_open_files_allow_them() -> None:
 
 def test_clients_above_a_ports_limit_wait_and_the_other_port_is_unaffected(edge: Edge) -> None:
     edge.write(connections=10)
-    answers: list[Answer] = []
+    answers: list[Response] = []
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}), ExitStack() as idle:
         for _ in range(20):
             idle.enter_context(socket.create_connection(("127.0.0.1", edge.port)))
         assert edge.numbers("/metrics").status == 200
         socket.create_connection(("127.0.0.1", edge.grpc_port)).close()
-        waiting = threading.Thread(target=lambda: answers.append(edge.ask("/models")))
+        waiting = threading.Thread(target=lambda: answers.append(edge.fetch("/models")))
         waiting.start()
         waiting.join(0.3)
         assert answers == []
         idle.close()
         waiting.join(PATIENCE_S)
-    assert [answer.body for answer in answers] == [b"gateway"]
+    assert [response.body for response in answers] == [b"gateway"]
 
 
 def test_large_bodies_on_all_connections_of_a_port_are_answered(edge: Edge) -> None:
     """Each uses one more connection, since HAProxy forwards it to itself."""
     edge.write(connections=10)
-    answers: list[Answer] = []
+    answers: list[Response] = []
     with (
         backend("gateway", keeps=True) as gateway,
         backend("churn", keeps=True) as churn,
         edge.running({"gateway": [gateway.port], "churn": [churn.port]}),
     ):
         clients = [
-            threading.Thread(target=lambda: answers.append(edge.ask("/models/churn/predict", "POST", LARGE)))
+            threading.Thread(target=lambda: answers.append(edge.fetch("/models/churn/predict", "POST", LARGE)))
             for _ in range(20)
         ]
         for client in clients:
             client.start()
         for client in clients:
             client.join(PATIENCE_S)
-    assert [answer.body for answer in answers] == [b"churn"] * 20
+    assert [response.body for response in answers] == [b"churn"] * 20

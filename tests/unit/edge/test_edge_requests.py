@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.edge.request_rules import MAX_HEADERS_BYTES, MAX_URL_BYTES
-from tests.unit.edge.proxy import Answer, Backend, Edge, backend
+from tests.unit.edge.proxy import Backend, Edge, Response, backend
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 PATHS = {
@@ -54,7 +54,7 @@ def encodings(draw: st.DrawFn) -> tuple[str, str]:
 def test_an_encoded_path_is_answered_as_the_path_that_it_encodes(running, pair):
     edge, servers = running
     path, encoded = pair
-    assert edge.ask(f"{encoded}?a=%2F%20b", "POST", b"{}").body == PATHS[path].encode()
+    assert edge.fetch(f"{encoded}?a=%2F%20b", "POST", b"{}").body == PATHS[path].encode()
     assert servers[PATHS[path]].requests[-1][0] == f"{path}?a=%2F%20b", "its query as the client sent it"
 
 
@@ -83,9 +83,9 @@ def test_an_encoded_path_is_answered_as_the_path_that_it_encodes(running, pair):
 def test_an_encoded_character_that_no_path_has_is_not_found_and_reaches_no_server(running, path):
     edge, servers = running
     before = sum(len(each.requests) for each in servers.values())
-    answer = edge.ask(path, "POST", b"{}")
-    assert (answer.status, "retry-after" in answer.headers) == (404, False)
-    assert problem(answer)["detail"] == "the path contains a character that no path of this server contains"
+    response = edge.fetch(path, "POST", b"{}")
+    assert (response.status, "retry-after" in response.headers) == (404, False)
+    assert problem(response)["detail"] == "the path contains a character that no path of this server contains"
     assert sum(len(each.requests) for each in servers.values()) == before
 
 
@@ -96,14 +96,14 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_an_encoded_path_too(edge):
         backend("proxy") as proxy,
         edge.running({"gateway": [gateway.port], "leavers": []}, fallback=proxy.port),
     ):
-        assert edge.ask("/v1/models/l%65avers%3Apredict", "POST", b"").body == b"proxy"
+        assert edge.fetch("/v1/models/l%65avers%3Apredict", "POST", b"").body == b"proxy"
         assert proxy.requests[0][0] == "/who/leaves/-/v1/models/leavers:predict"
 
 
-def problem(answer: Answer) -> dict[str, object]:
+def problem(response: Response) -> dict[str, object]:
     """The problem document."""
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, object] = json.loads(answer.body)
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = json.loads(response.body)
     assert document["error"] == document["detail"], "where other protocols look"
     return document
 
@@ -122,8 +122,8 @@ def problem(answer: Answer) -> dict[str, object]:
 )
 def test_a_request_that_offers_another_protocol_is_answered_in_this_one_and_its_body_arrives(running, headers):
     edge, servers = running
-    answer = edge.ask("/models/churn/predict", "POST", b"{}", **headers)
-    assert (answer.status, answer.body) == (200, b"churn")
+    response = edge.fetch("/models/churn/predict", "POST", b"{}", **headers)
+    assert (response.status, response.body) == (200, b"churn")
     passed = servers["churn"].requests[-1][1]
     assert "upgrade" not in passed
     assert passed["content-length"] == "2"
@@ -131,13 +131,13 @@ def test_a_request_that_offers_another_protocol_is_answered_in_this_one_and_its_
 
 def test_a_request_without_a_body_may_offer_another_protocol_too(running):
     edge, servers = running
-    assert edge.ask("/models/churn", upgrade="h2c", connection="upgrade").body == b"churn"
+    assert edge.fetch("/models/churn", upgrade="h2c", connection="upgrade").body == b"churn"
     assert "upgrade" not in servers["churn"].requests[-1][1]
 
 
 def test_a_websocket_reaches_the_model(running):
     edge, servers = running
-    edge.ask("/models/churn/stream", upgrade="websocket", connection="upgrade", sec_websocket_key=KEY)
+    edge.fetch("/models/churn/stream", upgrade="websocket", connection="upgrade", sec_websocket_key=KEY)
     assert servers["churn"].requests[-1][1]["upgrade"] == "websocket"
 
 
@@ -145,15 +145,15 @@ def test_a_websocket_reaches_the_model(running):
 def test_headers_up_to_the_limit_pass_and_longer_ones_get_431(running, headers):
     edge, _ = running
     fitting = {f"x{number}": "x" * ((MAX_HEADERS_BYTES - 1000) // headers - 10) for number in range(headers)}
-    assert edge.ask("/models/churn", **fitting).status == 200
-    answer = edge.ask("/models/churn", **{name: value + "x" * (3000 // headers) for name, value in fitting.items()})
-    assert answer.status == 431
-    assert str(MAX_HEADERS_BYTES) in str(problem(answer)["detail"])
+    assert edge.fetch("/models/churn", **fitting).status == 200
+    response = edge.fetch("/models/churn", **{name: value + "x" * (3000 // headers) for name, value in fitting.items()})
+    assert response.status == 431
+    assert str(MAX_HEADERS_BYTES) in str(problem(response)["detail"])
 
 
 def test_a_url_up_to_the_limit_passes_and_a_longer_one_gets_414(running):
     edge, _ = running
-    assert edge.ask(f"/models/{'x' * (MAX_URL_BYTES - 100)}").body == b"gateway"
-    answer = edge.ask(f"/models?{'x' * MAX_URL_BYTES}")
-    assert answer.status == 414
-    assert str(MAX_URL_BYTES) in str(problem(answer)["detail"])
+    assert edge.fetch(f"/models/{'x' * (MAX_URL_BYTES - 100)}").body == b"gateway"
+    response = edge.fetch(f"/models?{'x' * MAX_URL_BYTES}")
+    assert response.status == 414
+    assert str(MAX_URL_BYTES) in str(problem(response)["detail"])

@@ -35,7 +35,7 @@ class Replica:
 
 @contextmanager
 def replica(name: str) -> Iterator[Replica]:
-    class Answer(BaseHTTPRequestHandler):
+    class Response(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -70,7 +70,7 @@ def replica(name: str) -> Iterator[Replica]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    server = Listening(("127.0.0.1", 0), Answer)
+    server = Listening(("127.0.0.1", 0), Response)
     server.daemon_threads = True
     server.block_on_close = False  # which would wait for connections that HAProxy keeps
     kept = Replica(name, server.server_port)
@@ -100,8 +100,8 @@ class Running:
     def call(self, message: bytes, method: str = "ModelInfer", path: str = "", **options: object) -> bytes:
         """The response to a unary call."""
         invoke = self.channel.unary_unary(path or f"{SERVICE}/{method}")
-        answer: bytes = invoke(message, timeout=PATIENCE_S, **options)
-        return answer
+        response: bytes = invoke(message, timeout=PATIENCE_S, **options)
+        return response
 
     def refusal(self, message: bytes, method: str = "ModelInfer", **options: object) -> grpc.RpcError:
         with pytest.raises(grpc.RpcError) as caught:
@@ -206,7 +206,7 @@ def test_a_model_whose_replicas_are_all_down_is_unavailable(running):
 
 def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
     error = running.refusal(asking("frail"))
-    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "no replica of the model answered")
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "no replica of the model responded")
 
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])
@@ -215,25 +215,25 @@ def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running
     questions: list[bytes] = [asking(name, inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])] * 3
     answered = threading.Semaphore(0)
 
-    def ask() -> Iterator[bytes]:
+    def fetch() -> Iterator[bytes]:
         for question in questions:
             yield question
             assert answered.acquire(timeout=PATIENCE_S)
 
     started = time.monotonic()
-    answers = running.channel.stream_stream(f"{SERVICE}/ModelStreamInfer")(ask(), timeout=PATIENCE_S)
-    for answer in answers:
-        assert answer == name.encode()
+    answers = running.channel.stream_stream(f"{SERVICE}/ModelStreamInfer")(fetch(), timeout=PATIENCE_S)
+    for response in answers:
+        assert response == name.encode()
         answered.release()
     assert time.monotonic() - started < PATIENCE_S / 2, "no wait for more than there is"
 
 
 def test_a_message_above_the_limit_is_rejected_if_the_client_sends_its_length(running):
     body, headers = bytes(BODY_LIMIT + 1), {"content_type": "application/grpc", "te": "trailers"}
-    answer = running.edge.ask(f"{SERVICE}/ModelInfer", "POST", body, port=running.edge.grpc_port, **headers)
-    assert (answer.status, answer.headers["grpc-status"]) == (200, "8")
-    assert answer.headers["content-type"] == "application/grpc"
-    assert str(BODY_LIMIT) in answer.headers["grpc-message"]
+    response = running.edge.fetch(f"{SERVICE}/ModelInfer", "POST", body, port=running.edge.grpc_port, **headers)
+    assert (response.status, response.headers["grpc-status"]) == (200, "8")
+    assert response.headers["content-type"] == "application/grpc"
+    assert str(BODY_LIMIT) in response.headers["grpc-message"]
 
 
 @pytest.mark.parametrize("size", [15_000, 20_000, MAX_HEADERS_BYTES - 1000])
@@ -247,12 +247,12 @@ def test_a_call_with_too_much_metadata_fails_alone(running, size):
     question = asking("churn", inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])
     over = threading.Event()
 
-    def ask() -> Iterator[bytes]:
+    def fetch() -> Iterator[bytes]:
         yield question
         assert over.wait(PATIENCE_S)
         yield question
 
-    neighbour = running.channel.stream_stream(f"{SERVICE}/ModelStreamInfer")(ask(), timeout=PATIENCE_S)
+    neighbour = running.channel.stream_stream(f"{SERVICE}/ModelStreamInfer")(fetch(), timeout=PATIENCE_S)
     assert next(neighbour) == b"churn"
     error = running.refusal(asking("churn"), metadata=[("x-much", "x" * size)])
     over.set()
@@ -281,5 +281,5 @@ def test_clients_cannot_change_how_serve_treats_their_call(running):
 
 
 def test_a_request_that_is_not_grpc_gets_415(running):
-    answer = running.edge.ask("/", "POST", b"", port=running.edge.grpc_port, content_type="application/json")
-    assert answer.status == 415
+    response = running.edge.fetch("/", "POST", b"", port=running.edge.grpc_port, content_type="application/json")
+    assert response.status == 415

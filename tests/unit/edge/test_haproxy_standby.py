@@ -14,7 +14,7 @@ from modelyard.control.ports import haproxy_binary
 from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.listening_sockets import ListeningSockets
-from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
+from tests.unit.edge.proxy import PATIENCE_S, Edge, Response, backend
 
 CHURN = "/models/churn/predict"
 
@@ -62,18 +62,18 @@ def test_a_client_that_connects_while_no_haproxy_runs_waits_for_the_next_one(
 ) -> None:
     edge.write()
     kept = ListeningSockets(files.sockets_path)
-    answers: list[Answer] = []
+    answers: list[Response] = []
     with backend("gateway") as gateway, backend("churn") as churn:
         ports = {"gateway": [gateway.port], "churn": [churn.port]}
         with edge.running(ports, admin=served_admin) as haproxy:
             kept.fetch(served_admin)
             kill(haproxy)
-        client = threading.Thread(target=lambda: answers.append(edge.ask(CHURN, "POST", b"{}")))
+        client = threading.Thread(target=lambda: answers.append(edge.fetch(CHURN, "POST", b"{}")))
         client.start()
         with edge.running(ports, admin=served_admin):
             client.join(PATIENCE_S)
     kept.close()
-    assert [answer.body for answer in answers] == [b"churn"]
+    assert [response.body for response in answers] == [b"churn"]
     assert not files.sockets_path.exists()
 
 
@@ -111,15 +111,15 @@ def test_a_standby_haproxy_serves_until_serve_has_started_its_own(
         with edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=served_admin) as first:
             until(files.sockets_path.exists, "the sockets to be kept")
             kill(first)
-            assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
+            assert edge.fetch(CHURN, "POST", b"{}").body == b"churn"
             assert reports == ["HAProxy has died: a standby serves until Ray Serve has restarted it"]
             with pytest.raises(AdminError):
                 pid_of(served_admin)
         with edge.running({}, admin=served_admin) as second:
             assert pid_of(served_admin) == second.pid
-            assert edge.ask(CHURN, "POST", b"{}").body == b"churn", "Serve lists its applications a moment later"
+            assert edge.fetch(CHURN, "POST", b"{}").body == b"churn", "Serve lists its applications a moment later"
             kill(second)
-            assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
+            assert edge.fetch(CHURN, "POST", b"{}").body == b"churn"
 
 
 def test_no_standby_starts_when_the_server_stops(edge: Edge, files: EdgeFiles, served_admin: Path) -> None:
@@ -129,4 +129,4 @@ def test_no_standby_starts_when_the_server_stops(edge: Edge, files: EdgeFiles, s
             until(files.sockets_path.exists, "the sockets to be kept")
         kill(haproxy)
         with pytest.raises(ConnectionRefusedError):
-            edge.ask("/models")
+            edge.fetch("/models")

@@ -58,10 +58,10 @@ def test_a_request_that_rfc_9112_requires_to_be_rejected_is_rejected(
 ):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
-        answer = say(edge.port, head + b"\r\n")
-        assert answer.split()[1] == str(status).encode()
-        assert detail in answer
-        assert (b"application/problem+json" in answer) is (status != 200)
+        response = say(edge.port, head + b"\r\n")
+        assert response.split()[1] == str(status).encode()
+        assert detail in response
+        assert (b"application/problem+json" in response) is (status != 200)
         assert len(gateway.requests) == (status == 200)
 
 
@@ -74,7 +74,7 @@ def test_http_2_is_spoken_on_the_http_port_without_tls_too(edge: Edge):
 def test_a_client_cannot_claim_that_it_used_tls(edge: Edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
-        edge.ask("/", x_forwarded_proto="https")
+        edge.fetch("/", x_forwarded_proto="https")
         assert "x-forwarded-proto" not in gateway.requests[0][1]
 
 
@@ -97,7 +97,7 @@ def test_the_arrival_time_is_recorded_for_traces_and_a_clients_own_header_is_rep
     edge.write(tracing=TRACING)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
         before = time.time()
-        edge.ask("/models", x_edge_start="17")
+        edge.fetch("/models", x_edge_start="17")
         after = time.time()
     (_, headers) = gateway.requests[-1]
     assert before - CLOCK_S <= int(headers["x-edge-start"]) / 1e6 <= after + CLOCK_S
@@ -106,5 +106,5 @@ def test_the_arrival_time_is_recorded_for_traces_and_a_clients_own_header_is_rep
 def test_no_arrival_time_is_recorded_without_tracing(edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}):
-        edge.ask("/models")
+        edge.fetch("/models")
     assert "x-edge-start" not in gateway.requests[-1][1]

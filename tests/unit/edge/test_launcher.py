@@ -15,7 +15,7 @@ BROKEN = "frontend edge_http\n    bend 127.0.0.1:1\n"
 def test_haproxy_starts_with_the_edges_frontends(edge: Edge):
     edge.write()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}) as process:
-        assert edge.ask("/").body == b"gateway"
+        assert edge.fetch("/").body == b"gateway"
         command = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
         assert command[0].endswith("/haproxy"), "it execs: Serve signals HAProxy by this process's id"
         assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], (
@@ -27,22 +27,22 @@ def test_haproxy_starts_with_the_edges_frontends(edge: Edge):
 def test_until_serve_has_a_gateway_clients_get_503_with_retry_after(edge: Edge):
     edge.write()
     with edge.running({}):
-        answer = edge.ask("/models")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert b"the server is starting" in answer.body
+        response = edge.fetch("/models")
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert b"the server is starting" in response.body
     assert edge.files.haproxy_error() == ""
 
 
 def test_a_model_is_served_before_there_is_a_gateway(edge: Edge):
     edge.write()
     with backend("churn") as churn, edge.running({"churn": [churn.port]}):
-        assert edge.ask("/models/churn/predict").body == b"churn"
+        assert edge.fetch("/models/churn/predict").body == b"churn"
 
 
 def test_a_model_whose_name_begins_like_the_gateway_is_not_the_gateway(edge: Edge):
     edge.write()
     with backend("x") as model, edge.running({"gateway-2": [model.port]}):
-        assert edge.ask("/models").status == 503
+        assert edge.fetch("/models").status == 503
     assert edge.files.haproxy_error() == ""
 
 
@@ -89,10 +89,10 @@ def test_the_error_is_removed_when_the_file_is_fixed(edge: Edge):
 def test_a_new_haproxy_takes_over_from_the_old_one(edge: Edge):
     edge.write()
     with backend("old") as old, backend("new") as new, edge.running({"gateway": [old.port]}) as first:
-        assert edge.ask("/").body == b"old"
+        assert edge.fetch("/").body == b"old"
         with edge.running({"gateway": [new.port]}, "-sf", str(first.pid)):
             assert first.wait(timeout=20) == 0
-            assert edge.ask("/").body == b"new"
+            assert edge.fetch("/").body == b"new"
 
 
 def test_replicas_of_a_model_that_serve_rebuilds_stay_until_serve_lists_others(edge: Edge):
@@ -105,22 +105,22 @@ def test_replicas_of_a_model_that_serve_rebuilds_stay_until_serve_lists_others(e
         backend("proxy", keeps=True) as proxy,
     ):
 
-        def answer(replicas: list[int]) -> bytes:
+        def response(replicas: list[int]) -> bytes:
             models = {"gateway": [gateway.port], "churn": replicas, "others": []}
             with edge.running(models, fallback=proxy.port):
-                assert edge.ask("/models/others/predict", "POST", b"{}").body == b"proxy"
-                return edge.ask("/models/churn/predict", "POST", b"{}").body
+                assert edge.fetch("/models/others/predict", "POST", b"{}").body == b"proxy"
+                return edge.fetch("/models/churn/predict", "POST", b"{}").body
 
-        assert answer([before.port]) == b"before"
+        assert response([before.port]) == b"before"
         edge.files.write_updating(["churn"])
-        assert [answer([]), answer([])] == [b"before"] * 2
+        assert [response([]), response([])] == [b"before"] * 2
         assert "churn 1" in (edge.folder / "replicas.map").read_text().splitlines()
-        assert answer([after.port]) == b"after"
+        assert response([after.port]) == b"after"
         edge.files.write_updating([])
-        assert answer([]) == b"proxy"
+        assert response([]) == b"proxy"
 
 
 def test_a_version_query_is_passed_to_haproxy_unchanged(edge: Edge):
     environ = {"MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(edge.folder)}
-    told = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
-    assert told.stdout.startswith("HAProxy version")
+    result = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("HAProxy version")

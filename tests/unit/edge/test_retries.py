@@ -10,7 +10,7 @@ import pytest
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.edge.request_rules import BUFFER_BYTES
 from tests.unit.edge.dying_replicas import DyingReplica, dying_replicas
-from tests.unit.edge.proxy import PATIENCE_S, Answer, Edge, backend
+from tests.unit.edge.proxy import PATIENCE_S, Edge, Response, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
 
 LARGE = b" " * 2 * BUFFER_BYTES
@@ -30,7 +30,7 @@ def churn(edge: Edge) -> Churn:
             with edge.running(models, fallback=fallback.port):
                 for model in ("churn", "frail"):
                     while not all(each.asked for each in replicas):
-                        assert ask(edge, b"{}", model).status == 200
+                        assert fetch(edge, b"{}", model).status == 200
                 for each in replicas:
                     each.asked = 0
                 yield replicas
@@ -38,39 +38,39 @@ def churn(edge: Edge) -> Churn:
     return running
 
 
-def ask(edge: Edge, body: bytes, model: str = "churn") -> Answer:
-    return edge.ask(f"/models/{model}/predict", "POST", body)
+def fetch(edge: Edge, body: bytes, model: str = "churn") -> Response:
+    return edge.fetch(f"/models/{model}/predict", "POST", body)
 
 
 def test_a_request_whose_replica_dies_goes_to_another(edge: Edge, churn: Churn) -> None:
     with churn(2) as replicas:
         replicas[0].kill()
-        answers = [ask(edge, b"{}") for _ in range(4)]
-    assert [(answer.status, answer.body) for answer in answers] == [(200, b"replica 1")] * 4
+        answers = [fetch(edge, b"{}") for _ in range(4)]
+    assert [(response.status, response.body) for response in answers] == [(200, b"replica 1")] * 4
 
 
 def test_if_all_replicas_have_died_serves_proxy_waits_for_a_new_one(edge: Edge, churn: Churn) -> None:
     with churn(2) as replicas:
         for each in replicas:
             each.kill()
-        answers = [ask(edge, b"{}") for _ in range(2)]
-    assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 2
+        answers = [fetch(edge, b"{}") for _ in range(2)]
+    assert [(response.status, response.headers["retry-after"]) for response in answers] == [(503, "5")] * 2
     assert b"GET its route for the reason" in answers[0].body
 
 
 def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Churn) -> None:
     with churn(10) as replicas:
-        answer = ask(edge, b"DIE")
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        response = fetch(edge, b"DIE")
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert sum(each.asked for each in replicas) == 9
 
 
 def test_with_retry_never_it_kills_one(edge: Edge, churn: Churn) -> None:
     with churn(3) as replicas:
-        answer = ask(edge, b"DIE", "frail")
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        response = fetch(edge, b"DIE", "frail")
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert sum(each.asked for each in replicas) == 1
-        assert ask(edge, b"{}", "frail").status == 200
+        assert fetch(edge, b"{}", "frail").status == 200
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -78,21 +78,21 @@ def test_a_request_too_large_for_the_buffer_is_not_sent_again_and_gets_503(
     edge: Edge, churn: Churn, count: int
 ) -> None:
     with churn(count) as replicas:
-        answer = ask(edge, b"DIE" + LARGE)
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        response = fetch(edge, b"DIE" + LARGE)
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert sum(each.asked for each in replicas) == 1
 
 
 def test_a_large_request_is_answered_as_any(edge: Edge, churn: Churn) -> None:
     with churn(1):
-        assert ask(edge, LARGE).body == b"replica 0"
-        assert ask(edge, LARGE).body == b"replica 0"
+        assert fetch(edge, LARGE).body == b"replica 0"
+        assert fetch(edge, LARGE).body == b"replica 0"
 
 
 def test_an_answer_that_has_begun_is_not_begun_again(edge: Edge, churn: Churn) -> None:
     with churn(2) as replicas:
         with pytest.raises(Exception, match="IncompleteRead"):
-            ask(edge, b"HALF")
+            fetch(edge, b"HALF")
         assert sum(each.asked for each in replicas) == 1
 
 
@@ -101,11 +101,11 @@ def test_a_replica_that_is_frozen_costs_its_models_limit_of_time_and_the_request
 ) -> None:
     with churn(2) as replicas:
         begun = time.monotonic()
-        answer = ask(edge, b"FREEZE")
+        response = fetch(edge, b"FREEZE")
         assert 0.4 < time.monotonic() - begun < 3
         assert sum(each.asked for each in replicas) == 1
-    assert (answer.status, answer.headers["content-type"]) == (504, "application/problem+json")
-    assert b'"title": "Gateway Timeout", "status": 504' in answer.body
+    assert (response.status, response.headers["content-type"]) == (504, "application/problem+json")
+    assert b'"title": "Gateway Timeout", "status": 504' in response.body
 
 
 def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
@@ -115,9 +115,9 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     edge.write({}, EdgeModel("/models/churn", timeout_s=10))
     models = {"gateway": [1], "churn": []}
     with dying_replicas(1) as (proxy,), edge.running(models, fallback=proxy.port):
-        answer = ask(edge, b"FREEZE")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert b'"title": "Service Unavailable", "status": 503' in answer.body
+        response = fetch(edge, b"FREEZE")
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    assert b'"title": "Service Unavailable", "status": 503' in response.body
 
 
 def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
@@ -126,7 +126,7 @@ def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
     monkeypatch.setattr("modelyard.edge.http_frontend.GATEWAY_TIMEOUT_S", 1)
     edge.write()
     with dying_replicas(1) as (gateway,), edge.running({"gateway": [gateway.port]}):
-        assert edge.ask("/models", "GET", b"FREEZE").status == 504
+        assert edge.fetch("/models", "GET", b"FREEZE").status == 504
 
 
 def refused(edge: Edge, message: bytes, method: str = "ModelInfer") -> grpc.StatusCode:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.unit.edge.proxy import Answer, Backend, Edge, accept_and_close, backend
+from tests.unit.edge.proxy import Backend, Edge, Response, accept_and_close, backend
 
 BODY_LIMIT = 1000
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -25,10 +25,10 @@ def backends(edge: Edge) -> Iterator[dict[str, Backend]]:
             yield each
 
 
-def problem(answer: Answer) -> dict[str, object]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, object] = json.loads(answer.body)
-    assert document["status"] == answer.status
+def problem(response: Response) -> dict[str, object]:
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = json.loads(response.body)
+    assert document["status"] == response.status
     assert document["error"] == document["detail"], "where other protocols look"
     return document
 
@@ -80,14 +80,14 @@ def problem(answer: Answer) -> dict[str, object]:
     ],
 )
 def test_a_path_reaches_the_models_own_servers_or_else_the_gateway(edge, backends, path, reached):
-    assert edge.ask(path, "POST", b"{}").body == reached.encode()
+    assert edge.fetch(path, "POST", b"{}").body == reached.encode()
     assert backends[reached].requests[-1][0] == path, "as the client sent it"
 
 
 def test_a_model_whose_replicas_are_all_down_is_unavailable(edge, backends):
-    answer = edge.ask("/models/away/predict", "POST", b"{}")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem(answer)["detail"] == "no replica of the model is available"
+    response = edge.fetch("/models/away/predict", "POST", b"{}")
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert problem(response)["detail"] == "no replica of the model is available"
 
 
 def test_a_replica_that_dies_gives_a_problem_document_and_not_serves_plain_500(edge):
@@ -95,9 +95,9 @@ def test_a_replica_that_dies_gives_a_problem_document_and_not_serves_plain_500(e
     with socket.create_server(("127.0.0.1", 0)) as dies:
         threading.Thread(target=accept_and_close, args=(dies,), daemon=True).start()
         with edge.running({"gateway": [dies.getsockname()[1]], "frail": [dies.getsockname()[1]]}):
-            answer = edge.ask("/models/frail/predict", "POST", b"{}")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert problem(answer)["detail"] == "no replica of the model answered"
+            response = edge.fetch("/models/frail/predict", "POST", b"{}")
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert problem(response)["detail"] == "no replica of the model responded"
 
 
 @pytest.mark.parametrize(
@@ -116,29 +116,29 @@ def test_a_model_that_is_scaled_to_zero_is_woken_by_serves_proxy(edge, method, h
         backend("proxy") as proxy,
         edge.running({"gateway": [gateway.port], "asleep": []}, fallback=proxy.port),
     ):
-        assert edge.ask("/models/asleep", method, b"", **headers).body == reached
+        assert edge.fetch("/models/asleep", method, b"", **headers).body == reached
 
 
 @pytest.mark.parametrize(("model", "route"), [("churn", "/models/churn"), ("leavers", "/who/leaves")])
 @pytest.mark.parametrize(
-    ("path", "method", "asked"),
+    ("path", "method", "sent"),
     [("/invocations", "POST", "/invocations"), ("/ping", "GET", "/ready"), ("/health", "GET", "/ready")],
 )
-def test_sagemakers_paths_are_the_default_models(edge, model, route, path, method, asked):
+def test_sagemakers_paths_are_the_default_models(edge, model, route, path, method, sent):
     edge.write({"/who/leaves": "leavers"}, default_model=model)
     with backend("gateway") as gateway, backend(model) as chosen:
         with edge.running({"gateway": [gateway.port], model: [chosen.port]}):
-            assert edge.ask(path, method, b"{}" if method == "POST" else None).body == model.encode()
-        assert chosen.requests[-1][0] == route + asked
+            assert edge.fetch(path, method, b"{}" if method == "POST" else None).body == model.encode()
+        assert chosen.requests[-1][0] == route + sent
 
 
 def test_without_a_default_model_sagemakers_paths_reach_no_model(edge, backends):
-    assert edge.ask("/invocations", "POST", b"{}").body == b"gateway"
+    assert edge.fetch("/invocations", "POST", b"{}").body == b"gateway"
     assert backends["gateway"].requests[-1][0] == "/invocations"
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "sent"),
     [
         ("/v2/models/asleep/infer", "/models/asleep/-/v2/models/asleep/infer"),
         ("/v1/models/asleep:predict?x=1", "/models/asleep/-/v1/models/asleep:predict?x=1"),
@@ -146,16 +146,16 @@ def test_without_a_default_model_sagemakers_paths_reach_no_model(edge, backends)
         ("/models/asleep/predict", "/models/asleep/predict"),
     ],
 )
-def test_serves_proxy_finds_a_model_by_its_route_whatever_the_protocol(edge, path, asked):
+def test_serves_proxy_finds_a_model_by_its_route_whatever_the_protocol(edge, path, sent):
     edge.write({"/who/leaves": "leavers"})
     with (
         backend("gateway") as gateway,
         backend("proxy") as proxy,
         edge.running({"gateway": [gateway.port], "asleep": [], "leavers": []}, fallback=proxy.port),
     ):
-        assert edge.ask(path, "POST", b"").body == b"proxy"
-        assert [path for path, _ in proxy.requests] == [asked]
-        assert edge.ask(path, "GET").body == b"gateway"
+        assert edge.fetch(path, "POST", b"").body == b"proxy"
+        assert [path for path, _ in proxy.requests] == [sent]
+        assert edge.fetch(path, "GET").body == b"gateway"
 
 
 def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
@@ -165,16 +165,16 @@ def test_a_model_with_a_replica_is_not_left_to_serves_proxy(edge):
         backend("proxy") as proxy,
         edge.running({"churn": [churn.port]}, fallback=proxy.port),
     ):
-        assert edge.ask("/models/churn", "GET").body == b"churn"
-        assert edge.ask("/models/churn/predict", "POST", b"").body == b"churn"
+        assert edge.fetch("/models/churn", "GET").body == b"churn"
+        assert edge.fetch("/models/churn/predict", "POST", b"").body == b"churn"
 
 
 def test_an_error_of_serves_proxy_for_a_model_that_does_not_start_is_replaced(edge):
     edge.write()
     with backend("internals of Ray", 503) as proxy, edge.running({"broken": []}, fallback=proxy.port):
-        answer = edge.ask("/models/broken/predict", "POST", b"")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert problem(answer)["detail"] == "no replica of the model is available; GET its route for the reason"
+        response = edge.fetch("/models/broken/predict", "POST", b"")
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    assert problem(response)["detail"] == "no replica of the model is available; GET its route for the reason"
 
 
 def test_a_replicas_error_through_serves_proxy_is_not_replaced(edge):
@@ -183,30 +183,30 @@ def test_a_replicas_error_through_serves_proxy_is_not_replaced(edge):
         backend('{"title": "its own"}', 500, "application/problem+json") as proxy,
         edge.running({"waking": []}, fallback=proxy.port),
     ):
-        answer = edge.ask("/models/waking/predict", "POST", b"")
-    assert (answer.status, answer.body) == (500, b'{"title": "its own"}')
+        response = edge.fetch("/models/waking/predict", "POST", b"")
+    assert (response.status, response.body) == (500, b'{"title": "its own"}')
 
 
 def test_a_replicas_own_error_is_not_replaced(edge):
     edge.write()
     with backend("its own words", 503) as churn, edge.running({"churn": [churn.port]}, fallback=1):
-        assert edge.ask("/models/churn/predict", "POST", b"").body == b"its own words"
+        assert edge.fetch("/models/churn/predict", "POST", b"").body == b"its own words"
 
 
 def test_a_body_over_the_limit_is_rejected_at_the_edge(edge, backends):
-    answer = edge.ask("/models/churn/predict", "POST", b"x" * (BODY_LIMIT + 1))
-    assert answer.status == 413
-    assert str(BODY_LIMIT) in str(problem(answer)["detail"])
+    response = edge.fetch("/models/churn/predict", "POST", b"x" * (BODY_LIMIT + 1))
+    assert response.status == 413
+    assert str(BODY_LIMIT) in str(problem(response)["detail"])
     assert backends["churn"].requests == []
 
 
 def test_a_body_at_the_limit_is_accepted(edge, backends):
-    assert edge.ask("/models/churn/predict", "POST", b"x" * BODY_LIMIT).body == b"churn"
+    assert edge.fetch("/models/churn/predict", "POST", b"x" * BODY_LIMIT).body == b"churn"
 
 
 @pytest.mark.parametrize("path", ["/models/churn/predict", "/who/leaves/predict", "/models"])
 def test_clients_cannot_change_how_serve_treats_their_request(edge, backends, path):
-    edge.ask(path, x_request_timeout_seconds="0.001", x_request_disconnect_disabled="?1", x_request_id="mine")
+    edge.fetch(path, x_request_timeout_seconds="0.001", x_request_disconnect_disabled="?1", x_request_id="mine")
     (headers,) = [headers for each in backends.values() for _, headers in each.requests]
     assert not {"x-request-timeout-seconds", "x-request-disconnect-disabled"} & headers.keys()
     assert headers["x-request-id"] == "mine", "others pass"

@@ -29,23 +29,23 @@ def test_readiness_checks_fail_on_shutdown_and_requests_are_served(edge: Edge, a
         edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=admin),
     ):
         paths = ("/ready", "/v2/health/ready", "/health", "/ping")
-        assert {edge.ask(path).status for path in paths} == {200}
+        assert {edge.fetch(path).status for path in paths} == {200}
         announce_shutdown(admin)
-        answers = [edge.ask(path) for path in paths]
-        assert [answer.status for answer in answers] == [503] * 4
+        answers = [edge.fetch(path) for path in paths]
+        assert [response.status for response in answers] == [503] * 4
         assert b"the server is stopping" in answers[0].body
-        assert edge.ask("/v2/health/live").status == 200
-        assert edge.ask("/models/churn/predict", "POST", b"{}").body == b"churn"
+        assert edge.fetch("/v2/health/live").status == 200
+        assert edge.fetch("/models/churn/predict", "POST", b"{}").body == b"churn"
 
 
 def test_a_haproxy_that_starts_during_shutdown_fails_readiness_checks_too(edge: Edge, admin: Path) -> None:
     edge.write()
     edge.files.write_stopping()
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
-        assert edge.ask("/ready").status == 503
+        assert edge.fetch("/ready").status == 503
         announce_shutdown(admin)
-        assert edge.ask("/ready").status == 503
-        assert edge.ask("/models").body == b"gateway"
+        assert edge.fetch("/ready").status == 503
+        assert edge.fetch("/models").body == b"gateway"
 
 
 def test_readiness_checks_fail_on_shutdown_over_grpc_too(edge: Edge, admin: Path) -> None:
@@ -56,11 +56,11 @@ def test_readiness_checks_fail_on_shutdown_over_grpc_too(edge: Edge, admin: Path
         edge.running({"gateway": [gateway.port], "churn": [churn.port]}, admin=admin),
         grpc.insecure_channel(f"127.0.0.1:{edge.grpc_port}") as channel,
     ):
-        asked = [(f"{SERVICE}/ServerReady", b""), (HEALTH, b""), (f"{SERVICE}/ModelInfer", asking("churn"))]
-        assert [code(channel, *each) for each in asked] == [grpc.StatusCode.OK] * 3
+        sent = [(f"{SERVICE}/ServerReady", b""), (HEALTH, b""), (f"{SERVICE}/ModelInfer", asking("churn"))]
+        assert [code(channel, *each) for each in sent] == [grpc.StatusCode.OK] * 3
         announce_shutdown(admin)
         unavailable, ok = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK
-        assert [code(channel, *each) for each in asked] == [unavailable, unavailable, ok]
+        assert [code(channel, *each) for each in sent] == [unavailable, unavailable, ok]
 
 
 def test_a_haproxy_that_has_ended_is_an_error(tmp_path: Path) -> None:

@@ -49,11 +49,11 @@ def kept(edge: Edge) -> Iterator[http.client.HTTPConnection]:
     connection.close()
 
 
-def ask(connection: http.client.HTTPConnection, path: str = "/models/churn/predict") -> tuple[int, bytes, str | None]:
+def fetch(connection: http.client.HTTPConnection, path: str = "/models/churn/predict") -> tuple[int, bytes, str | None]:
     """Status, body and the Connection header."""
     connection.request("POST", path, b"{}")
-    answer = connection.getresponse()
-    return answer.status, answer.read(), answer.getheader("connection")
+    response = connection.getresponse()
+    return response.status, response.read(), response.getheader("connection")
 
 
 @contextmanager
@@ -67,19 +67,19 @@ def test_a_request_on_an_idle_connection_reaches_the_current_replica_and_the_con
     edge.write()
     with alive("gateway") as gateway, alive("before") as old:
         changing.serve({"gateway": gateway, "churn": old})
-        assert ask(kept) == (200, b"before", None)
+        assert fetch(kept) == (200, b"before", None)
         with alive("after") as new:
             changing.serve({"gateway": gateway, "churn": new})
-            assert ask(kept) == (200, b"after", "close")
+            assert fetch(kept) == (200, b"after", "close")
 
 
 def test_a_model_that_was_added_later_is_reachable_on_old_connections(edge, changing, kept):
     edge.write()
     with alive("gateway") as gateway, alive("churn") as churn, alive("new") as new:
         changing.serve({"gateway": gateway, "churn": churn})
-        assert ask(kept, "/models/new/predict")[1] == b"gateway"
+        assert fetch(kept, "/models/new/predict")[1] == b"gateway"
         changing.serve({"gateway": gateway, "churn": churn, "new": new})
-        assert ask(kept, "/models/new/predict")[1] == b"new"
+        assert fetch(kept, "/models/new/predict")[1] == b"new"
 
 
 def test_a_connection_may_be_idle_for_many_changes(edge, changing, kept):
@@ -89,22 +89,22 @@ def test_a_connection_may_be_idle_for_many_changes(edge, changing, kept):
             with alive(f"replica {replaced}") as churn:
                 changing.serve({"gateway": gateway, "churn": churn})
                 if replaced in (0, 3):
-                    assert ask(kept)[:2] == (200, f"replica {replaced}".encode())
+                    assert fetch(kept)[:2] == (200, f"replica {replaced}".encode())
 
 
 def test_a_forwarded_request_is_as_the_client_sent_it(edge, changing, kept):
     edge.write(http={"port": edge.port, "cors": ["https://app.example"]})
     with backend("churn", keeps=True) as churn, alive("gateway") as gateway:
         changing.serve({"gateway": gateway, "churn": churn.port})
-        ask(kept)
+        fetch(kept)
         changing.serve({"gateway": gateway, "churn": churn.port})
         kept.request("POST", "/models/%63hurn/predict?a=%20b", b"{}", {"origin": "https://app.example", "x-mine": "1"})
-        answer = kept.getresponse()
-        answer.read()
+        response = kept.getresponse()
+        response.read()
     path, headers = churn.requests[-1]
     assert (path, headers["x-mine"]) == ("/models/churn/predict?a=%20b", "1")
-    assert answer.headers.get_all("vary") == ["origin"]
-    assert answer.headers.get_all("access-control-allow-origin") == ["https://app.example"]
+    assert response.headers.get_all("vary") == ["origin"]
+    assert response.headers.get_all("access-control-allow-origin") == ["https://app.example"]
 
 
 def test_a_grpc_channel_that_was_idle_loses_no_call(edge, changing):
@@ -128,12 +128,12 @@ def test_of_clients_that_keep_their_connections_busy_or_idle_none_loses_a_reques
     turns = threading.Barrier(1 + idle)
     """Clients that are idle between two changes, and who makes the changes."""
 
-    def client(ask: Callable[[], object], waits: bool) -> None:
+    def client(fetch: Callable[[], object], waits: bool) -> None:
         while not over.is_set():
             if waits:
                 turns.wait(PATIENCE_S)
             try:
-                seen[ask()] += 1
+                seen[fetch()] += 1
             except (OSError, http.client.HTTPException, grpc.RpcError) as error:
                 seen[repr(error)] += 1
             if waits:
@@ -178,7 +178,7 @@ def asker(edge: Edge, over_grpc: bool) -> Iterator[Callable[[], bytes]]:
             yield lambda: call(asking("churn"), timeout=PATIENCE_S)
     else:
         connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=PATIENCE_S)
-        yield lambda: ask(connection)[1]
+        yield lambda: fetch(connection)[1]
         connection.close()
 
 

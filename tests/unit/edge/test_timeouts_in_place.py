@@ -1,4 +1,4 @@
-"""A model's time-out that changes while HAProxy runs, which reads its maps only at its start."""
+"""A model's timeout that changes while HAProxy runs, which reads its maps only at its start."""
 
 import time
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def haproxy(edge: Edge, admin: Path) -> Iterator[None]:
 def seconds_until_504(edge: Edge) -> float:
     """How long HAProxy waits for a replica that hangs."""
     begun = time.monotonic()
-    assert edge.ask("/models/churn/predict", "POST", b"FREEZE").status == 504
+    assert edge.fetch("/models/churn/predict", "POST", b"FREEZE").status == 504
     return time.monotonic() - begun
 
 
@@ -77,7 +77,7 @@ def test_a_haproxy_that_does_not_answer_is_reported_when_it_goes_on(edge: Edge) 
     for _ in range(MAX_FAILURES):
         assert not reported
         timeouts.check(reported.append)
-    assert "other time-outs" in reported[0]
+    assert "other timeouts" in reported[0]
 
 
 def test_before_haproxy_has_started_there_is_nothing_to_send(edge: Edge) -> None:

@@ -61,10 +61,10 @@ class Tell:
     """Records messages for the operator."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.reported: list[str] = []
 
     def __call__(self, trouble: str) -> None:
-        self.told.append(trouble)
+        self.reported.append(trouble)
 
 
 def test_both_ports_use_tls_and_models_get_x_forwarded_proto(edge, root, authority):
@@ -105,15 +105,15 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
         (root / "server.key").write_text("no key")
         watch.check(tell)
         watch.check(tell)
-        assert len(tell.told) == 1, "told once for as long as the files are the same"
-        assert "server.key are not a certificate and its key" in tell.told[0]
+        assert len(tell.reported) == 1, "reported once while the files are the same"
+        assert "server.key are not a certificate and its key" in tell.reported[0]
         assert shake(edge.port, client(authority))[0] == first
 
         issue(authority, root)
         watch.check(tell)
         second, _ = shake(edge.port, client(authority))
         assert second != first
-        assert len(tell.told) == 1
+        assert len(tell.reported) == 1
 
 
 def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge, root, authority):
@@ -124,8 +124,8 @@ def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge,
     issue(authority, root)
     watch.check(tell)
     watch.check(tell)
-    assert len(tell.told) == 2
-    assert "does not respond" in tell.told[0]
+    assert len(tell.reported) == 2
+    assert "does not respond" in tell.reported[0]
 
 
 @pytest.mark.parametrize(

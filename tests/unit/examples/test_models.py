@@ -70,7 +70,7 @@ def test_its_request_names_the_inputs_of_the_artefact(example: tuple[str, Traine
         assert answers == expected[name]
     else:
         low, high = {"diabetes": (25, 346), "wine-alcohol": (11, 14.9)}[name]  # the range of the data
-        assert all(low <= answer <= high for answer in answers)
+        assert all(low <= response <= high for response in answers)
 
 
 def test_an_artefact_holds_no_type_that_could_run_code(example: tuple[str, Trained]) -> None:

@@ -156,7 +156,7 @@ def test_log_settings_and_tracing_are_not_supported(path: str, method: str) -> N
         ("/v2/models/churn/infer", "model 'churn' is LOADING", b"1"),
         ("/v2/models/churn/ready", "model 'churn' is LOADING", b"1"),
         ("/v2/models/fraud/versions/1/infer", "model 'fraud' is UNAVAILABLE: there is no folder fraud", b"30"),
-        ("/v2/models/leavers/infer", "model 'leavers' has no replica available", b"1"),
+        ("/v2/models/leavers/infer", "no replica of model 'leavers' is available", b"1"),
         ("/v1/models/churn:predict", "model 'churn' is LOADING", b"1"),
         ("/v1/models/churn/versions/1:predict", "model 'churn' is LOADING", b"1"),
         ("/v1/models/churn", "model 'churn' is LOADING", b"1"),

@@ -82,8 +82,8 @@ def test_a_model_without_a_replica_has_its_known_metadata(path, name):
         ("/models/churn/ready", "model 'churn' is LOADING", b"1"),
         ("/models/fraud/predict", "model 'fraud' is UNAVAILABLE: there is no folder fraud", b"30"),
         ("/models/fraud/versions/1/predict", "model 'fraud' is UNAVAILABLE: there is no folder fraud", b"30"),
-        ("/models/iris/predict", "model 'iris' has no replica available", b"1"),
-        ("/who/leaves/predict", "model 'leavers' has no replica available", b"1"),
+        ("/models/iris/predict", "no replica of model 'iris' is available", b"1"),
+        ("/who/leaves/predict", "no replica of model 'leavers' is available", b"1"),
     ],
 )
 def test_a_request_to_a_model_without_a_replica_says_when_to_retry(path, detail, retry_after):

@@ -40,7 +40,7 @@ def test_the_output_of_other_programs_is_supported(body: bytes, encoding: bytes)
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_body_that_would_inflate_beyond_the_limit_is_rejected(coding: Coding) -> None:
     bomb = compress(bytes(50_000_000), coding)
-    with pytest.raises(PayloadTooLarge, match="more than 1000 bytes"):
+    with pytest.raises(PayloadTooLarge, match="limit of 1000 bytes"):
         decompress(bomb, coding.encode(), 1000)
 
 
@@ -64,7 +64,7 @@ def test_a_body_that_does_not_match_its_coding_is_rejected(body: bytes, encoding
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"\xff"])
 def test_another_coding_is_not_supported(encoding: bytes) -> None:
-    with pytest.raises(UnsupportedMediaType, match="only gzip and deflate"):
+    with pytest.raises(UnsupportedMediaType, match="only gzip and deflate are"):
         decompress(TEXT, encoding, 10_000)
 
 

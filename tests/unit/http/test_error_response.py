@@ -19,18 +19,18 @@ ERRORS = [
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_every_error_has_one_member_and_its_usual_status(kind: type[ModelyardError]) -> None:
-    answer = error_response(kind("what went wrong"), "r-1", "/v2")
-    assert answer.status == problem(kind("what went wrong"), "r-1", "/").status
-    assert (b"content-type", b"application/json") in answer.headers
-    message = "what went wrong (r-1)" if answer.status == 500 else "what went wrong"
-    assert orjson.loads(answer.body) == {"error": message}
+    response = error_response(kind("what went wrong"), "r-1", "/v2")
+    assert response.status == problem(kind("what went wrong"), "r-1", "/").status
+    assert (b"content-type", b"application/json") in response.headers
+    message = "what went wrong (r-1)" if response.status == 500 else "what went wrong"
+    assert orjson.loads(response.body) == {"error": message}
 
 
 def test_an_unknown_error_reveals_only_the_request_id() -> None:
-    answer = error_response(ValueError("secret"), "r-9", "/v2")
-    assert answer.status == 500
-    assert b"secret" not in answer.body
-    assert b"(r-9)" in answer.body
+    response = error_response(ValueError("secret"), "r-9", "/v2")
+    assert response.status == 500
+    assert b"secret" not in response.body
+    assert b"(r-9)" in response.body
 
 
 @pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])

@@ -38,7 +38,7 @@ def test_the_date_header_follows_that_of_uvicorn() -> None:
     wire.receive(POST)
     wire.state.default_headers = []
     wire.receive(POST)
-    assert [b"date: " in answer for answer in wire.transport.written] == [True, True, False]
+    assert [b"date: " in response for response in wire.transport.written] == [True, True, False]
     assert b"date: later\r\n" in wire.transport.written[1]
 
 

@@ -41,7 +41,7 @@ def test_data_with_an_ordinary_ratio_is_limited_only_by_the_size() -> None:
 
 
 def test_the_error_names_the_size_limit_if_both_limits_are_exceeded() -> None:
-    with pytest.raises(PayloadTooLarge, match="more than 1000 bytes"):
+    with pytest.raises(PayloadTooLarge, match="limit of 1000 bytes"):
         inflated(zlib.compress(bytes(50 * ALWAYS_ALLOWED_BYTES)), limit=1000)
 
 

@@ -22,11 +22,11 @@ def test_the_table_covers_every_error() -> None:
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_a_known_error_is_reported_with_its_message(kind: type[ModelyardError]) -> None:
-    answer = problem(kind("what went wrong"), "r-1", "/models/iris/predict")
+    response = problem(kind("what went wrong"), "r-1", "/models/iris/predict")
     status, title = STATUSES[kind]
-    assert answer.status == status
-    assert answer.headers[0] == (b"content-type", b"application/problem+json")
-    assert orjson.loads(answer.body) == {
+    assert response.status == status
+    assert response.headers[0] == (b"content-type", b"application/problem+json")
+    assert orjson.loads(response.body) == {
         "type": "about:blank",
         "title": title,
         "status": status,
@@ -48,11 +48,11 @@ def test_each_bad_value_has_a_pointer() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), SystemExit("secret"), MemoryError()])
 def test_an_unknown_error_reveals_no_internals(error: BaseException) -> None:
-    answer = problem(error, "r-9", "/models/iris/predict")
-    assert answer.status == 500
-    assert b"secret" not in answer.body
-    assert type(error).__name__.encode() not in answer.body
-    assert orjson.loads(answer.body)["request_id"] == "r-9"
+    response = problem(error, "r-9", "/models/iris/predict")
+    assert response.status == 500
+    assert b"secret" not in response.body
+    assert type(error).__name__.encode() not in response.body
+    assert orjson.loads(response.body)["request_id"] == "r-9"
 
 
 def test_a_subclass_has_the_status_of_its_base_class() -> None:

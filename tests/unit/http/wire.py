@@ -140,7 +140,7 @@ class Wire:
 
     @property
     def statuses(self) -> list[bytes]:
-        return [answer.split(b" ", 2)[1] for answer in self.transport.written]
+        return [response.split(b" ", 2)[1] for response in self.transport.written]
 
 
 async def _app(scope: object, receive: object, send: object) -> None:

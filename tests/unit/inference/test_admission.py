@@ -149,7 +149,7 @@ def test_each_request_is_recorded_once_with_its_outcome(rig: Make) -> None:
 def test_a_failing_callback_does_not_affect_other_requests(rig: Make, caplog: pytest.LogCaptureFixture) -> None:
     one = rig()
 
-    def done(answer: object) -> None:
+    def done(response: object) -> None:
         raise ZeroDivisionError("the client's own")
 
     one.scheduler.submit(request_of(1), one.context(), done)
@@ -221,7 +221,7 @@ def test_draining_a_hung_model_ends_with_the_last_deadline(loop: asyncio.Abstrac
         await scheduler.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
-    assert [type(answer).__name__ for answer in answers] == ["DeadlineExceeded"] * 2
+    assert [type(response).__name__ for response in answers] == ["DeadlineExceeded"] * 2
     scheduler.close()
     model.release()
 
@@ -231,7 +231,7 @@ def test_a_batch_may_end_after_its_event_loop_was_closed() -> None:
     model = FakeModel()
     model.hold()
     scheduler = Scheduler(model, EXPENSIVE, limits=Limits(), batching=Batching(), loop=loop)
-    scheduler.submit(request_of(1), unrecorded(), lambda answer: loop.stop())
+    scheduler.submit(request_of(1), unrecorded(), lambda response: loop.stop())
     loop.call_later(0.01, scheduler.close)
     loop.run_forever()
     loop.close()

@@ -162,7 +162,7 @@ def test_the_worker_gets_its_next_batch_before_the_last_responses_are_written(ri
     one = rig(measured=EXPENSIVE)
     calls_begun: list[int] = []
 
-    def done(answer: object) -> None:
+    def done(response: object) -> None:
         one.model.entered()
         calls_begun.append(len(one.model.calls))
 
@@ -312,7 +312,7 @@ def test_a_request_submitted_from_a_callback_joins_the_queue(rig: Make) -> None:
         one.loop.settle()
     answered_inside: list[bool] = []
     one.scheduler.submit(
-        tensors("x"), one.context(), lambda answer: answered_inside.append(one.submit(1) in one.results)
+        tensors("x"), one.context(), lambda response: answered_inside.append(one.submit(1) in one.results)
     )
     assert answered_inside == [False]
     one.loop.settle()
@@ -326,8 +326,8 @@ def test_a_submit_from_a_callback_does_not_deepen_the_stack(rig: Make) -> None:
         one.loop.settle()
     answers = []
 
-    def again(answer: object) -> None:
-        answers.append(answer)
+    def again(response: object) -> None:
+        answers.append(response)
         if len(answers) < 5000:
             one.scheduler.submit(tensors("x"), one.context(), again)
 

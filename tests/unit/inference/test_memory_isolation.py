@@ -44,11 +44,11 @@ def test_outputs_that_are_not_yet_encoded_are_not_overwritten_by_the_next_batch(
     scheduler = scheduler_of(model, loop, clock, max_size=3)
     answers: list[Array] = []
 
-    def encode(answer: InferResponse | ModelyardError) -> None:
-        assert isinstance(answer, InferResponse), answer
+    def encode(response: InferResponse | ModelyardError) -> None:
+        assert isinstance(response, InferResponse), response
         if not answers:  # the worker has the second call already; wait until it has written its numbers
             assert called.acquire(timeout=PATIENCE_S)
-        answers.append(answer.outputs["y"])
+        answers.append(response.outputs["y"])
 
     for request in first:
         scheduler.submit(request, unrecorded(), encode)
@@ -59,7 +59,7 @@ def test_outputs_that_are_not_yet_encoded_are_not_overwritten_by_the_next_batch(
     loop.turn_with_thread()
     loop.turn_with_thread()
     scheduler.close()
-    assert [answer.tolist() for answer in answers] == [
+    assert [response.tolist() for response in answers] == [
         *[(2 * request.inputs["x"]).tolist() for request in first],
         [140, 160, 180],
     ]

@@ -25,7 +25,7 @@ def test_a_request_is_recorded_with_its_total_time_after_its_response_is_written
     context = one.scheduler.open_requests.context(one.recorder, "id", 10)
     one.clock.advance(2)  # to read it
 
-    def write(answer: object) -> None:
+    def write(response: object) -> None:
         one.clock.advance(3)
 
     one.scheduler.submit(request_of(1, 2), context, write)
@@ -37,7 +37,7 @@ def test_a_request_is_recorded_with_its_total_time_after_its_response_is_written
 
 def test_a_response_that_cannot_be_written_is_recorded_as_its_error(rig: Make) -> None:
     one = rig()
-    one.scheduler.submit(request_of(1), one.context(), lambda answer: InferenceFailed("no such output"))
+    one.scheduler.submit(request_of(1), one.context(), lambda response: InferenceFailed("no such output"))
     one.loop.settle()
     assert [outcome for outcome, *_ in one.records] == ["InferenceFailed"]
 
@@ -45,7 +45,7 @@ def test_a_response_that_cannot_be_written_is_recorded_as_its_error(rig: Make) -
 def test_a_request_is_recorded_by_the_recorder_of_its_own_protocol(rig: Make) -> None:
     one, other = rig(queue=1), Records()
     context = one.scheduler.open_requests.context
-    one.scheduler.submit(request_of(1), context(other), lambda answer: None)
+    one.scheduler.submit(request_of(1), context(other), lambda response: None)
     one.submit(2)
     one.loop.settle()
     assert [len(other.requests), len(one.records)] == [1, 1]

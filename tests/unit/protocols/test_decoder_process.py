@@ -94,9 +94,9 @@ def test_a_large_body_becomes_the_same_call_as_here(decoding: DecodeJob) -> None
             try:
                 here = decoding.run(codecs)
             except InvalidRequest as error:
-                with pytest.raises(InvalidRequest) as told:
+                with pytest.raises(InvalidRequest) as result:
                     await decoder.decode(decoding)
-                assert (told.value.message, told.value.bad_values) == (error.message, error.bad_values)
+                assert (result.value.message, result.value.bad_values) == (error.message, error.bad_values)
                 return
             there = await decoder.decode(decoding)
             assert decoder.process_id is not None

@@ -87,26 +87,26 @@ def call() -> Any:
 
 def test_a_large_body_goes_to_the_decoder_with_all_that_tells_how_and_is_then_submitted() -> None:
     async def test() -> None:
-        asked = Asked()
+        sent = Asked()
         await settled()
         options = {"accept": b"text/csv", "probabilities": True}
-        assert asked.decoder.asked == [DecodeJob("predict.decode", LARGE, (b"text/x",), options)]
-        assert asked.server.requests == []
-        await asked.decoded(call())
-        [request] = asked.server.requests
+        assert sent.decoder.asked == [DecodeJob("predict.decode", LARGE, (b"text/x",), options)]
+        assert sent.server.requests == []
+        await sent.decoded(call())
+        [request] = sent.server.requests
         assert request.inputs["x"] == request_of(4).inputs["x"]
-        asked.begun.cancel()
-        assert asked.server.cancelled == 1
+        sent.begun.cancel()
+        assert sent.server.cancelled == 1
 
     run(test)
 
 
 def test_what_is_wrong_with_a_large_body_is_told_and_recorded() -> None:
     async def test() -> None:
-        asked, error = Asked(), InvalidRequest("no")
-        await asked.decoded(error)
-        assert asked.replies == [error]
-        assert [outcome for outcome, *_ in asked.records.requests] == ["InvalidRequest"]
+        sent, error = Asked(), InvalidRequest("no")
+        await sent.decoded(error)
+        assert sent.replies == [error]
+        assert [outcome for outcome, *_ in sent.records.requests] == ["InvalidRequest"]
 
     run(test)
 
@@ -114,23 +114,23 @@ def test_what_is_wrong_with_a_large_body_is_told_and_recorded() -> None:
 def test_a_refusal_of_the_model_server_is_told() -> None:
     async def test() -> None:
         error = Overloaded("full")
-        asked = Asked(FakeServer(error))
-        await asked.decoded(call())
-        assert asked.replies == [error]
-        assert asked.records.requests == [], "the server recorded it"
+        sent = Asked(FakeServer(error))
+        await sent.decoded(call())
+        assert sent.replies == [error]
+        assert sent.records.requests == [], "the server recorded it"
 
     run(test)
 
 
 def test_a_client_that_leaves_meanwhile_is_waited_for_by_nobody() -> None:
     async def test() -> None:
-        asked = Asked()
+        sent = Asked()
         await settled()
-        asked.begun.cancel()
+        sent.begun.cancel()
         await settled()
-        assert asked.decoder.call.cancelled()
-        assert asked.replies == asked.server.requests == []
-        assert [outcome for outcome, *_ in asked.records.requests] == ["Cancelled"]
+        assert sent.decoder.call.cancelled()
+        assert sent.replies == sent.server.requests == []
+        assert [outcome for outcome, *_ in sent.records.requests] == ["Cancelled"]
 
     run(test)
 
@@ -138,15 +138,15 @@ def test_a_client_that_leaves_meanwhile_is_waited_for_by_nobody() -> None:
 @pytest.mark.parametrize("decoded", [False, True])
 def test_the_time_out_is_for_decoding_and_the_model_together(*, decoded: bool) -> None:
     async def test() -> None:
-        asked = Asked(timeout_s=0.0)
+        sent = Asked(timeout_s=0.0)
         if decoded:
-            asked.decoder.call.set_result(call())
-        while not asked.replies:
+            sent.decoder.call.set_result(call())
+        while not sent.replies:
             await asyncio.sleep(0)
-        [error] = asked.replies
+        [error] = sent.replies
         assert isinstance(error, DeadlineExceeded)
         await settled()
-        assert asked.server.cancelled == len(asked.server.requests)
-        assert asked.decoder.call.done()
+        assert sent.server.cancelled == len(sent.server.requests)
+        assert sent.decoder.call.done()
 
     run(test)

@@ -90,7 +90,7 @@ def test_json_and_csv_are_distinguished_by_their_content_type(content_type: byte
         (
             b"application/x-www-form-urlencoded",
             "content type application/x-www-form-urlencoded is not supported, only application/json and text/csv, in UTF-8, "
-            "application/x-npy, and application/vnd.apache.arrow.stream; curl",
+            "application/x-npy, and application/vnd.apache.arrow.stream are; curl",
         ),
         (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not supported"),
     ],

@@ -1,4 +1,4 @@
-"""Decode, submit, encode: what `reply` is told."""
+"""Decode, submit, encode: the outcomes that `reply` gets."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from tests.unit.protocols.fake_version import predict_endpoint
 class FakeServer:
     """Takes requests, and gives the answer that the test has for them."""
 
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+    def __init__(self, response: Any) -> None:
+        self.answer = response
         self.requests: list[Any] = []
         self.unwritten: Any = None
 
@@ -27,9 +27,9 @@ class FakeServer:
         return "ticket"
 
 
-def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any], FakeServer]:
+def start(response: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any], FakeServer]:
     """What `reply` got, and the server that was asked."""
-    server = FakeServer(answer)
+    server = FakeServer(response)
     replies: list[Any] = []
     begun: Any = predict_endpoint(server).start(body, b"application/json", (), replies.append, "id")
     assert begun == "ticket"
@@ -37,8 +37,8 @@ def start(answer: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any]
 
 
 def test_an_answer_is_told_as_json_with_its_times() -> None:
-    answer = InferResponse({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
-    [made], server = start(answer)
+    response = InferResponse({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
+    [made], server = start(response)
     assert made == PredictResponse(
         b'{"model_name":"doubler","model_version":"1","predictions":[[2.0]]}', queue_s=0.25, batch_rows=5, compute_s=0.5
     )

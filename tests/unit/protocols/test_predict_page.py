@@ -160,7 +160,7 @@ def decode(exchange: dict[str, str]) -> PredictRequest:
     return codec.decode(exchange["body"].encode(), exchange["content_type"].encode())
 
 
-def answer(exchange: dict[str, str]) -> bytes:
+def response(exchange: dict[str, str]) -> bytes:
     model = MODELS[exchange["model"]]
     try:
         call = decode(exchange)
@@ -184,14 +184,14 @@ def test_a_request_that_can_be_pasted_is_for_a_model_that_make_serve_serves() ->
 
 @pytest.mark.parametrize("exchange", [each for each in EXCHANGES if each["answer"]], ids=lambda each: each["body"][:40])
 def test_the_response_is_the_one_on_the_page(exchange: dict[str, str]) -> None:
-    assert json.loads(answer(exchange)) == json.loads(exchange["answer"])
+    assert json.loads(response(exchange)) == json.loads(exchange["answer"])
 
 
 @pytest.mark.parametrize(
     "exchange", [each for each in EXCHANGES if not each["answer"]], ids=lambda each: each["body"][:40]
 )
 def test_a_request_without_a_response_on_the_page_succeeds(exchange: dict[str, str]) -> None:
-    assert "predictions" in json.loads(answer(exchange))
+    assert "predictions" in json.loads(response(exchange))
 
 
 def test_all_formats_of_two_flowers_give_the_same_response() -> None:

@@ -45,15 +45,15 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
     model = FakeModel(signature=signature) if signature else FakeModel()
     if signature:
         model.example = {"x": model.example["x"].repeat(2, axis=1)}
-    told = ModelSpec.model_validate({"name": "doubler", **spec})
+    result = ModelSpec.model_validate({"name": "doubler", **spec})
     example = example_body(model.signature, model.example)
 
     def loaded(number: int) -> LoadedVersion:
         codecs = codecs_of("doubler", number, model.signature)
         return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, example, WARMUP, 0.0)
 
-    versions = {number: run_version(loaded(number), told, loop, UNWRITTEN) for number in (7, 3)}
-    return PredictRoutes(ServedModel(told, "onnx", Versions("doubler", versions), loop))
+    versions = {number: run_version(loaded(number), result, loop, UNWRITTEN) for number in (7, 3)}
+    return PredictRoutes(ServedModel(result, "onnx", Versions("doubler", versions), loop))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     one.close()
 
 
-class Asker:
+class Fetch:
     """Asks a model's routes as if over HTTP."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, routes: PredictRoutes) -> None:
@@ -72,14 +72,14 @@ class Asker:
 
     def __call__(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> HttpResponse:
         path, _, query = path.partition("?")
-        told = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-        request = HttpRequest(method, path, query.encode(), told, body, "id")
+        result = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+        request = HttpRequest(method, path, query.encode(), result, body, "id")
         return self.loop.run_until_complete(self.routes.respond(request))
 
 
 @pytest.fixture
-def ask(loop: asyncio.AbstractEventLoop) -> Asker:
-    return Asker(loop, make(loop))
+def fetch(loop: asyncio.AbstractEventLoop) -> Fetch:
+    return Fetch(loop, make(loop))
 
 
 def test_the_hot_paths_are_those_of_the_newest_and_of_each_version(loop: asyncio.AbstractEventLoop) -> None:
@@ -103,10 +103,10 @@ def test_the_hot_paths_are_those_of_the_newest_and_of_each_version(loop: asyncio
         ("/models/doubler/versions/3/", "3"),
     ],
 )
-def test_a_model_and_each_of_its_versions_is_described(ask: Asker, path: str, number: str) -> None:
-    answer = ask(path)
-    document = orjson.loads(answer.body)
-    assert (answer.status, dict(answer.headers)[b"content-type"]) == (200, b"application/json")
+def test_a_model_and_each_of_its_versions_is_described(fetch: Fetch, path: str, number: str) -> None:
+    response = fetch(path)
+    document = orjson.loads(response.body)
+    assert (response.status, dict(response.headers)[b"content-type"]) == (200, b"application/json")
     assert (document["name"], document["version"], document["digest"]) == ("doubler", number, f"sha256:{number}")
     assert (document["state"], document["runtime"], document["task"]) == ("READY", "onnx", "tensors")
     assert document["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}]
@@ -118,71 +118,71 @@ def test_a_model_and_each_of_its_versions_is_described(ask: Asker, path: str, nu
 def test_what_the_operator_should_know_of_a_model_is_in_its_description(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
     routes._versions.default.loaded.model.notes = ("its forest is not rebuilt: it differs",)
-    document = orjson.loads(Asker(loop, routes)("/models/doubler").body)
+    document = orjson.loads(Fetch(loop, routes)("/models/doubler").body)
     assert document["notes"] == ["its forest is not rebuilt: it differs"]
 
 
 def test_columns_and_optional_inputs_are_named_in_the_description(loop: asyncio.AbstractEventLoop) -> None:
-    document = orjson.loads(Asker(loop, make(loop, TWO_COLUMNS))("/models/doubler").body)
+    document = orjson.loads(Fetch(loop, make(loop, TWO_COLUMNS))("/models/doubler").body)
     assert document["inputs"] == [
         {"name": "x", "datatype": "FP32", "shape": [-1, 2], "columns": ["width", "it's"]},
         {"name": "note", "datatype": "BYTES", "shape": [-1], "optional": True},
     ]
 
 
-def test_the_description_is_the_operators_own_as_it_is_now(ask: Asker) -> None:
-    model = ask.routes._model
+def test_the_description_is_the_operators_own_as_it_is_now(fetch: Fetch) -> None:
+    model = fetch.routes._model
     model.spec = model.spec.model_copy(update={"description": "Doubles."})
-    assert orjson.loads(ask("/models/doubler").body)["description"] == "Doubles."
+    assert orjson.loads(fetch("/models/doubler").body)["description"] == "Doubles."
 
 
 @pytest.mark.parametrize(
     "path", ["/models/doubler/ready", "/models/doubler/versions/7/ready", "/models/doubler/ready/"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_readiness_is_answered(ask: Asker, path: str, method: str) -> None:
-    answer = ask(path, method)
-    assert (answer.status, answer.body) == (200, b'{"ready":true}')
+def test_readiness_is_answered(fetch: Fetch, path: str, method: str) -> None:
+    response = fetch(path, method)
+    assert (response.status, response.body) == (200, b'{"ready":true}')
 
 
 @pytest.mark.parametrize("path", ["/models/doubler/predict", "/models/doubler/versions/3/predict/"])
-def test_predict_is_answered_with_its_timing(ask: Asker, path: str) -> None:
-    answer = ask(path, "POST", b'{"instances": [[4]]}', content_type="application/json")
-    assert orjson.loads(answer.body)["predictions"] == [[8.0]]
-    assert b"compute;dur=" in dict(answer.headers)[b"server-timing"]
+def test_predict_is_answered_with_its_timing(fetch: Fetch, path: str) -> None:
+    response = fetch(path, "POST", b'{"instances": [[4]]}', content_type="application/json")
+    assert orjson.loads(response.body)["predictions"] == [[8.0]]
+    assert b"compute;dur=" in dict(response.headers)[b"server-timing"]
 
 
 @pytest.mark.parametrize("signature", [None, TWO_COLUMNS])
 def test_the_example_in_the_description_answers(loop: asyncio.AbstractEventLoop, signature: Signature | None) -> None:
-    ask = Asker(loop, make(loop, signature))
-    example = orjson.loads(ask("/models/doubler").body)["example"]
-    answer = ask("/models/doubler/predict", "POST", orjson.dumps(example), content_type="application/json")
-    assert len(orjson.loads(answer.body)["predictions"]) == 2
+    fetch = Fetch(loop, make(loop, signature))
+    example = orjson.loads(fetch("/models/doubler").body)["example"]
+    response = fetch("/models/doubler/predict", "POST", orjson.dumps(example), content_type="application/json")
+    assert len(orjson.loads(response.body)["predictions"]) == 2
 
 
-def curl_arguments(answer: HttpResponse) -> list[str]:
+def curl_arguments(response: HttpResponse) -> list[str]:
     """What a shell makes of the curl line."""
-    return shlex.split(orjson.loads(answer.body)["curl"])
+    return shlex.split(orjson.loads(response.body)["curl"])
 
 
 def test_the_curl_line_is_one_command_that_sends_the_example(loop: asyncio.AbstractEventLoop) -> None:
-    ask = Asker(loop, make(loop, TWO_COLUMNS))
-    answer = ask("/models/doubler", host="models.example:8000")
-    program, silent, url, header_flag, header, data_flag, data = curl_arguments(answer)
+    fetch = Fetch(loop, make(loop, TWO_COLUMNS))
+    response = fetch("/models/doubler", host="models.example:8000")
+    program, silent, url, header_flag, header, data_flag, data = curl_arguments(response)
     assert (program, silent, header_flag, data_flag) == ("curl", "-s", "-H", "-d")
     assert (url, header) == ("http://models.example:8000/models/doubler/predict", "content-type: application/json")
-    assert orjson.loads(data) == orjson.loads(answer.body)["example"]
+    assert orjson.loads(data) == orjson.loads(response.body)["example"]
     assert "it's" in data
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000", "a-b.example"])
-def test_the_curl_line_goes_to_where_the_client_asked(ask: Asker, host: str) -> None:
-    assert curl_arguments(ask("/models/doubler", host=host))[2] == f"http://{host}/models/doubler/predict"
+def test_the_curl_line_goes_to_where_the_client_asked(fetch: Fetch, host: str) -> None:
+    assert curl_arguments(fetch("/models/doubler", host=host))[2] == f"http://{host}/models/doubler/predict"
 
 
-def test_the_curl_line_speaks_tls_where_the_edge_does(ask: Asker) -> None:
-    answer = ask("/models/doubler", host="models.example", x_forwarded_proto="https")
-    assert curl_arguments(answer)[2] == "https://models.example/models/doubler/predict"
+def test_the_curl_line_speaks_tls_where_the_edge_does(fetch: Fetch) -> None:
+    response = fetch("/models/doubler", host="models.example", x_forwarded_proto="https")
+    assert curl_arguments(response)[2] == "https://models.example/models/doubler/predict"
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_the_curl_line_speaks_tls_where_the_edge_does(ask: Asker) -> None:
         "",
     ],
 )
-def test_a_host_that_is_none_stays_out_of_the_curl_line(ask: Asker, host: str) -> None:
-    arguments = curl_arguments(ask("/models/doubler", host=host))
+def test_a_host_that_is_none_stays_out_of_the_curl_line(fetch: Fetch, host: str) -> None:
+    arguments = curl_arguments(fetch("/models/doubler", host=host))
     assert arguments[2] == "/models/doubler/predict"
     assert len(arguments) == 7
 
@@ -229,16 +229,16 @@ def test_a_body_of_any_characters_is_one_argument_of_the_curl_line() -> None:
         ("/models/doubler/versions/3/predict", "DELETE", ("POST",)),
     ],
 )
-def test_another_method_is_refused_and_the_right_ones_named(ask: Asker, path: str, method: str, allow: Any) -> None:
+def test_another_method_is_refused_and_the_right_ones_named(fetch: Fetch, path: str, method: str, allow: Any) -> None:
     with pytest.raises(MethodNotAllowed) as caught:
-        ask(path, method)
+        fetch(path, method)
     assert caught.value.allow == allow
 
 
 @pytest.mark.parametrize("text", ["1", "03", "+3", " 3", "\u0663", "3.0", "latest", "9" * 5000, "-7", "%33"])
-def test_a_version_that_is_not_served_is_refused_with_those_that_are(ask: Asker, text: str) -> None:
+def test_a_version_that_is_not_served_is_refused_with_those_that_are(fetch: Fetch, text: str) -> None:
     with pytest.raises(ModelNotFound, match="served: 7, 3"):
-        ask(f"/models/doubler/versions/{text}/ready")
+        fetch(f"/models/doubler/versions/{text}/ready")
 
 
 @pytest.mark.parametrize(
@@ -255,24 +255,24 @@ def test_a_version_that_is_not_served_is_refused_with_those_that_are(ask: Asker,
         "/models/Doubler/predict",
     ],
 )
-def test_another_path_is_refused(ask: Asker, path: str) -> None:
+def test_another_path_is_refused(fetch: Fetch, path: str) -> None:
     with pytest.raises(ModelNotFound, match="a model has no path"):
-        ask(path, "POST")
+        fetch(path, "POST")
 
 
 def test_a_route_of_the_models_own_is_taken_letter_by_letter(loop: asyncio.AbstractEventLoop) -> None:
-    ask = Asker(loop, make(loop, route="/a.b/v1"))
-    assert ask("/a.b/v1/ready").status == 200
+    fetch = Fetch(loop, make(loop, route="/a.b/v1"))
+    assert fetch("/a.b/v1/ready").status == 200
     with pytest.raises(ModelNotFound):
-        ask("/axb/v1/ready")
+        fetch("/axb/v1/ready")
 
 
-def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(ask: Asker) -> None:
+def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(fetch: Fetch) -> None:
     body = gzip.compress(b'{"instances": [[4]]}')
-    answer = ask("/models/doubler/predict", "POST", body, content_encoding="gzip")
-    assert orjson.loads(answer.body)["predictions"] == [[8]]
+    response = fetch("/models/doubler/predict", "POST", body, content_encoding="gzip")
+    assert orjson.loads(response.body)["predictions"] == [[8]]
     with pytest.raises(UnsupportedMediaType, match="content encoding 'br'"):
-        ask("/models/doubler/predict", "POST", b"", content_encoding="br")
+        fetch("/models/doubler/predict", "POST", b"", content_encoding="br")
 
 
 def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:
@@ -280,10 +280,10 @@ def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.Abstr
     request = HttpRequest("POST", "/models/doubler/predict", b"", {}, b'{"instances": [[4]]}', "id")
 
     async def give_up() -> None:
-        asked = asyncio.ensure_future(routes.respond(request))
-        asked.get_loop().call_soon(asked.cancel)
+        sent = asyncio.ensure_future(routes.respond(request))
+        sent.get_loop().call_soon(sent.cancel)
         with pytest.raises(asyncio.CancelledError):
-            await asked
+            await sent
 
     loop.run_until_complete(give_up())
     assert routes._versions.default.scheduler.in_flight == 0

@@ -47,8 +47,8 @@ class Model:
     def http(self, path: str, body: bytes = b"") -> Any:
         """The JSON of the response."""
         request = HttpRequest("POST" if body else "GET", path, b"", {b"host": b"h"}, body, "r")
-        answer = self.loop.run_until_complete(cast(Any, self.routes.respond(request)))
-        return orjson.loads(cast(HttpResponse, answer).body)
+        reply_received = self.loop.run_until_complete(cast(Any, self.routes.respond(request)))
+        return orjson.loads(cast(HttpResponse, reply_received).body)
 
     def factor(self, path: str) -> float:
         """The factor of the version at this path."""

@@ -13,7 +13,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import LoadedModel
 from modelyard.runtimes.sklearn import model as sklearn
 from modelyard.tensors import DTYPES, Tensors, TensorSpec
-from tests.unit.runtimes.sklearn_models import answer
+from tests.unit.runtimes.sklearn_models import call_method
 
 COUNT = 120
 _random = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def assert_own_answers(model: LoadedModel, estimator: Any, frame: pd.DataFrame) 
     for name in outputs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of categories that an encoder does not know, and the like
-            expected = answer(estimator, METHODS.get(name, f"predict_proba {name.removeprefix('scores_')}"), frame)
+            expected = call_method(estimator, METHODS.get(name, f"predict_proba {name.removeprefix('scores_')}"), frame)
         if given[name].dtype.kind == "f":
             np.testing.assert_allclose(given[name], expected, rtol=1e-9, atol=1e-12, err_msg=name)
         else:

@@ -275,7 +275,7 @@ CASES = {
 }
 
 
-def answer(estimator: Any, method: str, rows: Any) -> Any:
+def call_method(estimator: Any, method: str, rows: Any) -> Any:
     """The result of one of the methods of `Case.outputs`, as an array."""
     name, _, number = method.partition(" ")
     given = getattr(estimator, name)(rows)

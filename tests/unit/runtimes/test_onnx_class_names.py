@@ -42,7 +42,7 @@ from sklearn.tree import DecisionTreeClassifier
 from modelyard.runtimes.base import LoadError
 from modelyard.runtimes.onnx.model import OnnxModel
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, tensor, weights
-from tests.unit.runtimes.test_onnx_over_json import asked
+from tests.unit.runtimes.test_onnx_over_json import predict_json
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 X, Y = load_iris(return_X_y=True)
@@ -106,13 +106,13 @@ def check_confidences(model: OnnxModel, content: bytes, classes: Sequence[Any]) 
     """Labels are onnxruntime's, and each confidence is the score of the label, in the column of its class."""
     session = onnxruntime.InferenceSession(content)
     label, scores = session.run(None, {session.get_inputs()[0].name: SOME})
-    answer = asked(model, {"instances": SOME.tolist(), "probabilities": True})
-    assert answer["predictions"] == np.ravel(label).tolist()
-    assert answer["classes"] == list(classes)
-    own = [row[name] for row, name in zip(scores, answer["predictions"], strict=True)] if type(scores) is list else [
-        row[list(classes).index(name)] for row, name in zip(scores, answer["predictions"], strict=True)
+    response = predict_json(model, {"instances": SOME.tolist(), "probabilities": True})
+    assert response["predictions"] == np.ravel(label).tolist()
+    assert response["classes"] == list(classes)
+    own = [row[name] for row, name in zip(scores, response["predictions"], strict=True)] if type(scores) is list else [
+        row[list(classes).index(name)] for row, name in zip(scores, response["predictions"], strict=True)
     ]  # fmt: skip
-    assert answer["confidences"] == pytest.approx(own, rel=1e-5, abs=1e-6)
+    assert response["confidences"] == pytest.approx(own, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("target", ["numbers", "two texts"])
@@ -125,7 +125,7 @@ def test_classes_and_scores_are_the_estimators_own(name: str, target: str) -> No
     if NO_SCORE_A_CLASS.get(name) == target.split(maxsplit=1)[0]:
         assert (model.signature.label, model.signature.task) == ("label", "classification")
         assert (list(model.signature.classes), model.signature.scores) == (classes, "")
-        assert asked(model, {"instances": SOME.tolist()})["predictions"] == estimator.predict(SOME).tolist()
+        assert predict_json(model, {"instances": SOME.tolist()})["predictions"] == estimator.predict(SOME).tolist()
         return
     assert list(model.signature.classes) == classes
     check_confidences(model, content, classes)
@@ -167,7 +167,7 @@ def test_a_score_in_an_output_of_its_own_keeps_its_name() -> None:
     estimator = fitted(LOGISTIC, "numbers")
     model = load(converted(estimator, zipmap="columns"))
     assert [spec.name for spec in model.signature.outputs] == ["output_label", "i10", "i20", "i35"]
-    [row] = asked(model, {"instances": SOME[:1].tolist()})["predictions"]
+    [row] = predict_json(model, {"instances": SOME[:1].tolist()})["predictions"]
     expected = estimator.predict_proba(SOME[:1])[0]
     assert [row["i10"], row["i20"], row["i35"]] == pytest.approx(expected, abs=1e-5)
 
@@ -230,15 +230,15 @@ def test_catboosts_classes_are_its_own(target: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         everything(model, {"features": SOME})["probabilities"], estimator.predict_proba(SOME), atol=1e-5
     )
-    answer = asked(model, {"instances": SOME.tolist()})
+    response = predict_json(model, {"instances": SOME.tolist()})
     if target == "two numbers":  # onnxruntime returns 0 and 1 as labels for this graph
-        assert set(answer["predictions"]) <= {0, 1}
-        assert set(answer["confidences"]) == {None}
+        assert set(response["predictions"]) <= {0, 1}
+        assert set(response["confidences"]) == {None}
         [note] = model.notes
         assert "the graph's classes are [-3, 7]" in note
     else:
-        assert answer["predictions"] == estimator.predict(SOME).ravel().tolist()
-        assert (answer["confidences"], model.notes) == (
+        assert response["predictions"] == estimator.predict(SOME).ravel().tolist()
+        assert (response["confidences"], model.notes) == (
             pytest.approx(estimator.predict_proba(SOME).max(1), abs=1e-5),
             (),
         )

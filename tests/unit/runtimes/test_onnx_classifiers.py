@@ -60,9 +60,9 @@ def test_a_label_and_probabilities_are_a_classifier() -> None:
     estimator, content = without_zipmap()
     model = load(content)
     assert roles(model.signature) == ("classification", (0, 1, 2), "label", "probabilities")
-    answer = everything(model, {"X": SOME})
-    assert answer["label"].tolist() == estimator.predict(SOME).tolist()
-    assert_allclose(answer["probabilities"], estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
+    response = everything(model, {"X": SOME})
+    assert response["label"].tolist() == estimator.predict(SOME).tolist()
+    assert_allclose(response["probabilities"], estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
 
 
 def test_a_converted_zipmap_becomes_scores() -> None:
@@ -71,9 +71,9 @@ def test_a_converted_zipmap_becomes_scores() -> None:
     assert roles(model.signature) == ("classification", NAMES, "output_label", "output_probability")
     assert model.signature.rowwise
     assert model.signature.outputs[1] == TensorSpec("output_probability", "FP32", (FREE, 3))
-    answer = everything(model, {"X": SOME})["output_probability"]
-    assert answer.dtype == np.float32
-    assert_allclose(answer, estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
+    response = everything(model, {"X": SOME})["output_probability"]
+    assert response.dtype == np.float32
+    assert_allclose(response, estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("classes", [(0, 1), (-1, 70), ("a", "é")], ids=["indices", "numbers", "texts"])
@@ -96,8 +96,8 @@ def test_a_zipmaps_classes_are_known_without_a_synthetic_example(classes: tuple[
     estimator = classifier(classes)
     model = load(converted(estimator, columns=None))  # the weights want 4 columns, and the input leaves them open
     assert model.signature.classes == classes
-    answer = everything(model, {"X": SOME})["output_probability"]
-    assert_allclose(answer, estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
+    response = everything(model, {"X": SOME})["output_probability"]
+    assert_allclose(response, estimator.predict_proba(SOME), rtol=1e-4, atol=1e-6)
 
 
 def test_labels_name_a_classifiers_classes() -> None:
@@ -157,8 +157,8 @@ def test_distances_next_to_a_cluster_are_not_probabilities() -> None:
 
 def test_a_regressor_gives_its_numbers() -> None:
     estimator = Ridge().fit(FLOWERS, KINDS)
-    answer = everything(load(converted(estimator)), {"X": SOME})
-    assert_allclose(answer["variable"].ravel(), estimator.predict(SOME), rtol=1e-4)
+    response = everything(load(converted(estimator)), {"X": SOME})
+    assert_allclose(response["variable"].ravel(), estimator.predict(SOME), rtol=1e-4)
 
 
 def test_a_sequence_of_tensors_becomes_one_json_text() -> None:

@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 
 from modelyard.tensors import DTYPES
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights
-from tests.unit.runtimes.test_onnx_over_json import asked
+from tests.unit.runtimes.test_onnx_over_json import predict_json
 from tests.unit.runtimes.test_onnx_tensors import TYPES
 
 FLOAT = TensorProto.FLOAT
@@ -79,6 +79,6 @@ def test_outputs_have_numpys_own_types(datatype: str) -> None:
 def test_several_outputs_of_whole_numbers_are_answered_over_json() -> None:
     clusters = KMeans(3, n_init=1, random_state=0).fit(X)
     model = load(to_onnx(clusters, X[:1]).SerializeToString())
-    rows = asked(model, {"instances": X[:5].tolist()})["predictions"]
+    rows = predict_json(model, {"instances": X[:5].tolist()})["predictions"]
     assert [row["label"] for row in rows] == clusters.predict(X[:5]).tolist()
     np.testing.assert_allclose([row["scores"] for row in rows], clusters.transform(X[:5]), rtol=1e-3)

@@ -37,13 +37,13 @@ PLACES = [0, 60, 120]
 FLOWERS: list[list[float]] = X[PLACES].tolist()
 
 
-def asked(model: OnnxModel, body: object = None) -> dict[str, Any]:
+def predict_json(model: OnnxModel, body: object = None) -> dict[str, Any]:
     """The response to this body, or to the example in the catalogue."""
     codec = PredictCodec("m", 1, model.signature)
     text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
     call = codec.decode(text, b"application/json")
-    answer: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
-    return answer
+    response: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
+    return response
 
 
 def warmed(model: OnnxModel) -> Warmup:
@@ -134,38 +134,38 @@ GRAPHS: dict[str, bytes] = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_example_of_any_graph_goes_through_codec_and_warm_up(name: str) -> None:
     model = load(GRAPHS[name])
-    assert asked(model).keys() & {"predictions", "outputs"}
+    assert predict_json(model).keys() & {"predictions", "outputs"}
     assert warmed(model).batchable is model.signature.rowwise
 
 
 def test_a_scalar_is_a_plain_number() -> None:
-    assert asked(load(GRAPHS["a scalar"]), {"inputs": {"x": 2.5}})["outputs"] == {"y": -2.5}
+    assert predict_json(load(GRAPHS["a scalar"]), {"inputs": {"x": 2.5}})["outputs"] == {"y": -2.5}
 
 
 def test_a_sequence_is_one_json_text() -> None:
-    answer = asked(load(GRAPHS["a sequence"]), {"inputs": {"x": [[1, 2], [3, 4]]}})
-    assert json.loads(answer["outputs"]["parts"]) == [[[1, 2]], [[3, 4]]]
+    response = predict_json(load(GRAPHS["a sequence"]), {"inputs": {"x": [[1, 2], [3, 4]]}})
+    assert json.loads(response["outputs"]["parts"]) == [[[1, 2]], [[3, 4]]]
 
 
 def test_an_optional_input_may_be_present_or_absent() -> None:
     model = load(OPTIONAL)
-    assert asked(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[3, 6]]}
-    assert asked(model, {"inputs": {"x": [[1, 2]], "factor": [10]}})["outputs"] == {"y": [[10, 20]]}
+    assert predict_json(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[3, 6]]}
+    assert predict_json(model, {"inputs": {"x": [[1, 2]], "factor": [10]}})["outputs"] == {"y": [[10, 20]]}
 
 
 def test_an_output_without_rows_is_returned_whole() -> None:
-    assert asked(load(FOUND), {"inputs": {"x": [0, 1, 0, 1, 1]}})["outputs"] == {"places": [[1], [3], [4]]}
+    assert predict_json(load(FOUND), {"inputs": {"x": [0, 1, 0, 1, 1]}})["outputs"] == {"places": [[1], [3], [4]]}
 
 
 def test_inputs_of_different_lengths_are_accepted_if_the_graph_accepts_them() -> None:
     asked_for = {"queries": [[1, 0], [0, 1]], "documents": [[5, 6], [7, 8], [9, 0]]}
-    assert asked(load(QUERIES), {"inputs": asked_for})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
+    assert predict_json(load(QUERIES), {"inputs": asked_for})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
 
 
 def test_rows_stay_rows_if_an_exporter_names_them_differently_in_each_input() -> None:
     ends = [tensor("a", FLOAT, ["a_axis_0"]), tensor("b", FLOAT, ["b_axis_0"])]
     model = load(graph([node("Add", ["a", "b"], ["y"])], ends, [tensor("y", FLOAT, ["y_axis_0"])]))
-    assert asked(model, {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})["predictions"] == [3, 7]
+    assert predict_json(model, {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})["predictions"] == [3, 7]
 
 
 def test_a_graph_without_inputs_is_rejected() -> None:
@@ -175,7 +175,7 @@ def test_a_graph_without_inputs_is_rejected() -> None:
 
 def test_lengths_that_the_graph_rejects_are_reported_without_source_locations() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        asked(load(GRAPHS["a place in a table"]), {"instances": [5]})
+        predict_json(load(GRAPHS["a place in a table"]), {"instances": [5]})
     assert "out of data bounds" in caught.value.message
     assert not any(internal in caught.value.message for internal in (".cc", ".h:", "Status", "onnxruntime"))
 
@@ -186,26 +186,26 @@ def test_a_converted_classifier_returns_the_estimators_outputs(zipmap: bool, tar
     estimator = RandomForestClassifier(5, random_state=0)
     model = load(converted(estimator, target, zipmap=zipmap))
     assert warmed(model).batchable
-    answer = asked(model, {"instances": FLOWERS, "probabilities": True})
-    assert answer["predictions"] == estimator.predict(FLOWERS).tolist()
+    response = predict_json(model, {"instances": FLOWERS, "probabilities": True})
+    assert response["predictions"] == estimator.predict(FLOWERS).tolist()
     expected = estimator.predict_proba(FLOWERS)
-    assert answer["probabilities"] == pytest.approx(expected, abs=1e-5)
-    assert answer["confidences"] == pytest.approx(expected.max(1), abs=1e-5)
+    assert response["probabilities"] == pytest.approx(expected, abs=1e-5)
+    assert response["confidences"] == pytest.approx(expected.max(1), abs=1e-5)
 
 
 @pytest.mark.parametrize("zipmap", [True, False])
 def test_labels_name_the_classes_in_every_part_of_the_response(zipmap: bool) -> None:
     model = load(converted(GaussianNB(), Y, zipmap=zipmap), labels=NAMES.tolist())
-    answer = asked(model, {"instances": FLOWERS, "probabilities": True})
-    assert answer["predictions"] == answer["classes"] == NAMES.tolist()
-    assert answer["confidences"] == [max(row) for row in answer["probabilities"]]
+    response = predict_json(model, {"instances": FLOWERS, "probabilities": True})
+    assert response["predictions"] == response["classes"] == NAMES.tolist()
+    assert response["confidences"] == [max(row) for row in response["probabilities"]]
 
 
 def test_labels_make_a_classifier_of_a_single_softmax() -> None:
     softmax = graph([node("Softmax", ["x"], ["p"])], [tensor("x", FLOAT, ["N", 3])], [tensor("p", FLOAT, ["N", 3])])
-    answer = asked(load(softmax, labels=["low", "mid", "high"]), {"instances": [[0, 9, 0], [9, 0, 0]]})
-    assert answer["predictions"] == ["mid", "low"]
-    assert answer["confidences"] == pytest.approx([0.99975, 0.99975], abs=1e-4)
+    response = predict_json(load(softmax, labels=["low", "mid", "high"]), {"instances": [[0, 9, 0], [9, 0, 0]]})
+    assert response["predictions"] == ["mid", "low"]
+    assert response["confidences"] == pytest.approx([0.99975, 0.99975], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -215,5 +215,5 @@ def test_labels_make_a_classifier_of_a_single_softmax() -> None:
 def test_other_converted_estimators_give_what_they_predict(estimator: BaseEstimator) -> None:
     model = load(converted(estimator, Y))
     first = model.signature.outputs[0].name
-    answer = asked(model, {"instances": FLOWERS, "outputs": [first]})
-    assert np.ravel(answer["predictions"]) == pytest.approx(np.ravel(estimator.predict(X[PLACES])), abs=1e-4)
+    response = predict_json(model, {"instances": FLOWERS, "outputs": [first]})
+    assert np.ravel(response["predictions"]) == pytest.approx(np.ravel(estimator.predict(X[PLACES])), abs=1e-4)

@@ -35,7 +35,7 @@ from modelyard.inference.warmup import different_rows
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import InferRequest
 from tests.unit.runtimes.onnx_graphs import everything, load
-from tests.unit.runtimes.test_onnx_over_json import asked
+from tests.unit.runtimes.test_onnx_over_json import predict_json
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"
 FOLDERS = sorted(each.parent for pattern in ("simple", "pytorch-*") for each in DATA.glob(f"{pattern}/*/model.onnx"))
@@ -63,12 +63,12 @@ def test_models_of_the_onnx_package_return_its_expected_outputs(folder: Path) ->
         return
     names = [spec.name for spec in model.signature.inputs if not spec.optional]
     given = dict(zip(names, stored(folder, "input"), strict=False))
-    answer = everything(model, given)
-    for name, values in zip(answer, expected, strict=True):
+    response = everything(model, given)
+    for name, values in zip(response, expected, strict=True):
         if values.dtype == object:
-            assert answer[name].tolist() == values.tolist()
+            assert response[name].tolist() == values.tolist()
         else:
-            np.testing.assert_allclose(answer[name], values, rtol=1e-3, atol=1e-5)
+            np.testing.assert_allclose(response[name], values, rtol=1e-3, atol=1e-5)
 
 
 def stored_or_skip(folder: Path) -> list[np.ndarray]:
@@ -148,10 +148,12 @@ def test_a_pipeline_over_floats_integers_and_texts_returns_its_own_outputs() -> 
     rows_agree(model.SerializeToString(), {
         "income": frame[["income"]].to_numpy(), "visits": frame[["visits"]].to_numpy(), "city": frame[["city"]].to_numpy(),
     })  # fmt: skip
-    answer = asked(load(model.SerializeToString()), {"instances": frame.to_dict("records"), "probabilities": True})
-    assert answer["predictions"] == pipeline.predict(frame).tolist()
-    assert answer["classes"] == ["no", "yes"]
-    np.testing.assert_allclose(answer["probabilities"], pipeline.predict_proba(frame), atol=1e-5)
+    response = predict_json(
+        load(model.SerializeToString()), {"instances": frame.to_dict("records"), "probabilities": True}
+    )
+    assert response["predictions"] == pipeline.predict(frame).tolist()
+    assert response["classes"] == ["no", "yes"]
+    np.testing.assert_allclose(response["probabilities"], pipeline.predict_proba(frame), atol=1e-5)
 
 
 def test_texts_are_classified_as_the_pipeline_does() -> None:
@@ -162,9 +164,9 @@ def test_texts_are_classified_as_the_pipeline_does() -> None:
     options = {id(vectorizer): {"locale": "C"}, id(pipeline): {"zipmap": False}}
     content = to_onnx(pipeline, initial_types=types, options=options).SerializeToString()
     rows_agree(content, {"text": np.array(texts, object)})
-    answer = asked(load(content), {"instances": texts})
-    assert answer["predictions"] == pipeline.predict(texts).tolist()
-    assert answer["confidences"] == pytest.approx(pipeline.predict_proba(texts).max(1), abs=1e-5)
+    response = predict_json(load(content), {"instances": texts})
+    assert response["predictions"] == pipeline.predict(texts).tolist()
+    assert response["confidences"] == pytest.approx(pipeline.predict_proba(texts).max(1), abs=1e-5)
 
 
 def test_the_repositorys_own_model_is_tried_with_its_own_example() -> None:

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import FREE
 from tests.unit.runtimes.onnx_graphs import everything, graph, load, same, tensor, weights
-from tests.unit.runtimes.test_onnx_over_json import QUERIES, asked
+from tests.unit.runtimes.test_onnx_over_json import QUERIES, predict_json
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 X, Y = load_iris(return_X_y=True)
@@ -87,7 +87,7 @@ def test_inputs_without_names_for_their_lengths_may_differ_where_an_output_follo
     model = load(UNNAMED_QUERIES)
     assert not model.signature.rowwise
     given = {"queries": [[1, 0], [0, 1]], "documents": [[5, 6], [7, 8], [9, 0]]}
-    assert asked(model, {"inputs": given})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
+    assert predict_json(model, {"inputs": given})["outputs"] == {"likeness": [[5, 7, 9], [6, 8, 0]]}
 
 
 @pytest.mark.parametrize("rows", [None, "N"])
@@ -124,7 +124,7 @@ class TestAGraphThatTakesNoExample:
         model = load(weighed())
         assert model.signature.rowwise
         assert model.notes == ()
-        assert asked(model, {"instances": [ROW, ROW]})["predictions"] == [SUM, SUM]
+        assert predict_json(model, {"instances": [ROW, ROW]})["predictions"] == [SUM, SUM]
 
     @pytest.mark.parametrize(("first", "last"), [(None, None), ("N", "M")])
     def test_takes_whole_tensors_if_nothing_declares_rows(self, first: str | None, last: str | None) -> None:
@@ -132,7 +132,7 @@ class TestAGraphThatTakesNoExample:
         assert not model.signature.rowwise
         [note] = model.notes
         assert "`rows: true`" in note
-        assert asked(model, {"inputs": {"x": [ROW]}})["outputs"] == {"y": [SUM]}
+        assert predict_json(model, {"inputs": {"x": [ROW]}})["outputs"] == {"y": [SUM]}
 
     def test_has_rows_if_the_yaml_sets_them(self) -> None:
         model = load(weighed(None, None), rows=True)
@@ -146,7 +146,7 @@ class TestAGraphThatTakesNoExample:
         model = load(weighed(None, None), files=example(**body))
         assert model.signature.rowwise
         assert model.example["x"].shape == (2, WIDE)
-        assert asked(model, {"instances": [ROW]})["predictions"] == [SUM]
+        assert predict_json(model, {"instances": [ROW]})["predictions"] == [SUM]
 
     @pytest.mark.parametrize(
         "content", [b"", b"[]", b"{}", b'{"instances": []}', b'{"inputs": {"z": 1}}', b'{"inputs": 3}']
@@ -159,7 +159,7 @@ def test_the_yaml_may_say_that_first_axes_are_no_rows() -> None:
     model = load(same(FLOAT, ["N", 2]), rows=False)
     assert not model.signature.rowwise
     assert model.notes == ()
-    assert asked(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[1, 2]]}
+    assert predict_json(model, {"inputs": {"x": [[1, 2]]}})["outputs"] == {"y": [[1, 2]]}
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def test_every_datatype_goes_in_and_out(datatype: str) -> None:
     [given] = model.signature.inputs
     assert given == TensorSpec("x", datatype, (FREE, 2))
     values = np.array([["é", "a\0b"], ["", "c"]], object) if datatype == "BYTES" else np.array([[0, 1], [1, 0]])
-    answer = everything(model, {"x": values.astype(DTYPES[datatype])})["y"]
-    assert answer.dtype == DTYPES[datatype]
-    assert answer.tolist() == values.tolist()
+    response = everything(model, {"x": values.astype(DTYPES[datatype])})["y"]
+    assert response.dtype == DTYPES[datatype]
+    assert response.tolist() == values.tolist()
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,10 @@ def test_a_missing_file_is_named() -> None:
 
 def test_reasons_lose_codes_and_source_places_but_keep_the_words() -> None:
     code = "[ONNXRuntimeError] : 1 : FAIL : "
-    said = f"{code}Exception during initialization: /src/a.cc:44 onnx::A::A(const T&, int) !path was false. It is empty"
-    assert reason(Exception(said)) == "It is empty"
+    detail = (
+        f"{code}Exception during initialization: /src/a.cc:44 onnx::A::A(const T&, int) !path was false. It is empty"
+    )
+    assert reason(Exception(detail)) == "It is empty"
     assert reason(Exception(f"{code}graph.cc:4473 Inject External file: x : y")) == "External file: x : y"
     assert reason(Exception("plain")) == "plain"
     assert len(reason(Exception("x" * 9999))) == 300

@@ -35,8 +35,8 @@ def test_the_pages_example_loads_and_answers_the_pages_request() -> None:
     codec = PredictCodec(spec.name, 1, model.signature)
     body = blocks("json")[1]
     call = codec.decode(body.encode(), b"application/json")
-    answer = codec.encode(call, model.predict(call.request.inputs, call.request.outputs)).decode()
-    assert '"predictions":["low","high"]' in answer
+    response = codec.encode(call, model.predict(call.request.inputs, call.request.outputs)).decode()
+    assert '"predictions":["low","high"]' in response
     assert json.loads(example_body(model.signature, model.example)) == json.loads(body)
     assert warm(model, [call.request], batching=spec.batching).batchable
 

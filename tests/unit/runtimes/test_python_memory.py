@@ -28,10 +28,10 @@ def test_a_buffer_that_the_model_reuses_is_copied(datatype: str) -> None:
     dtype = "object" if datatype == "BYTES" else f"np.{DTYPES[datatype].name}"
     model = loaded(source(REUSED.format(dtype=dtype), takes=datatype, gives=datatype))
     first, second = of(datatype, [0, 1, 0]), of(datatype, [1, 0, 1])
-    answer = model.predict({"x": first.copy()}, ["y"])["y"]
+    response = model.predict({"x": first.copy()}, ["y"])["y"]
     model.predict({"x": second}, ["y"])
-    assert answer.tolist() == first.tolist()
-    assert answer.dtype == DTYPES[datatype]
+    assert response.tolist() == first.tolist()
+    assert response.dtype == DTYPES[datatype]
 
 
 GIVEN = {
@@ -91,8 +91,8 @@ def test_an_output_that_is_an_input_is_copied() -> None:
     """)
     model = loaded(text)
     x = np.arange(3.0)
-    answer = model.predict({"x": x}, ["y"])["y"]
-    assert not np.shares_memory(answer, x)
+    response = model.predict({"x": x}, ["y"])["y"]
+    assert not np.shares_memory(response, x)
 
 
 CHANGES = {

@@ -46,7 +46,7 @@ def load(files: dict[str, str | bytes] | str, entry: str = "model:Model", cpus: 
     return python.load(contents, spec, cpus=cpus)
 
 
-def answer(model: PythonModel) -> Any:
+def response(model: PythonModel) -> Any:
     return model.predict(X, ["y"])["y"].tolist()
 
 
@@ -64,7 +64,7 @@ def test_a_class_is_loaded_and_predicts() -> None:
     model = load(DOUBLES)
     assert model.signature.inputs == (TensorSpec("x", "FP64", (FREE,)),)
     assert model.example["x"].tolist() == [0, 1]
-    assert answer(model) == [2, 4]
+    assert response(model) == [2, 4]
 
 
 def test_only_a_trusted_model_is_run() -> None:
@@ -83,7 +83,7 @@ def test_load_gets_the_files_the_options_and_the_cpus() -> None:
             return {{"y": self.text}}
     """
     assert (
-        answer(load({"model.py": source, "data/word.txt": b"hello"}, options={"times": 3}, cpus=1.5)) == "hello 3 1.5"
+        response(load({"model.py": source, "data/word.txt": b"hello"}, options={"times": 3}, cpus=1.5)) == "hello 3 1.5"
     )
 
 
@@ -119,8 +119,8 @@ def test_two_versions_with_modules_of_one_name_stay_apart() -> None:
 
     before = set(sys.modules)
     one, two = load(files("1")), load(files("2"))
-    assert (answer(one), answer(two)) == ("1 1 1 1 11", "2 2 2 2 22")
-    assert answer(one) == "1 1 1 1 11"
+    assert (response(one), response(two)) == ("1 1 1 1 11", "2 2 2 2 22")
+    assert response(one) == "1 1 1 1 11"
     left = {name for name in set(sys.modules) - before if not name.startswith("_modelyard_model_")}
     assert not left & {"model", "features", "late", "shared", "shared.words", "shared.deep"}
 
@@ -130,7 +130,7 @@ def test_the_rest_of_the_process_does_not_see_a_versions_modules() -> None:
         "class Model", "import colorsys\n    class Model"
     )
     model = load({"model.py": source, "colorsys.py": "MINE = 1"})
-    assert answer(model) == "[1]"
+    assert response(model) == "[1]"
     import colorsys
 
     assert not hasattr(colorsys, "MINE")
@@ -158,7 +158,7 @@ def test_a_pickle_finds_the_classes_of_its_version(
             return {{"y": f"{{self.clean.word}} {{isinstance(self.clean, Clean)}}"}}
     """
     model = load({"model.py": source, "clean.pkl": pickled, "cleaning.py": "class Clean:\n    word = 'served'"})
-    assert answer(model) == "served True"
+    assert response(model) == "served True"
     assert sys.modules.pop("cleaning") is cleaning
 
 
@@ -182,16 +182,16 @@ def test_annotations_of_a_versions_classes_can_be_looked_up() -> None:
         def predict(self, inputs):
             return {"y": str(get_type_hints(Word)["next"] == Word | None)}
     """
-    assert answer(load(source)) == "True"
+    assert response(load(source)) == "True"
 
 
 def test_a_class_in_a_package_is_found() -> None:
-    assert answer(load({"own/deep.py": DOUBLES}, entry="own.deep:Model")) == [2, 4]
+    assert response(load({"own/deep.py": DOUBLES}, entry="own.deep:Model")) == [2, 4]
 
 
 def test_what_a_model_brought_goes_with_it() -> None:
     model = load(saying("f'{__package__} {__file__}'"))
-    package, _, file = answer(model).partition(" ")
+    package, _, file = response(model).partition(" ")
     assert package in sys.modules
     assert Path(file).exists()
     finders = [finder for finder in sys.meta_path if package in str(vars(finder))]
@@ -282,9 +282,9 @@ def test_labels_of_the_yaml_name_the_classes() -> None:
 def test_predict_must_return_a_dict_of_all_outputs(error: type[Exception], text: str, expected: str) -> None:
     source = saying("0").replace('return {"y": 0}', f"return {text}")
     with pytest.raises(error, match=expected):
-        answer(load(source))
+        response(load(source))
 
 
 def test_what_predict_raises_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        answer(load(saying("1 / 0")))
+        response(load(saying("1 / 0")))

@@ -42,13 +42,13 @@ def _tensors(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def asked(model: PythonModel, body: object = None) -> dict[str, Any]:
+def sent(model: PythonModel, body: object = None) -> dict[str, Any]:
     """The response to this body, or to the example in the catalogue."""
     codec = PredictCodec("m", 1, model.signature)
     text = example_body(model.signature, model.example) if body is None else json.dumps(body).encode()
     call = codec.decode(text, b"application/json")
-    answer: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
-    return answer
+    response: dict[str, Any] = json.loads(codec.encode(call, model.predict(call.request.inputs, call.request.outputs)))
+    return response
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def asked(model: PythonModel, body: object = None) -> dict[str, Any]:
 )
 def test_the_example_of_any_signature_goes_through_codec_and_warm_up(inputs: str, outputs: str, body: str) -> None:
     model = model_of(inputs, outputs, body)
-    assert asked(model).keys() & {"predictions", "outputs"}
+    assert sent(model).keys() & {"predictions", "outputs"}
     codec = PredictCodec("m", 1, model.signature)
     call = codec.decode(example_body(model.signature, model.example), b"application/json")
     assert warm(model, [call.request], batching=Batching(max_size=4)).batchable is model.signature.rowwise
@@ -75,12 +75,12 @@ def test_the_example_of_any_signature_goes_through_codec_and_warm_up(inputs: str
 
 def test_predict_gets_an_optional_input_only_if_the_request_has_it() -> None:
     model = model_of("x FP64 [-1]; k FP64 [-1] optional", "y FP64 [-1]", "{'y': inputs['x'] + inputs.get('k', 1)}")
-    assert asked(model, {"instances": [{"x": 1}, {"x": 2}]})["predictions"] == [2, 3]
-    assert asked(model, {"instances": [{"x": 1, "k": 5}, {"x": 2, "k": 6}]})["predictions"] == [6, 8]
+    assert sent(model, {"instances": [{"x": 1}, {"x": 2}]})["predictions"] == [2, 3]
+    assert sent(model, {"instances": [{"x": 1, "k": 5}, {"x": 2, "k": 6}]})["predictions"] == [6, 8]
 
 
 def test_numbers_that_are_not_numpy_arrays_are_returned_too() -> None:
-    assert asked(model_of("x INT64 [-1]", "y FP32 [-1]", "{'y': [0.5] * len(inputs['x'])}"))["predictions"] == [
+    assert sent(model_of("x INT64 [-1]", "y FP32 [-1]", "{'y': [0.5] * len(inputs['x'])}"))["predictions"] == [
         0.5,
         0.5,
     ]
@@ -89,7 +89,7 @@ def test_numbers_that_are_not_numpy_arrays_are_returned_too() -> None:
 def test_independent_lengths_are_not_rows_if_the_signature_declares_that() -> None:
     more = "signature |= {'rows': False}"
     model = model_of("x FP64 [-1]; k INT64 [-1]", "y FP64 [-1]", "{'y': inputs['x'][inputs['k']]}", more=more)
-    assert asked(model, {"inputs": {"x": [1, 2, 3], "k": [2]}})["outputs"] == {"y": [3]}
+    assert sent(model, {"inputs": {"x": [1, 2, 3], "k": [2]}})["outputs"] == {"y": [3]}
     with pytest.raises(LoadError, match=r"^signature\['rows'\] must be True or False, not 1"):
         model_of("x FP64 [-1]", "y FP64 [-1]", "inputs", more="signature |= {'rows': 1}")
 
@@ -148,7 +148,7 @@ def test_a_model_that_fails_on_its_own_example_is_not_loaded(body: str, message:
 
 def test_a_model_that_fails_on_a_synthetic_example_is_loaded() -> None:
     model = model_of("x FP64 [-1]", "y FP64 [-1]", "{'y': [[1, 2].index(value) for value in inputs['x']]}")
-    assert asked(model, {"instances": [1, 2]})["predictions"] == [0, 1]
+    assert sent(model, {"instances": [1, 2]})["predictions"] == [0, 1]
 
 
 def test_a_load_without_memory_is_reported_with_a_remedy() -> None:

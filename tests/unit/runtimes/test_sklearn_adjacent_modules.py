@@ -116,7 +116,7 @@ def load(files: dict[str, bytes], **keys: Any) -> LoadedModel:
     return sklearn.load(files, ModelSpec(name="m", **{"trusted": True, **keys}), cpus=1)
 
 
-def answer(model: LoadedModel) -> list[float]:
+def response(model: LoadedModel) -> list[float]:
     values: list[float] = model.predict(ASKED, ["value"])["value"].tolist()
     return values
 
@@ -132,17 +132,17 @@ def artefact(request: pytest.FixtureRequest, trained: Callable[[Fit], Any], monk
 
 
 def test_modules_next_to_a_model_are_found(artefact: dict[str, bytes]) -> None:
-    assert answer(load(artefact | sources())) == [2, 2]
+    assert response(load(artefact | sources())) == [2, 2]
 
 
 def test_two_versions_use_their_own_modules(artefact: dict[str, bytes]) -> None:
     one, two = load(artefact | sources(3)), load(artefact | sources(5, sign=-1))
-    assert (answer(one), answer(two), answer(one)) == ([3, 3], [-5, -5], [3, 3])
+    assert (response(one), response(two), response(one)) == ([3, 3], [-5, -5], [3, 3])
 
 
 def test_the_rest_of_the_process_does_not_see_the_modules(artefact: dict[str, bytes]) -> None:
     model = load(artefact | sources())
-    assert answer(model) == [2, 2]
+    assert response(model) == [2, 2]
     assert not {"myfeatures", "shared", "shared.helpers"} & sys.modules.keys()
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("myfeatures")
@@ -166,7 +166,7 @@ def test_a_function_of_a_module_may_import_its_neighbours_late(trained: Callable
     content = in_joblib(trained(pipeline))
     forget()
     model = load({"model.joblib": content} | sources(2))
-    assert answer(model) == pytest.approx([3, 8])
+    assert response(model) == pytest.approx([3, 8])
 
 
 def test_a_model_that_is_not_trusted_brings_no_code(trained: Callable[[Fit], Any]) -> None:
@@ -180,7 +180,7 @@ def test_a_model_that_is_not_trusted_brings_no_code(trained: Callable[[Fit], Any
 def test_code_that_no_object_in_the_file_names_is_not_run() -> None:
     model = LinearRegression().fit(ROWS, ROWS[:, 0])
     files = {"model.pkl": pickle.dumps(model), "train.py": b"raise SystemExit('this must not run')"}
-    assert answer(load(files)) == pytest.approx([1, 3.5])
+    assert response(load(files)) == pytest.approx([1, 3.5])
 
 
 def test_the_code_finds_data_files_next_to_it(trained: Callable[[Fit], Any]) -> None:
@@ -192,7 +192,7 @@ def test_the_code_finds_data_files_next_to_it(trained: Callable[[Fit], Any]) -> 
         ),
         "factor.txt": b"7",
     }
-    assert answer(load({"model.pkl": content} | reading)) == [7, 7]
+    assert response(load({"model.pkl": content} | reading)) == [7, 7]
 
 
 @pytest.mark.parametrize(

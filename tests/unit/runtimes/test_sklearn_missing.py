@@ -70,7 +70,7 @@ def column_spec(model: LoadedModel, name: str) -> Any:
     return next(spec for spec in model.signature.inputs if spec.name == name)
 
 
-def asked(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+def sent(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Its rows, with a missing value in the first."""
     lost = None if frame[column].map(lambda value: value is None).any() else np.nan
     changed = frame[column].astype(object).copy()
@@ -85,7 +85,7 @@ def test_a_missing_value_is_the_kind_that_the_model_was_fitted_with(name: str) -
     estimator.fit(frame, KIND)
     model = load(estimator)
     assert all(spec.missing or spec.datatype == "FP64" for spec in model.signature.inputs)
-    assert_own_answers(model, estimator, asked(frame, column))
+    assert_own_answers(model, estimator, sent(frame, column))
 
 
 @pytest.mark.parametrize("column", ["city", "member", "visits"])

@@ -31,7 +31,7 @@ from tests.unit.runtimes.sklearn_models import (
     ROWS,
     SPECIES,
     TARGET,
-    answer,
+    call_method,
     fitted,
     served,
 )
@@ -116,10 +116,10 @@ def test_the_label_of_support_vectors_is_theirs_and_not_the_likeliest() -> None:
     estimator = fitted("support vectors with probabilities")
     model = load(estimator)
     rows = np.random.default_rng(1).uniform(0, 8, (2000, 4))
-    answer = everything(model, {"x": rows})
-    likeliest = estimator.classes_[answer["scores"].argmax(axis=1)]
-    assert answer["label"].tolist() == estimator.predict(rows).tolist()
-    assert answer["label"].tolist() != likeliest.tolist()
+    outputs = everything(model, {"x": rows})
+    likeliest = estimator.classes_[outputs["scores"].argmax(axis=1)]
+    assert outputs["label"].tolist() == estimator.predict(rows).tolist()
+    assert outputs["label"].tolist() != likeliest.tolist()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -131,7 +131,7 @@ def test_values_that_are_not_finite_are_rejected_or_predicted_as_the_estimator_d
     rows = ROWS[:3].copy()
     rows[1, 2] = value
     try:
-        expected = [answer(fitted(name), method, rows) for method in case.outputs.values()]
+        expected = [call_method(fitted(name), method, rows) for method in case.outputs.values()]
     except ValueError:
         with pytest.raises(InvalidRequest, match=r"input 'x' contains .* \(row 1, column 2\)"):
             everything(model, {"x": rows})
@@ -148,9 +148,9 @@ def test_holes_are_fine_where_the_model_fills_them() -> None:
 
 def test_a_forest_accepts_rows_with_missing_values_if_it_was_fitted_with_some() -> None:
     forest = RandomForestClassifier(3, random_state=0).fit(HOLES, SPECIES)
-    answer = everything(load(forest), {"x": HOLES})
-    np.testing.assert_array_equal(answer["scores"], forest.predict_proba(HOLES))
-    assert answer["label"].tolist() == forest.predict(HOLES).tolist()
+    outputs = everything(load(forest), {"x": HOLES})
+    np.testing.assert_array_equal(outputs["scores"], forest.predict_proba(HOLES))
+    assert outputs["label"].tolist() == forest.predict(HOLES).tolist()
 
 
 @pytest.mark.parametrize("name", ["random forest", "gradient boosting", "ridge in a pipeline"])

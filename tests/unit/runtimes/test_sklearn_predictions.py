@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import DTYPES, Tensors
-from tests.unit.runtimes.sklearn_models import ASKED, CASES, answer, fitted, served
+from tests.unit.runtimes.sklearn_models import ASKED, CASES, call_method, fitted, served
 
 
 def inputs_of(model: LoadedModel, rows: Any) -> Tensors:
@@ -28,7 +28,7 @@ def test_a_model_returns_the_estimators_own_outputs(name: str) -> None:
     assert [spec.name for spec in model.signature.outputs] == list(case.outputs)
     answers = model.predict(inputs_of(model, rows), list(case.outputs))
     for spec in model.signature.outputs:
-        found, expected = answers[spec.name], answer(fitted(name), case.outputs[spec.name], rows)
+        found, expected = answers[spec.name], call_method(fitted(name), case.outputs[spec.name], rows)
         assert found.dtype == DTYPES[spec.datatype]
         assert found.shape == expected.shape
         if found.dtype.kind == "f":

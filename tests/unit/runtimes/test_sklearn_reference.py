@@ -224,9 +224,9 @@ def test_no_later_call_changes_what_an_operators_code_returned() -> None:
 def test_code_that_changes_its_rows_in_place_changes_no_other_output_and_no_request() -> None:
     rows = NUMBERS.to_numpy()
     estimator = make_pipeline(InPlace(), LogisticRegression(max_iter=1000)).fit(rows.copy(), KIND)
-    asked = rows[:5].copy()
-    given = load(estimator).predict({"x": asked}, ["label", "scores"])
-    assert asked.tolist() == rows[:5].tolist()
+    sent = rows[:5].copy()
+    given = load(estimator).predict({"x": sent}, ["label", "scores"])
+    assert sent.tolist() == rows[:5].tolist()
     assert given["label"].tolist() == estimator.predict(rows[:5].copy()).tolist()
     assert given["scores"].tolist() == estimator.predict_proba(rows[:5].copy()).tolist()
 

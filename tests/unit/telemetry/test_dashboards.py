@@ -64,15 +64,15 @@ def test_a_rule_uses_declared_metrics(rule):
 
 
 def test_every_listed_metric_of_others_is_used():
-    asked = set().union(*(names(query.expr) for query in queries()), *(names(rule["expr"]) for rule in rules()))
-    assert asked >= HAPROXY | RAY
+    sent = set().union(*(names(query.expr) for query in queries()), *(names(rule["expr"]) for rule in rules()))
+    assert sent >= HAPROXY | RAY
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in PANELS], ids=PANEL_IDS)
 def test_a_panel_says_what_it_shows_in_what_unit_and_what_to_do(panel):
     description = panel["description"]
-    asked = set().union(*(names(target["expr"]) for target in panel["targets"]))
-    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in asked}
+    sent = set().union(*(names(target["expr"]) for target in panel["targets"]))
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in sent}
     assert any(name in description for name in families), "name the metric"
     assert len(description) > 60, "say what to do"
     assert panel["fieldConfig"]["defaults"]["unit"]

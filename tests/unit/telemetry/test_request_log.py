@@ -61,7 +61,7 @@ def test_no_value_can_forge_a_line(place: RequestLogConfig, forged: str):
     log = RequestLog("churn", place)
     log.add(line(request_id=forged))
     log.flush()
-    assert [told["request_id"] for told in written(place)] == [forged]
+    assert [result["request_id"] for result in written(place)] == [forged]
     raw = (place.folder / "churn.jsonl").read_bytes()
     assert raw.count(b"\n") == 1
     assert not any(byte < 0x20 for byte in raw[:-1])
@@ -72,7 +72,7 @@ def test_replicas_append_to_one_file_that_only_its_owner_reads(place: RequestLog
     for number in range(6):
         logs[number % 2].add(line(request_id=str(number)))
         logs[number % 2].flush()
-    assert [told["request_id"] for told in written(place)] == list("012345")
+    assert [result["request_id"] for result in written(place)] == list("012345")
     assert (place.folder / "churn.jsonl").stat().st_mode & 0o777 == 0o600
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_has_grown_large_is_put_aside(place: RequestLogConfig):
     log.flush()
     log.add(line(request_id="next"))
     log.flush()
-    assert [told["request_id"] for told in written(place)] == ["next"]
+    assert [result["request_id"] for result in written(place)] == ["next"]
     assert (place.folder / "churn.jsonl.1").exists()
 
 
@@ -132,10 +132,10 @@ def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: RequestL
     recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
     recorder.request_rejected(RequestContext(recorder, 0.0, "two", 20), "InvalidRequest", 0.125)
     log.flush()
-    told = [
+    result = [
         (each["request_id"], each["code"], each["rows"], each["total_ms"], each["bytes"]) for each in written(place)
     ]
-    assert told == [("one", "ok", 2, 500.0, 10), ("two", "invalid", 0, 125.0, 20)]
+    assert result == [("one", "ok", 2, 500.0, 10), ("two", "invalid", 0, 125.0, 20)]
 
 
 def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp_path: Path):

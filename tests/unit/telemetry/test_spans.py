@@ -19,10 +19,10 @@ def test_each_request_is_told_by_the_id_of_its_trace() -> None:
     with Collector() as collector:
         spans = SpanWriter("iris", collector.url)
         traced = TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)
-        told, own = spans.write([traced, traced._replace(parent=None)])
+        result, own = spans.write([traced, traced._replace(parent=None)])
         spans.close()
-    assert told == f"{PARENT.trace_id:032x}"
-    assert {span.trace_id.hex() for span in collector.spans} == {told, own}
+    assert result == f"{PARENT.trace_id:032x}"
+    assert {span.trace_id.hex() for span in collector.spans} == {result, own}
 
 
 def collected(*requests: TracedRequest) -> Collector:
@@ -64,7 +64,7 @@ def test_a_request_begins_when_it_came_to_the_edge() -> None:
     assert edge.end_time_unix_nano <= queue.start_time_unix_nano
 
 
-@pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["not told", "too late", "too early"])
+@pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["unknown", "too late", "too early"])
 def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=edge_at)).by_name
     assert set(spans) == {"predict iris", "queue", "compute"}
@@ -73,8 +73,8 @@ def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> 
 
 def test_a_span_says_what_the_request_was() -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
-    told = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
-    assert told == {
+    result = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
+    assert result == {
         "modelyard.request_id": "r-1",
         "modelyard.model": "iris",
         "modelyard.version": "3",
@@ -119,7 +119,7 @@ def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
 
 
 def test_nobody_waits_for_a_collector_that_is_not_there() -> None:
-    """It takes connections and never answers; whoever waited for it would do so for longer than a test may take."""
+    """Accepts connections and never responds: a test that waited for it would fail."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         spans = SpanWriter(
             "iris", f"http://127.0.0.1:{silent.getsockname()[1]}", send_timeout_s=600, close_timeout_s=0.05

@@ -32,7 +32,7 @@ def input_value(datatype: str, *, missing: bool) -> Schema:
 
 
 def value(datatype: str) -> Schema:
-    """One value of this datatype in a response. null stands for a number that is not finite."""
+    """One value of this datatype in a response. A number that is not finite is null."""
     dtype = DTYPES[datatype]
     if dtype.kind == "b":
         return {"type": "boolean"}

@@ -49,7 +49,7 @@ def write(pipe: BinaryIO, value: Any, codecs: Codecs) -> None:
 
 
 def read(pipe: BinaryIO, codecs: Codecs) -> Any:
-    """Read a value that the other process wrote, with this process's codecs in place of its own.
+    """Read a value that the other process wrote, with this process's codecs in place of the other's.
 
     Raises EOFError if the other process has ended.
     """

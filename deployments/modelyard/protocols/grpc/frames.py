@@ -88,7 +88,9 @@ def inflated(message: bytes | memoryview, encoding: bytes, limit_bytes: int) -> 
         raise InvalidRequest("the message is flagged as compressed, but grpc-encoding names no compression")
     window_bits = ENCODINGS.get(encoding)
     if window_bits is None:
-        raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not supported")
+        raise UnknownEncoding(
+            f"grpc-encoding {encoding.decode('latin-1')!r} is not supported, only identity, gzip and deflate are"
+        )
     return inflate(message, window_bits, limit_bytes, noun="the message", coding=encoding.decode())
 
 
@@ -96,4 +98,4 @@ def _check(flag: int, length: int, limit_bytes: int) -> None:
     if flag > 1:
         raise InvalidRequest(f"the compressed flag of a message must be 0 or 1, got {flag}")
     if length > limit_bytes:
-        raise PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the limit")
+        raise PayloadTooLarge(f"the message is larger than the limit of {limit_bytes} bytes")

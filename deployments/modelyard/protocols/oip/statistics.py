@@ -13,7 +13,7 @@ class VersionStatistics:
 
     rows: int
     """The rows of successful requests."""
-    answered: int
+    succeeded: int
     failed: int
     """Failed requests, including those that could not be decoded."""
     total_ns: int
@@ -41,7 +41,7 @@ def model_statistics(name: str, version: str, done: VersionStatistics) -> dict[s
         "inference_count": done.rows,
         "execution_count": done.calls,
         "inference_stats": {
-            "success": {"count": done.answered, "ns": done.total_ns},
+            "success": {"count": done.succeeded, "ns": done.total_ns},
             "fail": {"count": done.failed, "ns": 0},
             "queue": {"count": done.queued, "ns": done.queue_ns},
             "compute_input": copied,

@@ -28,7 +28,7 @@ def lossless(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
 def convert(values: Array, target: np.dtype[Any], *, rounded: bool = False) -> Converted:
     """Convert numbers or booleans to a dtype of numbers. With `rounded`, floats may lose digits, but not become infinite.
 
-    Floats become integers only up to MAX_EXACT_INTEGER: a larger float may stand for several integers.
+    Floats become integers only up to MAX_EXACT_INTEGER: a larger float may represent several integers.
     """
     if values.dtype == target:
         return values, None

@@ -34,8 +34,12 @@ def classes_of_label(
     found = label_classes(model.graph, label.spec.name) if model else None
     declared = found.classes if found else ()
     classes = _as_labels(declared or tuple(range(scores.width if found else len(names))), label)
-    labelled = [answer for answer in trials if label.spec.name in answer]
-    labels = np.concatenate([np.ravel(answer[label.spec.name]) for answer in labelled]).tolist() if labelled else []
+    labelled = [values_by_name for values_by_name in trials if label.spec.name in values_by_name]
+    labels = (
+        np.concatenate([np.ravel(values_by_name[label.spec.name]) for values_by_name in labelled]).tolist()
+        if labelled
+        else []
+    )
     if unknown := [each for each in labels if each not in classes]:
         if names and not declared and label.spec.datatype != "BYTES":
             raise LoadError(f"the YAML's labels name the classes 0, 1, ..., but the model returns {unknown[0]!r}")
@@ -44,17 +48,17 @@ def classes_of_label(
     if found and model and (not one_each or scores_in_class_order(model.graph, found, scores.spec.name)):
         return LabelClasses(classes, one_each)
     scored = not (labelled and classes) or _scores_agree(
-        classes, labels, [answer[scores.spec.name] for answer in labelled]
+        classes, labels, [values_by_name[scores.spec.name] for values_by_name in labelled]
     )
     return LabelClasses(classes if found else (), scored)
 
 
-def unexpected_label(classes: tuple[Scalar, ...], label: Output, answer: Mapping[str, Any]) -> str:
-    """A note for the operator if the graph returns a label that is not one of its own classes; else "".
+def unexpected_label(classes: tuple[Scalar, ...], label: Output, values_by_name: Mapping[str, Any]) -> str:
+    """A note for the operator if the graph returns a label that is not one of its classes; else "".
 
     onnxruntime returns 0 and 1 for some forests of two classes, whatever the classes are.
     """
-    returned = np.ravel(answer[label.spec.name]).tolist() if label.spec.name in answer else []
+    returned = np.ravel(values_by_name[label.spec.name]).tolist() if label.spec.name in values_by_name else []
     unknown = [each for each in returned if each not in classes] if classes else []
     if not unknown:
         return ""

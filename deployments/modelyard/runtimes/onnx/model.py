@@ -67,11 +67,11 @@ class OnnxModel:
             if OUT_OF_MEMORY in str(error):
                 raise MemoryError("onnxruntime cannot allocate memory for this request") from error
             raise InvalidRequest(f"the model rejects the input: {reason(error)}") from error
-        answer = dict(zip(names, values, strict=True))
+        results = dict(zip(names, values, strict=True))
         for name, convert in self._convert.items():
-            if name in answer:
-                answer[name] = convert(answer[name])
-        return answer
+            if name in results:
+                results[name] = convert(results[name])
+        return results
 
 
 def load(files: Files, spec: ModelSpec, *, cpus: float) -> OnnxModel:

@@ -21,7 +21,7 @@ PREFIX = "_modelyard_model_"
 
 
 class PrivatePackage:
-    """A folder of modules under a name of its own."""
+    """A folder of modules under a unique name."""
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
         self.name = f"{PREFIX}{next(_numbers)}"

@@ -22,7 +22,7 @@ def example_input(spec: TensorSpec, values: Any) -> Array:
 
 
 def checked_output(spec: TensorSpec, returned: Mapping[str, Any]) -> Array:
-    """One output as an array of the declared datatype, in memory of its own. Raises ValueError if that would change values or if
+    """One output as an array of the declared datatype, in its own memory. Raises ValueError if that would change values or if
     the shape does not match."""
     if spec.name not in returned:
         raise ValueError(f"output {spec.name!r} is missing")

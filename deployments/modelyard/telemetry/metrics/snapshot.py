@@ -69,7 +69,7 @@ class MetricsSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A snapshot as it is sent to the hub."""
+    """A snapshot in the form that is sent to the hub."""
 
     source: str
     """Unique id of the process."""

@@ -146,8 +146,8 @@ def test_too_many_inputs_are_rejected_before_they_are_looked_up():
 
 def test_a_classification_replaces_an_output_on_request():
     one = codec("FP32", (FREE, 3), classes=("a", "b", "c"), scores="y", task="classification")
-    wish = {"name": "y", "parameters": {"classification": {"int64_param": 2}}}
-    decoded = one.decode(request(np.zeros((1, 3), np.float32), outputs=[wish]))
+    requested = {"name": "y", "parameters": {"classification": {"int64_param": 2}}}
+    decoded = one.decode(request(np.zeros((1, 3), np.float32), outputs=[requested]))
     response = one.encode(decoded, {"y": np.array([[0.1, 0.7, 0.2]], np.float32)})
     (output,) = response.outputs
     assert (output.datatype, list(output.shape)) == ("BYTES", [1, 2])

@@ -215,7 +215,7 @@ def test_a_header_length_in_the_middle_of_the_json_is_rejected() -> None:
 def test_a_body_without_a_header_is_the_one_input(zero: bytes) -> None:
     call = InferCodec("m", 1, IRIS).decode(ROWS.tobytes(), zero)
     assert equal(call.request.inputs["X"], ROWS)
-    assert all(wish.binary for wish in call.requested_outputs)
+    assert all(requested.binary for requested in call.requested_outputs)
 
 
 def test_a_raw_body_of_bytes_is_one_value_without_its_length() -> None:
@@ -291,16 +291,18 @@ def test_the_parameter_of_an_output_overrides_that_of_the_request() -> None:
 
 
 def test_a_classification_replaces_the_output() -> None:
-    wish = {"name": "scores", "parameters": {"classification": 1}}
-    response, _ = response_of(body(X, outputs=[wish]))
+    requested = {"name": "scores", "parameters": {"classification": 1}}
+    response, _ = response_of(body(X, outputs=[requested]))
     assert response["outputs"] == [
         {"name": "scores", "datatype": "BYTES", "shape": [2, 1], "data": ["0.500000:0:setosa", "1.000000:2:virginica"]}
     ]
 
 
 def test_a_classification_may_be_binary() -> None:
-    wish = {"name": "scores", "parameters": {"classification": 1, "binary_data": True}}
-    assert response_of(body(X, outputs=[wish]))[1] == b"\x11\0\0\x000.500000:0:setosa\x14\0\0\x001.000000:2:virginica"
+    requested = {"name": "scores", "parameters": {"classification": 1, "binary_data": True}}
+    assert (
+        response_of(body(X, outputs=[requested]))[1] == b"\x11\0\0\x000.500000:0:setosa\x14\0\0\x001.000000:2:virginica"
+    )
 
 
 def test_labels_cannot_be_classified() -> None:

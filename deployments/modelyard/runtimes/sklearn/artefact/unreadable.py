@@ -105,7 +105,7 @@ def unreadable_reason(name: str, error: Exception | SystemExit, content: bytes, 
 def _main_module(name: str, error: MainModuleReference) -> str:
     return (
         f"{name} uses {error.args[0]!r}, which the notebook or script that saved it defined (__main__), and which is not in "
-        f"the file: move it to a module of its own, such as features.py, import it from there, fit and save the model again, "
+        f"the file: move it to a separate module, such as features.py, import it from there, fit and save the model again, "
         f"and put features.py next to {name}. Or save the model with cloudpickle.dump, which stores such definitions in the file"
     )
 

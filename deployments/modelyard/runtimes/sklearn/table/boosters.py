@@ -82,14 +82,14 @@ def _xgboost(part: Any, names: Sequence[str]) -> list[Column]:
     types = booster.feature_types or ["float"] * len(names)
     if "c" not in types:
         return [_number(name) for name in names]
-    kept = booster.get_categories(export_to_arrow=True).to_arrow() if hasattr(booster, "get_categories") else None
-    if not kept:
+    stored = booster.get_categories(export_to_arrow=True).to_arrow() if hasattr(booster, "get_categories") else None
+    if not stored:
         raise LoadError(
             f"the {type(part).__name__} does not contain the categories of its columns: fit and save it with XGBoost 3.1 or later"
         )
     return [
         _number(name) if values is None else _category(name, values.to_pylist())
-        for name, (_, values) in zip(names, kept, strict=True)
+        for name, (_, values) in zip(names, stored, strict=True)
     ]
 
 

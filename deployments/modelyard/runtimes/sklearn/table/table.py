@@ -54,7 +54,7 @@ class Table:
         object.__setattr__(self, "read", tuple(column for column in self.columns if column.is_read))
 
     def changed(self, columns: Mapping[str, Column]) -> "Table":
-        """The table with these columns, by name, in place of its own."""
+        """The table with these columns, by name, in place of the current ones."""
         return Table(tuple(columns.get(column.name, column) for column in self.columns), self.is_frame)
 
     @property

@@ -1,4 +1,4 @@
-"""Starts in places and with limits that are not usual: they work, or end with an error that says why."""
+"""Starts in unusual places and with unusual limits: the server starts, or ends with an error that gives the reason."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from tests.serve.project import Project, Server
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 FEW = 1024
-"""What some systems give by default."""
+"""The default of some systems."""
 LEFT = ("last-good.json", "running.json", "events.jsonl", "deaths.jsonl", "token", "lock")
 ASK = {"instances": [4]}
 
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """Not below pytest's own folder, which is root's alone."""
+    """Not below pytest's own folder, which only root may read."""
     root = Path(tempfile.mkdtemp(prefix="model yard "))
     yield root
     shutil.rmtree(root, ignore_errors=True)
@@ -36,15 +36,15 @@ def project_in(root: Path) -> Project:
     return project
 
 
-def as_nobody(root: Path) -> tuple[str, ...]:
-    """A command that starts another one as a user who is not root, and owns this folder; () where that cannot be."""
+def as_other_user(root: Path) -> tuple[str, ...]:
+    """A command prefix that runs another command as a user who is not root and owns this folder; () if that is impossible."""
     tried = [
         *AS_NOBODY,
         "sh",
         "-c",
         '"$0" -c "import modelyard"',
         sys.executable,
-    ]  # the first one may have more rights
+    ]  # the first user may have more rights
     if (
         os.getuid() != 0
         or not shutil.which("setpriv")
@@ -56,7 +56,7 @@ def as_nobody(root: Path) -> tuple[str, ...]:
     return AS_NOBODY
 
 
-def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_on_what_a_power_cut_left(root: Path) -> None:
+def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_after_a_power_cut(root: Path) -> None:
     project = project_in(root)
     yaml = root / "serve_config" / "server.yaml"
     yaml.write_text(yaml.read_text().replace("http: {", "http: {host: '::1', "))
@@ -64,10 +64,10 @@ def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_on_what_a_
     state.mkdir(mode=0o700)
     for number, name in enumerate(LEFT):
         (state / name).write_text('{"half": [1, ' if number % 2 and name != "token" else "")
-    server = Server(project, {"HOME": str(root)}, before=as_nobody(root), host="[::1]")
+    server = Server(project, {"HOME": str(root)}, before=as_other_user(root), host="[::1]")
     try:
         server.wait_up()
-        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
         assert server.command("status").returncode == 0
         assert len((state / "token").read_text()) == 64
@@ -77,12 +77,12 @@ def test_a_server_of_any_user_starts_in_a_path_with_a_space_over_ipv6_on_what_a_
     assert server.process.returncode == 0
 
 
-def test_a_server_starts_where_few_files_may_be_open_and_lets_in_fewer_clients(root: Path) -> None:
-    """HAProxy does not start at all where it may open fewer than its connections need."""
+def test_a_server_starts_with_a_low_limit_of_open_files_and_accepts_fewer_clients(root: Path) -> None:
+    """HAProxy does not start if it may open fewer files than its connections need."""
     server = Server(project_in(root), before=("prlimit", f"--nofile={FEW}:{FEW}"))
     try:
         server.wait_up()
-        server.wait_for(lambda: server.answers("echo", ASK), what="the edge")
+        server.wait_for(lambda: server.responds("echo", ASK), what="the edge")
         assert server.predict("echo", ASK).json()["predictions"] == [8.0]
     finally:
         server.stop()

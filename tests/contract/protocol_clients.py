@@ -1,4 +1,4 @@
-"""Clients of every protocol, all of which ask the same: an answer, or an error in the protocol's own form."""
+"""Clients of every protocol with one interface: a response, or an error in the protocol's form."""
 
 import struct
 from collections.abc import Callable
@@ -17,40 +17,40 @@ from tests.fakes import PATIENCE_S
 ERROR = {"error"}
 OIP = "/v2/models/doubler/infer"
 
-Refusal = tuple[int, str]
-"""A status, of HTTP or of gRPC, and what is said."""
+ErrorResponse = tuple[int, str]
+"""A status of HTTP or gRPC, and the error message."""
 
 
-class Speaker(Protocol):
+class ProtocolClient(Protocol):
     """A client with one connection."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def ask(self, asked: Any) -> Refusal | None:
-        """The error for a request; None for an answer."""
+    def fetch(self, sent: Any) -> ErrorResponse | None:
+        """Send a request. Returns its error, or None."""
 
 
 @dataclass(frozen=True)
 class Binary:
-    """JSON with raw contents behind it."""
+    """JSON, followed by raw contents."""
 
     document: bytes
     raw: bytes
     length: str | None = None
-    """What is said of the JSON's length, where that is not true."""
+    """The stated length of the JSON, if it differs from the real one."""
 
     @property
-    def said(self) -> str:
+    def stated_length(self) -> str:
         return str(len(self.document)) if self.length is None else self.length
 
 
 class Http:
-    """Of any path; with `member` an error is an object of that one member, else a problem document."""
+    """A client of any path. With `member`, an error is an object with that member only, else a problem document."""
 
     def __init__(self, rig: Replica, path: str, member: str = "", **headers: str) -> None:
-        self.client = Client(rig.front.port)
+        self.client = Client(rig.http_server.port)
         self._path, self._member, self._headers = path, member, headers
 
     def __enter__(self) -> Self:
@@ -59,38 +59,38 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self.client.__exit__()
 
-    def ask(self, asked: bytes | Binary) -> Refusal | None:
-        self.client.send(self.request(asked))
+    def fetch(self, sent: bytes | Binary) -> ErrorResponse | None:
+        self.client.send(self.request(sent))
         return self.read()
 
-    def read(self) -> Refusal | None:
-        """The next answer."""
-        answer = self.client.read()
-        if answer.status == 200:
+    def read(self) -> ErrorResponse | None:
+        """Read the next response."""
+        response = self.client.read()
+        if response.status == 200:
             return None
         if self._member:
-            assert answer.json.keys() == {self._member}
-            return answer.status, answer.json[self._member]
-        assert answer.header("content-type") == "application/problem+json"
-        assert answer.json["status"] == answer.status
-        return answer.status, answer.json["detail"]
+            assert response.json.keys() == {self._member}
+            return response.status, response.json[self._member]
+        assert response.header("content-type") == "application/problem+json"
+        assert response.json["status"] == response.status
+        return response.status, response.json["detail"]
 
-    def request(self, asked: bytes | Binary) -> bytes:
-        if isinstance(asked, bytes):
-            return request(self._path, asked, **self._headers)
-        length = asked.said
-        return request(self._path, asked.document + asked.raw, inference_header_content_length=length, **self._headers)
+    def request(self, sent: bytes | Binary) -> bytes:
+        if isinstance(sent, bytes):
+            return request(self._path, sent, **self._headers)
+        length = sent.stated_length
+        return request(self._path, sent.document + sent.raw, inference_header_content_length=length, **self._headers)
 
 
 class Sse(Http):
-    """Of an endpoint that streams: an answer is read to its end, chunk by chunk."""
+    """A client of a streaming endpoint. It reads the whole response, chunk by chunk."""
 
-    def read(self) -> Refusal | None:
+    def read(self) -> ErrorResponse | None:
         client = self.client
-        answer = client.read()
-        if answer.status != 200:
-            told = answer.json[self._member or "detail"]
-            return answer.status, told
+        response = client.read()
+        if response.status != 200:
+            result = response.json[self._member or "detail"]
+            return response.status, result
         while size := int(client.line(), 16):
             client.take(size + 2)
         assert client.line() == ""
@@ -101,7 +101,7 @@ class Grpc:
     """Calls of one message."""
 
     def __init__(self, rig: Replica) -> None:
-        self._client = Client(rig.front.port)
+        self._client = Client(rig.http_server.port)
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +109,9 @@ class Grpc:
     def __exit__(self, *_: object) -> None:
         self._client.__exit__()
 
-    def ask(self, asked: dict[str, Any]) -> Refusal | None:
-        told = call(self._client, "ModelInfer", framed("ModelInfer", model_name="doubler", **asked))
-        return (told.status, told.trailers["grpc-message"]) if told.status else None
+    def fetch(self, sent: dict[str, Any]) -> ErrorResponse | None:
+        result = call(self._client, "ModelInfer", framed("ModelInfer", model_name="doubler", **sent))
+        return (result.status, result.trailers["grpc-message"]) if result.status else None
 
 
 class GrpcStream(Grpc):
@@ -123,18 +123,18 @@ class GrpcStream(Grpc):
         self._call.head()
         return self
 
-    def ask(self, asked: dict[str, Any]) -> Refusal | None:
-        self._call.send(framed("ModelInfer", model_name="doubler", **asked))
-        told = self._call.read()
-        assert told is not None, "the stream has ended"
-        return (3, told.error_message) if told.error_message else None
+    def fetch(self, sent: dict[str, Any]) -> ErrorResponse | None:
+        self._call.send(framed("ModelInfer", model_name="doubler", **sent))
+        result = self._call.read()
+        assert result is not None, "the stream has ended"
+        return (3, result.error_message) if result.error_message else None
 
 
 class Socket:
     """Messages of a WebSocket."""
 
     def __init__(self, rig: Replica, path: str = "/models/doubler/ws") -> None:
-        url = f"ws://127.0.0.1:{rig.front.port}{path}"
+        url = f"ws://127.0.0.1:{rig.http_server.port}{path}"
         self._opened = connect(url, open_timeout=PATIENCE_S, proxy=None)
 
     def __enter__(self) -> Self:
@@ -144,17 +144,17 @@ class Socket:
     def __exit__(self, *_: object) -> None:
         self._opened.__exit__(None, None, None)
 
-    def ask(self, asked: bytes | Binary) -> Refusal | None:
-        if isinstance(asked, Binary):
-            self._socket.send(struct.pack("<I", int(asked.said) & 0xFFFFFFFF) + asked.document + asked.raw)
+    def fetch(self, sent: bytes | Binary) -> ErrorResponse | None:
+        if isinstance(sent, Binary):
+            self._socket.send(struct.pack("<I", int(sent.stated_length) & 0xFFFFFFFF) + sent.document + sent.raw)
         else:
-            self._socket.send(asked.decode())
-        answer = self._socket.recv(PATIENCE_S)
-        told = orjson.loads(answer) if isinstance(answer, str) else {}
-        return (told["status"], told["detail"]) if "status" in told else None
+            self._socket.send(sent.decode())
+        response = self._socket.recv(PATIENCE_S)
+        result = orjson.loads(response) if isinstance(response, str) else {}
+        return (result["status"], result["detail"]) if "status" in result else None
 
 
-SPEAKERS: dict[str, Callable[[Replica], Speaker]] = {
+PROTOCOL_CLIENTS: dict[str, Callable[[Replica], ProtocolClient]] = {
     "predict": lambda rig: Http(rig, PREDICT, content_type="application/json"),
     "csv": lambda rig: Http(rig, PREDICT, content_type="text/csv"),
     "npy": lambda rig: Http(rig, PREDICT, content_type="application/x-npy"),

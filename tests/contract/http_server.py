@@ -1,4 +1,4 @@
-"""A real uvicorn server on a loop of its own, with the fast path, and behind it what Ray Serve installs."""
+"""A real uvicorn server in a thread, with the fast path and Ray Serve's middlewares."""
 
 import asyncio
 import socket
@@ -20,14 +20,14 @@ from tests.fakes import PATIENCE_S
 KEEP_ALIVE_S = 60
 
 
-class Front:
-    """Runs until `stop`. `app` is the ASGI application behind Serve's wrapper; a test puts its own there."""
+class HttpServer:
+    """Runs until `stop`. `app` is the ASGI application behind Serve's wrapper, set by the test."""
 
     def __init__(self, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self.fast_path = FastPath()
         self.app: Any = None
         self.route = ""
-        """Of the application; Serve lets nothing else through."""
+        """Route prefix of the application; Serve passes no other path."""
         self.reached_app = 0
         """Requests that took the slow path."""
         self.connections: list[FastPathProtocol] = []
@@ -36,10 +36,10 @@ class Front:
         small_buffers(self._listener)
         self.port: int = self._listener.getsockname()[1]
         self.loop = uvloop.new_event_loop()
-        front, connections = self, self.connections
+        http_server, connections = self, self.connections
 
         class Protocol(FastPathProtocol):
-            fast_path = front.fast_path
+            fast_path = http_server.fast_path
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
@@ -65,7 +65,7 @@ class Front:
         self.loop.close()
 
     async def _as_serve_does(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the application in a task, and cancel it when the client is gone: `_direct_ingress_asgi` without its bookkeeping."""
+        """Run the application in a task, and cancel it when the client disconnects, as `_direct_ingress_asgi` does."""
         self.reached_app += 1
         if not scope["path"].startswith(self.route):
             for message in convert_object_to_asgi_messages("not found", status_code=404):
@@ -95,7 +95,7 @@ class Front:
         return found()[-1]
 
     def on_loop(self, function: Callable[[], Any]) -> Any:
-        """What the function gives, called on the loop."""
+        """Call the function on the loop and return its result."""
 
         async def call() -> Any:
             return function()
@@ -103,7 +103,7 @@ class Front:
         return self._await(call())
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Let the loop turn until the condition holds."""
+        """Run the loop until the condition is true."""
 
         async def turn() -> None:
             while not condition():
@@ -118,7 +118,7 @@ class Front:
         return asyncio.run_coroutine_threadsafe(waited(), self.loop).result(PATIENCE_S)
 
     def begin_to_stop(self) -> None:
-        """As Serve does when a replica is to go: no new connections, and open ones end with their answers."""
+        """Begin to stop, as Serve stops a replica: no new connections, and open ones end after their responses."""
         self._server.should_exit = True
 
     def stop(self) -> None:
