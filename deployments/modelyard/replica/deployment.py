@@ -29,6 +29,7 @@ from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.exits import Exits
 from modelyard.replica.gc_tuning import tune_gc
+from modelyard.replica.health import check_calls, within_load_timeout
 from modelyard.replica.heap_trim import Trimmer
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
@@ -55,8 +56,6 @@ DEPLOYMENT = "model"
 """The name of the one deployment in a model's application."""
 SWITCH_INTERVAL_S = 0.0005
 """Python's own 5 ms would keep the loop waiting for a model's thread that holds the interpreter: p99 halves with this."""
-STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its time-outs is taken as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -136,11 +135,7 @@ class ModelReplica:
                 for each in served
             ]
 
-        try:
-            return await asyncio.wait_for(load(), spec.load_timeout_s)
-        except TimeoutError:
-            # The thread cannot be stopped; Serve ends this process because its constructor raised.
-            raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
+        return await within_load_timeout(load(), spec.load_timeout_s)
 
     def __serve_build_asgi_app__(self) -> Asgi:
         app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
@@ -154,12 +149,8 @@ class ModelReplica:
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
-        limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
-        stuck = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
-        trouble = next((f"version {n} has been in one call for {s:.0f} s" for n, s in stuck.items() if s > limit_s), "")
-        self._exits.healthy(trouble)
-        if trouble:
-            raise RuntimeError(trouble)
+        running_s = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
+        check_calls(running_s, self._spec.limits.timeout_s, self._exits.healthy)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
