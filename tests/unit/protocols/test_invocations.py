@@ -71,7 +71,7 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
         InvocationsCodec("m", 1, IRIS).decode(body, b"")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=20), st.sampled_from([b"", b"text/csv", b"application/x"]))
 def test_no_body_does_anything_but_ask_or_be_refused(body: bytes, content_type: bytes) -> None:
     try:

@@ -67,7 +67,7 @@ def two_of_a_form(draw: st.DrawFn) -> tuple[Tensors, Tensors]:
     return first, second
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(two_of_a_form())
 def test_a_message_of_a_known_form_is_read_with_its_own_values(pair):
     first, second = pair
@@ -156,7 +156,7 @@ def decoded(codec: GrpcInferCodec, sent: bytes) -> Tensors | None:
 CODEC = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP32", (FREE, 2)), TensorSpec("k", "INT8", (FREE,))), ()))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_whatever_is_changed_in_a_message_it_is_read_as_protobuf_reads_it_or_not_at_all(data):
     told = message({"x": np.ones((2, 2), np.float32), "k": np.zeros(2, np.int8)})

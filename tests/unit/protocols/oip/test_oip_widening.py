@@ -295,7 +295,7 @@ def test_values_behind_a_json_that_is_known_are_looked_at_each_time(declared: st
 NUMBERS = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_same_tensor_is_read_the_same_in_every_form_or_refused_in_all(data: st.DataObject) -> None:
     source, target = data.draw(st.sampled_from(NUMBERS)), data.draw(st.sampled_from(NUMBERS))
