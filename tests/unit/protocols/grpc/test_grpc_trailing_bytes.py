@@ -2,13 +2,14 @@
 
 import gzip
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.grpc.frames import frame, only_message
+from modelyard.protocols.grpc.frames import FrameReader, frame, only_message
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from modelyard.protocols.grpc.request_template import RequestTemplateCache
 from modelyard.protocols.oip.slots import Slot
@@ -77,3 +78,20 @@ def test_a_known_head_in_front_of_more_or_fewer_values_is_not_found(cache: Reque
     known = frame(infer_request(4).SerializeToString())
     head, raw = known[:-4], bytes(values)
     assert cache.find(head + raw) is None, "the head has the lengths of the frame and of the values"
+
+
+def test_a_message_in_another_compression_than_the_header_names_is_rejected():
+    for written, named in ((zlib.compress(b"x"), b"gzip"), (gzip.compress(b"x"), b"deflate")):
+        with pytest.raises(InvalidRequest, match=f"no {named.decode()}"):
+            only_message(struct.pack(">BI", 1, len(written)) + written, named, LIMIT_BYTES)
+
+
+def test_a_reader_holds_the_bytes_of_messages_that_are_not_read_yet():
+    reader = FrameReader(b"", LIMIT_BYTES)
+    assert reader.held_bytes == 0
+    reader.feed(frame(b"one") + frame(b"two")[:-1])
+    assert reader.held_bytes == 15
+    assert reader.next() == b"one"
+    assert reader.held_bytes == 7
+    assert reader.next() is None
+    assert reader.held_bytes == 7
