@@ -2,13 +2,13 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
-PROTOS := deployments/protocols/grpc/proto
+PROTOS := deployments/modelyard/protocols/grpc/proto
 # Ray phones home and pip nags unless told otherwise.
 export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit faults zoo lint check bench examples dashboards pictures schema protos lock clean
+.PHONY: help serve test unit faults zoo lint check bench wheel examples dashboards pictures schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -35,11 +35,15 @@ lint: $(VENV)/.dev  ## style, types, layers
 
 check: lint unit  ## all that starts no server
 
-bench: $(VENV)/.serve examples  ## measure against rivals (wrk and h2load must be installed)
-	$(BIN)/python -m benchmarks
+bench: examples  ## measure against rivals (wrk and h2load must be installed)
+	PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python -m benchmarks
 
-examples: $(VENV)/.serve  ## train the example models that are missing
-	@$(BIN)/python examples/train.py model_repository
+wheel: $(VENV)/.serve  ## build the package into dist/
+	@rm -rf build
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
+examples: $(VENV)/.examples  ## train the example models that are missing
+	@PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python examples/train.py model_repository
 
 dashboards: $(VENV)/.dev  ## rewrite the Grafana dashboards
 	$(BIN)/python -W ignore -m monitoring.grafana
@@ -63,6 +67,12 @@ $(VENV)/.serve: requirements.lock setup.cfg | $(VENV)/bin/python
 	@echo "installing the locked dependencies into $(VENV): about two minutes, once"
 	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What only the training needs, beside the packages that serve: Ray imports pandas into every process where it is installed, 25 MB each.
+$(VENV)/.examples: requirements-examples.lock $(VENV)/.serve
+	@rm -rf $(VENV)/examples
+	@$(BIN)/pip install --quiet --no-deps --require-hashes --target $(VENV)/examples -r requirements-examples.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.serve
@@ -115,14 +125,17 @@ $(VENV)/.generators: tests/tools/generators.lock | $(VENV)/bin/python
 	@$(VENV)/generators/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
+# The examples' lock holds what requirements.lock does not.
+COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make lock'
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --extra examples --build-isolation setup.cfg requirements.in -o requirements.lock
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --extra examples --extra tracing --extra dev -c requirements.lock setup.cfg requirements.in -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' tests/tools/generators.in -o tests/tools/generators.lock
+	$(COMPILE) --build-isolation setup.cfg requirements.in -o requirements.lock
+	$(COMPILE) --extra examples -c requirements.lock setup.cfg requirements.in -o requirements-examples.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements.lock)
+	$(COMPILE) --extra examples --extra tracing --extra dev -c requirements.lock -c requirements-examples.lock setup.cfg requirements.in \
+	  -o requirements-dev.lock
+	$(COMPILE) tests/tools/generators.in -o tests/tools/generators.lock
 
 clean:  ## remove what was built here, models included
 	rm -rf $(VENV) .modelyard build dist *.egg-info model_repository/*/

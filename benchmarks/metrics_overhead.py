@@ -31,8 +31,8 @@ from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.endpoint import PredictOperation
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.replica.gc_tuning import tune_gc
 from modelyard.replica.load_meter import LoadMeter
+from modelyard.replica.process_memory import tune_gc
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime
 from modelyard.telemetry.metrics.counters import VersionCounters
@@ -85,10 +85,10 @@ class Replica:
     def __init__(self, version: RunningVersion, request: bytes, after: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         endpoint = CodecEndpoint(PredictOperation(version.loaded.codecs.predict), version, "predict")
-        lane = FastPath()
+        fast_path = FastPath()
         meter = LoadMeter(loop.call_soon, lambda: version.scheduler.in_flight, time.perf_counter)
-        lane.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
-        kind = type("Connection", (FastPathProtocol,), {"lane": lane})
+        fast_path.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
+        kind = type("Connection", (FastPathProtocol,), {"fast_path": fast_path})
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
         state = ServerState()
         state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]

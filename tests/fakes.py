@@ -1,5 +1,4 @@
-"""Stand-ins that we own, for what unit tests must not touch: real models, time, and an event loop that runs by
-itself."""
+"""Fakes for what unit tests must not use: real models, real time, and a running event loop."""
 
 import asyncio
 import threading
@@ -15,7 +14,7 @@ from modelyard.inference.recorder import UNRECORDED, RequestContext
 from modelyard.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
 
 PATIENCE_S = 10
-"""How long a test waits for another thread before it fails; far beyond what any of them takes."""
+"""How long a test waits for another thread before it fails; far longer than any of them takes."""
 
 DOUBLER = Signature(
     inputs=(TensorSpec("x", "FP32", (FREE, 1)),),
@@ -25,7 +24,7 @@ DOUBLER = Signature(
 
 
 class FakeClock:
-    """A monotonic clock that moves only when told to. Call it for the time in seconds."""
+    """A monotonic clock that only tests advance. Call it for the time in seconds."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -38,10 +37,10 @@ class FakeClock:
 
 
 class FakeModel:
-    """A loaded model that doubles its input, after doing what the test asks for.
+    """A loaded model that doubles its input.
 
-    `call` replaces the doubling. `seconds(rows)` is what a call takes on the fake clock; `burn_s` is what it really
-    takes. With `hold()` the calls stop in `predict` until `release()`, and `entered()` waits for one to get there.
+    `call` replaces the doubling. `seconds(rows)` is the duration of a call on the fake clock; `burn_s` is
+    its real CPU time. With `hold()` the calls stop in `predict` until `release()`, and `entered()` waits for one to begin.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class FakeModel:
 
 
 class FakeHandle:
-    """What FakeLoop gives for a scheduled callback."""
+    """The handle of a callback scheduled on FakeLoop."""
 
     def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.when = when
@@ -126,13 +125,13 @@ class FakeHandle:
 
 
 class FakeLoop(asyncio.AbstractEventLoop):
-    """The callback half of an event loop, turned by hand, with timers on a FakeClock."""
+    """The callback part of an event loop, which tests run step by step, with timers on a FakeClock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._ready: deque[FakeHandle] = deque()
         self.timers: list[FakeHandle] = []
-        """Those that wait for their time, in no order."""
+        """Scheduled timers, unordered."""
         self._from_threads: SimpleQueue[FakeHandle] = SimpleQueue()
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
@@ -156,7 +155,7 @@ class FakeLoop(asyncio.AbstractEventLoop):
         return not self._ready
 
     def turn(self) -> None:
-        """One turn: run what was ready when it began, and the timers whose time has come."""
+        """One iteration: run due timers, and the callbacks that were ready when it began."""
         self.timers = [timer for timer in self.timers if not timer.cancelled()]
         due = sorted((timer for timer in self.timers if timer.when <= self._clock()), key=lambda timer: timer.when)
         self.timers = [timer for timer in self.timers if timer not in due]
@@ -166,14 +165,14 @@ class FakeLoop(asyncio.AbstractEventLoop):
             handle.run()
 
     def turn_without_timers(self) -> None:
-        """A turn of a loop that was held up: what was ready comes first, though timers are due."""
+        """An iteration of a loop that was blocked: ready callbacks run, though timers are due."""
         ready = [*self._ready]
         self._ready.clear()
         for handle in ready:
             handle.run()
 
     def settle(self) -> None:
-        """Turn until nothing is ready."""
+        """Run iterations until nothing is ready."""
         while self._ready or any(timer.when <= self._clock() for timer in self.timers if not timer.cancelled()):
             self.turn()
 
@@ -197,23 +196,23 @@ class FakeLoop(asyncio.AbstractEventLoop):
 
 
 def request_of(*values: float, outputs: tuple[str, ...] = ("y",)) -> InferRequest:
-    """A request for DOUBLER, one row a value."""
+    """A request for DOUBLER, one row per value."""
     return InferRequest({"x": np.array(values, np.float32).reshape(-1, 1)}, len(values), outputs)
 
 
 def unrecorded() -> RequestContext:
-    """The context of a request that no test looks at."""
+    """A context without a recorder."""
     return RequestContext(UNRECORDED, 0.0, "", 0)
 
 
 class FakeGenerator(FakeModel):
-    """The same, and it generates: once, twice, three times what it predicts, up to `parts`, or until the test's call raises."""
+    """A FakeModel that generates one, two, three times its prediction, up to `parts`, or until `call` raises."""
 
     def __init__(self, parts: int = 3, **options: Any) -> None:
         super().__init__(**options)
         self.parts = parts
         self.ended: list[int] = []
-        """Of each generation that has ended, whether by itself or not, the parts it gave."""
+        """For each ended generation, complete or not, the number of its parts."""
 
     def generate(self, inputs: Tensors, outputs: Sequence[str]) -> Iterator[Tensors]:
         given = 0

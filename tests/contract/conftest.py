@@ -17,9 +17,9 @@ def shared_front() -> Iterator[Front]:
     front.stop()
 
 
-@pytest.fixture(params=["lane", "asgi"])
+@pytest.fixture(params=["fast path", "asgi"])
 def way(request: pytest.FixtureRequest) -> str:
-    """How requests go in: the lane answers, or it knows no hot path and leaves them all to the ASGI application."""
+    """The path that requests take. With "asgi", the fast path has no endpoints, so all take the slow path."""
     way: str = request.param
     return way
 

@@ -1,4 +1,4 @@
-"""A real uvicorn server on a loop of its own, with the lane in it and behind it what Ray Serve puts there."""
+"""A real uvicorn server on a loop of its own, with the fast path, and behind it what Ray Serve installs."""
 
 import asyncio
 import socket
@@ -12,8 +12,7 @@ from starlette.middleware import Middleware
 
 from modelyard.http.connection import FastPathProtocol
 from modelyard.http.fast_path import FastPath
-from modelyard.http.path_prefix import PathPrefixMiddleware
-from modelyard.http.request_id import CleanRequestId
+from modelyard.http.middleware import PathPrefixMiddleware, RequestIdMiddleware
 from tests.contract.client import small_buffers
 from tests.contract.serve_parts import ReceiveProxy, apply_middlewares, convert_object_to_asgi_messages
 from tests.fakes import PATIENCE_S
@@ -25,12 +24,12 @@ class Front:
     """Runs until `stop`. `app` is the ASGI application behind Serve's wrapper; a test puts its own there."""
 
     def __init__(self, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
-        self.lane = FastPath()
+        self.fast_path = FastPath()
         self.app: Any = None
         self.route = ""
         """Of the application; Serve lets nothing else through."""
         self.reached_app = 0
-        """Requests that were not the lane's."""
+        """Requests that took the slow path."""
         self.connections: list[FastPathProtocol] = []
         """Open or not."""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -40,7 +39,7 @@ class Front:
         front, connections = self, self.connections
 
         class Protocol(FastPathProtocol):
-            lane = front.lane
+            fast_path = front.fast_path
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
@@ -48,7 +47,8 @@ class Front:
 
         config = uvicorn.Config(
             apply_middlewares(
-                self._as_serve_does, [Middleware(CleanRequestId), Middleware(PathPrefixMiddleware, lane=self.lane)]
+                self._as_serve_does,
+                [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware, fast_path=self.fast_path)],
             ),
             http=Protocol,
             timeout_keep_alive=keep_alive_s,

@@ -61,29 +61,50 @@ class Replica:
         front.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
+        routes = self.routes = Dispatch(spec, "onnx", {3: self.version}, self.front.loop)
         routes.choose(3, {"stable": 3})
-        self.hot = frozenset(path.decode() for path in routes.fast_paths)
+        self.fast_paths = frozenset(path.decode() for path in routes.fast_paths)
         meter = LoadMeter(self.front.loop.call_soon, lambda: self.in_flight, self.front.loop.time)
         self.front.route = spec.url_path
-        on_lane = self.way == "lane"
-        self.front.lane.open(
-            routes.fast_paths if on_lane else {},
+        on_fast_path = self.way == "fast path"
+        self.front.fast_path.open(
+            routes.fast_paths if on_fast_path else {},
             meter,
             body_limit=spec.limits.body,
-            mount=routes.mount,
-            streams=routes.streams(meter.arrived, self._others) if on_lane else {},
-            sockets=routes.sockets if on_lane else None,
+            path_prefix=routes.path_prefix,
+            streams=routes.streams(meter.arrived, self._others) if on_fast_path else {},
+            websocket_app=routes.websocket_app if on_fast_path else None,
         )
-        self.front.app = AsgiApp(routes.respond, self.front.lane.bodies, mount=routes.mount, sockets=routes.sockets)
+        self.front.app = AsgiApp(
+            routes.respond,
+            self.front.fast_path.body_budget,
+            path_prefix=routes.path_prefix,
+            websocket_app=routes.websocket_app,
+        )
+
+    def configure(self, **keys: Any) -> None:
+        """Apply other limits or batching while the server runs, as `ModelReplica.reconfigure` does."""
+        spec = ModelSpec.model_validate({"name": "doubler", **keys})
+
+        def apply() -> None:
+            self.version.configure(spec.limits, spec.batching)
+            self.routes.configure(spec)
+            self.routes.choose(3, {"stable": 3})
+            lane = self.front.lane
+            lane.bodies.set_limit(spec.limits.body)
+            if self.way == "lane":
+                lane.hot, lane.sockets = self.routes.fast_paths, self.routes.sockets
+                lane.streams = self.routes.streams(lane.arrived, self._others)
+
+        self.front.on_loop(apply)
 
     @property
     def in_flight(self) -> int:
         return self.version.scheduler.in_flight
 
     @property
-    def by_lane(self) -> bool:
-        """Whether the lane answered all requests so far."""
+    def by_fast_path(self) -> bool:
+        """Whether all requests so far took the fast path."""
         return self.front.reached_app == self._asgi_before
 
     def connect(self) -> Client:

@@ -1,6 +1,6 @@
 """A program: Ray Serve's own code starts the HTTP server of a replica, without Ray. Prints what two requests are answered.
 
-Ray reads the environment when it is imported, and the lane changes uvicorn for a whole process: so this is one of its own.
+Ray reads the environment when it is imported, and the fast path changes uvicorn for a whole process: so this is one of its own.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from tests.contract.client import Client, request
 
 class OneEndpoint:
     def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> "OneEndpoint":
-        reply(PredictResponse(b'"lane"', 0.0, 1, 0.0))
+        reply(PredictResponse(b'"fast path"', 0.0, 1, 0.0))
         return self
 
     def cancel(self) -> None:
         pass
 
-    def unread(self, error: Exception, request_id: str) -> None:
+    def reject(self, error: Exception, request_id: str) -> None:
         pass
 
-    def refusal(self, error: Exception, request_id: str, path: str) -> Response:
+    def error_response(self, error: Exception, request_id: str, path: str) -> Response:
         raise error
 
 
@@ -47,10 +47,10 @@ async def respond(request: HttpRequest) -> HttpResponse:
 
 
 def ask(port: int) -> list[Any]:
-    """Status, body and request ids of a hot and a cold request."""
+    """Status, body and request ids of a request on each path."""
     told = []
     with Client(port) as client:
-        for path in ("/hot", "/cold"):
+        for path in ("/fast", "/slow"):
             answer = client.ask(request(path, b"{}", x_request_id='not "clean"'))
             told.append([answer.status, answer.json, answer.all("x-request-id")])
     return told
@@ -61,8 +61,8 @@ async def main() -> None:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     options = configure_http_middlewares(HTTPOptions(host="127.0.0.1", port=port))
-    FAST_PATH.open({b"/hot": OneEndpoint()}, NoMeter(), body_limit=100)
-    app = AsgiApp(respond, FAST_PATH.bodies)
+    FAST_PATH.open({b"/fast": OneEndpoint()}, NoMeter(), body_limit=100)
+    app = AsgiApp(respond, FAST_PATH.body_budget)
     loop = asyncio.get_running_loop()
     serving, server = await start_asgi_http_server(app, options, event_loop=loop)
     while not server.started:

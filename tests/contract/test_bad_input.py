@@ -11,8 +11,8 @@ from tests.contract.replica import DEAR, PREDICT
 from tests.contract.speakers import SPEAKERS
 from tests.fakes import FakeModel
 
-WAYS = {protocol: ("lane",) if protocol.startswith("grpc") else ("lane", "asgi") for protocol in SPEAKERS}
-"""gRPC is the lane's alone."""
+WAYS = {protocol: ("fast path",) if protocol.startswith("grpc") else ("fast path", "asgi") for protocol in SPEAKERS}
+"""gRPC only takes the fast path."""
 EACH = [
     pytest.param(way, protocol, case, id=f"{protocol}-{case}-{way}")
     for protocol, cases in BAD.items()

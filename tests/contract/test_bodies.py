@@ -8,7 +8,7 @@ from tests.contract.replica import ONE, PREDICT
 
 ONE_ANSWER = [[3.0]]
 LIMIT = 4096
-TOO_LARGE = f"the body has more than {LIMIT} bytes, the most that is taken"
+TOO_LARGE = f"the body has more than {LIMIT} bytes, the maximum"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(ONE)])
@@ -16,7 +16,7 @@ def test_a_chunked_body_is_taken(replica: Make, size: int) -> None:
     one = replica()
     chunks = [ONE[start : start + size] for start in range(0, len(ONE), size)]
     assert one.ask(chunked(PREDICT, *chunks)).json["predictions"] == ONE_ANSWER
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_a_chunked_body_may_have_extensions_and_trailers(replica: Make) -> None:

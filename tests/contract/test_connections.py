@@ -81,7 +81,7 @@ def test_a_connection_that_is_not_kept_closes_after_its_answer(replica: Make, he
         answer = client.ask(request(PREDICT, ONE, **headers))
         assert (answer.status, answer.header("connection")) == (200, "close")
         assert client.at_end()
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_nothing_behind_the_last_request_of_a_connection_is_run_or_answered(replica: Make) -> None:

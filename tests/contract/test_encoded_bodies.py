@@ -1,4 +1,4 @@
-"""Compressed bodies, and JSON behind a byte order mark, on every path that reads a body: on the lane and on the ASGI path."""
+"""Compressed bodies, and JSON behind a byte order mark, on every path that reads a body: on the fast path and on the slow path."""
 
 import gzip
 import zlib
@@ -77,8 +77,8 @@ def test_one_byte_order_mark_is_read_and_no_more(replica: Make) -> None:
     ("body", "coding", "status", "says"),
     [
         (b"x", "br", 415, "only gzip and deflate"),
-        (b"no gzip", "gzip", 400, "the body is no gzip"),
-        (gzip.compress(ONE)[:-4], "gzip", 400, "it ends too early"),
+        (b"no gzip", "gzip", 400, "the body is not valid gzip"),
+        (gzip.compress(ONE)[:-4], "gzip", 400, "it is truncated"),
         (gzip.compress(bytes(1_000_000)), "gzip", 413, "inflates to more than 100000"),
     ],
     ids=["another coding", "not what it says", "cut short", "a bomb"],

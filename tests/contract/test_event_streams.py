@@ -17,7 +17,7 @@ GENERATE, GENERATE_STREAM = "/v2/models/doubler/generate", "/v2/models/doubler/g
 
 @pytest.fixture
 def way() -> str:
-    """Streams are never the lane's."""
+    """Streams never take the fast path."""
     return "asgi"
 
 

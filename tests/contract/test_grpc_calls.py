@@ -1,4 +1,4 @@
-"""gRPC on the lane of a replica: calls of one message."""
+"""gRPC on the fast path of a replica: calls of one message."""
 
 import gzip
 import struct
@@ -19,8 +19,8 @@ RAW = np.array([1.5, -2], np.float32).tobytes()
 
 @pytest.fixture
 def way() -> str:
-    """gRPC is the lane's alone."""
-    return "lane"
+    """gRPC only takes the fast path."""
+    return "fast path"
 
 
 def infer(**fields: object) -> bytes:
@@ -63,7 +63,7 @@ def test_one_connection_carries_many_calls_and_other_protocols(replica):
             assert client.ask(request(PREDICT, ONE)).status == 200
             assert call(client, "ModelInfer", b"").status == Status.INVALID_ARGUMENT
             assert call(client, "ModelReady", framed("ModelReady", name="doubler")).message.ready
-    assert rig.by_lane
+    assert rig.by_fast_path
 
 
 def test_a_message_is_read_whatever_pieces_it_comes_in(replica):
@@ -143,7 +143,7 @@ def test_a_call_that_is_wrong_gets_its_status_and_leaves_the_connection_usable(r
         assert (told.status, told.messages) == (status, [])
         assert says.replace("%", "%25") in told.trailers["grpc-message"]
         assert call(client, "ModelInfer", infer()).status == Status.OK
-    assert rig.by_lane
+    assert rig.by_fast_path
 
 
 def test_an_unknown_compression_is_told_the_known_ones(replica):

@@ -1,4 +1,4 @@
-"""gRPC on the lane of a replica: `ModelStreamInfer`."""
+"""gRPC on the fast path of a replica: `ModelStreamInfer`."""
 
 import asyncio
 import threading
@@ -19,8 +19,8 @@ from tests.fakes import FakeGenerator
 
 @pytest.fixture
 def way() -> str:
-    """gRPC is the lane's alone."""
-    return "lane"
+    """gRPC only takes the fast path."""
+    return "fast path"
 
 
 def ask(*values: float, **fields: object) -> bytes:
@@ -51,7 +51,7 @@ def test_each_question_is_answered_when_it_comes(replica):
         call.end()
         assert call.rest().trailers == {"grpc-status": "0"}
         assert client.ask(request(PREDICT, ONE)).status == 200, "the connection lives on"
-    assert rig.by_lane
+    assert rig.by_fast_path
 
 
 def test_many_questions_in_one_piece_are_answered_in_order(replica):

@@ -1,4 +1,4 @@
-"""What clients of the Open Inference Protocol get from a replica: the same on the lane and on the ASGI path."""
+"""What clients of the Open Inference Protocol get from a replica: the same on the fast path and on the slow path."""
 
 import gzip
 import logging
@@ -32,7 +32,7 @@ def test_an_infer_request_is_answered_with_every_output(replica: Make) -> None:
     assert answer.header("content-length") == str(len(answer.body))
     assert answer.header("date")
     assert re.fullmatch(r'queue;dur=.*, batch;desc="2", compute;dur=.*', answer.header("server-timing") or "")
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_raw_contents_go_in_and_out(replica: Make) -> None:
@@ -43,7 +43,7 @@ def test_raw_contents_go_in_and_out(replica: Make) -> None:
     [output] = orjson.loads(answer.body[:end])["outputs"]
     assert output["parameters"] == {"binary_data_size": 8}
     assert np.frombuffer(answer.body[end:], "<f4").tolist() == [4.0, -8.0]
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_a_body_without_a_header_is_the_input_itself(replica: Make) -> None:
@@ -55,7 +55,7 @@ def test_a_body_without_a_header_is_the_input_itself(replica: Make) -> None:
 def test_the_path_of_a_version_answers_like_the_plain_one(replica: Make) -> None:
     one = replica()
     assert one.ask(infer(body(1), path=VERSIONED)).body == one.ask(infer(body(1))).body
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/plain", ""])
@@ -119,7 +119,7 @@ def test_a_body_that_inflates_past_the_limit_is_413(replica: Make) -> None:
 
 
 def test_a_body_that_is_not_what_it_says_is_400(replica: Make) -> None:
-    refused(replica().ask(request(INFER, b"no gzip", content_encoding="gzip")), 400, "the body is no gzip")
+    refused(replica().ask(request(INFER, b"no gzip", content_encoding="gzip")), 400, "the body is not valid gzip")
 
 
 def test_another_coding_is_415(replica: Make) -> None:
@@ -265,7 +265,7 @@ def test_a_model_that_raises_is_500_and_keeps_its_words_to_the_log(
 
 def test_an_output_that_cannot_be_written_is_500(replica: Make, caplog: pytest.LogCaptureFixture) -> None:
     one = replica(FakeModel(lambda inputs: {"y": inputs["x"] * 1j}))
-    refused(one.ask(infer(body(1))), 500, "the server failed on this request")
+    refused(one.ask(infer(body(1))), 500, "internal error")
     assert caplog.records
 
 
@@ -288,7 +288,7 @@ SAME = [
 @pytest.mark.parametrize("raw", SAME, ids=range(len(SAME)))
 def test_both_ways_give_the_same_answer_to_the_byte(shared_front: Front, raw: bytes) -> None:
     told = []
-    for way in ("lane", "asgi"):
+    for way in ("fast path", "asgi"):
         one = Replica(shared_front, way, body=4096)
         answer = one.ask(raw.replace(b"host:", b"x-request-id: same\r\nhost:", 1))
         one.close()

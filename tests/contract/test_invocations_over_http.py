@@ -1,4 +1,4 @@
-"""What clients of MLflow get from a replica: the same on the lane and on the ASGI path."""
+"""What clients of MLflow get from a replica: the same on the fast path and on the slow path."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_an_invocation_is_answered_with_predictions_alone(replica: Make, path: s
     one = replica()
     assert one.ask(request(path, ONE, content_type="application/json")).json == {"predictions": [[3.0]]}
     assert one.ask(request(path, b"x\n2\n", content_type="text/csv")).json == {"predictions": [[4.0]]}
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_an_invocation_is_answered_with_predictions_alone(replica: Make, path: s
     [
         (request(PATH, b"{"), 400, "not valid JSON"),
         (request(PATH, b"<x/>", content_type="application/xml"), 415, "application/json and text/csv"),
-        (request(PATH, ONE, content_encoding="br"), 415, "'br' is not taken"),
-        (request(PATH, method="GET"), 405, "takes POST, not GET"),
+        (request(PATH, ONE, content_encoding="br"), 415, "'br' is not supported"),
+        (request(PATH, method="GET"), 405, "supports POST, not GET"),
     ],
 )
 def test_what_is_wrong_is_told_as_a_problem(replica: Make, asked: bytes, status: int, detail: str) -> None:

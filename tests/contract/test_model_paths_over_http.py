@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol has about a model beside infer: the same on the lane and on the ASGI path."""
+"""What the Open Inference Protocol has about a model beside infer: the same on the fast path and on the slow path."""
 
 import pytest
 

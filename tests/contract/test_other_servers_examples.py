@@ -75,7 +75,7 @@ def test_kserves_scikit_learn_example(replica: Make, flowers: FakeModel) -> None
     assert labels(KSERVE, replica, flowers) == [1, 1]
 
 
-@pytest.mark.parametrize("way", ["lane"])  # gRPC is the lane's alone
+@pytest.mark.parametrize("way", ["fast path"])  # gRPC only takes the fast path
 def test_kserves_scikit_learn_example_over_grpc(replica: Make, flowers: FakeModel) -> None:
     with replica(flowers).connect() as client:
         answer = call(client, "ModelInfer", framed("ModelInfer", model_name="doubler", **KSERVE_GRPC)).message
@@ -207,7 +207,7 @@ def test_a_name_that_no_output_has_is_refused_where_there_are_several(replica: M
     assert (answer.status, "'label' comes twice" in answer.json["error"]) == (400, True)
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 def test_outputs_have_those_names_over_grpc_too(replica: Make) -> None:
     with replica(classifier()).connect() as client:
         asked = {**KSERVE_GRPC, "outputs": [{"name": "predict_proba"}]}
@@ -265,7 +265,7 @@ def test_what_is_no_base64_is_refused(replica: Make) -> None:
     assert (answer.status, "value 0 is not base64" in answer.json["error"]) == (400, True)
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 @pytest.mark.parametrize("raw", [False, True])
 def test_base64_is_read_over_grpc_too(replica: Make, raw: bool) -> None:
     model = echo()

@@ -16,7 +16,7 @@ from tests.fakes import FakeModel
 OVER_HTTP = [protocol for protocol in SPEAKERS if not protocol.startswith(("grpc", "websocket"))]
 JSON = [protocol for protocol in OVER_HTTP if protocol not in ("csv", "npy", "arrow", "oip raw body")]
 CHUNKS = 65_537
-LOOK_S = 0.2
+CHECK_S = 0.2
 """Between two looks at a connection; a body that has not come at the third is given up."""
 each = pytest.mark.parametrize("protocol", OVER_HTTP)
 
@@ -73,7 +73,7 @@ def test_65537_chunks_of_a_byte(replica: Make, protocol: str) -> None:
         assert speaker.read() is None
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 def test_a_streams_message_in_65537_chunks_of_a_byte(replica: Make, way: str) -> None:
     rows = CHUNKS // 4
     tensor = {"name": "x", "datatype": "FP32", "shape": [rows, 1]}
@@ -89,22 +89,22 @@ def test_a_streams_message_in_65537_chunks_of_a_byte(replica: Make, way: str) ->
 
 @pytest.mark.parametrize("protocol", ["predict", "oip binary", "tensorflow", "generate"])
 def test_a_body_that_trickles_is_told_so_and_the_connection_ends(replica: Make, protocol: str) -> None:
-    front = Front(keep_alive_s=LOOK_S)
+    front = Front(keep_alive_s=CHECK_S)
     try:
         _, speaker = opened(replica, protocol, front=front)
         with speaker:
             speaker.client.send(speaker.request(GOOD[protocol])[:-1])
             status, said = speaker.read() or (200, "")
-            assert (status, "bytes a second" in said) == (408, True)
+            assert (status, "bytes per second" in said) == (408, True)
             assert speaker.client.at_end()
     finally:
         front.stop()
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 @pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
 def test_a_call_that_trickles_ends_with_its_deadline(replica: Make, way: str, method: str) -> None:
-    front = Front(keep_alive_s=LOOK_S)
+    front = Front(keep_alive_s=CHECK_S)
     try:
         with replica(front=front).connect() as client:
             call = Call(client, method)

@@ -1,4 +1,4 @@
-"""What clients of `POST .../predict` get from a replica: the same on the lane and on the ASGI path."""
+"""What clients of `POST .../predict` get from a replica: the same on the fast path and on the slow path."""
 
 import http.client
 import io
@@ -29,7 +29,7 @@ def test_rows_of_json_are_answered_with_their_predictions(replica: Make) -> None
     assert answer.header("content-type") == JSON
     assert answer.header("content-length") == str(len(answer.body))
     assert answer.header("date")
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_csv_is_answered_like_json(replica: Make) -> None:
@@ -40,7 +40,7 @@ def test_csv_is_answered_like_json(replica: Make) -> None:
 def test_the_path_of_a_version_answers_like_the_plain_one(replica: Make) -> None:
     one = replica()
     assert one.ask(request(VERSIONED, ONE)).body == one.ask(request(PREDICT, ONE)).body
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_the_standard_librarys_client_is_answered(replica: Make) -> None:
@@ -233,7 +233,7 @@ SAME = [
 @pytest.mark.parametrize("raw", SAME, ids=range(len(SAME)))
 def test_both_ways_give_the_same_answer_to_the_byte(shared_front: Front, raw: bytes) -> None:
     told = []
-    for way in ("lane", "asgi"):
+    for way in ("fast path", "asgi"):
         one = Replica(shared_front, way, body=4096)
         with one.connect() as client:
             answer = client.ask(raw.replace(b"host:", b"x-request-id: same\r\nhost:", 1))
@@ -254,7 +254,7 @@ def test_csv_and_arrays_are_answered_to_who_accepts_them(replica: Make) -> None:
     array = one.ask(request(PREDICT, file.getvalue(), content_type="application/x-npy", accept="application/x-npy"))
     assert array.header("content-type") == "application/x-npy"
     assert np.load(io.BytesIO(array.body)).tolist() == [[4.0], [-8.0]]
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
@@ -264,7 +264,7 @@ def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
     assert (answer.status, answer.header("content-type")) == (200, arrow)
     assert pa.ipc.open_stream(answer.body).read_all().to_pydict() == {"prediction": [4.0, -8.0]}
     refused(one.ask(request(PREDICT, b"ARROW1", content_type=arrow)), 400, "no valid Arrow stream")
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_an_answer_that_does_not_fit_what_is_accepted_is_406(replica: Make) -> None:

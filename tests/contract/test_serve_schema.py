@@ -13,7 +13,8 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.schema import ApplicationDetails, ServeApplicationSchema, ServeDeploySchema
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.environment import EdgePorts, ServerPaths, server_environment
+from modelyard.control.environment import EdgePorts, server_environment
+from modelyard.control.paths import ServerPaths
 from modelyard.control.plan import plan
 from modelyard.ray_serve.application_status import reason_in
 from tests.unit.control.models import applications, configured, details, refused, resolved

@@ -1,4 +1,4 @@
-"""The lane behind Ray Serve's own start-up code."""
+"""The fast path behind Ray Serve's own start-up code."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from modelyard.control.environment import FAST_PATH_CALLBACK
 
 
-def test_serves_own_code_puts_the_lane_and_the_clean_request_ids_in_front() -> None:
+def test_serves_own_code_installs_the_fast_path_and_the_request_id_middleware() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.contract.serve_server"],
         env={**os.environ, "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": FAST_PATH_CALLBACK},
@@ -20,8 +20,8 @@ def test_serves_own_code_puts_the_lane_and_the_clean_request_ids_in_front() -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "fast lane" not in done.stderr, done.stderr
-    (status, body, ids), (cold_status, cold_body, cold_ids) = json.loads(done.stdout)
-    assert (status, body, len(ids)) == (200, "lane", 1)
-    assert (cold_status, cold_ids) == (200, [cold_body])
-    assert '"' not in ids[0] + cold_ids[0]
+    assert "fast path" not in done.stderr, done.stderr
+    (status, body, ids), (slow_status, slow_body, slow_ids) = json.loads(done.stdout)
+    assert (status, body, len(ids)) == (200, "fast path", 1)
+    assert (slow_status, slow_ids) == (200, [slow_body])
+    assert '"' not in ids[0] + slow_ids[0]

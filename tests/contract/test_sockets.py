@@ -1,4 +1,4 @@
-"""WebSockets, with the `websockets` client as it is, by the lane and by the way through Serve."""
+"""WebSockets, with the `websockets` client as it is, on the fast path and through Serve's wrapper."""
 
 import json
 import struct
@@ -100,7 +100,7 @@ def test_answers_come_in_the_order_of_the_requests_which_share_calls(replica):
 def test_a_client_that_does_not_read_is_not_read_from(replica):
     rig = replica(FakeModel(), DEAR)
     if rig.way == "asgi":
-        pytest.skip("Serve's wrapper reads as fast as a client sends: the lane is there to leave it out")
+        pytest.skip("Serve's wrapper reads without flow control; the fast path does not use it")
     rig.model.hold()
     with opened(rig, compression=None) as socket:
         small_buffers(socket.socket)
@@ -216,4 +216,4 @@ def test_the_keep_alive_time_of_idle_connections_is_not_for_sockets(replica):
     rig = replica()
     with opened(rig) as socket:
         assert socket.ping().wait(PATIENCE_S)
-        assert rig.front.connections[-1]._watch._timer.cancelled()
+        assert rig.front.connections[-1]._watchdog._timer.cancelled()

@@ -1,4 +1,4 @@
-"""What clients of TensorFlow Serving get from a replica: the same on the lane and on the ASGI path."""
+"""What clients of TensorFlow Serving get from a replica: the same on the fast path and on the slow path."""
 
 import numpy as np
 import orjson
@@ -28,7 +28,7 @@ def test_rows_and_columns_are_answered(replica: Make, path: str) -> None:
     assert answer.header("content-type") == "application/json"
     assert "batch" in (answer.header("server-timing") or "")
     assert one.ask(request(path, b'{"inputs": {"x": [[2], [4]]}}')).json == {"outputs": [[4.0], [8.0]]}
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_a_classifier_tells_classes_and_their_scores(replica: Make) -> None:
@@ -70,11 +70,11 @@ def test_status_and_metadata_are_told(replica: Make) -> None:
         (request(f"{ROOT}:regress", b'{"examples": 1}'), 400, "expected a list of objects"),
         (request(f"{ROOT}/labels/next:predict", ONE), 404, "has the label 'next'; labels: stable"),
         (request(f"{ROOT}:classify", b'{"examples": [{"x": 1}]}'), 400, "ask it with :predict"),
-        (request(f"{ROOT}:predict", b"x", content_encoding="br"), 415, "'br' is not taken"),
+        (request(f"{ROOT}:predict", b"x", content_encoding="br"), 415, "'br' is not supported"),
         (request(f"{ROOT}/versions/9:predict", ONE), 404, "no version '9' here; served: 3, stable"),
         (request(f"{ROOT}:explain", ONE), 404, "has no path"),
-        (request(f"{ROOT}:predict", method="GET"), 405, "takes POST, not GET"),
-        (request(ROOT, ONE), 405, "takes GET, not POST"),
+        (request(f"{ROOT}:predict", method="GET"), 405, "supports POST, not GET"),
+        (request(ROOT, ONE), 405, "supports GET, not POST"),
     ],
 )
 def test_what_is_wrong_is_told_in_the_protocols_form(replica: Make, asked: bytes, status: int, message: str) -> None:

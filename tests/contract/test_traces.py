@@ -1,4 +1,4 @@
-"""Requests whose clients trace them: every protocol hands its `traceparent` on, on the lane and on the ASGI path."""
+"""Requests whose clients trace them: every protocol hands its `traceparent` on, on the fast path and on the slow path."""
 
 from collections.abc import Sequence
 
@@ -71,7 +71,7 @@ def test_a_request_is_part_of_its_clients_trace(replica: Make, protocol: str, pa
     assert (traced.record.rows, traced.record.batch_rows, traced.record.body_bytes) == (1, 1, len(body))
     assert traced.queue_end_s is not None
     assert traced.record.queue_s <= traced.queue_end_s <= traced.record.total_s
-    assert one.by_lane == (one.way == "lane")
+    assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_it_is_known_when_a_request_came_to_the_edge(replica: Make) -> None:
@@ -108,7 +108,7 @@ def test_a_request_that_is_refused_is_traced_without_a_wait(replica: Make) -> No
     assert (traced.parent, traced.outcome, traced.queue_end_s) == (PARENT, "InvalidRequest", None)
 
 
-@pytest.mark.parametrize("way", ["lane"], indirect=False)
+@pytest.mark.parametrize("way", ["fast path"], indirect=False)
 def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
     traces = Traces()
     one = replica(tracing=traces.tracing)
@@ -118,7 +118,7 @@ def test_a_grpc_call_is_part_of_its_clients_trace(replica: Make) -> None:
     assert (traced.parent, traced.record.protocol, traced.edge_at) == (PARENT, "grpc", AT)
 
 
-@pytest.mark.parametrize("way", ["lane"], indirect=False)
+@pytest.mark.parametrize("way", ["fast path"], indirect=False)
 def test_the_questions_of_a_stream_are_part_of_its_clients_trace(replica: Make) -> None:
     traces = Traces()
     one = replica(tracing=traces.tracing)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from modelyard.cli.places import places_of
 from modelyard.config.load import load
+from modelyard.control.paths import paths_of
 from tests.faults.conftest import LONG
 from tests.faults.disk import Disk
 from tests.faults.load import Load, shown
@@ -55,9 +55,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name in ("echo", "near"):
         project.add_python(name, ECHO)
         project.configure(name, YAML)
-    places = places_of(load(project.root / "serve_config", {}))
-    state = Disk(places.state, 8)
-    run = Disk(places.run, 96)
+    paths = paths_of(load(project.root / "serve_config", {}))
+    state = Disk(paths.state, 8)
+    run = Disk(paths.run, 96)
     server = Server(project)
     try:
         server.wait_up()
@@ -84,7 +84,7 @@ def test_changes_are_made_and_mistakes_told_while_the_state_folder_takes_nothing
             server.project.configure("near", "nonsense: true\n")
             server.wait_for(lambda: server.printed().count("no changes applied") > ends, what="the mistake")
             server.project.configure("near", YAML)
-            server.wait_for(lambda: not any("mistakes" in each for each in served.notices), what="the mended file")
+            server.wait_for(lambda: not any("has errors" in each for each in served.notices), what="the mended file")
             assert {model["state"] for model in server.status().values()} == {"READY"}
         server.wait_for(lambda: served.notices == [], what="the end of the warning")
         server.wait_for(lambda: served.failing == 0, what="the end of the metric")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.places import only_server, places_of
 from modelyard.config.load import load
+from modelyard.control.paths import paths_of, state_folder_lock
 from tests.faults.conftest import LONG
 from tests.serve.models import ECHO
 from tests.serve.project import CHANGE_S, Project, Server
@@ -45,10 +45,10 @@ def test_nothing_is_left_of_a_server_whose_supervisor_was_killed(project: Projec
         server.process.kill()
         server.process.wait()
         server.http.close()
-    places = places_of(load(project.root / "serve_config", {}))
+    paths = paths_of(load(project.root / "serve_config", {}))
     wait_ended(below)
-    assert not places.run.exists()
-    with only_server(places):
+    assert not paths.run.exists()
+    with state_folder_lock(paths):
         pass
     if LONG:
         second = Server(project)

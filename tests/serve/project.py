@@ -86,8 +86,10 @@ class Server:
         *options: str,
         before: Sequence[str] = (),
         host: str = "127.0.0.1",
+        command: str = COMMAND,
     ) -> None:
-        """`options` are those of `modelyard up`; `before` is a command that starts it; `host` is where clients find it."""
+        """`options` are those of `modelyard up`; `before` is a command that starts it; `host` is where clients find it; `command`
+        is the installed `modelyard`."""
         self.project = project
         self.environment = {**os.environ, **(environment or {})}
         self.url = f"http://{host}:{project.port}"
@@ -96,7 +98,7 @@ class Server:
         self.http.trust_env = False
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
-                [*before, COMMAND, "up", *options],
+                [*before, command, "up", *options],
                 cwd=project.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,  # as a service has it: SIGHUP of a terminal would stop the server

@@ -3,13 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 import requests
 
 from tests.serve.conftest import EXAMPLES
-from tests.serve.models import DIES, EATS_MEMORY, ECHO, ECHO_TIMES_THREE, HANGS, RAISES
+from tests.serve.models import DIES, EATS_MEMORY, ECHO, ECHO_TIMES_THREE, HANGS, RAISES, SLOW
 from tests.serve.project import Server
 
 TRUSTED = "runtime: python:model:Model\ntrusted: true\n"
@@ -140,7 +141,7 @@ def test_a_default_is_changed_and_rolled_back_in_place_while_clients_ask(fresh: 
         ("eater", EATS_MEMORY, "memory"),
     ],
 )
-def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
+def test_a_version_that_cannot_start_never_takes_traffic_and_is_rolled_back(
     fresh: Server, name: str, code: str, reason: str
 ) -> None:
     fresh.project.add_python(name, ECHO)
@@ -148,12 +149,53 @@ def test_a_version_that_cannot_start_never_takes_traffic_and_is_gone_back_from(
     fresh.wait_for(lambda: fresh.answers(name, {"instances": [4]}), what="version 1")
     with constant_load(fresh, name, {"instances": [4]}) as seen:
         fresh.project.add_python(name, code, version=2)
-        fresh.wait_for(lambda: "went back" in fresh.models()[name].get("reason", ""), what="the way back")
+        fresh.wait_for(lambda: "rolled back" in fresh.models()[name].get("reason", ""), what="the rollback")
     assert seen.keys() == {(200, "[8.0]")}, seen
     told = fresh.models()[name]
     assert told["state"] == "READY"
     assert [version["version"] for version in told["versions"]] == ["1"]
     assert reason in told["reason"].lower()
+
+
+def test_limits_and_batching_apply_in_place_while_clients_ask(fresh: Server) -> None:
+    def configure(limits: str, batching: str) -> None:
+        fresh.project.configure("limited", f"{TRUSTED}limits: {limits}\nbatching: {batching}\n")
+
+    def largest_batch() -> int | None:
+        size: int | None = fresh.get("/v2/models/limited/config").json().get("max_batch_size")
+        return size
+
+    def sleep(seconds: float) -> int:
+        return fresh.predict("limited", {"instances": [seconds]}).status_code
+
+    fresh.project.add_python("limited", SLOW)
+    configure("{timeout_s: 1}", "{max_size: 64}")
+    fresh.wait_for(lambda: fresh.answers("limited", {"instances": [0.001]}), what="the model")
+    fresh.wait_for(lambda: largest_batch() == 64, what="the model's own answers for its configuration")
+    before = fresh.replicas("limited")
+    with constant_load(fresh, "limited", {"instances": [0.001]}) as seen:
+        configure("{queue: 100, timeout_s: 30}", "{max_size: 8, max_delay_ms: 1}")
+        fresh.wait_printed("~ update limited: batching.max_delay_ms 0.0 -> 1.0; batching.max_size 64 -> 8;")
+        fresh.wait_for(lambda: largest_batch() == 8, what="the smaller batches")
+        configure("{queue: 100, timeout_s: 30}", "off")
+        fresh.wait_for(lambda: largest_batch() == 0, what="no batches")
+        configure("{queue: 100, timeout_s: 30}", "{max_size: 64}")
+        fresh.wait_for(lambda: largest_batch() == 64, what="batches of 64 again")
+    assert seen.keys() == {(200, "[0.001]")}, seen
+    assert sleep(5.0) == 200, "a replica's first limit was 1 s, and the edge's 4 s"
+    configure("{queue: 1, timeout_s: 30, body: 1000}", "{max_size: 64}")
+    large = {"instances": [0.0] * 1000}
+    fresh.wait_for(lambda: fresh.predict("limited", large).status_code == 413, what="the smaller limit for bodies")
+    with ThreadPoolExecutor(4) as clients:
+        assert 429 in clients.map(sleep, [2.0, 1.0, 1.0, 1.0])
+    configure("{timeout_s: 1}", "{max_size: 64}")
+    fresh.wait_for(lambda: sleep(2.0) == 504, what="the shorter time-out")
+    assert fresh.replicas("limited") == before
+    configure("{timeout_s: 1}", "{max_size: 128}")
+    fresh.wait_printed("~ restart limited: batching.max_size 64 -> 128")
+    fresh.wait_for(
+        lambda: fresh.replicas("limited") not in (before, []), what="a replica that has proved larger batches"
+    )
 
 
 def test_a_model_that_never_started_is_unavailable_with_its_reason(fresh: Server) -> None:

@@ -89,7 +89,7 @@ def lost(server: Server, what: int, request_id: str) -> None:
     """A request that its replica dies on."""
     answer = server.predict("ends", {"instances": [what]}, headers={"x-request-id": request_id})
     assert (answer.status_code, answer.headers["x-request-id"]) == (503, request_id)
-    server.wait_printed(f"; it had 1 request ({request_id})")
+    server.wait_printed(f"; 1 request lost ({request_id})")
     server.wait_for(lambda: server.answers("ends", {"instances": [1]}), what="another replica")
 
 

@@ -27,7 +27,7 @@ def test_lost_and_replaced_folders_cost_no_request_and_a_removal_must_be_confirm
 
     # Another folder in the place of the first one.
     shutil.copytree(root / "away", models)
-    alone.wait_printed("the configuration is in use again")
+    alone.wait_printed("the configuration is applied again")
     shutil.copytree(alone.project.repository, root / "copy")
     alone.project.repository.rename(root / "old")
     (root / "copy").rename(alone.project.repository)

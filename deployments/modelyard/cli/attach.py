@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelyard.cli.places import places_of
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.environment import ServerPaths, attach_environment, cluster_environment
-from modelyard.control.ports import knock
+from modelyard.control.desired import ConfigReader, DesiredState
+from modelyard.control.environment import attach_environment, cluster_environment
+from modelyard.control.paths import ServerPaths, paths_of
+from modelyard.control.ports import check_listening
 
 if TYPE_CHECKING:
     from modelyard.control.apply import Applier
@@ -23,21 +23,22 @@ POLL_S = 0.5
 
 
 @contextmanager
-def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", Desired]]:
-    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError where no server runs.
+def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", DesiredState]]:
+    """Read the files, connect, and disconnect at the end. Raises SpecError, and ConnectionError if no server runs.
 
-    `starting` starts Serve in a cluster that has none yet.
+    `starting` starts Serve in a cluster where it does not run.
     """
-    desired = DesiredState(config_dir, os.environ).read_settled()
+    desired = ConfigReader(config_dir, os.environ).read_settled()
     server = desired.config.server
-    places = places_of(desired.config)
+    paths = paths_of(desired.config)
     local = server.ray.address == "local"
-    if local and not places.running.exists():
+    if local and not paths.running.exists():
         raise ConnectionError(f"no server of {config_dir} runs here; start it with `modelyard up`")
-    if not local:
-        knock(server.ray.address)
-    where = _running(places) if local else _cluster(server)
-    os.environ.update(attach_environment(places) if local else cluster_environment(os.environ, Path.home()))
+    where = _running(paths) if local else _cluster(server)
+    if local:
+        os.environ.update(attach_environment(paths))
+    else:
+        prepare_for_cluster(server)
     # Ray reads the environment when it is imported, so only now.
     from modelyard.control.apply import Applier  # noqa: PLC0415
     from modelyard.control.client import attach, detach  # noqa: PLC0415
@@ -47,18 +48,24 @@ def attached(config_dir: Path, *, starting: bool) -> Iterator[tuple["Applier", D
 
     client = attach(where["address"], frontend=server.http if starting and not local else None)
     try:
-        last = LastGood.read(places.last_good)
+        last = LastGood.read(paths.last_good)
         front, server_then = ServerUrls(where["inside"], where["outside"]), last.config.server if last.config else None
         yield Applier(client, Rollback(good=dict(last.applications)), front, server=server_then), desired
     finally:
         detach()
 
 
-def _running(places: ServerPaths) -> dict[str, str]:
+def prepare_for_cluster(server: ServerSpec) -> None:
+    """Set the environment for the cluster's Ray, which reads it when it is imported. Raises ConnectionError."""
+    check_listening(server.ray.address)
+    os.environ.update(cluster_environment(os.environ, Path.home()))
+
+
+def _running(paths: ServerPaths) -> dict[str, str]:
     try:
-        return dict(json.loads(places.running.read_text()))
-    except (OSError, ValueError, TypeError) as error:  # gone by now, or cut short when the power was
-        raise ConnectionError(f"cannot read {places.running}: {error}") from error
+        return dict(json.loads(paths.running.read_text()))
+    except (OSError, ValueError, TypeError) as error:  # deleted meanwhile, or incomplete after a power failure
+        raise ConnectionError(f"cannot read {paths.running}: {error}") from error
 
 
 def _cluster(server: ServerSpec) -> dict[str, str]:
@@ -66,17 +73,17 @@ def _cluster(server: ServerSpec) -> dict[str, str]:
 
 
 def traffic() -> "dict[str, Traffic]":
-    """What the last minute was like, by model, as the metrics hub tells it; nothing where the hub is away."""
+    """The traffic of the last minute by model, from the metrics hub; empty if the hub does not respond."""
     from modelyard.telemetry.metrics.hub import HubClient  # noqa: PLC0415
 
     try:
         return HubClient().traffic()
-    except Exception:  # noqa: BLE001 - Ray has many ways to say that it is away; the rest of the status is worth telling
+    except Exception:  # noqa: BLE001 - Ray raises many kinds of error if it is down; the rest of the status is still shown
         return {}
 
 
 def wait_settled(applier: "Applier", timeout_s: float) -> "tuple[ModelStatus, ...]":
-    """Wait until nothing changes any more, or the time is over; models that failed have gone back by then."""
+    """Wait until no change is under way, or the time is over. Models that failed are rolled back."""
     from modelyard.control.apply import settled  # noqa: PLC0415
 
     deadline = time.monotonic() + timeout_s

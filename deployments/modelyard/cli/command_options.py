@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from modelyard.control.confirmation import CONFIRM
+from modelyard.control.plan import CONFIRM
 
 
 class OutputFormat(StrEnum):

@@ -11,7 +11,7 @@ import typer
 from modelyard.cli.command_options import OutputFormat
 from modelyard.cli.terminal_report import action_line, console
 from modelyard.config.diagnostic import Diagnostic, SpecError
-from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
+from modelyard.control.plan import CONFIRM, NeedsConfirmation
 
 if TYPE_CHECKING:
     from modelyard.control.plan import Action

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.control import control_socket
-from modelyard.control.confirmation import NeedsConfirmation
+from modelyard.control.plan import NeedsConfirmation
 
 VERSION = "v1"
 CONNECT_S, STATUS_S, READ_S = 2.0, 5.0, 120.0

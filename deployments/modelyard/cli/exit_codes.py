@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from modelyard.control.names import NODE_DIED
+from modelyard.control.restart_policy import NODE_DIED
 
 FINE: Final = 0
 REFUSED: Final = 78

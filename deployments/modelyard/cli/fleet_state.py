@@ -14,7 +14,7 @@ from modelyard.telemetry.metrics.traffic import Traffic
 
 if TYPE_CHECKING:
     from modelyard.control.apply import Applier
-    from modelyard.control.desired import Desired
+    from modelyard.control.desired import DesiredState
 
 STALE_S = 10.0
 """From this age on, `status` says how old the state is."""
@@ -118,7 +118,7 @@ class _SocketSource:
 
 
 class _RaySource:
-    def __init__(self, applier: "Applier", desired: "Desired", deaths: DeathLog) -> None:
+    def __init__(self, applier: "Applier", desired: "DesiredState", deaths: DeathLog) -> None:
         self._applier = applier
         self._deaths = deaths
         self._configured = frozenset(model.name for model in desired.config.models)
@@ -132,7 +132,7 @@ class _RaySource:
         models = []
         for status in statuses:
             up = status.state == "READY" and status.replicas
-            about = (describe_model(self._applier.front, status) if up else None) or {}
+            about = (describe_model(self._applier.urls, status) if up else None) or {}
             recent = rates[status.name].as_json() if status.name in rates else None
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}

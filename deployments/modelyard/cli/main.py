@@ -5,16 +5,19 @@ Exit codes: 0 success, 1 invalid or failed, 2 wrong usage, or changes with `plan
 
 import typer
 
+from modelyard.cli import init, version
 from modelyard.cli.commands import configuration, deploy, observe, up
 
 app = typer.Typer(
+    callback=version.global_options,
     help="Serve models from a model repository and YAML files, on Ray Serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 config_app = typer.Typer(help="Show the configuration.", no_args_is_help=True)
 
+app.command()(init.init)
 app.command()(up.up)
 
 app.command()(configuration.validate)

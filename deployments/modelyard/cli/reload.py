@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelyard.cli.control_client import RunningServer
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.confirmation import NeedsConfirmation
+from modelyard.control.plan import NeedsConfirmation
 
 
 def reload(state: Path, config_dir: Path) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from modelyard.cli.places import places_of
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.load import MODELS_FOLDER, Config, load
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.confirmation import CONFIRM
 from modelyard.control.last_good import LastGood
+from modelyard.control.paths import paths_of
+from modelyard.control.plan import CONFIRM
 from modelyard.control.removals import emptied, withheld
 
 
@@ -54,7 +54,7 @@ def reject_empty(config_dir: Path, config: Config) -> None:
 
 
 def _last(config: Config) -> Config | None:
-    return LastGood.read(places_of(config).last_good).config
+    return LastGood.read(paths_of(config).last_good).config
 
 
 def _last_in(root: Path) -> Config | None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.load import Config
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.edge.tls import TlsError, read_tls_bundle
 from modelyard.repository.resolve import Rejected
 
 
-def rejected_models(desired: Desired, findings: dict[str, str]) -> Iterator[Diagnostic]:
+def rejected_models(desired: DesiredState, findings: dict[str, str]) -> Iterator[Diagnostic]:
     """An error for each model that cannot be served, and for each of the `findings`, which are reasons by model."""
     config = desired.config
     if missing := _no_repository(desired):
@@ -35,7 +35,7 @@ def tls_problems(config: Config) -> Iterator[Diagnostic]:
             yield Diagnostic("server.yaml", 0, 0, f"tls: {error}")
 
 
-def _no_repository(desired: Desired) -> Diagnostic | None:
+def _no_repository(desired: DesiredState) -> Diagnostic | None:
     """One error in place of an error for each model."""
     config = desired.config
     root = config.repository_root

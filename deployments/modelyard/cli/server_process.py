@@ -1,4 +1,4 @@
-"""The server's own process: `python -m modelyard.cli.server_process CONFIG_DIR ...`, started by `modelyard up` alone.
+"""The server's own process: `python -P -m modelyard.cli.server_process CONFIG_DIR ...`, started by `modelyard up` alone.
 
 With --resume, the file of the last good configuration, a configuration that has a mistake by now does not keep the
 server down: the last good one is served.
@@ -19,16 +19,15 @@ from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
 from modelyard.control.live_state import LiveState
-from modelyard.control.names import NODE_DIED
 from modelyard.control.process_tree import end_descendants
-from modelyard.control.ready_flag import ReadyFlag
+from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 
 if TYPE_CHECKING:
-    from modelyard.control.desired import Desired, DesiredState
+    from modelyard.control.desired import ConfigReader, DesiredState
     from modelyard.control.last_good import LastGood
-    from modelyard.control.reconciler import Report
+    from modelyard.control.reports import Report
 
-MOST_LOG_BYTES = 4 * 2**20
+MAX_LOG_BYTES = 4 * 2**20
 LEAVE = b"leave"
 """From the supervisor, before the input ends: load balancers are to learn of it first."""
 
@@ -44,12 +43,12 @@ def main() -> int:
         listener = socket.socket(fileno=options.control)
         listener.set_inheritable(False)
         ControlServer(listener, api.answer).start()
-    from modelyard.cli.places import places_of
     from modelyard.cli.terminal_report import TerminalReport, console
     from modelyard.config.diagnostic import SpecError
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
     from modelyard.control.events import EventFile
     from modelyard.control.last_good import LastGood
+    from modelyard.control.paths import paths_of
     from modelyard.control.reports import Reports
     from modelyard.control.writes import Writes
 
@@ -57,7 +56,7 @@ def main() -> int:
     writes = Writes()
     report: Report = Reports(terminal, live, EventFile(options.state, writes))
     report.starting("reading the configuration and the repository")
-    state = DesiredState(options.folder, os.environ)
+    state = ConfigReader(options.folder, os.environ)
     last = LastGood.read(options.resume) if options.resume else LastGood()
     try:
         first = _first(state, last, report, approve=options.approve)
@@ -65,25 +64,17 @@ def main() -> int:
         report.mistakes(error)
         return REFUSED
     terminal.approval = live.approval = options.approve or not first.config.server.watch
-    places = places_of(first.config)
-    _divert_output(places.state / "server.log")
-    from modelyard.control.embedded import EmbeddedServer
-    from modelyard.control.reconciler import NodeDied
+    paths = paths_of(first.config)
+    _divert_output(paths.state / "server.log")
+    from modelyard.control.embedded import EmbeddedNode
+    from modelyard.control.node import NodeDied
+    from modelyard.control.runner import Runner
     from modelyard.edge.tls import TlsError
 
-    server = EmbeddedServer(
-        state,
-        first,
-        places,
-        serve_port=int(os.environ["MODELYARD_SERVE_PORT"]),
-        report=report,
-        live=live,
-        api=api,
-        writes=writes,
-        stop=stop,
-        leaving=leaving,
-        is_up=is_up,
-    )
+    port = int(os.environ["MODELYARD_SERVE_PORT"])
+    node = EmbeddedNode(first, paths, serve_port=port, report=report, writes=writes, leaving=leaving, is_up=is_up)
+    server = Runner(node, state, first, paths, report=report, writes=writes, stop=stop, approve=live.approval)
+    server.answer_commands(live, api)
     try:
         server.run()
     except Exception as error:  # noqa: BLE001 - the operator reads why, and the supervisor starts the server again
@@ -97,7 +88,7 @@ def main() -> int:
     finally:
         if os.getppid() != supervisor:  # it was killed, and does not tidy up
             end_descendants(grace_s=2.0)
-            shutil.rmtree(places.run, ignore_errors=True)
+            shutil.rmtree(paths.run, ignore_errors=True)
     return FINE
 
 
@@ -112,7 +103,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _first(state: "DesiredState", last: "LastGood", report: "Report", *, approve: bool) -> "Desired":
+def _first(state: "ConfigReader", last: "LastGood", report: "Report", *, approve: bool) -> "DesiredState":
     """What is served first. Raises SpecError where there is no last configuration in the place of one with mistakes."""
     from modelyard.control.removals import withheld
 
@@ -130,7 +121,7 @@ def _first(state: "DesiredState", last: "LastGood", report: "Report", *, approve
 def _divert_output(path: Path) -> None:
     """What Ray and its processes print goes to a file: the terminal is for the operator. The last words of the run before stay."""
     with suppress(OSError):
-        if path.stat().st_size > MOST_LOG_BYTES:
+        if path.stat().st_size > MAX_LOG_BYTES:
             path.replace(path.with_name(f"{path.name}.1"))
     try:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

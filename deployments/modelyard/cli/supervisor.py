@@ -20,7 +20,6 @@ from pathlib import Path
 from types import FrameType
 
 from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED, meaning_of
-from modelyard.cli.places import only_server, places_of, prepare
 from modelyard.cli.port_conflicts import claimed_ports
 from modelyard.cli.reload import reload
 from modelyard.cli.server_process import LEAVE
@@ -29,13 +28,13 @@ from modelyard.config.load import Config
 from modelyard.control import control_socket
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
-from modelyard.control.environment import EdgePorts, ServerPaths, server_environment
+from modelyard.control.environment import EdgePorts, server_environment
 from modelyard.control.events import EventFile
 from modelyard.control.live_state import LiveState
+from modelyard.control.paths import ServerPaths, create_folders, paths_of, state_folder_lock
 from modelyard.control.ports import free_ports, haproxy_binary
 from modelyard.control.process_tree import adopt_orphans, end_descendants
-from modelyard.control.ready_flag import ReadyFlag
-from modelyard.control.restart_policy import Restarts
+from modelyard.control.restart_policy import ReadyFlag, Restarts
 from modelyard.control.writes import Writes
 from modelyard.edge.connections import max_open_files
 
@@ -56,11 +55,11 @@ class Supervisor:
         self._approve = approve
         self._resume = resume
         self._config = config
-        self._places: ServerPaths = places_of(config)
+        self._paths: ServerPaths = paths_of(config)
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = Restarts()
-        self._events = EventFile(self._places.state, Writes())
+        self._events = EventFile(self._paths.state, Writes())
         self._mark = ReadyFlag()
         self._live = LiveState(approval=approve)
         self._control: socket.socket | None = None
@@ -71,7 +70,7 @@ class Supervisor:
         """The command's exit code. Raises BlockingIOError where this configuration's server runs already, and SpecError where a
         port is in use."""
         with (
-            only_server(self._places),
+            state_folder_lock(self._paths),
             claimed_ports(self._config_dir, self._config),
             self._control_socket(),
         ):
@@ -81,9 +80,9 @@ class Supervisor:
     def _control_socket(self) -> Iterator[None]:
         """Serves without one where the file system has none; the commands then join Ray to ask."""
         try:
-            self._control = control_socket.listen(self._places.state)
+            self._control = control_socket.listen(self._paths.state)
         except OSError as error:
-            self._tell(f"no control socket: {self._places.state / control_socket.NAME}: {error}")
+            self._tell(f"no control socket: {self._paths.state / control_socket.NAME}: {error}")
             yield
             return
         self._stand_in = ControlServer(self._control, ControlApi(self._live).answer)
@@ -91,7 +90,7 @@ class Supervisor:
             yield
         finally:
             with suppress(OSError):  # a disk that is read-only by now
-                control_socket.remove(self._places.state)
+                control_socket.remove(self._paths.state)
             self._control.close()
 
     def _run(self) -> int:
@@ -114,11 +113,11 @@ class Supervisor:
             if code == REFUSED:
                 return FAILED
             was_up = code != NOT_STARTED
-            what = "Ray died under the server" if was_up else "Ray did not start"
+            what = "Ray died under the server" if was_up else "the server did not start"
             pause_s = self._restarts.failed(up_s=time.monotonic() - started if was_up else None)
             if pause_s is None:
                 self._tell(
-                    f"{what}, {self._restarts.failures} times in a row: giving up; see {self._places.state / 'server.log'}"
+                    f"{what}, {self._restarts.failures} times in a row: giving up; see {self._paths.state / 'server.log'}"
                 )
                 return FAILED
             self._tell(f"{what}: starting again in {pause_s:g} s")
@@ -126,15 +125,16 @@ class Supervisor:
         return FINE
 
     def _run_once(self, *, resume: bool) -> int:
-        prepare(self._places)
+        create_folders(self._paths)
         self._mark.close()
         self._mark = ReadyFlag()
         command = [
-            *(sys.executable, "-m", "modelyard.cli.server_process", str(self._config_dir)),
-            *("--state", str(self._places.state)),
+            # -P: nothing is imported from the current directory, which is the operator's.
+            *(sys.executable, "-P", "-m", "modelyard.cli.server_process", str(self._config_dir)),
+            *("--state", str(self._paths.state)),
             *("--up-mark", str(self._mark.descriptor)),
             *(("--approve",) if self._approve else ()),
-            *(("--resume", str(self._places.last_good)) if resume else ()),
+            *(("--resume", str(self._paths.last_good)) if resume else ()),
             *(("--control", str(self._control.fileno())) if self._control else ()),
         ]
         try:
@@ -158,8 +158,8 @@ class Supervisor:
                 self._stand_in.start()
             end_descendants(grace_s=2.0)
             with suppress(OSError):
-                self._places.running.unlink(missing_ok=True)  # a child that was killed leaves it
-            shutil.rmtree(self._places.run, ignore_errors=True)
+                self._paths.running.unlink(missing_ok=True)  # a child that was killed leaves it
+            shutil.rmtree(self._paths.run, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
         serve, *others = free_ports(4)
@@ -167,7 +167,7 @@ class Supervisor:
         cores = len(os.sched_getaffinity(0))
         return {
             **server_environment(
-                self._config.server, self._places, ports, haproxy_binary(), cores=cores, files=max_open_files()
+                self._config.server, self._paths, ports, haproxy_binary(), cores=cores, files=max_open_files()
             ),
             "MODELYARD_SERVE_PORT": str(serve),
         }
@@ -178,7 +178,7 @@ class Supervisor:
             self._end(self._child, leaves=sign == signal.SIGTERM)
 
     def _reload(self, _sign: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=reload, args=(self._places.state, self._config_dir), name="reload", daemon=True).start()
+        threading.Thread(target=reload, args=(self._paths.state, self._config_dir), name="reload", daemon=True).start()
 
     def _tell(self, text: str) -> None:
         self._live.down(text)

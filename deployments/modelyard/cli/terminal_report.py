@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from modelyard.cli.model_table import COLOURS, status_table
-from modelyard.control.confirmation import CONFIRM
-from modelyard.ray_serve.application_status import WAITS
+from modelyard.control.plan import CONFIRM
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD
 
 if TYPE_CHECKING:  # these imports would slow down `modelyard --help`
     from modelyard.config.diagnostic import SpecError
@@ -119,8 +119,8 @@ def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
     loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
     if loading:
         yield f"loading {', '.join(loading)}"
-    if waiting := sum(status.reason == WAITS for status in statuses):
+    if waiting := sum(status.reason == WAITING_TO_LOAD for status in statuses):
         yield f"{waiting} waiting to load"
     for status in statuses:
-        if status.state != "READY" and status.reason not in ("", WAITS):
+        if status.state != "READY" and status.reason not in ("", WAITING_TO_LOAD):
             yield f"{status.name} {status.state}: {status.reason}"

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from modelyard.control.desired import Desired
-from modelyard.ray_serve.application_status import told
+from modelyard.control.desired import DesiredState
+from modelyard.ray_serve.application_status import describe_error
 from modelyard.repository.resolve import Resolved
 
 
-def check_models(desired: Desired) -> dict[str, str]:
+def check_models(desired: DesiredState) -> dict[str, str]:
     """Reasons by model, of models that fail to load or to run their example."""
     root = desired.config.repository_root
     return {
@@ -25,5 +25,5 @@ def _load_error(model: Resolved, root: Path) -> str:
         for version in model.versions:
             load_version(model.spec, model.runtime, root, version).worker.stop()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of a model is a finding
-        return told(type(error).__name__, str(error))
+        return describe_error(type(error).__name__, str(error))
     return ""

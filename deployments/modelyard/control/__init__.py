@@ -1,1 +1,1 @@
-"""From specs and repository to a running Ray Serve: config, plan, apply, watch, status."""
+"""From specs and repository to a running Ray Serve: desired state, plan, apply, reconciler, status."""

@@ -1,6 +1,6 @@
-"""Why an actor is dead, by the book of Ray's GCS.
+"""Why an actor is dead, from the actor table of Ray's GCS.
 
-Ray's public API for that (ray.util.state) asks its dashboard, which does not run here.
+Ray's public API for that (ray.util.state) needs the dashboard, which does not run here.
 """
 
 from pathlib import Path
@@ -18,17 +18,17 @@ class RayMachine:
     """Implements `death_watch.Machine`."""
 
     def ray_cause(self, actor_id: str) -> RayCause:
-        """See `death_watch.Machine`: nothing where Ray has forgotten it or does not answer."""
+        """See `death_watch.Machine`. Empty if Ray has forgotten the actor or does not respond."""
         try:
             found = (
                 state._connect_and_get_accessor().get_actor_info(ray.ActorID.from_hex(actor_id)) if actor_id else None
             )
-        except Exception:  # noqa: BLE001 - private to Ray, and a death without its reason is still told
+        except Exception:  # noqa: BLE001 - private to Ray; a death without its reason is still reported
             return RayCause("")
         return _cause(ActorTableData.FromString(found)) if found else RayCause("")
 
     def kernel_out_of_memory(self) -> int:
-        """See `death_watch.Machine`: 0 where the kernel does not say."""
+        """See `death_watch.Machine`. 0 if the kernel does not report it."""
         try:
             lines = (line.split() for line in VMSTAT.read_text().splitlines())
             return next((int(count) for name, count in lines if name == "oom_kill"), 0)

@@ -1,37 +1,37 @@
-"""What the control socket answers: a version, and three resources of it.
+"""The API at the control socket, version 1:
 
     GET  /v1/status   the server's phase, and every model
-    POST /v1/plan     {"config": FOLDER}                             what an apply would change
-    POST /v1/apply    {"config": FOLDER, "allow_removals": BOOL}     change it
+    POST /v1/plan     {"config": FOLDER}                             returns what an apply would change
+    POST /v1/apply    {"config": FOLDER, "allow_removals": BOOL}     applies the changes
 
-Statuses: 400 a bad request, 404 no such resource or version, 409 withheld until it is confirmed, 422 mistakes in the
-configuration, 503 not now.
+Status codes: 400 invalid request, 404 no such resource or version, 409 needs a confirmation, 422 errors in the configuration,
+503 not available now.
 """
 
 from typing import Any, Protocol
 
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.live_state import LiveState
+from modelyard.control.plan import NeedsConfirmation
 
 VERSION = "v1"
 
 
 class Operations(Protocol):
-    """What a server does that is up: `control.operations.FileOperations`."""
+    """What a running server does: `operations.FileOperations`."""
 
     def plan(self, folder: str) -> dict[str, Any]:
-        """What an apply would change."""
+        """Return what an apply would change."""
 
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
-        """What was changed. Raises NeedsConfirmation."""
+        """Apply, and return what changed. Raises NeedsConfirmation."""
 
 
 class Unreadable(Exception):
-    """A configuration with mistakes; its one argument is the list of their diagnostics as plain values."""
+    """An invalid configuration; its one argument is the list of diagnostics as plain values."""
 
 
 class ControlApi:
-    """See the module's text. `operations` is set once the server is up."""
+    """See the module's docstring. `operations` is set while the server is up."""
 
     def __init__(self, live: LiveState) -> None:
         self._live = live
@@ -42,13 +42,13 @@ class ControlApi:
         if (method, path) == ("GET", f"/{VERSION}/status"):
             return 200, self._live.as_json()
         if (method, path) not in (("POST", f"/{VERSION}/plan"), ("POST", f"/{VERSION}/apply")):
-            return 404, {"error": f"there is no {method} {path}; this server answers {VERSION}"}
+            return 404, {"error": f"there is no {method} {path}; this server supports {VERSION}"}
         if not isinstance(body, dict) or not isinstance(body.get("config"), str):
             return 400, {"error": "the body must be an object with the configuration's folder in 'config'"}
         operations = self.operations
         if operations is None:
-            told = self._live.as_json()["server"]
-            return 503, {"error": f"the server is {told['phase']}" + (f": {told['step']}" if told["step"] else "")}
+            state = self._live.as_json()["server"]
+            return 503, {"error": f"the server is {state['phase']}" + (f": {state['step']}" if state["step"] else "")}
         try:
             if path.endswith("/plan"):
                 return 200, operations.plan(body["config"])

@@ -1,4 +1,4 @@
-"""A file of lines that grows: events, deaths. Several processes may append to it, and it never grows beyond its size."""
+"""A file of lines that rotates by size: events, deaths. Several processes may append to it."""
 
 import os
 import threading
@@ -8,27 +8,27 @@ from pathlib import Path
 
 from modelyard.replica_files.paths import open_private
 
-MOST_WAITING = 1000
-"""Lines that wait for a disk that takes none; the oldest are dropped."""
+MAX_WAITING = 1000
+"""Lines that wait while the disk cannot be written; the oldest are dropped."""
 
 
 class AppendFile:
-    """Put aside as `<name>.1` when it has its size, in place of the last such one."""
+    """Renamed to `<name>.1` when it reaches its size, in place of the one before."""
 
-    def __init__(self, path: Path, largest_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self.path = path
-        self._largest_bytes = largest_bytes
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._largest_bytes = max_bytes
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._lock = threading.Lock()
         self._is_cut: bool | None = None
-        """Whether the file's last line has no end, for want of room or of power; None where nobody has looked yet."""
+        """Whether the file's last line is incomplete, after a full disk or a power failure; None before the first check."""
 
     def add(self, line: bytes) -> None:
-        """A line, without its end; it waits to be written."""
+        """Queue a line, without its newline, for `write`."""
         self._waiting.append(line)
 
     def write(self) -> None:
-        """What waits. Raises OSError; the rest waits on."""
+        """Write the queued lines. Raises OSError; lines that are not written stay queued."""
         with self._lock:
             while self._waiting:
                 self._append(self._waiting[0])
@@ -36,7 +36,7 @@ class AppendFile:
 
     def _append(self, line: bytes) -> None:
         if self._is_cut is None:
-            self._is_cut = _has_no_end(self.path)
+            self._is_cut = _last_line_is_cut(self.path)
         whole = b"\n" * self._is_cut + line + b"\n"
         opened = open_private(self.path)
         try:
@@ -51,7 +51,7 @@ class AppendFile:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))
 
 
-def _has_no_end(path: Path) -> bool:
+def _last_line_is_cut(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"

@@ -1,7 +1,7 @@
-"""From resolved models to the config that Ray Serve runs: one application a model, and the gateway. Pure.
+"""From resolved models to the config that Ray Serve runs: one application for each model, and the gateway. Pure.
 
-Serve compares applications by their config. What stands in `args` restarts the application's replicas when it changes,
-so everything that changes answers is there, the artefact's digest included; replica counts and texts are not.
+Serve compares applications by their config. A change of `args` restarts the application's replicas, so everything that could
+change an answer is there, the artefact's digest included. Settings (`user_config`) and replica counts apply in place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,39 +11,46 @@ from typing import Any
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec, Replicas
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.serve_config import GATEWAY, ServeConfig, served_by, settings_of
 from modelyard.edge.model_maps import EdgeModel
+from modelyard.ray_serve.application import (
+    GATEWAY_DEPLOYMENT,
+    MODEL_DEPLOYMENT,
+    GatewayArgs,
+    ModelArgs,
+    ModelSettings,
+    RequestLogArgs,
+)
 from modelyard.repository.resolve import Rejected, Resolved
 
 MODEL_IMPORT = "modelyard.replica.deployment:build"
 GATEWAY_IMPORT = "modelyard.gateway.deployment:build"
-MODEL_DEPLOYMENT = "model"
-GATEWAY_DEPLOYMENT = "gateway"
 
-NOT_IN_ARGS = {"replicas", "required", "description", "default", "version_labels"}
-"""Fields of a spec that change without restarting a replica."""
 UNBOUNDED = 1_000_000
-"""Serve's own limits on requests, set out of the way: the model server admits, and says so in a client's terms."""
+"""Serve's own limits on requests, which must not apply: the scheduler limits them, and rejects in the protocol's form."""
 UPSCALE_DELAY_S = 2.0
 DOWNSCALE_DELAY_S = 60.0
 LOOK_BACK_S = 4.0
-"""Seconds over which load is averaged. Serve's 30 s would make a burst wait half a minute for its second replica."""
+"""Seconds over which load is averaged. With Serve's 30 s, a burst would wait half a minute for its second replica."""
 
 
 def serve_config(
     config: Config,
     models: Sequence[Resolved | Rejected],
     *,
-    kept: Mapping[str, ServeConfig],
+    deployed: Mapping[str, ServeConfig],
+    good: Mapping[str, ServeConfig] = {},
     pinned: Mapping[str, ServeConfig] = {},
 ) -> ServeConfig:
-    """The whole config; `models` are what became of `config.models`, in their order.
+    """The whole config; `models` are the results for `config.models`, in their order.
 
-    A model in `pinned` has the application that is there. A refused model keeps the application it has (`kept`, by name): nothing
-    is lost by a mistake. Only where its route has gone to another model it cannot.
+    A model in `pinned` has the application that is there. A refused model keeps the application that it has in `deployed`, by name,
+    unless another model has its route now. `good` are the applications that last answered, by name: see `model_application`.
     """
     applications = {
-        model.spec.name: model_application(config, model) for model in models if isinstance(model, Resolved)
+        model.spec.name: model_application(config, model, good.get(model.spec.name) or deployed.get(model.spec.name))
+        for model in models
+        if isinstance(model, Resolved)
     }
     applications |= pinned
     routes = {application["route_prefix"] for application in applications.values()}
@@ -51,10 +58,10 @@ def serve_config(
         if (
             isinstance(model, Rejected)
             and model.name not in pinned
-            and model.name in kept
-            and kept[model.name]["route_prefix"] not in routes
+            and model.name in deployed
+            and deployed[model.name]["route_prefix"] not in routes
         ):
-            applications[model.name] = kept[model.name]
+            applications[model.name] = deployed[model.name]
     catalogue = [
         catalogue_entry(spec, applications.get(spec.name), model.reason if isinstance(model, Rejected) else "")
         for spec, model in zip(config.models, models, strict=True)
@@ -66,48 +73,50 @@ def serve_config(
 
 
 def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
-    """What the edge knows of the models in a config."""
+    """The models of a config, for the edge."""
     return {
-        application["name"]: _edge_model(application["route_prefix"], application["args"]["spec"])
+        application["name"]: _edge_model(application)
         for application in config["applications"]
         if application["name"] != GATEWAY
     }
 
 
-def _edge_model(route: str, spec: Mapping[str, Any]) -> EdgeModel:
-    # An application of an earlier release, which is kept, does not say whether it retries.
-    return EdgeModel(route, spec["limits"]["timeout_s"], retries=spec.get("retry") != "never")
+def _edge_model(application: ServeConfig) -> EdgeModel:
+    timeout_s = settings_of(application)["limits"]["timeout_s"]
+    return EdgeModel(application["route_prefix"], timeout_s, retries=application["args"]["spec"]["retry"] != "never")
 
 
-def model_application(config: Config, model: Resolved) -> ServeConfig:
-    """One model's application."""
+def model_application(config: Config, model: Resolved, deployed: ServeConfig | None = None) -> ServeConfig:
+    """One model's application.
+
+    `deployed` is the application that answers now. Its replicas have proved at load that rows may share a batch of up to
+    `args.spec.batching.max_size` rows. Where nothing else restarts them, this size stays in `args`, so that a smaller
+    `batching.max_size` applies in place; a larger one restarts them, and they prove it.
+    """
     spec, server = model.spec, config.server
+    args = ModelArgs(
+        spec=_filled_in(model),
+        runtime=model.runtime,
+        versions=model.versions,
+        repository=config.repository_root,
+        replicas=replicas_folder(config),
+        request_log=RequestLogArgs(
+            folder=config.state_dir / "requests",
+            share=server.request_log.sample_rate,
+            slow_s=server.request_log.slow_s,
+            behind_edge=server.ray.address == "local",
+        ),
+        tracing=server.tracing,
+    )
     return {
         "name": spec.name,
         "route_prefix": spec.url_path,
         "import_path": MODEL_IMPORT,
-        "args": {
-            "spec": _filled_in(model).model_dump(mode="json", exclude=NOT_IN_ARGS),
-            "runtime": model.runtime,
-            "versions": [[version.number, version.digest] for version in model.versions],
-            "repository": str(config.repository_root),
-            "request_log": {
-                "folder": str(config.state_dir / "requests"),
-                "share": server.request_log.sample_rate,
-                "slow_s": server.request_log.slow_s,
-                "behind_edge": server.ray.address == "local",
-            },
-            "replicas": str(replicas_folder(config)),
-            "tracing": server.tracing.model_dump() if server.tracing else None,
-        },
+        "args": _with_proved_size(args, deployed),
         "deployments": [
             {
                 "name": MODEL_DEPLOYMENT,
-                "user_config": {
-                    "description": spec.description,
-                    "default": model.default,
-                    "version_labels": spec.version_labels,
-                },
+                "user_config": ModelSettings.of(spec, model.default).to_plain(),
                 "ray_actor_options": _actor_options(spec),
                 "health_check_period_s": 5.0,
                 "health_check_timeout_s": 15.0,
@@ -118,18 +127,27 @@ def model_application(config: Config, model: Resolved) -> ServeConfig:
     }
 
 
+def _with_proved_size(args: ModelArgs, deployed: ServeConfig | None) -> dict[str, Any]:
+    """The plain values of `args`, with the batch size of `deployed` if that is larger and the only difference."""
+    before = deployed.get("args", {}) if deployed else {}
+    proved = before.get("spec", {}).get("batching", {}).get("max_size", 0)
+    if proved > args.spec.batching.max_size and (plain := args.proving(proved).to_plain()) == before:
+        return plain
+    return args.to_plain()
+
+
 def replicas_folder(config: Config) -> Path:
-    """Where replicas leave their logs: on the machine where each runs."""
+    """Where replicas write their own files, on the machine where each runs."""
     return config.state_dir / ("replicas" if config.server.ray.address == "local" else "cluster-replicas")
 
 
 def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:
-    """What answers where no model does. The catalogue is its user_config: it changes without a restart."""
+    """The application that answers what no model does. Its settings are the catalogue, which changes without a restart."""
     return {
         "name": GATEWAY,
         "route_prefix": "/",
         "import_path": GATEWAY_IMPORT,
-        "args": {"body_limit": server.body},
+        "args": GatewayArgs(body_limit=server.body).to_plain(),
         "deployments": [
             {
                 "name": GATEWAY_DEPLOYMENT,
@@ -144,7 +162,7 @@ def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any
 
 
 def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: str) -> dict[str, Any]:
-    """What the gateway knows of a model: how it is configured, and what its application, if it has one, serves."""
+    """A model's catalogue entry: its configuration, and what its application serves if it has one."""
     return {
         "name": spec.name,
         "route": spec.url_path,
@@ -155,42 +173,10 @@ def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: s
     }
 
 
-def served_by(application: ServeConfig) -> dict[str, Any]:
-    """The part of a model's catalogue entry that its application decides, and not its file."""
-    args = application["args"]
-    (deployment,) = application["deployments"]
-    chosen = deployment["user_config"]
-    return {
-        "route": application["route_prefix"],
-        "runtime": args["runtime"],
-        "versions": [{"version": str(number), "digest": digest} for number, digest in args["versions"]],
-        "default_version": str(chosen["default"]),
-        "version_labels": {label: str(number) for label, number in chosen["version_labels"].items()},
-    }
-
-
-def amend_catalogue(gateway: ServeConfig, told: Mapping[str, Mapping[str, Any]]) -> ServeConfig:
-    """The gateway with these values in the catalogue entries of these models."""
-    models = [{**model, **told.get(model["name"], {})} for model in catalogue_of(gateway)]
-    (deployment,) = gateway["deployments"]
-    return {**gateway, "deployments": [{**deployment, "user_config": {"models": models}}]}
-
-
-def catalogue_of(gateway: ServeConfig) -> list[dict[str, Any]]:
-    """The entries of the gateway's catalogue."""
-    models: list[dict[str, Any]] = gateway["deployments"][0]["user_config"]["models"]
-    return models
-
-
-def by_name(config: ServeConfig) -> dict[str, ServeConfig]:
-    """The applications, the gateway included."""
-    return {application["name"]: application for application in config["applications"]}
-
-
 def _filled_in(model: Resolved) -> ModelSpec:
-    """The spec with what it leaves to be inferred: writing that down in the YAML later is no change then.
+    """The spec with its inferred values, so that writing them into the YAML is no change.
 
-    Defaults are in it for the like reason: where a later release has other ones, replicas restart with them.
+    It holds the defaults too, so that replicas restart if a later release has other defaults.
     """
     spec = model.spec
     inferred = {"runtime": spec.runtime or model.runtime, "path": spec.folder, "route": spec.url_path}
@@ -216,7 +202,7 @@ def _scaling(replicas: Replicas) -> dict[str, Any]:
 
 
 def _lifecycle(server: ServerSpec) -> dict[str, Any]:
-    """Start the new before stopping the old, and let the old finish what it accepted."""
+    """Start a new replica before the old one stops, and let the old one finish the requests that it has accepted."""
     return {
         "max_surge_percent": 100,
         "graceful_shutdown_wait_loop_s": 0.5,

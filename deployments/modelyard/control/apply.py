@@ -1,20 +1,17 @@
-"""Bring Serve to what the files ask for, and back from what does not start."""
+"""Deploys the desired state to Serve, and rolls back what does not start."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import removals
-from modelyard.control.admission import Admission
-from modelyard.control.applications import by_name
-from modelyard.control.confirmation import NeedsConfirmation
-from modelyard.control.desired import Desired
-from modelyard.control.names import GATEWAY, ServeConfig
-from modelyard.control.plan import Action, plan
+from modelyard.control.desired import DesiredState
+from modelyard.control.load_admission import LoadAdmission
+from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
-from modelyard.control.rollback import Rollback, reasons_told, waiting_told
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus, deployed, model_statuses
+from modelyard.control.rollback import Rollback, rejection_reasons, waiting_models
+from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
+from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
 
 if TYPE_CHECKING:  # decisions are tested without Ray
@@ -22,44 +19,44 @@ if TYPE_CHECKING:  # decisions are tested without Ray
 
 
 class Applier:
-    """Holds what was last wanted and what is known to be good; everything else it reads from Serve."""
+    """Remembers the last desired state and the good configurations; everything else is read from Serve."""
 
     def __init__(
         self,
         client: "ServeClient",
         rollback: Rollback,
-        front: ServerUrls,
+        urls: ServerUrls,
         *,
         server: ServerSpec | None = None,
-        admission: Admission | None = None,
-        on_target: Callable[[Desired, ServeConfig], None] = lambda *_: None,
+        admission: LoadAdmission | None = None,
+        on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
     ) -> None:
         self._client = client
-        self.front = front
+        self.urls = urls
         self.rollback = rollback
         self._server = server
-        """The server.yaml with which the server runs, where that is known."""
-        self._admission = admission or Admission(None)
+        """The server.yaml with which the server runs; None if that is not known."""
+        self._admission = admission or LoadAdmission(None)
         self._on_target = on_target
-        """Called with what the files ask for, and what Serve is to run, before that is deployed."""
-        self._desired: Desired | None = None
+        """Called with the desired state and the config for Serve before that is deployed."""
+        self._desired: DesiredState | None = None
 
-    def plan(self, desired: Desired) -> tuple[Action, ...]:
-        """What `apply` would do now, with what it withholds."""
+    def plan(self, desired: DesiredState) -> tuple[Action, ...]:
+        """What `apply` would do now, whether or not it needs a confirmation."""
         return planned(desired, self._client.running().configs, self.rollback)
 
-    def withheld(self, desired: Desired) -> str:
-        """Why `apply` would do nothing without a confirmation; "" where it would not."""
+    def withheld(self, desired: DesiredState) -> str:
+        """Why `apply` needs a confirmation; "" if it needs none."""
         return removals.withheld(desired.config, self._server, self._client.running().configs.keys() - {GATEWAY})
 
-    def missing(self, desired: Desired) -> frozenset[str]:
-        """What runs and has no file or folder any more; see `removals.missing`."""
+    def missing(self, desired: DesiredState) -> frozenset[str]:
+        """What runs and has no file or folder; see `removals.missing`."""
         return removals.missing(desired, self._client.running().configs)
 
-    def apply(self, desired: Desired, *, allow_removals: bool = False) -> tuple[Action, ...]:
-        """Deploy what differs; returns before it is up. See `check` for how it goes on.
+    def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> tuple[Action, ...]:
+        """Deploy what differs; returns before it is up, and `check` does the rest.
 
-        Raises NeedsConfirmation, and changes nothing, where most models would be removed and `allow_removals` is not set.
+        Raises NeedsConfirmation, and changes nothing, if most models would be removed and `allow_removals` is not set.
         """
         running = self._client.running()
         models = running.configs.keys() - {GATEWAY}
@@ -70,8 +67,8 @@ class Applier:
         self._deploy(desired, running)
         return actions
 
-    def _deploy(self, desired: Desired, running: Running) -> None:
-        """Give Serve as much of what is wanted as may load now, where that differs from what runs."""
+    def _deploy(self, desired: DesiredState, running: Running) -> None:
+        """Deploy as much of the desired state as may load now, if that differs from what runs."""
         current = running.configs
         target = self._admission.admit(running, _target(desired, current, self.rollback))
         differs = plan(current, target) or current.get(GATEWAY) != by_name(target).get(GATEWAY)
@@ -86,43 +83,43 @@ class Applier:
         return self._client.running()
 
     def check(self) -> tuple[Running, list[str]]:
-        """Look at Serve, remember what answers, go back from what failed, and let the next models load.
+        """Observe Serve, remember what answers, roll back what failed, and let the next models load.
 
-        Returns what was seen, and the names that went back just now.
+        Returns the observation, and the names of the models that were rolled back now.
         """
         running = self._client.running()
         configs = running.configs
-        back = []
+        rolled_back = []
         for name, details in running.applications.items():
             if name == GATEWAY or name not in configs:
                 continue
             seen = deployed(details)
             if seen.status == "RUNNING":
-                self.rollback.proved(name, configs[name])
+                self.rollback.mark_good(name, configs[name])
             elif seen.status in ("DEPLOY_FAILED", "UNHEALTHY"):
                 reason = reason_in(seen.message) or "it did not start"
-                if self.rollback.failed(name, configs[name], reason):
-                    back.append(name)
-        if self._desired is not None and (back or self._admission.waiting):
+                if self.rollback.mark_failed(name, configs[name], reason):
+                    rolled_back.append(name)
+        if self._desired is not None and (rolled_back or self._admission.waiting):
             self._deploy(self._desired, running)
-        return running, back
+        return running, rolled_back
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
         configs = running.configs
-        return model_statuses(running, reasons_told(configs), self.front.outside, waiting_told(configs))
+        return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
 
 
-def planned(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
-    """What applying these files to what runs (`current`, by name) would do."""
+def planned(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
+    """The actions that would make `current`, the running applications by name, match the desired state."""
     return plan(current, _target(desired, current, rollback), desired.refused)
 
 
-def _target(desired: Desired, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
-    """As the files want it, but a refused model as it runs or else last was good, and a failed one as it last was good."""
-    return rollback.applied_to(desired.serve_config({**rollback.good, **current}))
+def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
+    """The desired config, but a rejected model as it runs or else last answered, and a failed one as it last answered."""
+    return rollback.applied_to(desired.serve_config({**rollback.good, **current}, rollback.good))
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:
-    """Whether nothing changes any more: each model is up, or will not come up as things are."""
+    """Whether no change is under way: each model is up, or cannot come up as it is configured."""
     return not any(status.changing for status in statuses)

@@ -1,4 +1,4 @@
-"""Applies that are asked for at the control socket, carried out one after the other by the control loop."""
+"""Applies that are requested at the control socket, which the reconciler carries out one after the other."""
 
 import queue
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelyard.control.desired import Desired
+    from modelyard.control.desired import DesiredState
     from modelyard.control.plan import Action
 
 
@@ -18,46 +18,46 @@ class Done:
 
     actions: tuple["Action", ...]
     turn: int
-    """Of the loop; what a later turn knows includes it."""
+    """The number of the reconciler's cycle; the state of later cycles includes the change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedApply:
-    """One of them."""
+    """One request."""
 
-    desired: "Desired"
+    desired: "DesiredState"
     allow_removals: bool
     read_from: float
-    """When the reading of the files began, by the loop's clock."""
+    """When the reading of the files began, on the reconciler's clock."""
     done: "Future[Done]" = field(default_factory=Future)
 
 
 class RequestedApplies:
-    """Asked in any thread, taken in the control loop's."""
+    """Any thread requests; the reconciler's thread takes."""
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
         self._waiting: queue.SimpleQueue[RequestedApply] = queue.SimpleQueue()
         self._wake = wake
-        """Ends the loop's wait for changed files."""
+        """Ends the reconciler's wait for changed files."""
 
-    def ask(self, desired: "Desired", *, allow_removals: bool, read_from: float, timeout_s: float) -> Done:
-        """Wait until the loop has done it. Raises what `Applier.apply` raises, and TimeoutError: then it will not be done."""
-        asked = RequestedApply(desired, allow_removals, read_from)
-        self._waiting.put(asked)
+    def request(self, desired: "DesiredState", *, allow_removals: bool, read_from: float, timeout_s: float) -> Done:
+        """Wait until it is applied. Raises what `Applier.apply` raises, and TimeoutError: then it will not be applied."""
+        request = RequestedApply(desired, allow_removals, read_from)
+        self._waiting.put(request)
         self._wake()
         try:
-            return asked.done.result(timeout_s)
+            return request.done.result(timeout_s)
         except FutureTimeout:
-            if asked.done.cancel():
-                raise TimeoutError(f"the control loop did not get to it within {timeout_s:g} s") from None
-            return asked.done.result(timeout_s)  # it is being done just now
+            if request.done.cancel():
+                raise TimeoutError(f"the reconciler did not start the apply within {timeout_s:g} s") from None
+            return request.done.result(timeout_s)  # it is under way
 
     def take(self) -> RequestedApply | None:
-        """The next one; it must be done now, or fail."""
+        """The next request, or None. The caller must set its result or its error."""
         while True:
             try:
-                asked = self._waiting.get_nowait()
+                request = self._waiting.get_nowait()
             except queue.Empty:
                 return None
-            if asked.done.set_running_or_notify_cancel():
-                return asked
+            if request.done.set_running_or_notify_cancel():
+                return request

@@ -1,4 +1,4 @@
-"""The only caller of Ray Serve's API: start, deploy, look, stop."""
+"""The only module that calls Ray Serve's API: start, deploy, observe, stop."""
 
 import logging
 
@@ -12,11 +12,12 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
-from modelyard.control.names import ServeConfig
-from modelyard.control.running import Running
+from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
+from modelyard.control.worker_imports import InstalledPackagesOnly
 
 REQUEST_TIMEOUT_S = 3600
-"""Serve's own limit on a request; the model server's deadline comes first. Longer streams are nobody's accident."""
+"""Serve's own limit on a request. The scheduler's deadline comes first; only streams reach it."""
 
 
 class ServeClient:
@@ -28,7 +29,7 @@ class ServeClient:
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
-        """Start Serve, or find it running. Replicas and Serve's own frontend listen on `host`."""
+        """Start Serve, or connect to it if it runs. Replicas and Serve's own frontend listen on `host`."""
         options = {
             "host": host,
             "port": port,
@@ -38,12 +39,12 @@ class ServeClient:
         try:
             return cls(serve_start(http_options=options, proxy_location=proxy_location))
         except RayActorError:
-            # On a machine that is very busy the first proxy is given up and replaced; Serve itself runs by then.
+            # On a very busy machine Serve replaces its first proxy; Serve itself runs by then.
             return cls.find()
 
     @classmethod
     def find(cls) -> "ServeClient":
-        """The running Serve. Raises RayServeException where there is none."""
+        """Connect to the running Serve. Raises RayServeException if there is none."""
         return cls(_get_global_client())
 
     def deploy(self, config: ServeConfig) -> None:
@@ -51,16 +52,16 @@ class ServeClient:
         self._client.deploy_apps(ServeDeploySchema.model_validate(config))
 
     def running(self) -> Running:
-        """What runs now. Raises ConnectionError while the controller is away."""
+        """Observe Serve. Raises ConnectionError if its controller does not respond."""
         try:
             details = self._client.get_serve_details()
         except RayError as error:
-            raise ConnectionError(f"Serve's controller does not answer: {error}") from error
+            raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
         return self._seen
 
     def cores(self) -> int:
-        """Of the whole cluster, as its nodes were started."""
+        """The number of CPU cores of all nodes, as they were started."""
         return int(ray.cluster_resources().get("CPU", 1))
 
     def shutdown(self) -> None:
@@ -69,14 +70,15 @@ class ServeClient:
 
 
 def attach(address: str, *, frontend: Listen | None = None) -> ServeClient:
-    """Connect this process to a running cluster. Raises ConnectionError where there is none, or no Serve in it.
+    """Connect this process to a running cluster. Raises ConnectionError if there is none, or no Serve in it.
 
-    `frontend` starts Serve where the cluster has none yet, with its own frontend on that address of every node.
+    With `frontend`, Serve is started if it does not run, with its own frontend on that address of every node.
     """
     try:
         ray.init(
             address=address,
             namespace=SERVE_NAMESPACE,
+            job_config=InstalledPackagesOnly(),
             log_to_driver=False,
             logging_level=logging.ERROR,
             configure_logging=False,
@@ -89,5 +91,5 @@ def attach(address: str, *, frontend: Listen | None = None) -> ServeClient:
 
 
 def detach() -> None:
-    """Leave the cluster as it is."""
+    """Disconnect from the cluster, which keeps running."""
     ray.shutdown()

@@ -1,6 +1,6 @@
-"""HTTP on the control socket: a request a connection, each in a thread of its own.
+"""HTTP on the control socket: one request a connection, each in a thread of its own.
 
-`curl --unix-socket .modelyard/control.sock http://modelyard/v1/status` works as well as the command.
+For example `curl --unix-socket .modelyard/control.sock http://modelyard/v1/status`.
 """
 
 import json
@@ -15,13 +15,13 @@ Answer = Callable[[str, str, Any], tuple[int, dict[str, Any]]]
 """From method, path and JSON body (None without one) to a status code and a JSON document."""
 
 SILENT_S = 5.0
-"""How long a client may take to send its request or to take the response."""
-LARGEST_BODY = 2**20
+"""How long a client may take to send its request or to read the response."""
+MAX_BODY_BYTES = 2**20
 STOP_POLL_S = 0.1
 
 
 class ControlServer:
-    """Answers at a listening socket from `start` until `stop`; the socket stays open, for another process may answer next."""
+    """Serves a listening socket from `start` until `stop`. The socket stays open, because another process may serve it next."""
 
     def __init__(self, listener: socket.socket, answer: Answer) -> None:
         self._listener = listener
@@ -29,12 +29,12 @@ class ControlServer:
         self._server: _Server | None = None
 
     def start(self) -> None:
-        """Begin, in a daemon thread."""
+        """Begin to serve, in a daemon thread."""
         self._server = server = _Server(self._listener, self._answer)
         threading.Thread(target=server.serve_forever, args=(STOP_POLL_S,), name="control", daemon=True).start()
 
     def stop(self) -> None:
-        """Accept no more; what was accepted is answered."""
+        """Accept no more connections. Those that were accepted are answered."""
         if self._server is not None:
             self._server.shutdown()
             self._server = None
@@ -51,7 +51,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.answer = answer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left; what goes wrong in an answer is answered as 500."""
+        """Ignore it: the client left. An error in an operation is answered with 500."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             length = int(self.headers.get("content-length", ""))
-            if not 0 <= length <= LARGEST_BODY:
+            if not 0 <= length <= MAX_BODY_BYTES:
                 raise ValueError
             body = json.loads(self.rfile.read(length))
         except ValueError:
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*self.server.answer(self.command, self.path, body))
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 - who asks reads it; the server goes on
+        except Exception as error:  # noqa: BLE001 - the client gets the error, and the server continues
             self._send(500, {"error": f"{type(error).__name__}: {error}"})
 
     def _send(self, status: int, document: dict[str, Any]) -> None:
@@ -91,4 +91,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: standard error is the operator's."""
+        """Log nothing: standard error is for the operator."""

@@ -1,6 +1,6 @@
-"""The Unix socket at which a running server is asked: made and reached whatever the length of its folder's path.
+"""The Unix socket of a running server, whatever the length of its folder's path.
 
-The kernel takes 107 bytes of path for a socket (unix(7)). A folder that is open has a short path too, below /proc/self/fd.
+A socket's path has at most 107 bytes (unix(7)). An open folder also has a short path, below /proc/self/fd.
 """
 
 import os
@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME = "control.sock"
-MOST_WAITING = 64
-"""Connections that the kernel keeps until they are accepted."""
+MAX_WAITING = 64
+"""Connections that wait in the kernel until they are accepted."""
 
 
 def listen(folder: Path) -> socket.socket:
-    """A listening socket for this user alone, in place of one that an ended server left. Raises OSError.
+    """A listening socket for this user alone, in place of one that an earlier server left. Raises OSError.
 
-    The caller holds the folder's lock, so that it is no other server's.
+    The caller holds the folder's lock, so that no other server uses it.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _short(folder) as path:
             path.unlink(missing_ok=True)
             listener.bind(str(path))
-            path.chmod(0o600)  # before it listens: nobody else could have connected
-        listener.listen(MOST_WAITING)
+            path.chmod(0o600)  # before it listens: no other user could have connected
+        listener.listen(MAX_WAITING)
     except OSError:
         listener.close()
         raise
@@ -33,7 +33,7 @@ def listen(folder: Path) -> socket.socket:
 
 
 def connect(folder: Path, timeout_s: float) -> socket.socket:
-    """A connection to the server. Raises OSError: there is no such socket, or nobody listens on it."""
+    """A connection to the server. Raises OSError if there is no such socket, or no process listens on it."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout_s)
     try:
@@ -46,7 +46,7 @@ def connect(folder: Path, timeout_s: float) -> socket.socket:
 
 
 def remove(folder: Path) -> None:
-    """Take the socket's file away."""
+    """Delete the socket's file."""
     (folder / NAME).unlink(missing_ok=True)
 
 

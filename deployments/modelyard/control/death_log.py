@@ -1,4 +1,4 @@
-"""Deaths of replicas on disk, for `modelyard status`: a line of JSON each, in the state folder."""
+"""Deaths of replicas in `deaths.jsonl` of the state folder, one JSON object a line, for `modelyard status`."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,11 +11,11 @@ from modelyard.control.append_file import AppendFile
 from modelyard.text.timestamps import utc_timestamp
 
 FILE = "deaths.jsonl"
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 RECENT_S = 86_400.0
-"""What `status` tells of."""
-MOST_IDS = 5
-"""Requests that are named on one line."""
+"""The age up to which `status` shows a death."""
+MAX_IDS = 5
+"""Request ids on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,18 @@ class Death:
     """A replica that died."""
 
     at: float
-    """Unix time at which it was noticed, a few seconds later at most."""
+    """Unix time at which it was noticed, at most a few seconds after the death."""
     model: str
     replica: str
     reason: str
     """One of `modelyard.telemetry.metrics.declarations.DEATH_REASONS`."""
     detail: str
     requests: Sequence[str] = ()
-    """The ids of those that it had and that are lost."""
+    """The ids of the requests that were lost with it."""
 
     @property
     def line(self) -> str:
-        """For the terminal."""
+        """One line for the terminal."""
         return f"{self.model}: replica {self.replica} died: {self.detail}{lost_text(self.requests)}"
 
     @property
@@ -44,34 +44,34 @@ class Death:
 
 
 def lost_text(requests: Sequence[str]) -> str:
-    """Which requests are lost with a replica."""
+    """The part of a message that says which requests were lost with a replica."""
     if not requests:
-        return "; it is not known to have had a request"
-    more = f" and {len(requests) - MOST_IDS} more" if len(requests) > MOST_IDS else ""
-    return f"; it had {len(requests)} request{'s' * (len(requests) > 1)} ({', '.join(requests[:MOST_IDS])}{more})"
+        return "; no lost request is known"
+    more = f" and {len(requests) - MAX_IDS} more" if len(requests) > MAX_IDS else ""
+    return f"; {len(requests)} request{'s' * (len(requests) > 1)} lost ({', '.join(requests[:MAX_IDS])}{more})"
 
 
 class DeathLog:
-    """The file; one process writes it."""
+    """The file. One process writes it."""
 
     def __init__(self, state: Path) -> None:
         self.path = state / FILE
-        self._file = AppendFile(self.path, MOST_BYTES)
+        self._file = AppendFile(self.path, MAX_BYTES)
 
     def add(self, death: Death) -> None:
-        """It waits for `write`."""
+        """Queue it for `write`."""
         self._file.add(orjson.dumps(asdict(death)))
 
     def write(self) -> None:
-        """What waits. Raises OSError."""
+        """Write what is queued. Raises OSError."""
         self._file.write()
 
     def recent(self, now: float) -> dict[str, list[Death]]:
-        """Those of the last day by model, oldest first; none where the file cannot be read."""
+        """The deaths of the last day by model, oldest first; none if the file cannot be read."""
         found: dict[str, list[Death]] = {}
         with suppress(OSError):
             for line in self.path.read_bytes().splitlines():
-                with suppress(ValueError, TypeError):  # a line that a full disk cut short
+                with suppress(ValueError, TypeError):  # a line that a full disk has cut
                     death = Death(**orjson.loads(line))
                     if now - death.at <= RECENT_S:
                         found.setdefault(death.model, []).append(death)
@@ -79,7 +79,7 @@ class DeathLog:
 
 
 def summary(deaths: Sequence[Death]) -> str:
-    """What `status` says of a model's, which are at least one."""
+    """The text of `status` for a model's deaths, of which there is at least one."""
     last = deaths[-1]
     count = "1 replica has" if len(deaths) == 1 else f"{len(deaths)} replicas have"
     return f"{count} died within a day, the last at {last.time}: {last.detail}{lost_text(last.requests)}"

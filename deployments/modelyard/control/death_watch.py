@@ -1,4 +1,4 @@
-"""Looks for replicas that have died, at each look of the control loop, and passes it on: to the operator, metrics and logs."""
+"""Finds replicas that have died, in each observation of Serve, and reports them: to the operator, the metrics and the logs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,31 +8,31 @@ from typing import Protocol
 
 from modelyard.control.death_log import Death, DeathLog
 from modelyard.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, cause_of
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 from modelyard.control.writes import Writes
 from modelyard.inference.running_requests import read_running
 from modelyard.replica_files.log_records import LogRecord, append_record
 from modelyard.replica_files.paths import ReplicaFiles
 
 WAIT_S = 5.0
-"""How long Ray may take to know that a process has ended."""
+"""How long Ray may take to notice that a process has ended."""
 
 
 class Machine(Protocol):
-    """Whom to ask: `actors.RayMachine`, or a test."""
+    """What Ray and the kernel know: `actor_deaths.RayMachine`, or a test."""
 
     def ray_cause(self, actor_id: str) -> RayCause:
-        """Why Ray thinks that this actor is dead."""
+        """Ray's reason for the death of this actor."""
 
     def kernel_out_of_memory(self) -> int:
-        """How many processes the kernel has ended for lack of memory so far."""
+        """How many processes the kernel has killed for lack of memory so far."""
 
 
 class Lost(Protocol):
-    """Who knows of lost requests: `lost_requests.LostRequests`, or a test."""
+    """Knows lost requests: `lost_requests.LostRequests`, or a test."""
 
     def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
-        """The ids of those that it had, `running` among them."""
+        """The ids of the requests that a replica had, those in `running` included."""
 
 
 @dataclass(slots=True)
@@ -40,11 +40,11 @@ class _Gone:
     seen: Seen
     since: float
     kernel_kills: int
-    """As of the last look at which it was there."""
+    """As of the last observation that had the replica."""
 
 
 class DeathWatch:
-    """Sees a death a second or two after Serve does."""
+    """Reports a death one or two seconds after Serve notices it."""
 
     def __init__(
         self,
@@ -52,27 +52,27 @@ class DeathWatch:
         log: DeathLog,
         machine: Machine,
         lost: Lost,
-        told: Callable[[Death], object],
+        report: Callable[[Death], object],
         *,
         writes: Writes,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`replicas` is the folder of their files. `told` is called with each death."""
+        """`replicas` is the folder of the replicas' files. `report` is called with each death."""
         self._folder = replicas
         self._log = log
         self._machine = machine
         self._lost = lost
-        self._told = told
+        self._report = report
         self._writes = writes
         self._now = now
         self._replicas = Replicas()
         self._gone: list[_Gone] = []
         self._kernel_kills = machine.kernel_out_of_memory()
 
-    def look(self, running: Running) -> None:
-        """One look at Serve."""
+    def observe(self, running: Running) -> None:
+        """Compare this observation with the one before."""
         now = self._now()
-        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.look(running, now)]
+        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.observe(running, now)]
         self._kernel_kills = kills = self._machine.kernel_out_of_memory() if self._gone else self._kernel_kills
         self._gone, gone = [], self._gone
         for each in gone:
@@ -101,7 +101,7 @@ class DeathWatch:
         files = self._files(seen)
         requests = self._lost.of_replica(seen.model, seen.replica, read_running(files.running))
         death = Death(self._now(), seen.model, seen.replica, cause.reason, cause.detail, requests)
-        self._told(death)
+        self._report(death)
         self._log.add(death)
         self._writes.attempt(self._log.path, self._log.write)
         if files.log.exists():

@@ -1,30 +1,30 @@
-"""Which replicas have died, and why, from what they left behind and what Ray knows. Pure.
+"""Which replicas have died, and why, from the files that they leave and from what Ray knows. Pure.
 
-A replica that Serve stops says so itself before its process ends. Ray knows that a process ended and not with which exit code, so
-the process notes that too, where it can. What ends by SIGKILL leaves nothing.
+A replica that Serve stops records that before its process ends. Ray knows that a process ended but not its exit code, so the
+process records that too, if it can. A process that ends by SIGKILL leaves no record.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.control.names import GATEWAY
-from modelyard.control.running import Running
+from modelyard.control.serve_config import GATEWAY
+from modelyard.control.status import Running
 from modelyard.ray_serve.application_status import text_of
 from modelyard.replica_files.paths import TIMEOUT_PREFIX, ExitRecord, signal_of
 
 STOPPED_BY_FORCE_S = 30.0
-"""A replica that Serve ends at once failed its health check; one that it ends after longer did not drain in time."""
+"""A replica that Serve kills at once failed its health check; one that it kills later did not drain in time."""
 INTENDED = ("INTENDED_USER_EXIT", "INTENDED_SYSTEM_EXIT")
-"""In what Ray says of a worker that ended in good order."""
+"""Part of Ray's message about a worker that exited normally."""
 
 
 @dataclass(frozen=True, slots=True)
 class RayCause:
-    """Why an actor is dead, by Ray's word (ActorDeathCause of its common.proto)."""
+    """Why an actor is dead, by Ray (ActorDeathCause in common.proto)."""
 
     kind: str
-    """out_of_memory, or the reason of ActorDiedErrorContext; "" where Ray does not know of it."""
+    """out_of_memory, or the reason of ActorDiedErrorContext; "" if Ray does not know it."""
     message: str = ""
 
 
@@ -34,15 +34,15 @@ class Evidence:
 
     record: ExitRecord | None
     fatal: str
-    """What Python wrote on a fatal signal."""
+    """What Python's faulthandler wrote."""
     ray: RayCause
     kernel_out_of_memory: bool
-    """Whether the kernel ended a process of this machine for lack of memory meanwhile."""
+    """Whether the kernel killed a process of this machine for lack of memory meanwhile."""
     was_running: bool
     stopping_s: float
-    """How long Serve was stopping it."""
+    """Seconds for which Serve was stopping it."""
     local: bool = True
-    """Whether it ran on this machine, where it leaves its record."""
+    """Whether it ran on this machine, where its record is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Seen:
     model: str
     replica: str
     actor_id: str
-    """Hexadecimal; "" as long as Serve does not know it."""
+    """Hexadecimal; "" until Serve knows it."""
     pid: int
     was_running: bool
     stopping_since: float | None
@@ -69,12 +69,12 @@ class Seen:
 
 @dataclass(slots=True)
 class Replicas:
-    """The replicas of all models, from one look to the next."""
+    """The replicas of all models, from one observation to the next."""
 
     seen: dict[str, Seen] = field(default_factory=dict)
 
-    def look(self, running: Running, now: float) -> list[Seen]:
-        """Those that are gone since the last look."""
+    def observe(self, running: Running, now: float) -> list[Seen]:
+        """The replicas that are gone since the last observation."""
         there: dict[str, Seen] = {}
         for model, details in running.applications.items():
             if model != GATEWAY:
@@ -96,20 +96,20 @@ class Replicas:
 
 
 def cause_of(found: Evidence) -> Cause | None:
-    """Why it died; None where it was stopped, or did not start for a reason that Serve tells."""
+    """Why it died; None if it was stopped, or did not start for a reason that Serve reports."""
     record = found.record
     if record is not None and record.reason == "stopped":
         return None
     if found.ray.kind == "out_of_memory":
-        return Cause("out_of_memory", f"Ray's memory monitor ended it: {_first_sentence(found.ray.message)}")
+        return Cause("out_of_memory", f"killed by Ray's memory monitor: {_first_sentence(found.ray.message)}")
     if record is not None and record.reason in ("exit", "watchdog"):
         return Cause(record.reason, record.detail)
     if found.fatal.startswith(TIMEOUT_PREFIX):
-        return Cause("watchdog", "exit code 1: a call of the model kept Python's interpreter to itself")
+        return Cause("watchdog", "exit code 1: a call of the model held Python's interpreter lock for too long")
     if number := signal_of(found.fatal):
         return Cause("signal", f"{number.name} ({number.value}); its log has the stack")
     if record is not None:
-        return Cause("health_check", f"it failed its health check: {record.detail}")
+        return Cause("health_check", f"failed its health check: {record.detail}")
     return _by_ray(found)
 
 
@@ -118,14 +118,14 @@ def _by_ray(found: Evidence) -> Cause | None:
     if kind == "NODE_DIED":
         return Cause("node", "its node died")
     if kind == "RAY_KILL" and found.was_running and found.stopping_s < STOPPED_BY_FORCE_S:
-        return Cause("health_check", "it did not answer Serve's health checks")
+        return Cause("health_check", "did not respond to Serve's health checks")
     if kind != "WORKER_DIED" or any(word in found.ray.message for word in INTENDED):
         return None
     if not found.local:
-        return Cause("unknown", "its process ended on another machine; Ray does not say why")
+        return Cause("unknown", "its process ended on another machine; Ray gives no reason")
     if found.kernel_out_of_memory:
-        return Cause("out_of_memory", "SIGKILL (9), while the kernel ended processes for lack of memory")
-    return Cause("signal", "SIGKILL (9), or native code ended the process: it left no record")
+        return Cause("out_of_memory", "SIGKILL (9), while the kernel killed processes for lack of memory")
+    return Cause("signal", "SIGKILL (9), or native code ended the process: there is no record")
 
 
 def _replicas(details: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the files ask for: configuration and repository, read and resolved. Needs no Ray."""
+"""The desired state: configuration and repository, read and resolved. Needs no Ray."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,43 +8,43 @@ from pathlib import Path
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import Config, load
 from modelyard.control.applications import serve_config
-from modelyard.control.names import ServeConfig
+from modelyard.control.serve_config import ServeConfig
 from modelyard.repository.resolve import Rejected, Resolved, resolve_all
 from modelyard.repository.scan import DigestCache, scan
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """A configuration that is valid as YAML, with each model resolved against the repository, or refused."""
+class DesiredState:
+    """A valid configuration, with each model resolved against the repository or rejected."""
 
     config: Config
     models: tuple[Resolved | Rejected, ...]
     settles_in_s: float | None
-    """When to look again, because a version is still being written."""
+    """When to read again, because a version is still being written; None if none is."""
     versions_there: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """The versions that have a folder, served or not, by model."""
+    """The versions that have a folder, by model, whether they are served or not."""
     pinned: Mapping[str, ServeConfig] = field(default_factory=dict)
-    """Applications that stay as they were approved, by model, whatever the repository holds by now."""
+    """Applications that stay as they were approved, by model, whatever the repository holds."""
 
     @property
     def refused(self) -> dict[str, str]:
         """Reasons by model."""
         return {model.name: model.reason for model in self.models if isinstance(model, Rejected)}
 
-    def serve_config(self, kept: Mapping[str, ServeConfig]) -> ServeConfig:
+    def serve_config(self, deployed: Mapping[str, ServeConfig], good: Mapping[str, ServeConfig] = {}) -> ServeConfig:
         """The Serve config; see `applications.serve_config`."""
-        return serve_config(self.config, self.models, kept=kept, pinned=self.pinned)
+        return serve_config(self.config, self.models, deployed=deployed, good=good, pinned=self.pinned)
 
-    def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "Desired":
-        """The same models, those of `applications` as they are there; unless two of them have one route."""
+    def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "DesiredState":
+        """The same models with these applications, unless two of them have the same route."""
         names = {model.name for model in self.config.models}
         pinned = {name: application for name, application in applications.items() if name in names}
         routes = {application["route_prefix"] for application in pinned.values()}
         return replace(self, pinned=pinned) if len(routes) == len(pinned) else self
 
 
-class DesiredState:
-    """Reads the files as often as asked; digests of unchanged artefacts are remembered between readings."""
+class ConfigReader:
+    """Reads the desired state. Digests of unchanged artefacts are cached between readings."""
 
     def __init__(self, config_dir: Path, environ: Mapping[str, str], now: Callable[[], float] = time.time) -> None:
         self.config_dir = config_dir
@@ -52,18 +52,18 @@ class DesiredState:
         self._now = now
         self._digests = DigestCache()
 
-    def beside(self, config_dir: Path) -> "DesiredState":
-        """For another thread, with what is known of artefacts so far."""
-        other = DesiredState(config_dir, self._environ, self._now)
+    def copy(self, config_dir: Path) -> "ConfigReader":
+        """Another reader, for another thread, with a copy of the cached digests."""
+        other = ConfigReader(config_dir, self._environ, self._now)
         other._digests = self._digests.copy()
         return other
 
-    def read(self) -> Desired:
+    def read(self) -> DesiredState:
         """The files as they are now. Raises SpecError with every mistake in the YAML."""
         return self.resolved(load(self.config_dir, self._environ))
 
-    def read_settled(self, otherwise: Config | None = None) -> Desired:
-        """As `read`, once what is being written now has settled; with `otherwise` in the YAML's place where that has mistakes."""
+    def read_settled(self, otherwise: Config | None = None) -> DesiredState:
+        """As `read`, after versions that are being written have settled. `otherwise` replaces a configuration with errors."""
         try:
             config = load(self.config_dir, self._environ)
         except SpecError:
@@ -76,7 +76,7 @@ class DesiredState:
             desired = self.resolved(config)
         return desired
 
-    def resolved(self, config: Config) -> Desired:
+    def resolved(self, config: Config) -> DesiredState:
         """This configuration with the repository as it is now."""
         snapshot = scan(
             config.repository_root,
@@ -89,4 +89,4 @@ class DesiredState:
             spec.name: frozenset(version.number for version in snapshot.folders[spec.folder].versions)
             for spec in config.models
         }
-        return Desired(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)
+        return DesiredState(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)

@@ -1,245 +1,143 @@
-"""The embedded server: Ray here, everything applied, the files watched. In a process of its own below `modelyard up`."""
+"""Ray and HAProxy on this machine, in a process of its own below `modelyard up`."""
 
 import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 
-from modelyard.control.actor_deaths import RayMachine
-from modelyard.control.admission import Admission
-from modelyard.control.api import ControlApi
-from modelyard.control.applications import edge_models, replicas_folder
-from modelyard.control.apply import Applier
-from modelyard.control.apply_queue import RequestedApplies
+from modelyard.control.applications import edge_models
 from modelyard.control.client import ServeClient
-from modelyard.control.death_log import Death, DeathLog
-from modelyard.control.death_watch import DeathWatch
-from modelyard.control.desired import Desired, DesiredState
-from modelyard.control.environment import ServerPaths
-from modelyard.control.file_watcher import FileLook, FileThread
+from modelyard.control.desired import DesiredState
+from modelyard.control.edge_timeouts import EdgeTimeouts
 from modelyard.control.haproxy_standby import HaproxyStandby
-from modelyard.control.last_good import LastGood, Memory
-from modelyard.control.live_state import STOPPING, LiveState
+from modelyard.control.last_good import LastGood, LastGoodFile
+from modelyard.control.live_state import STOPPING
 from modelyard.control.lost_requests import LostRequests
-from modelyard.control.metrics import ControlMetrics
-from modelyard.control.names import NODE_DIED, ServeConfig
-from modelyard.control.node import Node
+from modelyard.control.node import NodeDied
+from modelyard.control.notices import Notices
 from modelyard.control.open_ports import OpenPorts
-from modelyard.control.operations import FileOperations
-from modelyard.control.private_file import write_private
-from modelyard.control.probe import EDGE_S, ServerUrls, describe_model, example_curl, wait_reachable
-from modelyard.control.ready_flag import ReadyFlag
-from modelyard.control.reconciler import NodeDied, Reconciler, Report
+from modelyard.control.paths import ServerPaths, write_private
+from modelyard.control.probe import ServerUrls
+from modelyard.control.ray_node import RayNode
+from modelyard.control.reports import Report
+from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus
+from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 from modelyard.control.tls_reload import TlsReload
 from modelyard.control.writes import Writes, reason_of
 from modelyard.edge.admin_socket import AdminError, announce_shutdown
 from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.files import EdgeFiles
-from modelyard.telemetry.metrics import hub
-from modelyard.telemetry.metrics.hub import HubClient, HubConfig
-from modelyard.telemetry.metrics.pusher import Pusher
+from modelyard.telemetry.metrics.hub import HubConfig
 
-LOOP_STUCK_S = 5.0
-"""The loop has noticed Ray's death within a second, unless it waits for an answer."""
+STUCK_S = 5.0
+"""The reconciler notices Ray's death within a second, unless it waits for an answer of Ray."""
 LEAVE_AGAIN_S = 0.5
-"""A HAProxy that was starting may have read its files before, and had no admin socket yet."""
-LEAST_LOADS = 2
+"""A HAProxy that is starting may have read its files before, and have no admin socket yet."""
+MIN_LOADS = 2
 """Replicas that load at the same time on the smallest machine; else one a core."""
 
 
-def _raise_if_dead(node: Node) -> None:
-    if dead := node.dead_processes():
-        raise NodeDied(", ".join(dead))
-
-
-class EmbeddedServer:
-    """One start of the server, until it is told to stop or Ray dies."""
+class EmbeddedNode:
+    """Implements `node.Node`."""
 
     def __init__(
         self,
-        desired: DesiredState,
-        first: Desired,
-        places: ServerPaths,
+        first: DesiredState,
+        paths: ServerPaths,
         *,
         serve_port: int,
         report: Report,
-        live: LiveState,
-        api: ControlApi,
         writes: Writes,
-        stop: threading.Event,
         leaving: threading.Event,
         is_up: ReadyFlag,
     ) -> None:
-        """`is_up` is set when Ray has started and models are served; from then on `stop` drains them. With `leaving` the server is
-        not ready for `drain_s` before."""
-        self._is_up = is_up
-        self._desired = desired
-        self._first = first
+        """`is_up` is set when Ray has started and models are served. With `leaving` the server reports that it is not ready for
+        `drain_s` before it stops."""
         self._current = first
-        self._is_open = False
-        """Whether the start is over, so that every port must be open."""
-        self._server = first.config.server
-        self._places = places
+        self._server = server = first.config.server
+        self._paths = paths
         self._serve_port = serve_port
         self._report = report
-        self._live = live
-        self._api = api
         self._writes = writes
-        self._stop = stop
         self._leaving = leaving
-        self._edge = EdgeFiles(places.edge)
-        self._stand_in = HaproxyStandby(self._edge, report.trouble)
-        tls = self._server.tls
-        self._identity = TlsReload(tls, first.config.root, self._edge) if tls else None
-        self._metrics = ControlMetrics()
-        self._pusher = Pusher(self._metrics.snapshot, HubClient())
+        self._is_up = is_up
+        self._edge = EdgeFiles(paths.edge)
+        self._timeouts = EdgeTimeouts(self._edge)
+        self._standby = HaproxyStandby(self._edge, report.trouble)
+        self._tls = TlsReload(server.tls, first.config.root, self._edge) if server.tls else None
+        self._ports = OpenPorts(server)
+        self._last_good = LastGoodFile(paths.last_good)
+        self._ray: RayNode
+        self.urls = ServerUrls(inside=f"http://127.0.0.1:{serve_port}", outside=server.local_url)
+        self.hub = HubConfig(server.metrics.host, server.metrics.port, paths.metrics)
+        self.metrics_url = server.metrics.url
 
-    def run(self) -> None:
-        """Serve until `stop` is set. Raises NodeDied when Ray is gone."""
+    @contextmanager
+    def connect(self) -> Iterator[ServeClient]:
+        """See Node. Raises TlsError too."""
         self._edge.write(self._server, {})
-        self._tell_connections()
-        if self._identity:
-            self._identity.start()
+        self._report_connections()
+        if self._tls:
+            self._tls.start()
         self._report.starting("starting Ray")
-        node = Node(self._places.ray, self._server.ray.cpus, self._server.metrics.ray_port, self._tell_slow)
+        ray = self._server.ray
+        self._ray = RayNode(self._paths.ray, ray.cpus, self._server.metrics.ray_port, self._report_slow_start)
         try:
-            self._serve(node)
+            self._report.starting("starting Ray Serve and HAProxy")
+            self._standby.start()
+            client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
+            self._write_address()
+            yield client
         finally:
-            self._stand_in.close()
-            self._pusher.close()
+            self._standby.close()
             try:
-                node.keep_logs(self._places.state / "logs")
+                self._ray.keep_logs(self._paths.state / "logs")
             except OSError as error:  # a full disk must not hide why the server ends
-                self._report.trouble(f"Ray's logs are not kept: {reason_of(error)}")
-            node.stop()
+                self._report.trouble(f"Ray's logs were not copied: {reason_of(error)}")
+            self._ray.stop()
 
-    def _end_with(self, node: Node) -> None:
-        """End this process when Ray has died and who waits for an answer of it, the control loop or the end, does not notice."""
-        while not (dead := node.dead_processes()):
-            time.sleep(LOOP_STUCK_S)
-        time.sleep(LOOP_STUCK_S)
-        self._report.trouble(f"Ray's {', '.join(dead)} died")
-        os._exit(NODE_DIED)
+    def max_loads(self, client: ServeClient) -> int:
+        """One a core of this machine."""
+        return max(MIN_LOADS, len(os.sched_getaffinity(0)))
 
-    def _tell_connections(self) -> None:
-        """Where the operator asks for more than there can be. The default is as many as there can be, too."""
-        wanted, files = self._server.connections, max_open_files()
-        most = connection_limits(wanted, files).per_port
-        if most < wanted and "connections" in self._server.model_fields_set:
-            self._report.trouble(
-                f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
-            )
+    def last_good(self) -> Mapping[str, ServeConfig]:
+        """See Node."""
+        return LastGood.read(self._paths.last_good).applications
 
-    def _tell_slow(self, seconds: float) -> None:
-        self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
+    def lost_requests(self) -> LostRequests:
+        """See Node."""
+        lost = LostRequests(self._paths.edge, self._current.config.state_dir / "requests", self._writes)
+        try:
+            lost.start()
+        except OSError as error:  # the models serve without it
+            self._report.trouble(f"requests that a replica loses will not be logged: {reason_of(error)}")
+        return lost
 
-    def _serve(self, node: Node) -> None:
-        self._report.starting("starting Ray Serve and HAProxy")
-        hub.start(HubConfig(self._server.metrics.host, self._server.metrics.port, self._places.metrics))
-        self._stand_in.start()
-        client = ServeClient.start(port=self._serve_port, proxy_location="HeadOnly")
-        front = ServerUrls(inside=f"http://127.0.0.1:{self._serve_port}", outside=self._server.local_url)
-        self._tell_where(node, front)
-        last = LastGood.read(self._places.last_good)
-        memory = Memory(self._places.last_good)
-        ports = OpenPorts(self._server)
-
-        deaths = self._death_watch()
-
-        def on_look(running: Running) -> None:
-            self._writes.attempt(self._places.edge / "updating", lambda: self._edge.write_updating(running.building))
-            deaths.look(running)
-
-        def on_started(statuses: Sequence[ModelStatus]) -> None:
-            wait_reachable(front, statuses, EDGE_S, self._stop)
-            self._report.started(statuses, example_curl(front, statuses), self._server.metrics.url)
-            self._is_open = True
-
-        admission = Admission(max(LEAST_LOADS, len(os.sched_getaffinity(0))))
-        rollback = Rollback(good=dict(last.applications))
-        applier = Applier(
-            client, rollback, front, server=self._server, admission=admission, on_target=self._prepare_edge
-        )
-        files = FileThread(FileLook(self._desired, self._first), self._stop)
-        requested = RequestedApplies(files.wake)
-        watcher = Reconciler(
-            files,
-            self._first,
-            applier,
-            self._report,
-            self._stop,
-            metrics=self._metrics,
-            each_look=(
-                lambda: _raise_if_dead(node),
-                lambda: self._look_at_edge(ports, watcher),
-                lambda: self._remember(memory, applier, watcher),
-            ),
-            on_look=on_look,
-            on_started=on_started,
-            on_turn=self._live.turned,
-            requested=requested,
-            approve=self._live.approval,
-        )
-        died = DeathLog(self._places.state)
-        self._live.ask_of(
-            HubClient().traffic, lambda status: describe_model(front, status), lambda: died.recent(time.time())
-        )
-        self._api.operations = FileOperations(self._desired, self._live, requested, self._server)
-        threading.Thread(target=self._end_with, args=(node,), name="node", daemon=True).start()
-        self._pusher.start()
+    def serving(self) -> None:
+        """See Node."""
+        threading.Thread(target=self._exit_with_ray, name="node", daemon=True).start()
         self._is_up.set()
-        watcher.run()
-        self._api.operations = None
-        self._report.starting(STOPPING)
-        if self._leaving.is_set():
-            self._leave()
-        self._stand_in.close()
-        client.shutdown()
 
-    def _look_at_edge(self, ports: OpenPorts, watcher: Reconciler) -> None:
+    def check(self, notices: Notices, rollback: Rollback, *, started: bool) -> None:
+        """See Node."""
+        if dead := self._ray.dead_processes():
+            raise NodeDied(", ".join(dead))
+        good = self._current.config, rollback.good
+        self._writes.attempt(self._paths.last_good, lambda: self._last_good.update(*good))
         error = self._edge.haproxy_error()
-        watcher.tell_once("edge", f"HAProxy refuses our frontends: {error}" if error else "")
-        watcher.tell_once("ports", ports.closed() if self._is_open else "")
-        if self._identity:
-            self._identity.look(lambda trouble: watcher.tell_once("tls", trouble))
+        notices.set("edge", f"HAProxy refuses our frontends: {error}" if error else "")
+        notices.set("ports", self._ports.closed() if started else "")
+        self._timeouts.check(lambda text: notices.set("edge time-outs", text))
+        if self._tls:
+            self._tls.check(lambda text: notices.set("tls", text))
 
-    def _remember(self, memory: Memory, applier: Applier, watcher: Reconciler) -> None:
-        """What is good by now, and what could not be written before."""
-        self._writes.again()
-        good = self._current.config, applier.rollback.good
-        self._writes.attempt(self._places.last_good, lambda: memory.keep(*good))
-        failing = self._writes.failing
-        watcher.tell_lasting("write ", {str(place): text for place, text in failing.items()})
-        self._metrics.wrote(failing=len(failing))
-
-    def _tell_where(self, node: Node, front: ServerUrls) -> None:
-        """To the commands that join Ray, where there is no control socket."""
-        where = json.dumps({"address": node.address, **asdict(front)})
-        self._writes.attempt(self._places.running, lambda: write_private(self._places.running, where))
-
-    def _leave(self) -> None:
-        """Tell load balancers for `drain_s` to send no more, while requests are still answered."""
-        end = time.monotonic() + self._server.drain_s
-        trouble: Exception | None = None
-        while (left_s := end - time.monotonic()) > 0:
-            try:
-                self._edge.write_stopping()  # for a HAProxy that Serve starts from now on
-                for socket in self._edge.admin_sockets():
-                    announce_shutdown(socket)
-                trouble = None
-            except (AdminError, OSError) as error:
-                trouble = error
-            time.sleep(min(LEAVE_AGAIN_S, left_s))
-        if trouble:
-            self._report.trouble(f"HAProxy went on saying that the server is ready: {trouble}")
-
-    def _prepare_edge(self, desired: Desired, target: ServeConfig) -> None:
-        """Before Serve gets it. Which models it builds again is known at the next look."""
+    def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
+        """See Node. Which applications Serve builds anew is known at the next observation."""
         self._current = desired
         models = edge_models(target)
 
@@ -247,18 +145,58 @@ class EmbeddedServer:
             self._edge.write(self._server, models)
             self._edge.write_updating(models)
 
-        self._writes.need(self._places.edge, write)
+        self._writes.require(self._paths.edge, write)
+        self._timeouts.check(lambda _: None)
 
-    def _death_watch(self) -> DeathWatch:
-        def on_death(death: Death) -> None:
-            self._metrics.died(death.model, death.reason)
-            self._report.trouble(death.line)
+    def observed(self, running: Running) -> None:
+        """See Node."""
+        self._writes.attempt(self._paths.edge / "changing", lambda: self._edge.write_updating(running.building))
 
-        config = self._first.config
-        lost = LostRequests(self._places.edge, config.state_dir / "requests", self._writes)
-        try:
-            lost.start()
-        except OSError as failed:  # the models serve without it
-            self._report.trouble(f"requests that a replica loses will not be logged: {reason_of(failed)}")
-        log = DeathLog(self._places.state)
-        return DeathWatch(replicas_folder(config), log, RayMachine(), lost, on_death, writes=self._writes)
+    def stopping(self, client: ServeClient) -> None:
+        """See Node."""
+        self._report.starting(STOPPING)
+        if self._leaving.is_set():
+            self._leave()
+        self._standby.close()
+        client.shutdown()
+
+    def _exit_with_ray(self) -> None:
+        """End this process when Ray has died and the thread that waits for an answer of it does not notice."""
+        while not (dead := self._ray.dead_processes()):
+            time.sleep(STUCK_S)
+        time.sleep(STUCK_S)
+        self._report.trouble(f"Ray's {', '.join(dead)} died")
+        os._exit(NODE_DIED)
+
+    def _report_connections(self) -> None:
+        """Report a configured number of connections that the limit of open files does not allow."""
+        wanted, files = self._server.connections, max_open_files()
+        most = connection_limits(wanted, files).per_port
+        if most < wanted and "connections" in self._server.model_fields_set:
+            self._report.trouble(
+                f"connections: {most} are let in on each port and not {wanted}: this user may open {files} files (ulimit -Hn)"
+            )
+
+    def _report_slow_start(self, seconds: float) -> None:
+        self._report.starting(f"still starting Ray, for {seconds:.0f} s now: the machine is busy")
+
+    def _write_address(self) -> None:
+        """For the commands that attach to Ray where there is no control socket."""
+        where = json.dumps({"address": self._ray.address, **asdict(self.urls)})
+        self._writes.attempt(self._paths.running, lambda: write_private(self._paths.running, where))
+
+    def _leave(self) -> None:
+        """Report for `drain_s` that the server is not ready, so that load balancers send no more; requests are still answered."""
+        end = time.monotonic() + self._server.drain_s
+        failed: Exception | None = None
+        while (left_s := end - time.monotonic()) > 0:
+            try:
+                self._edge.write_stopping()  # for a HAProxy that Serve starts from now on
+                for socket in self._edge.admin_sockets():
+                    announce_shutdown(socket)
+                failed = None
+            except (AdminError, OSError) as error:
+                failed = error
+            time.sleep(min(LEAVE_AGAIN_S, left_s))
+        if failed:
+            self._report.trouble(f"HAProxy went on reporting that the server is ready: {failed}")

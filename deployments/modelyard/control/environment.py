@@ -1,19 +1,20 @@
-"""The environment in which Ray and Serve run as this server needs them. Pure: it is set where processes are started."""
+"""The environment variables with which Ray and Serve run. Pure: they are set where processes are started."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.config.server_spec import ServerSpec
+from modelyard.control.paths import ServerPaths
 from modelyard.edge.connections import connection_limits
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
 FAST_PATH_CALLBACK = "modelyard.http.install:install"
-LONGEST_SESSION_S = 3660
-"""For a WebSocket or stream of one model that outlives changes of others. Serve keeps the port of a replica that has ended free
-for as long, and has a thousand of them on a machine."""
+MAX_SESSION_S = 3660
+"""How long a WebSocket or stream may outlive changes of other models. Serve reserves the port of a replica that has ended for as
+long, and has a thousand ports on a machine."""
 RAY_TOKEN = Path(".ray", "auth_token")
-"""Where Ray looks for a token in the home directory."""
+"""The path of Ray's token in the home directory."""
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -23,75 +24,29 @@ QUIET = {
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPaths:
-    """Where a running server keeps its files."""
-
-    state: Path
-    """The operator's: token, last good configuration, where to attach."""
-    run: Path
-    """Ray's and HAProxy's, gone when the server stops. Short: HAProxy takes at most 97 bytes for its socket's path, of
-    which Serve uses 68."""
-
-    @property
-    def token(self) -> Path:
-        """Ray's authentication token, mode 0600."""
-        return self.state / "token"
-
-    @property
-    def running(self) -> Path:
-        """Where the running server is to be found."""
-        return self.state / "running.json"
-
-    @property
-    def last_good(self) -> Path:
-        """The configuration to come back to."""
-        return self.state / "last-good.json"
-
-    @property
-    def ray(self) -> Path:
-        """Ray's own; it opens this folder to everybody, so it stands inside one that is closed."""
-        return self.run / "ray"
-
-    @property
-    def scratch(self) -> Path:
-        """Temporary files of the server's processes: a killed one leaves nothing that outlives the run."""
-        return self.run / "tmp"
-
-    @property
-    def metrics(self) -> Path:
-        """What the metrics hub must not forget when it dies; a new run counts from zero."""
-        return self.run / "metrics.json"
-
-    @property
-    def edge(self) -> Path:
-        """HAProxy's files, ours and Serve's."""
-        return self.run / "lb"
-
-
-@dataclass(frozen=True, slots=True)
 class EdgePorts:
-    """Ports of Serve's own HAProxy that nobody is meant to use; chosen free at each start."""
+    """Ports of Serve's own HAProxy, which no client uses; chosen from the free ports at each start."""
 
     serve: int
     fallback: int
-    """Of Serve's Python proxy, which answers while a model has no replica."""
+    """The port of Serve's Python proxy, which answers while a model has no replica."""
     metrics: int
     stats: int
 
 
-def attach_environment(places: ServerPaths) -> dict[str, str]:
-    """What any process needs to talk to the running Ray."""
+def attach_environment(paths: ServerPaths) -> dict[str, str]:
+    """For any process that connects to the running Ray."""
     return {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(places.token),
+        "RAY_AUTH_TOKEN_PATH": str(paths.token),
         **QUIET,
     }
 
 
 def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """What a process needs to talk to somebody else's Ray, besides what it has.
+    """For a process that connects to the Ray of a cluster, in addition to its environment.
 
-    `ray start` turns authentication on where it finds a token; a client does so only if it is told to.
+    `ray start` turns authentication on if it finds a token; a client does so only if RAY_AUTH_MODE says so.
     """
     token = any(name in environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (home / RAY_TOKEN).exists()
     mode = {"RAY_AUTH_MODE": "token"} if token and "RAY_AUTH_MODE" not in environ else {}
@@ -99,13 +54,13 @@ def cluster_environment(environ: Mapping[str, str], home: Path) -> dict[str, str
 
 
 def server_environment(
-    server: ServerSpec, places: ServerPaths, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
+    server: ServerSpec, paths: ServerPaths, ports: EdgePorts, haproxy: Path, *, cores: int, files: int
 ) -> dict[str, str]:
-    """What the processes of the server itself need, on this many cores and with so many open files."""
-    edge = places.edge
+    """For the server's own processes, on this many cores and with at most `files` open files."""
+    edge = paths.edge
     return {
-        **attach_environment(places),
-        "TMPDIR": str(places.scratch),
+        **attach_environment(paths),
+        "TMPDIR": str(paths.scratch),
         # HAProxy sends requests straight to the replicas (ADR 1).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -123,33 +78,33 @@ def server_environment(
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_MAXCONN": str(connection_limits(server.connections, files).total),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores // 4)),
-        # Per-request metrics of Serve's own frontend, which no request passes.
+        # Per-request metrics of Serve's own frontend, which no request uses.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        # A replica that left is forgotten before it stops answering (drain_s).
+        # A replica that stops keeps answering until the load balancer has removed it (drain_s).
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{server.drain_s:g}",
-        # Every change starts a new HAProxy; the old one keeps its WebSockets and streams for so long. Connections that are idle
-        # must not close meanwhile (RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S): see edge/takeover.py.
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{LONGEST_SESSION_S}",
-        # Its 60 s are few for a Python process beside others that start; one that is given up is started again.
+        # Every change starts another HAProxy; the one before keeps its WebSockets and streams for so long. Idle connections must
+        # not close meanwhile (RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S): see edge/takeover.py.
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{MAX_SESSION_S}",
+        # The default of 60 s is too short for a Python process beside others that start; Ray would start another one.
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it
-        # down, so that where none is left the next try reaches Serve's own proxy, which waits for a new one: the fourth, where two
-        # replicas die at once and the request was in both, or later, where it meets connections that have died with them.
+        # down, so that if none is left the next try reaches Serve's own proxy, which waits for another replica. That is the fourth
+        # try if two replicas die at once and the request was in both, or a later one if it meets their dead connections.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_RETRIES": "8",
         "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
-        # A replica that fails its health check does not hear that it is to stop.
+        # A replica that fails its health check does not respond to a graceful stop.
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
-        # A killed HAProxy is seen after one missed check, and is back within seconds.
+        # A killed HAProxy is noticed after one missed check, and is restarted within seconds.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
-        # Serve's own 5 s are too few for a proxy's first start beside a dozen models that load.
+        # The default of 5 s is too short for a proxy's first start beside a dozen models that load.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-        # Throughput mode keeps 1000 lines back; what a replica warns of is for `modelyard logs` now.
+        # Throughput mode buffers 1000 lines; a replica's warnings must be in `modelyard logs` at once.
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
-        # A model that cannot start is told so after two tries, not after 20 minutes.
+        # A model that cannot start fails after two tries, not after 20 minutes.
         "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "2",
-        # A replica for which there is no room is told of after seconds.
+        # A replica that waits for resources is reported after seconds.
         "RAY_SERVE_SLOW_STARTUP_WARNING_S": "5",
         "RAY_SERVE_SLOW_STARTUP_WARNING_PERIOD_S": "5",
     }

@@ -1,16 +1,16 @@
-"""What happened to a server, in `events.jsonl` of its state folder: a JSON object a line, oldest first.
+"""A server's events, in `events.jsonl` of its state folder: one JSON object a line, oldest first.
 
-Every line has `time` (ISO 8601, UTC) and `event`; `model`, `version` and `reason` where they are known. The events:
+Every line has `time` (ISO 8601, UTC) and `event`, and `model`, `version` and `reason` if they are known. The events:
 
-    step                                             of a start or an end
+    step                                             a step of a start or a stop
     started                                          the end of a start
-    state                                            a model's new state
-    add, restart, scale, update, remove, refuse      what is changed, and why
-    waits                                            what is changed when the operator says `modelyard apply`
-    mistake                                          in the configuration, with its place
-    trouble                                          anything else that the operator should look at
+    state                                            the state of a model that has changed
+    add, restart, scale, update, remove, refuse      a change, and its reason
+    waits                                            a change that waits for `modelyard apply`
+    mistake                                          an error in the configuration, with its place
+    trouble                                          any other problem that the operator should read of
 
-At LARGEST_BYTES the file becomes `events.jsonl.1`, in place of the last such one.
+At MAX_BYTES the file is renamed to `events.jsonl.1`, in place of the one before.
 """
 
 import json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelyard.control.status import ModelStatus
 
 NAME = "events.jsonl"
-LARGEST_BYTES = 4 * 2**20
+MAX_BYTES = 4 * 2**20
 
 
 def _now() -> datetime:
@@ -36,16 +36,16 @@ def _now() -> datetime:
 
 
 class EventFile:
-    """Implements `control.watch.Report`. A disk that is full costs events, and nothing else."""
+    """Implements `reports.Report`. A full disk costs events, and nothing else."""
 
     def __init__(
         self,
         folder: Path,
         writes: Writes,
         now: Callable[[], datetime] = _now,
-        largest_bytes: int = LARGEST_BYTES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._file = AppendFile(folder / NAME, largest_bytes)
+        self._file = AppendFile(folder / NAME, max_bytes)
         self._writes = writes
         self._now = now
 
@@ -54,7 +54,7 @@ class EventFile:
         self._write("step", what=what)
 
     def progress(self, statuses: "Sequence[ModelStatus]") -> None:
-        """See Report; nothing is written of what is under way."""
+        """See Report; not written."""
 
     def started(self, statuses: "Sequence[ModelStatus]", curl: str, metrics: str) -> None:
         """See Report."""
@@ -89,7 +89,7 @@ class EventFile:
         self._write("trouble", reason=what)
 
     def _write(self, event: str, **more: object) -> None:
-        told = {key: value for key, value in more.items() if value != ""}
-        line = json.dumps({"time": self._now().isoformat(timespec="milliseconds"), "event": event, **told})
+        known = {key: value for key, value in more.items() if value != ""}
+        line = json.dumps({"time": self._now().isoformat(timespec="milliseconds"), "event": event, **known})
         self._file.add(line.encode())
         self._writes.attempt(self._file.path, self._file.write)

@@ -1,7 +1,7 @@
-"""What the configuration and the model folders look like to `stat`, to be compared: it changes when a file does. Reads no file.
+"""A stamp of the configuration and the model folders, from `stat` alone: it changes when a file does. Reads no file.
 
-No events of the kernel are used. A network file system sends none, there may be no inotify instance left, and they are bound to
-what stood at a path when the watch began. To look costs some microseconds a file.
+It does not use inotify: a network file system sends no events, instances may be used up, and a watch is bound to the inode that was
+at a path when the watch began. A check costs a few microseconds a file.
 """
 
 import os
@@ -17,18 +17,18 @@ DEEPEST = 32
 
 
 def stamp(config_dir: Path, repository: Path, folders: Iterable[str]) -> Stamp:
-    """Of all files that `spec.load` reads, and of the versions of these model folders. Never raises OSError."""
+    """The stamp of all files that `config.load` reads, and of the versions in these model folders. Never raises OSError."""
     config = str(config_dir)
     return (
-        *(_look(f"{config}/{name}")[0] for name in ("", "server.yaml", "server.yml")),
+        *(_stat(f"{config}/{name}")[0] for name in ("", "server.yaml", "server.yml")),
         *_below(f"{config}/models", deep=1),
         *(part for folder in folders for part in _versions(f"{repository}/{folder}")),
     )
 
 
 def _versions(folder: str) -> Iterator[object]:
-    """Of a model's folder; what is beside its versions (one that is being copied, say) does not matter."""
-    yield _look(folder)[0]
+    """The stamp of a model's folder, without what is beside its versions, such as a copy in progress."""
+    yield _stat(folder)[0]
     for name in _names(folder):
         if VERSION.fullmatch(name):
             yield name
@@ -36,8 +36,8 @@ def _versions(folder: str) -> Iterator[object]:
 
 
 def _below(path: str, *, deep: int) -> Iterator[object]:
-    """Of a file, or of a folder and what is in it."""
-    seen, is_folder = _look(path)
+    """The stamp of a file, or of a folder and its content."""
+    seen, is_folder = _stat(path)
     yield seen
     if is_folder and deep:
         for name in _names(path):
@@ -52,10 +52,10 @@ def _names(folder: str) -> list[str]:
         return [f"/{error.errno}"]  # no file has such a name
 
 
-def _look(path: str) -> tuple[object, bool]:
-    """What changes when a file is written or a folder gets another in its place, links followed; whether it is a folder.
+def _stat(path: str) -> tuple[object, bool]:
+    """What changes when a file is written or a folder is replaced, links followed; and whether it is a folder.
 
-    A folder's times are left out: they change with each file that nobody reads, and its names are listed anyway.
+    A folder's times are left out: files that are not read change them too, and its names are listed anyway.
     """
     try:
         found = os.stat(path)  # noqa: PTH116 - see _names

@@ -1,38 +1,38 @@
-"""The files as they are now, looked at in a thread of its own: a file system that hangs must not stop the control loop."""
+"""Reads the files whenever they change, in a thread of its own: a file system that hangs must not stop the reconciler."""
 
 import queue
 import threading
 import time
 from collections.abc import Callable
 
-from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.file_stamps import Stamp, stamp
 
-LOOK_S = 1.0
-STILL_S = 0.3
-"""An editor writes a file in several steps: files are read when they have not changed for so long."""
-LONGEST_CHANGE_S = 5.0
-"""What changes all the time is read as it is."""
-SHARE = 0.03
-"""Of one processor's time that looking may take; a repository of very many files is looked at less often."""
-AGAIN_S = 5.0
-"""When files that could not be read are tried again."""
+CHECK_EVERY_S = 1.0
+QUIET_S = 0.3
+"""Files are read when they have not changed for so long, because an editor writes a file in several steps."""
+MAX_CHANGE_S = 5.0
+"""Files that change for longer than this are read as they are."""
+MAX_CPU_SHARE = 0.03
+"""The share of one core that checks may take; a repository with very many files is checked less often."""
+RETRY_S = 5.0
+"""When files that could not be read are read again."""
 SILENT_S = 10.0
-"""A look that takes longer is reported to the operator."""
+"""A check that takes longer is reported to the operator."""
 
-Reading = Desired | Exception
-"""What the files ask for, or why that cannot be said: SpecError, OSError."""
+Reading = DesiredState | Exception
+"""The desired state, or why it cannot be read: SpecError, OSError."""
 
 
-class FileLook:
-    """Reads the files again whenever they have changed. For one thread."""
+class FileChecker:
+    """Reads the files when they have changed. For one thread."""
 
-    def __init__(self, desired: DesiredState, first: Desired, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, desired: ConfigReader, first: DesiredState, now: Callable[[], float] = time.monotonic) -> None:
         self._desired = desired
         self._now = now
         self._config = first.config
         self._read: Stamp | None = None
-        """As of the last reading. None: the first look reads, for who reads first did so without looking before."""
+        """As of the last reading. None: the first check reads, because the first reading was made without a stamp."""
         self._seen: Stamp | None = None
         self._touched_at = 0.0
         self._settles_at: float | None = None
@@ -40,11 +40,11 @@ class FileLook:
 
     @property
     def is_changing(self) -> bool:
-        """Whether files were changed that are not read yet: look again in a moment."""
+        """Whether files have changed that are not read yet: check again in a moment."""
         return self._seen != self._read
 
-    def look(self) -> Reading | None:
-        """What the files ask for, where they have changed and are at rest now, or where a version has settled; else None."""
+    def check(self) -> Reading | None:
+        """The desired state if the files have changed and are at rest now, or if a version has settled; else None."""
         now, found = self._now(), self._stamp()
         settled = self._settles_at is not None and now >= self._settles_at
         if found == self._read and not settled:
@@ -53,7 +53,7 @@ class FileLook:
         if found not in (self._seen, self._read):
             self._touched_at = self._touched_at if self.is_changing else now
             self._seen = found
-            if now - self._touched_at < LONGEST_CHANGE_S:
+            if now - self._touched_at < MAX_CHANGE_S:
                 return None
         self._read = self._seen = found
         return self._reading()
@@ -62,16 +62,16 @@ class FileLook:
         self._settles_at = None
         try:
             desired = self._desired.read()
-        except OSError as error:  # out of descriptors, say: what is mended changes no file
-            self._settles_at = self._now() + AGAIN_S
+        except OSError as error:  # such as too many open files: its end changes no file
+            self._settles_at = self._now() + RETRY_S
             return error
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the files must not end the thread
+        except Exception as error:  # noqa: BLE001 - no error in the files may end the thread
             return error
         self._config = desired.config
         self._waits(desired)
         return desired
 
-    def _waits(self, desired: Desired) -> None:
+    def _waits(self, desired: DesiredState) -> None:
         self._settles_at = None if desired.settles_in_s is None else self._now() + desired.settles_in_s
 
     def _stamp(self) -> Stamp:
@@ -79,46 +79,50 @@ class FileLook:
         return stamp(self._desired.config_dir, self._config.repository_root, folders)
 
 
-class FileThread:
-    """Looks at the files until `stop` is set, and keeps what it read for the control loop."""
+class FileWatcher:
+    """Checks the files until `stop` is set, and queues what it reads for the reconciler."""
 
-    def __init__(self, look: FileLook, stop: threading.Event) -> None:
-        self._look = look
+    def __init__(self, checker: FileChecker, stop: threading.Event) -> None:
+        self._checker = checker
         self._stop = stop
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
-        self._looking_since: float | None = None
+        self._checking_since: float | None = None
 
     def start(self) -> None:
-        """A daemon: it may hang in the kernel when the server ends."""
+        """Start the thread, a daemon: it may hang in the kernel when the server ends."""
         threading.Thread(target=self._run, name="files", daemon=True).start()
 
     def wake(self) -> None:
-        """End a wait for the next reading, in whatever thread."""
+        """End a wait for the next reading. Any thread may call this."""
         self._readings.put(None)
 
     def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; None after `timeout_s`, or at once where `stop` is set or somebody wakes it."""
+        """The next reading; None after `timeout_s`, after `wake`, or when `stop` is set."""
         try:
             return self._readings.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
     def is_silent(self) -> bool:
-        """Whether the file system has not answered for SILENT_S."""
-        since = self._looking_since
+        """Whether the file system has not responded for SILENT_S."""
+        since = self._checking_since
         return since is not None and time.monotonic() - since > SILENT_S
 
     def _run(self) -> None:
         wait_s = 0.0
         while not self._stop.wait(wait_s):
-            self._looking_since = begun = time.monotonic()
+            self._checking_since = begun = time.monotonic()
             try:
-                reading = self._look.look()
-            except Exception as error:  # noqa: BLE001 - without this thread no change would be seen any more
+                reading = self._checker.check()
+            except Exception as error:  # noqa: BLE001 - without this thread no change would be seen
                 reading = error
-            self._looking_since = None
+            self._checking_since = None
             if reading is not None:
                 self._readings.put(reading)
             took_s = time.monotonic() - begun
-            wait_s = STILL_S if self._look.is_changing else max(LOOK_S, took_s / SHARE if reading is None else 0.0)
-        self._readings.put(None)  # the loop need not wait for its time-out
+            wait_s = (
+                QUIET_S
+                if self._checker.is_changing
+                else max(CHECK_EVERY_S, took_s / MAX_CPU_SHARE if reading is None else 0.0)
+            )
+        self._readings.put(None)  # the reconciler need not wait for its time-out

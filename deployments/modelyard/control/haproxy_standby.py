@@ -1,4 +1,4 @@
-"""HAProxy when it dies: one of ours stands in at once, until Ray Serve has started its own again, which takes it three seconds."""
+"""A standby for HAProxy: when Serve's dies, one of ours serves at once, until Serve has restarted its own three seconds later."""
 
 import os
 import select
@@ -12,8 +12,10 @@ from modelyard.edge.admin_socket import AdminError, pid_of
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.listening_sockets import ListeningSockets
 
+DRAIN_S = 1.0
+"""How long `close` waits for standbys that drain."""
 TICK_S = 0.1
-"""How often a new HAProxy of Serve's is looked for. The end of one is seen at once."""
+"""How often a restarted HAProxy of Serve's is looked up. The end of one is noticed at once."""
 
 
 class HaproxyStandby:
@@ -24,23 +26,31 @@ class HaproxyStandby:
         self._report = report
         self._sockets = ListeningSockets(edge.sockets_path)
         self._running: subprocess.Popen[bytes] | None = None
+        self._draining: list[subprocess.Popen[bytes]] = []
+        """Standbys that finish their requests, after Serve's HAProxy has taken over."""
         self._watched = 0
-        """The process id of Serve's HAProxy, once its sockets are kept."""
+        """The process id of Serve's HAProxy whose listening sockets are duplicated here."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
 
     def start(self) -> None:
-        """From now on."""
+        """Begin to watch."""
         self._thread.start()
 
     def close(self) -> None:
-        """Before Serve ends its HAProxy."""
+        """End the thread and the standby; called before Serve stops its HAProxy."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         if self._running:
             self._running.kill()
             self._running.wait()
+        for process in self._draining:
+            try:
+                process.wait(DRAIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self._sockets.close()
 
     def _run(self) -> None:
@@ -49,25 +59,26 @@ class HaproxyStandby:
             if pid is None or (pid != self._watched and not self._takes_over(pid)):
                 self._stop.wait(TICK_S)
             elif self._has_ended(pid) and pid == self._edge.haproxy_pid() and not self._running:
-                self._stand_in()
+                self._start_standby()
 
     def _takes_over(self, pid: int) -> bool:
-        """Whether this HAProxy of Serve's serves by now; then nobody stands in any more."""
+        """Whether this HAProxy of Serve's serves; then the standby ends."""
         try:
             admin = next((path for path in self._edge.admin_sockets() if pid_of(path) == pid), None)
             if admin is None:
                 return False
             self._sockets.fetch(admin)
-        except (AdminError, OSError):  # it is starting, or has died meanwhile
+        except (AdminError, OSError):  # it is starting, or has died
             return False
         self._watched = pid
         if self._running:
-            self._running.send_signal(signal.SIGUSR1)  # it answers what it has, and ends
+            self._running.send_signal(signal.SIGUSR1)  # it finishes its requests, and ends
+            self._draining = [each for each in self._draining if each.poll() is None] + [self._running]
             self._running = None
         return True
 
     def _has_ended(self, pid: int) -> bool:
-        """Within a moment."""
+        """Whether the process ends within TICK_S."""
         try:
             process = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -80,9 +91,9 @@ class HaproxyStandby:
         finally:
             os.close(process)
 
-    def _stand_in(self) -> None:
+    def _start_standby(self) -> None:
         if self._stop.is_set():
             return
         with suppress(OSError):
             self._running = subprocess.Popen(self._edge.standby_command(), stdin=subprocess.DEVNULL)
-            self._report("HAProxy has died: another one stands in until Ray Serve has started it again")
+            self._report("HAProxy has died: a standby serves until Ray Serve has restarted it")

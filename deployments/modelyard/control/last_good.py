@@ -1,4 +1,4 @@
-"""What a server remembers between runs: the configuration that was last valid, and each model's config that last answered."""
+"""What a server stores for its next run: the last valid configuration, and each model's application that last answered."""
 
 import json
 from collections.abc import Mapping
@@ -8,20 +8,21 @@ from pathlib import Path
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.names import ServeConfig
-from modelyard.control.private_file import write_private
+from modelyard.control.paths import write_private
+from modelyard.control.serve_config import ServeConfig, settings_of
+from modelyard.ray_serve.application import ModelArgs, ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """Empty where there was no last run."""
+    """Empty if there was no run before."""
 
     config: Config | None = None
     applications: Mapping[str, ServeConfig] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "LastGood":
-        """From its file; empty where that is missing or not what `write` wrote."""
+        """Read the file; empty if it is missing or invalid. Applications of another release are left out."""
         try:
             stored = json.loads(path.read_text())
             config = Config(
@@ -30,12 +31,12 @@ class LastGood:
                 sources={name: Path(source) for name, source in stored["sources"].items()},
                 root=Path(stored["root"]),
             )
-            return cls(config, {name: _completed(each) for name, each in stored["applications"].items()})
+            return cls(config, {name: each for name, each in stored["applications"].items() if _can_be_served(each)})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def write(self, path: Path) -> None:
-        """Replace the file, unless there is nothing to remember; it holds what the YAML holds, so it is for its owner's eyes."""
+        """Replace the file, unless there is nothing to store. Only its owner may read it, because it holds what the YAML holds."""
         config = self.config
         if config is None:
             return
@@ -49,24 +50,26 @@ class LastGood:
         write_private(path, json.dumps(stored))
 
 
-class Memory:
-    """Writes what is good by now, where that has changed."""
+class LastGoodFile:
+    """Writes what is good when that has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept = LastGood()
+        self._written = LastGood()
 
-    def keep(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
+    def update(self, config: Config, applications: Mapping[str, ServeConfig]) -> None:
         """Raises OSError; the next call tries again."""
-        if config is not self._kept.config or applications != self._kept.applications:
+        if config is not self._written.config or applications != self._written.applications:
             good = LastGood(config, dict(applications))
             good.write(self._path)
-            self._kept = good
+            self._written = good
 
 
-def _completed(application: ServeConfig) -> ServeConfig:
-    """With what an earlier release did not write: it served the newest version, and had no labels."""
-    (deployment,) = application["deployments"]
-    newest = max(number for number, _ in application["args"]["versions"])
-    chosen = {"default": newest, "version_labels": {}, **deployment["user_config"]}
-    return {**application, "deployments": [{**deployment, "user_config": chosen}]}
+def _can_be_served(application: ServeConfig) -> bool:
+    """Whether this release's replicas can read its arguments and settings."""
+    try:
+        ModelArgs.from_plain(application["args"])
+        ModelSettings.from_plain(settings_of(application))
+    except ValueError:
+        return False
+    return True

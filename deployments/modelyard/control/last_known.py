@@ -1,4 +1,4 @@
-"""A value that comes from elsewhere and may be slow to come: who asks waits a moment for it, and gets the last one otherwise."""
+"""A cached value whose fetch may be slow: a caller waits a moment for a fresh one, and else gets the last one."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class LastKnown(Generic[T]):
-    """One fetch at a time, in a thread of its own; one that raises leaves the value as it is."""
+    """One fetch at a time, in a thread of its own. A fetch that raises leaves the value unchanged."""
 
     def __init__(self, fetch: Callable[[T], T], first: T) -> None:
         """`fetch` gets the last value."""
@@ -19,7 +19,7 @@ class LastKnown(Generic[T]):
         self._fetched.set()
 
     def refresh(self) -> threading.Event:
-        """Begin to fetch it, unless that is under way; the event is set when this fetch is over."""
+        """Start a fetch unless one is under way. The event is set when it is over."""
         with self._lock:
             if self._fetched.is_set():
                 self._fetched = threading.Event()
@@ -27,14 +27,14 @@ class LastKnown(Generic[T]):
             return self._fetched
 
     def get(self, wait_s: float) -> T:
-        """The value, as new as it comes within this time."""
+        """The fresh value if it comes within this time, else the last one."""
         self.refresh().wait(wait_s)
         return self.value
 
     def _run(self, fetched: threading.Event) -> None:
         try:
             self.value = self._fetch(self.value)
-        except Exception:  # noqa: BLE001, S110 - the last value stands; a later fetch tries again
+        except Exception:  # noqa: BLE001, S110 - the last value stays; a later fetch tries again
             pass
         finally:
             fetched.set()

@@ -1,4 +1,4 @@
-"""What a running server says of itself at its control socket. Never waits for the control loop, nor the loop for it."""
+"""The state that a running server publishes at its control socket. It never waits for the reconciler, nor the reconciler for it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelyard.control.last_known import LastKnown
 from modelyard.control.loop_snapshot import LoopSnapshot
 
-if TYPE_CHECKING:  # the socket is answered before these are imported
+if TYPE_CHECKING:  # the socket is served before these are imported
     from modelyard.config.diagnostic import SpecError
     from modelyard.control.death_log import Death
     from modelyard.control.plan import Action
@@ -18,18 +18,18 @@ if TYPE_CHECKING:  # the socket is answered before these are imported
 
 Phase = Literal["starting", "serving", "stopping", "down"]
 TRAFFIC_S = 0.2
-"""How long a status waits for the metrics hub; else it shows the traffic that was asked for last."""
+"""How long a status waits for the metrics hub; else it shows the traffic of the last fetch."""
 DESCRIBED = ("batching", "notes")
-"""What a status shows of a model's description."""
+"""The fields of a model's page that a status shows."""
 STOPPING = "draining and stopping"
 """The last step of a server."""
 
 Described = dict[str, tuple[Any, Mapping[str, Any]]]
-"""By model: the config of its application when it was asked, and what it said of itself."""
+"""By model: the config of its application when its page was fetched, and the page."""
 
 
 class LiveState:
-    """Implements `control.watch.Report`, and gets each turn of the loop."""
+    """Implements `reports.Report`, and receives a snapshot after each cycle of the reconciler."""
 
     def __init__(self, *, approval: bool = False, now: Callable[[], float] = time.monotonic) -> None:
         """`approval`: changes wait for `modelyard apply`."""
@@ -44,22 +44,22 @@ class LiveState:
         self._deaths: Callable[[], Mapping[str, Sequence[Death]]] = dict
         self._described: LastKnown[Described] = LastKnown(self._describe_all, {})
 
-    def ask_of(
+    def set_sources(
         self,
         traffic: "Callable[[], dict[str, Traffic]]",
         describe: "Callable[[ModelStatus], Mapping[str, Any] | None]",
         deaths: "Callable[[], Mapping[str, Sequence[Death]]]",
     ) -> None:
-        """From now on: where the last minute's traffic comes from, what a model says of itself, and replicas that died."""
+        """Set the sources of the last minute's traffic, of a model's page, and of the replicas that died."""
         self._traffic = LastKnown(lambda _: traffic(), {})
         self._describe = describe
         self._deaths = deaths
 
     def turned(self, turn: LoopSnapshot) -> None:
-        """The loop has ended a turn."""
+        """Publish the state after a cycle of the reconciler."""
         self.turn = turn
         known, configs = self._described.value, turn.running.configs
-        if any(_answers(each) and not _is_known(each.name, known, configs) for each in turn.statuses):
+        if any(_can_describe(each) and not _is_known(each.name, known, configs) for each in turn.statuses):
             self._described.refresh()
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class LiveState:
         }
 
     def down(self, why: str) -> None:
-        """No process serves: what the supervisor waits for."""
+        """No process serves; `why` says what the supervisor waits for."""
         self._enter("down", why)
 
     def starting(self, what: str) -> None:
@@ -100,19 +100,19 @@ class LiveState:
         self._enter("serving", "")
 
     def mistakes(self, error: "SpecError") -> None:
-        """See Report; the turn's notices have it."""
+        """See Report; the snapshot's notices have it."""
 
     def applied(self, actions: "Sequence[Action]") -> None:
-        """See Report; the turn's statuses show it."""
+        """See Report; the snapshot's statuses show it."""
 
     def awaits(self, actions: "Sequence[Action]", withheld: str) -> None:
-        """See Report; the turn has it."""
+        """See Report; the snapshot has it."""
 
     def changed(self, status: "ModelStatus") -> None:
-        """See Report; the turn's statuses show it."""
+        """See Report; the snapshot's statuses show it."""
 
     def trouble(self, what: str) -> None:
-        """See Report; what lasts is among the turn's notices."""
+        """See Report; problems that last are in the snapshot's notices."""
 
     def _enter(self, phase: Phase, step: str) -> None:
         self._phase, self._step, self._since = phase, step, datetime.now().astimezone()
@@ -135,16 +135,18 @@ class LiveState:
         if turn is None:
             return {}
         configs, found = turn.running.configs, {}
-        for status in filter(_answers, turn.statuses):
-            if _is_known(status.name, known, configs):
-                found[status.name] = known[status.name]
-            elif told := self._describe(status):
-                found[status.name] = (configs.get(status.name), told)
+        for status in turn.statuses:
+            name = status.name
+            if name in known and (status.changing or _is_known(name, known, configs)):
+                found[name] = known[name]
+            elif _can_describe(status) and (page := self._describe(status)):
+                found[name] = (configs.get(name), page)
         return found
 
 
-def _answers(status: "ModelStatus") -> bool:
-    return status.state == "READY" and status.replicas > 0
+def _can_describe(status: "ModelStatus") -> bool:
+    """Whether its page is that of its config: during a change, replicas may still have the settings of before."""
+    return status.state == "READY" and status.replicas > 0 and not status.changing
 
 
 def _is_known(name: str, known: Described, configs: Mapping[str, Any]) -> bool:

@@ -1,32 +1,31 @@
-"""What the control loop knew at the end of one of its turns."""
+"""The reconciler's state at the end of a cycle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the control socket answers before these are imported
+if TYPE_CHECKING:  # the control socket is served before these are imported
     from modelyard.control.plan import Action
     from modelyard.control.rollback import Rollback
-    from modelyard.control.running import Running
-    from modelyard.control.status import ModelStatus
+    from modelyard.control.status import ModelStatus, Running
 
 
 @dataclass(frozen=True, slots=True)
 class LoopSnapshot:
-    """Never changed once it is made, so that other threads read it without a lock."""
+    """Immutable, so that other threads read it without a lock."""
 
     number: int
     at: float
-    """Of the last look at Serve that went well, by the loop's clock."""
+    """The time of the last successful observation of Serve, on the reconciler's clock."""
     running: "Running"
     rollback: "Rollback"
     """A copy."""
     statuses: tuple["ModelStatus", ...]
     configured: frozenset[str]
-    """Names of the models that the files ask for, as far as they were read."""
+    """Names of the models in the files that were last read."""
     notices: Mapping[str, str] = field(default_factory=dict)
-    """Troubles that last, by a word for each."""
+    """Problems that last, by key."""
     waiting: tuple["Action", ...] = ()
-    """What is changed when the operator says `modelyard apply`."""
+    """The changes that wait for `modelyard apply`."""
     withheld: str = ""
-    """Why that needs a confirmation besides."""
+    """Why they need a confirmation too; "" if they do not."""

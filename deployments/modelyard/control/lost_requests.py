@@ -1,4 +1,4 @@
-"""Receives what HAProxy tells of lost requests (`edge.lost`), and writes them into the logs of requests."""
+"""Receives HAProxy's log of lost requests (`edge.failed_request_log`), and writes them into the request logs."""
 
 import socket
 import threading
@@ -19,26 +19,26 @@ from modelyard.replica_files.request_records import (
     request_log_path,
 )
 
-REMEMBERED = 10_000
-"""Requests of replicas that may have died, until the control loop asks for them."""
-MOST_A_SECOND = 500
-"""Lines that are written; in an outage there is one for each request that comes."""
+MAX_REMEMBERED = 10_000
+"""Requests of replicas that may have died, until `of_replica` takes them."""
+MAX_RECORDS_A_SECOND = 500
+"""Records that are written; in an outage there is one for each request."""
 
 
 class LostRequests:
-    """Listens in a thread of its own from `start` on."""
+    """Listens in a thread of its own after `start`."""
 
     def __init__(self, edge: Path, requests: Path, writes: Writes, *, now: Callable[[], float] = time.time) -> None:
-        """`edge` is the folder of HAProxy's files, `requests` that of the logs."""
+        """`edge` is the folder of HAProxy's files, `requests` the folder of the request logs."""
         self._place = edge / LOG_SOCKET
         self._requests = requests
         self._writes = writes
         self._now = now
-        self._lost: deque[LostRequest] = deque(maxlen=REMEMBERED)
+        self._lost: deque[LostRequest] = deque(maxlen=MAX_REMEMBERED)
         self._second, self._written = 0, 0
 
     def start(self) -> None:
-        """Begin. Raises OSError where the socket cannot be made."""
+        """Begin to listen. Raises OSError if the socket cannot be created."""
         self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._place.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -46,7 +46,7 @@ class LostRequests:
         threading.Thread(target=self._listen, args=(listening,), name="lost-requests", daemon=True).start()
 
     def take(self, line: bytes) -> None:
-        """One line of HAProxy's."""
+        """Handle one line of HAProxy's log."""
         lost = parse_log_line(line, REQUEST_ID_CHARS)
         if lost is None:
             return
@@ -56,14 +56,14 @@ class LostRequests:
         if int(now) != self._second:
             self._second, self._written = int(now), 0
         self._written += 1
-        if self._written <= MOST_A_SECOND:
+        if self._written <= MAX_RECORDS_A_SECOND:
             self._write(lost)
 
     def of_replica(self, model: str, replica: str, running: Sequence[str]) -> tuple[str, ...]:
-        """The ids of the requests that this replica had when it ended; they are forgotten then.
+        """The ids of the requests that this replica had when it ended, which are forgotten then.
 
-        `running` are those whose call ran, by the replica's own file. HAProxy says nothing of those that it sent to another replica
-        then. They are logged now.
+        `running` are the requests that the model was computing, from the replica's own file. HAProxy does not log those of them
+        that it has sent to another replica; they are logged here.
         """
         mine = [
             lost

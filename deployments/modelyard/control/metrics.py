@@ -1,4 +1,4 @@
-"""What the control loop knows, as metrics: how many replicas there are and should be, what is ready, how the last reload went."""
+"""The reconciler's metrics: actual and target replicas, readiness, and the result of the last reload."""
 
 import time
 from collections import Counter
@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.control.names import GATEWAY
 from modelyard.control.replica_starts import ReplicaStarts
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus
-from modelyard.ray_serve.application_status import WAITS, text_of
+from modelyard.control.serve_config import GATEWAY, versions_of
+from modelyard.control.status import ModelStatus, Running
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD, text_of
 from modelyard.telemetry.metrics.declarations import (
     DEATH_REASONS,
     INFO,
@@ -39,11 +38,11 @@ STATES: Mapping[str, str] = {
     "PENDING_MIGRATION": "running",
     "STOPPING": "stopping",
 }
-"""Serve's ReplicaState, as `model_replicas` has it."""
+"""The label `state` of `model_replicas`, by Serve's ReplicaState."""
 
 
 class ControlMetrics:
-    """Is told of each look at Serve and of each reload; gives all that is known as a snapshot, in whatever thread."""
+    """Counts observations of Serve and reloads. Any thread may read the snapshot."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -55,22 +54,22 @@ class ControlMetrics:
         self._snapshot = MetricsSnapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
-        """The configuration was read; whether it could be used, and whether it waits for the operator to confirm it."""
+        """Note a reading of the configuration: whether it is valid, and whether it waits for a confirmation."""
         self._reload[(RELOAD_WITHHELD.name,)] = float(withheld)
         self._reload[(RELOAD_SUCCESSFUL.name,)] = float(successful)
         if successful:
             self._reload[(RELOAD_TIMESTAMP.name,)] = self._now()
 
     def wrote(self, *, failing: int) -> None:
-        """How many files cannot be written."""
+        """Note how many files cannot be written."""
         self._failing_writes = failing
 
     def died(self, model: str, reason: str) -> None:
-        """A replica died, for one of DEATH_REASONS."""
+        """Note that a replica died, for one of DEATH_REASONS."""
         self._deaths[(model, reason)] += 1
 
-    def looked(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
-        """One look at Serve. Replaces the snapshot as a whole, so that nobody sees half of a change."""
+    def observed(self, running: Running, statuses: Sequence[ModelStatus]) -> None:
+        """Note an observation of Serve. The snapshot is replaced as a whole, so that no reader sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
         self._starts.forget_all_but(applications)
@@ -84,19 +83,19 @@ class ControlMetrics:
                 ids = [replica["replica_id"] for replica in _replica_details(details)]
                 config = (details.get("deployed_app_config") or {}).get("args")
                 through = text_of(details["status"]) == "RUNNING"
-                self._starts.look(status.name, ids, status.replicas_wanted, config=config, through=through)
+                self._starts.observe(status.name, ids, status.replicas_wanted, config=config, through=through)
         counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
         self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
     def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
-        """How long each model has not been ready for."""
+        """Seconds for which each model has not been ready."""
         now = self._now()
-        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITS]
+        loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITING_TO_LOAD]
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
         return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
 
     def snapshot(self) -> MetricsSnapshot:
-        """As of the last look."""
+        """The metrics as of the last observation."""
         return self._snapshot
 
     def _started(self) -> dict[Key, int]:
@@ -109,7 +108,7 @@ class ControlMetrics:
         }
 
     def _death_counts(self, models: set[str]) -> dict[Key, int]:
-        """Of every model and reason, from 0 on: a series that begins at 1 has no rate."""
+        """A count for every model and reason, from 0: a series that begins at 1 has no rate."""
         return {
             (REPLICA_DEATHS.name, model, reason): self._deaths[(model, reason)]
             for model in models
@@ -118,11 +117,11 @@ class ControlMetrics:
 
 
 def _readiness(status: ModelStatus, details: Mapping[str, Any] | None) -> dict[Key, float]:
-    """Of each version that is asked for; a model that has none is not ready in the version ""."""
+    """Readiness of each configured version; a model without one is not ready in the version ""."""
     ready = float(status.state == "READY")
     gauges: dict[Key, float] = {(READY.name, status.name, version): ready for version in status.versions or ("",)}
     config = (details or {}).get("deployed_app_config") or {}
-    for number, digest in config.get("args", {}).get("versions", []):
+    for number, digest in versions_of(config):
         gauges[(INFO.name, status.name, str(number), status.runtime, digest)] = 1.0
     return gauges
 

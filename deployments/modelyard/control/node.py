@@ -1,80 +1,57 @@
-"""Ray on this machine, in the background of this process: started, watched and stopped as one."""
+"""Where Ray Serve runs: embedded in this process's tree (`embedded.py`), or in a cluster (`cluster.py`)."""
 
-import logging
-import os
-import shutil
-import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
 
-import ray
-from ray._private import services, worker
-from ray.serve._private.constants import SERVE_NAMESPACE
+from modelyard.control.desired import DesiredState
+from modelyard.control.lost_requests import LostRequests
+from modelyard.control.notices import Notices
+from modelyard.control.probe import ServerUrls
+from modelyard.control.rollback import Rollback
+from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 
-from modelyard.control.process_tree import command_of, descendants
-from modelyard.control.ray_processes import fewer_and_kept, kept_agents, replaced
-from modelyard.control.startup_wait import patient
-
-OBJECT_STORE_BYTES = 96 * 2**20
-"""Requests do not pass the object store; Ray's minimum is 75 MiB."""
-LOOPBACK = "127.0.0.1"
+if TYPE_CHECKING:  # it imports Ray, which decisions do without
+    from modelyard.control.client import ServeClient
+    from modelyard.telemetry.metrics.hub import HubConfig
 
 
-class Node:
-    """A Ray head node of our own."""
-
-    def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
-        """`slow` is called with the seconds waited so far, from time to time, where Ray takes long to start."""
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        with _waiting_for_the_raylet(slow), _on_loopback(), fewer_and_kept():
-            context = ray.init(
-                num_cpus=None if cpus is None else max(1, round(cpus)),
-                namespace=SERVE_NAMESPACE,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(run_dir),
-                _node_ip_address=LOOPBACK,
-                _metrics_export_port=metrics_port,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=False,
-            )
-        self.address: str = context.address_info["gcs_address"]
-        self.session_dir = Path(context.address_info["session_dir"])
-
-    def dead_processes(self) -> list[str]:
-        """Names of Ray's own processes that have ended ("raylet", "gcs_server"); empty for one that is well or stopped."""
-        node = worker._global_node
-        return [] if node is None else [str(name) for name, _ in node.dead_processes()]
-
-    def keep_logs(self, folder: Path) -> None:
-        """Copy what replicas, proxies and the controller wrote to where it outlives the node."""
-        logs = self.session_dir / "logs" / "serve"
-        if logs.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(logs, folder, dirs_exist_ok=True)
-
-    def stop(self) -> None:
-        """End Ray's processes. Its agents would see only after seconds that the raylet has ended."""
-        agents = kept_agents()
-        ray.shutdown()
-        for pid in agents:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+class NodeDied(Exception):
+    """Ray ended under the server; its one argument names the processes. The one error that ends the reconciler."""
 
 
-def _waiting_for_the_raylet(slow: Callable[[float], None]) -> AbstractContextManager[None]:
-    """Ray gives its raylet 30 s to register, on however busy a machine, and has no setting for it: then it would be given up and
-    started again, which makes the machine busier."""
-    return replaced(services, "get_node", patient(services.get_node, is_alive=_raylet_is_alive, slow=slow))
+class Node(Protocol):
+    """What the runner calls, in this order."""
 
+    urls: ServerUrls
+    hub: "HubConfig"
+    metrics_url: str
+    """Where metrics are read, for the operator."""
 
-def _on_loopback() -> AbstractContextManager[None]:
-    """Ray takes the machine's own address in the place of this one, and then listens on all of them: with two dozen ports, its
-    metrics and a token in clear. All processes of this node are on this machine."""
-    return replaced(services, "resolve_ip_for_localhost", lambda host: host)
+    def connect(self) -> "AbstractContextManager[ServeClient]":
+        """Start Ray Serve or attach to it; stop or detach at the end of the block. Raises ConnectionError."""
 
+    def max_loads(self, client: "ServeClient") -> int:
+        """How many replicas may load their models at the same time."""
 
-def _raylet_is_alive() -> bool:
-    return any(command_of(pid)[:1] == [services.RAYLET_EXECUTABLE] for pid in descendants(os.getpid()))
+    def last_good(self) -> Mapping[str, ServeConfig]:
+        """The applications that answered in the run before, by name."""
+
+    def lost_requests(self) -> LostRequests:
+        """Receives the load balancer's log of requests that no replica answered."""
+
+    def serving(self) -> None:
+        """The reconciler is about to start."""
+
+    def check(self, notices: Notices, rollback: Rollback, *, started: bool) -> None:
+        """Called at the start of each cycle, before any call of Serve. Raises NodeDied."""
+
+    def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
+        """Called before Serve gets a config. Raises NotWritten: then it does not get it."""
+
+    def observed(self, running: Running) -> None:
+        """Called with each observation of Serve."""
+
+    def stopping(self, client: "ServeClient") -> None:
+        """The reconciler has ended in good order."""

@@ -1,4 +1,4 @@
-"""Whether somebody listens on every port that the configuration promises."""
+"""Checks that every configured port is open."""
 
 import time
 from collections.abc import Callable, Container
@@ -7,11 +7,11 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.port_owner import listening
 
 EVERY_S = 5.0
-"""The kernel's lists hold every connection."""
+"""How often: the kernel's lists hold every connection."""
 
 
 class OpenPorts:
-    """Looks when it is asked to, but not too often."""
+    """Caches the result for EVERY_S."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class OpenPorts:
         self._said = ""
 
     def closed(self) -> str:
-        """Each promise that is not kept, for the operator; "" where all are."""
+        """The configured ports on which no process listens, for the operator; "" if all are open."""
         if self._now() >= self._next:
             self._next = self._now() + EVERY_S
             open_ports = self._ports()

@@ -1,4 +1,4 @@
-"""A plan and an apply of files as they are now, for who asks at the control socket. Called in a connection's thread."""
+"""Plan and apply at the control socket, for the files as they are now. Called in a connection's thread."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from modelyard.control import removals
 from modelyard.control.api import Unreadable
 from modelyard.control.apply import planned
 from modelyard.control.apply_queue import RequestedApplies
-from modelyard.control.desired import Desired, DesiredState
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
-from modelyard.control.names import GATEWAY
+from modelyard.control.serve_config import GATEWAY
 
 APPLY_S = 60.0
-"""How long an apply waits for the control loop, which may be waiting for Ray."""
+"""How long an apply waits for the reconciler, which may be waiting for Ray."""
 
 
 class FileOperations:
@@ -27,7 +27,7 @@ class FileOperations:
 
     def __init__(
         self,
-        files: DesiredState,
+        files: ConfigReader,
         live: LiveState,
         requested: RequestedApplies,
         server: ServerSpec,
@@ -40,7 +40,7 @@ class FileOperations:
         self._server = server
         self._now = now
         self._one_reader = threading.Lock()
-        """Reading a repository takes a disk's time; several at once would take no less."""
+        """One reading at a time: the disk limits it."""
 
     def plan(self, folder: str) -> dict[str, Any]:
         """See `api.Operations`."""
@@ -53,25 +53,25 @@ class FileOperations:
         }
 
     def apply(self, folder: str, *, allow_removals: bool) -> dict[str, Any]:
-        """See `api.Operations`. Raises TimeoutError where the control loop is busy for too long."""
+        """See `api.Operations`. Raises TimeoutError if the reconciler is busy for too long."""
         self._turn()
         begun = self._now()
         desired = self._read(folder)
-        done = self._requested.ask(desired, allow_removals=allow_removals, read_from=begun, timeout_s=APPLY_S)
+        done = self._requested.request(desired, allow_removals=allow_removals, read_from=begun, timeout_s=APPLY_S)
         return {
             "actions": [asdict(action) for action in done.actions],
             "refused": desired.refused,
             "turn": done.turn,
         }
 
-    def _read(self, folder: str) -> Desired:
+    def _read(self, folder: str) -> DesiredState:
         try:
             with self._one_reader:
-                return self._files.beside(Path(folder)).read_settled()
+                return self._files.copy(Path(folder)).read_settled()
         except SpecError as error:
             raise Unreadable([diagnostic.as_json() for diagnostic in error.diagnostics]) from error
 
     def _turn(self) -> LoopSnapshot:
         if self._live.turn is None:
-            raise ConnectionError("the server has not looked at Serve yet: try again in a moment")
+            raise ConnectionError("the server has not observed Serve yet: try again in a moment")
         return self._live.turn

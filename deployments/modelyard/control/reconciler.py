@@ -1,95 +1,65 @@
-"""The control loop: files and models are looked at, what differs is applied, what failed goes back, and the operator is told.
+"""The reconciler: observes files and models, applies what differs, rolls back what failed, and reports to the operator.
 
-Whatever goes wrong in it is told and tried again a moment later: the models serve without the loop, so it must never end them.
+An error in a cycle is reported, and the next cycle tries again: models serve without the reconciler, so it must never stop them.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from modelyard.config.diagnostic import SpecError
 from modelyard.control.apply import Applier, settled
 from modelyard.control.apply_queue import Done, RequestedApplies
 from modelyard.control.approval import Approval
-from modelyard.control.confirmation import CONFIRM, NeedsConfirmation
-from modelyard.control.desired import Desired
+from modelyard.control.desired import DesiredState
 from modelyard.control.file_watcher import SILENT_S, Reading
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.plan import Action
-from modelyard.control.removals import Lasting
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus
+from modelyard.control.node import NodeDied
+from modelyard.control.notices import Notices
+from modelyard.control.plan import CONFIRM, NeedsConfirmation
+from modelyard.control.removals import RemovalDelay
+from modelyard.control.reports import Report
+from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import NotWritten
 from modelyard.repository.resolve import IN_PLACE, STILL_WRITTEN
 
 TICK_S = 1.0
-"""How often the models are looked at."""
+"""How often Serve is observed."""
 STARTING_TICK_S = 0.25
-"""How often during the start-up."""
+"""How often during the start."""
 _WARNING = "warning "
 
 
-class NodeDied(Exception):
-    """Ray ended under the server; its one argument says which of its processes. The one thing that ends the loop."""
-
-
-class Report(Protocol):
-    """Whoever watches the server: the terminal, or a test."""
-
-    def starting(self, what: str) -> None:
-        """A step of the start-up or the end."""
-
-    def progress(self, statuses: Sequence[ModelStatus]) -> None:
-        """How far the start-up is."""
-
-    def started(self, statuses: Sequence[ModelStatus], curl: str, metrics: str) -> None:
-        """The end of the start-up, with a command to paste and where metrics are read."""
-
-    def mistakes(self, error: SpecError) -> None:
-        """A configuration that cannot be used."""
-
-    def applied(self, actions: Sequence[Action]) -> None:
-        """What is being changed."""
-
-    def awaits(self, actions: Sequence[Action], withheld: str) -> None:
-        """What is changed when the operator says `modelyard apply`; `withheld` is why that needs a confirmation besides."""
-
-    def changed(self, status: ModelStatus) -> None:
-        """A model's new state."""
-
-    def trouble(self, what: str) -> None:
-        """Something the operator should look at."""
-
-
 class Files(Protocol):
-    """Where readings of the files come from: `control.files.FileThread`, or a test."""
+    """Where readings of the files come from: `file_watcher.FileWatcher`, or a test."""
 
     def start(self) -> None:
-        """From now on, look for changes."""
+        """Begin to check for changes."""
 
     def next(self, timeout_s: float) -> Reading | None:
-        """The next reading; None where there is none in this time."""
+        """The next reading; None if there is none in this time."""
 
     def is_silent(self) -> bool:
-        """Whether the file system does not answer."""
+        """Whether the file system does not respond."""
 
 
 class Reconciler:
-    """Keeps a running Serve as the files want it."""
+    """Makes a running Serve match the files, in cycles."""
 
     def __init__(
         self,
         files: Files,
-        first: Desired,
+        first: DesiredState,
         applier: Applier,
         report: Report,
         stop: threading.Event,
         *,
+        notices: Notices,
         metrics: ControlMetrics,
-        each_look: Sequence[Callable[[], None]] = (),
-        on_look: Callable[[Running], None] = lambda _: None,
+        checks: Sequence[Callable[[], None]] = (),
+        observed: Callable[[Running], None] = lambda _: None,
         on_started: Callable[[Sequence[ModelStatus]], None],
         on_turn: Callable[[LoopSnapshot], None] = lambda _: None,
         requested: RequestedApplies | None = None,
@@ -102,75 +72,63 @@ class Reconciler:
         self._report = report
         self._stop = stop
         self._metrics = metrics
-        self._each_look = each_look
-        """Called at the beginning of each turn, before anything is said to Serve: it would wait for a Ray that has died."""
-        self._on_look = on_look
-        """Called with each look at Serve."""
+        self._notices = notices
+        self._checks = checks
+        """Called at the start of each cycle, before any call of Serve: such a call would wait for a Ray that has died."""
+        self._observed = observed
+        """Called with each observation of Serve."""
         self._on_started = on_started
         """Called once, when every model of the first configuration is up or has failed."""
         self._on_turn = on_turn
         self._requested = requested or RequestedApplies()
         self._approval = Approval(applier, now) if approve else None
-        """None where changes are applied at once."""
+        """None if changes are applied at once."""
         self._now = now
-        self._pending: Desired | None = first
-        """What is to be applied, and is not yet."""
+        self._pending: DesiredState | None = first
+        """What is still to be applied."""
         self._configured = frozenset(model.name for model in first.config.models)
         self._turns = 0
         self._seen: tuple[Running, tuple[ModelStatus, ...], float] | None = None
-        """What Serve said last, and when."""
-        self._lasting = Lasting(now)
+        """The last observation of Serve, and its time."""
+        self._removal_delay = RemovalDelay(now)
         self._settling = first.settles_in_s is not None
-        self._started = False
+        self.started = False
+        """Whether the start is over: every model of the first configuration is up or has failed."""
         self._expected = 0
-        self._notices = {f"{_WARNING}{key}": text for key, text in _warnings(first).items()}
-        """Troubles that last, by a word for each. The operator has read those of the first configuration."""
-        self._told: dict[str, tuple[object, ...]] = {}
-        """What the operator last read of each model."""
+        for key, text in _warnings(first).items():
+            # The operator has read those of the first configuration.
+            self._notices.set_silently(f"{_WARNING}{key}", text)
+        self._reported: dict[str, tuple[object, ...]] = {}
+        """What was last reported of each model."""
 
     def run(self) -> None:
         """Until `stop` is set. Raises NodeDied."""
         self._files.start()
         while not self._stop.is_set():
             self._step()
-            reading = self._files.next(TICK_S if self._started else STARTING_TICK_S)
+            reading = self._files.next(TICK_S if self.started else STARTING_TICK_S)
             if reading is not None:
                 self._receive(reading)
 
-    def tell_once(self, key: str, text: str) -> None:
-        """Report a trouble that lasts, once for as long as it is the same; "" ends it."""
-        if not text:
-            self._notices.pop(key, None)
-        elif self._notices.get(key) != text:
-            self._notices[key] = text
-            self._report.trouble(text)
-
-    def tell_lasting(self, kind: str, troubles: Mapping[str, str]) -> None:
-        """All of a kind that there are, by a word for each: as `tell_once`; those that are not among them have ended."""
-        for key in [key for key in self._notices if key.startswith(kind) and key.removeprefix(kind) not in troubles]:
-            del self._notices[key]
-        for key, text in troubles.items():
-            self.tell_once(f"{kind}{key}", text)
-
     def _step(self) -> None:
-        """One turn. What cannot be applied keeps nobody from looking at what runs."""
+        """One cycle. An error in one step does not prevent the next: what runs is observed even if nothing can be applied."""
         troubles = [
             self._tried(step)
             for step in (
-                *self._each_look,
+                *self._checks,
                 self._apply_requested,
                 self._apply_pending,
                 self._await_approval,
-                self._look,
-                self._tell_files,
+                self._observe,
+                self._check_files,
             )
         ]
-        self.tell_once("loop", next(filter(None, troubles), ""))
+        self._notices.set("loop", next(filter(None, troubles), ""))
         self._publish()
 
     @staticmethod
     def _tried(step: Callable[[], None]) -> str:
-        """What went wrong, for the operator; "" where nothing did. Raises NodeDied."""
+        """The step's error as a text for the operator, or "". Raises NodeDied."""
         try:
             step()
         except NodeDied:
@@ -178,106 +136,106 @@ class Reconciler:
         except (
             ConnectionError,
             NotWritten,
-        ) as error:  # Ray starts the controller again; what was to be applied waits for it
+        ) as error:  # Ray restarts the controller; what is to be applied waits for it
             return str(error)
-        except Exception as error:  # noqa: BLE001 - see the module's text
-            return f"{type(error).__name__}: {error}; the models serve on, and this is tried again"
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            return f"{type(error).__name__}: {error}; the models keep serving, and this is tried again"
         return ""
 
-    def _tell_files(self) -> None:
-        slow = f"{SILENT_S:g} s and more: the file system of the configuration or the repository does not answer"
-        self.tell_once("files", slow if self._files.is_silent() else "")
+    def _check_files(self) -> None:
+        slow = f"the file system of the configuration or the repository has not responded for {SILENT_S:g} s"
+        self._notices.set("files", slow if self._files.is_silent() else "")
 
     def _receive(self, reading: Reading) -> None:
-        if isinstance(reading, Desired):
+        if isinstance(reading, DesiredState):
             self._receive_desired(reading)
             return
         if self._approval:
             self._approval.forget()
         else:
-            self._pending = None  # nothing changes until it is mended
+            self._pending = None  # nothing changes until it is fixed
         self._settling = False
         self._metrics.reloaded(successful=False)
         if isinstance(reading, SpecError):
-            self._notices["configuration"] = _in_short(reading)
+            self._notices.set_silently("configuration", _summary(reading))
             self._report.mistakes(reading)
         else:
-            self.tell_once("unreadable", f"cannot read the configuration: {reading}")
+            self._notices.set("unreadable", f"cannot read the configuration: {reading}")
 
-    def _receive_desired(self, desired: Desired) -> None:
+    def _receive_desired(self, desired: DesiredState) -> None:
         if self._approval:
             self._approval.receive(desired)
         else:
             self._pending = desired
         self._configured = frozenset(model.name for model in desired.config.models)
         self._settling = desired.settles_in_s is not None
-        self._notices.pop("configuration", None)
-        self.tell_once("unreadable", "")
-        self.tell_lasting(_WARNING, _warnings(desired))
+        self._notices.end("configuration")
+        self._notices.set("unreadable", "")
+        self._notices.set_all(_WARNING, _warnings(desired))
 
     def _apply_pending(self) -> None:
         desired = self._pending
-        if desired is None or not self._lasting.is_over(self._applier.missing(desired)):
+        if desired is None or not self._removal_delay.is_over(self._applier.missing(desired)):
             return
         try:
             actions = self._applier.apply(desired)
         except NeedsConfirmation as error:
             self._metrics.reloaded(successful=False, withheld=True)
-            self.tell_once(
+            self._notices.set(
                 "withheld",
-                f"nothing is changed: {error}. Put the files back, or confirm with `modelyard apply {CONFIRM}`",
+                f"nothing is changed: {error}. Restore the files, or confirm with `modelyard apply {CONFIRM}`",
             )
-            return  # looked at again in a moment: the operator may confirm it
+            return  # the next cycle tries again: the operator may have confirmed it
         self._pending = None
         self._metrics.reloaded(successful=True)
-        if self._notices.pop("withheld", None):
-            self._report.starting("the configuration is in use again")
+        if self._notices.end("withheld"):
+            self._report.starting("the configuration is applied again")
         changed = desired.config.server != self._server
-        self.tell_once("server.yaml", "server.yaml has changed: it is read at the next start" if changed else "")
+        self._notices.set("server.yaml", "server.yaml has changed: it is applied at the next start" if changed else "")
         self._expected = len(desired.models)
-        if news := [action for action in actions if self._is_news(action.why)]:
+        if news := [action for action in actions if self._is_new(action.why)]:
             self._report.applied(news)
 
     def _apply_requested(self) -> None:
-        """What was asked for at the control socket; whatever goes wrong is raised where it was asked for."""
-        while asked := self._requested.take():
+        """The applies that were requested at the control socket. An error is raised to the one that requested it."""
+        while request := self._requested.take():
             try:
-                actions = self._applier.apply(asked.desired, allow_removals=asked.allow_removals)
+                actions = self._applier.apply(request.desired, allow_removals=request.allow_removals)
             except Exception as error:  # noqa: BLE001 - as above
-                asked.done.set_exception(error)
+                request.done.set_exception(error)
                 continue
-            asked.done.set_result(Done(actions, self._turns))
+            request.done.set_result(Done(actions, self._turns))
             if self._approval:
-                self._approval.forget(received_before=asked.read_from)
+                self._approval.forget(received_before=request.read_from)
                 self._metrics.reloaded(successful=True)
             if actions:
                 self._report.applied(actions)
 
     def _await_approval(self) -> None:
-        """Show what has changed, once for as long as it is the same."""
+        """Report what has changed, once for as long as it is the same."""
         if self._approval is None or self._pending is not None:
             return
         before = self._approval.actions
-        if unchanged := self._approval.look():
+        if unchanged := self._approval.check():
             self._pending = unchanged
             self._apply_pending()
         elif self._approval.actions not in ((), before):
             self._metrics.reloaded(successful=True)
             self._report.awaits(self._approval.actions, self._approval.withheld)
 
-    def _look(self) -> None:
+    def _observe(self) -> None:
         running, _ = self._applier.check()
         statuses = self._applier.statuses(running)
         self._seen = running, statuses, self._now()
-        self._on_look(running)
-        self._metrics.looked(running, statuses)
-        if self._started:
-            self._tell_changes(statuses)
+        self._observed(running)
+        self._metrics.observed(running, statuses)
+        if self.started:
+            self._report_changes(statuses)
         else:
-            self._tell_progress(statuses)
+            self._report_progress(statuses)
 
     def _publish(self) -> None:
-        """For whoever asks at the control socket."""
+        """Publish the state, for the control socket."""
         self._turns += 1
         if self._seen is None:
             return
@@ -290,44 +248,46 @@ class Reconciler:
                 rollback=self._applier.rollback.copy(),
                 statuses=statuses,
                 configured=self._configured,
-                notices=dict(self._notices),
+                notices=self._notices.texts,
                 waiting=self._approval.actions if self._approval else (),
                 withheld=self._approval.withheld if self._approval else "",
             )
         )
 
-    def _tell_progress(self, statuses: Sequence[ModelStatus]) -> None:
+    def _report_progress(self, statuses: Sequence[ModelStatus]) -> None:
         self._report.progress(statuses)
         applied = len(statuses) >= self._expected if self._pending is None else "withheld" in self._notices
         if applied and settled(statuses):
-            self._told |= {status.name: _essence(status) for status in statuses}
-            self._started = True
+            self._reported |= {status.name: _shown(status) for status in statuses}
+            self.started = True
             self._on_started(statuses)
 
-    def _tell_changes(self, statuses: Sequence[ModelStatus]) -> None:
+    def _report_changes(self, statuses: Sequence[ModelStatus]) -> None:
         for status in statuses:
-            if self._is_news(status.reason) and not status.changing and self._told.get(status.name) != _essence(status):
-                self._told[status.name] = _essence(status)
+            if (
+                self._is_new(status.reason)
+                and not status.changing
+                and self._reported.get(status.name) != _shown(status)
+            ):
+                self._reported[status.name] = _shown(status)
                 self._report.changed(status)
 
-    def _is_news(self, reason: str) -> bool:
-        """A version that is being written is looked at again in a moment; `status` tells of it meanwhile."""
+    def _is_new(self, reason: str) -> bool:
+        """Not for a version that is still being written: it is read again in a moment, and `status` shows it meanwhile."""
         return not self._settling or (STILL_WRITTEN not in reason and IN_PLACE not in reason)
 
 
-def _warnings(desired: Desired) -> dict[str, str]:
+def _warnings(desired: DesiredState) -> dict[str, str]:
     return {f"{each.path} {each.message}": each.render() for each in desired.config.warnings}
 
 
-def _in_short(error: SpecError) -> str:
+def _summary(error: SpecError) -> str:
     first, *more = error.diagnostics
     place = f"{first.path}:{first.line}" if first.line else first.path
     others = f" (and {len(more)} more)" if more else ""
-    return (
-        f"the configuration has mistakes, and nothing changes until they are mended: {place}: {first.message}{others}"
-    )
+    return f"the configuration has errors, and nothing changes until they are fixed: {place}: {first.message}{others}"
 
 
-def _essence(status: ModelStatus) -> tuple[object, ...]:
-    """What makes a status news."""
+def _shown(status: ModelStatus) -> tuple[object, ...]:
+    """The part of a status whose change is reported."""
     return (status.state, status.versions, status.default, status.digest, status.replicas, status.reason)

@@ -1,64 +1,64 @@
-"""What is missing from the files where a server runs it. Pure.
+"""Models and versions that run and are missing from the files. Pure.
 
-A file or folder that is missing may be an instruction (the operator deleted it), or an accident: a volume that is not mounted, a
-checkout under way, a wrong `mv`. So what is missing must be missing for a while before anything is removed for it, and the
-removal of most models waits for a confirmation.
+A missing file or folder may be intended (the operator deleted it) or an accident: a volume that is not mounted, a checkout under
+way, a wrong `mv`. So it must be missing for a while before anything is removed, and the removal of most models waits for a
+confirmation.
 """
 
 from collections.abc import Callable, Collection, Mapping
 
 from modelyard.config.load import MODELS_FOLDER, SERVER_FILE, Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.desired import DesiredState
+from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
 from modelyard.repository.resolve import Resolved
 
-HELD_S = 3.0
-"""How long something must be missing. A checkout or an editor that deletes and writes anew takes less."""
-_MOST_NAMES = 5
+REMOVAL_DELAY_S = 3.0
+"""How long something must be missing. A checkout, or an editor that deletes and rewrites a file, takes less."""
+_MAX_NAMES = 5
 
 
 def emptied(config: Config, last: Config | None) -> str:
-    """Why this configuration looks lost rather than meant, beside the `last` one that was served; "" where it does not."""
+    """Why this configuration seems to be lost, compared with the `last` one that was served; "" if it does not."""
     return _no_server_file(config, last.server if last else None) or (
         _no_models(config, len(last.models)) if last and last.models and not config.models else ""
     )
 
 
 def withheld(config: Config, server: ServerSpec | None, running: Collection[str]) -> str:
-    """Why this configuration is not applied without a confirmation; "" where it is.
+    """Why this configuration needs a confirmation; "" if it needs none.
 
-    `running` are the names of the models that run, `server` is the server.yaml with which they run, if that is known.
+    `running` are the names of the models that run, `server` is the server.yaml with which they run, or None.
     """
     gone = removed(config, running)
     if 2 * len(gone) <= len(running) or not gone:
         return _no_server_file(config, server)
     if not config.models:
         return _no_models(config, len(running))
-    shown = ", ".join(gone[:_MOST_NAMES]) + (f" and {len(gone) - _MOST_NAMES} more" if len(gone) > _MOST_NAMES else "")
-    return f"{len(gone)} of the {_models(len(running))} of the last configuration have no file any more ({shown})"
+    shown = ", ".join(gone[:_MAX_NAMES]) + (f" and {len(gone) - _MAX_NAMES} more" if len(gone) > _MAX_NAMES else "")
+    return f"{len(gone)} of the {_models(len(running))} of the last configuration have no file ({shown})"
 
 
 def removed(config: Config, running: Collection[str]) -> list[str]:
-    """Names of running models that the configuration does not have."""
+    """Names of running models that the configuration does not hold."""
     return sorted({*running} - {model.name for model in config.models})
 
 
-def missing(desired: Desired, current: Mapping[str, ServeConfig]) -> frozenset[str]:
+def missing(desired: DesiredState, current: Mapping[str, ServeConfig]) -> frozenset[str]:
     """Models that run and have no file, and versions that run and have no folder, as <model> and <model>/<version>."""
     running = current.keys() - {GATEWAY}
     versions = {
         f"{model.spec.name}/{number}"
         for model in desired.models
         if isinstance(model, Resolved) and model.spec.name in running and model.spec.name in desired.versions_there
-        for number, _ in current[model.spec.name]["args"].get("versions", ())
+        for number, _ in versions_of(current[model.spec.name])
         if number not in desired.versions_there[model.spec.name]
     }
     return frozenset({*removed(desired.config, running), *versions})
 
 
-class Lasting:
-    """Whether the same things have been missing for HELD_S."""
+class RemovalDelay:
+    """Measures how long the same models and versions have been missing."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -66,10 +66,10 @@ class Lasting:
         self._since = 0.0
 
     def is_over(self, missing: frozenset[str]) -> bool:
-        """Whether to act on what is missing now: nothing is, or the same has been for long enough."""
+        """Whether to apply now: nothing is missing, or the same has been missing for REMOVAL_DELAY_S."""
         if missing != self._missing:
             self._missing, self._since = missing, self._now()
-        return not missing or self._now() - self._since >= HELD_S
+        return not missing or self._now() - self._since >= REMOVAL_DELAY_S
 
 
 def _no_server_file(config: Config, server: ServerSpec | None) -> str:

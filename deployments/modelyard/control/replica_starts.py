@@ -1,4 +1,4 @@
-"""Why each replica was started, worked out from one look at Serve after the other. Pure."""
+"""Why each replica was started, from one observation of Serve to the next. Pure."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -12,7 +12,7 @@ class _Model:
     changing: bool
     seen: set[str] = field(default_factory=set)
     wanted: list[str] = field(default_factory=list)
-    """A reason for each replica that was asked for and has not been seen yet."""
+    """A reason for each replica that was requested and has not been seen yet."""
 
 
 class ReplicaStarts:
@@ -22,22 +22,22 @@ class ReplicaStarts:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._models: dict[str, _Model] = {}
 
-    def look(self, model: str, replicas: Collection[str], target: int, *, config: object, through: bool) -> None:
-        """`replicas` are the ids of those that exist, `target` is how many are wanted.
+    def observe(self, model: str, replicas: Collection[str], target: int, *, config: object, through: bool) -> None:
+        """`replicas` are the ids of the replicas that exist, `target` is their target number.
 
-        `config` is what replicas are restarted for when it changes; `through` says that no change of it is under way.
+        A change of `config` restarts replicas; `through` says that no such change is under way.
         """
         known = self._models.get(model)
         if known is None:
-            # One that was up before anybody looked was not started now.
+            # A replica that was up before the first observation was not started now.
             known = self._models[model] = _Model(config, target, changing=not through)
             known.seen = {*replicas} if through else set()
         if config != known.config:
             known.config, known.changing = config, True
         self._note_target(known, target)
         for _ in {*replicas} - known.seen:
-            asked = known.wanted.pop(0) if known.wanted else "replace"
-            self.counts[(model, "deploy" if known.changing else asked)] += 1
+            reason = known.wanted.pop(0) if known.wanted else "replace"
+            self.counts[(model, "deploy" if known.changing else reason)] += 1
         known.seen = {*replicas}
         known.changing = known.changing and not through
 
@@ -50,5 +50,5 @@ class ReplicaStarts:
         known.target = target
 
     def forget_all_but(self, models: Collection[str]) -> None:
-        """A model that was taken out starts anew when it comes back; what it has counted stays."""
+        """Forget the models that were removed; their counts stay."""
         self._models = {name: known for name, known in self._models.items() if name in models}

@@ -1,14 +1,13 @@
-"""Which configuration of each model is known to be good, and which was tried and failed. Pure.
+"""Which configuration of each model is known to be good, and which one failed. Pure.
 
-Serve keeps a model's old replicas when the new ones cannot start, but goes on meaning to replace them: the next crash of an old
-replica would be an outage. So a configuration that failed is put back to the one that last answered.
+Serve keeps a model's old replicas when the new ones cannot start, but still intends to replace them: the next crash of an old
+replica would be an outage. So a configuration that failed is rolled back to the one that last answered.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from modelyard.control.applications import amend_catalogue, by_name, catalogue_of, served_by
-from modelyard.control.names import GATEWAY, ServeConfig
+from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +20,26 @@ class Rejected:
 
 @dataclass(slots=True)
 class Rollback:
-    """What is remembered of each model, by name."""
+    """The good and the rejected configurations, by model name."""
 
     good: dict[str, ServeConfig] = field(default_factory=dict)
     rejected: dict[str, Rejected] = field(default_factory=dict)
-    """Not tried again by itself: until it has answered after all, or something else has failed."""
+    """Not tried again until it has answered after all, or another configuration has failed."""
 
     def copy(self) -> "Rollback":
-        """For another thread."""
+        """A copy, for another thread."""
         return Rollback(dict(self.good), dict(self.rejected))
 
-    def proved(self, name: str, config: ServeConfig) -> bool:
-        """This configuration answers; whether that is news."""
-        news = self.good.get(name) != config
+    def mark_good(self, name: str, config: ServeConfig) -> bool:
+        """Note that this configuration answers. The result is whether it is another one than before."""
+        is_new = self.good.get(name) != config
         self.good[name] = config
         if name in self.rejected and self.rejected[name].config == config:
             del self.rejected[name]
-        return news
+        return is_new
 
-    def failed(self, name: str, config: ServeConfig, reason: str) -> bool:
-        """This configuration does not start; whether there is another one to go back to."""
+    def mark_failed(self, name: str, config: ServeConfig, reason: str) -> bool:
+        """Note that this configuration does not start. The result is whether there is another one to roll back to."""
         good = self.good.get(name)
         if good is None or good == config:
             return False
@@ -48,14 +47,14 @@ class Rollback:
         return True
 
     def forget_all_but(self, names: Collection[str]) -> None:
-        """A model that was taken out starts anew when it comes back."""
+        """Forget the models that were removed."""
         self.good = {name: config for name, config in self.good.items() if name in names}
         self.rejected = {name: tried for name, tried in self.rejected.items() if name in names}
 
     def applied_to(self, wanted: ServeConfig) -> ServeConfig:
-        """The config to deploy: as wanted, but with the good one in place of each that was rejected, and the reason told.
+        """The config to deploy: `wanted`, but with the good configuration in place of each rejected one, and the reason.
 
-        One that was good stays away where its route has gone to another model since: Serve takes no route twice.
+        A good configuration is left out if another model has its route now: Serve accepts no route twice.
         """
         routes = {application["route_prefix"]: application["name"] for application in wanted["applications"]}
         back = {
@@ -65,30 +64,30 @@ class Rollback:
             and self.rejected[name].config == application
             and routes.get(self.good[name]["route_prefix"], name) == name
         }
-        told = {
+        entries = {
             name: {
                 **served_by(back[name]),
-                "refused": f"went back to the last good version: {self.rejected[name].reason}",
+                "refused": f"rolled back to the last good configuration: {self.rejected[name].reason}",
             }
             for name in back
         }
         return {
             **wanted,
             "applications": [
-                amend_catalogue(application, told) if name == GATEWAY else back.get(name, application)
+                amend_catalogue(application, entries) if name == GATEWAY else back.get(name, application)
                 for name, application in by_name(wanted).items()
             ],
         }
 
 
-def reasons_told(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
-    """The reasons, by model, in the gateway's running configuration."""
+def rejection_reasons(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
+    """The reasons in the catalogue of the running gateway, by model."""
     gateway = applications.get(GATEWAY)
     entries = catalogue_of(gateway) if gateway else ()
     return {model["name"]: model["refused"] for model in entries if model["refused"]}
 
 
-def waiting_told(applications: Mapping[str, ServeConfig]) -> set[str]:
-    """The models that wait until others have loaded, as the gateway's running configuration has them."""
+def waiting_models(applications: Mapping[str, ServeConfig]) -> set[str]:
+    """The models that wait until others have loaded, by the catalogue of the running gateway."""
     gateway = applications.get(GATEWAY)
     return {model["name"] for model in (catalogue_of(gateway) if gateway else ()) if model.get("waiting")}

@@ -1,13 +1,57 @@
-"""The state of every model, from what Serve runs and what the files ask for. Pure."""
+"""An observation of Serve, and the state of every model in it. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modelyard.control.names import GATEWAY
-from modelyard.control.running import Running
-from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of, text_of
+from modelyard.control.serve_config import GATEWAY, ServeConfig, settings_of, versions_of
+from modelyard.ray_serve.application_status import (
+    WAITING_TO_LOAD,
+    Deployed,
+    State,
+    is_unlisted,
+    reason_of,
+    state_of,
+    text_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What Serve runs, as of one observation."""
+
+    applications: Mapping[str, dict[str, Any]]
+    """Serve's ApplicationDetails by name."""
+
+    @property
+    def configs(self) -> dict[str, ServeConfig]:
+        """The deployed config of each application by name, in the form of `applications.serve_config`."""
+        return {
+            name: details["deployed_app_config"]
+            for name, details in self.applications.items()
+            if details.get("deployed_app_config")
+        }
+
+    @property
+    def building(self) -> list[str]:
+        """The applications that Serve is deploying. It may list none of their deployments."""
+        return [name for name, details in self.applications.items() if text_of(details["status"]) == "DEPLOYING"]
+
+    def after(self, before: "Running") -> "Running":
+        """This observation, with the deployments of the one before for applications that Serve is building.
+
+        While it rebuilds an application, and if it cannot, Serve lists none of its deployments, though their replicas keep
+        serving.
+        """
+        return Running(
+            {
+                name: {**details, "deployments": before.applications[name]["deployments"]}
+                if is_unlisted(text_of(details["status"]), details["deployments"]) and name in before.applications
+                else details
+                for name, details in self.applications.items()
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +62,16 @@ class ModelStatus:
     state: State
     versions: tuple[str, ...]
     digest: str
-    """Of the newest version that was asked for."""
+    """The digest of the newest configured version."""
     runtime: str
     replicas: int
-    """Running now."""
+    """Replicas that run."""
     replicas_wanted: int
     url: str
     reason: str
-    """Why it is not READY, what it waits for, or why its last change did not take; "" where all is well."""
+    """Why it is not READY, what it waits for, or why its last change failed; "" if there is no problem."""
     changing: bool
-    """A change is under way, and nothing is known that would keep it from its end."""
+    """Whether a change is under way, and no reason is known why it would not complete."""
     default: str = ""
     """The version that answers requests which name none."""
 
@@ -46,7 +90,7 @@ def model_statuses(
 ) -> tuple[ModelStatus, ...]:
     """All models by name.
 
-    `refused` are reasons by model from the files, `origin` is the server's scheme, host and port, `waiting` are models that
+    `refused` are the reasons of rejected models, `origin` is the server's scheme, host and port, `waiting` are the models that
     Serve gets when others have loaded.
     """
     return tuple(
@@ -58,11 +102,11 @@ def model_statuses(
 
 
 def _waiting(name: str) -> ModelStatus:
-    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITS, changing=True)
+    return ModelStatus(name, "LOADING", (), "", "", 0, 0, "", WAITING_TO_LOAD, changing=True)
 
 
 def deployed(details: Mapping[str, Any]) -> Deployed:
-    """Serve's ApplicationDetails as `serving.state` reads them."""
+    """Serve's ApplicationDetails in the form that `application_status` reads."""
     deployments = details["deployments"].values()
     states = Counter(text_of(replica["state"]) for deployment in deployments for replica in deployment["replicas"])
     messages = [deployment["message"] for deployment in deployments if deployment["message"]]
@@ -74,8 +118,7 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         return ModelStatus(name, "UNAVAILABLE", (), "", "", 0, 0, "", refused, changing=False)
     seen = deployed(details)
     config = details.get("deployed_app_config") or {}
-    args = config.get("args", {})
-    versions = args.get("versions", [])
+    versions = versions_of(config)
     route = (
         config.get("route_prefix") or details["route_prefix"]
     )  # Serve's own is absent until the application is built
@@ -85,16 +128,11 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         state=state_of(seen),
         versions=tuple(str(number) for number, _ in versions),
         digest=versions[0][1] if versions else "",
-        runtime=args.get("runtime", ""),
+        runtime=config.get("args", {}).get("runtime", ""),
         replicas=seen.replica_states.get("RUNNING", 0),
         replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
         url=f"{origin}{route}/predict" if route else "",
         reason=refused or reason,
-        default=_default(config),
+        default=str(settings_of(config).get("default", "")),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
     )
-
-
-def _default(config: Mapping[str, Any]) -> str:
-    deployments = config.get("deployments") or [{}]
-    return str((deployments[0].get("user_config") or {}).get("default", ""))

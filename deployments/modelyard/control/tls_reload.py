@@ -1,4 +1,4 @@
-"""The TLS files of a running server: told when they are bad, taken into use when they change."""
+"""Reloads the TLS files of a running server when they change, and reports invalid ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from modelyard.edge.tls import TlsBundle, TlsError, read_tls_bundle
 
 
 class TlsReload:
-    """Looks at the files as often as it is asked to; none of it costs a connection."""
+    """Checks the files. A reload costs no connection."""
 
     def __init__(self, spec: TlsSpec, root: Path, edge: EdgeFiles) -> None:
         self._spec = spec
@@ -22,35 +22,35 @@ class TlsReload:
         self._used: TlsBundle | None = None
 
     def start(self) -> None:
-        """Write the first identity. Raises TlsError: a server does not start without the TLS that it was told to have."""
+        """Write the first certificate and key. Raises TlsError: a server with invalid TLS files does not start."""
         self._seen = self._stamps()
         self._used = read_tls_bundle(self._spec, self._root)
         self._edge.write_tls_bundle(self._used)
 
-    def look(self, tell: Callable[[str], None]) -> None:
-        """Take changed files into use; `tell` is told if they cannot be, and the old ones stay in use."""
+    def check(self, report: Callable[[str], None]) -> None:
+        """Use changed files. `report` gets the reason if they are invalid; then the old ones stay in use."""
         stamps = self._stamps()
         if stamps == self._seen:
             return
         try:
-            identity = read_tls_bundle(self._spec, self._root)
-            if identity != self._used:
-                self._edge.write_tls_bundle(identity)
+            bundle = read_tls_bundle(self._spec, self._root)
+            if bundle != self._used:
+                self._edge.write_tls_bundle(bundle)
                 for socket in self._edge.admin_sockets():
-                    update_certificate(socket, identity)
-                self._used = identity
+                    update_certificate(socket, bundle)
+                self._used = bundle
         except TlsError as error:
-            tell(f"{error}; the certificate that was in use stays in use")
+            report(f"{error}; the previous certificate stays in use")
         except AdminError as error:
-            tell(f"HAProxy did not take the new certificate: {error}")
-            return  # HAProxy may be starting just now: the next look tries again
+            report(f"HAProxy rejected the new certificate: {error}")
+            return  # HAProxy may be starting: the next check tries again
         except OSError as error:  # a full disk
-            tell(f"the new certificate cannot be written: {reason_of(error)}; the one that was in use stays in use")
+            report(f"the new certificate cannot be written: {reason_of(error)}; the previous one stays in use")
             return
         self._seen = stamps
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
-        """What changes when a file is written or another is put in its place, links followed."""
+        """What changes when a file is written or replaced, links followed."""
         return [_stamp(path) for path in self._files]
 
 

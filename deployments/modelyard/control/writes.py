@@ -1,7 +1,7 @@
-"""Writes of a running server, of which none may end anything: the models serve without a disk.
+"""The file writes of a running server. A failed write ends nothing: models serve without a disk.
 
-A disk may be full or read-only, a quota used up, a folder closed or gone, the process out of descriptors. What cannot be written is
-tried again at each turn of the control loop, and reported and counted (`control_writes_failing`) until then.
+A disk may be full or read-only, a quota used up, a folder missing or forbidden, the process out of descriptors. A failed write is
+tried again in each cycle of the reconciler, and is reported and counted (`control_writes_failing`) until it succeeds.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,38 +15,38 @@ Write = Callable[[], object]
 
 
 class NotWritten(Exception):
-    """What follows needs the file; its one argument says so to the operator."""
+    """A write failed that the next step needs; its one argument is a text for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
     text: str
     write: Write | None
-    """To be tried again; None where somebody else does."""
+    """To be tried again; None if the caller does that."""
 
 
 class Writes:
-    """What could not be written when it was tried last, in whatever thread."""
+    """The writes that failed when they were last tried. Any thread may write."""
 
     def __init__(self) -> None:
         self._failed: dict[Path, _Failed] = {}
 
     @property
     def failing(self) -> Mapping[Path, str]:
-        """A sentence for each file or folder."""
+        """A text for the operator, by file or folder."""
         return {place: failed.text for place, failed in self._failed.copy().items()}
 
     def attempt(self, place: Path, write: Write) -> None:
-        """Write there, now or when it is possible; of several writes to one place that are possible later, only the last one."""
+        """Write now, or later if that fails. Of several failed writes to one place, only the last is tried again."""
         self._tried(place, write, write)
 
-    def need(self, place: Path, write: Write) -> None:
-        """Write there now. Raises NotWritten; whoever needs it tries again."""
+    def require(self, place: Path, write: Write) -> None:
+        """Write now. Raises NotWritten; then the caller tries again."""
         if not self._tried(place, write, None):
             raise NotWritten(f"nothing is changed until {place} can be written")
 
-    def again(self) -> None:
-        """Attempt what has failed."""
+    def retry(self) -> None:
+        """Try the failed writes again."""
         for place, failed in self._failed.copy().items():
             if failed.write is not None:
                 self.attempt(place, failed.write)
@@ -62,7 +62,7 @@ class Writes:
 
 
 def reason_of(error: OSError) -> str:
-    """In a few words: a copy of a folder says as much of each of its files."""
+    """The reason in a few words. The copy of a folder has one error for each file: the first is enough."""
     if isinstance(error, CopyError) and error.args and isinstance(error.args[0], list) and error.args[0]:
         return str(error.args[0][0][-1])
     return strerror(error.errno) if error.errno else str(error)

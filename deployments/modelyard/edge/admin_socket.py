@@ -9,6 +9,8 @@ from modelyard.edge.model_maps import STATE_FILE, STOPPING
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 TIMEOUT_S = 5.0
+LINES_A_COMMAND = 100
+"""A command with its lines must fit into one of HAProxy's buffers of 16 KiB."""
 
 
 class AdminError(Exception):
@@ -29,8 +31,7 @@ def connected(admin: Path) -> Iterator[socket.socket]:
 
 def announce_shutdown(admin: Path) -> None:
     """Answer readiness checks with 503 from now on; all other requests are served as before. Raises AdminError."""
-    if reply := _run_command(admin, f"add map {STATE_FILE} {STOPPING} 1\n".encode()).strip():
-        raise AdminError(reply)
+    _run_silent_command(admin, f"add map {STATE_FILE} {STOPPING} 1\n")
 
 
 def pid_of(admin: Path) -> int:
@@ -47,6 +48,25 @@ def update_certificate(admin: Path, tls: TlsBundle) -> None:
     _replace(admin, "cert", BUNDLE_FILE, tls.bundle)
     if tls.client_ca is not None:
         _replace(admin, "ca-file", CLIENT_CA_FILE, tls.client_ca)
+
+
+def replace_map(admin: Path, name: str, content: str) -> None:
+    """Make the running HAProxy use this content of a map file, all of it at once. Raises AdminError."""
+    reply = _run_command(admin, f"prepare map {name}\n".encode())
+    version = reply.strip().removeprefix("New version created: ")
+    if not version.isdecimal():
+        raise AdminError(reply.strip())
+    lines = content.splitlines(keepends=True)
+    for start in range(0, len(lines), LINES_A_COMMAND):
+        part = "".join(lines[start : start + LINES_A_COMMAND])
+        _run_silent_command(admin, f"add map @{version} {name} <<\n{part}\n")
+    _run_silent_command(admin, f"commit map @{version} {name}\n")
+
+
+def _run_silent_command(admin: Path, command: str) -> None:
+    """Run a command to which HAProxy replies only if it fails. Raises AdminError."""
+    if reply := _run_command(admin, command.encode()).strip():
+        raise AdminError(reply)
 
 
 def _replace(admin: Path, kind: str, name: str, content: bytes) -> None:

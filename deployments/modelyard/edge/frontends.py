@@ -12,7 +12,7 @@ from modelyard.edge.model_maps import Models
 from modelyard.edge.request_rules import BUFFER_BYTES, MAX_HEADERS
 from modelyard.edge.takeover import render_newest_backends
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
-from modelyard.http import edge_start
+from modelyard.http import edge_headers
 from modelyard.protocols.grpc.status import Status
 
 GATEWAY_BACKEND = "http-gateway"
@@ -56,7 +56,7 @@ backend {starting_backend} from edge
 
 START_TIME_RULES = f"""\
     # When the request arrived, for traces. A client's own header is replaced.
-    http-request set-header {edge_start.NAME.decode()} %[date(0,us)]
+    http-request set-header {edge_headers.EDGE_START.decode()} %[date(0,us)]
 """
 
 

@@ -17,7 +17,7 @@ from modelyard.edge.takeover import NEWEST, render_forward_rules
 from modelyard.protocols.grpc.status import Status
 
 SET_FORWARDED_FOR = "set-header x-forwarded-for %[src]"
-"""For the request log. A client's own header is replaced; see `protocols.edge_client`."""
+"""For the request log. A client's own header is replaced; see `http.edge_headers`."""
 
 TEMPLATE = """\
 listen edge_grpc from edge

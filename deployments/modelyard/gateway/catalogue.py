@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import ModelNotFound, ModelNotReady
-from modelyard.ray_serve.application_status import WAITS, Deployed, State, reason_of, state_of
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
 from modelyard.text.nearest_name import nearest
 
 METADATA_KEYS = ("description", "runtime", "versions", "default_version", "version_labels")
@@ -49,7 +49,7 @@ def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> ModelEntry:
     reason = model["refused"] or (reason_of(deployed) if deployed else "")
     state = state_of(deployed)
     if deployed is None and model.get("waiting"):
-        state, reason = "LOADING", WAITS
+        state, reason = "LOADING", WAITING_TO_LOAD
     metadata = {key: model[key] for key in METADATA_KEYS if key in model}
     scaled_to_zero = (
         deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")

@@ -20,6 +20,7 @@ from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -29,7 +30,7 @@ from modelyard.telemetry.metrics.hub import HubClient
 
 def build(args: dict[str, Any]) -> Application:
     """Serve's application builder."""
-    return serve.deployment(name="gateway")(serve.ingress()(Gateway)).bind(args)
+    return serve.deployment(name=GATEWAY_DEPLOYMENT)(serve.ingress()(Gateway)).bind(args)
 
 
 class Gateway:
@@ -38,7 +39,7 @@ class Gateway:
     def __init__(self, args: dict[str, Any]) -> None:
         keep_on_loopback()
         self._configured: list[dict[str, Any]] = []
-        self._body_limit: int = args["body_limit"]
+        self._body_limit = GatewayArgs.from_plain(args).body_limit
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
         self._last_deployed: Mapping[str, Deployed] = {}
@@ -46,12 +47,12 @@ class Gateway:
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
         self._grpc = GrpcRoutes(self._get_entries, self._statistics, ask_model, limit_bytes=self._body_limit)
-        FAST_PATH.open(self._grpc.unary(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
+        FAST_PATH.open(self._grpc.endpoints(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._get_entries, self._statistics, fetch_signatures)
-        app = AsgiApp(routes.respond, FAST_PATH.bodies)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        app = AsgiApp(routes.respond, FAST_PATH.body_budget)
+        return GrpcRefused(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace the configured models without a restart."""

@@ -8,9 +8,8 @@ from modelyard.errors import InvalidRequest, ModelNotFound, NotSupported
 from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready, required_not_ready
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.repository_api import check_load, unload_error
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.oip.server import repository_index, server_metadata
 from modelyard.protocols.predict.body import parse
 from modelyard.protocols.values.bad_values import refuse

@@ -18,9 +18,8 @@ from modelyard.gateway.catalogue import (
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.oip_routes import OipServerRoutes
 from modelyard.gateway.openapi.document import openapi
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.tensorflow.metadata import status
 from modelyard.tensors import Signature
 

@@ -1,1 +1,4 @@
-"""The fast lane: hot paths answered inside uvicorn's HTTP protocol, in replicas and in the gateway."""
+"""HTTP in replicas and in the gateway: the fast path inside uvicorn's protocol, the ASGI application, and what both share.
+
+The modules on formats and errors (`accept`, `compression`, `error_response`, `inflate`, `media_types`, `problem`, `sse`) do no IO.
+"""

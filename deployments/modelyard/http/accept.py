@@ -1,35 +1,34 @@
-"""Which form an answer is to have, by the client's Accept header. Pure."""
+"""The response format that a client prefers, from its Accept header."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
-Media = Literal["application/json", "text/csv", "application/x-npy", "application/vnd.apache.arrow.stream"]
+MediaType = Literal["application/json", "text/csv", "application/x-npy", "application/vnd.apache.arrow.stream"]
 
-JSON: Media = "application/json"
-NPY: Media = "application/x-npy"
-ARROW: Media = "application/vnd.apache.arrow.stream"
-ANY: Mapping[str, Media] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
-KNOWN: Mapping[str, Media] = {"text/csv": "text/csv", NPY: NPY, ARROW: ARROW, JSON: JSON, **ANY}
+JSON: MediaType = "application/json"
+NPY: MediaType = "application/x-npy"
+ARROW: MediaType = "application/vnd.apache.arrow.stream"
+ANY: Mapping[str, MediaType] = {"*/*": JSON, "application/*": JSON, "text/*": "text/csv"}
+KNOWN: Mapping[str, MediaType] = {"text/csv": "text/csv", NPY: NPY, ARROW: ARROW, JSON: JSON, **ANY}
+
+MAX_HEADER_BYTES = 1000
+"""A longer header is ignored; a browser's has about 150 bytes."""
 
 
-LONGEST = 1000
-"""Bytes of the header that is looked at; a browser's has about 150."""
-
-
-def media_of(accept: bytes) -> Media:
-    """The form that the client likes best. JSON where it says nothing, or nothing that is there: who takes neither sees why."""
-    return _liked_best(accept) if len(accept) <= LONGEST else JSON
+def preferred_media_type(accept: bytes) -> MediaType:
+    """The supported media type with the highest weight. JSON if there is none: such a client can still read an error."""
+    return _preferred(accept) if len(accept) <= MAX_HEADER_BYTES else JSON
 
 
 @lru_cache(maxsize=256)
-def _liked_best(accept: bytes) -> Media:
-    best, weight = JSON, 0.0
+def _preferred(accept: bytes) -> MediaType:
+    best, best_weight = JSON, 0.0
     for entry in accept.decode("latin-1").lower().split(","):
         name, *parameters = (part.strip() for part in entry.split(";"))
-        found = KNOWN.get(name)
-        if found is not None and (liked := _weight(parameters)) > weight:
-            best, weight = found, liked
+        media_type = KNOWN.get(name)
+        if media_type is not None and (weight := _weight(parameters)) > best_weight:
+            best, best_weight = media_type, weight
     return best
 
 

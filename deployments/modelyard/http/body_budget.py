@@ -1,6 +1,6 @@
-"""The bytes of requests that a process holds at once. Large bodies share a budget; small ones always go on.
+"""Limits the memory for request bodies. The large bodies of a process share a budget; small ones are not counted.
 
-A body counts from its first pieces on until its request is answered, so that clients who send slowly cannot fill the memory either.
+A body is counted from its first bytes until its response, so that slow clients cannot fill the memory either.
 """
 
 from collections.abc import Callable
@@ -9,58 +9,62 @@ from modelyard.errors import ModelyardError, Overloaded
 from modelyard.http.request import body_too_large
 
 SMALL_BYTES = 2**16
-"""Bodies up to this size are not counted: there are as many of them as there are connections."""
-BUDGET = 4
-"""How many bodies of the largest size may be there at once."""
-FULL = "the server holds as many bytes of large requests as it may; send this one again"
+"""Bodies up to this size are not counted: the number of connections limits them."""
+MAX_LARGEST_BODIES = 4
+"""The budget, in bodies of the largest size."""
+NO_ROOM = "the server has no memory left for large requests; retry later"
 
 
-class Bodies:
+class BodyBudget:
     """The budget of one process."""
 
     def __init__(self, limit: int) -> None:
         """`limit` is the largest body, in bytes."""
-        self.limit = limit
-        self.unchecked = min(limit, SMALL_BYTES)
-        """Bodies up to this size are never refused."""
-        self.held = 0
+        self.set_limit(limit)
+        self.held_bytes = 0
         self.released: Callable[[], object] = _nothing
-        """Called when bytes that counted are held no more."""
-        self._most = BUDGET * limit
+        """Called when counted bytes were released."""
 
-    def refusal(self, size: int) -> ModelyardError | None:
-        """Why a body that will have so many bytes is not taken, if so."""
+    def set_limit(self, limit: int) -> None:
+        """Limit the bodies from now on; bytes that are held stay."""
+        self.limit = limit
+        self.unchecked_bytes = min(limit, SMALL_BYTES)
+        """Bodies up to this size are never rejected."""
+        self._max_held_bytes = MAX_LARGEST_BODIES * limit
+
+    def rejection(self, size: int) -> ModelyardError | None:
+        """The error for a body that will have this many bytes, or None if it can be accepted."""
         if size > self.limit:
             return body_too_large(self.limit)
-        return Overloaded(FULL) if size > SMALL_BYTES and self.held + size > self._most else None
+        return Overloaded(NO_ROOM) if size > SMALL_BYTES and not self.has_room(size) else None
 
     def has_room(self, size: int) -> bool:
-        """Whether so many bytes more may be held."""
-        return self.held + size <= self._most
+        """Whether the budget has room for this many further bytes."""
+        return self.held_bytes + size <= self._max_held_bytes
 
 
-class Held:
-    """What one request holds of the budget."""
+class HeldBytes:
+    """One request's share of the budget."""
 
     __slots__ = ("_bodies", "counted")
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: BodyBudget) -> None:
         self._bodies = bodies
         self.counted = 0
 
     def set_to(self, size: int) -> None:
-        """The request holds so many bytes now. Raises Overloaded, and counts what it did before, where they are too many."""
+        """Set the bytes that the request holds. Raises Overloaded, and changes nothing, if they are too many."""
         bodies, counted = self._bodies, size if size > SMALL_BYTES else 0
-        more = counted - self.counted
-        if more > 0 and not bodies.has_room(more):
-            raise Overloaded(FULL)
+        increase = counted - self.counted
+        if increase > 0 and not bodies.has_room(increase):
+            raise Overloaded(NO_ROOM)
         self.counted = counted
-        bodies.held += more
-        if more < 0:
+        bodies.held_bytes += increase
+        if increase < 0:
             bodies.released()
 
     def set_to_body(self, size: int) -> None:
-        """The same for bytes of a body. Raises PayloadTooLarge too, where no body may have so many."""
+        """The same for the bytes of a body. Also raises PayloadTooLarge if they are more than a body may have."""
         if size > self._bodies.limit:
             raise body_too_large(self._bodies.limit)
         self.set_to(size)

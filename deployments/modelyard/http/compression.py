@@ -1,4 +1,4 @@
-"""Compressed bodies: gzip and deflate, both ways. Pure."""
+"""Compressed request and response bodies: gzip and deflate."""
 
 import re
 import zlib
@@ -11,35 +11,35 @@ from modelyard.text.quoting import shortened
 Coding = Literal["gzip", "deflate"]
 
 LEVEL = 1
-"""Of 9. Tensors hardly compress, and more effort gains a few per cent for several times the time."""
-WORTH_BYTES = 1024
-"""Shorter answers go as they are."""
+"""zlib's, of 1 to 9. Higher levels gain a few per cent for several times the time, as tensors hardly compress."""
+MIN_COMPRESSED_BYTES = 1024
+"""Shorter responses are not compressed."""
 WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """zlib's `wbits`, by content coding."""
 RAW = -15
-"""Of a deflate without zlib's header: RFC 9110 asks for it, and some clients leave it out."""
+"""For deflate without zlib's header: RFC 9110 requires the header, but some clients omit it."""
 _NEVER = re.compile(rb"q\s*=\s*0(\.0*)?")
 
 
-def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """The body without its content coding (the header's value), which may be identity.
+def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """The body without its content coding. `encoding` is the header's value, which may be identity.
 
-    Raises UnsupportedMediaType for another coding, and what `inflate` does.
+    Raises UnsupportedMediaType for another coding, and the errors of `inflate`.
     """
     coding = encoding.strip().lower().decode("latin-1")
     if coding in ("identity", ""):
         return body
     if coding not in WINDOWS:
-        raise UnsupportedMediaType(f"content encoding {shortened(coding)!r} is not taken, only gzip and deflate")
-    window_bits = RAW if coding == "deflate" and not _zlib_header(body) else WINDOWS[coding]
+        raise UnsupportedMediaType(f"content encoding {shortened(coding)!r} is not supported, only gzip and deflate")
+    window_bits = RAW if coding == "deflate" and not _has_zlib_header(body) else WINDOWS[coding]
     return inflate(body, window_bits, limit, noun="the body", coding=coding)
 
 
-def wanted(accept_encoding: bytes) -> Coding | None:
-    """How the client asks for its answer, from that header's value.
+def requested_coding(accept_encoding: bytes) -> Coding | None:
+    """The content coding that the client requests for the response, from the header's value.
 
-    Only who names one coding asks for it. Libraries list all that they can read in every request, and compressing tensors
-    for them would cost more time than it saves.
+    Only a header with exactly one coding counts as a request. Libraries list all codings that they can read in every request,
+    and to compress tensors for them would cost more time than it saves.
     """
     named = [part.strip().lower() for part in accept_encoding.split(b",")]
     named = [part for part in named if part and not part.startswith(b"identity")]
@@ -51,12 +51,12 @@ def wanted(accept_encoding: bytes) -> Coding | None:
     return {b"gzip": "gzip", b"deflate": "deflate"}.get(coding)  # type: ignore[return-value]
 
 
-def deflated(body: bytes, coding: Coding) -> bytes:
-    """The body in this coding."""
+def compress(body: bytes, coding: Coding) -> bytes:
+    """The body in this content coding."""
     stream = zlib.compressobj(LEVEL, wbits=WINDOWS[coding])
     return stream.compress(body) + stream.flush()
 
 
-def _zlib_header(body: bytes) -> bool:
-    """Whether it begins as RFC 1950 says."""
+def _has_zlib_header(body: bytes) -> bool:
+    """Whether the body begins with the header of RFC 1950."""
     return len(body) >= 2 and body[0] & 0xF == 8 and int.from_bytes(body[:2], "big") % 31 == 0

@@ -1,4 +1,4 @@
-"""What the fast lane asks of whatever answers on a hot URL. A protocol joins it by an `Endpoint`, or a `StreamEndpoint`."""
+"""The interface of the fast path: a protocol implements `Endpoint` or `StreamEndpoint` for each of its paths."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,65 +12,65 @@ Header = tuple[bytes, bytes]
 
 
 class Response(Protocol):
-    """An answer that is ready to be written."""
+    """A response that is ready to be written."""
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
-        """The whole HTTP/1.1 answer, status line to end. `more` is header lines that the connection adds, each with its end."""
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
+        """The whole HTTP/1.1 response. `extra_headers` are further header lines, each with its line end."""
 
     def to_http_response(self) -> HttpResponse:
         """The same for the ASGI path."""
 
 
 Reply = Callable[[Response | Exception], None]
-"""Called once, on the loop."""
+"""Called once, on the event loop."""
 
 
 class Endpoint(Protocol):
-    """Answers on a hot URL; one object for all connections."""
+    """Responds to the requests of one path; one object for all connections."""
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
     ) -> CancelHandle:
-        """Begin; `reply` may be called before this returns. Raises what is wrong with the request.
+        """Start a request; `reply` may be called before this returns. Raises what is wrong with the request.
 
-        `headers` holds all of them, `content_type` (b"" where there is none) too. What is given back is cancelled if the
-        client leaves. The request is recorded, whatever becomes of it (`inference.recorder`), under `request_id`.
+        `headers` are all headers of the request, `content_type` (b"" if there is none) included. The handle is cancelled if the
+        client disconnects. The request is recorded under `request_id` in every case (`inference.recorder`).
         """
 
     def reject(self, error: Exception, request_id: str) -> None:
-        """Record a request for this endpoint that was refused before it could be started."""
+        """Record a request that was rejected before it could be started."""
 
     def error_response(self, error: Exception, request_id: str, path: str) -> Response:
-        """The answer for an error, in the protocol's own form."""
+        """The response for an error, in the form of the protocol."""
 
 
 class Sink(Protocol):
-    """Where a streamed answer goes: the connection, as the endpoint sees it."""
+    """Where a streamed response is written: an endpoint's view of the connection."""
 
     request_id: str
 
     @property
     def full(self) -> bool:
-        """Whether the client has not read what was written already; `StreamExchange.on_room` tells of the end of that."""
+        """Whether the client has not read what was written; `StreamExchange.on_room` is called when it has."""
 
     def write(self, data: bytes) -> None:
-        """The next bytes of the HTTP/1.1 answer, its head included."""
+        """Write the next bytes of the HTTP/1.1 response, its head included."""
 
     def end(self, data: bytes) -> None:
-        """The last ones. The exchange hears nothing more."""
+        """Write the last bytes. No method of the exchange is called afterwards."""
 
-    def read_on(self, wanted: bool) -> None:
-        """Whether more of the request may come. It does not while the sink is full."""
+    def set_reading(self, enabled: bool) -> None:
+        """Continue or pause reading the request. It is not read either while the sink is full."""
 
 
 class StreamExchange(Protocol):
-    """One streamed request and answer; called on the loop, and never raises."""
+    """One streamed request and its response. Its methods are called on the event loop, and never raise."""
 
     def on_piece(self, piece: bytes) -> None:
         """The next bytes of the request's body."""
 
     def on_request_end(self) -> None:
-        """There are no more."""
+        """The body is complete."""
 
     def on_room(self) -> None:
         """The client reads again."""
@@ -78,22 +78,22 @@ class StreamExchange(Protocol):
     def on_shutdown(self) -> None:
         """The server is about to stop: end soon."""
 
-    def coming(self) -> tuple[object, int]:
-        """What tells the message of which a part came from others, and the bytes so far; None where none is awaited."""
+    def body_progress(self) -> tuple[object, int]:
+        """As in `slow_clients.WatchedConnection`, of the message that is being received."""
 
     @property
     def held_bytes(self) -> int:
-        """How much it keeps of a message that is not all there."""
+        """Bytes in memory of an incomplete message."""
 
-    def on_refused(self, error: ModelyardError) -> None:
-        """That message is not waited for any more: end with the error, behind the answers to what was asked before."""
+    def on_rejected(self, error: ModelyardError) -> None:
+        """The incomplete message is rejected: respond to the messages before it, then end with the error."""
 
     def cancel(self) -> None:
-        """The client left."""
+        """The client has disconnected."""
 
 
 class StreamEndpoint(Protocol):
-    """Answers on a hot URL bit by bit, perhaps while the request is still being read."""
+    """Responds to the requests of one path in pieces, perhaps while the request is still being received."""
 
     def open(self, headers: Sequence[Header], sink: Sink) -> StreamExchange:
-        """Begin, with the request's headers; nothing of its body is there yet. Does not raise, nor end before it returns."""
+        """Start a request, before any byte of its body. Does not raise, and does not end the response before it returns."""

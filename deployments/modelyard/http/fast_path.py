@@ -1,64 +1,63 @@
-"""The fast lane's table of hot paths.
+"""The paths that a process answers on the fast path.
 
-Serve wraps every request in a task, a request context, access logs and metrics: 175 to 275 us of CPU. A hot path (an exact URL
-in `FAST_PATH.hot`, POST, an ordinary body) needs none of it: `connection.py` answers it inside uvicorn's protocol, before Serve's
-wrapper sees it. Everything else takes uvicorn's way, health checks included.
+Ray Serve wraps every request in a task, a request context, access logs and metrics: 175 to 275 us of CPU. `connection.py` answers
+a POST to a path in `FAST_PATH.endpoints` inside uvicorn's protocol, without them. All other requests take the slow path, through
+Serve's wrapper to the ASGI application; health checks do too.
 """
 
 from collections.abc import Callable
 from typing import Protocol
 
 from modelyard.http.asgi import Asgi
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
 from modelyard.http.request import RequestIds
 
 
 class Meter(Protocol):
-    """Is told of every request that comes in."""
+    """Counts requests."""
 
     def arrived(self) -> None:
-        """One did."""
+        """A request has arrived."""
 
 
 class FastPath:
-    """What all connections of this process share."""
+    """The state that all connections of this process share."""
 
     def __init__(self) -> None:
-        self.hot: dict[bytes, Endpoint] = {}
-        """Empty until `open`: in the process of Serve's own proxy the lane never answers."""
+        self.endpoints: dict[bytes, Endpoint] = {}
+        """By exact path. Empty until `open`: in the process of Serve's own proxy, every request takes the slow path."""
         self.streams: dict[bytes, StreamEndpoint] = {}
-        """Of hot URLs where request and answer are streamed."""
-        self.sockets: Asgi | None = None
-        """Answers WebSockets in the place of Serve's wrapper, which reads as fast as the client sends, whoever answers."""
-        self.bodies = Bodies(0)
-        """What all requests of the process hold."""
-        self.mount = ""
-        """What stands before the paths of other protocols when they take Serve's way."""
+        """By exact path, where request and response are streams."""
+        self.websocket_app: Asgi | None = None
+        """Handles WebSockets instead of Serve's wrapper, which reads without flow control."""
+        self.body_budget = BodyBudget(0)
+        self.path_prefix = ""
+        """Precedes the paths of other protocols on the slow path; see `PathPrefixMiddleware`."""
         self.arrived: Callable[[], None]
         self.request_ids = RequestIds()
-        self._seen: list[tuple[bytes, bytes]] = []
+        self._date_line_of: list[tuple[bytes, bytes]] = []
         self._date_line = b""
 
     def open(
         self,
-        hot: dict[bytes, Endpoint],
+        endpoints: dict[bytes, Endpoint],
         meter: Meter,
         *,
         body_limit: int,
-        mount: str = "",
+        path_prefix: str = "",
         streams: dict[bytes, StreamEndpoint] | None = None,
-        sockets: Asgi | None = None,
+        websocket_app: Asgi | None = None,
     ) -> None:
-        """Start answering these URLs here; what limits a stream is its endpoint's."""
-        self.hot, self.arrived, self.bodies = hot, meter.arrived, Bodies(body_limit)
-        self.mount, self.streams, self.sockets = mount, streams or {}, sockets
+        """Start to answer these paths. `body_limit` is in bytes; stream endpoints have limits of their own."""
+        self.endpoints, self.arrived, self.body_budget = endpoints, meter.arrived, BodyBudget(body_limit)
+        self.path_prefix, self.streams, self.websocket_app = path_prefix, streams or {}, websocket_app
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The Date header, which RFC 9110 asks of an origin, out of uvicorn's default headers: a new list every second."""
-        if headers is not self._seen:
+        """The Date header, which RFC 9110 requires, from uvicorn's default headers. Those are another list every second."""
+        if headers is not self._date_line_of:
             self._date_line = b"".join(b"date: %b\r\n" % value for name, value in headers if name == b"date")
-            self._seen = headers
+            self._date_line_of = headers
         return self._date_line
 
 

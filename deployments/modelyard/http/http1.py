@@ -1,4 +1,4 @@
-"""Answers as HTTP/1.1 writes them. `more` is further header lines, each with its end."""
+"""Responses in the format of HTTP/1.1."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ STATUS_LINES = {
 
 @dataclass(frozen=True, slots=True)
 class WholeResponse:
-    """An answer that any endpoint may give."""
+    """An HttpResponse as a `Response`, for any endpoint."""
 
-    answer: HttpResponse
+    response: HttpResponse
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
-        """The whole answer, status line to end."""
-        answer = self.answer
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
+        """See `Response`."""
+        response = self.response
         return b"%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
-            STATUS_LINES[answer.status],
-            b"".join(b"%b: %b\r\n" % header for header in answer.headers),
-            len(answer.body),
+            STATUS_LINES[response.status],
+            b"".join(b"%b: %b\r\n" % header for header in response.headers),
+            len(response.body),
             request_id.encode(),
-            more,
-            answer.body,
+            extra_headers,
+            response.body,
         )
 
     def to_http_response(self) -> HttpResponse:
-        """What it was made of."""
-        return self.answer
+        """See `Response`."""
+        return self.response

@@ -1,37 +1,37 @@
-"""Compressed bytes, inflated within bounds. Pure."""
+"""Decompression with limits on the size of the result."""
 
 import zlib
 
 from modelyard.errors import InvalidRequest, PayloadTooLarge
 
-FREE_BYTES = 2**20
-"""What may come of any input, however small."""
-MOST_RATIO = 100
-"""Beyond that, how many bytes may come of each byte: 63 kB of deflate can stand for 62 MiB, and reading those is not free.
+ALWAYS_ALLOWED_BYTES = 2**20
+"""Any input may inflate to this size, however small it is."""
+MAX_RATIO = 100
+"""Above that, the largest ratio of inflated to compressed size: 63 kB of deflate can inflate to 62 MiB, which cost time to read.
 
-JSON of numbers shrinks to a third or a tenth. Envoy has the same bound, Apache POI too:
+JSON of numbers compresses to a third or a tenth. Envoy and Apache POI have the same limit:
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/compression/gzip/decompressor/v3/gzip.proto (max_inflate_ratio)
 """
 
 
 def inflate(data: bytes | memoryview, window_bits: int, limit: int, *, noun: str, coding: str) -> bytes:
-    """What the data holds; `noun` ("the body") and `coding` ("gzip") are for messages, `window_bits` are zlib's.
+    """The inflated data. `noun` ("the body") and `coding` ("gzip") are for error messages, `window_bits` is zlib's.
 
-    Stops at the bound, so a bomb is never held as a whole. Raises PayloadTooLarge for more than `limit` bytes, or more than the
-    ratio allows, and InvalidRequest for what is not the coding.
+    Stops at the limit, so a decompression bomb is never in memory as a whole. Raises PayloadTooLarge for more than `limit`
+    bytes, or for a larger ratio, and InvalidRequest for invalid data.
     """
-    allowed = max(FREE_BYTES, MOST_RATIO * len(data))
+    allowed = max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * len(data))
     stream = zlib.decompressobj(window_bits)
     try:
         whole = stream.decompress(data, min(limit, allowed) + 1)  # 0 would mean no limit
     except zlib.error as error:
-        raise InvalidRequest(f"{noun} is no {coding}: {error}") from None
+        raise InvalidRequest(f"{noun} is not valid {coding}: {error}") from None
     if len(whole) > limit:
-        raise PayloadTooLarge(f"{noun} inflates to more than {limit} bytes, the most that is taken")
+        raise PayloadTooLarge(f"{noun} inflates to more than {limit} bytes, the maximum")
     if len(whole) > allowed:
-        raise PayloadTooLarge(f"{noun} inflates to more than {MOST_RATIO} times its size; send it less compressed")
+        raise PayloadTooLarge(f"{noun} inflates to more than {MAX_RATIO} times its size; use less compression")
     if not stream.eof:
-        raise InvalidRequest(f"{noun} is no {coding}: it ends too early")
+        raise InvalidRequest(f"{noun} is not valid {coding}: it is truncated")
     if stream.unused_data:
-        raise InvalidRequest(f"{noun} is no {coding}: {len(stream.unused_data)} bytes stand behind it")
+        raise InvalidRequest(f"{noun} is not valid {coding}: {len(stream.unused_data)} bytes follow its end")
     return whole

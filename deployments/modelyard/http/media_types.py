@@ -1,4 +1,4 @@
-"""Which form a body is in, by its content type."""
+"""The format of a request body, from its content type."""
 
 from codecs import BOM_UTF8
 from functools import lru_cache
@@ -7,53 +7,55 @@ from typing import Literal
 from modelyard.errors import UnsupportedMediaType
 from modelyard.text.quoting import shortened
 
-Form = Literal["json", "csv", "npy", "arrow"]
+BodyFormat = Literal["json", "csv", "npy", "arrow"]
 
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
-TAKEN = f"application/json and text/csv, in UTF-8, {NPY}, and {ARROW}"
+SUPPORTED = f"application/json and text/csv, in UTF-8, {NPY}, and {ARROW}"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 BLANKS = b" \t\r\n"
 
 
-def form_of(content_type: bytes, body: bytes) -> Form:
-    """The body's form; JSON where no content type is given. Raises UnsupportedMediaType.
+def body_format(content_type: bytes, body: bytes) -> BodyFormat:
+    """The body's format; JSON if there is no content type. Raises UnsupportedMediaType.
 
-    curl and HTML forms send application/x-www-form-urlencoded unless told otherwise, and browsers' `fetch` sends a string as
-    text/plain. Either is taken for JSON where the body is a JSON object: no form that a browser sends begins with a brace. The edge
-    lets pages of listed origins alone send such bodies.
+    curl and HTML forms send application/x-www-form-urlencoded by default, and browsers' `fetch` sends a string as text/plain.
+    Both count as JSON if the body begins as a JSON object does: no form of a browser begins with a brace. The edge accepts such
+    bodies only from web pages of listed origins.
     """
     if content_type in (b"application/json", b""):
         return "json"
     kind = _kind(content_type)
     if kind == "plain":
-        _check_object(body, f"text/plain is accepted for a JSON object alone; otherwise {TAKEN}")
+        _check_object(body, f"text/plain is supported only for a JSON object; otherwise send {SUPPORTED}")
         return "json"
     if kind == "form":
-        curl = "curl sends one unless told: -H 'content-type: text/csv'"
-        _check_object(body, f"forms are not taken, only {TAKEN}; {curl}")
+        curl = "curl sends this type by default; set another with -H 'content-type: text/csv'"
+        _check_object(
+            body, f"content type application/x-www-form-urlencoded is not supported, only {SUPPORTED}; {curl}"
+        )
         return "json"
     return kind
 
 
-def _check_object(body: bytes, otherwise: str) -> None:
+def _check_object(body: bytes, message: str) -> None:
     if body.removeprefix(BOM_UTF8).lstrip(BLANKS)[:1] != b"{":
-        raise UnsupportedMediaType(otherwise)
+        raise UnsupportedMediaType(message)
 
 
 @lru_cache(maxsize=64)
 def csv_header(content_type: bytes) -> bool | None:
-    """Whether the parameter `header` says that the first line of CSV is a header (RFC 4180); None where it is not there.
+    """Whether the first line of CSV is a header, from the parameter `header` (RFC 4180); None if there is none.
 
-    Raises UnsupportedMediaType where it is neither present nor absent.
+    Raises UnsupportedMediaType if its value is neither `present` nor `absent`.
     """
     _, *parameters = content_type.decode("latin-1").lower().split(";")
     for name, _, value in (parameter.partition("=") for parameter in parameters):
         if name.strip() == "header":
-            said = value.strip().strip('"')
-            if said not in ("present", "absent"):
-                raise UnsupportedMediaType(f"header={shortened(said)} is neither header=present nor header=absent")
-            return said == "present"
+            stated = value.strip().strip('"')
+            if stated not in ("present", "absent"):
+                raise UnsupportedMediaType(f"header={shortened(stated)} is neither header=present nor header=absent")
+            return stated == "present"
     return None
 
 
@@ -64,7 +66,7 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in CHARSETS:
-            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not taken, only {TAKEN}")
+            raise UnsupportedMediaType(f"charset {shortened(value.strip())!r} is not supported, only {SUPPORTED}")
     if media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json")):
         return "json"
     if media_type == "text/csv":
@@ -77,4 +79,4 @@ def _kind(content_type: bytes) -> Literal["json", "csv", "npy", "arrow", "form",
         return "arrow"
     if media_type == "application/x-www-form-urlencoded":
         return "form"
-    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not taken, only {TAKEN}")
+    raise UnsupportedMediaType(f"content type {shortened(media_type)!r} is not supported, only {SUPPORTED}")

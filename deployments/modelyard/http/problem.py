@@ -1,4 +1,4 @@
-"""Errors to HTTP answers: `application/problem+json` (RFC 9457), with a pointer to each bad value."""
+"""Error responses: `application/problem+json` (RFC 9457), with a JSON pointer to each bad value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,18 +37,17 @@ STATUSES: Mapping[type[ModelyardError], tuple[int, str]] = {
     ModelNotReady: (503, "Service Unavailable"),
     DeadlineExceeded: (504, "Gateway Timeout"),
 }
-"""The status of each error, and its title: the phrase of RFC 9110, as RFC 9457 asks where `type` is about:blank."""
+"""Status and title of each error. The title is the phrase of RFC 9110, as RFC 9457 requires where `type` is about:blank."""
 
-UNKNOWN = InferenceFailed("the server failed on this request; its log says more under the request id")
-"""What a client is public_error of anything else, whose own words are not meant for it."""
-
+UNKNOWN = InferenceFailed("internal error; the server's log has details under the request id")
+"""Stands for all other errors, whose messages may contain internals."""
 
 JSON = (b"content-type", b"application/json")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A whole HTTP answer; `content-length` is for whoever sends it."""
+    """A whole HTTP response; its sender adds `content-length`."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -57,12 +56,12 @@ class HttpResponse:
 
 
 def json_response(document: Any, status: int = 200) -> HttpResponse:
-    """A document as the whole answer."""
+    """A response with this document as its body."""
     return HttpResponse(status, (JSON,), orjson.dumps(document))
 
 
 def problem(error: BaseException, request_id: str, instance: str) -> HttpResponse:
-    """The answer for an error. `instance` is the request's path; what it holds beside URL characters is escaped."""
+    """The response for an error. `instance` is the request's path; characters that are invalid in a URL are escaped."""
     known = public_error(error)
     status, title = status_of(known)
     document: dict[str, Any] = {
@@ -80,17 +79,17 @@ def problem(error: BaseException, request_id: str, instance: str) -> HttpRespons
 
 
 def public_error(error: BaseException) -> ModelyardError:
-    """The error that a client is public_error of in place of this one."""
+    """The error to show to the client: hides internal errors."""
     return error if isinstance(error, ModelyardError) else UNKNOWN
 
 
 def status_of(error: ModelyardError) -> tuple[int, str]:
-    """Status and title of the error's class, or of the nearest one above it that has them."""
+    """Status and title of the error's class, or of its nearest base class that has them."""
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), STATUSES[InferenceFailed])
 
 
 def headers_of(error: ModelyardError) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers that belong to the error in any form of answer."""
+    """The headers of an error response, in whatever format its body is."""
     if isinstance(error, Overloaded | ModelNotReady):
         return ((b"retry-after", b"%d" % error.retry_after_s),)
     if isinstance(error, MethodNotAllowed):

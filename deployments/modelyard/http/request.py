@@ -1,4 +1,4 @@
-"""What every HTTP endpoint needs before it looks at a body: the request, its id, and the timing header of its answer."""
+"""A request on the slow path, and what both paths need from requests: ids, body limits and timing headers."""
 
 import itertools
 import os
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from modelyard.errors import PayloadTooLarge
+from modelyard.errors import MethodNotAllowed, PayloadTooLarge
 
 REQUEST_ID_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@")
-REQUEST_ID_LENGTH = 128
-"""Bytes; enough for a UUID, a W3C trace id or a load balancer's own form."""
+MAX_REQUEST_ID_BYTES = 128
+"""Enough for a UUID, a W3C trace id or a load balancer's own format."""
 
 
 @dataclass(slots=True)
 class HttpRequest:
-    """A whole request, wherever it came in."""
+    """A whole request."""
 
     method: str
     path: str
@@ -25,31 +25,41 @@ class HttpRequest:
     """Lower-case names; of a repeated header the last."""
     body: bytes
     request_id: str
-    holds: Callable[[int], None] = lambda size: None
-    """Call it with the bytes held for this request where they are not those of `body`. Raises Overloaded if they are too many."""
+    set_held_bytes: Callable[[int], None] = lambda size: None
+    """Sets the bytes in memory for this request where they are not those of `body`. Raises Overloaded if they are too many."""
 
     def flag(self, name: str) -> bool:
-        """Whether the query holds `name=true`."""
+        """Whether the query contains `name=true`."""
         return flag(self.query, name)
 
 
 def flag(query: bytes, name: str) -> bool:
-    """Whether a query holds `name=true`."""
+    """Whether a query contains `name=true`."""
     values = parse_qs(query.decode("latin-1")).get(name, [])
     return bool(values) and values[-1] in ("true", "1")
 
 
+def check_method(request: HttpRequest, *methods: str) -> None:
+    """Raise MethodNotAllowed unless the request has one of these methods; HEAD is allowed where GET is."""
+    allowed = (*methods, "HEAD") if "GET" in methods else methods
+    if request.method in allowed:
+        return
+    error = MethodNotAllowed(f"{request.path} supports {' and '.join(methods)}, not {request.method}")
+    error.allow = allowed
+    raise error
+
+
 class RequestIds:
-    """Request ids: a client's own where it is clean, else one that no other process makes."""
+    """Chooses request ids: the client's if it is valid, else one that is unique across processes."""
 
     def __init__(self) -> None:
         self._prefix = os.urandom(6).hex()
         self._count = itertools.count(1)
 
-    def choose(self, offered: bytes) -> str:
-        """`offered` (a header's value, b"" for none) if it can stand in a header and a log line as it is, else a new id."""
-        if offered and len(offered) <= REQUEST_ID_LENGTH and REQUEST_ID_CHARS.issuperset(offered):
-            return offered.decode("ascii")
+    def choose(self, client_id: bytes) -> str:
+        """`client_id` (a header's value, b"" for none) if it is safe in a header and a log line, else a generated id."""
+        if client_id and len(client_id) <= MAX_REQUEST_ID_BYTES and REQUEST_ID_CHARS.issuperset(client_id):
+            return client_id.decode("ascii")
         return f"{self._prefix}-{next(self._count):x}"
 
 
@@ -60,4 +70,4 @@ def server_timing(queue_s: float, batch_rows: int, compute_s: float) -> bytes:
 
 def body_too_large(limit: int) -> PayloadTooLarge:
     """The error for a body of more than `limit` bytes."""
-    return PayloadTooLarge(f"the body has more than {limit} bytes, the most that is taken")
+    return PayloadTooLarge(f"the body has more than {limit} bytes, the maximum")

@@ -1,15 +1,15 @@
-"""The head of a request while it comes: how much there is of it."""
+"""The size limit of a request's head: its URL and headers."""
 
 from collections.abc import Iterable
 
 from modelyard.http.endpoint import Header
 
-MOST_BYTES = 48 * 1024
-"""As much as the edge lets through. Whoever connects to a replica's own port gets no more."""
+MAX_HEAD_BYTES = 48 * 1024
+"""The edge's limit. It also applies to clients that connect to a replica's own port."""
 
 
-class Head:
-    """Of the next request on a connection. Most come whole in one small piece, and are not looked at."""
+class RequestHead:
+    """The size of the next head on a connection. Most heads arrive in one small chunk, and are not measured."""
 
     __slots__ = ("in_parts", "later_bytes")
 
@@ -17,15 +17,15 @@ class Head:
         self.in_parts = False
         """Whether it may be too large."""
         self.later_bytes = 0
-        """What came of it behind its first piece."""
+        """Bytes received behind its first chunk."""
 
     def feed(self, data: bytes, *, begun: bool) -> None:
-        """The next bytes of the connection, and whether they go on with the head."""
+        """Count the next bytes of the connection. `begun` says that they continue the head."""
         self.in_parts = True
         if begun:
             self.later_bytes += len(data)
 
     def fits(self, url: bytes, headers: Iterable[Header]) -> bool:
-        """Whether it is small enough, now that it is complete."""
+        """Whether the head, which is complete, is within the limit."""
         self.in_parts, self.later_bytes = False, 0
-        return len(url) + sum(len(name) + len(value) + 4 for name, value in headers) <= MOST_BYTES
+        return len(url) + sum(len(name) + len(value) + 4 for name, value in headers) <= MAX_HEAD_BYTES

@@ -1,7 +1,7 @@
-"""One request of each kind through the lane with nobody at the other end, to see that uvicorn is as the lane expects.
+"""The self-test of the fast path: one request of each kind on a connection without a client.
 
-The lane stands on names inside uvicorn that no release of it promises. Going through them all once is the one check that
-forgets none, and takes a millisecond.
+The fast path depends on names inside uvicorn that no release of it guarantees. Only a run through all of them checks them all; it
+takes a millisecond.
 """
 
 import asyncio
@@ -13,70 +13,70 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
 from modelyard.errors import BodyTooSlow
-from modelyard.http.body_budget import Bodies, Held
+from modelyard.http.body_budget import BodyBudget, HeldBytes
 from modelyard.http.endpoint import Reply, Response
 from modelyard.http.fast_path import FastPath
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
 from modelyard.http.websocket_connection import WebSocketConnection
 
-HOT = b"POST /hot HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
-COLD = b"POST /cold HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{"
-ANSWER = b"HTTP/1.1 200 OK\r\n"
+FAST = b"POST /fast HTTP/1.1\r\nhost: self-test\r\ncontent-length: 2\r\n\r\n{}"
+SLOW = b"POST /slow HTTP/1.1\r\nhost: self-test\r\ncontent-length: 2\r\n\r\n{"
+OK = b"HTTP/1.1 200 OK\r\n"
 
 
 class SelfTestFailed(Exception):
-    """Says what was."""
+    """uvicorn does not behave as the fast path expects."""
 
 
 def self_test(uvicorn_config: Any, protocol: str) -> None:
-    """Raise SelfTestFailed, or whatever else goes wrong, unless both kinds of requests go through."""
+    """Raises SelfTestFailed, or any other error, unless both paths and WebSockets work."""
     if "auto" not in uvicorn_config.HTTP_PROTOCOLS:
         raise SelfTestFailed("there is no HTTP protocol 'auto'")
     kind = import_from_string(protocol)
-    lane = FastPath()
-    lane.open({b"/hot": _Endpoint()}, _Meter(), body_limit=100)
+    fast_path = FastPath()
+    fast_path.open({b"/fast": _Endpoint()}, _Meter(), body_limit=100)
     config = uvicorn_config.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
     loop, transport = _Loop(), _Transport()
-    connection = type("Rehearsed", (kind,), {"lane": lane})(config, ServerState(), {}, loop)
+    connection = type("Tested", (kind,), {"fast_path": fast_path})(config, ServerState(), {}, loop)
     connection.connection_made(transport)
-    connection.data_received(HOT)
-    if not transport.written.startswith(ANSWER):
-        raise SelfTestFailed(f"a hot request was answered with {transport.written[:100]!r}")
-    connection.data_received(COLD)
+    connection.data_received(FAST)
+    if not transport.written.startswith(OK):
+        raise SelfTestFailed(f"the response on the fast path began with {transport.written[:100]!r}")
+    connection.data_received(SLOW)
     if not loop.tasks:
-        raise SelfTestFailed("another request did not reach the application")
-    if connection.coming()[1] != 1:
-        raise SelfTestFailed("what came of a body is not known")
-    connection.on_slow_body(BodyTooSlow("rehearsed"))
+        raise SelfTestFailed("a request on the slow path did not reach the application")
+    if connection.body_progress()[1] != 1:
+        raise SelfTestFailed("the progress of a body is wrong")
+    connection.on_slow_body(BodyTooSlow("self-test"))
     connection.eof_received()
     connection.pause_writing()
-    if not connection.unread():
-        raise SelfTestFailed("a client that does not read is not seen")
+    if not connection.unwritten_bytes():
+        raise SelfTestFailed("a client that does not read is not detected")
     connection.resume_writing()
     connection.connection_lost(None)
-    _rehearse_socket(config, loop)
+    _test_websocket(config, loop)
 
 
-def _rehearse_socket(config: Any, loop: Any) -> None:
-    """A message in fragments."""
+def _test_websocket(config: Any, loop: Any) -> None:
+    """Receive a message in fragments."""
     socket = WebSocketConnection(config, ServerState(), {}, loop)
-    socket.held = Held(Bodies(100))
+    socket.held = HeldBytes(BodyBudget(100))
     socket.connection_made(_Transport())
     socket.handle_bytes(Frame(Opcode.BINARY, b"{", fin=False))
-    if socket.coming() == (None, 0):
-        raise SelfTestFailed("a WebSocket's message is not seen to come")
+    if socket.body_progress() == (None, 0):
+        raise SelfTestFailed("the progress of a WebSocket message is wrong")
     socket.handle_cont(Frame(Opcode.CONT, b"}"))
     if socket.queue.get_nowait() != {"type": "websocket.receive", "bytes": b"{}"}:
-        raise SelfTestFailed("the fragments of a WebSocket's message are not joined")
+        raise SelfTestFailed("the fragments of a WebSocket message are not joined")
     socket.pause_writing()
-    if not socket.unread():
-        raise SelfTestFailed("a WebSocket's client that does not read is not seen")
+    if not socket.unwritten_bytes():
+        raise SelfTestFailed("a WebSocket client that does not read is not detected")
     socket.connection_lost(None)
 
 
 async def _no_app(scope: object, receive: object, send: object) -> None:
-    """Nothing runs in a rehearsal."""
+    """Is never called: the test's event loop runs no task."""
 
 
 class _Endpoint:
@@ -100,7 +100,7 @@ class _Meter:
 
 
 class _Loop:
-    """As much of an event loop, and of a handle and a task of it, as a connection touches."""
+    """The part of an event loop, and of its handles and tasks, that a connection uses."""
 
     def __init__(self) -> None:
         self.tasks = 0

@@ -1,7 +1,7 @@
-"""A look at a connection now and then: is it idle, does the request that its client has begun still come, does the client read?
+"""Closes connections that are idle, whose client sends a request too slowly, or whose client does not read its responses.
 
-uvicorn sets a timer after each answer and cancels it with the next request, which costs as much as writing the answer. One timer
-a connection, that of the looks, costs a request nothing; what it finds is a look late at most.
+uvicorn sets a timer after each response and cancels it at the next request, which costs as much as to write the response. Here a
+connection has one timer for periodic checks, which costs a request nothing. A problem is found up to one interval late.
 """
 
 import asyncio
@@ -9,79 +9,81 @@ from typing import Protocol
 
 from modelyard.errors import BodyTooSlow
 
-LOOK_S = 10.0
-"""Between two looks."""
-SLOWEST = 4096
-"""Bytes a second of a body, in the mean of two looks; about what a phone without 3G sends."""
-PATIENCE_LOOKS = 2
-"""Looks in a row at which a request has come too slowly. HAProxy gives headers, and a body that fits its buffer, as long."""
-STALLED_LOOKS = 6
-"""Looks in a row between which a client has read nothing of what waits for it: a minute, as nginx has it (send_timeout)."""
+CHECK_INTERVAL_S = 10.0
+MIN_BYTES_PER_S = 4096
+"""The minimum rate of a request, averaged over an interval; about that of a phone without 3G."""
+MAX_SLOW_CHECKS = 2
+"""Consecutive checks that may find a request too slow. HAProxy allows as long for headers, and for a body that fits its buffer."""
+MAX_STALLED_CHECKS = 6
+"""Consecutive intervals in which a client may read nothing of its responses: a minute in all, as in nginx (send_timeout)."""
 
 
-class Watched(Protocol):
+class WatchedConnection(Protocol):
     """A connection."""
 
     def take_activity(self) -> bool:
-        """Whether a request is under way, or was answered since the last time that this was asked."""
+        """Whether a request is open, or had its response since the last call."""
 
-    def coming(self) -> tuple[object, int]:
-        """What tells the head or body that the client is sending from others, and its bytes so far; None where none is awaited."""
+    def body_progress(self) -> tuple[object, int]:
+        """(Token of the head or body that is being received, bytes of it so far); (None, 0) if there is none."""
 
     def on_slow_body(self, error: BodyTooSlow) -> None:
-        """Tell the client, and close."""
+        """Respond with the error, and close."""
 
-    def unread(self) -> int:
-        """Bytes of answers that the client has not taken, where they are too many to write more; else 0."""
+    def unwritten_bytes(self) -> int:
+        """Bytes of responses that the client has not read, if they are so many that writing is paused; else 0."""
 
     def on_stalled(self) -> None:
-        """The client does not read: let it and them go."""
+        """The client does not read: drop the connection and its responses."""
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close: it is idle."""
+        """The connection is idle: close it."""
 
 
 class SlowClientWatchdog:
-    """Of one connection."""
+    """Checks one connection."""
 
-    def __init__(self, connection: Watched, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
-        """`keep_alive_s` is how long a connection may have no request."""
+    def __init__(self, connection: WatchedConnection, loop: asyncio.AbstractEventLoop, keep_alive_s: float) -> None:
+        """`keep_alive_s` is how long a connection may be idle."""
         self._connection = connection
         self._loop = loop
         self._keep_alive_s = keep_alive_s
-        self._every_s = min(LOOK_S, keep_alive_s)
+        self._interval_s = min(CHECK_INTERVAL_S, keep_alive_s)
         self._idle_s = 0.0
-        self._body: object = None
-        """The one that was coming at the last look, and what had come of it."""
-        self._had_bytes = 0
-        self._slow_looks = 0
-        self._had_unread = 0
-        self._stalled_looks = 0
-        self._timer = loop.call_later(self._every_s, self._look)
+        self._last_body: object = None
+        """`body_progress` at the last check."""
+        self._last_body_bytes = 0
+        self._slow_checks = 0
+        self._last_unwritten = 0
+        self._stalled_checks = 0
+        self._timer = loop.call_later(self._interval_s, self._check)
 
     def end(self) -> None:
-        """The connection is no more, or another protocol's."""
+        """Stop: the connection is closed, or belongs to another protocol."""
         self._timer.cancel()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         connection = self._connection
-        self._timer = self._loop.call_later(self._every_s, self._look)
-        self._idle_s = 0.0 if connection.take_activity() else self._idle_s + self._every_s
-        if self._is_stalled(connection.unread()):
+        self._timer = self._loop.call_later(self._interval_s, self._check)
+        self._idle_s = 0.0 if connection.take_activity() else self._idle_s + self._interval_s
+        if self._is_stalled(connection.unwritten_bytes()):
             connection.on_stalled()
-        elif self._comes_too_slowly(*connection.coming()):
-            connection.on_slow_body(BodyTooSlow(f"the request comes at less than {SLOWEST} bytes a second"))
+        elif self._is_too_slow(*connection.body_progress()):
+            connection.on_slow_body(
+                BodyTooSlow(f"the request was sent at less than {MIN_BYTES_PER_S} bytes per second")
+            )
         elif self._idle_s >= self._keep_alive_s:
             connection.timeout_keep_alive_handler()
 
-    def _is_stalled(self, unread: int) -> bool:
-        stalled = 0 < self._had_unread <= unread
-        self._had_unread = unread
-        self._stalled_looks = self._stalled_looks + 1 if stalled else 0
-        return self._stalled_looks == STALLED_LOOKS
+    def _is_stalled(self, unwritten: int) -> bool:
+        stalled = 0 < self._last_unwritten <= unwritten
+        self._last_unwritten = unwritten
+        self._stalled_checks = self._stalled_checks + 1 if stalled else 0
+        return self._stalled_checks == MAX_STALLED_CHECKS
 
-    def _comes_too_slowly(self, body: object, has_bytes: int) -> bool:
-        slow = body is not None and body is self._body and has_bytes - self._had_bytes < SLOWEST * self._every_s
-        self._body, self._had_bytes = body, has_bytes
-        self._slow_looks = self._slow_looks + 1 if slow else 0
-        return self._slow_looks == PATIENCE_LOOKS
+    def _is_too_slow(self, body: object, received: int) -> bool:
+        same = body is not None and body is self._last_body
+        slow = same and received - self._last_body_bytes < MIN_BYTES_PER_S * self._interval_s
+        self._last_body, self._last_body_bytes = body, received
+        self._slow_checks = self._slow_checks + 1 if slow else 0
+        return self._slow_checks == MAX_SLOW_CHECKS

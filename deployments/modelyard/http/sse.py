@@ -1,4 +1,4 @@
-"""Server-sent events, as bytes. Pure.
+"""The format of server-sent events.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -7,5 +7,5 @@ HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-stor
 
 
 def event(data: bytes, kind: bytes = b"") -> bytes:
-    """One event; the data holds no line's end, as JSON on one line does not."""
+    """One event, of type `kind` if it is given. The data must not contain a line end."""
     return b"event: %b\ndata: %b\n\n" % (kind, data) if kind else b"data: %b\n\n" % data

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol, as the lane hands connections over to it."""
+"""uvicorn's WebSocket protocol, with limits on memory and on slow clients."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,30 +9,30 @@ from websockets.frames import CloseCode, Frame
 
 from modelyard.errors import BodyTooSlow, ModelyardError, Overloaded
 from modelyard.http.asgi import Asgi
-from modelyard.http.body_budget import Bodies, Held
+from modelyard.http.body_budget import BodyBudget, HeldBytes
 from modelyard.http.slow_clients import SlowClientWatchdog
 
-Kind = Callable[..., asyncio.Protocol]
+Factory = Callable[..., asyncio.Protocol]
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
-    """Holds of a message that is still coming no more than its bytes, and does not wait for one that trickles.
+    """Buffers a partial message in no more than its bytes, and closes connections of slow senders.
 
-    uvicorn keeps a list of fragments: 40 bytes for each byte where they have one, and 9 for each empty one, of which a message
-    may have any number.
+    uvicorn keeps a list of fragments: 40 bytes for each one-byte fragment and 9 for each empty one, of which a message may have
+    any number.
     """
 
-    held: Held
-    """What is there of a message that is still coming."""
+    held: HeldBytes
+    """The bytes of the message that is being received."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._received_bytes = 0
         self._joined: bytearray | None = None
-        self._watch = SlowClientWatchdog(self, self.loop, self.config.timeout_keep_alive)
+        self._watchdog = SlowClientWatchdog(self, self.loop, self.config.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._watch.end()
+        self._watchdog.end()
         self.held.release()
         super().connection_lost(exc)
 
@@ -53,19 +53,19 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.frames, self._joined = [bytes(joined)], None
             self.send_receive_event_to_app()
 
-    # What the watch asks and tells
+    # `WatchedConnection`
 
     def take_activity(self) -> bool:
-        """A socket may be quiet for as long as it answers pings."""
+        """Always active: a WebSocket may be idle for as long as it responds to pings."""
         return True
 
-    def coming(self) -> tuple[object, int]:
-        """As a connection of HTTP has it; the bytes are all that came, as with a stream of gRPC."""
+    def body_progress(self) -> tuple[object, int]:
+        """See `WatchedConnection`; counts all bytes received on the connection."""
         in_message = (self.frames or self.conn.reader.buffer) and not self.read_paused
         return (self, self._received_bytes) if in_message else (None, 0)
 
     def on_slow_body(self, error: BodyTooSlow) -> None:
-        """Close, as for a ping without an answer."""
+        """Close, as for a ping without a response."""
         self._fail(CloseCode.POLICY_VIOLATION, error)
 
     def _fail(self, code: CloseCode, error: ModelyardError) -> None:
@@ -74,29 +74,29 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
 
-    def unread(self) -> int:
-        """See `Watched`."""
+    def unwritten_bytes(self) -> int:
+        """See `WatchedConnection`."""
         return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
 
     def on_stalled(self) -> None:
-        """As a connection of HTTP does."""
+        """See `WatchedConnection`."""
         self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
         """Never called: see `take_activity`."""
 
 
-def websocket_connections(kind: Kind | None, application: Asgi | None, bodies: Bodies) -> Kind | None:
-    """What makes WebSockets in the place of `kind`, uvicorn's own: for this application, if the lane has one."""
-    if kind is None:
+def websocket_connections(factory: Factory | None, application: Asgi | None, bodies: BodyBudget) -> Factory | None:
+    """The factory of WebSocket protocols to use in place of uvicorn's `factory`. `application` replaces uvicorn's, if given."""
+    if factory is None:
         return None
-    better = WebSocketConnection if kind is WebSocketsSansIOProtocol else kind
+    connection = WebSocketConnection if factory is WebSocketsSansIOProtocol else factory
 
-    def make(**parts: Any) -> asyncio.Protocol:
-        protocol: Any = better(**parts)
-        protocol.held = Held(bodies)
+    def create(**arguments: Any) -> asyncio.Protocol:
+        protocol: Any = connection(**arguments)
+        protocol.held = HeldBytes(bodies)
         if application is not None:
             protocol.app = application
-        return protocol  # type: ignore[no-any-return] # as `better` says
+        return protocol  # type: ignore[no-any-return] # either factory creates a protocol
 
-    return make
+    return create

@@ -1,1 +1,1 @@
-"""The model server: admission, deadline, batching."""
+"""Serving inference requests of one model version: admission, deadlines, batching, generation and warm-up."""

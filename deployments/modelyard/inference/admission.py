@@ -14,12 +14,12 @@ ADMITTED_SHARE = 0.8
 class Admission:
     """Decides over the queue as it is, by what batches have cost so far."""
 
-    def __init__(
-        self, queue: RequestQueue, cost: BatchCost, *, max_queued: int, timeout_s: float, max_rows: int
-    ) -> None:
-        """`max_rows` is the largest batch; 0 where requests must not share one."""
+    def __init__(self, queue: RequestQueue, cost: BatchCost) -> None:
         self._queue = queue
         self._cost = cost
+
+    def configure(self, *, max_queued: int, timeout_s: float, max_rows: int) -> None:
+        """Set the limits, before the first decision and at each change. `max_rows` is the largest batch; 0 forbids sharing one."""
         self._max_queued = max_queued
         self._timeout_s = timeout_s
         self._max_rows = max_rows

@@ -13,7 +13,7 @@ class DeadlineLayer:
     """A service in front of another that ends a request after `context.timeout_s`, and drops it if its batch has not begun."""
 
     def __init__(self, inner: Service, *, timeout_s: float, loop: asyncio.AbstractEventLoop) -> None:
-        """`timeout_s` is the inner service's own: a longer one of a client needs no timer here."""
+        """`timeout_s` is the inner service's own, and may be set again: a longer one of a client needs no timer here."""
         self._inner = inner
         self.timeout_s = timeout_s
         self._loop = loop

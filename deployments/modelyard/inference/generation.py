@@ -52,7 +52,8 @@ class Generations:
         """When the step began that the worker runs. Written there, read on the loop."""
         self.closing = False
         """Whether requests are rejected."""
-        self._limits = limits
+        self.limits = limits
+        """Of requests from now on."""
 
     def begin(
         self, request: InferRequest, on_part: OnPart, complete: Complete, context: RequestContext
@@ -66,10 +67,10 @@ class Generations:
         context.rows = request.rows
         if self.closing:
             raise self.open_requests.reject(context, ModelNotReady("the model is shutting down"))
-        if len(self.open) >= self._limits.queue:
+        if len(self.open) >= self.limits.queue:
             error = Overloaded(f"{len(self.open)} responses are being generated, as many as the queue may hold")
             raise self.open_requests.reject(context, error)
-        timeout_s = min(context.timeout_s or self._limits.timeout_s, self._limits.timeout_s)
+        timeout_s = min(context.timeout_s or self.limits.timeout_s, self.limits.timeout_s)
         generation = Generation(self, request, on_part, complete, context=context, timeout_s=timeout_s)
         self.open_requests.count += 1
         self.open.add(generation)

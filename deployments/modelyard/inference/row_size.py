@@ -1,28 +1,28 @@
-"""How much a row of the inputs holds, of models whose rows may be of any size. Calls are estimated by their rows alone."""
+"""The size of rows, for models whose rows vary in size: the estimate of a batch's duration counts only its rows."""
 
 from collections.abc import Iterable
 
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import FREE, Array, InferRequest, TensorSpec
 
-TIMES = 4
-"""A row up to this many times the largest that was quick is taken to be quick too: 16 times the work, if that is quadratic."""
+MAX_GROWTH = 4
+"""A row of up to this many times the largest size that was quick counts as quick too: 16 times the work, if that is quadratic."""
 
 
 class RowSizes:
-    """The size of rows that are known to be quick, in values, and characters or bytes where the values are BYTES."""
+    """The row size that is known to be quick, in values; in characters or bytes for values of BYTES."""
 
     def __init__(self, sized: Iterable[TensorSpec], known: float) -> None:
-        """`sized` are the inputs whose rows differ in size; `known` is the size of a row that warm-up measured."""
+        """`sized` are the inputs whose rows vary in size; `known` is the row size that warm-up measured."""
         self._sized = tuple((spec.name, spec.datatype == "BYTES") for spec in sized)
         self.known = known
 
     def usual(self, requests: Iterable[InferRequest], rows: int) -> bool:
-        """Whether these requests, of so many rows in all, hold no more a row than what is known."""
-        return self._of(requests) <= TIMES * self.known * rows
+        """Whether the average row of these requests, of so many rows in all, is small enough to be quick."""
+        return self._of(requests) <= MAX_GROWTH * self.known * rows
 
     def was_quick(self, requests: Iterable[InferRequest], rows: int) -> None:
-        """Learn that a call of these was quick."""
+        """Learn that a batch of these requests was quick."""
         self.known = max(self.known, self._of(requests) / rows)
 
     def _of(self, requests: Iterable[InferRequest]) -> int:
@@ -30,21 +30,21 @@ class RowSizes:
         for request in requests:
             inputs = request.inputs
             for name, texts in self._sized:
-                array = inputs.get(name)  # an optional one may not be there
+                array = inputs.get(name)  # an optional input may be missing
                 if array is not None:
                     size += _characters(array) if texts else array.size
         return size
 
 
 def row_sizes(model: LoadedModel, known: float) -> RowSizes | None:
-    """None where every row is of one size, and there is nothing to look at."""
+    """None if all rows have the same size."""
     axes = slice(1 if model.signature.rowwise else 0, None)
     sized = [spec for spec in model.signature.inputs if spec.datatype == "BYTES" or FREE in spec.shape[axes]]
     return RowSizes(sized, known) if sized else None
 
 
 def row_size(model: LoadedModel, request: InferRequest) -> float:
-    """What a row of this request holds, on average; 0 where every row is of one size."""
+    """The average size of a row of this request; 0 if all rows have the same size."""
     sizes = row_sizes(model, 0.0)
     if sizes is None:
         return 0.0
@@ -53,8 +53,8 @@ def row_size(model: LoadedModel, request: InferRequest) -> float:
 
 
 def _characters(array: Array) -> int:
-    """At least 1 a value. A missing one is None."""
-    if array.size == 1:  # a row of a table, one input a column: the most usual, and four times as quick
+    """The characters of all values, and 1 for each value. A missing value is None."""
+    if array.size == 1:  # the most common case, a row of a table with one input per column: four times as fast
         value = array.item()
         return 1 + len(value) if value else 1
     return array.size + sum(len(value) for value in array.ravel().tolist() if value)

@@ -1,7 +1,7 @@
-"""Which requests this thread works for: whatever is logged meanwhile belongs to them, and they are lost if the process ends.
+"""The requests that each thread processes, to attribute log records to requests and to report the requests that a crash lost.
 
-The second is for a process that is killed: it cannot say anything any more, so their ids are kept in a file that is mapped into
-memory, which the kernel keeps. On the request path: both together cost well under a microsecond a call.
+A killed process can report nothing, so it keeps the ids in a memory-mapped file, which the kernel preserves. Both together cost
+well under a microsecond per batch.
 """
 
 import mmap
@@ -14,45 +14,44 @@ from typing import TYPE_CHECKING
 
 from modelyard.replica_files.paths import open_private
 
-if TYPE_CHECKING:  # which has tickets, which have requests
+if TYPE_CHECKING:  # that module imports this one
     from modelyard.inference.pending_request import PendingRequest
 
 SLOT_BYTES, SLOTS = 4096, 16
-"""A thread that works for requests has a slot; if there are more threads, the others have none."""
-_LENGTH = 2
-_NOTHING = bytes(_LENGTH)
+"""Each thread that processes requests has a slot of the file; further threads have none."""
+_LENGTH_BYTES = 2
+_EMPTY = bytes(_LENGTH_BYTES)
 
 
-class _Current(threading.local):
+class _ThreadState(threading.local):
     batch: "Sequence[PendingRequest]" = ()
     slot: int = -1
-    """Where its slot begins; -1 for none yet."""
+    """Offset of the thread's slot; -1 before it has one."""
 
 
-CURRENT = _Current()
+CURRENT = _ThreadState()
 
 
 class RunningRequests:
-    """The ids of the requests whose call of the model runs, in a file; nowhere until `open`."""
+    """The ids of the requests in running batches, in a file once `open` was called."""
 
     def __init__(self) -> None:
         self._map: mmap.mmap | None = None
-        self._taken = 0
-        self._taking = threading.Lock()
+        self._slots = 0
+        self._lock = threading.Lock()
 
     def open(self, path: Path) -> None:
-        """Keep them there from now on. Raises OSError."""
+        """Write the ids to this file from here on. Raises OSError."""
         descriptor = open_private(path, os.O_RDWR)
         try:
-            os.posix_fallocate(
-                descriptor, 0, SLOT_BYTES * SLOTS
-            )  # a map without room behind it ends the process at its first use
+            # If the disk were too full for a mapped page, its first use would end the process.
+            os.posix_fallocate(descriptor, 0, SLOT_BYTES * SLOTS)
             self._map = mmap.mmap(descriptor, SLOT_BYTES * SLOTS)
         finally:
             os.close(descriptor)
 
     def begin(self, batch: "Sequence[PendingRequest]") -> None:
-        """A call for these begins in this thread."""
+        """A batch of these requests begins in this thread."""
         CURRENT.batch = batch
         if self._map is None:
             return
@@ -62,27 +61,27 @@ class RunningRequests:
         if len(batch) == 1:
             ids = batch[0].context.request_id.encode()
         else:
-            ids = "\n".join([ticket.context.request_id for ticket in batch]).encode()
-        ids = ids[: SLOT_BYTES - _LENGTH]
-        self._map[start + _LENGTH : start + _LENGTH + len(ids)] = ids
-        self._map[start : start + _LENGTH] = len(ids).to_bytes(_LENGTH, "little")
+            ids = "\n".join([pending.context.request_id for pending in batch]).encode()
+        ids = ids[: SLOT_BYTES - _LENGTH_BYTES]
+        self._map[start + _LENGTH_BYTES : start + _LENGTH_BYTES + len(ids)] = ids
+        self._map[start : start + _LENGTH_BYTES] = len(ids).to_bytes(_LENGTH_BYTES, "little")
 
     def end(self) -> None:
-        """It has ended."""
+        """The batch has ended."""
         CURRENT.batch = ()
         if self._map is not None and (start := CURRENT.slot) >= 0:
-            self._map[start : start + _LENGTH] = _NOTHING
+            self._map[start : start + _LENGTH_BYTES] = _EMPTY
 
     def _slot(self) -> int:
-        with self._taking:
-            if self._taken < SLOTS:
-                CURRENT.slot = self._taken * SLOT_BYTES
-                self._taken += 1
+        with self._lock:
+            if self._slots < SLOTS:
+                CURRENT.slot = self._slots * SLOT_BYTES
+                self._slots += 1
         return CURRENT.slot
 
 
 RUNNING = RunningRequests()
-"""This process's."""
+"""Those of this process."""
 
 
 def read_running(path: Path) -> tuple[str, ...]:
@@ -91,15 +90,15 @@ def read_running(path: Path) -> tuple[str, ...]:
     with suppress(OSError):
         content = path.read_bytes()
         for start in range(0, len(content), SLOT_BYTES):
-            length = int.from_bytes(content[start : start + _LENGTH], "little")
-            ids = content[start + _LENGTH : start + _LENGTH + length].decode(errors="replace")
+            length = int.from_bytes(content[start : start + _LENGTH_BYTES], "little")
+            ids = content[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length].decode(errors="replace")
             found += [each for each in ids.split("\n") if each]
     return tuple(found)
 
 
 @contextmanager
 def working_for(batch: "Sequence[PendingRequest]") -> Iterator[None]:
-    """For this block, this thread works for these."""
+    """Attribute what this thread does in the block to these requests."""
     RUNNING.begin(batch)
     try:
         yield
@@ -108,10 +107,10 @@ def working_for(batch: "Sequence[PendingRequest]") -> Iterator[None]:
 
 
 def request_ids() -> tuple[str, ...]:
-    """The ids of the requests that this thread works for, as far as they have any."""
+    """The ids of the requests that this thread processes; a request without an id is left out."""
     return ids_of(CURRENT.batch)
 
 
 def ids_of(batch: "Sequence[PendingRequest]") -> tuple[str, ...]:
-    """The ids of these requests, as far as they have any."""
-    return tuple(ticket.context.request_id for ticket in batch if ticket.context.request_id)
+    """The ids of these requests; a request without an id is left out."""
+    return tuple(pending.context.request_id for pending in batch if pending.context.request_id)

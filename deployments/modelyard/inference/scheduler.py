@@ -68,9 +68,7 @@ class Scheduler:
         """`worker` is the thread in which the model was loaded. `recorder` records its batches."""
         self._model = model
         self._rowwise = model.signature.rowwise
-        self._timeout_s = limits.timeout_s
-        self._max_rows = batching.max_size if measured.batchable else 0
-        self._delay_s = batching.max_delay_ms / 1000
+        self._batchable = measured.batchable
         self._loop = loop
         self._clock = clock
         self._cost = BatchCost(measured.fixed_s, measured.per_row_s)
@@ -81,9 +79,8 @@ class Scheduler:
         self._recorder = recorder
         self.open_requests = OpenRequests(clock)
         self._queue = RequestQueue()
-        self._admission = Admission(
-            self._queue, self._cost, max_queued=limits.queue, timeout_s=self._timeout_s, max_rows=self._max_rows
-        )
+        self._admission = Admission(self._queue, self._cost)
+        self._limit_to(limits, batching)
         self._to_bisect: list[list[PendingRequest]] = []  # parts of failed batches; the next one to run is last
         self._running: Batch | None = None
         self._in_worker: Batch | None = None  # the running batch, while it is in the worker
@@ -101,6 +98,25 @@ class Scheduler:
             )
         # A model that generates is in the worker between iterations of the loop, and is never called in two threads.
         self._may_run_on_loop = model.loop_safe and self.generations is None
+
+    def configure(self, limits: Limits, batching: Batching) -> None:
+        """Apply these from now on, also to queued requests. `batching.max_size` is at most what was proved at load."""
+        self._limit_to(limits, batching)
+        if self.generations is not None:
+            self.generations.limits = limits
+        if self._deadline is not None:  # it was set for another timeout
+            self._deadline.cancel()
+            self._on_deadline()
+        if self._start is not None:  # it may have been set for another delay
+            self._start.cancel()
+            self._start = None
+            self._gather()
+
+    def _limit_to(self, limits: Limits, batching: Batching) -> None:
+        self._timeout_s = limits.timeout_s
+        self._max_rows = batching.max_size if self._batchable and batching.max_size > 1 else 0
+        self._delay_s = batching.max_delay_ms / 1000
+        self._admission.configure(max_queued=limits.queue, timeout_s=self._timeout_s, max_rows=self._max_rows)
 
     @property
     def in_flight(self) -> int:

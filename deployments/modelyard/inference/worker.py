@@ -1,6 +1,6 @@
-"""The thread of one version of a model: it loads the model there, and makes all calls there that would hold up the event loop.
+"""The thread of one version: the model is loaded in it, and calls that would block the event loop run in it.
 
-What an operator's code makes in a thread may work in no other: a SQLite connection, a threading.local, a CUDA context.
+Objects that operator code creates in a thread may work in no other: a SQLite connection, a threading.local, a CUDA context.
 """
 
 import threading
@@ -14,9 +14,9 @@ Job = Callable[[], None]
 
 
 class Worker:
-    """One thread that does its jobs in order. It starts with the first job.
+    """One thread that runs its jobs in order. It starts with the first job.
 
-    Not an executor: those are joined when the process ends, and a model's call that hangs would keep it from ending.
+    Not an executor: those are joined when the process ends, so a model call that hangs would keep the process from ending.
     """
 
     def __init__(self, name: str = "modelyard-model") -> None:
@@ -25,16 +25,16 @@ class Worker:
         self._started = False
 
     def do(self, job: Job) -> None:
-        """Do this after all jobs before it. The job must not raise."""
+        """Run a job after all jobs before it. It must not raise."""
         if not self._started:
             self._started = True
             threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True).start()
         self._jobs.put(job)
 
     def call(self, function: Callable[[], T]) -> Future[T]:
-        """The same for a function; the future gets its result, or what it raises."""
+        """Run a function; the future gets its result or its error."""
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()  # whoever gives up waiting cannot cancel it: a thread cannot be stopped
+        future.set_running_or_notify_cancel()  # not cancellable: a thread cannot be stopped
 
         def job() -> None:
             try:
@@ -48,7 +48,7 @@ class Worker:
         return future
 
     def stop(self) -> None:
-        """End the thread after the jobs it has; does not wait."""
+        """End the thread after its jobs, without waiting for it."""
         if self._started:
             self._jobs.put(None)
 
@@ -56,4 +56,4 @@ class Worker:
 def _work(jobs: SimpleQueue[Job | None]) -> None:
     while (job := jobs.get()) is not None:
         job()
-        del job  # while waiting for the next, the last one's tensors would stay in memory
+        del job  # else its tensors would stay in memory until the next job

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.http.compression import inflated
+from modelyard.http.compression import decompress
 from modelyard.http.endpoint import Endpoint, Response
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
@@ -18,7 +18,7 @@ from modelyard.tensors import InferRequest, Tensors
 T = TypeVar("T")
 
 OFF_THE_LOOP_BYTES = 2**16
-"""Longer bodies are inflated in a thread: a millisecond of the event loop serves many requests."""
+"""Longer bodies are decompress in a thread: a millisecond of the event loop serves many requests."""
 
 
 async def respond_with(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpResponse:
@@ -33,20 +33,20 @@ async def respond_with(request: HttpRequest, endpoint: Endpoint, limit: int) -> 
 
 
 async def read_body(request: HttpRequest, endpoint: Endpoint, limit: int) -> bytes:
-    """The body without its content coding. Raises what `inflated` does, after `endpoint` has recorded it."""
+    """The body without its content coding. Raises what `decompress` does, after `endpoint` has recorded it."""
     encoding = request.headers.get(b"content-encoding", b"")
     if not encoding:
         return request.body
     try:
         if len(request.body) < OFF_THE_LOOP_BYTES:
-            body = inflated(request.body, encoding, limit)
+            body = decompress(request.body, encoding, limit)
         else:
-            body = await asyncio.to_thread(inflated, request.body, encoding, limit)
+            body = await asyncio.to_thread(decompress, request.body, encoding, limit)
     except Exception as error:
         endpoint.reject(error, request.request_id)
         raise
     request.body = b""
-    request.holds(len(body))
+    request.set_held_bytes(len(body))
     return body
 
 

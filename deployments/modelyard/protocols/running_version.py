@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelyard.config.model_spec import ModelSpec
+from modelyard.config.model_spec import Batching, Limits, ModelSpec
 from modelyard.inference.deadline import DeadlineLayer
 from modelyard.inference.recorder import Recorder
 from modelyard.inference.scheduler import Scheduler
-from modelyard.inference.service import Service
+from modelyard.inference.warmup import Warmup
 from modelyard.protocols.decoder.process import Decoder
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.telemetry.metrics.counters import VersionCounters
@@ -24,7 +24,7 @@ class RunningVersion:
 
     loaded: LoadedVersion
     scheduler: Scheduler
-    service: Service
+    service: DeadlineLayer
     """The scheduler behind its layers: what endpoints submit requests to."""
     counts: VersionCounters
     """The outcomes of its requests."""
@@ -32,6 +32,15 @@ class RunningVersion:
     """By protocol."""
     decoder: Decoder
     """Of large bodies."""
+    measured: Warmup
+    """As of the load, whatever the settings are now."""
+
+    def configure(self, limits: Limits, batching: Batching) -> None:
+        """Apply these from now on, without a restart."""
+        self.loaded.warmup = self.measured.limited_to(batching)
+        self.scheduler.configure(limits, batching)
+        self.service.timeout_s = limits.timeout_s
+        self.decoder.configure(limits)
 
     @property
     def number(self) -> int:
@@ -61,4 +70,4 @@ def run_version(
     service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
     own = spec.name, loaded.served.number, loaded.model.signature
     decoder = Decoder(own, loaded.codecs, limits=spec.limits, loop=loop)
-    return RunningVersion(loaded, scheduler, service, counts, recorders, decoder)
+    return RunningVersion(loaded, scheduler, service, counts, recorders, decoder, loaded.warmup)

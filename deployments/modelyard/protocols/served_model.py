@@ -12,14 +12,20 @@ from modelyard.http.request import HttpRequest
 from modelyard.protocols.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServedModel:
     """One model of a replica."""
 
     spec: ModelSpec
+    """Replaced where limits, batching or the description change in place: read it for each request."""
     runtime: str
     versions: Versions
     loop: asyncio.AbstractEventLoop
+
+    @property
+    def body_limit(self) -> int:
+        """Largest request body, in bytes."""
+        return self.spec.limits.body
 
 
 class Routes:

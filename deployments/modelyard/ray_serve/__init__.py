@@ -1,1 +1,1 @@
-"""What the control plane, replicas and the gateway agree on: how they call each other, and what a state is called."""
+"""Shared by the control plane, replicas and the gateway: typed application arguments, handles, and model states."""

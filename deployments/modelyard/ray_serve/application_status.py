@@ -1,4 +1,4 @@
-"""A model's state in Triton's words, and the operator's reason, from what Ray Serve says of its application. Pure."""
+"""A model's state, in Triton's terms, and the reason for the operator, from Ray Serve's status of its application. Pure."""
 
 import json
 import re
@@ -10,17 +10,17 @@ from typing import Literal
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
 
-WAITS = "waits until the models before it have loaded"
-"""The reason of a model that is not given to Serve yet."""
-LONGEST_REASON = 1000
-"""Characters; what is longer is for the log."""
+WAITING_TO_LOAD = "waits until the models before it have loaded"
+"""The reason of a model that is not deployed yet."""
+MAX_REASON_CHARS = 1000
+"""Longer reasons are in the log."""
 _ANSWERING = ("RUNNING", "UPDATING", "PENDING_MIGRATION")
 """Serve's states of a replica that answers requests."""
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
-_OWN_WORDS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
-"""Errors whose message is written for the operator; of others the class is told too."""
+_WRITTEN_FOR_OPERATORS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
+"""Errors whose message is written for the operator; the text of others has the class name too."""
 _TRACEBACK = re.compile(
-    r"Traceback \(most recent call last\):\n|^(?:\x1b\[\d+m)?ray::.*\(pid=\d+, ip=.*\n",  # Ray puts the second for the first
+    r"Traceback \(most recent call last\):\n|^(?:\x1b\[\d+m)?ray::.*\(pid=\d+, ip=.*\n",  # Ray writes one of the two
     re.MULTILINE,
 )
 _NEXT_TRACEBACK = re.compile(r"\n\n(?:During handling of|The above exception was) .*", re.DOTALL)
@@ -30,7 +30,7 @@ _WAITING = re.compile(r"Resources required for each replica: (\{.*?\}), total re
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What Serve says of one application."""
+    """Serve's status of one application."""
 
     status: str
     """Serve's ApplicationStatus."""
@@ -40,17 +40,17 @@ class Deployed:
 
 
 def is_unlisted(status: str, deployments: Collection[object]) -> bool:
-    """Whether Serve builds the application, or could not, and lists no deployments of it meanwhile, whatever runs."""
+    """Whether Serve builds the application, or failed to, and lists none of its deployments, whatever runs."""
     return status in ("DEPLOYING", "DEPLOY_FAILED") and not deployments
 
 
 def text_of(value: str | Enum) -> str:
-    """A member of one of Serve's enumerations, which is a string too but does not print as one."""
+    """The value of a member of one of Serve's string enumerations, which does not print as one."""
     return str(value.value) if isinstance(value, Enum) else value
 
 
 def state_of(deployed: Deployed | None) -> State:
-    """READY while any replica answers, even where an update has failed: the old version serves on."""
+    """READY while any replica answers, even if an update has failed: the previous version keeps serving."""
     if deployed is None:
         return "UNAVAILABLE"
     if any(deployed.replica_states.get(state) for state in _ANSWERING) or deployed.status == "RUNNING":
@@ -60,38 +60,36 @@ def state_of(deployed: Deployed | None) -> State:
 
 
 def reason_of(deployed: Deployed) -> str:
-    """Why it is not READY, or not yet, or why its last change did not take; "" where there is nothing to tell."""
+    """Why it is not READY, or why its last change failed; "" if there is no problem."""
     if failed := reason_in(deployed.message):
         return failed
     return _shortened(deployed.message) if deployed.status in _FAILED else _waiting_in(deployed.message)
 
 
 def reason_in(message: str) -> str:
-    """The operator's reason in a message of Serve that tells of a failure, without its tracebacks; "" where it tells of none."""
+    """The reason in a failure message of Serve, without its tracebacks; "" if the message reports no failure."""
     raised = _raised_in(message)
-    if own := [text for kind, text in raised if kind in _OWN_WORDS]:
+    if own := [text for kind, text in raised if kind in _WRITTEN_FOR_OPERATORS]:
         return _shortened(own[-1])
     if "ActorDiedError" in message or "The actor died" in message:
         return "the replica's process died while it started (out of memory, or killed)"
     if raised:
-        return told(*raised[-1])
+        return describe_error(*raised[-1])
     _, _, error = message.partition("Error:\n")
     return _shortened(error)
 
 
-def told(kind: str, text: str) -> str:
-    """An exception for the operator, from the name of its class and its message."""
+def describe_error(kind: str, text: str) -> str:
+    """A text for the operator, from the name of an exception's class and its message."""
     if kind in ("MemoryError", "_ArrayMemoryError"):
-        return _shortened(
-            f"out of memory (resources.memory is what the model may take): {text or 'no more could be had'}"
-        )
-    if kind in _OWN_WORDS or (kind == "TimeoutError" and text):
+        return _shortened(f"out of memory (resources.memory is the limit): {text or 'allocation failed'}")
+    if kind in _WRITTEN_FOR_OPERATORS or (kind == "TimeoutError" and text):
         return _shortened(text)
     return _shortened(f"{kind}: {text}" if text else kind)
 
 
 def _raised_in(message: str) -> list[tuple[str, str]]:
-    """Class and message of each exception that the message shows with its traceback; a cause comes before its effect."""
+    """Class and message of each exception with a traceback in the message; a cause comes before its effect."""
     found = []
     for traceback in _TRACEBACK.split(message)[1:]:
         # Frames are indented; what is not, until the next traceback, is the exception.
@@ -102,15 +100,15 @@ def _raised_in(message: str) -> list[tuple[str, str]]:
 
 
 def _waiting_in(message: str) -> str:
-    """What a replica waits for, where Serve finds no place for it."""
+    """The resources that a replica waits for; "" if it waits for none."""
     found = _WAITING.search(message)
     if found is None:
         return ""
     required, free = (json.loads(text) for text in found.groups())
     if all(free.get(name, 0) >= amount for name, amount in required.items()):
-        return ""  # Serve says this of a replica whose process is slow to start, too
+        return ""  # Serve also reports this of a replica whose process is slow to start
     needs = [f"{_amount(name, much)} ({_amount(name, free.get(name, 0))} free)" for name, much in required.items()]
-    return f"no room for a replica that needs {' and '.join(needs)}: lower resources.cpus or resources.memory"
+    return f"insufficient resources for a replica that needs {' and '.join(needs)}: lower resources.cpus or resources.memory"
 
 
 def _amount(resource: str, amount: float) -> str:
@@ -119,4 +117,4 @@ def _amount(resource: str, amount: float) -> str:
 
 def _shortened(text: str) -> str:
     text = text.strip()
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+    return text if len(text) <= MAX_REASON_CHARS else text[: MAX_REASON_CHARS - 1] + "…"

@@ -1,4 +1,4 @@
-"""Keeps on this machine what Serve opens in a replica for other replicas, where all of Ray is on this machine."""
+"""Keeps a replica's internal gRPC server on 127.0.0.1 if all of Ray is on this machine."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ LOOPBACK = "127.0.0.1"
 
 
 def keep_on_loopback() -> None:
-    """Called before Serve opens it. It would listen on every address of the machine, without authentication, and unpickles what
-    comes."""
+    """Call this before Serve opens the port. It would listen on every address of the machine, without authentication, and
+    unpickle what it receives."""
     if get_node_ip_address() != LOOPBACK:
         return
     add_port = serve_replica.add_port_to_grpc_server

@@ -1,1 +1,1 @@
-"""Inside one replica: its endpoints, the routes and the adapter to Ray Serve."""
+"""The Ray Serve deployment of a model, and what concerns its replica's process."""

@@ -1,7 +1,7 @@
-"""The Ray Serve deployment of a model: the adapter between Serve's replica and ours.
+"""The Ray Serve deployment of a model.
 
-Everything that can be wrong with a model is found in the constructor. Serve starts a new replica before it stops an old one, and
-keeps the old one where the constructor of the new one raises: so a bad model never takes traffic.
+The constructor finds everything that can be wrong with a model. Serve starts a new replica before it stops the old one, and keeps
+the old one if the constructor raises, so a model that does not work never gets requests.
 """
 
 import asyncio
@@ -9,36 +9,33 @@ import builtins
 import logging
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
 from ray.serve._private import logging_utils
 
-from modelyard.config.model_spec import ModelSpec
+from modelyard.config.server_spec import TracingSpec
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import Asgi, AsgiApp
+from modelyard.http.asgi import Asgi, AsgiApp, Receive, Scope, Send
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import GrpcRefused
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
+from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings, RequestLogArgs
 from modelyard.ray_serve.handle import answered, ask_gateway
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
-from modelyard.replica.exits import Exits
-from modelyard.replica.gc_tuning import tune_gc
+from modelyard.replica.exit_recorder import ExitRecorder
 from modelyard.replica.health import check_calls, within_load_timeout
-from modelyard.replica.heap_trim import Trimmer
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
-from modelyard.replica.logs import open_log
-from modelyard.replica.memory_limit import limit_memory
+from modelyard.replica.log_handler import open_log
 from modelyard.replica.metrics import mark_traced, replica_snapshot
-from modelyard.replica.watchdog import LATE_S, Watchdog, Watched
+from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
+from modelyard.replica.watchdog import GRACE_S, Watchdog, WatchedScheduler
 from modelyard.replica_files.paths import ReplicaFiles
-from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
@@ -52,146 +49,159 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ray.serve")
 
-DEPLOYMENT = "model"
-"""The name of the one deployment in a model's application."""
 SWITCH_INTERVAL_S = 0.0005
-"""Python's own 5 ms would keep the loop waiting for a model's thread that holds the interpreter: p99 halves with this."""
+"""With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
 
 
 def build(args: dict[str, Any]) -> Application:
-    """Serve's application builder: `args` are what `control.applications` wrote. Runs in a process of its own."""
-    return serve.deployment(name=DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
+    """Serve's application builder: `args` are the plain values of ModelArgs. Runs in a process of its own."""
+    return serve.deployment(name=MODEL_DEPLOYMENT)(serve.ingress()(ModelReplica)).bind(args)
 
 
 class ModelReplica:
-    """Serves every chosen version of one model."""
+    """Serves all chosen versions of one model."""
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
+        """Serve awaits `reconfigure` next; until then limits and batching are the defaults."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
-        self._exits = _open_files(args)
+        self._args = ModelArgs.from_plain(args)
+        self._exits = _open_files(self._args)
         self._pusher: Pusher | None = (
             None  # none as long as the constructor may raise: `__del__` is called all the same
         )
         self._spans: SpanWriter | None = None
-        self._spec = spec = ModelSpec.model_validate(args["spec"])
+        self._spec = spec = self._args.spec
         self._loop = asyncio.get_running_loop()
         if spec.resources.memory:
             limit_memory(spec.resources.memory)
-        loaded = await self._load(args)
-        self._exits.loaded(COPIES)
-        log = RequestLog(spec.name, _log_place(args["request_log"]))
-        self._spans = _spans(spec.name, args["tracing"])
-        tracing = TraceSampler(args["tracing"]["sample"], self._spans.write) if self._spans else None
-        self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
-        self._routes = Dispatch(spec, args["runtime"], self._versions, self._loop)
-        self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
-        streams = self._routes.streams(self._meter.arrived, ask_gateway)
-        tune_gc()
-        FAST_PATH.open(
-            self._routes.fast_paths,
-            self._meter,
-            body_limit=spec.limits.body,
-            mount=self._routes.mount,
-            streams=streams,
-            sockets=self._routes.sockets,
+        loaded = await self._load()
+        self._exits.record_copies(COPIES)
+        log = RequestLog(spec.name, _log_place(self._args.request_log))
+        self._spans = _spans(spec.name, self._args.tracing)
+        tracing = (
+            TraceSampler(self._args.tracing.sample, self._spans.write) if self._args.tracing and self._spans else None
         )
-        FAST_PATH.bodies.released = Trimmer(self._loop).soon
+        self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
+        self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
+        tune_gc()
+        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
+        FAST_PATH.open({}, self._meter, body_limit=spec.limits.body, path_prefix=routes.path_prefix)
+        FAST_PATH.body_budget.released = HeapTrimmer(self._loop).schedule
 
         def snapshot() -> MetricsSnapshot:
             log.flush()
             if tracing is not None:
                 mark_traced(self._versions, tracing.flush())
-            return replica_snapshot(spec, self._versions)
+            return replica_snapshot(self._spec, self._versions)
 
         self._pusher = Pusher(snapshot, HubClient())
         self._pusher.start()
-        limit_s = spec.limits.timeout_s + LATE_S
-        Watchdog(
-            [
-                Watched(f"version {number} of model {spec.name!r}", version.scheduler, limit_s)
-                for number, version in self._versions.items()
-            ],
-            die=self._exits.stuck,
-            rearm=self._exits.end_later,
-        ).start()
+        self._watchdog = Watchdog(self._watched(), end_process=self._exits.stuck, rearm=self._exits.end_later)
+        self._watchdog.start()
 
     async def __del__(self) -> None:
-        """Serve awaits this once when the replica has drained: its last requests are pushed too."""
+        """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
         self._exits.stopped()
         if self._pusher is not None:
             await asyncio.to_thread(self._pusher.close)
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
 
-    async def _load(self, args: dict[str, Any]) -> list[LoadedVersion]:
-        """All versions, one after the other, each in its own thread, so that one that hangs can be given up."""
-        spec, root = self._spec, Path(args["repository"])
-        served = [ServedVersion(number, digest) for number, digest in args["versions"]]
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Apply settings without a restart; Serve awaits this after the constructor and at each change of them.
+
+        They apply to requests that wait, too. WebSockets and event streams that are open keep the limits with which they began.
+        """
+        settings = ModelSettings.from_plain(user_config)
+        self._spec = spec = settings.applied_to(self._args.spec)
+        for version in self._versions.values():
+            version.configure(spec.limits, spec.batching)
+        routes = self._routes
+        routes.configure(spec)
+        routes.choose(settings.default, settings.version_labels)
+        FAST_PATH.endpoints, FAST_PATH.websocket_app = routes.fast_paths, routes.websocket_app
+        FAST_PATH.streams = routes.streams(self._meter.arrived, ask_gateway)
+        FAST_PATH.body_budget.set_limit(spec.limits.body)
+        self._watchdog.watch(self._watched())
+
+    async def _load(self) -> list[LoadedVersion]:
+        """Load all versions, one after the other, each in its own thread, so that a load that hangs can be abandoned."""
+        spec, args = self._spec, self._args
 
         async def load() -> list[LoadedVersion]:
             return [
-                await asyncio.wrap_future(start_loading(spec, args["runtime"], root, each), loop=self._loop)
-                for each in served
+                await asyncio.wrap_future(start_loading(spec, args.runtime, args.repository, each), loop=self._loop)
+                for each in args.versions
             ]
 
         return await within_load_timeout(load(), spec.load_timeout_s)
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        app = AsgiApp(self._routes.respond, FAST_PATH.bodies, mount=self._routes.mount, sockets=self._routes.sockets)
-        return GrpcRefused(app, (*FAST_PATH.hot, *FAST_PATH.streams), FAST_PATH.bodies)
+        routes = self._routes
+        app = AsgiApp(
+            routes.respond,
+            FAST_PATH.body_budget,
+            path_prefix=routes.path_prefix,
+            websocket_app=self._websocket,
+        )
+        grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, ask_gateway))
+        return GrpcRefused(app, grpc, FAST_PATH.body_budget)
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """What may change without a restart; see `control.applications`."""
-        self._routes.describe(user_config["description"])
-        self._routes.choose(user_config["default"], user_config["version_labels"])
-        FAST_PATH.hot = self._routes.fast_paths
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routes.websocket_app(scope, receive, send)
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
         running_s = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
-        check_calls(running_s, self._spec.limits.timeout_s, self._exits.healthy)
+        check_calls(running_s, self._spec.limits.timeout_s, self._exits.record_health)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """Serve's autoscaling policy reads `running_requests`; it does not see what the lane answers."""
+        """Serve's autoscaling policy reads `running_requests`. It does not see the requests of the fast path by itself."""
         return {"running_requests": self._meter.read()}
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
-        """A gRPC call of one message, by Ray's own way; the gateway passes on what HAProxy cannot route."""
+        """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
         return await answered(self._routes.grpc(path, message, request_id), request_id)
 
     def signature(self) -> Signature:
-        """The default version's; the gateway asks."""
+        """The signature of the default version, for the gateway."""
         return self._routes.signature
+
+    def _watched(self) -> list[WatchedScheduler]:
+        limit_s = self._spec.limits.timeout_s + GRACE_S
+        return [
+            WatchedScheduler(f"version {number} of model {self._spec.name!r}", version.scheduler, limit_s)
+            for number, version in self._versions.items()
+        ]
 
     def _in_flight(self) -> int:
         return sum(version.scheduler.in_flight for version in self._versions.values())
 
 
-def _open_files(args: dict[str, Any]) -> Exits:
-    """Log to the replica's own file, and note why the process ends. Where the disk refuses it, the model serves all the same."""
-    files = ReplicaFiles(Path(args["replicas"]), args["spec"]["name"], serve.get_replica_context().replica_id.unique_id)
+def _open_files(args: ModelArgs) -> ExitRecorder:
+    """Open the replica's log and record why the process ends. If the disk cannot be written, the model serves without them."""
+    files = ReplicaFiles(args.replicas, args.spec.name, serve.get_replica_context().replica_id.unique_id)
     try:
         open_log(files)
         RUNNING.open(files.running)
     except OSError as error:
         logger.warning("cannot write %s: %s", files.log, error)
-    builtins.print = logging_utils.buildin_print  # Serve has put its own in its place, which knows no request
-    exits = Exits(files)
+    builtins.print = logging_utils.buildin_print  # replaces Serve's own, which adds no request ids
+    exits = ExitRecorder(files)
     exits.install()
     return exits
 
 
-def _log_place(settings: dict[str, Any]) -> RequestLogConfig:
-    """As `control.applications` wrote it."""
+def _log_place(args: RequestLogArgs) -> RequestLogConfig:
     replica = serve.get_replica_context().replica_id.unique_id
-    return RequestLogConfig(**{**settings, "folder": Path(settings["folder"]), "replica": replica})
+    return RequestLogConfig(args.folder, args.share, args.slow_s, behind_edge=args.behind_edge, replica=replica)
 
 
-def _spans(model: str, settings: dict[str, Any] | None) -> "SpanWriter | None":
-    """What sends traces, as `server.yaml` has it; None where they are off."""
-    if settings is None:
+def _spans(model: str, tracing: TracingSpec | None) -> "SpanWriter | None":
+    """Sends spans to the collector that `server.yaml` names; None where tracing is off."""
+    if tracing is None:
         return None
-    from modelyard.telemetry import spans  # noqa: PLC0415 - an extra: only there for who wants traces
+    from modelyard.telemetry import spans  # noqa: PLC0415 - an optional dependency, imported only where it is used
 
-    return spans.SpanWriter(model, settings["endpoint"])
+    return spans.SpanWriter(model, tracing.endpoint)

@@ -1,4 +1,4 @@
-"""All paths that a replica answers for a model, whichever protocol they belong to."""
+"""All paths of a model in its replica, in every protocol."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -15,7 +15,6 @@ from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.routes import GrpcRoutes
 from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.grpc.unary import UnaryResponse
-from modelyard.protocols.predict.routes import PredictRoutes
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import Routes, ServedModel
 from modelyard.protocols.table import TABLE
@@ -37,14 +36,14 @@ class Dispatch:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._versions = Versions(spec.name, versions)
-        model = ServedModel(spec, runtime, self._versions, loop)
-        self._routes = {row: row.routes(model) for row in TABLE}
-        self.sockets: Asgi = WebSocketRoutes(model)
-        """Answers WebSockets."""
+        self._model = ServedModel(spec, runtime, self._versions, loop)
+        self._routes = {row: row.routes(self._model) for row in TABLE}
+        self.websocket_app: Asgi = WebSocketRoutes(self._model)
+        """The ASGI application for WebSockets."""
         self.fast_paths = self._fast_paths()
-        """The exact paths that the fast path answers, and their endpoints."""
-        self.mount = f"{spec.url_path}{WAKE_PREFIX}"
-        """What precedes the paths of other protocols where only the model's own route leads here."""
+        """The endpoints of the fast path, by their exact paths."""
+        self.path_prefix = f"{spec.url_path}{WAKE_PREFIX}"
+        """Precedes the paths of other protocols on the slow path, where only the model's own route leads to this replica."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
         """Set the default version and the labels; `fast_paths` is another dict afterwards.
@@ -54,9 +53,9 @@ class Dispatch:
         self._versions.choose(default, labels)
         self.fast_paths = self._fast_paths()
 
-    def describe(self, description: str) -> None:
-        """Set the model's description."""
-        self._of(PredictRoutes).description = description
+    def configure(self, spec: ModelSpec) -> None:
+        """Apply the description, limits and batching of this spec, from the next request on; call `choose` behind it."""
+        self._model.spec = spec
 
     @property
     def signature(self) -> Signature:
@@ -68,7 +67,7 @@ class Dispatch:
         return self._of(GrpcRoutes).streams(arrived, others)
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
-        """The response to a gRPC message that came by another way than HAProxy. Raises its error."""
+        """The response to a gRPC message that HAProxy did not route. Raises its error."""
         endpoint = self.fast_paths[path]
         response: Response = await await_response(
             lambda reply: endpoint.start(frame(message), b"", (), reply, request_id)
@@ -76,7 +75,7 @@ class Dispatch:
         return cast(UnaryResponse, response).message
 
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
-        """Any request of this replica that came by the ASGI path. Raises its error."""
+        """The response to a request on the slow path. Raises its error."""
         routes = next(routes for row, routes in self._routes.items() if request.path.startswith(row.prefix))
         return await routes.respond(request)
 

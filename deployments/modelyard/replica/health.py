@@ -16,7 +16,9 @@ def check_calls(running_s: Mapping[int, float], timeout_s: float, report: Callab
     `running_s` has for each version how long its current call has run, 0 without one; `timeout_s` is the time limit of a request.
     """
     limit_s = STUCK_AFTER_TIMEOUTS * timeout_s
-    reason = next((f"version {n} has been in one call for {s:.0f} s" for n, s in running_s.items() if s > limit_s), "")
+    reason = next(
+        (f"a call of version {n} has not returned for {s:.0f} s" for n, s in running_s.items() if s > limit_s), ""
+    )
     report(reason)
     if reason:
         raise RuntimeError(reason)

@@ -1,17 +1,17 @@
-"""How busy this replica is, as Ray Serve's autoscaling needs it: requests in flight, those still in socket buffers included."""
+"""Measures a replica's load for Ray Serve's autoscaling: requests in flight, including those still in socket buffers."""
 
 from collections.abc import Callable
 
 
 class LoadMeter:
-    """The average number of requests in flight since it was last read.
+    """The average number of requests in flight since the last reading.
 
-    A model that runs inline never has more than one request under way when somebody looks: the others wait in socket buffers
-    until the loop comes round. But all that have waited arrive in one round of the loop, so requests a round, weighted by how
-    long the rounds are, is the number in flight (Little's law over a round). A round lasts from its first request until its
-    answers are out, or until the next one begins. What waits for a model off the loop is counted by `waiting`.
+    A model that runs on the event loop never has more than one open request: the others wait in socket buffers. But all waiting
+    requests arrive in one iteration of the loop. So the requests of an iteration, weighted by its duration, are the number in
+    flight (Little's law over an iteration). An iteration here lasts from its first request until its responses are written, or
+    until the next one begins. Requests that wait for a model in the worker are counted by `waiting`.
 
-    It is an estimate: within a third of the truth in simulation, but of two clients that take turns it sees one.
+    The result is an estimate: within a third of the true value in simulation. Two clients that take turns count as one.
     """
 
     def __init__(
@@ -21,22 +21,22 @@ class LoadMeter:
         self._waiting = waiting
         self._clock = clock
         self._started: float | None = None
-        """When the round began whose requests are being read."""
+        """When the iteration began whose requests are being read."""
         self._requests = 0
-        self._called: tuple[float, int] | None = None
-        """Start and requests of the round before, for which the model is being called."""
+        self._running: tuple[float, int] | None = None
+        """Start and requests of the iteration whose batch runs."""
         self._request_seconds = 0.0
         self._read_at = clock()
 
     def arrived(self) -> None:
-        """A request came in."""
+        """A request has arrived."""
         self._requests += 1
         if self._started is None:
             self._started = self._clock()
             self._call_soon(self._all_read)
 
     def read(self) -> float:
-        """Requests in flight, on average since the last call, and waiting now."""
+        """Requests in flight: on average since the last reading, plus those that wait now."""
         now = self._clock()
         elapsed = max(now - self._read_at, 1e-6)
         average = self._request_seconds / elapsed
@@ -44,20 +44,20 @@ class LoadMeter:
         return average + self._waiting()
 
     def _all_read(self) -> None:
-        """The loop has been to every socket. The model's call, if the answers are not out yet, comes right behind this."""
+        """The loop has read all sockets. If there are no responses yet, the batch runs directly after this callback."""
         if self._started is None:
             return
-        self._called = self._started, self._requests
+        self._running = self._started, self._requests
         self._started, self._requests = None, 0
         if self._waiting():
-            self._call_soon(self._answered)
+            self._call_soon(self._responded)
         else:
-            self._answered()
+            self._responded()
 
-    def _answered(self) -> None:
-        if self._called is None:
+    def _responded(self) -> None:
+        if self._running is None:
             return
-        started, requests = self._called
-        self._called = None
+        started, requests = self._running
+        self._running = None
         end = self._clock() if self._started is None else self._started
         self._request_seconds += requests * (end - started)

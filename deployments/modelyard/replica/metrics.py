@@ -1,4 +1,4 @@
-"""What this replica tells the hub of itself."""
+"""Builds this replica's metrics snapshot."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -13,16 +13,16 @@ from modelyard.telemetry.trace_sampling import TracedRequest
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def mark_traced(versions: Mapping[int, RunningVersion], told: Iterable[tuple[str, TracedRequest]]) -> None:
-    """Note the traces of requests whose durations were counted, by trace id."""
-    for trace_id, traced in told:
+def mark_traced(versions: Mapping[int, RunningVersion], traces: Iterable[tuple[str, TracedRequest]]) -> None:
+    """Add exemplars for traced requests, by trace id, to the histogram of request durations."""
+    for trace_id, traced in traces:
         line = traced.record
         if traced.queue_end_s is not None:
             versions[int(line.version)].counts.request.set_exemplar(Exemplar(line.at, line.total_s, trace_id))
 
 
 def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> MetricsSnapshot:
-    """All versions together; in whatever thread."""
+    """The metrics of all versions. Safe to call in any thread."""
     totals = Totals()
     exemplars: dict[Key, Mapping[int, Exemplar]] = {}
     gauges: dict[Key, float] = {(MEMORY.name, spec.name): resident_bytes()}
@@ -37,5 +37,5 @@ def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) ->
 
 
 def resident_bytes() -> int:
-    """This process's memory that is in use now; pages that it shares with others are counted (proc(5), statm)."""
+    """This process's resident memory, including pages that it shares with others (proc(5), statm)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES

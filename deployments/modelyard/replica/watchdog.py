@@ -1,12 +1,12 @@
-"""Ends a process whose event loop is held by a call that does not return: nothing else can, and Serve starts another.
+"""Ends a process whose event loop is blocked by a batch that does not return. Serve then starts another replica.
 
-Only models whose calls take as long as their inputs are large are called on the loop, and only where that is believed to be less
-than a millisecond. So this is for what nobody foresees: a native call that waits for a lock for ever. A call in a model's own
-thread may hang for as long as it likes: the loop answers in its place, and the health check looks after it.
+The loop runs only models whose duration depends on the size of their inputs, and only batches with an estimate below a millisecond.
+So this is for the unforeseen, such as a native call that waits for a lock forever. A batch in a model's worker thread may hang
+without harm to others: the loop responds with deadline errors, and the health check replaces the replica.
 
-There are two ends. This module's thread looks once a second, tells the log which call it is and where, and ends the process with
-STUCK. A native call that keeps the interpreter to itself stops that thread too; a timer of C (faulthandler's), which the thread
-sets anew at each look, then writes all stacks to standard error and ends the process with 1.
+There are two stages. The watchdog's thread checks once a second; it logs the batch and the loop's stack, and ends the process with
+STUCK. A native call that holds the interpreter's lock stops that thread too. Then a timer in C (faulthandler's), which the thread
+resets at each check, writes all stacks to standard error and ends the process with 1.
 """
 
 import faulthandler
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from modelyard.inference.batch import Batch
 from modelyard.inference.scheduler import Scheduler
 
-LOOK_EVERY_S = 1.0
-LATE_S = 5.0
-"""How far behind its model's time-out a call on the loop may be. Until then the edge has given its clients a 504, so that it does
-not send their requests to another replica, which would be held too."""
+CHECK_INTERVAL_S = 1.0
+GRACE_S = 5.0
+"""How long a batch on the loop may exceed its model's timeout. By then the edge has responded to its clients with 504, so it does
+not send their requests to another replica, which they would block too."""
 STUCK = 70
 """The exit code; EX_SOFTWARE of sysexits.h."""
 
@@ -33,86 +33,90 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A model server, and how long one of its calls may hold the loop."""
+class WatchedScheduler:
+    """A scheduler, and how long one of its batches may block the loop."""
 
     name: str
-    server: Scheduler
+    scheduler: Scheduler
     limit_s: float
 
 
 def end_later(seconds: float) -> None:
-    """End the process in so many seconds, unless this is called again."""
+    """End the process after this time, unless this is called again."""
     try:
         faulthandler.dump_traceback_later(seconds, exit=True)
-    except RuntimeError:  # no memory for its thread; the next look tries again
+    except RuntimeError:  # no memory for its thread; the next check tries again
         log.warning("the timer that ends a stuck process could not be set")
 
 
 class Watchdog:
-    """Made on the loop's thread; looks from another. It reads what the servers keep anyway, and costs requests nothing."""
+    """Created on the loop's thread; checks from another one. It adds no work to requests."""
 
     def __init__(
         self,
-        watched: Sequence[Watched],
+        watched: Sequence[WatchedScheduler],
         *,
         clock: Callable[[], float] = time.perf_counter,
-        die: Callable[[int], object] = os._exit,
+        end_process: Callable[[int], object] = os._exit,
         rearm: Callable[[float], object] = end_later,
     ) -> None:
         """`rearm` sets the timer that ends the process in so many seconds unless it is set again."""
-        self._watched = watched
         self._clock = clock
-        self._die = die
+        self._end_process = end_process
         self._rearm = rearm
-        self._timer_s = 3 * max((each.limit_s for each in watched), default=LATE_S)
+        self.watch(watched)
         self._loop_thread = threading.get_ident()
-        self._seen: Batch | None = None  # at the last look
-        self._looks = 0  # at the same call
+        self._last_batch: Batch | None = None  # at the last check
+        self._checks = 0  # that found the same batch
         self._stopped = threading.Event()
 
+    def watch(self, watched: Sequence[WatchedScheduler]) -> None:
+        """Watch these from the next check on."""
+        self._watched = watched
+        self._timer_s = 3 * max((each.limit_s for each in watched), default=GRACE_S)
+
     def start(self) -> None:
-        """Begin to look, in a thread of its own, until the process ends or `stop` is called."""
+        """Check in a thread of its own until the process ends or `stop` is called."""
         self._rearm(self._timer_s)
         threading.Thread(target=self._run, name="modelyard-watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._stopped.set()
 
-    def look(self) -> None:
-        """One look at all servers; ends the process where a call has held the loop for too long.
+    def check(self) -> None:
+        """End the process if a batch has blocked the loop for too long.
 
-        A call must have been seen as often as its seconds allow: a process that was stopped for a while has not hung.
+        That batch must also have been found by as many checks as its time allows: a process that was suspended has not hung.
         """
         self._rearm(self._timer_s)
         for each in self._watched:
-            call = each.server.batch_on_loop()
-            if call is None:
+            batch = each.scheduler.batch_on_loop()
+            if batch is None:
                 continue
-            self._looks = self._looks + 1 if call is self._seen else 0
-            self._seen = call
-            held_s = self._clock() - call.started
-            if held_s > each.limit_s and self._looks * LOOK_EVERY_S > each.limit_s:
-                self._end(each.name, call, held_s)
+            self._checks = self._checks + 1 if batch is self._last_batch else 0
+            self._last_batch = batch
+            blocked_s = self._clock() - batch.started
+            if blocked_s > each.limit_s and self._checks * CHECK_INTERVAL_S > each.limit_s:
+                self._end(each.name, batch, blocked_s)
             return
-        self._seen = None
+        self._last_batch = None
 
-    def _end(self, name: str, call: Batch, held_s: float) -> None:
+    def _end(self, name: str, batch: Batch, blocked_s: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)
-        stack = "".join(traceback.format_stack(frame)) if frame else "(it has no stack)\n"
+        stack = "".join(traceback.format_stack(frame)) if frame else "(no stack)\n"
         log.critical(
-            "%s has held the event loop for %.0f s in one call of %d rows; this process ends (exit code %d), and Serve starts "
-            "another. The loop's thread is here:\n%s",
+            "%s has blocked the event loop for %.0f s with one batch of %d rows; this process ends (exit code %d), and Ray Serve "
+            "starts another. Stack of the loop's thread:\n%s",
             name,
-            held_s,
-            call.rows,
+            blocked_s,
+            batch.rows,
             STUCK,
             stack,
         )
-        self._die(STUCK)
+        self._end_process(STUCK)
 
     def _run(self) -> None:
-        while not self._stopped.wait(LOOK_EVERY_S):
-            self.look()
+        while not self._stopped.wait(CHECK_INTERVAL_S):
+            self.check()
         faulthandler.cancel_dump_traceback_later()

@@ -3,7 +3,7 @@
 Runs on the request path. `python -m benchmarks.metrics` measures its cost.
 """
 
-from modelyard.http import edge_client, edge_start
+from modelyard.http.edge_headers import client_address, edge_start_s
 from modelyard.inference.batch import Batch
 from modelyard.inference.recorder import CODES, RequestContext
 from modelyard.replica_files.request_records import RequestRecord
@@ -91,7 +91,7 @@ class RequestRecorder:
             total_s=total_s,
             batch_rows=batch.rows if batch else 0,
             body_bytes=context.body_bytes,
-            client=edge_client.of_headers(context.headers) if log.behind_edge else "",
+            client=client_address(context.headers) if log.behind_edge else "",
             outcome=outcome,
         )
         if logged:
@@ -99,4 +99,4 @@ class RequestRecorder:
         if sampler is not None and traced:
             batch_started_s = batch.started - context.received if batch else total_s
             queue_end_s = None if queue_s is None else batch_started_s
-            sampler.add(TracedRequest(parent, record, outcome, queue_end_s, edge_start.of_headers(context.headers)))
+            sampler.add(TracedRequest(parent, record, outcome, queue_end_s, edge_start_s(context.headers)))

@@ -10,7 +10,7 @@ import yaml
 
 from modelyard.config.load import load
 from modelyard.config.schema import schemas
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from tests.unit.cli.project_folder import ProjectFolder, run
 
 COMMANDS = [
@@ -80,7 +80,7 @@ def test_render_prints_the_config_that_serve_deploy_takes(project: ProjectFolder
     project.artefact("iris")
     done = project.run("render")
     assert done.exit_code == 0
-    assert yaml.safe_load(done.stdout) == DesiredState(project.config, {}).read().serve_config({})
+    assert yaml.safe_load(done.stdout) == ConfigReader(project.config, {}).read().serve_config({})
     assert "&id" not in done.stdout, "nothing by reference: it is for reading"
 
 
@@ -139,4 +139,4 @@ def test_a_cluster_that_does_not_respond_is_reported_at_once(project: ProjectFol
     project.write("server.yaml", 'repository: {settle_s: 0}\nray: {address: "127.0.0.1:1"}\n')
     done = project.run(command)
     assert done.exit_code == 1
-    assert "nobody listens at 127.0.0.1:1" in done.output
+    assert "cannot connect to 127.0.0.1:1" in done.output

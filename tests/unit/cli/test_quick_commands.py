@@ -13,9 +13,9 @@ import pytest
 from modelyard.cli.reload import reload
 from modelyard.control import control_socket
 from modelyard.control.api import ControlApi
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.control_server import ControlServer
 from modelyard.control.live_state import LiveState
+from modelyard.control.plan import NeedsConfirmation
 from tests.unit.cli.project_folder import ProjectFolder
 from tests.unit.control.test_control_api import turn
 

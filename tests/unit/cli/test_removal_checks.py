@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from modelyard.cli.places import places_of
 from modelyard.cli.removal_checks import initial_config
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import load
 from modelyard.control.last_good import LastGood
+from modelyard.control.paths import paths_of
 from tests.unit.cli.project_folder import ProjectFolder
 
 
@@ -19,8 +19,8 @@ def served(project: ProjectFolder) -> ProjectFolder:
         project.model(name)
         project.artefact(name)
     config = load(project.config, {})
-    places_of(config).state.mkdir()
-    LastGood(config).write(places_of(config).last_good)
+    paths_of(config).state.mkdir()
+    LastGood(config).write(paths_of(config).last_good)
     return project
 
 
@@ -70,7 +70,7 @@ def test_the_removal_of_most_models_is_a_warning(served: ProjectFolder):
         (served.config / "models" / f"{name}.yaml").unlink()
     done = served.run("validate")
     assert (done.exit_code, done.stdout) == (0, "2 models are valid\n")
-    assert "warning: 4 of the 6 models of the last configuration have no file any more (a, b, c, d)" in done.stderr
+    assert "warning: 4 of the 6 models of the last configuration have no file (a, b, c, d)" in done.stderr
 
 
 def test_the_removal_of_a_few_is_not(served: ProjectFolder):

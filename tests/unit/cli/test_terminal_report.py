@@ -9,7 +9,7 @@ from modelyard.cli.terminal_report import TerminalReport, action_line, console
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.control.plan import Action
 from modelyard.control.status import ModelStatus
-from modelyard.ray_serve.application_status import WAITS, State
+from modelyard.ray_serve.application_status import WAITING_TO_LOAD, State
 
 AT = datetime(2026, 3, 29, 1, 59, 59, tzinfo=UTC)
 
@@ -44,13 +44,13 @@ def test_a_line_begins_with_a_time_that_names_its_zone(report: TerminalReport, p
 def test_what_waits_for_the_operator_is_shown_with_the_command_that_applies_it(
     report: TerminalReport, printed: io.StringIO
 ):
-    report.awaits([Action("remove", "a", "no longer configured")], "")
-    report.awaits([Action("remove", "a", "no longer configured")], "most models are gone")
+    report.awaits([Action("remove", "a", "not configured")], "")
+    report.awaits([Action("remove", "a", "not configured")], "most models are gone")
     assert lines(printed) == [
         "files changed; run `modelyard apply` to apply these changes:",
-        "  - remove a: no longer configured",
+        "  - remove a: not configured",
         "files changed; run `modelyard apply --allow-removals` to apply these changes:",
-        "  - remove a: no longer configured",
+        "  - remove a: not configured",
         "  most models are gone",
     ]
 
@@ -69,7 +69,7 @@ def test_progress_tells_why_a_model_does_not_come_up(report: TerminalReport, pri
 
 
 def test_models_that_wait_for_others_are_a_number(report: TerminalReport, printed: io.StringIO):
-    report.progress([row("a", "LOADING"), *(row(name, "LOADING", WAITS) for name in "bcd")])
+    report.progress([row("a", "LOADING"), *(row(name, "LOADING", WAITING_TO_LOAD) for name in "bcd")])
     assert lines(printed) == ["0 of 4 models ready; loading a; 3 waiting to load"]
 
 

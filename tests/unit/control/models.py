@@ -8,8 +8,8 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import serve_config
-from modelyard.control.names import ServeConfig
-from modelyard.control.running import Running
+from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 from modelyard.repository.resolve import Rejected, Resolved, ServedVersion
 
 ROOT = Path("/srv/yard")
@@ -33,7 +33,10 @@ def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, R
 
 
 def configured(
-    *models: Resolved | tuple[ModelSpec, Rejected], kept: Mapping[str, ServeConfig] | None = None, **server: Any
+    *models: Resolved | tuple[ModelSpec, Rejected],
+    kept: Mapping[str, ServeConfig] | None = None,
+    good: Mapping[str, ServeConfig] | None = None,
+    **server: Any,
 ) -> ServeConfig:
     """The Serve config of these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
@@ -43,7 +46,7 @@ def configured(
         sources={spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec, _ in outcomes},
         root=ROOT,
     )
-    return serve_config(config, [outcome for _, outcome in outcomes], kept=kept or {})
+    return serve_config(config, [outcome for _, outcome in outcomes], deployed=kept or {}, good=good or {})
 
 
 def applications(config: ServeConfig) -> dict[str, ServeConfig]:
@@ -101,5 +104,5 @@ def details(
 
 
 def running(*applications: dict[str, Any]) -> Running:
-    """One look at a Serve that has these ApplicationDetails."""
+    """An observation of a Serve that has these ApplicationDetails."""
     return Running({told["name"]: told for told in applications})

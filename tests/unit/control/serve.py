@@ -7,14 +7,14 @@ from typing import Any
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.desired import Desired
-from modelyard.control.names import ServeConfig
+from modelyard.control.desired import DesiredState
 from modelyard.control.probe import ServerUrls
-from modelyard.control.running import Running
+from modelyard.control.serve_config import ServeConfig
+from modelyard.control.status import Running
 from modelyard.repository.resolve import Rejected, Resolved
 from tests.unit.control.models import ROOT, applications, details
 
-FRONT = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
+URLS = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000")
 
 
 class FakeServe:
@@ -57,10 +57,10 @@ def desired(
     *models: Resolved | tuple[ModelSpec, Rejected],
     missing: tuple[str, ...] = (),
     there: Mapping[str, frozenset[int]] | None = None,
-) -> Desired:
+) -> DesiredState:
     """What files ask for that hold these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
     specs = tuple(spec for spec, _ in outcomes)
     sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}
     config = Config(ServerSpec(), specs, sources, ROOT, missing=missing)
-    return Desired(config, tuple(outcome for _, outcome in outcomes), None, there or {})
+    return DesiredState(config, tuple(outcome for _, outcome in outcomes), None, there or {})

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.config.model_spec import ModelSpec
-from modelyard.control.applications import NOT_IN_ARGS
+from modelyard.ray_serve.application import ModelArgs, ModelSettings
 from tests.unit.control.models import (
     application,
     applications,
@@ -26,8 +25,8 @@ RESTARTING: list[dict[str, Any]] = [
     {"versions": "all"},
     {"trusted": True},
     {"any_sklearn_version": True},
-    {"batching": {"max_size": 1}},
-    {"limits": {"timeout_s": 1.5}},
+    {"batching": {"max_size": 128}},
+    {"batching": {"independent_rows": True}},
     {"retry": "never"},
     {"resources": {"cpus": 2}},
     {"resources": {"memory": 2**30}},
@@ -53,6 +52,8 @@ def test_what_could_change_an_answer_is_in_the_args(change):
         {"description": "Who leaves"},
         {"default": 1},
         {"version_labels": {"stable": 1}},
+        {"limits": {"queue": 1, "timeout_s": 1.5, "body": 2000}},
+        {"batching": {"max_delay_ms": 2}},
     ],
     ids=str,
 )
@@ -73,9 +74,41 @@ def test_writing_down_what_holds_anyway_changes_nothing(written):
     assert application(explicit) == application(resolved())
 
 
-def test_the_fields_that_restart_and_those_that_do_not_are_all_of_a_specs_fields():
-    tested = {key for change in RESTARTING for key in change if key != "digests"}
-    assert tested | NOT_IN_ARGS | {"name"} == set(ModelSpec.model_fields)
+def proved_size(now: dict[str, Any], then: dict[str, Any]) -> int:
+    """The batch size in the args of a model that was configured as `then` and runs, and is configured as `now`."""
+    ran = {"churn": application(resolved(**then))}
+    config = applications(configured(resolved(**now), kept=ran))["churn"]
+    size: int = config["args"]["spec"]["batching"]["max_size"]
+    return size
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "size"),
+    [
+        ({}, {"batching": {"max_size": 8}}, 64),
+        ({}, {"batching": {"max_size": 1}}, 64),
+        ({}, {"batching": {"max_size": 128}}, 128),
+        ({"batching": {"max_size": 1}}, {}, 64),
+        ({}, {"batching": {"max_size": 8}, "limits": {"queue": 1}}, 64),
+        ({}, {"batching": {"max_size": 8}, "digests": "b"}, 8),
+        ({}, {"batching": {"max_size": 8}, "resources": {"memory": "512MiB"}}, 8),
+    ],
+)
+def test_replicas_that_go_on_keep_the_batch_size_that_they_have_proved(then, now, size):
+    assert proved_size(now, then) == size
+
+
+def test_the_size_that_is_proved_is_that_of_the_application_that_answered_last():
+    """One that is being tried, and that a smaller size would put back, has proved nothing."""
+    tried, good = ({"churn": application(resolved(batching={"max_size": size}))} for size in (256, 64))
+    config = configured(resolved(batching={"max_size": 32}), kept=tried, good=good)
+    assert applications(config)["churn"]["args"] == good["churn"]["args"]
+
+
+def test_a_replica_never_makes_a_larger_batch_than_it_has_proved():
+    args = ModelArgs.from_plain(application(resolved(batching={"max_size": 8}))["args"])
+    settings = ModelSettings.from_plain(deployment(application(resolved()))["user_config"])
+    assert settings.applied_to(args.spec).batching.max_size == 8
 
 
 def test_a_replica_reads_the_spec_back_from_the_args():
@@ -92,8 +125,10 @@ def test_a_replica_reads_the_spec_back_from_the_args():
         "batching": {"max_delay_ms": 2},
         "trusted": True,
     }
-    read = ModelSpec.model_validate(application(resolved(**keys))["args"]["spec"])
-    assert read == spec(**keys, runtime="onnx")
+    written = application(resolved(**keys))
+    args = ModelArgs.from_plain(written["args"])
+    settings = ModelSettings.from_plain(deployment(written)["user_config"])
+    assert settings.applied_to(args.spec) == spec(**keys, runtime="onnx")
 
 
 def test_the_class_of_a_python_model_is_what_its_file_says():

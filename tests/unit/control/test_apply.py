@@ -1,15 +1,15 @@
-"""Applying against a Serve of our own: what is deployed, what is kept, and what is gone back from."""
+"""Applying against a fake Serve: what is deployed, what stays, and what is rolled back."""
 
 import pytest
 
 from modelyard.control.applications import edge_models
 from modelyard.control.apply import Applier, settled
-from modelyard.control.confirmation import NeedsConfirmation
+from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 from modelyard.edge.model_maps import EdgeModel, custom_routes
 from tests.unit.control.models import applications, configured, details, refused, resolved
-from tests.unit.control.serve import FRONT, FakeServe, desired
+from tests.unit.control.serve import URLS, FakeServe, desired
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def serve() -> FakeServe:
 
 @pytest.fixture
 def applier(serve: FakeServe) -> Applier:
-    return Applier(serve, Rollback(), FRONT)
+    return Applier(serve, Rollback(), URLS)
 
 
 def digest_of(serve: FakeServe, name: str) -> str:
-    return applications(serve.deployed[-1])[name]["args"]["versions"][0][1][7]
+    return applications(serve.deployed[-1])[name]["args"]["versions"][0]["digest"][7]
 
 
 def test_what_does_not_differ_is_not_deployed_again(serve, applier):
@@ -47,14 +47,14 @@ def test_a_version_that_fails_is_gone_back_from_and_not_tried_again(serve, appli
     assert digest_of(serve, "churn") == "c"
 
 
-def test_a_refused_model_that_runs_is_kept_even_where_nothing_is_remembered_of_it(serve, applier):
+def test_a_rejected_model_that_runs_stays_even_if_no_good_configuration_is_known(serve, applier):
     serve.deploy(configured(resolved(digests="r")))
     actions = applier.apply(desired(refused("version 2 is broken"), resolved("iris")))
     assert [(action.kind, action.model) for action in actions] == [("refuse", "churn"), ("add", "iris")]
     assert digest_of(serve, "churn") == "r"
 
 
-def test_a_refused_model_is_kept_as_it_runs_and_not_as_it_was_before(serve, applier):
+def test_a_rejected_model_stays_as_it_runs_and_not_as_it_was_before(serve, applier):
     """Its new version answers, and Serve is still taking away the old replica when the repository goes away."""
     applier.apply(desired(resolved(digests="g")))
     applier.check()
@@ -64,7 +64,7 @@ def test_a_refused_model_is_kept_as_it_runs_and_not_as_it_was_before(serve, appl
     assert digest_of(serve, "churn") == "n"
 
 
-def test_a_model_that_was_taken_out_starts_anew_when_it_comes_back(serve, applier):
+def test_what_is_known_of_a_model_is_forgotten_when_it_is_removed(serve, applier):
     applier.apply(desired(resolved(digests="g")))
     applier.check()
     applier.apply(desired(), allow_removals=True)
@@ -80,7 +80,7 @@ def test_a_plan_deploys_nothing(serve, applier):
     assert serve.deployed == []
 
 
-def test_a_model_without_room_is_settled_so_that_its_yaml_can_be_mended(applier):
+def test_a_model_that_waits_for_resources_counts_as_settled_so_that_its_yaml_can_be_fixed(applier):
     waiting = (
         'Deployment "model" in application "churn" has 1 replicas that have taken more than 5s to be scheduled. '
         "This may be due to waiting for the cluster to auto-scale or for a runtime environment to be installed. "
@@ -104,13 +104,6 @@ def test_the_edge_knows_each_models_route_its_limit_of_time_and_whether_its_requ
     assert custom_routes(models) == {"/flowers/kind": "iris"}
 
 
-def test_an_application_of_an_earlier_release_has_its_requests_sent_again():
-    config = configured(resolved())
-    for application in config["applications"]:
-        application["args"].get("spec", {}).pop("retry", None)
-    assert edge_models(config)["churn"].retries
-
-
 def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):
     applier.apply(desired(resolved("a"), resolved("b"), resolved("c")))
     with pytest.raises(NeedsConfirmation, match="2 of the 3 models"):
@@ -122,7 +115,7 @@ def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_conf
     assert serve.models == ["a"]
 
 
-def test_models_of_somebody_else_in_the_same_serve_are_not_removed_without_a_confirmation(serve, applier):
+def test_models_of_another_configuration_in_the_same_serve_are_not_removed_without_a_confirmation(serve, applier):
     serve.deploy(configured(resolved("theirs")))
     with pytest.raises(NeedsConfirmation):
         applier.apply(desired(resolved("ours")))

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from modelyard.control.api import ControlApi, Unreadable
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.death_log import Death
 from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
+from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus, model_statuses
+from modelyard.control.status import ModelStatus, Running, model_statuses
 from modelyard.telemetry.metrics.traffic import Traffic
 from tests.unit.control.models import application, details, resolved
 
@@ -39,9 +38,16 @@ class Up:
         return {"actions": []}
 
 
-def turn(number: int = 1, name: str = "churn", digests: str = "a", at: float = 0.0, **more: Any) -> LoopSnapshot:
+def turn(
+    number: int = 1,
+    name: str = "churn",
+    digests: str = "a",
+    at: float = 0.0,
+    status: str = "RUNNING",
+    **more: Any,
+) -> LoopSnapshot:
     config = application(resolved(name, digests))
-    running = Running({name: details(config, "RUNNING", {"RUNNING": 1})})
+    running = Running({name: details(config, status, {"RUNNING": 1})})
     statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
     return LoopSnapshot(number, at, running, Rollback(), statuses, frozenset({name}), **more)
 
@@ -90,7 +96,7 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
         return {"batching": {"batched": True, "reason": ""}, "notes": ["a note"], "curl": "curl"}
 
     died = Death(1000.0, "churn", "r1", "exit", "exit code 3", ("a",))
-    live.ask_of(lambda: {"churn": Traffic(1.0, 0.1, {"ok": 60}, 2)}, describe, lambda: {"churn": [died]})
+    live.set_sources(lambda: {"churn": Traffic(1.0, 0.1, {"ok": 60}, 2)}, describe, lambda: {"churn": [died]})
     live.turned(turn())
     assert described.wait(10)
     wait_for(lambda: live.as_json()["models"][0]["notes"])
@@ -109,20 +115,35 @@ def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(li
     wait_for(lambda: asked == ["churn", "churn"])
 
 
-def test_a_hub_that_hangs_keeps_nobody_waiting(live: LiveState):
+def test_a_page_is_fetched_when_a_change_is_over_since_replicas_have_the_settings_of_before_meanwhile(live: LiveState):
+    pages = iter(({"notes": ["of a"]}, {"notes": ["of b"]}))
+    live.set_sources(dict, lambda _: next(pages), dict)
+
+    def notes() -> object:
+        return live.as_json()["models"][0]["notes"]
+
+    live.turned(turn())
+    wait_for(lambda: notes() == ["of a"])
+    live.turned(turn(2, digests="b", status="DEPLOYING"))
+    assert notes() == ["of a"]
+    live.turned(turn(3, digests="b"))
+    wait_for(lambda: notes() == ["of b"])
+
+
+def test_a_hub_that_hangs_does_not_delay_the_status(live: LiveState):
     hangs = Event()
 
     def traffic() -> dict[str, Traffic]:
         hangs.wait(60)
         return {}
 
-    live.ask_of(traffic, lambda _: None, dict)
+    live.set_sources(traffic, lambda _: None, dict)
     live.turned(turn())
     assert live.as_json()["models"][0]["traffic"] is None
     hangs.set()
 
 
-def test_a_look_that_is_old_says_its_age(live: LiveState):
+def test_the_status_says_how_old_its_observation_is(live: LiveState):
     live.turned(turn(at=1.0))
     assert live.as_json()["server"]["seen_s_ago"] == 4.0
 

@@ -1,15 +1,19 @@
-"""The control loop's own metrics."""
+"""The reconciler's own metrics."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modelyard.control.metrics import ControlMetrics
-from modelyard.control.running import Running
-from modelyard.control.status import model_statuses
+from modelyard.control.status import Running, model_statuses
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 from modelyard.telemetry.metrics.snapshot import Key
 
-CHURN: dict[str, Any] = {"runtime": "onnx", "versions": [[3, "sha256:3"], [2, "sha256:2"]], "spec": {}}
+VERSIONS = [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)]
+CHURN: dict[str, Any] = {
+    "runtime": "onnx",
+    "versions": [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)],
+    "spec": {},
+}
 SCALING = {"min_replicas": 1, "max_replicas": 4}
 
 
@@ -26,13 +30,13 @@ def application(*states: str, status: str = "RUNNING", target: int = 1, **deploy
 
 
 def gauges(metrics: ControlMetrics, churn: dict[str, Any] | None, refused: str = "") -> dict[Key, float]:
-    """After one more look."""
+    """After one more observation."""
     running = Running({"churn": churn} if churn else {})
-    metrics.looked(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
+    metrics.observed(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
     return dict(metrics.snapshot().gauges)
 
 
-def test_replicas_are_told_by_state_beside_what_is_wanted_and_allowed():
+def test_replicas_are_counted_by_state_beside_their_target_and_maximum():
     seen = gauges(
         ControlMetrics(),
         application("RUNNING", "UPDATING", "STARTING", "STOPPING", target=3, autoscaling_config=SCALING),
@@ -67,7 +71,7 @@ def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_wa
     def not_ready_s(churn: dict[str, Any] | None, waiting: Sequence[str] = ()) -> float:
         now[0] += 10
         running = Running({"churn": churn} if churn else {})
-        metrics.looked(running, model_statuses(running, {}, "http://x", waiting))
+        metrics.observed(running, model_statuses(running, {}, "http://x", waiting))
         return metrics.snapshot().gauges[("model_not_ready_seconds", "churn")]
 
     assert [not_ready_s(None, ["churn"]) for _ in range(2)] == [0, 0]
@@ -77,13 +81,13 @@ def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_wa
     assert [not_ready_s(loading) for _ in range(2)] == [0, 10]
 
 
-def test_a_model_that_was_taken_out_is_no_longer_told_of():
+def test_a_removed_model_has_no_metrics():
     metrics = ControlMetrics()
     gauges(metrics, application("RUNNING"))
     assert [key for key in gauges(metrics, None) if "churn" in key] == []
 
 
-def test_how_many_files_cannot_be_written_is_told():
+def test_files_that_cannot_be_written_are_counted():
     metrics = ControlMetrics()
     assert gauges(metrics, None)[("control_writes_failing",)] == 0
     metrics.wrote(failing=2)
@@ -121,11 +125,11 @@ def test_deaths_are_counted_under_every_reason_from_nothing_on_and_stay_when_the
     assert deaths() == dict.fromkeys(DEATH_REASONS, 0)
     metrics.died("churn", "exit")
     gauges(metrics, application("RUNNING"))
-    metrics.looked(Running({}), ())
+    metrics.observed(Running({}), ())
     assert deaths() == dict.fromkeys(DEATH_REASONS, 0) | {"exit": 1}
 
 
-def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():
+def test_a_reader_during_an_update_gets_the_snapshot_before_it():
     metrics = ControlMetrics()
     before = gauges(metrics, application("RUNNING"))
     seen: list[dict[Key, float]] = []
@@ -137,7 +141,7 @@ def test_who_looks_in_the_middle_of_a_change_sees_what_was_before_it():
                 seen.append(dict(metrics.snapshot().gauges))
 
     running = Running({"churn": application("RUNNING", "STARTING", target=2)})
-    metrics.looked(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
+    metrics.observed(running, Statuses(model_statuses(running, {"other": "it is a pickle"}, "http://x")))
     assert seen
     assert all(each == before for each in seen)
     assert metrics.snapshot().gauges[("model_replicas", "churn", "starting")] == 1

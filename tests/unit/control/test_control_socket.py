@@ -13,8 +13,8 @@ import pytest
 from modelyard.cli.control_client import RunningServer, running_server
 from modelyard.config.diagnostic import SpecError
 from modelyard.control import control_socket
-from modelyard.control.confirmation import NeedsConfirmation
 from modelyard.control.control_server import ControlServer
+from modelyard.control.plan import NeedsConfirmation
 
 
 class Replies:
@@ -177,7 +177,7 @@ def test_what_cannot_be_answered_is_said_as_it_is(
         server.status()
 
 
-def test_a_server_that_ends_while_it_is_asked_is_said_to(state: Path) -> None:
+def test_a_server_that_ends_during_a_request_is_reported(state: Path) -> None:
     with control_socket.listen(state) as listener:
 
         def end() -> None:
@@ -214,7 +214,7 @@ def test_a_fault_in_an_answer_is_500_and_the_next_request_is_answered(state: Pat
 
 
 def test_two_processes_answer_at_one_socket_one_after_the_other(state: Path) -> None:
-    """The supervisor answers while the server's process is away; what was asked meanwhile waits and is not lost."""
+    """The supervisor answers while no server process runs; requests of that time wait and are not lost."""
     with control_socket.listen(state) as listener:
         first = ControlServer(listener, lambda *_: (200, {"who": "first"}))
         first.start()

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import applications
 
 
 class Yard:
-    """A configuration with one model, whose version was written just now, and settles at once unless told otherwise."""
+    """A configuration with one model, whose version was written just now, and settles at once unless a test says otherwise."""
 
     def __init__(self, root: Path) -> None:
         self.config = root / "serve_config"
@@ -29,8 +29,8 @@ class Yard:
         (self.config / "models" / "churn.yaml").write_text(text)
 
     @property
-    def state(self) -> DesiredState:
-        return DesiredState(self.config, {"REPLICAS": "3"})
+    def state(self) -> ConfigReader:
+        return ConfigReader(self.config, {"REPLICAS": "3"})
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_model_without_an_artefact_is_refused_and_the_others_are_not(yard: Yar
     assert list(applications(desired.serve_config({}))) == ["gateway", "churn"]
 
 
-def test_a_version_that_was_written_just_now_is_waited_for_if_asked(yard: Yard):
+def test_read_settled_waits_for_a_version_that_was_written_just_now(yard: Yard):
     yard.settle(0.2)
     assert yard.state.read().settles_in_s is not None
     settled = yard.state.read_settled()

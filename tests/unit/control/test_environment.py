@@ -5,15 +5,10 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.environment import (
-    EdgePorts,
-    ServerPaths,
-    attach_environment,
-    cluster_environment,
-    server_environment,
-)
+from modelyard.control.environment import EdgePorts, attach_environment, cluster_environment, server_environment
+from modelyard.control.paths import ServerPaths
 
-PLACES = ServerPaths(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
+PATHS = ServerPaths(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard-01234567"))
 NODE_ID = "d" * 56
 """Serve keeps each node's files in a folder of this name below ours."""
 LONGEST_SOCKET = 97
@@ -23,7 +18,7 @@ LONGEST_SOCKET = 97
 def environment(cores: int = 2, files: int = 100_000, **server: object) -> dict[str, str]:
     ports = EdgePorts(serve=1, fallback=2, metrics=3, stats=4)
     return server_environment(
-        ServerSpec.model_validate(server), PLACES, ports, Path("/opt/haproxy"), cores=cores, files=files
+        ServerSpec.model_validate(server), PATHS, ports, Path("/opt/haproxy"), cores=cores, files=files
     )
 
 
@@ -33,10 +28,10 @@ def test_haproxys_sockets_are_short_enough_with_serves_folder_in_their_path(key)
     assert len(str(socket.parent / NODE_ID / socket.name)) <= LONGEST_SOCKET
 
 
-def test_whoever_attaches_finds_the_servers_token():
-    assert attach_environment(PLACES).items() <= environment().items()
-    assert attach_environment(PLACES)["RAY_AUTH_TOKEN_PATH"] == "/srv/yard/.modelyard/token"
-    assert attach_environment(PLACES)["RAY_AUTH_MODE"] == "token"
+def test_a_command_that_attaches_finds_the_servers_token():
+    assert attach_environment(PATHS).items() <= environment().items()
+    assert attach_environment(PATHS)["RAY_AUTH_TOKEN_PATH"] == "/srv/yard/.modelyard/token"
+    assert attach_environment(PATHS)["RAY_AUTH_MODE"] == "token"
 
 
 @pytest.mark.parametrize(
@@ -56,8 +51,8 @@ def test_a_client_of_a_cluster_uses_the_token_that_ray_start_would_find(tmp_path
     assert cluster_environment(environ, tmp_path).get("RAY_AUTH_MODE") == mode
 
 
-def test_nobody_is_told_of_this_servers_use():
-    assert attach_environment(PLACES)["RAY_USAGE_STATS_ENABLED"] == "0"
+def test_usage_reports_to_ray_are_off():
+    assert attach_environment(PATHS)["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 def test_a_replica_drains_as_long_as_the_yaml_says():

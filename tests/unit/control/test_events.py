@@ -24,7 +24,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     file = EventFile(tmp_path, Writes(), now=lambda: AT)
     file.starting("starting Ray")
     file.applied([Action("add", "a", "version 1 (ab)")])
-    file.awaits([Action("remove", "a", "no longer configured")], "")
+    file.awaits([Action("remove", "a", "not configured")], "")
     file.changed(STATUS)
     file.mistakes(
         SpecError((Diagnostic("models/a.yaml", 4, 1, "unknown key"), Diagnostic("models", 0, 0, "not a folder")))
@@ -44,7 +44,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     assert told == [
         {"event": "step", "what": "starting Ray"},
         {"event": "add", "model": "a", "reason": "version 1 (ab)"},
-        {"event": "waits", "action": "remove", "model": "a", "reason": "no longer configured"},
+        {"event": "waits", "action": "remove", "model": "a", "reason": "not configured"},
         {"event": "state", **state},
         {"event": "mistake", "file": "models/a.yaml", "line": 4, "column": 1, "reason": "unknown key"},
         {"event": "mistake", "file": "models", "reason": "not a folder"},
@@ -61,8 +61,8 @@ def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path
     assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
 
 
-def test_it_never_grows_beyond_its_size_and_one_file_before_it_is_kept(tmp_path: Path):
-    file = EventFile(tmp_path, Writes(), largest_bytes=1000)
+def test_it_rotates_at_its_size_and_one_earlier_file_stays(tmp_path: Path):
+    file = EventFile(tmp_path, Writes(), max_bytes=1000)
     for number in range(100):
         file.trouble(f"{number}")
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200

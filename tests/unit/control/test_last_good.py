@@ -8,8 +8,7 @@ import pytest
 
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.applications import served_by
-from modelyard.control.last_good import LastGood, Memory
+from modelyard.control.last_good import LastGood, LastGoodFile
 from tests.unit.control.models import application, resolved, spec
 
 CONFIG = Config(
@@ -29,17 +28,15 @@ def test_what_was_written_is_read_back(tmp_path: Path):
     assert LastGood.read(tmp_path / "last-good.json") == LastGood(CONFIG, GOOD)
 
 
-def test_of_an_earlier_release_the_newest_version_is_the_default(tmp_path: Path):
-    """A model that is refused at the first start of a new release is served as it was; see `control.applications.served_by`."""
+@pytest.mark.parametrize("part", ["args", "user_config"])
+def test_an_application_that_another_release_wrote_is_left_out(tmp_path: Path, part: str):
     path = tmp_path / "last-good.json"
-    LastGood(CONFIG, {"churn": application(resolved(digests="ab"))}).write(path)
+    LastGood(CONFIG, {**GOOD, "iris": application(resolved("iris"))}).write(path)
     stored = json.loads(path.read_text())
-    (deployment,) = stored["applications"]["churn"]["deployments"]
-    del deployment["user_config"]["default"], deployment["user_config"]["version_labels"]
+    iris = stored["applications"]["iris"]
+    (iris if part == "args" else iris["deployments"][0])[part]["of another release"] = 1
     path.write_text(json.dumps(stored))
-    kept = LastGood.read(path).applications["churn"]
-    assert served_by(kept)["default_version"] == "2"
-    assert served_by(kept)["version_labels"] == {}
+    assert LastGood.read(path) == LastGood(CONFIG, GOOD)
 
 
 def test_nothing_is_remembered_before_the_first_run(tmp_path: Path):
@@ -74,7 +71,6 @@ def test_the_smallest_file_is_read(tmp_path: Path):
         json.dumps({**WHOLE, "sources": []}),
         json.dumps({**WHOLE, "root": None}),
         json.dumps({**WHOLE, "applications": 3}),
-        json.dumps({**WHOLE, "applications": {"a": {"args": {"versions": []}, "deployments": [{"user_config": {}}]}}}),
         b"\xff",
     ],
     ids=repr,
@@ -99,14 +95,14 @@ def test_the_file_is_for_its_owners_eyes_whatever_stood_there(tmp_path: Path):
 
 def test_what_has_changed_is_written_and_tried_again_where_it_could_not_be(tmp_path: Path):
     path = tmp_path / "state" / "last-good.json"
-    memory = Memory(path)
+    memory = LastGoodFile(path)
     with pytest.raises(FileNotFoundError):
-        memory.keep(CONFIG, GOOD)
+        memory.update(CONFIG, GOOD)
     path.parent.mkdir()
-    memory.keep(CONFIG, GOOD)
+    memory.update(CONFIG, GOOD)
     assert LastGood.read(path) == LastGood(CONFIG, GOOD)
     path.unlink()
-    memory.keep(CONFIG, dict(GOOD))
+    memory.update(CONFIG, dict(GOOD))
     assert not path.exists()
-    memory.keep(CONFIG, {})
+    memory.update(CONFIG, {})
     assert LastGood.read(path) == LastGood(CONFIG, {})

@@ -1,4 +1,4 @@
-"""Ports that the configuration promises, and that nobody opened."""
+"""Configured ports that are not open."""
 
 import socket
 
@@ -8,7 +8,7 @@ from modelyard.control.port_owner import listening
 from tests.fakes import FakeClock
 
 
-def test_a_port_that_nobody_opened_is_named_by_its_key_until_somebody_does():
+def test_a_port_that_is_not_open_is_named_by_its_key_until_it_is():
     clock, there = FakeClock(), {8000, 8002, 8003, 8004}
     ports = OpenPorts(ServerSpec(), ports=lambda: there, now=clock)
     assert ports.closed() == "grpc.port: nothing listens on 127.0.0.1:8001"
@@ -19,7 +19,7 @@ def test_a_port_that_nobody_opened_is_named_by_its_key_until_somebody_does():
     assert ports.closed() == ""
 
 
-def test_the_kernel_tells_who_listens_on_either_protocol_and_forgets_who_stopped():
+def test_listening_ports_of_both_protocols_are_listed_until_they_close():
     with (
         socket.create_server(("127.0.0.1", 0)) as four,
         socket.create_server(("::1", 0), family=socket.AF_INET6) as six,

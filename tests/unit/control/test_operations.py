@@ -1,4 +1,4 @@
-"""A plan and an apply for who asks at the control socket, of files on disk and a Serve of our own."""
+"""Plan and apply at the control socket, with files on disk and a fake Serve."""
 
 import os
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.api import Unreadable
 from modelyard.control.apply_queue import RequestedApplies
-from modelyard.control.desired import DesiredState
+from modelyard.control.desired import ConfigReader
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.operations import FileOperations
 from modelyard.control.rollback import Rollback
-from modelyard.control.running import Running
+from modelyard.control.status import Running
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def operations(folder: Path, requested: RequestedApplies | None = None, *, up: b
     live = LiveState()
     if up:
         live.turned(LoopSnapshot(1, 0.0, Running({}), Rollback(), (), frozenset()))
-    return FileOperations(DesiredState(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
+    return FileOperations(ConfigReader(folder, os.environ), live, requested or RequestedApplies(), ServerSpec())
 
 
 def test_a_plan_reads_the_files_as_they_are_now(folder: Path):
@@ -50,14 +50,14 @@ def test_a_plan_of_another_folder_is_possible(folder: Path, tmp_path: Path):
     assert operations(folder).plan(str(other))["actions"] == []
 
 
-def test_an_apply_that_the_loop_does_not_get_to_is_not_done_later(folder: Path):
+def test_an_apply_that_the_reconciler_does_not_start_in_time_is_never_applied(folder: Path):
     requested = RequestedApplies()
-    (desired,) = [DesiredState(folder, os.environ).read_settled()]
-    with pytest.raises(TimeoutError, match="did not get to it"):
-        requested.ask(desired, allow_removals=False, read_from=0.0, timeout_s=0.01)
+    (desired,) = [ConfigReader(folder, os.environ).read_settled()]
+    with pytest.raises(TimeoutError, match="did not start the apply"):
+        requested.request(desired, allow_removals=False, read_from=0.0, timeout_s=0.01)
     assert requested.take() is None
 
 
-def test_before_the_first_look_at_serve_there_is_nothing_to_plan(folder: Path):
-    with pytest.raises(ConnectionError, match="not looked at Serve yet"):
+def test_before_the_first_observation_of_serve_there_is_nothing_to_plan(folder: Path):
+    with pytest.raises(ConnectionError, match="not observed Serve yet"):
         operations(folder, up=False).plan(str(folder))

@@ -25,17 +25,16 @@ def test_a_new_model_is_added_with_its_versions():
 
 
 def test_a_model_without_a_file_is_removed():
-    assert plan(applications(configured(resolved())), configured()) == (
-        Action("remove", "churn", "no longer configured"),
-    )
+    assert plan(applications(configured(resolved())), configured()) == (Action("remove", "churn", "not configured"),)
 
 
 RESTARTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"digests": "a"}, {"digests": "ba"}, f"version 1 {A} -> versions 2 {B}, 1 {A}"),
     ({"digests": "a"}, {"digests": "b"}, f"version 1 {A} -> version 1 {B}"),
     ({"runtime": "onnx"}, {"runtime": "sklearn"}, "runtime onnx -> sklearn"),
-    ({}, {"limits": {"queue": 512}}, "limits.queue 256 -> 512"),
-    ({"limits": {"queue": 512}}, {}, "limits.queue 512 -> 256"),
+    ({}, {"batching": {"max_size": 128}}, "batching.max_size 64 -> 128"),
+    ({}, {"batching": {"independent_rows": True}}, "batching.independent_rows False -> True"),
+    ({"batching": "off"}, {}, "batching.max_size 1 -> 64"),
     ({}, {"resources": {"cpus": 2}, "labels": ["a"]}, "labels [] -> ['a']; resources.cpus 0.1 -> 2.0"),
     ({}, {"resources": {"memory": "16MiB"}}, "resources.memory none -> 16777216"),
     ({}, {"route": "/who"}, "route /models/churn -> /who"),
@@ -54,38 +53,68 @@ def test_a_change_of_what_answers_restarts_the_model(before, after, why):
     assert change(before, after) == (Action("restart", "churn", why),)
 
 
-def test_every_difference_in_the_args_is_a_restart_with_a_reason():
-    moved = {"churn": {**application(resolved()), "args": {**application(resolved())["args"], "repository": "/old"}}}
-    (action,) = plan(moved, configured(resolved()))
-    assert action == Action("restart", "churn", "repository /old -> /srv/yard/model_repository")
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [
+        ({"request_log": {"requests": "all"}}, "request_log.share 0.0 -> 1.0"),
+        (
+            {"tracing": {"endpoint": "http://collector:4318"}},
+            "tracing.endpoint none -> http://collector:4318; tracing.sample none -> 0.01",
+        ),
+    ],
+)
+def test_what_is_recorded_of_requests_is_set_when_a_replica_starts(server, why):
+    before = {"churn": application(resolved())}
+    assert plan(before, configured(resolved(), **server)) == (Action("restart", "churn", why),)
+
+
+def test_args_of_another_release_restart_the_model():
+    written = application(resolved())
+    del written["args"]["tracing"]
+    assert plan({"churn": written}, configured(resolved())) == (
+        Action("restart", "churn", "arguments of another release"),
+    )
 
 
 @pytest.mark.parametrize(
-    "server", [{"request_log": {"requests": "all"}}, {"tracing": {"endpoint": "http://collector:4318"}}]
+    ("before", "after", "why"),
+    [
+        ({}, {"limits": {"queue": 512}}, "limits.queue 256 -> 512"),
+        (
+            {},
+            {"limits": {"timeout_s": 1, "body": "1KiB"}},
+            "limits.body 67108864 -> 1024; limits.timeout_s 10.0 -> 1.0",
+        ),
+        ({}, {"batching": {"max_size": 8}}, "batching.max_size 64 -> 8"),
+        ({}, {"batching": "off"}, "batching.max_size 64 -> 1"),
+        ({"batching": {"max_delay_ms": 1}}, {}, "batching.max_delay_ms 1.0 -> 0.0"),
+    ],
 )
-def test_what_is_noted_of_requests_is_settled_when_a_replica_starts(server):
-    before = {"churn": application(resolved())}
-    assert plan(before, configured(resolved(), **server)) == (Action("restart", "churn", *server),)
+def test_limits_and_batching_apply_in_place(before, after, why):
+    ran = applications(configured(resolved(**before)))
+    assert plan(ran, configured(resolved(**after), kept=ran)) == (
+        Action("update", "churn", f"{why} (applies in place)"),
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
         (1, 3, "replicas 1 -> 3"),
-        (1, {"min": 0, "max": 4}, "replicas 1 -> 0 to 4 (aim: 8 in flight)"),
+        (1, {"min": 0, "max": 4}, "replicas 1 -> 0 to 4 (target: 8 in flight)"),
         (
             {"min": 1, "max": 4},
             {"min": 1, "max": 4, "target_in_flight": 2},
-            "replicas 1 to 4 (aim: 8 in flight) -> 1 to 4 (aim: 2 in flight)",
+            "replicas 1 to 4 (target: 8 in flight) -> 1 to 4 (target: 2 in flight)",
         ),
     ],
 )
 def test_a_change_of_the_replicas_alone_scales_in_place(before, after, why):
-    assert change({"replicas": before}, {"replicas": after}) == (Action("scale", "churn", why),)
+    assert change({"replicas": before}, {"replicas": after}) == (Action("scale", "churn", f"{why} (applies in place)"),)
 
 
 def test_a_new_description_is_an_update_in_place():
-    assert change({}, {"description": "Who leaves"}) == (Action("update", "churn", "description"),)
+    assert change({}, {"description": "Who leaves"}) == (Action("update", "churn", "description (applies in place)"),)
 
 
 @pytest.mark.parametrize(
@@ -102,42 +131,42 @@ def test_a_new_description_is_an_update_in_place():
 )
 def test_another_default_and_other_labels_are_an_update_in_place(before, after, why):
     both = {"versions": "all", "digests": "ba"}
-    assert change(both | before, both | after) == (Action("update", "churn", why),)
+    assert change(both | before, both | after) == (Action("update", "churn", f"{why} (applies in place)"),)
 
 
-def test_one_action_tells_of_a_scaling_and_an_update_together():
+def test_one_action_holds_a_scaling_and_an_update_together():
     (action,) = change({}, {"description": "Who leaves", "replicas": 2})
-    assert action == Action("update", "churn", "replicas 1 -> 2; description")
+    assert action == Action("update", "churn", "replicas 1 -> 2; description (applies in place)")
 
 
 def test_a_change_of_the_server_updates_its_models():
     (action,) = plan(applications(configured(resolved())), configured(resolved(), drain_s=10.0))
-    assert action == Action("update", "churn", "graceful_shutdown_timeout_s 65.0 -> 70.0")
+    assert action == Action("update", "churn", "graceful_shutdown_timeout_s 65.0 -> 70.0 (applies in place)")
 
 
-def test_a_refused_model_is_told_and_left_alone():
+def test_a_rejected_model_is_reported_and_stays():
     ran = applications(configured(resolved()))
     wanted = configured(refused("no folder"), kept=ran)
     assert plan(ran, wanted, {"churn": "no folder"}) == (Action("refuse", "churn", "no folder"),)
 
 
-def test_a_refused_model_that_cannot_be_kept_is_removed_and_both_are_told():
+def test_a_rejected_model_that_cannot_stay_is_removed_and_both_are_reported():
     ran = applications(configured(resolved(route="/who")))
     wanted = configured(resolved("leavers", route="/who"), refused("no folder"), kept=ran)
     assert plan(ran, wanted, {"churn": "no folder"}) == (
         Action("refuse", "churn", "no folder"),
-        Action("remove", "churn", "refused, and nothing of it can be kept"),
+        Action("remove", "churn", "rejected, and its route belongs to another model"),
         Action("add", "leavers", f"version 1 {A}"),
     )
 
 
-def test_an_application_of_somebody_else_with_a_models_name_is_replaced():
+def test_a_foreign_application_with_a_models_name_is_replaced():
     foreign = {"churn": {"name": "churn", "route_prefix": "/", "import_path": "their.app:app"}}
     (action,) = plan(foreign, configured(resolved()))
-    assert action == Action("restart", "churn", "an application of another kind has its name: their.app:app")
+    assert action == Action("restart", "churn", "replaces an application of another kind: their.app:app")
 
 
-def test_the_gateway_is_nobodys_business():
+def test_the_plan_does_not_show_the_gateway():
     before = applications(configured(resolved(required=True)))
     assert plan(before, configured(resolved(required=False))) == ()
     assert plan(before | {"gateway": before["gateway"]}, configured(resolved())) == ()

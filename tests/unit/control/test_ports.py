@@ -1,4 +1,4 @@
-"""Ports that nobody listens on."""
+"""Free ports."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ def test_the_haproxy_that_comes_with_serve_can_be_run():
     assert os.access(haproxy_binary(), os.X_OK)
 
 
-def test_a_port_that_somebody_listens_on_is_in_use_though_he_would_share_it():
+def test_a_port_with_a_listener_is_in_use_even_if_it_is_shared():
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", 0))

@@ -69,7 +69,7 @@ class Server:
 
     def check(self) -> bytes:
         """What HAProxy has as certificate and key after a check of the files."""
-        self._reload.look(self.reports.append)
+        self._reload.check(self.reports.append)
         return (self.root / "edge" / BUNDLE_FILE).read_bytes()
 
     def client_ca(self) -> bytes:

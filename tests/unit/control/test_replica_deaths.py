@@ -1,4 +1,4 @@
-"""Why a replica died, by what it left behind and what Ray knows; and who is told."""
+"""Why a replica died, from the files it leaves and what Ray knows; and where that is reported."""
 
 import json
 import time
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from modelyard.control.death_log import MOST_IDS, RECENT_S, Death, DeathLog, summary
+from modelyard.control.death_log import MAX_IDS, RECENT_S, Death, DeathLog, summary
 from modelyard.control.death_watch import DeathWatch
 from modelyard.control.deaths import Evidence, RayCause, cause_of
-from modelyard.control.lost_requests import MOST_A_SECOND, LostRequests
-from modelyard.control.running import Running
+from modelyard.control.lost_requests import MAX_RECORDS_A_SECOND, LostRequests
+from modelyard.control.status import Running
 from modelyard.control.writes import Writes
 from modelyard.replica_files.log_records import LogRecord, append_record
 from modelyard.replica_files.paths import ExitRecord, ReplicaFiles
@@ -42,14 +42,14 @@ def evidence(ray: RayCause = WORKER_DIED, record: ExitRecord | None = None, **mo
         (evidence(fatal="Timeout (0:00:15)!\nThread ..."), "watchdog", "exit code 1"),
         (evidence(fatal=SEGFAULT), "signal", "SIGSEGV (11)"),
         (evidence(), "signal", "SIGKILL (9), or native code ended the process"),
-        (evidence(kernel_out_of_memory=True), "out_of_memory", "the kernel ended processes for lack of memory"),
+        (evidence(kernel_out_of_memory=True), "out_of_memory", "the kernel killed processes for lack of memory"),
         (
             evidence(RayCause("out_of_memory", "Memory on the node was 0.97. More.")),
             "out_of_memory",
             "Memory on the node was 0.97",
         ),
         (evidence(KILLED, UNHEALTHY), "health_check", "version 1 has been in one call for 31 s"),
-        (evidence(KILLED, stopping_s=1.0), "health_check", "did not answer Serve's health checks"),
+        (evidence(KILLED, stopping_s=1.0), "health_check", "did not respond to Serve's health checks"),
         (evidence(RayCause("NODE_DIED")), "node", "its node died"),
         (evidence(local=False), "unknown", "another machine"),
         (evidence(RayCause(""), EXITED), "exit", "exit code 3"),
@@ -121,7 +121,7 @@ class Watched:
 
     def look(self, *replicas: str, state: str = "RUNNING") -> None:
         details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
-        self.watch.look(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
+        self.watch.observe(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
         self.now += 1
 
 
@@ -130,14 +130,14 @@ def watched(tmp_path: Path) -> Watched:
     return Watched(tmp_path)
 
 
-def test_a_death_is_told_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
+def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.files("a").write_exit(EXITED)
     watched.look("b", "c")
     (death,) = watched.told
     assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
-    assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; it had 1 request (request of a)")
+    assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; 1 request lost (request of a)")
     assert b"exit code 3" in watched.files("a").log.read_bytes()
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
     watched.look("b", "c")
@@ -153,7 +153,7 @@ def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(w
     assert watched.told == []
 
 
-def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watched):
+def test_ray_may_take_a_moment_to_know_the_cause_but_not_for_ever(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.look("a", "b")
     watched.look()
@@ -166,7 +166,7 @@ def test_ray_may_take_a_moment_to_know_and_is_not_asked_for_ever(watched: Watche
     assert [death.replica for death in watched.told] == ["a"]
 
 
-def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched):
+def test_a_kill_by_the_kernel_for_lack_of_memory_has_its_own_reason(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.machine.causes["actor a"] = WORKER_DIED
     watched.look("a")
@@ -175,7 +175,7 @@ def test_what_the_kernel_ended_for_lack_of_memory_is_told_apart(watched: Watched
     assert [death.reason for death in watched.told] == ["out_of_memory"]
 
 
-def test_a_death_that_cannot_be_written_is_told_all_the_same(watched: Watched, tmp_path: Path):
+def test_a_death_that_cannot_be_written_is_still_reported(watched: Watched, tmp_path: Path):
     watched.look("a")
     watched.files("a").write_exit(EXITED)
     (tmp_path / "deaths.jsonl").mkdir()
@@ -194,12 +194,12 @@ def test_status_counts_those_of_the_last_day(tmp_path: Path):
     deaths = log.recent(now)["iris"]
     assert [death.replica for death in deaths] == ["a", "b"]
     assert summary(deaths).startswith("2 replicas have died within a day, the last at 20")
-    assert "exit code 3; it had 1 request (r1)" in summary(deaths)
+    assert "exit code 3; 1 request lost (r1)" in summary(deaths)
 
 
 def test_only_some_of_many_lost_requests_are_named():
-    death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MOST_IDS + 2)])
-    assert death.line.endswith("it had 7 requests (r0, r1, r2, r3, r4 and 2 more)")
+    death = Death(0.0, "iris", "a", "exit", "exit code 3", [f"r{n}" for n in range(MAX_IDS + 2)])
+    assert death.line.endswith("7 requests lost (r0, r1, r2, r3, r4 and 2 more)")
 
 
 LINE = (
@@ -208,7 +208,7 @@ LINE = (
 )
 
 
-def test_a_lost_request_has_a_line_in_its_models_log_and_is_told_once_to_who_asks(tmp_path: Path):
+def test_a_lost_request_has_a_line_in_its_models_log_and_belongs_to_one_death(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE)
     lost.take(LINE.replace(b"mine", b"other").replace(b"SERVE_REPLICA_iris-model-x4k2", b"<NOSRV>"))
@@ -243,7 +243,7 @@ def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_wh
 
 def test_an_outage_does_not_fill_the_disk(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
-    for _ in range(MOST_A_SECOND + 100):
+    for _ in range(MAX_RECORDS_A_SECOND + 100):
         lost.take(LINE)
-    assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MOST_A_SECOND
-    assert len(lost.of_replica("iris", "x4k2", ())) == MOST_A_SECOND + 100
+    assert len((tmp_path / "requests" / "iris.jsonl").read_text().splitlines()) == MAX_RECORDS_A_SECOND
+    assert len(lost.of_replica("iris", "x4k2", ())) == MAX_RECORDS_A_SECOND + 100

@@ -1,12 +1,12 @@
-"""What is gone back to, and when what failed is tried again."""
+"""What is rolled back, and when a configuration that failed is tried again."""
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modelyard.control.names import ServeConfig
-from modelyard.control.rollback import Rollback, reasons_told
+from modelyard.control.rollback import Rollback, rejection_reasons
+from modelyard.control.serve_config import ServeConfig
 from tests.unit.control.models import application, applications, catalogue, configured, refused, resolved
 
 GOOD, BAD, OTHER = (application(resolved(digests=letter)) for letter in "gbo")
@@ -14,16 +14,16 @@ WANTS_BAD = configured(resolved(digests="b"), resolved("iris"))
 
 
 def tried() -> Rollback:
-    """The good one has answered, and then the bad one has failed."""
+    """The good one has answered, and then the bad one has mark_failed."""
     rollback = Rollback()
-    rollback.proved("churn", GOOD)
-    assert rollback.failed("churn", BAD, "LoadError: bad")
+    rollback.mark_good("churn", GOOD)
+    assert rollback.mark_failed("churn", BAD, "LoadError: bad")
     return rollback
 
 
 def test_what_has_answered_is_news_once():
     rollback = Rollback()
-    assert [rollback.proved("churn", each) for each in (GOOD, GOOD, OTHER, GOOD)] == [True, False, True, True]
+    assert [rollback.mark_good("churn", each) for each in (GOOD, GOOD, OTHER, GOOD)] == [True, False, True, True]
     assert rollback.good == {"churn": GOOD}
 
 
@@ -33,13 +33,13 @@ def test_what_failed_is_replaced_by_what_last_answered():
     assert applications(target)["iris"] == applications(WANTS_BAD)["iris"]
 
 
-def test_the_gateway_tells_what_serves_instead_and_why():
+def test_the_catalogue_has_what_serves_instead_and_why():
     target = tried().applied_to(WANTS_BAD)
     entry = catalogue(target)["churn"]
-    assert entry["refused"] == "went back to the last good version: LoadError: bad"
+    assert entry["refused"] == "rolled back to the last good configuration: LoadError: bad"
     assert [version["digest"] for version in entry["versions"]] == [f"sha256:{'g' * 64}"]
     assert catalogue(target)["iris"] == catalogue(WANTS_BAD)["iris"]
-    assert reasons_told(applications(target)) == {"churn": entry["refused"]}
+    assert rejection_reasons(applications(target)) == {"churn": entry["refused"]}
 
 
 def test_going_back_leaves_the_wanted_config_as_it_was():
@@ -50,30 +50,30 @@ def test_going_back_leaves_the_wanted_config_as_it_was():
 
 def test_the_first_configuration_of_a_model_has_nothing_to_go_back_to():
     rollback = Rollback()
-    assert not rollback.failed("churn", BAD, "bad")
+    assert not rollback.mark_failed("churn", BAD, "bad")
     assert rollback.applied_to(WANTS_BAD) == WANTS_BAD
 
 
 def test_a_good_one_that_fails_now_is_not_replaced_by_itself():
     rollback = Rollback(good={"churn": GOOD})
-    assert not rollback.failed("churn", GOOD, "the machine is full")
+    assert not rollback.mark_failed("churn", GOOD, "the machine is full")
     assert not rollback.rejected
 
 
-def test_a_mended_configuration_is_applied():
+def test_a_fixed_configuration_is_applied():
     wanted = configured(resolved(digests="o"))
     assert tried().applied_to(wanted) == wanted
 
 
 def test_the_same_configuration_is_not_tried_again_by_itself():
     rollback = tried()
-    rollback.proved("churn", GOOD)
+    rollback.mark_good("churn", GOOD)
     assert applications(rollback.applied_to(WANTS_BAD))["churn"] == GOOD
 
 
-def test_a_configuration_that_answers_after_all_is_taken_back():
+def test_a_configuration_that_answers_after_all_is_good():
     rollback = tried()
-    rollback.proved("churn", BAD)
+    rollback.mark_good("churn", BAD)
     assert rollback.applied_to(WANTS_BAD) == WANTS_BAD
 
 
@@ -84,20 +84,20 @@ def test_a_model_that_is_not_wanted_any_more_does_not_come_back():
 
 def test_a_refused_model_keeps_its_own_reason():
     wanted = configured(refused("no folder"), kept={"churn": GOOD})
-    assert reasons_told(applications(tried().applied_to(wanted))) == {"churn": "no folder"}
+    assert rejection_reasons(applications(tried().applied_to(wanted))) == {"churn": "no folder"}
 
 
 def test_a_good_one_stays_away_where_its_route_has_gone_to_another_model():
     rollback = Rollback()
-    rollback.proved("churn", application(resolved(digests="g", route="/who")))
+    rollback.mark_good("churn", application(resolved(digests="g", route="/who")))
     moved = configured(resolved(digests="b"), resolved("leavers", route="/who"))
-    rollback.failed("churn", applications(moved)["churn"], "bad")
+    rollback.mark_failed("churn", applications(moved)["churn"], "bad")
     assert rollback.applied_to(moved) == moved
 
 
 @pytest.mark.parametrize("told", [{}, applications(configured(resolved()))], ids=["no gateway", "nothing refused"])
-def test_there_are_no_reasons_where_there_is_nothing_to_tell(told):
-    assert reasons_told(told) == {}
+def test_a_gateway_without_rejected_models_has_no_reasons(told):
+    assert rejection_reasons(told) == {}
 
 
 VARIANTS = [configured(resolved("churn", churn), resolved("iris", iris)) for churn in "abc" for iris in "ab"]
@@ -123,21 +123,21 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def answers(self, name):
-        self.rollback.proved(name, self.deployed[name])
+        self.rollback.mark_good(name, self.deployed[name])
         self.answered[name].append(self.deployed[name])
         assert self.deployed[name] == self.answered[name][-1], "what answers is left alone"
 
     @rule(name=NAMES)
     def fails(self, name):
-        failed = self.deployed[name]
-        back = self.rollback.failed(name, failed, "it broke")
-        assert back == (self.deployed[name] != failed), "going back is announced, and only then done"
+        mark_failed = self.deployed[name]
+        back = self.rollback.mark_failed(name, mark_failed, "it broke")
+        assert back == (self.deployed[name] != mark_failed), "going back is announced, and only then done"
 
     @precondition(lambda self: self.answered["churn"])
     @rule()
     def fails_again_and_again(self):
         for _ in range(3):
-            self.rollback.failed("churn", self.deployed["churn"], "it broke")
+            self.rollback.mark_failed("churn", self.deployed["churn"], "it broke")
         assert self.deployed["churn"] == self.answered["churn"][-1], "it ends at what last answered, and stays there"
 
     @invariant()

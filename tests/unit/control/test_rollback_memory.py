@@ -1,7 +1,6 @@
 """What a rollback remembers of models that come and go, and what the gateway's configuration says of them."""
 
-from modelyard.control import rollback as module
-from modelyard.control.rollback import Rejected, Rollback
+from modelyard.control.rollback import Rejected, Rollback, waiting_models
 from tests.unit.control.models import application, applications, configured, resolved
 
 CHURN, IRIS = application(resolved("churn", "g")), application(resolved("iris", "g"))
@@ -35,7 +34,7 @@ def test_the_models_that_wait_are_those_that_the_gateways_configuration_marks():
     wanted = configured(resolved("churn"), resolved("iris"))
     [gateway] = [each for each in wanted["applications"] if each["name"] == "gateway"]
     entries = gateway["deployments"][0]["user_config"]["models"]
-    assert module.waiting_told(applications(wanted)) == set()
+    assert waiting_models(applications(wanted)) == set()
     next(entry for entry in entries if entry["name"] == "iris")["waiting"] = True
-    assert module.waiting_told(applications(wanted)) == {"iris"}
-    assert module.waiting_told({}) == set()
+    assert waiting_models(applications(wanted)) == {"iris"}
+    assert waiting_models({}) == set()

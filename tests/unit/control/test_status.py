@@ -1,11 +1,10 @@
-"""A row of `modelyard status`, from what Serve tells of an application."""
+"""A row of `modelyard status`, from Serve's status of an application."""
 
 from enum import Enum
 
 import pytest
 
-from modelyard.control.running import Running
-from modelyard.control.status import ModelStatus, deployed, model_statuses
+from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
 from tests.unit.control.models import application, configured, details, resolved, running
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -77,7 +76,7 @@ def test_a_model_without_room_is_not_waited_for():
     )
     row = status(details(application(resolved()), "DEPLOYING", {"STARTING": 1}, message))
     assert (row.state, row.changing) == ("LOADING", False)
-    assert row.reason.startswith("no room for a replica that needs 64 CPU (2 CPU free)")
+    assert row.reason.startswith("insufficient resources for a replica that needs 64 CPU (2 CPU free)")
 
 
 def test_the_reason_for_which_the_files_were_refused_comes_first():

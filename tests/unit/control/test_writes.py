@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.append_file import MOST_WAITING, AppendFile
-from modelyard.control.last_good import LastGood, Memory
-from modelyard.control.private_file import write_private
-from modelyard.control.ready_flag import ReadyFlag
+from modelyard.control.append_file import MAX_WAITING, AppendFile
+from modelyard.control.last_good import LastGood, LastGoodFile
+from modelyard.control.paths import write_private
 from modelyard.control.reports import Reports
+from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
 from tests.unit.control.test_last_good import CONFIG, GOOD
-from tests.unit.control.test_watch import Operator
+from tests.unit.control.test_reconciler import Operator
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "partial")
 
@@ -40,19 +40,19 @@ PLACE = Path("/state/last-good.json")
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.EIO])
-def test_a_write_that_fails_ends_nothing_and_is_told_and_tried_again_until_it_works(code: int):
+def test_a_write_that_fails_ends_nothing_and_is_reported_and_tried_again_until_it_works(code: int):
     writes, disk = Writes(), Disk()
     disk.trouble = OSError(code, os.strerror(code), "/state/last-good.json.partial")
     writes.attempt(PLACE, disk.write)
-    writes.again()
+    writes.retry()
     assert writes.failing == {PLACE: f"cannot write /state/last-good.json: {os.strerror(code)}"}
     writes.attempt(Path("/other/disk"), lambda: None)
     assert list(writes.failing) == [PLACE]
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert writes.failing == {}
     assert disk.written == [""]
-    writes.again()
+    writes.retry()
     assert disk.written == [""]
 
 
@@ -61,18 +61,18 @@ def test_of_several_writes_to_one_place_the_last_one_is_tried_again():
     for what in ("old", "new"):
         writes.attempt(PLACE, lambda what=what: disk.write(what))
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert disk.written == ["new"]
 
 
-def test_what_cannot_go_on_without_its_file_is_told_so_and_tries_again_itself():
+def test_a_step_that_needs_its_file_raises_and_tries_again_itself():
     writes, disk = Writes(), Disk()
     with pytest.raises(NotWritten, match="nothing is changed until /state/last"):
-        writes.need(PLACE, disk.write)
+        writes.require(PLACE, disk.write)
     disk.trouble = None
-    writes.again()
+    writes.retry()
     assert list(writes.failing) == [PLACE]
-    writes.need(PLACE, disk.write)
+    writes.require(PLACE, disk.write)
     assert writes.failing == {}
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_trouble_of_a_disk_is_raised():
     assert writes.failing == {}
 
 
-def test_a_copy_of_many_files_that_fails_is_told_in_a_few_words():
+def test_a_copy_of_many_files_that_fails_is_reported_in_a_few_words():
     copied = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "the same")])
     assert reason_of(copied) == "[Errno 28] No space left on device: 'b'"
     assert reason_of(OSError("a word")) == "a word"
@@ -113,11 +113,11 @@ def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_o
 
 def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Path):
     writes, path = Writes(), tmp_path / "state" / "last-good.json"
-    memory = Memory(path)
-    writes.attempt(path, lambda: memory.keep(CONFIG, GOOD))
+    memory = LastGoodFile(path)
+    writes.attempt(path, lambda: memory.update(CONFIG, GOOD))
     assert writes.failing == {path: f"cannot write {path}: No such file or directory"}
     path.parent.mkdir()
-    writes.again()
+    writes.retry()
     assert writes.failing == {}
     assert LastGood.read(path).config == CONFIG
 
@@ -139,17 +139,17 @@ def test_a_line_that_was_cut_short_is_written_again_and_costs_no_other_line(tmp_
 def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Path):
     lines = AppendFile(tmp_path / "file" / "events.jsonl", 10**6)
     (tmp_path / "file").touch()
-    for number in range(MOST_WAITING + 1):
+    for number in range(MAX_WAITING + 1):
         lines.add(b"%d" % number)
         with pytest.raises(NotADirectoryError):
             lines.write()
     (tmp_path / "file").unlink()
     lines.write()
-    assert lines.path.read_bytes().splitlines() == [b"%d" % number for number in range(1, MOST_WAITING + 1)]
+    assert lines.path.read_bytes().splitlines() == [b"%d" % number for number in range(1, MAX_WAITING + 1)]
 
 
 @pytest.mark.parametrize(("left", "kept"), [(b"", []), (b"whole\n", [b"whole"]), (b"whole\nhal", [b"whole", b"hal"])])
-def test_lines_go_on_where_the_power_was_cut(tmp_path: Path, left: bytes, kept: list[bytes]):
+def test_lines_continue_after_a_power_failure(tmp_path: Path, left: bytes, kept: list[bytes]):
     lines = AppendFile(tmp_path / "events.jsonl", 10_000)
     lines.path.write_bytes(left)
     lines.add(b"next")
@@ -164,7 +164,7 @@ class FullDisk(Operator):
         raise FULL
 
 
-def test_a_terminal_that_takes_nothing_keeps_nobody_else_from_reading():
+def test_a_terminal_that_fails_does_not_affect_other_reports():
     reader = Operator()
     Reports(FullDisk(), reader).trouble("the raylet died")
     assert reader.read == ["the raylet died"]

@@ -112,7 +112,7 @@ def test_a_standby_haproxy_serves_until_serve_has_started_its_own(
             until(files.sockets_path.exists, "the sockets to be kept")
             kill(first)
             assert edge.ask(CHURN, "POST", b"{}").body == b"churn"
-            assert reports == ["HAProxy has died: another one stands in until Ray Serve has started it again"]
+            assert reports == ["HAProxy has died: a standby serves until Ray Serve has restarted it"]
             with pytest.raises(AdminError):
                 pid_of(served_admin)
         with edge.running({}, admin=served_admin) as second:

@@ -99,18 +99,18 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, 
     (edge.folder / "node" / "admin.sock").symlink_to(admin)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
         first, _ = shake(edge.port, client(authority))
-        watch.look(tell)
+        watch.check(tell)
         assert shake(edge.port, client(authority))[0] == first
 
         (root / "server.key").write_text("no key")
-        watch.look(tell)
-        watch.look(tell)
+        watch.check(tell)
+        watch.check(tell)
         assert len(tell.told) == 1, "told once for as long as the files are the same"
         assert "server.key are not a certificate and its key" in tell.told[0]
         assert shake(edge.port, client(authority))[0] == first
 
         issue(authority, root)
-        watch.look(tell)
+        watch.check(tell)
         second, _ = shake(edge.port, client(authority))
         assert second != first
         assert len(tell.told) == 1
@@ -122,8 +122,8 @@ def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge,
     (edge.folder / "node").mkdir()
     (edge.folder / "node" / "admin.sock").touch()
     issue(authority, root)
-    watch.look(tell)
-    watch.look(tell)
+    watch.check(tell)
+    watch.check(tell)
     assert len(tell.told) == 2
     assert "does not respond" in tell.told[0]
 

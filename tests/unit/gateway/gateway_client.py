@@ -10,7 +10,7 @@ from modelyard.gateway.catalogue import ModelEntry
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import AsgiApp
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.ray_serve.application_status import State
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.snapshot import Totals
@@ -88,6 +88,6 @@ def get_response(
         "headers": [(b"x-request-id", b"mine")],
     }
     routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures)
-    asyncio.run(AsgiApp(routes.respond, Bodies(LIMIT))(scope, receive, send))
+    asyncio.run(AsgiApp(routes.respond, BodyBudget(LIMIT))(scope, receive, send))
     head, tail = sent
     return Response(head["status"], dict(head["headers"]), tail["body"])

@@ -51,7 +51,7 @@ class Gateway:
         async def called() -> Any:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             body = frame(method.request(**fields).SerializeToString())
-            self.routes.unary()[method.path].start(body, b"", (), outcome.set_result, "mine")
+            self.routes.endpoints()[method.path].start(body, b"", (), outcome.set_result, "mine")
             return await outcome
 
         outcome = asyncio.run(called())
@@ -85,7 +85,7 @@ class Sink:
         self.ended = data
         self.changed.set()
 
-    def read_on(self, wanted: bool) -> None:
+    def set_reading(self, wanted: bool) -> None:
         pass
 
     def messages(self, method: Method) -> list[Any]:
@@ -310,7 +310,7 @@ def test_reflection_has_its_v1alpha_name_too():
 
 def test_every_method_of_every_service_has_an_endpoint():
     routes = Gateway().routes
-    assert {method.path for method in METHODS.values()} <= {*routes.unary(), *routes.streams()}
+    assert {method.path for method in METHODS.values()} <= {*routes.endpoints(), *routes.streams()}
 
 
 def test_an_error_of_the_catalogue_fails_the_call():

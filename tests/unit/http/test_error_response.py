@@ -1,4 +1,4 @@
-"""Errors in the protocol's own form."""
+"""Error responses in the form of each protocol."""
 
 import inspect
 
@@ -18,15 +18,15 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_every_error_has_one_member_and_the_status_that_it_has_anywhere(kind: type[ModelyardError]) -> None:
+def test_every_error_has_one_member_and_its_usual_status(kind: type[ModelyardError]) -> None:
     answer = error_response(kind("what went wrong"), "r-1", "/v2")
     assert answer.status == problem(kind("what went wrong"), "r-1", "/").status
     assert (b"content-type", b"application/json") in answer.headers
-    told = "what went wrong (r-1)" if answer.status == 500 else "what went wrong"
-    assert orjson.loads(answer.body) == {"error": told}
+    message = "what went wrong (r-1)" if answer.status == 500 else "what went wrong"
+    assert orjson.loads(answer.body) == {"error": message}
 
 
-def test_an_error_that_nobody_knows_tells_nothing_but_the_requests_id() -> None:
+def test_an_unknown_error_reveals_only_the_request_id() -> None:
     answer = error_response(ValueError("secret"), "r-9", "/v2")
     assert answer.status == 500
     assert b"secret" not in answer.body
@@ -34,11 +34,11 @@ def test_an_error_that_nobody_knows_tells_nothing_but_the_requests_id() -> None:
 
 
 @pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
-def test_who_should_come_again_is_told_when(kind: type[Overloaded]) -> None:
+def test_an_overload_error_has_a_retry_after_header(kind: type[Overloaded]) -> None:
     assert (b"retry-after", b"1") in error_response(kind("busy"), "r", "/v2").headers
 
 
-def test_a_wrong_method_is_told_the_right_ones() -> None:
+def test_the_error_for_a_wrong_method_has_an_allow_header() -> None:
     error = MethodNotAllowed("no")
     error.allow = ("GET", "HEAD")
     assert (b"allow", b"GET, HEAD") in error_response(error, "r", "/v2").headers

@@ -1,4 +1,4 @@
-"""Every error has its HTTP status, and an unknown one tells nothing."""
+"""Error responses as problem documents: status, pointers and headers."""
 
 import inspect
 
@@ -21,7 +21,7 @@ def test_the_table_covers_every_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_is_told_in_its_own_words(kind: type[ModelyardError]) -> None:
+def test_a_known_error_is_reported_with_its_message(kind: type[ModelyardError]) -> None:
     answer = problem(kind("what went wrong"), "r-1", "/models/iris/predict")
     status, title = STATUSES[kind]
     assert answer.status == status
@@ -47,7 +47,7 @@ def test_each_bad_value_has_a_pointer() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), SystemExit("secret"), MemoryError()])
-def test_an_unknown_error_leaks_nothing(error: BaseException) -> None:
+def test_an_unknown_error_reveals_no_internals(error: BaseException) -> None:
     answer = problem(error, "r-9", "/models/iris/predict")
     assert answer.status == 500
     assert b"secret" not in answer.body
@@ -55,7 +55,7 @@ def test_an_unknown_error_leaks_nothing(error: BaseException) -> None:
     assert orjson.loads(answer.body)["request_id"] == "r-9"
 
 
-def test_an_error_of_a_later_kind_is_answered_like_the_one_above_it() -> None:
+def test_a_subclass_has_the_status_of_its_base_class() -> None:
     class StillLoading(ModelNotReady):
         pass
 
@@ -64,14 +64,14 @@ def test_an_error_of_a_later_kind_is_answered_like_the_one_above_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
-def test_a_client_learns_when_to_try_again(kind: type[Overloaded | ModelNotReady]) -> None:
+def test_a_retryable_error_has_a_retry_after_header(kind: type[Overloaded | ModelNotReady]) -> None:
     error = kind("later")
     assert (b"retry-after", b"1") in problem(error, "r", "/").headers
     error.retry_after_s = 30
     assert (b"retry-after", b"30") in problem(error, "r", "/").headers
 
 
-def test_a_wrong_method_is_answered_with_the_right_ones() -> None:
+def test_a_wrong_method_gets_an_allow_header() -> None:
     error = MethodNotAllowed("GET, please")
     error.allow = ("GET", "HEAD")
     assert (b"allow", b"GET, HEAD") in problem(error, "r", "/").headers
@@ -86,5 +86,5 @@ def test_a_wrong_method_is_answered_with_the_right_ones() -> None:
         ("/\ud800", "/?"),
     ],
 )
-def test_the_instance_is_a_url_whatever_was_asked_for(instance: str, expected: str) -> None:
+def test_the_instance_is_a_valid_url_for_any_path(instance: str, expected: str) -> None:
     assert orjson.loads(problem(ValueError(), "r", instance).body)["instance"] == expected

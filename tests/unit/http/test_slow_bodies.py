@@ -1,128 +1,128 @@
-"""Bodies that come too slowly, event by event and look by look."""
+"""Bodies that are sent too slowly."""
 
 import pytest
 
-from modelyard.http.slow_clients import LOOK_S, SLOWEST
+from modelyard.http.slow_clients import CHECK_INTERVAL_S, MIN_BYTES_PER_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.streaming import StreamEndpoint
 from tests.contract.client import chunked, request
-from tests.unit.http.wire import HOT, KEEP_ALIVE_S, FakePredictor, Wire, prediction
+from tests.unit.http.wire import FAST, KEEP_ALIVE_S, FakeEndpoint, Wire, prediction
 
-ENOUGH = int(SLOWEST * LOOK_S)
-SLOW_AFTER_S = 3 * LOOK_S
-"""By then it is found: a look that sees the body first, and two at which too little had come."""
+ENOUGH = int(MIN_BYTES_PER_S * CHECK_INTERVAL_S)
+SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
+"""By then it is detected: by a first check that finds the body, and two that find too few bytes."""
 BODY = b" " * 10 * ENOUGH
 STREAM = methods(INFERENCE)["ModelStreamInfer"]
 
 
-def trickled(wire: Wire, raw: bytes, seconds: float) -> None:
-    """A byte each second."""
+def send_slowly(wire: Wire, raw: bytes, seconds: float) -> None:
+    """Send one byte per second."""
     for index in range(int(seconds)):
         wire.receive(raw[index : index + 1])
         wire.loop.advance(1)
 
 
-@pytest.mark.parametrize("raw", [request(HOT, BODY), chunked(HOT, BODY)], ids=["length", "chunked"])
-def test_a_hot_request_whose_body_trickles_is_408_and_holds_nothing(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [request(FAST, BODY), chunked(FAST, BODY)], ids=["length", "chunked"])
+def test_a_slow_body_on_the_fast_path_is_408_and_holds_no_bytes(raw: bytes) -> None:
     wire = Wire()
     head = raw.index(b"\r\n\r\n") + 30
     wire.receive(raw[:head])
-    trickled(wire, raw[head:], SLOW_AFTER_S)
+    send_slowly(wire, raw[head:], SLOW_AFTER_S)
     assert wire.statuses == [b"408"]
     assert b"connection: close" in wire.transport.written[0]
-    assert (wire.transport.closed, wire.predictor.asked, wire.predictor.unreads) == (True, [], ["BodyTooSlow"])
+    assert (wire.transport.closed, wire.endpoint.requests, wire.endpoint.rejected) == (True, [], ["BodyTooSlow"])
     assert wire.connection._body == b""
 
 
 def test_a_body_that_never_begins_is_408() -> None:
     wire = Wire()
-    wire.receive(request(HOT, BODY)[: -len(BODY)])
+    wire.receive(request(FAST, BODY)[: -len(BODY)])
     wire.loop.advance(SLOW_AFTER_S)
     assert wire.statuses == [b"408"]
 
 
-@pytest.mark.parametrize("path", ["/cold", "/v2/cold"])
-def test_uvicorns_request_whose_body_trickles_is_408_in_its_protocols_form(path: str) -> None:
+@pytest.mark.parametrize("path", ["/slow", "/v2/slow"])
+def test_a_slow_body_on_the_slow_path_is_408_in_the_form_of_its_protocol(path: str) -> None:
     wire = Wire()
     raw = request(f"{path}?a=b", BODY, x_request_id="mine")
     wire.receive(raw[: -len(BODY)])
-    trickled(wire, BODY, SLOW_AFTER_S)
+    send_slowly(wire, BODY, SLOW_AFTER_S)
     assert (wire.statuses, wire.transport.closed) == ([b"408"], True)
-    told = wire.transport.written[0]
-    assert b"x-request-id: mine\r\n" in told
-    assert (b'{"error":' in told) == path.startswith("/v2")
-    assert (b"application/problem+json" in told) != path.startswith("/v2")
+    response = wire.transport.written[0]
+    assert b"x-request-id: mine\r\n" in response
+    assert (b'{"error":' in response) == path.startswith("/v2")
+    assert (b"application/problem+json" in response) != path.startswith("/v2")
 
 
-def test_an_application_that_has_begun_to_answer_loses_its_connection() -> None:
+def test_a_slow_body_closes_the_connection_if_the_response_has_begun() -> None:
     wire = Wire()
-    wire.receive(request("/cold", BODY)[: -len(BODY)])
+    wire.receive(request("/slow", BODY)[: -len(BODY)])
     wire.connection.cycle.response_started = True
     wire.loop.advance(SLOW_AFTER_S)
     assert (wire.statuses, wire.transport.closed) == ([], True)
 
 
-@pytest.mark.parametrize("path", [HOT, "/cold"])
-def test_a_body_that_comes_fast_enough_is_waited_for_as_long_as_it_takes(path: str) -> None:
+@pytest.mark.parametrize("path", [FAST, "/slow"])
+def test_a_body_at_the_minimum_rate_may_take_any_time(path: str) -> None:
     wire = Wire()
     wire.receive(request(path, BODY)[: -len(BODY)])
     for at in range(0, len(BODY), ENOUGH):
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(BODY[at : at + ENOUGH])
-        if path == "/cold":
-            wire.connection.flow.resume_reading()  # as uvicorn does when the application has taken what came
-    assert wire.statuses == ([b"200"] if path == HOT else [])
+        if path == "/slow":
+            wire.connection.flow.resume_reading()  # as uvicorn does when the application has read the body so far
+    assert wire.statuses == ([b"200"] if path == FAST else [])
     assert not wire.transport.closed
 
 
-def test_one_slow_look_is_forgiven() -> None:
+def test_one_slow_check_is_tolerated() -> None:
     wire = Wire()
-    wire.receive(request(HOT, BODY)[: -len(BODY)])
+    wire.receive(request(FAST, BODY)[: -len(BODY)])
     for piece in (0, ENOUGH) * 4:
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(BODY[:piece])
     assert wire.statuses == []
 
 
-def test_looks_that_always_find_the_beginning_of_a_body_do_not_take_them_for_one() -> None:
-    wire, raw = Wire(), request(HOT, b" " * 10)
+def test_checks_at_the_beginning_of_different_bodies_are_not_slow() -> None:
+    wire, raw = Wire(), request(FAST, b" " * 10)
     for _ in range(10):
         wire.receive(raw[:-1])
-        wire.loop.advance(LOOK_S)
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.receive(raw[-1:])
     assert wire.statuses == [b"200"] * 10
 
 
-def test_a_client_that_waits_for_its_answer_is_not_slow() -> None:
-    wire = Wire(FakePredictor(at_once=False))
-    wire.receive(request(HOT, b"{}"))
+def test_a_client_that_waits_for_its_response_is_not_slow() -> None:
+    wire = Wire(FakeEndpoint(immediate=False))
+    wire.receive(request(FAST, b"{}"))
     wire.loop.advance(10 * SLOW_AFTER_S)
-    wire.predictor.replies[0](prediction(1))
+    wire.endpoint.replies[0](prediction(1))
     assert wire.statuses == [b"200"]
 
 
-def test_a_client_that_is_not_read_from_is_not_slow() -> None:
+def test_a_client_is_not_slow_while_reading_is_paused() -> None:
     wire = Wire()
-    wire.receive(request("/cold", BODY)[: -len(BODY)])
+    wire.receive(request("/slow", BODY)[: -len(BODY)])
     wire.connection.flow.pause_reading()
     wire.loop.advance(SLOW_AFTER_S)
     assert (wire.statuses, wire.transport.closed) == ([], False)
 
 
-def test_the_rest_of_a_body_that_was_refused_is_for_the_idle_time() -> None:
+def test_the_rest_of_a_rejected_body_counts_as_idle_time() -> None:
     wire = Wire(body_limit=10)
-    wire.receive(chunked(HOT, b" " * 11)[:-5])
-    wire.loop.advance(KEEP_ALIVE_S + 2 * LOOK_S)
+    wire.receive(chunked(FAST, b" " * 11)[:-5])
+    wire.loop.advance(KEEP_ALIVE_S + 2 * CHECK_INTERVAL_S)
     assert (wire.statuses, wire.transport.closed) == ([b"413"], True)
 
 
 @pytest.fixture
 def stream() -> Wire:
-    """A wire with a stream that was opened on it; each message is a question that is answered by nothing."""
+    """A connection with an open stream, which gets no responses."""
     wire = Wire()
     endpoint = StreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=10**6)
-    wire.connection.lane.streams = {STREAM.path: endpoint}
+    wire.connection.fast_path.streams = {STREAM.path: endpoint}
     path = STREAM.path.decode()
     wire.receive(request(path, transfer_encoding="chunked").replace(b"content-length: 0\r\n", b""))
     return wire
@@ -132,7 +132,7 @@ def chunk(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
-def test_a_streams_message_that_trickles_ends_the_stream_with_a_status(stream: Wire) -> None:
+def test_a_slow_message_ends_its_stream_with_a_status(stream: Wire) -> None:
     message = frame(b" " * 10_000)
     for index in range(int(SLOW_AFTER_S)):
         stream.receive(chunk(message[index : index + 1]))
@@ -141,7 +141,7 @@ def test_a_streams_message_that_trickles_ends_the_stream_with_a_status(stream: W
     assert stream.transport.closed
 
 
-def test_a_stream_may_be_quiet_between_its_messages(stream: Wire) -> None:
+def test_a_stream_may_be_idle_between_messages(stream: Wire) -> None:
     stream.loop.advance(10 * SLOW_AFTER_S)
     stream.receive(chunk(frame(b"")))
     stream.loop.advance(10 * SLOW_AFTER_S)

@@ -1,58 +1,58 @@
-"""Clients that do not read their answers, look by look."""
+"""Clients that do not read their responses."""
 
 import pytest
 
-from modelyard.http.slow_clients import LOOK_S, STALLED_LOOKS
+from modelyard.http.slow_clients import CHECK_INTERVAL_S, MAX_STALLED_CHECKS
 from tests.contract.client import request
-from tests.unit.http.wire import HOT, FakePredictor, Wire, prediction
+from tests.unit.http.wire import FAST, FakeEndpoint, Wire, prediction
 
-STALLED_AFTER_S = (STALLED_LOOKS + 1) * LOOK_S
-"""By then it is found: a look that sees what waits, and as many as it may wait for."""
+STALLED_AFTER_S = (MAX_STALLED_CHECKS + 1) * CHECK_INTERVAL_S
+"""By then it is detected: by a first check that finds unread bytes, and the maximum of further ones."""
 
 
 @pytest.fixture
 def wire() -> Wire:
-    """With an answer that the client has not taken."""
-    wire = Wire(FakePredictor(at_once=False))
-    wire.receive(request(HOT, b"{}"))
+    """With a response that the client has not read."""
+    wire = Wire(FakeEndpoint(immediate=False))
+    wire.receive(request(FAST, b"{}"))
     wire.connection.pause_writing()
     wire.transport.unsent = 10**6
-    wire.predictor.replies[0](prediction(1))
+    wire.endpoint.replies[0](prediction(1))
     return wire
 
 
-def test_one_that_reads_nothing_is_cut_and_what_waits_for_it_is_dropped(wire: Wire) -> None:
+def test_a_client_that_reads_nothing_is_disconnected(wire: Wire) -> None:
     wire.loop.advance(STALLED_AFTER_S - 1)
     assert not wire.transport.aborted
     wire.loop.advance(1)
     assert wire.transport.aborted
 
 
-def test_one_that_reads_slowly_is_not_cut(wire: Wire) -> None:
-    for _ in range(STALLED_LOOKS * 3):
-        wire.loop.advance(LOOK_S)
+def test_a_client_that_reads_slowly_is_not_disconnected(wire: Wire) -> None:
+    for _ in range(MAX_STALLED_CHECKS * 3):
+        wire.loop.advance(CHECK_INTERVAL_S)
         wire.transport.unsent -= 1
-        wire.connection._answered = True  # it is not idle either
+        wire.connection._responded = True  # it is not idle either
     assert not wire.transport.closed
 
 
-def test_one_that_reads_again_has_as_long_anew(wire: Wire) -> None:
+def test_a_client_that_reads_again_gets_the_full_time_again(wire: Wire) -> None:
     wire.loop.advance(STALLED_AFTER_S - 1)
     wire.connection.resume_writing()
-    wire.loop.advance(LOOK_S)
+    wire.loop.advance(CHECK_INTERVAL_S)
     wire.connection.pause_writing()
-    wire.loop.advance(STALLED_LOOKS * LOOK_S - 1)
+    wire.loop.advance(MAX_STALLED_CHECKS * CHECK_INTERVAL_S - 1)
     assert not wire.transport.aborted
 
 
-def test_one_that_is_closed_as_idle_is_still_cut(wire: Wire) -> None:
+def test_a_stalled_client_is_disconnected_after_an_idle_close(wire: Wire) -> None:
     wire.connection.timeout_keep_alive_handler()
     wire.loop.advance(STALLED_AFTER_S)
     assert wire.transport.aborted
 
 
-def test_what_waits_in_a_buffer_that_is_not_full_is_no_stall() -> None:
+def test_bytes_in_a_buffer_below_its_limit_are_no_stall() -> None:
     wire = Wire()
-    wire.receive(request(HOT, b"{}"))
+    wire.receive(request(FAST, b"{}"))
     wire.transport.unsent = 100
-    assert wire.connection.unread() == 0
+    assert wire.connection.unwritten_bytes() == 0

@@ -1,4 +1,4 @@
-"""The lane's connection without sockets: bytes in by hand, bytes out in a list."""
+"""A connection without sockets: tests pass the received bytes, and read the written bytes from a list."""
 
 import asyncio
 from typing import Any
@@ -14,12 +14,12 @@ from modelyard.http.problem import problem
 from modelyard.protocols.predict.endpoint import PredictResponse
 from tests.fakes import FakeClock, FakeHandle, FakeLoop
 
-HOT = "/models/m/predict"
+FAST = "/models/m/predict"
 KEEP_ALIVE_S = 30
 DATE = b"Tue, 01 Jan 2030 00:00:00 GMT"
 
 
-class FakeTicket:
+class FakeCancelHandle:
     def __init__(self) -> None:
         self.cancelled = False
 
@@ -27,29 +27,31 @@ class FakeTicket:
         self.cancelled = True
 
 
-class FakePredictor:
-    """Keeps what it is asked; answers at once, or when the test says so."""
+class FakeEndpoint:
+    """Stores its requests; responds immediately, or when the test calls a reply."""
 
-    def __init__(self, *, at_once: bool = True, error: Exception | None = None) -> None:
-        self.asked: list[tuple[bytes, bytes]] = []
-        self.tickets: list[FakeTicket] = []
+    def __init__(self, *, immediate: bool = True, error: Exception | None = None) -> None:
+        self.requests: list[tuple[bytes, bytes]] = []
+        self.handles: list[FakeCancelHandle] = []
         self.replies: list[Reply] = []
-        self.unreads: list[str] = []
-        self._at_once = at_once
+        self.rejected: list[str] = []
+        self._immediate = immediate
         self._error = error
 
-    def start(self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str) -> FakeTicket:
+    def start(
+        self, body: bytes, content_type: bytes, headers: object, reply: Reply, request_id: str
+    ) -> FakeCancelHandle:
         if self._error:
             raise self._error
-        self.asked.append((body, content_type))
-        self.tickets.append(FakeTicket())
+        self.requests.append((body, content_type))
+        self.handles.append(FakeCancelHandle())
         self.replies.append(reply)
-        if self._at_once:
-            reply(prediction(len(self.asked)))
-        return self.tickets[-1]
+        if self._immediate:
+            reply(prediction(len(self.requests)))
+        return self.handles[-1]
 
     def reject(self, error: Exception, request_id: str) -> None:
-        self.unreads.append(type(error).__name__)
+        self.rejected.append(type(error).__name__)
 
     def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         return WholeResponse(problem(error, request_id, path))
@@ -66,10 +68,10 @@ class FakeTransport(asyncio.Transport):
         self.reading = True
         self.closed = self.aborted = False
         self.unsent = 0
-        """Bytes that were written and that the client has not taken."""
+        """Bytes that were written and that the client has not read."""
 
     def write(self, data: Any) -> None:
-        assert not self.closed, "written after the end"
+        assert not self.closed, "written after close"
         self.written.append(bytes(data))
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ class FakeTransport(asyncio.Transport):
 
 
 class TaskLoop(FakeLoop):
-    """Keeps the tasks of uvicorn's own requests without running them."""
+    """Counts the tasks of slow path requests without running them."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
@@ -110,13 +112,13 @@ class TaskHandle(FakeHandle):
 
 
 class Wire:
-    """One connection of the lane, with HOT in its table."""
+    """One connection, with an endpoint for FAST."""
 
-    def __init__(self, predictor: FakePredictor | None = None, *, body_limit: int = 2**20) -> None:
-        self.predictor = predictor or FakePredictor()
+    def __init__(self, endpoint: FakeEndpoint | None = None, *, body_limit: int = 2**20) -> None:
+        self.endpoint = endpoint or FakeEndpoint()
         self.arrived_count = 0
-        lane = FastPath()
-        lane.open({HOT.encode(): self.predictor}, self, body_limit=body_limit)  # type: ignore[dict-item]
+        fast_path = FastPath()
+        fast_path.open({FAST.encode(): self.endpoint}, self, body_limit=body_limit)  # type: ignore[dict-item]
         self.loop = TaskLoop(FakeClock())
         self.transport = FakeTransport()
         self.state = ServerState()
@@ -124,7 +126,9 @@ class Wire:
         config = uvicorn.Config(
             _app, interface="asgi3", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_S, ws="none"
         )
-        self.connection = type("Protocol", (FastPathProtocol,), {"lane": lane})(config, self.state, {}, self.loop)
+        self.connection = type("Protocol", (FastPathProtocol,), {"fast_path": fast_path})(
+            config, self.state, {}, self.loop
+        )
         self.connection.connection_made(self.transport)
 
     def arrived(self) -> None:

@@ -1,4 +1,4 @@
-"""A model server on a loop and a clock that the test turns by hand."""
+"""A scheduler on a fake event loop and a fake clock."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def rig() -> Iterator[Make]:
         model = model or FakeModel()
         clock = clock or FakeClock()
         loop, recorder = FakeLoop(clock), Records()
-        server = Scheduler(
+        scheduler = Scheduler(
             model,
             measured,
             limits=Limits(queue=queue, timeout_s=timeout_s),
@@ -38,11 +38,11 @@ def rig() -> Iterator[Make]:
             clock=clock,
             recorder=recorder,
         )
-        made.append(Rig(model, clock, server, loop, recorder))
+        made.append(Rig(model, clock, scheduler, loop, recorder))
         return made[-1]
 
     yield make
     for one in made:
-        one.server.close()
-        assert not one.answered_again, "done is called once"
+        one.scheduler.close()
+        assert not one.completed_twice, "complete is called once"
         one.model.release()

@@ -1,4 +1,4 @@
-"""A model server on a loop and a clock that the test turns by hand."""
+"""A scheduler on a fake event loop and a fake clock."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ from tests.fakes import FakeClock, FakeLoop, FakeModel, request_of
 
 CHEAP = Warmup(fixed_s=20e-6, per_row_s=1e-6, batchable=True)
 """Runs on the loop."""
-DEAR = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
+EXPENSIVE = Warmup(fixed_s=50e-3, per_row_s=1e-3, batchable=True)
 """Runs in the worker."""
 
 
 class Records:
-    """A recorder that keeps what it is told: outcome, rows, queue_s, compute_s, batch_rows of each request."""
+    """Stores what is recorded: outcome, rows, queue_s, compute_s and batch_rows of each request."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, int, float, float, int]] = []
@@ -28,9 +28,9 @@ class Records:
         self.calls: list[tuple[int, float]] = []
 
     def request_ended(
-        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, call: Batch | None
+        self, context: RequestContext, outcome: str, total_s: float, queue_s: float, batch: Batch | None
     ) -> None:
-        compute_s, batch_rows = (call.seconds, call.rows) if call else (0.0, 0)
+        compute_s, batch_rows = (batch.seconds, batch.rows) if batch else (0.0, 0)
         self.requests.append((outcome, context.rows, queue_s, compute_s, batch_rows))
         self.totals_s.append(total_s)
 
@@ -43,53 +43,53 @@ class Records:
 
 
 class Rig:
-    """A server of `model`; what became of each request is in `results`, by its number, in the order of the answers."""
+    """A scheduler of `model`. `results` has the result of each request by its number, in the order of completion."""
 
     def __init__(
-        self, model: FakeModel, clock: FakeClock, server: Scheduler, loop: FakeLoop, recorder: Records
+        self, model: FakeModel, clock: FakeClock, scheduler: Scheduler, loop: FakeLoop, recorder: Records
     ) -> None:
         self.model = model
         self.clock = clock
         self.loop = loop
-        self.server = server
+        self.scheduler = scheduler
         self.results: dict[int, InferResponse | ModelyardError] = {}
-        self.answered_again = False
-        self.tickets: list[PendingRequest] = []
+        self.completed_twice = False
+        self.pending: list[PendingRequest] = []
         self.recorder = recorder
 
     @property
     def records(self) -> list[tuple[str, int, float, float, int]]:
-        """Every request that has ended so far."""
+        """All requests that have ended so far."""
         return self.recorder.requests
 
     def submit(self, *values: float, request: InferRequest | None = None) -> int:
-        """Submit one row a value; gives the request's number."""
-        number = len(self.tickets)
+        """Submit one row per value; returns the number of the request."""
+        number = len(self.pending)
 
         def done(result: InferResponse | ModelyardError) -> None:
-            self.answered_again |= number in self.results
+            self.completed_twice |= number in self.results
             self.results[number] = result
 
-        self.tickets.append(self.server.submit(request or request_of(*values), self.context(), done))
+        self.pending.append(self.scheduler.submit(request or request_of(*values), self.context(), done))
         return number
 
     def context(self) -> RequestContext:
-        """Of a request that this rig's recorder records."""
-        return self.server.open_requests.context(self.recorder)
+        """The context of a request, with the recorder of this rig."""
+        return self.scheduler.open_requests.context(self.recorder)
 
     def submit_each(self, *values: float) -> list[int]:
-        """One request a value."""
+        """Submit one request per value."""
         return [self.submit(value) for value in values]
 
     def values(self, number: int) -> list[float]:
-        """What the model gave for this request."""
-        answer = self.results[number]
-        assert isinstance(answer, InferResponse), answer
-        values: list[float] = np.ravel(answer.outputs["y"]).tolist()
+        """The outputs for this request."""
+        result = self.results[number]
+        assert isinstance(result, InferResponse), result
+        values: list[float] = np.ravel(result.outputs["y"]).tolist()
         return values
 
     def kinds(self) -> list[str]:
-        """What became of each request, by number."""
+        """The type of each result, by number."""
         return [type(self.results[number]).__name__ for number in sorted(self.results)]
 
 

@@ -1,4 +1,4 @@
-"""Who is taken on, who is refused, and how the server ends."""
+"""Which requests are accepted and rejected, draining and closing."""
 
 import asyncio
 import threading
@@ -12,11 +12,11 @@ from modelyard.errors import ModelNotReady, Overloaded
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from tests.fakes import PATIENCE_S, FakeModel, request_of, unrecorded
-from tests.unit.inference.rig import DEAR, Make, Rig
+from tests.unit.inference.rig import EXPENSIVE, Make, Rig
 
 
-def busy(rig: Make, measured: Warmup = DEAR, **options: float) -> Rig:
-    """A server whose worker holds request 0."""
+def busy(rig: Make, measured: Warmup = EXPENSIVE, **options: float) -> Rig:
+    """A scheduler whose worker holds request 0."""
     one = rig(measured=measured, **options)
     one.model.hold()
     one.submit(0)
@@ -25,21 +25,21 @@ def busy(rig: Make, measured: Warmup = DEAR, **options: float) -> Rig:
     return one
 
 
-def test_one_request_more_than_the_queue_holds_is_refused(rig: Make) -> None:
+def test_a_request_beyond_the_queue_limit_is_rejected(rig: Make) -> None:
     one = busy(rig, queue=3)
     one.submit_each(1, 2, 3)
     with pytest.raises(Overloaded, match="the queue is full: 3 requests are waiting"):
         one.submit(4)
-    assert one.server.in_flight == 4
+    assert one.scheduler.in_flight == 4
     one.model.release()
     one.loop.turn_with_thread()
     one.loop.turn_with_thread()
     assert list(one.results) == [0, 1, 2, 3]
-    assert one.server.in_flight == 0
+    assert one.scheduler.in_flight == 0
     one.submit(5)
 
 
-def test_the_servers_thread_does_not_keep_the_process_from_ending(rig: Make) -> None:
+def test_the_worker_thread_does_not_keep_the_process_alive(rig: Make) -> None:
     before = set(threading.enumerate())  # other tests' threads may not have ended yet
     busy(rig)
     started = set(threading.enumerate()) - before
@@ -56,24 +56,26 @@ def test_the_servers_thread_does_not_keep_the_process_from_ending(rig: Make) -> 
     ],
     ids=["quick", "one batch", "one by one", "the most"],
 )
-def test_the_refused_are_told_when_the_queue_will_be_done(rig: Make, measured: Warmup, seconds: int) -> None:
+def test_a_rejection_has_a_retry_after_of_the_time_that_the_queue_needs(
+    rig: Make, measured: Warmup, seconds: int
+) -> None:
     one = busy(rig, measured, queue=8, timeout_s=1000)
     one.submit_each(*range(8))
-    with pytest.raises(Overloaded) as refused:
+    with pytest.raises(Overloaded) as rejected:
         one.submit(9)
-    assert refused.value.retry_after_s == seconds
+    assert rejected.value.retry_after_s == seconds
 
 
-def test_a_call_that_takes_longer_than_believed_puts_the_refused_off_for_longer(rig: Make) -> None:
+def test_an_overdue_batch_increases_retry_after(rig: Make) -> None:
     one = busy(rig, queue=1, timeout_s=100)
     one.submit(1)
     one.clock.advance(12)
-    with pytest.raises(Overloaded) as refused:
+    with pytest.raises(Overloaded) as rejected:
         one.submit(2)
-    assert refused.value.retry_after_s == 13
+    assert rejected.value.retry_after_s == 13
 
 
-def test_a_queue_that_fills_while_the_model_is_idle_goes_to_the_model_and_nobody_is_refused(rig: Make) -> None:
+def test_a_queue_that_fills_while_the_model_is_idle_runs_at_once(rig: Make) -> None:
     one = rig(queue=2)
     one.submit_each(*range(9))
     one.loop.settle()
@@ -81,13 +83,13 @@ def test_a_queue_that_fills_while_the_model_is_idle_goes_to_the_model_and_nobody
     assert one.model.batches == [2, 2, 2, 2, 1]
 
 
-def test_a_call_that_makes_room_is_followed_by_no_second_one_while_it_runs(rig: Make) -> None:
-    one = rig(measured=DEAR, queue=1)
+def test_a_batch_that_makes_room_is_not_followed_by_a_second_one_while_it_runs(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE, queue=1)
     one.model.hold()
     one.submit(1)
     one.submit(2)
     one.loop.settle()
-    one.tickets[1].cancel()
+    one.pending[1].cancel()
     one.model.release()
     one.loop.turn_with_thread()
     one.submit(3)
@@ -100,20 +102,20 @@ def test_a_call_that_makes_room_is_followed_by_no_second_one_while_it_runs(rig: 
 def test_in_flight_counts_the_waiting_and_the_running(rig: Make) -> None:
     one = busy(rig)
     one.submit_each(1, 2)
-    assert one.server.in_flight == 3
-    one.tickets[1].cancel()
-    assert one.server.in_flight == 2
+    assert one.scheduler.in_flight == 3
+    one.pending[1].cancel()
+    assert one.scheduler.in_flight == 2
     one.model.release()
     one.loop.turn_with_thread()
-    assert one.server.in_flight == 1
+    assert one.scheduler.in_flight == 1
     one.loop.turn_with_thread()
-    assert one.server.in_flight == 0
+    assert one.scheduler.in_flight == 0
 
 
-def test_a_closed_server_refuses_and_answers_what_was_open(rig: Make) -> None:
+def test_a_closed_scheduler_rejects_new_requests_and_fails_open_ones(rig: Make) -> None:
     one = busy(rig)
     one.submit(1)
-    one.server.close()
+    one.scheduler.close()
     assert one.kinds() == ["ModelNotReady"] * 2
     with pytest.raises(ModelNotReady):
         one.submit(2)
@@ -121,7 +123,7 @@ def test_a_closed_server_refuses_and_answers_what_was_open(rig: Make) -> None:
     one.loop.turn_with_thread()
     one.clock.advance(1)
     assert len(one.results) == 2
-    assert one.server.stuck_s() == 0, "what was closed is not run"
+    assert one.scheduler.stuck_s() == 0, "what was closed is not run"
     assert not [timer for timer in one.loop.timers if not timer.cancelled()]
 
 
@@ -130,7 +132,7 @@ def test_each_request_is_recorded_once_with_its_outcome(rig: Make) -> None:
     one.submit_each(1, 2)
     with pytest.raises(Overloaded):
         one.submit(3)
-    one.tickets[2].cancel()
+    one.pending[2].cancel()
     one.clock.advance(1)
     one.submit(4, 5)
     one.model.release()
@@ -146,15 +148,13 @@ def test_each_request_is_recorded_once_with_its_outcome(rig: Make) -> None:
     assert [round(queue_s, 3) for _, _, queue_s, _, _ in one.records] == [0, 0, 0, 1, 0]
 
 
-def test_the_callback_of_one_client_that_fails_costs_no_other_its_answer(
-    rig: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_callback_does_not_affect_other_requests(rig: Make, caplog: pytest.LogCaptureFixture) -> None:
     one = rig()
 
     def done(answer: object) -> None:
         raise ZeroDivisionError("the client's own")
 
-    one.server.submit(request_of(1), one.context(), done)
+    one.scheduler.submit(request_of(1), one.context(), done)
     one.submit(2)
     one.loop.settle()
     assert one.kinds() == ["InferResponse"]
@@ -163,76 +163,78 @@ def test_the_callback_of_one_client_that_fails_costs_no_other_its_answer(
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A real one, as in production."""
+    """A real event loop, as in production."""
     loop = uvloop.new_event_loop()
     yield loop
     loop.close()
 
 
-@pytest.mark.parametrize("measured", [DEAR, Warmup(20e-6, 0, batchable=True)], ids=["in the worker", "on the loop"])
+@pytest.mark.parametrize(
+    "measured", [EXPENSIVE, Warmup(20e-6, 0, batchable=True)], ids=["in the worker", "on the loop"]
+)
 @pytest.mark.parametrize("max_delay_ms", [0, 60_000])
-def test_draining_answers_everything_accepted_and_nothing_new(
+def test_draining_completes_accepted_requests_and_rejects_new_ones(
     loop: asyncio.AbstractEventLoop, measured: Warmup, max_delay_ms: float
 ) -> None:
-    server = Scheduler(
+    scheduler = Scheduler(
         FakeModel(), measured, limits=Limits(), batching=Batching(max_size=2, max_delay_ms=max_delay_ms), loop=loop
     )
     answers: list[object] = []
 
     async def drain() -> None:
         for value in range(5):
-            server.submit(request_of(value), unrecorded(), answers.append)
-        draining = asyncio.ensure_future(server.drain())
+            scheduler.submit(request_of(value), unrecorded(), answers.append)
+        draining = asyncio.ensure_future(scheduler.drain())
         await asyncio.sleep(0)
         with pytest.raises(ModelNotReady):
-            server.submit(request_of(9), unrecorded(), answers.append)
+            scheduler.submit(request_of(9), unrecorded(), answers.append)
         await draining
         assert len(answers) == 5
-        await server.drain()
+        await scheduler.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
-    server.close()
+    scheduler.close()
 
 
 def test_draining_does_not_wait_for_max_delay(loop: asyncio.AbstractEventLoop) -> None:
-    server = Scheduler(
-        FakeModel(), DEAR, limits=Limits(timeout_s=60), batching=Batching(max_delay_ms=60_000), loop=loop
+    scheduler = Scheduler(
+        FakeModel(), EXPENSIVE, limits=Limits(timeout_s=60), batching=Batching(max_delay_ms=60_000), loop=loop
     )
     answers: list[object] = []
 
     async def drain() -> None:
-        server.submit(request_of(1), unrecorded(), answers.append)
-        await server.drain()
+        scheduler.submit(request_of(1), unrecorded(), answers.append)
+        await scheduler.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
     assert len(answers) == 1
-    server.close()
+    scheduler.close()
 
 
 def test_draining_a_hung_model_ends_with_the_last_deadline(loop: asyncio.AbstractEventLoop) -> None:
     model = FakeModel()
     model.hold()
-    server = Scheduler(model, DEAR, limits=Limits(timeout_s=0.05), batching=Batching(), loop=loop)
+    scheduler = Scheduler(model, EXPENSIVE, limits=Limits(timeout_s=0.05), batching=Batching(), loop=loop)
     answers: list[object] = []
 
     async def drain() -> None:
-        server.submit(request_of(1), unrecorded(), answers.append)
-        server.submit(request_of(2), unrecorded(), answers.append)
-        await server.drain()
+        scheduler.submit(request_of(1), unrecorded(), answers.append)
+        scheduler.submit(request_of(2), unrecorded(), answers.append)
+        await scheduler.drain()
 
     loop.run_until_complete(asyncio.wait_for(drain(), 10))
     assert [type(answer).__name__ for answer in answers] == ["DeadlineExceeded"] * 2
-    server.close()
+    scheduler.close()
     model.release()
 
 
-def test_a_call_that_ends_after_its_loop_was_closed_harms_nothing() -> None:
+def test_a_batch_may_end_after_its_event_loop_was_closed() -> None:
     loop = uvloop.new_event_loop()
     model = FakeModel()
     model.hold()
-    server = Scheduler(model, DEAR, limits=Limits(), batching=Batching(), loop=loop)
-    server.submit(request_of(1), unrecorded(), lambda answer: loop.stop())
-    loop.call_later(0.01, server.close)
+    scheduler = Scheduler(model, EXPENSIVE, limits=Limits(), batching=Batching(), loop=loop)
+    scheduler.submit(request_of(1), unrecorded(), lambda answer: loop.stop())
+    loop.call_later(0.01, scheduler.close)
     loop.run_forever()
     loop.close()
     model.release()

@@ -1,4 +1,4 @@
-"""Which requests go together, when, and what each gets back."""
+"""Which requests share a batch, when it runs, and what each request gets."""
 
 import threading
 
@@ -10,10 +10,10 @@ from modelyard.inference.scheduler import RECHECK, SINGLES
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import FREE, InferRequest, Signature, TensorSpec
 from tests.fakes import FakeClock, FakeModel
-from tests.unit.inference.rig import CHEAP, DEAR, Make
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make
 
 
-def test_requests_of_one_turn_of_the_loop_go_together(rig: Make) -> None:
+def test_requests_of_one_loop_iteration_share_a_batch(rig: Make) -> None:
     one = rig()
     one.submit_each(1, 2, 3)
     assert one.model.batches == []
@@ -22,7 +22,7 @@ def test_requests_of_one_turn_of_the_loop_go_together(rig: Make) -> None:
     assert [one.values(number) for number in range(3)] == [[2], [4], [6]]
 
 
-def test_requests_of_another_turn_go_in_another_call(rig: Make) -> None:
+def test_requests_of_different_loop_iterations_do_not_share_a_batch(rig: Make) -> None:
     one = rig()
     for value in (1, 2):
         one.submit(value)
@@ -30,7 +30,7 @@ def test_requests_of_another_turn_go_in_another_call(rig: Make) -> None:
     assert one.model.batches == [1, 1]
 
 
-def test_each_request_gets_its_own_rows_whatever_their_numbers(rig: Make) -> None:
+def test_each_request_gets_its_own_rows(rig: Make) -> None:
     one = rig()
     sizes = [3, 1, 4, 1, 5]
     for number, size in enumerate(sizes):
@@ -41,7 +41,7 @@ def test_each_request_gets_its_own_rows_whatever_their_numbers(rig: Make) -> Non
         assert one.values(number) == [2 * (number * 10 + row) for row in range(size)]
 
 
-def test_answers_come_in_the_order_of_the_requests(rig: Make) -> None:
+def test_requests_of_a_batch_complete_in_order(rig: Make) -> None:
     one = rig(max_size=2)
     one.submit_each(*range(7))
     one.loop.settle()
@@ -66,7 +66,7 @@ def test_a_batch_holds_at_most_max_size_rows(rig: Make) -> None:
     assert one.model.batches == [4, 4, 2]
 
 
-def test_a_request_that_does_not_fit_waits_for_the_next_call_and_is_not_overtaken(rig: Make) -> None:
+def test_a_request_that_does_not_fit_waits_for_the_next_batch_and_is_not_overtaken(rig: Make) -> None:
     one = rig(max_size=4)
     one.submit(1, 2, 3)
     one.submit(4, 5)
@@ -85,7 +85,7 @@ def test_a_request_larger_than_max_size_runs_alone_and_whole(rig: Make) -> None:
     assert len(one.values(big)) == 9
 
 
-@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["cheap", "dear"])
+@pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["cheap", "expensive"])
 def test_a_model_that_cannot_be_batched_runs_one_request_at_a_time(rig: Make, measured: Warmup) -> None:
     one = rig(measured=Warmup(measured.fixed_s, measured.per_row_s, batchable=False, reason="turned off"))
     one.submit_each(1, 2)
@@ -96,7 +96,7 @@ def test_a_model_that_cannot_be_batched_runs_one_request_at_a_time(rig: Make, me
     assert one.model.batches == [1, 1, 2]
 
 
-def test_a_model_without_rows_gets_its_outputs_back_whole(rig: Make) -> None:
+def test_outputs_of_a_model_without_rows_are_not_split(rig: Make) -> None:
     signature = Signature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", (FREE,)),))
     model = FakeModel(lambda inputs: {"y": np.arange(inputs["x"])}, signature=signature, example={})
     one = rig(model, Warmup(20e-6, 0, batchable=False, reason="no rows"))
@@ -122,7 +122,7 @@ def tensors(names: str, dtype: type = np.float32, width: int = 1, outputs: tuple
     ],
     ids=["same", "names in another order", "fewer", "another name", "datatype", "shape", "outputs"],
 )
-def test_only_like_requests_go_together(rig: Make, other: InferRequest, together: bool) -> None:
+def test_only_requests_with_one_batch_key_share_a_batch(rig: Make, other: InferRequest, together: bool) -> None:
     model = FakeModel(lambda inputs: dict.fromkeys("yz", np.zeros((len(inputs["a"]), 1))))
     one = rig(model)
     one.submit(request=tensors("ab"))
@@ -131,7 +131,7 @@ def test_only_like_requests_go_together(rig: Make, other: InferRequest, together
     assert model.batches == ([2] if together else [1, 1])
 
 
-def test_with_several_kinds_the_oldest_request_decides_what_runs_next(rig: Make) -> None:
+def test_the_oldest_request_decides_which_batch_key_runs_next(rig: Make) -> None:
     model = FakeModel(lambda inputs: {"y": inputs["a"]})
     one = rig(model, max_size=2)
     kinds = {"n": tensors("a"), "w": tensors("a", width=2)}
@@ -142,8 +142,8 @@ def test_with_several_kinds_the_oldest_request_decides_what_runs_next(rig: Make)
     assert list(one.results) == [0, 2, 1, 4, 3, 5]
 
 
-def test_while_a_call_runs_in_the_worker_requests_gather_for_the_next(rig: Make) -> None:
-    one = rig(measured=DEAR)
+def test_requests_gather_while_a_batch_runs_in_the_worker(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE)
     one.model.hold()
     one.submit(1)
     one.loop.settle()
@@ -158,8 +158,8 @@ def test_while_a_call_runs_in_the_worker_requests_gather_for_the_next(rig: Make)
     assert list(one.results) == [0, 1, 2, 3]
 
 
-def test_the_worker_has_its_next_call_before_the_last_answers_go_out(rig: Make) -> None:
-    one = rig(measured=DEAR)
+def test_the_worker_gets_its_next_batch_before_the_last_responses_are_written(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE)
     calls_begun: list[int] = []
 
     def done(answer: object) -> None:
@@ -167,7 +167,7 @@ def test_the_worker_has_its_next_call_before_the_last_answers_go_out(rig: Make) 
         calls_begun.append(len(one.model.calls))
 
     one.model.hold()
-    one.server.submit(tensors("x"), one.context(), done)
+    one.scheduler.submit(tensors("x"), one.context(), done)
     one.loop.settle()
     one.model.entered()
     one.submit(2)
@@ -176,14 +176,14 @@ def test_the_worker_has_its_next_call_before_the_last_answers_go_out(rig: Make) 
     assert calls_begun == [2]
 
 
-def test_a_dear_call_runs_in_the_servers_own_thread_and_a_cheap_one_on_the_loop(rig: Make) -> None:
-    cheap, dear = rig(measured=CHEAP), rig(measured=DEAR)
-    for one in (cheap, dear):
+def test_an_expensive_batch_runs_in_the_worker_and_a_cheap_one_on_the_loop(rig: Make) -> None:
+    cheap, expensive = rig(measured=CHEAP), rig(measured=EXPENSIVE)
+    for one in (cheap, expensive):
         one.submit(1)
         one.loop.settle()
-    dear.loop.turn_with_thread()
+    expensive.loop.turn_with_thread()
     assert cheap.model.threads == {"MainThread"}
-    assert dear.model.threads == {"modelyard-model"}
+    assert expensive.model.threads == {"modelyard-model"}
 
 
 def test_many_rows_of_a_cheap_model_run_in_the_worker(rig: Make) -> None:
@@ -194,7 +194,7 @@ def test_many_rows_of_a_cheap_model_run_in_the_worker(rig: Make) -> None:
     assert one.model.threads == {"modelyard-model"}
 
 
-def test_a_model_that_turns_out_slow_moves_to_the_worker_and_back_when_it_is_quick_again(rig: Make) -> None:
+def test_a_model_that_becomes_slow_moves_to_the_worker_and_back_when_it_is_fast_again(rig: Make) -> None:
     clock = FakeClock()
     seconds = [0.02]
     one = rig(FakeModel(clock=clock, seconds=lambda rows: seconds[0]), CHEAP, clock=clock)
@@ -213,7 +213,7 @@ def test_a_model_that_turns_out_slow_moves_to_the_worker_and_back_when_it_is_qui
     assert not [ran_in_worker() for _ in range(200)][-1]
 
 
-def test_a_model_that_is_slow_in_the_worker_alone_comes_back_to_the_loop_under_load(rig: Make) -> None:
+def test_a_model_that_is_slow_only_in_the_worker_returns_to_the_loop_under_load(rig: Make) -> None:
     """In the worker each call also waits for the interpreter, so its time there must not keep the model there."""
     clock = FakeClock()
     preempted = [True]
@@ -225,7 +225,7 @@ def test_a_model_that_is_slow_in_the_worker_alone_comes_back_to_the_loop_under_l
     while "modelyard-model" not in one.model.threads:
         one.submit(1)
         one.loop.settle()
-        one.model.entered()  # else the line fills before the thread has started
+        one.model.entered()  # else the queue fills before the thread has started
     preempted[0] = False
     one.model.threads.clear()
     for _ in range(100):
@@ -260,8 +260,8 @@ def test_max_delay_ends_when_the_batch_is_full(rig: Make) -> None:
     assert one.model.batches == [3], "a new wait begins with the next request"
 
 
-def test_max_delay_counts_from_the_request_also_behind_a_running_call(rig: Make) -> None:
-    one = rig(measured=DEAR, max_delay_ms=5)
+def test_max_delay_counts_from_the_request_also_behind_a_running_batch(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE, max_delay_ms=5)
     one.model.hold()
     one.submit(1)
     one.loop.advance(0.005)
@@ -276,27 +276,27 @@ def test_max_delay_counts_from_the_request_also_behind_a_running_call(rig: Make)
     assert one.model.batches == [1, 1]
 
 
-def test_a_lone_client_is_answered_within_submit_and_company_is_noticed(rig: Make) -> None:
+def test_a_single_client_is_served_within_submit_and_a_second_one_is_noticed(rig: Make) -> None:
     one = rig()
 
-    def answered_at_once() -> bool:
+    def completed_in_submit() -> bool:
         number = one.submit(1)
         at_once = number in one.results
         one.loop.settle()
         return at_once
 
-    first = [answered_at_once() for _ in range(SINGLES + 1)]
+    first = [completed_in_submit() for _ in range(SINGLES + 1)]
     assert first == [False] * SINGLES + [True]
-    later = [answered_at_once() for _ in range(3 * RECHECK)]
-    assert later.count(False) == 6, "every so many requests it looks whether there is company"
+    later = [completed_in_submit() for _ in range(3 * RECHECK)]
+    assert later.count(False) == 6, "two of each RECHECK requests are queued"
     for _ in range(RECHECK):
         one.submit_each(1, 1)
         one.loop.settle()
     assert one.model.batches[-1] == 2
-    assert not answered_at_once(), "there was company"
+    assert not completed_in_submit(), "there were concurrent requests"
 
 
-def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -> None:
+def test_requests_with_different_batch_keys_count_as_concurrent(rig: Make) -> None:
     one = rig(measured=Warmup(20e-6, 0, batchable=False, reason="turned off"))
     for _ in range(RECHECK):
         first, second = one.submit_each(1, 2)
@@ -305,19 +305,21 @@ def test_requests_that_cannot_share_a_call_are_company_all_the_same(rig: Make) -
         assert second in one.results
 
 
-def test_a_request_submitted_from_an_answer_waits_for_its_turn(rig: Make) -> None:
+def test_a_request_submitted_from_a_callback_joins_the_queue(rig: Make) -> None:
     one = rig()
     for _ in range(SINGLES):
         one.submit(1)
         one.loop.settle()
     answered_inside: list[bool] = []
-    one.server.submit(tensors("x"), one.context(), lambda answer: answered_inside.append(one.submit(1) in one.results))
+    one.scheduler.submit(
+        tensors("x"), one.context(), lambda answer: answered_inside.append(one.submit(1) in one.results)
+    )
     assert answered_inside == [False]
     one.loop.settle()
     assert SINGLES in one.results
 
 
-def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Make) -> None:
+def test_a_submit_from_a_callback_does_not_deepen_the_stack(rig: Make) -> None:
     one = rig()
     for _ in range(SINGLES):
         one.submit(1)
@@ -327,9 +329,9 @@ def test_a_client_that_submits_from_its_answer_does_not_deepen_the_stack(rig: Ma
     def again(answer: object) -> None:
         answers.append(answer)
         if len(answers) < 5000:
-            one.server.submit(tensors("x"), one.context(), again)
+            one.scheduler.submit(tensors("x"), one.context(), again)
 
-    one.server.submit(tensors("x"), one.context(), again)
+    one.scheduler.submit(tensors("x"), one.context(), again)
     one.loop.settle()
     assert len(answers) == 5000
 

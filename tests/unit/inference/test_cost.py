@@ -5,13 +5,13 @@ import pytest
 from modelyard.inference.cost import BatchCost
 
 
-def test_the_first_belief_is_what_warm_up_measured() -> None:
+def test_the_first_estimate_is_that_of_warm_up() -> None:
     cost = BatchCost(0.002, 0.001)
     assert cost.of(8) == pytest.approx(0.010)
     assert cost.of(8, batches=4) == pytest.approx(0.016)
 
 
-def test_it_comes_to_believe_a_slow_model_within_a_few_calls_and_a_quick_one_in_time() -> None:
+def test_the_estimate_rises_within_a_few_calls_and_falls_slowly() -> None:
     cost = BatchCost(1e-4, 0.0)
     for _ in range(12):
         cost.observe(1, 0.1)
@@ -23,13 +23,13 @@ def test_it_comes_to_believe_a_slow_model_within_a_few_calls_and_a_quick_one_in_
     assert cost.of(1) == pytest.approx(1e-4, rel=0.02)
 
 
-def test_one_outlier_is_not_taken_for_a_slow_model() -> None:
+def test_one_outlier_hardly_moves_the_estimate() -> None:
     cost = BatchCost(10e-6, 0.0)
     cost.observe(1, 5.0)
     assert cost.of(1) < 50e-6
 
 
-def test_how_many_rows_fit_into_a_time() -> None:
+def test_the_number_of_rows_for_a_duration_follows_the_estimate() -> None:
     assert BatchCost(0.1, 0.2).rows_within(1.0) == pytest.approx(4.5)
     assert BatchCost(2.0, 0.2).rows_within(1.0) < 1
     assert BatchCost(0.1, 0.0).rows_within(1.0) == float("inf")
@@ -39,7 +39,7 @@ def test_how_many_rows_fit_into_a_time() -> None:
     assert cost.rows_within(1.0) == pytest.approx(2.0, rel=0.01)
 
 
-def test_a_model_too_quick_for_the_clock_costs_a_little() -> None:
+def test_a_model_that_is_too_fast_for_the_clock_has_a_positive_estimate() -> None:
     cost = BatchCost(0.0, 0.0)
     cost.observe(0, 0.0)
     assert cost.of(1) > 0

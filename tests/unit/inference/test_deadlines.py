@@ -4,12 +4,12 @@ import pytest
 
 from modelyard.errors import Overloaded
 from tests.fakes import request_of
-from tests.unit.inference.rig import CHEAP, DEAR, Make, Rig
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, Rig
 
 
 def held(rig: Make, **options: float) -> Rig:
-    """A server whose worker holds request 0."""
-    one = rig(measured=DEAR, **options)
+    """A scheduler whose worker holds request 0."""
+    one = rig(measured=EXPENSIVE, **options)
     one.model.hold()
     one.submit(0)
     one.loop.settle()
@@ -17,7 +17,7 @@ def held(rig: Make, **options: float) -> Rig:
     return one
 
 
-def test_a_running_request_is_answered_at_its_deadline_and_its_late_result_dropped(rig: Make) -> None:
+def test_a_running_request_fails_at_its_deadline_and_its_late_result_is_dropped(rig: Make) -> None:
     one = held(rig, timeout_s=10)
     one.loop.advance(9.99)
     assert one.results == {}
@@ -26,10 +26,10 @@ def test_a_running_request_is_answered_at_its_deadline_and_its_late_result_dropp
     one.model.release()
     one.loop.turn_with_thread()
     assert one.kinds() == ["DeadlineExceeded"]
-    assert one.server.in_flight == 0
+    assert one.scheduler.in_flight == 0
 
 
-def test_waiting_requests_are_answered_each_at_its_own_deadline(rig: Make) -> None:
+def test_queued_requests_fail_each_at_its_own_deadline(rig: Make) -> None:
     one = held(rig, timeout_s=10)
     for _ in range(3):
         one.loop.advance(2)
@@ -45,7 +45,7 @@ def test_there_is_one_timer_however_many_requests_wait(rig: Make) -> None:
     assert len(one.loop.timers) == 1
 
 
-def test_no_timer_is_left_when_nobody_waits(rig: Make) -> None:
+def test_no_timer_is_left_without_open_requests(rig: Make) -> None:
     one = rig(timeout_s=10)
     one.submit(1)
     one.loop.advance(10.1)
@@ -55,7 +55,7 @@ def test_no_timer_is_left_when_nobody_waits(rig: Make) -> None:
     assert len(one.loop.timers) == 1
 
 
-def test_the_late_result_of_a_batch_still_reaches_those_with_time_left(rig: Make) -> None:
+def test_a_late_batch_completes_the_requests_whose_deadline_has_not_passed(rig: Make) -> None:
     one = held(rig, timeout_s=10)
     one.submit(1)
     one.clock.advance(6)
@@ -68,8 +68,8 @@ def test_the_late_result_of_a_batch_still_reaches_those_with_time_left(rig: Make
     assert one.kinds() == ["InferResponse", "InferResponse", "InferResponse"]
 
 
-def test_in_a_running_batch_only_those_whose_time_is_over_are_answered_504(rig: Make) -> None:
-    one = rig(measured=DEAR, timeout_s=10)
+def test_only_the_requests_of_a_running_batch_whose_deadline_has_passed_fail(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE, timeout_s=10)
     one.model.hold()
     one.submit(1)
     one.clock.advance(4)
@@ -84,7 +84,7 @@ def test_in_a_running_batch_only_those_whose_time_is_over_are_answered_504(rig: 
     assert one.kinds() == ["DeadlineExceeded", "InferResponse"]
 
 
-@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["cheap", "dear"])
+@pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["cheap", "expensive"])
 def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: object) -> None:
     one = rig(measured=measured, timeout_s=10)
     one.submit(1)
@@ -98,16 +98,16 @@ def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: 
     assert one.kinds() == ["DeadlineExceeded", "InferResponse"]
 
 
-def test_a_hung_call_is_survived(rig: Make) -> None:
+def test_the_scheduler_continues_after_a_hung_call(rig: Make) -> None:
     one = held(rig, timeout_s=10, queue=3)
-    assert one.server.stuck_s() == 0
+    assert one.scheduler.stuck_s() == 0
     one.loop.advance(5)
     one.submit_each(1, 2, 3)
     with pytest.raises(Overloaded):
         one.submit(9)
     one.loop.advance(10.01)
     assert one.kinds() == ["DeadlineExceeded"] * 4
-    assert one.server.stuck_s() == pytest.approx(15.01)
+    assert one.scheduler.stuck_s() == pytest.approx(15.01)
     with pytest.raises(Overloaded, match="as long as the timeout allows"):
         one.submit(4)  # it would get a 504 in ten seconds
     one.model.release()
@@ -116,69 +116,69 @@ def test_a_hung_call_is_survived(rig: Make) -> None:
     one.loop.settle()
     one.loop.turn_with_thread()
     assert one.values(last) == [8]
-    assert one.server.stuck_s() == 0
+    assert one.scheduler.stuck_s() == 0
     assert one.model.batches == [1, 1]
 
 
-def test_nothing_is_stuck_in_an_idle_server(rig: Make) -> None:
+def test_an_idle_scheduler_is_not_stuck(rig: Make) -> None:
     one = rig()
     one.submit(1)
     one.loop.settle()
     one.clock.advance(100)
-    assert one.server.stuck_s() == 0
+    assert one.scheduler.stuck_s() == 0
 
 
-def test_a_client_that_left_is_dropped_before_its_batch(rig: Make) -> None:
+def test_a_cancelled_request_is_dropped_before_its_batch(rig: Make) -> None:
     one = rig()
     one.submit_each(1, 2, 3)
-    one.tickets[1].cancel()
+    one.pending[1].cancel()
     one.loop.settle()
     assert one.model.batches == [2]
     assert list(one.results) == [0, 2]
     assert one.values(2) == [6]
 
 
-def test_when_all_clients_left_the_model_is_not_called(rig: Make) -> None:
+def test_the_model_is_not_called_if_all_requests_are_cancelled(rig: Make) -> None:
     one = rig()
     one.submit_each(1, 2)
-    for ticket in one.tickets:
-        ticket.cancel()
+    for pending in one.pending:
+        pending.cancel()
     one.loop.settle()
     assert one.model.calls == []
-    assert one.server.in_flight == 0
+    assert one.scheduler.in_flight == 0
 
 
-def test_a_client_that_leaves_during_its_call_is_not_answered(rig: Make) -> None:
+def test_a_request_cancelled_during_its_batch_is_not_completed(rig: Make) -> None:
     one = held(rig)
-    one.tickets[0].cancel()
+    one.pending[0].cancel()
     one.model.release()
     one.loop.turn_with_thread()
     assert one.results == {}
 
 
-def test_cancelling_twice_or_after_the_answer_does_nothing(rig: Make) -> None:
+def test_cancelling_twice_or_after_completion_does_nothing(rig: Make) -> None:
     one = rig()
     one.submit_each(1, 2)
-    one.tickets[0].cancel()
-    one.tickets[0].cancel()
+    one.pending[0].cancel()
+    one.pending[0].cancel()
     one.loop.settle()
-    one.tickets[1].cancel()
-    assert one.server.in_flight == 0
+    one.pending[1].cancel()
+    assert one.scheduler.in_flight == 0
     assert [record[0] for record in one.records] == ["Cancelled", "OK"]
 
 
-def test_clients_that_come_and_go_while_a_call_hangs_leave_nothing_behind(rig: Make) -> None:
+def test_requests_cancelled_during_a_hung_call_do_not_stay_in_memory(rig: Make) -> None:
     one = held(rig, queue=10)
     one.submit(1)
     for _ in range(1000):
-        one.tickets[one.submit(2)].cancel()
-    assert len(one.server._queue._requests) < 100
+        one.pending[one.submit(2)].cancel()
+    assert len(one.scheduler._queue._requests) < 100
 
 
-def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call(rig: Make) -> None:
-    one = rig(measured=DEAR, timeout_s=10, queue=1)
+def test_a_submit_from_the_deadline_callback_starts_no_second_batch(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE, timeout_s=10, queue=1)
     one.model.hold()
-    one.server.submit(request_of(1), one.context(), lambda error: (one.submit(2), one.submit(3)))
+    one.scheduler.submit(request_of(1), one.context(), lambda error: (one.submit(2), one.submit(3)))
     one.clock.now += 11
     one.loop.turn()
     one.model.entered()
@@ -189,8 +189,8 @@ def test_a_client_that_submits_again_when_its_time_is_over_starts_no_second_call
     assert one.kinds() == ["InferResponse", "InferResponse"]
 
 
-def test_requests_of_one_hung_call_are_answered_each_at_its_own_deadline(rig: Make) -> None:
-    one = rig(measured=DEAR, timeout_s=10)
+def test_requests_of_one_hung_call_fail_each_at_its_own_deadline(rig: Make) -> None:
+    one = rig(measured=EXPENSIVE, timeout_s=10)
     one.model.hold()
     one.submit(1)
     one.clock.advance(4)

@@ -25,7 +25,9 @@ def admission(
     waiting: Waiting, cost: BatchCost, *, max_queued: int = 100, timeout_s: float = 10.0, max_rows: int = 64
 ) -> Admission:
     queue = cast(RequestQueue, waiting)
-    return Admission(queue, cost, max_queued=max_queued, timeout_s=timeout_s, max_rows=max_rows)
+    made = Admission(queue, cost)
+    made.configure(max_queued=max_queued, timeout_s=timeout_s, max_rows=max_rows)
+    return made
 
 
 def batch(rows: int) -> Batch:

@@ -1,4 +1,4 @@
-"""A model that raises, or gives what it should not."""
+"""Models that raise, or return invalid outputs."""
 
 import logging
 
@@ -9,7 +9,7 @@ from modelyard.errors import InferenceFailed, InvalidRequest
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import Tensors
 from tests.fakes import FakeModel, request_of
-from tests.unit.inference.rig import CHEAP, DEAR, Make, Rig
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, Rig
 
 POISON = 666.0
 
@@ -26,7 +26,7 @@ def finish(one: Rig, requests: int) -> None:
         one.loop.turn_with_thread()
 
 
-@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["on the loop", "in the worker"])
+@pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["on the loop", "in the worker"])
 @pytest.mark.parametrize("place", [0, 3, 7])
 def test_one_request_that_the_model_fails_on_fails_alone(rig: Make, measured: Warmup, place: int) -> None:
     one = rig(FakeModel(poisoned), measured)
@@ -39,7 +39,7 @@ def test_one_request_that_the_model_fails_on_fails_alone(rig: Make, measured: Wa
     assert len(one.model.calls) == 7, "the batch, and two halves at each of three levels"
 
 
-def test_when_every_request_fails_each_is_told_so_in_a_bounded_number_of_calls(rig: Make) -> None:
+def test_when_every_request_fails_the_number_of_calls_is_bounded(rig: Make) -> None:
     one = rig(FakeModel(poisoned))
     one.submit_each(*[POISON] * 16)
     finish(one, 16)
@@ -47,14 +47,14 @@ def test_when_every_request_fails_each_is_told_so_in_a_bounded_number_of_calls(r
     assert len(one.model.calls) == 31
 
 
-def test_a_failed_batch_is_tried_again_before_what_came_later(rig: Make) -> None:
+def test_halves_of_a_failed_batch_run_before_later_requests(rig: Make) -> None:
     one = rig(FakeModel(poisoned), max_size=2)
     one.submit_each(1, POISON, 3, 4)
     finish(one, 4)
     assert list(one.results) == [0, 1, 2, 3]
 
 
-def test_halves_are_tried_at_once_though_others_wait_for_max_delay(rig: Make) -> None:
+def test_halves_do_not_wait_for_max_delay(rig: Make) -> None:
     one = rig(FakeModel(poisoned), max_size=2, max_delay_ms=5)
     one.submit_each(1, POISON, 3)
     one.loop.settle()
@@ -63,18 +63,18 @@ def test_halves_are_tried_at_once_though_others_wait_for_max_delay(rig: Make) ->
     assert one.values(2) == [6]
 
 
-def test_a_client_that_submits_again_when_it_failed_starts_no_second_call(rig: Make) -> None:
-    one = rig(FakeModel(poisoned), DEAR)
-    one.server.submit(request_of(POISON), one.context(), lambda error: one.submit(1))
+def test_a_submit_from_the_error_callback_starts_no_second_batch(rig: Make) -> None:
+    one = rig(FakeModel(poisoned), EXPENSIVE)
+    one.scheduler.submit(request_of(POISON), one.context(), lambda error: one.submit(1))
     one.loop.settle()
     one.model.entered()
     one.model.hold()
     one.loop.turn_with_thread()
     one.model.entered()
-    one.tickets[one.submit(2)].cancel()
+    one.pending[one.submit(2)].cancel()
     one.submit(3)
     one.loop.settle()
-    one.tickets[2].cancel()
+    one.pending[2].cancel()
     one.model.release()
     one.loop.turn_with_thread()
     assert one.values(0) == [2]
@@ -95,28 +95,26 @@ def test_a_request_cancelled_while_halves_are_tried_is_not_run_again(rig: Make) 
     one = rig(FakeModel(poisoned))
     one.submit_each(1, POISON)
     one.loop.turn()
-    one.tickets[1].cancel()
+    one.pending[1].cancel()
     one.loop.settle()
     assert one.model.batches == [2, 1]
     assert one.kinds() == ["InferResponse"]
 
 
-def test_a_request_is_not_blamed_for_a_neighbour_that_left_during_the_call(rig: Make) -> None:
-    one = rig(FakeModel(poisoned), DEAR)
+def test_a_request_does_not_fail_for_one_that_was_cancelled_during_the_batch(rig: Make) -> None:
+    one = rig(FakeModel(poisoned), EXPENSIVE)
     one.model.hold()
     one.submit_each(1, POISON)
     one.loop.settle()
     one.model.entered()
-    one.tickets[1].cancel()
+    one.pending[1].cancel()
     one.model.release()
     finish(one, 1)
     assert one.values(0) == [2]
     assert one.model.batches == [2, 1]
 
 
-def test_the_client_reads_nothing_of_the_models_failure_and_the_log_all(
-    rig: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_model_failure_is_logged_and_hidden_from_the_client(rig: Make, caplog: pytest.LogCaptureFixture) -> None:
     one = rig(FakeModel(poisoned))
     number = one.submit(POISON, 1)
     finish(one, 1)
@@ -128,21 +126,19 @@ def test_the_client_reads_nothing_of_the_models_failure_and_the_log_all(
     assert "secret of the model" in caplog.text
 
 
-def test_an_error_meant_for_the_client_is_passed_on_as_it_is_and_not_logged(
-    rig: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    refusal = InvalidRequest("no such word")
+def test_a_modelyard_error_of_the_model_is_returned_and_not_logged(rig: Make, caplog: pytest.LogCaptureFixture) -> None:
+    error = InvalidRequest("no such word")
 
     def call(inputs: Tensors) -> Tensors:
         if (inputs["x"] == POISON).any():
-            raise refusal
+            raise error
         return {"y": inputs["x"] * 2}
 
     one = rig(FakeModel(call))
     one.submit_each(1, POISON, 3)
     with caplog.at_level(logging.ERROR):
         finish(one, 3)
-    assert one.results[1] is refusal
+    assert one.results[1] is error
     assert (one.values(0), one.values(2)) == ([2], [6])
     assert caplog.text == ""
 
@@ -161,14 +157,14 @@ def test_a_wrong_number_of_rows_fails_the_whole_batch_at_once(rig: Make, give: o
     assert len(one.model.calls) == 1
 
 
-def test_an_output_that_the_model_does_not_give_fails_the_request(rig: Make) -> None:
+def test_a_missing_output_fails_the_request(rig: Make) -> None:
     one = rig(FakeModel(lambda inputs: {}))
     one.submit(1)
     finish(one, 1)
     assert one.kinds() == ["InferenceFailed"]
 
 
-@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["on the loop", "in the worker"])
+@pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["on the loop", "in the worker"])
 @pytest.mark.parametrize(
     "error", [SystemExit(3), MemoryError(), GeneratorExit()], ids=lambda error: type(error).__name__
 )

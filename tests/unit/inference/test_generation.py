@@ -1,4 +1,4 @@
-"""Answers in parts: asked for one by one, recorded once, and given up within a step."""
+"""Responses in parts: requested one by one, recorded once, and cancelled within a step."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from tests.fakes import FakeGenerator, request_of
 from tests.unit.inference.rig import Make, Rig
 
 
-class Asked:
-    """One generation of a rig, and what came of it."""
+class Client:
+    """Requests the parts of one generation."""
 
     def __init__(
         self, one: Rig, *values: float, unwritten: Exception | None = None, timeout_s: float | None = None
@@ -21,7 +21,7 @@ class Asked:
         self.results: list[InferResponse | ModelyardError] = []
         self._one = one
         self._unwritten = unwritten
-        context = one.server.open_requests.context(one.recorder)
+        context = one.scheduler.open_requests.context(one.recorder)
         context.timeout_s = timeout_s
         self.generation: Generation = generations(one).begin(
             request_of(*values), self._part, self.results.append, context
@@ -38,61 +38,61 @@ class Asked:
 
 
 def generations(one: Rig) -> Generations:
-    assert one.server.generations is not None
-    return one.server.generations
+    assert one.scheduler.generations is not None
+    return one.scheduler.generations
 
 
 def outcomes(one: Rig) -> list[str]:
     return [outcome for outcome, *_ in one.records]
 
 
-def test_each_part_is_computed_when_it_is_asked_for(rig: Make) -> None:
+def test_each_part_is_computed_when_it_is_requested(rig: Make) -> None:
     one = rig(FakeGenerator(2))
-    asked = Asked(one, 1, 5)
+    client = Client(one, 1, 5)
     one.loop.settle()
-    assert one.model.calls == [], "nobody has asked"
-    asked.step()
-    assert (asked.parts, len(one.model.calls)) == ([[2, 10]], 1)
-    asked.step()
-    assert (asked.parts, asked.results) == ([[2, 10], [4, 20]], [])
-    asked.step()
-    assert [type(result).__name__ for result in asked.results] == ["InferResponse"]
+    assert one.model.calls == [], "no part was requested"
+    client.step()
+    assert (client.parts, len(one.model.calls)) == ([[2, 10]], 1)
+    client.step()
+    assert (client.parts, client.results) == ([[2, 10], [4, 20]], [])
+    client.step()
+    assert [type(result).__name__ for result in client.results] == ["InferResponse"]
     assert one.model.threads == {"modelyard-model"}
 
 
-def test_it_is_recorded_once_however_many_parts_it_has_and_each_step_is_a_call(rig: Make) -> None:
+def test_a_generation_is_recorded_once_and_each_step_as_a_batch(rig: Make) -> None:
     one = rig(FakeGenerator(3))
-    asked = Asked(one, 1, 2)
-    assert one.server.in_flight == 1
+    client = Client(one, 1, 2)
+    assert one.scheduler.in_flight == 1
     for _ in range(4):
-        asked.step()
+        client.step()
     assert [(outcome, rows) for outcome, rows, *_ in one.records] == [("OK", 2)]
     assert [rows for rows, _ in one.recorder.calls] == [2, 2, 2]
-    assert one.server.in_flight == 0
+    assert one.scheduler.in_flight == 0
 
 
-def test_one_that_is_cancelled_in_a_step_ends_with_it_and_tells_nobody(rig: Make) -> None:
+def test_a_generation_cancelled_during_a_step_ends_with_it_silently(rig: Make) -> None:
     one = rig(FakeGenerator(1000))
-    asked = Asked(one, 1)
-    asked.step()
+    client = Client(one, 1)
+    client.step()
     one.model.entered()
     one.model.hold()
-    asked.generation.go_on()
+    client.generation.go_on()
     one.model.entered()
-    asked.generation.cancel()
+    client.generation.cancel()
     one.model.release()
     one.loop.turn_with_thread()
-    asked.generation.go_on()
-    assert (asked.parts, asked.results, outcomes(one)) == ([[2]], [], ["Cancelled"])
-    other = Asked(one, 1)
+    client.generation.go_on()
+    assert (client.parts, client.results, outcomes(one)) == ([[2]], [], ["Cancelled"])
+    other = Client(one, 1)
     other.step()  # behind the end of the first in the worker
     assert one.model.ended == [2]
 
 
-def test_one_that_is_cancelled_while_it_waits_for_the_model_is_not_computed(rig: Make) -> None:
+def test_a_generation_cancelled_while_it_waits_is_not_computed(rig: Make) -> None:
     one = rig(FakeGenerator())
     one.model.hold()
-    first, second = Asked(one, 1), Asked(one, 2)
+    first, second = Client(one, 1), Client(one, 2)
     first.generation.go_on()
     second.generation.go_on()
     second.generation.cancel()
@@ -102,74 +102,74 @@ def test_one_that_is_cancelled_while_it_waits_for_the_model_is_not_computed(rig:
     assert (len(first.parts), second.parts, len(one.model.calls)) == (2, [], 2)
 
 
-def test_the_time_out_holds_for_each_part_and_not_for_all(rig: Make) -> None:
+def test_the_timeout_applies_to_each_part(rig: Make) -> None:
     one = rig(FakeGenerator(100), timeout_s=10)
-    asked = Asked(one, 1)
+    client = Client(one, 1)
     for _ in range(5):
         one.loop.advance(9)
-        asked.step()
+        client.step()
         one.model.entered()
     one.model.hold()
-    asked.generation.go_on()
+    client.generation.go_on()
     one.model.entered()
     one.loop.advance(10)
-    assert [type(result).__name__ for result in asked.results] == ["DeadlineExceeded"]
+    assert [type(result).__name__ for result in client.results] == ["DeadlineExceeded"]
     one.model.release()
     one.loop.turn_with_thread()
-    assert (len(asked.parts), outcomes(one)) == (5, ["DeadlineExceeded"])
+    assert (len(client.parts), outcomes(one)) == (5, ["DeadlineExceeded"])
 
 
-def test_a_clients_own_time_out_holds_where_it_is_shorter(rig: Make) -> None:
+def test_a_shorter_timeout_of_the_client_applies(rig: Make) -> None:
     one = rig(FakeGenerator(), timeout_s=10)
     one.model.hold()
-    asked = Asked(one, 1, timeout_s=2)
-    asked.generation.go_on()
+    client = Client(one, 1, timeout_s=2)
+    client.generation.go_on()
     one.loop.advance(2)
-    assert [type(result).__name__ for result in asked.results] == ["DeadlineExceeded"]
+    assert [type(result).__name__ for result in client.results] == ["DeadlineExceeded"]
 
 
-def test_a_failure_ends_it_behind_the_parts_that_came(rig: Make) -> None:
+def test_a_failure_ends_a_generation_after_its_earlier_parts(rig: Make) -> None:
     def once(inputs: Any) -> Any:
         if inputs["x"][0, 0] > 1:
             raise ValueError("internals")
         return {"y": inputs["x"]}
 
     one = rig(FakeGenerator(call=once))
-    asked = Asked(one, 1)
-    asked.step()
-    asked.step()
-    assert (asked.parts, [type(result).__name__ for result in asked.results]) == ([[1]], ["InferenceFailed"])
-    assert "internals" not in str(asked.results[0])
+    client = Client(one, 1)
+    client.step()
+    client.step()
+    assert (client.parts, [type(result).__name__ for result in client.results]) == ([[1]], ["InferenceFailed"])
+    assert "internals" not in str(client.results[0])
     assert outcomes(one) == ["InferenceFailed"]
 
 
-def test_a_part_that_cannot_be_written_ends_it(rig: Make) -> None:
+def test_a_part_that_cannot_be_written_ends_the_generation(rig: Make) -> None:
     one = rig(FakeGenerator())
-    asked = Asked(one, 1, unwritten=ValueError("no JSON"))
-    asked.step()
+    client = Client(one, 1, unwritten=ValueError("no JSON"))
+    client.step()
     assert outcomes(one) == ["InferenceFailed"]
 
 
 def test_parts_of_another_number_of_rows_are_a_failure(rig: Make) -> None:
     one = rig(FakeGenerator(call=lambda inputs: {"y": inputs["x"][:1]}))
-    asked = Asked(one, 1, 2)
-    asked.step()
+    client = Client(one, 1, 2)
+    client.step()
     assert outcomes(one) == ["InferenceFailed"]
 
 
-def test_as_many_are_open_as_the_queue_holds(rig: Make) -> None:
+def test_open_generations_are_limited_by_the_queue_size(rig: Make) -> None:
     one = rig(FakeGenerator(), queue=1)
-    first = Asked(one, 1)
+    first = Client(one, 1)
     with pytest.raises(Overloaded):
-        Asked(one, 2)
+        Client(one, 2)
     first.generation.cancel()
-    Asked(one, 3)
+    Client(one, 3)
     assert outcomes(one) == ["Overloaded", "Cancelled"]
 
 
-def test_requests_take_turns_with_each_other_and_with_whole_ones_on_one_thread(rig: Make) -> None:
+def test_generations_and_batches_take_turns_on_one_thread(rig: Make) -> None:
     one = rig(FakeGenerator(2))
-    first, second = Asked(one, 1), Asked(one, 10)
+    first, second = Client(one, 1), Client(one, 10)
     first.generation.go_on()
     one.submit(7)
     second.generation.go_on()
@@ -180,24 +180,24 @@ def test_requests_take_turns_with_each_other_and_with_whole_ones_on_one_thread(r
     assert one.model.threads == {"modelyard-model"}, "though calls are cheap: the loop would meet a step"
 
 
-def test_a_step_that_hangs_is_told_of(rig: Make) -> None:
+def test_a_step_that_hangs_is_reported(rig: Make) -> None:
     one = rig(FakeGenerator())
     one.model.hold()
-    asked = Asked(one, 1)
-    asked.generation.go_on()
+    client = Client(one, 1)
+    client.generation.go_on()
     one.model.entered()
     one.loop.advance(30)
-    assert one.server.stuck_s() == 30
+    assert one.scheduler.stuck_s() == 30
     one.model.release()
     one.loop.turn_with_thread()
-    assert one.server.stuck_s() == 0
+    assert one.scheduler.stuck_s() == 0
 
 
-def test_the_end_of_the_server_ends_it(rig: Make) -> None:
+def test_closing_the_scheduler_ends_a_generation(rig: Make) -> None:
     one = rig(FakeGenerator())
-    asked = Asked(one, 1)
-    asked.step()
-    one.server.close()
-    assert [type(result).__name__ for result in asked.results] == ["ModelNotReady"]
+    client = Client(one, 1)
+    client.step()
+    one.scheduler.close()
+    assert [type(result).__name__ for result in client.results] == ["ModelNotReady"]
     with pytest.raises(ModelNotReady):
-        Asked(one, 2)
+        Client(one, 2)

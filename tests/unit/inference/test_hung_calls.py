@@ -1,4 +1,4 @@
-"""A model that is quick until it is not, behind a real event loop: deadlines, neighbours and the loop's other work hold."""
+"""A model call that hangs, with a real event loop: other requests and other work of the loop continue."""
 
 import asyncio
 import threading
@@ -22,29 +22,29 @@ TIMEOUT_S = 0.05
 
 
 class Hanging(FakeModel):
-    """Runs an operator's code, which hangs for one input until the test lets it go."""
+    """Runs operator code that hangs on one input until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__(self._wait)
         self.loop_safe = False
-        self.let_go = threading.Event()
+        self.released = threading.Event()
 
     def _wait(self, inputs: Tensors) -> Tensors:
         if (inputs["x"] == HANGS).any():
-            assert self.let_go.wait(PATIENCE_S)
+            assert self.released.wait(PATIENCE_S)
         return {"y": inputs["x"] * 2}
 
 
 class Client:
-    """Of a server on the running loop."""
+    """A client of a scheduler on the running loop."""
 
-    def __init__(self, server: Scheduler) -> None:
-        self.server = server
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
 
-    async def ask(self, value: float) -> list[float]:
-        """What the model gives. Raises the request's error."""
+    async def submit(self, value: float) -> list[float]:
+        """The model's output. Raises the error of the request."""
         came: asyncio.Future[InferResponse | ModelyardError] = asyncio.get_running_loop().create_future()
-        self.server.submit(request_of(value), unrecorded(), came.set_result)
+        self.scheduler.submit(request_of(value), unrecorded(), came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
         if not isinstance(result, InferResponse):
             raise result
@@ -52,44 +52,44 @@ class Client:
         return values
 
     async def answered(self, value: float) -> list[float]:
-        """The same, as often as it takes on a busy machine."""
+        """The same, repeated as often as necessary on a busy machine."""
         while True:
             with suppress(DeadlineExceeded, Overloaded):
-                return await self.ask(value)
+                return await self.submit(value)
             await asyncio.sleep(0)
 
 
 @asynccontextmanager
 async def serving(model: FakeModel, batchable: bool = True) -> AsyncIterator[Client]:
-    """Measured as cheap: where it may, it runs on the loop."""
+    """Measured as cheap: it runs on the loop if it may."""
     measured = Warmup(CHEAP.fixed_s, CHEAP.per_row_s, batchable)
     loop = asyncio.get_running_loop()
-    server = Scheduler(model, measured, limits=Limits(timeout_s=TIMEOUT_S), batching=Batching(), loop=loop)
-    yield Client(server)
-    server.close()
+    scheduler = Scheduler(model, measured, limits=Limits(timeout_s=TIMEOUT_S), batching=Batching(), loop=loop)
+    yield Client(scheduler)
+    scheduler.close()
 
 
 @pytest.mark.parametrize("batchable", [True, False])
-def test_a_call_that_hangs_costs_nobody_more_than_a_deadline(batchable: bool) -> None:
+def test_a_hung_call_costs_other_requests_at_most_their_deadline(batchable: bool) -> None:
     async def run() -> None:
         model = Hanging()
         async with serving(model, batchable) as client:
             for _ in range(2 * (SINGLES + RECHECK)):  # quick, whichever way requests go in
                 with suppress(DeadlineExceeded):  # the machine may be busy
-                    assert await client.ask(1) == [2]
-            hung = asyncio.create_task(client.ask(HANGS))
+                    assert await client.submit(1) == [2]
+            hung = asyncio.create_task(client.submit(HANGS))
             await asyncio.sleep(0)
             turns = 0
-            neighbour = asyncio.create_task(client.ask(2))
+            neighbour = asyncio.create_task(client.submit(2))
             while not (hung.done() and neighbour.done()):
                 turns += 1
                 await asyncio.sleep(0)
             assert turns > 1, "the loop went on"
             for task in (hung, neighbour):
                 assert isinstance(task.exception(), DeadlineExceeded)
-            assert client.server.stuck_s() > 0, "the health check sees it"
-            assert client.server.batch_on_loop() is None
-            model.let_go.set()
+            assert client.scheduler.stuck_s() > 0, "the health check sees it"
+            assert client.scheduler.batch_on_loop() is None
+            model.released.set()
             assert await client.answered(3) == [6]
         assert model.threads == {"modelyard-model"}
 
@@ -115,25 +115,25 @@ def test_a_model_that_runs_operator_code_is_never_called_on_the_loop(
     assert model.threads == {"modelyard-model"}
 
 
-def test_what_the_loop_is_in_is_seen_from_outside(rig: Make) -> None:
+def test_another_thread_can_read_the_batch_on_the_loop(rig: Make) -> None:
     seen: list[object] = []
     servers: list[Scheduler] = []
 
-    def look(inputs: Tensors) -> Tensors:
+    def observe(inputs: Tensors) -> Tensors:
         seen.append(servers[-1].batch_on_loop())
         return {"y": inputs["x"]}
 
-    models = [FakeModel(look), FakeModel(look)]
+    models = [FakeModel(observe), FakeModel(observe)]
     models[1].loop_safe = False
     for model in models:
         one = rig(model)
-        servers.append(one.server)
+        servers.append(one.scheduler)
         for _ in range(SINGLES + 2):
             number = one.submit(1)
             one.loop.settle()
             if number not in one.results:
                 one.loop.turn_with_thread()
-        assert one.server.batch_on_loop() is None
+        assert one.scheduler.batch_on_loop() is None
     half = len(seen) // 2
     assert None not in seen[:half]
     assert set(seen[half:]) == {None}

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: each request is answered once, rightly, and nothing is left over."""
+"""Random sequences of events: each request completes once, with its own result, and nothing stays open."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from modelyard.tensors import InferRequest, Tensors
 from tests.fakes import FakeClock, FakeLoop, FakeModel
-from tests.unit.inference.rig import CHEAP, DEAR, Records
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Records
 
 POISON = 666.0
 TIMEOUT_S = 5.0
@@ -48,16 +48,16 @@ class Client:
         self.poison = poison
         self.submitted = 0.0
         self.answered = 0.0
-        self.ticket: PendingRequest | None = None
+        self.pending: PendingRequest | None = None
         self.cancelled = False
         self.told_after_leaving = False
-        self.refused = False
+        self.rejected = False
         self.results: list[InferResponse | ModelyardError] = []
 
     def check(self) -> None:
         """Raise AssertionError unless this is how a request may end."""
         assert not self.told_after_leaving
-        if self.refused or (self.cancelled and not self.results):
+        if self.rejected or (self.cancelled and not self.results):
             assert self.results == []
             return
         assert len(self.results) == 1
@@ -72,16 +72,18 @@ class Client:
             assert self.poison
 
 
-@pytest.mark.parametrize("measured", [CHEAP, DEAR], ids=["on the loop", "in the worker"])
+@pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["on the loop", "in the worker"])
 @pytest.mark.parametrize("max_delay_ms", [0, 2])
 @settings(max_examples=80)
 @given(steps=STEPS)
-def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_ms: float, steps: list[tuple]) -> None:
+def test_each_request_completes_once_with_its_own_result(
+    measured: Warmup, max_delay_ms: float, steps: list[tuple]
+) -> None:
     clock = FakeClock()
     loop = FakeLoop(clock)
     model = FakeModel(doubled)
     records = Records()
-    server = Scheduler(
+    scheduler = Scheduler(
         model,
         measured,
         limits=Limits(queue=4, timeout_s=TIMEOUT_S),
@@ -103,17 +105,17 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
             client.answered = clock()
 
         try:
-            client.ticket = server.submit(client.request, server.open_requests.context(records), done)
+            client.pending = scheduler.submit(client.request, scheduler.open_requests.context(records), done)
         except Overloaded:
-            client.refused = True
+            client.rejected = True
 
     def cancel(number: int) -> None:
-        if number < len(clients) and (ticket := clients[number].ticket) is not None:
+        if number < len(clients) and (pending := clients[number].pending) is not None:
             clients[number].cancelled = True
-            ticket.cancel()
+            pending.cancel()
 
     def thread() -> None:
-        if server._running is not None:
+        if scheduler._running is not None:
             loop.turn_with_thread()
 
     act: dict[str, Callable[..., None]] = {
@@ -125,14 +127,14 @@ def test_each_request_is_answered_once_and_rightly(measured: Warmup, max_delay_m
     }
     for name, *details in steps:
         act[name](*details)
-        assert server.in_flight == sum(
-            not client.results and not client.refused and not client.cancelled for client in clients
+        assert scheduler.in_flight == sum(
+            not client.results and not client.rejected and not client.cancelled for client in clients
         )
-    while server.in_flight:
+    while scheduler.in_flight:
         loop.advance(0.002)
-        if server._running is not None:
+        if scheduler._running is not None:
             loop.turn_with_thread()
     for client in clients:
         client.check()
     assert len(records.requests) == len(clients)
-    server.close()
+    scheduler.close()

@@ -17,7 +17,7 @@ from modelyard.inference.scheduler import Scheduler
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.tensors import InferRequest
 from tests.fakes import PATIENCE_S, unrecorded
-from tests.unit.inference.versions import loading
+from tests.unit.replica.loaded_version import loading
 from tests.unit.runtimes.python_models import source
 
 ONE = InferRequest({"x": np.array([3.0])}, 1, ("y",))
@@ -29,29 +29,29 @@ def load(root: Path, text: str, **files: bytes) -> LoadedVersion:
 
 
 async def answers(version: LoadedVersion, requests: int = 1) -> list[Any]:
-    """What the version's model server gives, one request after the other, on this loop."""
+    """The outputs of the version, for sequential requests on this loop."""
     loop = asyncio.get_running_loop()
-    server = Scheduler(
+    scheduler = Scheduler(
         version.model, version.warmup, limits=Limits(), batching=Batching(), loop=loop, worker=version.worker
     )
     got = []
     for _ in range(requests):
         came: asyncio.Future[InferResponse | ModelyardError] = loop.create_future()
-        server.submit(ONE, unrecorded(), came.set_result)
+        scheduler.submit(ONE, unrecorded(), came.set_result)
         result = await asyncio.wait_for(came, PATIENCE_S)
         got.append(result.outputs["y"].tolist() if isinstance(result, InferResponse) else result)
-    if server.generations is not None:
-        await generated(server)
-    server.close()
+    if scheduler.generations is not None:
+        await generated(scheduler)
+    scheduler.close()
     return got
 
 
-async def generated(server: Scheduler) -> None:
+async def generated(scheduler: Scheduler) -> None:
     """One part of a generation, which is then cancelled."""
-    assert server.generations is not None
+    assert scheduler.generations is not None
     part = asyncio.get_running_loop().create_future()
-    context = server.open_requests.context(UNRECORDED)
-    generation = server.generations.begin(ONE, part.set_result, lambda result: None, context)
+    context = scheduler.open_requests.context(UNRECORDED)
+    generation = scheduler.generations.begin(ONE, part.set_result, lambda result: None, context)
     generation.go_on()
     await asyncio.wait_for(part, PATIENCE_S)
     generation.cancel()
@@ -127,7 +127,7 @@ def test_each_version_has_a_thread_of_its_own(tmp_path: Path) -> None:
     ],
     ids=["a SQLite connection", "a thread-local"],
 )
-def test_what_load_makes_for_its_thread_works_in_predict(
+def test_thread_bound_objects_of_load_work_in_predict(
     made: str, used: str, example: dict[str, bytes], tmp_path: Path
 ) -> None:
     text = source(f"""
@@ -143,13 +143,13 @@ def test_what_load_makes_for_its_thread_works_in_predict(
 
 
 @pytest.mark.parametrize(
-    ("raised", "told"),
+    ("raised", "message"),
     [
         ("ValueError('no luck')", "LoadError: Model.load.. failed at model.py:12: ValueError: no luck"),
         ("SystemExit(3)", "LoadError: Model.load.. failed at model.py:12: SystemExit: 3"),
     ],
 )
-def test_a_load_that_fails_ends_its_thread_and_tells_why(raised: str, told: str, tmp_path: Path) -> None:
+def test_a_failed_load_ends_its_thread_and_raises_the_error(raised: str, message: str, tmp_path: Path) -> None:
     text = source(f"""
         def load(self, directory, options, cpus):
             raise {raised}
@@ -158,10 +158,10 @@ def test_a_load_that_fails_ends_its_thread_and_tells_why(raised: str, told: str,
             return {{"y": inputs["x"]}}
     """)
     error = loading(tmp_path, {"model.py": text.encode()}).exception(PATIENCE_S)
-    assert f"{type(error).__name__}: {error}" == told.replace("load..", "load()")
+    assert f"{type(error).__name__}: {error}" == message.replace("load..", "load()")
 
 
-def test_a_load_that_hangs_can_be_given_up(tmp_path: Path) -> None:
+def test_the_caller_can_stop_waiting_for_a_load_that_hangs(tmp_path: Path) -> None:
     text = source("""
         def load(self, directory, options, cpus):
             import os
@@ -185,7 +185,7 @@ def test_a_load_that_hangs_can_be_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("raised", ["SystemExit(3)", "StopIteration()"])
-def test_what_no_loop_could_carry_becomes_an_ordinary_error(raised: str, tmp_path: Path) -> None:
+def test_exceptions_that_a_loop_cannot_carry_become_runtime_errors(raised: str, tmp_path: Path) -> None:
     text = source(f"""
         def predict(self, inputs):
             raise {raised}

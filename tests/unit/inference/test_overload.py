@@ -1,4 +1,4 @@
-"""More comes than a model can do: what is accepted is answered in time, and the model does as much as it ever can."""
+"""Overload: accepted requests meet their deadlines, and the model runs at full throughput."""
 
 import random
 from collections import Counter
@@ -20,7 +20,7 @@ LASTS_S = 60.0
 
 
 class VirtualWorker(Worker):
-    """Does a job at once, and tells of its end when the clock of the test comes to it."""
+    """Runs a job at once, and reports its end at the time that it would have taken."""
 
     def __init__(self, loop: FakeLoop, clock: FakeClock) -> None:
         super().__init__()
@@ -34,14 +34,14 @@ class VirtualWorker(Worker):
 
 
 class Simulation:
-    """One replica of a model, and clients that come at random and never wait for one another."""
+    """One replica of a model, with random arrivals."""
 
     def __init__(self, seconds: Callable[[int], float], measured: Warmup, **limits: float) -> None:
         clock = FakeClock()
         self.clock, self.loop = clock, FakeLoop(clock)
         self.model = FakeModel(clock=clock, seconds=seconds)
         self.model.loop_safe = False
-        self.server = Scheduler(
+        self.scheduler = Scheduler(
             self.model,
             measured,
             limits=Limits.model_validate(limits),
@@ -55,15 +55,15 @@ class Simulation:
         self.retry_after_s: list[float] = []
 
     def come(self, rate: float, lasts_s: float = LASTS_S, seed: int = 0) -> None:
-        """Requests of one row each, so many a second, for so long."""
+        """Send this many requests of one row per second, for this long."""
         draw = random.Random(seed)
         until = self.clock.now + lasts_s
         while self.clock.now < until:
             self.loop.advance(draw.expovariate(rate))
             try:
-                self.server.submit(request_of(1), unrecorded(), self._done)
+                self.scheduler.submit(request_of(1), unrecorded(), self._done)
             except Overloaded as error:
-                self.ends["refused"] += 1
+                self.ends["rejected"] += 1
                 self.retry_after_s.append(error.retry_after_s)
 
     def _done(self, result: object) -> None:
@@ -72,17 +72,17 @@ class Simulation:
             self.answered_at.append(self.clock.now)
 
     def goodput(self, since: float, until: float) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return sum(since <= at < until for at in self.answered_at) / (until - since)
 
 
 def by_rows(rows: int) -> float:
-    """Nothing is saved by a batch: 20 rows a second."""
+    """A batch saves nothing: 20 rows per second."""
     return 0.05 * rows
 
 
 def by_calls(rows: int) -> float:
-    """Nearly all is saved by a batch: 64 rows in 0.23 s."""
+    """A batch saves nearly everything: 64 rows in 0.23 s."""
     return 0.1 + 0.002 * rows
 
 
@@ -98,7 +98,7 @@ BY_CALLS = Warmup(fixed_s=0.1, per_row_s=0.002, batchable=True)
     [(by_rows, BY_ROWS, 20), (by_rows, ONE_BY_ONE, 20), (by_calls, BY_CALLS, 64 / 0.228)],
     ids=["each row costs", "one by one", "each call costs"],
 )
-def test_under_overload_a_model_does_what_it_can_and_keeps_its_word(
+def test_under_overload_accepted_requests_meet_their_deadlines_at_full_throughput(
     seconds: Callable[[int], float], measured: Warmup, peak: float, limits: dict[str, float], times: int
 ) -> None:
     one = Simulation(seconds, measured, **limits)
@@ -107,5 +107,5 @@ def test_under_overload_a_model_does_what_it_can_and_keeps_its_word(
     assert one.goodput(begun + WARM_S, begun + LASTS_S) >= 0.95 * peak
     accepted = one.ends["InferResponse"] + one.ends["DeadlineExceeded"]
     assert one.ends["DeadlineExceeded"] <= accepted / 1000
-    assert one.ends["refused"] > accepted
-    one.server.close()
+    assert one.ends["rejected"] > accepted
+    one.scheduler.close()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelyard.config.model_spec import Batching
-from modelyard.inference.row_size import TIMES, row_size, row_sizes
+from modelyard.inference.row_size import MAX_GROWTH, row_size, row_sizes
 from modelyard.inference.scheduler import SINGLES
 from modelyard.inference.warmup import Warmup, warm
 from modelyard.tensors import FREE, Array, InferRequest, Signature, Tensors, TensorSpec
@@ -45,38 +45,38 @@ def request(array: Array, **others: Array) -> InferRequest:
 @pytest.mark.parametrize(
     "inputs", [(WIDTH,), (TensorSpec("x", "FP32", (FREE,)), TensorSpec("z", "BOOL", (FREE, 2, 2)))]
 )
-def test_there_is_nothing_to_look_at_where_all_rows_are_of_one_size(inputs: tuple[TensorSpec, ...]) -> None:
+def test_rows_of_one_size_need_no_row_sizes(inputs: tuple[TensorSpec, ...]) -> None:
     assert row_sizes(model_of(*inputs), 0) is None
     assert row_size(model_of(*inputs), request(np.ones((2, 3), np.float32))) == 0
 
 
 @pytest.mark.parametrize(("spec", "of"), KINDS.values(), ids=KINDS)
-def test_a_row_holds_its_values_and_the_characters_of_its_texts(spec: TensorSpec, of: Of) -> None:
+def test_the_size_of_a_row_is_its_values_and_characters(spec: TensorSpec, of: Of) -> None:
     model = model_of(spec)
     assert row_size(model, request(of(20))) == 20
     sizes = row_sizes(model, 20)
     assert sizes is not None
-    assert sizes.usual([request(of(20 * TIMES))], 1)
-    assert not sizes.usual([request(of(20 * TIMES + 1))], 1)
-    assert sizes.usual([request(of(20)), request(of(20 * TIMES))], 2)
+    assert sizes.usual([request(of(20 * MAX_GROWTH))], 1)
+    assert not sizes.usual([request(of(20 * MAX_GROWTH + 1))], 1)
+    assert sizes.usual([request(of(20)), request(of(20 * MAX_GROWTH))], 2)
     sizes.was_quick([request(of(100))], 1)
     sizes.was_quick([request(of(3))], 1)
-    assert sizes.usual([request(of(100 * TIMES))], 1)
+    assert sizes.usual([request(of(100 * MAX_GROWTH))], 1)
 
 
-def test_a_missing_text_and_an_optional_input_are_no_more_than_nothing() -> None:
+def test_missing_texts_and_optional_inputs_add_almost_nothing() -> None:
     model = model_of(TensorSpec("x", "BYTES", (FREE,), missing=True), TensorSpec("z", "BYTES", (FREE,), optional=True))
     assert row_size(model, request(np.array([None], object))) == 1
     assert row_size(model, request(np.array([None, "abc"], object))) == 2.5
 
 
-def test_a_whole_tensor_is_looked_at_where_its_first_axis_is_no_row() -> None:
+def test_without_rows_the_whole_tensor_counts() -> None:
     model = model_of(TensorSpec("x", "FP32", (FREE, 2)), rows=False)
     assert row_size(model, InferRequest({"x": np.ones((7, 2), np.float32)}, 1, ("y",))) == 14
 
 
 @pytest.mark.parametrize(("spec", "of"), KINDS.values(), ids=KINDS)
-def test_a_row_far_larger_than_any_that_was_quick_does_not_run_on_the_loop(rig: Make, spec: TensorSpec, of: Of) -> None:
+def test_a_row_far_larger_than_the_known_size_does_not_run_on_the_loop(rig: Make, spec: TensorSpec, of: Of) -> None:
     one = rig(model_of(spec), Warmup(20e-6, 1e-6, True, row_size=20))
 
     def thread(size: int) -> set[str]:
@@ -95,18 +95,18 @@ def test_a_row_far_larger_than_any_that_was_quick_does_not_run_on_the_loop(rig: 
 
 
 @pytest.mark.parametrize(("seconds", "known"), [(0.0, 100), (2.0, 2)])
-def test_a_size_that_was_quick_in_the_worker_is_known_from_then_on(rig: Make, seconds: float, known: float) -> None:
+def test_a_size_that_was_quick_in_the_worker_becomes_known(rig: Make, seconds: float, known: float) -> None:
     model, clock = model_of(TEXT), FakeClock()
     timed = FakeModel(model._call, signature=model.signature, example={}, clock=clock, seconds=lambda rows: seconds)
     one = rig(timed, Warmup(20e-6, 1e-6, True, row_size=2), clock=clock)
     one.submit(request=request(np.array(["a" * 99], object)))
     one.loop.settle()
     one.loop.turn_with_thread()
-    assert one.server._sizes is not None
-    assert one.server._sizes.known == known
+    assert one.scheduler._sizes is not None
+    assert one.scheduler._sizes.known == known
 
 
-def test_warm_up_measures_what_a_row_holds() -> None:
+def test_warm_up_measures_the_size_of_a_row() -> None:
     example = request(np.array(["abc", "de"], object))
     model = model_of(TEXT, example=example.inputs)
     assert 3 <= warm(model, [example], batching=Batching()).row_size <= 4

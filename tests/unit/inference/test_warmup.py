@@ -1,4 +1,4 @@
-"""What warm-up measures, and what it lets batch."""
+"""What warm-up measures, and which models may be batched."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modelyard.config.model_spec import Batching
-from modelyard.inference.warmup import BUDGET_S, WarmupFailed, warm
+from modelyard.inference.warmup import TIMING_BUDGET_S, WarmupFailed, warm
 from modelyard.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
 from tests.fakes import FakeClock, FakeModel, request_of
 
@@ -40,11 +40,11 @@ def test_a_slow_model_is_tried_with_fewer_rows_and_not_for_long() -> None:
     measured = warm(model, [request_of(1, 2)], batching=Batching(max_size=64), clock=clock)
     assert measured.batchable
     assert measured.per_row_s == pytest.approx(0.05)
-    assert max(model.batches) == int(BUDGET_S / 0.05)
-    assert clock() - begun < 20 * BUDGET_S
+    assert max(model.batches) == int(TIMING_BUDGET_S / 0.05)
+    assert clock() - begun < 20 * TIMING_BUDGET_S
 
 
-def test_the_rows_of_two_examples_prove_it_too() -> None:
+def test_rows_may_come_from_two_examples() -> None:
     assert warm(FakeModel(), [request_of(1), request_of(2)], batching=Batching()).batchable
 
 
@@ -77,12 +77,12 @@ def first_row(inputs: Tensors) -> Tensors:
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (running_total, "rows give other answers among 2 rows than alone"),
-        (centred, "rows give other answers among 2 rows than alone"),
-        (sorted_rows, "rows give other answers among 2 rows than alone"),
-        (wrong_from_five, "rows give other answers among 64 rows than alone"),
-        (one_row_only, "it fails on 2 rows together (ValueError: got 2 rows, expected 1)"),
-        (first_row, "it fails on 2 rows together (RowsError: output 'y' has shape (1, 1) for 2 rows)"),
+        (running_total, "outputs of a row differ between a batch of 2 rows and the row alone"),
+        (centred, "outputs of a row differ between a batch of 2 rows and the row alone"),
+        (sorted_rows, "outputs of a row differ between a batch of 2 rows and the row alone"),
+        (wrong_from_five, "outputs of a row differ between a batch of 64 rows and the row alone"),
+        (one_row_only, "it fails on a batch of 2 rows (ValueError: got 2 rows, expected 1)"),
+        (first_row, "it fails on a batch of 2 rows (RowsError: output 'y' has shape (1, 1) for 2 rows)"),
     ],
 )
 @pytest.mark.parametrize("synthesised", [False, True])
@@ -96,11 +96,11 @@ def test_a_model_whose_rows_depend_on_their_neighbours_is_not_batched(
     assert measured.reason == reason
 
 
-def test_a_model_that_never_answers_the_same_twice_is_not_batched() -> None:
+def test_a_nondeterministic_model_is_not_batched() -> None:
     draws = iter(range(1000))
     model = FakeModel(lambda inputs: {"y": inputs["x"] + next(draws)})
     assert warm(model, [request_of(1), request_of(2)], batching=Batching()).reason == (
-        "the same row gives another answer each time"
+        "its outputs for the same row differ between calls"
     )
 
 
@@ -122,14 +122,14 @@ def test_floats_may_differ_by_a_little_and_labels_not_at_all(make: Callable[[Any
     assert warm(model, [request_of(1), request_of(2)], batching=Batching()).batchable is batchable
 
 
-def test_one_row_proves_nothing() -> None:
+def test_a_single_row_is_not_enough_for_the_test() -> None:
     model = FakeModel(example={"x": np.ones((2, 1), np.float32)})
     measured = warm(model, [request_of(1), request_of(1, 1)], batching=Batching())
     assert not measured.batchable
-    assert measured.reason == "the example has no two different rows to prove it with"
+    assert measured.reason == "the example has no two different rows to test it with"
 
 
-def test_the_models_own_example_completes_an_operators_single_row() -> None:
+def test_the_models_own_example_adds_rows_to_an_operators_single_row() -> None:
     assert warm(FakeModel(), [request_of(1)], batching=Batching()).batchable
 
 
@@ -142,12 +142,12 @@ def test_a_model_that_fails_on_its_own_example_may_still_be_good() -> None:
     assert not warm(model, [request_of(1)], batching=Batching()).batchable
 
 
-def test_a_model_that_takes_no_single_rows_of_its_example_is_served_all_the_same() -> None:
+def test_a_model_that_fails_on_single_rows_of_its_example_is_served() -> None:
     def call(inputs: Tensors) -> Tensors:
         return {"y": inputs["x"]} if len(inputs["x"]) > 1 else failing(inputs)
 
     measured = warm(FakeModel(call), [request_of(1, 2)], batching=Batching())
-    assert measured.reason == "it does not take each row of its example alone (ZeroDivisionError: no luck)"
+    assert measured.reason == "it fails on single rows of its example (ZeroDivisionError: no luck)"
 
 
 def test_a_call_that_takes_as_long_with_two_rows_as_with_one_is_measured() -> None:
@@ -184,12 +184,12 @@ def failing(inputs: Tensors) -> Tensors:
     raise ZeroDivisionError("no luck")
 
 
-def test_a_model_that_fails_on_the_operators_example_takes_no_traffic() -> None:
+def test_a_model_that_fails_on_the_operators_example_is_not_served() -> None:
     with pytest.raises(WarmupFailed, match="the model failed on its example: ZeroDivisionError: no luck"):
         warm(FakeModel(failing), [request_of(1)], batching=Batching())
 
 
-def test_every_example_is_tried() -> None:
+def test_every_example_is_run() -> None:
     def call(inputs: Tensors) -> Tensors:
         return {"y": inputs["x"]} if (inputs["x"] < 3).all() else failing(inputs)
 
@@ -197,7 +197,7 @@ def test_every_example_is_tried() -> None:
         warm(FakeModel(call), [request_of(1), request_of(2), request_of(3)], batching=Batching())
 
 
-def test_a_model_that_fails_on_a_made_up_example_is_served_unbatched_and_off_the_loop() -> None:
+def test_a_model_that_fails_on_a_synthesised_example_is_served_unbatched_and_off_the_loop() -> None:
     measured = warm(FakeModel(failing), [request_of(1)], batching=Batching(), synthesised=True)
     assert not measured.batchable
     assert measured.reason == "it failed on an example made from its signature (ZeroDivisionError: no luck)"
@@ -205,7 +205,7 @@ def test_a_model_that_fails_on_a_made_up_example_is_served_unbatched_and_off_the
 
 
 def test_a_model_without_examples_is_served_unbatched() -> None:
-    assert warm(FakeModel(), [], batching=Batching()).reason == "there is no example to try it with"
+    assert warm(FakeModel(), [], batching=Batching()).reason == "there is no example to test it with"
 
 
 def test_examples_of_another_kind_are_not_mixed() -> None:

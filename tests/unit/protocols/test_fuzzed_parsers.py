@@ -13,7 +13,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelyard.http.accept import KNOWN, media_of
+from modelyard.http.accept import KNOWN, preferred_media_type
 from modelyard.protocols.grpc.frames import FrameReader, frame, only_message
 from modelyard.protocols.grpc.status import LONGEST_MESSAGE, escaped
 from modelyard.protocols.grpc.timeout import timeout_s
@@ -122,7 +122,7 @@ def test_texts_of_an_answer_come_back_from_its_csv(texts: list[str]) -> None:
 @MANY
 @given(mutated([b"text/csv;q=0.5, application/x-npy, */*;q=0.1", b"text/html,application/xhtml+xml,*/*;q=0.8"]))
 def test_whatever_is_accepted_there_is_a_form(accept: bytes) -> None:
-    assert media_of(accept) in KNOWN.values()
+    assert preferred_media_type(accept) in KNOWN.values()
 
 
 @FEW
@@ -130,7 +130,7 @@ def test_whatever_is_accepted_there_is_a_form(accept: bytes) -> None:
 def test_the_form_of_the_greatest_weight_is_chosen(names: list[str], best: int) -> None:
     best %= len(names)
     told = ", ".join(f"{name};q={0.9 if at == best else 0.3}" for at, name in enumerate(names))
-    assert media_of(told.encode()) == KNOWN[names[best]]
+    assert preferred_media_type(told.encode()) == KNOWN[names[best]]
 
 
 @FEW

@@ -79,17 +79,20 @@ def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, 
 @pytest.mark.parametrize(
     ("content_type", "message"),
     [
-        (b"text/html", "content type 'text/html' is not taken, only application/json and text/csv, in UTF-8"),
-        (b"text/plain", "text/plain is accepted for a JSON object alone; otherwise application/json and text/csv"),
-        (b"application/json; charset=latin-1", "charset 'latin-1' is not taken, only application/json and text/csv"),
-        (b"image/png+json", "content type 'image/png.json' is not taken"),
-        (b"\xff/\xfe", "content type 'ÿ/þ' is not taken"),
+        (b"text/html", "content type 'text/html' is not supported, only application/json and text/csv, in UTF-8"),
+        (b"text/plain", "text/plain is supported only for a JSON object; otherwise send application/json and text/csv"),
+        (
+            b"application/json; charset=latin-1",
+            "charset 'latin-1' is not supported, only application/json and text/csv",
+        ),
+        (b"image/png+json", "content type 'image/png.json' is not supported"),
+        (b"\xff/\xfe", "content type 'ÿ/þ' is not supported"),
         (
             b"application/x-www-form-urlencoded",
-            "forms are not taken, only application/json and text/csv, in UTF-8, application/x-npy, "
-            "and application/vnd.apache.arrow.stream; curl",
+            "content type application/x-www-form-urlencoded is not supported, only application/json and text/csv, in UTF-8, "
+            "application/x-npy, and application/vnd.apache.arrow.stream; curl",
         ),
-        (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not taken"),
+        (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not supported"),
     ],
 )
 def test_another_content_type_is_refused_with_those_that_are_taken(content_type: bytes, message: str) -> None:

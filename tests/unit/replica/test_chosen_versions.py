@@ -1,4 +1,4 @@
-"""A default version and labels: every protocol finds them, and they change while requests come in."""
+"""The default version and labels: all protocols use them, and they may change at any time."""
 
 import asyncio
 from collections.abc import Iterator
@@ -45,13 +45,13 @@ class Model:
         self.routes = Dispatch(spec, "onnx", versions, loop)
 
     def http(self, path: str, body: bytes = b"") -> Any:
-        """The answer's JSON."""
+        """The JSON of the response."""
         request = HttpRequest("POST" if body else "GET", path, b"", {b"host": b"h"}, body, "r")
         answer = self.loop.run_until_complete(cast(Any, self.routes.respond(request)))
         return orjson.loads(cast(HttpResponse, answer).body)
 
     def factor(self, path: str) -> float:
-        """What the version behind this path multiplies by."""
+        """The factor of the version at this path."""
         if path.endswith("infer"):
             (output,) = self.http(path, TENSORS)["outputs"]
             (factor,) = output["data"]
@@ -60,7 +60,7 @@ class Model:
         return float(factor)
 
     def grpc_version(self, version: str) -> str:
-        """Which version answers a ModelInfer that names this one."""
+        """The version that responds to a ModelInfer for this version or label."""
         method = METHODS["ModelInfer"]
         message = method.request(model_name="m", model_version=version)
         tensor = message.inputs.add(name="x", datatype="FP32", shape=[1, 1])
@@ -95,7 +95,7 @@ def test_the_newest_version_is_the_default_until_another_one_is_named(model: Mod
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_label_stands_in_the_place_of_a_version(model: Model, path: str) -> None:
+def test_a_label_can_be_used_in_place_of_a_version(model: Model, path: str) -> None:
     model.routes.choose(2, {"stable": 2, "next": 3})
     assert model.factor(path.format("/versions/stable")) == 2
     assert model.factor(path.format("/versions/next")) == 3

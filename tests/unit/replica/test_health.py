@@ -30,9 +30,9 @@ def test_a_replica_whose_calls_are_not_too_long_is_healthy(running_s: Mapping[in
 @pytest.mark.parametrize(
     ("running_s", "expected"),
     [
-        ({1: 30.1}, "version 1 has been in one call for 30 s"),
-        ({1: 0.0, 2: 47.6}, "version 2 has been in one call for 48 s"),
-        ({3: 31.0, 2: 300.0}, "version 3 has been in one call for 31 s"),
+        ({1: 30.1}, "a call of version 1 has not returned for 30 s"),
+        ({1: 0.0, 2: 47.6}, "a call of version 2 has not returned for 48 s"),
+        ({3: 31.0, 2: 300.0}, "a call of version 3 has not returned for 31 s"),
     ],
 )
 def test_a_replica_with_a_call_that_hangs_is_not_healthy(running_s: Mapping[int, float], expected: str):

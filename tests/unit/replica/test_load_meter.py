@@ -1,4 +1,4 @@
-"""What the meter tells Ray Serve, against what is really in flight."""
+"""The load meter, compared with the true number of requests in flight."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.fakes import FakeClock, FakeLoop
 
 
 class Meter:
-    """A meter on a loop that the test turns by hand."""
+    """A meter on a fake event loop."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -32,12 +32,12 @@ def test_an_idle_replica_has_nothing_in_flight() -> None:
     assert one.meter.read() == 0
 
 
-def test_reading_twice_at_once_divides_by_nothing() -> None:
+def test_two_readings_at_one_time_do_not_divide_by_zero() -> None:
     one = Meter()
     assert one.meter.read() == one.meter.read() == 0
 
 
-def test_requests_that_are_answered_as_they_come_count_for_as_long_as_they_took() -> None:
+def test_requests_that_are_served_within_submit_count_for_their_duration() -> None:
     one = Meter()
     one.arrive(4, 0.25)
     one.loop.turn()
@@ -45,7 +45,7 @@ def test_requests_that_are_answered_as_they_come_count_for_as_long_as_they_took(
     assert one.meter.read() == pytest.approx(4 * 1.0 / 4)
 
 
-def test_requests_count_until_the_call_that_they_gathered_for_is_over() -> None:
+def test_requests_count_until_their_batch_ends() -> None:
     one = Meter()
     one.arrive(3, 0.1)
     one.waiting = 3
@@ -59,14 +59,14 @@ def test_requests_count_until_the_call_that_they_gathered_for_is_over() -> None:
     assert one.meter.read() == pytest.approx(3)
 
 
-def test_what_waits_for_a_model_off_the_loop_counts_as_it_is_now() -> None:
+def test_requests_that_wait_for_the_worker_count_at_the_time_of_reading() -> None:
     one = Meter()
     one.waiting = 7
     one.clock.advance(5)
     assert one.meter.read() == 7
 
 
-def test_each_reading_starts_anew() -> None:
+def test_each_reading_starts_from_zero() -> None:
     one = Meter()
     one.arrive(1, 1.0)
     one.loop.settle()
@@ -79,7 +79,7 @@ DECODE_S, CALL_S, ENCODE_S = 20e-6, 60e-6, 15e-6
 
 
 class InlineReplica:
-    """A model that runs on the loop, as the model server runs it: read what has come, make a batch of it, answer.
+    """A model on the event loop, as the scheduler runs it: read what has arrived, run a batch, respond.
 
     `in_flight_s` adds up what the meter is to estimate: the time of each request from its arrival in the socket's buffer to its
     answer.
@@ -93,11 +93,11 @@ class InlineReplica:
         self._batch: list[tuple[float, Callable[[float], float | None]]] = []
 
     def add(self, at: float, following: Callable[[float], float | None] = lambda _: None) -> None:
-        """A request that arrives then; `following` tells when its client sends another, from the time of the answer."""
+        """A request that arrives then; `following` maps the time of its response to the time of the client's next request."""
         heappush(self._coming, (at, next(self._number), following))
 
     def run(self, seconds: float) -> tuple[float, float]:
-        """The true average in flight, and the meter's."""
+        """The true average in flight, and that of the meter."""
         clock, loop = self.one.clock, self.one.loop
         started = clock()
         while self._coming and clock() < started + seconds:
@@ -133,13 +133,13 @@ class InlineReplica:
 
 @pytest.mark.parametrize("clients", [1, 8, 64, 300])
 @pytest.mark.parametrize("think_s", [10e-6, 1e-3])
-def test_clients_that_ask_again_and_again_are_counted(clients: int, think_s: float) -> None:
+def test_closed_loop_clients_are_counted(clients: int, think_s: float) -> None:
     replica = InlineReplica()
     start = replica.one.clock()
     for client in range(clients):
         replica.add(start + client * 1e-6, lambda now: now + think_s)
-    true, told = replica.run(0.2)
-    assert told == pytest.approx(true, rel=0.3)
+    true, measured = replica.run(0.2)
+    assert measured == pytest.approx(true, rel=0.3)
 
 
 def _poisson(rate: float, seconds: float, start: float) -> Iterator[float]:
@@ -151,9 +151,9 @@ def _poisson(rate: float, seconds: float, start: float) -> Iterator[float]:
 
 
 @pytest.mark.parametrize("rate", [500, 5_000, 15_000, 25_000])
-def test_clients_that_ask_at_random_are_counted(rate: float) -> None:
+def test_random_arrivals_are_counted(rate: float) -> None:
     replica = InlineReplica()
     for at in _poisson(rate, 0.2, replica.one.clock()):
         replica.add(at)
-    true, told = replica.run(0.2)
-    assert told == pytest.approx(true, rel=0.35)
+    true, measured = replica.run(0.2)
+    assert measured == pytest.approx(true, rel=0.35)

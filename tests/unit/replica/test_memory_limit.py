@@ -1,4 +1,4 @@
-"""The memory limit, in a process of its own: it cannot be taken back."""
+"""The memory limit, in processes of its own, as it cannot be removed."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 
 def run(code: str) -> str:
-    """What the code prints, with 64 MiB to grow in."""
-    start = "from modelyard.replica.memory_limit import limit_memory\nlimit_memory(64 * 2**20)\n"
+    """The output of the code, with a limit of 64 MiB."""
+    start = "from modelyard.replica.process_memory import limit_memory\nlimit_memory(64 * 2**20)\n"
     done = subprocess.run(
         [sys.executable, "-c", start + textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
     )
@@ -17,11 +17,11 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_an_allocation_within_the_limit_is_made() -> None:
+def test_an_allocation_within_the_limit_succeeds() -> None:
     assert run("print(len(bytearray(48 * 2**20)))") == str(48 * 2**20)
 
 
-def test_an_allocation_past_the_limit_fails_by_itself_and_the_process_lives_on() -> None:
+def test_an_allocation_beyond_the_limit_fails_and_the_process_continues() -> None:
     code = """
     try:
         bytearray(128 * 2**20)
@@ -31,7 +31,7 @@ def test_an_allocation_past_the_limit_fails_by_itself_and_the_process_lives_on()
     assert run(code) == f"refused {16 * 2**20}"
 
 
-def test_many_small_ones_are_counted_too() -> None:
+def test_many_small_allocations_are_counted() -> None:
     code = """
     kept = []
     try:

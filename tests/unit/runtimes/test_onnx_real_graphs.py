@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVR, OneClassSVM
 
-from modelyard.inference.batch_parity import Proof
+from modelyard.inference.batch_parity import BatchParity
 from modelyard.inference.warmup import different_rows
 from modelyard.runtimes.base import LoadError
 from modelyard.tensors import InferRequest
@@ -107,7 +107,7 @@ def rows_agree(content: bytes, inputs: dict[str, np.ndarray]) -> None:
     assert (model.signature.rowwise, model.mixes_rows, model.loop_safe) == (True, "", True)
     outputs = tuple(spec.name for spec in model.signature.outputs)
     rows = len(next(iter(inputs.values())))
-    assert Proof(model, different_rows([InferRequest(inputs, rows, outputs)])).together() == ""
+    assert BatchParity(model, different_rows([InferRequest(inputs, rows, outputs)])).compare_examples() == ""
     session = onnxruntime.InferenceSession(content)
     for name, values in zip(outputs, session.run(None, inputs), strict=True):
         np.testing.assert_array_equal(everything(model, inputs)[name], values)

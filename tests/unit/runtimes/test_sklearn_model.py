@@ -16,7 +16,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest
-from modelyard.inference.batch_parity import Proof
+from modelyard.inference.batch_parity import BatchParity
 from modelyard.inference.warmup import different_rows
 from modelyard.runtimes.base import LoadedModel, LoadError
 from modelyard.runtimes.sklearn import model as sklearn
@@ -53,7 +53,7 @@ def test_an_example_has_two_different_rows_with_the_same_outputs_alone_and_toget
     rows = different_rows([request])
     assert model.signature.rowwise
     assert len(rows) == 2
-    assert Proof(model, rows).together() == ""
+    assert BatchParity(model, rows).compare_examples() == ""
 
 
 def test_a_table_of_numbers_is_one_input_with_its_columns() -> None:

@@ -21,10 +21,10 @@ def validate(
     from modelyard.cli.removal_checks import removal_problems
     from modelyard.cli.repository_errors import rejected_models, tls_problems
     from modelyard.cli.validate_deep import check_models
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
 
     with reported_errors(output):
-        desired = DesiredState(config, os.environ).read_settled()
+        desired = ConfigReader(config, os.environ).read_settled()
     rejected = {**desired.refused, **(check_models(desired) if deep else {})}
     names = [model.name for model in desired.config.models]
     found = [
@@ -75,10 +75,10 @@ def render(config: ConfigDir = DEFAULT_CONFIG) -> None:
     """Print the Ray Serve config file for `serve deploy`."""
     from modelyard.cli.removal_checks import removal_problems
     from modelyard.config.yaml_writer import to_yaml
-    from modelyard.control.desired import DesiredState
+    from modelyard.control.desired import ConfigReader
 
     with reported_errors():
-        desired = DesiredState(config, os.environ).read_settled()
+        desired = ConfigReader(config, os.environ).read_settled()
     missing = [each for each in removal_problems(config, desired.config) if each.severity == "error"]
     print_diagnostics(missing)
     for name, reason in desired.refused.items():

@@ -17,7 +17,7 @@ from modelyard.cli.command_options import (
 from modelyard.cli.command_output import FAILED, err, out, print_actions, print_json, reported_errors
 from modelyard.cli.model_table import status_table
 from modelyard.cli.terminal_report import width_of
-from modelyard.control.confirmation import CONFIRM
+from modelyard.control.plan import CONFIRM
 
 CHANGES = 2
 """Exit code of `plan --exit-code` if there are changes."""

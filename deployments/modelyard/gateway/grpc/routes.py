@@ -24,7 +24,7 @@ class GrpcRoutes:
         self.forwarder = GrpcForwarder(get_entries, call_model, limit_bytes=limit_bytes)
         self._health = GrpcHealth(get_entries, limit_bytes=limit_bytes)
 
-    def unary(self) -> dict[bytes, Endpoint]:
+    def endpoints(self) -> dict[bytes, Endpoint]:
         """Unary methods."""
         return {**self._server.endpoints(), **self.forwarder.endpoints(), **self._health.endpoints()}
 

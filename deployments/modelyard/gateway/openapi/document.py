@@ -10,7 +10,7 @@ from modelyard.gateway.openapi.native_paths import Path, model_paths, native_par
 from modelyard.gateway.openapi.operations import error_responses
 from modelyard.gateway.openapi.predict_schemas import predict_components
 from modelyard.gateway.openapi.protocol_paths import v1_paths, v2_parameters, v2_paths
-from modelyard.http.error_response import ERROR_MEMBER
+from modelyard.http.error_response import ERROR_OBJECT_PATHS
 from modelyard.protocols.oip.server import server_metadata
 from modelyard.tensors import Signature
 
@@ -32,7 +32,7 @@ def openapi(entries: Mapping[str, ModelEntry], signatures: Mapping[str, Signatur
     operations += [*v2_paths(), *v1_paths()]
     paths: dict[str, dict[str, Any]] = {}
     for path, method, operation in operations:
-        native = not (path.startswith(ERROR_MEMBER) or path == "/v2")
+        native = not (path.startswith(ERROR_OBJECT_PATHS) or path == "/v2")
         paths.setdefault(path, {})[method] = operation.as_json(native=native)
     # The 503 of these paths is a status and not an error.
     for path in ("/ready", "/health", "/v2/health/ready"):

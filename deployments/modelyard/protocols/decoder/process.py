@@ -66,7 +66,7 @@ class Decoder:
         """Of a request."""
         self._version = version
         self.codecs = codecs
-        self._most_bytes = MOST_TIMES * limits.body + SPARE_BYTES
+        self._most_bytes = _most_bytes(limits)
         self._idle_s = idle_s
         self._open = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -74,6 +74,13 @@ class Decoder:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
         self._running: _Job | None = None  # which may be given up at any time: the lock is for that
+
+    def configure(self, limits: Limits) -> None:
+        """Apply these from the next body on. Another body limit needs another process, which starts with the next large body."""
+        self.timeout_s = limits.timeout_s
+        if (most_bytes := _most_bytes(limits)) != self._most_bytes:
+            self._most_bytes = most_bytes
+            self._worker.do(self._stop)
 
     @property
     def process_id(self) -> int | None:
@@ -182,6 +189,10 @@ class Decoder:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
+
+
+def _most_bytes(limits: Limits) -> int:
+    return MOST_TIMES * limits.body + SPARE_BYTES
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from modelyard.errors import NotSupported
 from modelyard.http.asgi import Asgi, Receive, Scope, Send
-from modelyard.http.body_budget import Bodies
+from modelyard.http.body_budget import BodyBudget
 from modelyard.protocols.grpc.status import ended
 
 logger = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class GrpcRefused:
     """ASGI middleware. `paths` are those of the methods that the lane of this process answers."""
 
-    def __init__(self, app: Asgi, paths: Collection[bytes], bodies: Bodies) -> None:
+    def __init__(self, app: Asgi, paths: Collection[bytes], bodies: BodyBudget) -> None:
         self._app = app
         self._paths = paths
         self._bodies = bodies
@@ -32,7 +32,7 @@ class GrpcRefused:
     def _error(self, path: str, length: bytes) -> Exception:
         if path.encode() not in self._paths:
             return NotSupported(f"there is no gRPC method {path!r} here")
-        if length.isdigit() and (error := self._bodies.refusal(int(length))):
+        if length.isdigit() and (error := self._bodies.rejection(int(length))):
             return error
         logger.warning("a gRPC call did not come by the fast lane, which alone can answer it: is the lane off?")
         return NotSupported("the server's fast lane is off, which alone answers gRPC")

@@ -50,10 +50,15 @@ class GrpcInferEndpoint:
     """The `Endpoint` of ModelInfer, for all versions of a model."""
 
     def __init__(self, model: ServedModel) -> None:
-        self.limit_bytes = model.spec.limits.body
+        self._model = model
         self.name = model.spec.name
         self._versions = model.versions
         self._templates: RequestTemplateCache[DecodedMessage] = RequestTemplateCache()
+
+    @property
+    def limit_bytes(self) -> int:
+        """Of a message."""
+        return self._model.body_limit
 
     def forget(self) -> None:
         """Decode each message in full again: another version may be the default now."""

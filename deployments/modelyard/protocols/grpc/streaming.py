@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelyard.errors import DeadlineExceeded, ModelNotReady, ModelyardError
-from modelyard.http.edge_start import without
+from modelyard.http.edge_headers import without_edge_start
 from modelyard.http.endpoint import Header, Sink
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.frames import FrameReader, frame
@@ -83,7 +83,7 @@ class StreamCall:
 
     def __init__(self, method: Method, ask: Ask, headers: Sequence[Header], sink: Sink, limit_bytes: int) -> None:
         encoding, timeout = of_headers(headers)
-        self.headers = without(headers)
+        self.headers = without_edge_start(headers)
         self._method = method
         self._ask = ask
         self._sink = sink
@@ -124,7 +124,7 @@ class StreamCall:
         """See `Exchange`."""
         self._wind_up(ModelNotReady("the server's process is being replaced; call again"))
 
-    def coming(self) -> tuple[object, int]:
+    def body_progress(self) -> tuple[object, int]:
         """See `Exchange`; the bytes are the whole stream's, as those of one message that came slowly would be all but these."""
         return (self, self._bytes) if self._reader.held_bytes else (None, 0)
 
@@ -133,7 +133,7 @@ class StreamCall:
         """See `Exchange`."""
         return self._reader.held_bytes
 
-    def on_refused(self, error: ModelyardError) -> None:
+    def on_rejected(self, error: ModelyardError) -> None:
         """See `Exchange`."""
         self._wind_up(error)
 
@@ -209,7 +209,7 @@ class StreamCall:
         if not self._open and (self._ending is not None or (self._all_read and not self._sink.full)):
             self._end(self._ending)
         else:
-            self._sink.read_on(self._has_room())
+            self._sink.set_reading(self._has_room())
 
     def _has_room(self) -> bool:
         return not (self._ended or self._ending or self._sink.full) and len(self._open) < MOST_OPEN

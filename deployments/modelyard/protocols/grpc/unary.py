@@ -40,12 +40,12 @@ class UnaryResponse:
 
     message: bytes
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
-        """See `endpoint.Made`."""
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
+        """See `endpoint.Response`."""
         return b"%bx-request-id: %b\r\n%b\r\n%b%b" % (
             HEAD,
             request_id.encode(),
-            more,
+            extra_headers,
             chunk(frame(self.message)),
             END,
         )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelyard.http.compression import WORTH_BYTES, Coding, deflated, wanted
+from modelyard.http.compression import MIN_COMPRESSED_BYTES, Coding, compress, requested_coding
 from modelyard.http.endpoint import Header
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
@@ -31,9 +31,9 @@ class OipResponse:
     """The `Server-Timing` value."""
     coding: Coding | None = None
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
         """See `endpoint.Response`."""
-        return WholeResponse(self.to_http_response()).to_http1(request_id, more)
+        return WholeResponse(self.to_http_response()).to_http1(request_id, extra_headers)
 
     def to_http_response(self) -> HttpResponse:
         """See `endpoint.Response`."""
@@ -91,7 +91,7 @@ class InferEndpoint(CodecEndpoint[InferCall, OipResponse]):
     ) -> CancelHandle:
         """See `Endpoint`."""
         accept = _value(b"accept-encoding", headers)
-        if accept and (coding := wanted(accept)) is not None:
+        if accept and (coding := requested_coding(accept)) is not None:
             reply = _compressing(reply, coding, self._decoder.loop)
         return super().start(body, content_type, headers, reply, request_id)
 
@@ -108,7 +108,7 @@ def _compressing(
     reply: Callable[[OipResponse | Exception], None], coding: Coding, loop: asyncio.AbstractEventLoop
 ) -> Callable[[OipResponse | Exception], None]:
     def compressed_reply(response: OipResponse | Exception) -> None:
-        if isinstance(response, Exception) or len(response.body) < WORTH_BYTES:
+        if isinstance(response, Exception) or len(response.body) < MIN_COMPRESSED_BYTES:
             reply(response)
         elif len(response.body) < OFF_THE_LOOP_BYTES:
             reply(_compressed(response, coding))
@@ -120,4 +120,4 @@ def _compressing(
 
 
 def _compressed(response: OipResponse, coding: Coding) -> OipResponse:
-    return replace(response, body=deflated(response.body, coding), coding=coding)
+    return replace(response, body=compress(response.body, coding), coding=coding)

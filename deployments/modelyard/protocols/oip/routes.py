@@ -8,9 +8,8 @@ from typing import Any
 from modelyard.errors import ModelNotFound, NotSupported
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.event_stream import event_stream
@@ -41,7 +40,6 @@ class OipRoutes(Routes):
     def __init__(self, model: ServedModel) -> None:
         self._model = model
         self._name = model.spec.name
-        self._body_limit = model.spec.limits.body
         self._versions = model.versions
         self._root = f"/v2/models/{self._name}"
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
@@ -90,19 +88,19 @@ class OipRoutes(Routes):
         raise NotSupported("the server does not support tracing")
 
     async def _infer(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        return await respond_with(request, self._endpoints[version.number].infer, self._body_limit)
+        return await respond_with(request, self._endpoints[version.number].infer, self._model.body_limit)
 
     async def _infer_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         """MLServer's: an infer request, answered with an event for each part."""
         endpoint, encode = self._endpoints[version.number].infer_events, version.loaded.codecs.infer.encode_json
-        return await event_stream(endpoint, encode, request, limit=self._body_limit)
+        return await event_stream(endpoint, encode, request, limit=self._model.body_limit)
 
     async def _generate(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        return await respond_with(request, self._endpoints[version.number].generate, self._body_limit)
+        return await respond_with(request, self._endpoints[version.number].generate, self._model.body_limit)
 
     async def _generate_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         endpoint, encode = self._endpoints[version.number].generate, version.loaded.codecs.generate.encode
-        return await event_stream(endpoint, encode, request, limit=self._body_limit)
+        return await event_stream(endpoint, encode, request, limit=self._model.body_limit)
 
 
 def _endpoints(version: RunningVersion) -> _Endpoints:

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import orjson
 
 from modelyard.errors import InvalidRequest, NotAcceptable
-from modelyard.http.accept import ARROW, JSON, NPY, Media, media_of
-from modelyard.http.media_types import csv_header, form_of
+from modelyard.http.accept import ARROW, JSON, NPY, MediaType, preferred_media_type
+from modelyard.http.media_types import body_format, csv_header
 from modelyard.protocols.predict.arrow.codec import ArrowCodec
 from modelyard.protocols.predict.body import NO_OPTIONS, Options, read_body
 from modelyard.protocols.predict.csv import read_csv
@@ -35,7 +35,7 @@ class PredictCall:
     """The outputs that the client named; empty where it named none and gets them all."""
     by_row: bool
     """Whether the answer has one prediction a row, or whole outputs."""
-    media: Media = JSON
+    media: MediaType = JSON
     """The response's form."""
     timeout_s: ClassVar[float | None] = None
 
@@ -81,13 +81,13 @@ class PredictCodec:
         """
         call = self._decoded(body, content_type, probabilities)
         if accept and accept not in (b"*/*", b"application/json"):
-            call.media = media_of(accept)
+            call.media = preferred_media_type(accept)
             if call.media == ARROW:
                 self._arrow.check_answers()
         return call
 
     def _decoded(self, body: bytes, content_type: bytes, probabilities: bool) -> PredictCall:
-        form: str = form_of(content_type, body)
+        form: str = body_format(content_type, body)
         options = NO_OPTIONS
         if form == "json":
             form, value, options = read_body(body, self._passed_over)

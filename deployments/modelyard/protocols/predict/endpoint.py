@@ -29,12 +29,12 @@ class PredictResponse:
         """The `Server-Timing` value."""
         return server_timing(self.queue_s, self.batch_rows, self.compute_s)
 
-    def to_http1(self, request_id: str, more: bytes) -> bytes:
+    def to_http1(self, request_id: str, extra_headers: bytes) -> bytes:
         """See `endpoint.Response`."""
         return (
             b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
             b"content-length: %d\r\nserver-timing: %b\r\nx-request-id: %b\r\n%b\r\n%b"
-        ) % (self.media.encode(), len(self.body), self.timing, request_id.encode(), more, self.body)
+        ) % (self.media.encode(), len(self.body), self.timing, request_id.encode(), extra_headers, self.body)
 
     def to_http_response(self) -> HttpResponse:
         """See `endpoint.Response`."""

@@ -13,7 +13,6 @@ from modelyard.tensors import TensorSpec
 
 def describe(
     spec: ModelSpec,
-    description: str,
     runtime: str,
     version: LoadedVersion,
     all_: Versions,
@@ -24,7 +23,7 @@ def describe(
     signature = version.model.signature
     document: dict[str, Any] = {
         "name": spec.name,
-        "description": description,
+        "description": spec.description,
         "state": "READY",
         "version": str(version.served.number),
         "digest": version.served.digest,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
-from modelyard.http.methods import check_method
 from modelyard.http.problem import JSON, HttpResponse
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.event_stream import event_stream
@@ -45,12 +44,10 @@ class PredictRoutes(Routes):
     """Everything at and below a model's route, of each of its versions."""
 
     def __init__(self, model: ServedModel) -> None:
-        self.description = ""
-        """Of the model; it changes without a restart."""
         self._model = model
-        self._spec = model.spec
+        self._route = model.spec.url_path
         self._versions = model.versions
-        self._paths = re.compile(re.escape(self._spec.url_path) + BELOW_ROUTE)
+        self._paths = re.compile(re.escape(self._route) + BELOW_ROUTE)
         self._responders: dict[str, tuple[str, Respond]] = {
             "": ("GET", self._describe),
             "/ready": ("GET", self._ready),
@@ -64,7 +61,7 @@ class PredictRoutes(Routes):
         """See `Routes`."""
         paths: dict[bytes, Endpoint] = {}
         for path, version in self._versions.by_path().items():
-            root, own = f"{self._spec.url_path}{path}", self._endpoints[version.number]
+            root, own = f"{self._route}{path}", self._endpoints[version.number]
             paths[f"{root}/predict".encode()] = own.predict
             paths[f"{root}/invocations".encode()] = own.invocations
         return paths
@@ -73,7 +70,7 @@ class PredictRoutes(Routes):
         """See `Routes`."""
         found = self._paths.fullmatch(request.path)
         if found is None:
-            raise ModelNotFound(f"a model has no path {request.path!r}; see {self._spec.url_path}")
+            raise ModelNotFound(f"a model has no path {request.path!r}; see {self._route}")
         version = self._versions.find(found[1])
         method, respond = self._responders[found[2] or ""]
         check_method(request, method)
@@ -84,9 +81,7 @@ class PredictRoutes(Routes):
         # The edge sets this header, and removes a client's own.
         scheme = "https" if request.headers.get(b"x-forwarded-proto") == b"https" else "http"
         origin = f"{scheme}://{host.decode()}" if HOST.fullmatch(host) else ""
-        body = describe(
-            self._spec, self.description, self._model.runtime, version.loaded, self._versions, origin=origin
-        )
+        body = describe(self._model.spec, self._model.runtime, version.loaded, self._versions, origin=origin)
         return HttpResponse(200, (JSON,), body)
 
     async def _ready(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
@@ -95,16 +90,16 @@ class PredictRoutes(Routes):
     async def _predict(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         own = self._endpoints[version.number]
         endpoint = own.probabilities if request.flag("probabilities") else own.predict
-        return await respond_with(request, endpoint, self._spec.limits.body)
+        return await respond_with(request, endpoint, self._model.body_limit)
 
     async def _invocations(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
-        return await respond_with(request, self._endpoints[version.number].invocations, self._spec.limits.body)
+        return await respond_with(request, self._endpoints[version.number].invocations, self._model.body_limit)
 
     async def _stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         codec = version.loaded.codecs.predict
         operation = EventsOperation(codec, probabilities=request.flag("probabilities"))
         endpoint = CodecEndpoint(operation, version, "stream")
-        limit = self._spec.limits.body
+        limit = self._model.body_limit
         return await event_stream(endpoint, codec.encode, request, limit=limit, error_event=b"error")
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from modelyard.errors import ModelNotFound
 from modelyard.http.endpoint import Endpoint
-from modelyard.http.methods import check_method
 from modelyard.http.problem import HttpResponse, json_response
-from modelyard.http.request import HttpRequest
+from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.json_operation import JsonOperation
@@ -23,7 +22,7 @@ class TensorflowRoutes(Routes):
 
     def __init__(self, model: ServedModel) -> None:
         self._name = model.spec.name
-        self._body_limit = model.spec.limits.body
+        self._model = model
         self._root = f"/v1/models/{self._name}"
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
         self._versions = model.versions
@@ -47,7 +46,7 @@ class TensorflowRoutes(Routes):
         version = self._versions.labelled(label) if label else self._versions.find(named)
         if verb.startswith(":"):
             check_method(request, "POST")
-            return await respond_with(request, self._endpoints[version.number][verb], self._body_limit)
+            return await respond_with(request, self._endpoints[version.number][verb], self._model.body_limit)
         check_method(request, "GET")
         if verb:
             document = metadata(self._name, version.number, version.loaded.model.signature)

@@ -3,7 +3,7 @@
 import re
 
 from modelyard.errors import ModelNotFound
-from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, refuse_socket
+from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, reject_websocket
 from modelyard.http.request import RequestIds, flag
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
@@ -16,7 +16,8 @@ class WebSocketRoutes:
     """Opens a session for each client at `<route>/ws`."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._spec = model.spec
+        self._model = model
+        self._route = model.spec.url_path
         self._versions = model.versions
         self._paths = re.compile(re.escape(model.spec.url_path) + BELOW_ROUTE)
         self._ids = RequestIds()
@@ -27,7 +28,7 @@ class WebSocketRoutes:
         try:
             version = self._version(path)
         except ModelNotFound as error:
-            await refuse_socket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
+            await reject_websocket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
             return
         await send({"type": "websocket.accept"})
         await self._session(version, scope).run(receive, send)
@@ -35,7 +36,7 @@ class WebSocketRoutes:
     def _version(self, path: str) -> RunningVersion:
         found = self._paths.fullmatch(path)
         if found is None:
-            raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._spec.url_path}/ws")
+            raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._route}/ws")
         return self._versions.find(found[1])
 
     def _session(self, version: RunningVersion, scope: Scope) -> WebSocketSession:
@@ -43,7 +44,7 @@ class WebSocketRoutes:
         return WebSocketSession(
             version,
             scope["path"],
-            limit_bytes=self._spec.limits.body,
+            limit_bytes=self._model.body_limit,
             probabilities=flag(query, "probabilities"),
             in_parts=flag(query, "stream"),
             ids=self._ids,

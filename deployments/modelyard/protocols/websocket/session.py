@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from modelyard.http.asgi import Receive, Send, logged_error_response
-from modelyard.http.edge_start import without
+from modelyard.http.edge_headers import without_edge_start
 from modelyard.http.request import RequestIds, body_too_large
 from modelyard.protocols.awaiting import await_response
 from modelyard.protocols.endpoint import CodecEndpoint
@@ -52,7 +52,7 @@ class WebSocketSession:
         self._limit_bytes = limit_bytes
         self._in_parts = in_parts
         self._ids = ids
-        self._headers = without(headers)
+        self._headers = without_edge_start(headers)
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Until the client disconnects; requests that are open then are cancelled."""

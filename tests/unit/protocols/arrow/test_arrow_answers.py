@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from modelyard.errors import NotAcceptable
-from modelyard.http.accept import media_of
+from modelyard.http.accept import preferred_media_type
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import Signature, Tensors
 from tests.unit.protocols.arrow.streams import ARROW
@@ -30,8 +30,8 @@ def answer(signature: Signature, outputs: Tensors, body: bytes = ROWS, **options
 
 
 def test_the_client_asks_for_it_by_accept() -> None:
-    assert media_of(ARROW + b", */*;q=0.1").encode() == ARROW
-    assert media_of(b"application/*") == "application/json"
+    assert preferred_media_type(ARROW + b", */*;q=0.1").encode() == ARROW
+    assert preferred_media_type(b"application/*") == "application/json"
 
 
 def test_a_classifiers_table_has_labels_and_confidences() -> None:

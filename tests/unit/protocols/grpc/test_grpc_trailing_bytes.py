@@ -82,7 +82,7 @@ def test_a_known_head_in_front_of_more_or_fewer_values_is_not_found(cache: Reque
 
 def test_a_message_in_another_compression_than_the_header_names_is_rejected():
     for written, named in ((zlib.compress(b"x"), b"gzip"), (gzip.compress(b"x"), b"deflate")):
-        with pytest.raises(InvalidRequest, match=f"no {named.decode()}"):
+        with pytest.raises(InvalidRequest, match="incorrect header check"):
             only_message(struct.pack(">BI", 1, len(written)) + written, named, LIMIT_BYTES)
 
 

@@ -1,0 +1,48 @@
+"""ASGI middlewares for the slow path, in front of Ray Serve's own."""
+
+from modelyard.http.asgi import Asgi, Receive, Scope, Send
+from modelyard.http.fast_path import FAST_PATH, FastPath
+from modelyard.http.request import RequestIds
+
+REQUEST_ID = b"x-request-id"
+PREFIXED_PATHS = ("/v1/", "/v2/")
+"""Paths that name a model without beginning with its route."""
+
+
+class RequestIdMiddleware:
+    """Gives each request exactly one `x-request-id`: the client's if it is valid, else a generated one.
+
+    Serve's own middleware generates an id only if there is none, and writes any other into the response and its logs unchecked.
+    """
+
+    def __init__(self, app: Asgi) -> None:
+        self._app = app
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            client_id, others = b"", []
+            for header in scope["headers"]:
+                if header[0] == REQUEST_ID:
+                    client_id = header[1]
+                else:
+                    others.append(header)
+            scope["headers"] = [*others, (REQUEST_ID, self._ids.choose(client_id).encode())]
+        await self._app(scope, receive, send)
+
+
+class PathPrefixMiddleware:
+    """Puts the fast path's `path_prefix` before paths of other protocols.
+
+    Serve's replica responds with 404 to a path that does not begin with its application's route. The replica's application
+    removes the prefix again.
+    """
+
+    def __init__(self, app: Asgi, fast_path: FastPath = FAST_PATH) -> None:
+        self._app = app
+        self._fast_path = fast_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan" and scope["path"].startswith(PREFIXED_PATHS):
+            scope["path"] = self._fast_path.path_prefix + scope["path"]
+        await self._app(scope, receive, send)

@@ -1,0 +1,150 @@
+"""A few models load at a time, and the others wait."""
+
+import pytest
+
+from modelyard.control.apply import Applier, settled
+from modelyard.control.load_admission import MAX_SLOT_S, LoadAdmission
+from modelyard.control.rollback import Rollback
+from modelyard.gateway.catalogue import build_catalogue as served_catalogue
+from modelyard.gateway.catalogue import required_not_ready
+from tests.unit.control.models import catalogue, refused, resolved
+from tests.unit.control.serve import URLS, FakeServe, desired
+
+NO_ROOM = (
+    'Deployment "model" in application "a" has 1 replicas that have taken more than 5s to be scheduled. Resources required '
+    'for each replica: {"CPU": 8.0}, total resources available: {"CPU": 1.5}. Use `ray status` for more details.'
+)
+
+
+class Start:
+    """A Serve in which every model loads until the test says otherwise; two replicas may at a time."""
+
+    def __init__(self) -> None:
+        self.serve = FakeServe()
+        self.clock = 0.0
+        self.targets: list[object] = []
+        admission = LoadAdmission(2, lambda: self.clock)
+        self.applier = Applier(
+            self.serve, Rollback(), URLS, admission=admission, on_target=lambda _, target: self.targets.append(target)
+        )
+
+    def apply(self, names: str, digests: str = "a", **keys: object) -> None:
+        self.applier.apply(desired(*(resolved(name, digests, **keys) for name in names)))
+        self.serve.loading |= {*names}
+
+    def loaded(self, names: str) -> None:
+        self.serve.loading -= {*names}
+        self.applier.check()
+
+    def rows(self) -> dict[str, tuple[str, str]]:
+        running = self.serve.running()
+        return {row.name: (row.state, row.reason) for row in self.applier.statuses(running)}
+
+
+@pytest.fixture
+def start() -> Start:
+    return Start()
+
+
+def test_those_that_the_server_is_ready_with_load_before_the_others(start: Start):
+    start.applier.apply(desired(*(resolved(name, required=name in "bd") for name in "abcd")))
+    assert start.serve.models == ["b", "d"]
+
+
+def test_models_load_in_their_order_and_the_next_as_soon_as_one_has_loaded(start: Start):
+    start.apply("abcde")
+    assert start.serve.models == ["a", "b"]
+    start.applier.check()
+    assert start.serve.models == ["a", "b"]
+    start.loaded("b")
+    assert start.serve.models == ["a", "b", "c"]
+    start.loaded("ac")
+    assert start.serve.models == ["a", "b", "c", "d", "e"]
+    assert len(start.targets) == len(start.serve.deployed) == 3
+
+
+def test_those_that_wait_are_loading_and_say_why(start: Start):
+    start.apply("abc")
+    waits = "waits until the models before it have loaded"
+    assert start.rows() == {"a": ("LOADING", ""), "b": ("LOADING", ""), "c": ("LOADING", waits)}
+    assert not settled(start.applier.statuses(start.serve.running()))
+    seen = served_catalogue([*catalogue(start.serve.deployed[-1]).values()], {})
+    assert (seen["c"].state, seen["c"].reason) == ("LOADING", waits)
+    assert "c" in required_not_ready(seen)
+
+
+def test_a_plan_beside_the_start_shows_those_that_wait_as_still_to_add(start: Start):
+    start.apply("abc")
+    beside = Applier(start.serve, Rollback(), URLS)
+    assert [(a.kind, a.model) for a in beside.plan(desired(*map(resolved, "abc")))] == [("add", "c")]
+    beside.apply(desired(*map(resolved, "abc")))
+    assert start.serve.models == ["a", "b", "c"]
+    start.applier.check()
+    assert start.serve.models == ["a", "b", "c"], "what somebody else deployed is not taken back"
+
+
+def test_a_model_of_many_replicas_loads_alone_and_no_model_waits_for_ever(start: Start):
+    start.apply("ab", replicas=3)
+    assert start.serve.models == ["a"]
+    start.loaded("a")
+    assert start.serve.models == ["a", "b"]
+
+
+@pytest.mark.parametrize("trouble", ["fails", "has no room", "takes long"])
+def test_a_model_that_does_not_come_up_does_not_block_others(start: Start, trouble: str):
+    start.apply("abcd")
+    if trouble == "fails":
+        start.serve.failing |= {"a": "no", "b": "no"}
+    elif trouble == "takes long":
+        start.clock = MAX_SLOT_S + 1
+    else:
+        start.serve.waiting = {"a": NO_ROOM, "b": NO_ROOM}
+    start.applier.check()
+    assert start.serve.models == ["a", "b", "c", "d"]
+
+
+def test_a_change_of_all_models_restarts_a_few_at_a_time_and_the_others_serve_as_they_are(start: Start):
+    start.apply("abc")
+    start.loaded("abc")
+    start.loaded("abc")
+    start.apply("abc", "n")
+    versions = {name: entry["versions"][0]["digest"][7] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    assert versions == {"a": "n", "b": "n", "c": "a"}
+    start.loaded("ab")
+    assert catalogue(start.serve.deployed[-1])["c"]["versions"][0]["digest"][7] == "n"
+
+
+def test_a_version_that_fails_beside_others_that_wait_is_gone_back_from(start: Start):
+    start.apply("abc")
+    start.loaded("abc")
+    start.loaded("abc")
+    start.apply("abc", "n")
+    start.serve.failing["a"] = "no"
+    assert start.applier.check()[1] == ["a"]
+    start.serve.failing.clear()
+    start.loaded("a")
+    digests = {name: entry["versions"][0]["digest"][7] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    assert digests == {"a": "a", "b": "n", "c": "n"}
+
+
+def test_models_that_swap_their_routes_change_in_one_step(start: Start):
+    start.applier.apply(desired(resolved("a", route="/x"), resolved("b"), resolved("c", route="/y")))
+    start.loaded("abc")
+    start.loaded("abc")
+    start.applier.apply(desired(resolved("a", route="/y"), resolved("b", "n"), resolved("c", route="/x")))
+    routes = {name: entry["route"] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    assert routes == {"a": "/y", "b": "/models/b", "c": "/x"}
+
+
+def test_what_restarts_nothing_never_waits(start: Start):
+    start.apply("abc")
+    start.loaded("abc")
+    start.loaded("abc")
+    start.applier.apply(desired(*(resolved(name, description="new", replicas=2) for name in "abc")))
+    assert {e["description"] for e in catalogue(start.serve.deployed[-1]).values()} == {"new"}
+    assert start.rows()["c"][0] == "READY"
+
+
+def test_a_refused_model_does_not_wait(start: Start):
+    start.applier.apply(desired(*map(resolved, "abc"), refused("no file", "d")))
+    assert start.rows()["d"] == ("UNAVAILABLE", "no file")

@@ -1,0 +1,111 @@
+"""Where a server keeps its files, and that no other user has access."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelyard.config.load import Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.paths import ServerPaths, create_folders, paths_of, state_folder_lock
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> ServerPaths:
+    return ServerPaths(state=tmp_path / "yard" / "state", run=tmp_path / "run")
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def config(root: Path, state: str = ".modelyard") -> Config:
+    return Config(ServerSpec(state=state), (), {}, root)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_two_configurations_never_share_a_folder_and_one_always_has_the_same(tmp_path: Path):
+    first, again, other = (paths_of(config(tmp_path / name)) for name in ("a", "a", "b"))
+    assert first == again
+    assert first.state != other.state
+    assert first.run != other.run
+
+
+def test_one_state_is_one_place_by_whatever_path(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    assert paths_of(config(tmp_path / "link")) == paths_of(config(tmp_path / "a"))
+    assert paths_of(config(tmp_path, "a/.modelyard")) == paths_of(config(tmp_path / "a"))
+
+
+def test_the_folders_are_their_owners_alone(paths: ServerPaths, open_umask: None):
+    create_folders(paths)
+    assert (mode(paths.state), mode(paths.run)) == (0o700, 0o700)
+
+
+def test_the_token_is_its_owners_alone_whatever_the_umask(paths: ServerPaths, open_umask: None):
+    create_folders(paths)
+    assert mode(paths.token) == 0o600
+    assert len(paths.token.read_text()) == 64
+    assert [path.name for path in paths.state.iterdir()] == ["token"]
+
+
+def test_the_token_is_made_once(paths: ServerPaths):
+    create_folders(paths)
+    token = paths.token.read_text()
+    create_folders(paths)
+    assert paths.token.read_text() == token
+
+
+def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(paths: ServerPaths):
+    create_folders(paths)
+    paths.token.write_text("")
+    create_folders(paths)
+    assert len(paths.token.read_text()) == 64
+    assert mode(paths.token) == 0o600
+
+
+def test_two_servers_have_two_tokens(paths: ServerPaths, tmp_path: Path):
+    other = ServerPaths(state=tmp_path / "other", run=tmp_path / "other-run")
+    create_folders(paths)
+    create_folders(other)
+    assert paths.token.read_text() != other.token.read_text()
+
+
+@pytest.mark.parametrize("loose", [0o755, 0o770, 0o701])
+def test_a_run_folder_that_others_can_enter_is_refused(paths: ServerPaths, loose: int):
+    paths.run.mkdir()
+    paths.run.chmod(loose)
+    with pytest.raises(PermissionError, match="must be a folder of this user, with mode 0700"):
+        create_folders(paths)
+
+
+def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(paths: ServerPaths, tmp_path: Path):
+    (tmp_path / "mine").mkdir(mode=0o700)
+    paths.run.symlink_to(tmp_path / "mine")
+    with pytest.raises(PermissionError):
+        create_folders(paths)
+    assert not list((tmp_path / "mine").iterdir())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_run_folder_of_another_user_is_rejected(paths: ServerPaths):
+    paths.run.mkdir(mode=0o700)
+    os.chown(paths.run, 12345, 12345)
+    with pytest.raises(PermissionError):
+        create_folders(paths)
+
+
+def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(paths: ServerPaths):
+    refused = pytest.raises(BlockingIOError, match=f"state folder {paths.state} runs already")
+    with state_folder_lock(paths), refused, state_folder_lock(paths):
+        pass
+    with state_folder_lock(paths):
+        pass

@@ -1,0 +1,43 @@
+"""Garbage collection skips the objects that were there before."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from modelyard.replica.process_memory import tune_gc
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Restores the collector for the other tests in this process."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+class Node:
+    """Garbage that only the collector finds, as it references itself."""
+
+    def __init__(self, freed: list[str], name: str) -> None:
+        self.itself = self
+        self._freed, self._name = freed, name
+
+    def __del__(self) -> None:
+        self._freed.append(self._name)
+
+
+@pytest.mark.usefixtures("collector")
+def test_earlier_objects_are_not_traversed_and_later_garbage_is_still_collected() -> None:
+    freed: list[str] = []
+    old = Node(freed, "old")
+    tune_gc()
+    assert gc.get_freeze_count() > 0
+    Node(freed, "new")
+    del old
+    gc.collect()
+    assert freed == ["new"]
+    gc.unfreeze()
+    gc.collect()
+    assert freed == ["new", "old"]
