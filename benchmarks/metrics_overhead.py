@@ -141,7 +141,7 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     def replica(recorder: Recorder, after: Callable[[], None]) -> Replica:
         scheduler = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
         service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
-        version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder)
+        version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder, warmup)
         return Replica(version, http1(body), after)
 
     log = RequestLog(spec.name, RequestLogConfig(Path("/unused"), share=0.0))

@@ -81,24 +81,24 @@ def npy_headed(shape: str, descr: str = "<f4", values: bytes = raw(1)) -> bytes:
 NPY: Cases = {
     "shape": (npy(np.ones((1, 2), np.float32)), "expected shape"),
     "datatype": (npy(np.array([["a"]])), "expected an array of FP32"),
-    "objects": (npy_headed("(1, 1)", "|O"), "not taken"),
+    "objects": (npy_headed("(1, 1)", "|O"), "not supported"),
     "bytes": (npy(np.ones((2, 1), np.float32))[:-1], "says 8 bytes"),
     "negative dimensions": (npy_headed("(-1, 1)"), "says -4 bytes"),
-    "overflowing dimensions": (npy_headed(f"({2**63}, {2**63})"), "bytes of values, and 4 came"),
+    "overflowing dimensions": (npy_headed(f"({2**63}, {2**63})"), "bytes of values, got 4"),
     "too many dimensions": (npy_headed(f"({'1,' * 70})"), "too large"),
     "zero rows": (npy(np.ones((0, 1), np.float32)), "at least one row"),
-    "truncated header": (npy(np.ones((1, 1), np.float32))[:40], "no array as numpy.save writes it"),
-    "nothing": (b"", "no array as numpy.save writes it"),
+    "truncated header": (npy(np.ones((1, 1), np.float32))[:40], "not a valid .npy file (numpy.save)"),
+    "nothing": (b"", "not a valid .npy file (numpy.save)"),
 }
 ARROW: Cases = {
-    "shape": (stream({"x": lists([[1, 2]], 2)}), "plain values"),
+    "shape": (stream({"x": lists([[1, 2]], 2)}), "scalars"),
     "datatype": (stream({"x": ["a"]}), "expected a column of numbers"),
     "name": (stream({"X": [1.0]}), 'unknown column "X"'),
     "missing": (stream({"t": ["a"]}), "missing"),
     "extra": (stream({"x": [1.0], "z": [1.0]}), "unknown"),
     "zero rows": (stream({"x": pa.array([], pa.float32())}), "at least one"),
-    "bytes": (stream({"x": [1.0] * 50})[:-200], "no valid Arrow stream"),
-    "nothing": (b"", "no valid Arrow stream"),
+    "bytes": (stream({"x": [1.0] * 50})[:-200], "not a valid Arrow stream"),
+    "nothing": (b"", "not a valid Arrow stream"),
 }
 
 # The Open Inference Protocol: its inputs are the same in JSON, in binary and over gRPC
@@ -112,8 +112,8 @@ HEADS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "name": ([{**X, "name": "X"}, T], "unknown input 'X'"),
     "missing": ([T], "missing input 'x'"),
     "extra": ([X, {**X, "name": "z"}], "unknown input 'z'"),
-    "twice": ([X, X], "comes twice"),
-    "negative dimensions": ([{**X, "shape": [-1, 1]}], "no axis of a request is negative"),
+    "twice": ([X, X], "duplicate"),
+    "negative dimensions": ([{**X, "shape": [-1, 1]}], "the axes of a request must not be negative"),
     "overflowing dimensions": ([{**X, "shape": [2**62, 1]}], "got"),
     "too many dimensions": ([{**X, "shape": [1] * 5000}], "expected shape [-1, 1], got [1, 1"),
     "zero rows": ([{**X, "shape": [0, 1]}], "at least one row"),
@@ -157,16 +157,16 @@ OIP_JSON: Cases = {
 }
 OIP_BINARY: Cases = {
     **{case: (binary(heads), says) for case, (heads, says) in HEADS.items()},
-    "bytes": (binary([X], [raw(1, 2)]), "is 4 bytes, got 8"),
-    "bytes that did not come": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw[:-1]), "of which 3 came"),
-    "bytes of nobody": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw + b"\0"), "belong to no input"),
-    "BYTES past the end": (binary([X, T], [raw(1), LONG]), "bytes past its end"),
-    "BYTES without a length": (binary([X, T], [raw(1), b"\0\0\0"]), "are no length of a BYTES value"),
+    "bytes": (binary([X], [raw(1, 2)]), "needs 4 bytes, got 8"),
+    "bytes that did not come": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw[:-1]), "got 3"),
+    "bytes of nobody": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw + b"\0"), "after the last input"),
+    "BYTES past the end": (binary([X, T], [raw(1), LONG]), "exceeds the contents by"),
+    "BYTES without a length": (binary([X, T], [raw(1), b"\0\0\0"]), "are too few for the length of a BYTES value"),
     "BYTES too many": (binary([X, T], [raw(1), TEXTS * 2]), "got 2"),
     "output": (binary([X], outputs=[{"name": "z"}]), "unknown output 'z'"),
     "truncated header": (Binary(GOOD_BINARY.document, b"", str(len(GOOD_BINARY.document) - 9)), "not valid JSON"),
     "header length within the JSON": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw, "9"), "not valid JSON"),
-    "header length past the end": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw, "9999"), "and the body has"),
+    "header length past the end": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw, "9999"), "but the body has only"),
 }
 HTTP_ONLY: Cases = {
     "negative header length": (Binary(GOOD_BINARY.document, GOOD_BINARY.raw, "-1"), "expected a number of bytes"),
@@ -179,13 +179,16 @@ GRPC: Cases = {
         case: ({"inputs": heads, "raw_input_contents": [contents(head) for head in heads]}, says)
         for case, (heads, says) in HEADS.items()
     },
-    "bytes": ({"inputs": [X], "raw_input_contents": [raw(1)[:-1]]}, "is 4 bytes, got 3"),
+    "bytes": ({"inputs": [X], "raw_input_contents": [raw(1)[:-1]]}, "needs 4 bytes, got 3"),
     "no contents": ({"inputs": [X]}, "1 value, got 0"),
-    "contents of nobody": ({"inputs": [X], "raw_input_contents": [raw(1)] * 2}, "1 inputs and 2 raw"),
-    "BYTES past the end": ({"inputs": [X, T], "raw_input_contents": [raw(1), LONG]}, "bytes past its end"),
+    "contents of nobody": (
+        {"inputs": [X], "raw_input_contents": [raw(1)] * 2},
+        "as many raw_input_contents as inputs, 1, got 2",
+    ),
+    "BYTES past the end": ({"inputs": [X, T], "raw_input_contents": [raw(1), LONG]}, "exceeds the contents by"),
     "BYTES without a length": (
         {"inputs": [X, T], "raw_input_contents": [raw(1), b"\0\0\0"]},
-        "are no length of a BYTES value",
+        "are too few for the length of a BYTES value",
     ),
     "output": ({"inputs": [X], "raw_input_contents": [raw(1)], "outputs": [{"name": "z"}]}, "unknown output 'z'"),
     "largest dimensions": (
@@ -199,7 +202,7 @@ GENERATE: Cases = {
     "name": (json(X=1), 'unknown input "X"'),
     "missing": (json(t="a"), "missing input 'x'"),
     "extra": (json(x=1, z=[1]), "expected a string, number or boolean"),
-    "twice": (json(x=1, parameters={"x": 1}), "comes twice"),
+    "twice": (json(x=1, parameters={"x": 1}), "duplicate"),
     "too many dimensions": (json(x=DEEP), "expected"),
     "zero rows": (json(x=[]), "expected"),
     "parameters": (json(x=1, parameters=[]), "expected an object"),

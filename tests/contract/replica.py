@@ -90,11 +90,11 @@ class Replica:
             self.version.configure(spec.limits, spec.batching)
             self.routes.configure(spec)
             self.routes.choose(3, {"stable": 3})
-            lane = self.front.lane
-            lane.bodies.set_limit(spec.limits.body)
-            if self.way == "lane":
-                lane.hot, lane.sockets = self.routes.fast_paths, self.routes.sockets
-                lane.streams = self.routes.streams(lane.arrived, self._others)
+            fast_path = self.front.fast_path
+            fast_path.body_budget.set_limit(spec.limits.body)
+            if self.way == "fast path":
+                fast_path.endpoints, fast_path.websocket_app = self.routes.fast_paths, self.routes.websocket_app
+                fast_path.streams = self.routes.streams(fast_path.arrived, self._others)
 
         self.front.on_loop(apply)
 

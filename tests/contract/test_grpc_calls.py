@@ -91,14 +91,18 @@ REFUSALS = {
     "no message": (b"", Status.INVALID_ARGUMENT, "holds no message"),
     "cut": (infer()[:-1], Status.INVALID_ARGUMENT, "ends after"),
     "two messages": (infer() * 2, Status.INVALID_ARGUMENT, "one message"),
-    "garbage": (frame(b"\xff\xff"), Status.INVALID_ARGUMENT, "no inference.ModelInferRequest"),
+    "garbage": (frame(b"\xff\xff"), Status.INVALID_ARGUMENT, "not a valid inference.ModelInferRequest"),
     "a length without end": (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
     "another model": (infer(model_name="tripler"), Status.NOT_FOUND, "'tripler'"),
     "another version": (infer(model_version="7"), Status.NOT_FOUND, "served: 3"),
     "an odd version": (infer(model_version="one"), Status.NOT_FOUND, "served: 3"),
     "no inputs": (infer(inputs=[], raw_input_contents=[]), Status.INVALID_ARGUMENT, "missing input 'x'"),
-    "input twice": (infer(inputs=[INPUT] * 2, raw_input_contents=[RAW] * 2), Status.INVALID_ARGUMENT, "comes twice"),
-    "raw missing": (infer(inputs=[INPUT] * 2), Status.INVALID_ARGUMENT, "2 inputs and 1 raw"),
+    "input twice": (infer(inputs=[INPUT] * 2, raw_input_contents=[RAW] * 2), Status.INVALID_ARGUMENT, "duplicate"),
+    "raw missing": (
+        infer(inputs=[INPUT] * 2),
+        Status.INVALID_ARGUMENT,
+        "as many raw_input_contents as inputs, 2, got 1",
+    ),
     "name": (
         infer(inputs=[INPUT, {**INPUT, "name": "X"}], raw_input_contents=[b"\0" * 8] * 2),
         Status.INVALID_ARGUMENT,
@@ -110,7 +114,7 @@ REFUSALS = {
     "negative": (
         infer(inputs=[{**INPUT, "shape": [-1, 1]}]),
         Status.INVALID_ARGUMENT,
-        "no axis of a request is negative",
+        "the axes of a request must not be negative",
     ),
     "overflow": (infer(inputs=[{**INPUT, "shape": [2**63 - 1, 1]}]), Status.INVALID_ARGUMENT, "bytes, got 8"),
     "axes": (infer(inputs=[{**INPUT, "shape": [1] * 5000}]), Status.INVALID_ARGUMENT, "..."),
@@ -119,18 +123,18 @@ REFUSALS = {
         Status.INVALID_ARGUMENT,
         "at least one row",
     ),
-    "bytes": (infer(raw_input_contents=[RAW[:-1]]), Status.INVALID_ARGUMENT, "is 8 bytes, got 7"),
+    "bytes": (infer(raw_input_contents=[RAW[:-1]]), Status.INVALID_ARGUMENT, "needs 8 bytes, got 7"),
     "output": (infer(outputs=[{"name": "z"}]), Status.INVALID_ARGUMENT, "unknown output 'z'"),
-    "output twice": (infer(outputs=[{"name": "y"}] * 2), Status.INVALID_ARGUMENT, "comes twice"),
+    "output twice": (infer(outputs=[{"name": "y"}] * 2), Status.INVALID_ARGUMENT, "duplicate"),
     "shared memory": (
         infer(inputs=[{**INPUT, "parameters": {"shared_memory_region": {"string_param": "r"}}}]),
         Status.INVALID_ARGUMENT,
-        "shared memory is not taken",
+        "shared memory is not supported",
     ),
     "both contents": (
         infer(inputs=[{**INPUT, "contents": {"fp32_contents": [1, 2]}}]),
         Status.INVALID_ARGUMENT,
-        "contents beside its raw",
+        "both contents and raw",
     ),
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.errors import ModelNotFound
 from modelyard.protocols.grpc.status import Status
-from modelyard.protocols.grpc.streaming import MOST_OPEN
+from modelyard.protocols.grpc.stream_call import MAX_OPEN_REQUESTS
 from tests.contract.client import request
 from tests.contract.front import Front
 from tests.contract.grpc_call import METHODS, Call, framed
@@ -55,7 +55,7 @@ def test_each_question_is_answered_when_it_comes(replica):
 
 
 def test_many_questions_in_one_piece_are_answered_in_order(replica):
-    count = 3 * MOST_OPEN
+    count = 3 * MAX_OPEN_REQUESTS
     with replica(queue=1000).connect() as client:
         call = opened(client)
         call.send(b"".join(ask(value) for value in range(count)))
@@ -169,9 +169,9 @@ def test_a_question_to_another_model_is_given_up_with_its_stream(replica, how):
     ("tail", "status", "says"),
     [
         (ask(2)[:-1], Status.INVALID_ARGUMENT, "middle of a message"),
-        (b"\7\0\0\0\0", Status.INVALID_ARGUMENT, "begins with 7"),
+        (b"\7\0\0\0\0", Status.INVALID_ARGUMENT, "must be 0 or 1, got 7"),
         (b"\0\xff\xff\xff\xff", Status.RESOURCE_EXHAUSTED, "more than"),
-        (b"\0\0\0\0\2\xff\xff", Status.INVALID_ARGUMENT, "no inference.ModelInferRequest"),
+        (b"\0\0\0\0\2\xff\xff", Status.INVALID_ARGUMENT, "not a valid inference.ModelInferRequest"),
         (b"\1" + ask(2)[1:], Status.INVALID_ARGUMENT, "names no compression"),
     ],
 )
@@ -205,11 +205,11 @@ def test_no_more_is_asked_of_the_model_than_the_stream_may_have_open(replica):
     rig.model.hold()
     with rig.connect() as client:
         call = opened(client)
-        call.send(b"".join(ask(value) for value in range(2 * MOST_OPEN)))
+        call.send(b"".join(ask(value) for value in range(2 * MAX_OPEN_REQUESTS)))
         call.end()
-        rig.front.until(lambda: rig.in_flight == MOST_OPEN)
+        rig.front.until(lambda: rig.in_flight == MAX_OPEN_REQUESTS)
         rig.model.release()
-        assert len(call.rest().messages) == 2 * MOST_OPEN
+        assert len(call.rest().messages) == 2 * MAX_OPEN_REQUESTS
 
 
 def test_a_client_that_leaves_takes_its_questions_along(replica):
@@ -266,7 +266,7 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
         except TimeoutError:
             pass
         assert sent < count, "the server took everything"
-        assert rig.in_flight <= MOST_OPEN
+        assert rig.in_flight <= MAX_OPEN_REQUESTS
 
 
 def test_a_model_that_generates_answers_with_a_response_for_each_part(replica):

@@ -24,7 +24,7 @@ def test_a_smaller_limit_for_bodies_holds_for_the_next_request(replica: Make, pa
     assert one.ask(request(path, content)).status == 200
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 def test_a_smaller_limit_for_messages_holds_for_the_next_call(replica: Make) -> None:
     one = replica()
     message = framed("ModelMetadata", name="doubler", version=" " * 2000)
@@ -59,7 +59,7 @@ def test_what_a_model_says_of_its_batching_changes_with_it(replica: Make) -> Non
     assert described() == (64, on)
 
 
-@pytest.mark.parametrize("way", ["lane"])
+@pytest.mark.parametrize("way", ["fast path"])
 def test_an_open_stream_goes_on(replica: Make) -> None:
     one = replica()
     with one.connect() as client:

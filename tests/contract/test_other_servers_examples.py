@@ -204,7 +204,7 @@ def test_a_name_that_no_output_has_is_refused_where_there_are_several(replica: M
     assert (answer.status, "did you mean 'label'" in answer.json["error"]) == (400, True)
     both = [{"name": "label"}, {"name": "predict"}]
     answer = replica(classifier()).ask(infer(orjson.dumps({**KSERVE, "outputs": both})))
-    assert (answer.status, "'label' comes twice" in answer.json["error"]) == (400, True)
+    assert (answer.status, "duplicate output 'label'" in answer.json["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("way", ["fast path"])

@@ -263,10 +263,10 @@ def test_a_table_of_arrows_is_answered_with_one(replica: Make) -> None:
     answer = one.ask(request(PREDICT, stream({"x": [2, -4]}), content_type=arrow, accept=arrow))
     assert (answer.status, answer.header("content-type")) == (200, arrow)
     assert pa.ipc.open_stream(answer.body).read_all().to_pydict() == {"prediction": [4.0, -8.0]}
-    refused(one.ask(request(PREDICT, b"ARROW1", content_type=arrow)), 400, "no valid Arrow stream")
+    refused(one.ask(request(PREDICT, b"ARROW1", content_type=arrow)), 400, "not a valid Arrow stream")
     assert one.by_fast_path == (one.way == "fast path")
 
 
 def test_an_answer_that_does_not_fit_what_is_accepted_is_406(replica: Make) -> None:
     one = replica(FakeModel(lambda inputs: {"y": np.ones((len(inputs["x"]), 2, 2))}))
-    refused(one.ask(request(PREDICT, ONE, accept="text/csv")), 406, "does not fit into a table; ask for JSON")
+    refused(one.ask(request(PREDICT, ONE, accept="text/csv")), 406, "cannot be sent as a table; request JSON")

@@ -69,7 +69,7 @@ def test_status_and_metadata_are_told(replica: Make) -> None:
         (request(f"{ROOT}:predict", b'{"instances": [["a"]]}'), 400, 'got the string "a" at /instances/0/0'),
         (request(f"{ROOT}:regress", b'{"examples": 1}'), 400, "expected a list of objects"),
         (request(f"{ROOT}/labels/next:predict", ONE), 404, "has the label 'next'; labels: stable"),
-        (request(f"{ROOT}:classify", b'{"examples": [{"x": 1}]}'), 400, "ask it with :predict"),
+        (request(f"{ROOT}:classify", b'{"examples": [{"x": 1}]}'), 400, "use :predict"),
         (request(f"{ROOT}:predict", b"x", content_encoding="br"), 415, "'br' is not supported"),
         (request(f"{ROOT}/versions/9:predict", ONE), 404, "no version '9' here; served: 3, stable"),
         (request(f"{ROOT}:explain", ONE), 404, "has no path"),

@@ -1,6 +1,7 @@
 """What a process takes of its machine, by the kernel's book-keeping."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tests.serve.project import Server
@@ -40,6 +41,14 @@ def usages(server: Server, *models: str) -> dict[str, Usage]:
     pids = {name: server.pids(part)[0] for name, part in PARTS.items()}
     replicas = {f"replica of {model}": server.replicas(model)[0] for model in models}
     return {name: usage(pid) for name, pid in {"supervisor": server.process.pid, **pids, **replicas}.items()}
+
+
+def lowest(usages_: Sequence[dict[str, Usage]]) -> dict[str, Usage]:
+    """The lowest figures of each part. Connections come and go at a reload of HAProxy; what is leaked is there every time."""
+    return {
+        name: Usage(*(min(getattr(each[name], field.name) for each in usages_) for field in fields(Usage)))
+        for name in usages_[0]
+    }
 
 
 def grown(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.layout import by_column, has_columns
+from modelyard.protocols.values.row_layout import has_columns, layout_by_column
 from modelyard.tensors import DTYPES, Array, Signature, TensorSpec
 from tests.zoo.tables import Rows, Table
 
@@ -51,8 +51,8 @@ class Sent:
         return {name: [row[place] for row in self.rows] for place, name in enumerate(self.names)}
 
     def cells(self) -> list[str]:
-        """The names of the parts of a row in the signature."""
-        return [cell.name for cell in by_column(self.signature).cells]
+        """The names of the parts of a row, as the signature has them."""
+        return [cell.name for cell in layout_by_column(self.signature).features]
 
     def by_cell(self) -> list[dict[str, Any]]:
         """Each row as an object with only what the signature names."""

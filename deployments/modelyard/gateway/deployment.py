@@ -19,7 +19,7 @@ from modelyard.gateway.replica_signatures import fetch_signatures
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import answered, ask_model
@@ -52,7 +52,7 @@ class Gateway:
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = GatewayRoutes(self._get_entries, self._statistics, fetch_signatures)
         app = AsgiApp(routes.respond, FAST_PATH.body_budget)
-        return GrpcRefused(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
+        return RejectGrpc(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace the configured models without a restart."""

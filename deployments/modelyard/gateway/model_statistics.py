@@ -5,7 +5,7 @@ from typing import Any
 
 from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready, ready_names
-from modelyard.protocols.oip.statistics import Work, model_statistics
+from modelyard.protocols.oip.statistics import VersionStatistics, model_statistics
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
@@ -49,7 +49,7 @@ def _by_version(entry: ModelEntry, totals: ModelTotals) -> dict[str, dict[str, A
     }
 
 
-def version_work(totals: Totals, model: str, version: str) -> Work:
+def version_work(totals: Totals, model: str, version: str) -> VersionStatistics:
     """The counts of one version, summed over all protocols."""
     key = (model, version)
     requests, queue, compute = (
@@ -58,7 +58,7 @@ def version_work(totals: Totals, model: str, version: str) -> Work:
     )
     codes = [(each[3], count) for each, count in totals.counters.items() if each[:3] == (REQUESTS.name, *key)]
     succeeded = sum(count for code, count in codes if code == "ok")
-    return Work(
+    return VersionStatistics(
         rows=totals.counters.get((ROWS.name, *key), 0),
         answered=succeeded,
         failed=sum(count for _, count in codes) - succeeded,

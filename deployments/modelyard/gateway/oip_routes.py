@@ -10,9 +10,9 @@ from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.repository_api import check_load, unload_error
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest, check_method
-from modelyard.protocols.oip.server import repository_index, server_metadata
-from modelyard.protocols.predict.body import parse
-from modelyard.protocols.values.bad_values import refuse
+from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
+from modelyard.protocols.predict.body import parse_json
+from modelyard.protocols.values.bad_values import invalid_value
 from modelyard.text.quoting import described
 
 Entries = Mapping[str, ModelEntry]
@@ -113,13 +113,13 @@ def _shared_memory(request: HttpRequest, region: str | None, action: str) -> Htt
 def _ready_only(body: bytes) -> bool:
     ready = _document(body).get("ready", False)
     if type(ready) is not bool:
-        raise refuse("/ready", f"expected true or false, got {described(ready)}")
+        raise invalid_value("/ready", f"expected true or false, got {described(ready)}")
     return ready
 
 
 def _document(body: bytes) -> dict[str, Any]:
     """The object in the body. Triton's clients send an empty body if there are no parameters."""
-    document = parse(body) if body.strip() else {}
+    document = parse_json(body) if body.strip() else {}
     if type(document) is not dict:
         raise InvalidRequest(f"expected an object, got {described(document)}")
     return document

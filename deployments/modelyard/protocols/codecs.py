@@ -1,12 +1,11 @@
-"""All codecs of one served version: made once, when it loads, and used by every path that answers for it."""
+"""All codecs of one served version, created when it loads."""
 
 from dataclasses import dataclass
 
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.generate import GenerateCodec
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.tensorflow.codec import TensorflowCodec
 from modelyard.tensors import Signature
 

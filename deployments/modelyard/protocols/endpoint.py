@@ -113,7 +113,7 @@ class CodecEndpoint(Generic[DecodedT, ResponseT]):
         """See `Endpoint`."""
         context = self._open_requests.context(self._recorder, request_id, len(body), headers)
         operation = self._operation
-        if len(body) > LARGE_BYTES and (job := operation.job(body, content_type, headers)).large:
+        if len(body) > LARGE_BYTES and (job := operation.job(body, content_type, headers)).is_large:
             begin = partial(self._submit, context)
             return DeferredRequest(self._decoder, job, begin, reply, open_requests=self._open_requests, context=context)
         try:

@@ -1,4 +1,4 @@
-"""One version of a model that has passed its warm-up, with the codecs of every protocol."""
+"""A version of a model that is loaded and warmed up, before it has a scheduler."""
 
 from dataclasses import dataclass, field
 
@@ -11,15 +11,15 @@ from modelyard.runtimes.base import LoadedModel
 
 @dataclass(slots=True)
 class LoadedVersion:
-    """A version that has passed its warm-up."""
+    """A version that has passed its warm-up, with the codecs of every protocol."""
 
     served: ServedVersion
     model: LoadedModel
     codecs: Codecs
     example: bytes
-    """A body for `POST .../predict` that works."""
+    """A valid body for `POST .../predict`."""
     warmup: Warmup
     load_s: float
-    """How long loading and warm-up took."""
+    """The duration of loading and warm-up."""
     worker: Worker = field(default_factory=Worker)
-    """The thread that loaded the model, in which its scheduler calls it."""
+    """The thread that loaded the model, in which the scheduler calls it."""

@@ -44,7 +44,7 @@ class RunningVersion:
 
     @property
     def number(self) -> int:
-        """The version's."""
+        """The version's number."""
         return self.loaded.served.number
 
 

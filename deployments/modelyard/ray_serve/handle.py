@@ -10,7 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from modelyard.errors import ModelNotReady, ModelyardError
 from modelyard.http.problem import UNKNOWN
-from modelyard.protocols.grpc.unary import note
+from modelyard.protocols.grpc.unary import log_internal_error
 
 HOLD_S = 30.0
 """How long a call waits for a model that is scaled to zero: about three cold starts, as at the edge."""
@@ -54,7 +54,7 @@ async def answered(call: Awaitable[bytes], request_id: str) -> bytes | Modelyard
     try:
         return await call
     except Exception as error:  # noqa: BLE001 - the caller converts any error for its client
-        note(error, request_id)
+        log_internal_error(error, request_id)
         return error if isinstance(error, ModelyardError) else UNKNOWN
 
 

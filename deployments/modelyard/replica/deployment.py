@@ -20,7 +20,7 @@ from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Asgi, AsgiApp, Receive, Scope, Send
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.inference.running_requests import RUNNING
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.running_version import run_version
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings, RequestLogArgs
@@ -146,7 +146,7 @@ class ModelReplica:
             websocket_app=self._websocket,
         )
         grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, ask_gateway))
-        return GrpcRefused(app, grpc, FAST_PATH.body_budget)
+        return RejectGrpc(app, grpc, FAST_PATH.body_budget)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes.websocket_app(scope, receive, send)

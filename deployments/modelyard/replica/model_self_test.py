@@ -10,7 +10,7 @@ from modelyard.errors import InvalidRequest, NotAcceptable, NotSupported, Unsupp
 from modelyard.inference.batch_parity import run
 from modelyard.inference.warmup import WarmupFailed
 from modelyard.protocols.codecs import Codecs
-from modelyard.protocols.predict.codec import PredictCall
+from modelyard.protocols.predict.codec import PredictRequest
 from modelyard.replica.round_trips import RoundTrip, RoundTrips
 from modelyard.runtimes.base import LoadedModel
 from modelyard.tensors import InferRequest, Tensors
@@ -21,7 +21,7 @@ MAX_ROWS = 2
 """Rows of the example that are tried in every format."""
 
 
-def self_test(model: LoadedModel, codecs: Codecs, example: PredictCall, *, synthesised: bool) -> None:
+def self_test(model: LoadedModel, codecs: Codecs, example: PredictRequest, *, synthesised: bool) -> None:
     """Run the model on its example, and encode the outputs in each format. Raises WarmupFailed, which names the format.
 
     Arrow is tested only if pyarrow is imported already, as most frameworks do: it takes 27 MB, which a replica should not use

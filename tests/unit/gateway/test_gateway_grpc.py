@@ -13,7 +13,7 @@ from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from modelyard.protocols.grpc.reflection import METHOD as REFLECT
-from modelyard.protocols.grpc.reflection import OLD_METHOD
+from modelyard.protocols.grpc.reflection import V1ALPHA_METHOD
 from modelyard.protocols.grpc.status import Status, status_of
 from modelyard.protocols.grpc.unary import UnaryResponse
 from tests.unit.gateway.gateway_client import LIMIT, MODELS, entry, get_totals
@@ -304,8 +304,8 @@ def test_an_unknown_symbol_is_an_error_inside_the_stream(request_, status):
 
 
 def test_reflection_has_its_v1alpha_name_too():
-    assert {REFLECT.path, OLD_METHOD.path} <= Gateway().routes.streams().keys()
-    assert OLD_METHOD.path == b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    assert {REFLECT.path, V1ALPHA_METHOD.path} <= Gateway().routes.streams().keys()
+    assert V1ALPHA_METHOD.path == b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 def test_every_method_of_every_service_has_an_endpoint():

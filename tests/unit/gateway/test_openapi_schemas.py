@@ -162,7 +162,7 @@ def test_every_response_fits(signature: Signature, body: Any) -> None:
     rows = decoded.request.rows if signature.rowwise else 2
     outputs: dict[str, Array] = {spec.name: zeros(spec, rows) for spec in signature.outputs}
     response = json.loads(codec(signature).encode(decoded, outputs))
-    bare = json.loads(codec(signature).encode_bare(decoded, outputs))
+    bare = json.loads(codec(signature).encode_predictions(decoded, outputs))
     for known in (signature, None):
         assert fits(RESPONSE, known, response), response
         assert fits(INVOCATION, known, bare), bare

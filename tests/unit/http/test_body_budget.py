@@ -11,7 +11,7 @@ from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES, BodyBudget, HeldBytes
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
-from modelyard.protocols.grpc.asgi import GrpcRefused
+from modelyard.protocols.grpc.asgi import RejectGrpc
 
 LIMIT = 10 * SMALL_BYTES
 MOST = MAX_LARGEST_BODIES * LIMIT
@@ -115,7 +115,7 @@ class AsgiRequest:
                 raise self.error
             return HttpResponse(200, (), b"")
 
-        app = GrpcRefused(AsgiApp(respond, self.bodies), (GRPC,), self.bodies)
+        app = RejectGrpc(AsgiApp(respond, self.bodies), (GRPC,), self.bodies)
         await app(self._scope, receive, send)
 
     def answered(self, *pieces: bytes) -> int:

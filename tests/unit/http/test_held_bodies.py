@@ -7,7 +7,7 @@ from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES
 from modelyard.http.slow_clients import CHECK_INTERVAL_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.streaming import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import FAST, FakeEndpoint, Wire, prediction
 
@@ -96,7 +96,7 @@ def test_an_announced_body_without_room_takes_the_slow_path(*, full: bool) -> No
 
 def stream() -> Wire:
     wire = made()
-    endpoint = StreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=LIMIT)
+    endpoint = GrpcStreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=LIMIT)
     wire.connection.fast_path.streams = {STREAM.path: endpoint}
     wire.receive(request(STREAM.path.decode(), transfer_encoding="chunked").replace(b"content-length: 0\r\n", b""))
     return wire

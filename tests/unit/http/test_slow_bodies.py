@@ -5,7 +5,7 @@ import pytest
 from modelyard.http.slow_clients import CHECK_INTERVAL_S, MIN_BYTES_PER_S
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.streaming import StreamEndpoint
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint
 from tests.contract.client import chunked, request
 from tests.unit.http.wire import FAST, KEEP_ALIVE_S, FakeEndpoint, Wire, prediction
 
@@ -121,7 +121,7 @@ def test_the_rest_of_a_rejected_body_counts_as_idle_time() -> None:
 def stream() -> Wire:
     """A connection with an open stream, which gets no responses."""
     wire = Wire()
-    endpoint = StreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=10**6)
+    endpoint = GrpcStreamEndpoint(STREAM, lambda _, question: question.finish(), limit_bytes=10**6)
     wire.connection.fast_path.streams = {STREAM.path: endpoint}
     path = STREAM.path.decode()
     wire.receive(request(path, transfer_encoding="chunked").replace(b"content-length: 0\r\n", b""))

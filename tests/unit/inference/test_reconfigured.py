@@ -6,13 +6,13 @@ from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import Overloaded
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import OFF, Warmup
-from modelyard.replica.watchdog import Watchdog, Watched
-from tests.unit.inference.rig import CHEAP, DEAR, Make, Rig
+from modelyard.replica.watchdog import Watchdog, WatchedScheduler
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, Rig
 
 
 def busy(rig: Make, **options: float) -> Rig:
     """A server whose worker holds request 0."""
-    one = rig(measured=DEAR, **options)
+    one = rig(measured=EXPENSIVE, **options)
     one.model.hold()
     one.submit(0)
     one.loop.settle()
@@ -23,7 +23,7 @@ def busy(rig: Make, **options: float) -> Rig:
 def finish(one: Rig) -> None:
     """Let the model answer all that wait."""
     one.model.release()
-    while one.server.in_flight:
+    while one.scheduler.in_flight:
         one.loop.turn_with_thread()
 
 
@@ -34,9 +34,9 @@ def configure(server: Scheduler, limits: Limits | None = None, batching: Batchin
 def test_a_longer_queue_takes_more_and_a_shorter_one_loses_nobody(rig: Make) -> None:
     one = busy(rig, queue=1)
     one.submit(1)
-    configure(one.server, Limits(queue=3))
+    configure(one.scheduler, Limits(queue=3))
     one.submit_each(2, 3)
-    configure(one.server, Limits(queue=2))
+    configure(one.scheduler, Limits(queue=2))
     with pytest.raises(Overloaded):
         one.submit(4)
     finish(one)
@@ -46,7 +46,7 @@ def test_a_longer_queue_takes_more_and_a_shorter_one_loses_nobody(rig: Make) -> 
 def test_a_smaller_batch_holds_for_requests_that_wait_already(rig: Make) -> None:
     one = busy(rig)
     one.submit_each(1, 2, 3, 4)
-    configure(one.server, batching=Batching(max_size=2))
+    configure(one.scheduler, batching=Batching(max_size=2))
     finish(one)
     assert one.model.batches == [1, 2, 2]
 
@@ -54,14 +54,14 @@ def test_a_smaller_batch_holds_for_requests_that_wait_already(rig: Make) -> None
 def test_batching_is_turned_off_and_on_again(rig: Make) -> None:
     one = busy(rig)
     one.submit_each(1, 2)
-    configure(one.server, batching=Batching(max_size=1))
+    configure(one.scheduler, batching=Batching(max_size=1))
     finish(one)
     assert one.model.batches == [1, 1, 1]
     one.model.hold()
     one.submit(3)
     one.loop.settle()
     one.model.entered()
-    configure(one.server, batching=Batching(max_size=64))
+    configure(one.scheduler, batching=Batching(max_size=64))
     one.submit_each(4, 5)
     finish(one)
     assert one.model.batches[3:] == [1, 2]
@@ -69,7 +69,7 @@ def test_batching_is_turned_off_and_on_again(rig: Make) -> None:
 
 def test_what_was_not_proved_at_load_is_never_batched(rig: Make) -> None:
     one = rig(measured=Warmup(50e-3, 1e-3, batchable=False))
-    configure(one.server, batching=Batching(max_size=64))
+    configure(one.scheduler, batching=Batching(max_size=64))
     one.submit_each(1, 2)
     one.loop.settle()
     finish(one)
@@ -81,7 +81,7 @@ def test_a_shorter_time_out_holds_for_requests_that_wait_already(rig: Make) -> N
     one.clock.advance(1)
     one.submit(1)
     one.clock.advance(2)
-    configure(one.server, Limits(timeout_s=2.5))
+    configure(one.scheduler, Limits(timeout_s=2.5))
     assert one.kinds() == ["DeadlineExceeded"]
     assert 0 in one.results
     one.clock.advance(0.6)
@@ -93,7 +93,7 @@ def test_a_shorter_time_out_holds_for_requests_that_wait_already(rig: Make) -> N
 def test_a_longer_time_out_holds_for_requests_that_wait_already(rig: Make) -> None:
     one = busy(rig, timeout_s=2)
     one.submit(1)
-    configure(one.server, Limits(timeout_s=100))
+    configure(one.scheduler, Limits(timeout_s=100))
     one.clock.advance(50)
     one.loop.turn()
     assert one.results == {}
@@ -107,7 +107,7 @@ def test_a_shorter_delay_starts_a_batch_that_was_waiting(rig: Make, delay_ms: fl
     one.submit(1)
     one.loop.turn()
     assert one.results == {}
-    configure(one.server, Limits(timeout_s=1000), Batching(max_delay_ms=delay_ms))
+    configure(one.scheduler, Limits(timeout_s=1000), Batching(max_delay_ms=delay_ms))
     one.clock.advance(delay_ms / 1000)
     one.loop.turn()
     assert one.values(0) == [2]
@@ -123,8 +123,10 @@ def test_a_model_whose_batching_is_off_says_so_until_it_is_on_again() -> None:
 
 def test_the_watchdog_takes_another_limit_over_at_its_next_check(rig: Make) -> None:
     one, ends, timers = rig(), list[int](), list[float]()
-    dog = Watchdog([Watched("m", one.server, 10.0)], clock=one.clock, die=ends.append, rearm=timers.append)
-    dog.look()
-    dog.watch([Watched("m", one.server, 20.0)])
-    dog.look()
+    dog = Watchdog(
+        [WatchedScheduler("m", one.scheduler, 10.0)], clock=one.clock, end_process=ends.append, rearm=timers.append
+    )
+    dog.check()
+    dog.watch([WatchedScheduler("m", one.scheduler, 20.0)])
+    dog.check()
     assert timers == [30.0, 60.0]

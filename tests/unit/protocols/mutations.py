@@ -1,4 +1,4 @@
-"""Messages that were valid before somebody changed some bytes, cut a piece out, or said one twice."""
+"""Valid messages with random changes: changed bytes, removed bytes, or repeated bytes."""
 
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ LARGE = [0, 1, 0x7F, 0x80, 0xFF]
 
 @st.composite
 def mutated(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
-    """One of the seeds after up to three changes."""
+    """One of the seeds with up to three changes."""
     body = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(0, 3))):
         at, to = sorted((draw(st.integers(0, len(body))), draw(st.integers(0, len(body)))))
@@ -30,14 +30,13 @@ def mutated(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
     return bytes(body)
 
 
-def read_or_refused(read: Callable[[], object], sent: int, *, factor: int, base: int = 200_000) -> bool:
-    """Whether it was read. Nothing else may be raised but what a client is told, and no more memory be taken than
-    `base` bytes and `factor` for each that was sent."""
+def read_or_rejected(read: Callable[[], object], sent: int, *, factor: int, base: int = 200_000) -> bool:
+    """Whether `read` succeeded. It may only raise client errors, and use `base` bytes of memory plus `factor` per byte sent."""
     tracemalloc.start()
     try:
         read()
-    except ModelyardError as refused:
-        assert refused.message
+    except ModelyardError as rejected:
+        assert rejected.message
         return False
     finally:
         _, peak = tracemalloc.get_traced_memory()

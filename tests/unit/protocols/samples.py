@@ -1,4 +1,4 @@
-"""Signatures that the tests of the codecs share, and short ways to call them."""
+"""Signatures that the tests of the codecs share, and helpers that call them."""
 
 from typing import Any
 
@@ -53,25 +53,25 @@ WHOLE = Signature(
 
 
 def one(datatype: str, shape: tuple[int, ...] = (FREE,)) -> Signature:
-    """A model with one input `x`, and a number a row."""
+    """A model with one input `x`, and one number per row."""
     return Signature(inputs=(TensorSpec("x", datatype, shape),), outputs=(VALUE,), task="regression")
 
 
 def decoded(signature: Signature, document: Any, **settings: Any) -> Tensors:
-    """What a JSON body, given as bytes or as what it holds, is decoded to."""
+    """The tensors of a JSON body, which is bytes or a document."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     return PredictCodec("m", 1, signature, **settings).decode(body, b"application/json").request.inputs
 
 
 def decoded_csv(signature: Signature, text: str | bytes, parameter: str = "") -> Tensors:
-    """What a CSV body is decoded to; `parameter` is one of its content type."""
+    """The tensors of a CSV body; `parameter` is a parameter of its content type."""
     body = text if isinstance(text, bytes) else text.encode()
     content_type = f"text/csv; {parameter}" if parameter else "text/csv"
     return PredictCodec("m", 1, signature).decode(body, content_type.encode()).request.inputs
 
 
-def answered(signature: Signature, document: Any, outputs: Tensors) -> Any:
-    """The answer to a JSON body when the model gives these outputs."""
+def response_of(signature: Signature, document: Any, outputs: Tensors) -> Any:
+    """The response to a JSON body if the model returns these outputs."""
     codec = PredictCodec("m", 1, signature)
     return orjson.loads(codec.encode(codec.decode(orjson.dumps(document), b""), outputs))
 

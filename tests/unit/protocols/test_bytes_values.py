@@ -1,4 +1,4 @@
-"""A value of the datatype BYTES is text where it is UTF-8, else bytes: however it was written, and whatever stands beside it."""
+"""A BYTES value is a string if it is UTF-8, else bytes, in every format and independent of other values."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -15,8 +15,7 @@ from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.messages import ModelInferRequest
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import to_raw
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.tensorflow.codec import TensorflowCodec
 from modelyard.tensors import Array
 from tests.unit.protocols.arrow.streams import ARROW, stream

@@ -1,4 +1,4 @@
-"""Numbers of one type become numbers of another where, and only where, each stays the same."""
+"""Numbers are converted to another type only if no value changes."""
 
 from fractions import Fraction
 from typing import Any
@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from modelyard.protocols.values.conversion import converted, converted_with_missing, convertible, lossless
-from modelyard.protocols.values.json_values import EXACT
+from modelyard.protocols.values.conversion import convert, convert_with_missing, convertible, lossless
+from modelyard.protocols.values.datatypes import MAX_EXACT_INTEGER
 from modelyard.tensors import DTYPES, Array
 
 NUMBERS = [name for name, dtype in DTYPES.items() if dtype.kind in "iuf"]
@@ -18,19 +18,19 @@ SOURCES = ["BOOL", *NUMBERS]
 
 
 def exact(value: Any) -> Any:
-    """What can be compared without rounding: a fraction, or a word for what is no number."""
+    """A value that can be compared without rounding: a fraction, or a string for NaN and infinity."""
     number = value.item()
     return Fraction(number) if np.isfinite(number) else str(number)
 
 
 def fits(value: Any, target: np.dtype[Any]) -> bool:
-    """Whether the target holds the value, found out with fractions."""
+    """Whether the target represents the value, computed with fractions."""
     if not np.isfinite(value):
         return target.kind == "f"
     number = Fraction(value.item())
     if target.kind in "iu":
         limits = np.iinfo(target)
-        doubtful = isinstance(value.item(), float) and abs(number) > EXACT
+        doubtful = isinstance(value.item(), float) and abs(number) > MAX_EXACT_INTEGER
         return number.denominator == 1 and int(limits.min) <= number <= int(limits.max) and not doubtful
     with np.errstate(over="ignore"):
         try:
@@ -62,12 +62,12 @@ def drawn(draw: st.DrawFn, source: str) -> Array:
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=5)
 @given(data=st.data())
-def test_a_value_stays_the_same_or_is_told(source: str, target: str, data: st.DataObject) -> None:
+def test_a_converted_value_stays_the_same_or_is_reported(source: str, target: str, data: st.DataObject) -> None:
     values = data.draw(drawn(source))
-    cast, wrong = converted(values, DTYPES[target])
+    cast, wrong = convert(values, DTYPES[target])
     assert (cast.dtype, cast.shape) == (DTYPES[target], values.shape)
-    told = np.zeros(values.shape, bool) if wrong is None else wrong
-    for value, became, is_wrong in zip(values, cast, told, strict=True):
+    mask = np.zeros(values.shape, bool) if wrong is None else wrong
+    for value, became, is_wrong in zip(values, cast, mask, strict=True):
         assert bool(is_wrong) == (not fits(value, DTYPES[target])), (value, became)
         assert is_wrong or exact(value) == exact(became)
     if lossless(DTYPES[source], DTYPES[target]):
@@ -76,12 +76,12 @@ def test_a_value_stays_the_same_or_is_told(source: str, target: str, data: st.Da
 
 @pytest.mark.parametrize("target", ["FP32", "FP64"])
 def test_the_sign_of_zero_stays_among_floats(target: str) -> None:
-    cast, _ = converted(np.array([-0.0], np.float16), DTYPES[target])
+    cast, _ = convert(np.array([-0.0], np.float16), DTYPES[target])
     assert np.signbit(cast).all()
 
 
-def test_floats_may_be_rounded_where_that_is_asked_for_and_never_become_infinite() -> None:
-    cast, wrong = converted(np.array([0.1, 1e39, np.inf]), DTYPES["FP32"], rounded=True)
+def test_rounded_floats_may_lose_digits_but_never_become_infinite() -> None:
+    cast, wrong = convert(np.array([0.1, 1e39, np.inf]), DTYPES["FP32"], rounded=True)
     assert cast[0] == np.float32(0.1)
     assert wrong is not None
     assert wrong.tolist() == [False, True, False]
@@ -102,7 +102,7 @@ def test_floats_may_be_rounded_where_that_is_asked_for_and_never_become_infinite
         ("FP64", "INT8", True),
     ],
 )
-def test_texts_and_truth_values_are_made_of_nothing_else(source: str, target: str, expected: bool) -> None:
+def test_strings_and_booleans_are_never_converted_from_other_types(source: str, target: str, expected: bool) -> None:
     assert convertible(source, target) is expected
 
 
@@ -120,12 +120,12 @@ def test_a_missing_value_stays_missing(
     values: list[Any], source: str, target: str, missing: bool, expected: list[Any]
 ) -> None:
     array = np.array(values, object if None in values else DTYPES[source])
-    cast, wrong = converted_with_missing(array, source, target, missing=missing)
+    cast, wrong = convert_with_missing(array, source, target, missing=missing)
     assert wrong is None
     assert [str(value) if value != value else value for value in cast.tolist()] == expected
 
 
-def test_not_a_number_is_no_whole_number_where_nothing_may_be_missing() -> None:
-    _, wrong = converted_with_missing(np.array([1.0, np.nan]), "FP64", "INT64", missing=False)
+def test_nan_is_not_an_integer_unless_values_may_be_missing() -> None:
+    _, wrong = convert_with_missing(np.array([1.0, np.nan]), "FP64", "INT64", missing=False)
     assert wrong is not None
     assert wrong.tolist() == [False, True]

@@ -123,8 +123,8 @@ def test_a_small_body_is_decoded_at_once_and_starts_no_process() -> None:
 
 
 def test_values_that_are_not_parsed_do_not_make_a_body_large() -> None:
-    assert DecodeJob("infer.decode", PADDING + b" ").large
-    assert not DecodeJob("infer.decode", PADDING + b" ", raw_bytes=1).large
+    assert DecodeJob("infer.decode", PADDING + b" ").is_large
+    assert not DecodeJob("infer.decode", PADDING + b" ", raw_bytes=1).is_large
 
 
 def test_bad_values_are_told_with_their_places() -> None:
@@ -159,7 +159,7 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_decoded() 
 
     async def test() -> None:
         async with made(limits=Limits(body=2**16)) as (decoder, _):
-            with pytest.raises(PayloadTooLarge, match="takes more memory to read than the 258 MiB that it may"):
+            with pytest.raises(PayloadTooLarge, match="needs more than the memory limit of 258 MiB"):
                 await decoder.decode(DecodeJob("predict.decode", rows, (JSON,)))
             call = await decoder.decode(DecodeJob("predict.decode", ROW + PADDING, (JSON,)))
             assert call.request.rows == 1
@@ -213,7 +213,7 @@ def test_where_no_process_starts_a_large_body_is_decoded_here(program: str, monk
 
     run(test)
     assert len(warnings) == 2
-    assert all(each.startswith("large bodies are decoded in the replica itself") for each in warnings)
+    assert all(each.startswith("large bodies are decoded in the replica process") for each in warnings)
 
 
 def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:

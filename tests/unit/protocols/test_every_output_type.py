@@ -1,4 +1,4 @@
-"""Outputs of every datatype are written in every form, whichever of C's names numpy has for their type, alone and among others."""
+"""Outputs of every datatype are written in every format, for each of numpy's equivalent dtypes, alone and with other outputs."""
 
 import csv
 import io
@@ -10,15 +10,13 @@ import pyarrow as pa
 import pytest
 
 from modelyard.errors import NotAcceptable
-from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
+from modelyard.protocols.grpc.codec import GrpcInferCodec, GrpcRequest
 from modelyard.protocols.grpc.messages import ModelInferResponse
-from modelyard.protocols.oip.codec import InferCall as RestCall
-from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.codec import InferCodec, OipRequest
 from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.generate import GenerateCodec
 from modelyard.protocols.oip.tensors import from_raw
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.tensorflow.codec import TensorflowCodec
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec, datatype_of
 from tests.unit.protocols.samples import texts
@@ -43,7 +41,7 @@ def shaped(values: Array, shape: tuple[int, ...], strided: bool = False) -> Arra
 
 
 def case(array: Array, among: bool) -> tuple[Signature, Tensors]:
-    """A model that gives this output, and perhaps another of C's long long."""
+    """A model with this output, and possibly another one of C's long long."""
     spec = TensorSpec("y", datatype_of(array.dtype), (FREE,) * min(array.ndim, 1) + array.shape[1:])
     outputs = {"y": array, **({"other": np.arange(len(array), dtype=np.longlong)} if among else {})}
     return Signature((TensorSpec("x", "FP32", (FREE,)),), (spec, BESIDE) if among else (spec,)), outputs
@@ -84,27 +82,27 @@ def test_the_open_inference_protocol_holds_them(values: Array, shape: tuple[int,
     rest = InferCodec("m", 1, signature)
     flat = expected(array.reshape(-1))
     for binary in (False, True):
-        wishes = [RequestedOutput(name, binary) for name in outputs]
-        answer = rest.encode(RestCall(request, "", wishes), outputs)
-        head, *_ = orjson.loads(answer.body[: answer.json_length])["outputs"]
+        requested_outputs = [RequestedOutput(name, binary) for name in outputs]
+        response = rest.encode(OipRequest(request, "", requested_outputs), outputs)
+        head, *_ = orjson.loads(response.body[: response.json_length])["outputs"]
         assert (head["datatype"], head["shape"]) == (datatype_of(array.dtype), [*array.shape])
         if not binary:
             assert head["data"] == flat
             continue
         size = head["parameters"]["binary_data_size"]
-        start = answer.json_length or 0
-        assert expected(from_raw("y", head["datatype"], head["shape"], answer.body[start : start + size])) == (
+        start = response.json_length or 0
+        assert expected(from_raw("y", head["datatype"], head["shape"], response.body[start : start + size])) == (
             expected(array)
         )
     codec = GrpcInferCodec("m", 1, signature)
-    sent = ModelInferResponse.FromString(codec.encode_bytes(InferCall(request, "", {}, None, False), outputs))
+    sent = ModelInferResponse.FromString(codec.encode_bytes(GrpcRequest(request, "", {}, None, False), outputs))
     tensor, raw = sent.outputs[0], sent.raw_output_contents[0]
     assert expected(from_raw("y", tensor.datatype, tensor.shape, raw)) == expected(array)
     generate = GenerateCodec("m", 1, signature)
-    told = orjson.loads(
+    document = orjson.loads(
         generate.encode(generate.decode(b'{"x": 1}'), {name: array[:1] for name, array in outputs.items()})
     )
-    assert "y" in told
+    assert "y" in document
 
 
 @pytest.mark.parametrize("among", [False, True], ids=["alone", "among others"])
@@ -114,11 +112,11 @@ def test_tables_and_arrays_hold_them(values: Array, shape: tuple[int, ...], amon
     signature, outputs = case(array, among)
     codec, body = PredictCodec("m", 1, signature), rows_body(len(array))
 
-    def answered(accept: bytes) -> bytes:
+    def written_as(accept: bytes) -> bytes:
         return codec.encode(codec.decode(body, b"", accept=accept), outputs)
 
     flat = [value for row in expected(array.reshape(len(array), -1)) for value in row]
-    cells = list(csv.reader(io.StringIO(answered(b"text/csv").decode())))
+    cells = list(csv.reader(io.StringIO(written_as(b"text/csv").decode())))
     width = array.reshape(len(array), -1).shape[1]
     written = [cell for row in cells[1:] for cell in row[:width]]
     if array.dtype.kind == "O":
@@ -126,16 +124,16 @@ def test_tables_and_arrays_hold_them(values: Array, shape: tuple[int, ...], amon
     else:
         assert [float(orjson.loads(cell)) for cell in written] == [float(value) for value in flat]
         assert array.dtype.kind == "f" or written == [str(value).lower() for value in flat]
-    table = pa.ipc.open_stream(answered(b"application/vnd.apache.arrow.stream")).read_all()
+    table = pa.ipc.open_stream(written_as(b"application/vnd.apache.arrow.stream")).read_all()
     read = [
         value for row in zip(*(column.to_pylist() for column in table.columns[:width]), strict=True) for value in row
     ]
     assert read == flat
     if among:
         with pytest.raises(NotAcceptable):
-            answered(b"application/x-npy")
+            written_as(b"application/x-npy")
     else:
-        assert expected(np.load(io.BytesIO(answered(b"application/x-npy")))) == expected(array)
+        assert expected(np.load(io.BytesIO(written_as(b"application/x-npy")))) == expected(array)
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -154,11 +152,11 @@ def test_a_scalar_is_written_whole(kind: str) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longlong, np.ulonglong, np.int32])
 def test_a_classifiers_scores_may_be_of_any_type_of_numbers(dtype: Any) -> None:
     scores, label = TensorSpec("s", datatype_of(np.dtype(dtype)), (FREE, 2)), TensorSpec("l", "INT64", (FREE,))
-    told = Signature((TensorSpec("x", "FP32", (FREE,)),), (label, scores), "classification", (5, 9), "l", "s")
+    signature = Signature((TensorSpec("x", "FP32", (FREE,)),), (label, scores), "classification", (5, 9), "l", "s")
     outputs = {"l": np.array([9, 5], np.longlong), "s": np.array([[0, 1], [1, 0]], dtype)}
-    codec, tf, body = PredictCodec("m", 1, told), TensorflowCodec(told), rows_body(2)
-    answer = orjson.loads(codec.encode(codec.decode(body, b"", probabilities=True), outputs))
-    assert (answer["predictions"], answer["confidences"], answer["classes"]) == ([9, 5], [1, 1], [5, 9])
+    codec, tf, body = PredictCodec("m", 1, signature), TensorflowCodec(signature), rows_body(2)
+    response = orjson.loads(codec.encode(codec.decode(body, b"", probabilities=True), outputs))
+    assert (response["predictions"], response["confidences"], response["classes"]) == ([9, 5], [1, 1], [5, 9])
     call = tf.classify(b'{"examples": [{"x": 1}, {"x": 2}]}')
     assert orjson.loads(tf.encode(call, outputs))["result"] == [[["5", 0], ["9", 1]], [["5", 1], ["9", 0]]]
 
@@ -168,18 +166,18 @@ def test_numbers_have_the_digits_of_their_own_precision_in_every_form(among: boo
     signature, outputs = case(np.array([0.1], np.float32), among)
     codec, tf, body = PredictCodec("m", 1, signature), TensorflowCodec(signature), rows_body(1)
     written = [codec.encode(codec.decode(body, b"", accept=accept), outputs) for accept in (b"", b"text/csv")]
-    for answer in (*written, tf.encode(tf.predict(body), outputs)):
-        assert b"0.1" in answer
-        assert b"0.10" not in answer
+    for response in (*written, tf.encode(tf.predict(body), outputs)):
+        assert b"0.1" in response
+        assert b"0.10" not in response
 
 
 def test_a_label_that_is_a_float_has_the_digits_of_its_own_precision_and_its_own_score() -> None:
     outputs = (TensorSpec("l", "FP32", (FREE,)), TensorSpec("s", "FP32", (FREE, 2)))
-    told = Signature((TensorSpec("x", "FP32", (FREE,)),), outputs, "classification", (0.1, 0.2), "l", "s")
-    codec = PredictCodec("m", 1, told)
-    answer = codec.encode(
+    signature = Signature((TensorSpec("x", "FP32", (FREE,)),), outputs, "classification", (0.1, 0.2), "l", "s")
+    codec = PredictCodec("m", 1, signature)
+    response = codec.encode(
         codec.decode(rows_body(2), b""),
         {"l": np.array([0.2, 0.3], np.float32), "s": np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)},
     )
-    assert orjson.loads(answer)["predictions"] == [0.2, 0.3]
-    assert orjson.loads(answer)["confidences"] == [0.75, None]
+    assert orjson.loads(response)["predictions"] == [0.2, 0.3]
+    assert orjson.loads(response)["confidences"] == [0.75, None]

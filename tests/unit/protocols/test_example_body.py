@@ -1,4 +1,4 @@
-"""Example bodies are easy to read, and their model answers them."""
+"""Example bodies are readable, and valid for their model."""
 
 import numpy as np
 import pytest

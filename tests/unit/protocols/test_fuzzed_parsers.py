@@ -1,4 +1,4 @@
-"""The parsers of frames, headers and binary bodies, on valid messages in which something was changed."""
+"""The parsers of frames, headers and binary bodies, with randomly changed valid messages."""
 
 import csv
 import gzip
@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.http.accept import KNOWN, preferred_media_type
+from modelyard.protocols.grpc.call_headers import timeout_s
 from modelyard.protocols.grpc.frames import FrameReader, frame, only_message
-from modelyard.protocols.grpc.status import LONGEST_MESSAGE, escaped
-from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.grpc.status import MAX_MESSAGE_BYTES, escaped
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import to_raw
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.protocols.predict.npy import read_npy, write_npy
 from modelyard.telemetry.traceparent import TraceParent, parse
 from modelyard.tensors import FREE, Signature, TensorSpec
-from tests.unit.protocols.mutations import mutated, read_or_refused
+from tests.unit.protocols.mutations import mutated, read_or_rejected
 from tests.unit.protocols.samples import IRIS, MIXED
 
 MANY = settings(max_examples=70)
@@ -38,7 +38,7 @@ FRAMES = [
 
 @MANY
 @given(mutated(FRAMES), st.randoms(use_true_random=False), st.sampled_from([b"", b"gzip"]))
-def test_changed_frames_are_read_or_refused_in_pieces_of_any_size(
+def test_changed_frames_are_read_or_rejected_in_pieces_of_any_size(
     body: bytes, pick: random.Random, encoding: bytes
 ) -> None:
     found: list[bytes] = []
@@ -54,11 +54,11 @@ def test_changed_frames_are_read_or_refused_in_pieces_of_any_size(
 
     cuts = sorted(pick.randint(0, len(body)) for _ in range(4))
     pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
-    whole = read_or_refused(lambda: read([body]), len(body), factor=20)
+    whole = read_or_rejected(lambda: read([body]), len(body), factor=20)
     before = list(found)
-    assert read_or_refused(lambda: read(pieces), len(body), factor=20) == whole
+    assert read_or_rejected(lambda: read(pieces), len(body), factor=20) == whole
     assert found == before, "where a body is cut makes no difference"
-    read_or_refused(lambda: only_message(body, encoding, LIMIT), len(body), factor=20)
+    read_or_rejected(lambda: only_message(body, encoding, LIMIT), len(body), factor=20)
 
 
 TEXT_SPEC = TensorSpec("t", "BYTES", (FREE, 2))
@@ -71,28 +71,28 @@ TEXT_JSON = orjson.dumps(
 
 @MANY
 @given(mutated([TEXT_JSON + TEXT_RAW]), mutated([b"%d" % len(TEXT_JSON)]))
-def test_changed_texts_of_a_binary_request_are_read_or_refused(body: bytes, length: bytes) -> None:
+def test_changed_texts_of_a_binary_request_are_read_or_rejected(body: bytes, length: bytes) -> None:
     codec = InferCodec("m", 1, TEXTUAL)
 
     def read() -> None:
         call = codec.decode(body, length)
         assert call.request.inputs["t"].shape == (call.request.rows, 2)
 
-    read_or_refused(read, len(body), factor=100)
+    read_or_rejected(read, len(body), factor=100)
 
 
 @MANY
 @given(mutated([TEXT_RAW, np.ones((2, 4), np.float32).tobytes()]))
-def test_a_changed_body_without_a_header_is_read_or_refused(body: bytes) -> None:
+def test_a_changed_body_without_a_header_is_read_or_rejected(body: bytes) -> None:
     for signature in (IRIS, TEXTUAL, MIXED):
         decode = InferCodec("m", 1, signature).decode
-        read_or_refused(partial(decode, body, b"0"), len(body), factor=100)
+        read_or_rejected(partial(decode, body, b"0"), len(body), factor=100)
 
 
 @MANY
 @given(mutated([write_npy(np.ones((2, 4), np.float32)), write_npy(np.array([["a", "bc"]]))]))
-def test_a_changed_array_file_is_read_or_refused(body: bytes) -> None:
-    read_or_refused(lambda: read_npy(body), len(body), factor=100)
+def test_a_changed_array_file_is_read_or_rejected(body: bytes) -> None:
+    read_or_rejected(lambda: read_npy(body), len(body), factor=100)
 
 
 CSVS = [b"age,income,city,member,visits\n1,2.5,Bonn,true,\n", b'age,income,city,member\r\n1,2,"a ""b"", c",False\r\n']
@@ -100,9 +100,9 @@ CSVS = [b"age,income,city,member,visits\n1,2.5,Bonn,true,\n", b'age,income,city,
 
 @MANY
 @given(mutated(CSVS))
-def test_a_changed_table_is_read_or_refused(body: bytes) -> None:
+def test_a_changed_table_is_read_or_rejected(body: bytes) -> None:
     codec = PredictCodec("m", 1, MIXED)
-    read_or_refused(lambda: codec.decode(body, b"text/csv"), len(body), factor=200)
+    read_or_rejected(lambda: codec.decode(body, b"text/csv"), len(body), factor=200)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6)
@@ -110,7 +110,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @FEW
 @given(st.lists(TEXTS, min_size=1, max_size=4))
-def test_texts_of_an_answer_come_back_from_its_csv(texts: list[str]) -> None:
+def test_strings_of_a_response_round_trip_through_csv(texts: list[str]) -> None:
     signature = Signature((TensorSpec("x", "FP32", (FREE,)),), (TensorSpec("y", "BYTES", (FREE,)),))
     codec = PredictCodec("m", 1, signature)
     call = codec.decode(b'{"instances": [1]}', b"application/json", accept=b"text/csv")
@@ -121,21 +121,21 @@ def test_texts_of_an_answer_come_back_from_its_csv(texts: list[str]) -> None:
 
 @MANY
 @given(mutated([b"text/csv;q=0.5, application/x-npy, */*;q=0.1", b"text/html,application/xhtml+xml,*/*;q=0.8"]))
-def test_whatever_is_accepted_there_is_a_form(accept: bytes) -> None:
+def test_any_accept_header_selects_a_media_type_or_is_rejected(accept: bytes) -> None:
     assert preferred_media_type(accept) in KNOWN.values()
 
 
 @FEW
 @given(st.lists(st.sampled_from(sorted(KNOWN)), min_size=1, max_size=4, unique=True), st.integers(0, 3))
-def test_the_form_of_the_greatest_weight_is_chosen(names: list[str], best: int) -> None:
+def test_the_media_type_of_the_greatest_weight_is_selected(names: list[str], best: int) -> None:
     best %= len(names)
-    told = ", ".join(f"{name};q={0.9 if at == best else 0.3}" for at, name in enumerate(names))
-    assert preferred_media_type(told.encode()) == KNOWN[names[best]]
+    accept = ", ".join(f"{name};q={0.9 if at == best else 0.3}" for at, name in enumerate(names))
+    assert preferred_media_type(accept.encode()) == KNOWN[names[best]]
 
 
 @FEW
 @given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
-def test_any_parent_comes_back(trace: int, span: int, sampled: bool) -> None:
+def test_any_parent_round_trips(trace: int, span: int, sampled: bool) -> None:
     assert parse(b"00-%032x-%016x-%02x" % (trace, span, sampled)) == TraceParent(trace, span, sampled)
 
 
@@ -148,14 +148,14 @@ def test_a_changed_parent_is_one_or_none(value: bytes) -> None:
 
 @FEW
 @given(mutated([b"20S", b"99999999H", b"1n"]))
-def test_a_changed_timeout_is_read_or_refused(value: bytes) -> None:
-    read_or_refused(lambda: timeout_s(value) >= 0, len(value), factor=100)
+def test_a_changed_timeout_is_read_or_rejected(value: bytes) -> None:
+    read_or_rejected(lambda: timeout_s(value) >= 0, len(value), factor=100)
 
 
 @FEW
 @given(st.text(max_size=60))
-def test_any_message_of_a_status_comes_back(message: str) -> None:
+def test_any_message_of_a_status_round_trips(message: str) -> None:
     written = escaped(message)
     assert all(0x20 <= byte < 0x7F for byte in written)
     assert unquote(written.decode()) == message.encode("utf-8", "replace").decode()
-    assert len(written) <= 3 * LONGEST_MESSAGE + 3
+    assert len(written) <= 3 * MAX_MESSAGE_BYTES + 3

@@ -88,7 +88,7 @@ def source_of(value: int) -> list[np.dtype[np.generic]]:
 @pytest.mark.parametrize(("datatype", "value"), EXTREMES)
 def test_a_bound_is_converted_from_every_datatype_that_holds_it(datatype: str, value: int):
     for source in source_of(value):
-        cast, wrong = conversion.converted(np.array([value, 0], source), DTYPES[datatype])
+        cast, wrong = conversion.convert(np.array([value, 0], source), DTYPES[datatype])
         assert wrong is None, source
         assert (cast.dtype, cast.tolist()) == (DTYPES[datatype], [value, 0]), source
 
@@ -96,7 +96,7 @@ def test_a_bound_is_converted_from_every_datatype_that_holds_it(datatype: str, v
 @pytest.mark.parametrize(("datatype", "value"), BEYOND)
 def test_one_beyond_a_bound_is_converted_from_none(datatype: str, value: int):
     for source in source_of(value):
-        _, wrong = conversion.converted(np.array([0, value], source), DTYPES[datatype])
+        _, wrong = conversion.convert(np.array([0, value], source), DTYPES[datatype])
         assert wrong is not None, source
         assert wrong.tolist() == [False, True], source
 
@@ -104,6 +104,6 @@ def test_one_beyond_a_bound_is_converted_from_none(datatype: str, value: int):
 @pytest.mark.parametrize("datatype", BOUNDS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.5])
 def test_what_is_no_whole_number_is_converted_to_no_integer(datatype: str, value: float):
-    _, wrong = conversion.converted(np.array([1, value]), DTYPES[datatype])
+    _, wrong = conversion.convert(np.array([1, value]), DTYPES[datatype])
     assert wrong is not None
     assert wrong.tolist() == [False, True]

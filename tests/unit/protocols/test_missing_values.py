@@ -1,4 +1,4 @@
-"""A missing value of an input that takes them is None, in every form that can say so; elsewhere it stays an error."""
+"""A missing value is None in every format, if the input may have missing values; elsewhere it is an error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,29 +44,39 @@ def oip(signature: Signature, types: dict[str, str], data: dict[str, Any] = COLU
 
 OWN = {"city": "BYTES", "visits": "INT64", "member": "BOOL", "age": "FP64"}
 FORMS: dict[str, Callable[[Signature], Tensors]] = {
-    "lists": lambda told: decoded(told, {"instances": ROWS}),
-    "objects": lambda told: decoded(told, {"instances": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}),
-    "records": lambda told: decoded(told, {"dataframe_records": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}),
-    "split": lambda told: decoded(told, {"dataframe_split": {"columns": NAMES, "data": ROWS}}),
-    "tensors": lambda told: decoded(told, {"inputs": {name: [[value] for value in COLUMNS[name]] for name in NAMES}}),
-    "columns": lambda told: decoded(told, {"inputs": COLUMNS}),
-    "csv": lambda told: decoded_csv(told, "city,visits,member,age\nOslo,3,True,1.5\n,,,\nRome,4,,2.0\n"),
-    "floats in csv": lambda told: decoded_csv(told, "city,visits,member,age\nOslo,3.0,TRUE,1.5\n,,,\nRome,4.0,,2\n"),
-    "arrow": lambda told: PredictCodec("m", 1, told).decode(stream(COLUMNS), ARROW).request.inputs,
-    "arrow of floats": lambda told: (
-        PredictCodec("m", 1, told).decode(stream({**COLUMNS, "visits": [3.0, None, 4.0]}), ARROW).request.inputs
+    "lists": lambda signature: decoded(signature, {"instances": ROWS}),
+    "objects": lambda signature: decoded(
+        signature, {"instances": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}
     ),
-    "oip": lambda told: oip(told, OWN),
-    "oip of other numbers": lambda told: oip(
-        told, {**OWN, "visits": "INT8", "age": "INT16"}, {**COLUMNS, "age": [1, None, 2]}
+    "records": lambda signature: decoded(
+        signature, {"dataframe_records": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}
     ),
-    "oip of floats": lambda told: oip(told, {**OWN, "visits": "FP32"}),
-    "tensorflow": lambda told: TensorflowCodec(told).predict(orjson.dumps({"instances": ROWS})).request.inputs,
+    "split": lambda signature: decoded(signature, {"dataframe_split": {"columns": NAMES, "data": ROWS}}),
+    "tensors": lambda signature: decoded(
+        signature, {"inputs": {name: [[value] for value in COLUMNS[name]] for name in NAMES}}
+    ),
+    "columns": lambda signature: decoded(signature, {"inputs": COLUMNS}),
+    "csv": lambda signature: decoded_csv(signature, "city,visits,member,age\nOslo,3,True,1.5\n,,,\nRome,4,,2.0\n"),
+    "floats in csv": lambda signature: decoded_csv(
+        signature, "city,visits,member,age\nOslo,3.0,TRUE,1.5\n,,,\nRome,4.0,,2\n"
+    ),
+    "arrow": lambda signature: PredictCodec("m", 1, signature).decode(stream(COLUMNS), ARROW).request.inputs,
+    "arrow of floats": lambda signature: (
+        PredictCodec("m", 1, signature).decode(stream({**COLUMNS, "visits": [3.0, None, 4.0]}), ARROW).request.inputs
+    ),
+    "oip": lambda signature: oip(signature, OWN),
+    "oip of other numbers": lambda signature: oip(
+        signature, {**OWN, "visits": "INT8", "age": "INT16"}, {**COLUMNS, "age": [1, None, 2]}
+    ),
+    "oip of floats": lambda signature: oip(signature, {**OWN, "visits": "FP32"}),
+    "tensorflow": lambda signature: (
+        TensorflowCodec(signature).predict(orjson.dumps({"instances": ROWS})).request.inputs
+    ),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_null_is_none_where_the_input_takes_missing_values(form: str) -> None:
+def test_null_is_none_if_the_input_may_have_missing_values(form: str) -> None:
     found = FORMS[form](people(missing=True))
     age = {"age": np.array([[1.0], [np.nan], [2.0]])} if form == "oip of other numbers" else {}
     assert same(found, {**EXPECTED, **age})
@@ -79,7 +89,7 @@ def test_null_is_an_error_elsewhere(form: str) -> None:
         FORMS[form](people(missing=False))
 
 
-def test_without_a_missing_value_the_arrays_have_their_own_types() -> None:
+def test_without_a_missing_value_the_arrays_have_their_declared_types() -> None:
     whole = [["Oslo", 3, True, 1.5]]
     found = decoded(people(missing=True), {"instances": whole})
     assert [found[name].dtype for name in NAMES] == [object, np.int64, np.bool_, np.float64]
@@ -117,9 +127,9 @@ def test_a_key_that_is_left_out_of_a_row_is_a_missing_value(shape: tuple[int, ..
     ],
 )
 def test_what_is_not_a_missing_value_stays_an_error(signature: Signature, document: Any, message: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as rejected:
         decoded(signature, document)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
 def test_a_column_that_is_left_out_of_csv_is_an_error() -> None:
@@ -154,7 +164,7 @@ def test_any_values_with_gaps_arrive_as_they_are(kind: str, data: st.DataObject)
         "BYTES": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3),
     }[kind]
     column = [*data.draw(st.lists(st.none() | values, max_size=4)), None]
-    told = Signature((TensorSpec("x", kind, (FREE,), missing=True),), (VALUE,))
+    signature = Signature((TensorSpec("x", kind, (FREE,), missing=True),), (VALUE,))
     head = {"name": "x", "shape": [len(column)], "datatype": kind, "data": column}
     arrow_types = {
         "INT8": pa.int8(),
@@ -164,11 +174,13 @@ def test_any_values_with_gaps_arrive_as_they_are(kind: str, data: st.DataObject)
         "BYTES": pa.string(),
     }
     read = [
-        decoded(told, {"instances": column}),
-        decoded(told, {"inputs": {"x": column}}),
-        decoded(told, {"instances": [{"x": value} if value is not None else {} for value in column]}),
-        InferCodec("m", 1, told).decode(orjson.dumps({"inputs": [head]})).request.inputs,
-        PredictCodec("m", 1, told).decode(stream({"x": pa.array(column, arrow_types[kind])}), ARROW).request.inputs,
+        decoded(signature, {"instances": column}),
+        decoded(signature, {"inputs": {"x": column}}),
+        decoded(signature, {"instances": [{"x": value} if value is not None else {} for value in column]}),
+        InferCodec("m", 1, signature).decode(orjson.dumps({"inputs": [head]})).request.inputs,
+        PredictCodec("m", 1, signature)
+        .decode(stream({"x": pa.array(column, arrow_types[kind])}), ARROW)
+        .request.inputs,
     ]
     for found in read:
         assert found["x"].dtype == object

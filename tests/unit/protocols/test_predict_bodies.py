@@ -1,4 +1,4 @@
-"""Bodies that are no JSON object are refused with their place, and content types that are not read with those that are."""
+"""Errors for bodies that are not JSON objects have a position; errors for content types list the supported ones."""
 
 import pytest
 
@@ -17,11 +17,11 @@ from tests.unit.protocols.samples import IRIS, decoded, one
         (b'{\n"instances": [1,]}', "the body is not valid JSON: trailing comma is not allowed (line 2, column 16)"),
         (
             b'{"instances": [\nNaN]}',
-            "the body is not valid JSON: NaN and Infinity are not part of it, send null (line 2, column 1)",
+            "the body is not valid JSON: NaN and Infinity are not JSON, send null (line 2, column 1)",
         ),
         (
             b'{"instances": [-Infinity]}',
-            "the body is not valid JSON: NaN and Infinity are not part of it, send null (line 1, column 17)",
+            "the body is not valid JSON: NaN and Infinity are not JSON, send null (line 1, column 17)",
         ),
         (
             b'{"instances": [1e999]}',
@@ -41,13 +41,13 @@ from tests.unit.protocols.samples import IRIS, decoded, one
         ),
     ],
 )
-def test_what_is_no_json_object_is_refused_with_its_place(body: bytes, message: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected_with_its_position(body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         decoded(IRIS, body)
     assert raised.value.message == message
 
 
-def test_nesting_that_json_allows_is_still_only_a_bad_value() -> None:
+def test_deep_nesting_is_only_a_bad_value() -> None:
     with pytest.raises(InvalidRequest, match="expected a number, got a list of 1"):
         decoded(one("FP32"), b'{"instances": [2, ' + b"[" * 1000 + b"1" + b"]" * 1000 + b"]}")
 
@@ -71,7 +71,7 @@ CSV = b"sepal_length,sepal_width,petal_length,petal_width\n1,2,3,4\n"
         (b"text/csv; header=present; charset=UTF-8", CSV),
     ],
 )
-def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, body: bytes) -> None:
+def test_json_and_csv_are_distinguished_by_their_content_type(content_type: bytes, body: bytes) -> None:
     call = PredictCodec("m", 1, IRIS).decode(body, content_type)
     assert call.request.inputs["X"].tolist() == [[1, 2, 3, 4]]
 
@@ -95,6 +95,6 @@ def test_json_and_csv_are_told_apart_by_their_content_type(content_type: bytes, 
         (b"text/" + b"x" * 1000, "content type 'text/x{55}…' is not supported"),
     ],
 )
-def test_another_content_type_is_refused_with_those_that_are_taken(content_type: bytes, message: str) -> None:
+def test_another_content_type_is_rejected_with_the_supported_ones(content_type: bytes, message: str) -> None:
     with pytest.raises(UnsupportedMediaType, match=message):
         PredictCodec("m", 1, IRIS).decode(b"a=1", content_type)

@@ -1,4 +1,4 @@
-"""CSV bodies: what is read, and what is refused with its line."""
+"""CSV bodies: how they are read, and errors with their line."""
 
 from typing import Any
 
@@ -44,13 +44,13 @@ def test_rows_are_read_by_their_header(text: str | bytes) -> None:
 
 @pytest.mark.parametrize("text", ["true\nfalse\n", "True\nFalse\n", "TRUE\nFALSE\n"])
 @pytest.mark.parametrize("datatype", ["BOOL", "INT8", "INT64", "FP32", "FP64"])
-def test_a_flag_is_a_number_where_numbers_are_wanted(text: str, datatype: str) -> None:
+def test_a_boolean_is_a_number_where_numbers_are_expected(text: str, datatype: str) -> None:
     found = decoded_csv(one(datatype), text)
     assert same(found, {"x": np.array([True, False]).astype(DTYPES[datatype])})
 
 
 @pytest.mark.parametrize(("datatype", "text"), [("BOOL", "1"), ("BOOL", "0.0"), ("BOOL", "yes"), ("INT8", "yes")])
-def test_numbers_are_no_flags(datatype: str, text: str) -> None:
+def test_numbers_are_not_booleans(datatype: str, text: str) -> None:
     with pytest.raises(InvalidRequest, match="got the string"):
         decoded_csv(one(datatype), text + "\n")
 
@@ -112,7 +112,7 @@ PLACES = Signature((TensorSpec("x", "BYTES", (FREE, 2), ("city", "land")),), (VA
     ],
     ids=["numbers", "a missing number", "what is read", "what it was fitted with", "without what is optional"],
 )
-def test_a_table_without_a_header_has_the_models_own_order(signature: Signature, text: str, expected: Tensors) -> None:
+def test_a_table_without_a_header_has_the_models_order(signature: Signature, text: str, expected: Tensors) -> None:
     assert same(decoded_csv(signature, text), expected)
     assert same(decoded_csv(signature, text, "header=absent"), expected)
 
@@ -127,8 +127,8 @@ def test_a_table_without_a_header_has_the_models_own_order(signature: Signature,
         (MIXED, "age,1,Oslo,true\n", 'unknown column "1"'),
         (PLACES, "City,Land\nOslo,Norge\n", 'unknown column "City"'),
         (PLACES, "Oslo,Norge\n", 'unknown column "Oslo"'),
-        (IRIS, "0,1,2,3\n5,3,1.5,0\n", "the first line counts its cells: send text/csv; header=present"),
-        (IRIS, "1,2,3,4\n5,3,1.5,0\n", "the first line counts its cells"),
+        (IRIS, "0,1,2,3\n5,3,1.5,0\n", "the first line numbers its cells: send text/csv; header=present"),
+        (IRIS, "1,2,3,4\n5,3,1.5,0\n", "the first line numbers its cells"),
     ],
 )
 def test_a_first_line_that_may_be_a_header_is_never_data(signature: Signature, text: str, message: str) -> None:
@@ -194,11 +194,11 @@ def test_the_client_may_say_whether_there_is_a_header() -> None:
         (NAMELESS, "1,2\n3\n", ["/lines/2: expected 2 values, got 1"]),
         (TEXT, "a,b\n", ["/lines/1: expected 1 value, got 2"]),
         (one("INT8"), "1.5\n", ["/lines/1/x: expected a whole number, got the number 1.5"]),
-        (FIXED, "1,2,3\n", [": this model takes exactly 2 rows, got 1"]),
+        (FIXED, "1,2,3\n", [": this model expects exactly 2 rows, got 1"]),
         (WHOLE, "1,2\n", []),
     ],
 )
-def test_bad_cells_are_told_with_their_line(signature: Signature, text: str, expected: list[str]) -> None:
+def test_bad_cells_are_reported_with_their_line(signature: Signature, text: str, expected: list[str]) -> None:
     with pytest.raises(InvalidRequest) as raised:
         decoded_csv(signature, text)
     assert [f"{bad.pointer}: {bad.message}" for bad in raised.value.bad_values] == expected
@@ -209,7 +209,7 @@ def test_bad_cells_are_told_with_their_line(signature: Signature, text: str, exp
     ["nan", "NaN", "inf", "-Infinity", "1_000", "\u0661", "0x10", "1e999", "1e", ".", "9" * 500, "1\u00a0"],
 )
 @pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64"])
-def test_what_only_python_takes_for_a_number_is_refused(number: str, datatype: str) -> None:
+def test_a_number_that_only_python_parses_is_rejected(number: str, datatype: str) -> None:
     with pytest.raises(InvalidRequest, match="got the string"):
         decoded_csv(one(datatype), number + "\n")
 
@@ -224,12 +224,12 @@ def test_what_only_python_takes_for_a_number_is_refused(number: str, datatype: s
         (HEADER.encode() + b"\n\xff\n", "the body is not UTF-8 (line 3)"),
     ],
 )
-def test_what_is_no_csv_is_refused_with_its_line(text: Any, message: str) -> None:
+def test_invalid_csv_is_rejected_with_its_line(text: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         decoded_csv(IRIS, text)
     assert raised.value.message == message
 
 
-def test_values_that_are_lists_do_not_fit_into_csv() -> None:
-    with pytest.raises(InvalidRequest, match='a row of "image" does not fit into CSV; send JSON'):
+def test_values_that_are_lists_cannot_be_sent_as_csv() -> None:
+    with pytest.raises(InvalidRequest, match='rows of "image" cannot be sent as CSV; send JSON'):
         decoded_csv(IMAGE, "1,2,3,4\n")

@@ -13,12 +13,11 @@ from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest, NotAcceptable
 from modelyard.http.accept import preferred_media_type
-from modelyard.protocols.predict.codec import PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec
 from modelyard.protocols.predict.npy import read_npy, write_npy
 from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FEATURES, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
-from tests.unit.protocols.test_predict_answers import TAGGED, TAGS
+from tests.unit.protocols.test_predict_responses import TAGGED, TAGS
 
 NPY = b"application/x-npy"
 LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}
@@ -117,15 +116,15 @@ def test_texts_are_taken() -> None:
 @pytest.mark.parametrize(
     ("signature", "body", "message"),
     [
-        (IRIS, b"", "no array as numpy.save writes it"),
-        (IRIS, b"\x93NUMPY\x09\x00", "no array as numpy.save writes it"),
-        (IRIS, saved(np.array([[object()]]), allow_pickle=True), "an array of object is not taken"),
-        (IRIS, saved(np.zeros(1, [("a", "f4")])), "is not taken"),
-        (IRIS, saved(np.zeros((1, 4)))[:-1], "says 32 bytes of values, and 31 came"),
-        (IRIS, saved(np.zeros((1, 4))).replace(b"(1, 4)", b"(9, 4)"), "says 288 bytes of values, and 32 came"),
+        (IRIS, b"", "not a valid .npy file (numpy.save)"),
+        (IRIS, b"\x93NUMPY\x09\x00", "not a valid .npy file (numpy.save)"),
+        (IRIS, saved(np.array([[object()]]), allow_pickle=True), "an array of object is not supported"),
+        (IRIS, saved(np.zeros(1, [("a", "f4")])), "is not supported"),
+        (IRIS, saved(np.zeros((1, 4)))[:-1], "says 32 bytes of values, got 31"),
+        (IRIS, saved(np.zeros((1, 4))).replace(b"(1, 4)", b"(9, 4)"), "says 288 bytes of values, got 32"),
         (IRIS, saved(np.zeros((1, 3))), "expected shape [-1, 4], got [1, 3]"),
         (IRIS, saved(np.zeros((0, 4))), "expected at least one row"),
-        (IRIS, saved(np.zeros((1, 4), complex)), "an array of complex128 is not taken"),
+        (IRIS, saved(np.zeros((1, 4), complex)), "an array of complex128 is not supported"),
         (IRIS, saved(np.array([["a"] * 4])), "expected an array of FP32, got BYTES"),
         (
             IRIS,
@@ -145,7 +144,7 @@ def test_texts_are_taken() -> None:
         ),
         (one("BOOL"), saved(np.array([1])), "expected an array of BOOL, got INT64"),
         (TEXT, saved(np.array([1])), "expected an array of BYTES, got INT64"),
-        (MIXED, saved(np.zeros(1)), "for models of one input, and this one has 3"),
+        (MIXED, saved(np.zeros(1)), "to a model with one required input; this has 3"),
     ],
 )
 def test_an_array_that_does_not_fit_is_refused(signature: Signature, body: bytes, message: str) -> None:
@@ -208,9 +207,9 @@ def test_a_whole_output_may_be_an_array() -> None:
             b'{"instances":[[[[1],[2]],[[3],[4]]]]}',
             "several",
         ),
-        (one("FP32"), b"text/csv", {"y": np.ones((1, 2, 2))}, b'{"instances": [1]}', "'y' does not fit into a table"),
+        (one("FP32"), b"text/csv", {"y": np.ones((1, 2, 2))}, b'{"instances": [1]}', "'y' cannot be sent as a table"),
         (WHOLE, b"text/csv", {"norm": np.array(1.0)}, b'{"inputs": {"matrix": [[1, 2]], "scale": 3}}', "whole outputs"),
-        (one("FP32"), NPY, {"y": texts(b"\xff")}, b'{"instances": [1]}', "bytes that are no text"),
+        (one("FP32"), NPY, {"y": texts(b"\xff")}, b'{"instances": [1]}', "bytes that are not UTF-8"),
     ],
 )
 def test_an_answer_that_does_not_fit_its_form_is_told(

@@ -1,4 +1,4 @@
-"""Every request in docs/predict.md is decoded, and answered as the page says; tests/serve/test_served_page.py uses real models."""
+"""Every request in docs/predict.md gets the response on the page; tests/serve/test_served_page.py sends them to real models."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from modelyard.errors import ModelyardError
 from modelyard.http.problem import problem
-from modelyard.protocols.predict.codec import PredictCall, PredictCodec
+from modelyard.protocols.predict.codec import PredictCodec, PredictRequest
 from modelyard.protocols.predict.rows import MAX_ROWS
 from modelyard.tensors import FREE, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import same, texts
@@ -37,7 +37,7 @@ FEATURES = ("sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the page: its signature, and what it would give for these inputs."""
+    """A model of the page: its signature, and a function from inputs to outputs."""
 
     signature: Signature
     predict: Callable[[Tensors], Tensors]
@@ -68,12 +68,12 @@ def distance(inputs: Tensors) -> Tensors:
 
 
 def loan(inputs: Tensors) -> Tensors:
-    missing_values = []
+    lines = []
     for row in range(len(inputs["income"])):
         values = {name: array[row] for name, array in inputs.items()}
         missing = [name for name, value in values.items() if value is None or value != value]
-        missing_values.append(", ".join(missing) or "nothing missing")
-    return {"answer": texts(*missing_values)}
+        lines.append(", ".join(missing) or "nothing missing")
+    return {"answer": texts(*lines)}
 
 
 MODELS = {
@@ -155,7 +155,7 @@ MODELS = {
 }
 
 
-def decode(exchange: dict[str, str]) -> PredictCall:
+def decode(exchange: dict[str, str]) -> PredictRequest:
     codec = PredictCodec(exchange["model"], 1, MODELS[exchange["model"]].signature)
     return codec.decode(exchange["body"].encode(), exchange["content_type"].encode())
 
@@ -171,7 +171,7 @@ def answer(exchange: dict[str, str]) -> bytes:
     return PredictCodec(exchange["model"], 1, model.signature).encode(call, wanted)
 
 
-def test_no_block_of_the_page_is_overlooked() -> None:
+def test_every_block_of_the_page_is_tested() -> None:
     assert len(EXCHANGES) == PAGE.count("```http") + PAGE.count("```json request")
     assert sum(exchange["answer"] is not None for exchange in EXCHANGES) == PAGE.count("```json\n")
 
@@ -183,18 +183,18 @@ def test_a_request_that_can_be_pasted_is_for_a_model_that_make_serve_serves() ->
 
 
 @pytest.mark.parametrize("exchange", [each for each in EXCHANGES if each["answer"]], ids=lambda each: each["body"][:40])
-def test_the_answer_is_the_one_on_the_page(exchange: dict[str, str]) -> None:
+def test_the_response_is_the_one_on_the_page(exchange: dict[str, str]) -> None:
     assert json.loads(answer(exchange)) == json.loads(exchange["answer"])
 
 
 @pytest.mark.parametrize(
     "exchange", [each for each in EXCHANGES if not each["answer"]], ids=lambda each: each["body"][:40]
 )
-def test_a_request_without_an_answer_on_the_page_is_answered(exchange: dict[str, str]) -> None:
+def test_a_request_without_a_response_on_the_page_succeeds(exchange: dict[str, str]) -> None:
     assert "predictions" in json.loads(answer(exchange))
 
 
-def test_all_formats_decode_to_the_same_inputs() -> None:
+def test_all_formats_of_two_flowers_give_the_same_response() -> None:
     flowers = {"x": np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])}
     inputs_of_all = [
         decode(each).request.inputs for each in EXCHANGES if each["model"] == "iris" and not each["answer"]
@@ -203,5 +203,5 @@ def test_all_formats_decode_to_the_same_inputs() -> None:
     assert all(same(inputs, flowers) for inputs in inputs_of_all)
 
 
-def test_the_maximum_of_rows_is_as_the_page_says() -> None:
+def test_the_row_limit_is_the_one_on_the_page() -> None:
     assert f"at most {MAX_ROWS:,} rows" in PAGE

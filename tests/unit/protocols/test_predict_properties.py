@@ -1,4 +1,4 @@
-"""What holds for any signature, any tensors and any bytes."""
+"""Properties of the predict codec for any signature, any tensors and any bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +14,14 @@ from modelyard.http.problem import problem
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.protocols.predict.example import example_body
 from modelyard.protocols.predict.responses import jsonable
-from modelyard.protocols.predict.row_forms import Bare, Form, Objects, Table, walk
+from modelyard.protocols.predict.row_formats import ListRows, ObjectRows, RowFormat, SingleInputRows, read_checked
 from modelyard.protocols.values.arrays import ArrayReader
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.layout import by_column, by_input
+from modelyard.protocols.values.row_layout import layout_by_column, layout_by_input
 from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, NAMELESS, TEXT, WHOLE, decoded, equal, same
 
-# Nothing here waits for anything, so what takes long is another process; that is no failure.
+# No test here waits, so a slow example is caused by another process and is not a failure.
 FEW = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(FEW, max_examples=200)
 
@@ -43,7 +43,7 @@ def array_of(draw: st.DrawFn, datatype: str, shape: tuple[int, ...]) -> Array:
 
 @st.composite
 def requests(draw: st.DrawFn, *, rowwise: bool) -> tuple[Signature, Tensors]:
-    """A signature, and tensors that fit it."""
+    """A signature and valid tensors."""
     rows = draw(st.integers(1, 3))
     specs: list[TensorSpec] = []
     tensors: Tensors = {}
@@ -56,7 +56,7 @@ def requests(draw: st.DrawFn, *, rowwise: bool) -> tuple[Signature, Tensors]:
         own = tuple(columns.pop() for _ in range(lengths[0])) if named else ()
         shape = (FREE, *axes) if rowwise else tuple(axes)
         datatype = draw(st.sampled_from(list(DTYPES)))
-        # Where nothing says how long the axes after an empty one are, JSON cannot say it either.
+        # JSON cannot express the lengths of axes after an empty axis.
         after_empty = [0 if 0 in lengths[:at] and axes[at] == FREE else length for at, length in enumerate(lengths)]
         tensors[name] = array_of(draw, datatype, (rows, *lengths) if rowwise else tuple(after_empty))
         specs.append(TensorSpec(name, datatype, shape, own))
@@ -65,22 +65,22 @@ def requests(draw: st.DrawFn, *, rowwise: bool) -> tuple[Signature, Tensors]:
 
 
 def plain(array: Array) -> Any:
-    """The array as what `json.loads` gives."""
+    """The array as `json.loads` returns it."""
     return orjson.loads(orjson.dumps(jsonable(array), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 @FEW
 @given(requests(rowwise=False) | requests(rowwise=True))
-def test_inputs_come_back_as_they_were(request: tuple[Signature, Tensors]) -> None:
+def test_inputs_round_trip(request: tuple[Signature, Tensors]) -> None:
     signature, tensors = request
     assert same(decoded(signature, {"inputs": {name: plain(array) for name, array in tensors.items()}}), tensors)
 
 
 @FEW
 @given(requests(rowwise=True))
-def test_instances_come_back_as_they_were(request: tuple[Signature, Tensors]) -> None:
+def test_instances_round_trip(request: tuple[Signature, Tensors]) -> None:
     signature, tensors = request
-    if by_column(signature).names.isdisjoint(tensors):
+    if layout_by_column(signature).names.isdisjoint(tensors):
         rows = [dict(zip(tensors, row, strict=True)) for row in zip(*map(plain, tensors.values()), strict=True)]
         assert same(decoded(signature, {"instances": rows}), tensors)
     assert same(decoded(signature, example_body(signature, tensors)), tensors)
@@ -90,7 +90,7 @@ def test_instances_come_back_as_they_were(request: tuple[Signature, Tensors]) ->
 
 
 EDGES = [65519.9, 65520.0, 3.4028235677973365e38, 3.4028235677973366e38, 1e39, 2.0**53, 2.0**60, -0.0]
-"""Around the largest numbers of FP16 and FP32, and the last whole numbers that are exact."""
+"""Around the largest numbers of FP16 and FP32, and the largest exact integers."""
 PLAIN = st.one_of(
     st.none(),
     st.booleans(),
@@ -108,7 +108,7 @@ SHAPES = st.lists(st.sampled_from([FREE, 1, 2]), max_size=3).map(tuple)
 
 @st.composite
 def nearly(draw: st.DrawFn) -> tuple[str, tuple[int, ...], Any]:
-    """A datatype, a shape, and JSON that often fits them."""
+    """A datatype, a shape, and JSON that often matches them."""
     shape = draw(SHAPES)
     value: st.SearchStrategy[Any] = draw(st.sampled_from([PLAIN, ANYTHING, st.just(1), st.just(1.5), st.just("a")]))
     for length in reversed(shape):
@@ -127,13 +127,13 @@ def nearly(draw: st.DrawFn) -> tuple[str, tuple[int, ...], Any]:
 @example(("FP32", (FREE, FREE), [{}]))
 @example(("BYTES", (FREE, FREE), ["ab"]))
 @example(("INT64", (FREE, FREE, FREE), [[""]]))
-def test_the_quick_way_gives_what_the_slow_way_gives(case: tuple[str, tuple[int, ...], Any]) -> None:
+def test_the_fast_and_the_checked_parser_return_the_same(case: tuple[str, tuple[int, ...], Any]) -> None:
     datatype, shape, value = case
     reader = ArrayReader(datatype, shape)
-    quick = reader.quick(value)
+    quick = reader.parse_fast(value)
     if quick is not None:
         bad = BadValues()
-        slow = reader.walk(bad)
+        slow = reader.checked_parser(bad)
         slow.add(value, "")
         assert bad.count == 0
         assert equal(quick, slow.array())
@@ -143,13 +143,13 @@ def where(index: int) -> str:
     return f"/{index}"
 
 
-FORMS: list[Callable[[Any], Form]] = [
-    lambda rows: Objects(by_column(MIXED).present(()), rows, where),
-    lambda rows: Objects(by_input(IRIS), rows, where),
-    lambda rows: Table(by_column(MIXED).present(()), rows, where, [2, 0, 1, 3], ["/0", "/1", "/2", "/3"]),
-    lambda rows: Table(by_column(IRIS), rows, where, [0, 1, 2, 3], ["/0", "/1", "/2", "/3"]),
-    lambda rows: Bare(by_column(TEXT), rows, where),
-    lambda rows: Bare(by_column(NAMELESS), rows, where),
+FORMS: list[Callable[[Any], RowFormat]] = [
+    lambda rows: ObjectRows(layout_by_column(MIXED).present(()), rows, where),
+    lambda rows: ObjectRows(layout_by_input(IRIS), rows, where),
+    lambda rows: ListRows(layout_by_column(MIXED).present(()), rows, where, [2, 0, 1, 3], ["/0", "/1", "/2", "/3"]),
+    lambda rows: ListRows(layout_by_column(IRIS), rows, where, [0, 1, 2, 3], ["/0", "/1", "/2", "/3"]),
+    lambda rows: SingleInputRows(layout_by_column(TEXT), rows, where),
+    lambda rows: SingleInputRows(layout_by_column(NAMELESS), rows, where),
 ]
 CELL = st.sampled_from([1, 2.5, None, "a", True, [1], ["a"], [1, 2], [1, 2, 3, 4], {}])
 ROWS = st.one_of(
@@ -168,11 +168,11 @@ ROWS = st.one_of(
 @example(FORMS[3], [[1, 2.5, None, 1]])
 @example(FORMS[4], ["a", "b"])
 @example(FORMS[5], [[1, 2]])
-def test_every_form_is_read_the_same_in_both_ways(make: Callable[[Any], Form], rows: list[Any]) -> None:
+def test_every_row_format_is_parsed_the_same_in_both_ways(make: Callable[[Any], RowFormat], rows: list[Any]) -> None:
     form = make(rows)
-    quick = form.quick()
+    quick = form.parse_fast()
     if quick is not None:
-        assert same(quick, walk(form))
+        assert same(quick, read_checked(form))
 
 
 CODECS = [PredictCodec("m", 1, signature) for signature in (IRIS, TEXT, MIXED, IMAGE, NAMELESS, FIXED, WHOLE)]
@@ -192,7 +192,7 @@ DOCUMENTS = st.dictionaries(
 
 @MANY
 @given(st.sampled_from(CODECS), DOCUMENTS.map(orjson.dumps) | ANYTHING.map(orjson.dumps) | st.binary(max_size=30))
-def test_any_json_body_is_decoded_or_refused(codec: PredictCodec, body: bytes) -> None:
+def test_any_json_body_is_decoded_or_rejected(codec: PredictCodec, body: bytes) -> None:
     attempt(codec, body, b"application/json")
 
 
@@ -205,18 +205,18 @@ LINES = st.lists(
 
 @MANY
 @given(st.sampled_from(CODECS), LINES.map(lambda lines: "\n".join(lines).encode()) | st.binary(max_size=30))
-def test_any_csv_body_is_decoded_or_refused(codec: PredictCodec, body: bytes) -> None:
+def test_any_csv_body_is_decoded_or_rejected(codec: PredictCodec, body: bytes) -> None:
     attempt(codec, body, b"text/csv")
 
 
 @FEW
 @given(st.binary(max_size=40))
-def test_any_content_type_is_taken_or_refused(content_type: bytes) -> None:
+def test_any_content_type_is_accepted_or_rejected(content_type: bytes) -> None:
     attempt(CODECS[0], b'{"instances": [[1, 2, 3, 4]]}', content_type)
 
 
 def attempt(codec: PredictCodec, body: bytes, content_type: bytes) -> None:
-    """Decode; nothing may be raised but an error that a client understands, and that can be written as JSON."""
+    """Decode; only client errors may be raised, and they must be serializable as JSON."""
     try:
         call = codec.decode(body, content_type)
     except ModelyardError as error:

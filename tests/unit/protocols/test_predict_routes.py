@@ -18,7 +18,7 @@ from modelyard.inference.warmup import Warmup
 from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.example import example_body
-from modelyard.protocols.predict.model_page import curl_line
+from modelyard.protocols.predict.model_page import curl_command
 from modelyard.protocols.predict.routes import PredictRoutes
 from modelyard.protocols.running_version import run_version
 from modelyard.protocols.served_model import ServedModel
@@ -216,7 +216,7 @@ def test_a_host_that_is_none_stays_out_of_the_curl_line(ask: Asker, host: str) -
 
 def test_a_body_of_any_characters_is_one_argument_of_the_curl_line() -> None:
     body = {"instances": ["it's", '$(id) `id` \\ "', "a\nb", "\u2028 caf\u00e9", "!$@"]}
-    assert orjson.loads(shlex.split(curl_line("http://a/b", orjson.dumps(body)))[-1]) == body
+    assert orjson.loads(shlex.split(curl_command("http://a/b", orjson.dumps(body)))[-1]) == body
 
 
 @pytest.mark.parametrize(

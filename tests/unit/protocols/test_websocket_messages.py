@@ -1,4 +1,4 @@
-"""Messages of WebSockets both ways, and messages that are none."""
+"""WebSocket messages: requests, responses, and invalid messages."""
 
 import struct
 from typing import Any
@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as arrays
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import from_raw, to_raw
-from modelyard.protocols.predict.codec import PredictCall, PredictCodec
+from modelyard.protocols.predict.codec import PredictCodec, PredictRequest
 from modelyard.protocols.websocket.operations import BinaryOperation, TextOperation
 from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpec
-from tests.unit.protocols.mutations import mutated, read_or_refused
+from tests.unit.protocols.mutations import mutated, read_or_rejected
 from tests.unit.protocols.samples import IRIS, equal
 
 FEW = settings(max_examples=60)
@@ -37,7 +37,7 @@ class Socket:
         return self._binary.decode(message, b"", ())
 
     def encode(self, call: Any, outputs: Tensors) -> str | bytes:
-        return (self._text if isinstance(call, PredictCall) else self._binary).encode(call, outputs)
+        return (self._text if isinstance(call, PredictRequest) else self._binary).encode(call, outputs)
 
 
 def same_both_ways(datatype: str, shape: tuple[int, ...]) -> Signature:
@@ -64,30 +64,30 @@ def tensors(draw: st.DrawFn) -> tuple[str, Array]:
 
 @FEW
 @given(tensors(), TEXTS)
-def test_a_binary_message_and_its_answer_hold_the_same_tensor(case: tuple[str, Array], request_id: str) -> None:
+def test_a_binary_message_and_its_response_hold_the_same_tensor(case: tuple[str, Array], request_id: str) -> None:
     datatype, array = case
     one = Socket(same_both_ways(datatype, array.shape))
     call = one.decode(binary(array, datatype, request_id=request_id))
     assert equal(call.request.inputs["x"], array)
-    answer = one.encode(call, {"y": array})
-    assert isinstance(answer, bytes)
-    (length,) = struct.unpack_from("<I", answer)
-    document, raw = orjson.loads(answer[4 : 4 + length]), answer[4 + length :]
-    (told,) = document["outputs"]
+    response = one.encode(call, {"y": array})
+    assert isinstance(response, bytes)
+    (length,) = struct.unpack_from("<I", response)
+    document, raw = orjson.loads(response[4 : 4 + length]), response[4 + length :]
+    (output,) = document["outputs"]
     assert document.get("id", "") == request_id
-    assert equal(from_raw("y", told["datatype"], told["shape"], raw), array)
+    assert equal(from_raw("y", output["datatype"], output["shape"], raw), array)
 
 
 @FEW
 @given(arrays.arrays(np.float32, (2, 4), elements=st.floats(-1e6, 1e6, width=32)))
-def test_a_text_and_its_answer_hold_the_same_rows(array: Array) -> None:
+def test_a_text_and_its_response_hold_the_same_rows(array: Array) -> None:
     one = Socket(same_both_ways("FP32", (2, 4)))
     call = one.decode(orjson.dumps({"inputs": {"x": array}}, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     assert equal(call.request.inputs["x"], array)
-    answer = one.encode(call, {"y": array})
-    assert isinstance(answer, str)
-    told = orjson.loads(answer)
-    assert np.array_equal(np.array(told["predictions"], np.float32), array)
+    response = one.encode(call, {"y": array})
+    assert isinstance(response, str)
+    document = orjson.loads(response)
+    assert np.array_equal(np.array(document["predictions"], np.float32), array)
 
 
 IRISES = [
@@ -98,25 +98,25 @@ IRISES = [
 
 @MANY
 @given(mutated(IRISES))
-def test_a_changed_binary_message_is_read_or_refused(message: bytes) -> None:
+def test_a_changed_binary_message_is_read_or_rejected(message: bytes) -> None:
     one = Socket(IRIS)
 
     def read() -> None:
         call = one.decode(message)
         assert call.request.inputs["X"].shape == (call.request.rows, 4)
 
-    read_or_refused(read, len(message), factor=20)
+    read_or_rejected(read, len(message), factor=20)
 
 
 @MANY
 @given(mutated([b'{"instances": [[1, 2, 3, 4]]}', b'{"inputs": {"X": [[1, 2, 3, 4]]}, "probabilities": true}']))
-def test_a_changed_text_is_read_or_refused(message: bytes) -> None:
+def test_a_changed_text_is_read_or_rejected(message: bytes) -> None:
     text = message.decode("utf-8", "replace")
     one = Socket(IRIS)
-    read_or_refused(lambda: one.decode(text), len(message), factor=100)
+    read_or_rejected(lambda: one.decode(text), len(message), factor=100)
 
 
 @pytest.mark.parametrize("length", range(4))
-def test_a_message_that_ends_in_its_length_is_refused(length: int) -> None:
+def test_a_message_that_ends_in_its_length_is_rejected(length: int) -> None:
     with pytest.raises(InvalidRequest, match=f"expected 4 bytes with the length of the JSON, got {length}"):
         Socket(IRIS).decode(bytes(length))

@@ -7,8 +7,8 @@ from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import GetEntries, required_not_ready
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.grpc.messages import HEALTH, SERVICES, methods
-from modelyard.protocols.grpc.streaming import Question, StreamEndpoint
-from modelyard.protocols.grpc.unary import Unary
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint, StreamRequest
+from modelyard.protocols.grpc.unary import UnaryEndpoint
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 """HealthCheckResponse.ServingStatus."""
@@ -24,13 +24,13 @@ class GrpcHealth:
         self._watch = methods(HEALTH)["Watch"]
         self._limit_bytes = limit_bytes
 
-    def endpoints(self) -> dict[bytes, Unary]:
-        """Unary methods by path."""
-        return {self._check.path: Unary(self._check, self._check_status, limit_bytes=self._limit_bytes)}
+    def endpoints(self) -> dict[bytes, UnaryEndpoint]:
+        """UnaryEndpoint methods by path."""
+        return {self._check.path: UnaryEndpoint(self._check, self._check_status, limit_bytes=self._limit_bytes)}
 
-    def streams(self) -> dict[bytes, StreamEndpoint]:
+    def streams(self) -> dict[bytes, GrpcStreamEndpoint]:
         """Streaming methods by path."""
-        return {self._watch.path: StreamEndpoint(self._watch, self._begin, limit_bytes=self._limit_bytes)}
+        return {self._watch.path: GrpcStreamEndpoint(self._watch, self._begin, limit_bytes=self._limit_bytes)}
 
     async def _check_status(self, message: Any, request_id: str) -> bytes:
         status = await self._status(message.service)
@@ -39,17 +39,17 @@ class GrpcHealth:
         response: bytes = self._check.response(status=status).SerializeToString()
         return response
 
-    def _begin(self, message: Any, question: Question) -> CancelHandle:
+    def _begin(self, message: Any, question: StreamRequest) -> CancelHandle:
         question.endless = True
         return asyncio.get_running_loop().create_task(self._send_changes(message.service, question))
 
-    async def _send_changes(self, service: str, question: Question) -> None:
+    async def _send_changes(self, service: str, question: StreamRequest) -> None:
         sent = None
         try:
             while True:
                 status = await self._status(service)
                 if status != sent:
-                    question.tell(self._watch.response(status=status))
+                    question.send(self._watch.response(status=status))
                     sent = status
                 await asyncio.sleep(POLL_INTERVAL_S)
         except Exception as error:  # noqa: BLE001 - every error ends the call with a status

@@ -8,9 +8,8 @@ from modelyard.gateway.grpc.health import GrpcHealth
 from modelyard.gateway.grpc.server_methods import GrpcServerMethods
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
-from modelyard.protocols.grpc.reflection import METHOD, OLD_METHOD, reflected
-from modelyard.protocols.grpc.streaming import Question
-from modelyard.protocols.grpc.streaming import StreamEndpoint as GrpcStreamEndpoint
+from modelyard.protocols.grpc.reflection import METHOD, V1ALPHA_METHOD, reflection_response
+from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint, StreamRequest
 
 
 class GrpcRoutes:
@@ -25,18 +24,18 @@ class GrpcRoutes:
         self._health = GrpcHealth(get_entries, limit_bytes=limit_bytes)
 
     def endpoints(self) -> dict[bytes, Endpoint]:
-        """Unary methods."""
+        """UnaryEndpoint methods."""
         return {**self._server.endpoints(), **self.forwarder.endpoints(), **self._health.endpoints()}
 
     def streams(self) -> dict[bytes, StreamEndpoint]:
         """Streaming methods."""
         reflection = {
             method.path: GrpcStreamEndpoint(method, _reflect, limit_bytes=self._limit_bytes)
-            for method in (METHOD, OLD_METHOD)
+            for method in (METHOD, V1ALPHA_METHOD)
         }
         return {**self.forwarder.streams(), **self._health.streams(), **reflection}
 
 
-def _reflect(message: Any, question: Question) -> None:
-    question.tell(reflected(message))
+def _reflect(message: Any, question: StreamRequest) -> None:
+    question.send(reflection_response(message))
     question.finish()

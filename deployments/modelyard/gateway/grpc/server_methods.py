@@ -10,8 +10,8 @@ from modelyard.gateway.catalogue import GetEntries, required_not_ready
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.repository_api import check_load, unload_error
 from modelyard.protocols.grpc.messages import INFERENCE, methods
-from modelyard.protocols.grpc.unary import Unary
-from modelyard.protocols.oip.server import repository_index, server_metadata
+from modelyard.protocols.grpc.unary import UnaryEndpoint
+from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
 
 Handler = Callable[[Any], Awaitable[Mapping[str, Any]]]
 """Returns the JSON form of the response to a request."""
@@ -25,7 +25,7 @@ class GrpcServerMethods:
         self._statistics = statistics
         self._limit_bytes = limit_bytes
 
-    def endpoints(self) -> dict[bytes, Unary]:
+    def endpoints(self) -> dict[bytes, UnaryEndpoint]:
         """The methods by path."""
         handlers: Mapping[str, Handler] = {
             "ServerLive": _live,
@@ -46,14 +46,14 @@ class GrpcServerMethods:
         }
         return {methods(INFERENCE)[name].path: self._endpoint(name, handler) for name, handler in handlers.items()}
 
-    def _endpoint(self, name: str, handler: Handler) -> Unary:
+    def _endpoint(self, name: str, handler: Handler) -> UnaryEndpoint:
         method = methods(INFERENCE)[name]
 
         async def respond(message: Any, request_id: str) -> bytes:
             response: bytes = ParseDict(dict(await handler(message)), method.response()).SerializeToString()
             return response
 
-        return Unary(method, respond, limit_bytes=self._limit_bytes)
+        return UnaryEndpoint(method, respond, limit_bytes=self._limit_bytes)
 
     async def _ready(self, message: Any) -> Mapping[str, Any]:
         return {"ready": not required_not_ready(await self._get_entries())}

@@ -3,7 +3,7 @@
 from modelyard.gateway.openapi.operations import schema_ref
 from modelyard.gateway.openapi.predict_schemas import predict_components, predict_shared
 from modelyard.gateway.openapi.value_schemas import Schema
-from modelyard.protocols.values.json_values import BASE64_KEY
+from modelyard.protocols.values.datatypes import BASE64_KEY
 from modelyard.tensors import DTYPES
 
 TEXT: Schema = {"type": "string"}

@@ -11,7 +11,7 @@ from modelyard.gateway.openapi.operations import error_responses
 from modelyard.gateway.openapi.predict_schemas import predict_components
 from modelyard.gateway.openapi.protocol_paths import v1_paths, v2_parameters, v2_paths
 from modelyard.http.error_response import ERROR_OBJECT_PATHS
-from modelyard.protocols.oip.server import server_metadata
+from modelyard.protocols.oip.server_metadata import server_metadata
 from modelyard.tensors import Signature
 
 DESCRIPTION = (

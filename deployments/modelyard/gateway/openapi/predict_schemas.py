@@ -18,8 +18,8 @@ from modelyard.gateway.openapi.value_schemas import (
     tensors_of,
     value,
 )
-from modelyard.protocols.predict.responses import several_labels
-from modelyard.protocols.values.layout import row_count
+from modelyard.protocols.predict.responses import is_multi_label
+from modelyard.protocols.values.row_layout import row_count
 from modelyard.tensors import FREE, Signature, TensorSpec
 
 ANY_ROWS: Schema = {"type": "array", "items": {}, "minItems": 1}
@@ -125,7 +125,7 @@ def _prediction(signature: Signature) -> Schema:
 def _row(spec: TensorSpec, signature: Signature) -> Schema:
     if spec.name == signature.label:
         label = _label(signature)
-        return nested(label, spec.shape[1:]) if several_labels(signature) else label
+        return nested(label, spec.shape[1:]) if is_multi_label(signature) else label
     row = value(spec.datatype)
     if signature.task == "regression" and spec.shape in ((FREE,), (FREE, 1)):
         return row

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.values.layout import Cell, Layout, by_column, row_shape, takes_missing
+from modelyard.protocols.values.row_layout import Feature, RowLayout, accepts_missing, layout_by_column, row_shape
 from modelyard.tensors import DTYPES, FREE, Scalar, Signature, TensorSpec
 
 Schema = dict[str, Any]
@@ -74,7 +74,7 @@ def tensor(spec: TensorSpec) -> Schema:
 
 def input_tensor(spec: TensorSpec) -> Schema:
     """A whole tensor in a request. A single column can be sent as a list of values, and a list of values as a column."""
-    item, shape = input_value(spec.datatype, missing=takes_missing(spec)), (*spec.shape[:1], *row_shape(spec))
+    item, shape = input_value(spec.datatype, missing=accepts_missing(spec)), (*spec.shape[:1], *row_shape(spec))
     forms = [shape]
     if len(shape) == 1:
         forms.append((*shape, 1))
@@ -86,7 +86,7 @@ def input_tensor(spec: TensorSpec) -> Schema:
 
 def row_object(signature: Signature) -> Schema:
     """A row as an object, by column."""
-    return _object(by_column(signature))
+    return _object(layout_by_column(signature))
 
 
 def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
@@ -95,8 +95,8 @@ def rows_of(signature: Signature, count: int, row: Schema) -> Schema:
     Here each row may have any form, although all rows of a request must have the same: client generators can distinguish the forms
     of one row, but not those of lists of rows.
     """
-    layout = by_column(signature)
-    forms = [row, _single_cell(layout) if len(layout.cells) == 1 else _row_list(layout)]
+    layout = layout_by_column(signature)
+    forms = [row, _single_cell(layout) if len(layout.features) == 1 else _row_list(layout)]
     if layout.positions(signature.fitted):
         forms.append(_fitted(layout, signature.fitted))
     return _counted({"anyOf": forms}, count)
@@ -109,7 +109,7 @@ def records_of(row: Schema, count: int) -> Schema:
 
 def tensors_of(signature: Signature) -> Schema:
     """`inputs`: tensors or columns by name. A single input can also be sent without its name."""
-    layout = by_column(signature)
+    layout = layout_by_column(signature)
     named: dict[str, Schema] = {spec.name: input_tensor(spec) for spec in signature.inputs}
     if len(named) == 1 and layout.positions(
         signature.fitted
@@ -117,7 +117,7 @@ def tensors_of(signature: Signature) -> Schema:
         [(name, whole)] = named.items()
         wide = nested(_fitted(layout, signature.fitted), signature.inputs[0].shape[:1])
         named[name] = {"anyOf": [whole, wide]}
-    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.cells if cell.name not in named}
+    columns = {cell.name: nested(_cell(layout, cell), (FREE,)) for cell in layout.features if cell.name not in named}
     known = {**_unused(layout), **columns, **named}
     by_name: Schema = {"type": "object", "properties": known, "additionalProperties": False}
     if columns:
@@ -132,27 +132,27 @@ def _counted(row: Schema, count: int) -> Schema:
     return {**rows, "minItems": 1} if count == FREE else rows
 
 
-def _cell(layout: Layout, cell: Cell) -> Schema:
+def _cell(layout: RowLayout, cell: Feature) -> Schema:
     plain = input_value(cell.datatype, missing=cell.missing)
     if cell.shape:
         return nested(plain, cell.shape)
-    [cells] = [part.cells for part in layout.parts if part.name == cell.input]
+    [cells] = [part.feature_count for part in layout.inputs if part.name == cell.input]
     return {"anyOf": [plain, nested(plain, (1,))]} if cells == 1 else plain  # a list of one value is allowed
 
 
-def _single_cell(layout: Layout) -> Schema:
+def _single_cell(layout: RowLayout) -> Schema:
     """A row of one cell, without a list around it."""
-    return _cell(layout, layout.cells[0])
+    return _cell(layout, layout.features[0])
 
 
-def _row_list(layout: Layout) -> Schema:
-    required = sum(not cell.optional for cell in layout.cells)
-    return _tuple([_cell(layout, cell) for cell in layout.cells], required)
+def _row_list(layout: RowLayout) -> Schema:
+    required = sum(not cell.optional for cell in layout.features)
+    return _tuple([_cell(layout, cell) for cell in layout.features], required)
 
 
-def _fitted(layout: Layout, fitted: Sequence[str]) -> Schema:
+def _fitted(layout: RowLayout, fitted: Sequence[str]) -> Schema:
     """A row of all columns that the model was fitted with, including unused ones."""
-    cells = {cell.name: _cell(layout, cell) for cell in layout.cells}
+    cells = {cell.name: _cell(layout, cell) for cell in layout.features}
     return _tuple([cells.get(name, UNUSED) for name in fitted], len(fitted))
 
 
@@ -163,14 +163,14 @@ def _tuple(items: list[Schema], required: int) -> Schema:
     return {"type": "array", **of, "minItems": required, "maxItems": len(items)}
 
 
-def _unused(layout: Layout) -> dict[str, Schema]:
-    return dict.fromkeys(sorted(layout.unread), UNUSED)
+def _unused(layout: RowLayout) -> dict[str, Schema]:
+    return dict.fromkeys(sorted(layout.ignored), UNUSED)
 
 
-def _object(layout: Layout) -> Schema:
+def _object(layout: RowLayout) -> Schema:
     return {
         "type": "object",
-        "properties": {**_unused(layout), **{cell.name: _cell(layout, cell) for cell in layout.cells}},
-        "required": [cell.name for cell in layout.cells if not (cell.optional or cell.missing)],
+        "properties": {**_unused(layout), **{cell.name: _cell(layout, cell) for cell in layout.features}},
+        "required": [cell.name for cell in layout.features if not (cell.optional or cell.missing)],
         "additionalProperties": False,
     }

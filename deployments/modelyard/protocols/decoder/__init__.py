@@ -1,1 +1,1 @@
-"""Large bodies are decoded in a process of their own."""
+"""Decodes large bodies in a separate process."""

@@ -1,4 +1,4 @@
-"""The decoding of one body as it travels to another process, and the call that comes back."""
+"""A decoding job, and how it and its result are sent between the replica and the decoder process."""
 
 import pickle
 from collections.abc import Mapping
@@ -8,37 +8,37 @@ from typing import Any, BinaryIO
 
 from modelyard.protocols.codecs import Codecs
 
-_OWN = {name: attrgetter(name) for name in Codecs.__slots__}
+_CODECS = {name: attrgetter(name) for name in Codecs.__slots__}
 
 
 LARGE_BYTES = 2**20
-"""Longer bodies are decoded in a process of their own. To start that takes 300 ms, so it is not for what is read in less."""
+"""Longer bodies are decoded in a separate process. Its start takes 300 ms, so it is not used for bodies that need less."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """A codec's method (`predict.decode`), the body, and what else the method takes."""
+    """A codec's method (such as `predict.decode`), the body, and further arguments."""
 
     method: str
     body: bytes
-    others: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     raw_bytes: int = 0
-    """Of the body, those that are not parsed, as they are the values themselves."""
+    """Bytes of the body that are raw contents, and not parsed."""
 
     @property
-    def large(self) -> bool:
-        """Whether it is worth another process."""
+    def is_large(self) -> bool:
+        """Whether a separate process should decode it."""
         return len(self.body) - self.raw_bytes > LARGE_BYTES
 
     def run(self, codecs: Codecs) -> Any:
-        """The decoded call. Raises what the codec does."""
-        return attrgetter(self.method)(codecs)(self.body, *self.others, **self.options)
+        """The decoded request. Raises the codec's errors."""
+        return attrgetter(self.method)(codecs)(self.body, *self.args, **self.kwargs)
 
 
 def write(pipe: BinaryIO, value: Any, codecs: Codecs) -> None:
-    """Write a call, or anything that pickle takes. Of a codec that it refers to, its name is written."""
-    names = {id(own(codecs)): name for name, own in _OWN.items()}
+    """Write a picklable value. A codec that it refers to is written as its name."""
+    names = {id(codec_of(codecs)): name for name, codec_of in _CODECS.items()}
 
     class Writer(pickle.Pickler):
         def persistent_id(self, value: Any) -> str | None:
@@ -49,10 +49,13 @@ def write(pipe: BinaryIO, value: Any, codecs: Codecs) -> None:
 
 
 def read(pipe: BinaryIO, codecs: Codecs) -> Any:
-    """What `write` wrote at the other end, with this process's codecs in the place of that one's. EOFError where that has ended."""
+    """Read a value that the other process wrote, with this process's codecs in place of its own.
+
+    Raises EOFError if the other process has ended.
+    """
 
     class Reader(pickle.Unpickler):
         def persistent_load(self, name: str) -> Any:
-            return _OWN[name](codecs)
+            return _CODECS[name](codecs)
 
-    return Reader(pipe).load()  # both ends are ours
+    return Reader(pipe).load()  # this package writes both ends

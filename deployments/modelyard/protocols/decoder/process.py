@@ -1,8 +1,8 @@
-"""Large bodies of one version are decoded in a process of their own, one after the other.
+"""Decodes the large bodies of one version in a separate process, one after the other.
 
-A JSON parser holds the interpreter's lock from beginning to end: 20 to 150 ms for each MB, in which the event loop answers nobody,
-whichever thread it runs in. What it makes of a body takes 10 to 40 times the body's memory. Here both are another process's, which
-is stopped when it has nothing to do, so all of its memory is given back.
+A JSON parser holds the interpreter's lock for the whole body: 20 to 150 ms per MB, in any thread. The event loop answers no other
+request meanwhile. The decoded lists need 10 to 40 times the memory of the body. In a separate process neither affects the
+replica, and all memory is freed when the idle process is stopped.
 """
 
 import asyncio
@@ -28,28 +28,28 @@ from modelyard.tensors import Signature
 log = logging.getLogger(__name__)
 
 PACKAGES = Path(__file__).parents[2]
-"""Where this package is found."""
+"""The folder that contains this package."""
 IDLE_S = 10.0
-"""The process is stopped when it had nothing to do for so long."""
-MOST_TIMES, SPARE_BYTES = 32, 2**28
-"""How much memory decoding may take: so many times the largest body, and what the process takes without any."""
+"""The process is stopped after so much time without a job."""
+MAX_MEMORY_RATIO, BASE_MEMORY_BYTES = 32, 2**28
+"""The memory limit of the process: so many times the largest body, plus what it needs without a body."""
 
 
 @dataclass(slots=True)
-class _Job:
-    decoding: DecodeJob
+class _PendingJob:
+    job: DecodeJob
     outcome: asyncio.Future[Any]
-    """Its result is the call or the error. (asyncio.wrap_future keeps what it gave in a cycle until the collector comes.)"""
-    given_up: bool = False
+    """Its result is the decoded request or an error. (asyncio.wrap_future would keep the result in a reference cycle.)"""
+    cancelled: bool = False
 
     def settle(self, outcome: Any) -> None:
-        """On the loop."""
+        """Set the outcome; called on the event loop."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
 
 class Decoder:
-    """One version's process. The first large body starts it."""
+    """The decoder process of one version. It starts at the first large body."""
 
     def __init__(
         self,
@@ -60,51 +60,52 @@ class Decoder:
         loop: asyncio.AbstractEventLoop,
         idle_s: float = IDLE_S,
     ) -> None:
-        """`version` is the model's name, the version's number and its signature, of which the process makes its own codecs."""
+        """`version` is the model's name, the version's number and its signature. The process builds its own codecs from them."""
         self.loop = loop
         self.timeout_s = limits.timeout_s
-        """Of a request."""
+        """The timeout of a request."""
         self._version = version
         self.codecs = codecs
-        self._most_bytes = _most_bytes(limits)
+        self._max_bytes = _max_bytes(limits)
         self._idle_s = idle_s
         self._open = 0
         self._idle: asyncio.TimerHandle | None = None
-        self._worker = Worker("modelyard-decoder")  # waits for the process, and alone starts and stops it
+        self._worker = Worker("modelyard-decoder")  # only this thread starts, stops and waits for the process
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock = Lock()
-        self._running: _Job | None = None  # which may be given up at any time: the lock is for that
+        self._lock = Lock()  # guards `_running` and the kill: a job may be cancelled at any time
+        self._running: _PendingJob | None = None
 
     def configure(self, limits: Limits) -> None:
         """Apply these from the next body on. Another body limit needs another process, which starts with the next large body."""
         self.timeout_s = limits.timeout_s
-        if (most_bytes := _most_bytes(limits)) != self._most_bytes:
-            self._most_bytes = most_bytes
+        if (most_bytes := _max_bytes(limits)) != self._max_bytes:
+            self._max_bytes = most_bytes
             self._worker.do(self._stop)
 
     @property
     def process_id(self) -> int | None:
-        """Of the process, while there is one."""
+        """The id of the process, if it is running."""
         process = self._process
         return None if process is None else process.pid
 
-    async def decode(self, decoding: DecodeJob) -> Any:
-        """The decoded call; of a small body at once. Raises what the codec does, PayloadTooLarge where that takes too much memory.
+    async def decode(self, job: DecodeJob) -> Any:
+        """The decoded request. Small bodies are decoded at once, in this process.
 
-        Whoever stops waiting ends it: what has not begun never does, and the process that was at it is killed.
+        Raises the codec's errors, and PayloadTooLarge if decoding exceeds the memory limit. Cancelling a call skips its job, or
+        kills the process if the job is running.
         """
-        if not decoding.large:
-            return decoding.run(self.codecs)
-        job = _Job(decoding, self.loop.create_future())
+        if not job.is_large:
+            return job.run(self.codecs)
+        pending = _PendingJob(job, self.loop.create_future())
         self._open += 1
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
         try:
-            self._worker.do(partial(self._do, job))
-            outcome = await job.outcome
+            self._worker.do(partial(self._do, pending))
+            outcome = await pending.outcome
         except asyncio.CancelledError:
-            self._give_up(job)
+            self._cancel(pending)
             raise
         finally:
             self._open -= 1
@@ -115,53 +116,53 @@ class Decoder:
         try:
             raise outcome
         finally:
-            del outcome, job  # the error would hold itself by this frame, and the body
+            del outcome, job, pending  # breaks the reference cycle of the error and this frame, which holds the body
 
     def close(self) -> None:
-        """Let the process end; another body starts another one."""
+        """Stop the process. The next large body starts another one."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
         self._worker.do(self._stop)
 
-    def _give_up(self, job: _Job) -> None:
-        job.given_up = True
+    def _cancel(self, pending: _PendingJob) -> None:
+        pending.cancelled = True
         with self._lock:
-            if self._running is job and self._process is not None:
+            if self._running is pending and self._process is not None:
                 self._process.kill()
 
     # In the worker's thread
 
-    def _do(self, job: _Job) -> None:
+    def _do(self, pending: _PendingJob) -> None:
         try:
-            outcome = self._outcome(job)
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits
+            outcome = self._outcome(pending)
+        except Exception as error:  # noqa: BLE001 - the error is raised to the waiting caller
             outcome = error
         with suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(job.settle, outcome)
+            self.loop.call_soon_threadsafe(pending.settle, outcome)
 
-    def _outcome(self, job: _Job) -> Any:
-        process = self._process = self._process or self._started()
+    def _outcome(self, pending: _PendingJob) -> Any:
+        process = self._process = self._process or self._start()
         if process is None:
-            return job.decoding.run(self.codecs)
+            return pending.job.run(self.codecs)
         with self._lock:
-            if job.given_up:
+            if pending.cancelled:
                 return None
-            self._running = job
+            self._running = pending
         try:
-            outcome = _asked(process, job.decoding, self.codecs)
+            outcome = _exchange(process, pending.job, self.codecs)
         finally:
             with self._lock:
                 self._running = None
         if outcome is not None and not isinstance(outcome, MemoryError | SystemError):
             return outcome
         self._stop()
-        most = self._most_bytes >> 20
-        return PayloadTooLarge(f"the body takes more memory to read than the {most} MiB that it may")
+        limit_mib = self._max_bytes >> 20
+        return PayloadTooLarge(f"decoding the body needs more than the memory limit of {limit_mib} MiB")
 
-    def _started(self) -> subprocess.Popen[bytes] | None:
-        """Ready to decode; None where it cannot start, for want of memory, say."""
-        # Of this process's own path no more: modules of an operator's may have names of Python's.
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        """A process that is ready to decode; None if it cannot start, for example for lack of memory."""
+        # Not this process's own sys.path: it may hold an operator's modules, with the names of standard modules.
         path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
         try:
             process = subprocess.Popen(
@@ -171,16 +172,17 @@ class Decoder:
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         except OSError as error:
-            log.warning("large bodies are decoded in the replica itself: %s", error)
+            log.warning("large bodies are decoded in the replica process: %s", error)
             return None
-        questions, answers = _pipes(process)
+        requests, responses = _pipes(process)
         try:
-            write(questions, (self._most_bytes, *self._version), self.codecs)
-            read(answers, self.codecs)
+            write(requests, (self._max_bytes, *self._version), self.codecs)
+            read(responses, self.codecs)
         except (EOFError, OSError, pickle.UnpicklingError):
             _end(process)
             log.warning(
-                "large bodies are decoded in the replica itself: their process ended with %s", process.returncode
+                "large bodies are decoded in the replica process: the decoder process exited with %s",
+                process.returncode,
             )
             return None
         return process
@@ -191,26 +193,26 @@ class Decoder:
             _end(process)
 
 
-def _most_bytes(limits: Limits) -> int:
-    return MOST_TIMES * limits.body + SPARE_BYTES
+def _max_bytes(limits: Limits) -> int:
+    return MAX_MEMORY_RATIO * limits.body + BASE_MEMORY_BYTES
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()  # it holds nothing that would be lost
+    process.kill()  # it has no state to lose
     with suppress(BrokenPipeError), process:
-        pass  # closes its pipes, and waits for its end
+        pass  # closes the pipes and waits for the process
 
 
-def _asked(process: subprocess.Popen[bytes], decoding: DecodeJob, codecs: Codecs) -> Any:
-    """The outcome; None where the process died of it."""
-    questions, answers = _pipes(process)
+def _exchange(process: subprocess.Popen[bytes], job: DecodeJob, codecs: Codecs) -> Any:
+    """The outcome; None if the process died."""
+    requests, responses = _pipes(process)
     try:
-        write(questions, decoding, codecs)
-        return read(answers, codecs)
+        write(requests, job, codecs)
+        return read(responses, codecs)
     except (EOFError, OSError, pickle.UnpicklingError):
         return None
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
-    """Where it reads, and where it writes."""
+    """The pipes that the process reads from and writes to."""
     return cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)

@@ -1,4 +1,4 @@
-"""The program of the process that decodes large bodies: one after the other, from its standard input to its standard output."""
+"""The program of the decoder process: it decodes jobs from standard input, one after the other, and writes to standard output."""
 
 import gc
 import os
@@ -11,32 +11,32 @@ from modelyard.protocols.decoder.job import read, write
 
 
 def main() -> None:
-    """Decode until the replica closes the pipe, or dies."""
-    gc.disable()  # JSON makes no cycles, and the collector would go through millions of new lists again and again
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what anybody prints is no answer
-    most_bytes, *version = pickle.load(questions)  # noqa: S301 - the replica wrote it
-    _limit_memory(most_bytes)
+    """Decode until the replica closes the pipe or dies."""
+    gc.disable()  # JSON has no reference cycles, and the collector would traverse millions of lists repeatedly
+    requests, responses = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # `print` must not write between the responses
+    max_bytes, *version = pickle.load(requests)  # noqa: S301 - the replica wrote it
+    _limit_memory(max_bytes)
     codecs = codecs_of(*version)
-    write(answers, "ready", codecs)
+    write(responses, "ready", codecs)
     while True:
         try:
-            decoding = read(questions, codecs)
+            job = read(requests, codecs)
         except EOFError:
             return
         try:
-            outcome = decoding.run(codecs)
-        except Exception as error:  # noqa: BLE001 - it is the request's, and goes to whoever asked
+            outcome = job.run(codecs)
+        except Exception as error:  # noqa: BLE001 - it is the error of the request, and is sent to the replica
             outcome = error
-        del decoding
-        write(answers, outcome, codecs)
+        del job
+        write(responses, outcome, codecs)
         del outcome
 
 
-def _limit_memory(most_bytes: int) -> None:
-    """Beyond it, allocations fail. A replica's own limit holds here too, where it is lower."""
+def _limit_memory(max_bytes: int) -> None:
+    """Make allocations beyond the limit fail. The replica's own limit applies if it is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    allowed = [limit for limit in (most_bytes, soft, hard) if limit != resource.RLIM_INFINITY]
+    allowed = [limit for limit in (max_bytes, soft, hard) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min(allowed), hard))
 
 

@@ -1,1 +1,1 @@
-"""gRPC as far as it is not HTTP/2, which HAProxy ends: frames, statuses, time-outs, and the messages of each service."""
+"""gRPC without HTTP/2, which HAProxy terminates: frames, statuses, timeouts, and the messages and methods of each service."""

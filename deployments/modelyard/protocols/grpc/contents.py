@@ -1,4 +1,4 @@
-"""A tensor's values one by one, as `InferTensorContents` holds them. Pure.
+"""Reads a tensor's values from `InferTensorContents`.
 
 Source: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_grpc.md (Tensor Data)
 """
@@ -26,21 +26,21 @@ FIELDS: Mapping[str, str] = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-"""The field for each datatype that has one; FP16 and BF16 go as raw contents only."""
+"""The field for each datatype. FP16 and BF16 have none and are sent as raw contents only."""
 WIDE: Mapping[str, type] = {"int_contents": np.int32, "uint_contents": np.uint32}
-"""Fields that hold narrower datatypes than their own."""
+"""Fields that also hold narrower datatypes."""
 
 
 def from_contents(name: str, datatype: str, shape: Sequence[int], contents: Any) -> Array:
-    """The array of an input. Raises InvalidRequest where the values are not there, not so many, or do not fit the datatype."""
+    """The array of an input. Raises InvalidRequest for a wrong field, a wrong number of values, or values out of range."""
     field = FIELDS.get(datatype)
     if field is None:
-        raise InvalidRequest(f"input {name!r}: {datatype} is taken as raw_input_contents only")
+        raise InvalidRequest(f"input {name!r}: {datatype} is supported in raw_input_contents only")
     for set_field, _ in contents.ListFields():
         if set_field.name != field:
-            raise InvalidRequest(f"input {name!r}: values of {datatype} stand in {field}, not in {set_field.name}")
+            raise InvalidRequest(f"input {name!r}: values of {datatype} belong in {field}, not in {set_field.name}")
     values = getattr(contents, field)
-    check_size(name, len(values), shape)  # before they are read one by one
+    check_size(name, len(values), shape)  # before the slow conversion
     if datatype == "BYTES":
         return shaped(name, texts(list(values)), shape)
     dtype = DTYPES[datatype]
@@ -56,5 +56,5 @@ def _narrowed(name: str, datatype: str, flat: Array) -> Array:
         bounds = np.iinfo(dtype)
         for value in (flat.min(), flat.max()):
             if not bounds.min <= value <= bounds.max:
-                raise InvalidRequest(f"input {name!r}: {value} is no {datatype}")
+                raise InvalidRequest(f"input {name!r}: {value} is out of range for {datatype}")
     return flat.astype(dtype)

@@ -11,12 +11,12 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.recorder import RequestContext
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.endpoint import submit
-from modelyard.protocols.grpc.codec import GrpcInferCodec, InferCall
+from modelyard.protocols.grpc.call_headers import encoding_and_timeout, timeout_s
+from modelyard.protocols.grpc.codec import GrpcInferCodec, GrpcRequest
 from modelyard.protocols.grpc.frames import only_message
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.request_template import RequestTemplateCache
-from modelyard.protocols.grpc.timeout import timeout_s
-from modelyard.protocols.grpc.unary import UnaryResponse, failure, of_headers
+from modelyard.protocols.grpc.unary import UnaryResponse, failure_response
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
 from modelyard.tensors import InferRequest, Tensors
@@ -32,18 +32,18 @@ class DecodedMessage:
 
     version: RunningVersion
     codec: GrpcInferCodec
-    call: InferCall
+    grpc_request: GrpcRequest
     timeout_s: float | None
     """The shorter of the message's own and the call's."""
 
     @property
     def request(self) -> InferRequest:
         """What the model is given."""
-        return self.call.request
+        return self.grpc_request.request
 
     def with_inputs(self, inputs: Tensors) -> "DecodedMessage":
         """The same with other values of the same shapes."""
-        return DecodedMessage(self.version, self.codec, self.call.with_inputs(inputs), self.timeout_s)
+        return DecodedMessage(self.version, self.codec, self.grpc_request.with_inputs(inputs), self.timeout_s)
 
 
 class GrpcInferEndpoint:
@@ -70,7 +70,7 @@ class GrpcInferEndpoint:
         """See `Endpoint`."""
         context = self.context(request_id, len(body), headers)
         try:
-            encoding, timeout = of_headers(headers)
+            encoding, timeout = encoding_and_timeout(headers)
             limit_s = timeout_s(timeout) if timeout else None
             decoded = self._decode(body, encoding, context)
         except Exception as error:
@@ -103,7 +103,7 @@ class GrpcInferEndpoint:
 
     def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
         """In trailers."""
-        return failure(error, request_id)
+        return failure_response(error, request_id)
 
     def _decode(self, body: bytes, encoding: bytes, context: RequestContext) -> DecodedMessage:
         found = self._templates.find(body)
@@ -113,7 +113,7 @@ class GrpcInferEndpoint:
             return template.with_inputs(inputs)
         message = METHOD.read(only_message(body, encoding, self.limit_bytes))
         decoded = self._read(message, context)
-        self._templates.remember(body, message, decoded.call.slots, decoded)
+        self._templates.remember(body, message, decoded.grpc_request.slots, decoded)
         return decoded.with_inputs(decoded.request.inputs)
 
     def _read(self, message: Any, context: RequestContext) -> DecodedMessage:
@@ -122,16 +122,16 @@ class GrpcInferEndpoint:
         version = self._versions.find(message.model_version or None)
         context.recorder = version.recorders[PROTOCOL]
         codec = version.loaded.codecs.grpc
-        call = codec.decode(message)
-        return DecodedMessage(version, codec, call, call.timeout_s)
+        grpc_request = codec.decode(message)
+        return DecodedMessage(version, codec, grpc_request, grpc_request.timeout_s)
 
     def _reject(self, context: RequestContext, error: Exception) -> None:
         self._versions.default.scheduler.open_requests.reject(context, error)
 
 
 def _respond(decoded: DecodedMessage, response: InferResponse) -> UnaryResponse:
-    return UnaryResponse(decoded.codec.encode_bytes(decoded.call, response.outputs))
+    return UnaryResponse(decoded.codec.encode_bytes(decoded.grpc_request, response.outputs))
 
 
 def _message(decoded: DecodedMessage, response: InferResponse) -> Any:
-    return decoded.codec.encode(decoded.call, response.outputs)
+    return decoded.codec.encode(decoded.grpc_request, response.outputs)

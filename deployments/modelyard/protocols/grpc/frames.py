@@ -1,4 +1,4 @@
-"""gRPC's frames: each message with a flag and a length before it, on its way in and out. Pure.
+"""Reads and writes gRPC frames: a flag and a length before each message.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-Prefixed-Message)
 """
@@ -18,18 +18,18 @@ ACCEPTED = b"identity,gzip,deflate"
 
 
 class UnknownEncoding(UnsupportedMediaType):
-    """A `grpc-encoding` that is not read here; its answer lists those that are."""
+    """An unsupported `grpc-encoding`. The response lists the supported ones."""
 
 
 def frame(message: bytes) -> bytes:
-    """A message of ours; never compressed."""
+    """The frame of an uncompressed message."""
     return PREFIX.pack(0, len(message)) + message
 
 
 def only_message(body: bytes, encoding: bytes, limit_bytes: int) -> bytes | memoryview:
-    """The message of a request that has one; `encoding` is its `grpc-encoding`, b"" for none.
+    """The message of a unary request. `encoding` is its `grpc-encoding`, b"" for none.
 
-    Raises InvalidRequest where the body is not one whole frame, PayloadTooLarge, UnknownEncoding.
+    Raises InvalidRequest if the body is not one whole frame, PayloadTooLarge, UnknownEncoding.
     """
     if len(body) < PREFIX.size:
         raise InvalidRequest("the request ends before its message" if body else "the request holds no message")
@@ -39,26 +39,26 @@ def only_message(body: bytes, encoding: bytes, limit_bytes: int) -> bytes | memo
     if got < length:
         raise InvalidRequest(f"the message ends after {got} of {length} bytes")
     if got > length:
-        raise InvalidRequest("this method takes one message, and more came behind it")
+        raise InvalidRequest(f"this method expects one message, got {got - length} bytes after it")
     message = memoryview(body)[PREFIX.size :]
     return inflated(message, encoding, limit_bytes) if flag else message
 
 
 class FrameReader:
-    """Finds the messages in the body of a stream, which comes in pieces of any size."""
+    """Finds the messages in the body of a stream, which arrives in pieces of any size."""
 
     def __init__(self, encoding: bytes, limit_bytes: int) -> None:
         self._encoding = encoding
         self._limit_bytes = limit_bytes
-        """Of one message, compressed or not."""
+        """The limit of one message, compressed or not."""
         self._buffer = bytearray()
 
     def feed(self, piece: bytes) -> None:
-        """The next bytes of the body."""
+        """Add the next bytes of the body."""
         self._buffer += piece
 
     def next(self) -> bytes | None:
-        """The next whole message, if there is one. Raises as `only_message` does; nothing can be read behind an error."""
+        """The next whole message, None if there is none yet. Raises like `only_message`; reading cannot continue after an error."""
         buffer = self._buffer
         if len(buffer) < PREFIX.size:
             return None
@@ -73,27 +73,27 @@ class FrameReader:
 
     @property
     def held_bytes(self) -> int:
-        """How much of a message has come that `next` has not given."""
+        """How many bytes have arrived that `next` has not returned."""
         return len(self._buffer)
 
     def end(self) -> None:
-        """The body is over, and `next` has given all. Raises InvalidRequest if that was in the middle of a frame."""
+        """Call this after the end of the body and the last message. Raises InvalidRequest if the body ended within a frame."""
         if self._buffer:
             raise InvalidRequest("the stream ends in the middle of a message")
 
 
 def inflated(message: bytes | memoryview, encoding: bytes, limit_bytes: int) -> bytes:
-    """What a compressed message holds."""
+    """The message without its compression."""
     if encoding in (b"", b"identity"):
         raise InvalidRequest("the message is flagged as compressed, but grpc-encoding names no compression")
     window_bits = ENCODINGS.get(encoding)
     if window_bits is None:
-        raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not read here")
+        raise UnknownEncoding(f"grpc-encoding {encoding.decode('latin-1')!r} is not supported")
     return inflate(message, window_bits, limit_bytes, noun="the message", coding=encoding.decode())
 
 
 def _check(flag: int, length: int, limit_bytes: int) -> None:
     if flag > 1:
-        raise InvalidRequest(f"a message begins with {flag}; gRPC has 0 and 1 there")
+        raise InvalidRequest(f"the compressed flag of a message must be 0 or 1, got {flag}")
     if length > limit_bytes:
-        raise PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the most that is taken")
+        raise PayloadTooLarge(f"the message has more than {limit_bytes} bytes, the limit")

@@ -1,7 +1,8 @@
-"""The messages and methods of the services that are spoken here, out of the compiled `.proto` files.
+"""The messages and methods of the gRPC services, from the compiled `.proto` files. `make protos` compiles `proto/`.
 
-They live in a descriptor pool of our own: in protobuf's default pool they would collide with those of Triton's client, which a
-python model may well import to ask another server. `make protos` compiles `proto/` into the file that is read here.
+They have their own descriptor pool. In protobuf's default pool they would conflict with those of Triton's client, which a Python
+model may import to call another server.
+The encoding of single fields is described in https://protobuf.dev/programming-guides/encoding/.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 from modelyard.errors import InvalidRequest
 
 COMPILED = Path(__file__).with_name("services.binpb")
-"""A FileDescriptorSet; a file stands behind those that it imports."""
+"""A FileDescriptorSet. Each file comes after those that it imports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,18 @@ class Method:
     """One method of a service."""
 
     path: bytes
-    """As HTTP has it: /inference.GRPCInferenceService/ModelInfer."""
+    """The HTTP path, such as /inference.GRPCInferenceService/ModelInfer."""
     request: Any
-    """The class of its messages in."""
+    """The class of its request messages."""
     response: Any
-    """The class of its messages out."""
+    """The class of its response messages."""
 
     def read(self, message: bytes | memoryview) -> Any:
-        """A message in. Raises InvalidRequest."""
+        """Parse a request message. Raises InvalidRequest."""
         try:
             return self.request.FromString(message)
         except DecodeError:
-            raise InvalidRequest(f"the message is no {self.request.DESCRIPTOR.full_name}") from None
+            raise InvalidRequest(f"the message is not a valid {self.request.DESCRIPTOR.full_name}") from None
 
 
 def _load() -> tuple[DescriptorPool, list[FileDescriptor]]:
@@ -57,7 +58,7 @@ def message_class(name: str) -> Any:
 
 
 def methods(service: str) -> Mapping[str, Method]:
-    """The methods of a service by their own names, in the order of the file; `service` is its full name."""
+    """The methods of a service by name, in the order of the file. `service` is its full name."""
     return {
         method.name: Method(
             path=f"/{service}/{method.name}".encode(),
@@ -78,3 +79,22 @@ ModelInferRequest = message_class("inference.ModelInferRequest")
 ModelInferResponse = message_class("inference.ModelInferResponse")
 ModelMetadataResponse = message_class("inference.ModelMetadataResponse")
 ModelStreamInferResponse = message_class("inference.ModelStreamInferResponse")
+
+RAW_INPUT = b"\x3a"
+"""The tag of field 7 of ModelInferRequest, `raw_input_contents`: the field number times 8, plus 2 for length-prefixed bytes."""
+ID = b"\x1a"
+"""The tag of field 3 of ModelInferResponse, `id`."""
+RAW_OUTPUT = b"\x32"
+"""The tag of field 6 of ModelInferResponse, `raw_output_contents`."""
+
+
+def field_head(tag: bytes, size: int) -> bytes:
+    """The bytes before the contents of a field: its tag, and `size` as a varint."""
+    if size < 0x80:  # the usual case
+        return tag + size.to_bytes()
+    length = bytearray()
+    while size >= 0x80:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    length.append(size)
+    return tag + length

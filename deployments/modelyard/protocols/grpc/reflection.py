@@ -1,4 +1,4 @@
-"""Server reflection: which services there are, and what their messages look like. Pure.
+"""Server reflection: lists the services and returns the descriptors of their messages.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 """
@@ -13,29 +13,29 @@ from modelyard.protocols.grpc.messages import POOL, REFLECTION, SERVICES, method
 from modelyard.protocols.grpc.status import Status
 
 METHOD = methods(REFLECTION)["ServerReflectionInfo"]
-OLD_METHOD = replace(METHOD, path=METHOD.path.replace(b".v1.", b".v1alpha."))
-"""The same under the name that older tools know; the messages are the same on the wire."""
+V1ALPHA_METHOD = replace(METHOD, path=METHOD.path.replace(b".v1.", b".v1alpha."))
+"""The same method under the name that older tools use. The messages are identical on the wire."""
 
 
-def reflected(request: Any) -> Any:
-    """The ServerReflectionResponse; what there is not is an error in it, and the stream goes on."""
-    answer = {"valid_host": request.host, "original_request": request}
-    asked = request.WhichOneof("message_request")
+def reflection_response(request: Any) -> Any:
+    """The ServerReflectionResponse. An unknown name is an error in the response, and the stream stays open."""
+    head = {"valid_host": request.host, "original_request": request}
+    kind = request.WhichOneof("message_request")
     try:
-        if asked == "list_services":
+        if kind == "list_services":
             return METHOD.response(
-                **answer, list_services_response={"service": [{"name": service} for service in SERVICES]}
+                **head, list_services_response={"service": [{"name": service} for service in SERVICES]}
             )
-        if asked == "file_by_filename":
+        if kind == "file_by_filename":
             file = POOL.FindFileByName(request.file_by_filename)
-        elif asked == "file_containing_symbol":
+        elif kind == "file_containing_symbol":
             file = POOL.FindFileContainingSymbol(request.file_containing_symbol)
         else:
-            return METHOD.response(**answer, error_response=_error(Status.UNIMPLEMENTED, "proto3 has no extensions"))
+            return METHOD.response(**head, error_response=_error(Status.UNIMPLEMENTED, "proto3 has no extensions"))
     except KeyError:
         name = request.file_by_filename or request.file_containing_symbol
-        return METHOD.response(**answer, error_response=_error(Status.NOT_FOUND, f"there is no {name!r}"))
-    return METHOD.response(**answer, file_descriptor_response={"file_descriptor_proto": _with_imports(file)})
+        return METHOD.response(**head, error_response=_error(Status.NOT_FOUND, f"{name!r} not found"))
+    return METHOD.response(**head, file_descriptor_response={"file_descriptor_proto": _with_imports(file)})
 
 
 def _error(status: Status, message: str) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def _error(status: Status, message: str) -> dict[str, Any]:
 
 
 def _with_imports(file: FileDescriptor) -> list[bytes]:
-    """The file and, behind it, all that it imports."""
+    """The file, followed by all files that it imports."""
     found = [file]
-    for each in found:  # which grows meanwhile
+    for each in found:  # the list grows meanwhile
         found += [other for other in each.dependencies if other not in found]
     return [_serialised(each) for each in found]
 

@@ -1,8 +1,8 @@
-"""ModelInferRequests that differ from an earlier one in the values of their tensors alone, read without protobuf. Pure.
+"""Decodes a ModelInferRequest without protobuf if it differs from an earlier one only in the values of its tensors.
 
-A client sends the same message again and again, with other values: what stands before the values is compared instead of parsed and
-checked again. That is as safe as parsing: a message is the fields of its pieces, one after the other, so bytes that are equal up to
-`raw_input_contents`, which come last and have the same lengths, say the same.
+Clients send the same message repeatedly, with other values. The bytes before the values are compared instead of parsed and
+checked again. That is safe: a message is a concatenation of fields, so two messages mean the same if all bytes are equal except the
+contents of `raw_input_contents`, which come last and have the same lengths.
 Source: https://protobuf.dev/programming-guides/encoding/ (Last One Wins: merging is concatenation)
 """
 
@@ -13,84 +13,83 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import DecodeError
 
 from modelyard.protocols.grpc.frames import PREFIX
-from modelyard.protocols.grpc.messages import ModelInferRequest
-from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
-from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
+from modelyard.protocols.grpc.messages import RAW_INPUT, ModelInferRequest, field_head
+from modelyard.protocols.oip.raw_offsets import MAX_HEADER_BYTES, RawOffset, raw_offset_of, read_at_offsets
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.values.bounded_cache import BoundedCache
 from modelyard.tensors import Tensors
 
 T = TypeVar("T")
 
-MOST_OF_A_LENGTH = 4
-"""Forms that are kept of bodies of one length."""
+MAX_PER_LENGTH = 4
+"""Templates for bodies of the same length."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Form(Generic[T]):
-    """What bodies that look alike share."""
+class _Template(Generic[T]):
+    """The bytes that bodies share, and how they are decoded."""
 
     head: bytes
     """From the frame's first byte to the first value."""
-    between: tuple[tuple[int, bytes], ...]
-    """What stands between the values of one input and those of the next, and where."""
-    places: tuple[RawOffset, ...]
-    asked: T
+    fixed_parts: tuple[tuple[int, bytes], ...]
+    """The bytes between the values of two inputs, each with its offset."""
+    offsets: tuple[RawOffset, ...]
+    decoded: T
 
 
 class RequestTemplateCache(Generic[T]):
-    """Remembers forms, each with what was found out about a first message of it."""
+    """Templates of earlier bodies, each with the decoded request."""
 
     def __init__(self) -> None:
-        self._forms: BoundedCache[int, list[_Form[T]]] = BoundedCache()
+        self._templates: BoundedCache[int, list[_Template[T]]] = BoundedCache()
         """By the length of a body."""
 
     def find(self, body: bytes) -> tuple[T, Tensors] | None:
-        """What is known about a body, a message in its frame, that looks like an earlier one; and its tensors."""
-        for form in self._forms.get(len(body), ()):
-            if not body.startswith(form.head):
+        """The decoded request of the template that matches a body (a message in its frame), and the body's own tensors."""
+        for template in self._templates.get(len(body), ()):
+            if not body.startswith(template.head):
                 continue
-            for at, fixed in form.between:
+            for at, fixed in template.fixed_parts:
                 if not body.startswith(fixed, at):
                     break
             else:
-                return form.asked, read_at_offsets(body, form.places)
+                return template.decoded, read_at_offsets(body, template.offsets)
         return None
 
-    def remember(self, body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> None:
-        """Keep a body, its message, which was read and checked, where its tensors go, and what is known of others like it.
+    def remember(self, body: bytes, message: Any, slots: Sequence[Slot], decoded: T) -> None:
+        """Store a template: a body, its decoded message, the slots of its tensors, and the decoded request.
 
-        Nothing is kept where values must be looked at each time.
+        Nothing is stored if the values of each request must be checked.
         """
-        kept = self._forms.get(len(body), [])
-        if message.id or len(kept) == MOST_OF_A_LENGTH:  # an id is another in each message
+        templates = self._templates.get(len(body), [])
+        if message.id or len(templates) == MAX_PER_LENGTH:  # an id differs in each message
             return
-        form = _form(body, message, slots, asked)
-        if form is None:
+        template = _template(body, message, slots, decoded)
+        if template is None:
             return
-        self._forms.keep(len(body), [*kept, form])
+        self._templates.put(len(body), [*templates, template])
 
 
-def _form(body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> _Form[T] | None:
-    """None where a message's values do not stand at its end, or must be looked at."""
+def _template(body: bytes, message: Any, slots: Sequence[Slot], decoded: T) -> _Template[T] | None:
+    """A template, or None if the values are not at the end of the message or must be checked in each request."""
     if body[0]:
         return None  # compressed
-    places: list[RawOffset] = []
-    between: list[tuple[int, bytes]] = []
+    offsets: list[RawOffset] = []
+    fixed_parts: list[tuple[int, bytes]] = []
     at = len(body)
     sent = zip(reversed(message.inputs), reversed(slots), reversed(message.raw_input_contents), strict=False)
     for tensor, slot, raw in sent:
         at -= len(raw)
-        place = raw_offset_of(slot, tensor.shape, at, len(raw))
-        if place is None:
+        offset = raw_offset_of(slot, tensor.shape, at, len(raw))
+        if offset is None:
             return None
-        places.append(place)
+        offsets.append(offset)
         head = field_head(RAW_INPUT, len(raw))
         at -= len(head)
         if at < PREFIX.size or not body.startswith(head, at):
             return None
-        between.append((at, head))
-    if not places or at > MOST_DESCRIPTION_BYTES:
+        fixed_parts.append((at, head))
+    if not offsets or at > MAX_HEADER_BYTES:
         return None
     try:
         before = ModelInferRequest.FromString(body[PREFIX.size : at])
@@ -98,5 +97,5 @@ def _form(body: bytes, message: Any, slots: Sequence[Slot], asked: T) -> _Form[T
         return None
     if before.raw_input_contents:
         return None
-    _, first = between.pop()
-    return _Form(body[: at + len(first)], tuple(reversed(between)), tuple(reversed(places)), asked)
+    _, first = fixed_parts.pop()
+    return _Template(body[: at + len(first)], tuple(reversed(fixed_parts)), tuple(reversed(offsets)), decoded)

@@ -11,7 +11,7 @@ from modelyard.protocols.grpc.endpoint import GrpcInferEndpoint
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.stream_endpoint import METHOD as STREAM_INFER
 from modelyard.protocols.grpc.stream_endpoint import InferOther, stream_infer
-from modelyard.protocols.grpc.unary import Unary
+from modelyard.protocols.grpc.unary import UnaryEndpoint
 from modelyard.protocols.oip.metadata import config_of, metadata_of
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import Routes, ServedModel
@@ -43,7 +43,7 @@ class GrpcRoutes(Routes):
         """The method whose request and response are streams; see `stream_infer`."""
         return {STREAM_INFER.path: stream_infer(self._infer, arrived, others)}
 
-    def _endpoint(self, name: str, describe: Describe) -> Unary:
+    def _endpoint(self, name: str, describe: Describe) -> UnaryEndpoint:
         method = methods(INFERENCE)[name]
 
         async def respond(message: Any, request_id: str) -> bytes:
@@ -51,4 +51,4 @@ class GrpcRoutes(Routes):
             response: bytes = ParseDict(describe(version), method.response()).SerializeToString()
             return response
 
-        return Unary(method, respond, limit_bytes=self._model.spec.limits.body)
+        return UnaryEndpoint(method, respond, limit_bytes=self._model.spec.limits.body)

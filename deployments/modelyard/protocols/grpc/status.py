@@ -1,4 +1,4 @@
-"""Errors to gRPC statuses, and how a status is written. Pure.
+"""Maps errors to gRPC statuses, and writes a status as trailers.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
 """
@@ -26,7 +26,7 @@ from modelyard.protocols.grpc.frames import ACCEPTED, UnknownEncoding
 
 
 class Status(IntEnum):
-    """Those of gRPC's codes that are used here."""
+    """The gRPC codes that are used."""
 
     OK = 0
     INVALID_ARGUMENT = 3
@@ -55,41 +55,41 @@ STATUSES: Mapping[type[ModelyardError], Status] = {
 }
 """The status of each error."""
 TYPE = b"application/grpc"
-LONGEST_MESSAGE = 1024
-"""Bytes of a `grpc-message`; clients take 8 KiB of headers in all."""
+MAX_MESSAGE_BYTES = 1024
+"""Of a `grpc-message`. Clients accept 8 KiB of headers in total."""
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
 
 OK = ((b"grpc-status", b"0"),)
-"""What ends a call that went well."""
+"""The trailers of a successful call."""
 
 
 def status_of(error: Exception) -> tuple[Status, str]:
-    """An error's status (of its class, or the nearest above it that has one) and the message for the client."""
+    """An error's status (that of its class or the nearest base class) and the message for the client."""
     known = error if isinstance(error, ModelyardError) else UNKNOWN
     status = next((STATUSES[kind] for kind in type(known).__mro__ if kind in STATUSES), Status.INTERNAL)
     return status, known.message
 
 
 def trailers(error: Exception, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
-    """What ends a call that failed. Where the server itself did, the request's id says what to look for in its log."""
+    """The trailers of a failed call. For an internal error the message has the request id, by which the log has more."""
     status, message = status_of(error)
     if status is Status.INTERNAL:
         message = f"{message} ({request_id})"
-    told = ((b"grpc-status", b"%d" % status), (b"grpc-message", escaped(message)))
+    status_trailers = ((b"grpc-status", b"%d" % status), (b"grpc-message", escaped(message)))
     if isinstance(error, Overloaded | ModelNotReady):
-        return (*told, (b"grpc-retry-pushback-ms", b"%d" % (error.retry_after_s * 1000)))
+        return (*status_trailers, (b"grpc-retry-pushback-ms", b"%d" % (error.retry_after_s * 1000)))
     if isinstance(error, UnknownEncoding):
-        return (*told, (b"grpc-accept-encoding", ACCEPTED))
-    return told
+        return (*status_trailers, (b"grpc-accept-encoding", ACCEPTED))
+    return status_trailers
 
 
-def ended(error: Exception, request_id: str) -> HttpResponse:
-    """A call that failed without a message: what would be its trailers stand among its headers."""
+def trailers_only(error: Exception, request_id: str) -> HttpResponse:
+    """A response without a message: its trailers are sent as headers (gRPC's Trailers-Only form)."""
     return HttpResponse(200, ((b"content-type", TYPE), *trailers(error, request_id)), b"")
 
 
 def escaped(message: str) -> bytes:
-    """A `grpc-message`: UTF-8, with %XX for what is not printable ASCII; cut where it is too long."""
+    """A `grpc-message`: UTF-8, with %XX for all but printable ASCII, truncated to MAX_MESSAGE_BYTES."""
     raw = message.encode("utf-8", "replace")
-    written = b"".join(bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in raw[:LONGEST_MESSAGE])
-    return written if len(raw) <= LONGEST_MESSAGE else written + b"..."
+    encoded = b"".join(bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in raw[:MAX_MESSAGE_BYTES])
+    return encoded if len(raw) <= MAX_MESSAGE_BYTES else encoded + b"..."

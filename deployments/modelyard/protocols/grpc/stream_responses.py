@@ -1,7 +1,7 @@
-"""What `ModelStreamInfer` tells of a question: in Triton's form, or in MLServer's where the client says so.
+"""The responses of `ModelStreamInfer`: in Triton's form, or in MLServer's if the client requests it.
 
-Both have the method under the same name with other responses. Triton's is an envelope of a response and an error's message;
-MLServer's is the response itself, and an error ends the stream. Neither reads the other's.
+Both servers have this method, with incompatible response messages. Triton's is an envelope of a response or an error message.
+MLServer's is the response itself, and an error ends the stream.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,45 +9,42 @@ from typing import Any
 
 from modelyard.protocols.grpc.messages import INFERENCE, ModelStreamInferResponse, methods
 from modelyard.protocols.grpc.status import status_of
-from modelyard.protocols.grpc.streaming import Question
-from modelyard.protocols.grpc.unary import note
+from modelyard.protocols.grpc.stream_call import StreamRequest
+from modelyard.protocols.grpc.unary import log_internal_error
 
 INFER = methods(INFERENCE)["ModelInfer"]
 
 Infer = Callable[[Any, str], Awaitable[bytes]]
-"""From a ModelInferRequest and a request's id to the ModelInferResponse, written. Raises what is wrong."""
+"""From a ModelInferRequest and a request id to the serialized ModelInferResponse. Raises the request's error."""
+STREAM_FORM, MLSERVER = b"modelyard-stream-form", b"mlserver"
+"""The metadata that requests MLServer's form, and its value."""
 
 
-FORM, MLSERVER = b"modelyard-stream-form", b"mlserver"
-"""The metadata with which a client asks for MLServer's form, and its value."""
-
-
-async def pass_on(message: Any, question: Question, infer: Infer) -> None:
-    """Answer with the one response that `infer` gives, or with its error, which is this question's alone in Triton's form."""
+async def forward_message(message: Any, stream_request: StreamRequest, infer: Infer) -> None:
+    """Send the response that `infer` returns, or its error. In Triton's form the error leaves the stream open."""
     try:
-        tell(question, INFER.response.FromString(await infer(message, question.request_id)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is answered
-        fail(question, error, message.id)
+        send_response(stream_request, INFER.response.FromString(await infer(message, stream_request.request_id)))
+    except Exception as error:  # noqa: BLE001 - every error becomes a response
+        send_error(stream_request, error, message.id)
     else:
-        question.finish()
+        stream_request.finish()
 
 
-def tell(question: Question, response: Any) -> None:
-    """One ModelInferResponse, in the form of the stream."""
-    question.tell(response if _plain(question) else ModelStreamInferResponse(infer_response=response))
+def send_response(stream_request: StreamRequest, response: Any) -> None:
+    """Send a ModelInferResponse in the form of the stream."""
+    stream_request.send(response if _is_mlserver(stream_request) else ModelStreamInferResponse(infer_response=response))
 
 
-def fail(question: Question, error: Exception, message_id: str) -> None:
-    """The end of a question that failed. In Triton's form the request's own id stands beside the error, by which its client finds
-    the request, and the stream goes on."""
-    if _plain(question):
-        question.fail(error)
+def send_error(stream_request: StreamRequest, error: Exception, message_id: str) -> None:
+    """End a request with an error. In Triton's form the stream stays open, and the response has the id that the client gave."""
+    if _is_mlserver(stream_request):
+        stream_request.fail(error)
         return
-    note(error, question.request_id)
-    _, words = status_of(error)
-    question.tell(ModelStreamInferResponse(error_message=words, infer_response={"id": message_id}))
-    question.finish()
+    log_internal_error(error, stream_request.request_id)
+    _, message = status_of(error)
+    stream_request.send(ModelStreamInferResponse(error_message=message, infer_response={"id": message_id}))
+    stream_request.finish()
 
 
-def _plain(question: Question) -> bool:
-    return any(name == FORM and value == MLSERVER for name, value in question.headers)
+def _is_mlserver(stream_request: StreamRequest) -> bool:
+    return any(name == STREAM_FORM and value == MLSERVER for name, value in stream_request.headers)

@@ -1,4 +1,4 @@
-"""gRPC's calls as HTTP/1.1 has them: HAProxy, which speaks HTTP/2 with the client, carries them across, trailers included."""
+"""Unary gRPC calls over HTTP/1.1. HAProxy speaks HTTP/2 with the client and forwards trailers."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from modelyard.http.endpoint import Header, Reply
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
 from modelyard.inference.service import CancelHandle
+from modelyard.protocols.grpc.call_headers import encoding_and_timeout, timeout_s
 from modelyard.protocols.grpc.frames import frame, only_message
 from modelyard.protocols.grpc.messages import Method
-from modelyard.protocols.grpc.status import OK, Status, ended, status_of, trailers
-from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.grpc.status import OK, Status, status_of, trailers, trailers_only
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding:
 
 
 def chunk(data: bytes) -> bytes:
-    """A piece of a chunked body."""
+    """One chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -36,7 +36,7 @@ END = end_of_body(OK)
 
 @dataclass(frozen=True, slots=True)
 class UnaryResponse:
-    """The answer of a call that went well, with its one message."""
+    """The response of a successful call: one message."""
 
     message: bytes
 
@@ -51,70 +51,59 @@ class UnaryResponse:
         )
 
     def to_http_response(self) -> HttpResponse:
-        """ASGI carries no trailers here, and a message without them is no answer."""
-        return ended(NotSupported("gRPC needs the fast lane"), "")
+        """An error: ASGI servers do not send trailers, and a response needs them."""
+        return trailers_only(NotSupported("gRPC needs the server's fast path"), "")
 
 
-def failure(error: Exception, request_id: str) -> WholeResponse:
-    """The answer of a call that failed before it had a message; what the client is not told of goes to the log."""
-    note(error, request_id)
-    return WholeResponse(ended(error, request_id))
+def failure_response(error: Exception, request_id: str) -> WholeResponse:
+    """The response of a call that failed before its first message. Internal errors are logged."""
+    log_internal_error(error, request_id)
+    return WholeResponse(trailers_only(error, request_id))
 
 
-def failed(error: Exception, request_id: str) -> tuple[Header, ...]:
-    """The trailers for an error; the log's part as for `failure`."""
-    note(error, request_id)
+def failure_trailers(error: Exception, request_id: str) -> tuple[Header, ...]:
+    """The trailers for an error. Internal errors are logged."""
+    log_internal_error(error, request_id)
     return trailers(error, request_id)
 
 
-def note(error: Exception, request_id: str) -> None:
-    """Write to the log what a client is not told."""
+def log_internal_error(error: Exception, request_id: str) -> None:
+    """Log an error whose details the client does not get."""
     if status_of(error)[0] is Status.INTERNAL:
         logger.error("request %s failed", request_id, exc_info=error, extra={"requests": (request_id,)})
 
 
-def of_headers(headers: Sequence[Header]) -> tuple[bytes, bytes]:
-    """`grpc-encoding` and `grpc-timeout`, b"" where there is none."""
-    encoding = timeout = b""
-    for name, value in headers:
-        if name == b"grpc-encoding":
-            encoding = value
-        elif name == b"grpc-timeout":
-            timeout = value
-    return encoding, timeout
+class UnaryEndpoint:
+    """The endpoint of a unary method other than ModelInfer."""
 
-
-class Unary:
-    """The endpoint of a method that takes one message and gives one, for all but the hottest."""
-
-    def __init__(self, method: Method, answer: Callable[[Any, str], Awaitable[bytes]], *, limit_bytes: int) -> None:
-        """`answer` gets the message and the request's id, and gives the message that is sent back."""
+    def __init__(self, method: Method, respond: Callable[[Any, str], Awaitable[bytes]], *, limit_bytes: int) -> None:
+        """`respond` gets the message and the request id, and returns the serialized response."""
         self._method = method
-        self._answer = answer
+        self._respond = respond
         self._limit_bytes = limit_bytes
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
     ) -> CancelHandle:
         """See `Endpoint`."""
-        encoding, timeout = of_headers(headers)
+        encoding, timeout = encoding_and_timeout(headers)
         limit_s = timeout_s(timeout) if timeout else None
         message = self._method.read(only_message(body, encoding, self._limit_bytes))
         return asyncio.get_running_loop().create_task(self._reply(message, request_id, limit_s, reply))
 
     async def _reply(self, message: Any, request_id: str, limit_s: float | None, reply: Reply) -> None:
         try:
-            answer = await asyncio.wait_for(self._answer(message, request_id), limit_s)
+            response = await asyncio.wait_for(self._respond(message, request_id), limit_s)
         except TimeoutError:
             reply(DeadlineExceeded(f"no response within {limit_s:g} s"))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+        except Exception as error:  # noqa: BLE001 - every error becomes a response
             reply(error)
         else:
-            reply(UnaryResponse(answer))
+            reply(UnaryResponse(response))
 
     def reject(self, error: Exception, request_id: str) -> None:
-        """Calls beside inference are not recorded."""
+        """Does nothing: only inference calls are recorded."""
 
     def error_response(self, error: Exception, request_id: str, path: str) -> WholeResponse:
-        """In trailers."""
-        return failure(error, request_id)
+        """The error as trailers."""
+        return failure_response(error, request_id)

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol ("V2"): what its REST and gRPC forms share, and the codecs of each."""
+"""The Open Inference Protocol ("V2") over REST, and what its gRPC form shares with it."""

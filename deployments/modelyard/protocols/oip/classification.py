@@ -1,4 +1,4 @@
-"""The classification extension: instead of an output, the places of its largest values. Pure.
+"""The classification extension: the indices of an output's largest values, in place of the output.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
 """
@@ -11,27 +11,27 @@ from modelyard.errors import InvalidRequest
 from modelyard.tensors import Array, Scalar, Signature
 
 
-def classified(name: str, array: Array, most: int, signature: Signature) -> Array:
-    """BYTES of shape [rows, n] (or [n], where the model takes no rows), n being `most` or how many values there are.
+def classify(name: str, array: Array, count: int, signature: Signature) -> Array:
+    """BYTES of shape [rows, n] (or [n] if the model does not support rows); n is `count`, or the number of values if smaller.
 
-    Each is "value:index", or "value:index:label" where the signature names the classes of this output; the largest comes first.
-    Raises InvalidRequest where the output `name` holds no numbers.
+    Each element is "value:index", or "value:index:label" if the signature names the classes of this output, largest value first.
+    Raises InvalidRequest if the output `name` does not hold numbers.
     """
     if array.dtype.kind not in "fiu":
-        raise InvalidRequest(f"output {name!r} holds no numbers to classify by")
+        raise InvalidRequest(f"output {name!r} does not hold numbers and cannot be classified")
     rowwise = signature.rowwise and array.ndim > 0
     table = array.reshape(len(array) if rowwise else 1, -1) if array.size else np.empty((0, 0), array.dtype)
-    # The complement of an integer falls as the integer rises, and never leaves its dtype.
+    # The complement of an integer falls as the integer rises, and stays within its dtype.
     order = -table.astype(np.float64) if table.dtype.kind == "f" else ~table
-    best = np.argsort(order, axis=1, kind="stable")[:, :most]
+    best = np.argsort(order, axis=1, kind="stable")[:, :count]
     labels = signature.classes if name == signature.scores else ()
     shown = np.empty(best.shape, object)
-    for row, places in enumerate(best.tolist()):
-        shown[row] = [_shown(table[row, place], place, labels) for place in places]
+    for row, indices in enumerate(best.tolist()):
+        shown[row] = [_shown(table[row, index], index, labels) for index in indices]
     return shown if rowwise else shown.reshape(-1)
 
 
-def _shown(value: np.generic, place: int, labels: Sequence[Scalar]) -> str:
-    """As C++ writes a number: six digits behind the point of a float."""
+def _shown(value: np.generic, index: int, labels: Sequence[Scalar]) -> str:
+    """The number as in C++, with six decimal places for a float, and its index and label."""
     number = f"{value:f}" if isinstance(value, np.floating) else str(value)
-    return f"{number}:{place}:{labels[place]}" if place < len(labels) else f"{number}:{place}"
+    return f"{number}:{index}:{labels[index]}" if index < len(labels) else f"{number}:{index}"

@@ -1,6 +1,6 @@
-"""`POST /v2/models/<name>/infer` for one served version: a request's bytes to tensors, and tensors to the answer's bytes. Pure.
+"""`POST /v2/models/<name>/infer` for one served version: request bytes to tensors, and tensors to response bytes.
 
-Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and, for everything beyond it,
+Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and, for extensions,
 https://github.com/triton-inference-server/server/tree/main/docs/protocol
 """
 
@@ -8,181 +8,186 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.oip.content_type import of_base64
 from modelyard.protocols.oip.document import InputTensorHeader, RequestedOutput, read_document
 from modelyard.protocols.oip.inputs import ModelInputs
-from modelyard.protocols.oip.json_values import JsonValues
+from modelyard.protocols.oip.json_tensors import JsonTensorReader
+from modelyard.protocols.oip.parameters import decode_base64
 from modelyard.protocols.oip.raw_body import read_raw_body
-from modelyard.protocols.oip.raw_offsets import MOST_DESCRIPTION_BYTES, RawOffset, raw_offset_of, read_at_offsets
+from modelyard.protocols.oip.raw_offsets import MAX_HEADER_BYTES, RawOffset, raw_offset_of, read_at_offsets
 from modelyard.protocols.oip.response import EncodedInferResponse, InferResponseEncoder
-from modelyard.protocols.oip.slots import Slot, as_declared
+from modelyard.protocols.oip.slots import Slot, declared_slot
 from modelyard.protocols.oip.tensors import from_raw
 from modelyard.protocols.predict.rows import MAX_ROWS
-from modelyard.protocols.values.bad_values import refuse
+from modelyard.protocols.values.bad_values import invalid_value
 from modelyard.protocols.values.bounded_cache import BoundedCache
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 from modelyard.text.quoting import shortened
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""The header that says where in a body the JSON ends; 0 where there is none."""
+"""The HTTP header with the length of the JSON in a body; 0 if the body has no JSON."""
 
 
 @dataclass(slots=True)
-class InferCall:
-    """A decoded request, and what its answer is to look like."""
+class OipRequest:
+    """A decoded request, and the form of its response."""
 
     request: InferRequest
     id: str
-    wishes: Sequence[RequestedOutput]
+    requested_outputs: Sequence[RequestedOutput]
     timeout_s: float | None = None
-    """The client's own; the model's still holds where it is shorter."""
+    """The client's timeout. The model's applies if it is shorter."""
 
-    def with_inputs(self, inputs: Tensors) -> "InferCall":
-        """The same with other values of the same shapes."""
-        return InferCall(self.request.with_inputs(inputs), self.id, self.wishes, self.timeout_s)
+    def with_inputs(self, inputs: Tensors) -> "OipRequest":
+        """The same request with other values of the same shapes."""
+        return OipRequest(self.request.with_inputs(inputs), self.id, self.requested_outputs, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What was found out about a JSON, all of whose inputs stand behind it."""
+class _KnownHeader:
+    """A JSON header that was decoded before, of a request whose inputs are all raw contents."""
 
-    places: tuple[RawOffset, ...]
+    offsets: tuple[RawOffset, ...]
     body_bytes: int
-    call: InferCall
+    decoded: OipRequest
 
 
 class InferCodec:
-    """Decodes and encodes for one version of one model; built once."""
+    """Decodes and encodes for one version of one model. Created once."""
 
     def __init__(self, model_name: str, version: int, signature: Signature, *, max_rows: int = MAX_ROWS) -> None:
         self._signature = signature
         self._inputs = ModelInputs(signature, max_rows=max_rows)
         self._declared = {
-            spec.name: JsonValues(as_declared(spec), (*spec.shape[:1], *row_shape(spec))[1:])
+            spec.name: JsonTensorReader(declared_slot(spec), (*spec.shape[:1], *row_shape(spec))[1:])
             for spec in signature.inputs
         }
-        self._values: BoundedCache[tuple[str, str, str, tuple[int, ...]], JsonValues] = BoundedCache()
-        """Of tensors that are not what their inputs declare, by name, datatype, input and the lengths of inner axes."""
-        self._answers = InferResponseEncoder(model_name, version, signature)
+        self._readers: BoundedCache[tuple[str, str, str, tuple[int, ...]], JsonTensorReader] = BoundedCache()
+        """For tensors that differ from what their input declares, by name, datatype, input and the lengths of inner axes."""
+        self._encoder = InferResponseEncoder(model_name, version, signature)
         names = [spec.name for spec in signature.outputs]
         self._all = {binary: [RequestedOutput(name, binary) for name in names] for binary in (False, True)}
-        self._known: BoundedCache[bytes, _Known] = BoundedCache()
-        """By the JSON, which a client sends again and again, with other values behind it."""
+        self._known: BoundedCache[bytes, _KnownHeader] = BoundedCache()
+        """By the bytes of the JSON. Clients send the same JSON repeatedly, with other raw contents."""
 
-    def decode(self, body: bytes, header_length: bytes = b"") -> InferCall:
-        """What the client asks for; `header_length` is the value of that header, b"" where there is none.
-
-        Raises InvalidRequest.
-        """
+    def decode(self, body: bytes, header_length: bytes = b"") -> OipRequest:
+        """Decode a request. `header_length` is the value of HEADER_LENGTH, b"" if it is absent. Raises InvalidRequest."""
         if header_length and not header_length.strip(b"0"):
             return self._decode_raw(body)
-        json, rest = _divided(body, header_length)
+        json, rest = _split(body, header_length)
         if rest is not None:
             known = self._known.get(json)
             if known is not None and known.body_bytes == len(body):
-                return known.call.with_inputs(read_at_offsets(body, known.places))
+                return known.decoded.with_inputs(read_at_offsets(body, known.offsets))
         document = read_document(json)
-        slots = self._inputs.slots([(head.name, head.datatype, head.shape) for head in document.inputs])
-        given = list(self._given(document.inputs, slots, rest))
-        wishes = document.outputs or self._all[document.binary]
-        request = self._inputs.request(given, [wish.name for wish in document.outputs])
-        call = InferCall(request, document.id, wishes, document.timeout_s)
-        if rest is not None and not document.id:  # which would be another in each request
-            self._remember(json, document.inputs, slots, call, len(body))
-        return call
+        slots = self._inputs.slots([(header.name, header.datatype, header.shape) for header in document.inputs])
+        arrays = list(self._arrays(document.inputs, slots, rest))
+        requested_outputs = document.outputs or self._all[document.binary]
+        request = self._inputs.request(arrays, [requested.name for requested in document.outputs])
+        decoded = OipRequest(request, document.id, requested_outputs, document.timeout_s)
+        if rest is not None and not document.id:  # an id differs in each request
+            self._remember(json, document.inputs, slots, decoded, len(body))
+        return decoded
 
-    def decode_for_json(self, body: bytes, header_length: bytes = b"") -> InferCall:
-        """The same for a response that cannot hold raw contents."""
-        call = self.decode(body, header_length)
-        if any(wish.binary for wish in call.wishes):
+    def decode_for_json(self, body: bytes, header_length: bytes = b"") -> OipRequest:
+        """Decode a request whose response cannot hold raw contents."""
+        decoded = self.decode(body, header_length)
+        if any(requested.binary for requested in decoded.requested_outputs):
             raise InvalidRequest("events hold JSON: raw contents cannot be requested here")
-        return call
+        return decoded
 
-    def encode_json(self, call: InferCall, outputs: Tensors) -> bytes:
-        """The response to such a request, or a part of it, as JSON on one line."""
-        return self.encode(call, outputs).body
+    def encode_json(self, decoded: OipRequest, outputs: Tensors) -> bytes:
+        """The response to such a request, or a part of the response, as JSON on one line."""
+        return self.encode(decoded, outputs).body
 
-    def encode(self, call: InferCall, outputs: Tensors) -> EncodedInferResponse:
-        """The answer, from the outputs that `call.request` names. Raises InvalidRequest where they cannot be classified."""
-        return self._answers.write(call.id, call.wishes, call.request.outputs, outputs)
+    def encode(self, decoded: OipRequest, outputs: Tensors) -> EncodedInferResponse:
+        """The response, from the outputs in `decoded.request`. Raises InvalidRequest if an output cannot be classified."""
+        return self._encoder.write(decoded.id, decoded.requested_outputs, decoded.request.outputs, outputs)
 
     def _remember(
-        self, json: bytes, heads: Sequence[InputTensorHeader], slots: Sequence[Slot], call: InferCall, body_bytes: int
+        self,
+        json: bytes,
+        headers: Sequence[InputTensorHeader],
+        slots: Sequence[Slot],
+        decoded: OipRequest,
+        body_bytes: int,
     ) -> None:
-        places: list[RawOffset] = []
+        offsets: list[RawOffset] = []
         at = len(json)
-        for head, slot in zip(heads, slots, strict=True):
-            place = raw_offset_of(slot, head.shape, at, head.binary_size)
-            if place is None:
+        for header, slot in zip(headers, slots, strict=True):
+            offset = raw_offset_of(slot, header.shape, at, header.binary_size)
+            if offset is None:
                 return
-            places.append(place)
-            at += head.binary_size
-        if len(json) <= MOST_DESCRIPTION_BYTES:
-            self._known.keep(json, _Known(tuple(places), body_bytes, call))
+            offsets.append(offset)
+            at += header.binary_size
+        if len(json) <= MAX_HEADER_BYTES:
+            self._known.put(json, _KnownHeader(tuple(offsets), body_bytes, decoded))
 
-    def _decode_raw(self, body: bytes) -> InferCall:
+    def _decode_raw(self, body: bytes) -> OipRequest:
         name, array = read_raw_body(body, self._signature)
         [slot] = self._inputs.slots([(name, datatype_of(array.dtype), array.shape)])
-        return InferCall(self._inputs.request([(slot, array)]), "", self._all[True])
+        return OipRequest(self._inputs.request([(slot, array)]), "", self._all[True])
 
-    def _given(
-        self, heads: Sequence[InputTensorHeader], slots: Sequence[Slot], rest: memoryview | None
+    def _arrays(
+        self, headers: Sequence[InputTensorHeader], slots: Sequence[Slot], rest: memoryview | None
     ) -> Iterator[tuple[Slot, Array]]:
-        """Every tensor that is read, with its slot; `rest` is what stands behind the JSON."""
+        """Every tensor that the model reads, with its slot. `rest` holds the bytes after the JSON."""
         at = 0
-        for index, (head, slot) in enumerate(zip(heads, slots, strict=True)):
-            contents = None if head.data is not None else _next(head, rest, at, f"/inputs/{index}")
-            at += head.binary_size
-            if slot.unread:
+        for index, (header, slot) in enumerate(zip(headers, slots, strict=True)):
+            contents = None if header.data is not None else _raw_contents(header, rest, at, f"/inputs/{index}")
+            at += header.binary_size
+            if slot.ignored:
                 continue
             if contents is None:
-                array = self._reader(slot, head.shape).read(head.data or [], head.shape, f"/inputs/{index}/data")
+                array = self._reader(slot, header.shape).read(header.data or [], header.shape, f"/inputs/{index}/data")
             else:
-                array = from_raw(slot.name, slot.datatype, head.shape, contents)
-            yield slot, slot.fitted(of_base64(slot.name, array) if head.base64 else array)
+                array = from_raw(slot.name, slot.datatype, header.shape, contents)
+            yield slot, slot.fit(decode_base64(slot.name, array) if header.base64 else array)
         if rest is not None and at != len(rest):
-            raise InvalidRequest(f"{len(rest) - at} bytes at the end of the body belong to no input")
+            raise InvalidRequest(f"unexpected {len(rest) - at} bytes at the end of the body, after the last input")
 
-    def _reader(self, slot: Slot, shape: Sequence[int]) -> JsonValues:
-        if slot.as_is:
+    def _reader(self, slot: Slot, shape: Sequence[int]) -> JsonTensorReader:
+        if slot.as_declared:
             return self._declared[slot.input]
         inner = tuple(shape[1:])
-        kind = slot.name, slot.datatype, slot.input, inner
-        reader = self._values.get(kind)
+        key = slot.name, slot.datatype, slot.input, inner
+        reader = self._readers.get(key)
         if reader is None:
-            reader = JsonValues(slot, inner)
-            self._values.keep(kind, reader)
+            reader = JsonTensorReader(slot, inner)
+            self._readers.put(key, reader)
         return reader
 
 
 def raw_bytes(body: bytes, header_length: bytes) -> int:
-    """How much of a body is no JSON; `decode` finds whether the header is right."""
+    """The number of bytes after the JSON; 0 if the header is invalid, which `decode` reports."""
     if header_length.isdigit() and len(header_length) < 20:
         return max(0, len(body) - int(header_length))
     return 0
 
 
-def _divided(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | None]:
-    """The JSON, and what is behind it; None where the request does not say where the JSON ends."""
+def _split(body: bytes, header_length: bytes) -> tuple[bytes, memoryview | None]:
+    """The JSON and the bytes after it; None without the header that says where the JSON ends."""
     if not header_length:
         return body, None
     if not (header_length.isdigit() and len(header_length) < 20):
-        said = shortened(header_length.decode("latin-1"))
-        raise InvalidRequest(f"expected a number of bytes in {HEADER_LENGTH}, got {said!r}")
+        shown = shortened(header_length.decode("latin-1"))
+        raise InvalidRequest(f"expected a number of bytes in {HEADER_LENGTH}, got {shown!r}")
     end = int(header_length)
     if end > len(body):
-        raise InvalidRequest(f"{HEADER_LENGTH} is {end}, and the body has {len(body)} bytes")
+        raise InvalidRequest(f"{HEADER_LENGTH} is {end}, but the body has only {len(body)} bytes")
     return body[:end], memoryview(body)[end:]
 
 
-def _next(head: InputTensorHeader, rest: memoryview | None, at: int, pointer: str) -> memoryview:
+def _raw_contents(header: InputTensorHeader, rest: memoryview | None, at: int, pointer: str) -> memoryview:
     """The raw contents of an input."""
     if rest is None:
-        raise refuse(f"{pointer}/parameters/binary_data_size", f"say in {HEADER_LENGTH} where the JSON ends")
-    if head.binary_size > len(rest) - at:
-        raise refuse(
+        raise invalid_value(
             f"{pointer}/parameters/binary_data_size",
-            f"expected {head.binary_size} bytes, of which {len(rest) - at} came",
+            f"raw contents need the header {HEADER_LENGTH}",
         )
-    return rest[at : at + head.binary_size]
+    if header.binary_size > len(rest) - at:
+        raise invalid_value(
+            f"{pointer}/parameters/binary_data_size",
+            f"expected {header.binary_size} bytes, got {len(rest) - at}",
+        )
+    return rest[at : at + header.binary_size]

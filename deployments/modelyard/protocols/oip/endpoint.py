@@ -13,7 +13,7 @@ from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.endpoint import CodecEndpoint
-from modelyard.protocols.oip.codec import HEADER_LENGTH, InferCall, InferCodec, raw_bytes
+from modelyard.protocols.oip.codec import HEADER_LENGTH, InferCodec, OipRequest, raw_bytes
 
 OFF_THE_LOOP_BYTES = 2**16
 """Longer responses are compressed in a thread: a millisecond of the event loop serves many requests."""
@@ -54,7 +54,7 @@ class InferOperation:
     def __init__(self, codec: InferCodec) -> None:
         self._codec = codec
 
-    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> InferCall:
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> OipRequest:
         """See `Operation`."""
         return self._codec.decode(body, _value(_HEADER_LENGTH, headers))
 
@@ -63,7 +63,7 @@ class InferOperation:
         header_length = _value(_HEADER_LENGTH, headers)
         return DecodeJob("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
 
-    def respond(self, decoded: InferCall, response: InferResponse) -> OipResponse:
+    def respond(self, decoded: OipRequest, response: InferResponse) -> OipResponse:
         """See `Operation`."""
         encoded = self._codec.encode(decoded, response.outputs)
         timing = server_timing(response.queue_s, response.batch_rows, response.compute_s)
@@ -78,7 +78,7 @@ class InferEventsOperation(InferOperation):
         return replace(super().job(body, content_type, headers), method="infer.decode_for_json")
 
 
-class InferEndpoint(CodecEndpoint[InferCall, OipResponse]):
+class InferEndpoint(CodecEndpoint[OipRequest, OipResponse]):
     """Compresses responses for clients that name one content coding, as Triton's do."""
 
     def start(

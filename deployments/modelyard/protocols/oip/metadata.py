@@ -1,4 +1,4 @@
-"""What a model says of itself: its metadata, and its configuration in Triton's words. Pure.
+"""A model's metadata, and its configuration in the form of Triton's.
 
 Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and
 https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
@@ -10,18 +10,18 @@ from typing import Any
 from modelyard.config.model_spec import ModelSpec
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.runtimes.registry import RUNTIMES, RuntimeRow
 from modelyard.tensors import DTYPES, Signature, TensorSpec
 
 DATA_TYPES: Mapping[str, str] = {"BYTES": "TYPE_STRING"}
-"""A datatype's name in a configuration, where it is not `TYPE_` and the same."""
+"""Names of datatypes in a configuration that are not `TYPE_` and the datatype."""
 CHANNELS = (1, 3, 4)
-"""How many an image has: grey, colours, and colours with transparency."""
+"""Channels of an image: grey, RGB, and RGB with alpha."""
 
 
 def metadata_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
-    """The metadata of a model, by one of its versions."""
+    """The metadata of one version of a model."""
     loaded = version.loaded
     return model_metadata(
         model.spec.name,
@@ -33,7 +33,7 @@ def metadata_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
 
 
 def config_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
-    """The configuration of a model, by one of its versions."""
+    """The configuration of one version of a model."""
     loaded = version.loaded
     return model_config(
         model.spec,
@@ -47,10 +47,10 @@ def config_of(model: ServedModel, version: RunningVersion) -> dict[str, Any]:
 def model_metadata(
     name: str, runtime: str, versions: Sequence[int], signature: Signature, *, batched: bool
 ) -> dict[str, Any]:
-    """The metadata of a model; an axis of any length is -1. `batched` says whether requests share calls.
+    """The metadata of a model. An axis of any length is -1. `batched` says whether requests share batches.
 
-    Where they do, an input has an axis behind the rows: clients make an input's shape of the rows they send and of what stands
-    behind the first axis here. A row that is a single value may be sent with or without it.
+    If they do, every input has an axis after the rows, even if a row is a single value: clients build the shape of an input from
+    the number of rows and the axes after the first. Requests may omit that axis.
     """
     return {
         "name": name,
@@ -64,11 +64,11 @@ def model_metadata(
 def model_config(
     spec: ModelSpec, runtime: str, signature: Signature, *, batched: bool, decoupled: bool = False
 ) -> dict[str, Any]:
-    """The configuration of a model, as JSON has Triton's message. `batched` says whether requests share calls, `decoupled` whether
-    answers may come in parts.
+    """The configuration of a model: Triton's message as JSON.
 
-    Where they do, `dims` are those of one row, and `max_batch_size` is the most rows of a call; a request may have more. A row
-    that is a single value has the dims [1] and an empty `reshape`, as Triton wants at least one axis in a row.
+    `batched` says whether requests share batches, `decoupled` whether responses may have several parts. If `batched`, `dims` is the
+    shape of one row and `max_batch_size` the maximum rows of a batch; a request may have more. A row that is a single value
+    has the dims [1] and an empty `reshape`, since Triton requires at least one axis.
     """
     row = _row(runtime)
     config: dict[str, Any] = {
@@ -126,7 +126,7 @@ def _configured_input(spec: TensorSpec, batched: bool) -> dict[str, Any]:
 
 
 def _image_format(dims: Sequence[int]) -> str:
-    """Where an image has its channels. FORMAT_NONE where the shape does not say, or is none of an image."""
+    """The position of an image's channels. FORMAT_NONE if the shape is ambiguous or not that of an image."""
     if len(dims) != 3 or (dims[0] in CHANNELS) == (dims[2] in CHANNELS):
         return "FORMAT_NONE"
     return "FORMAT_NCHW" if dims[0] in CHANNELS else "FORMAT_NHWC"

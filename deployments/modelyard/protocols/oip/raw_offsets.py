@@ -1,4 +1,4 @@
-"""Where the raw contents of inputs stand in a body that looks like an earlier one, whose description of them was checked. Pure."""
+"""Byte offsets of raw contents in a body, cached for later bodies with the same header."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from modelyard.protocols.oip.tensors import WIRE
 from modelyard.tensors import Tensors
 
 CHECKED_BY_VALUE = ("BYTES", "BOOL", "BF16")
-"""Datatypes whose bytes are looked at one by one."""
-MOST_DESCRIPTION_BYTES = 4096
-"""The longest description that is remembered."""
+"""Datatypes whose values are checked or converted one by one."""
+MAX_HEADER_BYTES = 4096
+"""The longest header that is cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawOffset:
-    """One input's values in a body."""
+    """The values of one input in a body."""
 
     name: str
     at: int
@@ -28,17 +28,19 @@ class RawOffset:
 
 
 def raw_offset_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> RawOffset | None:
-    """The place of raw contents of `size` bytes that were checked once; None where each time's values must be.
+    """The offset of raw contents of `size` bytes; None if the values of each request must be checked.
 
-    `shape` is the one that the request describes.
+    `shape` is the shape in the request.
     """
-    if slot.datatype in CHECKED_BY_VALUE or not size or not slot.plain:
+    if slot.datatype in CHECKED_BY_VALUE or not size or not slot.value_independent:
         return None
     return RawOffset(
         slot.input, at, WIRE[slot.datatype], slot.dtype, tuple(shape) if slot.shape is None else slot.shape
     )
 
 
-def read_at_offsets(body: bytes, places: Iterable[RawOffset]) -> Tensors:
-    """Each input with memory of its own: aligned, writable, and not a part of the body."""
-    return {place.name: np.ndarray(place.shape, place.wire, body, place.at).astype(place.dtype) for place in places}
+def read_at_offsets(body: bytes, offsets: Iterable[RawOffset]) -> Tensors:
+    """Each input with its own memory: aligned, writable, and not a view of the body."""
+    return {
+        offset.name: np.ndarray(offset.shape, offset.wire, body, offset.at).astype(offset.dtype) for offset in offsets
+    }

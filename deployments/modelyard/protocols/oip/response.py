@@ -1,4 +1,4 @@
-"""The answer to an infer request: JSON, and behind it the raw contents of the outputs that are wanted so. Pure."""
+"""Writes the response to an infer request: JSON, followed by the raw contents of outputs that are requested as binary."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from modelyard.protocols.oip.classification import classified
+from modelyard.protocols.oip.classification import classify
 from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.tensors import to_raw
 from modelyard.protocols.predict.responses import jsonable
@@ -15,41 +15,44 @@ from modelyard.tensors import Array, Signature, Tensors, datatype_of
 
 @dataclass(frozen=True, slots=True)
 class EncodedInferResponse:
-    """A body, and the length of its JSON where more stands behind that."""
+    """A body, and the length of its JSON if raw contents follow."""
 
     body: bytes
     json_length: int | None = None
 
 
 class InferResponseEncoder:
-    """Writes the answers of one version."""
+    """Writes the responses of one version."""
 
     def __init__(self, model_name: str, version: int, signature: Signature) -> None:
         self._head = {"model_name": model_name, "model_version": str(version)}
         self._signature = signature
 
     def write(
-        self, request_id: str, wishes: Sequence[RequestedOutput], names: Sequence[str], outputs: Tensors
+        self, request_id: str, requested_outputs: Sequence[RequestedOutput], names: Sequence[str], outputs: Tensors
     ) -> EncodedInferResponse:
-        """The answer with these outputs, in this order; the id only where the request had one. `names` are their own."""
+        """Write the requested outputs, in order. `names` are the model's names for them. The id is written unless it is empty."""
         raw: list[bytes] = []
-        told = [self._output(wish, name, outputs[name], raw) for wish, name in zip(wishes, names, strict=True)]
-        answer: dict[str, Any] = {**self._head, "outputs": told}
+        elements = [
+            self._output(requested, name, outputs[name], raw)
+            for requested, name in zip(requested_outputs, names, strict=True)
+        ]
+        document: dict[str, Any] = {**self._head, "outputs": elements}
         if request_id:
-            answer["id"] = request_id
-        json = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-        if not any(wish.binary for wish in wishes):
+            document["id"] = request_id
+        json = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+        if not any(requested.binary for requested in requested_outputs):
             return EncodedInferResponse(json)
         return EncodedInferResponse(b"".join((json, *raw)), len(json))
 
-    def _output(self, wish: RequestedOutput, name: str, array: Array, raw: list[bytes]) -> dict[str, Any]:
-        """One element of `outputs`; what it has of raw contents is added to `raw`."""
-        if wish.classes:
-            array = classified(name, array, wish.classes, self._signature)
-        told: dict[str, Any] = {"name": wish.name, "datatype": datatype_of(array.dtype), "shape": array.shape}
-        if wish.binary:
+    def _output(self, requested: RequestedOutput, name: str, array: Array, raw: list[bytes]) -> dict[str, Any]:
+        """One element of `outputs`. Its raw contents are appended to `raw`."""
+        if requested.classes:
+            array = classify(name, array, requested.classes, self._signature)
+        element: dict[str, Any] = {"name": requested.name, "datatype": datatype_of(array.dtype), "shape": array.shape}
+        if requested.binary:
             raw.append(to_raw(array))
-            told["parameters"] = {"binary_data_size": len(raw[-1])}
+            element["parameters"] = {"binary_data_size": len(raw[-1])}
         else:
-            told["data"] = jsonable(array.reshape(-1))
-        return told
+            element["data"] = jsonable(array.reshape(-1))
+        return element

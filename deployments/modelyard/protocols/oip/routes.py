@@ -15,7 +15,7 @@ from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.event_stream import event_stream
 from modelyard.protocols.json_operation import JsonOperation
 from modelyard.protocols.oip.endpoint import InferEndpoint, InferEventsOperation, InferOperation
-from modelyard.protocols.oip.generate import GenerateCall
+from modelyard.protocols.oip.generate import GenerateRequest
 from modelyard.protocols.oip.metadata import config_of, metadata_of
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import Routes, ServedModel
@@ -31,7 +31,7 @@ class _Endpoints:
 
     infer: InferEndpoint
     infer_events: CodecEndpoint[Any, Any]
-    generate: CodecEndpoint[GenerateCall, Any]
+    generate: CodecEndpoint[GenerateRequest, Any]
 
 
 class OipRoutes(Routes):

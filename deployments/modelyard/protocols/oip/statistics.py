@@ -1,4 +1,4 @@
-"""The statistics extension: what a version has done, in Triton's words. Pure.
+"""The statistics extension: Triton's counters for one version.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_statistics.md
 """
@@ -8,46 +8,47 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one version has done since the server started; durations in nanoseconds."""
+class VersionStatistics:
+    """Counters of one version since the server started; durations in nanoseconds."""
 
     rows: int
-    """Of requests that were answered."""
+    """The rows of successful requests."""
     answered: int
     failed: int
-    """Requests; those that could not be read among them."""
+    """Failed requests, including those that could not be decoded."""
     total_ns: int
-    """From receiving requests until their end, of those that were taken on: answered, timed out or failed in the model."""
+    """Total time from receipt to completion of the accepted requests: successful, timed out, or failed in the model."""
     queued: int
-    """Requests that were taken on."""
+    """Accepted requests."""
     queue_ns: int
     calls: int
-    """Of the model."""
+    """Calls of the model, one per batch."""
     compute_ns: int
 
 
-def model_statistics(name: str, version: str, work: Work) -> dict[str, Any]:
-    """An element of `model_stats`. What is not measured apart (how long failures took, copying inputs and outputs, single batch
-    sizes, when the last request was) is 0 or empty; there is no response cache.
+def model_statistics(name: str, version: str, done: VersionStatistics) -> dict[str, Any]:
+    """An element of `model_stats`.
 
-    The three parts of a call have one count, that of the calls, as in Triton: its perf_analyzer ends where they differ.
+    0 or empty is what is not measured: the duration of failures, copying inputs and outputs, statistics by batch size, the time of
+    the last request, and the response cache, which does not exist. The three parts of a call have the same count, as in
+    Triton: its perf_analyzer stops if they differ.
     """
-    nothing = {"count": 0, "ns": 0}
-    copied = {"count": work.calls, "ns": 0}
+    zero = {"count": 0, "ns": 0}
+    copied = {"count": done.calls, "ns": 0}
     return {
         "name": name,
         "version": version,
-        "inference_count": work.rows,
-        "execution_count": work.calls,
+        "inference_count": done.rows,
+        "execution_count": done.calls,
         "inference_stats": {
-            "success": {"count": work.answered, "ns": work.total_ns},
-            "fail": {"count": work.failed, "ns": 0},
-            "queue": {"count": work.queued, "ns": work.queue_ns},
+            "success": {"count": done.answered, "ns": done.total_ns},
+            "fail": {"count": done.failed, "ns": 0},
+            "queue": {"count": done.queued, "ns": done.queue_ns},
             "compute_input": copied,
-            "compute_infer": {"count": work.calls, "ns": work.compute_ns},
+            "compute_infer": {"count": done.calls, "ns": done.compute_ns},
             "compute_output": copied,
-            "cache_hit": nothing,
-            "cache_miss": nothing,
+            "cache_hit": zero,
+            "cache_miss": zero,
         },
         "response_stats": {},
         "batch_stats": [],

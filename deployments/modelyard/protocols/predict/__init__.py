@@ -1,1 +1,1 @@
-"""The prediction API: `POST /models/<name>/predict` and what belongs to it."""
+"""The prediction API: everything at and below `/models/<name>`."""

@@ -1,7 +1,7 @@
-"""CSV to rows of JSON values (RFC 4180): commas, quotes, LF or CRLF, UTF-8 with or without its mark.
+"""Parses CSV into rows of JSON values (RFC 4180): commas, quotes, LF or CRLF, UTF-8 with or without a byte order mark.
 
-A cell holds what JSON would: a number, true or false, or text without its quotes. An empty cell is a missing value, null.
-Where numbers are wanted, true and false are 1 and 0, as in JSON.
+A cell holds what JSON would: a number, true or false, or a string without quotes. An empty cell is a missing value, null.
+Where numbers are expected, true and false are 1 and 0, as in JSON.
 """
 
 import csv
@@ -18,56 +18,57 @@ from modelyard.text.decoding import decode_body
 from modelyard.text.quoting import escaped, quoted
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-LONGEST_NUMBER = 400
-"""Characters; more than any number needs, and few enough to be read quickly."""
-FLAGS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
-"""JSON's words, those that pandas writes, and those of spreadsheets."""
+MAX_NUMBER_CHARS = 400
+"""More characters than any number needs, and few enough to parse fast."""
+BOOLEANS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
+"""As written by JSON, pandas, and spreadsheets."""
 
-Line = tuple[list[Any], int]
-"""A row's cells, and the number of its first line; lines are counted from 1."""
+CsvLine = tuple[list[Any], int]
+"""The cells of a row, and the number of its first line, from 1."""
 
 
 def read_csv(body: bytes, reader: RowReader, header: bool | None = None) -> Tensors:
-    """Rows by their header, or by the order of the model's values. Raises InvalidRequest.
+    """Read rows by their header, or in the order of the features. Raises InvalidRequest.
 
-    `header` is whether the client says that the first line is one (RFC 4180); None where it says nothing. Then `_has_header` does.
+    `header` says whether the first line is a header, from the content type (RFC 4180). If it is None, `_has_header` decides.
     """
     layout = reader.layout
-    if not layout.plain and not layout.unnamed:
-        nested = next(cell.name for cell in layout.cells if cell.shape != ())
-        raise InvalidRequest(f"a row of {quoted(nested)} does not fit into CSV; send JSON")
+    if not layout.all_scalar and not layout.unnamed:
+        nested = next(feature.name for feature in layout.features if feature.shape != ())
+        raise InvalidRequest(f"rows of {quoted(nested)} cannot be sent as CSV; send JSON")
     lines = _lines(decode_body(body))
-    names: list[Any] = reader.names(len(lines[0][0]))
+    names: list[Any] = reader.feature_names(len(lines[0][0]))
     if header or (header is None and _has_header(lines[0][0], reader)):
         (names, _), *lines = lines
     rows = [cells for cells, _ in lines]
     numbers = [number for _, number in lines]
 
-    def where(index: int) -> str:
+    def row_pointer(index: int) -> str:
         return f"/lines/{numbers[index]}"
 
     if layout.unnamed:
-        reader.check_count(rows, "")
-        convert = _converter(layout.cells[0].datatype)
-        return reader.lists([list(map(convert, cells)) for cells in rows], where)
+        reader.check_rows(rows, "")
+        convert = _converter(layout.features[0].datatype)
+        return reader.lists([list(map(convert, cells)) for cells in rows], row_pointer)
     _convert(rows, names, _datatypes(reader))
-    return reader.table(names, "/lines/1", rows, where, [f"/{escaped(name)}" for name in names])
+    return reader.table(names, "/lines/1", rows, row_pointer, [f"/{escaped(name)}" for name in names])
 
 
 def _has_header(first: list[str], reader: RowReader) -> bool:
     """Whether the first line is a header.
 
-    Where a row is one value or one list without names, only the name of the value is one, or, for a model that was fitted with
-    more columns than it reads, any line of several cells. Otherwise a line is data if it has as many cells as a row, none is the
-    name of a column, and all cells where numbers or booleans are wanted hold such. Texts alone are no sign of either.
+    If a row is one value or one unnamed list, the line is a header if it is the name of that value. For a model that was fitted
+    with more columns than it reads, a line of several cells is a header, too. Otherwise a line is data if it has as many cells as a
+    row, no cell is the name of a column, and all cells of numbers and booleans hold such values. Strings alone decide nothing.
 
-    Raises InvalidRequest for a line that counts its cells: a table without names is often written so, and it may be data as well.
+    Raises InvalidRequest for a line that numbers its cells: pandas writes such a header for a table without names, but it may be
+    data as well.
     """
     layout = reader.layout
-    if len(layout.cells) == 1 and not (layout.unread and len(first) > 1):
-        return first == [layout.cells[0].name] and not layout.unnamed
-    names, datatypes = reader.names(len(first)), _datatypes(reader)
-    if len(names) != len(first) or not (layout.names | layout.unread).isdisjoint(first):
+    if len(layout.features) == 1 and not (layout.ignored and len(first) > 1):
+        return first == [layout.features[0].name] and not layout.unnamed
+    names, datatypes = reader.feature_names(len(first)), _datatypes(reader)
+    if len(names) != len(first) or not (layout.names | layout.ignored).isdisjoint(first):
         return True
     values = [
         _converter(datatypes[name])(text)
@@ -76,20 +77,20 @@ def _has_header(first: list[str], reader: RowReader) -> bool:
     ]
     if any(isinstance(value, str) for value in values) or all(value is None for value in values):
         return True
-    if len(first) > 1 and any(first == [str(start + place) for place in range(len(first))] for start in (0, 1)):
+    if len(first) > 1 and any(first == [str(start + index) for index in range(len(first))] for start in (0, 1)):
         raise InvalidRequest(
-            "the first line counts its cells: send text/csv; header=present if it names columns, header=absent if it is data"
+            "the first line numbers its cells: send text/csv; header=present if it names columns, header=absent if it is data"
         )
     return False
 
 
-def _lines(text: str) -> list[Line]:
+def _lines(text: str) -> list[CsvLine]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines: list[Line] = []
+    lines: list[CsvLine] = []
     start = 1
     try:
         for cells in reader:
-            if cells:  # an empty line is no row
+            if cells:  # an empty line is not a row
                 lines.append((cells, start))
             start = reader.line_num + 1
     except csv.Error as error:
@@ -100,11 +101,11 @@ def _lines(text: str) -> list[Line]:
 
 
 def _datatypes(reader: RowReader) -> dict[str, str]:
-    return {cell.name: cell.datatype for cell in reader.layout.cells}
+    return {feature.name: feature.datatype for feature in reader.layout.features}
 
 
 def _convert(rows: list[list[Any]], names: list[Any], datatypes: Mapping[str, str]) -> None:
-    """Replace the text of the columns that are known by what it says."""
+    """Replace the text of the known columns by its value."""
     for position, name in enumerate(names):
         if name not in datatypes:
             continue
@@ -118,14 +119,14 @@ def _converter(datatype: str) -> Callable[[str], Any]:
     return {"BYTES": _string, "BOOL": _boolean}.get(datatype, _number)
 
 
-# Text that does not say a value of its type stays text, and is refused like any string in JSON would be.
+# Text that is not a value of its type stays text, and is rejected like a string in JSON.
 
 
 def _number(text: str) -> float | str | None:
     if not text:
         return None
-    if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
-        return FLAGS.get(text, text)
+    if len(text) > MAX_NUMBER_CHARS or not NUMBER.fullmatch(text):
+        return BOOLEANS.get(text, text)
     try:
         whole = int(text)
     except ValueError:
@@ -138,7 +139,7 @@ def _number(text: str) -> float | str | None:
 
 
 def _boolean(text: str) -> bool | str | None:
-    return FLAGS.get(text, text) if text else None
+    return BOOLEANS.get(text, text) if text else None
 
 
 def _string(text: str) -> str | None:

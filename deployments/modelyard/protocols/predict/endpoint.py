@@ -10,8 +10,7 @@ from modelyard.http.request import server_timing
 from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.json_operation import json_response
-from modelyard.protocols.predict.codec import PredictCall, PredictCodec
-from modelyard.protocols.predict.invocations import InvocationsCodec
+from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec, PredictRequest
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class PredictOperation:
         self._codec = codec
         self._probabilities = probabilities
 
-    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictCall:
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictRequest:
         """See `Operation`."""
         accept = _accept(headers)
         return self._codec.decode(body, content_type, accept=accept, probabilities=self._probabilities)
@@ -60,7 +59,7 @@ class PredictOperation:
         options = {"accept": _accept(headers), "probabilities": self._probabilities}
         return DecodeJob("predict.decode", body, (content_type,), options)
 
-    def respond(self, decoded: PredictCall, response: InferResponse) -> PredictResponse:
+    def respond(self, decoded: PredictRequest, response: InferResponse) -> PredictResponse:
         """See `Operation`."""
         body = self._codec.encode(decoded, response.outputs)
         return PredictResponse(body, response.queue_s, response.batch_rows, response.compute_s, decoded.media)
@@ -80,7 +79,7 @@ class InvocationsOperation:
     def __init__(self, codec: InvocationsCodec) -> None:
         self._codec = codec
 
-    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictCall:
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictRequest:
         """See `Operation`."""
         return self._codec.decode(body, content_type)
 
@@ -88,7 +87,7 @@ class InvocationsOperation:
         """See `Operation`."""
         return DecodeJob("invocations.decode", body, (content_type,))
 
-    def respond(self, decoded: PredictCall, response: InferResponse) -> WholeResponse:
+    def respond(self, decoded: PredictRequest, response: InferResponse) -> WholeResponse:
         """See `Operation`."""
         return json_response(self._codec.encode(decoded, response.outputs), response)
 

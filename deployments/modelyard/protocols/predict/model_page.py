@@ -1,4 +1,4 @@
-"""What `GET /models/<name>` says of a model that is being served. Pure."""
+"""The document of `GET /models/<name>`."""
 
 import shlex
 from typing import Any
@@ -19,7 +19,7 @@ def describe(
     *,
     origin: str,
 ) -> bytes:
-    """The JSON for one version; `origin` is the scheme, host and port that the client itself used."""
+    """The JSON for one version. `origin` is the scheme, host and port that the client used."""
     signature = version.model.signature
     document: dict[str, Any] = {
         "name": spec.name,
@@ -40,21 +40,21 @@ def describe(
         "default_version": str(all_.default.loaded.served.number),
         "version_labels": {label: str(number) for label, number in all_.labels.items()},
         "example": orjson.loads(version.example),
-        "curl": curl_line(f"{origin}{spec.url_path}/predict", version.example),
+        "curl": curl_command(f"{origin}{spec.url_path}/predict", version.example),
     }
     return orjson.dumps(document)
 
 
-def curl_line(url: str, body: bytes) -> str:
-    """A command that works when pasted into a shell."""
+def curl_command(url: str, body: bytes) -> str:
+    """A curl command that works when pasted into a shell."""
     text = orjson.dumps(orjson.loads(body)).decode()
     return f"curl -s {shlex.quote(url)} -H 'content-type: application/json' -d {shlex.quote(text)}"
 
 
 def _tensor(tensor: TensorSpec) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    document: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
     if tensor.columns:
-        told["columns"] = list(tensor.columns)
+        document["columns"] = list(tensor.columns)
     if tensor.optional:
-        told["optional"] = True
-    return told
+        document["optional"] = True
+    return document

@@ -1,4 +1,4 @@
-"""NumPy's own file format (.npy), versions 1 to 3: one array. Pure.
+"""Reads and writes NumPy's file format (.npy), versions 1 to 3: one array.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -16,8 +16,8 @@ from modelyard.protocols.values.conversion import convertible
 from modelyard.tensors import Array, InferRequest, Signature, datatype_of
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-LARGEST_HEADER = 10_000
-"""Bytes; that of an array without fields has about 100."""
+MAX_HEADER_BYTES = 10_000
+"""The header of an array without fields has about 100 bytes."""
 
 
 class NpyReader:
@@ -30,66 +30,72 @@ class NpyReader:
     def read(self, body: bytes) -> InferRequest:
         """The request for all outputs. Raises InvalidRequest.
 
-        Numbers of another type are accepted where that changes no value; floats may lose digits, as those of JSON do.
+        Numbers of another type are converted if no value changes. Floats may lose digits, as those of JSON do.
         """
         required = [spec for spec in self._signature.inputs if not spec.optional]
         if len(required) != 1:
-            raise InvalidRequest(f"one array is for models of one input, and this one has {len(required)}")
+            raise InvalidRequest(
+                f"an array can only be sent to a model with one required input; this has {len(required)}"
+            )
         [spec] = required
         array = read_npy(body)
         try:
-            own = datatype_of(array.dtype)
+            datatype = datatype_of(array.dtype)
         except KeyError:
-            raise InvalidRequest(f"an array of {array.dtype} is not taken, only numbers, booleans and texts") from None
-        if not convertible(own, spec.datatype):
-            raise InvalidRequest(f"expected an array of {spec.datatype}, got {own}")
-        if own == "BYTES":
-            array = _texts(array)
-        [slot] = self._inputs.slots([(spec.name, own, array.shape)])
-        return self._inputs.request([(slot, slot.fitted(array, rounded=True))])
+            raise InvalidRequest(
+                f"an array of {array.dtype} is not supported, only numbers, booleans and strings are"
+            ) from None
+        if not convertible(datatype, spec.datatype):
+            raise InvalidRequest(f"expected an array of {spec.datatype}, got {datatype}")
+        if datatype == "BYTES":
+            array = _to_strings(array)
+        [slot] = self._inputs.slots([(spec.name, datatype, array.shape)])
+        return self._inputs.request([(slot, slot.fit(array, rounded=True))])
 
 
 def read_npy(body: bytes) -> Array:
-    """The array, with memory of its own. Python objects are not taken. Raises InvalidRequest."""
+    """The array, with its own memory. Arrays of Python objects are rejected. Raises InvalidRequest."""
     file = io.BytesIO(body)
     try:
         version = npy.read_magic(file)
-        shape, fortran, dtype = _HEADERS[version](file, max_header_size=LARGEST_HEADER)
-    except Exception:  # noqa: BLE001 - numpy gives the header to Python's own parsers, whose errors are of many kinds
-        raise InvalidRequest("the body is no array as numpy.save writes it") from None
+        shape, fortran, dtype = _HEADERS[version](file, max_header_size=MAX_HEADER_BYTES)
+    except Exception:  # noqa: BLE001 - numpy uses Python's parser, which raises many kinds of errors
+        raise InvalidRequest("the body is not a valid .npy file (numpy.save)") from None
     if dtype.hasobject or dtype.names or dtype.subdtype or not dtype.itemsize:
-        raise InvalidRequest(f"an array of {dtype} is not taken, only numbers, booleans and texts")
+        raise InvalidRequest(f"an array of {dtype} is not supported, only numbers, booleans and strings are")
     values = memoryview(body)[file.tell() :]
     if len(values) != prod(shape) * dtype.itemsize:
         raise InvalidRequest(
-            f"the array's header says {prod(shape) * dtype.itemsize} bytes of values, and {len(values)} came"
+            f"the array's header says {prod(shape) * dtype.itemsize} bytes of values, got {len(values)}"
         )
     try:
         flat = np.frombuffer(values, dtype) if len(values) else np.empty(0, dtype)
         return np.array(flat.reshape(shape, order="F" if fortran else "C"), order="C")
-    except ValueError:  # no values, and an axis that no array can have
+    except ValueError:  # no values, and an axis that is too long for an array
         raise InvalidRequest("the array's shape is too large") from None
 
 
 def write_npy(array: Array) -> bytes:
-    """The array, texts as numpy's own. Raises NotAcceptable for what is neither numbers nor texts that numpy can hold."""
+    """The file, with strings as fixed-length numpy strings. Raises NotAcceptable if numpy cannot represent the values."""
     if array.dtype.kind == "O":
         values = [
             value.decode() if isinstance(value, bytes) and value.isascii() else value
             for value in array.ravel().tolist()
         ]
         if not all(isinstance(value, str) for value in values):
-            raise NotAcceptable("bytes that are no text, and values of several types, fit into no array; ask for JSON")
+            raise NotAcceptable(
+                "bytes that are not UTF-8, and values of several types, cannot be sent as an array; request JSON"
+            )
         if any(value.endswith("\0") for value in values):
-            raise NotAcceptable("numpy's texts lose zeros at their end; ask for JSON")
+            raise NotAcceptable("numpy strings lose zero bytes at their end; request JSON")
         array = np.array(values, np.str_).reshape(array.shape)
     file = io.BytesIO()
     npy.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
     return file.getvalue()
 
 
-def _texts(array: Array) -> Array:
-    """Texts of numpy's as models get them from JSON; bytes are text where all of them are UTF-8."""
+def _to_strings(array: Array) -> Array:
+    """Numpy strings as Python strings; bytes are decoded if they are UTF-8."""
     if array.dtype.kind == "S":
         return texts(array.ravel().tolist()).reshape(array.shape)
     return array.astype(np.object_)

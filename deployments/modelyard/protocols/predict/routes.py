@@ -12,7 +12,7 @@ from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.event_stream import event_stream
-from modelyard.protocols.predict.codec import PredictCall
+from modelyard.protocols.predict.codec import PredictRequest
 from modelyard.protocols.predict.endpoint import (
     EventsOperation,
     InvocationsOperation,
@@ -34,8 +34,8 @@ Respond = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpS
 class _Endpoints:
     """Of one version."""
 
-    predict: CodecEndpoint[PredictCall, PredictResponse]
-    probabilities: CodecEndpoint[PredictCall, PredictResponse]
+    predict: CodecEndpoint[PredictRequest, PredictResponse]
+    probabilities: CodecEndpoint[PredictRequest, PredictResponse]
     """The same with the scores of all classes."""
     invocations: Endpoint
 

@@ -1,168 +1,171 @@
-"""Rows to tensors: lists, objects by name, plain values, and tables whose columns are named once."""
+"""Reads the rows of a request: lists, objects by name, scalars, and tables whose columns are named once."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from modelyard.protocols.predict.row_forms import Bare, Objects, Table, Where, read
-from modelyard.protocols.values.bad_values import BadValues, refuse
-from modelyard.protocols.values.json_values import BASE64_KEY
-from modelyard.protocols.values.layout import Layout, by_column, by_input, row_count
+from modelyard.protocols.predict.row_formats import ListRows, ObjectRows, RowPointer, SingleInputRows, read_rows
+from modelyard.protocols.values.bad_values import BadValues, invalid_value
+from modelyard.protocols.values.datatypes import BASE64_KEY
+from modelyard.protocols.values.row_layout import RowLayout, layout_by_column, layout_by_input, row_count
 from modelyard.tensors import FREE, Signature, Tensors
 from modelyard.text.quoting import described, escaped, quoted
 
 MAX_ROWS = 100_000
-"""Rows in one request; their answer is made in one piece, and nothing else is answered meanwhile."""
+"""Rows in one request. Its response is encoded in one step, which blocks the event loop."""
 
 
 class RowReader:
     """Reads the rows of one model."""
 
     def __init__(self, signature: Signature, *, max_rows: int) -> None:
-        self.layout = by_column(signature)
+        self.layout = layout_by_column(signature)
         self._required = self.layout.present(())
-        """The cells of a row that leaves out what is optional."""
-        self._by_input = by_input(signature)
+        """The layout of a row without optional features."""
+        self._by_input = layout_by_input(signature)
         self._positions = self.layout.positions(signature.fitted)
-        """Where in a row of all columns that the model was fitted with each cell stands; () where there is no such row."""
+        """The index of each feature in a row of all columns that the model was fitted with; () if no such row is possible."""
         self._fitted = len(signature.fitted) if self._positions else 0
         self._fitted_names = signature.fitted
         self._count = row_count(signature)
         self.max_rows = max_rows
 
     def instances(self, rows: Any, pointer: str = "/instances") -> Tensors:
-        """Rows as lists, as objects, or as plain values where a row is only one; `pointer` is to all of them."""
-        self.check_count(rows, pointer)
-        where = f"{pointer}/{{}}".format
+        """Read rows that are lists, objects, or scalars if a row is one value. `pointer` points to the list of rows."""
+        self.check_rows(rows, pointer)
+        row_pointer = f"{pointer}/{{}}".format
         if type(rows[0]) is dict and not self._is_bytes(rows[0]):
-            return self._objects(rows, where)
-        return self.lists(rows, where)
+            return self._objects(rows, row_pointer)
+        return self.lists(rows, row_pointer)
 
     def records(self, rows: Any) -> Tensors:
-        """Rows as objects."""
-        self.check_count(rows, "/dataframe_records")
+        """Read rows that are objects."""
+        self.check_rows(rows, "/dataframe_records")
         return self._objects(rows, "/dataframe_records/{}".format)
 
     def split(self, table: Any) -> Tensors:
-        """A table as `pandas.DataFrame.to_dict("split")` gives it."""
+        """Read a table in the format of `pandas.DataFrame.to_dict("split")`."""
         pointer = "/dataframe_split"
         bad = BadValues()
         if type(table) is not dict:
-            raise refuse(pointer, f'expected an object with "columns" and "data", got {described(table)}')
+            raise invalid_value(pointer, f'expected an object with "columns" and "data", got {described(table)}')
         for name in table:
             if name not in ("columns", "data", "index"):
-                bad.unknown(f"{pointer}/{escaped(name)}", "member", name, ("columns", "data", "index"))
+                bad.add_unknown(f"{pointer}/{escaped(name)}", "member", name, ("columns", "data", "index"))
         for name in ("columns", "data"):
             if type(table.get(name)) is not list:
                 got = described(table[name]) if name in table else "nothing"
                 bad.add(f"{pointer}/{name}", f"expected a list, got {got}")
         bad.raise_if_any()
         columns, rows = table["columns"], table["data"]
-        self.check_count(rows, f"{pointer}/data")
-        where = f"{pointer}/data/{{}}".format
+        self.check_rows(rows, f"{pointer}/data")
+        row_pointer = f"{pointer}/data/{{}}".format
         if self.layout.unnamed:
-            return self.lists(rows, where)
-        return self.table(columns, f"{pointer}/columns", rows, where, [f"/{place}" for place in range(len(columns))])
+            return self.lists(rows, row_pointer)
+        suffixes = [f"/{index}" for index in range(len(columns))]
+        return self.table(columns, f"{pointer}/columns", rows, row_pointer, suffixes)
 
-    def lists(self, rows: Sequence[Any], where: Where) -> Tensors:
-        """Rows in the order of the cells, or with all columns that the model was fitted with, in their order."""
+    def lists(self, rows: Sequence[Any], row_pointer: RowPointer) -> Tensors:
+        """Read rows in the order of the features, or of all columns that the model was fitted with."""
         if self._positions and type(rows[0]) is list and len(rows[0]) == self._fitted:
-            return self.whole_rows(rows, where)
+            return self.fitted_rows(rows, row_pointer)
         layout, short = self.layout, self._required
-        if short is not layout and type(rows[0]) is list and len(rows[0]) == len(short.cells):
+        if short is not layout and type(rows[0]) is list and len(rows[0]) == len(short.features):
             layout = short
-        if len(layout.parts) == 1:
-            [part] = layout.parts
-            array = part.whole.quick(rows)
+        if len(layout.inputs) == 1:
+            [only] = layout.inputs
+            array = only.all_rows.parse_fast(rows)
             if array is not None:
-                return {part.name: array}
-        if len(layout.cells) == 1:
-            return read(Bare(layout, rows, where))
-        order = list(range(len(layout.cells)))
-        return read(Table(layout, rows, where, order, [f"/{place}" for place in order]))
+                return {only.name: array}
+        if len(layout.features) == 1:
+            return read_rows(SingleInputRows(layout, rows, row_pointer))
+        order = list(range(len(layout.features)))
+        return read_rows(ListRows(layout, rows, row_pointer, order, [f"/{index}" for index in order]))
 
-    def names(self, width: int) -> list[str]:
-        """The names of the values of a row that is a list of so many, or should be."""
+    def feature_names(self, width: int) -> list[str]:
+        """The names of the values of a row with `width` values. The list has another length if no row has that width."""
         if self._positions and width == self._fitted:
             return list(self._fitted_names)
-        layout = self._required if width == len(self._required.cells) else self.layout
-        return [cell.name for cell in layout.cells]
+        layout = self._required if width == len(self._required.features) else self.layout
+        return [feature.name for feature in layout.features]
 
-    def whole_rows(self, rows: Sequence[Any], where: Where) -> Tensors:
-        """Rows with all columns that the model was fitted with, in their order."""
-        return read(Table(self.layout, rows, where, self._positions, [f"/{place}" for place in range(self._fitted)]))
+    def fitted_rows(self, rows: Sequence[Any], row_pointer: RowPointer) -> Tensors:
+        """Read rows with all columns that the model was fitted with, in that order."""
+        suffixes = [f"/{index}" for index in range(self._fitted)]
+        return read_rows(ListRows(self.layout, rows, row_pointer, self._positions, suffixes))
 
     def table(
-        self, names: Sequence[Any], header: str, rows: Sequence[Any], where: Where, ends: Sequence[str]
+        self, names: Sequence[Any], header: str, rows: Sequence[Any], row_pointer: RowPointer, suffixes: Sequence[str]
     ) -> Tensors:
-        """Rows in the order of these names, at which `header` points. A value's pointer is its row's and one of the `ends`.
+        """Read rows in the order of these column names, which are at the pointer `header`.
 
-        There is an end for each name.
+        The pointer to a value is that of its row and one of the `suffixes`, which are as many as the names.
         """
         layout = self.layout_for(names, header)
-        self.check_count(rows, "")
-        return read(Table(layout, rows, where, [names.index(cell.name) for cell in layout.cells], ends))
+        self.check_rows(rows, "")
+        order = [names.index(feature.name) for feature in layout.features]
+        return read_rows(ListRows(layout, rows, row_pointer, order, suffixes))
 
-    def layout_for(self, names: Sequence[Any], header: str) -> Layout:
-        """The cells that a table of these columns gives. Refuses unknown names, with pointers that begin with `header`."""
+    def layout_for(self, names: Sequence[Any], header: str) -> RowLayout:
+        """The features of a table with these columns. Raises InvalidRequest for unknown names; `header` points to the names."""
         layout = self._layout_of({name for name in names if type(name) is str})
         _check_names(layout, names, header)
         return layout
 
-    def check_count(self, rows: Any, pointer: str) -> None:
-        """Refuse what is no list of as many rows as the model takes."""
-        self.check_taken(pointer)
+    def check_rows(self, rows: Any, pointer: str) -> None:
+        """Raise InvalidRequest unless this is a list of as many rows as the model supports."""
+        self.check_supported(pointer)
         if type(rows) is not list:
-            raise refuse(pointer, f"expected a list of rows, got {described(rows)}")
-        self.check_length(len(rows), pointer)
+            raise invalid_value(pointer, f"expected a list of rows, got {described(rows)}")
+        self.check_row_count(len(rows), pointer)
 
-    def check_taken(self, pointer: str) -> None:
-        """Refuse any rows where the model does not take them."""
+    def check_supported(self, pointer: str) -> None:
+        """Raise InvalidRequest if the model does not support rows."""
         if self._count is None:
-            raise refuse(pointer, 'this model does not take rows; send whole tensors in "inputs"')
+            raise invalid_value(pointer, 'this model does not support rows; send whole tensors in "inputs"')
 
-    def check_length(self, rows: int, pointer: str) -> None:
-        """Refuse another number of rows than the model takes."""
-        check_rows(rows, self.max_rows, pointer)
+    def check_row_count(self, rows: int, pointer: str) -> None:
+        """Raise InvalidRequest if the model does not support this number of rows."""
+        check_row_limit(rows, self.max_rows, pointer)
         if self._count not in (FREE, rows):
-            raise refuse(pointer, f"this model takes exactly {self._count} rows, got {rows}")
+            raise invalid_value(pointer, f"this model expects exactly {self._count} rows, got {rows}")
 
-    def _objects(self, rows: Sequence[Any], where: Where) -> Tensors:
+    def _objects(self, rows: Sequence[Any], row_pointer: RowPointer) -> Tensors:
         layout = self._layout_of(rows[0]) if type(rows[0]) is dict else self.layout
-        return read(Objects(layout, rows, where))
+        return read_rows(ObjectRows(layout, rows, row_pointer))
 
-    def _layout_of(self, names: Collection[str]) -> Layout:
-        """By column, unless these names are those of whole inputs."""
+    def _layout_of(self, names: Collection[str]) -> RowLayout:
+        """The layout by column, unless the names are those of whole inputs."""
         whole = self.layout.names.isdisjoint(names) and not self._by_input.names.isdisjoint(names)
         return (self._by_input if whole else self.layout).present(names)
 
     def _is_bytes(self, row: dict[str, Any]) -> bool:
-        return len(self.layout.cells) == 1 and row.keys() == {BASE64_KEY} and BASE64_KEY not in self.layout.names
+        return len(self.layout.features) == 1 and row.keys() == {BASE64_KEY} and BASE64_KEY not in self.layout.names
 
 
-def check_rows(rows: int, most: int, pointer: str) -> None:
-    """Refuse no rows, and more than `most`."""
+def check_row_limit(rows: int, max_rows: int, pointer: str) -> None:
+    """Raise InvalidRequest unless the number of rows is 1 to `max_rows`."""
     if rows == 0:
-        raise refuse(pointer, "expected at least one row, got none")
-    if rows > most:
-        raise refuse(pointer, f"expected at most {most} rows, got {rows}; send them in several requests")
+        raise invalid_value(pointer, "expected at least one row, got none")
+    if rows > max_rows:
+        raise invalid_value(pointer, f"expected at most {max_rows} rows, got {rows}; send them in several requests")
 
 
-def _check_names(layout: Layout, names: Sequence[Any], header: str) -> None:
+def _check_names(layout: RowLayout, names: Sequence[Any], header: str) -> None:
     bad = BadValues()
     seen: set[str] = set()
-    known = layout.names | layout.unread
-    free = sorted(known.difference(name for name in names if type(name) is str))
+    known = layout.names | layout.ignored
+    unused = sorted(known.difference(name for name in names if type(name) is str))
     for index, name in enumerate(names):
         pointer = f"{header}/{index}"
         if type(name) is not str:
             bad.add(pointer, f"expected a column's name, got {described(name)}")
         elif name in seen:
-            bad.add(pointer, f"column {quoted(name)} comes twice")
+            bad.add(pointer, f"duplicate column {quoted(name)}")
         elif name not in known:
-            bad.unknown(pointer, "column", name, free)
+            bad.add_unknown(pointer, "column", name, unused)
         else:
             seen.add(name)
-    for cell in layout.cells:
-        if cell.name not in seen:
-            bad.add(header, f"missing column {quoted(cell.name)}")
+    for feature in layout.features:
+        if feature.name not in seen:
+            bad.add(header, f"missing column {quoted(feature.name)}")
     bad.raise_if_any()

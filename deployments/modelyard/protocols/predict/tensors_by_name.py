@@ -1,4 +1,4 @@
-"""Whole tensors by the name of their input, and columns by the name of their feature."""
+"""Reads whole tensors by the names of their inputs, or columns by the names of their features."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.protocols.predict.row_forms import Table, read
-from modelyard.protocols.predict.rows import check_rows
+from modelyard.protocols.predict.row_formats import ListRows, read_rows
+from modelyard.protocols.predict.rows import check_row_limit
 from modelyard.protocols.values.arrays import ArrayReader
-from modelyard.protocols.values.bad_values import BadValues, refuse
-from modelyard.protocols.values.layout import by_column, has_columns, row_shape
+from modelyard.protocols.values.bad_values import BadValues, invalid_value
+from modelyard.protocols.values.row_layout import has_columns, layout_by_column, row_shape
 from modelyard.tensors import Array, Signature, Tensors, TensorSpec
 from modelyard.text.quoting import described, escaped, quoted
 
@@ -27,61 +27,64 @@ class TensorReader:
         self._max_rows = max_rows
 
     def read(self, value: Any) -> Tensors:
-        """An object by name; for a model with one input also that input's tensor itself."""
+        """Read an object of tensors by name. If the model has one input, its tensor may be sent without a name.
+
+        Raises InvalidRequest with every bad value.
+        """
         if type(value) is dict:
-            tensors = self._quick(value) or self._walk(value)
+            tensors = self._parse_fast(value) or self._parse_checked(value)
         elif len(self._inputs) == 1:
-            tensors = self._alone(value)
+            tensors = self._single_tensor(value)
         else:
             names = ", ".join(quoted(each.name) for each in self._inputs)
-            raise refuse(POINTER, f"expected an object with {names}, got {described(value)}")
+            raise invalid_value(POINTER, f"expected an object with {names}, got {described(value)}")
         if self._rowwise:
             self._check_rows(tensors)
         return tensors
 
-    def _quick(self, given: Mapping[str, Any]) -> Tensors | None:
+    def _parse_fast(self, members: Mapping[str, Any]) -> Tensors | None:
         tensors: Tensors = {}
         for each in self._inputs:
-            if each.name in given:
-                array = each.quick(given[each.name])
+            if each.name in members:
+                array = each.parse_fast(members[each.name])
                 if array is None:
                     return None
                 tensors[each.name] = array
             elif not each.optional:
                 return None
-        return tensors if len(tensors) == len(given) else None
+        return tensors if len(tensors) == len(members) else None
 
-    def _alone(self, value: Any) -> Tensors:
+    def _single_tensor(self, value: Any) -> Tensors:
         [only] = self._inputs
         bad = BadValues()
         array = only.tensor(value, POINTER, bad)
         bad.raise_if_any()
         return {} if array is None else {only.name: array}
 
-    def _walk(self, given: Mapping[str, Any]) -> Tensors:
+    def _parse_checked(self, members: Mapping[str, Any]) -> Tensors:
         bad = BadValues()
-        for name in given:
+        for name in members:
             if name not in self._names:
-                bad.unknown(f"{POINTER}/{escaped(name)}", "input", name, sorted(self._names))
-        read = [(each.name, each.walk(given, bad)) for each in self._inputs]
+                bad.add_unknown(f"{POINTER}/{escaped(name)}", "input", name, sorted(self._names))
+        arrays = [(each.name, each.parse_checked(members, bad)) for each in self._inputs]
         bad.raise_if_any()
-        return {name: array for name, array in read if array is not None}
+        return {name: array for name, array in arrays if array is not None}
 
     def _check_rows(self, tensors: Tensors) -> None:
         rows = {name: len(array) for name, array in tensors.items()}
         first = next(iter(rows), "")
-        check_rows(rows.get(first, 0), self._max_rows, POINTER)
+        check_row_limit(rows.get(first, 0), self._max_rows, POINTER)
         if len(rows) > 1:
             bad = BadValues()
-            like = f"expected as many rows as in {quoted(first)}, {rows[first]}"
+            expected = f"expected as many rows as in {quoted(first)}, {rows[first]}"
             for name, count in rows.items():
                 if count != rows[first]:
-                    bad.add(f"{POINTER}/{escaped(name)}", f"{like}, got {count}")
+                    bad.add(f"{POINTER}/{escaped(name)}", f"{expected}, got {count}")
             bad.raise_if_any()
 
 
 class _Input:
-    """One input, in either way of giving it: whole, or column by column."""
+    """One input, which a request holds whole or column by column."""
 
     def __init__(self, spec: TensorSpec, signature: Signature) -> None:
         self.name = spec.name
@@ -91,75 +94,76 @@ class _Input:
         """Whether a column has the input's name, too."""
         self._whole = ArrayReader(spec.datatype, (*spec.shape[:1], *row_shape(spec)), missing=spec.missing)
         self._column = ArrayReader(spec.datatype, spec.shape[:1], missing=spec.missing)
-        self._layout = by_column(signature)
+        self._layout = layout_by_column(signature)
         self._fitted = len(signature.fitted)
         self._positions = self._layout.positions(signature.fitted) if len(signature.inputs) == 1 else ()
-        self._narrow = len(spec.shape) == 2 and row_shape(spec) == (1,)
-        """Whether it is one column, which may be given as a list of values."""
+        self._single_column = len(spec.shape) == 2 and row_shape(spec) == (1,)
+        """Whether it is one column, which may be sent as a list of values."""
         self._flat = len(spec.shape) == 1
-        """Whether it is a list of values, which may be given as one column."""
-        self._listed = ArrayReader(spec.datatype, (*spec.shape[:1], 1), missing=spec.missing)
+        """Whether it is a list of values, which may be sent as one column."""
+        self._column_list = ArrayReader(spec.datatype, (*spec.shape[:1], 1), missing=spec.missing)
 
-    def quick(self, value: Any) -> Array | None:
-        """The array for a tensor, or None where `walk` must look."""
-        array = self._whole.quick(value)
-        if array is None and self._narrow:
-            column = self._column.quick(value)
+    def parse_fast(self, value: Any) -> Array | None:
+        """The array of a tensor, or None if only the checked parser can tell whether it is valid."""
+        array = self._whole.parse_fast(value)
+        if array is None and self._single_column:
+            column = self._column.parse_fast(value)
             return None if column is None else column.reshape(-1, 1)
         if array is None and self._flat:
-            column = self._listed.quick(value)
+            column = self._column_list.parse_fast(value)
             return None if column is None else column.reshape(-1)
         return array
 
-    def walk(self, given: Mapping[str, Any], bad: BadValues) -> Array | None:
-        """The array, or None where it is not given or something is bad."""
+    def parse_checked(self, members: Mapping[str, Any], bad: BadValues) -> Array | None:
+        """The array, or None if the request does not hold it or a value is bad."""
         pointer = f"{POINTER}/{escaped(self.name)}"
-        columns = [name for name in self.columns if name in given and name != self.name]
-        if self.name in given and not (columns and self._is_column):
+        columns = [name for name in self.columns if name in members and name != self.name]
+        if self.name in members and not (columns and self._is_column):
             for name in columns:
-                bad.add(f"{POINTER}/{escaped(name)}", f"{quoted(self.name)} gives this column already")
-            return self.tensor(given[self.name], pointer, bad)
+                bad.add(f"{POINTER}/{escaped(name)}", f"{quoted(self.name)} already includes this column")
+            return self.tensor(members[self.name], pointer, bad)
         if columns:
-            return self._columnwise(given, bad)
+            return self._from_columns(members, bad)
         if not self.optional:
             bad.add(POINTER, f"missing input {quoted(self.name)}")
         return None
 
     def tensor(self, value: Any, pointer: str, bad: BadValues) -> Array | None:
-        """The array for a tensor; None where something is bad. It may have all columns that the model was fitted with."""
-        array = self.quick(value)
+        """The array of a tensor, or None if a value is bad. The tensor may have all columns that the model was fitted with."""
+        array = self.parse_fast(value)
         if array is not None:
             return array
-        if self._positions and _is_wide(value, self._fitted):
-            ends = [f"/{place}" for place in range(self._fitted)]
-            return read(Table(self._layout, value, partial(_row, pointer), self._positions, ends))[self.name]
-        before = bad.count
-        flat = self._narrow and type(value) is list and not any(type(item) is list for item in value)
-        walk = (self._column if flat else self._whole).walk(bad)
-        walk.add(value, pointer)
-        if bad.count > before:
+        if self._positions and _has_width(value, self._fitted):
+            suffixes = [f"/{index}" for index in range(self._fitted)]
+            rows = ListRows(self._layout, value, partial(_row_pointer, pointer), self._positions, suffixes)
+            return read_rows(rows)[self.name]
+        bad_before = bad.count
+        flat = self._single_column and type(value) is list and not any(type(item) is list for item in value)
+        parser = (self._column if flat else self._whole).checked_parser(bad)
+        parser.add(value, pointer)
+        if bad.count > bad_before:
             return None
-        return walk.array().reshape(-1, 1) if flat else walk.array()
+        return parser.array().reshape(-1, 1) if flat else parser.array()
 
-    def _columnwise(self, given: Mapping[str, Any], bad: BadValues) -> Array | None:
-        before = bad.count
+    def _from_columns(self, members: Mapping[str, Any], bad: BadValues) -> Array | None:
+        bad_before = bad.count
         for name in self.columns:
-            if name not in given:
+            if name not in members:
                 bad.add(POINTER, f"missing column {quoted(name)}")
-        if bad.count > before:
+        if bad.count > bad_before:
             return None
-        quick = [array for name in self.columns if (array := self._column.quick(given[name])) is not None]
-        if len(quick) == len(self.columns) and len({len(array) for array in quick}) == 1:
-            return np.stack(quick, axis=1)
-        walk = self._column.walk(bad)
+        arrays = [array for name in self.columns if (array := self._column.parse_fast(members[name])) is not None]
+        if len(arrays) == len(self.columns) and len({len(array) for array in arrays}) == 1:
+            return np.stack(arrays, axis=1)
+        parser = self._column.checked_parser(bad)
         for name in self.columns:
-            walk.add(given[name], f"{POINTER}/{escaped(name)}")
-        return None if bad.count > before else np.ascontiguousarray(walk.array((len(self.columns),)).T)
+            parser.add(members[name], f"{POINTER}/{escaped(name)}")
+        return None if bad.count > bad_before else np.ascontiguousarray(parser.array((len(self.columns),)).T)
 
 
-def _row(pointer: str, index: int) -> str:
+def _row_pointer(pointer: str, index: int) -> str:
     return f"{pointer}/{index}"
 
 
-def _is_wide(value: Any, width: int) -> bool:
+def _has_width(value: Any, width: int) -> bool:
     return type(value) is list and bool(value) and type(value[0]) is list and len(value[0]) == width

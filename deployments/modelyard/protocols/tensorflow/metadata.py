@@ -1,4 +1,4 @@
-"""A model's status and metadata in TensorFlow Serving's words, and in those of KServe's V1. Pure.
+"""A model's status and metadata in the form of TensorFlow Serving, and its status in that of KServe's V1 protocol.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest; the names of the types are those of TensorFlow's types.proto.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelyard.protocols.tensorflow.codec import SIGNATURE_NAME
-from modelyard.protocols.values.layout import row_shape
+from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import Signature, TensorSpec
 
 TYPES: Mapping[str, str] = {
@@ -28,14 +28,12 @@ TYPES: Mapping[str, str] = {
 
 
 def status(name: str, versions: Iterable[int]) -> dict[str, Any]:
-    """Versions that are being served, newest first; `name` and `ready` are what KServe's clients look for on the same path."""
-    fine = {"error_code": "OK", "error_message": ""}
+    """The served versions, newest first. KServe's clients read `name` and `ready` on the same path."""
+    ok = {"error_code": "OK", "error_message": ""}
     return {
         "name": name,
         "ready": True,
-        "model_version_status": [
-            {"version": str(version), "state": "AVAILABLE", "status": fine} for version in versions
-        ],
+        "model_version_status": [{"version": str(version), "state": "AVAILABLE", "status": ok} for version in versions],
     }
 
 

@@ -1,1 +1,1 @@
-"""Values of a request: JSON, layouts, conversions, and what is wrong with them."""
+"""Reading and converting the values of a request: datatypes, arrays, row layouts, and errors for invalid values."""

@@ -1,4 +1,4 @@
-"""Nested JSON lists to one array: quickly where all is well, else value by value, so that each bad one can be named."""
+"""Parses nested JSON lists into one array: in one step if all values are valid, else value by value to report each bad one."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -8,116 +8,122 @@ from typing import Any
 import numpy as np
 
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.json_values import DATATYPES, Read
+from modelyard.protocols.values.datatypes import DATATYPES, ReadValue
 from modelyard.tensors import FREE, Array
 from modelyard.text.quoting import described
 
-FEW = 64
-"""Values that Python adds up before numpy has made up its mind."""
+MAX_SUMMED_IN_PYTHON = 64
+"""Python sums so few values faster than numpy checks them for infinity."""
 
-NOTHING = np.array(None, np.object_)
-"""A missing value, to compare arrays of dtype object with."""
+MISSING_VALUE = np.array(None, np.object_)
+"""A missing value in an array of dtype object."""
 
 _flattened = chain.from_iterable
 
 
 class ArrayReader:
-    """Reads arrays of one datatype and shape; FREE where an axis may have any length.
+    """Reads arrays of one datatype and shape. An axis of any length is FREE.
 
-    With `missing`, null is a missing value where it is not NaN: None in an array of dtype object.
+    With `missing`, null becomes None in an array of dtype object. Among floats, null becomes NaN.
     """
 
     def __init__(self, datatype: str, shape: tuple[int, ...], *, missing: bool = False) -> None:
         self.shape = shape
         self._datatype = DATATYPES[datatype]
         self._missing = missing and self._datatype.dtype.kind != "f"
-        self._kinds, self._dtype, self._narrow = self._datatype.kinds, self._datatype.dtype, self._datatype.narrow
+        self._fast_types, self._dtype = self._datatype.fast_types, self._datatype.dtype
+        self._may_overflow = self._datatype.may_overflow
         self._nested = range(len(shape) - 1)
-        self._rest = shape[1:]
-        self._rest_alone = shape[:1] == (FREE,)
-        """Whether an array fits if its shape after the first axis does."""
+        self._inner_shape = shape[1:]
+        self._any_length = shape[:1] == (FREE,)
+        """Whether the first axis may have any length."""
 
-    def quick(self, values: Any) -> Array | None:
-        """The array, or None where `walk` must look: perhaps something is wrong, perhaps it is only unusual.
+    def parse_fast(self, values: Any) -> Array | None:
+        """The array, or None if only the checked parser can tell whether the values are valid.
 
-        numpy reads "1" as 1.0 where it is given the dtype, so the types of all values are looked at first.
-        An array comes out only if `walk` would have made the same.
+        numpy would convert "1" to 1.0, so the types of all values are checked first. An array that is returned equals
+        that of the checked parser.
         """
         flat = values if self.shape else (values,)
         try:
             for _ in self._nested:
                 flat = _flattened(flat)
-            if self._kinds.issuperset(map(type, flat)):
+            if self._fast_types.issuperset(map(type, flat)):
                 array = np.asarray(values, self._dtype)
             elif self._missing:
                 array = self._with_missing(values)
             else:
                 return None
-        except (TypeError, ValueError, OverflowError, RuntimeWarning):  # the last where warnings are errors, see below
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+            RuntimeWarning,
+        ):  # RuntimeWarning if warnings are errors, see below
             return None
         shape = array.shape
-        if not (shape and self._rest_alone and shape[1:] == self._rest) and not fits(shape, self.shape):
+        if not (shape and self._any_length and shape[1:] == self._inner_shape) and not shape_matches(shape, self.shape):
             return None
-        # numpy only warns of a number that becomes infinite on the way to a narrower type; JSON has no infinity.
-        return None if self._narrow and _has_infinity(array) else array
+        # numpy only warns about a number that becomes infinite in a narrower type. JSON has no infinity.
+        return None if self._may_overflow and _has_infinity(array) else array
 
-    def walk(self, bad: BadValues) -> "Walk":
-        """The slow way."""
-        return Walk(self._datatype.read, self._dtype, self.shape, bad, missing=self._missing)
+    def checked_parser(self, bad: BadValues) -> "CheckedParser":
+        """A parser that reports each bad value."""
+        return CheckedParser(self._datatype.read, self._dtype, self.shape, bad, missing=self._missing)
 
     def _with_missing(self, values: Any) -> Array:
-        """The array with None among its values. Raises ValueError where a value is of another type."""
+        """The array with None for missing values. Raises ValueError if a value has another type."""
         array = np.asarray(values, np.object_)
-        present = np.not_equal(array, NOTHING).astype(np.bool_)
+        present = np.not_equal(array, MISSING_VALUE).astype(np.bool_)
         known = array[present].tolist()
-        if not self._kinds.issuperset(map(type, known)):
+        if not self._fast_types.issuperset(map(type, known)):
             raise ValueError(values)
         array[present] = np.asarray(known, self._dtype).astype(np.object_)
         return array
 
 
 def _has_infinity(array: Array) -> bool:
-    if array.size <= FEW and isfinite(sum(array.ravel().tolist())):
+    if array.size <= MAX_SUMMED_IN_PYTHON and isfinite(sum(array.ravel().tolist())):
         return False
     return bool(np.isinf(array).any())
 
 
-class Walk:
-    """Reads value by value. Give it one whole array, or many of the same shape, one after the other."""
+class CheckedParser:
+    """Parses value by value. Add one whole array, or several of the same shape one after the other."""
 
     def __init__(
-        self, read: Read, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues, *, missing: bool = False
+        self, read: ReadValue, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues, *, missing: bool = False
     ) -> None:
         self._read = read
         self._missing = missing
         self._dtype = dtype
         self._lengths = list(shape)
-        """Of each axis; a free one gets the length that is met first."""
+        """The length of each axis. A FREE axis gets the length of the first list."""
         self._declared = shape
         self._bad = bad
         self._flat: list[Any] = []
 
     def add(self, value: Any, pointer: str) -> None:
-        """Read what stands at the pointer."""
+        """Parse the value at this pointer."""
         self._descend(value, 0, pointer)
 
     def array(self, prefix: tuple[int, ...] = ()) -> Array:
-        """All that was added, as one array; `prefix` is its shape before the axes of each. Only where nothing was bad."""
+        """All added values as one array; `prefix` is the shape before the axes of each. Valid only if no bad value was found."""
         shape = (*prefix, *(0 if length == FREE else length for length in self._lengths))
         dtype = np.dtype(np.object_) if self._missing and None in self._flat else self._dtype
         return np.array(self._flat, dtype).reshape(shape)
 
     def _descend(self, value: Any, axis: int, pointer: str) -> None:
         if axis == len(self._lengths):
-            self._leaf(value, pointer)
+            self._add_value(value, pointer)
         elif type(value) is list:
             self._check_length(len(value), axis, pointer)
             for index, item in enumerate(value):
                 self._descend(item, axis + 1, f"{pointer}/{index}")
         else:
-            self._bad.add(pointer, f"expected {self._list(axis)}, got {described(value)}")
+            self._bad.add(pointer, f"expected {self._expected_list(axis)}, got {described(value)}")
 
-    def _leaf(self, value: Any, pointer: str) -> None:
+    def _add_value(self, value: Any, pointer: str) -> None:
         if value is None and self._missing:
             self._flat.append(None)
             return
@@ -132,18 +138,18 @@ class Walk:
             self._lengths[axis] = length
         elif length != expected:
             like = " as in the lists before" if self._declared[axis] == FREE else ""
-            self._bad.add(pointer, f"expected {counted(expected)}{like}, got {length}")
+            self._bad.add(pointer, f"expected {value_count(expected)}{like}, got {length}")
 
-    def _list(self, axis: int) -> str:
+    def _expected_list(self, axis: int) -> str:
         length = self._lengths[axis]
-        return "a list" if length == FREE else f"a list of {counted(length)}"
+        return "a list" if length == FREE else f"a list of {value_count(length)}"
 
 
-def counted(values: int) -> str:
+def value_count(values: int) -> str:
     """ "1 value", "2 values"."""
     return "1 value" if values == 1 else f"{values} values"
 
 
-def fits(found: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether an array of one shape may stand where the other is declared."""
+def shape_matches(found: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether an array of shape `found` is valid for the declared shape."""
     return len(found) == len(shape) and all(want in (FREE, got) for got, want in zip(found, shape, strict=True))

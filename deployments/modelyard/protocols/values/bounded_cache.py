@@ -1,19 +1,19 @@
-"""What was found out once about something that comes again and again. Pure."""
+"""A dict with a size limit."""
 
 from typing import TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOST_KEPT = 256
-"""For clients and models of which nothing ever comes again."""
+MAX_ENTRIES = 256
+"""The limit matters for clients whose keys never repeat."""
 
 
 class BoundedCache(dict[K, V]):
-    """A dict of MOST_KEPT entries at most: where one more would stand, it begins anew."""
+    """Holds at most MAX_ENTRIES. An entry beyond that clears the cache first."""
 
-    def keep(self, key: K, value: V) -> None:
+    def put(self, key: K, value: V) -> None:
         """Set an entry."""
-        if len(self) == MOST_KEPT and key not in self:
+        if len(self) == MAX_ENTRIES and key not in self:
             self.clear()
         self[key] = value

@@ -12,8 +12,8 @@ from modelyard.errors import InvalidRequest
 from modelyard.http.endpoint import Header
 from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.decoder.job import DecodeJob
-from modelyard.protocols.oip.codec import InferCall, InferCodec, raw_bytes
-from modelyard.protocols.predict.codec import PredictCall, PredictCodec
+from modelyard.protocols.oip.codec import InferCodec, OipRequest, raw_bytes
+from modelyard.protocols.predict.codec import PredictCodec, PredictRequest
 from modelyard.tensors import Tensors
 
 LENGTH = struct.Struct("<I")
@@ -31,7 +31,7 @@ class TextOperation:
         self._codec = codec
         self._probabilities = probabilities
 
-    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictCall:
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictRequest:
         """See `Operation`."""
         return self._codec.decode(body, _JSON, probabilities=self._probabilities)
 
@@ -39,11 +39,11 @@ class TextOperation:
         """See `Operation`."""
         return DecodeJob("predict.decode", body, (_JSON,), {"probabilities": self._probabilities})
 
-    def respond(self, decoded: PredictCall, response: InferResponse) -> Message:
+    def respond(self, decoded: PredictRequest, response: InferResponse) -> Message:
         """See `Operation`."""
         return self.encode(decoded, response.outputs)
 
-    def encode(self, decoded: PredictCall, outputs: Tensors) -> Message:
+    def encode(self, decoded: PredictRequest, outputs: Tensors) -> Message:
         """A response, or a part of one."""
         return self._codec.encode(decoded, outputs).decode()
 
@@ -54,7 +54,7 @@ class BinaryOperation:
     def __init__(self, codec: InferCodec) -> None:
         self._codec = codec
 
-    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> InferCall:
+    def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> OipRequest:
         """See `Operation`."""
         return self._codec.decode(*_divide(body))
 
@@ -63,11 +63,11 @@ class BinaryOperation:
         content, length = _divide(body)
         return DecodeJob("infer.decode", content, (length,), raw_bytes=raw_bytes(content, length))
 
-    def respond(self, decoded: InferCall, response: InferResponse) -> Message:
+    def respond(self, decoded: OipRequest, response: InferResponse) -> Message:
         """See `Operation`."""
         return self.encode(decoded, response.outputs)
 
-    def encode(self, decoded: InferCall, outputs: Tensors) -> Message:
+    def encode(self, decoded: OipRequest, outputs: Tensors) -> Message:
         """A response, or a part of one."""
         encoded = self._codec.encode(decoded, outputs)
         return LENGTH.pack(len(encoded.body) if encoded.json_length is None else encoded.json_length) + encoded.body

@@ -1,4 +1,4 @@
-"""Streams that the tests of Arrow share, and short ways to make and to read them."""
+"""Arrow streams for tests, and helpers that write and read them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def written(table: Any, batch_rows: int | None = None, **options: Any) -> bytes:
 
 
 def lists(values: Any, *sizes: int, of: Any = None) -> Any:
-    """An array of lists of a fixed size, in lists of a fixed size; the innermost size last."""
+    """An array of nested fixed-size lists; the innermost size comes last."""
     type_ = of or pa.float32()
     for size in reversed(sizes):
         type_ = pa.list_(type_, size)
@@ -40,5 +40,5 @@ def lists(values: Any, *sizes: int, of: Any = None) -> Any:
 
 
 def decoded(signature: Signature, body: bytes, **settings: Any) -> Tensors:
-    """What an Arrow body is decoded to."""
+    """The tensors of an Arrow body."""
     return PredictCodec("m", 1, signature, **settings).decode(body, ARROW).request.inputs

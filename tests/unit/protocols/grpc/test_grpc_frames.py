@@ -1,4 +1,4 @@
-"""Frames in, whole, in pieces, compressed and broken."""
+"""Reading frames: whole, in pieces, compressed, and invalid."""
 
 import contextlib
 import gzip
@@ -33,7 +33,7 @@ def read(*pieces: bytes, encoding: bytes = b"", limit: int = LIMIT) -> list[byte
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=len)
-def test_a_message_comes_back_from_its_frame(message):
+def test_a_message_round_trips_through_its_frame(message):
     assert only_message(frame(message), b"", LIMIT) == message
     assert read(frame(message)) == [message]
 
@@ -67,8 +67,8 @@ BROKEN = [
     (b"\0\0\0", b"", InvalidRequest, "ends before its message"),
     (frame(b"cut")[:-1], b"", InvalidRequest, "ends after 2 of 3 bytes"),
     (frame(b"one") + frame(b"two"), b"", InvalidRequest, "one message"),
-    (packed(b"x", flag=2), b"", InvalidRequest, "begins with 2"),
-    (b"POST / HTTP/1.1", b"", InvalidRequest, "begins with 80"),
+    (packed(b"x", flag=2), b"", InvalidRequest, "must be 0 or 1, got 2"),
+    (b"POST / HTTP/1.1", b"", InvalidRequest, "must be 0 or 1, got 80"),
     (packed(bytes(LIMIT + 1), flag=0), b"", PayloadTooLarge, "more than 1000 bytes"),
     (struct.pack(">BI", 0, 2**32 - 1), b"", PayloadTooLarge, "more than 1000 bytes"),
     (packed(gzip.compress(bytes(LIMIT + 1))), b"gzip", PayloadTooLarge, "more than 1000 bytes"),
@@ -78,18 +78,18 @@ BROKEN = [
     (packed(gzip.compress(b"x") + b"y"), b"gzip", InvalidRequest, "1 bytes follow its end"),
     (packed(gzip.compress(b"x")), b"", InvalidRequest, "names no compression"),
     (packed(gzip.compress(b"x")), b"identity", InvalidRequest, "names no compression"),
-    (packed(gzip.compress(b"x")), b"snappy", UnknownEncoding, "'snappy' is not read"),
+    (packed(gzip.compress(b"x")), b"snappy", UnknownEncoding, "'snappy' is not supported"),
 ]
 
 
-@pytest.mark.parametrize(("body", "encoding", "error", "says"), BROKEN)
-def test_what_is_no_whole_frame_is_refused(body, encoding, error, says):
-    with pytest.raises(error, match=says):
+@pytest.mark.parametrize(("body", "encoding", "error", "expected"), BROKEN)
+def test_a_body_that_is_not_one_whole_frame_is_rejected(body, encoding, error, expected):
+    with pytest.raises(error, match=expected):
         only_message(body, encoding, LIMIT)
 
 
-@pytest.mark.parametrize(("body", "encoding", "error", "says"), [each for each in BROKEN if each[0][5:]])
-def test_a_stream_is_refused_for_the_same_reasons(body, encoding, error, says):
+@pytest.mark.parametrize(("body", "encoding", "error", "expected"), [each for each in BROKEN if each[0][5:]])
+def test_a_stream_is_rejected_for_the_same_reasons(body, encoding, error, expected):
     if body == frame(b"one") + frame(b"two"):
         assert read(body) == [b"one", b"two"], "of which a stream may have many"
         return
@@ -103,7 +103,7 @@ def test_a_stream_may_be_empty_but_not_end_in_a_frame():
         read(frame(b"one"), frame(b"two")[:-1])
 
 
-def test_messages_before_a_broken_one_are_given():
+def test_messages_before_an_invalid_one_are_returned():
     reader = FrameReader(b"", LIMIT)
     reader.feed(frame(b"good") + b"\7bad bad")
     assert reader.next() == b"good"
@@ -111,7 +111,7 @@ def test_messages_before_a_broken_one_are_given():
         reader.next()
 
 
-def test_a_bomb_is_not_inflated():
+def test_a_decompression_bomb_is_rejected():
     bomb = packed(gzip.compress(bytes(50_000_000)))
     with pytest.raises(PayloadTooLarge):
         only_message(bomb, b"gzip", 100_000)
@@ -120,7 +120,7 @@ def test_a_bomb_is_not_inflated():
 
 
 @given(st.binary(max_size=64), st.sampled_from([b"", b"identity", b"gzip", b"deflate", b"br"]))
-def test_no_bytes_at_all_bring_the_reader_down(body, encoding):
+def test_any_bytes_are_read_or_rejected(body, encoding):
     with contextlib.suppress(ModelyardError):
         only_message(body, encoding, LIMIT)
     with contextlib.suppress(ModelyardError):

@@ -1,4 +1,4 @@
-"""Our messages against those of Triton's, gRPC's and nobody's: the same bytes on the wire."""
+"""Our messages have the same wire format as those of Triton and gRPC."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ PROTOS = COMPILED.parent / "proto"
 
 
 def described(field: FieldDescriptor) -> tuple[object, ...]:
-    """All of a field that shows in bytes or in the code of a client."""
+    """The properties of a field that affect the wire format or client code."""
     return (
         field.name,
         field.number,
@@ -32,7 +32,7 @@ def described(field: FieldDescriptor) -> tuple[object, ...]:
 
 def all_messages(file: FileDescriptor) -> list[Descriptor]:
     found = [*file.message_types_by_name.values()]
-    for message in found:  # which grows meanwhile
+    for message in found:  # the list grows meanwhile
         found += message.nested_types
     return found
 
@@ -44,15 +44,15 @@ def test_a_message_of_the_inference_protocol_is_tritons_field_by_field(theirs: D
 
 
 @pytest.mark.parametrize("theirs", all_messages(model_config_pb2.DESCRIPTOR), ids=lambda message: message.full_name)
-def test_what_we_have_of_a_models_configuration_is_as_tritons(theirs: Descriptor):
+def test_the_model_configuration_is_a_subset_of_tritons(theirs: Descriptor):
     try:
         ours = POOL.FindMessageTypeByName(theirs.full_name)
     except KeyError:
-        return  # of those that we say nothing in
+        return  # a message that our files do not define
     assert {*map(described, ours.fields)} <= {*map(described, theirs.fields)}
 
 
-def test_we_have_no_message_that_triton_does_not():
+def test_every_message_exists_in_triton():
     ours = [
         *all_messages(POOL.FindFileByName("inference.proto")),
         *all_messages(POOL.FindFileByName("model_config.proto")),
@@ -90,12 +90,12 @@ def test_every_method_has_its_path_and_messages():
 
 
 @pytest.mark.parametrize("garbage", [b"\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xff"], ids=["tag", "cut", "no UTF-8"])
-def test_what_is_no_message_is_refused(garbage):
-    with pytest.raises(InvalidRequest, match=r"no inference\.ModelInferRequest"):
+def test_an_invalid_message_is_rejected(garbage):
+    with pytest.raises(InvalidRequest, match=r"not a valid inference\.ModelInferRequest"):
         methods(INFERENCE)["ModelInfer"].read(garbage)
 
 
-def test_the_compiled_file_is_what_the_texts_say(tmp_path):
+def test_the_compiled_file_matches_the_proto_files(tmp_path):
     compiled = tmp_path / "services.binpb"
     texts = sorted(path.name for path in PROTOS.glob("*.proto"))
     command = [

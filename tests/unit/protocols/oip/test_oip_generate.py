@@ -1,4 +1,4 @@
-"""Triton's generate extension: values both ways, and bodies that are none."""
+"""Triton's generate extension: decoding, encoding, and invalid bodies."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from modelyard.errors import InvalidRequest
 from modelyard.http.sse import event
 from modelyard.protocols.oip.generate import GenerateCodec
 from modelyard.tensors import DTYPES, FREE, Signature, TensorSpec
-from tests.unit.protocols.mutations import mutated, read_or_refused
+from tests.unit.protocols.mutations import mutated, read_or_rejected
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -37,7 +37,7 @@ def drawn(datatype: str) -> st.SearchStrategy[Any]:
 
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from(list(DTYPES)), st.booleans(), TEXTS)
-def test_a_value_comes_back_alone_or_in_a_list(
+def test_a_value_is_returned_alone_or_in_a_list(
     data: st.DataObject, datatype: str, among_parameters: bool, request_id: str
 ) -> None:
     values = data.draw(st.lists(drawn(datatype), min_size=1, max_size=3))
@@ -49,10 +49,10 @@ def test_a_value_comes_back_alone_or_in_a_list(
     array = call.request.inputs["x"]
     assert (array.shape, array.dtype) == ((1, len(values)), DTYPES[datatype])
     assert array.tolist() == [values]
-    told = orjson.loads(codec.encode(call, {"y": array}))
+    document = orjson.loads(codec.encode(call, {"y": array}))
     expected = [pytest.approx(value) if isinstance(value, float) else value for value in values]
-    assert told["y"] == (expected[0] if len(values) == 1 else expected)
-    assert told.get("id", "") == request_id
+    assert document["y"] == (expected[0] if len(values) == 1 else expected)
+    assert document.get("id", "") == request_id
 
 
 SEEDS = [
@@ -63,9 +63,9 @@ SEEDS = [
 
 @settings(max_examples=70)
 @given(mutated(SEEDS))
-def test_a_changed_body_is_read_or_refused(body: bytes) -> None:
+def test_a_changed_body_is_read_or_rejected(body: bytes) -> None:
     codec = GenerateCodec("m", 1, CHAT)
-    read_or_refused(lambda: codec.decode(body), len(body), factor=100)
+    read_or_rejected(lambda: codec.decode(body), len(body), factor=100)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_changed_body_is_read_or_refused(body: bytes) -> None:
         (b'{"text_input": "a", "id": 7}', "expected a string, got"),
         (b'{"text_input": "a", "parameters": "b"}', "expected an object, got"),
         (b'{"text_inptu": "a"}', 'unknown input "text_inptu"'),
-        (b'{"text_input": "a", "parameters": {"text_input": "b"}}', "comes twice"),
+        (b'{"text_input": "a", "parameters": {"text_input": "b"}}', "duplicate"),
         (b'{"text_input": {"a": 1}}', "expected a string"),
         (b"{}", "missing input 'text_input'"),
         (b'{"text_input": "a", "stop": ["b"]}', "expected a string, number or boolean, got a list of 1 at /stop"),
@@ -85,14 +85,14 @@ def test_a_changed_body_is_read_or_refused(body: bytes) -> None:
         (b'{"text_input": "a", "parameters": {"sequence_start": true}}', "'sequence_start': sequences are not"),
     ],
 )
-def test_what_cannot_be_read_says_why(body: bytes, message: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_an_invalid_body_is_rejected_with_a_reason(body: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as rejected:
         GenerateCodec("m", 1, CHAT).decode(body)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
 @pytest.mark.parametrize("place", ["top", "parameters"])
-def test_what_is_no_input_is_a_parameter_wherever_it_stands(place: str) -> None:
+def test_any_other_member_is_a_parameter_at_both_levels(place: str) -> None:
     more = {"max_tokens": 20, "temperature": 0.5, "stream": False, "bad_words": "", "lenght": 3, "sequence_id": 0}
     body = {"text_input": "a", "length": 2} | (more if place == "top" else {"parameters": more})
     inputs = GenerateCodec("m", 1, CHAT).decode(orjson.dumps(body)).request.inputs
@@ -100,7 +100,7 @@ def test_what_is_no_input_is_a_parameter_wherever_it_stands(place: str) -> None:
 
 
 @given(TEXTS, st.sampled_from([b"", b"error"]))
-def test_any_answer_is_one_event_which_a_reader_of_lines_takes_apart(text: str, kind: bytes) -> None:
+def test_any_response_is_one_event_that_a_line_reader_parses(text: str, kind: bytes) -> None:
     codec = GenerateCodec("m", 1, CHAT)
     call = codec.decode(b'{"text_input": "a"}')
     written = event(codec.encode(call, {"text_output": np.array([[text]], object)}), kind)

@@ -1,4 +1,4 @@
-"""What holds for any tensors and any bytes."""
+"""Properties of the OIP codec for any tensors and any bytes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.oip.codec import InferCall, InferCodec
+from modelyard.protocols.oip.codec import InferCodec, OipRequest
 from modelyard.protocols.oip.document import RequestedOutput
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.responses import jsonable
@@ -23,7 +23,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 
 @st.composite
 def tensors(draw: st.DrawFn) -> tuple[tuple[TensorSpec, ...], Tensors]:
-    """Up to three tensors with a first axis in common, and what declares them."""
+    """Up to three tensors with a common first axis, and their specs."""
     rows = draw(st.integers(1, 3))
     specs, made = [], {}
     for name in draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True)):
@@ -44,7 +44,7 @@ def array_of(datatype: str, shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
 
 @FEW
 @given(tensors(), st.data())
-def test_a_request_in_any_mixture_of_forms_is_read_back(
+def test_a_request_in_any_mixture_of_json_and_raw_contents_round_trips(
     case: tuple[tuple[TensorSpec, ...], Tensors], data: st.DataObject
 ) -> None:
     specs, sent = case
@@ -68,7 +68,7 @@ def test_a_request_in_any_mixture_of_forms_is_read_back(
 
 @FEW
 @given(tensors(), st.data())
-def test_a_request_with_the_same_json_as_one_before_is_read_with_its_own_values(
+def test_a_request_with_a_cached_json_header_is_read_with_its_own_values(
     case: tuple[tuple[TensorSpec, ...], Tensors], data: st.DataObject
 ) -> None:
     specs, first = case
@@ -98,24 +98,24 @@ def test_a_request_with_the_same_json_as_one_before_is_read_with_its_own_values(
 
 @FEW
 @given(tensors(), st.data())
-def test_an_answer_holds_every_output_in_its_form(
+def test_a_response_holds_every_output_in_its_form(
     case: tuple[tuple[TensorSpec, ...], Tensors], data: st.DataObject
 ) -> None:
     specs, outputs = case
     codec = InferCodec("m", 1, Signature((TensorSpec("x", "FP32", (FREE,)),), specs))
-    wishes = [RequestedOutput(spec.name, data.draw(st.booleans())) for spec in specs]
-    answer = codec.encode(InferCall(InferRequest({}, 1, tuple(outputs)), "an id", wishes), outputs)
-    end = answer.json_length or len(answer.body)
-    document, rest = orjson.loads(answer.body[:end]), answer.body[end:]
-    for wish, told in zip(wishes, document["outputs"], strict=True):
-        sent = outputs[wish.name]
-        assert (told["name"], told["shape"]) == (wish.name, [*sent.shape])
-        if wish.binary:
-            size = told["parameters"]["binary_data_size"]
-            assert equal(from_raw("y", told["datatype"], told["shape"], rest[:size]), sent)
+    requested_outputs = [RequestedOutput(spec.name, data.draw(st.booleans())) for spec in specs]
+    response = codec.encode(OipRequest(InferRequest({}, 1, tuple(outputs)), "an id", requested_outputs), outputs)
+    end = response.json_length or len(response.body)
+    document, rest = orjson.loads(response.body[:end]), response.body[end:]
+    for requested, output in zip(requested_outputs, document["outputs"], strict=True):
+        sent = outputs[requested.name]
+        assert (output["name"], output["shape"]) == (requested.name, [*sent.shape])
+        if requested.binary:
+            size = output["parameters"]["binary_data_size"]
+            assert equal(from_raw("y", output["datatype"], output["shape"], rest[:size]), sent)
             rest = rest[size:]
         else:
-            assert told["data"] == orjson.loads(
+            assert output["data"] == orjson.loads(
                 orjson.dumps(jsonable(sent.reshape(-1)), option=orjson.OPT_SERIALIZE_NUMPY)
             )
     assert rest == b""
@@ -132,25 +132,25 @@ PIECES = st.sampled_from(
 
 @MANY
 @given(st.lists(PIECES | st.binary(max_size=8), max_size=4).map(b"".join), st.data())
-def test_no_body_and_no_header_do_anything_but_ask_or_be_refused(body: bytes, data: st.DataObject) -> None:
+def test_any_body_and_any_header_are_decoded_or_rejected(body: bytes, data: st.DataObject) -> None:
     length = data.draw(st.integers(-1, len(body) + 1).map(lambda number: b"%d" % number) | st.binary(max_size=3))
     try:
         call = InferCodec("m", 1, IRIS).decode(body, length)
-    except InvalidRequest as refused:
-        assert refused.message
+    except InvalidRequest as rejected:
+        assert rejected.message
     else:
         assert call.request.inputs["X"].shape == (call.request.rows, 4)
 
 
 @MANY
 @given(st.data())
-def test_a_good_binary_request_with_any_byte_changed_is_read_or_refused(data: st.DataObject) -> None:
+def test_a_valid_binary_request_with_changed_bytes_is_read_or_rejected(data: st.DataObject) -> None:
     json = b'{"id":"7","inputs":[{"name":"X","shape":[1,4],"datatype":"FP32","parameters":{"binary_data_size":16}}]}'
     body = bytearray(json + np.ones(4, np.float32).tobytes())
     body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
         call = InferCodec("m", 1, IRIS).decode(bytes(body), b"%d" % len(json))
-    except InvalidRequest as refused:
-        assert refused.message
+    except InvalidRequest as rejected:
+        assert rejected.message
     else:
         assert call.request.inputs["X"].shape == (1, 4)

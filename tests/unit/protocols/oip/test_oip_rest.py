@@ -1,4 +1,4 @@
-"""Infer requests over REST: JSON, raw contents behind JSON, and a body that is raw contents alone."""
+"""Infer requests over REST: JSON, JSON followed by raw contents, and raw contents only."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCodec
-from modelyard.protocols.values.bounded_cache import MOST_KEPT
+from modelyard.protocols.values.bounded_cache import MAX_ENTRIES
 from modelyard.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
 
@@ -28,18 +28,18 @@ def read(signature: Signature, document: bytes, raw: bytes = b"") -> dict[str, A
     return InferCodec("m", 1, signature).decode(document + raw, length).request.inputs
 
 
-def refused(signature: Signature, document: bytes, header_length: bytes = b"") -> str:
+def rejection(signature: Signature, document: bytes, header_length: bytes = b"") -> str:
     with pytest.raises(InvalidRequest) as error:
         InferCodec("m", 1, signature).decode(document, header_length)
     return error.value.message
 
 
-def answered(document: bytes, header_length: bytes = b"", outputs: Any = OUTPUTS) -> tuple[Any, bytes]:
-    """The JSON of the answer, and what stands behind it."""
+def response_of(document: bytes, header_length: bytes = b"", outputs: Any = OUTPUTS) -> tuple[Any, bytes]:
+    """The JSON of the response, and the bytes after it."""
     codec = InferCodec("m", 3, IRIS)
-    answer = codec.encode(codec.decode(document, header_length), outputs)
-    end = len(answer.body) if answer.json_length is None else answer.json_length
-    return orjson.loads(answer.body[:end]), answer.body[end:]
+    response = codec.encode(codec.decode(document, header_length), outputs)
+    end = len(response.body) if response.json_length is None else response.json_length
+    return orjson.loads(response.body[:end]), response.body[end:]
 
 
 # Inputs
@@ -73,16 +73,16 @@ def test_a_header_length_may_cover_the_whole_body() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 28, 31, 36], ids="{} bytes".format)
-def test_what_stands_behind_a_json_that_is_known_must_still_fit(size: int) -> None:
+def test_the_bytes_after_a_cached_json_header_must_match(size: int) -> None:
     codec, document = InferCodec("m", 1, IRIS), body(SIZED)
     assert equal(codec.decode(document + ROWS.tobytes(), b"%d" % len(document)).request.inputs["X"], ROWS)
     with pytest.raises(InvalidRequest, match=r"32 bytes|4 bytes at the end"):
         codec.decode(document + b"\0" * size, b"%d" % len(document))
 
 
-def test_requests_of_ever_new_shapes_are_read_too() -> None:
+def test_more_request_shapes_than_the_cache_holds_are_read() -> None:
     codec = InferCodec("m", 1, IRIS)
-    for rows in range(1, MOST_KEPT + 3):
+    for rows in range(1, MAX_ENTRIES + 3):
         document = body({**SIZED, "shape": [rows, 4], "parameters": {"binary_data_size": 16 * rows}})
         sent = np.full((rows, 4), rows, np.float32)
         assert equal(codec.decode(document + sent.tobytes(), b"%d" % len(document)).request.inputs["X"], sent)
@@ -108,7 +108,7 @@ def test_a_scalar_is_a_list_of_one_value() -> None:
     assert read(WHOLE, body(matrix, scale))["scale"].tolist() == 3
 
 
-def test_members_that_the_protocol_does_not_have_are_passed_over() -> None:
+def test_unknown_members_are_ignored() -> None:
     document = body(
         {**X, "parameters": {"content_type": "np"}}, model_name="m", parameters={"sequence_id": 0, "own": "x"}
     )
@@ -132,21 +132,21 @@ BINARY_2 = {"name": "X", "shape": [1, 4], "datatype": "FP32", "parameters": {"bi
         (body({**X, "shape": [2, 4.0]}), "expected a whole number, got the number 4.0 at /inputs/0/shape/1"),
         (body({**X, "shape": [2, True]}), "expected a whole number, got true at /inputs/0/shape/1"),
         (body({**X, "shape": [-2, -4]}), "expected shape [-1, 4], got [-2, -4]"),
-        (body({**X, "shape": [2**63 - 1, 4]}), f"is {(2**63 - 1) * 4} values, got 8 values"),
+        (body({**X, "shape": [2**63 - 1, 4]}), f"needs {(2**63 - 1) * 4} values, got 8 values"),
         (body({**X, "shape": [0, 4], "data": []}), "expected at least one row, got none"),
         (body({**X, "shape": [1] * 1000}), "expected shape [-1, 4], got [1, 1"),
         (body({**X, "data": "abc"}), "expected a list, got the string"),
         (body({**X, "data": [1, 2, "3", 4, 5, 6, 7, "8"]}), 'got the string "3" at /inputs/0/data/2 (and 1 more)'),
-        (body({**X, "data": [1, 2]}), "shape [2, 4] is 8 values, got 2 values"),
-        (body({**X, "data": [[1, 2, 3, 4]]}), "its data is nested as [1, 4], not as [2, 4]"),
+        (body({**X, "data": [1, 2]}), "shape [2, 4] needs 8 values, got 2 values"),
+        (body({**X, "data": [[1, 2, 3, 4]]}), "the nesting of its data has shape [1, 4], expected [2, 4]"),
         (body({**X, "data": [[1, 2], [3, 4]]}), "expected 4 values, got 2 at /inputs/0/data/0"),
         (body({**X, "data": [1e39, 2, 3, 4, 5, 6, 7, 8]}), "expected a number up to"),
         (body(X, {**X, "name": "Y"}), "unknown input 'Y'"),
         (body({**X, "datatype": "BYTES"}), "input 'X': expected FP32, got BYTES"),
-        (body(X, X), "input 'X' comes twice"),
+        (body(X, X), "duplicate input 'X'"),
         (body(), "missing input 'X'"),
         (body(X, outputs=[{"name": "labels"}]), "unknown output 'labels'"),
-        (body(X, outputs=[{"name": "label"}, {"name": "label"}]), "output 'label' comes twice"),
+        (body(X, outputs=[{"name": "label"}, {"name": "label"}]), "duplicate output 'label'"),
         (body(X, outputs={}), "expected a list, got an object at /outputs"),
         (body(X, outputs=["label"]), "expected an object with a name"),
         (body(X, id=7), "expected a string, got the number 7 at /id"),
@@ -160,49 +160,52 @@ BINARY_2 = {"name": "X", "shape": [1, 4], "datatype": "FP32", "parameters": {"bi
             "/outputs/0/parameters/binary_data",
         ),
         (body(X, outputs=[{"name": "scores", "parameters": {"classification": -1}}]), "/parameters/classification"),
-        (body({**X, "parameters": {"binary_data_size": 32}}), 'got both "data" and "binary_data_size"'),
-        (body({key: X[key] for key in ("name", "shape", "datatype")}), 'got neither "data" nor "binary_data_size"'),
-        (body(SIZED), "say in Inference-Header-Content-Length where the JSON ends at /inputs/0"),
+        (body({**X, "parameters": {"binary_data_size": 32}}), 'expected either "data" or "binary_data_size", got both'),
+        (
+            body({key: X[key] for key in ("name", "shape", "datatype")}),
+            'expected either "data" or "binary_data_size", got neither',
+        ),
+        (body(SIZED), "raw contents need the header Inference-Header-Content-Length at /inputs/0"),
         (
             body({**X, "parameters": {"shared_memory_region": "r"}}),
-            "shared memory is not taken; send the values at /inputs/0/parameters/shared_memory_region",
+            "shared memory is not supported; send the values at /inputs/0/parameters/shared_memory_region",
         ),
         (
             body(X, outputs=[{"name": "label", "parameters": {"shared_memory_region": "r"}}]),
-            "shared memory is not taken",
+            "shared memory is not supported",
         ),
     ],
 )
-def test_a_document_that_is_not_as_it_should_be_is_refused(document: bytes, message: str) -> None:
-    assert message in refused(IRIS, document)
+def test_an_invalid_document_is_rejected(document: bytes, message: str) -> None:
+    assert message in rejection(IRIS, document)
 
 
 @pytest.mark.parametrize(
     ("size", "raw", "message"),
     [
-        (32, b"\0" * 31, "expected 32 bytes, of which 31 came at /inputs/0/parameters/binary_data_size"),
-        (32, b"\0" * 33, "1 bytes at the end of the body belong to no input"),
-        (28, b"\0" * 28, "FP32 of shape [2, 4] is 32 bytes, got 28"),
+        (32, b"\0" * 31, "expected 32 bytes, got 31 at /inputs/0/parameters/binary_data_size"),
+        (32, b"\0" * 33, "unexpected 1 bytes at the end of the body, after the last input"),
+        (28, b"\0" * 28, "FP32 of shape [2, 4] needs 32 bytes, got 28"),
         (-1, b"", "expected a whole number from 0"),
-        (2**62, b"\0" * 32, f"expected {2**62} bytes, of which 32 came"),
+        (2**62, b"\0" * 32, f"expected {2**62} bytes, got 32"),
     ],
 )
-def test_raw_contents_that_do_not_fit_are_refused(size: int, raw: bytes, message: str) -> None:
+def test_raw_contents_that_do_not_match_are_rejected(size: int, raw: bytes, message: str) -> None:
     document = body({**SIZED, "parameters": {"binary_data_size": size}})
-    assert message in refused(IRIS, document + raw, b"%d" % len(document))
+    assert message in rejection(IRIS, document + raw, b"%d" % len(document))
 
 
 @pytest.mark.parametrize("length", [b"-1", b"+5", b"1e2", b" 5", b"9" * 20, b"9" * 5000, "\u0665".encode(), b"x"])
-def test_a_header_length_that_is_no_number_is_refused(length: bytes) -> None:
-    assert "expected a number of bytes in Inference-Header-Content-Length" in refused(IRIS, body(X), length)
+def test_a_header_length_that_is_not_a_number_is_rejected(length: bytes) -> None:
+    assert "expected a number of bytes in Inference-Header-Content-Length" in rejection(IRIS, body(X), length)
 
 
-def test_a_header_length_past_the_end_is_refused() -> None:
-    assert "is 1000, and the body has" in refused(IRIS, body(X), b"1000")
+def test_a_header_length_past_the_end_is_rejected() -> None:
+    assert "is 1000, but the body has only" in rejection(IRIS, body(X), b"1000")
 
 
-def test_a_header_length_in_the_middle_of_the_json_is_refused() -> None:
-    assert "not valid JSON" in refused(IRIS, body(X), b"20")
+def test_a_header_length_in_the_middle_of_the_json_is_rejected() -> None:
+    assert "not valid JSON" in rejection(IRIS, body(X), b"20")
 
 
 # Raw bodies
@@ -212,7 +215,7 @@ def test_a_header_length_in_the_middle_of_the_json_is_refused() -> None:
 def test_a_body_without_a_header_is_the_one_input(zero: bytes) -> None:
     call = InferCodec("m", 1, IRIS).decode(ROWS.tobytes(), zero)
     assert equal(call.request.inputs["X"], ROWS)
-    assert all(wish.binary for wish in call.wishes)
+    assert all(wish.binary for wish in call.requested_outputs)
 
 
 def test_a_raw_body_of_bytes_is_one_value_without_its_length() -> None:
@@ -232,26 +235,28 @@ def test_a_raw_body_of_a_fixed_shape_is_that() -> None:
 @pytest.mark.parametrize(
     ("signature", "raw", "message"),
     [
-        (MIXED, b"", "for models of one input, and this one has 3"),
+        (MIXED, b"", "to a model with one required input; this has 3"),
         (IRIS, b"\0" * 15, "expected a multiple of 16 bytes, got 15"),
         (IRIS, b"", "expected at least one row, got none"),
-        (FIXED, b"\0", "FP32 of shape [2, 3] is 24 bytes, got 1"),
+        (FIXED, b"\0", "FP32 of shape [2, 3] needs 24 bytes, got 1"),
         (one("INT8", (FREE, FREE, FREE)), b"\0", "several axes of any length"),
-        (one("BYTES", (FREE, 2)), b"\0", "takes more than the one value"),
+        (one("BYTES", (FREE, 2)), b"\0", "expects several values, but a body without JSON holds one"),
         (one("INT8", (FREE, 0)), b"\0", "expected a multiple of 0 bytes"),
     ],
 )
-def test_a_raw_body_that_does_not_tell_the_shape_is_refused(signature: Signature, raw: bytes, message: str) -> None:
-    assert message in refused(signature, raw, b"0")
+def test_a_raw_body_that_does_not_determine_the_shape_is_rejected(
+    signature: Signature, raw: bytes, message: str
+) -> None:
+    assert message in rejection(signature, raw, b"0")
 
 
-# Answers
+# Responses
 
 
-def test_an_answer_names_model_and_version_and_every_output() -> None:
-    answer, rest = answered(body(X, id="42"))
+def test_a_response_names_model_and_version_and_every_output() -> None:
+    response, rest = response_of(body(X, id="42"))
     assert rest == b""
-    assert answer == {
+    assert response == {
         "model_name": "m",
         "model_version": "3",
         "id": "42",
@@ -262,59 +267,59 @@ def test_an_answer_names_model_and_version_and_every_output() -> None:
     }
 
 
-def test_an_answer_without_an_id_has_none() -> None:
-    assert "id" not in answered(body(X))[0]
+def test_a_response_to_a_request_without_an_id_has_none() -> None:
+    assert "id" not in response_of(body(X))[0]
 
 
-def test_outputs_that_are_wanted_come_alone_and_in_their_order() -> None:
-    answer, _ = answered(body(X, outputs=[{"name": "scores"}]))
-    assert [output["name"] for output in answer["outputs"]] == ["scores"]
+def test_only_the_requested_outputs_are_returned_in_order() -> None:
+    response, _ = response_of(body(X, outputs=[{"name": "scores"}]))
+    assert [output["name"] for output in response["outputs"]] == ["scores"]
 
 
-def test_all_outputs_come_binary_where_the_request_says_so() -> None:
-    answer, rest = answered(body(X, parameters={"binary_data_output": True}))
-    assert [output["parameters"]["binary_data_size"] for output in answer["outputs"]] == [23, 24]
-    assert all("data" not in output for output in answer["outputs"])
+def test_all_outputs_are_binary_on_request() -> None:
+    response, rest = response_of(body(X, parameters={"binary_data_output": True}))
+    assert [output["parameters"]["binary_data_size"] for output in response["outputs"]] == [23, 24]
+    assert all("data" not in output for output in response["outputs"])
     assert rest == b"\x06\0\0\0setosa\x09\0\0\0virginica" + SCORES.tobytes()
 
 
-def test_an_outputs_own_word_on_binary_wins() -> None:
+def test_the_parameter_of_an_output_overrides_that_of_the_request() -> None:
     outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "scores"}]
-    answer, rest = answered(body(X, outputs=outputs, parameters={"binary_data_output": True}))
-    assert answer["outputs"][0]["data"] == ["setosa", "virginica"]
+    response, rest = response_of(body(X, outputs=outputs, parameters={"binary_data_output": True}))
+    assert response["outputs"][0]["data"] == ["setosa", "virginica"]
     assert rest == SCORES.tobytes()
 
 
-def test_a_classification_stands_in_the_outputs_place() -> None:
+def test_a_classification_replaces_the_output() -> None:
     wish = {"name": "scores", "parameters": {"classification": 1}}
-    answer, _ = answered(body(X, outputs=[wish]))
-    assert answer["outputs"] == [
+    response, _ = response_of(body(X, outputs=[wish]))
+    assert response["outputs"] == [
         {"name": "scores", "datatype": "BYTES", "shape": [2, 1], "data": ["0.500000:0:setosa", "1.000000:2:virginica"]}
     ]
 
 
 def test_a_classification_may_be_binary() -> None:
     wish = {"name": "scores", "parameters": {"classification": 1, "binary_data": True}}
-    assert answered(body(X, outputs=[wish]))[1] == b"\x11\0\0\x000.500000:0:setosa\x14\0\0\x001.000000:2:virginica"
+    assert response_of(body(X, outputs=[wish]))[1] == b"\x11\0\0\x000.500000:0:setosa\x14\0\0\x001.000000:2:virginica"
 
 
 def test_labels_cannot_be_classified() -> None:
-    with pytest.raises(InvalidRequest, match="output 'label' holds no numbers"):
-        answered(body(X, outputs=[{"name": "label", "parameters": {"classification": 1}}]))
+    with pytest.raises(InvalidRequest, match="output 'label' does not hold numbers"):
+        response_of(body(X, outputs=[{"name": "label", "parameters": {"classification": 1}}]))
 
 
-def test_what_is_not_finite_is_null_and_what_is_no_text_is_base64() -> None:
+def test_values_that_are_not_finite_are_null_and_bytes_are_base64() -> None:
     outputs = {"label": texts(b"\xff", "x"), "scores": np.array([[np.nan, np.inf, 1]])}
-    answer, _ = answered(body(X), outputs=outputs)
-    assert [output["data"] for output in answer["outputs"]] == [[{"b64": "/w=="}, "x"], [None, None, 1]]
+    response, _ = response_of(body(X), outputs=outputs)
+    assert [output["data"] for output in response["outputs"]] == [[{"b64": "/w=="}, "x"], [None, None, 1]]
 
 
 def test_a_scalar_output_has_no_axes() -> None:
     codec = InferCodec("m", 1, WHOLE)
     matrix = {"name": "matrix", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
     scale = {"name": "scale", "shape": [], "datatype": "FP32", "data": [3]}
-    answer = codec.encode(codec.decode(body(matrix, scale)), {"norm": np.array(2.5, np.float32)})
-    assert orjson.loads(answer.body)["outputs"] == [{"name": "norm", "datatype": "FP32", "shape": [], "data": [2.5]}]
+    response = codec.encode(codec.decode(body(matrix, scale)), {"norm": np.array(2.5, np.float32)})
+    assert orjson.loads(response.body)["outputs"] == [{"name": "norm", "datatype": "FP32", "shape": [], "data": [2.5]}]
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(0, None), (1_500_000, 1.5), (86_400_000_000, 86_400)])
@@ -325,17 +330,17 @@ def test_a_timeout_is_in_microseconds_and_0_is_none(timeout: int, seconds: float
 @pytest.mark.parametrize(
     "parameters", [{"sequence_id": 7}, {"sequence_id": "a"}, {"sequence_start": True}, {"sequence_end": True}], ids=str
 )
-def test_a_request_of_a_sequence_is_refused(parameters: Any) -> None:
+def test_a_request_of_a_sequence_is_rejected(parameters: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"parameter '{next(iter(parameters))}': sequences are not supported"):
         InferCodec("m", 1, IRIS).decode(body(X, parameters=parameters))
 
 
-def test_a_request_of_no_sequence_may_say_so() -> None:
+def test_a_request_may_say_that_it_has_no_sequence() -> None:
     parameters = {"sequence_id": 0, "sequence_start": False, "sequence_end": False, "of_my_own": 1}
     assert InferCodec("m", 1, IRIS).decode(body(X, parameters=parameters)).timeout_s is None
 
 
-def test_a_model_of_no_rows_gets_what_it_declares() -> None:
+def test_a_model_without_rows_gets_what_it_declares() -> None:
     spec = Signature((TensorSpec("x", "INT32", (2,)),), (TensorSpec("y", "INT32", ()),))
     assert read(spec, body({"name": "x", "shape": [2], "datatype": "INT32", "data": [1, 2]}))["x"].tolist() == [1, 2]
 

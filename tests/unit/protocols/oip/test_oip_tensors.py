@@ -1,4 +1,4 @@
-"""Raw contents both ways, and what is no raw contents."""
+"""Reading and writing raw contents, and invalid ones."""
 
 import struct
 from typing import Any
@@ -20,7 +20,7 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
 
 @FEW
 @given(data=st.data(), datatype=st.sampled_from([name for name in DTYPES if name != "BYTES"]))
-def test_any_array_of_numbers_comes_back(data: st.DataObject, datatype: str) -> None:
+def test_any_array_of_numbers_round_trips(data: st.DataObject, datatype: str) -> None:
     array = data.draw(arrays.arrays(DTYPES[datatype], SHAPES))
     back = from_raw("x", datatype, array.shape, to_raw(array))
     assert equal(back, array)
@@ -30,14 +30,14 @@ def test_any_array_of_numbers_comes_back(data: st.DataObject, datatype: str) -> 
 
 @FEW
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=4))
-def test_any_texts_come_back_as_texts(values: list[str]) -> None:
+def test_any_strings_round_trip_as_strings(values: list[str]) -> None:
     array = np.array(values, object)
     assert from_raw("x", "BYTES", array.shape, to_raw(array)).tolist() == values
 
 
 @FEW
 @given(st.lists(st.binary(max_size=4), max_size=4))
-def test_any_bytes_come_back(values: list[bytes]) -> None:
+def test_any_bytes_round_trip(values: list[bytes]) -> None:
     array = np.array(values, object)
     back = from_raw("x", "BYTES", array.shape, to_raw(array))
     assert to_raw(back) == to_raw(array)
@@ -49,16 +49,16 @@ def test_any_bytes_come_back(values: list[bytes]) -> None:
     st.lists(st.integers(0, 3) | st.sampled_from([2**31, 2**62]), max_size=4),
     st.binary(max_size=30),
 )
-def test_no_bytes_do_anything_but_become_a_tensor_or_be_refused(datatype: str, shape: list[int], raw: bytes) -> None:
+def test_any_raw_contents_become_a_tensor_or_are_rejected(datatype: str, shape: list[int], raw: bytes) -> None:
     try:
         array = from_raw("x", datatype, shape, raw)
-    except InvalidRequest as refused:
-        assert "'x'" in refused.message
+    except InvalidRequest as rejected:
+        assert "'x'" in rejected.message
     else:
         assert array.shape == tuple(shape)
 
 
-def test_bytes_are_text_where_they_are_utf_8_whatever_stands_beside_them() -> None:
+def test_each_value_is_a_string_if_it_is_utf_8() -> None:
     assert texts([b"caf\xc3\xa9", b""]).tolist() == ["café", ""]
     assert texts([b"cafe", b"\xff"]).tolist() == ["cafe", b"\xff"]
 
@@ -84,22 +84,22 @@ def test_every_kind_of_string_is_written_with_its_length(array: Any) -> None:
 @pytest.mark.parametrize(
     ("datatype", "shape", "raw", "message"),
     [
-        ("FP32", [2], b"\0" * 7, "FP32 of shape [2] is 8 bytes, got 7"),
-        ("FP32", [2**62, 2**62], b"\0" * 8, f"is {2**126} bytes, got 8"),
+        ("FP32", [2], b"\0" * 7, "FP32 of shape [2] needs 8 bytes, got 7"),
+        ("FP32", [2**62, 2**62], b"\0" * 8, f"needs {2**126} bytes, got 8"),
         ("INT8", [0, 2**62, 2**62], b"", "is too large"),
-        ("BOOL", [2], b"\0\x02", "a BOOL is the byte 0 or 1, got 2"),
-        ("BYTES", [1], b"\x01\0\0", "3 bytes at its end are no length"),
-        ("BYTES", [1], b"\x05\0\0\0abc", "a BYTES value of 5 bytes goes 2 bytes past its end"),
-        ("BYTES", [1], b"\xff\xff\xff\xff", f"a BYTES value of {2**32 - 1} bytes goes"),
-        ("BYTES", [2], struct.pack("<I", 0), "shape [2] is 2 values, got 1 value"),
+        ("BOOL", [2], b"\0\x02", "a BOOL must be the byte 0 or 1, got 2"),
+        ("BYTES", [1], b"\x01\0\0", "3 bytes at its end are too few for the length"),
+        ("BYTES", [1], b"\x05\0\0\0abc", "a BYTES value of 5 bytes exceeds the contents by 2 bytes"),
+        ("BYTES", [1], b"\xff\xff\xff\xff", f"a BYTES value of {2**32 - 1} bytes exceeds"),
+        ("BYTES", [2], struct.pack("<I", 0), "shape [2] needs 2 values, got 1 value"),
         ("BYTES", [0, 2**62, 2**62], b"", "is too large"),
     ],
 )
-def test_contents_that_do_not_fit_are_refused(datatype: str, shape: list[int], raw: bytes, message: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_contents_that_do_not_match_are_rejected(datatype: str, shape: list[int], raw: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as rejected:
         from_raw("x", datatype, shape, raw)
-    assert message in refused.value.message
-    assert refused.value.message.startswith("input 'x': ")
+    assert message in rejected.value.message
+    assert rejected.value.message.startswith("input 'x': ")
 
 
 def test_every_datatype_but_bytes_has_its_size() -> None:

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's requests and answers."""
+"""TensorFlow Serving's requests and responses."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ def body(**members: Any) -> bytes:
     return orjson.dumps(members)
 
 
-def answered(signature: Signature, verb: str, document: bytes, outputs: Tensors) -> Any:
+def response(signature: Signature, verb: str, document: bytes, outputs: Tensors) -> Any:
     codec = TensorflowCodec(signature)
     call = getattr(codec, verb)(document)
     return orjson.loads(codec.encode(call, {name: outputs[name] for name in call.request.outputs}))
@@ -72,19 +72,19 @@ def test_rows_and_tensors_are_read(signature: Signature, document: bytes, expect
         (WHOLE, body(inputs={"matrix": [[1, 2]], "scale": 3}), {"norm": np.array(2.5)}, {"outputs": 2.5}),
     ],
 )
-def test_rows_are_answered_with_rows_and_tensors_with_tensors(
+def test_rows_get_rows_and_tensors_get_tensors_in_response(
     signature: Signature, document: bytes, outputs: Tensors, expected: Any
 ) -> None:
-    assert answered(signature, "predict", document, outputs) == expected
+    assert response(signature, "predict", document, outputs) == expected
 
 
 def test_a_classifier_tells_every_class_with_its_score() -> None:
     first, second, third, fourth = IRIS.inputs[0].columns
     document = body(context={first: 1, second: 2}, examples=[{third: 3, fourth: 4}, {second: 5, third: 6, fourth: 7}])
     assert inputs(IRIS, document, "classify") == {"X": [[1, 2, 3, 4], [1, 5, 6, 7]]}
-    told = answered(IRIS, "classify", document, {"scores": np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)})
-    assert told["result"][0] == [["setosa", 0.5], ["versicolor", 0.25], ["virginica", 0.25]]
-    assert told["result"][1] == [["setosa", 0], ["versicolor", 1], ["virginica", 0]]
+    document = response(IRIS, "classify", document, {"scores": np.array([[0.5, 0.25, 0.25], [0, 1, 0]], np.float32)})
+    assert document["result"][0] == [["setosa", 0.5], ["versicolor", 0.25], ["virginica", 0.25]]
+    assert document["result"][1] == [["setosa", 0], ["versicolor", 1], ["virginica", 0]]
 
 
 FRAME = {"sepal_length": [5, 6], "sepal_width": [3, 3], "petal_length": [1, 4], "petal_width": [0, 1]}
@@ -100,9 +100,9 @@ FRAME = {"sepal_length": [5, 6], "sepal_width": [3, 3], "petal_length": [1, 4], 
 )
 def test_kserves_inputs_are_rows(rows: Any) -> None:
     assert inputs(IRIS, body(inputs=rows)) == {"X": [[5, 3, 1, 0], [6, 3, 4, 1]]}
-    told = answered(IRIS, "predict", body(inputs=rows), {"label": texts("a", "b"), "scores": np.ones((2, 3))})
-    assert [row["label"] for row in told["predictions"]] == ["a", "b"]
-    assert told.keys() == {"predictions"}
+    document = response(IRIS, "predict", body(inputs=rows), {"label": texts("a", "b"), "scores": np.ones((2, 3))})
+    assert [row["label"] for row in document["predictions"]] == ["a", "b"]
+    assert document.keys() == {"predictions"}
 
 
 def test_kserves_inputs_may_be_bytes_and_objects_with_vectors() -> None:
@@ -116,32 +116,32 @@ def test_a_signature_may_have_the_name_of_the_method_that_it_is_for(verb: str) -
     named = body(signature_name=f"tensorflow/serving/{verb}", examples=[{"x": 1}], instances=[1])
     signature = Signature(one("FP32").inputs, (TensorSpec("y", "FP32", (FREE, 2)),), classes=("a", "b"), scores="y")
     getattr(TensorflowCodec(signature if verb == "classify" else one("FP32")), verb)(named)
-    with pytest.raises(InvalidRequest, match="the signature 'serving_default' alone, got 'tensorflow/serving/other'"):
+    with pytest.raises(InvalidRequest, match="only the signature 'serving_default', got 'tensorflow/serving/other'"):
         getattr(TensorflowCodec(signature if verb == "classify" else one("FP32")), verb)(
             body(signature_name="tensorflow/serving/other", examples=[{"x": 1}], instances=[1])
         )
 
 
 @pytest.mark.parametrize("shape", [(FREE,), (FREE, 1)])
-def test_an_onnx_model_with_one_number_a_row_is_asked_for_it(shape: tuple[int, ...]) -> None:
+def test_an_onnx_model_with_one_number_per_row_is_a_regression(shape: tuple[int, ...]) -> None:
     signature = Signature(one("FP32").inputs, (TensorSpec("y", "FP32", shape),))
     outputs = {"y": np.array([2.5, 5]).reshape((2, *shape[1:]))}
-    assert answered(signature, "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
+    assert response(signature, "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
 
 
 @pytest.mark.parametrize(
     "output", [TensorSpec("y", "FP32", (FREE, 2)), TensorSpec("y", "BYTES", (FREE,)), TensorSpec("y", "FP32", ())]
 )
 @pytest.mark.parametrize("task", ["regression", "tensors"])
-def test_a_model_with_anything_but_one_number_a_row_is_no_regression(output: TensorSpec, task: Any) -> None:
-    with pytest.raises(InvalidRequest, match="does not give one number a row"):
+def test_a_model_without_one_number_per_row_is_not_a_regression(output: TensorSpec, task: Any) -> None:
+    with pytest.raises(InvalidRequest, match="does not return one number per row"):
         TensorflowCodec(Signature(one("FP32").inputs, (output,), task=task)).regress(body(examples=[{"x": 1}]))
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
 def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
     outputs = {"y": np.array([2.5, 5]).reshape(shape)}
-    assert answered(one("FP32"), "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
+    assert response(one("FP32"), "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
             IRIS,
             "predict",
             body(instances=[[1, 2, 3, 4]], signature_name="other"),
-            "the signature 'serving_default' alone",
+            "only the signature 'serving_default'",
         ),
         (IRIS, "predict", body(instances=[[1, 2, 3, 4]], signature_name=[]), "at /signature_name"),
-        (MIXED, "classify", body(examples=[{}]), "no score for each class; ask it with :predict"),
-        (replace(IRIS, classes=()), "classify", body(examples=[{}]), "does not say which class each score is of"),
-        (IRIS, "regress", body(examples=[{}]), "does not give one number a row; ask it with :predict"),
+        (MIXED, "classify", body(examples=[{}]), "no score for each class; use :predict"),
+        (replace(IRIS, classes=()), "classify", body(examples=[{}]), "does not declare which class each score is of"),
+        (IRIS, "regress", body(examples=[{}]), "does not return one number per row; use :predict"),
         (IRIS, "classify", body(), "expected a list of objects, got null at /examples"),
         (IRIS, "classify", body(examples=[1]), "expected an object, got the number 1 at /examples/0"),
         (IRIS, "classify", body(examples=[{}], context=1), "expected an object, got the number 1 at /context"),
@@ -173,16 +173,16 @@ def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
         (IRIS, "classify", body(examples=[]), "expected at least one row"),
     ],
 )
-def test_what_cannot_be_read_is_refused(signature: Signature, verb: str, document: bytes, message: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_an_invalid_body_is_rejected(signature: Signature, verb: str, document: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as rejected:
         getattr(TensorflowCodec(signature), verb)(document)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
-def test_outputs_without_rows_are_not_told_by_row() -> None:
+def test_outputs_without_rows_are_not_returned_by_row() -> None:
     signature = Signature(FIXED.inputs, (TensorSpec("norm", "FP32", ()),))
     with pytest.raises(InvalidRequest, match="output 'norm' has no row for each instance"):
-        answered(signature, "predict", body(instances=[[1, 2, 3], [4, 5, 6]]), {"norm": np.array(1.0)})
+        response(signature, "predict", body(instances=[[1, 2, 3], [4, 5, 6]]), {"norm": np.array(1.0)})
 
 
 NUMBERS = arrays.arrays(np.float32, (2, 3), elements=st.floats(-100, 100, width=32))
@@ -190,38 +190,38 @@ NUMBERS = arrays.arrays(np.float32, (2, 3), elements=st.floats(-100, 100, width=
 
 @settings(max_examples=50)
 @given(NUMBERS)
-def test_any_rows_and_any_tensor_come_back(array: Any) -> None:
+def test_any_rows_and_any_tensor_round_trip(array: Any) -> None:
     signature = one("FP32", (FREE, 3))
     values = orjson.loads(orjson.dumps(jsonable(array), option=orjson.OPT_SERIALIZE_NUMPY))
     for document in (body(instances=values), body(inputs={"x": values})):
         assert equal(TensorflowCodec(signature).predict(document).request.inputs["x"], array)
     both = Signature(signature.inputs, (TensorSpec("y", "FP32", (FREE, 3)),))
     for form, part in (("instances", "predictions"), ("inputs", "outputs")):
-        assert np.array(answered(both, "predict", body(**{form: values}), {"y": array})[part], np.float32).tolist() == (
+        assert np.array(response(both, "predict", body(**{form: values}), {"y": array})[part], np.float32).tolist() == (
             array.tolist()
         )
 
 
 @settings(max_examples=200)
 @given(st.binary(max_size=20) | st.sampled_from([b'{"instances":1}', b'{"inputs":null}', b'{"examples":[{"X":{}}]}']))
-def test_no_body_does_anything_but_ask_or_be_refused(document: bytes) -> None:
+def test_any_body_is_decoded_or_rejected(document: bytes) -> None:
     for verb in ("predict", "classify"):
         try:
             getattr(TensorflowCodec(IRIS), verb)(document)
-        except InvalidRequest as refused:
-            assert refused.message
+        except InvalidRequest as rejected:
+            assert rejected.message
 
 
 def test_every_version_is_available() -> None:
-    told = status("m", [7, 3])["model_version_status"]
-    assert [(each["version"], each["state"]) for each in told] == [("7", "AVAILABLE"), ("3", "AVAILABLE")]
-    assert told[0]["status"] == {"error_code": "OK", "error_message": ""}
+    document = status("m", [7, 3])["model_version_status"]
+    assert [(each["version"], each["state"]) for each in document] == [("7", "AVAILABLE"), ("3", "AVAILABLE")]
+    assert document[0]["status"] == {"error_code": "OK", "error_message": ""}
 
 
 def test_metadata_tells_types_and_shapes() -> None:
-    told = metadata("image", 3, IMAGE)
-    assert told["model_spec"] == {"name": "image", "signature_name": "", "version": "3"}
-    definition = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    document = metadata("image", 3, IMAGE)
+    assert document["model_spec"] == {"name": "image", "signature_name": "", "version": "3"}
+    definition = document["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert definition["inputs"]["image"]["dtype"] == "DT_FLOAT"
     assert [each["size"] for each in definition["inputs"]["image"]["tensor_shape"]["dim"]] == ["-1", "2", "2", "1"]
     assert definition["outputs"].keys() == {"embedding", "mean"}

@@ -1,5 +1,5 @@
-"""Apache Arrow's IPC streams (application/vnd.apache.arrow.stream): a table in, a table out. Pure.
+"""Apache Arrow IPC streams (application/vnd.apache.arrow.stream) as requests and responses.
 
-Source: https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. pyarrow reads and writes them and is an extra:
-`codec` imports the rest of this package at the first use.
+Source: https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. They need pyarrow, an optional dependency, so
+`codec` imports the rest of this package on first use.
 """

@@ -1,4 +1,4 @@
-"""Arrow's arrays to numpy's, with a mask of what is missing. Every array is validated before its values are touched."""
+"""Converts Arrow arrays to numpy arrays and masks of missing values. Every array is validated before its values are read."""
 
 from dataclasses import dataclass, field
 from math import ceil
@@ -11,51 +11,51 @@ from modelyard.errors import InvalidRequest
 from modelyard.tensors import Array
 from modelyard.text.decoding import text_or_bytes
 
-Kind = Literal["numbers", "flags", "texts", "nothing"]
-"""What a column is of. A column of nothing has missing values only, and goes as any."""
-MOST_AXES = 32
-"""Lists in lists; numpy's arrays have at most 64 axes."""
+Kind = Literal["numbers", "booleans", "strings", "nulls"]
+"""The kind of values in a column. A column of nulls has missing values only, and is valid for every datatype."""
+MAX_AXES = 32
+"""The nesting of lists; numpy arrays have at most 64 axes."""
 
 Values = tuple[Array, Array]
-"""Values, and of the same shape whether each is missing; then the value says nothing."""
+"""Values, and a mask of the same shape. Values that are missing are arbitrary."""
 
 
 @dataclass(slots=True)
-class Meter:
-    """Bytes that the arrays of a body may still take of it.
+class ByteBudget:
+    """How many bytes the arrays of a body may still use.
 
-    Buffers may overlap, so that a small body would be many large arrays: together they may take its bytes once, and once more
-    for columns of nothing, which take none.
+    Buffers may overlap, so a small body could be many large arrays. All arrays together may use twice the body's bytes: once for
+    their buffers, and once for columns of nulls, which have none.
     """
 
     left_bytes: int
     dictionaries: dict[Any, Values] = field(default_factory=dict)
-    """By their types and the addresses of their buffers: batches share them, and each is read once."""
+    """By type and buffer addresses: batches share dictionaries, and each is read once."""
 
-    def take(self, size_bytes: int) -> None:
-        """Raises InvalidRequest where nothing is left."""
+    def spend(self, size_bytes: int) -> None:
+        """Reduce the budget. Raises InvalidRequest if it is exceeded."""
         self.left_bytes -= size_bytes
         if self.left_bytes < 0:
             raise InvalidRequest("the stream's arrays claim more values than its bytes hold")
 
 
 def kind_of(type_: Any) -> Kind | None:
-    """What an array's innermost values are; None for what is not taken."""
+    """The kind of an array's innermost values; None for an unsupported type."""
     if types.is_dictionary(type_):
         return None if types.is_dictionary(type_.value_type) or _list(type_.value_type) else kind_of(type_.value_type)
     if _list(type_):
-        return kind_of(type_.value_type) if len(shape_of(type_)) <= MOST_AXES else None
+        return kind_of(type_.value_type) if len(shape_of(type_)) <= MAX_AXES else None
     if types.is_integer(type_) or types.is_floating(type_):
         return "numbers"
     if types.is_boolean(type_):
-        return "flags"
+        return "booleans"
     if _text(type_):
-        return "texts"
-    return "nothing" if types.is_null(type_) else None
+        return "strings"
+    return "nulls" if types.is_null(type_) else None
 
 
 def shape_of(type_: Any) -> tuple[int, ...]:
-    """Of one row: the lengths of lists of a fixed size, or ()."""
+    """The shape of one row: the lengths of fixed-size lists, or ()."""
     shape = []
     while _list(type_):
         shape.append(type_.list_size)
@@ -63,22 +63,22 @@ def shape_of(type_: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def values_of(array: Any, meter: Meter) -> Values:
-    """Of the shape (rows, ...). Raises InvalidRequest, or what pyarrow raises for an array that is not valid."""
+def read_values(array: Any, budget: ByteBudget) -> Values:
+    """The values, of shape (rows, ...). Raises InvalidRequest, or pyarrow's errors for an invalid array."""
     array.validate()
     if not _list(array.type):
-        return _dictionary(array, meter) if types.is_dictionary(array.type) else _plain(array, meter)
+        return _dictionary(array, budget) if types.is_dictionary(array.type) else _plain(array, budget)
     rows, size = len(array), array.type.list_size
     missing = _missing(array)
     if missing.any():
         raise InvalidRequest(f"expected a list of {size} values, got null, in row {int(missing.argmax())} of a batch")
-    values, gone = values_of(array.values.slice(array.offset * size, rows * size), meter)
-    return values.reshape(rows, size, *values.shape[1:]), gone.reshape(rows, size, *gone.shape[1:])
+    values, absent = read_values(array.values.slice(array.offset * size, rows * size), budget)
+    return values.reshape(rows, size, *values.shape[1:]), absent.reshape(rows, size, *absent.shape[1:])
 
 
-def _plain(array: Any, meter: Meter) -> Values:
+def _plain(array: Any, budget: ByteBudget) -> Values:
     length = len(array)
-    meter.take(_size_bytes(array))
+    budget.spend(_size_bytes(array))
     array.validate(full=True)
     missing = _missing(array)
     if types.is_null(array.type):
@@ -86,37 +86,37 @@ def _plain(array: Any, meter: Meter) -> Values:
     if types.is_boolean(array.type):
         return _bits(array.buffers()[1], array.offset, length), missing
     if _text(array.type):
-        texts = np.empty(length, np.object_)
-        texts[:] = [text_or_bytes(value) if type(value) is bytes else value for value in array.to_pylist()]
-        return texts, missing
+        strings = np.empty(length, np.object_)
+        strings[:] = [text_or_bytes(value) if type(value) is bytes else value for value in array.to_pylist()]
+        return strings, missing
     dtype = np.dtype(array.type.to_pandas_dtype())
     if not length:
         return np.empty(0, dtype), missing
     return np.frombuffer(array.buffers()[1], dtype, length, array.offset * dtype.itemsize), missing
 
 
-def _dictionary(array: Any, meter: Meter) -> Values:
-    places, missing = _plain(array.indices, meter)
+def _dictionary(array: Any, budget: ByteBudget) -> Values:
+    indices, missing = _plain(array.indices, budget)
     dictionary = array.dictionary
-    places_in_body = (0 if buffer is None else buffer.address for buffer in dictionary.buffers())
-    key = (dictionary.type, dictionary.offset, len(dictionary), *places_in_body)
-    if key not in meter.dictionaries:
-        meter.dictionaries[key] = values_of(dictionary, meter)
-    words, without = meter.dictionaries[key]
-    if not len(words):
-        words, without = np.zeros(1, words.dtype), np.ones(1, np.bool_)
-    places = np.where(missing, 0, places)
-    if len(places) and not (places.min() >= 0 and places.max() < max(len(dictionary), 1)):
+    addresses = (0 if buffer is None else buffer.address for buffer in dictionary.buffers())
+    key = (dictionary.type, dictionary.offset, len(dictionary), *addresses)
+    if key not in budget.dictionaries:
+        budget.dictionaries[key] = read_values(dictionary, budget)
+    entries, absent = budget.dictionaries[key]
+    if not len(entries):
+        entries, absent = np.zeros(1, entries.dtype), np.ones(1, np.bool_)
+    indices = np.where(missing, 0, indices)
+    if len(indices) and not (indices.min() >= 0 and indices.max() < max(len(dictionary), 1)):
         raise InvalidRequest("an index is outside of its dictionary")
-    return words[places], missing | without[places]
+    return entries[indices], missing | absent[indices]
 
 
 def _size_bytes(array: Any) -> int:
-    """Bytes of the body that the array stands for."""
+    """Bytes of the body that the array uses."""
     if types.is_null(array.type):
         return ceil(len(array) / 8)
     if types.is_string_view(array.type) or types.is_binary_view(array.type):
-        # Each is 16 bytes that begin with a length; many may show the same bytes.
+        # A view is 16 bytes that begin with a length. Many views may refer to the same bytes.
         views = np.frombuffer(array.buffers()[1] or b"", np.int32)[4 * array.offset :][: 4 * len(array) : 4]
         return 16 * len(array) + int(views.astype(np.int64).clip(0).sum())
     return int(array.nbytes)
@@ -130,7 +130,7 @@ def _missing(array: Any) -> Array:
 
 
 def _bits(buffer: Any, offset: int, length: int) -> Array:
-    """Bits as booleans, the lowest of each byte first."""
+    """Bits as booleans, the lowest bit of each byte first."""
     used = np.frombuffer(buffer or b"", np.uint8)[: (offset + length + 7) // 8]
     return np.unpackbits(used, bitorder="little")[offset : offset + length].astype(np.bool_)
 

@@ -1,4 +1,4 @@
-"""Arrow for one model, where pyarrow is installed; it is loaded when the first client speaks Arrow, never before."""
+"""Arrow for one model, if pyarrow is installed. pyarrow is imported at the first request that needs it."""
 
 from importlib import import_module
 
@@ -7,7 +7,7 @@ from modelyard.protocols.predict.rows import RowReader
 from modelyard.protocols.predict.tabular_responses import Columns
 from modelyard.tensors import Tensors
 
-MISSING = "Arrow needs pyarrow, and this server has none; its operator can install it: pip install 'modelyard[arrow]'"
+NOT_INSTALLED = "Arrow needs pyarrow, which is not installed on this server; install it: pip install 'modelyard[arrow]'"
 
 
 class ArrowCodec:
@@ -17,20 +17,20 @@ class ArrowCodec:
         self._rows = rows
 
     def read(self, body: bytes) -> Tensors:
-        """The model's inputs. Raises InvalidRequest, or UnsupportedMediaType where pyarrow is missing."""
+        """The model's inputs. Raises InvalidRequest, or UnsupportedMediaType if pyarrow is not installed."""
         if not _installed():
-            raise UnsupportedMediaType(MISSING)
+            raise UnsupportedMediaType(NOT_INSTALLED)
         from modelyard.protocols.predict.arrow.reader import read_table  # noqa: PLC0415 - imports pyarrow
 
         return read_table(body, self._rows)
 
-    def check_answers(self) -> None:
-        """Before the model runs in vain: raises NotAcceptable where pyarrow is missing."""
+    def check_writable(self) -> None:
+        """Check before the model runs. Raises NotAcceptable if pyarrow is not installed."""
         if not _installed():
-            raise NotAcceptable(MISSING)
+            raise NotAcceptable(NOT_INSTALLED)
 
     def write(self, columns: Columns) -> bytes:
-        """One record batch. Raises NotAcceptable for a column that has no one type."""
+        """A stream of one record batch. Raises NotAcceptable for a column whose values have several types."""
         from modelyard.protocols.predict.arrow.writer import write_table  # noqa: PLC0415 - imports pyarrow
 
         return write_table(columns)

@@ -1,4 +1,4 @@
-"""A column's values to those of a model's datatype, where that changes none; floats may lose digits, as those of JSON do."""
+"""Converts a column to a model's datatype if no value changes. Floats may lose digits, as those of JSON do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelyard.protocols.predict.arrow.arrays import Kind
-from modelyard.protocols.values.arrays import NOTHING
+from modelyard.protocols.values.arrays import MISSING_VALUE
 from modelyard.protocols.values.bad_values import BadValues
-from modelyard.protocols.values.conversion import complaint, converted
-from modelyard.protocols.values.layout import Cell
+from modelyard.protocols.values.conversion import convert, mismatch_message
+from modelyard.protocols.values.row_layout import Feature
 from modelyard.tensors import DTYPES, Array
 
-KINDS: Mapping[str, Sequence[Kind]] = {"BOOL": ("flags",), "BYTES": ("texts",)}
-"""What a column of each datatype may be of."""
-NUMBERS: Sequence[Kind] = ("numbers", "flags")
+KINDS: Mapping[str, Sequence[Kind]] = {"BOOL": ("booleans",), "BYTES": ("strings",)}
+"""The kinds of values that a column of each datatype may have."""
+NUMBERS: Sequence[Kind] = ("numbers", "booleans")
 """The same for the other datatypes."""
 
 
@@ -24,56 +24,56 @@ class Column:
 
     kind: Kind
     type: str
-    """As Arrow calls it."""
+    """Its name in Arrow."""
     values: Array
     """(rows, ...)"""
     missing: Array
-    """Of the same shape; where it is true the value says nothing."""
+    """A mask of the same shape. Missing values are arbitrary."""
 
-    def converted(self, cell: Cell, pointer: str, bad: BadValues) -> Array:
-        """As an array of the cell's datatype; nobody may use it where something bad was added.
+    def converted(self, feature: Feature, pointer: str, bad: BadValues) -> Array:
+        """The values in the feature's datatype; valid only if no bad value was added.
 
-        A missing value is NaN among floats, and None where the cell's value may be missing.
+        A missing value is NaN among floats, and None if the feature may have missing values.
         """
-        wanted = KINDS.get(cell.datatype, NUMBERS)
-        if self.kind not in (*wanted, "nothing"):
-            bad.add(pointer, f"expected a column of {wanted[0]} ({cell.datatype}), got one of {self.type}")
+        kinds = KINDS.get(feature.datatype, NUMBERS)
+        if self.kind not in (*kinds, "nulls"):
+            bad.add(pointer, f"expected a column of {kinds[0]} ({feature.datatype}), got one of {self.type}")
             return self.values
-        target = DTYPES[cell.datatype]
+        target = DTYPES[feature.datatype]
         wrong: Array | None = None
         if target.kind == "O":
             cast = _as_text(self.values)
         elif target.kind == "b":
             cast = self.values.astype(target)
         else:
-            cast, wrong = converted(self.values, target, rounded=True)
+            cast, wrong = convert(self.values, target, rounded=True)
         if self.missing.any():
             wrong = None if wrong is None else wrong & ~self.missing
             if target.kind == "f":
                 cast = np.where(self.missing, target.type(np.nan), cast)
-            elif cell.missing:
-                cast = np.where(self.missing, NOTHING, cast.astype(np.object_))
+            elif feature.missing:
+                cast = np.where(self.missing, MISSING_VALUE, cast.astype(np.object_))
             else:
                 wrong = self.missing if wrong is None else wrong | self.missing
         if wrong is not None:
-            self._tell(wrong, cell.datatype, pointer, bad)
+            self._report(wrong, feature.datatype, pointer, bad)
         return cast
 
-    def _tell(self, wrong: Array, datatype: str, pointer: str, bad: BadValues) -> None:
-        for place in zip(*(axis.tolist() for axis in wrong.nonzero()), strict=True):
-            value = None if self.missing[place] else self.values[place].item()
-            bad.add("/".join((pointer, *map(str, place))), complaint(value, datatype))
+    def _report(self, wrong: Array, datatype: str, pointer: str, bad: BadValues) -> None:
+        for index in zip(*(axis.tolist() for axis in wrong.nonzero()), strict=True):
+            value = None if self.missing[index] else self.values[index].item()
+            bad.add("/".join((pointer, *map(str, index))), mismatch_message(value, datatype))
 
 
 def _as_text(values: Array) -> Array:
-    """Bytes are text where all of them are UTF-8."""
+    """Decodes bytes if all of them are UTF-8."""
     flat = values.ravel().tolist()
     if bytes not in set(map(type, flat)):
         return values
     try:
-        known = [value.decode() if type(value) is bytes else value for value in flat]
+        strings = [value.decode() if type(value) is bytes else value for value in flat]
     except UnicodeDecodeError:
         return values
-    array = np.empty(len(known), np.object_)
-    array[:] = known
+    array = np.empty(len(strings), np.object_)
+    array[:] = strings
     return array.reshape(values.shape)

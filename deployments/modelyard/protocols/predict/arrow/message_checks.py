@@ -1,8 +1,8 @@
-"""A stream's messages, looked at before pyarrow makes arrays of them.
+"""Checks the messages of a stream before pyarrow reads arrays from them.
 
-Refused is what lets a small body take much memory or time: compressed buffers (pyarrow allocates what they claim to inflate to),
-bytes in another machine's order (each buffer is copied, and many may be the same), dictionaries that grow (they are joined
-again for every batch), and metadata that is long (a schema's fields may all be one).
+Rejects what lets a small body use much memory or time: compressed buffers (pyarrow allocates their claimed size), big-endian
+values (each buffer is copied, and many may be the same), delta dictionaries (they are joined again for every batch), and long
+metadata (all fields of a schema may be the same bytes).
 Source of the slots: https://github.com/apache/arrow/tree/main/format (Message.fbs, Schema.fbs), in the order of their fields.
 """
 
@@ -15,9 +15,9 @@ from flatbuffers.table import Table
 
 from modelyard.errors import InvalidRequest
 
-LARGEST_METADATA = 2**20
-"""Bytes of one message's; a column takes about 100 of them in the schema."""
-MOST_MESSAGES = 1000
+MAX_METADATA_BYTES = 2**20
+"""Of one message. A column needs about 100 bytes in the schema."""
+MAX_MESSAGES = 1000
 """Schema, dictionaries and record batches; each costs pyarrow more than its bytes."""
 
 HEADER = 2  # of a Message
@@ -27,37 +27,37 @@ COMPRESSION = 3  # of a RecordBatch
 
 
 def check_messages(body: bytes) -> None:
-    """Raises InvalidRequest, or what pyarrow and flatbuffers raise where the body is no stream."""
+    """Raises InvalidRequest, or the errors of pyarrow and flatbuffers if the body is not a stream."""
     for index, message in enumerate(pa.ipc.MessageReader.open_stream(pa.py_buffer(body))):
-        if index == MOST_MESSAGES:
+        if index == MAX_MESSAGES:
             raise InvalidRequest(
-                f"a stream of more than {MOST_MESSAGES} messages is not taken; send fewer, longer batches"
+                f"a stream of more than {MAX_MESSAGES} messages is not supported; send fewer, longer batches"
             )
-        if message.metadata.size > LARGEST_METADATA:
-            raise InvalidRequest(f"metadata of more than {LARGEST_METADATA} bytes in one message is not taken")
+        if message.metadata.size > MAX_METADATA_BYTES:
+            raise InvalidRequest(f"metadata of more than {MAX_METADATA_BYTES} bytes in one message is not supported")
         check = _CHECKS.get(message.type)
         if check is None:
-            raise InvalidRequest(f"a {message.type} is not taken, only tables")
+            raise InvalidRequest(f"a {message.type} is not supported, only tables are")
         metadata = message.metadata.to_pybytes()
         check(_table(Table(metadata, encode.Get(packer.uoffset, metadata, 0)), HEADER))
 
 
 def _check_schema(schema: Table) -> None:
-    place = _place(schema, ENDIANNESS)
-    if place and schema.Get(Int16Flags, schema.Pos + place):
-        raise InvalidRequest("a stream in big-endian order is not taken")
+    offset = _field_offset(schema, ENDIANNESS)
+    if offset and schema.Get(Int16Flags, schema.Pos + offset):
+        raise InvalidRequest("a big-endian stream is not supported")
 
 
 def _check_dictionary(dictionary: Table) -> None:
-    place = _place(dictionary, IS_DELTA)
-    if place and dictionary.Get(BoolFlags, dictionary.Pos + place):
-        raise InvalidRequest("a stream whose dictionaries grow (deltas) is not taken; send each dictionary whole")
+    offset = _field_offset(dictionary, IS_DELTA)
+    if offset and dictionary.Get(BoolFlags, dictionary.Pos + offset):
+        raise InvalidRequest("a stream with delta dictionaries is not supported; send each dictionary whole")
     _check_batch(_table(dictionary, DATA))
 
 
 def _check_batch(batch: Table) -> None:
-    if _place(batch, COMPRESSION):
-        raise InvalidRequest("a stream with compressed buffers is not taken; send them as they are")
+    if _field_offset(batch, COMPRESSION):
+        raise InvalidRequest("a stream with compressed buffers is not supported; send them uncompressed")
 
 
 _CHECKS: Mapping[str, Callable[[Table], None]] = {
@@ -67,14 +67,14 @@ _CHECKS: Mapping[str, Callable[[Table], None]] = {
 }
 
 
-def _place(table: Table, slot: int) -> int:
-    """Where a field stands in its table; 0 where it is not there."""
+def _field_offset(table: Table, slot: int) -> int:
+    """The offset of a field in its table; 0 if it is absent."""
     return int(table.Offset(4 + 2 * slot))
 
 
 def _table(table: Table, slot: int) -> Table:
-    """The table that a field is. Raises ValueError where there is none."""
-    place = _place(table, slot)
-    if not place:
+    """The table in a field. Raises ValueError if there is none."""
+    offset = _field_offset(table, slot)
+    if not offset:
         raise ValueError("a message without its contents")
-    return Table(table.Bytes, table.Indirect(table.Pos + place))
+    return Table(table.Bytes, table.Indirect(table.Pos + offset))

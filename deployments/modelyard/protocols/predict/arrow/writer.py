@@ -1,4 +1,4 @@
-"""An answer's table as a stream of one record batch."""
+"""Writes the table of a response as a stream of one record batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from modelyard.text.quoting import quoted
 
 
 def write_table(columns: Columns) -> bytes:
-    """What is missing is null; NaN and infinity stay. Texts are strings, or binary where bytes among them are no text.
+    """Write a stream. Missing values are null; NaN and infinity stay. A column with bytes that are not UTF-8 is binary.
 
-    Raises NotAcceptable for a column whose values have no one type.
+    Raises NotAcceptable for a column whose values have several types.
     """
     batch = pa.RecordBatch.from_arrays([_array(name, values) for name, values in columns.items()], names=list(columns))
     sink = pa.BufferOutputStream()
@@ -24,16 +24,16 @@ def write_table(columns: Columns) -> bytes:
 
 def _array(name: str, values: Sequence[Any]) -> Any:
     if any(type(value) is bytes for value in values):
-        values = _texts(values)
+        values = _decoded(values)
     try:
         return pa.array(values)
     except OverflowError:
         return pa.array(values, pa.uint64())
     except (pa.ArrowException, TypeError, ValueError):
-        raise NotAcceptable(f"the values of {quoted(name)} are not all of one type; ask for JSON") from None
+        raise NotAcceptable(f"the values of {quoted(name)} have several types; request JSON") from None
 
 
-def _texts(values: Sequence[Any]) -> Sequence[Any]:
+def _decoded(values: Sequence[Any]) -> Sequence[Any]:
     try:
         return [value.decode() if type(value) is bytes else value for value in values]
     except UnicodeDecodeError:

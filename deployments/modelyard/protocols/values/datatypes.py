@@ -1,5 +1,8 @@
-"""One JSON value for each datatype: what is accepted, and what is said of the rest. "1" is no number; true and false are 1 and 0
-where numbers are wanted, since a table's boolean column may be one that the model was fitted with as numbers."""
+"""How a JSON value of each datatype is read, and the error for every other value.
+
+A string such as "1" is not a number. true and false are 1 and 0 where numbers are expected, since the model may have been
+fitted with numbers for a boolean column of a table.
+"""
 
 import binascii
 from base64 import b64decode
@@ -14,13 +17,13 @@ from modelyard.tensors import DTYPES
 from modelyard.text.decoding import text_or_bytes
 from modelyard.text.quoting import described
 
-Read = Callable[[Any], Any]
-"""A JSON value to what numpy takes for it; ValueError says what was expected and what was got."""
+ReadValue = Callable[[Any], Any]
+"""Converts a JSON value to one for numpy. The ValueError says what was expected and what was found."""
 
-EXACT = 2**53
-"""Whole numbers up to here are exact as doubles; what JSON writes as 1e17 may have been another number."""
+MAX_EXACT_INTEGER = 2**53
+"""Doubles represent every integer up to here. Beyond it, a number such as 1e17 may have been rounded."""
 BASE64_KEY = "b64"
-"""`{"b64": "..."}` stands for bytes that are not text, as in TensorFlow Serving."""
+"""`{"b64": "..."}` holds bytes that are not UTF-8, as in TensorFlow Serving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,17 @@ class Datatype:
     """How a datatype's values are read."""
 
     dtype: np.dtype[Any]
-    kinds: frozenset[type]
-    """Where all values are of these types, numpy converts them as `read` does, or raises."""
-    narrow: bool
-    """Whether a finite number can become infinite on the way."""
-    read: Read
+    fast_types: frozenset[type]
+    """If all values have these types, numpy converts them as `read` does, or raises."""
+    may_overflow: bool
+    """Whether the conversion can make a finite number infinite."""
+    read: ReadValue
 
 
-def _floating(name: str) -> Datatype:
+def _float(name: str) -> Datatype:
     dtype = DTYPES[name]
     limits = np.finfo(dtype)
-    # Half a step above the largest number: from there on, rounding gives infinity.
+    # Half a step above the largest number. From there on, rounding gives infinity.
     limit = inf if name == "FP64" else float(limits.max) + 2.0 ** (limits.maxexp - limits.nmant - 2)
 
     def read(value: Any) -> Any:
@@ -54,14 +57,14 @@ def _floating(name: str) -> Datatype:
     return Datatype(dtype, frozenset((float, int, bool, type(None))), name != "FP64", read)
 
 
-def _whole(name: str) -> Datatype:
+def _integer(name: str) -> Datatype:
     dtype = DTYPES[name]
     low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
     def read(value: Any) -> Any:
         kind = type(value)
         if (kind is float and value.is_integer()) or kind is int:
-            if low <= value <= high and (kind is int or abs(value) <= EXACT):
+            if low <= value <= high and (kind is int or abs(value) <= MAX_EXACT_INTEGER):
                 return int(value)
             exact = "" if kind is int else ", written without an exponent or fraction"
             raise ValueError(f"expected a whole number from {low} to {high} ({name}){exact}, got {described(value)}")
@@ -92,6 +95,6 @@ def _string(value: Any) -> Any:
 DATATYPES: Mapping[str, Datatype] = {
     "BOOL": Datatype(DTYPES["BOOL"], frozenset((bool,)), False, _boolean),
     "BYTES": Datatype(DTYPES["BYTES"], frozenset((str,)), False, _string),
-    **{name: _floating(name) for name, dtype in DTYPES.items() if dtype.kind == "f"},
-    **{name: _whole(name) for name, dtype in DTYPES.items() if dtype.kind in "iu"},
+    **{name: _float(name) for name, dtype in DTYPES.items() if dtype.kind == "f"},
+    **{name: _integer(name) for name, dtype in DTYPES.items() if dtype.kind in "iu"},
 }

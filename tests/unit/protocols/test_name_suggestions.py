@@ -1,4 +1,4 @@
-"""Suggestions for names that are not known."""
+"""Suggestions for unknown names."""
 
 import pytest
 
@@ -20,11 +20,11 @@ def test_the_nearest_name_is_found_if_one_is_near(name: str, known: list[str], e
     assert nearest(name, known) == expected
 
 
-def test_a_name_too_long_to_be_meant_is_not_compared() -> None:
+def test_a_very_long_name_is_not_compared() -> None:
     assert nearest("a" * 1_000_000, ["a" * 1_000_000]) is None
 
 
-def test_only_the_first_thousand_names_are_looked_at() -> None:
+def test_only_the_first_thousand_names_are_compared() -> None:
     known = [f"{number:04}" for number in range(2000)]
     assert nearest("0999x", known) == "0999"
     assert nearest("model-x", [*known, "model-y"]) is None

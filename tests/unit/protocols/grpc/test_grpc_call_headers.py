@@ -1,9 +1,9 @@
-"""How long a client will wait."""
+"""The timeout of a call."""
 
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.grpc.timeout import timeout_s
+from modelyard.protocols.grpc.call_headers import timeout_s
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,6 @@ def test_a_timeout_is_read_in_any_unit(header, seconds):
 @pytest.mark.parametrize(
     "header", [b"", b"1", b"S", b"1s", b"-1S", b"1.5S", b"123456789S", b"1S ", b"1S\n", b"\xff" * 99]
 )
-def test_anything_else_is_refused(header):
+def test_an_invalid_timeout_is_rejected(header):
     with pytest.raises(InvalidRequest, match="grpc-timeout"):
         timeout_s(header)

@@ -1,4 +1,4 @@
-"""What is wrong with a JSON request is told, each bad value with its place, what was expected and what was got."""
+"""Errors of JSON requests: each bad value has a pointer, what was expected and what was found."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ A, B, C, D = "sepal_length", "sepal_width", "petal_length", "petal_width"
 GOOD = [[1, 2, 3, 4]]
 
 
-def told(signature: Signature, document: Any) -> list[str]:
-    """What is wrong with a request: "pointer: message" for each bad value."""
+def errors_of(signature: Signature, document: Any) -> list[str]:
+    """The errors of a request: "pointer: message" for each bad value."""
     with pytest.raises(InvalidRequest) as raised:
         decoded(signature, document)
     return [f"{bad.pointer}: {bad.message}" for bad in raised.value.bad_values]
@@ -47,12 +47,16 @@ FORMS = '"instances", "inputs", "dataframe_split", "dataframe_records"'
             {"instances": [[1, 2], [3]]},
             ["/instances/1: expected 2 values as in the lists before, got 1"],
         ),
-        (WHOLE, {"instances": [[1, 2]]}, ['/instances: this model does not take rows; send whole tensors in "inputs"']),
-        (FIXED, {"instances": [[1, 2, 3]]}, ["/instances: this model takes exactly 2 rows, got 1"]),
+        (
+            WHOLE,
+            {"instances": [[1, 2]]},
+            ['/instances: this model does not support rows; send whole tensors in "inputs"'],
+        ),
+        (FIXED, {"instances": [[1, 2, 3]]}, ["/instances: this model expects exactly 2 rows, got 1"]),
     ],
 )
-def test_bad_rows_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_rows_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,12 +91,12 @@ def test_bad_rows_are_told(signature: Signature, document: Any, expected: list[s
                     {"age": 1, "income": 1, "city": "a", "member": True, "visits": 1},
                 ]
             },
-            ['/instances/1/visits: "visits" is for every row or for none'],
+            ['/instances/1/visits: "visits" must be in every row or in none'],
         ),
     ],
 )
-def test_bad_objects_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_objects_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_bad_objects_are_told(signature: Signature, document: Any, expected: lis
             ],
         ),
         (IRIS, {"inputs": {A: [1], B: [1], C: [1]}}, ['/inputs: missing column "petal_width"']),
-        (IRIS, {"inputs": {"X": GOOD, A: [1]}}, ['/inputs/sepal_length: "X" gives this column already']),
+        (IRIS, {"inputs": {"X": GOOD, A: [1]}}, ['/inputs/sepal_length: "X" already includes this column']),
         (
             MIXED,
             {"inputs": [1]},
@@ -131,8 +135,8 @@ def test_bad_objects_are_told(signature: Signature, document: Any, expected: lis
         (FIXED, {"inputs": [[1, 2, 3]]}, ["/inputs: expected 2 values, got 1"]),
     ],
 )
-def test_bad_columns_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_columns_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_bad_columns_are_told(signature: Signature, document: Any, expected: lis
             IRIS,
             {"dataframe_split": {"columns": [A, A, [3], "sepal_widht"], "data": GOOD}},
             [
-                '/dataframe_split/columns/1: column "sepal_length" comes twice',
+                '/dataframe_split/columns/1: duplicate column "sepal_length"',
                 "/dataframe_split/columns/2: expected a column's name, got a list of 1",
                 '/dataframe_split/columns/3: unknown column "sepal_widht"; did you mean "sepal_width"?',
                 '/dataframe_split/columns: missing column "sepal_width"',
@@ -174,8 +178,8 @@ def test_bad_columns_are_told(signature: Signature, document: Any, expected: lis
         (IRIS, {"dataframe_records": GOOD}, ["/dataframe_records/0: expected an object, got a list of 4"]),
     ],
 )
-def test_bad_data_frames_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_data_frames_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
 @pytest.mark.parametrize(
@@ -241,8 +245,8 @@ def test_bad_data_frames_are_told(signature: Signature, document: Any, expected:
         ),
     ],
 )
-def test_bad_values_of_a_datatype_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_values_of_a_datatype_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
 @pytest.mark.parametrize(
@@ -267,7 +271,7 @@ def test_bad_values_of_a_datatype_are_told(signature: Signature, document: Any, 
         (
             IRIS,
             {"instances": GOOD, "outputs": [1, "label", "label"]},
-            ["/outputs/0: expected an output's name, got the number 1", '/outputs/2: output "label" comes twice'],
+            ["/outputs/0: expected an output's name, got the number 1", '/outputs/2: duplicate output "label"'],
         ),
         (
             IRIS,
@@ -276,11 +280,11 @@ def test_bad_values_of_a_datatype_are_told(signature: Signature, document: Any, 
         ),
     ],
 )
-def test_bad_members_are_told(signature: Signature, document: Any, expected: list[str]) -> None:
-    assert told(signature, document) == expected
+def test_bad_members_are_reported(signature: Signature, document: Any, expected: list[str]) -> None:
+    assert errors_of(signature, document) == expected
 
 
-def test_more_rows_than_allowed_are_refused() -> None:
+def test_more_rows_than_allowed_are_rejected() -> None:
     with pytest.raises(InvalidRequest, match="expected at most 2 rows, got 3"):
         decoded(IRIS, {"instances": GOOD * 3}, max_rows=2)
     with pytest.raises(InvalidRequest, match="expected at most 2 rows, got 3"):
@@ -306,15 +310,15 @@ def test_a_long_string_is_not_repeated_whole() -> None:
 
 
 def test_one_long_string_among_many_numbers_costs_no_memory() -> None:
-    # As an array of strings, numpy would give each of the values the room of the longest: a hundred gigabytes.
+    # In an array of fixed-length strings, each value would need the memory of the longest: a hundred gigabytes.
     with pytest.raises(InvalidRequest, match="expected a number"):
         decoded(one("FP32"), {"instances": ["x" * 1_000_000] + [1.0] * 25_000})
 
 
-def test_probabilities_are_refused_where_there_are_none() -> None:
-    with pytest.raises(InvalidRequest, match="there are no probabilities"):
+def test_probabilities_are_rejected_if_there_are_none() -> None:
+    with pytest.raises(InvalidRequest, match="no probabilities available"):
         decoded(one("FP32"), {"instances": [1], "probabilities": True})
-    with pytest.raises(InvalidRequest, match="there are no probabilities"):
+    with pytest.raises(InvalidRequest, match="no probabilities available"):
         PredictCodec("m", 1, one("FP32")).decode(b'{"instances": [1]}', b"", probabilities=True)
 
 

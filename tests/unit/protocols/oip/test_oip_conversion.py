@@ -1,4 +1,4 @@
-"""Tensors that are not just as the model declares them, in JSON, in raw contents and over gRPC: accepted where nothing is lost."""
+"""Tensors of other types and shapes than declared, in every form of the protocol: accepted if the conversion is lossless."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpe
 from tests.unit.protocols.samples import FEATURES, FIXED, IRIS, MIXED, TEXT, VALUE, equal, one, same, texts
 
 Sent = dict[str, Array]
-"""Tensors by the names under which they are sent."""
+"""Tensors by their names in the request."""
 DOUBLE = Signature((TensorSpec("x", "FP64", (FREE, 4), FEATURES),), (VALUE,))
 FLOWERS = np.array([[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]])
 
@@ -36,7 +36,7 @@ def by_json(signature: Signature, sent: Sent, *, nested: bool = False) -> Tensor
 
 
 def by_raw_contents(signature: Signature, sent: Sent) -> Tensors:
-    """Twice, so that what is remembered of the first gives the second."""
+    """Decodes twice, so that the second time uses the cache."""
     raws = [to_raw(array) for array in sent.values()]
     inputs = [
         {**head(name, array), "parameters": {"binary_data_size": len(raw)}}
@@ -55,7 +55,7 @@ def by_grpc(signature: Signature, sent: Sent) -> Tensors:
 
 
 def by_typed_contents(signature: Signature, sent: Sent) -> Tensors:
-    if any(array.dtype == np.float16 for array in sent.values()):  # of which there are none
+    if any(array.dtype == np.float16 for array in sent.values()):  # there are none
         return by_grpc(signature, sent)
     inputs = []
     for name, array in sent.items():
@@ -92,7 +92,7 @@ forms = pytest.mark.parametrize("read", FORMS.values(), ids=FORMS)
         ("INT8", np.array([3.0], np.float32), np.array([3], np.int8)),
     ],
 )
-def test_numbers_of_another_type_are_accepted_where_each_stays_the_same(
+def test_numbers_of_another_type_are_accepted_if_each_stays_the_same(
     read: Callable[..., Tensors], declared: str, array: Array, expected: Array
 ) -> None:
     found = read(one(declared), {"x": array})["x"]
@@ -119,12 +119,12 @@ def test_numbers_of_another_type_are_accepted_where_each_stays_the_same(
         ("BYTES", np.array([1]), "input 'x': expected BYTES, got INT64"),
     ],
 )
-def test_a_number_that_would_become_another_is_refused(
+def test_a_number_that_would_change_is_rejected(
     read: Callable[..., Tensors], declared: str, array: Array, message: str
 ) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as rejected:
         read(one(declared), {"x": array})
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
 @pytest.mark.parametrize("declared", ["FP32", "FP64", "INT8"])
@@ -149,7 +149,7 @@ def test_a_bf16_is_a_number_like_any_other(declared: str) -> None:
         ((FREE, 1), (), (1, 1)),
     ],
 )
-def test_an_axis_of_one_at_the_end_may_be_there_or_not(
+def test_a_last_axis_of_length_one_is_optional(
     read: Callable[..., Tensors], shape: tuple[int, ...], sent: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
     assert read(one("FP32", shape), {"x": np.ones(sent, np.float32)})["x"].shape == expected
@@ -157,7 +157,7 @@ def test_an_axis_of_one_at_the_end_may_be_there_or_not(
 
 @forms
 @pytest.mark.parametrize(("shape", "sent"), [((FREE, 2), (2,)), ((FREE,), (1, 3)), ((FREE, FREE), (3,)), ((), (2,))])
-def test_other_shapes_are_refused(read: Callable[..., Tensors], shape: tuple[int, ...], sent: tuple[int, ...]) -> None:
+def test_other_shapes_are_rejected(read: Callable[..., Tensors], shape: tuple[int, ...], sent: tuple[int, ...]) -> None:
     with pytest.raises(InvalidRequest, match="expected shape"):
         read(one("FP32", shape), {"x": np.ones(sent, np.float32)})
 
@@ -186,12 +186,12 @@ OPTIONAL = Signature((*DOUBLE.inputs, TensorSpec("k", "FP64", (FREE, 4), optiona
         (MIXED, {"input-0": np.ones((1, 2))}, "unknown input 'input-0'"),
     ],
 )
-def test_a_name_that_could_mean_something_else_is_refused(
+def test_an_ambiguous_name_is_rejected(
     read: Callable[..., Tensors], signature: Signature, sent: Sent, message: str
 ) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as rejected:
         read(signature, sent)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
 @forms
@@ -209,7 +209,7 @@ def test_each_column_may_be_a_tensor_of_its_own_type(read: Callable[..., Tensors
 
 
 @forms
-def test_columns_of_one_input_stand_beside_other_inputs(read: Callable[..., Tensors]) -> None:
+def test_columns_of_one_input_may_be_sent_with_other_inputs(read: Callable[..., Tensors]) -> None:
     sent = {"city": texts("Oslo"), "income": np.array([2]), "member": np.array([True]), "age": np.array([[1.5]])}
     assert same(
         read(MIXED, sent),
@@ -224,7 +224,7 @@ WIDE = {name: np.ones(2) for name in FEATURES}
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
-        ({**WIDE, "x": FLOWERS}, "input 'x' comes twice: whole, and by its column 'sepal_length'"),
+        ({**WIDE, "x": FLOWERS}, "duplicate input 'x': sent whole, and by its column 'sepal_length'"),
         (
             {**WIDE, "sepal_width": np.ones(3)},
             "columns of input 'x' differ in their length: 'sepal_length' has 2, 'sepal_w",
@@ -241,15 +241,15 @@ WIDE = {name: np.ones(2) for name in FEATURES}
         ({**WIDE, "sepal_witdh": np.ones(2)}, "unknown input 'sepal_witdh'; did you mean 'sepal_width'?"),
     ],
 )
-def test_columns_that_do_not_go_together_are_refused(read: Callable[..., Tensors], sent: Sent, message: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_inconsistent_columns_are_rejected(read: Callable[..., Tensors], sent: Sent, message: str) -> None:
+    with pytest.raises(InvalidRequest) as rejected:
         read(DOUBLE, sent)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
-def test_a_column_that_comes_twice_is_refused() -> None:
+def test_a_duplicate_column_is_rejected() -> None:
     heads = [{"name": name, "datatype": "FP64", "shape": [1], "data": [1]} for name in (*FEATURES, FEATURES[1])]
-    with pytest.raises(InvalidRequest, match="column 'sepal_width' comes twice"):
+    with pytest.raises(InvalidRequest, match="duplicate column 'sepal_width'"):
         InferCodec("m", 1, DOUBLE).decode(orjson.dumps({"inputs": heads}))
 
 
@@ -266,8 +266,8 @@ def test_a_fixed_number_of_rows_holds_for_columns_too() -> None:
         by_grpc(fixed, {"a": np.ones(3, np.float32), "b": np.ones(3, np.float32)})
 
 
-def test_numbers_of_json_are_of_the_tensors_own_type() -> None:
-    """As its raw contents would be, so that a client gets one answer whichever form it sends."""
+def test_json_numbers_have_the_datatype_of_the_tensor() -> None:
+    """JSON is read like raw contents, so that the response does not depend on the form of the request."""
     body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": FLOWERS[0].tolist()}]}
     found = InferCodec("m", 1, DOUBLE).decode(orjson.dumps(body)).request.inputs["x"]
     assert equal(found, FLOWERS[:1].astype(np.float32).astype(np.float64))
@@ -282,7 +282,7 @@ def test_numbers_of_json_are_of_the_tensors_own_type() -> None:
         ("INT8", np.array([127]), np.array([128])),
     ],
 )
-def test_values_behind_a_json_that_is_known_are_looked_at_each_time(declared: str, good: Array, bad: Array) -> None:
+def test_values_after_a_cached_json_header_are_checked_in_each_request(declared: str, good: Array, bad: Array) -> None:
     codec = InferCodec("m", 1, one(declared))
     json = orjson.dumps({"inputs": [{**head("x", good), "parameters": {"binary_data_size": good.nbytes}}]})
     for _ in range(2):
@@ -297,7 +297,7 @@ NUMBERS = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 
 @settings(max_examples=150)
 @given(st.data())
-def test_the_same_tensor_is_read_the_same_in_every_form_or_refused_in_all(data: st.DataObject) -> None:
+def test_a_tensor_is_read_the_same_in_every_form_or_rejected_in_all(data: st.DataObject) -> None:
     source, target = data.draw(st.sampled_from(NUMBERS)), data.draw(st.sampled_from(NUMBERS))
     dtype = DTYPES[source]
     values = data.draw(
@@ -307,16 +307,16 @@ def test_the_same_tensor_is_read_the_same_in_every_form_or_refused_in_all(data: 
     )
     with np.errstate(over="ignore"):
         array = np.array(values).astype(dtype)
-    told = []
+    results = []
     for read in (by_json, by_raw_contents, by_grpc):
         try:
-            told.append(read(one(target), {"x": array})["x"].tolist())
+            results.append(read(one(target), {"x": array})["x"].tolist())
         except InvalidRequest:
-            told.append(None)
-    assert told[0] == told[1] == told[2]
-    assert told[0] in (None, array.tolist())
+            results.append(None)
+    assert results[0] == results[1] == results[2]
+    assert results[0] in (None, array.tolist())
 
 
-def test_iris_is_read_as_it_always_was() -> None:
+def test_iris_is_read_in_its_declared_form() -> None:
     array = FLOWERS.astype(np.float32)
     assert all(equal(read(IRIS, {"X": array})["X"], array) for read in FORMS.values())

@@ -1,4 +1,4 @@
-"""Every form of a JSON request gives the tensors that the model takes."""
+"""Every format of a JSON request is read into the tensors of the model."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ A, B, C, D = "sepal_length", "sepal_width", "petal_length", "petal_width"
         {"dataframe_records": [{A: 5, B: 3, C: 1.5, D: 0}, {A: 6, B: 3, C: 4, D: 1}]},
     ],
 )
-def test_a_table_of_numbers_comes_in_every_form(document: Any) -> None:
+def test_a_table_of_numbers_is_read_in_every_format(document: Any) -> None:
     assert same(decoded(IRIS, document), FLOWERS)
 
 
@@ -109,14 +109,14 @@ def test_a_text_is_a_plain_string(document: Any) -> None:
 @pytest.mark.parametrize(
     "document", [{"instances": [{"b64": "/w=="}, "a"]}, {"inputs": {"text": [{"b64": "/w=="}, "a"]}}]
 )
-def test_bytes_that_are_not_text_come_as_base64(document: Any) -> None:
+def test_bytes_that_are_not_text_are_sent_as_base64(document: Any) -> None:
     assert same(decoded(TEXT, document), {"text": texts(b"\xff", "a")})
 
 
 @pytest.mark.parametrize(
     "document", [{"instances": [1, 2]}, {"instances": [[1], [2]]}, {"inputs": [1, 2]}, {"inputs": [[1], [2]]}]
 )
-def test_one_column_may_be_given_as_plain_values_and_the_other_way_round(document: Any) -> None:
+def test_one_column_and_a_list_of_scalars_are_interchangeable(document: Any) -> None:
     assert same(decoded(one("INT64", (FREE, 1)), document), {"x": np.array([[1], [2]])})
     assert same(decoded(one("INT64"), document), {"x": np.array([1, 2])})
 
@@ -133,26 +133,26 @@ def test_an_image_is_a_nested_list(document: Any) -> None:
     assert same(decoded(IMAGE, document), {"image": np.arange(1, 5, dtype=np.float32).reshape(1, 2, 2, 1)})
 
 
-def test_columns_of_a_model_without_names_are_taken_in_order() -> None:
+def test_columns_without_names_are_read_in_order() -> None:
     document = {"dataframe_split": {"columns": [0, 1], "data": [[1, 2]]}}
     assert same(decoded(NAMELESS, document), {"x": np.array([[1, 2]], np.float32)})
 
 
-def test_a_model_that_is_not_rowwise_takes_whole_tensors() -> None:
+def test_a_model_that_is_not_rowwise_accepts_whole_tensors() -> None:
     found = decoded(WHOLE, {"inputs": {"matrix": [[1, 2], [3, 4], [5, 6]], "scale": 0.5}})
     assert same(found, {"matrix": np.arange(1, 7, dtype=np.float32).reshape(3, 2), "scale": np.array(0.5, np.float32)})
 
 
-def test_an_empty_axis_keeps_its_shape_where_the_model_is_not_rowwise() -> None:
+def test_an_empty_axis_keeps_its_shape_if_the_model_is_not_rowwise() -> None:
     assert decoded(WHOLE, {"inputs": {"matrix": [], "scale": 1}})["matrix"].shape == (0, 2)
 
 
-def test_a_fixed_number_of_rows_may_come_as_instances() -> None:
+def test_a_fixed_number_of_rows_may_be_sent_as_instances() -> None:
     document = {"instances": [[1, 2, 3], [4, 5, 6]]}
     assert same(decoded(FIXED, document), {"x": np.arange(1, 7, dtype=np.float32).reshape(2, 3)})
 
 
-def test_two_inputs_with_the_same_column_are_told_apart_by_their_own_names() -> None:
+def test_two_inputs_with_the_same_column_are_distinguished_by_their_names() -> None:
     twins = Signature(
         inputs=(TensorSpec("left", "FP32", (FREE, 2), ("a", "b")), TensorSpec("right", "FP32", (FREE, 2), ("a", "b"))),
         outputs=(TensorSpec("y", "FP32", (FREE,)),),
@@ -165,12 +165,12 @@ def test_two_inputs_with_the_same_column_are_told_apart_by_their_own_names() -> 
     ("signature", "document", "rows"),
     [(IRIS, {"instances": [[1, 2, 3, 4]] * 3}, 3), (WHOLE, {"inputs": {"matrix": [[1, 2]] * 3, "scale": 1}}, 1)],
 )
-def test_rows_are_counted_only_where_the_model_is_rowwise(signature: Signature, document: Any, rows: int) -> None:
+def test_rows_are_counted_only_if_the_model_is_rowwise(signature: Signature, document: Any, rows: int) -> None:
     call = PredictCodec("m", 1, signature).decode(orjson.dumps(document), b"")
     assert call.request.rows == rows
 
 
-def test_a_member_that_comes_twice_counts_as_the_last() -> None:
+def test_the_last_of_duplicate_members_counts() -> None:
     assert same(decoded(one("INT8"), b'{"instances": [1], "instances": [2]}'), {"x": np.array([2], np.int8)})
 
 
@@ -193,10 +193,10 @@ def test_a_member_that_comes_twice_counts_as_the_last() -> None:
         ("FP64", False, 0.0),
     ],
 )
-def test_the_extremes_of_a_datatype_are_taken(datatype: str, given: Any, expected: Any) -> None:
+def test_the_extremes_of_a_datatype_are_accepted(datatype: str, given: Any, expected: Any) -> None:
     assert decoded(one(datatype), {"instances": [given]})["x"].tolist() == [expected]
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
-def test_null_is_nan_where_numbers_are_floating(datatype: str) -> None:
+def test_null_is_nan_among_floating_numbers(datatype: str) -> None:
     assert np.isnan(decoded(one(datatype), {"instances": [None, 1]})["x"]).tolist() == [True, False]

@@ -1,4 +1,4 @@
-"""What a model says of itself in the protocol's words."""
+"""The metadata and configuration of a model."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import IRIS, MIXED, WHOLE, one
 
 SINGLE = {"dims": [1], "reshape": {"shape": []}}
-"""A row that is a single value, as Triton's configurations write it."""
+"""A row that is a single value in Triton's configuration."""
 
 
 def spec(**members: Any) -> ModelSpec:
@@ -31,7 +31,7 @@ def test_metadata_lists_versions_in_rising_order_and_all_tensors() -> None:
     }
 
 
-def test_the_shape_is_the_one_that_requests_are_held_against() -> None:
+def test_the_shape_is_the_one_that_requests_are_checked_against() -> None:
     columns = Signature((TensorSpec("x", "FP32", (FREE, FREE), ("a", "b")),), ())
     assert model_metadata("m", "onnx", [1], columns, batched=False)["inputs"][0]["shape"] == [-1, 2]
 
@@ -70,7 +70,7 @@ def test_an_input_whose_rows_are_single_values_has_an_axis_that_clients_can_shap
     ],
     ids=str,
 )
-def test_an_images_format_is_said_where_its_shape_tells(shape: tuple[int, ...], found: str) -> None:
+def test_the_format_of_an_image_follows_from_its_shape(shape: tuple[int, ...], found: str) -> None:
     config = model_config(spec(), "onnx", one("UINT8", shape), batched=True)
     assert config["input"][0]["format"] == found
     texts = model_config(spec(), "onnx", one("BYTES", shape), batched=True)

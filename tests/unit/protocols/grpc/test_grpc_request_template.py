@@ -1,4 +1,4 @@
-"""Messages that look like an earlier one."""
+"""Templates of earlier messages."""
 
 from typing import Any
 
@@ -11,15 +11,14 @@ from hypothesis.extra import numpy as nps
 from modelyard.errors import InvalidRequest, ModelyardError
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.frames import PREFIX, frame
-from modelyard.protocols.grpc.messages import ModelInferRequest
-from modelyard.protocols.grpc.request_template import MOST_OF_A_LENGTH, RequestTemplateCache
-from modelyard.protocols.grpc.wire import RAW_INPUT, field_head
+from modelyard.protocols.grpc.messages import RAW_INPUT, ModelInferRequest, field_head
+from modelyard.protocols.grpc.request_template import MAX_PER_LENGTH, RequestTemplateCache
 from modelyard.protocols.oip.slots import Slot
-from modelyard.protocols.oip.tensors import HELD_AS, to_raw
-from modelyard.protocols.values.bounded_cache import MOST_KEPT
+from modelyard.protocols.oip.tensors import STORED_AS, to_raw
+from modelyard.protocols.values.bounded_cache import MAX_ENTRIES
 from modelyard.tensors import DTYPES, FREE, Signature, Tensors, TensorSpec, datatype_of
 
-ALIKE = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
+DATATYPES = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 
 
 def message(arrays: Tensors, /, **fields: Any) -> Any:
@@ -34,18 +33,18 @@ def body(sent: Any) -> bytes:
 
 
 def slots(sent: Any) -> list[Slot]:
-    """Of a model that declares what the message holds."""
+    """The slots of a model that declares the tensors of the message."""
     return [
-        Slot(one.name, one.datatype, one.name, HELD_AS.get(one.datatype, one.datatype), False) for one in sent.inputs
+        Slot(one.name, one.datatype, one.name, STORED_AS.get(one.datatype, one.datatype), False) for one in sent.inputs
     ]
 
 
 def remembered(*sent: Any) -> RequestTemplateCache[Any]:
-    """What knows these messages, and tells of each by itself."""
-    alike: RequestTemplateCache[Any] = RequestTemplateCache()
+    """A cache with templates of these messages; each template holds its message."""
+    templates: RequestTemplateCache[Any] = RequestTemplateCache()
     for one in sent:
-        alike.remember(body(one), one, slots(one), one)
-    return alike
+        templates.remember(body(one), one, slots(one), one)
+    return templates
 
 
 def same(got: Tensors, expected: Tensors) -> bool:
@@ -57,23 +56,23 @@ def same(got: Tensors, expected: Tensors) -> bool:
 
 
 @st.composite
-def two_of_a_form(draw: st.DrawFn) -> tuple[Tensors, Tensors]:
+def two_of_a_shape(draw: st.DrawFn) -> tuple[Tensors, Tensors]:
     """Tensors of the same names, datatypes and shapes."""
     first, second = {}, {}
     for name in draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True)):
-        dtype, shape = DTYPES[draw(st.sampled_from(ALIKE))], draw(nps.array_shapes(max_dims=3, max_side=40))
+        dtype, shape = DTYPES[draw(st.sampled_from(DATATYPES))], draw(nps.array_shapes(max_dims=3, max_side=40))
         first[name] = draw(nps.arrays(dtype, shape))
         second[name] = draw(nps.arrays(dtype, shape))
     return first, second
 
 
 @settings(max_examples=60)
-@given(two_of_a_form())
-def test_a_message_of_a_known_form_is_read_with_its_own_values(pair):
+@given(two_of_a_shape())
+def test_a_message_that_matches_a_template_is_read_with_its_own_values(pair):
     first, second = pair
-    told = message(first)
-    known, tensors = remembered(told).find(body(message(second))) or (None, {})
-    assert known is told
+    sent_message = message(first)
+    known, tensors = remembered(sent_message).find(body(message(second))) or (None, {})
+    assert known is sent_message
     assert same(tensors, second)
     assert all(array.flags.writeable and array.flags.aligned and array.flags.owndata for array in tensors.values())
 
@@ -93,11 +92,11 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_a_message_that_differs_in_more_than_values_is_not_known(other):
+def test_a_message_that_differs_in_more_than_values_matches_no_template(other):
     assert remembered(message({"x": X})).find(body(other)) is None
 
 
-UNALIKE = {
+UNCACHED = {
     "texts": message({"x": np.array(["a", "b"], object)}),
     "truth values": message({"x": np.array([True])}),
     "upper halves": message(
@@ -112,8 +111,8 @@ UNALIKE = {
 }
 
 
-@pytest.mark.parametrize("sent", UNALIKE.values(), ids=UNALIKE)
-def test_what_must_be_looked_at_is_not_remembered(sent):
+@pytest.mark.parametrize("sent", UNCACHED.values(), ids=UNCACHED)
+def test_no_template_is_stored_for_values_that_must_be_checked(sent):
     assert remembered(sent).find(body(sent)) is None
 
 
@@ -121,7 +120,7 @@ RAW = b"\1\2\3\4"
 HEAD = message({}, inputs=[{"name": "x", "datatype": "INT8", "shape": [4]}]).SerializeToString()
 VALUES = field_head(RAW_INPUT, len(RAW)) + RAW
 UNKNOWN = b"\x7a" + bytes([len(VALUES)]) + VALUES
-"""A field 15 that nobody knows, and whose content looks like the values."""
+"""An unknown field 15 whose content equals the encoded values."""
 
 
 @pytest.mark.parametrize(
@@ -129,24 +128,24 @@ UNKNOWN = b"\x7a" + bytes([len(VALUES)]) + VALUES
     [HEAD + VALUES + UNKNOWN, VALUES + HEAD, HEAD + b"\x3a\x84\x00" + RAW],
     ids=["behind the values", "before the head", "behind a length of two bytes"],
 )
-def test_values_that_do_not_end_the_message_are_not_remembered(written):
-    told = ModelInferRequest.FromString(written)
-    assert told.raw_input_contents == [RAW]
-    alike: RequestTemplateCache[Any] = RequestTemplateCache()
-    alike.remember(frame(written), told, slots(told), told)
-    assert alike.find(frame(written)) is None
+def test_no_template_is_stored_if_values_do_not_end_the_message(written):
+    sent_message = ModelInferRequest.FromString(written)
+    assert sent_message.raw_input_contents == [RAW]
+    templates: RequestTemplateCache[Any] = RequestTemplateCache()
+    templates.remember(frame(written), sent_message, slots(sent_message), sent_message)
+    assert templates.find(frame(written)) is None
 
 
-def test_a_compressed_message_is_not_remembered():
-    told = message({"x": X})
-    flagged = b"\1" + body(told)[1:]
-    alike: RequestTemplateCache[Any] = RequestTemplateCache()
-    alike.remember(flagged, told, slots(told), told)
-    assert alike.find(flagged) is None
+def test_no_template_is_stored_for_a_compressed_message():
+    sent_message = message({"x": X})
+    flagged = b"\1" + body(sent_message)[1:]
+    templates: RequestTemplateCache[Any] = RequestTemplateCache()
+    templates.remember(flagged, sent_message, slots(sent_message), sent_message)
+    assert templates.find(flagged) is None
 
 
 def decoded(codec: GrpcInferCodec, sent: bytes) -> Tensors | None:
-    """As protobuf reads it, None where it is refused."""
+    """The inputs as read with protobuf; None if they are rejected."""
     try:
         return codec.decode(ModelInferRequest.FromString(sent[PREFIX.size :])).request.inputs
     except (ModelyardError, ValueError):
@@ -158,58 +157,58 @@ CODEC = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP32", (FREE, 2)), Te
 
 @settings(max_examples=500)
 @given(st.data())
-def test_whatever_is_changed_in_a_message_it_is_read_as_protobuf_reads_it_or_not_at_all(data):
-    told = message({"x": np.ones((2, 2), np.float32), "k": np.zeros(2, np.int8)})
-    changed = bytearray(body(told))
+def test_a_changed_message_is_read_as_by_protobuf_or_matches_no_template(data):
+    sent_message = message({"x": np.ones((2, 2), np.float32), "k": np.zeros(2, np.int8)})
+    changed = bytearray(body(sent_message))
     for at in data.draw(st.lists(st.integers(0, len(changed) - 1), max_size=3)):
         changed[at] = data.draw(st.integers(0, 255))
-    found = remembered(told).find(bytes(changed))
+    found = remembered(sent_message).find(bytes(changed))
     if found is not None:
         expected = decoded(CODEC, bytes(changed))
         assert expected is not None
         assert same(found[1], expected)
 
 
-def test_forms_of_one_length_are_told_apart_and_no_more_than_some_are_kept():
-    forms = [message({name: X}) for name in "abcdefgh"]
-    alike = remembered(*forms)
-    found = [alike.find(body(form)) for form in forms]
-    assert [one is not None for one in found] == [True] * MOST_OF_A_LENGTH + [False] * (8 - MOST_OF_A_LENGTH)
-    assert all(one[0] is form for one, form in zip(found, forms, strict=True) if one)
+def test_templates_of_the_same_length_are_distinguished_up_to_a_limit():
+    read_in_order = [message({name: X}) for name in "abcdefgh"]
+    templates = remembered(*read_in_order)
+    found = [templates.find(body(each)) for each in read_in_order]
+    assert [one is not None for one in found] == [True] * MAX_PER_LENGTH + [False] * (8 - MAX_PER_LENGTH)
+    assert all(one[0] is each for one, each in zip(found, read_in_order, strict=True) if one)
 
 
-def test_of_messages_of_ever_new_lengths_the_latest_are_kept():
-    sent = [message({"x": np.zeros(length, np.int8)}) for length in range(1, MOST_KEPT + 50)]
-    alike = remembered(*sent)
-    known = [alike.find(body(one)) is not None for one in sent]
+def test_the_templates_of_the_latest_lengths_are_kept():
+    sent = [message({"x": np.zeros(length, np.int8)}) for length in range(1, MAX_ENTRIES + 50)]
+    templates = remembered(*sent)
+    known = [templates.find(body(one)) is not None for one in sent]
     assert known[-1]
-    assert sum(known) <= MOST_KEPT
+    assert sum(known) <= MAX_ENTRIES
 
 
 WIDER = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP64", (FREE, 1)), TensorSpec("k", "INT64", (FREE,))), ()))
-"""Of a model whose inputs hold more than what is sent."""
+"""A codec of a model whose inputs are wider than the tensors that are sent."""
 
 
-def forms(*sent: Tensors) -> list[Tensors]:
-    """The inputs of messages that come one after the other, each read as one like it before where there is one."""
-    alike: RequestTemplateCache[Any] = RequestTemplateCache()
+def read_in_order(*sent: Tensors) -> list[Tensors]:
+    """The inputs of consecutive messages, each read with the template of an earlier one if there is one."""
+    templates: RequestTemplateCache[Any] = RequestTemplateCache()
     read = []
     for tensors in sent:
-        asked = message(tensors)
-        found = alike.find(body(asked))
+        sent_message = message(tensors)
+        found = templates.find(body(sent_message))
         if found is None:
-            call = WIDER.decode(asked)
-            alike.remember(body(asked), asked, call.slots, call)
-            read.append(call.request.inputs)
+            decoded_request = WIDER.decode(sent_message)
+            templates.remember(body(sent_message), sent_message, decoded_request.slots, decoded_request)
+            read.append(decoded_request.request.inputs)
         else:
             read.append(found[1])
     return read
 
 
-def test_a_message_of_a_known_form_is_converted_like_the_first():
+def test_a_message_that_matches_a_template_is_converted_like_the_first():
     sent = [{"x": np.array([0.1, n], np.float32), "k": np.array([n, -n], np.int8)} for n in (1, 2)]
     expected = [{"x": each["x"].astype(np.float64).reshape(2, 1), "k": each["k"].astype(np.int64)} for each in sent]
-    got = forms(*sent)
+    got = read_in_order(*sent)
     assert all(map(same, got, expected))
 
 
@@ -222,6 +221,6 @@ def test_a_message_of_a_known_form_is_converted_like_the_first():
     ],
     ids=["whole numbers for floats", "floats for whole numbers", "unsigned for signed"],
 )
-def test_what_must_be_converted_value_by_value_is_looked_at_each_time(first, second):
+def test_values_whose_conversion_may_fail_are_checked_in_each_message(first, second):
     with pytest.raises(InvalidRequest, match=r"input '[xk]': expected a (whole )?number"):
-        forms(first, second)
+        read_in_order(first, second)

@@ -1,4 +1,4 @@
-"""Columns that the model was fitted with and does not read may be there, with anything in them; other names stay errors."""
+"""Columns that the model was fitted with but does not read are accepted with any values; other names stay errors."""
 
 import datetime
 import io
@@ -24,7 +24,7 @@ from tests.unit.protocols.samples import VALUE, decoded, decoded_csv, same, text
 
 FITTED = ("id", "b", "note", "a", "when")
 TABLE = Signature((TensorSpec("x", "FP64", (FREE, 2), ("a", "b")),), (VALUE,), task="regression", fitted=FITTED)
-"""Columns of numbers, in another order than they were fitted in."""
+"""Columns of numbers, in another order than that of the fit."""
 MIXED = Signature(
     (TensorSpec("a", "FP64", (FREE, 1)), TensorSpec("b", "BYTES", (FREE, 1), missing=True)),
     (VALUE,),
@@ -38,7 +38,7 @@ EXPECTED: dict[str, tuple[Signature, Tensors, list[Any]]] = {
     "alone": (ALONE, {"b": texts("u", "v").reshape(2, 1)}, ["u", "v"]),
 }
 ODD: list[Any] = [{"any": ["thing"]}, None]
-"""What stands in columns that are not read."""
+"""The values of columns that are not read."""
 
 
 def rows(b: list[Any]) -> list[list[Any]]:
@@ -46,7 +46,7 @@ def rows(b: list[Any]) -> list[list[Any]]:
 
 
 def objects(b: list[Any]) -> list[dict[str, Any]]:
-    """Of which the second leaves some out."""
+    """Rows as objects; the second row leaves out ignored columns."""
     first, second = (dict(zip(FITTED, row, strict=True)) for row in rows(b))
     del second["note"], second["when"]
     return [first, second]
@@ -66,41 +66,43 @@ def heads(b: list[Any]) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": datatype_of(x.dtype), "shape": x.shape} for name, x in typed(b).items()]
 
 
-def oip(told: Signature, b: list[Any]) -> Tensors:
+def oip(signature: Signature, b: list[Any]) -> Tensors:
     inputs = [{**head, "data": x.reshape(-1).tolist()} for head, x in zip(heads(b), typed(b).values(), strict=True)]
     inputs.append({"name": "when", "datatype": "DATE", "shape": [-7], "data": ODD})
-    return InferCodec("m", 1, told).decode(orjson.dumps({"inputs": inputs})).request.inputs
+    return InferCodec("m", 1, signature).decode(orjson.dumps({"inputs": inputs})).request.inputs
 
 
-def oip_binary(told: Signature, b: list[Any]) -> Tensors:
+def oip_binary(signature: Signature, b: list[Any]) -> Tensors:
     raws = [to_raw(array) for array in typed(b).values()]
     inputs = [{**head, "parameters": {"binary_data_size": len(raw)}} for head, raw in zip(heads(b), raws, strict=True)]
     json = orjson.dumps({"inputs": inputs})
-    return InferCodec("m", 1, told).decode(json + b"".join(raws), b"%d" % len(json)).request.inputs
+    return InferCodec("m", 1, signature).decode(json + b"".join(raws), b"%d" % len(json)).request.inputs
 
 
-def grpc(told: Signature, b: list[Any]) -> Tensors:
+def grpc(signature: Signature, b: list[Any]) -> Tensors:
     message = ModelInferRequest(inputs=heads(b), raw_input_contents=[to_raw(array) for array in typed(b).values()])
-    return GrpcInferCodec("m", 1, told).decode(message).request.inputs
+    return GrpcInferCodec("m", 1, signature).decode(message).request.inputs
 
 
-def arrow(told: Signature, b: list[Any]) -> Tensors:
+def arrow(signature: Signature, b: list[Any]) -> Tensors:
     dates = pa.array([datetime.date(2020, 1, 1), None])
     table = {"when": dates, "b": pa.array(b), "note": pa.array([{"a": 1}, None]), "a": [1.5, 2.5], "id": [None, None]}
-    return PredictCodec("m", 1, told).decode(stream(table), ARROW).request.inputs
+    return PredictCodec("m", 1, signature).decode(stream(table), ARROW).request.inputs
 
 
 FORMS: dict[str, Callable[[Signature, list[Any]], Tensors]] = {
-    "objects": lambda told, b: decoded(told, {"instances": objects(b)}),
-    "records": lambda told, b: decoded(told, {"dataframe_records": objects(b)}),
-    "lists": lambda told, b: decoded(told, {"instances": rows(b)}),
-    "split": lambda told, b: decoded(told, {"dataframe_split": {"columns": FITTED, "data": rows(b)}}),
-    "part of a split": lambda told, b: decoded(
-        told, {"dataframe_split": {"columns": ["a", "b", "id"], "data": [[1.5, b[0], {}], [2.5, b[1], None]]}}
+    "objects": lambda signature, b: decoded(signature, {"instances": objects(b)}),
+    "records": lambda signature, b: decoded(signature, {"dataframe_records": objects(b)}),
+    "lists": lambda signature, b: decoded(signature, {"instances": rows(b)}),
+    "split": lambda signature, b: decoded(signature, {"dataframe_split": {"columns": FITTED, "data": rows(b)}}),
+    "part of a split": lambda signature, b: decoded(
+        signature, {"dataframe_split": {"columns": ["a", "b", "id"], "data": [[1.5, b[0], {}], [2.5, b[1], None]]}}
     ),
-    "columns": lambda told, b: decoded(told, {"inputs": columns(b)}),
-    "csv": lambda told, b: decoded_csv(told, f'id,b,note,a,when\n,{b[0]},"x,y",1.5,-\n?,{b[1]},,2.5,\n'),
-    "tensorflow": lambda told, b: TensorflowCodec(told).predict(orjson.dumps({"instances": rows(b)})).request.inputs,
+    "columns": lambda signature, b: decoded(signature, {"inputs": columns(b)}),
+    "csv": lambda signature, b: decoded_csv(signature, f'id,b,note,a,when\n,{b[0]},"x,y",1.5,-\n?,{b[1]},,2.5,\n'),
+    "tensorflow": lambda signature, b: (
+        TensorflowCodec(signature).predict(orjson.dumps({"instances": rows(b)})).request.inputs
+    ),
     "arrow": arrow,
     "oip": oip,
     "oip binary": oip_binary,
@@ -110,7 +112,7 @@ FORMS: dict[str, Callable[[Signature, list[Any]], Tensors]] = {
 
 @pytest.mark.parametrize("model", EXPECTED)
 @pytest.mark.parametrize("form", FORMS)
-def test_they_are_accepted_and_not_looked_at(form: str, model: str) -> None:
+def test_ignored_columns_are_accepted_with_any_values(form: str, model: str) -> None:
     signature, expected, b = EXPECTED[model]
     assert same(FORMS[form](signature, b), expected)
 
@@ -127,11 +129,11 @@ def test_they_are_accepted_and_not_looked_at(form: str, model: str) -> None:
         {"inputs": {"x": [[1.5, 7]], "note": 0}},
     ],
 )
-def test_what_is_read_may_also_come_alone_or_as_whole_rows(document: Any) -> None:
+def test_the_columns_that_are_read_may_be_sent_alone_or_in_whole_rows(document: Any) -> None:
     assert same(decoded(TABLE, document), {"x": np.array([[1.5, 7]])})
 
 
-def test_one_tensor_of_all_columns_is_cut_to_those_that_are_read() -> None:
+def test_one_tensor_of_all_columns_is_reduced_to_those_that_are_read() -> None:
     whole = np.array([[9, 7, 9, 1, 9.25]], np.float32)
     expected = {"x": np.array([[1.0, 7]])}
     body = {"inputs": [{"name": "input-0", "datatype": "FP32", "shape": [1, 5], "data": whole.tolist()}]}
@@ -146,9 +148,9 @@ def test_one_tensor_of_all_columns_is_cut_to_those_that_are_read() -> None:
     assert same(codec.decode(file.getvalue(), b"application/x-npy").request.inputs, expected)
 
 
-def test_generate_passes_them_over() -> None:
-    told = Signature((TensorSpec("b", "BYTES", (FREE,)),), (VALUE,), fitted=FITTED)
-    assert GenerateCodec("m", 1, told).decode(b'{"b": "u", "note": 7}').request.inputs["b"].tolist() == ["u"]
+def test_generate_ignores_them() -> None:
+    signature = Signature((TensorSpec("b", "BYTES", (FREE,)),), (VALUE,), fitted=FITTED)
+    assert GenerateCodec("m", 1, signature).decode(b'{"b": "u", "note": 7}').request.inputs["b"].tolist() == ["u"]
 
 
 def test_a_column_that_is_not_read_may_have_the_name_of_the_input() -> None:
@@ -176,12 +178,10 @@ def test_a_column_that_is_not_read_may_have_the_name_of_the_input() -> None:
         (MIXED, {"dataframe_split": {"columns": ["a", "note"], "data": [[1, "u"]]}}, 'missing column "b"'),
     ],
 )
-def test_names_that_were_never_there_and_missing_ones_stay_errors(
-    signature: Signature, document: Any, message: str
-) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_unknown_and_missing_names_stay_errors(signature: Signature, document: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest) as rejected:
         decoded(signature, document)
-    assert message in refused.value.message
+    assert message in rejected.value.message
 
 
 def test_over_the_open_inference_protocol_too() -> None:
@@ -192,7 +192,7 @@ def test_over_the_open_inference_protocol_too() -> None:
         InferCodec("m", 1, TABLE).decode(orjson.dumps({"inputs": [{**inputs[0], "name": "note"}]}))
 
 
-def test_csv_of_one_column_that_is_read_has_a_header_where_it_has_others() -> None:
+def test_csv_of_one_column_that_is_read_has_a_header_if_it_has_others() -> None:
     assert same(decoded_csv(ALONE, "u\nv\n"), EXPECTED["alone"][1])
     assert same(decoded_csv(ALONE, "b\nu\nv\n"), EXPECTED["alone"][1])
     with pytest.raises(InvalidRequest, match='unknown column "1"'):

@@ -1,4 +1,4 @@
-"""What the whole server says of itself in the protocol's words. Pure."""
+"""The server's metadata and its repository index."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -12,11 +12,11 @@ EXTENSIONS = (
     "model_repository",
     "statistics",
 )
-"""Triton's names for what goes beyond the protocol. Left out is what is accepted without effect: `parameters` that a model would
-get, and `schedule_policy`, as there are no priorities."""
+"""Triton's names of extensions. Extensions that are accepted without effect are left out: `parameters`, which a model would get,
+and `schedule_policy`, since there are no priorities."""
 
 
-class Listed(Protocol):
+class ModelEntry(Protocol):
     """A configured model."""
 
     @property
@@ -40,8 +40,8 @@ def server_metadata() -> Mapping[str, Any]:
     return {"name": "modelyard", "version": version("modelyard"), "extensions": EXTENSIONS}
 
 
-def repository_index(models: Iterable[Listed], *, ready_only: bool) -> list[dict[str, str]]:
-    """Every version that is served, or would be; a model that has none stands there alone."""
+def repository_index(models: Iterable[ModelEntry], *, ready_only: bool) -> list[dict[str, str]]:
+    """Every version of every model; a model without known versions has one entry without a version."""
     return [
         {"name": model.name, **numbered, "state": model.state, "reason": model.reason}
         for model in models

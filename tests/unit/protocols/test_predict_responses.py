@@ -1,4 +1,4 @@
-"""Outputs become the answer that a client reads."""
+"""Outputs are written as the response."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import FREE, Array, Signature, TensorSpec
-from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, SPECIES, WHOLE, answered, one, texts
+from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, SPECIES, WHOLE, one, response_of, texts
 
 ONE = {"instances": [[1, 2, 3, 4]]}
 TWO = {"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}
@@ -19,12 +19,12 @@ NAMES = {"model_name": "m", "model_version": "1"}
 
 
 def classifier(datatype: str, classes: tuple[Any, ...], **changes: Any) -> Signature:
-    """Iris, with another kind of labels."""
+    """Iris with labels of another type."""
     outputs = (TensorSpec("label", datatype, (FREE,)), TensorSpec("scores", "FP32", (FREE, 3)))
     return replace(IRIS, outputs=outputs, classes=classes, **changes)
 
 
-def test_the_answer_names_the_model_and_is_compact_json() -> None:
+def test_the_response_names_the_model_and_is_compact_json() -> None:
     codec = PredictCodec("iris", 3, IRIS)
     call = codec.decode(orjson.dumps(ONE), b"")
     outputs = {"label": texts("setosa"), "scores": np.array([[0.97, 0.02, 0.01]], np.float32)}
@@ -36,7 +36,7 @@ def test_the_answer_names_the_model_and_is_compact_json() -> None:
     ("signature", "labels", "predictions", "confidences"),
     [
         (IRIS, texts("setosa", "virginica"), ["setosa", "virginica"], [0.75, 0.5]),
-        # The score of the label, which need not be the greatest.
+        # The score of the label need not be the greatest.
         (IRIS, texts("versicolor", "versicolor"), ["versicolor", "versicolor"], [0.125, 0.25]),
         (IRIS, texts(b"setosa", b"virginica"), ["setosa", "virginica"], [0.75, 0.5]),
         (IRIS, np.array(["setosa", "virginica"]), ["setosa", "virginica"], [0.75, 0.5]),
@@ -54,8 +54,8 @@ def test_the_answer_names_the_model_and_is_compact_json() -> None:
 def test_a_label_comes_with_its_own_score(
     signature: Signature, labels: Array, predictions: list[Any], confidences: list[Any]
 ) -> None:
-    answer = answered(signature, TWO, {"label": labels, "scores": SCORES})
-    assert answer == {**NAMES, "predictions": predictions, "confidences": confidences}
+    response = response_of(signature, TWO, {"label": labels, "scores": SCORES})
+    assert response == {**NAMES, "predictions": predictions, "confidences": confidences}
 
 
 @pytest.mark.parametrize(
@@ -63,37 +63,37 @@ def test_a_label_comes_with_its_own_score(
 )
 def test_scores_alone_give_the_class_of_the_greatest(classes: tuple[Any, ...], predictions: list[Any]) -> None:
     signature = replace(IRIS, outputs=IRIS.outputs[1:], label="", classes=classes)
-    answer = answered(signature, TWO, {"scores": SCORES})
-    assert answer == {**NAMES, "predictions": predictions, "confidences": [0.75, 0.5]}
+    response = response_of(signature, TWO, {"scores": SCORES})
+    assert response == {**NAMES, "predictions": predictions, "confidences": [0.75, 0.5]}
 
 
 def test_labels_alone_come_without_confidences() -> None:
     signature = replace(IRIS, outputs=IRIS.outputs[:1], scores="")
-    assert answered(signature, ONE, {"label": texts("setosa")}) == {**NAMES, "predictions": ["setosa"]}
+    assert response_of(signature, ONE, {"label": texts("setosa")}) == {**NAMES, "predictions": ["setosa"]}
 
 
-def test_without_classes_nothing_says_which_score_is_a_labels() -> None:
+def test_without_classes_the_score_of_a_label_is_unknown() -> None:
     nameless = classifier("INT64", ())
     outputs = {"label": np.array([50, 70]), "scores": SCORES}
-    assert answered(nameless, TWO, outputs) == {**NAMES, "predictions": [50, 70]}
-    answer = answered(nameless, {**TWO, "probabilities": True}, outputs)
-    assert answer == {**NAMES, "predictions": [50, 70], "probabilities": SCORES.tolist()}
+    assert response_of(nameless, TWO, outputs) == {**NAMES, "predictions": [50, 70]}
+    response = response_of(nameless, {**TWO, "probabilities": True}, outputs)
+    assert response == {**NAMES, "predictions": [50, 70], "probabilities": SCORES.tolist()}
 
 
-def test_without_labels_or_classes_the_place_of_the_largest_score_is_the_label() -> None:
+def test_without_labels_or_classes_the_index_of_the_largest_score_is_the_label() -> None:
     signature = replace(IRIS, outputs=IRIS.outputs[1:], label="", classes=())
-    answer = answered(signature, {**TWO, "probabilities": True}, {"scores": SCORES})
-    assert (answer["predictions"], answer["confidences"], answer["classes"]) == ([0, 2], [0.75, 0.5], [0, 1, 2])
+    response = response_of(signature, {**TWO, "probabilities": True}, {"scores": SCORES})
+    assert (response["predictions"], response["confidences"], response["classes"]) == ([0, 2], [0.75, 0.5], [0, 1, 2])
 
 
-def test_a_label_of_the_models_own_has_no_confidence() -> None:
-    answer = answered(IRIS, TWO, {"label": texts("unsure", "setosa"), "scores": SCORES})
-    assert answer == {**NAMES, "predictions": ["unsure", "setosa"], "confidences": [None, 0.25]}
+def test_a_label_that_is_not_a_class_has_no_confidence() -> None:
+    response = response_of(IRIS, TWO, {"label": texts("unsure", "setosa"), "scores": SCORES})
+    assert response == {**NAMES, "predictions": ["unsure", "setosa"], "confidences": [None, 0.25]}
 
 
-def test_a_label_that_is_bytes_and_no_text_is_base64() -> None:
-    answer = answered(IRIS, TWO, {"label": texts(b"\xff", b"setosa"), "scores": SCORES})
-    assert answer == {**NAMES, "predictions": [{"b64": "/w=="}, "setosa"], "confidences": [None, 0.25]}
+def test_a_label_that_is_not_utf8_is_base64() -> None:
+    response = response_of(IRIS, TWO, {"label": texts(b"\xff", b"setosa"), "scores": SCORES})
+    assert response == {**NAMES, "predictions": [{"b64": "/w=="}, "setosa"], "confidences": [None, 0.25]}
 
 
 TAGS = Signature(
@@ -113,11 +113,11 @@ TAGGED = {
 }
 
 
-def test_a_model_of_several_labels_gives_a_list_of_them_for_each_row() -> None:
+def test_a_multi_label_model_has_a_list_of_labels_for_each_row() -> None:
     others = {name: TAGGED[name].tolist() for name in ("scores_0", "scores_1")}
-    assert answered(TAGS, TWO, TAGGED) == {**NAMES, "predictions": [[1, 7], [0, 9]], "outputs": others}
-    assert answered(TAGS, {**TWO, "outputs": ["labels"]}, TAGGED)["predictions"] == [[1, 7], [0, 9]]
-    rows = answered(TAGS, {**TWO, "outputs": ["labels", "scores_0"]}, TAGGED)["predictions"]
+    assert response_of(TAGS, TWO, TAGGED) == {**NAMES, "predictions": [[1, 7], [0, 9]], "outputs": others}
+    assert response_of(TAGS, {**TWO, "outputs": ["labels"]}, TAGGED)["predictions"] == [[1, 7], [0, 9]]
+    rows = response_of(TAGS, {**TWO, "outputs": ["labels", "scores_0"]}, TAGGED)["predictions"]
     assert rows == [{"labels": [1, 7], "scores_0": [0.25, 0.75]}, {"labels": [0, 9], "scores_0": [1, 0]}]
 
 
@@ -131,28 +131,28 @@ def test_a_model_of_several_labels_gives_a_list_of_them_for_each_row() -> None:
         (np.array([[1, 2], [3, 4]], np.longlong), [[1, 2], [3, 4]]),
     ],
 )
-def test_several_labels_may_be_of_any_type(labels: Array, predictions: list[Any]) -> None:
-    assert answered(TAGS, TWO, {**TAGGED, "labels": labels})["predictions"] == predictions
+def test_multiple_labels_may_be_of_any_type(labels: Array, predictions: list[Any]) -> None:
+    assert response_of(TAGS, TWO, {**TAGGED, "labels": labels})["predictions"] == predictions
 
 
-def test_classes_are_no_names_for_several_labels() -> None:
+def test_classes_do_not_rename_multiple_labels() -> None:
     named = replace(TAGS, classes=("ham", "spam"))
-    assert answered(named, TWO, TAGGED)["predictions"] == [[1, 7], [0, 9]]
+    assert response_of(named, TWO, TAGGED)["predictions"] == [[1, 7], [0, 9]]
 
 
-def test_probabilities_of_several_labels_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="there are no probabilities"):
-        answered(TAGS, {**TWO, "probabilities": True}, TAGGED)
+def test_probabilities_of_multiple_labels_are_rejected() -> None:
+    with pytest.raises(InvalidRequest, match="no probabilities available"):
+        response_of(TAGS, {**TWO, "probabilities": True}, TAGGED)
 
 
 def test_probabilities_come_with_their_classes() -> None:
     outputs = {"label": texts("setosa", "virginica"), "scores": SCORES}
-    answer = answered(IRIS, {**TWO, "probabilities": True}, outputs)
-    assert answer["probabilities"] == SCORES.tolist()
-    assert answer["classes"] == list(SPECIES)
+    response = response_of(IRIS, {**TWO, "probabilities": True}, outputs)
+    assert response["probabilities"] == SCORES.tolist()
+    assert response["classes"] == list(SPECIES)
 
 
-def test_probabilities_may_be_asked_for_beside_the_body() -> None:
+def test_probabilities_may_be_requested_outside_the_body() -> None:
     codec = PredictCodec("m", 1, IRIS)
     call = codec.decode(b'{"instances": [[1, 2, 3, 4]]}', b"", probabilities=True)
     assert call.probabilities
@@ -174,52 +174,52 @@ def test_probabilities_may_be_asked_for_beside_the_body() -> None:
         ),
     ],
 )
-def test_only_the_outputs_asked_for_are_computed_and_answered(
+def test_only_the_requested_outputs_are_computed_and_returned(
     outputs: list[str], wanted: tuple[str, ...], predictions: list[Any]
 ) -> None:
     document = {**TWO, "outputs": outputs}
     call = PredictCodec("m", 1, IRIS).decode(orjson.dumps(document), b"")
     assert call.request.outputs == wanted
-    answer = answered(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
-    assert answer == {**NAMES, "predictions": predictions}
+    response = response_of(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
+    assert response == {**NAMES, "predictions": predictions}
 
 
 def test_probabilities_are_computed_even_if_the_scores_are_not_among_the_outputs() -> None:
     document = {**TWO, "outputs": ["label"], "probabilities": True}
     assert PredictCodec("m", 1, IRIS).decode(orjson.dumps(document), b"").request.outputs == ("label", "scores")
-    answer = answered(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
-    assert answer["predictions"] == ["setosa", "virginica"]
-    assert answer["probabilities"] == SCORES.tolist()
+    response = response_of(IRIS, document, {"label": texts("setosa", "virginica"), "scores": SCORES})
+    assert response["predictions"] == ["setosa", "virginica"]
+    assert response["probabilities"] == SCORES.tolist()
 
 
-def test_a_classifier_gives_its_other_outputs_too() -> None:
+def test_a_classifier_returns_its_other_outputs_too() -> None:
     signature = replace(IRIS, outputs=(*IRIS.outputs, TensorSpec("leaf", "INT32", (FREE,))))
     outputs = {"label": texts("setosa"), "scores": SCORES[:1], "leaf": np.array([7], np.int32)}
-    assert answered(signature, ONE, outputs)["outputs"] == {"leaf": [7]}
+    assert response_of(signature, ONE, outputs)["outputs"] == {"leaf": [7]}
 
 
 def test_several_outputs_make_an_object_of_each_row() -> None:
     outputs = {"embedding": np.array([[1, 2], [3, 4]], np.float32), "mean": np.array([0.1, np.nan], np.float32)}
-    answer = answered(IMAGE, {"instances": [[[[1], [2]], [[3], [4]]]] * 2}, outputs)
-    assert answer["predictions"] == [{"embedding": [1, 2], "mean": 0.1}, {"embedding": [3, 4], "mean": None}]
+    response = response_of(IMAGE, {"instances": [[[[1], [2]], [[3], [4]]]] * 2}, outputs)
+    assert response["predictions"] == [{"embedding": [1, 2], "mean": 0.1}, {"embedding": [3, 4], "mean": None}]
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_a_regression_gives_one_number_a_row_however_the_framework_shapes_it(shape: tuple[int, ...]) -> None:
-    answer = answered(one("FP32"), {"instances": [1, 2]}, {"y": np.array([1.5, 2.5]).reshape(shape)})
-    assert answer == {**NAMES, "predictions": [1.5, 2.5]}
+def test_a_regression_has_one_number_per_row_in_any_shape_of_the_framework(shape: tuple[int, ...]) -> None:
+    response = response_of(one("FP32"), {"instances": [1, 2]}, {"y": np.array([1.5, 2.5]).reshape(shape)})
+    assert response == {**NAMES, "predictions": [1.5, 2.5]}
 
 
-def test_a_model_that_is_not_rowwise_gives_whole_outputs() -> None:
+def test_a_model_that_is_not_rowwise_returns_whole_outputs() -> None:
     document = {"inputs": {"matrix": [[1, 2]], "scale": 1}}
-    assert answered(WHOLE, document, {"norm": np.array(2.5, np.float32)}) == {**NAMES, "outputs": {"norm": 2.5}}
+    assert response_of(WHOLE, document, {"norm": np.array(2.5, np.float32)}) == {**NAMES, "outputs": {"norm": 2.5}}
 
 
-def test_a_fixed_number_of_rows_is_answered_as_it_was_sent() -> None:
+def test_a_fixed_number_of_rows_gets_a_response_in_the_form_of_the_request() -> None:
     outputs = {"y": np.array([1, 2], np.float32), "z": np.array([3, 4], np.float32)}
     rows = [[1, 2, 3], [4, 5, 6]]
-    assert answered(FIXED, {"inputs": rows}, outputs) == {**NAMES, "outputs": {"y": [1, 2], "z": [3, 4]}}
-    assert answered(FIXED, {"instances": rows}, outputs) == {
+    assert response_of(FIXED, {"inputs": rows}, outputs) == {**NAMES, "outputs": {"y": [1, 2], "z": [3, 4]}}
+    assert response_of(FIXED, {"instances": rows}, outputs) == {
         **NAMES,
         "predictions": [{"y": 1, "z": 3}, {"y": 2, "z": 4}],
     }
@@ -244,11 +244,11 @@ def test_a_fixed_number_of_rows_is_answered_as_it_was_sent() -> None:
 )
 def test_every_kind_of_array_becomes_json(array: Array, expected: list[Any]) -> None:
     signature = Signature(inputs=one("FP32").inputs, outputs=(TensorSpec("y", "FP64", (FREE,)),))
-    assert answered(signature, {"instances": [1]}, {"y": array})["predictions"] == expected
+    assert response_of(signature, {"instances": [1]}, {"y": array})["predictions"] == expected
 
 
 def test_a_score_that_is_not_a_number_is_null() -> None:
     scores = np.array([[np.nan, np.nan, np.nan]], np.float32)
-    answer = answered(IRIS, {**ONE, "probabilities": True}, {"label": texts("setosa"), "scores": scores})
-    assert answer["confidences"] == [None]
-    assert answer["probabilities"] == [[None, None, None]]
+    response = response_of(IRIS, {**ONE, "probabilities": True}, {"label": texts("setosa"), "scores": scores})
+    assert response["confidences"] == [None]
+    assert response["probabilities"] == [[None, None, None]]
