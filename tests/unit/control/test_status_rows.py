@@ -36,3 +36,12 @@ def test_a_deployment_without_a_message_leaves_that_of_the_application():
     told["deployments"]["model"]["message"] = "the deployment's"
     told["deployments"]["other"] = {**told["deployments"]["model"], "message": ""}
     assert deployed(told).message == "the deployment's"
+
+
+def test_the_deployed_configs_and_the_applications_that_are_being_built_are_named():
+    iris, churn = application(resolved("iris")), application(resolved("churn"))
+    observed = running(details(iris), details(churn, "DEPLOYING"))
+    assert observed.configs == {"iris": iris, "churn": churn}
+    assert observed.building == ["churn"]
+    unknown = running(details(None))
+    assert (unknown.configs, unknown.building) == ({}, [])
