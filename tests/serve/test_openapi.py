@@ -32,7 +32,6 @@ BOUNDED = settings(
     derandomize=True,
     database=None,
     max_examples=CASES,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )

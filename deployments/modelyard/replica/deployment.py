@@ -28,6 +28,7 @@ from modelyard.ray_serve.handle import call_gateway, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.exit_recorder import ExitRecorder
+from modelyard.replica.health import check_calls, within_load_timeout
 from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.loading import start_loading
 from modelyard.replica.log_handler import open_log
@@ -50,8 +51,6 @@ logger = logging.getLogger("ray.serve")
 
 SWITCH_INTERVAL_S = 0.0005
 """With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
-STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for this many of its timeouts counts as hung, and the replica is replaced."""
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -136,11 +135,7 @@ class ModelReplica:
                 for each in args.versions
             ]
 
-        try:
-            return await asyncio.wait_for(load(), spec.load_timeout_s)
-        except TimeoutError:
-            # The thread cannot be stopped, but Serve ends this process when its constructor raises.
-            raise TimeoutError(f"the model did not load within load_timeout_s ({spec.load_timeout_s:g} s)") from None
+        return await within_load_timeout(load(), spec.load_timeout_s)
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = self._routes
@@ -158,14 +153,8 @@ class ModelReplica:
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""
-        limit_s = STUCK_AFTER_TIMEOUTS * self._spec.limits.timeout_s
-        stuck = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
-        problem = next(
-            (f"a call of version {n} has not returned for {s:.0f} s" for n, s in stuck.items() if s > limit_s), ""
-        )
-        self._exits.record_health(problem)
-        if problem:
-            raise RuntimeError(problem)
+        running_s = {number: version.scheduler.stuck_s() for number, version in self._versions.items()}
+        check_calls(running_s, self._spec.limits.timeout_s, self._exits.record_health)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve's autoscaling policy reads `running_requests`. It does not see the requests of the fast path by itself."""

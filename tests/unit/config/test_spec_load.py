@@ -172,7 +172,7 @@ FRAGMENTS = st.lists(st.sampled_from([*WORDS.split(), *MARKS]), max_size=25).map
 """Pieces of what such files are made of, in any order."""
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(server=ANYTHING | FRAGMENTS, model=ANYTHING | FRAGMENTS.map("name: m\n".__add__) | FRAGMENTS)
 def test_any_text_is_a_config_or_a_spec_error(folder, server, model):
     folder.write({"server.yaml": server, "models/m.yaml": model})

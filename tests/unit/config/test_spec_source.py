@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
@@ -48,7 +48,6 @@ def test_a_named_pipe_is_rejected_without_waiting(tmp_path):
         read(tmp_path / "m.yaml")
 
 
-@settings(deadline=None)  # a shared core may stall
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_text_or_a_spec_error(content):
     try:

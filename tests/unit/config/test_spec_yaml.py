@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.config.source_text import Source
@@ -141,7 +141,6 @@ def test_an_escape_of_half_a_character_is_rejected(escape, loader):
     assert len(reported(f'a: "{escape}"', loader)) == 1
 
 
-@settings(deadline=None)  # a shared core may stall
 @given(text=st.text(st.sampled_from("ab01:-?*&!|>'\"%@`#{}[],~$\\ \t\n\u00e9\u6a21\U0001f600xuU"), max_size=40))
 def test_any_text_gives_a_tree_or_errors(text, loader):
     document = read(text, loader)

@@ -100,7 +100,7 @@ def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path) -> Conf
     return Config(server, tuple(ordered), sources, folder.parent)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(server=SERVERS, models=st.lists(MODELS, max_size=2, unique_by=lambda model: model.name))
 def test_what_is_shown_loads_as_what_it_shows(folder, server, models):
     config = config_of(server, models, folder.path)

@@ -151,4 +151,4 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestAnyHistory.settings = settings(max_examples=60, stateful_step_count=12)

@@ -49,7 +49,7 @@ def encodings(draw: st.DrawFn) -> tuple[str, str]:
     return path, "".join(form % ord(c) if wanted and c != "/" else c for c, wanted in zip(path, encoded, strict=True))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(encodings())
 def test_an_encoded_path_is_answered_as_the_path_that_it_encodes(running, pair):
     edge, servers = running

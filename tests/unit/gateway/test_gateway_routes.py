@@ -117,7 +117,7 @@ def test_an_unknown_path_is_not_found_and_the_nearest_name_is_suggested(path, de
     assert response.json["detail"] == detail
 
 
-@pytest.mark.parametrize("path", ["/", "/live", "/ready", "/models", "/models/churn"])
+@pytest.mark.parametrize("path", ["/", "/live", "/ready", "/models", "/models/churn", "/version"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_a_path_to_read_supports_no_other_method(path, method):
     response = get_response(path, method, b"{}")

@@ -11,7 +11,7 @@ from modelyard.errors import InvalidRequest, ModelyardError, PayloadTooLarge, Un
 from modelyard.http.compression import Coding, compress, decompress, requested_coding
 
 TEXT = b"tensor " * 100
-FEW = settings(max_examples=50, deadline=None)
+FEW = settings(max_examples=50)
 
 
 @FEW

@@ -74,7 +74,7 @@ class Client:
 
 @pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["on the loop", "in the worker"])
 @pytest.mark.parametrize("max_delay_ms", [0, 2])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps=STEPS)
 def test_each_request_completes_once_with_its_own_result(
     measured: Warmup, max_delay_ms: float, steps: list[tuple]

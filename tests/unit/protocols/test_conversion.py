@@ -60,7 +60,7 @@ def drawn(draw: st.DrawFn, source: str) -> Array:
 
 @pytest.mark.parametrize("target", NUMBERS)
 @pytest.mark.parametrize("source", SOURCES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_a_converted_value_stays_the_same_or_is_reported(source: str, target: str, data: st.DataObject) -> None:
     values = data.draw(drawn(source))

@@ -26,8 +26,8 @@ from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.mutations import mutated, read_or_rejected
 from tests.unit.protocols.samples import IRIS, MIXED
 
-MANY = settings(max_examples=70, deadline=None)
-FEW = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=70)
+FEW = settings(max_examples=40)
 LIMIT = 10_000
 SQUEEZED = gzip.compress(b"a message that is long enough to be squeezed " * 20)
 FRAMES = [

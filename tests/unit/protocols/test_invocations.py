@@ -71,7 +71,7 @@ def test_an_unknown_format_is_rejected(body: bytes) -> None:
         InvocationsCodec("m", 1, IRIS).decode(body, b"")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=20), st.sampled_from([b"", b"text/csv", b"application/x"]))
 def test_any_body_is_decoded_or_rejected(body: bytes, content_type: bytes) -> None:
     try:

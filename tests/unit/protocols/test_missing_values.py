@@ -153,7 +153,7 @@ def test_values_missing_in_several_columns_of_one_input_are_nan() -> None:
 
 
 @pytest.mark.parametrize("kind", ["INT8", "INT64", "UINT64", "BOOL", "BYTES"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_values_with_gaps_arrive_as_they_are(kind: str, data: st.DataObject) -> None:
     values = {

@@ -23,7 +23,7 @@ NPY = b"application/x-npy"
 LABELLED = {"label": texts("setosa"), "scores": np.array([[0.5, 0.25, 0.25]], np.float32)}
 TWO_ROWS = b'{"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}'
 ROW = b'{"instances": [[1, 2, 3, 4]]}'
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 
 def saved(array: Any, **options: Any) -> bytes:
@@ -74,7 +74,7 @@ def test_any_array_of_numbers_comes_back(data: st.DataObject, datatype: str, for
     assert equal(np.load(io.BytesIO(write_npy(array))), array)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=40), st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", saved(np.ones(2))[:-3]])
 )

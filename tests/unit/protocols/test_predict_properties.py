@@ -22,7 +22,7 @@ from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpe
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, NAMELESS, TEXT, WHOLE, decoded, equal, same
 
 # No test here waits, so a slow example is caused by another process and is not a failure.
-FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(FEW, max_examples=200)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -19,8 +19,8 @@ from modelyard.tensors import DTYPES, FREE, Array, Signature, Tensors, TensorSpe
 from tests.unit.protocols.mutations import mutated, read_or_rejected
 from tests.unit.protocols.samples import IRIS, equal
 
-FEW = settings(max_examples=60, deadline=None)
-MANY = settings(max_examples=70, deadline=None)
+FEW = settings(max_examples=60)
+MANY = settings(max_examples=70)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 

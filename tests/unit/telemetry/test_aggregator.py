@@ -211,7 +211,7 @@ class Hubs(RuleBasedStateMachine):
 
 
 TestHubs = Hubs.TestCase
-TestHubs.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestHubs.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def test_the_latest_exemplar_of_each_bucket_over_all_live_processes_is_exposed():

@@ -21,7 +21,7 @@ SEEDS = [
     (TEXT, stream({"text": pa.array(["a", "b" * 20], pa.string_view())})),
     (TEXT, stream({"text": pa.array([b"\xff", b"abc"], pa.large_binary())})),
 ]
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=400)
 CHANGES = st.lists(
     st.tuples(st.integers(0, 4000), st.integers(0, 255) | st.sampled_from([0, 1, 127, 128, 255])), max_size=4
 )

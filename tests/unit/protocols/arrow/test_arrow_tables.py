@@ -31,7 +31,7 @@ from tests.unit.protocols.samples import (
     texts,
 )
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 WIDE = Signature((TensorSpec("x", "FP32", (FREE, FREE)),), (VALUE,), task="regression")
 FLOWERS = {name: pa.array([index + 0.5, index + 1.5]) for index, name in enumerate(FEATURES)}
 

@@ -66,7 +66,7 @@ def two_of_a_shape(draw: st.DrawFn) -> tuple[Tensors, Tensors]:
     return first, second
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(two_of_a_shape())
 def test_a_message_that_matches_a_template_is_read_with_its_own_values(pair):
     first, second = pair
@@ -155,7 +155,7 @@ def decoded(codec: GrpcInferCodec, sent: bytes) -> Tensors | None:
 CODEC = GrpcInferCodec("m", 1, Signature((TensorSpec("x", "FP32", (FREE, 2)), TensorSpec("k", "INT8", (FREE,))), ()))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_a_changed_message_is_read_as_by_protobuf_or_matches_no_template(data):
     sent_message = message({"x": np.ones((2, 2), np.float32), "k": np.zeros(2, np.int8)})

@@ -295,7 +295,7 @@ def test_values_after_a_cached_json_header_are_checked_in_each_request(declared:
 NUMBERS = [name for name in DTYPES if name not in ("BYTES", "BOOL")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_tensor_is_read_the_same_in_every_form_or_rejected_in_all(data: st.DataObject) -> None:
     source, target = data.draw(st.sampled_from(NUMBERS)), data.draw(st.sampled_from(NUMBERS))

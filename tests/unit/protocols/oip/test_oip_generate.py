@@ -35,7 +35,7 @@ def drawn(datatype: str) -> st.SearchStrategy[Any]:
     return st.integers(int(limits.min), int(limits.max))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(list(DTYPES)), st.booleans(), TEXTS)
 def test_a_value_is_returned_alone_or_in_a_list(
     data: st.DataObject, datatype: str, among_parameters: bool, request_id: str
@@ -61,7 +61,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(mutated(SEEDS))
 def test_a_changed_body_is_read_or_rejected(body: bytes) -> None:
     codec = GenerateCodec("m", 1, CHAT)

@@ -16,8 +16,8 @@ from modelyard.protocols.predict.responses import jsonable
 from modelyard.tensors import DTYPES, FREE, Array, InferRequest, Signature, Tensors, TensorSpec
 from tests.unit.protocols.samples import IRIS, equal, same
 
-FEW = settings(max_examples=60, deadline=None)
-MANY = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=60)
+MANY = settings(max_examples=300)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 
 

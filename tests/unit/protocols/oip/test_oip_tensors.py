@@ -14,7 +14,7 @@ from modelyard.protocols.oip.tensors import DATATYPES, WIRE, from_raw, texts, to
 from modelyard.tensors import DTYPES, datatype_of
 from tests.unit.protocols.samples import equal
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
 
 
@@ -43,7 +43,7 @@ def test_any_bytes_round_trip(values: list[bytes]) -> None:
     assert to_raw(back) == to_raw(array)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(DATATYPES),
     st.lists(st.integers(0, 3) | st.sampled_from([2**31, 2**62]), max_size=4),

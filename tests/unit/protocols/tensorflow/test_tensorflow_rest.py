@@ -188,7 +188,7 @@ def test_outputs_without_rows_are_not_returned_by_row() -> None:
 NUMBERS = arrays.arrays(np.float32, (2, 3), elements=st.floats(-100, 100, width=32))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(NUMBERS)
 def test_any_rows_and_any_tensor_round_trip(array: Any) -> None:
     signature = one("FP32", (FREE, 3))
@@ -202,7 +202,7 @@ def test_any_rows_and_any_tensor_round_trip(array: Any) -> None:
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=20) | st.sampled_from([b'{"instances":1}', b'{"inputs":null}', b'{"examples":[{"X":{}}]}']))
 def test_any_body_is_decoded_or_rejected(document: bytes) -> None:
     for verb in ("predict", "classify"):

@@ -1,0 +1,43 @@
+"""Values that are observed while a snapshot is made. Each is in this snapshot or in the next, and in one alone."""
+
+import pytest
+
+from modelyard.telemetry.metrics.counters import Observations
+from modelyard.telemetry.metrics.declarations import BATCH_SIZE
+
+
+class Observing:
+    """A number whose conversion to a float observes another value, as a second thread may do at that moment."""
+
+    def __init__(self, observations: Observations, value: float, others: list[float]) -> None:
+        self._observations = observations
+        self._value = value
+        self._others = others
+
+    def __float__(self) -> float:
+        while self._others:
+            self._observations.observe(self._others.pop())
+        return self._value
+
+
+@pytest.mark.parametrize("others", [[2.0], [2.0] * 5, [2.0] * 100])
+def test_values_that_come_during_a_snapshot_are_in_the_next(others: list[float]):
+    observations, count = Observations(BATCH_SIZE), len(others)
+    for _ in range(3):
+        observations.observe(1.0)
+    observations.observe(Observing(observations, 1.0, list(others)))  # type: ignore[arg-type] # what numpy converts
+    first = observations.histogram()
+    assert (sum(first.counts), first.counts[0], first.nanos) == (4, 4, 4_000_000_000)
+    second = observations.histogram()
+    assert (sum(second.counts), second.counts[1]) == (4 + count, count)
+    assert second.nanos == (4 + 2 * count) * 1_000_000_000
+    assert observations.histogram() == second
+
+
+def test_a_snapshot_without_observations_repeats_the_last():
+    observations = Observations(BATCH_SIZE)
+    assert sum(observations.histogram().counts) == 0
+    observations.observe(3.0)
+    first = observations.histogram()
+    assert (sum(first.counts), first.nanos) == (1, 3_000_000_000)
+    assert observations.histogram() is first
