@@ -63,7 +63,7 @@ class Replica:
         http_server.on_loop(lambda: self._open(spec))
 
     def _open(self, spec: ModelSpec) -> None:
-        routes = self.routes = Dispatch(spec, "onnx", {3: self.version}, self.http_server.loop)
+        routes = self.routes = Dispatch(spec, "onnx", {3: self.version})
         routes.choose(3, {"stable": 3})
         self.fast_paths = frozenset(path.decode() for path in routes.fast_paths)
         meter = LoadMeter(self.http_server.loop.call_soon, lambda: self.in_flight, self.http_server.loop.time)
@@ -95,7 +95,7 @@ class Replica:
             fast_path = self.http_server.fast_path
             fast_path.body_budget.set_limit(spec.limits.body)
             if self.way == "fast path":
-                fast_path.endpoints, fast_path.websocket_app = self.routes.fast_paths, self.routes.websocket_app
+                fast_path.endpoints = self.routes.fast_paths
                 fast_path.streams = self.routes.streams(fast_path.arrived, self._others)
 
         self.http_server.on_loop(apply)

@@ -51,7 +51,7 @@ class Served:
         loop = asyncio.get_running_loop()
         spec = spec_of(case)
         self._version = run_version(loaded, spec, loop, RequestLog(NAME, RequestLogConfig(Path("/nowhere"), 0.0)))
-        self._routes = Dispatch(spec, case.runtime, {1: self._version}, loop)
+        self._routes = Dispatch(spec, case.runtime, {1: self._version})
         self.signature: Signature = loaded.model.signature
 
     async def http(self, path: str, body: bytes, query: str = "", **headers: str) -> HttpResponse:

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready, ready_names
 from modelyard.protocols.oip.statistics import VersionStatistics, model_statistics
+from modelyard.protocols.versions import unknown_version
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
@@ -35,7 +35,7 @@ class ModelStatistics:
             raise not_ready(entry)
         by_version = _by_version(entry, await self._get_totals([name]))
         if version and version not in by_version:
-            raise ModelNotFound(f"model {name!r} has no version {version!r} here; served: {', '.join(by_version)}")
+            raise unknown_version(name, version, by_version)
         return {"model_stats": [by_version[version]] if version else list(by_version.values())}
 
 

@@ -14,6 +14,8 @@ LEVEL = 1
 """zlib's, of 1 to 9. Higher levels gain a few per cent for several times the time, as tensors hardly compress."""
 MIN_COMPRESSED_BYTES = 1024
 """Shorter responses are not compressed."""
+OFF_THE_LOOP_BYTES = 2**16
+"""Larger bodies are compressed and decompressed in a thread: a millisecond of the event loop serves many requests."""
 WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """zlib's `wbits`, by content coding."""
 RAW = -15

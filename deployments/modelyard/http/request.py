@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -37,6 +37,15 @@ def flag(query: bytes, name: str) -> bool:
     """Whether a query contains `name=true`."""
     values = parse_qs(query.decode("latin-1")).get(name, [])
     return bool(values) and values[-1] in ("true", "1")
+
+
+def last_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
+    """The value of the last header with this lower-case name; b"" if there is none."""
+    found = b""
+    for each, value in headers:
+        if each == name:
+            found = value
+    return found
 
 
 def check_method(request: HttpRequest, *methods: str) -> None:

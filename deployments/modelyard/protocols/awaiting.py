@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from modelyard.errors import ModelyardError
-from modelyard.http.compression import decompress
+from modelyard.http.compression import OFF_THE_LOOP_BYTES, decompress
 from modelyard.http.endpoint import Endpoint, Response
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
@@ -16,9 +16,6 @@ from modelyard.inference.service import CancelHandle, Service
 from modelyard.tensors import InferRequest, Tensors
 
 T = TypeVar("T")
-
-OFF_THE_LOOP_BYTES = 2**16
-"""Longer bodies are decompress in a thread: a millisecond of the event loop serves many requests."""
 
 
 async def respond_with(request: HttpRequest, endpoint: Endpoint, limit: int) -> HttpResponse:

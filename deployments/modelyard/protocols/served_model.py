@@ -1,6 +1,5 @@
 """A model as its protocols see it, and a protocol as the replica sees it."""
 
-import asyncio
 from dataclasses import dataclass
 
 from modelyard.config.model_spec import ModelSpec
@@ -20,7 +19,6 @@ class ServedModel:
     """Replaced where limits, batching or the description change in place: read it for each request."""
     runtime: str
     versions: Versions
-    loop: asyncio.AbstractEventLoop
 
     @property
     def body_limit(self) -> int:

@@ -1,9 +1,14 @@
 """The versions of a model that a replica serves, by the text that names one in a path: a number or a label."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from modelyard.errors import ModelNotFound
 from modelyard.protocols.running_version import RunningVersion
+
+
+def unknown_version(model_name: str, version: str, served: Iterable[str]) -> ModelNotFound:
+    """The error for a version that is not among the served ones."""
+    return ModelNotFound(f"model {model_name!r} has no version {version!r} here; served: {', '.join(served)}")
 
 
 class Versions:
@@ -46,7 +51,7 @@ class Versions:
             return self.default
         named = self.named
         if text not in named:
-            raise ModelNotFound(f"model {self._model_name!r} has no version {text!r} here; served: {', '.join(named)}")
+            raise unknown_version(self._model_name, text, named)
         return named[text]
 
     def labelled(self, label: str) -> RunningVersion:

@@ -17,7 +17,7 @@ from ray.serve._private import logging_utils
 
 from modelyard.config.server_spec import TracingSpec
 from modelyard.errors import ModelyardError
-from modelyard.http.asgi import Asgi, AsgiApp, Receive, Scope, Send
+from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import RejectGrpc
@@ -67,9 +67,8 @@ class ModelReplica:
         keep_on_loopback()
         self._args = ModelArgs.from_plain(args)
         self._exits = _open_files(self._args)
-        self._pusher: Pusher | None = (
-            None  # none as long as the constructor may raise: `__del__` is called all the same
-        )
+        # None as long as the constructor may raise: `__del__` is called all the same.
+        self._pusher: Pusher | None = None
         self._spans: SpanWriter | None = None
         self._spec = spec = self._args.spec
         self._loop = asyncio.get_running_loop()
@@ -85,8 +84,14 @@ class ModelReplica:
         self._versions = {each.served.number: run_version(each, spec, self._loop, log, tracing) for each in loaded}
         self._meter = LoadMeter(self._loop.call_soon, self._in_flight, time.perf_counter)
         tune_gc()
-        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions, self._loop)
-        FAST_PATH.open({}, self._meter, body_limit=spec.limits.body, path_prefix=routes.path_prefix)
+        self._routes = routes = Dispatch(spec, self._args.runtime, self._versions)
+        FAST_PATH.open(
+            {},
+            self._meter,
+            body_limit=spec.limits.body,
+            path_prefix=routes.path_prefix,
+            websocket_app=routes.websocket_app,
+        )
         FAST_PATH.body_budget.released = HeapTrimmer(self._loop).schedule
 
         def snapshot() -> MetricsSnapshot:
@@ -120,7 +125,7 @@ class ModelReplica:
         routes = self._routes
         routes.configure(spec)
         routes.choose(settings.default, settings.version_labels)
-        FAST_PATH.endpoints, FAST_PATH.websocket_app = routes.fast_paths, routes.websocket_app
+        FAST_PATH.endpoints = routes.fast_paths
         FAST_PATH.streams = routes.streams(self._meter.arrived, call_gateway)
         FAST_PATH.body_budget.set_limit(spec.limits.body)
         self._watchdog.watch(self._watched())
@@ -143,13 +148,10 @@ class ModelReplica:
             routes.respond,
             FAST_PATH.body_budget,
             path_prefix=routes.path_prefix,
-            websocket_app=self._websocket,
+            websocket_app=routes.websocket_app,
         )
         grpc = (*routes.fast_paths, *routes.streams(self._meter.arrived, call_gateway))
         return RejectGrpc(app, grpc, FAST_PATH.body_budget)
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._routes.websocket_app(scope, receive, send)
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises."""

@@ -1,6 +1,5 @@
 """All paths of a model in its replica, in every protocol."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
@@ -28,15 +27,9 @@ RoutesT = TypeVar("RoutesT", bound=Routes)
 class Dispatch:
     """Finds the protocol of a path."""
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        runtime: str,
-        versions: Mapping[int, RunningVersion],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def __init__(self, spec: ModelSpec, runtime: str, versions: Mapping[int, RunningVersion]) -> None:
         self._versions = Versions(spec.name, versions)
-        self._model = ServedModel(spec, runtime, self._versions, loop)
+        self._model = ServedModel(spec, runtime, self._versions)
         self._routes = {row: row.routes(self._model) for row in TABLE}
         self.websocket_app: Asgi = WebSocketRoutes(self._model)
         """The ASGI application for WebSockets."""

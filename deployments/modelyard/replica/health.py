@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STUCK_AFTER_TIMEOUTS = 3
-"""A call of the model that has run for more than this many of its time-outs counts as hung, and the replica is replaced."""
+"""A call of the model that has run for more than this many of its timeouts counts as hung, and the replica is replaced."""
 
 
 def check_calls(running_s: Mapping[int, float], timeout_s: float, report: Callable[[str], None]) -> None:

@@ -94,3 +94,13 @@ class Rig:
 
 
 Make = Callable[..., Rig]
+
+
+def held(rig: Make, **options: float) -> Rig:
+    """A scheduler whose worker holds request 0."""
+    one = rig(measured=EXPENSIVE, **options)
+    one.model.hold()
+    one.submit(0)
+    one.loop.settle()
+    one.model.entered()
+    return one

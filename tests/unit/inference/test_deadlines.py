@@ -4,17 +4,7 @@ import pytest
 
 from modelyard.errors import Overloaded
 from tests.fakes import request_of
-from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, Rig
-
-
-def held(rig: Make, **options: float) -> Rig:
-    """A scheduler whose worker holds request 0."""
-    one = rig(measured=EXPENSIVE, **options)
-    one.model.hold()
-    one.submit(0)
-    one.loop.settle()
-    one.model.entered()
-    return one
+from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, held
 
 
 def test_a_running_request_fails_at_its_deadline_and_its_late_result_is_dropped(rig: Make) -> None:

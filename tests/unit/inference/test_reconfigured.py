@@ -7,17 +7,7 @@ from modelyard.errors import Overloaded
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import OFF, Warmup
 from modelyard.replica.watchdog import Watchdog, WatchedScheduler
-from tests.unit.inference.rig import CHEAP, EXPENSIVE, Make, Rig
-
-
-def busy(rig: Make, **options: float) -> Rig:
-    """A server whose worker holds request 0."""
-    one = rig(measured=EXPENSIVE, **options)
-    one.model.hold()
-    one.submit(0)
-    one.loop.settle()
-    one.model.entered()
-    return one
+from tests.unit.inference.rig import CHEAP, Make, Rig, held
 
 
 def finish(one: Rig) -> None:
@@ -32,7 +22,7 @@ def configure(server: Scheduler, limits: Limits | None = None, batching: Batchin
 
 
 def test_a_longer_queue_takes_more_and_a_shorter_one_loses_nobody(rig: Make) -> None:
-    one = busy(rig, queue=1)
+    one = held(rig, queue=1)
     one.submit(1)
     configure(one.scheduler, Limits(queue=3))
     one.submit_each(2, 3)
@@ -44,7 +34,7 @@ def test_a_longer_queue_takes_more_and_a_shorter_one_loses_nobody(rig: Make) -> 
 
 
 def test_a_smaller_batch_holds_for_requests_that_wait_already(rig: Make) -> None:
-    one = busy(rig)
+    one = held(rig)
     one.submit_each(1, 2, 3, 4)
     configure(one.scheduler, batching=Batching(max_size=2))
     finish(one)
@@ -52,7 +42,7 @@ def test_a_smaller_batch_holds_for_requests_that_wait_already(rig: Make) -> None
 
 
 def test_batching_is_turned_off_and_on_again(rig: Make) -> None:
-    one = busy(rig)
+    one = held(rig)
     one.submit_each(1, 2)
     configure(one.scheduler, batching=Batching(max_size=1))
     finish(one)
@@ -77,7 +67,7 @@ def test_what_was_not_proved_at_load_is_never_batched(rig: Make) -> None:
 
 
 def test_a_shorter_time_out_holds_for_requests_that_wait_already(rig: Make) -> None:
-    one = busy(rig, timeout_s=100)
+    one = held(rig, timeout_s=100)
     one.clock.advance(1)
     one.submit(1)
     one.clock.advance(2)
@@ -91,7 +81,7 @@ def test_a_shorter_time_out_holds_for_requests_that_wait_already(rig: Make) -> N
 
 
 def test_a_longer_time_out_holds_for_requests_that_wait_already(rig: Make) -> None:
-    one = busy(rig, timeout_s=2)
+    one = held(rig, timeout_s=2)
     one.submit(1)
     configure(one.scheduler, Limits(timeout_s=100))
     one.clock.advance(50)

@@ -53,7 +53,7 @@ def make(loop: asyncio.AbstractEventLoop, signature: Signature | None = None, **
         return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, example, WARMUP, 0.0)
 
     versions = {number: run_version(loaded(number), result, loop, UNWRITTEN) for number in (7, 3)}
-    return PredictRoutes(ServedModel(result, "onnx", Versions("doubler", versions), loop))
+    return PredictRoutes(ServedModel(result, "onnx", Versions("doubler", versions)))
 
 
 @pytest.fixture

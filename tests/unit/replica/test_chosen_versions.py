@@ -42,7 +42,7 @@ class Model:
             return LoadedVersion(ServedVersion(number, f"sha256:{number}"), model, codecs, INSTANCES, CHEAP, 0.0)
 
         versions = {number: run_version(loaded(number), spec, loop, UNWRITTEN) for number in (3, 2, 1)}
-        self.routes = Dispatch(spec, "onnx", versions, loop)
+        self.routes = Dispatch(spec, "onnx", versions)
 
     def http(self, path: str, body: bytes = b"") -> Any:
         """The JSON of the response."""

@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelyard.http.compression import MIN_COMPRESSED_BYTES, Coding, compress, requested_coding
+from modelyard.http.compression import MIN_COMPRESSED_BYTES, OFF_THE_LOOP_BYTES, Coding, compress, requested_coding
 from modelyard.http.endpoint import Header
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
-from modelyard.http.request import server_timing
+from modelyard.http.request import last_header, server_timing
 from modelyard.inference.pending_request import InferResponse
 from modelyard.inference.service import CancelHandle
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.oip.codec import HEADER_LENGTH, InferCodec, OipRequest, raw_bytes
 
-OFF_THE_LOOP_BYTES = 2**16
-"""Longer responses are compressed in a thread: a millisecond of the event loop serves many requests."""
 _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 
 
@@ -56,11 +54,11 @@ class InferOperation:
 
     def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> OipRequest:
         """See `Operation`."""
-        return self._codec.decode(body, _value(_HEADER_LENGTH, headers))
+        return self._codec.decode(body, last_header(headers, _HEADER_LENGTH))
 
     def job(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> DecodeJob:
         """See `Operation`."""
-        header_length = _value(_HEADER_LENGTH, headers)
+        header_length = last_header(headers, _HEADER_LENGTH)
         return DecodeJob("infer.decode", body, (header_length,), raw_bytes=raw_bytes(body, header_length))
 
     def respond(self, decoded: OipRequest, response: InferResponse) -> OipResponse:
@@ -90,18 +88,10 @@ class InferEndpoint(CodecEndpoint[OipRequest, OipResponse]):
         request_id: str,
     ) -> CancelHandle:
         """See `Endpoint`."""
-        accept = _value(b"accept-encoding", headers)
+        accept = last_header(headers, b"accept-encoding")
         if accept and (coding := requested_coding(accept)) is not None:
             reply = _compressing(reply, coding, self._decoder.loop)
         return super().start(body, content_type, headers, reply, request_id)
-
-
-def _value(wanted_name: bytes, headers: Sequence[Header]) -> bytes:
-    found = b""
-    for name, value in headers:
-        if name == wanted_name:
-            found = value
-    return found
 
 
 def _compressing(

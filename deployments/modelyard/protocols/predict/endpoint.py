@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from modelyard.http.endpoint import Header
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.problem import HttpResponse
-from modelyard.http.request import server_timing
+from modelyard.http.request import last_header, server_timing
 from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.decoder.job import DecodeJob
 from modelyard.protocols.json_operation import json_response
@@ -51,12 +51,12 @@ class PredictOperation:
 
     def decode(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> PredictRequest:
         """See `Operation`."""
-        accept = _accept(headers)
+        accept = last_header(headers, b"accept")
         return self._codec.decode(body, content_type, accept=accept, probabilities=self._probabilities)
 
     def job(self, body: bytes, content_type: bytes, headers: Sequence[Header]) -> DecodeJob:
         """See `Operation`."""
-        options = {"accept": _accept(headers), "probabilities": self._probabilities}
+        options = {"accept": last_header(headers, b"accept"), "probabilities": self._probabilities}
         return DecodeJob("predict.decode", body, (content_type,), options)
 
     def respond(self, decoded: PredictRequest, response: InferResponse) -> PredictResponse:
@@ -90,11 +90,3 @@ class InvocationsOperation:
     def respond(self, decoded: PredictRequest, response: InferResponse) -> WholeResponse:
         """See `Operation`."""
         return json_response(self._codec.encode(decoded, response.outputs), response)
-
-
-def _accept(headers: Sequence[Header]) -> bytes:
-    accept = b""
-    for name, value in headers:
-        if name == b"accept":
-            accept = value
-    return accept
