@@ -1,4 +1,4 @@
-"""From resolved models to the config that Ray Serve runs: one application for each model, and the gateway. Pure.
+"""From resolved models to the config that Ray Serve runs: one application for each model, the pools, and the gateway. Pure.
 
 Serve compares applications by their config. A change of `args` restarts the application's replicas, so everything that could
 change an answer is there, the artefact's digest included. Settings (`user_config`) and replica counts apply in place.
@@ -10,8 +10,11 @@ from typing import Any
 
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec, Replicas
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.serve_config import GATEWAY, ServeConfig, served_by, settings_of
+from modelyard.control.moves import places
+from modelyard.control.pools import POOL_IMPORT, pooled_application
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, served_by, settings_of
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.ray_serve.application import (
     GATEWAY_DEPLOYMENT,
@@ -19,6 +22,8 @@ from modelyard.ray_serve.application import (
     GatewayArgs,
     ModelArgs,
     ModelSettings,
+    PoolArgs,
+    PooledModel,
     RequestLogArgs,
 )
 from modelyard.repository.resolve import Rejected, Resolved
@@ -26,6 +31,7 @@ from modelyard.repository.resolve import Rejected, Resolved
 MODEL_IMPORT = "modelyard.replica.deployment:build"
 GATEWAY_IMPORT = "modelyard.gateway.deployment:build"
 
+HEALTH_CHECKS = {"health_check_period_s": 5.0, "health_check_timeout_s": 15.0}
 UNBOUNDED = 1_000_000
 """Serve's own limits on requests, which must not apply: the scheduler limits them, and rejects in the protocol's form."""
 UPSCALE_DELAY_S = 2.0
@@ -69,6 +75,8 @@ def serve_config(
     return {
         "proxy_location": "HeadOnly" if config.server.ray.address == "local" else "EveryNode",
         "applications": [gateway_application(config.server, catalogue), *applications.values()],
+        "pools": [pool_application(config, pool) for pool in config.pools],
+        "leaving": [],
     }
 
 
@@ -76,18 +84,19 @@ def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
     """The models of a config, for the edge."""
     return {
         application["name"]: _edge_model(application)
-        for application in config["applications"]
+        for application in places(config)
         if application["name"] != GATEWAY
     }
 
 
 def _edge_model(application: ServeConfig) -> EdgeModel:
     timeout_s = settings_of(application)["limits"]["timeout_s"]
-    return EdgeModel(application["route_prefix"], timeout_s, retries=application["args"]["spec"]["retry"] != "never")
+    retries = application["args"]["spec"]["retry"] != "never"
+    return EdgeModel(application["route_prefix"], timeout_s, retries=retries, pool=application.get(POOL, ""))
 
 
 def model_application(config: Config, model: Resolved, deployed: ServeConfig | None = None) -> ServeConfig:
-    """One model's application.
+    """One model's application; of a pooled model in the form that `pools.fold` takes.
 
     `deployed` is the application that answers now. Its replicas have proved at load that rows may share a batch of up to
     `args.spec.batching.max_size` rows. Where nothing else restarts them, this size stays in `args`, so that a smaller
@@ -108,20 +117,54 @@ def model_application(config: Config, model: Resolved, deployed: ServeConfig | N
         ),
         tracing=server.tracing,
     )
+    plain, settings = _with_proved_size(args, deployed), ModelSettings.of(spec, model.default).to_plain()
+    if pool := config.pool_of(spec):
+        pooled = {
+            "load": spec.load or pool.load,
+            "pinned": spec.pinned,
+            "fingerprint": PooledModel.fingerprint(plain),
+        }
+        return pooled_application(pool.application, spec.name, plain, settings, pooled)
     return {
         "name": spec.name,
         "route_prefix": spec.url_path,
         "import_path": MODEL_IMPORT,
-        "args": _with_proved_size(args, deployed),
+        "args": plain,
         "deployments": [
             {
                 "name": MODEL_DEPLOYMENT,
-                "user_config": ModelSettings.of(spec, model.default).to_plain(),
+                "user_config": settings,
                 "ray_actor_options": _actor_options(spec),
-                "health_check_period_s": 5.0,
-                "health_check_timeout_s": 15.0,
+                **HEALTH_CHECKS,
                 **_scaling(spec.replicas),
                 **_lifecycle(server),
+            }
+        ],
+    }
+
+
+def pool_application(config: Config, pool: PoolSpec) -> ServeConfig:
+    """A pool's application, without its models."""
+    args = PoolArgs(
+        name=pool.name,
+        application=pool.application,
+        memory=pool.memory,
+        cpus=pool.resources.cpus,
+        replicas=replicas_folder(config),
+    )
+    return {
+        "name": pool.application,
+        "route_prefix": f"/{pool.application}",
+        "import_path": POOL_IMPORT,
+        "args": args.to_plain(),
+        "deployments": [
+            {
+                "name": MODEL_DEPLOYMENT,
+                "user_config": {"models": {}},
+                "ray_actor_options": {"num_cpus": pool.resources.cpus},
+                **HEALTH_CHECKS,
+                **_scaling(pool.replicas),
+                **_lifecycle(config.server),
             }
         ],
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control import removals
+from modelyard.control import moves, removals
 from modelyard.control.desired import DesiredState
 from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
@@ -43,7 +43,7 @@ class Applier:
 
     def plan(self, desired: DesiredState) -> tuple[Action, ...]:
         """What `apply` would do now, whether or not it needs a confirmation."""
-        return planned(desired, self._client.running().configs, self.rollback)
+        return planned(desired, self._client.running(), self.rollback)
 
     def withheld(self, desired: DesiredState) -> str:
         """Why `apply` needs a confirmation; "" if it needs none."""
@@ -63,7 +63,7 @@ class Applier:
         if not allow_removals and (why := removals.withheld(desired.config, self._server, models)):
             raise NeedsConfirmation(why)
         self.rollback.forget_all_but({model.name for model in desired.config.models})
-        actions = planned(desired, running.configs, self.rollback)
+        actions = planned(desired, running, self.rollback)
         self._deploy(desired, running)
         return actions
 
@@ -71,7 +71,10 @@ class Applier:
         """Deploy as much of the desired state as may load now, if that differs from what runs."""
         current = running.configs
         target = self._admission.admit(running, _target(desired, current, self.rollback))
-        differs = plan(current, target) or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        target = moves.with_places_of_before(running, target)
+        changes = plan(current, target, pools=running.pool_configs)
+        moving = {application["name"] for application in target["leaving"]}
+        differs = changes or moving != {*running.leaving} or current.get(GATEWAY) != by_name(target).get(GATEWAY)
         if differs or desired is not self._desired:
             self._on_target(desired, target)
         if differs:
@@ -100,7 +103,7 @@ class Applier:
                 reason = reason_in(seen.message) or "it did not start"
                 if self.rollback.mark_failed(name, configs[name], reason):
                     rolled_back.append(name)
-        if self._desired is not None and (rolled_back or self._admission.waiting):
+        if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running)):
             self._deploy(self._desired, running)
         return running, rolled_back
 
@@ -110,9 +113,10 @@ class Applier:
         return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
 
 
-def planned(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> tuple[Action, ...]:
-    """The actions that would make `current`, the running applications by name, match the desired state."""
-    return plan(current, _target(desired, current, rollback), desired.refused)
+def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:
+    """The actions that would make what runs match the desired state."""
+    target = _target(desired, running.configs, rollback)
+    return plan(running.configs, target, desired.refused, pools=running.pool_configs)
 
 
 def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:

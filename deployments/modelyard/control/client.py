@@ -12,9 +12,12 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
+from modelyard.control.pools import fold, has_pools, unfold
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running
 from modelyard.control.worker_imports import InstalledPackagesOnly
+from modelyard.ray_serve.pool_report import PoolReports
+from modelyard.telemetry.metrics.hub import HubClient
 
 REQUEST_TIMEOUT_S = 3600
 """Serve's own limit on a request. The scheduler's deadline comes first; only streams reach it."""
@@ -26,6 +29,8 @@ class ServeClient:
     def __init__(self, client: ServeControllerClient) -> None:
         self._client = client
         self._seen = Running({})
+        self._hub = HubClient()
+        self._last_reports: PoolReports = {}
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
@@ -48,8 +53,8 @@ class ServeClient:
         return cls(_get_global_client())
 
     def deploy(self, config: ServeConfig) -> None:
-        """Make Serve run exactly these applications; returns before they are up."""
-        self._client.deploy_apps(ServeDeploySchema.model_validate(config))
+        """Make Serve run exactly these applications and pools; returns before they are up."""
+        self._client.deploy_apps(ServeDeploySchema.model_validate(fold(config)))
 
     def running(self) -> Running:
         """Observe Serve. Raises ConnectionError if its controller does not respond."""
@@ -58,7 +63,15 @@ class ServeClient:
         except RayError as error:
             raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
-        return self._seen
+        return unfold(self._seen, self._reports() if has_pools(self._seen) else {})
+
+    def _reports(self) -> PoolReports:
+        """What the replicas of pools report; what they reported last while the metrics hub does not respond."""
+        try:
+            self._last_reports = self._hub.pool_reports()
+        except (RayError, ConnectionError, ValueError):  # it is being started again
+            pass
+        return self._last_reports
 
     def cores(self) -> int:
         """The number of CPU cores of all nodes, as they were started."""

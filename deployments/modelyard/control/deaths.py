@@ -76,7 +76,7 @@ class Replicas:
     def observe(self, running: Running, now: float) -> list[Seen]:
         """The replicas that are gone since the last observation."""
         there: dict[str, Seen] = {}
-        for model, details in running.applications.items():
+        for model, details in running.with_replicas.items():
             if model != GATEWAY:
                 for replica in _replicas(details):
                     there[replica["replica_id"]] = self._known(model, replica, now)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from modelyard.control.applications import edge_models
 from modelyard.control.client import ServeClient
 from modelyard.control.desired import DesiredState
-from modelyard.control.edge_timeouts import EdgeTimeouts
+from modelyard.control.edge_maps import EdgeMaps
 from modelyard.control.haproxy_standby import HaproxyStandby
 from modelyard.control.last_good import LastGood, LastGoodFile
 from modelyard.control.live_state import STOPPING
@@ -67,7 +67,7 @@ class EmbeddedNode:
         self._leaving = leaving
         self._is_up = is_up
         self._edge = EdgeFiles(paths.edge)
-        self._timeouts = EdgeTimeouts(self._edge)
+        self._maps = EdgeMaps(self._edge)
         self._standby = HaproxyStandby(self._edge, report.trouble)
         self._tls = TlsReload(server.tls, first.config.root, self._edge) if server.tls else None
         self._ports = OpenPorts(server)
@@ -132,7 +132,7 @@ class EmbeddedNode:
         error = self._edge.haproxy_error()
         notices.set("edge", f"HAProxy rejected the configuration: {error}" if error else "")
         notices.set("ports", self._ports.closed() if started else "")
-        self._timeouts.check(lambda text: notices.set("edge timeouts", text))
+        self._maps.check(lambda text: notices.set("edge maps", text))
         if self._tls:
             self._tls.check(lambda text: notices.set("tls", text))
 
@@ -146,7 +146,7 @@ class EmbeddedNode:
             self._edge.write_updating(models)
 
         self._writes.require(self._paths.edge, write)
-        self._timeouts.check(lambda _: None)
+        self._maps.check(lambda _: None)
 
     def observed(self, running: Running) -> None:
         """See Node."""

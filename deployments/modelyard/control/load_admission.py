@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelyard.control.plan import restarts
-from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
 from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application_status import reason_of
 
@@ -35,7 +35,7 @@ class LoadAdmission:
         waiting = []
         for name in _required_first(target):
             application = target[name]
-            if not _loads(current.get(name), application):
+            if POOL in application or not _loads(current.get(name), application):  # a pool's replica loads one after the other
                 continue
             if self._has_room(replicas := _first_replicas(application)):
                 self._loading[name] = (self._now(), replicas)

@@ -80,7 +80,7 @@ class ControlMetrics:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
             gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
-            if details is not None:
+            if details is not None and not status.pool:
                 gauges |= _replicas(status, details)
                 ids = [replica["replica_id"] for replica in _replica_details(details)]
                 config = (details.get("deployed_app_config") or {}).get("args")

@@ -47,7 +47,7 @@ class FileOperations:
         desired, turn = self._read(folder), self._turn()
         models = turn.running.configs.keys() - {GATEWAY}
         return {
-            "actions": [asdict(action) for action in planned(desired, turn.running.configs, turn.rollback)],
+            "actions": [asdict(action) for action in planned(desired, turn.running, turn.rollback)],
             "withheld": removals.withheld(desired.config, self._server, models),
             "refused": desired.refused,
         }

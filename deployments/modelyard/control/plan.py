@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelyard.control.serve_config import GATEWAY, ServeConfig, versions_of
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
 
 CONFIRM = "--allow-removals"
 """The option that confirms a plan."""
-Kind = Literal["add", "restart", "scale", "update", "remove", "refuse"]
+Kind = Literal["add", "restart", "load", "move", "scale", "update", "remove", "refuse"]
 IN_PLACE = "applies in place"
 """Said of a change that restarts no replica."""
 _SCALING = ("num_replicas", "autoscaling_config")
@@ -20,32 +20,61 @@ class NeedsConfirmation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One model's change."""
+    """One change."""
 
     kind: Kind
     model: str
+    """Or "pool <name>"."""
     why: str
 
 
 def plan(
-    current: Mapping[str, ServeConfig], wanted: ServeConfig, refused: Mapping[str, str] = {}
+    current: Mapping[str, ServeConfig],
+    wanted: ServeConfig,
+    refused: Mapping[str, str] = {},
+    *,
+    pools: Mapping[str, ServeConfig] = {},
 ) -> tuple[Action, ...]:
-    """The actions, by model name. `current` holds the running applications by name, `refused` reasons by model."""
+    """The actions: the pools', then the models' by name.
+
+    `current` holds the running applications by name, `pools` those of the pools, `refused` reasons by model.
+    """
     target = {application["name"]: application for application in wanted["applications"]}
     actions = [Action("refuse", name, reason) for name, reason in refused.items()]
     for name, application in target.items():
         if name == GATEWAY:
             continue
         if name not in current:
-            actions.append(Action("add", name, _versions(application)))
+            actions.append(Action("add", name, _added(application)))
         else:
             actions += _changes(name, current[name], application)
     actions += [Action("remove", name, _why_removed(name, refused)) for name in current if name not in target]
-    return tuple(sorted(actions, key=lambda action: (action.model, action.kind)))
+    return (*_pool_actions(pools, wanted), *sorted(actions, key=lambda action: (action.model, action.kind)))
+
+
+def _pool_actions(current: Mapping[str, ServeConfig], wanted: ServeConfig) -> Iterator[Action]:
+    target = {application["name"]: application for application in wanted["pools"]}
+    for name, application in sorted(target.items()):
+        if name in current:
+            yield from _changes(_pool(application), current[name], application)
+        else:
+            (deployment,) = application["deployments"]
+            yield Action("add", _pool(application), f"replicas {_replicas(deployment)}")
+    for name, application in sorted(current.items()):
+        if name not in target:
+            yield Action("remove", _pool(application), "not configured")
+
+
+def _pool(application: ServeConfig) -> str:
+    return f"pool {application['args']['name']}"
+
+
+def _added(application: ServeConfig) -> str:
+    return _versions(application) + (f", in {application[POOL]}" if POOL in application else "")
 
 
 def restarts(old: ServeConfig, new: ServeConfig) -> bool:
-    """Whether the change from one config of an application to the other restarts its replicas."""
+    """Whether the change from one config of an application to the other restarts its replicas, or loads a pooled model again."""
     return bool(old["import_path"] != new["import_path"] or old["args"] != new["args"])
 
 
@@ -54,19 +83,28 @@ def _why_removed(name: str, refused: Mapping[str, str]) -> str:
 
 
 def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
-    """The one action for a model, or none."""
+    """The one action for a model or a pool, or none."""
+    if old.get(POOL) != new.get(POOL):
+        yield Action("move", name, f"from {_place(old)} to {_place(new)}")
+        return
     if old["import_path"] != new["import_path"]:
         yield Action("restart", name, f"replaces an application of another kind: {old['import_path']}")
         return
     if restarts(old, new):
-        yield Action("restart", name, "; ".join(_restart_reasons(old, new)) or "arguments of another release")
+        why = "; ".join(_restart_reasons(old, new)) or "arguments of another release"
+        yield Action("load" if POOL in new else "restart", name, why)
         return
     (before,), (after,) = old["deployments"], new["deployments"]
     changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
     updates = [line for key in changed if key not in _SCALING for line in _update(key, before, after)]
+    updates += _differences(old.get("pooled", {}), new.get("pooled", {}))
     scale = [f"replicas {_replicas(before)} -> {_replicas(after)}"] if {*changed} & {*_SCALING} else []
-    if changed:
+    if changed or updates:
         yield Action("update" if updates else "scale", name, f"{'; '.join(scale + updates)} ({IN_PLACE})")
+
+
+def _place(application: ServeConfig) -> str:
+    return str(application.get(POOL, "replicas of its own"))
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:

@@ -6,8 +6,11 @@ from typing import Any
 GATEWAY = "gateway"
 """The application that answers what no model does."""
 
+POOL = "pool"
+"""The key under which the application of a pooled model names its pool's application; see `pools`."""
+
 ServeConfig = dict[str, Any]
-"""A `ServeDeploySchema`, or one of its applications, as plain values."""
+"""A `ServeDeploySchema`, or one of its applications, as plain values. The whole config has the pools apart until `pools.fold`."""
 
 
 def by_name(config: ServeConfig) -> dict[str, ServeConfig]:
@@ -52,4 +55,6 @@ def served_by(application: ServeConfig) -> dict[str, Any]:
         "versions": [{"version": str(number), "digest": digest} for number, digest in versions_of(application)],
         "default_version": str(settings["default"]),
         "version_labels": {label: str(number) for label, number in settings["version_labels"].items()},
+        "application": application.get(POOL, application["name"]),
+        "fingerprint": application.get("pooled", {}).get("fingerprint", ""),
     }

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from modelyard.control.serve_config import GATEWAY, ServeConfig, settings_of, versions_of
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, settings_of, versions_of
 from modelyard.ray_serve.application_status import (
     WAITING_TO_LOAD,
     Deployed,
@@ -22,21 +22,36 @@ class Running:
     """What Serve runs, as of one observation."""
 
     applications: Mapping[str, dict[str, Any]]
-    """Serve's ApplicationDetails by name."""
+    """Serve's ApplicationDetails by name; of a pooled model those that `pools.unfold` makes."""
+    pools: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Serve's ApplicationDetails of pools."""
+    leaving: Mapping[str, ServeConfig] = field(default_factory=dict)
+    """By model, the application that serves it until its new place does; see `moves`."""
 
     @property
     def configs(self) -> dict[str, ServeConfig]:
         """The deployed config of each application by name, in the form of `applications.serve_config`."""
-        return {
-            name: details["deployed_app_config"]
+        return _configs(self.applications)
+
+    @property
+    def pool_configs(self) -> dict[str, ServeConfig]:
+        """The deployed config of each pool by its application's name, without its models."""
+        return _configs(self.pools)
+
+    @property
+    def with_replicas(self) -> dict[str, dict[str, Any]]:
+        """Serve's own applications: models alone, pools and the gateway; not pooled models."""
+        alone = {
+            name: details
             for name, details in self.applications.items()
-            if details.get("deployed_app_config")
+            if POOL not in (details.get("deployed_app_config") or {})
         }
+        return {**alone, **self.pools}
 
     @property
     def building(self) -> list[str]:
         """The applications that Serve is deploying. It may list none of their deployments."""
-        return [name for name, details in self.applications.items() if text_of(details["status"]) == "DEPLOYING"]
+        return [name for name, details in self.with_replicas.items() if text_of(details["status"]) == "DEPLOYING"]
 
     def after(self, before: "Running") -> "Running":
         """This observation, with the deployments of the one before for applications that Serve is building.
@@ -52,6 +67,14 @@ class Running:
                 for name, details in self.applications.items()
             }
         )
+
+
+def _configs(applications: Mapping[str, Mapping[str, Any]]) -> dict[str, ServeConfig]:
+    return {
+        name: details["deployed_app_config"]
+        for name, details in applications.items()
+        if details.get("deployed_app_config")
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +97,12 @@ class ModelStatus:
     """Whether a change is under way, and no reason is known why it would not complete."""
     default: str = ""
     """The version that answers requests which name none."""
+    pool: str = ""
+    """The name of its pool's application; "" if the model has replicas of its own."""
+    residency: str = ""
+    """Of a pooled model: RESIDENT, COLD, LOADING or FAILED, in the replica where it is furthest."""
+    resident_bytes: int = 0
+    """Measured, in that replica."""
 
     @property
     def default_first(self) -> tuple[str, ...]:
@@ -135,4 +164,6 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         reason=refused or reason,
         default=str(settings_of(config).get("default", "")),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
+        pool=config.get(POOL, ""),
+        **details.get("residency", {}),
     )

@@ -9,7 +9,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.error_responses import ERROR_FILE, render_error_file
 from modelyard.edge.frontends import GATEWAY_BACKEND, render
-from modelyard.edge.model_maps import REPLICAS_FILE, STATE_FILE, STOPPING, TIMEOUTS_FILE, Models, render_maps
+from modelyard.edge.model_maps import LIVE_FILES, REPLICAS_FILE, STATE_FILE, STOPPING, Models, render_maps
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE, TlsBundle
 
 ADMIN_SOCKET = "admin.sock"
@@ -51,9 +51,9 @@ class EdgeFiles:
         if tls.client_ca is not None:
             self._replace(CLIENT_CA_FILE, tls.client_ca)
 
-    def timeouts(self) -> str:
-        """The content of the map of timeouts."""
-        return (self.folder / TIMEOUTS_FILE).read_text()
+    def live_maps(self) -> dict[str, str]:
+        """The content of the maps that change in the running HAProxy, by file name."""
+        return {name: (self.folder / name).read_text() for name in LIVE_FILES}
 
     def admin_sockets(self) -> list[Path]:
         """Of the running HAProxy. Serve puts the socket into a folder that is named after the node."""

@@ -9,7 +9,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.edge.connections import SOCKETS_PER_PORT
 from modelyard.edge.error_responses import grpc_error, grpc_errors
 from modelyard.edge.failed_request_log import RULES as LOG_RULES
-from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, TIMEOUT
+from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, SET_APPLICATION, TIMEOUT
 from modelyard.edge.request_rules import MAX_HEADERS_BYTES
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
 from modelyard.edge.retries import RULES as RETRY_RULES
@@ -63,16 +63,16 @@ listen edge_grpc from edge
 
     # txn.up is the number of servers of the backend that are up. It is unset if there is no such backend; then the gateway answers.
     acl has_model var(txn.model) -m len gt 0
-    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if has_model
+{set_application}    http-request set-var(txn.up) str(http-),concat(,txn.app),nbsrv if has_model
     acl known var(txn.up) -m found
-    acl has_replica var(txn.model),map({replicas}) -m found
+    acl has_replica var(txn.app),map({replicas}) -m found
     acl all_down var(txn.up) -m int 0
     http-request return {not_ready} if known has_replica all_down
     # A live replica answers within its time limit, if only with DEADLINE_EXCEEDED. A stream may be idle for long.
     http-request set-timeout server {timeout} if known !stream
 {retry_rules}
     {newest_choice}
-    use_backend http-%[var(txn.model)] if known has_replica
+    use_backend http-%[var(txn.app)] if known has_replica
     default_backend {default}
 
     # Serve's Python proxy, the backup server of a model's backend, cannot answer gRPC.
@@ -107,6 +107,7 @@ def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str
         max_retry_body_bytes=MAX_RETRY_BODY_BYTES,
         not_ready=grpc_error(Status.UNAVAILABLE, "no replica of the model is available"),
         replicas=REPLICAS_FILE,
+        set_application=SET_APPLICATION,
         timeout=TIMEOUT,
         retry_rules=RETRY_RULES + STREAM_RULE,
         newest_choice=NEWEST["grpc"].choice,

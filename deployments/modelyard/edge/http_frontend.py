@@ -12,11 +12,13 @@ from modelyard.edge.grpc_frontend import SET_FORWARDED_FOR
 from modelyard.edge.model_maps import (
     IS_STOPPING,
     NAMES_FILE,
+    POOL_ROUTES_FILE,
+    POOLS_FILE,
     REPLICAS_FILE,
     ROUTES_FILE,
+    SET_APPLICATION,
     TIMEOUT,
     Models,
-    custom_routes,
 )
 from modelyard.edge.request_rules import render_request_rules
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
@@ -75,7 +77,10 @@ listen edge_http from edge
 {default_model}    # The model by its route: /models/<name>, or a custom route.
     acl below_models path_beg /models/
     http-request set-var(txn.model) path,field(3,/) if below_models
-{custom_routes}    # The model by its name: /v2/models/<name>/infer, /v1/models/<name>:predict.
+    # A slash on both sides: the route /x matches /x and /x/predict, and not /xy.
+    http-request set-var(txn.model) path,concat(/),map_beg({routes})
+    http-request set-var(txn.model) path,concat(/),map_beg({pool_routes})
+    # The model by its name: /v2/models/<name>/infer, /v1/models/<name>:predict.
     acl by_name path_beg /v1/models/ /v2/models/
     # Statistics are sums over all replicas of a model, which the gateway knows.
     acl statistics path_end /stats /stats/
@@ -84,8 +89,9 @@ listen edge_http from edge
 
     # txn.up is the number of servers of the backend that are up. It is unset if there is no such backend; then the gateway answers.
     acl has_model var(txn.model) -m found
-    http-request set-var(txn.up) str(http-),concat(,txn.model),nbsrv if has_model
+{set_application}    http-request set-var(txn.up) str(http-),concat(,txn.app),nbsrv if has_model
     acl known var(txn.up) -m found
+    acl pooled var(txn.model),map({pools}) -m found
     acl all_down var(txn.up) -m int 0
     http-request return {not_ready} if known all_down
 
@@ -93,7 +99,7 @@ listen edge_http from edge
     # zero, and holds the request until the replica is up or the timeout expires. Requests about the model go to the gateway.
     acl wakes method POST
     acl wakes req.hdr(upgrade) -i websocket
-    acl has_replica var(txn.model),map({replicas}) -m found
+    acl has_replica var(txn.app),map({replicas}) -m found
     http-request set-timeout server {gateway_timeout_s}s if METH_GET !handshake
     # A live replica answers within its time limit, if only with 504. This timeout is for replicas that are frozen or blocked.
     http-request set-timeout server {timeout} if known !handshake
@@ -103,10 +109,14 @@ listen edge_http from edge
 {retry_rules}
     # Serve's proxy finds a model by its route alone, so put the route before the path. The replica removes it again.
     http-request set-var(txn.route) str(/models/),concat(,txn.model)
-{custom_route}    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if by_name known METH_POST !has_replica
+    http-request set-var(txn.route) var(txn.model),map({names})
+    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if by_name known METH_POST !has_replica !pooled
+    # A pool has one route for all its models. Its requests always have it, so that a retry can go to Serve's proxy.
+    http-request set-var(txn.route) str(/),concat(,txn.app) if pooled
+    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known
     {newest_choice}
-    use_backend http-%[var(txn.model)] if known has_replica
-    use_backend http-%[var(txn.model)] if known wakes
+    use_backend http-%[var(txn.app)] if known has_replica
+    use_backend http-%[var(txn.app)] if known wakes
     default_backend {default}
 
     # A request that timed out while it waited for a replica: 503 in place of 504.
@@ -136,11 +146,6 @@ def render_http(
     """
     chosen = server.default_model
     default_route = models[chosen].route if chosen and chosen in models else f"/models/{chosen}"
-    routed = custom_routes(models)
-    # A slash on both sides: the route /x matches /x and /x/predict, and not /xy.
-    model_by_route = f"    http-request set-var(txn.model) path,concat(/),map_beg({ROUTES_FILE})\n" if routed else ""
-    route = f"var(txn.model),map({NAMES_FILE})"
-    route_of_model = f"    http-request set-var(txn.route) {route} if {{ {route} -m found }}\n" if routed else ""
     return TEMPLATE.format(
         bind=bind,
         connections=connections,
@@ -166,14 +171,17 @@ def render_http(
             413, "Content Too Large", f"the body is larger than the limit of {server.body} bytes"
         ),
         default_model=DEFAULT_MODEL_RULES.format(route=default_route) if chosen else "",
-        custom_routes=model_by_route,
+        routes=ROUTES_FILE,
+        pool_routes=POOL_ROUTES_FILE,
         not_ready=problem_response(503, "Service Unavailable", "no replica of the model is available", retry_after_s=1),
         replicas=REPLICAS_FILE,
+        set_application=SET_APPLICATION,
+        pools=POOLS_FILE,
         gateway_timeout_s=GATEWAY_TIMEOUT_S,
         timeout=TIMEOUT,
         hold_s=HOLD_S,
         retry_rules=RETRY_RULES,
-        custom_route=route_of_model,
+        names=NAMES_FILE,
         wake_prefix=WAKE_PREFIX,
         newest_choice=NEWEST["http"].choice,
         default=default,

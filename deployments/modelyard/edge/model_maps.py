@@ -1,21 +1,27 @@
 """HAProxy map files: what the edge knows about each model. Pure text.
 
-HAProxy reads a map at its start. The maps change only together with a model's replicas, and then Serve starts a new HAProxy.
+HAProxy reads a map at its start. What changes without a start of HAProxy, `control.edge_maps` sends to the running process.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROUTES_FILE = "routes.map"
-"""Route to model, of models whose route is not /models/<name>."""
+"""Route to model, of models alone whose route is not /models/<name>."""
 NAMES_FILE = "names.map"
 """Model to route, of the same models."""
 TIMEOUTS_FILE = "timeouts.map"
 """Milliseconds in which a replica must answer, or send the next part of a stream."""
 NO_RETRY_FILE = "no-retry.map"
 """Models whose requests are never sent to a second replica."""
+POOLS_FILE = "pools.map"
+"""Model to its pool's application, of models in pools."""
+POOL_ROUTES_FILE = "pool-routes.map"
+"""As ROUTES_FILE, of models in pools."""
+LIVE_FILES = (TIMEOUTS_FILE, NO_RETRY_FILE, POOLS_FILE, POOL_ROUTES_FILE)
+"""The maps that change in the running HAProxy. Routes of models alone change with their replicas, for which Serve starts HAProxy."""
 REPLICAS_FILE = "replicas.map"
-"""Models that have replicas. The launcher writes it at each start of HAProxy, from Serve's configuration file."""
+"""Applications that have replicas. The launcher writes it at each start of HAProxy, from Serve's configuration file."""
 STATE_FILE = "state.map"
 """Empty until the server is about to stop; then it holds STOPPING."""
 STOPPING = "stopping"
@@ -27,6 +33,12 @@ TIMEOUT_MARGIN_S = 3.0
 # HAProxy expressions for the frontends.
 TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{MAX_TIMEOUT_MS})"
 """The timeout of the model that a request is for."""
+SET_APPLICATION = f"""\
+    # The application that serves the model: its own, or its pool's. A rule whose map has no entry sets nothing.
+    http-request set-var(txn.app) var(txn.model) if has_model
+    http-request set-var(txn.app) var(txn.model),map({POOLS_FILE})
+"""
+"""Sets `txn.app` from `txn.model`."""
 IS_STOPPING = f"{{ str({STOPPING}),map({STATE_FILE}) -m found }}"
 """The condition that the server is about to stop."""
 
@@ -40,26 +52,25 @@ class EdgeModel:
     """Its replicas' time limit for a request."""
     retries: bool = True
     """Whether a request whose replica died is sent to another replica."""
+    pool: str = ""
+    """The application of its pool; "" if the model has an application of its own."""
 
 
 Models = Mapping[str, EdgeModel]
 """By name."""
 
 
-def custom_routes(models: Models) -> dict[str, str]:
-    """Model names by route, of models whose route is not /models/<name>."""
-    return {model.route: name for name, model in sorted(models.items()) if model.route != f"/models/{name}"}
-
-
 def render_maps(models: Models) -> dict[str, str]:
     """The map files by name, except REPLICAS_FILE and STATE_FILE."""
-    routes = custom_routes(models)
+    routed = {name: model for name, model in models.items() if model.route != f"/models/{name}"}
     return {
-        ROUTES_FILE: _map({f"{route}/": name for route, name in routes.items()}),
-        NAMES_FILE: _map({name: route for route, name in routes.items()}),
+        ROUTES_FILE: _map({f"{model.route}/": name for name, model in routed.items() if not model.pool}),
+        NAMES_FILE: _map({name: model.route for name, model in routed.items() if not model.pool}),
+        POOL_ROUTES_FILE: _map({f"{model.route}/": name for name, model in routed.items() if model.pool}),
         TIMEOUTS_FILE: _map(
             {name: round((model.timeout_s + TIMEOUT_MARGIN_S) * 1000) for name, model in models.items()}
         ),
+        POOLS_FILE: _map({name: model.pool for name, model in models.items() if model.pool}),
         NO_RETRY_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),
     }
 

@@ -3,10 +3,11 @@
 `args` restart an application's replicas when they change. Settings are its deployment's `user_config`: they apply in place.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
@@ -15,7 +16,7 @@ from modelyard.config.server_spec import TracingSpec
 from modelyard.repository.resolve import ServedVersion
 
 MODEL_DEPLOYMENT = "model"
-"""The one deployment of a model's application."""
+"""The one deployment of a model's or a pool's application."""
 GATEWAY_DEPLOYMENT = "gateway"
 """The one deployment of the gateway's application."""
 
@@ -82,6 +83,7 @@ class ModelSettings(PlainValues):
 OUTSIDE_ARGS: Mapping[str, Any] = {
     "replicas": True,  # Serve scales
     "required": True,  # the gateway's catalogue has it
+    **dict.fromkeys(("pool", "load", "pinned"), True),  # PooledModel has them
     **dict.fromkeys(ModelSettings.model_fields, True),
     "batching": {"max_delay_ms"},
 }
@@ -119,6 +121,40 @@ class ModelArgs(PlainValues):
         """The same for replicas that prove batches of up to this size at load."""
         batching = self.spec.batching.model_copy(update={"max_size": max_size})
         return self.model_copy(update={"spec": self.spec.model_copy(update={"batching": batching})})
+
+
+class PooledModel(PlainValues):
+    """One model in the settings of a pool."""
+
+    args: ModelArgs
+    settings: ModelSettings
+    load: Literal["eager", "lazy"]
+    """When it is loaded: as soon as there is room, or at its first request."""
+    pinned: bool
+    """Whether it stays in memory."""
+
+    @staticmethod
+    def fingerprint(args: Mapping[str, Any]) -> str:
+        """Of the plain values of ModelArgs: replicas report with it which configuration of the model they serve."""
+        return hashlib.blake2b(json.dumps(args, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+class PoolArgs(PlainValues):
+    """A pool: one replica holds many models. A change restarts the replicas; the models are the settings, and change in place."""
+
+    name: str
+    application: str
+    memory: int
+    """Bytes that the models of one replica may use."""
+    cpus: float
+    replicas: Path
+    """The folder of the replicas' own files."""
+
+
+class PoolSettings(PlainValues):
+    """The models of a pool by name, each as the plain values of PooledModel: a change of one reads that one alone."""
+
+    models: dict[str, dict[str, Any]]
 
 
 class GatewayArgs(PlainValues):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.edge_timeouts import MAX_FAILURES, EdgeTimeouts
+from modelyard.control.edge_maps import MAX_FAILURES, EdgeMaps
 from modelyard.edge.admin_socket import AdminError, replace_map
 from modelyard.edge.model_maps import TIMEOUTS_FILE, EdgeModel
 from tests.unit.edge.dying_replicas import dying_replicas
@@ -38,7 +38,7 @@ def seconds_until_504(edge: Edge) -> float:
 
 def test_a_changed_time_out_holds_for_the_next_request(edge: Edge, admin: Path) -> None:
     edge.write({}, SLOW)
-    timeouts, reported = EdgeTimeouts(edge.files), list[str]()
+    timeouts, reported = EdgeMaps(edge.files), list[str]()
     with haproxy(edge, admin):
         edge.write({}, QUICK)
         timeouts.check(reported.append)
@@ -51,18 +51,18 @@ def test_a_map_of_many_models_is_replaced_as_a_whole(edge: Edge, admin: Path) ->
     many = [EdgeModel(f"/models/{'m' * 50}{number}") for number in range(1000)]
     with haproxy(edge, admin):
         edge.write({}, *many, QUICK)
-        EdgeTimeouts(edge.files).check(lambda _: None)
+        EdgeMaps(edge.files).check(lambda _: None)
         assert seconds_until_504(edge) < 5
         edge.write({}, *many)
-        EdgeTimeouts(edge.files).check(lambda _: None)
+        EdgeMaps(edge.files).check(lambda _: None)
         edge.write({}, QUICK)
-        EdgeTimeouts(edge.files).check(lambda _: None)
+        EdgeMaps(edge.files).check(lambda _: None)
         assert seconds_until_504(edge) < 5
 
 
 def test_what_has_not_changed_is_sent_once_to_each_haproxy(edge: Edge, admin: Path) -> None:
     edge.write({}, SLOW)
-    timeouts = EdgeTimeouts(edge.files)
+    timeouts = EdgeMaps(edge.files)
     with haproxy(edge, admin):
         timeouts.check(lambda _: None)
         replace_map(admin, TIMEOUTS_FILE, "churn 300\n")
@@ -72,7 +72,7 @@ def test_what_has_not_changed_is_sent_once_to_each_haproxy(edge: Edge, admin: Pa
 
 def test_a_haproxy_that_does_not_answer_is_reported_when_it_goes_on(edge: Edge) -> None:
     edge.write({}, SLOW)
-    timeouts, reported = EdgeTimeouts(edge.files), list[str]()
+    timeouts, reported = EdgeMaps(edge.files), list[str]()
     (edge.folder / "haproxy.pid").write_text("1")
     for _ in range(MAX_FAILURES):
         assert not reported
@@ -83,7 +83,7 @@ def test_a_haproxy_that_does_not_answer_is_reported_when_it_goes_on(edge: Edge) 
 def test_before_haproxy_has_started_there_is_nothing_to_send(edge: Edge) -> None:
     edge.write({}, SLOW)
     reported = list[str]()
-    EdgeTimeouts(edge.files).check(reported.append)
+    EdgeMaps(edge.files).check(reported.append)
     assert reported == [""]
 
 

@@ -57,6 +57,7 @@ class MetricsHub:
         self._started = time.time()
         self._refreshes = RefreshRequests(last_id=time.time_ns())
         self._saved_at = 0.0
+        self._pool_reports: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()  # scrapes run in other threads
         listen(config.host, config.port, metrics_app(self._read))
 
@@ -88,6 +89,17 @@ class MetricsHub:
                 self._save(now)
             if self._recent.is_due(now):
                 self._recent.add_sample(self._aggregator.totals(), now)
+
+    def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
+        """Replace what a pool's replica reports of its models; None when the replica ends."""
+        if models is None:
+            self._pool_reports.pop(replica, None)
+        else:
+            self._pool_reports[replica] = models
+
+    def pool_reports(self) -> dict[str, dict[str, Any]]:
+        """The last report of each replica of a pool; see `pool_report.PoolReports`."""
+        return dict(self._pool_reports)
 
     def traffic(self) -> dict[str, Traffic]:
         """The traffic of the last minute by model."""
@@ -154,6 +166,15 @@ class HubClient:
         """See MetricsHub."""
         traffic: dict[str, Traffic] = self._call("traffic")
         return traffic
+
+    def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
+        """See MetricsHub."""
+        self._call("report_pool", replica, models)
+
+    def pool_reports(self) -> dict[str, dict[str, Any]]:
+        """See MetricsHub."""
+        reports: dict[str, dict[str, Any]] = self._call("pool_reports")
+        return reports
 
     def model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See MetricsHub."""

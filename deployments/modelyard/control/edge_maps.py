@@ -1,22 +1,22 @@
-"""The models' timeouts in the running HAProxy: they apply in place, and HAProxy reads its map files only at its start."""
+"""The maps of models in the running HAProxy: they change in place, and HAProxy reads its map files only at its start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from modelyard.edge.admin_socket import AdminError, pid_of, replace_map
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.model_maps import TIMEOUTS_FILE
 
 MAX_FAILURES = 5
 """In a row, before the operator reads of them: a HAProxy that is starting has no admin socket yet."""
 
 
-class EdgeTimeouts:
-    """Sends the map to each HAProxy that may have started before the map was written."""
+class EdgeMaps:
+    """Sends maps that have changed to each HAProxy that may have started before they were written."""
 
     def __init__(self, edge: EdgeFiles) -> None:
         self._edge = edge
-        self._sent: tuple[int | None, str] | None = None
-        """The process and the content that it has."""
+        self._process: int | None = None
+        """The process that has `_sent`."""
+        self._sent: Mapping[str, str] = {}
         self._failures = 0
 
     def check(self, report: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ class EdgeTimeouts:
         except (AdminError, OSError) as error:
             self._failures += 1
             if self._failures >= MAX_FAILURES:
-                report(f"HAProxy has other timeouts of models than the configuration: {error}")
+                report(f"HAProxy has other models or timeouts than the configuration: {error}")
             return
         self._failures = 0
         report("")
@@ -34,12 +34,16 @@ class EdgeTimeouts:
     def _send(self, process: int | None) -> None:
         if process is None:
             return
-        target = process, self._edge.timeouts()
-        if target == self._sent:
+        if process != self._process:
+            self._process, self._sent = process, {}
+        maps = self._edge.live_maps()
+        changed = {name: content for name, content in maps.items() if content != self._sent.get(name)}
+        if not changed:
             return
         sockets = [socket for socket in self._edge.admin_sockets() if pid_of(socket) == process]
         if not sockets:
             raise AdminError(f"process {process} does not respond at its admin socket yet")
         for socket in sockets:
-            replace_map(socket, TIMEOUTS_FILE, target[1])
-        self._sent = target
+            for name, content in changed.items():
+                replace_map(socket, name, content)
+        self._sent = maps

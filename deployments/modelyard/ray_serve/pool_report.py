@@ -1,0 +1,65 @@
+"""What the replicas of a pool report of their models: control and the gateway show it as the model's state."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Residency = Literal["RESIDENT", "COLD", "LOADING", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """One model in one replica."""
+
+    residency: Residency
+    """FAILED: nothing can be served. COLD: the next request loads it."""
+    fingerprint: str = ""
+    """Of the arguments that it serves; "" if it serves nothing. See `PooledModel.fingerprint`."""
+    rejected: str = ""
+    """The fingerprint of the arguments that could not be loaded, or ""."""
+    reason: str = ""
+    """Why, for the operator."""
+    resident_bytes: int = 0
+    """Measured."""
+    load_s: float = 0.0
+    """Duration of the last load."""
+    loads: int = 0
+    evictions: int = 0
+
+    @property
+    def serves(self) -> bool:
+        """Whether requests are answered, if necessary after a load."""
+        return bool(self.fingerprint)
+
+
+PoolReports = Mapping[str, Mapping[str, ModelReport]]
+"""By Serve's id of the replica, then by model."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledState:
+    """A model's state over the replicas of its pool."""
+
+    serving: tuple[str, ...]
+    """The replicas that answer requests for it."""
+    through: bool
+    """Whether every replica serves the current arguments."""
+    reason: str
+    """Why a replica could not load them; "" if none failed."""
+    furthest: ModelReport | None
+    """Of the replica in which most of the model is there."""
+
+
+_BY_PROGRESS: tuple[Residency, ...] = ("FAILED", "COLD", "LOADING", "RESIDENT")
+
+
+def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], reports: PoolReports) -> PooledState:
+    """The state of a model whose current arguments have this fingerprint. `replicas` are the ids of the replicas that run."""
+    found = {replica: reports[replica][model] for replica in replicas if model in reports.get(replica, {})}
+    reasons = (each.reason for each in found.values() if each.rejected == fingerprint)
+    return PooledState(
+        serving=tuple(replica for replica, each in found.items() if each.serves),
+        through=len(found) == len(replicas) > 0 and all(each.fingerprint == fingerprint for each in found.values()),
+        reason=next(reasons, ""),
+        furthest=max(found.values(), key=lambda each: _BY_PROGRESS.index(each.residency), default=None),
+    )
