@@ -8,6 +8,7 @@ import typer
 
 from modelyard.cli.main import app
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.gateway.openapi.document import openapi
 from modelyard.telemetry.metrics.declarations import METRICS
@@ -32,7 +33,7 @@ OPTIONS = {
 COMMON_OPTIONS = {"--config", "-c", "--output", "-o"}
 
 
-@pytest.mark.parametrize("name", [name for spec in (ModelSpec, ServerSpec) for name, _ in settings(spec)])
+@pytest.mark.parametrize("name", [name for spec in (ModelSpec, PoolSpec, ServerSpec) for name, _ in settings(spec)])
 def test_a_setting_is_described(name: str) -> None:
     """A group of settings is described by its members."""
     assert any(text == name or text.startswith(f"{name}.") for text in CODE)

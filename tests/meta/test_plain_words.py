@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from modelyard.cli.main import app
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.telemetry.metrics.declarations import METRICS
 from tests.meta.settings import commands, settings
@@ -78,7 +79,7 @@ def command_help() -> Texts:
 
 
 def setting_descriptions() -> Texts:
-    specs: tuple[type[BaseModel], ...] = (ModelSpec, ServerSpec)
+    specs: tuple[type[BaseModel], ...] = (ModelSpec, PoolSpec, ServerSpec)
     for spec in specs:
         for name, field in settings(spec):
             yield name, field.description or ""

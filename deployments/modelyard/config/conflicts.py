@@ -1,4 +1,4 @@
-"""Finds models with the same name or overlapping routes. Each conflict is reported in both files."""
+"""Finds models and pools with the same name, and models with overlapping routes. Each conflict is reported in both files."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -24,16 +24,22 @@ class Claim:
 def claim(document: Document) -> Claim | None:
     """The claim of a model's file, whose other keys may be invalid; None if its name or route is invalid."""
     root = document.root
-    if not isinstance(root, Mapping):
+    if not isinstance(root, Mapping) or not (named := name_in(document)):
         return None
-    name, route = root.entries.get("name"), root.entries.get("route")
-    if not isinstance(name, Scalar) or not isinstance(name.value, str) or not is_model_name(name.value):
-        return None
+    (name, name_at), route = named, root.entries.get("route")
     if route is None or (isinstance(route, Scalar) and route.value is None):
-        return Claim(name.value, name.span, f"/models/{name.value}", name.span)
+        return Claim(name, name_at, f"/models/{name}", name_at)
     if not isinstance(route, Scalar) or not isinstance(route.value, str) or not url_paths.is_route(route.value):
         return None
-    return Claim(name.value, name.span, route.value, route.span)
+    return Claim(name, name_at, route.value, route.span)
+
+
+def name_in(document: Document) -> tuple[str, Span] | None:
+    """The valid name in a file, and its place; None if there is none."""
+    name = document.root.entries.get("name") if isinstance(document.root, Mapping) else None
+    if not isinstance(name, Scalar) or not isinstance(name.value, str) or not is_model_name(name.value):
+        return None
+    return name.value, name.span
 
 
 def conflicts(claims: Iterable[Claim]) -> Iterator[Diagnostic]:
@@ -56,6 +62,15 @@ def conflicts(claims: Iterable[Claim]) -> Iterator[Diagnostic]:
                 yield above.route_at.diagnostic(
                     f"{owner} hides {route}, the route of {below.name!r}", _other(below.route_at)
                 )
+
+
+def pool_conflicts(documents: Iterable[Document]) -> Iterator[Diagnostic]:
+    """A diagnostic at each name of a pool that another pool has too."""
+    by_name = defaultdict(list)
+    for name, place in filter(None, map(name_in, documents)):
+        by_name[name].append(place)
+    for name, places in by_name.items():
+        yield from _at_each(places, f"two pools are named {name!r}")
 
 
 def _at_each(places: list[Span], message: str) -> Iterator[Diagnostic]:

@@ -6,14 +6,25 @@ Nodes are merged, not values, so that an error still has its file and line.
 from modelyard.config.source_text import Span
 from modelyard.config.tree import Mapping, Node, Scalar
 
+POOL_KEYS = ("replicas", "resources")
+"""Keys of a model with replicas of its own. The pool has them for its models."""
+
 
 def with_defaults(model: Mapping, defaults: Mapping) -> Mapping:
-    """The model's mapping, and the defaults of the keys that it does not set."""
+    """The model's mapping, and the defaults of the keys that it does not set. A pooled model gets no default of POOL_KEYS."""
+    pool = model.entries.get("pool", defaults.entries.get("pool"))
+    if isinstance(pool, Scalar) and pool.value is not None:
+        entries = {key: node for key, node in defaults.entries.items() if key not in POOL_KEYS}
+        defaults = Mapping(defaults.span, entries, {key: defaults.keys[key] for key in entries})
+    return _merged(model, defaults)
+
+
+def _merged(model: Mapping, defaults: Mapping) -> Mapping:
     merged = Mapping(model.span, {**defaults.entries, **model.entries}, {**defaults.keys, **model.keys})
     for key in defaults.entries.keys() & model.entries.keys():
         own, default = _section(key, model.entries[key]), _section(key, defaults.entries[key])
         if isinstance(own, Mapping) and isinstance(default, Mapping) and key != "versions":
-            section = with_defaults(own, default)
+            section = _merged(own, default)
             merged.entries[key] = _bounds_in_order(section, own) if key == "replicas" else section
     return merged
 

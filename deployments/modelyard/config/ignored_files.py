@@ -9,6 +9,7 @@ from pathlib import Path
 from modelyard.config.diagnostic import Diagnostic
 
 YAML_SUFFIXES = (".yaml", ".yml")
+FOLDERS = ("models", "pools")
 MAX_WARNINGS = 20
 _HIDDEN_PREFIXES = (".", "#", "~")
 """Hidden files and editors' temporary files: .x.yaml, .x.yaml.swp, #x.yaml#."""
@@ -20,25 +21,27 @@ _HEAD_CHARS = 4096
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file with this name in the folder models is read."""
+    """Whether a file with this name in the folder models or pools is read."""
     return name.endswith(YAML_SUFFIXES) and not name.startswith(_HIDDEN_PREFIXES)
 
 
 def ignored_files(config_dir: Path) -> Iterator[Diagnostic]:
     """A warning for each ignored file or folder that looks like configuration. Raises OSError."""
-    found = [*_beside_server(config_dir), *_in_models(config_dir / "models")]
+    found = [*_beside_server(config_dir), *(each for name in FOLDERS for each in _inside(config_dir / name))]
     yield from found[:MAX_WARNINGS]
     if len(found) > MAX_WARNINGS:
         yield _warning(config_dir, f"{len(found) - MAX_WARNINGS} more files are ignored")
 
 
-def _in_models(folder: Path) -> Iterator[Diagnostic]:
+def _inside(folder: Path) -> Iterator[Diagnostic]:
     for entry in _listed(folder):
         name, path = entry.name, folder / entry.name
         if name.startswith(_HIDDEN_PREFIXES) or name.endswith((*_BACKUP_SUFFIXES, *_DOCUMENT_SUFFIXES)):
             continue
         if entry.is_dir():
-            yield _warning(path, "subfolders of models are ignored", "move its files into the folder models")
+            yield _warning(
+                path, f"subfolders of {folder.name} are ignored", f"move its files into the folder {folder.name}"
+            )
         elif not is_model_file(name):
             yield _warning(path, "this file is ignored", f"rename it to {_model_file_name(name)}")
 
@@ -50,17 +53,19 @@ def _beside_server(config_dir: Path) -> Iterator[Diagnostic]:
         if (
             name.startswith(_HIDDEN_PREFIXES)
             or name.endswith(_BACKUP_SUFFIXES)
-            or name in ("server.yaml", "server.yml", "models")
+            or name in ("server.yaml", "server.yml", *FOLDERS)
         ):
             continue
         stem, *endings = name.lower().split(".")
         if entry.is_dir():
-            if name.lower() in ("models", "model"):
-                yield _warning(path, "this folder is ignored", "its name must be models")
+            if (right := f"{name.lower().removesuffix('s')}s") in FOLDERS:
+                yield _warning(path, "this folder is ignored", f"its name must be {right}")
         elif stem == "server" and not {*endings}.isdisjoint(("yaml", "yml", "json")):
             yield _warning(path, "this file is ignored", "its name must be server.yaml")
         elif name.lower().endswith(YAML_SUFFIXES) and _names_a_model(path):
-            yield _warning(path, "this file is ignored", "model files belong in the folder models")
+            yield _warning(
+                path, "this file is ignored", "model files belong in the folder models, files of pools in pools"
+            )
 
 
 def _names_a_model(path: Path) -> bool:

@@ -11,6 +11,9 @@ from modelyard.config.model_spec import ModelDefaults, ModelSpec, slug
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.tree import Location, Mapping, locate, shortened
 
+_EXAMPLES = {"memory": "2GiB"}
+"""Values to suggest for required keys."""
+
 
 def missing_key(root: Mapping, loc: Location) -> Diagnostic:
     """The diagnostic for a missing required key. A missing model name is suggested from the file's name."""
@@ -18,8 +21,8 @@ def missing_key(root: Mapping, loc: Location) -> Diagnostic:
     if isinstance(section, Mapping) and section.keys and len(loc) == 1:
         span = next(iter(section.keys.values()))
     key = str(loc[-1])
-    name = slug(PurePath(span.source.path).stem) if loc == ("name",) else ""
-    return span.diagnostic(f"missing key {key!r}", f"add '{key}: {name or '...'}'")
+    value = slug(PurePath(span.source.path).stem) if loc == ("name",) else _EXAMPLES.get(key, "")
+    return span.diagnostic(f"missing key {key!r}", f"add '{key}: {value or '...'}'")
 
 
 def unknown_key(spec: type[BaseModel], root: Mapping, loc: Location) -> Diagnostic:
@@ -55,7 +58,9 @@ def _did_you_mean(spec: type[BaseModel], loc: Location) -> str:
         return f"did you mean {str(near[-1])!r}?"
     if spec is ModelSpec and key in ServerSpec.model_fields:
         return "it belongs in server.yaml"
-    return "it belongs in a model's file" if spec is ServerSpec and key in ModelSpec.model_fields else ""
+    if spec is ServerSpec and key == "pools":
+        return "write a file for each pool in the folder pools"
+    return "it belongs in a model's file" if spec is not ModelSpec and key in ModelSpec.model_fields else ""
 
 
 def _other_locations(spec: type[BaseModel], loc: Location) -> list[Location]:

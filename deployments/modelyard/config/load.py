@@ -1,24 +1,24 @@
 """Loads a configuration folder into validated specs. All errors of all files are reported together."""
 
-import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
 from modelyard.config import defaults, source_text, suggestions
 from modelyard.config.capacity_check import Machine, insufficient_resources
-from modelyard.config.conflicts import claim, conflicts
+from modelyard.config.conflicts import claim, conflicts, name_in, pool_conflicts
 from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 from modelyard.config.env_vars import expand
 from modelyard.config.ignored_files import ignored_files, is_model_file
 from modelyard.config.model_spec import ModelSpec, slug
-from modelyard.config.server_checks import server_errors
+from modelyard.config.pool_checks import Member, misplaced_keys, mixed_trust, unknown_pool
+from modelyard.config.pool_spec import PoolSpec
+from modelyard.config.server_checks import missing_tracing_extra, server_errors, unknown_default_model
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Source
 from modelyard.config.spec_base import Spec
@@ -28,10 +28,9 @@ from modelyard.config.value_errors import describe_value, leading_zeros, value_e
 from modelyard.config.yaml_parser import parse
 
 S = TypeVar("S", bound=Spec)
+N = TypeVar("N", ModelSpec, PoolSpec)
 
-TRACING_MODULE = "opentelemetry.exporter.otlp.proto.http"
-"""Installed by the extra `tracing`."""
-SERVER_FILE, MODELS_FOLDER = "server.yaml", "models"
+SERVER_FILE, MODELS_FOLDER, POOLS_FOLDER = "server.yaml", "models", "pools"
 MAX_ERRORS = 100
 """Maximum number of errors that are reported for one file."""
 
@@ -47,8 +46,14 @@ class Config:
     """Each model's file, by the model's name."""
     root: Path
     """The parent of the configuration folder, absolute. Relative paths in the configuration start here."""
+    pools: tuple[PoolSpec, ...] = ()
+    """Sorted by name. A pool need not have models."""
+    pool_sources: Map[str, Path] = field(default_factory=dict)
+    """Each pool's file, by the pool's name."""
     model_nodes: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
     """The YAML nodes of each model, by the model's name, for diagnostics."""
+    pool_nodes: Map[str, Mapping] = field(default_factory=dict, compare=False, repr=False)
+    """The YAML nodes of each pool, by the pool's name, for diagnostics."""
     server_node: Mapping | None = field(default=None, compare=False, repr=False)
     """The YAML nodes of server.yaml, for diagnostics."""
     missing: tuple[str, ...] = field(default=(), compare=False)
@@ -66,45 +71,64 @@ class Config:
         """The running server's folder for logs, sockets and its token. It need not exist."""
         return self.root / self.server.state
 
+    def pool_of(self, spec: ModelSpec) -> PoolSpec | None:
+        """The pool of one of `models`; None if the model has replicas of its own."""
+        return None if spec.pool is None else next(pool for pool in self.pools if pool.name == spec.pool)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read(Generic[N]):
+    """The file of a model or a pool."""
+
+    file: Document
+    path: Path
+    spec: N | None = None
+    """None if the file has errors."""
+    node: Mapping | None = None
+    """Its nodes with the defaults merged."""
+
 
 def load(config_dir: Path, environ: Map[str, str]) -> Config:
-    """Read `server.yaml`, which may be missing, and any number of `models/*.yaml`.
+    """Read `server.yaml`, which may be missing, and any number of `models/*.yaml` and `pools/*.yaml`.
 
     `environ` has the values of `${NAME}`. Raises SpecError with the errors of all files.
     """
     try:
         problems = list(_layout_errors(config_dir))
-        server_files, model_files = _files(config_dir)
+        server_files, pool_files, model_files = _files(config_dir)
         models_there = (config_dir / MODELS_FOLDER).is_dir()
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
         raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
     server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
     server, shared = _server(server_file)
-    files = {path: _read(path, environ) for path in model_files}
-    specs = [(*_model(file, shared), path) for path, file in files.items()]
-    room = _capacity_problems(server, [(spec, node) for spec, node, _ in specs])
-    for file in (server_file, *files.values()):
+    pools = [_pool(_read(path, environ), path) for path in pool_files]
+    models = [_model(_read(path, environ), path, shared) for path in model_files]
+    room = _insufficient_resources(server, [*pools, *models])
+    for file in (server_file, *(each.file for each in pools), *(each.file for each in models)):
         problems += _first_at_each_place(file.problems)
-    claims = [claimed for claimed in map(claim, files.values()) if claimed]
+    claims = [claimed for each in models if (claimed := claim(each.file))]
     problems += conflicts(claims)
-    problems += _unknown_default_model(server, server_file, [claimed.name for claimed in claims])
-    problems += _missing_tracing_extra(server, server_file)
+    problems += pool_conflicts(each.file for each in pools)
+    problems += _pool_problems(server_file, shared, pools, models, str(config_dir / POOLS_FOLDER))
+    problems += unknown_default_model(server, server_file, [claimed.name for claimed in claims])
+    problems += missing_tracing_extra(server, server_file)
     problems += [each for each in room if each.severity == "error"]
     problems += server_errors(server, server_file, _root(config_dir))
     if problems:
         raise SpecError(sorted_diagnostics(problems))
-    models = sorted(((spec, path) for spec, _, path in specs if spec), key=lambda pair: pair[0].name)
-    root = _root(config_dir)
     missing = [
         name for name, there in ((SERVER_FILE, not server_file.is_empty), (MODELS_FOLDER, models_there)) if not there
     ]
     return Config(
         server,
-        tuple(spec for spec, _ in models),
-        {spec.name: path for spec, path in models},
-        root,
-        model_nodes={spec.name: node for spec, node, _ in specs if spec and isinstance(node, Mapping)},
+        _by_name(models),
+        {each.spec.name: each.path for each in models if each.spec},
+        _root(config_dir),
+        pools=_by_name(pools),
+        pool_sources={each.spec.name: each.path for each in pools if each.spec},
+        model_nodes={each.spec.name: each.node for each in models if each.spec and each.node},
+        pool_nodes={each.spec.name: each.node for each in pools if each.spec and each.node},
         server_node=server_file.root if isinstance(server_file.root, Mapping) else None,
         missing=tuple(missing),
         warnings=sorted_diagnostics([*ignored_files(config_dir), *room]),
@@ -116,48 +140,31 @@ def _root(config_dir: Path) -> Path:
     return Path(os.path.abspath(config_dir)).parent  # noqa: PTH100
 
 
-def _unknown_default_model(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
-    """An error if `default_model` is not configured."""
-    root, name = document.root, server.default_model
-    if name is not None and name not in names and isinstance(root, Mapping):
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-        yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
-
-
-def _missing_tracing_extra(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
-    """An error if `tracing` is set and the exporter is not installed."""
-    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING_MODULE):
-        missing = "tracing needs OpenTelemetry's exporter, which is not installed"
-        yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        return False
-
-
 def _layout_errors(config_dir: Path) -> Iterator[Diagnostic]:
     """Errors of the folder itself. Raises SpecError if it is not a folder."""
     if not config_dir.is_dir():
         wrong = "not a folder" if config_dir.exists() else "there is no such folder"
         raise SpecError((Diagnostic(str(config_dir), 0, 0, wrong),))
-    models, misnamed = config_dir / MODELS_FOLDER, config_dir / "server.yml"
-    # A broken link is an error, and does not count as a missing folder: that would remove all models.
-    if os.path.lexists(models) and not models.is_dir():
-        yield Diagnostic(str(models), 0, 0, "a broken symbolic link" if models.is_symlink() else "not a folder")
+    misnamed = config_dir / "server.yml"
+    for folder in (config_dir / MODELS_FOLDER, config_dir / POOLS_FOLDER):
+        # A broken link is an error, and does not count as a missing folder: that would remove all models.
+        if os.path.lexists(folder) and not folder.is_dir():
+            yield Diagnostic(str(folder), 0, 0, "a broken symbolic link" if folder.is_symlink() else "not a folder")
     if misnamed.exists():
         yield Diagnostic(str(misnamed), 0, 0, "this file is ignored", suggestion=f"its name must be {SERVER_FILE}")
 
 
-def _files(config_dir: Path) -> tuple[list[Path], list[Path]]:
-    """The server's file, if it exists, and the models' files, without editors' temporary files (.x.yaml, #x.yaml#, x.yaml~)."""
-    server, models = config_dir / SERVER_FILE, config_dir / MODELS_FOLDER
-    names = os.listdir(models) if models.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
-    found = [name for name in sorted(names) if is_model_file(name)]
-    return [server] if os.path.lexists(server) else [], [models / name for name in found]
+def _files(config_dir: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """The server's file, if it exists, and the files of pools and models."""
+    server = config_dir / SERVER_FILE
+    found = [server] if os.path.lexists(server) else []
+    return found, _files_in(config_dir / POOLS_FOLDER), _files_in(config_dir / MODELS_FOLDER)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The YAML files of a folder, without editors' temporary files (.x.yaml, #x.yaml#, x.yaml~)."""
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - 500 Path objects cost more than the listing
+    return [folder / name for name in sorted(names) if is_model_file(name)]
 
 
 def _read(path: Path, environ: Map[str, str]) -> Document:
@@ -182,41 +189,81 @@ def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
     return spec, shared if isinstance(shared, Mapping) else None
 
 
-def _capacity_problems(server: ServerSpec, models: Sequence[tuple[ModelSpec | None, Node | None]]) -> list[Diagnostic]:
-    """Models that need more than this machine has. The resources of a cluster are unknown."""
-    if server.ray.address != "local":
-        return []
-    declared = server.ray.cpus
-    cores = float(len(os.sched_getaffinity(0))) if declared is None else declared
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    machine = Machine(cores, memory, is_declared=declared is not None)
+def _model(document: Document, path: Path, shared: Mapping | None) -> _Read[ModelSpec]:
+    if _is_empty(document):
+        return _Read(document, path)
+    root = document.root
+    if shared is not None and isinstance(root, Mapping):
+        root = defaults.with_defaults(root, shared)
+    return _Read(document, path, _validated(ModelSpec, document, root, free=("options",)), _mapping(root))
+
+
+def _pool(document: Document, path: Path) -> _Read[PoolSpec]:
+    if _is_empty(document):
+        return _Read(document, path)
+    return _Read(document, path, _validated(PoolSpec, document, document.root), _mapping(document.root))
+
+
+def _is_empty(document: Document) -> bool:
+    """Whether the file has no keys, which is reported."""
+    if not document.is_empty:
+        return False
+    if not document.problems:
+        hint = f"write 'name: {slug(Path(document.source.path).stem) or '...'}'"
+        document.problems.append(document.source.diagnostic(0, 0, "the file is empty", suggestion=hint))
+    return True
+
+
+def _insufficient_resources(
+    server: ServerSpec, files: Iterable["_Read[ModelSpec] | _Read[PoolSpec]"]
+) -> list[Diagnostic]:
+    machine = Machine.of(server)
     return [
         found
-        for spec, root in models
-        if spec and isinstance(root, Mapping)
-        for found in insufficient_resources(spec, root, machine)
+        for each in files
+        if machine and each.spec and each.node
+        for found in insufficient_resources(each.spec, each.node, machine)
     ]
 
 
-def _model(document: Document, shared: Mapping | None) -> tuple[ModelSpec | None, Node | None]:
-    """The spec, or None if it is invalid, and its node with the defaults merged."""
-    root = document.root
-    if root is None or document.is_empty:
-        if not document.problems:
-            name = slug(Path(document.source.path).stem) or "..."
-            document.problems.append(
-                document.source.diagnostic(0, 0, "the file is empty", suggestion=f"write 'name: {name}'")
-            )
-        return None, None
-    if shared is not None and isinstance(root, Mapping):
-        root = defaults.with_defaults(root, shared)
-    return _validated(ModelSpec, document, root, free=("options",)), root
+def _pool_problems(
+    server_file: Document,
+    shared: Mapping | None,
+    pools: Sequence["_Read[PoolSpec]"],
+    models: Sequence["_Read[ModelSpec]"],
+    folder: str,
+) -> Iterator[Diagnostic]:
+    """Errors of models that name a pool, and of models that do not."""
+    # A pool whose file has errors exists: its models have no errors because of it.
+    paths = {each.path.stem: str(each.path) for each in pools if not name_in(each.file)}
+    paths |= {named[0]: str(each.path) for each in pools if (named := name_in(each.file))}
+    if shared is not None:
+        yield from unknown_pool(shared, paths, folder)
+    members = []
+    for each in models:
+        own = _mapping(each.file.root)
+        if own and each.node:
+            yield from unknown_pool(own, paths, folder)
+            if not server_file.problems or "pool" in own.entries:  # otherwise the defaults are unknown
+                yield from misplaced_keys(own, each.node, paths, folder)
+            if each.spec:
+                members.append(Member(each.spec, own))
+    yield from mixed_trust(members)
 
 
-def _validated(spec: type[S], document: Document, root: Node, free: tuple[str, ...] = ()) -> S | None:
+def _by_name(files: Sequence["_Read[N]"]) -> tuple[N, ...]:
+    return tuple(sorted((each.spec for each in files if each.spec), key=lambda spec: spec.name))
+
+
+def _mapping(node: Node | None) -> Mapping | None:
+    return node if isinstance(node, Mapping) else None
+
+
+def _validated(spec: type[S], document: Document, root: Node | None, free: tuple[str, ...] = ()) -> S | None:
     """The spec, or None after adding the errors to the document's problems. The content of keys in `free` is not checked."""
     if not isinstance(root, Mapping):
-        document.problems.append(_not_a_mapping(document.source, root))
+        if root is not None:
+            document.problems.append(_not_a_mapping(document.source, root))
         return None
     valid = None
     try:

@@ -18,6 +18,7 @@ FOLDER = r"^[^/\x00-\x1f\x7f\\]+(/[^/\x00-\x1f\x7f\\]+)*$"
 RESERVED_NAMES = ("gateway",)
 """The server's own Ray Serve applications. A model's application has the model's name."""
 _OFF_WORDS = ("off", "of", "no", "none", "never", "disabled")
+_NULL_WORDS = ("", "none", "null", "nil", "no", "off")
 
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -111,6 +112,12 @@ class Resources(Spec):
     )
 
 
+def _pool_or_null(value: object) -> object:
+    if value is None or (isinstance(value, str) and (is_model_name(value) or value.lower() not in _NULL_WORDS)):
+        return value
+    raise expected("the name of a pool, or null for no pool", "" if value is True else "did you mean null?")
+
+
 class ModelDefaults(Spec):
     """The keys of a model's file that `server.yaml` may set for all models. A model's own keys take precedence."""
 
@@ -128,6 +135,10 @@ class ModelDefaults(Spec):
     )
     any_sklearn_version: bool = Field(
         default=False, description="Load models that were saved with another version of scikit-learn"
+    )
+    pool: Annotated[Name | None, BeforeValidator(_pool_or_null, json_schema_input_type=Name | None)] = Field(
+        default=None,
+        description="Pool in whose replicas the model runs. null: the model has replicas of its own",
     )
     replicas: Annotated[
         Replicas,
@@ -148,7 +159,10 @@ class ModelDefaults(Spec):
 
 
 class ModelSpec(ModelDefaults):
-    """A model's file in `serve_config/models/`. Only `name` is required."""
+    """A model's file in `serve_config/models/`. Only `name` is required.
+
+    A model of a pool has the defaults of `replicas` and `resources`, which are not used: the pool's are.
+    """
 
     name: Name = Field(description="Name of the model, and of its folder in the repository unless `path` is set")
     description: str = Field(default="", description="What the model does; shown in the catalogue")
@@ -175,6 +189,11 @@ class ModelSpec(ModelDefaults):
         description="onnx: whether the first axis of every input is the rows of a request. Default: detected by a trial run",
     )
     options: dict[str, Any] = Field(default={}, description="Arguments for load() of a python model")
+    load: Literal["eager", "lazy"] | None = Field(
+        default=None,
+        description="For a model of a pool: eager loads it at the start, lazy at its first request. Default: the pool's",
+    )
+    pinned: bool = Field(default=False, description="For a model of a pool: true: it is never evicted from memory")
 
     @field_validator("name")
     @classmethod

@@ -7,10 +7,11 @@ from pydantic import BaseModel
 
 from modelyard.config.env_vars import REFERENCE
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_SPECS: dict[str, type[BaseModel]] = {"model.json": ModelSpec, "server.json": ServerSpec}
+_SPECS: dict[str, type[BaseModel]] = {"model.json": ModelSpec, "pool.json": PoolSpec, "server.json": ServerSpec}
 _CONSTRAINED_TYPES = ("integer", "number", "boolean")
 _REFERENCE = {"$ref": "#/$defs/Reference"}
 

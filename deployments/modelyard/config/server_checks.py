@@ -1,8 +1,10 @@
 """Checks of server.yaml across keys and against the machine: files, ports, and keys that a cluster ignores."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from modelyard.config.diagnostic import Diagnostic
@@ -21,6 +23,8 @@ IGNORED_ON_CLUSTER: Map[tuple[str, ...], str] = {
     ("ray", "cpus"): "the cluster's nodes declare their own cores",
 }
 """Keys of the edge and of embedded Ray, which a cluster does not have, with the consequence of ignoring them."""
+TRACING_MODULE = "opentelemetry.exporter.otlp.proto.http"
+"""Installed by the extra `tracing`."""
 ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -34,6 +38,29 @@ def server_errors(server: ServerSpec, document: Document, root: Path) -> Iterato
     else:
         yield from _ignored_keys(server, places)
     yield from _port_conflicts(server, places)
+
+
+def unknown_default_model(server: ServerSpec, document: Document, names: Sequence[str]) -> Iterator[Diagnostic]:
+    """An error if `default_model` is not configured."""
+    root, name = document.root, server.default_model
+    if name is not None and name not in names and isinstance(root, Mapping):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        yield root.entries["default_model"].span.diagnostic(f"there is no model {name!r}", hint)
+
+
+def missing_tracing_extra(server: ServerSpec, document: Document) -> Iterator[Diagnostic]:
+    """An error if `tracing` is set and the exporter is not installed."""
+    if server.tracing is not None and isinstance(document.root, Mapping) and not _is_installed(TRACING_MODULE):
+        missing = "tracing needs OpenTelemetry's exporter, which is not installed"
+        yield document.root.keys["tracing"].diagnostic(missing, "pip install 'modelyard[tracing]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """YAML text of plain values, and of specs with every default filled in, which load to the same specs again."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from modelyard.config import scalar
+from modelyard.config.defaults import POOL_KEYS
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelDefaults, ModelSpec
+from modelyard.config.pool_checks import POOLED_KEYS
 from modelyard.config.server_checks import IGNORED_ON_CLUSTER
 
 _SAFE_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -27,9 +29,16 @@ def config_as_yaml(config: Config) -> str:
 def config_files(config: Config) -> dict[str, str]:
     """Files that load as this configuration, by path relative to the configuration folder."""
     shown = {"server.yaml": _file_text(_server_values(config))}
+    for pool in config.pools:
+        shown[f"pools/{config.pool_sources[pool.name].name}"] = _file_text(pool.model_dump())
     for model in config.models:
         shown[f"models/{config.sources[model.name].name}"] = _file_text(_own_keys_first(model))
     return shown
+
+
+def model_values(model: ModelSpec, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    """All keys of a model's file with their values, without those that have no effect: its pool has them, or it has no pool."""
+    return model.model_dump(mode=mode, exclude={*(POOL_KEYS if model.pool else POOLED_KEYS)})
 
 
 def _server_values(config: Config) -> dict[str, Any]:
@@ -45,9 +54,9 @@ def _server_values(config: Config) -> dict[str, Any]:
 
 def _own_keys_first(model: ModelSpec) -> dict[str, Any]:
     """The keys of models alone, `name` first, before those that `defaults` may set."""
-    values = model.model_dump()
+    values = model_values(model)
     own = [key for key in values if key not in ModelDefaults.model_fields]
-    return {key: values[key] for key in (*own, *ModelDefaults.model_fields)}
+    return {key: values[key] for key in (*own, *(key for key in ModelDefaults.model_fields if key in values))}
 
 
 def _file_text(values: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ def stamp(config_dir: Path, repository: Path, folders: Iterable[str]) -> Stamp:
     return (
         *(_stat(f"{config}/{name}")[0] for name in ("", "server.yaml", "server.yml")),
         *_below(f"{config}/models", deep=1),
+        *_below(f"{config}/pools", deep=1),
         *(part for folder in folders for part in _versions(f"{repository}/{folder}")),
     )
 

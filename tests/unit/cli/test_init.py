@@ -19,6 +19,7 @@ WRITTEN = [
     "model_repository/shipping-cost/1/model.py",
     "serve_config/models/shipping-cost.yaml",
     "serve_config/schema/model.json",
+    "serve_config/schema/pool.json",
     "serve_config/schema/server.json",
     "serve_config/server.yaml",
 ]

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from modelyard.config.load import load
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.schema import schemas
+from modelyard.config.yaml_writer import model_values
 from modelyard.control.desired import ConfigReader
 from tests.unit.cli.project_folder import ProjectFolder, run
 
@@ -53,7 +55,18 @@ def test_config_show_for_programs_holds_the_same(project: ProjectFolder):
     project.model("churn", "replicas: 2\n")
     result = project.json("config", "show")
     assert result["server"]["repository"]["settle_s"] == 0
-    assert result["models"] == [load(project.config, {}).models[0].model_dump(mode="json")]
+    assert result["models"] == [model_values(load(project.config, {}).models[0], "json")]
+    assert result["pools"] == []
+
+
+def test_config_show_for_programs_lists_pools(project: ProjectFolder):
+    (project.config / "pools").mkdir()
+    (project.config / "pools" / "small.yaml").write_text("name: small\nmemory: 1GiB\n")
+    (project.config / "models" / "churn.yaml").write_text("name: churn\npool: small\n")
+    result = project.json("config", "show")
+    assert result["pools"] == [PoolSpec(name="small", memory=2**30).model_dump(mode="json")]
+    assert result["models"][0]["pool"] == "small"
+    assert not {"replicas", "resources"} & {*result["models"][0]}
 
 
 @pytest.mark.parametrize("command", ["config show", "render", "plan", "apply", "status", "logs churn", "up"])

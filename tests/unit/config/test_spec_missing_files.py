@@ -44,7 +44,7 @@ def test_a_broken_link_is_an_error_and_not_an_empty_configuration(folder, name):
         ("server.json", "its name must be server.yaml"),
         ("Server.yaml", "its name must be server.yaml"),
         ("server.yaml.txt", "its name must be server.yaml"),
-        ("flowers.yaml", "model files belong in the folder models"),
+        ("flowers.yaml", "model files belong in the folder models, files of pools in pools"),
     ],
 )
 def test_an_ignored_file_that_looks_like_configuration_is_a_warning(folder, name, suggestion):

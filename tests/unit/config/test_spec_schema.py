@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.schema import schemas
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Source
@@ -49,7 +50,9 @@ def test_every_key_has_its_hover_text(name):
     assert [key for key, text in described(SCHEMAS[name]).items() if not text] == []
 
 
-@pytest.mark.parametrize(("name", "spec"), [("model.json", ModelSpec), ("server.json", ServerSpec)])
+@pytest.mark.parametrize(
+    ("name", "spec"), [("model.json", ModelSpec), ("pool.json", PoolSpec), ("server.json", ServerSpec)]
+)
 def test_the_hover_text_is_the_specs_own(name, spec):
     own = {f".{key}": field.description for key, field in spec.model_fields.items()}
     assert own.items() <= described(SCHEMAS[name]).items()
@@ -88,6 +91,10 @@ def test_the_servers_own_file_is_valid():
         "inputs: {age: FP64, at: DATETIME, plan: '${KIND}'}",
         "inputs: {}",
         "route: /fraud",
+        "pool: small",
+        "pool: ~",
+        "pool: ${POOL}",
+        "pool: small\nload: lazy\npinned: true",
         "options: {anything: [1, {goes: ~}]}",
     ],
 )
@@ -123,10 +130,42 @@ def test_every_way_to_write_a_value_is_valid(line):
         "inputs: {'': FP64}",
         "inputs: {age: {datatype: FP64}}",
         "name: Churn Model",
+        "pool: Small Models",
+        "pool: false",
+        "load: later",
+        "pinned: yes",
     ],
 )
 def test_what_the_model_spec_rejects_is_invalid_in_the_schema(line):
     assert not is_valid("model.json", line if line.startswith("name") else f"name: m\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "memory: 2GiB",
+        "memory: 2147483648\nreplicas: 2\nresources: {cpus: 0.5}\nload: lazy",
+        "memory: ${BUDGET}\nreplicas: {min: 1, max: 4, target_in_flight: 2}",
+    ],
+)
+def test_every_way_to_write_a_value_of_a_pool_is_valid(lines):
+    assert is_valid("pool.json", f"name: p\n{lines}\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "load: eager",
+        "memory: lots",
+        "memory: 1GiB\nreplicas: 0",
+        "memory: 1GiB\nreplicas: {min: 0}",
+        "memory: 1GiB\nresources: {memory: 1GiB}",
+        "memory: 1GiB\nload: ~",
+        "memory: 1GiB\nlimits: {queue: 1}",
+    ],
+)
+def test_what_the_pool_spec_rejects_is_invalid_in_the_schema(lines):
+    assert not is_valid("pool.json", f"name: p\n{lines}\n")
 
 
 @pytest.mark.parametrize("text", ["http: {port: 0}", "defaults: {name: x}", "bdy: 1", "ray: {address: somewhere}"])

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from modelyard.config.load import TRACING_MODULE
+from modelyard.config.server_checks import TRACING_MODULE
 
 
 def test_traces_are_off_unless_a_collector_is_named(folder):

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.datatype import NAMES as NAMES_OF_DATATYPES
+from modelyard.config.defaults import POOL_KEYS
 from modelyard.config.inputs_spec import InputType
 from modelyard.config.load import Config, load
 from modelyard.config.model_spec import (
@@ -19,6 +20,7 @@ from modelyard.config.model_spec import (
     Resources,
     is_model_name,
 )
+from modelyard.config.pool_spec import PoolResources, PoolSpec
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
 from modelyard.config.versions_spec import LatestVersions
 from modelyard.config.yaml_writer import config_as_yaml, config_files
@@ -62,31 +64,42 @@ SHARED = {
     "resources": st.builds(Resources, cpus=st.floats(0.1, 64), memory=st.none() | st.integers(2**24, 2**50)),
 }
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True).filter(lambda name: name != "gateway")
-MODELS = st.builds(
-    ModelSpec,
-    name=NAMES,
-    description=TEXT,
-    labels=st.lists(TEXT, max_size=3),
-    inputs=st.lists(
+POOLED = {"pool": st.just("small"), "load": st.none() | st.sampled_from(["eager", "lazy"]), "pinned": st.booleans()}
+"""What a model of a pool has in place of `replicas` and `resources`."""
+POOLS = st.builds(
+    PoolSpec,
+    name=st.just("small"),
+    replicas=st.integers(1, 9).map(lambda count: Replicas(min=count, max=9)),
+    resources=st.builds(PoolResources, cpus=st.floats(0.1, 64)),
+    memory=st.integers(2**24, 2**50),
+    load=st.sampled_from(["eager", "lazy"]),
+)
+OWN: dict[str, Any] = {
+    "name": NAMES,
+    "description": TEXT,
+    "labels": st.lists(TEXT, max_size=3),
+    "inputs": st.lists(
         st.builds(InputType, name=TEXT.filter(bool), datatype=st.sampled_from(NAMES_OF_DATATYPES)),
         max_size=3,
         unique_by=lambda each: each.name,
     ),
-    rows=st.none() | st.booleans(),
-    options=st.dictionaries(TEXT, JSON, max_size=3),
-    **SHARED,
-)
+    "rows": st.none() | st.booleans(),
+    "options": st.dictionaries(TEXT, JSON, max_size=3),
+}
+IN_POOL = {key: values for key, values in SHARED.items() if key not in {"trusted", *POOL_KEYS}} | POOLED
+MODELS = st.builds(ModelSpec, **OWN, **SHARED) | st.builds(ModelSpec, **OWN, **IN_POOL, trusted=st.just(True))
 SERVERS = st.builds(
     ServerSpec,
     http=st.builds(HttpListen, port=st.integers(9000, 65535)),
     repository=st.builds(RepositorySpec, path=st.sampled_from(["models", "/srv/models", "a $x b", "${A}"])),
-    defaults=st.builds(ModelDefaults, **SHARED),
+    defaults=st.builds(ModelDefaults, **SHARED, pool=st.none() | st.just("small")),
 )
 
 
 def written(config: Config, folder: Path) -> Config:
     """The Config that loads from its own YAML."""
-    (folder / "models").mkdir(exist_ok=True)
+    for name in ("models", "pools"):
+        (folder / name).mkdir(exist_ok=True)
     for old in folder.glob("**/*.yaml"):
         old.unlink()
     for name, text in config_files(config).items():
@@ -94,16 +107,19 @@ def written(config: Config, folder: Path) -> Config:
     return load(folder, {})
 
 
-def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path) -> Config:
+SMALL = PoolSpec(name="small", memory=2**30)
+
+
+def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path, pool: PoolSpec = SMALL) -> Config:
     ordered = sorted(models, key=lambda model: model.name)
     sources = {model.name: folder / "models" / f"{number}.yaml" for number, model in enumerate(models)}
-    return Config(server, tuple(ordered), sources, folder.parent)
+    return Config(server, tuple(ordered), sources, folder.parent, (pool,), {pool.name: folder / "pools" / "p.yaml"})
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(server=SERVERS, models=st.lists(MODELS, max_size=2, unique_by=lambda model: model.name))
-def test_what_is_shown_loads_as_what_it_shows(folder, server, models):
-    config = config_of(server, models, folder.path)
+@given(server=SERVERS, models=st.lists(MODELS, max_size=2, unique_by=lambda model: model.name), pool=POOLS)
+def test_what_is_shown_loads_as_what_it_shows(folder, server, models, pool):
+    config = config_of(server, models, folder.path, pool)
     assert written(config, folder.path) == config
 
 
@@ -126,6 +142,24 @@ def test_every_default_is_filled_in_and_a_models_own_keys_come_first(folder):
     assert model.startswith("# models/churn.yaml\nname: churn\n")
     assert "replicas:\n  min: 2\n  max: 2\n  target_in_flight: 8.0\n" in model
     assert "limits:\n  queue: 9\n  timeout_s: 10.0\n" in model
+
+
+def test_only_the_keys_that_have_an_effect_are_shown(folder):
+    files = {
+        "pools/p.yaml": "name: p\nmemory: 1GiB\n",
+        "models/a.yaml": "name: a\npool: p\n",
+        "models/b.yaml": "name: b\n",
+    }
+    folder.write(files)
+    _, pool, pooled, alone = config_as_yaml(folder.load()).split("---\n")[1:]
+    assert pool.startswith("# pools/p.yaml\nname: p\nreplicas:\n  min: 1\n")
+    assert "memory: 1073741824\nload: eager\n" in pool
+    assert "pool: p\n" in pooled
+    assert "load: null\npinned: false\n" in pooled
+    assert not {"replicas:", "resources:"} & {*pooled.split("\n")}
+    assert "pool: null\n" in alone
+    assert {"replicas:", "resources:"} <= {*alone.split("\n")}
+    assert "pinned" not in alone
 
 
 def test_short_forms_are_shown_in_their_long_form(folder):

@@ -92,6 +92,15 @@ def test_a_file_that_changes_all_the_time_is_read_all_the_same(project: Project)
     assert isinstance(project.checker.check(), DesiredState)
 
 
+def test_a_pool_is_read_when_its_file_is_added_and_when_it_changes(project: Project):
+    (project.config / "pools").mkdir()
+    for budget in (1, 2):
+        project.write("pools/small.yaml", f"name: small\nmemory: {budget}GiB\n")
+        seen = project.settle()
+        assert isinstance(seen, DesiredState), seen
+        assert [pool.memory for pool in seen.config.pools] == [budget * 2**30]
+
+
 def _replaced_config(project: Project) -> None:
     new = project.root / "new"
     shutil.copytree(project.config, new)

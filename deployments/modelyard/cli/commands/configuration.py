@@ -48,13 +48,14 @@ def validate(
 def show(config: ConfigDir = DEFAULT_CONFIG, output: Output = OutputFormat.text) -> None:
     """Show the configuration with all defaults."""
     from modelyard.config.load import load
-    from modelyard.config.yaml_writer import config_as_yaml
+    from modelyard.config.yaml_writer import config_as_yaml, model_values
 
     with reported_errors(output):
         loaded = load(config, os.environ)
     if output is OutputFormat.json:
-        models = [model.model_dump(mode="json") for model in loaded.models]
-        print_json({"server": loaded.server.model_dump(mode="json"), "models": models})
+        pools = [pool.model_dump(mode="json") for pool in loaded.pools]
+        models = [model_values(model, "json") for model in loaded.models]
+        print_json({"server": loaded.server.model_dump(mode="json"), "pools": pools, "models": models})
     else:
         sys.stdout.write(config_as_yaml(loaded))
 
