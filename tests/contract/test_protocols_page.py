@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +92,6 @@ def test_the_page_lists_every_path_of_a_model() -> None:
     ids=str,
 )
 def test_the_servers_path_behaves_as_documented(method: str, path: str, state: str) -> None:
-    served = replace(entry("doubler"), metadata={"versions": [{"version": "3", "digest": "sha256:0"}]})
+    served = entry("doubler", versions=[3])
     response = get_response(filled(path), method, b"", [served])
     assert response.status == status_of(state), response.body

@@ -12,14 +12,17 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec, Replicas
 from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
+from modelyard.control.catalogue_entries import catalogue_entry
 from modelyard.control.moves import places
 from modelyard.control.pools import POOL_IMPORT, pooled_application
-from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, served_by, settings_of
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, settings_of
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.ray_serve.application import (
     GATEWAY_DEPLOYMENT,
     MODEL_DEPLOYMENT,
+    CatalogueEntry,
     GatewayArgs,
+    GatewaySettings,
     ModelArgs,
     ModelSettings,
     PoolArgs,
@@ -184,7 +187,7 @@ def replicas_folder(config: Config) -> Path:
     return config.state_dir / ("replicas" if config.server.ray.address == "local" else "cluster-replicas")
 
 
-def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any]]) -> ServeConfig:
+def gateway_application(server: ServerSpec, catalogue: Sequence[CatalogueEntry]) -> ServeConfig:
     """The application that answers what no model does. Its settings are the catalogue, which changes without a restart."""
     return {
         "name": GATEWAY,
@@ -195,24 +198,12 @@ def gateway_application(server: ServerSpec, catalogue: Sequence[Mapping[str, Any
             {
                 "name": GATEWAY_DEPLOYMENT,
                 "num_replicas": 1,
-                "user_config": {"models": list(catalogue)},
+                "user_config": GatewaySettings(models=tuple(catalogue)).to_plain(),
                 "ray_actor_options": {"num_cpus": 0},
                 "max_ongoing_requests": UNBOUNDED,
                 **_lifecycle(server),
             }
         ],
-    }
-
-
-def catalogue_entry(spec: ModelSpec, application: ServeConfig | None, refused: str) -> dict[str, Any]:
-    """A model's catalogue entry: its configuration, and what its application serves if it has one."""
-    return {
-        "name": spec.name,
-        "route": spec.url_path,
-        "required": spec.required,
-        "refused": refused,
-        "description": spec.description,
-        **(served_by(application) if application else {}),
     }
 
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
 from modelyard.control.plan import restarts
-from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
 from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application_status import reason_of
 
@@ -61,7 +62,7 @@ class LoadAdmission:
 
 def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
     """The models in the order of admission: first those that the server's readiness depends on, since others may be broken."""
-    required = {entry["name"]: entry["required"] for entry in catalogue_of(target[GATEWAY])}
+    required = {entry.name: entry.required for entry in catalogue_of(target[GATEWAY])}
     return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required.get(name, True), name))
 
 
@@ -84,12 +85,18 @@ def _first_replicas(application: ServeConfig) -> int:
 def _merged(current: Mapping[str, ServeConfig], wanted: ServeConfig, waiting: list[str]) -> ServeConfig:
     if not waiting:
         return wanted
-    entries = {name: served_by(current[name]) if name in current else {"waiting": True} for name in waiting}
+    amended = {
+        entry.name: entry.amended(served=served_by(current[entry.name]))
+        if entry.name in current
+        else entry.amended(waiting=True)
+        for entry in catalogue_of(by_name(wanted)[GATEWAY])
+        if entry.name in waiting
+    }
     applications = [
-        amend_catalogue(application, entries)
+        amend_catalogue(application, amended)
         if name == GATEWAY
         else current.get(name)
-        if name in entries
+        if name in waiting
         else application
         for name, application in by_name(wanted).items()
     ]

@@ -3,11 +3,13 @@
 The place of before serves until the new one does: Serve runs the model in both meanwhile, and the edge sends requests to the first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, amend_catalogue, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig
 from modelyard.control.status import Running, deployed
+from modelyard.ray_serve.application import ServedModel
 from modelyard.ray_serve.application_status import state_of
 
 
@@ -17,12 +19,16 @@ def with_places_of_before(running: Running, wanted: ServeConfig) -> ServeConfig:
     names = {pool["name"] for pool in wanted["pools"]}
     needed = {application[POOL] for application in leaving if POOL in application} - names
     pools = [config for name, config in running.pool_configs.items() if name in needed]
-    entries = {application["name"]: served_by(application) for application in leaving}
+    served = {application["name"]: served_by(application) for application in leaving}
     applications = [
-        amend_catalogue(each, entries) if entries and each["name"] == GATEWAY else each
-        for each in wanted["applications"]
+        _amended(each, served) if served and each["name"] == GATEWAY else each for each in wanted["applications"]
     ]
     return {**wanted, "applications": applications, "pools": [*wanted["pools"], *pools], "leaving": leaving}
+
+
+def _amended(gateway: ServeConfig, served: Mapping[str, ServedModel]) -> ServeConfig:
+    entries = {each.name: each.amended(served=served[each.name]) for each in catalogue_of(gateway) if each.name in served}
+    return amend_catalogue(gateway, entries)
 
 
 def over(running: Running) -> bool:

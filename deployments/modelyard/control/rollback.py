@@ -7,7 +7,8 @@ replica would be an outage. So a configuration that failed is rolled back to the
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from modelyard.control.serve_config import GATEWAY, ServeConfig, amend_catalogue, by_name, catalogue_of, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, running_catalogue, served_by
+from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,20 @@ class Rollback:
             and self.rejected[name].config == application
             and routes.get(self.good[name]["route_prefix"], name) == name
         }
-        entries = {
-            name: {
-                **served_by(back[name]),
-                "refused": f"rolled back to the last good configuration: {self.rejected[name].reason}",
-            }
-            for name in back
+        if not back:
+            return wanted
+        amended = {
+            entry.name: entry.amended(
+                served=served_by(back[entry.name]),
+                refused=f"rolled back to the last good configuration: {self.rejected[entry.name].reason}",
+            )
+            for entry in catalogue_of(by_name(wanted)[GATEWAY])
+            if entry.name in back
         }
         return {
             **wanted,
             "applications": [
-                amend_catalogue(application, entries) if name == GATEWAY else back.get(name, application)
+                amend_catalogue(application, amended) if name == GATEWAY else back.get(name, application)
                 for name, application in by_name(wanted).items()
             ],
         }
@@ -82,12 +86,9 @@ class Rollback:
 
 def rejection_reasons(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
     """The reasons in the catalogue of the running gateway, by model."""
-    gateway = applications.get(GATEWAY)
-    entries = catalogue_of(gateway) if gateway else ()
-    return {model["name"]: model["refused"] for model in entries if model["refused"]}
+    return {entry.name: entry.refused for entry in running_catalogue(applications) if entry.refused}
 
 
 def waiting_models(applications: Mapping[str, ServeConfig]) -> set[str]:
     """The models that wait until others have loaded, by the catalogue of the running gateway."""
-    gateway = applications.get(GATEWAY)
-    return {model["name"] for model in (catalogue_of(gateway) if gateway else ()) if model.get("waiting")}
+    return {entry.name for entry in running_catalogue(applications) if entry.waiting}

@@ -8,6 +8,7 @@ from modelyard.control.writes import reason_of
 from modelyard.edge.admin_socket import AdminError, update_certificate
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.tls import TlsBundle, TlsError, read_tls_bundle
+from modelyard.repository.safe_tree import Identity, identity_of
 
 
 class TlsReload:
@@ -18,7 +19,7 @@ class TlsReload:
         self._root = root
         self._edge = edge
         self._files = [root / path for path in (spec.certificate, spec.key, spec.client_ca) if path]
-        self._seen: list[tuple[int, int, int] | None] = []
+        self._seen: list[Identity | None] = []
         self._used: TlsBundle | None = None
 
     def start(self) -> None:
@@ -49,14 +50,13 @@ class TlsReload:
             return
         self._seen = stamps
 
-    def _stamps(self) -> list[tuple[int, int, int] | None]:
-        """What changes when a file is written or replaced, links followed."""
+    def _stamps(self) -> list[Identity | None]:
+        """The files that are there now, links followed; None for a file that is missing."""
         return [_stamp(path) for path in self._files]
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> Identity | None:
     try:
-        found = path.stat()
+        return identity_of(path.stat())
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -6,28 +6,17 @@ replica.
 """
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import SOCKETS_PER_PORT
 from modelyard.edge.error_responses import grpc_error, grpc_errors
-from modelyard.edge.failed_request_log import RULES as LOG_RULES
+from modelyard.edge.frontend_start import render_start
 from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, SET_APPLICATION, TIMEOUT
 from modelyard.edge.request_rules import MAX_HEADERS_BYTES
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
 from modelyard.edge.retries import RULES as RETRY_RULES
-from modelyard.edge.takeover import NEWEST, render_forward_rules
+from modelyard.edge.takeover import NEWEST
 from modelyard.protocols.grpc.status import Status
 
-SET_FORWARDED_FOR = "set-header x-forwarded-for %[src]"
-"""For the request log. A client's own header is replaced; see `http.edge_headers`."""
-
 TEMPLATE = """\
-listen edge_grpc from edge
-    bind {bind} maxconn {connections}
-    {newest_bind}
-    maxconn {max_connections}
-{errors}
-{log_rules}
-{forward_rules}
-    http-request {set_forwarded_for}
+{start}
     # A stream may be idle for long, also before its first message. Headers and single messages have their own timeouts.
     timeout client 1h
 {start_time_rules}
@@ -87,14 +76,7 @@ listen edge_grpc from edge
 def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str, start_time_rules: str) -> str:
     """The section. The arguments are those of `http_frontend.render_http`."""
     return TEMPLATE.format(
-        bind=bind,
-        connections=connections,
-        newest_bind=NEWEST["grpc"].bind,
-        max_connections=connections * SOCKETS_PER_PORT,
-        errors=grpc_errors(),
-        log_rules=LOG_RULES,
-        forward_rules=render_forward_rules(),
-        set_forwarded_for=SET_FORWARDED_FOR,
+        start=render_start("grpc", bind=bind, connections=connections, errors=grpc_errors()),
         start_time_rules=start_time_rules,
         max_headers_bytes=MAX_HEADERS_BYTES,
         headers_too_large=grpc_error(

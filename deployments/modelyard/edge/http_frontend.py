@@ -4,11 +4,9 @@ A request goes to the replicas of the model that its path names, and everything 
 """
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.edge.connections import SOCKETS_PER_PORT
 from modelyard.edge.cors import render_cors
 from modelyard.edge.error_responses import http_errors, problem_response
-from modelyard.edge.failed_request_log import RULES as LOG_RULES
-from modelyard.edge.grpc_frontend import SET_FORWARDED_FOR
+from modelyard.edge.frontend_start import render_start
 from modelyard.edge.model_maps import (
     IS_STOPPING,
     NAMES_FILE,
@@ -23,7 +21,7 @@ from modelyard.edge.model_maps import (
 from modelyard.edge.request_rules import render_request_rules
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
 from modelyard.edge.retries import RULES as RETRY_RULES
-from modelyard.edge.takeover import NEWEST, render_forward_rules
+from modelyard.edge.takeover import NEWEST
 
 WAKE_PREFIX = "/-"
 """Separates a model's route from the original path, in requests that name the model in another protocol's path: Serve's proxy finds
@@ -35,14 +33,7 @@ GATEWAY_TIMEOUT_S = 30
 
 TEMPLATE = """\
 # A listen section is frontend and backend. The timeout rules below need the backend capability; its backend side is unused.
-listen edge_http from edge
-    bind {bind} maxconn {connections}
-    {newest_bind}
-    maxconn {max_connections}
-{errors}
-{log_rules}
-{forward_rules}
-    http-request {set_forwarded_for}
+{start}
 {start_time_rules}
     # Wait for a body up to this size, which HAProxy can send again.
     http-request wait-for-body time 20s at-least {max_retry_body_bytes} if METH_POST
@@ -147,14 +138,7 @@ def render_http(
     chosen = server.default_model
     default_route = models[chosen].route if chosen and chosen in models else f"/models/{chosen}"
     return TEMPLATE.format(
-        bind=bind,
-        connections=connections,
-        newest_bind=NEWEST["http"].bind,
-        max_connections=connections * SOCKETS_PER_PORT,
-        errors=http_errors(),
-        log_rules=LOG_RULES,
-        forward_rules=render_forward_rules(),
-        set_forwarded_for=SET_FORWARDED_FOR,
+        start=render_start("http", bind=bind, connections=connections, errors=http_errors()),
         start_time_rules=start_time_rules,
         max_retry_body_bytes=MAX_RETRY_BODY_BYTES,
         # Models use it in the URLs of their pages. A client's own header is replaced.

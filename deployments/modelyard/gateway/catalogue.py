@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.errors import ModelNotFound, ModelNotReady
+from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
 from modelyard.text.nearest_name import nearest
 
-METADATA_KEYS = ("description", "runtime", "versions", "default_version", "version_labels")
 UNKNOWN_MODEL = "there is no model {!r}"
 TRITON_UNKNOWN_MODEL = "Request for unknown model: {!r} is not found"
 """Triton's text. Its clients, and NVIDIA's examples of them, search the message for it."""
@@ -18,19 +18,47 @@ TRITON_UNKNOWN_MODEL = "Request for unknown model: {!r} is not found"
 class ModelEntry:
     """One configured model and its current state."""
 
-    name: str
-    route: str
-    required: bool
+    configured: CatalogueEntry
     state: State
-    reason: str
-    metadata: Mapping[str, Any]
-    """The METADATA_KEYS that are known."""
+    reason: str = ""
     scaled_to_zero: bool = False
     """READY without a replica."""
 
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.configured.name
+
+    @property
+    def route(self) -> str:
+        """The path at which it answers."""
+        return self.configured.url_path
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions of its application, newest first; none if it has no application."""
+        return tuple(version.number for version in self.configured.served.versions) if self.configured.served else ()
+
+    @property
+    def version_labels(self) -> tuple[str, ...]:
+        """The labels of its versions."""
+        return tuple(self.configured.served.version_labels) if self.configured.served else ()
+
     def as_json(self) -> dict[str, Any]:
         """One element of `GET /models`."""
-        document: dict[str, Any] = {"name": self.name, "state": self.state, "url": self.route, **self.metadata}
+        document: dict[str, Any] = {
+            "name": self.name,
+            "state": self.state,
+            "url": self.route,
+            "description": self.configured.description,
+        }
+        if served := self.configured.served:
+            document |= {
+                "runtime": served.runtime,
+                "versions": [{"version": str(each.number), "digest": each.digest} for each in served.versions],
+                "default_version": str(served.default),
+                "version_labels": {label: str(number) for label, number in served.version_labels.items()},
+            }
         if self.reason:
             document["reason"] = self.reason
         return document
@@ -40,26 +68,25 @@ GetEntries = Callable[[], Awaitable[Mapping[str, ModelEntry]]]
 """Returns the current models by name."""
 
 
-def build_catalogue(configured: Sequence[Mapping[str, Any]], deployed: Mapping[str, Deployed]) -> dict[str, ModelEntry]:
-    """Entries by name, from the gateway's user_config and the status of Serve's applications."""
-    return {model["name"]: _entry(model, deployed.get(model["name"])) for model in configured}
+def build_catalogue(configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed]) -> dict[str, ModelEntry]:
+    """Entries by name, from the gateway's settings and the status of Serve's applications."""
+    return {model.name: _entry(model, deployed.get(model.name)) for model in configured}
 
 
-def _entry(model: Mapping[str, Any], deployed: Deployed | None) -> ModelEntry:
-    reason = model["refused"] or (reason_of(deployed) if deployed else "")
+def _entry(model: CatalogueEntry, deployed: Deployed | None) -> ModelEntry:
+    reason = model.refused or (reason_of(deployed) if deployed else "")
     state = state_of(deployed)
-    if deployed is None and model.get("waiting"):
+    if deployed is None and model.waiting:
         state, reason = "LOADING", WAITING_TO_LOAD
-    metadata = {key: model[key] for key in METADATA_KEYS if key in model}
     scaled_to_zero = (
         deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
     )
-    return ModelEntry(model["name"], model["route"], model["required"], state, reason, metadata, scaled_to_zero)
+    return ModelEntry(model, state, reason, scaled_to_zero)
 
 
 def required_not_ready(entries: Mapping[str, ModelEntry]) -> list[str]:
     """Names of the required models that are not READY. The server is ready if there are none."""
-    return [entry.name for entry in entries.values() if entry.required and entry.state != "READY"]
+    return [entry.name for entry in entries.values() if entry.configured.required and entry.state != "READY"]
 
 
 def ready_names(entries: Mapping[str, ModelEntry]) -> list[str]:

@@ -20,7 +20,7 @@ from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
-from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, GatewayArgs
+from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, GatewayArgs, GatewaySettings
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import call_model, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
@@ -38,7 +38,7 @@ class Gateway:
 
     def __init__(self, args: dict[str, Any]) -> None:
         keep_on_loopback()
-        self._configured: list[dict[str, Any]] = []
+        self._configured: tuple[CatalogueEntry, ...] = ()
         self._body_limit = GatewayArgs.from_plain(args).body_limit
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
@@ -56,7 +56,7 @@ class Gateway:
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace the configured models without a restart."""
-        self._configured = user_config["models"]
+        self._configured = GatewaySettings.from_plain(user_config).models
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """The response to a message that a replica forwards because it is for another model."""

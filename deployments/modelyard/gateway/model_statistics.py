@@ -41,7 +41,7 @@ class ModelStatistics:
 
 def _by_version(entry: ModelEntry, totals: ModelTotals) -> dict[str, dict[str, Any]]:
     """Statistics by version, newest first."""
-    configured = {each["version"] for each in entry.metadata.get("versions", ())}
+    configured = {str(number) for number in entry.versions}
     running = {version for model, version in totals.running if model == entry.name}
     versions = sorted(configured | running, key=int, reverse=True)
     return {

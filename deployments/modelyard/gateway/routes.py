@@ -89,8 +89,7 @@ class GatewayRoutes:
 def _tensorflow_response(request: HttpRequest, path: str, entry: ModelEntry) -> HttpResponse:
     if path == f"/v1/models/{entry.name}" and entry.state == "READY":
         # Scaled to zero: the next request starts a replica.
-        served = [int(each["version"]) for each in entry.metadata.get("versions", ())]
-        return _json_response(request, status(entry.name, served))
+        return _json_response(request, status(entry.name, entry.versions))
     raise not_ready(entry)
 
 

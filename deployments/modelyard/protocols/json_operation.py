@@ -33,10 +33,10 @@ class JsonOperation(Generic[DecodedT]):
 
     def respond(self, decoded: DecodedT, response: InferResponse) -> WholeResponse:
         """See `Operation`."""
-        return json_response(self.encode(decoded, response.outputs), response)
+        return json_with_timing(self.encode(decoded, response.outputs), response)
 
 
-def json_response(body: bytes, response: InferResponse) -> WholeResponse:
-    """A document, with the times of the request that it answers."""
+def json_with_timing(body: bytes, response: InferResponse) -> WholeResponse:
+    """An encoded JSON document as the response, with a `server-timing` header."""
     timing = server_timing(response.queue_s, response.batch_rows, response.compute_s)
     return WholeResponse(HttpResponse(200, (JSON, (b"server-timing", timing)), body))

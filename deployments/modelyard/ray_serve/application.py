@@ -157,6 +157,61 @@ class PoolSettings(PlainValues):
     models: dict[str, dict[str, Any]]
 
 
+class ServedModel(PlainValues):
+    """What a model's application serves, for the gateway's catalogue."""
+
+    route: str
+    runtime: str
+    versions: tuple[ServedVersion, ...]
+    """Newest first."""
+    default: int
+    """The number of the version that answers requests which name none."""
+    version_labels: dict[str, int]
+    application: str
+    """The name of Serve's application: the model's own, or its pool's."""
+    fingerprint: str = ""
+    """Of a pooled model; see `PooledModel.fingerprint`."""
+
+
+class CatalogueEntry(PlainValues):
+    """A configured model in the gateway's catalogue."""
+
+    name: str
+    route: str
+    """The route in its file. Its application may still have another one."""
+    required: bool
+    description: str
+    refused: str = ""
+    """Why its configuration is not served; "" if it is."""
+    waiting: bool = False
+    """Whether its application waits until other models have loaded."""
+    served: ServedModel | None = None
+    """None if it has no application."""
+
+    @property
+    def url_path(self) -> str:
+        """The path at which it answers."""
+        return self.served.route if self.served else self.route
+
+    def amended(self, *, served: ServedModel | None = None, refused: str = "", waiting: bool = False) -> Self:
+        """The same model with these values in place of those in the entry. An empty value keeps what is in the entry."""
+        return type(self)(
+            name=self.name,
+            route=self.route,
+            required=self.required,
+            description=self.description,
+            refused=refused or self.refused,
+            waiting=waiting or self.waiting,
+            served=served or self.served,
+        )
+
+
+class GatewaySettings(PlainValues):
+    """What changes in the gateway without a restart: the catalogue."""
+
+    models: tuple[CatalogueEntry, ...]
+
+
 class GatewayArgs(PlainValues):
     """The gateway."""
 

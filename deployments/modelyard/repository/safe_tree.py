@@ -61,7 +61,7 @@ class Entry:
     @property
     def identity(self) -> Identity:
         """A value that changes when the content does."""
-        return _identity(self.stat)
+        return identity_of(self.stat)
 
 
 class Tree:
@@ -176,10 +176,14 @@ class Directory:
         return Entry(there.place, there.stat, max(link.changed_ns, there.changed_ns))
 
 
-def _identity(status: os.stat_result) -> Identity:
+def identity_of(status: os.stat_result) -> Identity:
+    """What changes when a file is written or replaced.
+
+    The change time alone tells two contents apart on a local file system; a network file system may not have one.
+    """
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _check_unchanged(found: Entry, stream: io.FileIO) -> None:
-    if _identity(os.fstat(stream.fileno())) != found.identity:
+    if identity_of(os.fstat(stream.fileno())) != found.identity:
         raise FileChanged("/".join(found.place))

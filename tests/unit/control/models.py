@@ -8,8 +8,10 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import serve_config
+from modelyard.control.catalogue_entries import catalogue_of
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running
+from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.repository.resolve import Rejected, Resolved, ServedVersion
 
 ROOT = Path("/srv/yard")
@@ -65,9 +67,9 @@ def deployment(application: ServeConfig) -> dict[str, Any]:
     return only
 
 
-def catalogue(config: ServeConfig) -> dict[str, dict[str, Any]]:
+def catalogue(config: ServeConfig) -> dict[str, CatalogueEntry]:
     """The gateway's entries by name."""
-    return {entry["name"]: entry for entry in deployment(applications(config)["gateway"])["user_config"]["models"]}
+    return {entry.name: entry for entry in catalogue_of(applications(config)["gateway"])}
 
 
 def details(

@@ -1,5 +1,6 @@
 """Every field of what control writes for replicas: a change of it is deployed, and the plan says how."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from modelyard.config.model_spec import ModelSpec
 from modelyard.control.plan import plan
 from modelyard.control.serve_config import ServeConfig
-from modelyard.ray_serve.application import OUTSIDE_ARGS, GatewayArgs, ModelArgs, ModelSettings
+from modelyard.ray_serve.application import OUTSIDE_ARGS, GatewayArgs, GatewaySettings, ModelArgs, ModelSettings
 from modelyard.repository.resolve import Resolved
 from tests.unit.control.models import application, applications, catalogue, configured, deployment, resolved
 
@@ -108,13 +109,30 @@ def test_a_change_of_any_key_of_a_models_file_is_deployed(field: str, spec: Mode
 def test_the_gateway_alone_needs_to_know_which_models_are_required() -> None:
     changed = configured(resolved(required=False))
     assert applications(changed)["churn"] == application(resolved())
-    assert catalogue(changed)["churn"]["required"] is False
+    assert catalogue(changed)["churn"].required is False
 
 
 def test_arguments_and_settings_are_read_as_they_were_written() -> None:
     assert ModelArgs.from_plain(ARGS.to_plain()) == ARGS
     assert ModelSettings.from_plain(SETTINGS.to_plain()) == SETTINGS
     assert GatewayArgs.from_plain(GatewayArgs(body_limit=7).to_plain()) == GatewayArgs(body_limit=7)
+    catalogue_ = GatewaySettings(models=(ENTRY,))
+    assert GatewaySettings.from_plain(json.loads(json.dumps(catalogue_.to_plain()))) == catalogue_
+
+
+ENTRY = catalogue(configured(resolved(digests="ba", version_labels={"stable": 1}, required=False)))["churn"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"served": catalogue(configured(resolved()))["churn"].served}, {"refused": "no folder"}, {"waiting": True}],
+    ids=str,
+)
+def test_a_catalogue_entry_is_amended_in_the_given_field_alone(changed: dict[str, Any]) -> None:
+    amended = ENTRY.amended(**changed)
+    assert amended == ENTRY.model_copy(update=changed)
+    assert amended != ENTRY
+    assert amended.amended() == amended
 
 
 def test_an_argument_that_this_release_does_not_know_is_an_error() -> None:

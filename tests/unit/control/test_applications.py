@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from modelyard.ray_serve.application import ModelArgs, ModelSettings
+from modelyard.repository.resolve import ServedVersion
 from tests.unit.control.models import (
     application,
     applications,
@@ -180,19 +181,23 @@ def test_the_gateway_takes_the_root_and_knows_every_model():
     config = configured(resolved("churn", "ba", description="Who leaves", required=False), resolved("iris"))
     assert applications(config)["gateway"]["route_prefix"] == "/"
     assert list(catalogue(config)) == ["churn", "iris"]
-    assert catalogue(config)["churn"] == {
+    assert deployment(applications(config)["gateway"])["user_config"]["models"][0] == {
         "name": "churn",
         "route": "/models/churn",
         "required": False,
-        "refused": "",
         "description": "Who leaves",
-        "runtime": "onnx",
-        "versions": [
-            {"version": "2", "digest": f"sha256:{'b' * 64}"},
-            {"version": "1", "digest": f"sha256:{'a' * 64}"},
-        ],
-        "default_version": "2",
-        "version_labels": {},
+        "refused": "",
+        "waiting": False,
+        "served": {
+            "route": "/models/churn",
+            "runtime": "onnx",
+            "versions": [
+                {"number": 2, "digest": f"sha256:{'b' * 64}"},
+                {"number": 1, "digest": f"sha256:{'a' * 64}"},
+            ],
+            "default": 2,
+            "version_labels": {},
+        },
     }
 
 
@@ -206,9 +211,9 @@ def test_a_refused_model_that_never_ran_has_no_application_and_its_reason_in_the
     config = configured(refused("there is no folder churn", route="/who", required=False))
     assert list(applications(config)) == ["gateway"]
     entry = catalogue(config)["churn"]
-    assert entry["refused"] == "there is no folder churn"
-    assert (entry["route"], entry["required"]) == ("/who", False)
-    assert "versions" not in entry
+    assert entry.refused == "there is no folder churn"
+    assert (entry.url_path, entry.required) == ("/who", False)
+    assert entry.served is None
 
 
 def test_a_refused_model_keeps_the_application_it_has():
@@ -216,8 +221,9 @@ def test_a_refused_model_keeps_the_application_it_has():
     config = configured(refused("no folder", route="/new"), kept={"churn": ran, "removed": ran})
     assert applications(config) == {"gateway": applications(config)["gateway"], "churn": ran}
     entry = catalogue(config)["churn"]
-    assert entry["route"] == "/models/churn", "where it answers, not where its file wants it"
-    assert entry["versions"] == [{"version": "1", "digest": f"sha256:{'a' * 64}"}]
+    assert entry.url_path == "/models/churn", "where it answers, not where its file wants it"
+    assert entry.served is not None
+    assert entry.served.versions == (ServedVersion(1, f"sha256:{'a' * 64}"),)
 
 
 def test_a_refused_model_loses_its_application_where_another_model_has_its_route_now():
@@ -225,4 +231,4 @@ def test_a_refused_model_loses_its_application_where_another_model_has_its_route
     config = configured(resolved("leavers", route="/who"), refused("no folder", route="/why"), kept=kept)
     routes = [each["route_prefix"] for each in config["applications"]]
     assert sorted(routes) == ["/", "/who"]
-    assert catalogue(config)["churn"]["route"] == "/why"
+    assert catalogue(config)["churn"].url_path == "/why"

@@ -36,6 +36,11 @@ class Start:
         self.serve.loading -= {*names}
         self.applier.check()
 
+    def served_digests(self) -> dict[str, str]:
+        """The letter of the newest version's digest, by model, as in the gateway's catalogue."""
+        entries = catalogue(self.serve.deployed[-1])
+        return {name: entry.served.versions[0].digest[7] for name, entry in entries.items() if entry.served}
+
     def rows(self) -> dict[str, tuple[str, str]]:
         running = self.serve.running()
         return {row.name: (row.state, row.reason) for row in self.applier.statuses(running)}
@@ -108,10 +113,10 @@ def test_a_change_of_all_models_restarts_a_few_at_a_time_and_the_others_serve_as
     start.loaded("abc")
     start.loaded("abc")
     start.apply("abc", "n")
-    versions = {name: entry["versions"][0]["digest"][7] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    versions = start.served_digests()
     assert versions == {"a": "n", "b": "n", "c": "a"}
     start.loaded("ab")
-    assert catalogue(start.serve.deployed[-1])["c"]["versions"][0]["digest"][7] == "n"
+    assert start.served_digests()["c"] == "n"
 
 
 def test_a_version_that_fails_beside_others_that_wait_is_gone_back_from(start: Start):
@@ -123,7 +128,7 @@ def test_a_version_that_fails_beside_others_that_wait_is_gone_back_from(start: S
     assert start.applier.check()[1] == ["a"]
     start.serve.failing.clear()
     start.loaded("a")
-    digests = {name: entry["versions"][0]["digest"][7] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    digests = start.served_digests()
     assert digests == {"a": "a", "b": "n", "c": "n"}
 
 
@@ -132,7 +137,7 @@ def test_models_that_swap_their_routes_change_in_one_step(start: Start):
     start.loaded("abc")
     start.loaded("abc")
     start.applier.apply(desired(resolved("a", route="/y"), resolved("b", "n"), resolved("c", route="/x")))
-    routes = {name: entry["route"] for name, entry in catalogue(start.serve.deployed[-1]).items()}
+    routes = {name: entry.url_path for name, entry in catalogue(start.serve.deployed[-1]).items()}
     assert routes == {"a": "/y", "b": "/models/b", "c": "/x"}
 
 
@@ -141,7 +146,7 @@ def test_what_restarts_nothing_never_waits(start: Start):
     start.loaded("abc")
     start.loaded("abc")
     start.applier.apply(desired(*(resolved(name, description="new", replicas=2) for name in "abc")))
-    assert {e["description"] for e in catalogue(start.serve.deployed[-1]).values()} == {"new"}
+    assert {e.description for e in catalogue(start.serve.deployed[-1]).values()} == {"new"}
     assert start.rows()["c"][0] == "READY"
 
 

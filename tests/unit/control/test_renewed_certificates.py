@@ -11,6 +11,7 @@ from modelyard.config.server_spec import TlsSpec
 from modelyard.control.tls_reload import TlsReload
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
+from modelyard.repository.safe_tree import identity_of
 
 SPEC = TlsSpec(certificate="server.pem", key="server.key", client_ca="clients.pem")
 SIZE_BYTES = 8192
@@ -54,6 +55,16 @@ def grown(path: Path, content: bytes) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def written_with_its_old_times(path: Path, content: bytes) -> None:
+    """The same inode, size and modification time, as a copy that preserves times writes it."""
+    before = path.stat()
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of the file system moves in ticks
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+
+
 class Server:
     """The TLS files of a server without a running HAProxy."""
 
@@ -76,12 +87,15 @@ class Server:
         return (self.root / "edge" / CLIENT_CA_FILE).read_bytes()
 
 
+WRITES = [written_in_place, replaced, grown, written_with_its_old_times]
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
 
 
-@pytest.mark.parametrize("write", [written_in_place, replaced, grown])
+@pytest.mark.parametrize("write", WRITES)
 def test_a_renewed_certificate_is_used(server: Server, write: Callable[[Path, bytes], None]):
     before = server.check()
     certificate, key = issue()
@@ -93,7 +107,7 @@ def test_a_renewed_certificate_is_used(server: Server, write: Callable[[Path, by
     assert server.reports == []
 
 
-@pytest.mark.parametrize("write", [written_in_place, replaced, grown])
+@pytest.mark.parametrize("write", WRITES)
 def test_renewed_client_authorities_are_used(server: Server, write: Callable[[Path, bytes], None]):
     path = server.root / "clients.pem"
     path.write_bytes(path.read_bytes().ljust(SIZE_BYTES, b"\n"))
@@ -102,6 +116,20 @@ def test_renewed_client_authorities_are_used(server: Server, write: Callable[[Pa
     write(path, other.ljust(SIZE_BYTES, b"\n"))
     server.check()
     assert server.client_ca().strip() == other.strip()
+
+
+@pytest.mark.parametrize("field", ["st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"])
+def test_each_field_alone_tells_two_files_apart(field: str):
+    """A network file system may change only one of them."""
+    assert identity_of(status()) == identity_of(status())
+    assert identity_of(status(**{field: 1})) != identity_of(status())
+
+
+def status(
+    *, st_dev: int = 0, st_ino: int = 0, st_size: int = 0, st_mtime_ns: int = 0, st_ctime_ns: int = 0
+) -> os.stat_result:
+    times = {"st_mtime_ns": st_mtime_ns, "st_ctime_ns": st_ctime_ns}
+    return os.stat_result((0o100600, st_ino, st_dev, 1, 0, 0, st_size, 0, 0, 0), times)
 
 
 def test_a_key_that_does_not_fit_is_reported_once_and_the_next_good_pair_is_used(server: Server):

@@ -36,10 +36,11 @@ def test_what_failed_is_replaced_by_what_last_answered():
 def test_the_catalogue_has_what_serves_instead_and_why():
     target = tried().applied_to(WANTS_BAD)
     entry = catalogue(target)["churn"]
-    assert entry["refused"] == "rolled back to the last good configuration: LoadError: bad"
-    assert [version["digest"] for version in entry["versions"]] == [f"sha256:{'g' * 64}"]
+    assert entry.refused == "rolled back to the last good configuration: LoadError: bad"
+    assert entry.served is not None
+    assert [version.digest for version in entry.served.versions] == [f"sha256:{'g' * 64}"]
     assert catalogue(target)["iris"] == catalogue(WANTS_BAD)["iris"]
-    assert rejection_reasons(applications(target)) == {"churn": entry["refused"]}
+    assert rejection_reasons(applications(target)) == {"churn": entry.refused}
 
 
 def test_going_back_leaves_the_wanted_config_as_it_was():
@@ -146,7 +147,7 @@ class AnyHistory(RuleBasedStateMachine):
         for name, deployed in applications(target).items():
             if name != "gateway":
                 went_back = deployed != applications(self.wanted)[name]
-                assert bool(catalogue(target)[name]["refused"]) == went_back
+                assert bool(catalogue(target)[name].refused) == went_back
                 assert not went_back or deployed == self.answered[name][-1]
 
 

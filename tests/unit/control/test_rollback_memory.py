@@ -1,7 +1,8 @@
 """What a rollback remembers of models that come and go, and what the gateway's configuration says of them."""
 
-from modelyard.control.rollback import Rejected, Rollback, waiting_models
-from tests.unit.control.models import application, applications, configured, resolved
+from modelyard.control.catalogue_entries import amend_catalogue
+from modelyard.control.rollback import Rejected, Rollback, rejection_reasons, waiting_models
+from tests.unit.control.models import application, applications, catalogue, configured, deployment, refused, resolved
 
 CHURN, IRIS = application(resolved("churn", "g")), application(resolved("iris", "g"))
 BAD = application(resolved("churn", "b"))
@@ -32,9 +33,17 @@ def test_a_copy_is_equal_and_changes_alone():
 
 def test_the_models_that_wait_are_those_that_the_gateways_configuration_marks():
     wanted = configured(resolved("churn"), resolved("iris"))
-    [gateway] = [each for each in wanted["applications"] if each["name"] == "gateway"]
-    entries = gateway["deployments"][0]["user_config"]["models"]
-    assert waiting_models(applications(wanted)) == set()
-    next(entry for entry in entries if entry["name"] == "iris")["waiting"] = True
-    assert waiting_models(applications(wanted)) == {"iris"}
+    gateway = applications(wanted)["gateway"]
+    assert waiting_models({"gateway": gateway}) == set()
+    waiting = catalogue(wanted)["iris"].amended(waiting=True)
+    assert waiting_models({"gateway": amend_catalogue(gateway, {"iris": waiting})}) == {"iris"}
     assert waiting_models({}) == set()
+
+
+def test_a_catalogue_of_another_release_has_no_reasons_and_nobody_waits():
+    """On a cluster, an earlier release's gateway may still run."""
+    running = applications(configured(refused("no folder")))
+    assert rejection_reasons(running) == {"churn": "no folder"}
+    deployment(running["gateway"])["user_config"]["models"][0]["of another release"] = 1
+    assert rejection_reasons(running) == {}
+    assert waiting_models(running) == set()

@@ -11,7 +11,9 @@ from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import BodyBudget
+from modelyard.ray_serve.application import CatalogueEntry, ServedModel
 from modelyard.ray_serve.application_status import State
+from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.snapshot import Totals
 from modelyard.tensors import Signature
@@ -27,10 +29,22 @@ def entry(
     *,
     required: bool = True,
     scaled_to_zero: bool = False,
+    versions: Sequence[int] = (),
+    version_labels: Mapping[str, int] = {},
 ) -> ModelEntry:
-    return ModelEntry(
-        name, route or f"/models/{name}", required, state, reason, {"description": f"about {name}"}, scaled_to_zero
+    """A model that serves these versions, or has no application if there are none."""
+    route = route or f"/models/{name}"
+    served = ServedModel(
+        route=route,
+        runtime="onnx",
+        versions=tuple(ServedVersion(number, f"sha256:{number:064}") for number in versions),
+        default=max(versions, default=1),
+        version_labels={**version_labels},
     )
+    configured = CatalogueEntry(
+        name=name, route=route, required=required, description=f"about {name}", served=served if versions else None
+    )
+    return ModelEntry(configured, state, reason, scaled_to_zero)
 
 
 MODELS = [

@@ -3,6 +3,7 @@
 from typing import Any
 
 from modelyard.gateway.catalogue import build_catalogue, required_not_ready
+from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import Deployed
 from tests.unit.control.models import catalogue as configured_models
 from tests.unit.control.models import configured, refused, resolved
@@ -15,8 +16,8 @@ UP, LOADING, DOWN = (
 )
 
 
-def models(*outcomes: Any) -> list[dict[str, Any]]:
-    """The gateway's user_config for these outcomes, as the control path writes it."""
+def models(*outcomes: Any) -> list[CatalogueEntry]:
+    """The gateway's catalogue for these outcomes, as the control path writes it."""
     return [*configured_models(configured(*outcomes)).values()]
 
 

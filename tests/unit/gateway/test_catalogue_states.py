@@ -33,7 +33,7 @@ def test_a_model_is_scaled_to_zero_if_it_runs_without_a_replica(deployed: Deploy
 
 
 def test_a_model_that_waits_for_others_is_loading_until_serve_has_it():
-    waiting = [{**MODELS[0], "waiting": True}]
+    waiting = [MODELS[0].amended(waiting=True)]
     found = build_catalogue(waiting, {})["churn"]
     assert (found.state, found.reason) == ("LOADING", WAITING_TO_LOAD)
     found = build_catalogue(waiting, {"churn": Deployed("RUNNING", {"RUNNING": 1})})["churn"]
@@ -41,7 +41,7 @@ def test_a_model_that_waits_for_others_is_loading_until_serve_has_it():
 
 
 def test_an_entry_has_replicas_unless_it_is_said_to_be_scaled_to_zero():
-    assert ModelEntry("churn", "/models/churn", True, "READY", "", {}).scaled_to_zero is False
+    assert ModelEntry(MODELS[0], "READY").scaled_to_zero is False
 
 
 def test_names_are_selected_by_state_and_replicas():

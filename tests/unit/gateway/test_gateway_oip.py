@@ -7,7 +7,7 @@ import pytest
 from modelyard.gateway.catalogue import ModelEntry
 from tests.unit.gateway.gateway_client import MODELS, Response, entry, get_response
 
-SERVED = ModelEntry("two", "/models/two", True, "READY", "", {"versions": [{"version": "3"}, {"version": "1"}]})
+SERVED = entry("two", versions=(3, 1))
 
 
 def assert_error(response: Response, status: int, message: str) -> None:

@@ -1,6 +1,5 @@
 """The gateway's HTTP paths, over ASGI, with a catalogue from the test."""
 
-from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
@@ -57,9 +56,7 @@ def test_kserves_paths_of_v1_have_the_liveness_and_the_models():
 
 
 def test_a_model_that_is_scaled_to_zero_is_ready_in_v1():
-    scaled_to_zero = replace(
-        entry("iris", scaled_to_zero=True), metadata={"versions": [{"version": "2", "digest": "sha256:0"}]}
-    )
+    scaled_to_zero = entry("iris", scaled_to_zero=True, versions=[2])
     document = get_response("/v1/models/iris", entries=[scaled_to_zero]).json
     assert (document["name"], document["ready"], document["model_version_status"][0]["version"]) == ("iris", True, "2")
     assert get_response("/v1/models/iris/metadata", entries=[scaled_to_zero]).status == 503

@@ -197,6 +197,15 @@ def test_models_that_are_scaled_to_zero_have_the_schemas_of_any_model() -> None:
     assert {"IrisRow", "IrisPredictRequest", "IrisPrediction"} <= document["components"]["schemas"].keys()
 
 
+def test_a_version_in_a_path_is_a_number_or_label_of_the_model() -> None:
+    models = [entry("two", versions=[3, 1], version_labels={"stable": 1}), entry("churn", "LOADING")]
+    paths = get_response("/openapi.json", entries=models).json["paths"]
+    (version,) = paths["/models/two/versions/{version}/ready"]["get"]["parameters"]
+    assert (version["name"], version["schema"]["enum"]) == ("version", ["3", "1", "stable"])
+    (version,) = paths["/models/churn/versions/{version}/ready"]["get"]["parameters"]
+    assert version == {"$ref": "#/components/parameters/Version"}
+
+
 def walked(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Each value in the document, with the name of its member."""
     yield place, node

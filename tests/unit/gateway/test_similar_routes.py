@@ -1,7 +1,5 @@
 """A path belongs to a model by whole segments: a route that another path only begins with is not its route."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.unit.gateway.gateway_client import entry, get_response
@@ -53,7 +51,7 @@ def test_a_path_that_only_begins_like_the_open_inference_protocol_is_unknown(pat
 
 
 def test_a_path_that_only_begins_like_tensorflow_servings_is_unknown():
-    scaled_to_zero = replace(entry("iris", scaled_to_zero=True), metadata={"versions": [{"version": "1"}]})
+    scaled_to_zero = entry("iris", scaled_to_zero=True, versions=[1])
     assert get_response("/v1/models/iris", entries=[scaled_to_zero]).status == 200
     assert get_response("/v1/models/iris2", entries=[scaled_to_zero]).status == 404
     assert get_response("/x/v1/models/iris", entries=[scaled_to_zero]).status == 404

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.telemetry.metrics.aggregator import ModelTotals
@@ -11,7 +10,7 @@ from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 from tests.unit.gateway.gateway_client import entry
 
 IRIS = ("iris", "1")
-ENTRIES = {"iris": replace(entry("iris"), metadata={"versions": [{"version": "1", "digest": "sha256:0"}]})}
+ENTRIES = {"iris": entry("iris", versions=[1])}
 TOTALS = Totals(
     {
         (REQUESTS.name, *IRIS, "ok", "predict"): 5,

@@ -43,9 +43,9 @@ def openapi(entries: Mapping[str, ModelEntry], signatures: Mapping[str, Signatur
         "openapi": "3.1.0",
         "info": {"title": server["name"], "version": server["version"], "description": DESCRIPTION},
         "tags": [
-            {"name": entry.name, "description": entry.metadata["description"]}
+            {"name": entry.name, "description": entry.configured.description}
             for entry in entries.values()
-            if entry.metadata.get("description")
+            if entry.configured.description
         ],
         "paths": paths,
         "components": {

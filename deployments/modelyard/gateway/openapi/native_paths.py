@@ -48,8 +48,7 @@ def model_paths(entry: ModelEntry, prefix: str) -> Iterator[Path]:
     """The paths of one model. `prefix` starts the names of its components; "" for the components of any model."""
     root, versioned = entry.route, f"{entry.route}/versions/{{version}}"
     yield from _paths_below(root, entry, prefix, ())
-    served = [each["version"] for each in entry.metadata.get("versions", ())]
-    served += entry.metadata.get("version_labels", ())
+    served = [*map(str, entry.versions), *entry.version_labels]
     version = path_parameter("version", {"type": "string", "enum": served}) if served else parameter_ref("Version")
     yield from _paths_below(versioned, entry, "", (version,))
 

@@ -1,6 +1,6 @@
 """The server's metadata and its repository index."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -30,8 +30,8 @@ class ModelEntry(Protocol):
     def reason(self) -> str: ...
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
-        """`versions` among it, where they are known."""
+    def versions(self) -> Sequence[int]:
+        """Newest first; none if they are not known."""
 
 
 @cache
@@ -46,5 +46,5 @@ def repository_index(models: Iterable[ModelEntry], *, ready_only: bool) -> list[
         {"name": model.name, **numbered, "state": model.state, "reason": model.reason}
         for model in models
         if model.state == "READY" or not ready_only
-        for numbered in [{"version": each["version"]} for each in model.metadata.get("versions", ())] or [{}]
+        for numbered in [{"version": str(number)} for number in model.versions] or [{}]
     ]

@@ -9,7 +9,7 @@ from modelyard.http.problem import HttpResponse
 from modelyard.http.request import last_header, server_timing
 from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.decoder.job import DecodeJob
-from modelyard.protocols.json_operation import json_response
+from modelyard.protocols.json_operation import json_with_timing
 from modelyard.protocols.predict.codec import InvocationsCodec, PredictCodec, PredictRequest
 
 
@@ -89,4 +89,4 @@ class InvocationsOperation:
 
     def respond(self, decoded: PredictRequest, response: InferResponse) -> WholeResponse:
         """See `Operation`."""
-        return json_response(self._codec.encode(decoded, response.outputs), response)
+        return json_with_timing(self._codec.encode(decoded, response.outputs), response)
