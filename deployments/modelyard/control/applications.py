@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.config.load import Config
-from modelyard.config.model_spec import ModelSpec, Replicas
+from modelyard.config.model_spec import ModelSpec, Replicas, Resources
 from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.catalogue_entries import catalogue_entry
@@ -107,7 +107,7 @@ def model_application(config: Config, model: Resolved, deployed: ServeConfig | N
     """
     spec, server = model.spec, config.server
     args = ModelArgs(
-        spec=_filled_in(model),
+        spec=_filled_in(model, config.pool_of(spec)),
         runtime=model.runtime,
         versions=model.versions,
         repository=config.repository_root,
@@ -207,14 +207,15 @@ def gateway_application(server: ServerSpec, catalogue: Sequence[CatalogueEntry])
     }
 
 
-def _filled_in(model: Resolved) -> ModelSpec:
+def _filled_in(model: Resolved, pool: PoolSpec | None) -> ModelSpec:
     """The spec with its inferred values, so that writing them into the YAML is no change.
 
-    It holds the defaults too, so that replicas restart if a later release has other defaults.
+    It holds the resources of the pool, and the defaults, so that replicas restart if a later release has other defaults.
     """
     spec = model.spec
     inferred = {"runtime": spec.runtime or model.runtime, "path": spec.folder, "route": spec.url_path}
-    return spec.model_copy(update=inferred)
+    resources = {"resources": Resources(cpus=pool.resources.cpus)} if pool else {}
+    return spec.model_copy(update={**inferred, **resources})
 
 
 def _scaling(replicas: Replicas) -> dict[str, Any]:

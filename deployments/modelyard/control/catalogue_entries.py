@@ -49,6 +49,6 @@ def served_by(application: ServeConfig) -> ServedModel:
         versions=tuple(ServedVersion(number, digest) for number, digest in versions_of(application)),
         default=settings["default"],
         version_labels=settings["version_labels"],
-        application=application.get(POOL, application["name"]),
+        application=application.get(POOL) or application["name"],
         fingerprint=application.get("pooled", {}).get("fingerprint", ""),
     )
