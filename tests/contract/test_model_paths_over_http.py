@@ -4,7 +4,7 @@ import pytest
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.gateway.model_statistics import version_work
-from modelyard.replica.metrics import replica_snapshot
+from modelyard.replica.metrics import model_snapshot
 from tests.contract.client import Response, request
 from tests.contract.conftest import Make
 from tests.contract.oip import INFER, VERSIONED, body, infer, refused, values
@@ -46,7 +46,7 @@ def test_statistics_are_made_of_what_a_replica_counts_by_all_protocols(replica: 
     rig.fetch(infer(b"{"))
     rig.fetch(request(PREDICT, ONE))
     rig.http_server.until(lambda: not rig.in_flight)
-    totals = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version}).totals
+    totals = model_snapshot(ModelSpec(name="doubler"), {3: rig.version}).totals
     work = version_work(totals, "doubler", "3")
     assert (work.rows, work.calls, work.succeeded, work.failed, work.queued) == (4, 2, 2, 1, 2)
     assert 0 < work.compute_ns < work.total_ns

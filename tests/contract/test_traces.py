@@ -8,7 +8,7 @@ import requests
 from websockets.sync.client import connect
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.replica.metrics import mark_traced, replica_snapshot
+from modelyard.replica.metrics import mark_traced, model_snapshot
 from modelyard.telemetry.metrics.declarations import REQUEST_DURATION
 from modelyard.telemetry.spans import SpanWriter
 from modelyard.telemetry.trace_sampling import TracedRequest, TraceSampler
@@ -171,7 +171,7 @@ def test_a_duration_that_was_counted_leads_to_its_trace_and_one_that_was_not_doe
         rig.fetch(request(PREDICT, body, traceparent=SAMPLED))
     rig.http_server.until(lambda: not rig.in_flight)
     mark_traced({3: rig.version}, rig.http_server.on_loop(tracing.flush))
-    snapshot = replica_snapshot(ModelSpec(name="doubler"), {3: rig.version})
+    snapshot = model_snapshot(ModelSpec(name="doubler"), {3: rig.version})
     key = (REQUEST_DURATION.name, "doubler", "3")
     ((bucket, exemplar),) = snapshot.exemplars[key].items()
     assert exemplar.trace_id == "1"

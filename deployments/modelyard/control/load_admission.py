@@ -36,7 +36,9 @@ class LoadAdmission:
         waiting = []
         for name in _required_first(target):
             application = target[name]
-            if POOL in application or not _loads(current.get(name), application):  # a pool's replica loads one after the other
+            if POOL in application or not _loads(
+                current.get(name), application
+            ):  # a pool's replica loads one after the other
                 continue
             if self._has_room(replicas := _first_replicas(application)):
                 self._loading[name] = (self._now(), replicas)

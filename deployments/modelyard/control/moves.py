@@ -27,7 +27,9 @@ def with_places_of_before(running: Running, wanted: ServeConfig) -> ServeConfig:
 
 
 def _amended(gateway: ServeConfig, served: Mapping[str, ServedModel]) -> ServeConfig:
-    entries = {each.name: each.amended(served=served[each.name]) for each in catalogue_of(gateway) if each.name in served}
+    entries = {
+        each.name: each.amended(served=served[each.name]) for each in catalogue_of(gateway) if each.name in served
+    }
     return amend_catalogue(gateway, entries)
 
 

@@ -4,14 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.errors import ModelNotFound, ModelNotReady
+from modelyard.errors import ModelNotReady
+from modelyard.protocols.unknown_model import TRITON_UNKNOWN_MODEL, unknown_model
 from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
-from modelyard.text.nearest_name import nearest
-
-UNKNOWN_MODEL = "there is no model {!r}"
-TRITON_UNKNOWN_MODEL = "Request for unknown model: {!r} is not found"
-"""Triton's text. Its clients, and NVIDIA's examples of them, search the message for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +101,6 @@ def find_model(name: str, entries: Mapping[str, ModelEntry], message: str = TRIT
     if entry is None:
         raise unknown_model(name, entries, message)
     return entry
-
-
-def unknown_model(name: str, entries: Mapping[str, ModelEntry], message: str = UNKNOWN_MODEL) -> ModelNotFound:
-    """The error for a name that no model has. It suggests the most similar name."""
-    near = nearest(name, entries)
-    return ModelNotFound(message.format(name) + (f"; did you mean {near!r}?" if near else "; GET /models lists them"))
 
 
 def not_ready(entry: ModelEntry) -> ModelNotReady:

@@ -4,16 +4,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 
-from modelyard.errors import ModelNotFound
 from modelyard.gateway.catalogue import (
-    UNKNOWN_MODEL,
     GetEntries,
     ModelEntry,
     find_model,
     names_with_replicas,
     not_ready,
     required_not_ready,
-    unknown_model,
 )
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.oip_routes import OipServerRoutes
@@ -21,6 +18,7 @@ from modelyard.gateway.openapi.document import openapi
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.tensorflow.metadata import status
+from modelyard.protocols.unknown_model import UNKNOWN_MODEL, unknown_path
 from modelyard.tensors import Signature
 
 GetSignatures = Callable[[Sequence[str]], Awaitable[Mapping[str, Signature]]]
@@ -77,7 +75,7 @@ class GatewayRoutes:
         """The response for a path below a model's route. The edge sends it here if the model has no replica."""
         entry = next((each for each in entries.values() if f"{path}/".startswith(f"{each.route}/")), None)
         if entry is None:
-            raise _unknown_path(path, entries)
+            raise unknown_path(path, entries, lambda name: entries[name].route)
         if path == entry.route:
             return _json_response(request, entry.as_json())
         if path == f"{entry.route}/ready" and entry.state == "READY":
@@ -91,15 +89,6 @@ def _tensorflow_response(request: HttpRequest, path: str, entry: ModelEntry) -> 
         # Scaled to zero: the next request starts a replica.
         return _json_response(request, status(entry.name, entry.versions))
     raise not_ready(entry)
-
-
-def _unknown_path(path: str, entries: Mapping[str, ModelEntry]) -> ModelNotFound:
-    name = path.split("/")[2] if path.startswith("/models/") else ""
-    if not name:
-        return ModelNotFound(f"there is no path {path!r}; GET /models lists the models")
-    if name in entries:
-        return ModelNotFound(f"model {name!r} is served at {entries[name].route}")
-    return unknown_model(name, entries)
 
 
 def _text_response(request: HttpRequest, text: str) -> HttpResponse:

@@ -99,7 +99,7 @@ class AsgiApp:
 
     async def _read_body(self, request: HttpRequest, receive: Receive, held: HeldBytes) -> bytes:
         length = request.headers.get(b"content-length", b"0")
-        if length.isdigit() and (error := self._bodies.rejection(int(length))):
+        if length.isdigit() and (error := self._bodies.rejection(int(length), request.path)):
             raise error
         body = bytearray()
         while True:
@@ -107,7 +107,7 @@ class AsgiApp:
             if message["type"] == "http.disconnect":
                 raise InvalidRequest("the client disconnected before the body was complete")
             body += message.get("body", b"")
-            held.set_to_body(len(body))
+            held.set_to_body(len(body), request.path)
             if not message.get("more_body", False):
                 return bytes(body)
 

@@ -24,18 +24,25 @@ class BodyBudget:
         self.held_bytes = 0
         self.released: Callable[[], object] = _nothing
         """Called when counted bytes were released."""
+        self.limit_at: Callable[[str], int | None] | None = None
+        """The limit of a path where paths have limits of their own; None for one without."""
 
-    def set_limit(self, limit: int) -> None:
-        """Limit the bodies from now on; bytes that are held stay."""
+    def set_limit(self, limit: int, smallest: int | None = None) -> None:
+        """Limit the bodies from now on; bytes that are held stay. `smallest` is the smallest limit of a path."""
         self.limit = limit
-        self.unchecked_bytes = min(limit, SMALL_BYTES)
+        self.unchecked_bytes = min(limit if smallest is None else smallest, SMALL_BYTES)
         """Bodies up to this size are never rejected."""
         self._max_held_bytes = MAX_LARGEST_BODIES * limit
 
-    def rejection(self, size: int) -> ModelyardError | None:
-        """The error for a body that will have this many bytes, or None if it can be accepted."""
-        if size > self.limit:
-            return body_too_large(self.limit)
+    def largest(self, path: str) -> int:
+        """The largest body that this path accepts, in bytes."""
+        own = None if self.limit_at is None else self.limit_at(path)
+        return self.limit if own is None else own
+
+    def rejection(self, size: int, path: str) -> ModelyardError | None:
+        """The error for a body that will have this many bytes, or None if it can be accepted. `path` may have a query."""
+        if size > (limit := self.largest(path)):
+            return body_too_large(limit)
         return Overloaded(NO_ROOM) if size > SMALL_BYTES and not self.has_room(size) else None
 
     def has_room(self, size: int) -> bool:
@@ -63,10 +70,10 @@ class HeldBytes:
         if increase < 0:
             bodies.released()
 
-    def set_to_body(self, size: int) -> None:
-        """The same for the bytes of a body. Also raises PayloadTooLarge if they are more than a body may have."""
-        if size > self._bodies.limit:
-            raise body_too_large(self._bodies.limit)
+    def set_to_body(self, size: int, path: str) -> None:
+        """The same for the bytes of a body. Also raises PayloadTooLarge if they are more than a body at this path may have."""
+        if size > (limit := self._bodies.largest(path)):
+            raise body_too_large(limit)
         self.set_to(size)
 
     def release(self) -> None:

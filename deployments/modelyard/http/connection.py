@@ -101,6 +101,8 @@ class FastPathProtocol(SlowPathProtocol):
             return
         body = bytes(self._body)
         self._reading_body, self._body, self._cycle.more_body = False, b"", False
+        # Again, because the path may have another endpoint since the head was read. For an error it must be the same one.
+        self._endpoint = self.fast_path.endpoints.get(self.url, self._endpoint)
         self.fast_path.arrived()
         try:
             handle = self._endpoint.start(body, self._content_type, self.headers, self._reply, self._request_id)
@@ -125,7 +127,7 @@ class FastPathProtocol(SlowPathProtocol):
         budget = self.fast_path.body_budget
         for name, value in self.headers:
             if name == b"content-length":
-                if (size := int(value)) > budget.unchecked_bytes and budget.rejection(size) is not None:
+                if (size := int(value)) > budget.unchecked_bytes and self._is_rejected(size):
                     return False
             elif name == b"content-type":
                 content_type = value
@@ -147,10 +149,13 @@ class FastPathProtocol(SlowPathProtocol):
         self._request_id = self.fast_path.request_ids.choose(client_id)
         return True
 
+    def _is_rejected(self, size: int) -> bool:
+        return self.fast_path.body_budget.rejection(size, self.url.decode("latin-1")) is not None
+
     def _hold(self, size: int) -> None:
         """Count the bytes of the body so far. If they are too many, reject it; the rest is read and dropped, as in uvicorn."""
         try:
-            self.held.set_to_body(size)
+            self.held.set_to_body(size, self.url.decode("latin-1"))
         except ModelyardError as error:
             self._reject(error)
 

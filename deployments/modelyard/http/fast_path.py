@@ -13,6 +13,9 @@ from modelyard.http.body_budget import BodyBudget
 from modelyard.http.endpoint import Endpoint, StreamEndpoint
 from modelyard.http.request import RequestIds
 
+OTHER_PROTOCOLS = ("/v1/", "/v2/")
+"""Paths that name a model without beginning with its route."""
+
 
 class Meter(Protocol):
     """Counts requests."""
@@ -33,7 +36,9 @@ class FastPath:
         """Handles WebSockets instead of Serve's wrapper, which reads without flow control."""
         self.body_budget = BodyBudget(0)
         self.path_prefix = ""
-        """Precedes the paths of other protocols on the slow path; see `PathPrefixMiddleware`."""
+        """Precedes paths on the slow path; see `PathPrefixMiddleware`."""
+        self.prefixed_paths: tuple[str, ...] = ()
+        """The beginnings of paths that get `path_prefix`."""
         self.arrived: Callable[[], None]
         self.request_ids = RequestIds()
         self._date_line_of: list[tuple[bytes, bytes]] = []
@@ -46,12 +51,16 @@ class FastPath:
         *,
         body_limit: int,
         path_prefix: str = "",
+        prefixed_paths: tuple[str, ...] = OTHER_PROTOCOLS,
         streams: dict[bytes, StreamEndpoint] | None = None,
         websocket_app: Asgi | None = None,
     ) -> None:
         """Start to answer these paths. `body_limit` is in bytes; stream endpoints have limits of their own."""
         self.endpoints, self.arrived, self.body_budget = endpoints, meter.arrived, BodyBudget(body_limit)
-        self.path_prefix, self.streams, self.websocket_app = path_prefix, streams or {}, websocket_app
+        self.path_prefix, self.prefixed_paths = path_prefix, prefixed_paths
+        # The given dict itself, which its owner may change at any time.
+        self.streams = {} if streams is None else streams
+        self.websocket_app = websocket_app
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The Date header, which RFC 9110 requires, from uvicorn's default headers. Those are another list every second."""

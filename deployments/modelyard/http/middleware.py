@@ -5,8 +5,8 @@ from modelyard.http.fast_path import FAST_PATH, FastPath
 from modelyard.http.request import RequestIds
 
 REQUEST_ID = b"x-request-id"
-PREFIXED_PATHS = ("/v1/", "/v2/")
-"""Paths that name a model without beginning with its route."""
+SERVE_PATHS = ("/-/healthz", "/-/routes")
+"""Paths that Serve answers itself."""
 
 
 class RequestIdMiddleware:
@@ -32,7 +32,7 @@ class RequestIdMiddleware:
 
 
 class PathPrefixMiddleware:
-    """Puts the fast path's `path_prefix` before paths of other protocols.
+    """Puts the fast path's `path_prefix` before the paths that it is configured for: those of other protocols, or all.
 
     Serve's replica responds with 404 to a path that does not begin with its application's route. The replica's application
     removes the prefix again.
@@ -43,6 +43,9 @@ class PathPrefixMiddleware:
         self._fast_path = fast_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and scope["path"].startswith(PREFIXED_PATHS):
-            scope["path"] = self._fast_path.path_prefix + scope["path"]
+        if scope["type"] != "lifespan":
+            path, prefix = scope["path"], self._fast_path.path_prefix
+            if path.startswith(self._fast_path.prefixed_paths) and path not in SERVE_PATHS:
+                # Serve's proxy, which knows routes alone, gets the path with its prefix.
+                scope["path"] = path if prefix and path.startswith(f"{prefix}/") else prefix + path
         await self._app(scope, receive, send)

@@ -78,7 +78,7 @@ class SlowPathProtocol(HttpToolsProtocol):
     def _is_body_rejected(self, headers: list[Header]) -> bool:
         """Whether the announced body is too large, or the process has no room for it."""
         length = dict(headers).get(b"content-length", b"0")
-        return self.fast_path.body_budget.rejection(int(length)) is not None
+        return self.fast_path.body_budget.rejection(int(length), self.url.decode("latin-1")) is not None
 
     # The connection's events
 

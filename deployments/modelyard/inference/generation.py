@@ -52,6 +52,7 @@ class Generations:
         """When the step began that the worker runs. Written there, read on the loop."""
         self.closing = False
         """Whether requests are rejected."""
+        self.closed = False
         self.limits = limits
         """Of requests from now on."""
 
@@ -83,9 +84,12 @@ class Generations:
 
     def close(self) -> None:
         """Reject new requests, and fail the open ones with ModelNotReady."""
-        self.closing = True
+        if self.closed:
+            return
+        self.closing = self.closed = True
         for generation in [*self.open]:
             generation.end(ModelNotReady("the model was shut down before it had responded in full"))
+        del self.model  # its memory is freed even if something still refers to the scheduler
 
 
 class Generation:

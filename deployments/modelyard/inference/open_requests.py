@@ -71,6 +71,7 @@ class OpenRequests:
         """Return when no request is open."""
         if self.count:
             self._empty = self._empty or asyncio.Event()
+            self._empty.clear()
             await self._empty.wait()
 
     def _record(self, pending: PendingRequest, outcome: InferResponse | Exception | None, batch: Batch | None) -> None:

@@ -88,8 +88,9 @@ class Scheduler:
         self._deadline: asyncio.TimerHandle | None = None  # one for all: deadlines pass in the order of arrival
         self._singles = 0  # batches in a row that held one request and left the queue empty
         self._closing = False
+        self._closed = False
         self._worker = worker or Worker()
-        self._cancelled = self._drop  # bound once, not for each request
+        self._cancelled: Callable[[PendingRequest], None] = self._drop  # bound once, not for each request
         self.generations: Generations | None = None
         """Where the model can respond in parts."""
         if isinstance(model, GeneratingModel):
@@ -182,6 +183,11 @@ class Scheduler:
             if timer is not None:
                 timer.cancel()
         self._worker.stop()
+        # An idle connection still refers to this scheduler by its last endpoint. The model's memory is freed all the same.
+        self._cancelled = _ignore
+        if not self._closed:
+            self._closed = True
+            del self._model
 
     # Admission
 
@@ -370,3 +376,7 @@ class Scheduler:
         if pending.is_queued:
             self._queue.remove(pending)
         self.open_requests.close(pending, None)
+
+
+def _ignore(pending: PendingRequest) -> None:
+    """A request that is cancelled after the scheduler was closed, which has completed it."""

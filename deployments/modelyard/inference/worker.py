@@ -47,9 +47,11 @@ class Worker:
         self.do(job)
         return future
 
-    def stop(self) -> None:
-        """End the thread after its jobs, without waiting for it."""
+    def stop(self, last: Job | None = None) -> None:
+        """End the thread after its jobs and `last`, without waiting for it. Without a thread, nothing is done."""
         if self._started:
+            if last is not None:
+                self._jobs.put(last)
             self._jobs.put(None)
 
 

@@ -1,12 +1,11 @@
 """Every protocol that a model speaks: one row each."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelyard.protocols.grpc.routes import GrpcRoutes
 from modelyard.protocols.oip.routes import OipRoutes
 from modelyard.protocols.predict.routes import PredictRoutes
-from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.served_model import Routes
 from modelyard.protocols.tensorflow.routes import TensorflowRoutes
 
 
@@ -17,7 +16,7 @@ class ProtocolRow:
     name: str
     prefix: str
     """Of its paths; the forms of errors follow it too (`http/error_response.py`). "" for the model's own route."""
-    routes: Callable[[ServedModel], Routes]
+    routes: type[Routes]
 
 
 TABLE = (

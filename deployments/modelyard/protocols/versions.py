@@ -1,6 +1,7 @@
 """The versions of a model that a replica serves, by the text that names one in a path: a number or a label."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from modelyard.errors import ModelNotFound
 from modelyard.protocols.running_version import RunningVersion
@@ -9,6 +10,26 @@ from modelyard.protocols.running_version import RunningVersion
 def unknown_version(model_name: str, version: str, served: Iterable[str]) -> ModelNotFound:
     """The error for a version that is not among the served ones."""
     return ModelNotFound(f"model {model_name!r} has no version {version!r} here; served: {', '.join(served)}")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionNames:
+    """What names the versions of a model in a path, whether the model is loaded or not."""
+
+    numbers: Sequence[int]
+    """Newest first."""
+    default: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Numbers by label."""
+
+    @property
+    def named(self) -> dict[str, int]:
+        """Numbers by number as text, then by label."""
+        return {str(number): number for number in self.numbers} | dict(self.labels)
+
+    def by_path(self) -> dict[str, int]:
+        """Numbers by what follows a model's path: "" for the default, then `/versions/<number or label>`."""
+        return {"": self.default} | {f"/versions/{name}": number for name, number in self.named.items()}
 
 
 class Versions:
@@ -27,6 +48,11 @@ class Versions:
         self.default = self._versions[default]
         self.labels = dict(labels)
 
+    def release(self) -> None:
+        """Forget all versions, so that their memory is freed. Nothing may be found afterwards."""
+        self._versions = {}
+        del self.default
+
     def __iter__(self) -> Iterator[tuple[int, RunningVersion]]:
         return iter(self._versions.items())
 
@@ -36,14 +62,14 @@ class Versions:
         return list(self._versions)
 
     @property
+    def names(self) -> VersionNames:
+        """The current names."""
+        return VersionNames(self.numbers, self.default.number, self.labels)
+
+    @property
     def named(self) -> dict[str, RunningVersion]:
         """By number, then by label."""
-        names = {str(number): number for number in self._versions} | dict(self.labels)
-        return {name: self._versions[number] for name, number in names.items()}
-
-    def by_path(self) -> dict[str, RunningVersion]:
-        """By what follows a model's path: "" for the default, then `/versions/<number or label>`."""
-        return {"": self.default} | {f"/versions/{name}": version for name, version in self.named.items()}
+        return {name: self._versions[number] for name, number in self.names.named.items()}
 
     def find(self, text: str | None) -> RunningVersion:
         """The version with this number or label, or the default for None. Raises ModelNotFound, which lists those that exist."""

@@ -1,6 +1,6 @@
 """All paths of a model in its replica, in every protocol."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar, cast
 
 from modelyard.config.model_spec import ModelSpec
@@ -10,6 +10,7 @@ from modelyard.http.endpoint import Endpoint, Response, StreamEndpoint
 from modelyard.http.problem import HttpResponse
 from modelyard.http.request import HttpRequest
 from modelyard.protocols.awaiting import await_response
+from modelyard.protocols.grpc.endpoint import GrpcInferEndpoint
 from modelyard.protocols.grpc.frames import frame
 from modelyard.protocols.grpc.routes import GrpcRoutes
 from modelyard.protocols.grpc.stream_endpoint import InferOther
@@ -17,7 +18,7 @@ from modelyard.protocols.grpc.unary import UnaryResponse
 from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import Routes, ServedModel
 from modelyard.protocols.table import TABLE
-from modelyard.protocols.versions import Versions
+from modelyard.protocols.versions import VersionNames, Versions
 from modelyard.protocols.websocket.routes import WebSocketRoutes
 from modelyard.tensors import Signature
 
@@ -33,22 +34,69 @@ class Dispatch:
         self._routes = {row: row.routes(self._model) for row in TABLE}
         self.websocket_app: Asgi = WebSocketRoutes(self._model)
         """The ASGI application for WebSockets."""
-        self.fast_paths = self._fast_paths()
-        """The endpoints of the fast path, by their exact paths."""
+        self._responding = 0
+        self._find_endpoints()
         self.path_prefix = f"{spec.url_path}{WAKE_PREFIX}"
         """Precedes the paths of other protocols on the slow path, where only the model's own route leads to this replica."""
 
     def choose(self, default: int, labels: Mapping[str, int]) -> None:
-        """Set the default version and the labels; `fast_paths` is another dict afterwards.
+        """Set the default version and the labels; the endpoints are other dicts afterwards.
 
         Open requests stay with the version that they have.
         """
         self._versions.choose(default, labels)
-        self.fast_paths = self._fast_paths()
+        self._find_endpoints()
 
     def configure(self, spec: ModelSpec) -> None:
         """Apply the description, limits and batching of this spec, from the next request on; call `choose` behind it."""
         self._model.spec = spec
+
+    def retire(self, successor: Callable[[], Awaitable["Dispatch"]]) -> None:
+        """Let open WebSockets continue with what `successor` returns, from their next message on.
+
+        `successor` raises why nothing serves the model instead: the error is then the response to that message.
+        """
+
+        async def model() -> ServedModel:
+            return (await successor())._model
+
+        self._model.successor = model
+
+    def resume(self) -> None:
+        """Undo `retire`."""
+        self._model.successor = None
+
+    def release(self) -> None:
+        """Forget the model's versions. Nothing may be dispatched afterwards."""
+        self._versions.release()
+        self._routes.clear()
+        self.http_endpoints.clear()
+        self.grpc_endpoints.clear()
+
+    @property
+    def spec(self) -> ModelSpec:
+        """As last configured."""
+        return self._model.spec
+
+    @property
+    def names(self) -> VersionNames:
+        """Of the versions that are served."""
+        return self._versions.names
+
+    @property
+    def fast_paths(self) -> dict[bytes, Endpoint]:
+        """The endpoints of the fast path, by their exact paths."""
+        return {**self.http_endpoints, **self.grpc_endpoints}
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have begun on the slow path, and gRPC calls that do not infer."""
+        return self._responding + self._of(GrpcRoutes).open_requests
+
+    @property
+    def infer(self) -> GrpcInferEndpoint:
+        """The endpoint of ModelInfer, for the messages of streams."""
+        return self._of(GrpcRoutes).infer
 
     @property
     def signature(self) -> Signature:
@@ -61,7 +109,7 @@ class Dispatch:
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The response to a gRPC message that HAProxy did not route. Raises its error."""
-        endpoint = self.fast_paths[path]
+        endpoint = self.grpc_endpoints[path]
         response: Response = await await_response(
             lambda reply: endpoint.start(frame(message), b"", (), reply, request_id)
         )
@@ -70,10 +118,26 @@ class Dispatch:
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """The response to a request on the slow path. Raises its error."""
         routes = next(routes for row, routes in self._routes.items() if request.path.startswith(row.prefix))
-        return await routes.respond(request)
+        self._responding += 1
+        try:
+            return await routes.respond(request)
+        finally:
+            self._responding -= 1
 
-    def _fast_paths(self) -> dict[bytes, Endpoint]:
-        return {path: each for routes in self._routes.values() for path, each in routes.endpoints().items()}
+    def _find_endpoints(self) -> None:
+        grpc = self._of(GrpcRoutes)
+        by_protocol = [routes.endpoints() for routes in self._routes.values() if routes is not grpc]
+        self.http_endpoints: dict[bytes, Endpoint] = {
+            path: each for endpoints in by_protocol for path, each in endpoints.items()
+        }
+        """By exact path. The paths are this model's alone."""
+        self.grpc_endpoints = grpc.endpoints()
+        """By the path of the method. The paths are those of every model."""
 
     def _of(self, kind: type[RoutesT]) -> RoutesT:
         return next(routes for routes in self._routes.values() if isinstance(routes, kind))
+
+
+def waiting_paths(spec: ModelSpec, names: VersionNames) -> list[bytes]:
+    """The paths of `Dispatch.http_endpoints` of a model that is not loaded."""
+    return [path for row in TABLE for path in row.routes.paths(spec, names)]

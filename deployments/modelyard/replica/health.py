@@ -10,15 +10,19 @@ STUCK_AFTER_TIMEOUTS = 3
 """A call of the model that has run for more than this many of its timeouts counts as hung, and the replica is replaced."""
 
 
-def check_calls(running_s: Mapping[int, float], timeout_s: float, report: Callable[[str], None]) -> None:
-    """Raise RuntimeError if a call hangs; `report` gets the reason, or "" if none does.
+def stuck_call(running_s: Mapping[int, float], timeout_s: float) -> str:
+    """Which call hangs; "" if none does.
 
     `running_s` has for each version how long its current call has run, 0 without one; `timeout_s` is the time limit of a request.
     """
     limit_s = STUCK_AFTER_TIMEOUTS * timeout_s
-    reason = next(
+    return next(
         (f"a call of version {n} has not returned for {s:.0f} s" for n, s in running_s.items() if s > limit_s), ""
     )
+
+
+def check_calls(reason: str, report: Callable[[str], None]) -> None:
+    """Raise RuntimeError if a call hangs; `report` gets the `reason`, what `stuck_call` returned, in every case."""
     report(reason)
     if reason:
         raise RuntimeError(reason)

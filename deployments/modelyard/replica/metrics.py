@@ -21,19 +21,27 @@ def mark_traced(versions: Mapping[int, RunningVersion], traces: Iterable[tuple[s
             versions[int(line.version)].counts.request.set_exemplar(Exemplar(line.at, line.total_s, trace_id))
 
 
-def replica_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion]) -> MetricsSnapshot:
-    """The metrics of all versions. Safe to call in any thread."""
+def model_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion], *, running: bool = True) -> MetricsSnapshot:
+    """The metrics of all versions of a model; without gauges if it is not running. Safe to call in any thread."""
     totals = Totals()
     exemplars: dict[Key, Mapping[int, Exemplar]] = {}
-    gauges: dict[Key, float] = {(MEMORY.name, spec.name): resident_bytes()}
+    gauges: dict[Key, float] = {}
     for number, version in versions.items():
         version.counts.add_to(totals)
         version.counts.add_exemplars(exemplars)
+        if not running:
+            continue
         key = (spec.name, str(number))
         gauges[(IN_FLIGHT.name, *key)] = version.scheduler.in_flight
         gauges[(QUEUE_DEPTH.name, *key)] = version.scheduler.queued
         gauges[(CAPACITY.name, *key)] = spec.limits.queue
     return MetricsSnapshot(totals, gauges, exemplars)
+
+
+def with_memory(snapshot: MetricsSnapshot, model: str) -> MetricsSnapshot:
+    """The same with the memory of this process, which serves this model alone."""
+    gauges = {**snapshot.gauges, (MEMORY.name, model): resident_bytes()}
+    return MetricsSnapshot(snapshot.totals, gauges, snapshot.exemplars)
 
 
 def resident_bytes() -> int:

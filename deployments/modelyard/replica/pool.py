@@ -6,15 +6,11 @@ serve; requests in flight finish on the version before. A candidate that cannot 
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from modelyard.errors import ModelNotReady
-from modelyard.ray_serve.application import ModelArgs, ModelSettings, PooledModel, PoolSettings
-from modelyard.ray_serve.application_status import describe_error
+from modelyard.ray_serve.application import ModelSettings, PooledModel
 from modelyard.ray_serve.pool_report import ModelReport
 
 MAX_LOADS = 2

@@ -27,7 +27,7 @@ def test_a_small_body_is_never_counted_and_never_rejected(bodies: BodyBudget) ->
     bodies.held_bytes = MOST
     HeldBytes(bodies).set_to(SMALL_BYTES)
     assert bodies.held_bytes == MOST
-    assert bodies.rejection(SMALL_BYTES) is None
+    assert bodies.rejection(SMALL_BYTES, "") is None
 
 
 def test_a_large_body_is_counted_in_full_until_it_is_released(bodies: BodyBudget) -> None:
@@ -57,17 +57,17 @@ def test_a_body_beyond_the_budget_is_rejected_and_its_count_stays(bodies: BodyBu
 
 
 def test_an_announced_body_is_rejected_before_it_is_received(bodies: BodyBudget) -> None:
-    assert bodies.rejection(LIMIT) is None
-    assert isinstance(bodies.rejection(LIMIT + 1), PayloadTooLarge)
+    assert bodies.rejection(LIMIT, "") is None
+    assert isinstance(bodies.rejection(LIMIT + 1, ""), PayloadTooLarge)
     bodies.held_bytes = MOST - LIMIT + 1
-    assert isinstance(bodies.rejection(LIMIT), Overloaded)
-    assert isinstance(bodies.rejection(LIMIT + 1), PayloadTooLarge)
-    assert bodies.rejection(LIMIT - 1) is None
+    assert isinstance(bodies.rejection(LIMIT, ""), Overloaded)
+    assert isinstance(bodies.rejection(LIMIT + 1, ""), PayloadTooLarge)
+    assert bodies.rejection(LIMIT - 1, "") is None
 
 
 def test_a_body_above_the_limit_is_never_small() -> None:
     assert BodyBudget(10).unchecked_bytes == 10
-    assert isinstance(BodyBudget(10).rejection(11), PayloadTooLarge)
+    assert isinstance(BodyBudget(10).rejection(11, ""), PayloadTooLarge)
 
 
 def test_a_callback_is_called_when_bytes_are_released(bodies: BodyBudget) -> None:

@@ -137,9 +137,9 @@ def test_a_message_without_room_ends_its_stream() -> None:
 def test_another_limit_holds_for_the_next_body() -> None:
     wire = made()
     bodies = wire.connection.fast_path.body_budget
-    assert bodies.rejection(LIMIT) is None
+    assert bodies.rejection(LIMIT, "") is None
     bodies.set_limit(LIMIT - 1)
-    assert bodies.rejection(LIMIT) is not None
+    assert bodies.rejection(LIMIT, "") is not None
     assert bodies.has_room(MAX_LARGEST_BODIES * (LIMIT - 1))
     assert not bodies.has_room(MAX_LARGEST_BODIES * LIMIT)
     bodies.set_limit(1000)

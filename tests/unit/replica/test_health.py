@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping
 
 import pytest
 
-from modelyard.replica.health import STUCK_AFTER_TIMEOUTS, check_calls, within_load_timeout
+from modelyard.replica.health import STUCK_AFTER_TIMEOUTS, check_calls, stuck_call, within_load_timeout
 
 TIMEOUT_S = 10.0
 
@@ -14,7 +14,7 @@ def problem(running_s: Mapping[int, float]) -> str:
     """What a health check reports. It raises the same, and only then."""
     reports: list[str] = []
     try:
-        check_calls(running_s, TIMEOUT_S, reports.append)
+        check_calls(stuck_call(running_s, TIMEOUT_S), reports.append)
     except RuntimeError as error:
         assert reports == [str(error)] != [""]
     else:

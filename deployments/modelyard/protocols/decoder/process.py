@@ -69,6 +69,7 @@ class Decoder:
         self._max_bytes = _max_bytes(limits)
         self._idle_s = idle_s
         self._open = 0
+        self._ended = False
         self._idle: asyncio.TimerHandle | None = None
         self._worker = Worker("modelyard-decoder")  # only this thread starts, stops and waits for the process
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +110,7 @@ class Decoder:
             raise
         finally:
             self._open -= 1
-            if not self._open:
+            if not (self._open or self._ended):
                 self._idle = self.loop.call_later(self._idle_s, self.close)
         if not isinstance(outcome, Exception):
             return outcome
@@ -118,12 +119,25 @@ class Decoder:
         finally:
             del outcome, job, pending  # breaks the reference cycle of the error and this frame, which holds the body
 
+    @property
+    def open_requests(self) -> int:
+        """Requests whose bodies are being decoded, or wait for it."""
+        return self._open
+
     def close(self) -> None:
         """Stop the process. The next large body starts another one."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
         self._worker.do(self._stop)
+
+    def end(self) -> None:
+        """Stop the process, and then the thread that waits for it. No further large body is decoded."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        self._ended = True
+        self._worker.stop(self._stop)
 
     def _cancel(self, pending: _PendingJob) -> None:
         pending.cancelled = True

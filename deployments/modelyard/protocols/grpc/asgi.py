@@ -32,7 +32,7 @@ class RejectGrpc:
     def _error(self, path: str, length: bytes) -> Exception:
         if path.encode() not in self._paths:
             return NotSupported(f"unknown gRPC method {path!r}")
-        if length.isdigit() and (error := self._bodies.rejection(int(length))):
+        if length.isdigit() and (error := self._bodies.rejection(int(length), path)):
             return error
         logger.warning(
             "a gRPC call arrived on the ASGI path: only the fast path supports gRPC, and it seems to be disabled"

@@ -24,8 +24,9 @@ class GrpcRoutes(Routes):
     """By the path of each method. A message names a version by number or label; "" is the default."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._model = model
-        self._infer = GrpcInferEndpoint(model)
+        super().__init__(model)
+        self.infer = GrpcInferEndpoint(model)
+        self._described: list[UnaryEndpoint] = []
         self._describe: Mapping[str, Describe] = {
             "ModelReady": lambda version: {"ready": True},
             "ModelMetadata": lambda version: metadata_of(model, version),
@@ -34,16 +35,22 @@ class GrpcRoutes(Routes):
 
     def endpoints(self) -> dict[bytes, Endpoint]:
         """See `Routes`."""
-        self._infer.forget()
+        self.infer.forget()
         all_ = methods(INFERENCE)
-        described = {all_[name].path: self._endpoint(name, describe) for name, describe in self._describe.items()}
-        return {**described, INFER.path: self._infer}
+        described = {all_[name].path: self._description(name, describe) for name, describe in self._describe.items()}
+        self._described = [*(each for each in self._described if each.open_requests), *described.values()]
+        return {**described, INFER.path: self.infer}
+
+    @property
+    def open_requests(self) -> int:
+        """Calls of the methods other than infer that have begun and have no response."""
+        return sum(endpoint.open_requests for endpoint in self._described)
 
     def streams(self, arrived: Callable[[], None], others: InferOther) -> dict[bytes, StreamEndpoint]:
         """The method whose request and response are streams; see `stream_infer`."""
-        return {STREAM_INFER.path: stream_infer(self._infer, arrived, others)}
+        return {STREAM_INFER.path: stream_infer(self.infer, arrived, others)}
 
-    def _endpoint(self, name: str, describe: Describe) -> UnaryEndpoint:
+    def _description(self, name: str, describe: Describe) -> UnaryEndpoint:
         method = methods(INFERENCE)[name]
 
         async def respond(message: Any, request_id: str) -> bytes:

@@ -26,33 +26,44 @@ def stream_infer(infer: GrpcInferEndpoint, arrived: Callable[[], None], others: 
     HAProxy sends a stream to the model of its first message; messages for other models are forwarded to `others`.
     """
 
+    def on_message(message: Any, stream_request: StreamRequest) -> CancelHandle | None:
+        if message.model_name != infer.name:
+            return forward_to(others, message, stream_request)
+        arrived()
+        return begin(infer, message, stream_request)
+
+    return GrpcStreamEndpoint(METHOD, on_message, limit_bytes=infer.limit_bytes)
+
+
+def begin(infer: GrpcInferEndpoint, message: Any, stream_request: StreamRequest) -> CancelHandle | None:
+    """Start one message of a stream on the model that it names. Its errors are responses: the stream stays open."""
+
+    def write(outcome: Any) -> None:
+        if isinstance(outcome, Exception):
+            send_error(stream_request, outcome, message.id)
+        else:
+            send_response(stream_request, outcome)
+            stream_request.finish()
+
+    context = infer.context(stream_request.request_id, stream_request.message_bytes, stream_request.headers)
+    try:
+        decoded = infer.read(message, context)
+        generations = decoded.version.scheduler.generations
+        if generations is None:
+            return infer.submit(decoded, context, write)
+        return _generate(generations, decoded, context, stream_request, write)
+    except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
+        write(error)
+        return None
+
+
+def forward_to(others: InferOther, message: Any, stream_request: StreamRequest) -> CancelHandle:
+    """Send one message of a stream to a model that is in another process."""
+
     async def forward(message: Any, request_id: str) -> bytes:
         return await others(INFER.path, message.SerializeToString(), request_id)
 
-    def on_message(message: Any, stream_request: StreamRequest) -> CancelHandle | None:
-        if message.model_name != infer.name:
-            return asyncio.get_running_loop().create_task(forward_message(message, stream_request, forward))
-
-        def write(outcome: Any) -> None:
-            if isinstance(outcome, Exception):
-                send_error(stream_request, outcome, message.id)
-            else:
-                send_response(stream_request, outcome)
-                stream_request.finish()
-
-        arrived()
-        context = infer.context(stream_request.request_id, stream_request.message_bytes, stream_request.headers)
-        try:
-            decoded = infer.read(message, context)
-            generations = decoded.version.scheduler.generations
-            if generations is None:
-                return infer.submit(decoded, context, write)
-            return _generate(generations, decoded, context, stream_request, write)
-        except Exception as error:  # noqa: BLE001 - a request that fails leaves its stream open
-            write(error)
-            return None
-
-    return GrpcStreamEndpoint(METHOD, on_message, limit_bytes=infer.limit_bytes)
+    return asyncio.get_running_loop().create_task(forward_message(message, stream_request, forward))
 
 
 def _generate(

@@ -81,6 +81,8 @@ class UnaryEndpoint:
         self._method = method
         self._respond = respond
         self._limit_bytes = limit_bytes
+        self.open_requests = 0
+        """Calls that have begun and have no response."""
 
     def start(
         self, body: bytes, content_type: bytes, headers: Sequence[Header], reply: Reply, request_id: str
@@ -89,7 +91,10 @@ class UnaryEndpoint:
         encoding, timeout = encoding_and_timeout(headers)
         limit_s = timeout_s(timeout) if timeout else None
         message = self._method.read(only_message(body, encoding, self._limit_bytes))
-        return asyncio.get_running_loop().create_task(self._reply(message, request_id, limit_s, reply))
+        task = asyncio.get_running_loop().create_task(self._reply(message, request_id, limit_s, reply))
+        self.open_requests += 1
+        task.add_done_callback(self._on_end)
+        return task
 
     async def _reply(self, message: Any, request_id: str, limit_s: float | None, reply: Reply) -> None:
         try:
@@ -100,6 +105,9 @@ class UnaryEndpoint:
             reply(error)
         else:
             reply(UnaryResponse(response))
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self.open_requests -= 1
 
     def reject(self, error: Exception, request_id: str) -> None:
         """Does nothing: only inference calls are recorded."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound, NotSupported
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
@@ -18,11 +19,12 @@ from modelyard.protocols.oip.endpoint import InferEndpoint, InferEventsOperation
 from modelyard.protocols.oip.generate import GenerateRequest
 from modelyard.protocols.oip.metadata import config_of, metadata_of
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.served_model import Routes, ServedModel, paths_below
+from modelyard.protocols.versions import VersionNames
 
 BELOW_MODEL = r"(?:/versions/([^/]+))?(?:/(infer|infer_stream|generate|generate_stream|ready|config|trace/setting))?/?"
 
-Respond = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
+Respond = Callable[[Any, HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +40,21 @@ class OipRoutes(Routes):
     """Everything at and below /v2/models/<name>."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._model = model
+        super().__init__(model)
         self._name = model.spec.name
         self._versions = model.versions
-        self._root = f"/v2/models/{self._name}"
+        self._root = _root(self._name)
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
-        self._responders: Mapping[str, tuple[str, Respond]] = {
-            "": ("GET", self._metadata),
-            "ready": ("GET", self._ready),
-            "config": ("GET", self._config),
-            "trace/setting": ("GET", self._trace),
-            "infer": ("POST", self._infer),
-            "infer_stream": ("POST", self._infer_stream),
-            "generate": ("POST", self._generate),
-            "generate_stream": ("POST", self._generate_stream),
-        }
         self._endpoints = {number: _endpoints(version) for number, version in model.versions}
 
-    def endpoints(self) -> dict[bytes, Endpoint]:
+    @classmethod
+    def paths(cls, spec: ModelSpec, names: VersionNames) -> dict[bytes, tuple[int, str]]:
         """See `Routes`."""
-        paths: dict[bytes, Endpoint] = {}
-        for path, version in self._versions.by_path().items():
-            own = self._endpoints[version.number]
-            paths[f"{self._root}{path}/infer".encode()] = own.infer
-            paths[f"{self._root}{path}/generate".encode()] = own.generate
-        return paths
+        return paths_below(_root(spec.name), names.by_path(), ("/infer", "/generate"))
+
+    def _endpoint(self, number: int, verb: str) -> Endpoint:
+        own = self._endpoints[number]
+        return own.infer if verb == "/infer" else own.generate
 
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """See `Routes`."""
@@ -73,7 +65,7 @@ class OipRoutes(Routes):
         method, respond = self._responders[found[2] or ""]
         if found[2] != "trace/setting":
             check_method(request, method)
-        return await respond(request, version)
+        return await respond(self, request, version)
 
     async def _metadata(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         return json_response(metadata_of(self._model, version))
@@ -101,6 +93,22 @@ class OipRoutes(Routes):
     async def _generate_stream(self, request: HttpRequest, version: RunningVersion) -> HttpStream:
         endpoint, encode = self._endpoints[version.number].generate, version.loaded.codecs.generate.encode
         return await event_stream(endpoint, encode, request, limit=self._model.body_limit)
+
+    # Functions, because bound methods would be a reference cycle that keeps a model in memory after its last request.
+    _responders: Mapping[str, tuple[str, Respond]] = {
+        "": ("GET", _metadata),
+        "ready": ("GET", _ready),
+        "config": ("GET", _config),
+        "trace/setting": ("GET", _trace),
+        "infer": ("POST", _infer),
+        "infer_stream": ("POST", _infer_stream),
+        "generate": ("POST", _generate),
+        "generate_stream": ("POST", _generate_stream),
+    }
+
+
+def _root(name: str) -> str:
+    return f"/v2/models/{name}"
 
 
 def _endpoints(version: RunningVersion) -> _Endpoints:

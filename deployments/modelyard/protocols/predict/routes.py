@@ -1,9 +1,11 @@
 """The paths below one model's route: predict, invocations, stream, readiness and the model's page."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import HttpStream
 from modelyard.http.endpoint import Endpoint
@@ -21,13 +23,14 @@ from modelyard.protocols.predict.endpoint import (
 )
 from modelyard.protocols.predict.model_page import describe
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.served_model import Routes, ServedModel, paths_below
+from modelyard.protocols.versions import VersionNames
 
 BELOW_ROUTE = r"(?:/versions/([^/]+))?(/predict|/invocations|/stream|/ready)?/?"
 HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 """A Host header that is safe in a command which people paste into a shell."""
 
-Respond = Callable[[HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
+Respond = Callable[[Any, HttpRequest, RunningVersion], Awaitable[HttpResponse | HttpStream]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +47,20 @@ class PredictRoutes(Routes):
     """Everything at and below a model's route, of each of its versions."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._model = model
+        super().__init__(model)
         self._route = model.spec.url_path
         self._versions = model.versions
         self._paths = re.compile(re.escape(self._route) + BELOW_ROUTE)
-        self._responders: dict[str, tuple[str, Respond]] = {
-            "": ("GET", self._describe),
-            "/ready": ("GET", self._ready),
-            "/predict": ("POST", self._predict),
-            "/invocations": ("POST", self._invocations),
-            "/stream": ("POST", self._stream),
-        }
         self._endpoints = {number: _endpoints(version) for number, version in model.versions}
 
-    def endpoints(self) -> dict[bytes, Endpoint]:
+    @classmethod
+    def paths(cls, spec: ModelSpec, names: VersionNames) -> dict[bytes, tuple[int, str]]:
         """See `Routes`."""
-        paths: dict[bytes, Endpoint] = {}
-        for path, version in self._versions.by_path().items():
-            root, own = f"{self._route}{path}", self._endpoints[version.number]
-            paths[f"{root}/predict".encode()] = own.predict
-            paths[f"{root}/invocations".encode()] = own.invocations
-        return paths
+        return paths_below(spec.url_path, names.by_path(), ("/predict", "/invocations"))
+
+    def _endpoint(self, number: int, verb: str) -> Endpoint:
+        own = self._endpoints[number]
+        return own.predict if verb == "/predict" else own.invocations
 
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """See `Routes`."""
@@ -74,7 +70,7 @@ class PredictRoutes(Routes):
         version = self._versions.find(found[1])
         method, respond = self._responders[found[2] or ""]
         check_method(request, method)
-        return await respond(request, version)
+        return await respond(self, request, version)
 
     async def _describe(self, request: HttpRequest, version: RunningVersion) -> HttpResponse:
         host = request.headers.get(b"host", b"")
@@ -101,6 +97,15 @@ class PredictRoutes(Routes):
         endpoint = CodecEndpoint(operation, version, "stream")
         limit = self._model.body_limit
         return await event_stream(endpoint, codec.encode, request, limit=limit, error_event=b"error")
+
+    # Functions, because bound methods would be a reference cycle that keeps a model in memory after its last request.
+    _responders: Mapping[str, tuple[str, Respond]] = {
+        "": ("GET", _describe),
+        "/ready": ("GET", _ready),
+        "/predict": ("POST", _predict),
+        "/invocations": ("POST", _invocations),
+        "/stream": ("POST", _stream),
+    }
 
 
 def _endpoints(version: RunningVersion) -> _Endpoints:

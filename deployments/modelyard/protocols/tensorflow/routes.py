@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotFound
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.problem import HttpResponse, json_response
@@ -11,8 +12,9 @@ from modelyard.protocols.awaiting import respond_with
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.json_operation import JsonOperation
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.served_model import Routes, ServedModel, paths_below
 from modelyard.protocols.tensorflow.metadata import metadata, status
+from modelyard.protocols.versions import VersionNames
 
 BELOW_MODEL = r"(?:/versions/([^/:]+)|/labels/([^/:]+))?(:predict|:classify|:regress|/metadata)?/?"
 
@@ -21,21 +23,21 @@ class TensorflowRoutes(Routes):
     """Everything at and below /v1/models/<name>."""
 
     def __init__(self, model: ServedModel) -> None:
+        super().__init__(model)
         self._name = model.spec.name
-        self._model = model
-        self._root = f"/v1/models/{self._name}"
+        self._root = _root(self._name)
         self._paths = re.compile(re.escape(self._root) + BELOW_MODEL)
         self._versions = model.versions
         self._endpoints = {number: _endpoints(version) for number, version in model.versions}
 
-    def endpoints(self) -> dict[bytes, Endpoint]:
+    @classmethod
+    def paths(cls, spec: ModelSpec, names: VersionNames) -> dict[bytes, tuple[int, str]]:
         """See `Routes`."""
-        labels = {f"/labels/{name}": self._versions.labelled(name) for name in self._versions.labels}
-        return {
-            f"{self._root}{path}{verb}".encode(): endpoint
-            for path, version in (self._versions.by_path() | labels).items()
-            for verb, endpoint in self._endpoints[version.number].items()
-        }
+        labels = {f"/labels/{name}": number for name, number in names.labels.items()}
+        return paths_below(_root(spec.name), names.by_path() | labels, (":predict", ":classify", ":regress"))
+
+    def _endpoint(self, number: int, verb: str) -> Endpoint:
+        return self._endpoints[number][verb]
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """See `Routes`."""
@@ -53,6 +55,10 @@ class TensorflowRoutes(Routes):
         else:
             document = status(self._name, [version.number] if named or label else self._versions.numbers)
         return json_response(document)
+
+
+def _root(name: str) -> str:
+    return f"/v1/models/{name}"
 
 
 def _endpoints(version: RunningVersion) -> Mapping[str, Endpoint]:

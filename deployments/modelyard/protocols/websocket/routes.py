@@ -5,7 +5,6 @@ import re
 from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import Receive, Scope, Send, logged_error_response, reject_websocket
 from modelyard.http.request import RequestIds, flag
-from modelyard.protocols.running_version import RunningVersion
 from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.websocket.session import WebSocketSession
 
@@ -26,22 +25,25 @@ class WebSocketRoutes:
         path = scope["path"]
         await receive()  # websocket.connect, always the first
         try:
-            version = self._version(path)
+            version = self._version_name(path)
+            self._versions.find(version)
         except ModelNotFound as error:
             await reject_websocket(logged_error_response(error, self._ids.choose(b""), path), scope, send)
             return
         await send({"type": "websocket.accept"})
         await self._session(version, scope).run(receive, send)
 
-    def _version(self, path: str) -> RunningVersion:
+    def _version_name(self, path: str) -> str | None:
         found = self._paths.fullmatch(path)
         if found is None:
             raise ModelNotFound(f"there is no WebSocket at {path!r}; there is one at {self._route}/ws")
-        return self._versions.find(found[1])
+        name: str | None = found[1]
+        return name
 
-    def _session(self, version: RunningVersion, scope: Scope) -> WebSocketSession:
+    def _session(self, version: str | None, scope: Scope) -> WebSocketSession:
         query = scope["query_string"]
         return WebSocketSession(
+            self._model,
             version,
             scope["path"],
             limit_bytes=self._model.body_limit,

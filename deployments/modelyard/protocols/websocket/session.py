@@ -12,6 +12,7 @@ from modelyard.http.request import RequestIds, body_too_large
 from modelyard.protocols.awaiting import await_response
 from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.running_version import RunningVersion
+from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.websocket.operations import END, BinaryOperation, Message, TextOperation
 
 MAX_OPEN = 16
@@ -25,12 +26,24 @@ class _Disconnected(Exception):
     """The client has."""
 
 
+class _Endpoints:
+    """The endpoints of both kinds of messages, of one version."""
+
+    def __init__(self, version: RunningVersion, *, probabilities: bool) -> None:
+        codecs = version.loaded.codecs
+        self.text = TextOperation(codecs.predict, probabilities=probabilities)
+        self.binary = BinaryOperation(codecs.infer)
+        self.text_endpoint = CodecEndpoint(self.text, version, "websocket")
+        self.binary_endpoint = CodecEndpoint(self.binary, version, "websocket")
+
+
 class WebSocketSession:
-    """A client's session with one version."""
+    """A client's session with one version. It stays open if the model is loaded again meanwhile."""
 
     def __init__(
         self,
-        version: RunningVersion,
+        model: ServedModel,
+        version: str | None,
         path: str,
         *,
         limit_bytes: int,
@@ -39,15 +52,14 @@ class WebSocketSession:
         ids: RequestIds,
         headers: Sequence[tuple[bytes, bytes]],
     ) -> None:
-        """`headers` are those of the request that opened it.
+        """`version` is a number, a label, or None for the default. `headers` are those of the request that opened it.
 
         With `in_parts` each response is one message for each of its parts, and one that ends it.
         """
-        codecs = version.loaded.codecs
-        self._text = TextOperation(codecs.predict, probabilities=probabilities)
-        self._binary = BinaryOperation(codecs.infer)
-        self._text_endpoint = CodecEndpoint(self._text, version, "websocket")
-        self._binary_endpoint = CodecEndpoint(self._binary, version, "websocket")
+        self._model = model
+        self._version = version
+        self._probabilities = probabilities
+        self._endpoints = _Endpoints(model.versions.find(version), probabilities=probabilities)
         self._path = path
         self._limit_bytes = limit_bytes
         self._in_parts = in_parts
@@ -75,8 +87,8 @@ class WebSocketSession:
         return partial(_write_one, group.create_task(self._respond(message, request_id)))
 
     async def _respond(self, message: Message, request_id: str) -> Message:
-        endpoint, _, body = self._of(message)
         try:
+            endpoint, _, body = await self._of(message)
             self._check_size(endpoint, message, request_id)
             return await await_response(lambda reply: endpoint.start(body, b"", self._headers, reply, request_id))
         except Exception as error:  # noqa: BLE001 - the error is this request's response; the socket stays open
@@ -84,8 +96,8 @@ class WebSocketSession:
 
     async def _write_parts(self, message: Message, request_id: str, send: Send) -> None:
         last: Message = END
-        endpoint, encode, body = self._of(message)
         try:
+            endpoint, encode, body = await self._of(message)
             self._check_size(endpoint, message, request_id)
             async with aclosing(await endpoint.parts(body, b"", self._headers, request_id, encode)) as parts:
                 async for part in parts:
@@ -96,11 +108,16 @@ class WebSocketSession:
             last = self._error(error, request_id)
         await _send(last, send)
 
-    def _of(self, message: Message) -> tuple[CodecEndpoint[Any, Message], Callable[..., Message], bytes]:
-        """The endpoint for a message, what encodes a part of its response, and its bytes."""
+    async def _of(self, message: Message) -> tuple[CodecEndpoint[Any, Message], Callable[..., Message], bytes]:
+        """The endpoint for a message, what encodes a part of its response, and its bytes. Raises why the model is gone."""
+        while (successor := self._model.successor) is not None:
+            model = await successor()
+            self._endpoints = _Endpoints(model.versions.find(self._version), probabilities=self._probabilities)
+            self._model = model
+        own = self._endpoints
         if isinstance(message, str):
-            return self._text_endpoint, self._text.encode, message.encode()
-        return self._binary_endpoint, self._binary.encode, message
+            return own.text_endpoint, own.text.encode, message.encode()
+        return own.binary_endpoint, own.binary.encode, message
 
     def _check_size(self, endpoint: CodecEndpoint[Any, Message], message: Message, request_id: str) -> None:
         if len(message) > self._limit_bytes:
