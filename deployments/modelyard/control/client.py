@@ -1,6 +1,7 @@
 """The only module that calls Ray Serve's API: start, deploy, observe, stop."""
 
 import logging
+from contextlib import suppress
 
 import ray
 from ray.exceptions import RayActorError, RayError
@@ -67,10 +68,8 @@ class ServeClient:
 
     def _reports(self) -> PoolReports:
         """What the replicas of pools report; what they reported last while the metrics hub does not respond."""
-        try:
+        with suppress(RayError, ConnectionError, ValueError):  # it is being started again
             self._last_reports = self._hub.pool_reports()
-        except (RayError, ConnectionError, ValueError):  # it is being started again
-            pass
         return self._last_reports
 
     def cores(self) -> int:

@@ -1,7 +1,7 @@
 """Pools between the control plane and Serve. Pure.
 
-The control plane plans, rolls back and shows a pooled model like any other: as an application of its own, with its pool's application
-under POOL. Serve gets one application for each pool, whose settings hold the models. `fold` and `unfold` convert between the two.
+The control plane plans, rolls back and shows a pooled model like any other: as an application of its own, with the application of its
+pool under POOL. Serve gets one application for each pool, whose settings hold the models. `fold` and `unfold` convert between the two.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,12 @@ from typing import Any
 from modelyard.control.serve_config import POOL, ServeConfig, settings_of
 from modelyard.control.status import Running
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT
-from modelyard.ray_serve.application_status import text_of
+from modelyard.ray_serve.application_status import failure_message, text_of
 from modelyard.ray_serve.pool_report import PoolReports, state_in_pool
 
 POOL_IMPORT = "modelyard.replica.pool_deployment:build"
 LEAVING = "leaving"
 """The mark of a model that serves in the pool until it does elsewhere; see `moves`."""
-_ERROR = "Error:\n"
-"""What follows it in a message is the reason; see `application_status.reason_in`."""
 
 
 def fold(config: ServeConfig) -> ServeConfig:
@@ -111,7 +109,7 @@ def _details(
     return {
         "residency": {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {},
         "status": status,
-        "message": f"{_ERROR}{state.reason}" if state.reason else "",
+        "message": failure_message(state.reason),
         "route_prefix": application["route_prefix"],
         "deployed_app_config": application,
         "deployments": {

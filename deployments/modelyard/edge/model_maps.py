@@ -19,7 +19,7 @@ POOLS_FILE = "pools.map"
 POOL_ROUTES_FILE = "pool-routes.map"
 """As ROUTES_FILE, of models in pools."""
 LIVE_FILES = (TIMEOUTS_FILE, NO_RETRY_FILE, POOLS_FILE, POOL_ROUTES_FILE)
-"""The maps that change in the running HAProxy. Routes of models alone change with their replicas, for which Serve starts HAProxy."""
+"""The maps that change in the running HAProxy. ROUTES_FILE does not: the replicas of before answer at the routes of before."""
 REPLICAS_FILE = "replicas.map"
 """Applications that have replicas. The launcher writes it at each start of HAProxy, from Serve's configuration file."""
 STATE_FILE = "state.map"

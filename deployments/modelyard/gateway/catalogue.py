@@ -8,6 +8,7 @@ from modelyard.errors import ModelNotReady
 from modelyard.protocols.unknown_model import TRITON_UNKNOWN_MODEL, unknown_model
 from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
+from modelyard.ray_serve.pool_report import PoolReports, deployed_in_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class ModelEntry:
     def route(self) -> str:
         """The path at which it answers."""
         return self.configured.url_path
+
+    @property
+    def application(self) -> str:
+        """Serve's application that serves it: its own, or its pool's."""
+        return self.configured.served.application if self.configured.served else self.name
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -64,9 +70,18 @@ GetEntries = Callable[[], Awaitable[Mapping[str, ModelEntry]]]
 """Returns the current models by name."""
 
 
-def build_catalogue(configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed]) -> dict[str, ModelEntry]:
-    """Entries by name, from the gateway's settings and the status of Serve's applications."""
-    return {model.name: _entry(model, deployed.get(model.name)) for model in configured}
+def build_catalogue(
+    configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed], reports: PoolReports = {}
+) -> dict[str, ModelEntry]:
+    """Entries by name, from the gateway's settings, the status of Serve's applications and what the replicas of pools report."""
+    return {model.name: _entry(model, _deployed(model, deployed, reports)) for model in configured}
+
+
+def _deployed(model: CatalogueEntry, deployed: Mapping[str, Deployed], reports: PoolReports) -> Deployed | None:
+    served = model.served
+    if served is None or not served.fingerprint:
+        return deployed.get(model.name)
+    return deployed_in_pool(deployed.get(served.application), model.name, served.fingerprint, reports)
 
 
 def _entry(model: CatalogueEntry, deployed: Deployed | None) -> ModelEntry:
@@ -90,9 +105,13 @@ def ready_names(entries: Mapping[str, ModelEntry]) -> list[str]:
     return [entry.name for entry in entries.values() if entry.state == "READY"]
 
 
-def names_with_replicas(entries: Mapping[str, ModelEntry]) -> list[str]:
-    """Names of the models that are READY and not scaled to zero."""
-    return [entry.name for entry in entries.values() if entry.state == "READY" and not entry.scaled_to_zero]
+def models_with_replicas(entries: Mapping[str, ModelEntry]) -> dict[str, list[str]]:
+    """Names of the models that are READY and not scaled to zero, by application."""
+    names: dict[str, list[str]] = {}
+    for entry in entries.values():
+        if entry.state == "READY" and not entry.scaled_to_zero:
+            names.setdefault(entry.application, []).append(entry.name)
+    return names
 
 
 def find_model(name: str, entries: Mapping[str, ModelEntry], message: str = TRITON_UNKNOWN_MODEL) -> ModelEntry:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ray import serve
@@ -24,6 +25,7 @@ from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, 
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import call_model, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
+from modelyard.ray_serve.pool_report import PoolReports
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.hub import HubClient
 
@@ -43,7 +45,8 @@ class Gateway:
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
         self._last_deployed: Mapping[str, Deployed] = {}
-        self._deployed = RefreshingCache(self._fetch_status, time.monotonic)
+        self._reports: PoolReports = {}
+        self._observed = RefreshingCache(self._observe, time.monotonic)
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
         self._grpc = GrpcRoutes(self._get_entries, self._statistics, call_model, limit_bytes=self._body_limit)
@@ -63,17 +66,21 @@ class Gateway:
         return await result_or_error(self._grpc.forwarder.forward(path, message, request_id), request_id)
 
     async def _get_entries(self) -> Mapping[str, ModelEntry]:
-        deployed, configured = await self._deployed.get(), self._configured
-        if self._entries_from[0] is not deployed or self._entries_from[1] is not configured:
-            self._entries, self._entries_from = build_catalogue(configured, deployed), (deployed, configured)
+        observed, configured = await self._observed.get(), self._configured
+        if self._entries_from[0] is not observed or self._entries_from[1] is not configured:
+            self._entries, self._entries_from = build_catalogue(configured, *observed), (observed, configured)
         return self._entries
 
-    async def _fetch_status(self) -> Mapping[str, Deployed]:
+    async def _observe(self) -> tuple[Mapping[str, Deployed], PoolReports]:
+        """The status of Serve's applications, and what the replicas of pools report."""
         status = await asyncio.to_thread(serve.status)
+        if any(model.served and model.served.fingerprint for model in self._configured):
+            with suppress(RayError, ValueError, ConnectionError):  # the hub is being started again
+                self._reports = await asyncio.to_thread(self._hub.pool_reports)
         self._last_deployed = {
             name: _deployed(name, application, self._last_deployed) for name, application in status.applications.items()
         }
-        return self._last_deployed
+        return self._last_deployed, self._reports
 
     async def _model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See `model_statistics.GetModelTotals`."""

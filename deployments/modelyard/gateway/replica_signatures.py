@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ray import serve
 
@@ -14,17 +14,20 @@ TIMEOUT_S = 2.0
 log = logging.getLogger(__name__)
 
 
-async def fetch_signatures(names: Sequence[str]) -> dict[str, Signature]:
-    """The signature of each model's default version, by model. Models without a response are left out."""
-    found = await asyncio.gather(*(_fetch_signature(name) for name in names))
-    return {name: signature for name, signature in zip(names, found, strict=True) if signature is not None}
+async def fetch_signatures(models: Mapping[str, Sequence[str]]) -> dict[str, Signature]:
+    """The signature of each model's default version, by model; `models` are their names, by application.
+
+    Models without a response, and models that their pool has never loaded, are left out.
+    """
+    found = await asyncio.gather(*(_fetch_signatures(application, names) for application, names in models.items()))
+    return {name: signature for signatures in found for name, signature in signatures.items()}
 
 
-async def _fetch_signature(name: str) -> Signature | None:
+async def _fetch_signatures(application: str, names: Sequence[str]) -> Mapping[str, Signature]:
     try:
-        handle = await asyncio.to_thread(serve.get_app_handle, name)
-        signature: Signature = await asyncio.wait_for(handle.signature.remote(), TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001 - the failure of one model must not hide the others
-        log.warning("cannot get the signature of model %s: %r", name, error)
-        return None
-    return signature
+        handle = await asyncio.to_thread(serve.get_app_handle, application)
+        signatures: Mapping[str, Signature] = await asyncio.wait_for(handle.signatures.remote(names), TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 - the failure of one application must not hide the others
+        log.warning("cannot get the signatures of application %s: %r", application, error)
+        return {}
+    return signatures

@@ -8,7 +8,7 @@ from modelyard.gateway.catalogue import (
     GetEntries,
     ModelEntry,
     find_model,
-    names_with_replicas,
+    models_with_replicas,
     not_ready,
     required_not_ready,
 )
@@ -21,8 +21,8 @@ from modelyard.protocols.tensorflow.metadata import status
 from modelyard.protocols.unknown_model import UNKNOWN_MODEL, unknown_path
 from modelyard.tensors import Signature
 
-GetSignatures = Callable[[Sequence[str]], Awaitable[Mapping[str, Signature]]]
-"""Returns the signatures of these models, as far as they are available."""
+GetSignatures = Callable[[Mapping[str, Sequence[str]]], Awaitable[Mapping[str, Signature]]]
+"""Returns the signatures of these models, whose names are given by application, as far as they are available."""
 
 TENSORFLOW_PATH = re.compile(r"/v1/models/([^/:]+).*")
 
@@ -62,7 +62,7 @@ class GatewayRoutes:
                 request, {"ready": not waiting_for, "waiting_for": waiting_for}, status=503 if waiting_for else 200
             )
         if path == "/openapi.json":
-            return _json_response(request, openapi(entries, await self._get_signatures(names_with_replicas(entries))))
+            return _json_response(request, openapi(entries, await self._get_signatures(models_with_replicas(entries))))
         if path == "/":
             return _json_response(request, ROOT)
         if path == "/v2" or path.startswith("/v2/"):

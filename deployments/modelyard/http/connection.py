@@ -63,6 +63,8 @@ class FastPathProtocol(SlowPathProtocol):
         self._in_head = False
         if self._head.in_parts and not self._head.fits(self.url, self.headers):
             raise ValueError(HEAD_TOO_LARGE)  # ends the parser; uvicorn then responds with 400
+        if (prefix := self.fast_path.edge_prefix) and self.url.startswith(prefix):
+            self.url = self.url[len(prefix) - 1 :]
         endpoint = self.fast_path.endpoints.get(self.url)
         if endpoint is not None and self._begin_if_eligible():
             self._endpoint = endpoint

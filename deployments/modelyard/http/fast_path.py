@@ -37,6 +37,8 @@ class FastPath:
         self.body_budget = BodyBudget(0)
         self.path_prefix = ""
         """Precedes paths on the slow path; see `PathPrefixMiddleware`."""
+        self.edge_prefix = b""
+        """Precedes every path that comes from the edge, with a slash at its end; b"" if the edge adds none."""
         self.prefixed_paths: tuple[str, ...] = ()
         """The beginnings of paths that get `path_prefix`."""
         self.arrived: Callable[[], None]
@@ -51,13 +53,14 @@ class FastPath:
         *,
         body_limit: int,
         path_prefix: str = "",
+        edge_prefix: bytes = b"",
         prefixed_paths: tuple[str, ...] = OTHER_PROTOCOLS,
         streams: dict[bytes, StreamEndpoint] | None = None,
         websocket_app: Asgi | None = None,
     ) -> None:
         """Start to answer these paths. `body_limit` is in bytes; stream endpoints have limits of their own."""
         self.endpoints, self.arrived, self.body_budget = endpoints, meter.arrived, BodyBudget(body_limit)
-        self.path_prefix, self.prefixed_paths = path_prefix, prefixed_paths
+        self.path_prefix, self.edge_prefix, self.prefixed_paths = path_prefix, edge_prefix, prefixed_paths
         # The given dict itself, which its owner may change at any time.
         self.streams = {} if streams is None else streams
         self.websocket_app = websocket_app

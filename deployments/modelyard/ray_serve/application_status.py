@@ -16,6 +16,8 @@ MAX_REASON_CHARS = 1000
 """Longer reasons are in the log."""
 _ANSWERING = ("RUNNING", "UPDATING", "PENDING_MIGRATION")
 """Serve's states of a replica that answers requests."""
+_ERROR = "Error:\n"
+"""Serve writes it before a failure that has no traceback."""
 _FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 _WRITTEN_FOR_OPERATORS = ("LoadError", "WarmupFailed", "ArtefactChanged", "ArtefactUnreadable")
 """Errors whose message is written for the operator; the text of others has the class name too."""
@@ -75,8 +77,13 @@ def reason_in(message: str) -> str:
         return "the replica's process died while it started (out of memory, or killed)"
     if raised:
         return describe_error(*raised[-1])
-    _, _, error = message.partition("Error:\n")
+    _, _, error = message.partition(_ERROR)
     return _shortened(error)
+
+
+def failure_message(reason: str) -> str:
+    """A message in which `reason_in` finds this reason; "" without one."""
+    return f"{_ERROR}{reason}" if reason else ""
 
 
 def describe_error(kind: str, text: str) -> str:

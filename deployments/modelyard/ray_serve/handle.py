@@ -20,9 +20,10 @@ GATEWAY_OVERHEAD_S = 5.0
 """How much longer a call may take that goes through the gateway."""
 
 
-async def call_model(model: str, path: bytes, message: bytes, request_id: str) -> bytes:
-    """A replica's response to a gRPC message; `path` is that of the method. Raises the replica's error, or ModelNotReady."""
-    return await _call(model, path, message, request_id, HOLD_S)
+async def call_model(application: str, path: bytes, message: bytes, request_id: str) -> bytes:
+    """The response of an application's replica to a gRPC message; `path` is that of the method. Raises the replica's error, or
+    ModelNotReady."""
+    return await _call(application, path, message, request_id, HOLD_S)
 
 
 async def call_gateway(path: bytes, message: bytes, request_id: str) -> bytes:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from modelyard.ray_serve.application_status import Deployed, failure_message
+
 Residency = Literal["RESIDENT", "COLD", "LOADING", "FAILED"]
 
 
@@ -51,6 +53,16 @@ class PooledState:
 
 
 _BY_PROGRESS: tuple[Residency, ...] = ("FAILED", "COLD", "LOADING", "RESIDENT")
+
+
+def deployed_in_pool(pool: Deployed | None, model: str, fingerprint: str, reports: PoolReports) -> Deployed | None:
+    """The status of a pooled model in the form of an application's, from the status of its pool's; None without a pool."""
+    if pool is None:
+        return None
+    state = state_in_pool(model, fingerprint, [each for each, models in reports.items() if model in models], reports)
+    running = min(len(state.serving), pool.replica_states.get("RUNNING", 0))
+    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if running and state.through else "DEPLOYING"
+    return Deployed(status, {"RUNNING": running} if running else {}, failure_message(state.reason))
 
 
 def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], reports: PoolReports) -> PooledState:

@@ -9,6 +9,7 @@ import builtins
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ray import serve
@@ -128,9 +129,9 @@ class ModelReplica:
         """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
         return await result_or_error(self._server.dispatch.grpc(path, message, request_id), request_id)
 
-    def signature(self) -> Signature:
-        """The signature of the default version, for the gateway."""
-        return self._server.dispatch.signature
+    def signatures(self, names: Sequence[str]) -> dict[str, Signature]:
+        """The signature of the default version, for the gateway. A pool's replica has the same method."""
+        return dict.fromkeys(names, self._server.dispatch.signature)
 
 
 def _open_files(args: ModelArgs) -> ExitRecorder:

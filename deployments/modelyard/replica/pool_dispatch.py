@@ -78,6 +78,7 @@ class PoolDispatch:
             meter,
             body_limit=self.body_limit,
             path_prefix=self.path_prefix,
+            edge_prefix=f"{self.path_prefix}/".encode(),
             prefixed_paths=("/",),
             streams=self.streams,
             websocket_app=self.websocket_app,

@@ -17,7 +17,7 @@ from modelyard.protocols.grpc.stream_responses import INFER, forward_message
 from modelyard.protocols.grpc.unary import UnaryEndpoint
 
 CallModel = Callable[[str, bytes, bytes, str], Awaitable[bytes]]
-"""Calls a replica of this model with a path, a message and a request id. Returns its response message. Raises its error."""
+"""Calls a replica of this application with a path, a message and a request id. Returns its response message. Raises its error."""
 MODEL_METHODS = ("ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer")
 
 
@@ -57,7 +57,7 @@ class GrpcForwarder:
             if method is self._methods["ModelReady"]:
                 return b""  # ready: false
             raise not_ready(entry)
-        return await self._call_model(name, method.path, message.SerializeToString(), request_id)
+        return await self._call_model(entry.application, method.path, message.SerializeToString(), request_id)
 
     def _begin(self, message: Any, question: StreamRequest) -> CancelHandle:
         """Start one message of a stream. The messages of a stream can be for different models."""
