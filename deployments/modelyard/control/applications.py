@@ -26,7 +26,7 @@ from modelyard.ray_serve.application import (
     ModelArgs,
     ModelSettings,
     PoolArgs,
-    PooledModel,
+    PoolMember,
     RequestLogArgs,
 )
 from modelyard.repository.resolve import Rejected, Resolved
@@ -125,7 +125,7 @@ def model_application(config: Config, model: Resolved, deployed: ServeConfig | N
         pooled = {
             "load": spec.load or pool.load,
             "pinned": spec.pinned,
-            "fingerprint": PooledModel.fingerprint(plain),
+            "fingerprint": PoolMember.fingerprint(plain),
         }
         return pooled_application(pool.application, spec.name, plain, settings, pooled)
     return {

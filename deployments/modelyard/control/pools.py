@@ -1,7 +1,7 @@
 """Pools between the control plane and Serve. Pure.
 
-The control plane plans, rolls back and shows a pooled model like any other: as an application of its own, with the application of its
-pool under POOL. Serve gets one application for each pool, whose settings hold the models. `fold` and `unfold` convert between the two.
+The control plane plans, rolls back and shows a pooled model like any other: as an application of its own, which names its pool's
+application under POOL. Serve gets one application for each pool, whose settings hold the models. `fold` and `unfold` convert.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def _application(pool: str, model: str, entry: Mapping[str, Any]) -> ServeConfig
 def pooled_application(
     pool: str, model: str, args: Mapping[str, Any], settings: Mapping[str, Any], pooled: Mapping[str, Any]
 ) -> ServeConfig:
-    """A pooled model in the form of an application. `pooled` are the values of PooledModel besides, and the fingerprint."""
+    """A pooled model in the form of an application. `pooled` are the values of PoolMember besides, and the fingerprint."""
     return {
         "name": model,
         POOL: pool,

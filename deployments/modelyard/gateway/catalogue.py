@@ -71,7 +71,7 @@ GetEntries = Callable[[], Awaitable[Mapping[str, ModelEntry]]]
 
 
 def build_catalogue(
-    configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed], reports: PoolReports = {}
+    configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed], reports: PoolReports
 ) -> dict[str, ModelEntry]:
     """Entries by name, from the gateway's settings, the status of Serve's applications and what the replicas of pools report."""
     return {model.name: _entry(model, _deployed(model, deployed, reports)) for model in configured}

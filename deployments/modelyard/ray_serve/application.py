@@ -83,7 +83,7 @@ class ModelSettings(PlainValues):
 OUTSIDE_ARGS: Mapping[str, Any] = {
     "replicas": True,  # Serve scales
     "required": True,  # the gateway's catalogue has it
-    **dict.fromkeys(("pool", "load", "pinned"), True),  # PooledModel has them
+    **dict.fromkeys(("pool", "load", "pinned"), True),  # PoolMember has them
     **dict.fromkeys(ModelSettings.model_fields, True),
     "batching": {"max_delay_ms"},
 }
@@ -123,7 +123,7 @@ class ModelArgs(PlainValues):
         return self.model_copy(update={"spec": self.spec.model_copy(update={"batching": batching})})
 
 
-class PooledModel(PlainValues):
+class PoolMember(PlainValues):
     """One model in the settings of a pool."""
 
     args: ModelArgs
@@ -152,7 +152,7 @@ class PoolArgs(PlainValues):
 
 
 class PoolSettings(PlainValues):
-    """The models of a pool by name, each as the plain values of PooledModel: a change of one reads that one alone."""
+    """The models of a pool by name, each as the plain values of PoolMember: a change of one reads that one alone."""
 
     models: dict[str, dict[str, Any]]
 
@@ -170,7 +170,7 @@ class ServedModel(PlainValues):
     application: str
     """The name of Serve's application: the model's own, or its pool's."""
     fingerprint: str = ""
-    """Of a pooled model; see `PooledModel.fingerprint`."""
+    """Of a pooled model; see `PoolMember.fingerprint`."""
 
 
 class CatalogueEntry(PlainValues):

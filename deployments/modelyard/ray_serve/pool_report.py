@@ -16,7 +16,7 @@ class ModelReport:
     residency: Residency
     """FAILED: nothing can be served. COLD: the next request loads it."""
     fingerprint: str = ""
-    """Of the arguments that it serves; "" if it serves nothing. See `PooledModel.fingerprint`."""
+    """Of the arguments that it serves; "" if it serves nothing. See `PoolMember.fingerprint`."""
     rejected: str = ""
     """The fingerprint of the arguments that could not be loaded, or ""."""
     reason: str = ""

@@ -5,8 +5,6 @@ the old one if the constructor raises, so a model that does not work never gets 
 """
 
 import asyncio
-import builtins
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -14,32 +12,26 @@ from typing import Any
 
 from ray import serve
 from ray.serve import Application
-from ray.serve._private import logging_utils
 
 from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
-from modelyard.inference.running_requests import RUNNING
 from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings
 from modelyard.ray_serve.handle import call_gateway, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
-from modelyard.replica.exit_recorder import ExitRecorder
 from modelyard.replica.health import check_calls
 from modelyard.replica.load_meter import LoadMeter
-from modelyard.replica.log_handler import open_log
 from modelyard.replica.metrics import with_memory
 from modelyard.replica.model_server import ModelServer, load_versions
+from modelyard.replica.process_files import open_files, replica_id
 from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
 from modelyard.replica.watchdog import Watchdog
-from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
 from modelyard.tensors import Signature
-
-logger = logging.getLogger("ray.serve")
 
 SWITCH_INTERVAL_S = 0.0005
 """With Python's default of 5 ms, the loop waits for worker threads that hold the interpreter's lock: this halves the p99."""
@@ -59,7 +51,7 @@ class ModelReplica:
         keep_on_loopback()
         model_args = ModelArgs.from_plain(args)
         spec = model_args.spec
-        self._exits = _open_files(model_args)
+        self._exits = open_files(model_args.replicas, spec.name)
         # None as long as the constructor may raise: `__del__` is called all the same.
         self._pusher: Pusher | None = None
         loop = asyncio.get_running_loop()
@@ -67,7 +59,7 @@ class ModelReplica:
             limit_memory(spec.resources.memory)
         loaded = await load_versions(model_args)
         self._exits.record_copies(COPIES)
-        self._server = server = ModelServer(model_args, loaded, _replica_id())
+        self._server = server = ModelServer(model_args, loaded, replica_id())
         self._meter = LoadMeter(loop.call_soon, lambda: server.in_flight, time.perf_counter)
         tune_gc()
         FAST_PATH.open(
@@ -132,22 +124,3 @@ class ModelReplica:
     def signatures(self, names: Sequence[str]) -> dict[str, Signature]:
         """The signature of the default version, for the gateway. A pool's replica has the same method."""
         return dict.fromkeys(names, self._server.dispatch.signature)
-
-
-def _open_files(args: ModelArgs) -> ExitRecorder:
-    """Open the replica's log and record why the process ends. If the disk cannot be written, the model serves without them."""
-    files = ReplicaFiles(args.replicas, args.spec.name, _replica_id())
-    try:
-        open_log(files)
-        RUNNING.open(files.running)
-    except OSError as error:
-        logger.warning("cannot write %s: %s", files.log, error)
-    builtins.print = logging_utils.buildin_print  # replaces Serve's own, which adds no request ids
-    exits = ExitRecorder(files)
-    exits.install()
-    return exits
-
-
-def _replica_id() -> str:
-    replica: str = serve.get_replica_context().replica_id.unique_id
-    return replica

@@ -93,6 +93,12 @@ class ModelServer:
         decoding = sum(version.decoder.open_requests for version in self._versions.values())
         return self.in_flight + decoding + self.dispatch.open_requests
 
+    @property
+    def requests(self) -> int:
+        """Requests that have ended, since the model was loaded."""
+        codes = (codes for version in self._versions.values() for codes in version.counts.codes.values())
+        return sum(sum(by_code.values()) for by_code in codes)
+
     def watched(self) -> list[WatchedScheduler]:
         """What the watchdog watches. Another list after `configure`."""
         limit_s = self.spec.limits.timeout_s + GRACE_S

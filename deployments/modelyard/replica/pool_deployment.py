@@ -1,0 +1,137 @@
+"""The Ray Serve deployment of a pool: one process that holds many models.
+
+Its models are its settings, so adding, changing or removing one starts no process. The constructor does not load them: a replica
+that replaces one that died answers the first request of each model as soon as that model is loaded.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from modelyard.errors import ModelyardError
+from modelyard.http.asgi import Asgi, AsgiApp
+from modelyard.http.fast_path import FAST_PATH
+from modelyard.protocols.grpc.asgi import RejectGrpc
+from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, PoolArgs, PoolSettings
+from modelyard.ray_serve.handle import call_gateway, result_or_error
+from modelyard.ray_serve.loopback import keep_on_loopback
+from modelyard.replica.deployment import SWITCH_INTERVAL_S
+from modelyard.replica.dispatch import Dispatch
+from modelyard.replica.health import check_calls
+from modelyard.replica.load_meter import LoadMeter
+from modelyard.replica.metrics import with_memory
+from modelyard.replica.model_server import ModelServer, load_versions
+from modelyard.replica.pool import Pool
+from modelyard.replica.pool_dispatch import PoolDispatch
+from modelyard.replica.pool_reporter import PoolReporter
+from modelyard.replica.process_files import open_files, replica_id
+from modelyard.replica.process_memory import HeapTrimmer, tune_gc
+from modelyard.replica.watchdog import Watchdog
+from modelyard.residency.budget import MemoryBudget
+from modelyard.residency.measure import allocated_bytes
+from modelyard.telemetry.metrics.hub import HubClient
+from modelyard.telemetry.metrics.pusher import Pusher
+from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
+from modelyard.tensors import Signature
+
+MAX_STUCK_CALLS = 8
+"""Calls of models that hang, each in a thread of its own, before the process is replaced."""
+
+
+def build(args: dict[str, Any]) -> Application:
+    """Serve's application builder: `args` are the plain values of PoolArgs. Runs in a separate process."""
+    return serve.deployment(name=MODEL_DEPLOYMENT)(serve.ingress()(PoolReplica)).bind(args)
+
+
+class PoolReplica:
+    """Serves the models of a pool."""
+
+    async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
+        """Serve awaits `reconfigure` next, with the models."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        keep_on_loopback()
+        pool_args = PoolArgs.from_plain(args)
+        self._exits = open_files(pool_args.replicas, pool_args.application)
+        loop = asyncio.get_running_loop()
+        tune_gc()
+
+        def dispatch(load: Callable[[str], Awaitable[Dispatch]]) -> PoolDispatch:
+            return PoolDispatch(f"/{pool_args.application}", load, others=call_gateway)
+
+        self._pool = pool = Pool(
+            MemoryBudget(pool_args.memory), dispatch, _load, measure=allocated_bytes, changed=self._on_change
+        )
+        self._dispatch = pool.dispatch
+        self._meter = LoadMeter(loop.call_soon, self._in_flight, time.perf_counter)
+        self._dispatch.open(FAST_PATH, self._meter)
+        FAST_PATH.body_budget.released = HeapTrimmer(loop).schedule
+
+        def snapshot() -> MetricsSnapshot:
+            return with_memory(pool.metrics.snapshot(), pool_args.application)
+
+        hub = HubClient()
+        self._reporter = PoolReporter(replica_id(), pool.reports, hub, loop)
+        self._pusher = Pusher(snapshot, hub)
+        self._pusher.start()
+        self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
+        self._watchdog.start()
+
+    async def __del__(self) -> None:
+        """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
+        self._exits.stopped()
+        await asyncio.to_thread(self._reporter.close)
+        await asyncio.to_thread(self._pusher.close)
+        for server in self._pool.servers():
+            await asyncio.to_thread(server.end_traces)
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Hold these models from now on. Returns before they are loaded; see `Pool.configure`."""
+        self._pool.configure(PoolSettings.from_plain(user_config).models)
+
+    def _on_change(self) -> None:
+        self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])
+        self._reporter.report_soon()
+
+    def __serve_build_asgi_app__(self) -> Asgi:
+        routes = self._dispatch
+        app = AsgiApp(
+            routes.respond,
+            FAST_PATH.body_budget,
+            path_prefix=routes.path_prefix,
+            websocket_app=routes.websocket_app,
+        )
+        return RejectGrpc(app, routes.grpc_paths, FAST_PATH.body_budget)
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose health check raises. A call that hangs costs its own model only."""
+        stuck = [reason for server in self._pool.servers() if (reason := server.stuck_call())]
+        check_calls(
+            f"{len(stuck)} calls hang: {stuck[0]}" if len(stuck) > MAX_STUCK_CALLS else "", self._exits.record_health
+        )
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve's autoscaling policy reads `running_requests`. It does not see the requests of the fast path by itself."""
+        return {"running_requests": self._meter.read()}
+
+    async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
+        """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
+        return await result_or_error(self._dispatch.grpc(path, message, request_id), request_id)
+
+    def signatures(self, names: Sequence[str]) -> dict[str, Signature]:
+        """The signatures of those of these models that are loaded, for the gateway."""
+        found = ((name, self._dispatch.get(name)) for name in names)
+        return {
+            name: model.dispatch.signature for name, model in found if model is not None and model.dispatch is not None
+        }
+
+    def _in_flight(self) -> int:
+        return self._dispatch.waiting + sum(server.in_flight for server in self._pool.servers())
+
+
+async def _load(args: ModelArgs) -> ModelServer:
+    return ModelServer(args, await load_versions(args), replica_id())
