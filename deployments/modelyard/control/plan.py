@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelyard.config.pool_spec import APPLICATION_PREFIX
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
 
 CONFIRM = "--allow-removals"
@@ -70,7 +71,7 @@ def _pool(application: ServeConfig) -> str:
 
 
 def _added(application: ServeConfig) -> str:
-    return _versions(application) + (f", in {application[POOL]}" if POOL in application else "")
+    return _versions(application) + (f", in {_place(application)}" if POOL in application else "")
 
 
 def restarts(old: ServeConfig, new: ServeConfig) -> bool:
@@ -104,7 +105,8 @@ def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
 
 
 def _place(application: ServeConfig) -> str:
-    return str(application.get(POOL, "replicas of its own"))
+    pool = application.get(POOL)
+    return f"pool {pool.removeprefix(APPLICATION_PREFIX)}" if pool else "replicas of its own"
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
