@@ -64,7 +64,7 @@ class Config:
 
     def pool_of(self, spec: ModelSpec) -> PoolSpec | None:
         """The pool of one of `models`; None if the model has replicas of its own."""
-        return None if spec.pool is None else next(pool for pool in self.pools if pool.name == spec.pool)
+        return None if spec.pool is None else {pool.name: pool for pool in self.pools}[spec.pool]
 
 
 def load(config_dir: Path, environ: Map[str, str], cache: SpecCache | None = None) -> Config:
@@ -184,14 +184,15 @@ def _pool_problems(
     paths |= {named[0]: str(each.path) for each in pools if (named := name_in(each.document))}
     if shared is not None:
         yield from unknown_pool(shared, paths, folder)
+    defaults_known = not server_file.problems
     members = []
     for each in models:
         own = each.document.root
         if isinstance(own, Mapping) and each.node:
             yield from unknown_pool(own, paths, folder)
-            if not server_file.problems or "pool" in own.entries:  # otherwise the defaults are unknown
+            if defaults_known or "pool" in own.entries:
                 yield from misplaced_keys(own, each.node, paths, folder)
-            if each.spec:
+            if defaults_known and each.spec:
                 members.append(Member(each.spec, own))
     yield from mixed_trust(members)
 
