@@ -3,36 +3,27 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
-
-from modelyard.config import defaults, source_text, suggestions
 from modelyard.config.capacity_check import Machine, insufficient_resources
 from modelyard.config.conflicts import claim, conflicts, name_in, pool_conflicts
 from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
-from modelyard.config.env_vars import expand
 from modelyard.config.ignored_files import ignored_files, is_model_file
-from modelyard.config.model_spec import ModelSpec, slug
+from modelyard.config.model_spec import ModelSpec
 from modelyard.config.pool_checks import Member, misplaced_keys, mixed_trust, unknown_pool
 from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_checks import missing_tracing_extra, server_errors, unknown_default_model
 from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Source
-from modelyard.config.spec_base import Spec
-from modelyard.config.syntax_errors import merge_conflict
-from modelyard.config.tree import Document, Mapping, Node, Scalar, plain
-from modelyard.config.value_errors import describe_value, leading_zeros, value_errors
-from modelyard.config.yaml_parser import parse
+from modelyard.config.spec_cache import SpecCache
+from modelyard.config.spec_file import SpecFile
+from modelyard.config.tree import Document, Mapping
 
-S = TypeVar("S", bound=Spec)
 N = TypeVar("N", ModelSpec, PoolSpec)
 
 SERVER_FILE, MODELS_FOLDER, POOLS_FOLDER = "server.yaml", "models", "pools"
-MAX_ERRORS = 100
-"""Maximum number of errors that are reported for one file."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +64,14 @@ class Config:
 
     def pool_of(self, spec: ModelSpec) -> PoolSpec | None:
         """The pool of one of `models`; None if the model has replicas of its own."""
-        return None if spec.pool is None else next(pool for pool in self.pools if pool.name == spec.pool)
+        return None if spec.pool is None else {pool.name: pool for pool in self.pools}[spec.pool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read(Generic[N]):
-    """The file of a model or a pool."""
-
-    file: Document
-    path: Path
-    spec: N | None = None
-    """None if the file has errors."""
-    node: Mapping | None = None
-    """Its nodes with the defaults merged."""
-
-
-def load(config_dir: Path, environ: Map[str, str]) -> Config:
+def load(config_dir: Path, environ: Map[str, str], cache: SpecCache | None = None) -> Config:
     """Read `server.yaml`, which may be missing, and any number of `models/*.yaml` and `pools/*.yaml`.
 
-    `environ` has the values of `${NAME}`. Raises SpecError with the errors of all files.
+    `environ` has the values of `${NAME}`. Files whose text has not changed since the last load with this `cache` are not parsed
+    again. Raises SpecError with the errors of all files.
     """
     try:
         problems = list(_layout_errors(config_dir))
@@ -100,16 +80,22 @@ def load(config_dir: Path, environ: Map[str, str]) -> Config:
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
         raise SpecError((Diagnostic(str(error.filename or config_dir), 0, 0, wrong),)) from error
-    server_file = _read(server_files[0], environ) if server_files else Document(Source("server.yaml", ""))
-    server, shared = _server(server_file)
-    pools = [_pool(_read(path, environ), path) for path in pool_files]
-    models = [_model(_read(path, environ), path, shared) for path in model_files]
+    cache = cache or SpecCache()
+    cache.begin(environ)
+    servers = [cache.server(path) for path in server_files]
+    server_file = servers[0].document if servers else Document(Source(SERVER_FILE, ""))
+    server = (servers[0].spec if servers else None) or ServerSpec()
+    shared = _defaults(servers[0]) if servers else None
+    pools = [cache.pool(path) for path in pool_files]
+    models = [cache.model(path, shared) for path in model_files]
+    cache.keep_only({*server_files, *pool_files, *model_files})
     room = _insufficient_resources(server, [*pools, *models])
-    for file in (server_file, *(each.file for each in pools), *(each.file for each in models)):
-        problems += _first_at_each_place(file.problems)
-    claims = [claimed for each in models if (claimed := claim(each.file))]
+    read: list[SpecFile[ServerSpec] | SpecFile[PoolSpec] | SpecFile[ModelSpec]] = [*servers, *pools, *models]
+    for file in read:
+        problems += file.problems()
+    claims = [claimed for each in models if (claimed := claim(each.document))]
     problems += conflicts(claims)
-    problems += pool_conflicts(each.file for each in pools)
+    problems += pool_conflicts(each.document for each in pools)
     problems += _pool_problems(server_file, shared, pools, models, str(config_dir / POOLS_FOLDER))
     problems += unknown_default_model(server, server_file, [claimed.name for claimed in claims])
     problems += missing_tracing_extra(server, server_file)
@@ -167,55 +153,14 @@ def _files_in(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if is_model_file(name)]
 
 
-def _read(path: Path, environ: Map[str, str]) -> Document:
-    try:
-        text = source_text.read(path)
-    except SpecError as error:
-        return Document(Source(str(path), ""), problems=list(error.diagnostics))
-    document = parse(text)
-    expand(document, environ)
-    return document
-
-
-def _server(document: Document) -> tuple[ServerSpec, Mapping | None]:
-    """The server's spec, or its defaults if it is invalid, and the node of `defaults`."""
-    root = document.root
-    if root is None or document.is_empty:
-        return ServerSpec(), None
-    spec = _validated(ServerSpec, document, root)
-    if spec is None or not isinstance(root, Mapping):
-        return ServerSpec(), None
-    shared = root.entries.get("defaults")
-    return spec, shared if isinstance(shared, Mapping) else None
-
-
-def _model(document: Document, path: Path, shared: Mapping | None) -> _Read[ModelSpec]:
-    if _is_empty(document):
-        return _Read(document, path)
-    root = document.root
-    if shared is not None and isinstance(root, Mapping):
-        root = defaults.with_defaults(root, shared)
-    return _Read(document, path, _validated(ModelSpec, document, root, free=("options",)), _mapping(root))
-
-
-def _pool(document: Document, path: Path) -> _Read[PoolSpec]:
-    if _is_empty(document):
-        return _Read(document, path)
-    return _Read(document, path, _validated(PoolSpec, document, document.root), _mapping(document.root))
-
-
-def _is_empty(document: Document) -> bool:
-    """Whether the file has no keys, which is reported."""
-    if not document.is_empty:
-        return False
-    if not document.problems:
-        hint = f"write 'name: {slug(Path(document.source.path).stem) or '...'}'"
-        document.problems.append(document.source.diagnostic(0, 0, "the file is empty", suggestion=hint))
-    return True
+def _defaults(server: SpecFile[ServerSpec]) -> Mapping | None:
+    """The nodes of `defaults`; None if there are none, or if the file has errors."""
+    shared = server.node.entries.get("defaults") if server.spec and server.node else None
+    return shared if isinstance(shared, Mapping) else None
 
 
 def _insufficient_resources(
-    server: ServerSpec, files: Iterable["_Read[ModelSpec] | _Read[PoolSpec]"]
+    server: ServerSpec, files: Iterable[SpecFile[ModelSpec] | SpecFile[PoolSpec]]
 ) -> list[Diagnostic]:
     machine = Machine.of(server)
     return [
@@ -229,64 +174,28 @@ def _insufficient_resources(
 def _pool_problems(
     server_file: Document,
     shared: Mapping | None,
-    pools: Sequence["_Read[PoolSpec]"],
-    models: Sequence["_Read[ModelSpec]"],
+    pools: Sequence[SpecFile[PoolSpec]],
+    models: Sequence[SpecFile[ModelSpec]],
     folder: str,
 ) -> Iterator[Diagnostic]:
     """Errors of models that name a pool, and of models that do not."""
     # A pool whose file has errors exists: its models have no errors because of it.
-    paths = {each.path.stem: str(each.path) for each in pools if not name_in(each.file)}
-    paths |= {named[0]: str(each.path) for each in pools if (named := name_in(each.file))}
+    paths = {each.path.stem: str(each.path) for each in pools if not name_in(each.document)}
+    paths |= {named[0]: str(each.path) for each in pools if (named := name_in(each.document))}
     if shared is not None:
         yield from unknown_pool(shared, paths, folder)
+    defaults_known = not server_file.problems
     members = []
     for each in models:
-        own = _mapping(each.file.root)
-        if own and each.node:
+        own = each.document.root
+        if isinstance(own, Mapping) and each.node:
             yield from unknown_pool(own, paths, folder)
-            if not server_file.problems or "pool" in own.entries:  # otherwise the defaults are unknown
+            if defaults_known or "pool" in own.entries:
                 yield from misplaced_keys(own, each.node, paths, folder)
-            if each.spec:
+            if defaults_known and each.spec:
                 members.append(Member(each.spec, own))
     yield from mixed_trust(members)
 
 
-def _by_name(files: Sequence["_Read[N]"]) -> tuple[N, ...]:
+def _by_name(files: Sequence[SpecFile[N]]) -> tuple[N, ...]:
     return tuple(sorted((each.spec for each in files if each.spec), key=lambda spec: spec.name))
-
-
-def _mapping(node: Node | None) -> Mapping | None:
-    return node if isinstance(node, Mapping) else None
-
-
-def _validated(spec: type[S], document: Document, root: Node | None, free: tuple[str, ...] = ()) -> S | None:
-    """The spec, or None after adding the errors to the document's problems. The content of keys in `free` is not checked."""
-    if not isinstance(root, Mapping):
-        if root is not None:
-            document.problems.append(_not_a_mapping(document.source, root))
-        return None
-    valid = None
-    try:
-        valid = spec.model_validate(plain(root))
-    except ValidationError as error:
-        document.problems += value_errors(error, spec, root, limit=MAX_ERRORS + 1)
-    document.problems += leading_zeros(root, free=free)
-    return None if document.problems else valid
-
-
-def _not_a_mapping(source: Source, root: Node) -> Diagnostic:
-    if (marker := suggestions.first_conflict_marker(source.lines)) is not None:
-        return merge_conflict(source, marker)
-    hint = suggestions.suggest_space(source.lines[root.span.line]) if isinstance(root, Scalar) else ""
-    return root.span.diagnostic(f"expected a mapping of keys, got {describe_value(root)}", hint)
-
-
-def _first_at_each_place(problems: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """The first error at each place, since others at the same place are consequences of it."""
-    first: dict[tuple[str, int, int], Diagnostic] = {}
-    for problem in problems:
-        first.setdefault((problem.path, problem.line, problem.column), problem)
-    shown = sorted(first.values(), key=lambda problem: problem.line)
-    yield from shown[:MAX_ERRORS]
-    for problem in shown[MAX_ERRORS : MAX_ERRORS + 1]:
-        yield replace(problem, message="there are more errors from here on", suggestion="fix the others first")

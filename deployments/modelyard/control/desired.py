@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import Config, load
+from modelyard.config.spec_cache import SpecCache
 from modelyard.control.applications import serve_config
 from modelyard.control.serve_config import ServeConfig
 from modelyard.repository.resolve import Rejected, Resolved, resolve_all
@@ -44,28 +45,29 @@ class DesiredState:
 
 
 class ConfigReader:
-    """Reads the desired state. Digests of unchanged artefacts are cached between readings."""
+    """Reads the desired state. Parsed files and digests of unchanged artefacts are cached between readings."""
 
     def __init__(self, config_dir: Path, environ: Mapping[str, str], now: Callable[[], float] = time.time) -> None:
         self.config_dir = config_dir
         self._environ = environ
         self._now = now
         self._digests = DigestCache()
+        self._specs = SpecCache()
 
     def copy(self, config_dir: Path) -> "ConfigReader":
-        """Another reader, for another thread, with a copy of the cached digests."""
+        """Another reader, for another thread, with a copy of the cached files and digests."""
         other = ConfigReader(config_dir, self._environ, self._now)
-        other._digests = self._digests.copy()
+        other._digests, other._specs = self._digests.copy(), self._specs.copy()
         return other
 
     def read(self) -> DesiredState:
         """The files as they are now. Raises SpecError with every mistake in the YAML."""
-        return self.resolved(load(self.config_dir, self._environ))
+        return self.resolved(load(self.config_dir, self._environ, self._specs))
 
     def read_settled(self, otherwise: Config | None = None) -> DesiredState:
         """As `read`, after versions that are being written have settled. `otherwise` replaces a configuration with errors."""
         try:
-            config = load(self.config_dir, self._environ)
+            config = load(self.config_dir, self._environ, self._specs)
         except SpecError:
             if otherwise is None:
                 raise

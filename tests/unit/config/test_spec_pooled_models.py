@@ -72,6 +72,12 @@ def test_the_keys_of_a_pooled_model_are_errors_without_a_pool(folder, line):
     assert folder.reported() == [f"models/m.yaml:2:1: {wrong}"]
 
 
+def test_an_error_in_the_servers_file_is_no_error_of_models_that_its_defaults_trust(folder):
+    server = {"server.yaml": "defaults: {trusted: true, x: 1}\n"}
+    folder.write(server | SMALL | pooled(a="", b="trusted: true"))
+    assert folder.reported() == ["server.yaml:1:27: unknown key 'x'"]
+
+
 def test_an_error_in_the_servers_file_is_no_error_of_models_that_count_on_its_defaults(folder):
     folder.write(
         {"server.yaml": "defaults: {pool: small, x: 1}\n"} | SMALL | {"models/a.yaml": "name: a\nload: lazy\n"}

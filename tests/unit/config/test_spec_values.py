@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.config.inputs_spec import InputType
-from modelyard.config.load import MAX_ERRORS
+from modelyard.config.spec_file import MAX_ERRORS
 
 DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
 
