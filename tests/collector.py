@@ -1,4 +1,4 @@
-"""A collector of traces: takes OTLP over HTTP on a real socket, and keeps the spans."""
+"""A collector of traces: accepts OTLP over HTTP on a real socket, and stores the spans."""
 
 import gzip
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,11 +9,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """Listens while it is entered."""
+    """Listens while its context is entered."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
-        """As protobuf has them, in the order in which they came."""
+        """As protobuf messages, in the order of arrival."""
         self.services: set[str] = set()
         self.paths: set[str] = set()
         collector = self
@@ -28,7 +28,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
-                """Nobody reads it."""
+                """The access log, which no test reads."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Posted)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

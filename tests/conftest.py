@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# A property holds or does not, however long a busy machine takes over an example.
+# No deadline: a busy machine may need long for an example.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -1,4 +1,4 @@
-"""Fakes for what unit tests must not use: real models, real time, and a running event loop."""
+"""Replacements for what unit tests must not use: real models, real time, and a running event loop."""
 
 import asyncio
 import threading

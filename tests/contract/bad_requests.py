@@ -211,7 +211,7 @@ GENERATE: Cases = {
 }
 PREDICT = documents(outputs=True)
 MESSAGES = {case: message for case, message in PREDICT.items() if case != "no text"}
-"""Of a WebSocket, whose texts are text or close it."""
+"""For WebSockets, which close on a text message that is not UTF-8."""
 ONE = json(inputs={"x": [[1.5]]})
 
 GOOD: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""One server for all tests, a replica in it for each, and every test on both ways in."""
+"""One server for all tests, with a replica for each test, on the fast path and on the slow path."""
 
 from collections.abc import Callable, Iterator
 

@@ -14,7 +14,7 @@ LIMIT = 2**26
 
 @dataclass
 class Called:
-    """How a call went."""
+    """The result of a call."""
 
     messages: list[Any]
     trailers: dict[str, str]
@@ -26,7 +26,7 @@ class Called:
 
     @property
     def message(self) -> Any:
-        """The only one."""
+        """The only message."""
         assert self.status == 0, self.trailers
         (message,) = self.messages
         return message

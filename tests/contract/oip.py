@@ -30,7 +30,7 @@ def infer(document: bytes, raw: bytes = b"", path: str = INFER, **headers: str) 
 
 
 def values(response: Response) -> list[float]:
-    """The only output's."""
+    """The values of the only output."""
     assert response.status == 200, response.body
     [output] = response.json["outputs"]
     found: list[float] = output["data"]

@@ -36,7 +36,7 @@ async def alone(path: bytes, message: bytes, request_id: str) -> bytes:
 
 
 class Replica:
-    """Version 3 of the model "doubler", on one way in."""
+    """Version 3 of the model "doubler", on one path."""
 
     def __init__(
         self,

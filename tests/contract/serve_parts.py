@@ -1,4 +1,4 @@
-"""The code of Ray Serve in front of an ingress, imported from Ray. Importing it warns of Ray's own use of pydantic."""
+"""The code of Ray Serve in front of an ingress, imported from Ray. Importing it causes a warning about Ray's use of pydantic."""
 
 import warnings
 

@@ -22,7 +22,7 @@ EACH = [
     for way in WAYS[protocol]
 ]
 NAMED = ("shape", "datatype", "name", "missing", "extra", "zero rows")
-"""What every protocol that has names can get wrong."""
+"""The mistakes that are possible in every protocol with names."""
 
 
 @pytest.mark.parametrize(("way", "protocol", "case"), EACH)

@@ -1,4 +1,4 @@
-"""Bodies at once, in chunks and in bytes, and their size limit."""
+"""Bodies in one piece, in chunks and byte by byte, and their size limit."""
 
 import pytest
 

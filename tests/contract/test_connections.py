@@ -1,4 +1,4 @@
-"""Connections: many requests, pipelined requests, and all kinds of ends."""
+"""Connections: many requests, pipelined requests, and all ways in which connections end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -138,7 +138,7 @@ def test_a_client_that_stops_sending_in_the_middle_of_a_request_is_dropped(repli
     assert rig.model.calls == []
 
 
-def test_a_client_that_went_away_while_its_request_waited_costs_the_model_nothing(replica: Make) -> None:
+def test_the_model_does_not_run_for_a_client_that_disconnected_while_its_request_waited(replica: Make) -> None:
     rig = busy(replica)
     with rig.connect() as running:
         running.send(request(PREDICT, body_of(1)))
@@ -154,7 +154,7 @@ def test_a_client_that_went_away_while_its_request_waited_costs_the_model_nothin
     assert rig.model.batches == [1, 1]
 
 
-def test_a_client_that_went_away_while_the_model_ran_is_not_missed(
+def test_a_client_that_disconnects_while_the_model_runs_leaves_no_open_request(
     replica: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig = busy(replica)
@@ -168,7 +168,7 @@ def test_a_client_that_went_away_while_the_model_ran_is_not_missed(
     assert not [record for record in caplog.records if record.name.startswith("deployments")]
 
 
-def test_a_client_that_went_away_in_the_middle_of_its_body_is_not_missed(replica: Make) -> None:
+def test_a_client_that_disconnects_in_the_middle_of_its_body_leaves_no_open_request(replica: Make) -> None:
     rig = replica()
     client = rig.connect()
     client.send(request(PREDICT, ONE)[:-1])
@@ -238,7 +238,7 @@ def test_a_stopping_server_finishes_the_current_request_and_sends_connection_clo
     http_server.stop()
 
 
-def test_a_server_that_stops_takes_the_rest_of_a_body_that_has_begun(replica: Make) -> None:
+def test_a_server_that_stops_reads_the_rest_of_a_body_that_has_begun(replica: Make) -> None:
     http_server = HttpServer()
     rig = replica(http_server=http_server)
     raw = request(PREDICT, ONE)

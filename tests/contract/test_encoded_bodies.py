@@ -29,7 +29,7 @@ each_path = pytest.mark.parametrize("path", PATHS)
 
 
 def content(response: Any) -> Any:
-    """Without what differs from request to request."""
+    """The response without the parts that differ from request to request."""
     return response.status, {name: value for name, value in response.json.items() if name != "id"}
 
 
@@ -67,7 +67,7 @@ def test_both_at_once_are_read(replica: Make) -> None:
     ]
 
 
-def test_one_byte_order_mark_is_read_and_no_more(replica: Make) -> None:
+def test_one_byte_order_mark_is_accepted_and_a_second_is_not(replica: Make) -> None:
     response = replica().fetch(request("/models/doubler/predict", BOM_UTF8 * 2 + ONE))
     assert (response.status, "not valid JSON" in response.json["detail"]) == (400, True)
 

@@ -28,7 +28,7 @@ def open_stream(rig, path: str, body: bytes, **headers: str) -> requests.Respons
 
 
 def events(response: requests.Response) -> Iterator[tuple[str, dict]]:
-    """Kind and data of each, as they come."""
+    """Kind and data of each event, in order."""
     for event in response.iter_lines(delimiter=b"\n\n", chunk_size=1):
         if event:
             fields = dict(line.split(": ", 1) for line in event.decode().split("\n"))
@@ -97,7 +97,7 @@ def test_a_later_failure_is_the_last_event(replica, path, kind, member):
     assert (result_kind, result[member].partition(" (")[0], member in first) == (kind, "out of words", False)
 
 
-def test_a_client_that_leaves_stops_the_model_within_a_step(replica):
+def test_a_client_that_disconnects_stops_the_model_within_a_step(replica):
     rig = replica(FakeGenerator(10**9))
     with rig.connect() as client:
         client.send(request(STREAM, ONE))
@@ -120,7 +120,7 @@ def test_a_client_that_does_not_read_delays_only_its_stream_and_uses_no_memory(r
         assert len(rig.model.calls) <= calls + 2, "the other request's call, and a step under way"
 
 
-def test_generate_takes_values_and_gives_values(replica):
+def test_generate_accepts_values_and_returns_values(replica):
     rig = replica(FakeGenerator(2))
     body = b'{"x": 1.5, "id": "7", "parameters": {"temperature": 0}}'
     with open_stream(rig, GENERATE, body) as response:

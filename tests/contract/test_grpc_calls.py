@@ -36,7 +36,7 @@ def test_infer_gives_raw_contents_for_raw_contents(replica):
     assert np.frombuffer(result.raw_output_contents[0], np.float32).tolist() == [3, -4]
 
 
-def test_infer_takes_typed_contents_too(replica):
+def test_infer_accepts_typed_contents_too(replica):
     typed = {**INPUT, "contents": {"fp32_contents": [1.5, -2]}}
     with replica().connect() as client:
         result = call(client, "ModelInfer", infer(inputs=[typed], raw_input_contents=[])).message
@@ -188,7 +188,7 @@ def test_an_invalid_timeout_is_rejected(replica):
         assert call(client, "ModelInfer", infer(), grpc_timeout="soon").status == Status.INVALID_ARGUMENT
 
 
-def test_a_client_that_leaves_takes_its_call_along(replica):
+def test_a_client_that_disconnects_cancels_its_call(replica):
     rig = replica(warmup=DEAR)
     rig.model.hold()
     with rig.connect() as first, rig.connect() as second:

@@ -65,7 +65,7 @@ def test_many_messages_in_one_chunk_are_answered_in_order(replica):
     assert [values(each) for each in result.messages] == [[2.0 * value] for value in range(count)]
 
 
-def test_questions_are_found_in_chunks_of_one_byte(replica):
+def test_requests_are_found_in_chunks_of_one_byte(replica):
     body = request_message(1) + request_message(2)
     with replica().connect() as client:
         call = opened(client)
@@ -74,7 +74,7 @@ def test_questions_are_found_in_chunks_of_one_byte(replica):
         assert [values(each) for each in call.rest().messages] == [[2.0], [4.0]]
 
 
-def test_a_question_that_is_wrong_leaves_the_stream_open(replica):
+def test_an_invalid_request_leaves_the_stream_open(replica):
     with replica().connect() as client:
         call = opened(client)
         call.send(
@@ -220,7 +220,7 @@ def test_a_stream_has_no_more_open_requests_than_its_limit(replica):
         assert len(call.rest().messages) == 2 * MAX_OPEN_REQUESTS
 
 
-def test_a_client_that_leaves_takes_its_questions_along(replica):
+def test_a_client_that_disconnects_cancels_its_requests(replica):
     rig = replica(warmup=DEAR)
     rig.model.hold()
     with rig.connect() as client:
@@ -375,7 +375,7 @@ def test_a_generating_call_that_is_cancelled_ends_within_a_step(replica):
     rig.http_server.until(lambda: rig.in_flight == 0 and len(rig.model.ended) == 1)
 
 
-def test_a_reader_of_parts_who_does_not_read_holds_up_the_model(replica):
+def test_a_client_that_does_not_read_its_parts_pauses_the_model(replica):
     rig = replica(FakeGenerator(10**9))
     with rig.connect() as client:
         call = opened(client)

@@ -59,7 +59,7 @@ def test_the_path_of_a_version_returns_the_same_as_the_plain_one(replica: Make) 
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/plain", ""])
-def test_the_content_type_is_not_looked_at(replica: Make, content_type: str) -> None:
+def test_the_content_type_is_ignored(replica: Make, content_type: str) -> None:
     assert values(replica().fetch(infer(body(1), content_type=content_type))) == [2]
 
 
@@ -217,7 +217,7 @@ def test_the_clients_own_timeout_is_504_and_its_request_is_dropped(replica: Make
     assert rig.model.batches == [1, 1]
 
 
-def test_a_client_that_leaves_takes_its_request_with_it(replica: Make) -> None:
+def test_a_client_that_disconnects_cancels_its_request(replica: Make) -> None:
     rig = replica(warmup=DEAR)
     rig.model.hold()
     with rig.connect() as running:

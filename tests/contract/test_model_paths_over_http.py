@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol has about a model beside infer: the same on the fast path and on the slow path."""
+"""The Open Inference Protocol's paths of a model other than infer: the same on the fast path and on the slow path."""
 
 import pytest
 
@@ -62,7 +62,9 @@ def test_tracing_is_not_supported(replica: Make, method: str) -> None:
     ("path", "method", "allow"),
     [(INFER, "GET", "POST"), (VERSIONED, "PUT", "POST"), ("/v2/models/doubler", "POST", "GET, HEAD")],
 )
-def test_another_method_is_405_and_names_the_right_one(replica: Make, path: str, method: str, allow: str) -> None:
+def test_another_method_is_405_and_the_response_names_the_allowed_one(
+    replica: Make, path: str, method: str, allow: str
+) -> None:
     response = fetch(replica(), path, method)
     refused(response, 405, f"not {method}")
     assert response.header("allow") == allow

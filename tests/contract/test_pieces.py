@@ -1,4 +1,4 @@
-"""How a request of any protocol over HTTP may come: in pieces of any size, several at once, before the client falls silent."""
+"""Requests of any protocol over HTTP may arrive in pieces of any size, several at once, or incomplete."""
 
 import socket
 from typing import Any

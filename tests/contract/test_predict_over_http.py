@@ -124,7 +124,7 @@ def test_a_body_with_content_encoding_identity_is_accepted(replica: Make) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize("path", [PREDICT, VERSIONED])
-def test_another_method_is_405_and_names_the_right_one(replica: Make, method: str, path: str) -> None:
+def test_another_method_is_405_and_the_response_names_the_allowed_one(replica: Make, method: str, path: str) -> None:
     with replica().connect() as client:
         client.send(request(path, method=method))
         response = client.read(head=method == "HEAD")

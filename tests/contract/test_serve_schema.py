@@ -1,4 +1,4 @@
-"""What the control path relies on in Ray Serve: its schema takes our config and gives it back, and it reads our settings."""
+"""What the control path relies on in Ray Serve: its schema accepts our config and returns it, and it reads our settings."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_the_details_of_the_tests_are_what_serve_would_give():
     assert set(result) <= set(ApplicationDetails.model_fields)
 
 
-def test_ray_knows_every_setting_that_we_make():
+def test_ray_has_every_setting_that_we_make():
     """Ray would silently ignore an unknown one."""
     environ = server_environment(
         ServerSpec(),
@@ -90,7 +90,7 @@ def test_ray_knows_every_setting_that_we_make():
 
 
 class LoadError(Exception):
-    """Of the same name as ours."""
+    """An exception with the name of ours."""
 
 
 def fail_to_load() -> None:
@@ -107,7 +107,7 @@ def task_error(raised: BaseException, text: str) -> str:
     return f"A replica failed to start with exception. Retrying 1 more time(s). Error:\n{error.as_instanceof_cause()}"
 
 
-def test_the_reason_is_found_in_what_ray_makes_of_an_exception():
+def test_the_reason_is_found_in_the_message_that_ray_makes_of_an_exception():
     try:
         fail_to_load()
     except LoadError as error:

@@ -116,7 +116,7 @@ def test_a_client_that_does_not_read_is_not_read_from(replica):
         for _ in range(1000):
             rig.http_server.on_loop(lambda: None)  # time in which it would have read on
         assert sending.is_alive(), "13 MB are sent, and the server does not read them"
-        assert rig.in_flight <= MAX_OPEN + 2, "the one whose turn it is, and the one that waits for a place"
+        assert rig.in_flight <= MAX_OPEN + 2, "the message that is processed, and the one that waits"
         rig.model.release()
         assert all(receive(socket)["predictions"] == [[2.0]] for _ in range(200))
         sending.join(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Requests whose clients trace them: every protocol hands its `traceparent` on, on the fast path and on the slow path."""
+"""Requests whose clients trace them: every protocol forwards its `traceparent`, on the fast path and on the slow path."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ GRPC = framed(
 
 
 class Traces:
-    """What is noted to be traced, of a server that by itself traces `share`."""
+    """The requests that a server with the sample rate `share` traces."""
 
     def __init__(self, share: float = 0.0) -> None:
         self.written: list[TracedRequest] = []
@@ -45,7 +45,7 @@ class Traces:
         return ["" for _ in traced]
 
     def take(self, replica) -> list[TracedRequest]:
-        """Spans of all requests."""
+        """The spans of all requests."""
         replica.http_server.until(lambda: not replica.in_flight)
         replica.http_server.on_loop(self.tracing.flush)
         return self.written
@@ -92,7 +92,7 @@ def test_an_unsampled_or_garbled_header_makes_no_trace(replica: Make, traceparen
     assert traces.take(rig) == []
 
 
-def test_chance_decides_of_requests_without_a_caller_and_of_garbled_ones(replica: Make) -> None:
+def test_requests_without_a_caller_or_with_a_garbled_header_are_sampled_at_random(replica: Make) -> None:
     traces = Traces(share=1.0)
     rig = replica(tracing=traces.tracing)
     for headers in ({}, {"traceparent": "00-garbled"}, {"traceparent": UNSAMPLED}):

@@ -1,4 +1,4 @@
-"""A client that sends requests at a constant rate, checks each response, and never retries: what users see of a fault."""
+"""A client that sends requests at a constant rate, checks each response, and never retries: the effect of a fault on users."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ class Outcome:
 
 
 class Load:
-    """Sends requests of one number to a model that doubles it, while the block runs."""
+    """Sends requests with one number to a model that doubles it, while the block runs."""
 
     def __init__(self, port: int, model: str, *, rate: float = 60.0, clients: int = 16) -> None:
         """`rate` is requests per second of all clients together. Each client keeps its connection open."""

@@ -1,4 +1,4 @@
-"""Processes that are killed or frozen under load, and what clients see of it."""
+"""Processes that are killed or frozen under load, and the effect on clients."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.faults.load import Load, shown
 from tests.serve.project import Server
 
 LATEST_S = TIMEOUT_S + TIMEOUT_MARGIN_S
-"""By then the edge has responded, whatever the replica does."""
+"""The time after which the edge has responded, whatever the replica does."""
 FROZEN_S = 3 if not LONG else 15
 SLACK_S = 5
 """Time for a busy machine."""

@@ -19,7 +19,7 @@ def test_a_file_on_the_page_exists(path: str) -> None:
 
 
 @pytest.mark.parametrize(("heading", "most"), [("A predict request", 20), ("A configuration change", 25)])
-def test_a_walk_has_as_many_files_as_it_says(heading: str, most: int) -> None:
+def test_a_walk_has_the_number_of_files_that_it_claims(heading: str, most: int) -> None:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \| `([\w./]+)` \|", section, re.MULTILINE)
     assert [int(number) for number, _ in rows] == [*range(1, most + 1)]

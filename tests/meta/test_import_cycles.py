@@ -1,4 +1,4 @@
-"""No module imports itself by way of others, not even lazily or for its types."""
+"""No module imports itself through others, not even lazily or for its types."""
 
 import ast
 from graphlib import TopologicalSorter

@@ -1,4 +1,4 @@
-"""The locked versions: what serves is installed without what only examples and tests need, and all of them agree."""
+"""The locked versions: the server's packages do not include what only examples and tests need, and all lock files agree."""
 
 import re
 from pathlib import Path

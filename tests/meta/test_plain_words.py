@@ -1,7 +1,11 @@
-"""Texts that users read are in plain words: they contain none of the phrases below. `SOURCES` has every kind of text."""
+"""Texts for users and the sentences of tests are in plain words: they contain none of the phrases below.
+
+`SOURCES` has every kind of text.
+"""
 
 import ast
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +45,9 @@ PHRASES = {
     r"time-outs?": "timeout",
     r"for want of": "without",
     r"for ever": "without limit",
+    r"anew": "again",
+    r"asked for": "requested",
+    r"(?:goes|went|going) away": "disconnects, is removed",
 }
 """Regular expressions, each with the words to use in its place."""
 BANNED = re.compile(r"\b(?:" + "|".join(PHRASES) + r")\b", re.IGNORECASE)
@@ -96,6 +103,21 @@ def code() -> Texts:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", text
 
 
+def sentences_of_tests() -> Texts:
+    """Names of tests, docstrings, and comments."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        place = path.relative_to(ROOT)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                yield f"{place}:{node.lineno}", str(node.value.value)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                yield f"{place}:{node.lineno}", node.name.replace("_", " ")
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                if token.type == tokenize.COMMENT:
+                    yield f"{place}:{token.start[0]}", token.string
+
+
 SOURCES: dict[str, tuple[Callable[[], Texts], str]] = {
     "pages": (pages, "README.md"),
     "examples": (examples, "serve_config/server.yaml"),
@@ -104,6 +126,7 @@ SOURCES: dict[str, tuple[Callable[[], Texts], str]] = {
     "command_help": (command_help, "modelyard apply wait"),
     "setting_descriptions": (setting_descriptions, "limits.timeout_s"),
     "code": (code, "deployments/modelyard/config/model_spec.py"),
+    "tests": (sentences_of_tests, "tests/meta/test_plain_words.py"),
 }
 """Each kind of text, with a place that it must contain."""
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for package in ("deployments", "monitoring") for path in (ROOT / package).rglob("*.py"))
 PUBLIC = ROOT / "deployments" / "modelyard" / "__init__.py"
-"""The public names, and no code but what finds them."""
+"""The public names, and only the code that finds them."""
 PACKAGES = [path for path in MODULES if path.name == "__init__.py" and path != PUBLIC]
 MOST_LINES = 400
 
@@ -39,7 +39,7 @@ def test_a_package_file_holds_a_docstring_and_nothing_else(path):
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path not in PACKAGES], ids=shown)
-def test_a_module_says_what_it_is(path):
+def test_a_module_has_a_docstring(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
@@ -50,7 +50,7 @@ def test_imports_point_one_way():
 
 
 def test_no_unit_test_names_ray():
-    """What imports it while it runs, tests/unit/conftest.py finds; this finds what never runs."""
+    """tests/unit/conftest.py finds imports that run; this finds those that never run."""
     for path in sorted((ROOT / "tests" / "unit").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -58,7 +58,7 @@ def test_no_unit_test_names_ray():
             assert not any(name.partition(".")[0] == "ray" for name in names), shown(path)
 
 
-def test_no_two_test_files_have_one_name():
-    """pytest collects none of them then, when it collects both."""
+def test_no_two_test_files_have_the_same_name():
+    """Otherwise pytest cannot collect both."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []

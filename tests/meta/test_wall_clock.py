@@ -1,11 +1,11 @@
-"""Durations are measured with a monotonic clock, so that a server survives a time of day that is set by an hour."""
+"""Durations are measured with a monotonic clock, so that setting the time of day by an hour has no effect on a server."""
 
 import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "deployments" / "modelyard"
 TIME_OF_DAY = {
-    # Stamps that people and programs read.
+    # Timestamps for people and programs.
     "cli/supervisor.py": "lines of the terminal",
     "cli/terminal_report.py": "lines of the terminal",
     "control/death_watch.py": "deaths",
@@ -15,7 +15,7 @@ TIME_OF_DAY = {
     "control/metrics.py": "the last reload",
     "telemetry/metrics/hub.py": "the start of the hub, and ids that grow from hub to hub",
     "telemetry/request_log.py": "the request log",
-    # Compared with stamps of files or logs, which are in this clock too.
+    # Compared with timestamps of files or logs, which use this clock too.
     "cli/commands/observe.py": "--since",
     "cli/fleet_state.py": "recent deaths",
     "cli/rollback_edit.py": "changes of files",
@@ -24,7 +24,7 @@ TIME_OF_DAY = {
     "local_model.py": "changes of files",
     "runtimes/operator_code/folder.py": "changes of files",
 }
-"""The modules that read the time of day, and what for."""
+"""The modules that read the time of day, by purpose."""
 
 
 def reads_time_of_day(node: ast.AST) -> bool:

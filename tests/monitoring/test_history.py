@@ -58,7 +58,7 @@ def test_every_metric_has_a_history(history):
 
 
 def values_of(history: Prometheus, expr: str) -> list[float]:
-    """All values over the history."""
+    """All values in the history."""
     found = history.over(expr, scenario.START, scenario.END, 5 * STEP_S)
     return [float(value) for series in found for _, value in series["values"]]
 

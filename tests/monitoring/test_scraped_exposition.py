@@ -36,7 +36,7 @@ class FakeHub:
             for state in REPLICA_STATES
         }
 
-    def look(self) -> tuple[Totals, dict[Key, float], Exemplars]:
+    def snapshot(self) -> tuple[Totals, dict[Key, float], Exemplars]:
         counts = self._counts
         counts.codes["predict"]["ok"] += 9
         counts.codes["predict"]["error"] += 1
@@ -57,7 +57,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    listen("127.0.0.1", port, metrics_app(FakeHub().look))
+    listen("127.0.0.1", port, metrics_app(FakeHub().snapshot))
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (ours,) = [job for job in config["scrape_configs"] if job["job_name"] == "modelyard"]

@@ -38,7 +38,7 @@ onunhandledrejection = ({reason}) => report(`error: ${reason}`);
 
 
 def chromium() -> str:
-    """The path in $CHROMIUM, the one that `make test` unpacks, or the machine's."""
+    """The path in $CHROMIUM, the one that `make test` unpacks, or the one on the PATH."""
     unpacked = Path(sys.executable).with_name("chromium")
     found = os.environ.get("CHROMIUM") or (str(unpacked) if unpacked.exists() else shutil.which("chromium"))
     assert found, "there is no Chromium: run `make test`, or set $CHROMIUM to its path"

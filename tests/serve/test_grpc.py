@@ -122,7 +122,7 @@ def test_a_clients_deadline_ends_its_call(client, server) -> None:
     refused("DEADLINE_EXCEEDED", client.infer, "slow", [tensor("seconds", [1.0])], client_timeout=0.1)
 
 
-def test_nvidias_examples_find_the_words_that_they_look_for(client) -> None:
+def test_the_messages_contain_the_text_that_nvidias_examples_search_for(client) -> None:
     unknown = "Request for unknown model: 'wrong_model_name' is not found"
     assert refused("NOT_FOUND", client.get_model_metadata, "wrong_model_name").startswith(unknown)
     assert refused("NOT_FOUND", client.load_model, "wrong_model_name").startswith("failed to load 'wrong_model_name'")
@@ -245,7 +245,7 @@ def test_unknown_models_and_versions_are_reported(client) -> None:
     refused("UNIMPLEMENTED", client.get_log_settings)
 
 
-def test_the_health_service_knows_the_server_and_each_model(channel) -> None:
+def test_the_health_service_reports_the_server_and_each_model(channel) -> None:
     health = health_pb2_grpc.HealthStub(channel)
 
     def check(service: str) -> int:

@@ -1,4 +1,4 @@
-"""Replica counts follow load, both ways."""
+"""Replica counts follow the load up and down."""
 
 import json
 import threading

@@ -189,7 +189,7 @@ def test_a_sequence_is_rejected(client: triton.InferenceServerClient) -> None:
             client.infer("echo", [infer_input("x", np.ones(1))], **options)
 
 
-def test_nvidias_examples_find_the_words_that_they_look_for(client: triton.InferenceServerClient) -> None:
+def test_the_messages_contain_the_text_that_nvidias_examples_search_for(client: triton.InferenceServerClient) -> None:
     with pytest.raises(InferenceServerException) as unknown:
         client.infer("wrong_model_name", [infer_input("x", np.ones(1))])
     assert unknown.value.message().startswith("Request for unknown model")

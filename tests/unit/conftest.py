@@ -1,4 +1,4 @@
-"""Unit tests do not touch Ray: whatever imports it while they are collected or run fails them, at the place of the import."""
+"""Unit tests do not use Ray: an import of it during their collection or run fails them, at the place of the import."""
 
 import builtins
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def without_ray() -> Iterator[None]:
-    """Fail on `import ray`. By the statement and not by sys.modules: other tests of the same run may have loaded it."""
+    """Fail on `import ray`. Checks the statement and not sys.modules, because other tests of the same run may have loaded it."""
     real = builtins.__import__
 
     def guarded(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -29,7 +29,9 @@ def without_ray() -> Iterator[None]:
 
 
 def _guard(node: pytest.Item | pytest.Collector) -> AbstractContextManager[None]:
-    return without_ray() if node.path.is_relative_to(HERE) else nullcontext()  # hooks hear of every test of the run
+    return (
+        without_ray() if node.path.is_relative_to(HERE) else nullcontext()
+    )  # hooks are called for every test of the run
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The errors that clients meet keep their type and their details on the way between processes."""
+"""The errors that clients get keep their type and details between processes."""
 
 import inspect
 import pickle
@@ -35,7 +35,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
     assert all(CLASSES[name].__bases__ == (ModelyardError,) for name in shown)
 
 
-def test_an_error_without_a_message_is_told_by_its_name():
+def test_an_error_without_a_message_is_reported_by_its_name():
     assert Overloaded().message == "Overloaded"
 
 

@@ -1,4 +1,4 @@
-"""A model loaded in a test of its owner's: found by its folder or file, and answering as the server does."""
+"""A model loaded in its owner's test: found by its folder or file, with the same responses as from the server."""
 
 import json
 import textwrap
@@ -109,7 +109,7 @@ def test_a_folder_of_two_models_is_loaded_by_a_file(tmp_path: Path) -> None:
         assert model.name == "other"
 
 
-def test_settings_stand_for_a_file(tmp_path: Path) -> None:
+def test_settings_are_used_in_place_of_a_file(tmp_path: Path) -> None:
     folder = publish(tmp_path)
     with load_model(folder, settings={**SETTINGS, "options": {"factor": 5}}) as model:
         assert model.predict({"instances": [1]})["predictions"] == [5.0]
@@ -132,7 +132,7 @@ def test_the_version_is_the_one_that_answers_by_default_or_the_one_that_is_named
         load_model(folder, 3)
 
 
-def test_a_model_that_is_not_served_says_why_as_the_status_does(tmp_path: Path) -> None:
+def test_a_model_that_is_not_served_has_the_reason_that_the_status_shows(tmp_path: Path) -> None:
     folder = publish(tmp_path / "model_repository", code=DOUBLE.replace('"factor", 2', "no_such_name"))
     with pytest.raises(LoadError, match=r"version 1 contains none of model\.onnx.*runtime: python:model:<Class>"):
         load_model(folder)
@@ -148,7 +148,7 @@ def test_an_example_that_fails_keeps_a_model_from_loading(tmp_path: Path) -> Non
         load_model(folder, settings=SETTINGS)
 
 
-def test_mistakes_in_the_configuration_are_reported_with_their_places(tmp_path: Path) -> None:
+def test_errors_in_the_configuration_are_reported_with_their_places(tmp_path: Path) -> None:
     yaml = configure(tmp_path, f"{YAML}replcas: 2\n")
     with pytest.raises(SpecError, match=r"double\.yaml:4:1: error: unknown key 'replcas'"):
         load_model(yaml)
@@ -208,7 +208,7 @@ def test_a_response_in_parts_is_a_part_after_the_other(tmp_path: Path) -> None:
         parts.close()  # type: ignore[attr-defined] # a generator
 
 
-def test_a_model_without_parts_gives_one(folder: Path) -> None:
+def test_a_model_without_parts_returns_one(folder: Path) -> None:
     with load_model(folder, settings=SETTINGS) as model:
         assert [part["y"] for part in model.generate(b'{"x": [4]}')] == [8.0]
         with pytest.raises(InferenceFailed):

@@ -1,4 +1,4 @@
-"""The tests that docs/testing-models.md shows, run as they stand there, beside what `modelyard init` writes."""
+"""The tests that docs/testing-models.md shows, run unchanged, on the project that `modelyard init` writes."""
 
 import re
 import subprocess

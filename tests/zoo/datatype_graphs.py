@@ -77,7 +77,7 @@ def words(draw: Draw) -> GeneratedGraph:
 
 
 def labelled(draw: Draw) -> GeneratedGraph:
-    """A classifier made by hand: the label is by a LabelEncoder, and not always of the largest score."""
+    """A hand-made classifier: a LabelEncoder computes the label, which need not have the largest score."""
     graph = Graph(draw)
     value = graph.input("x", "FP32", (3,))
     weights = draw.numpy.normal(0, 1, (3, 3)).astype(np.float32)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Draw:
-    """One stream of choices. Two streams with the same seed are equal."""
+    """A stream of choices. Two streams with the same seed are equal."""
 
     def __init__(self, *seed: object) -> None:
         self._random = random.Random(repr(seed))

@@ -1,4 +1,4 @@
-"""Functions that models hold, as an operator's installed package would have them."""
+"""Functions that models contain, like those of an operator's installed package."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def without_first(table: Any) -> Any:
 
 
 def centred(table: Any) -> Any:
-    """Each value less the mean of its column in this very call: a model whose rows are not alone."""
+    """Each value minus the mean of its column in this call: the rows of such a model are not independent."""
     array = np.asarray(table, dtype=float)
     return array - np.nanmean(array, axis=0)
 

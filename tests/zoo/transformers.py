@@ -176,7 +176,7 @@ def numeric_step(draw: Draw) -> Any:
             strategy=draw.one("uniform", "quantile", "kmeans"),
             quantile_method="averaged_inverted_cdf",
         ),
-        # None that computes flags in half precision, as tanh does: a request's flags reach the model as numbers.
+        # None that computes flags in half precision, like tanh: a request's flags reach the model as numbers.
         lambda: FunctionTransformer(draw.one(np.abs, np.square, np.positive, np.floor)),
         lambda: FunctionTransformer(partial(np.clip, a_min=-2, a_max=50)),
         lambda: FunctionTransformer(
@@ -214,7 +214,7 @@ def category_front(draw: Draw, supervised: bool) -> Any:
 
 
 def RandomForestSelector(draw: Draw) -> Any:  # noqa: N802 - it is used as a class
-    """A selector by the importances of a forest that learns nothing but noise."""
+    """A selector by the importances of a forest that is fitted to noise."""
     from sklearn.feature_selection import SelectFromModel
 
     return SelectFromModel(RandomForestRegressor(3, max_depth=2, random_state=0), threshold="median")

@@ -1,4 +1,4 @@
-"""The rivals and our codecs read the prepared requests as intended."""
+"""The other servers and our codecs read the prepared requests as intended."""
 
 import json
 from pathlib import Path

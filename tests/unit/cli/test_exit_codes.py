@@ -22,7 +22,7 @@ def test_the_defined_exit_codes_keep_their_meaning(code: int, was_up: bool) -> N
 
 @pytest.mark.parametrize("code", [1, 2, 134, -9, -11])
 def test_a_server_that_something_else_ended_is_started_again(code: int) -> None:
-    """Ray's library ends the process with 1 when the raylet has died, and may be quicker than the control loop."""
+    """Ray's library ends the process with 1 when the raylet has died, possibly before the control loop does."""
     assert meaning_of(code, was_up=True) == NODE_DIED
     assert meaning_of(code, was_up=False) == NOT_STARTED
 
@@ -56,15 +56,15 @@ def ended(state: Path, **environment: str) -> tuple[int, str]:
         child.communicate()
 
 
-def test_a_server_that_refuses_its_configuration_says_so_while_the_supervisor_is_there(state: Path) -> None:
+def test_a_server_that_rejects_its_configuration_reports_that_while_the_supervisor_runs(state: Path) -> None:
     (state.parent / "serve_config" / "server.yaml").write_text("nonsense: true")
     code, printed = ended(state)
     assert code == REFUSED, printed
     assert "unknown key 'nonsense'" in printed
 
 
-def test_a_server_that_cannot_start_says_why_and_ends_with_the_code_for_that(state: Path) -> None:
-    """Not with that of an abort, which the supervisor would take for a death of Ray."""
+def test_a_server_that_cannot_start_reports_why_and_ends_with_the_code_for_that(state: Path) -> None:
+    """Not with the exit code of an abort, which means to the supervisor that Ray has died."""
     run = paths_of(load(state.parent / "serve_config", {})).run
     run.write_text("a file where the server needs a folder")
     try:
@@ -81,7 +81,7 @@ def test_a_server_whose_process_fails_before_its_start_ends_with_pythons_own_cod
     assert "ValueError" in (state / "server.log").read_text()
 
 
-def test_a_mistake_that_another_start_would_not_mend_ends_the_command_at_once(state: Path) -> None:
+def test_an_error_that_another_start_would_not_fix_ends_the_command_at_once(state: Path) -> None:
     http, grpc, metrics, edge, ray = free_ports(5)
     (state.parent / "pair.pem").write_text("no certificate")
     (state.parent / "serve_config" / "server.yaml").write_text(

@@ -29,7 +29,7 @@ def files_of(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_it_writes_a_configuration_and_a_repository_and_says_what_it_wrote(tmp_path: Path) -> None:
+def test_it_writes_a_configuration_and_a_repository_and_lists_what_it_wrote(tmp_path: Path) -> None:
     folder = tmp_path / "my project"
     done = run("init", str(folder))
     assert (done.exit_code, files_of(folder)) == (0, WRITTEN)
@@ -64,7 +64,7 @@ def test_it_overwrites_no_link_that_leads_nowhere(tmp_path: Path) -> None:
     assert not (tmp_path / "gone").exists()
 
 
-def test_what_it_writes_has_no_mistake_and_the_example_answers_as_the_command_says(tmp_path: Path) -> None:
+def test_the_written_project_is_valid_and_the_example_returns_the_printed_response(tmp_path: Path) -> None:
     done = run("init", str(tmp_path))
     assert load_config(tmp_path / "serve_config").warnings == ()
     body = re.search(r"-d '(.*)'", done.stdout)

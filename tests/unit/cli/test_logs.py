@@ -181,7 +181,7 @@ def test_following_finds_replicas_that_start_later(logs: Logs):
     assert texts(follower) == ["hello"]
 
 
-def test_following_begins_anew_with_a_file_that_was_begun_anew(logs: Logs):
+def test_following_starts_again_with_a_file_that_was_started_again(logs: Logs):
     logs.write("churn", "a", "a long line of an old file")
     follower = Follower(logs.config, "churn")
     logs.path("churn", "a").unlink()

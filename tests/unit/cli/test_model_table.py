@@ -79,7 +79,7 @@ def test_at_80_columns_the_state_the_failures_and_the_reason_are_there():
     assert healthy.startswith("breast-cancer  READY")
     assert broken.split()[:2] == ["iris", "UNAVAILABLE"]
     assert broken.split("…")[0].rstrip() + "…" in broken
-    assert broken.endswith("23"), "the end of a reason tells as much as its beginning"
+    assert broken.endswith("23"), "the end of a reason matters as much as its beginning"
 
 
 def test_long_cells_lose_their_middle():
@@ -106,7 +106,7 @@ def test_models_with_problems_come_first():
     ]
 
 
-def test_top_fits_the_screen_and_counts_what_it_leaves_out():
+def test_top_fits_the_screen_and_counts_the_rows_that_it_omits():
     rows = [*(row(f"m{number:03}") for number in range(999)), row("zz", "UNAVAILABLE", "the disk is full")]
     screen = render_screen(seen(*rows), 80, 24).plain.splitlines()
     assert len(screen) == 23
@@ -121,7 +121,7 @@ def test_top_shows_all_models_if_they_fit_or_in_a_file():
     assert "more" not in render_screen(seen(*rows[:5]), 80, 24).plain
 
 
-def test_top_says_what_the_server_waits_for():
+def test_top_shows_what_the_server_waits_for():
     notice = {"about": "withheld", "text": "nothing is changed: the folder models is missing\nsecond line"}
     screen = render_screen(
         seen(row("a"), phase="down", since="now", step="starting again in 4 s", notices=[notice]), 80, 24
@@ -132,7 +132,7 @@ def test_top_says_what_the_server_waits_for():
     ]
 
 
-def test_a_model_that_is_served_a_slower_way_says_why():
+def test_the_reason_is_shown_for_a_model_that_is_served_a_slower_way():
     batched = {"batched": True, "reason": ""}
     models = [
         {"name": "fine", "batching": batched, "notes": []},
@@ -147,7 +147,7 @@ def test_a_model_that_is_served_a_slower_way_says_why():
     ]
 
 
-def test_a_model_of_which_replicas_died_says_so():
+def test_replicas_that_died_are_shown_for_their_model():
     death = {
         "at": 0.0,
         "model": "churn",

@@ -86,7 +86,7 @@ def test_schema_writes_what_editors_read(tmp_path: Path):
         assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
 
 
-def test_render_prints_the_config_that_serve_deploy_takes(project: ProjectFolder):
+def test_render_prints_the_config_that_serve_deploy_accepts(project: ProjectFolder):
     project.model("churn", 'description: "yes: é"\noptions: {a: [1, {b: null}]}\n')
     project.model("iris")
     project.artefact("churn")
@@ -94,10 +94,10 @@ def test_render_prints_the_config_that_serve_deploy_takes(project: ProjectFolder
     done = project.run("render")
     assert done.exit_code == 0
     assert yaml.safe_load(done.stdout) == ConfigReader(project.config, {}).read().serve_config({})
-    assert "&id" not in done.stdout, "nothing by reference: it is for reading"
+    assert "&id" not in done.stdout, "no YAML anchors, which are hard to read"
 
 
-def test_render_skips_models_that_cannot_be_served_and_says_so(project: ProjectFolder):
+def test_render_skips_models_that_cannot_be_served_and_reports_them(project: ProjectFolder):
     project.model("churn")
     project.model("iris")
     project.artefact("iris")
@@ -108,7 +108,7 @@ def test_render_skips_models_that_cannot_be_served_and_says_so(project: ProjectF
 
 
 @pytest.mark.parametrize("command", ["plan", "plan --exit-code", "apply", "apply --wait", "status"])
-def test_without_a_server_a_command_says_how_to_start_one(project: ProjectFolder, command: str):
+def test_without_a_server_a_command_prints_how_to_start_one(project: ProjectFolder, command: str):
     project.model("churn")
     done = project.run(*command.split())
     assert (done.exit_code, done.stdout) == (1, "")

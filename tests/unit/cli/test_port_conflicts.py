@@ -125,6 +125,6 @@ def test_an_unused_port_has_no_owner() -> None:
 def test_an_address_that_this_machine_does_not_have_is_no_port_in_use(project: ProjectFolder) -> None:
     project.write("server.yaml", "http:\n  host: 192.0.2.7\nmetrics:\n  host: no.such.host.invalid\n")
     result = [text for text in refused(project) if "no address" in text]
-    assert len(result) == 2, "a line each, though two ports are of metrics.host"
+    assert len(result) == 2, "one line for each, though two ports belong to metrics.host"
     assert f"{project.config / 'server.yaml'}:2:9: error: http.host: this machine has no address 192.0.2.7" in result[0]
     assert "server.yaml:4:9: error: metrics.host: this machine has no address no.such.host.invalid" in result[1]

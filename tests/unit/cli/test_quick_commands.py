@@ -89,7 +89,7 @@ def test_status_shows_the_servers_models(project: ProjectFolder):
 
 
 @pytest.mark.usefixtures("up")
-def test_status_says_what_is_wrong_besides_the_models_and_fails(project: ProjectFolder, live: LiveState):
+def test_status_shows_problems_besides_the_models_and_fails(project: ProjectFolder, live: LiveState):
     live.turned(turn(2, notices={"configuration": "the configuration has mistakes: models/a.yaml:1: unknown key"}))
     done = project.run("status")
     assert done.exit_code == 1
@@ -97,7 +97,7 @@ def test_status_says_what_is_wrong_besides_the_models_and_fails(project: Project
 
 
 @pytest.mark.usefixtures("up")
-def test_status_of_a_server_that_starts_says_what_it_waits_for(project: ProjectFolder, live: LiveState):
+def test_status_of_a_server_that_starts_shows_what_it_waits_for(project: ProjectFolder, live: LiveState):
     live.turn = None
     live.down("Ray died under the server: starting again in 4 s")
     done = project.run("status")
@@ -123,7 +123,7 @@ def test_a_plan_shows_what_is_withheld(project: ProjectFolder, up: Up):
     assert project.json("plan") == {"actions": up.actions, "withheld": up.withheld}
 
 
-def test_an_apply_prints_what_it_did_and_its_exit_code_says_what_failed(project: ProjectFolder, up: Up):
+def test_an_apply_prints_what_it_did_and_its_exit_code_gives_the_kind_of_failure(project: ProjectFolder, up: Up):
     done = project.run("apply", "--wait")
     assert done.exit_code == 0
     assert done.stdout.splitlines()[0] == "+ add d: version 1 (ab)"
@@ -138,7 +138,7 @@ def test_an_apply_prints_what_it_did_and_its_exit_code_says_what_failed(project:
 
 
 @pytest.mark.parametrize("command", ["status", "plan", "apply", "top"])
-def test_without_a_server_they_say_that_none_runs_here(project: ProjectFolder, command: str):
+def test_without_a_server_they_report_that_none_runs_here(project: ProjectFolder, command: str):
     project.model("churn")
     project.artefact("churn")
     done = project.run(command)
@@ -162,7 +162,7 @@ def test_a_service_managers_reload_applies_the_files(
     assert capsys.readouterr().err == ""
 
 
-def test_a_reload_says_why_it_changes_nothing(project: ProjectFolder, up: Up, capsys: pytest.CaptureFixture[str]):
+def test_a_reload_reports_why_it_changes_nothing(project: ProjectFolder, up: Up, capsys: pytest.CaptureFixture[str]):
     up.withheld = "most models would be removed"
     reload(project.root / ".modelyard", project.config)
     assert up.applied == []

@@ -50,7 +50,7 @@ LOSSES = [_no_folder, _no_file, _no_server_file, _empty_server_file]
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("command", ["validate", "render", "up"])
-def test_what_was_lost_is_an_error(served: ProjectFolder, lose, command):
+def test_lost_files_are_an_error(served: ProjectFolder, lose, command):
     reason = lose(served)
     done = served.run(command)
     assert done.exit_code == 1
@@ -59,7 +59,7 @@ def test_what_was_lost_is_an_error(served: ProjectFolder, lose, command):
 
 
 @pytest.mark.parametrize("lose", LOSSES)
-def test_programs_read_what_was_lost(served: ProjectFolder, lose):
+def test_the_json_output_lists_lost_files(served: ProjectFolder, lose):
     reason = lose(served)
     result = served.json("validate", exit_code=1)
     assert (result["valid"], [error["message"] for error in result["errors"]]) == (False, [reason])

@@ -1,4 +1,4 @@
-"""`modelyard requests`: what is found in the log of requests."""
+"""`modelyard requests`: what it finds in the request log."""
 
 import json
 import time
@@ -15,7 +15,7 @@ AT = 1_796_000_000.0
 
 
 class RequestLogs:
-    """The files of a configuration."""
+    """The request logs of a configuration."""
 
     def __init__(self, project: ProjectFolder) -> None:
         self.project = project
@@ -51,7 +51,7 @@ def test_a_request_is_found_by_its_id_and_by_nothing_like_it(logs: RequestLogs):
     assert logs.project.run("requests", "--id", "a-").exit_code == 1
 
 
-def test_the_last_ones_of_all_models_come_oldest_first(logs: RequestLogs):
+def test_the_last_requests_of_all_models_come_oldest_first(logs: RequestLogs):
     logs.write("iris", "i0", "i1", "i2")
     logs.write("churn", "c0", "c1", at=AT + 0.5)
     assert logs.found() == ["i0", "c0", "i1", "c1", "i2"]
@@ -64,7 +64,7 @@ def test_the_last_ones_of_all_models_come_oldest_first(logs: RequestLogs):
     ]
 
 
-def test_slow_ones_are_those_over_the_threshold_of_the_configuration(logs: RequestLogs):
+def test_slow_requests_are_those_over_the_threshold_of_the_configuration(logs: RequestLogs):
     logs.write("iris", "quick", total_s=0.4)
     logs.write("iris", "slow", total_s=0.6)
     assert logs.project.run("requests", "--slow").exit_code == 1
@@ -72,7 +72,7 @@ def test_slow_ones_are_those_over_the_threshold_of_the_configuration(logs: Reque
     assert logs.found("--slow") == ["slow"]
 
 
-def test_failed_ones_are_all_that_did_not_end_well(logs: RequestLogs):
+def test_failed_requests_are_all_that_did_not_succeed(logs: RequestLogs):
     for code in ("ok", "invalid", "error", "timeout"):
         logs.write("iris", code, code=code)
     assert logs.found("--failed") == ["invalid", "error", "timeout"]

@@ -1,4 +1,4 @@
-"""`modelyard rollback` where no server runs: what it writes, and what it refuses."""
+"""`modelyard rollback` without a running server: what it writes, and what it rejects."""
 
 import pytest
 

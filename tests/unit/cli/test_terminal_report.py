@@ -30,7 +30,7 @@ def report(printed: io.StringIO) -> TerminalReport:
 
 
 def lines(printed: io.StringIO) -> list[str]:
-    """What was printed, without the time in front."""
+    """The printed text, without the time at its start."""
     return [line.removeprefix(f"{AT.astimezone().isoformat()}  ") for line in printed.getvalue().splitlines()]
 
 
@@ -63,7 +63,7 @@ def test_progress_is_reported_when_it_changes(report: TerminalReport, printed: i
     assert lines(printed) == ["1 of 3 models ready; loading a, b", "2 of 3 models ready; loading b"]
 
 
-def test_progress_tells_why_a_model_does_not_come_up(report: TerminalReport, printed: io.StringIO):
+def test_progress_shows_why_a_model_does_not_come_up(report: TerminalReport, printed: io.StringIO):
     report.progress([row("a"), row("b", "LOADING", "no room for a replica"), row("c", "UNAVAILABLE", "bad file")])
     assert lines(printed) == ["1 of 3 models ready; b LOADING: no room for a replica; c UNAVAILABLE: bad file"]
 
@@ -101,7 +101,7 @@ def test_an_action_is_one_line(kind, line):
     assert action_line(Action(kind, "a", "why")) == line
 
 
-def test_the_start_says_whether_changes_wait(report: TerminalReport, printed: io.StringIO):
+def test_the_start_shows_whether_changes_wait(report: TerminalReport, printed: io.StringIO):
     report.started([row("a")], "", "")
     report.approval = True
     report.started([row("a")], "", "")
@@ -111,6 +111,6 @@ def test_the_start_says_whether_changes_wait(report: TerminalReport, printed: io
     ]
 
 
-def test_the_start_says_where_metrics_are(report: TerminalReport, printed: io.StringIO):
+def test_the_start_shows_where_metrics_are(report: TerminalReport, printed: io.StringIO):
     report.started([row("a")], "", "http://127.0.0.1:8002/metrics")
     assert "Metrics: http://127.0.0.1:8002/metrics\n" in printed.getvalue()

@@ -1,4 +1,4 @@
-"""`modelyard validate`: what is wrong, for people and for programs."""
+"""`modelyard validate`: its errors as text and as JSON."""
 
 import pytest
 from onnx import TensorProto, helper
@@ -7,7 +7,7 @@ from tests.unit.cli.project_folder import ProjectFolder, run
 
 
 def identity() -> bytes:
-    """An ONNX model that gives back its input."""
+    """An ONNX model that returns its input."""
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", tensors[:1], tensors[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -40,7 +40,7 @@ def test_every_error_in_the_yaml_is_shown_with_its_place(project: ProjectFolder)
     assert f"{file}:3:10: error:" in done.stderr
 
 
-def test_programs_read_every_mistake(project: ProjectFolder):
+def test_the_json_output_lists_every_error(project: ProjectFolder):
     project.model("churn", "replcas: 2\n")
     result = project.json("validate", exit_code=1)
     (error,) = result["errors"]

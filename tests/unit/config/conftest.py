@@ -1,4 +1,4 @@
-"""A configuration folder to write files into, and its errors in the form that an operator sees."""
+"""A configuration folder to write files into, and its errors as an operator reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ def test_a_route_that_only_begins_like_another_is_free(folder):
     assert len(folder.load().models) == 3
 
 
-def test_a_default_model_is_one_of_those_that_there_are(folder):
+def test_a_default_model_must_exist(folder):
     folder.write({"server.yaml": "default_model: churn\n", "models/churn.yaml": "name: churn\n"})
     assert folder.load().server.default_model == "churn"
 

@@ -56,7 +56,7 @@ def test_the_misspelt_key_that_the_design_shows_is_rendered_so(tmp_path, monkeyp
     )
 
 
-def test_models_come_by_name_and_only_from_files_that_an_editor_means(folder):
+def test_models_are_sorted_by_name_and_hidden_or_backup_files_are_ignored(folder):
     kept = {"models/z.yaml": "name: a", "models/b.yml": "name: c", "models/a.yaml": "name: b"}
     left = [
         "models/.z.yaml",
@@ -169,7 +169,7 @@ MARKS = [
     "\0",
 ]
 FRAGMENTS = st.lists(st.sampled_from([*WORDS.split(), *MARKS]), max_size=25).map("".join)
-"""Pieces of what such files are made of, in any order."""
+"""Parts of such files, in any order."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -50,7 +50,7 @@ def test_a_number_out_of_range_is_rejected(text, message):
 @pytest.mark.parametrize(
     ("text", "octal"), [("012", True), ("-07", True), ("00", True), ("0", False), ("10", False), ("0o7", False)]
 )
-def test_a_leading_zero_is_noticed(text, octal):
+def test_a_leading_zero_is_reported(text, octal):
     assert scalar.has_leading_zero(text) is octal
 
 

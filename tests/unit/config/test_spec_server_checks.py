@@ -1,4 +1,4 @@
-"""Values that are valid alone, but not together or not on this machine."""
+"""Values that are valid alone, but not together or on this machine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -101,7 +101,7 @@ def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
         ),
     ],
 )
-def test_a_port_that_two_want_is_an_error_at_its_place(folder, line, reported):
+def test_a_port_that_is_configured_twice_is_an_error_at_its_place(folder, line, reported):
     found = folder.write({"server.yaml": line}).reported()
     assert found == [f"server.yaml:{each}; use a different port for each" for each in reported]
 

@@ -21,7 +21,7 @@ import pytest
         ("replicas: {max: 3x}", ""),
         ("load_timeout_s: soon", ""),
         ("versions: newest", ""),
-        # a key of another section is suggested before a similar one
+        # a key of another section is suggested before a similar key
         ("timeout_s: 5", "did you mean 'limits.timeout_s'?"),
         ("cpus: 2", "did you mean 'resources.cpus'?"),
         ("batching: {timeout_s: 5}", "did you mean 'limits.timeout_s'?"),

@@ -230,7 +230,7 @@ def test_an_error_in_an_aliased_value_is_reported_at_its_anchor(folder):
     ]
 
 
-def test_a_file_full_of_errors_tells_only_the_first_of_them(folder):
+def test_a_file_full_of_errors_reports_only_the_first_of_them(folder):
     text = "name: m\n" + "".join(f"zzz{n}: 1\n" for n in range(MAX_ERRORS + 50))
     reported = folder.of_model(text)
     assert len(reported) == MAX_ERRORS + 1

@@ -52,7 +52,7 @@ def test_yaml_is_read(text, expected, loader):
     assert values(text, loader) == expected
 
 
-def test_every_key_and_value_knows_its_place(loader):
+def test_every_key_and_value_has_its_place(loader):
     root = read("é: 1\nb:\n  - x\n  - {c: 'dé', e: }\n", loader).root
     assert isinstance(root, Mapping)
     item: Any = root.entries["b"]
@@ -104,7 +104,7 @@ def test_unsupported_yaml_is_rejected_at_its_place(text, expected, loader):
         ("a: [1, ${X:-2}]", "1:9", "inside { } or [ ], ${NAME} must be quoted"),
     ],
 )
-def test_a_syntax_error_is_reported_in_plain_words_at_the_mistake(text, place, message, loader):
+def test_a_syntax_error_is_reported_in_plain_words_at_its_place(text, place, message, loader):
     document = read(text, loader)
     assert document.root is None
     assert [(f"{p.line}:{p.column}", p.message) for p in document.problems] == [(place, message)]

@@ -1,4 +1,4 @@
-"""Configurations and what Serve would say of them, in few words."""
+"""Builders for configurations, and for Serve's details of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,14 +23,14 @@ def spec(name: str = "churn", **keys: Any) -> ModelSpec:
 
 
 def resolved(name: str = "churn", digests: str = "a", runtime: str = "onnx", **keys: Any) -> Resolved:
-    """A model with one version a letter of `digests`, which stands for its digest; the newest comes first."""
+    """A model with one version for each letter of `digests`, which is its digest; newest first."""
     numbers = range(len(digests), 0, -1)
     versions = tuple(ServedVersion(n, f"sha256:{letter * 64}") for n, letter in zip(numbers, digests, strict=True))
     return Resolved(spec(name, **keys), runtime, versions)
 
 
 def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, Rejected]:
-    """A model whose file is as it should be, and that cannot be served."""
+    """A model whose file is valid, and that cannot be served."""
     return spec(name, **keys), Rejected(name, reason, None)
 
 
@@ -75,7 +75,7 @@ def catalogue(config: ServeConfig) -> dict[str, CatalogueEntry]:
 def details(
     config: ServeConfig | None, status: str = "RUNNING", replicas: Mapping[str, int] | None = None, message: str = ""
 ) -> dict[str, Any]:
-    """Serve's ApplicationDetails, as `get_serve_details` gives them: plain values, what is unset left out."""
+    """Serve's ApplicationDetails, as `get_serve_details` returns them: plain values, without unset fields."""
     states = [state for state, count in (replicas or {}).items() for _ in range(count)]
     result = {
         "name": config["name"] if config else "churn",
@@ -106,5 +106,5 @@ def details(
 
 
 def running(*applications: dict[str, Any]) -> Running:
-    """An observation of a Serve that has these ApplicationDetails."""
+    """An observation of Serve with these ApplicationDetails."""
     return Running({result["name"]: result for result in applications})

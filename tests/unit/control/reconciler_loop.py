@@ -32,7 +32,7 @@ LONG = [None] * (int(REMOVAL_DELAY_S) + 2)
 
 
 class Operator:
-    """Reads what a report says, in a line each."""
+    """Implements `reports.Report`, with one line for each call."""
 
     def __init__(self) -> None:
         self.read: list[str] = []
@@ -64,7 +64,7 @@ class Operator:
 
 
 class Loop:
-    """Runs the reconciler through a list of events, one a cycle, and stops."""
+    """Runs the reconciler through a list of events, one for each cycle, and stops."""
 
     def __init__(self, first: DesiredState = ABC, *, approve: bool = False) -> None:
         self.serve = FakeServe()
@@ -77,10 +77,10 @@ class Loop:
         self.requested = RequestedApplies(self.asked.set)
         self.clock = 0.0
         self.silent = False
-        self.happenings: list[Reading | Callable[[], None] | None] = []
+        self.events: list[Reading | Callable[[], None] | None] = []
         self.died = ""
         self.edge: list[Exception] = []
-        """What the next changes of the edge's files fail with."""
+        """The errors of the next changes of the edge's files."""
         self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
         self.reconciler = Reconciler(
             self,
@@ -113,34 +113,34 @@ class Loop:
         return self.silent
 
     def next(self, timeout_s: float) -> Reading | None:
-        """Each turn takes a second."""
+        """Each cycle takes a second."""
         self.clock += 1.0
-        if not self.happenings:
+        if not self.events:
             self.stop.set()
             return None
-        happens = self.happenings.pop(0)
-        if callable(happens):
-            happens()
+        event = self.events.pop(0)
+        if callable(event):
+            event()
             return None
-        return happens
+        return event
 
-    def run(self, *happenings: Reading | Callable[[], None] | None) -> list[str]:
-        """What the operator reads meanwhile, without the progress."""
-        self.happenings, self.operator.read = [*happenings], []
+    def run(self, *events: Reading | Callable[[], None] | None) -> list[str]:
+        """What the operator reads during these events, without the progress."""
+        self.events, self.operator.read = [*events], []
         self.stop.clear()
         self.reconciler.run()
         return [line for line in self.operator.read if not line.startswith("progress")]
 
     def apply(self, desired: DesiredState, *, allow_removals: bool = False) -> "Future[Done]":
-        """A request at the control socket, which the next cycle carries out."""
+        """A request at the control socket, which the next cycle applies."""
         with ThreadPoolExecutor(1) as pool:
-            asking = pool.submit(
+            request = pool.submit(
                 self.requested.request, desired, allow_removals=allow_removals, read_from=self.clock, timeout_s=30
             )
             assert self.asked.wait(30)
             self.asked.clear()
             self.reported = self.run(None, None)
-        return asking
+        return request
 
     def gauge(self, name: str) -> float:
         return self.metrics.snapshot().gauges[(name,)]

@@ -1,4 +1,4 @@
-"""A Serve of our own: takes every config at once; each application is as the test says."""
+"""A fake of Serve: accepts every config at once; the test sets the state of each application."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,16 +18,16 @@ URLS = ServerUrls(inside="http://127.0.0.1:9000", outside="http://127.0.0.1:8000
 
 
 class FakeServe:
-    """What was deployed, and how it goes on."""
+    """Stores what was deployed, and reports the states that the test sets."""
 
     def __init__(self) -> None:
         self.deployed: list[ServeConfig] = []
         self.failing: dict[str, str] = {}
         self.loading: set[str] = set()
         self.waiting: dict[str, str] = {}
-        """Serve's messages of models that have no room."""
+        """Serve's messages for models without room, by name."""
         self.raises: list[Exception] = []
-        """The next calls fail with these."""
+        """The errors of the next calls."""
 
     def deploy(self, config: ServeConfig) -> None:
         self.deployed.append(config)
@@ -40,7 +40,7 @@ class FakeServe:
 
     @property
     def models(self) -> list[str]:
-        """Those that were deployed last, in their order."""
+        """The models that were deployed last, in their order."""
         return [name for name in applications(self.deployed[-1]) if name != "gateway"] if self.deployed else []
 
     def _details(self, name: str, config: ServeConfig) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def desired(
     missing: tuple[str, ...] = (),
     there: Mapping[str, frozenset[int]] | None = None,
 ) -> DesiredState:
-    """What files ask for that hold these models."""
+    """The desired state of files with these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
     specs = tuple(spec for spec, _ in outcomes)
     sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}

@@ -54,7 +54,7 @@ def other(value: Any) -> Any:
 
 
 def changes(values: BaseModel, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, BaseModel]]:
-    """Each field, and each of its own fields where it is a model, with a copy that differs there alone."""
+    """Each field, or each of its own fields if it is a model, with a copy that differs in that field alone."""
     for name in type(values).model_fields.keys() - skip:
         value = getattr(values, name)
         if isinstance(value, BaseModel):

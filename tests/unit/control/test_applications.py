@@ -1,4 +1,4 @@
-"""One application a model: what restarts it, what does not, and what a mistake leaves in place."""
+"""One application for each model: what restarts it, what does not, and what stays after an error."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_what_cannot_change_an_answer_is_not_in_the_args(change):
     [{"runtime": "onnx"}, {"path": "churn"}, {"route": "/models/churn"}, {"limits": {"queue": 256}}, {"labels": []}],
     ids=str,
 )
-def test_writing_down_what_holds_anyway_changes_nothing(written):
+def test_writing_a_default_or_inferred_value_into_the_file_changes_nothing(written):
     made = {key: value for key, value in written.items() if key != "runtime"}
     explicit = resolved(**made)
     if "runtime" in written:
@@ -95,12 +95,12 @@ def proved_size(now: dict[str, Any], then: dict[str, Any]) -> int:
         ({}, {"batching": {"max_size": 8}, "resources": {"memory": "512MiB"}}, 8),
     ],
 )
-def test_replicas_that_go_on_keep_the_batch_size_that_they_have_proved(then, now, size):
+def test_replicas_that_keep_running_keep_the_batch_size_that_they_have_proved(then, now, size):
     assert proved_size(now, then) == size
 
 
 def test_the_size_that_is_proved_is_that_of_the_application_that_answered_last():
-    """One that is being tried, and that a smaller size would put back, has proved nothing."""
+    """An application that is being tried, and that would be rolled back, has proved nothing."""
     tried, good = ({"churn": application(resolved(batching={"max_size": size}))} for size in (256, 64))
     config = configured(resolved(batching={"max_size": 32}), kept=tried, good=good)
     assert applications(config)["churn"]["args"] == good["churn"]["args"]
@@ -168,7 +168,7 @@ def test_new_replicas_start_before_old_ones_stop():
         assert deployment(each)["max_surge_percent"] == 100
 
 
-def test_an_old_replica_may_finish_for_longer_than_the_edge_takes_to_forget_it():
+def test_an_old_replica_may_finish_for_longer_than_the_edge_takes_to_drop_it():
     assert deployment(application(resolved(), drain_s=100.0))["graceful_shutdown_timeout_s"] > 100
 
 
@@ -177,7 +177,7 @@ def test_a_cluster_has_a_proxy_on_every_node(address, location):
     assert configured(ray={"address": address})["proxy_location"] == location
 
 
-def test_the_gateway_takes_the_root_and_knows_every_model():
+def test_the_gateway_has_the_root_and_an_entry_for_every_model():
     config = configured(resolved("churn", "ba", description="Who leaves", required=False), resolved("iris"))
     assert applications(config)["gateway"]["route_prefix"] == "/"
     assert list(catalogue(config)) == ["churn", "iris"]
@@ -207,7 +207,7 @@ def test_the_gateway_does_not_restart_for_a_change_of_models():
     assert before != after
 
 
-def test_a_refused_model_that_never_ran_has_no_application_and_its_reason_in_the_catalogue():
+def test_a_rejected_model_that_never_ran_has_no_application_and_its_reason_in_the_catalogue():
     config = configured(refused("there is no folder churn", route="/who", required=False))
     assert list(applications(config)) == ["gateway"]
     entry = catalogue(config)["churn"]
@@ -216,17 +216,17 @@ def test_a_refused_model_that_never_ran_has_no_application_and_its_reason_in_the
     assert entry.served is None
 
 
-def test_a_refused_model_keeps_the_application_it_has():
+def test_a_rejected_model_keeps_its_application():
     ran = application(resolved("churn", "a"))
     config = configured(refused("no folder", route="/new"), kept={"churn": ran, "removed": ran})
     assert applications(config) == {"gateway": applications(config)["gateway"], "churn": ran}
     entry = catalogue(config)["churn"]
-    assert entry.url_path == "/models/churn", "where it answers, not where its file wants it"
+    assert entry.url_path == "/models/churn", "the route of its application, not that of its file"
     assert entry.served is not None
     assert entry.served.versions == (ServedVersion(1, f"sha256:{'a' * 64}"),)
 
 
-def test_a_refused_model_loses_its_application_where_another_model_has_its_route_now():
+def test_a_rejected_model_loses_its_application_if_another_model_has_its_route_now():
     kept = {"churn": application(resolved("churn", route="/who"))}
     config = configured(resolved("leavers", route="/who"), refused("no folder", route="/why"), kept=kept)
     routes = [each["route_prefix"] for each in config["applications"]]

@@ -32,7 +32,7 @@ def test_what_does_not_differ_is_not_deployed_again(serve, applier):
     assert len(serve.deployed) == 1
 
 
-def test_a_version_that_fails_is_gone_back_from_and_not_tried_again(serve, applier):
+def test_a_version_that_fails_is_rolled_back_and_not_tried_again(serve, applier):
     applier.apply(desired(resolved(digests="g")))
     applier.check()
     applier.apply(desired(resolved(digests="b")))
@@ -55,7 +55,7 @@ def test_a_rejected_model_that_runs_stays_even_if_no_good_configuration_is_known
 
 
 def test_a_rejected_model_stays_as_it_runs_and_not_as_it_was_before(serve, applier):
-    """Its new version answers, and Serve is still taking away the old replica when the repository goes away."""
+    """Its new version answers, and Serve is still stopping the old replica, when the repository disappears."""
     applier.apply(desired(resolved(digests="g")))
     applier.check()
     applier.apply(desired(resolved(digests="n")))
@@ -64,7 +64,7 @@ def test_a_rejected_model_stays_as_it_runs_and_not_as_it_was_before(serve, appli
     assert digest_of(serve, "churn") == "n"
 
 
-def test_what_is_known_of_a_model_is_forgotten_when_it_is_removed(serve, applier):
+def test_what_is_known_of_a_removed_model_is_discarded(serve, applier):
     applier.apply(desired(resolved(digests="g")))
     applier.check()
     applier.apply(desired(), allow_removals=True)
@@ -94,7 +94,7 @@ def test_a_model_that_waits_for_resources_counts_as_settled_so_that_its_yaml_can
     assert settled(statuses)
 
 
-def test_the_edge_knows_each_models_route_its_limit_of_time_and_whether_its_requests_may_be_sent_again():
+def test_the_edge_has_each_models_route_and_timeout_and_whether_its_requests_may_be_sent_again():
     config = configured(resolved(), resolved("iris", route="/flowers/kind", retry="never", limits={"timeout_s": 2}))
     models = edge_models(config)
     assert models == {

@@ -1,4 +1,4 @@
-"""What the control socket answers, from a server of our own."""
+"""The responses of the control socket, with a fake server."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -57,7 +57,7 @@ def live() -> LiveState:
     return LiveState(now=lambda: 5.0)
 
 
-def test_a_server_that_starts_says_what_it_does(live: LiveState):
+def test_a_server_that_starts_reports_what_it_does(live: LiveState):
     live.starting("starting Ray")
     result = ControlApi(live).respond("GET", "/v1/status", None)
     assert result[0] == 200
@@ -86,7 +86,7 @@ def test_the_phases_follow_the_report(live: LiveState):
     assert phase() == ("down", "Ray died: starting again in 4 s")
 
 
-def test_a_status_has_every_model_its_traffic_and_what_it_said_of_itself_once(live: LiveState):
+def test_a_status_has_every_model_its_traffic_and_what_it_reported_at_load(live: LiveState):
     sent: list[str] = []
     described = Event()
 
@@ -143,7 +143,7 @@ def test_a_hub_that_hangs_does_not_delay_the_status(live: LiveState):
     hangs.set()
 
 
-def test_the_status_says_how_old_its_observation_is(live: LiveState):
+def test_the_status_has_the_age_of_its_observation(live: LiveState):
     live.turned(turn(at=1.0))
     assert live.as_json()["server"]["seen_s_ago"] == 4.0
 
@@ -162,7 +162,7 @@ def test_a_plan_and_an_apply_reach_a_server_that_is_up(live: LiveState):
     assert up.asked == [("plan", "/srv/conf"), ("apply", "/srv/conf", False), ("apply", "/srv/conf", True)]
 
 
-def test_a_plan_of_a_server_that_is_not_up_says_what_it_does_instead(live: LiveState):
+def test_a_plan_of_a_server_that_is_not_up_reports_what_the_server_does(live: LiveState):
     live.starting("starting Ray")
     result = ControlApi(live).respond("POST", "/v1/plan", {"config": "/srv/conf"})
     assert result == (503, {"error": "the server is starting: starting Ray"})
@@ -197,14 +197,14 @@ def test_what_an_apply_raises_has_a_status_of_its_own(
         ("POST", "/v1/apply", [], 400),
     ],
 )
-def test_other_requests_are_refused(live: LiveState, method: str, path: str, body: Any, status: int):
+def test_other_requests_are_rejected(live: LiveState, method: str, path: str, body: Any, status: int):
     api = ControlApi(live)
     api.operations = Up()
     assert api.respond(method, path, body)[0] == status
 
 
 def wait_for(true: Callable[[], object]) -> None:
-    """Another thread's work; ends with the test's own timeout."""
+    """Work of another thread; fails at the test's timeout."""
     pause = Event()
     while not true():
         pause.wait(0.01)

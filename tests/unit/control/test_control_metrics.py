@@ -30,7 +30,7 @@ def application(*states: str, status: str = "RUNNING", target: int = 1, **deploy
 
 
 def gauges(metrics: ControlMetrics, churn: dict[str, Any] | None, refused: str = "") -> dict[Key, float]:
-    """After one more observation."""
+    """The metrics after one more observation."""
     running = Running({"churn": churn} if churn else {})
     metrics.observed(running, model_statuses(running, {"churn": refused} if refused else {}, "http://x"))
     return dict(metrics.snapshot().gauges)
@@ -58,13 +58,13 @@ def test_each_version_is_ready_and_has_its_info():
     assert gauges(ControlMetrics(), application(status="DEPLOYING"))[("model_ready", "churn", "3")] == 0
 
 
-def test_a_model_that_was_refused_is_not_ready_in_no_version():
+def test_a_rejected_model_is_not_ready_and_has_no_version():
     seen = gauges(ControlMetrics(), None, refused="it is a pickle")
     assert {key: value for key, value in seen.items() if key[0] == "model_ready"} == {("model_ready", "churn", ""): 0}
     assert seen[("model_load_timeout_seconds", "churn")] == 120
 
 
-def test_how_long_a_model_is_not_ready_begins_anew_each_time_and_not_while_it_waits_for_others_to_load():
+def test_the_time_that_a_model_is_not_ready_restarts_each_time_and_does_not_run_while_it_waits_for_others_to_load():
     clock = [1000.0]
     metrics = ControlMetrics(clock=lambda: clock[0])
 
@@ -114,7 +114,7 @@ def test_starts_are_counted_under_every_reason_from_the_first_on():
     assert starts == {"deploy": 1, "scale": 0, "cold": 0, "replace": 0}
 
 
-def test_deaths_are_counted_under_every_reason_from_nothing_on_and_stay_when_the_model_is_gone():
+def test_deaths_are_counted_from_zero_under_every_reason_and_remain_after_the_model_is_removed():
     metrics = ControlMetrics()
 
     def deaths() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The control socket: its file, HTTP on it, and what the command makes of the answers."""
+"""The control socket: its file, HTTP on it, and how the command handles the responses."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ from modelyard.control.plan import NeedsConfirmation
 
 
 class Replies:
-    """Answers every request in the same way, and remembers them."""
+    """Answers every request with the same response, and records them."""
 
     def __init__(self) -> None:
         self.reply: tuple[int, dict[str, Any]] = (200, {})
@@ -63,7 +63,7 @@ def test_it_is_for_its_owner_alone(state: Path) -> None:
     assert stat.S_IMODE(found.st_mode) == 0o600
 
 
-def test_a_path_that_is_longer_than_the_kernel_takes_works(tmp_path: Path) -> None:
+def test_a_path_that_is_longer_than_the_kernel_accepts_works(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 100) / ("b" * 100)
     deep.mkdir(parents=True)
     opened = len([*Path("/proc/self/fd").iterdir()])
@@ -102,7 +102,7 @@ def test_a_server_is_found_by_the_state_that_server_yaml_names_even_where_other_
         server_yaml.write_text("htp: {port: 1}\nstate: ${WHERE}/here\n")
         assert running_server(tmp_path / "serve_config")
         server_yaml.write_text("state: ${WHERE}/here\nray: {address: 'head:6379'}\n")
-        assert running_server(tmp_path / "serve_config") is None, "it serves on a cluster"
+        assert running_server(tmp_path / "serve_config") is None, "it may run on a cluster"
 
 
 def test_a_key_that_is_a_comment_counts_for_nothing(tmp_path: Path, state: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_status_is_a_get_and_a_plan_names_the_folder(server: RunningServer, re
     ]
 
 
-def test_mistakes_have_the_path_that_the_operator_would_have_written(state: Path, replies: Replies) -> None:
+def test_errors_have_the_path_as_the_operator_would_write_it(state: Path, replies: Replies) -> None:
     with control_socket.listen(state) as listener:
         serving = ControlServer(listener, replies.response)
         serving.start()
@@ -169,7 +169,7 @@ def test_mistakes_have_the_path_that_the_operator_would_have_written(state: Path
         ((500, {"error": "KeyError: 'a'"}), ConnectionError, "KeyError: 'a'"),
     ],
 )
-def test_what_cannot_be_answered_is_said_as_it_is(
+def test_a_request_that_cannot_be_answered_gets_an_error_with_the_reason(
     server: RunningServer, replies: Replies, reply: tuple[int, dict[str, Any]], error: type[Exception], text: str
 ) -> None:
     replies.reply = reply
@@ -213,7 +213,7 @@ def test_a_fault_in_an_answer_is_500_and_the_next_request_is_answered(state: Pat
         serving.stop()
 
 
-def test_two_processes_answer_at_one_socket_one_after_the_other(state: Path) -> None:
+def test_two_processes_use_the_same_socket_one_after_the_other(state: Path) -> None:
     """The supervisor answers while no server process runs; requests of that time wait and are not lost."""
     with control_socket.listen(state) as listener:
         first = ControlServer(listener, lambda *_: (200, {"who": "first"}))

@@ -1,4 +1,4 @@
-"""From files on disk to what is wanted, with everything real but the clock's waiting."""
+"""From files on disk to the desired state, with everything real except the time that versions settle."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.unit.control.models import applications
 
 
 class Project:
-    """A configuration with one model, whose version was written just now, and settles at once unless a test says otherwise."""
+    """A configuration with one model, whose version was written just now, and settles at once unless the test sets a delay."""
 
     def __init__(self, root: Path) -> None:
         self.config = root / "serve_config"
@@ -59,7 +59,7 @@ def test_a_change_of_the_artefact_alone_changes_the_config(project: Project):
     assert applications(before)["churn"]["args"]["versions"] != applications(after)["churn"]["args"]["versions"]
 
 
-def test_a_model_without_an_artefact_is_refused_and_the_others_are_not(project: Project):
+def test_a_model_without_an_artefact_is_rejected_and_the_others_are_not(project: Project):
     (project.config / "models" / "iris.yaml").write_text("name: iris")
     desired = project.state.read()
     assert list(desired.refused) == ["iris"]
@@ -74,7 +74,7 @@ def test_read_settled_waits_for_a_version_that_was_written_just_now(project: Pro
     assert isinstance(settled.models[0], Resolved)
 
 
-def test_a_mistake_in_the_yaml_is_raised(project: Project):
+def test_an_error_in_the_yaml_is_raised(project: Project):
     project.model("nam: churn")
     with pytest.raises(SpecError):
         project.state.read()
@@ -82,7 +82,7 @@ def test_a_mistake_in_the_yaml_is_raised(project: Project):
         project.state.read_settled()
 
 
-def test_another_configuration_stands_in_for_one_with_a_mistake(project: Project):
+def test_an_invalid_configuration_is_replaced_by_the_fallback(project: Project):
     last_good = project.state.read().config
     project.model("nam: churn")
     desired = project.state.read_settled(otherwise=last_good)
@@ -90,7 +90,7 @@ def test_another_configuration_stands_in_for_one_with_a_mistake(project: Project
     assert list(applications(desired.serve_config({}))) == ["gateway", "churn"]
 
 
-def test_another_configuration_does_not_stand_in_for_one_without(project: Project):
+def test_a_valid_configuration_is_not_replaced_by_the_fallback(project: Project):
     last_good = project.state.read().config
     project.model("name: churn\ndescription: newer")
     assert project.state.read_settled(otherwise=last_good).config.models[0].description == "newer"

@@ -12,7 +12,7 @@ PATHS = ServerPaths(state=Path("/srv/yard/.modelyard"), run=Path("/tmp/modelyard
 NODE_ID = "d" * 56
 """Serve keeps each node's files in a folder of this name below ours."""
 LONGEST_SOCKET = 97
-"""HAProxy's limit for a path of a socket that it binds (its own suffix is in it)."""
+"""HAProxy's limit for the path of a socket that it binds, its own suffix included."""
 
 
 def environment(cores: int = 2, files: int = 100_000, **server: object) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_a_replica_drains_as_long_as_the_yaml_says():
     assert environment(drain_s=2.5)["RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"] == "2.5"
 
 
-def test_haproxy_lets_in_what_its_two_ports_do_and_what_comes_in_by_its_own_doors():
+def test_haproxys_connection_limit_covers_its_two_ports_and_its_internal_sockets():
     assert environment(connections=5000)["RAY_SERVE_HAPROXY_MAXCONN"] == "20030"
     assert environment(connections=5000, files=1024)["RAY_SERVE_HAPROXY_MAXCONN"] == "366"
 

@@ -1,4 +1,4 @@
-"""The file of events: a JSON object a line, with time and zone, and no larger than it may be."""
+"""The file of events: one JSON object per line, with time and zone, and a size limit."""
 
 import json
 import stat
@@ -54,7 +54,7 @@ def test_every_line_has_a_time_with_its_zone_and_what_is_known(tmp_path: Path):
     ]
 
 
-def test_it_is_for_its_owner_alone_and_goes_on_where_the_last_run_ended(tmp_path: Path):
+def test_only_its_owner_may_read_it_and_a_run_appends_to_the_file_of_the_last_run(tmp_path: Path):
     EventFile(tmp_path, Writes()).trouble("one")
     EventFile(tmp_path, Writes()).trouble("two")
     assert [line["reason"] for line in lines(tmp_path)] == ["one", "two"]
@@ -71,5 +71,5 @@ def test_it_rotates_at_its_size_and_one_earlier_file_stays(tmp_path: Path):
     assert len(kept) > 10
 
 
-def test_a_disk_that_takes_nothing_costs_events_alone(tmp_path: Path):
+def test_a_full_disk_loses_events_and_nothing_else(tmp_path: Path):
     EventFile(tmp_path / "gone", Writes()).trouble("one")

@@ -1,4 +1,4 @@
-"""Changed files are noticed, whatever happens to the folders that hold them."""
+"""Changed files are detected, whatever happens to their folders."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, F
 
 
 class Project:
-    """A configuration with one model, and checks of its files as often as the test says."""
+    """A configuration with one model, and a FileChecker that the test calls."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -62,11 +62,11 @@ def project(tmp_path: Path) -> Project:
 def test_the_first_check_reads_because_files_may_have_changed_since_the_start(tmp_path: Path):
     project = Project(tmp_path)
     state = ConfigReader(project.config, {})
-    look = FileChecker(state, state.read(), lambda: 0.0)
-    assert look.check() is None
-    assert look.is_changing
-    assert isinstance(look.check(), DesiredState)
-    assert not look.is_changing
+    checker = FileChecker(state, state.read(), lambda: 0.0)
+    assert checker.check() is None
+    assert checker.is_changing
+    assert isinstance(checker.check(), DesiredState)
+    assert not checker.is_changing
 
 
 def test_what_has_not_changed_is_not_read_again(project: Project):
@@ -153,12 +153,12 @@ def _another_file_of_the_same_age_and_size(project: Project) -> None:
 def test_a_change_is_seen(project: Project, change: Callable[[Project], None]):
     change(project)
     assert project.versions() == [2]
-    project.settle()  # where a new configuration names other folders, these are read once more
+    project.settle()  # if the configuration names other folders, they are read once more
     assert project.settle() is None
 
 
 def test_a_link_that_leads_to_another_folder_now_is_seen(project: Project):
-    """As Kubernetes changes a mounted ConfigMap."""
+    """In the way in which Kubernetes changes a mounted ConfigMap."""
     for name, versions in (("first", 1), ("second", 2)):
         (project.root / name).mkdir()
         (project.root / name / "churn.yaml").write_text(f"name: churn\nversions: [{versions}]")
@@ -172,7 +172,7 @@ def test_a_link_that_leads_to_another_folder_now_is_seen(project: Project):
     assert project.versions() == [2]
 
 
-def test_a_repository_that_comes_after_the_start_is_seen(project: Project):
+def test_a_repository_that_appears_after_the_start_is_seen(project: Project):
     project.repository.rename(project.root / "away")
     project.start()
     assert project.settle() is None
@@ -194,7 +194,7 @@ def test_a_mistake_is_read_once(project: Project):
 
 
 @pytest.mark.parametrize("gone", ["serve_config", "serve_config/models", "model_repository", "model_repository/churn"])
-def test_a_folder_that_goes_and_comes_back_is_seen_both_times(project: Project, gone: str):
+def test_a_folder_that_disappears_and_returns_is_seen_both_times(project: Project, gone: str):
     (project.root / gone).rename(project.root / "away")
     assert project.settle() is not None
     (project.root / "away").rename(project.root / gone)
@@ -257,7 +257,7 @@ def test_a_wait_for_the_next_reading_can_be_ended_from_another_thread():
 
 
 class OutOfDescriptors(ConfigReader):
-    """Fails to read until the test says otherwise."""
+    """Fails to read until the test changes that."""
 
     has_any = False
 

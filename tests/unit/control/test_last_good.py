@@ -1,4 +1,4 @@
-"""What a server remembers between runs."""
+"""What a server stores between runs."""
 
 import json
 import os
@@ -39,11 +39,11 @@ def test_an_application_that_another_release_wrote_is_left_out(tmp_path: Path, p
     assert LastGood.read(path) == LastGood(CONFIG, GOOD)
 
 
-def test_nothing_is_remembered_before_the_first_run(tmp_path: Path):
+def test_before_the_first_run_nothing_is_stored(tmp_path: Path):
     assert LastGood.read(tmp_path / "last-good.json") == LastGood(None, {})
 
 
-def test_having_nothing_to_remember_forgets_nothing(tmp_path: Path):
+def test_an_empty_state_does_not_overwrite_a_stored_one(tmp_path: Path):
     LastGood(CONFIG, GOOD).write(tmp_path / "last-good.json")
     LastGood().write(tmp_path / "last-good.json")
     assert LastGood.read(tmp_path / "last-good.json").config == CONFIG

@@ -1,15 +1,15 @@
-"""A value that may be slow to come."""
+"""A value whose fetch may be slow."""
 
 import threading
 
 from modelyard.control.last_known import LastKnown
 
 
-def test_who_asks_gets_the_new_value_where_it_comes_in_time():
+def test_the_new_value_is_returned_if_it_arrives_in_time():
     assert LastKnown(lambda last: last + 1, 0).get(30) == 1
 
 
-def test_who_asks_gets_the_last_value_where_the_new_one_takes_long_and_one_fetch_is_under_way_at_a_time():
+def test_the_last_value_is_returned_while_a_fetch_takes_long_and_only_one_fetch_runs_at_a_time():
     comes = threading.Event()
     fetched: list[int] = []
 

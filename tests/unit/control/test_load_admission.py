@@ -17,7 +17,7 @@ NO_ROOM = (
 
 
 class Start:
-    """A Serve in which every model loads until the test says otherwise; two replicas may at a time."""
+    """A Serve in which every model loads until the test ends that; two replicas may load at a time."""
 
     def __init__(self) -> None:
         self.serve = FakeServe()
@@ -51,7 +51,7 @@ def start() -> Start:
     return Start()
 
 
-def test_those_that_the_server_is_ready_with_load_before_the_others(start: Start):
+def test_required_models_load_before_the_others(start: Start):
     start.applier.apply(desired(*(resolved(name, required=name in "bd") for name in "abcd")))
     assert start.serve.models == ["b", "d"]
 
@@ -68,7 +68,7 @@ def test_models_load_in_their_order_and_the_next_as_soon_as_one_has_loaded(start
     assert len(start.targets) == len(start.serve.deployed) == 3
 
 
-def test_those_that_wait_are_loading_and_say_why(start: Start):
+def test_waiting_models_are_loading_and_have_the_reason(start: Start):
     start.apply("abc")
     waits = "waits until the models before it have loaded"
     assert start.rows() == {"a": ("LOADING", ""), "b": ("LOADING", ""), "c": ("LOADING", waits)}
@@ -78,17 +78,17 @@ def test_those_that_wait_are_loading_and_say_why(start: Start):
     assert "c" in required_not_ready(seen)
 
 
-def test_a_plan_beside_the_start_shows_those_that_wait_as_still_to_add(start: Start):
+def test_a_plan_during_the_start_shows_waiting_models_as_still_to_add(start: Start):
     start.apply("abc")
     beside = Applier(start.serve, Rollback(), URLS)
     assert [(a.kind, a.model) for a in beside.plan(desired(*map(resolved, "abc")))] == [("add", "c")]
     beside.apply(desired(*map(resolved, "abc")))
     assert start.serve.models == ["a", "b", "c"]
     start.applier.check()
-    assert start.serve.models == ["a", "b", "c"], "what somebody else deployed is not taken back"
+    assert start.serve.models == ["a", "b", "c"], "what another process deployed is not removed"
 
 
-def test_a_model_of_many_replicas_loads_alone_and_no_model_waits_for_ever(start: Start):
+def test_a_model_of_many_replicas_loads_alone_and_no_model_waits_forever(start: Start):
     start.apply("ab", replicas=3)
     assert start.serve.models == ["a"]
     start.loaded("a")
@@ -119,7 +119,7 @@ def test_a_change_of_all_models_restarts_a_few_at_a_time_and_the_others_serve_as
     assert start.served_digests()["c"] == "n"
 
 
-def test_a_version_that_fails_beside_others_that_wait_is_gone_back_from(start: Start):
+def test_a_version_that_fails_while_others_wait_is_rolled_back(start: Start):
     start.apply("abc")
     start.loaded("abc")
     start.loaded("abc")
@@ -150,6 +150,6 @@ def test_what_restarts_nothing_never_waits(start: Start):
     assert start.rows()["c"][0] == "READY"
 
 
-def test_a_refused_model_does_not_wait(start: Start):
+def test_a_rejected_model_does_not_wait(start: Start):
     start.applier.apply(desired(*map(resolved, "abc"), refused("no file", "d")))
     assert start.rows()["d"] == ("UNAVAILABLE", "no file")

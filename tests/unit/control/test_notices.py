@@ -23,7 +23,7 @@ def test_a_problem_that_the_operator_has_read_of_is_not_reported_again() -> None
     assert not notices.end("file")
 
 
-def test_the_problems_of_a_kind_end_when_they_are_missing_and_others_stay() -> None:
+def test_problems_of_a_kind_end_when_they_are_missing_from_the_next_set_and_others_remain() -> None:
     reported = list[str]()
     notices = Notices(reported.append)
     notices.set("edge", "refused")

@@ -1,4 +1,4 @@
-"""What is remembered of replicas from one observation of Serve to the next."""
+"""What is stored of replicas from one observation of Serve to the next."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from modelyard.control.status import Running
 
 
 def observation(**replicas: dict[str, Any]) -> Running:
-    """Replicas of `churn` by id, with what Serve says of each."""
+    """Replicas of `churn` by id, with Serve's details of each."""
     listed = [{"replica_id": name, "state": "RUNNING", **facts} for name, facts in replicas.items()]
     return Running({"churn": {"deployments": {"model": {"replicas": listed}}}})
 
@@ -71,7 +71,7 @@ def test_a_long_message_of_rays_is_cut():
 
 
 class Starts:
-    """Observations of one model's replicas, a letter each."""
+    """Observations of one model's replicas; each letter is a replica."""
 
     def __init__(self) -> None:
         self.starts = ReplicaStarts()
@@ -91,14 +91,14 @@ def test_only_as_many_replicas_as_were_requested_count_as_scaling():
     assert starts.counts() == {"scale": 2, "replace": 1}
 
 
-def test_a_target_that_stays_requests_no_replica():
+def test_an_unchanged_target_requests_no_replica():
     starts = Starts()
     for replicas in ("ab", "ab", "bc"):
         starts.observe(replicas, 2)
     assert starts.counts() == {"replace": 1}
 
 
-def test_a_model_that_was_removed_starts_anew_and_the_others_do_not():
+def test_a_removed_model_starts_from_zero_and_the_others_do_not():
     starts = Starts()
     for model in ("churn", "iris"):
         starts.observe("a", 1, model=model)

@@ -38,7 +38,7 @@ def test_two_configurations_never_share_a_folder_and_one_always_has_the_same(tmp
     assert first.run != other.run
 
 
-def test_one_state_is_one_place_by_whatever_path(tmp_path: Path):
+def test_a_state_folder_has_the_same_place_by_every_path(tmp_path: Path):
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to("a")
     assert paths_of(config(tmp_path / "link")) == paths_of(config(tmp_path / "a"))
@@ -64,7 +64,7 @@ def test_the_token_is_made_once(paths: ServerPaths):
     assert paths.token.read_text() == token
 
 
-def test_a_token_that_was_lost_when_the_power_was_cut_is_made_anew(paths: ServerPaths):
+def test_a_token_that_was_lost_in_a_power_failure_is_created_again(paths: ServerPaths):
     create_folders(paths)
     paths.token.write_text("")
     create_folders(paths)
@@ -80,14 +80,14 @@ def test_two_servers_have_two_tokens(paths: ServerPaths, tmp_path: Path):
 
 
 @pytest.mark.parametrize("loose", [0o755, 0o770, 0o701])
-def test_a_run_folder_that_others_can_enter_is_refused(paths: ServerPaths, loose: int):
+def test_a_run_folder_that_others_can_enter_is_rejected(paths: ServerPaths, loose: int):
     paths.run.mkdir()
     paths.run.chmod(loose)
     with pytest.raises(PermissionError, match="must be a folder of this user, with mode 0700"):
         create_folders(paths)
 
 
-def test_a_run_folder_that_is_a_link_is_refused_wherever_it_leads(paths: ServerPaths, tmp_path: Path):
+def test_a_run_folder_that_is_a_link_is_rejected_whatever_its_target(paths: ServerPaths, tmp_path: Path):
     (tmp_path / "mine").mkdir(mode=0o700)
     paths.run.symlink_to(tmp_path / "mine")
     with pytest.raises(PermissionError):
@@ -103,7 +103,7 @@ def test_a_run_folder_of_another_user_is_rejected(paths: ServerPaths):
         create_folders(paths)
 
 
-def test_a_second_server_of_one_state_is_refused_until_the_first_has_ended(paths: ServerPaths):
+def test_a_second_server_with_the_same_state_is_rejected_until_the_first_has_ended(paths: ServerPaths):
     refused = pytest.raises(BlockingIOError, match=f"state folder {paths.state} runs already")
     with state_folder_lock(paths), refused, state_folder_lock(paths):
         pass

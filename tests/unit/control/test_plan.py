@@ -1,4 +1,4 @@
-"""The plan: which models change, how, and why, in words for the operator."""
+"""The plan: which models change, how, and the reason for the operator."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ A, B = (f"({letter * 8})" for letter in "ab")
 
 
 def change(before: dict[str, Any], after: dict[str, Any]) -> tuple[Action, ...]:
-    """The plan for one model that was and is to be so."""
+    """The plan for one model, from this application to that one."""
     return plan(applications(configured(resolved(**before))), configured(resolved(**after)))
 
 

@@ -37,9 +37,7 @@ def test_free_ports_are_none_of_those_that_outgoing_connections_get():
 
 
 @pytest.mark.parametrize("text", [None, "", "20000 65535"])
-def test_free_ports_are_found_where_the_kernel_does_not_say_which_it_gives_out_or_gives_all(
-    tmp_path, monkeypatch, text
-):
+def test_free_ports_are_found_if_the_kernels_port_range_is_unknown_or_covers_all_ports(tmp_path, monkeypatch, text):
     if text is not None:
         (tmp_path / "range").write_text(text)
     monkeypatch.setattr(ports, "PORT_RANGE", tmp_path / "range")

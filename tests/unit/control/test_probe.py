@@ -1,4 +1,4 @@
-"""Asking a model about itself, over a real socket."""
+"""Requests for a model's description, over a real socket."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ from modelyard.control.status import ModelStatus
 
 @contextmanager
 def answering(answers: dict[str, bytes]) -> Iterator[str]:
-    """A server that sends these bytes, whole answers, for these paths; gives its origin."""
+    """A server that sends these complete responses, by path. Yields its origin."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -23,7 +23,7 @@ def answering(answers: dict[str, bytes]) -> Iterator[str]:
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -1,4 +1,4 @@
-"""Ending what was started, on real processes: each test's own, below its own supervisor."""
+"""Ending started processes: each test has its own, below its own supervisor."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from modelyard.control.process_tree import descendants
 
 
 def supervise(program: str) -> list[str]:
-    """Run a program that has adopted its orphans; gives what it printed, a line each."""
+    """Run a program that has adopted its orphans. Returns the lines that it printed."""
     head = """\
         import os, signal, subprocess, sys, time
         from pathlib import Path

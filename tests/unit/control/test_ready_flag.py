@@ -1,4 +1,4 @@
-"""The flag by which a supervisor knows that the server's process has been up."""
+"""The flag that reports to the supervisor that the server's process has been up."""
 
 import os
 
@@ -13,7 +13,7 @@ def test_a_flag_that_one_process_sets_is_set_in_the_other():
     servers.set()
     assert (supervisors.is_set(), servers.is_set()) == (True, True)
     servers.close()
-    assert supervisors.is_set(), "the process has ended, and had been up"
+    assert supervisors.is_set(), "the process has ended, and was up before"
     supervisors.close()
 
 

@@ -27,7 +27,7 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(loop: Loop, error: 
 
 
 @pytest.mark.parametrize("error", [ConnectionError("away"), OSError(28, "No space left"), RuntimeError("broken")])
-def test_nothing_that_goes_wrong_in_the_loop_ends_it(loop: Loop, error: Exception):
+def test_no_error_in_the_loop_ends_it(loop: Loop, error: Exception):
     four = desired(*map(resolved, "abcd"))
     loop.serve.raises = [error] * 2
     reported = loop.run(four, None, None, None)
@@ -48,8 +48,8 @@ def test_a_change_that_cannot_be_applied_waits_and_what_runs_is_observed_meanwhi
 
 def test_problems_that_last_are_reported_once_each_and_end_when_they_are_over(loop: Loop):
     one, two = {"a": "cannot write a"}, {"a": "cannot write a", "b": "cannot write b"}
-    tell = [lambda troubles=troubles: loop.notices.set_all("write ", troubles) for troubles in (one, two, two, {}, one)]
-    assert loop.run(*tell) == ["cannot write a", "cannot write b", "cannot write a"]
+    sets = [lambda troubles=troubles: loop.notices.set_all("write ", troubles) for troubles in (one, two, two, {}, one)]
+    assert loop.run(*sets) == ["cannot write a", "cannot write b", "cannot write a"]
     assert loop.turns[-1].notices == {"write a": "cannot write a"}
 
 
@@ -83,7 +83,7 @@ def test_a_change_during_the_start_up_is_applied_before_the_start_up_is_over():
 
 def test_a_model_that_changes_its_state_is_reported(loop: Loop):
     loop.serve.failing["b"] = "the disk is full"
-    assert loop.run(None, None) == ["b READY"]  # an old replica answers still, with the reason
+    assert loop.run(None, None) == ["b READY"]  # an old replica still answers, with the reason
 
 
 def test_a_file_that_is_ignored_is_reported_once(loop: Loop):
@@ -92,7 +92,7 @@ def test_a_file_that_is_ignored_is_reported_once(loop: Loop):
     assert loop.run(warned, warned, None) == ["models/d.YAML: warning: this file is ignored"]
 
 
-def test_a_turn_holds_what_the_loop_knows(loop: Loop):
+def test_a_turn_holds_the_state_of_the_loop(loop: Loop):
     loop.run(MISTAKE, None)
     turn = loop.turns[-1]
     assert [status.name for status in turn.statuses] == ["a", "b", "c"]
@@ -104,7 +104,7 @@ def test_a_turn_holds_what_the_loop_knows(loop: Loop):
     assert loop.turns[-1].configured == {"a", "b", "c", "d"}
 
 
-def test_a_turn_in_which_serve_does_not_answer_holds_the_last_answer_and_its_time(loop: Loop):
+def test_a_turn_without_a_response_from_serve_holds_the_last_observation_and_its_time(loop: Loop):
     at = loop.turns[-1].at
 
     def fail() -> None:

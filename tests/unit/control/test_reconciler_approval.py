@@ -73,7 +73,7 @@ def test_files_that_changed_after_an_approval_wait_for_the_next(approving: Loop)
     assert approving.serve.models == ["a", "b", "c", "d"]
 
 
-def test_a_removal_of_most_models_says_that_its_approval_needs_a_confirmation(approving: Loop):
+def test_a_removal_of_most_models_reports_that_its_approval_needs_a_confirmation(approving: Loop):
     reported = approving.run(NOTHING, *LONG)
     assert reported[:3] == ["waits: remove a", "waits: remove b", "waits: remove c"]
     assert reported[3].startswith("the folder models is missing")
@@ -88,7 +88,7 @@ def test_what_changes_nothing_needs_no_approval(approving: Loop):
     assert approving.turns[-1].waiting == ()
 
 
-def test_mistakes_are_reported_and_nothing_waits(approving: Loop):
+def test_errors_are_reported_and_nothing_waits(approving: Loop):
     assert approving.run(ABCD, None, MISTAKE, None) == ["waits: add d", "mistakes"]
     assert approving.turns[-1].waiting == ()
 
@@ -101,7 +101,7 @@ def test_the_first_configuration_is_applied_before_a_changed_one_waits():
     assert loop.serve.models == ["a", "b", "c"]
 
 
-def test_what_was_applied_by_another_way_does_not_wait(approving: Loop):
+def test_a_change_that_was_applied_by_another_process_does_not_wait(approving: Loop):
     """On a cluster, `modelyard apply` does it itself."""
     approving.run(ABCD, None)
     assert approving.run(lambda: approving.serve.deploy(ABCD.serve_config({})), None, None) == ["d READY"]

@@ -29,7 +29,7 @@ def test_the_same_must_be_missing_for_three_seconds():
     clock.now = 105.9
     assert not delay.is_over(both)
     assert delay.is_over(frozenset())
-    assert not delay.is_over(both), "it was back in between"
+    assert not delay.is_over(both), "it was there in between"
     clock.now = 109.0
     assert delay.is_over(both)
 

@@ -1,4 +1,4 @@
-"""What is missing, and whether anything is done for it."""
+"""What is missing, and whether the removal is applied."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ OTHER = ServerSpec(connections=7)
 
 
 def config(names: str = "", *absent: str, server: ServerSpec | None = None) -> Config:
-    """One model a letter."""
+    """One model for each letter."""
     return Config(server or ServerSpec(), tuple(spec(name) for name in names), {}, ROOT, missing=absent)
 
 
@@ -43,13 +43,13 @@ def test_the_removal_of_some_is_not(before, after):
         ((), OTHER, ""),
     ],
 )
-def test_a_lost_server_yaml_is_withheld_where_it_had_settings(absent, server, reason):
+def test_a_lost_server_yaml_withholds_the_change_if_it_had_settings(absent, server, reason):
     assert withheld(config("a", *absent), server, "a") == reason
     last = None if server is None else config("a", server=server)
     assert emptied(config("a", *absent), last) == reason
 
 
-def test_the_reason_says_what_is_gone():
+def test_the_reason_names_what_is_missing():
     reason = withheld(config("", MODELS_FOLDER), None, "abc")
     assert reason == "the folder models is missing, and the last configuration had 3 models"
     assert withheld(config(""), None, "a") == "the folder models holds no model, and the last configuration had 1 model"
@@ -84,7 +84,7 @@ def test_what_is_missing_is_acted_on_when_it_has_lasted():
     assert not lasting.is_over(frozenset("a"))
     clock[0] = REMOVAL_DELAY_S - 0.1
     assert not lasting.is_over(frozenset("a"))
-    assert not lasting.is_over(frozenset("ab")), "one file after the other goes: wait for the last"
+    assert not lasting.is_over(frozenset("ab")), "files disappear one after the other: wait for the last"
     clock[0] = 2 * REMOVAL_DELAY_S
     assert lasting.is_over(frozenset("ab"))
     assert lasting.is_over(frozenset()), "everything is back"

@@ -56,7 +56,7 @@ def grown(path: Path, content: bytes) -> None:
 
 
 def written_with_its_old_times(path: Path, content: bytes) -> None:
-    """The same inode, size and modification time, as a copy that preserves times writes it."""
+    """The same inode, size and modification time, in the way in which a copy that preserves times writes."""
     before = path.stat()
     while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of the file system moves in ticks
         path.write_bytes(content)
@@ -119,7 +119,7 @@ def test_renewed_client_authorities_are_used(server: Server, write: Callable[[Pa
 
 
 @pytest.mark.parametrize("field", ["st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"])
-def test_each_field_alone_tells_two_files_apart(field: str):
+def test_each_field_alone_distinguishes_two_files(field: str):
     """A network file system may change only one of them."""
     assert identity_of(status()) == identity_of(status())
     assert identity_of(status(**{field: 1})) != identity_of(status())

@@ -1,4 +1,4 @@
-"""Why a replica died, from the files it leaves and what Ray knows; and where that is reported."""
+"""Why a replica died, from the files that it leaves and from Ray; and where that is reported."""
 
 import json
 import time
@@ -88,7 +88,7 @@ def test_a_replica_that_was_stopped_did_not_die(found: Evidence):
 
 
 class OneMachine:
-    """Ray and a kernel, as the test has them."""
+    """Fakes of Ray and of the kernel."""
 
     def __init__(self) -> None:
         self.causes: dict[str, RayCause] = {}
@@ -107,17 +107,17 @@ class Lost:
 
 
 class Watched:
-    """A death watch over replicas that the test names."""
+    """A death watch for replicas that the test names."""
 
     def __init__(self, root: Path) -> None:
-        self.machine, self.told, self.now, self.clock = OneMachine(), [], 1000.0, 5.0
+        self.machine, self.reported, self.now, self.clock = OneMachine(), [], 1000.0, 5.0
         self.folder, self.log = root / "replicas", DeathLog(root)
         self.watch = DeathWatch(
             self.folder,
             self.log,
             self.machine,
             Lost(),
-            self.told.append,
+            self.reported.append,
             writes=Writes(),
             now=lambda: self.now,
             clock=lambda: self.clock,
@@ -126,7 +126,7 @@ class Watched:
     def files(self, replica: str) -> ReplicaFiles:
         return ReplicaFiles(self.folder, "iris", replica)
 
-    def look(self, *replicas: str, state: str = "RUNNING") -> None:
+    def observe(self, *replicas: str, state: str = "RUNNING") -> None:
         details = [{"replica_id": name, "actor_id": f"actor {name}", "pid": 7, "state": state} for name in replicas]
         self.watch.observe(Running({"iris": {"deployments": {"model": {"replicas": details}}}}))
         self.now += 1
@@ -140,66 +140,66 @@ def watched(tmp_path: Path) -> Watched:
 
 def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.look("a", "b")
+    watched.observe("a", "b")
     watched.files("a").write_exit(EXITED)
-    watched.look("b", "c")
-    (death,) = watched.told
+    watched.observe("b", "c")
+    (death,) = watched.reported
     assert (death.model, death.replica, death.reason, death.requests) == ("iris", "a", "exit", ("request of a",))
     assert death.line == ("iris: replica a died: exit code 3, os._exit in model.py:17; 1 request lost (request of a)")
     assert b"exit code 3" in watched.files("a").log.read_bytes()
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
-    watched.look("b", "c")
-    assert len(watched.told) == 1
+    watched.observe("b", "c")
+    assert len(watched.reported) == 1
 
 
-def test_a_replica_that_says_that_it_was_stopped_is_no_death_whatever_ray_says(watched: Watched):
+def test_a_replica_with_a_record_that_it_was_stopped_is_no_death_whatever_ray_reports(watched: Watched):
     watched.machine.causes["actor a"] = WORKER_DIED
-    watched.look("a")
-    watched.look("a", state="STOPPING")
+    watched.observe("a")
+    watched.observe("a", state="STOPPING")
     watched.files("a").write_exit(ExitRecord("stopped", ""))
-    watched.look()
-    assert watched.told == []
+    watched.observe()
+    assert watched.reported == []
 
 
-def test_ray_may_take_a_moment_to_know_the_cause_but_not_for_ever(watched: Watched):
+def test_ray_has_limited_time_to_know_the_cause(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.look("a", "b")
-    watched.look()
-    assert watched.told == []
+    watched.observe("a", "b")
+    watched.observe()
+    assert watched.reported == []
     watched.machine.causes["actor a"] = WORKER_DIED
     for _ in range(10):
-        watched.look()
+        watched.observe()
     watched.machine.causes["actor b"] = WORKER_DIED
-    watched.look()
-    assert [death.replica for death in watched.told] == ["a"]
+    watched.observe()
+    assert [death.replica for death in watched.reported] == ["a"]
 
 
 @pytest.mark.parametrize("step_s", [3600, -3600])
 def test_a_time_of_day_that_is_set_changes_no_cause(watched: Watched, step_s: float):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.look("a", state="RUNNING")
-    watched.look("a", state="STOPPING")
+    watched.observe("a", state="RUNNING")
+    watched.observe("a", state="STOPPING")
     watched.now += step_s
     watched.machine.causes["actor a"] = RayCause("RAY_KILL", "ray.kill() was called")
-    watched.look()
-    assert [death.reason for death in watched.told] == ["health_check"]
+    watched.observe()
+    assert [death.reason for death in watched.reported] == ["health_check"]
 
 
 def test_a_kill_by_the_kernel_for_lack_of_memory_has_its_own_reason(watched: Watched):
     append_record(watched.files("a").log, LogRecord(1.0, "INFO", "model", "hello"))
     watched.machine.causes["actor a"] = WORKER_DIED
-    watched.look("a")
+    watched.observe("a")
     watched.machine.kills = 1
-    watched.look()
-    assert [death.reason for death in watched.told] == ["out_of_memory"]
+    watched.observe()
+    assert [death.reason for death in watched.reported] == ["out_of_memory"]
 
 
 def test_a_death_that_cannot_be_written_is_still_reported(watched: Watched, tmp_path: Path):
-    watched.look("a")
+    watched.observe("a")
     watched.files("a").write_exit(EXITED)
     (tmp_path / "deaths.jsonl").mkdir()
-    watched.look()
-    assert [death.reason for death in watched.told] == ["exit"]
+    watched.observe()
+    assert [death.reason for death in watched.reported] == ["exit"]
 
 
 def test_status_counts_those_of_the_last_day(tmp_path: Path):
@@ -243,7 +243,7 @@ def test_a_lost_request_has_a_line_in_its_models_log_and_belongs_to_one_death(tm
     assert lost.of_replica("iris", "x4k2", ()) == ()
 
 
-def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp_path: Path):
+def test_a_request_whose_batch_ran_is_logged_if_haproxy_logged_nothing(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE)
     assert lost.of_replica("iris", "x4k2", ("quiet", "mine")) == ("quiet", "mine")
@@ -251,7 +251,7 @@ def test_a_request_whose_call_ran_is_logged_where_haproxy_said_nothing_of_it(tmp
     assert ids == ["mine", "quiet"]
 
 
-def test_a_request_whose_replica_haproxy_does_not_know_is_that_of_the_replica_whose_call_it_was(tmp_path: Path):
+def test_a_request_without_a_replica_in_haproxys_log_belongs_to_the_replica_that_ran_it(tmp_path: Path):
     lost = LostRequests(tmp_path, tmp_path / "requests", Writes(), now=lambda: 1.5)
     lost.take(LINE.replace(b"SERVE_REPLICA_iris-model-x4k2", b"newest"))
     assert lost.of_replica("iris", "other", ()) == ()

@@ -5,7 +5,7 @@ import pytest
 from modelyard.control.replica_starts import ReplicaStarts
 
 Observation = tuple[str, int, str, bool]
-"""Replicas (a letter each), target, configuration, whether no change is under way."""
+"""Replicas (one letter each), target, configuration, whether no change is under way."""
 
 
 def counted(*observations: Observation) -> dict[str, int]:
@@ -53,7 +53,7 @@ def test_the_reason_is_what_made_serve_start_it(observations: list[Observation],
     assert counted(*observations) == reasons
 
 
-def test_a_model_that_comes_back_counts_on():
+def test_the_counts_of_a_model_that_returns_continue():
     starts = ReplicaStarts()
     for number in range(2):
         starts.observe("churn", f"{number}", 1, config="v1", through=False)

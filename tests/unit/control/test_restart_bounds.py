@@ -1,4 +1,4 @@
-"""The bounds between which a server that ends is started again."""
+"""The limits on restarts of a server that ends."""
 
 import pytest
 

@@ -14,7 +14,7 @@ WANTS_BAD = configured(resolved(digests="b"), resolved("iris"))
 
 
 def tried() -> Rollback:
-    """The good one has answered, and then the bad one has mark_failed."""
+    """The good configuration has answered, and then the bad one has failed."""
     rollback = Rollback()
     rollback.mark_good("churn", GOOD)
     assert rollback.mark_failed("churn", BAD, "LoadError: bad")
@@ -43,19 +43,19 @@ def test_the_catalogue_has_what_serves_instead_and_why():
     assert rejection_reasons(applications(target)) == {"churn": entry.refused}
 
 
-def test_going_back_leaves_the_wanted_config_as_it_was():
+def test_a_rollback_does_not_modify_the_wanted_config():
     before = repr(WANTS_BAD)
     tried().applied_to(WANTS_BAD)
     assert repr(WANTS_BAD) == before
 
 
-def test_the_first_configuration_of_a_model_has_nothing_to_go_back_to():
+def test_the_first_configuration_of_a_model_cannot_be_rolled_back():
     rollback = Rollback()
     assert not rollback.mark_failed("churn", BAD, "bad")
     assert rollback.applied_to(WANTS_BAD) == WANTS_BAD
 
 
-def test_a_good_one_that_fails_now_is_not_replaced_by_itself():
+def test_a_good_configuration_that_fails_now_is_not_replaced_by_itself():
     rollback = Rollback(good={"churn": GOOD})
     assert not rollback.mark_failed("churn", GOOD, "the machine is full")
     assert not rollback.rejected
@@ -78,17 +78,17 @@ def test_a_configuration_that_answers_after_all_is_good():
     assert rollback.applied_to(WANTS_BAD) == WANTS_BAD
 
 
-def test_a_model_that_is_not_wanted_any_more_does_not_come_back():
+def test_a_model_that_was_removed_from_the_files_does_not_return():
     wanted = configured(resolved("iris"))
     assert tried().applied_to(wanted) == wanted
 
 
-def test_a_refused_model_keeps_its_own_reason():
+def test_a_rejected_model_keeps_its_own_reason():
     wanted = configured(refused("no folder"), kept={"churn": GOOD})
     assert rejection_reasons(applications(tried().applied_to(wanted))) == {"churn": "no folder"}
 
 
-def test_a_good_one_stays_away_where_its_route_has_gone_to_another_model():
+def test_a_good_configuration_is_left_out_if_another_model_has_its_route_now():
     rollback = Rollback()
     rollback.mark_good("churn", application(resolved(digests="g", route="/who")))
     moved = configured(resolved(digests="b"), resolved("leavers", route="/who"))
@@ -106,7 +106,7 @@ NAMES = st.sampled_from(["churn", "iris"])
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Configurations are wanted, and what is deployed answers or fails, in any order."""
+    """Wanted configurations change, and deployed ones answer or fail, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,29 +126,29 @@ class AnyHistory(RuleBasedStateMachine):
     def answers(self, name):
         self.rollback.mark_good(name, self.deployed[name])
         self.answered[name].append(self.deployed[name])
-        assert self.deployed[name] == self.answered[name][-1], "what answers is left alone"
+        assert self.deployed[name] == self.answered[name][-1], "a configuration that answers stays"
 
     @rule(name=NAMES)
     def fails(self, name):
         mark_failed = self.deployed[name]
         back = self.rollback.mark_failed(name, mark_failed, "it broke")
-        assert back == (self.deployed[name] != mark_failed), "going back is announced, and only then done"
+        assert back == (self.deployed[name] != mark_failed), "a rollback is reported first, and then made"
 
     @precondition(lambda self: self.answered["churn"])
     @rule()
     def fails_again_and_again(self):
         for _ in range(3):
             self.rollback.mark_failed("churn", self.deployed["churn"], "it broke")
-        assert self.deployed["churn"] == self.answered["churn"][-1], "it ends at what last answered, and stays there"
+        assert self.deployed["churn"] == self.answered["churn"][-1], "it stays at the configuration that last answered"
 
     @invariant()
-    def what_is_not_as_wanted_has_answered_and_is_told(self):
+    def a_model_that_differs_from_the_wanted_one_has_answered_and_has_a_reason(self):
         target = self.rollback.applied_to(self.wanted)
         for name, deployed in applications(target).items():
             if name != "gateway":
-                went_back = deployed != applications(self.wanted)[name]
-                assert bool(catalogue(target)[name].refused) == went_back
-                assert not went_back or deployed == self.answered[name][-1]
+                rolled_back = deployed != applications(self.wanted)[name]
+                assert bool(catalogue(target)[name].refused) == rolled_back
+                assert not rolled_back or deployed == self.answered[name][-1]
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -1,4 +1,4 @@
-"""What a rollback remembers of models that come and go, and what the gateway's configuration says of them."""
+"""What a rollback stores of models that are added and removed, and what the gateway's configuration has of them."""
 
 from modelyard.control.catalogue_entries import amend_catalogue
 from modelyard.control.rollback import Rejected, Rollback, rejection_reasons, waiting_models
@@ -15,7 +15,7 @@ def remembered() -> Rollback:
     )
 
 
-def test_a_model_that_is_forgotten_starts_anew():
+def test_a_model_that_was_dropped_starts_without_a_history():
     rollback = remembered()
     rollback.forget_all_but({"churn"})
     assert rollback == Rollback(good={"churn": CHURN}, rejected={"churn": Rejected(BAD, "bad")})
@@ -40,7 +40,7 @@ def test_the_models_that_wait_are_those_that_the_gateways_configuration_marks():
     assert waiting_models({}) == set()
 
 
-def test_a_catalogue_of_another_release_has_no_reasons_and_nobody_waits():
+def test_a_catalogue_of_another_release_has_no_reasons_and_no_waiting_models():
     """On a cluster, an earlier release's gateway may still run."""
     running = applications(configured(refused("no folder")))
     assert rejection_reasons(running) == {"churn": "no folder"}

@@ -1,4 +1,4 @@
-"""What is slow is waited for; what has died is not."""
+"""The start waits for what is slow, and not for what has died."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from modelyard.control.startup_wait import MAX_WAIT_S, retried
 
 
 class Slow:
-    """Is there after so many seconds."""
+    """Is up after so many seconds."""
 
     def __init__(self, after_s: float, dies_s: float = 1e9) -> None:
         self.clock = 0.0
@@ -45,7 +45,7 @@ def test_what_has_died_is_not_waited_for():
     assert slow.clock == 3.0
 
 
-def test_nothing_is_waited_for_for_ever():
+def test_every_wait_has_a_time_limit():
     slow = Slow(1e8)
     with pytest.raises(RuntimeError):
         slow.call()

@@ -13,7 +13,7 @@ DIED = "the replica's process died while it started (out of memory, or killed)"
 
 
 class ReplicaState(str, Enum):  # noqa: UP042 - a StrEnum prints as its value, and would hide the mistake
-    """As Serve's own, which is a string that prints as `ReplicaState.RUNNING`."""
+    """Like Serve's own, a string that prints as `ReplicaState.RUNNING`."""
 
     RUNNING = "RUNNING"
 
@@ -64,7 +64,7 @@ def test_states_may_come_as_members_of_serves_enumerations():
         ("DELETING", {"STOPPING": 1}, "", ("UNAVAILABLE", True, "")),
     ],
 )
-def test_the_row_says_whether_it_answers_whether_it_changes_and_why(serve, replicas, message, expected):
+def test_the_row_has_the_state_whether_a_change_is_under_way_and_the_reason(serve, replicas, message, expected):
     row = status(details(application(resolved()), serve, replicas, message))
     assert (row.state, row.changing, row.reason) == expected
 
@@ -79,11 +79,11 @@ def test_a_model_without_room_is_not_waited_for():
     assert row.reason.startswith("insufficient resources for a replica that needs 64 CPU (2 CPU free)")
 
 
-def test_the_reason_for_which_the_files_were_refused_comes_first():
+def test_the_reason_for_which_the_files_were_rejected_comes_first():
     assert status(details(application(resolved()), "DEPLOY_FAILED", {}, FAILED), "no folder").reason == "no folder"
 
 
-def test_a_model_that_was_refused_and_never_ran_is_unavailable():
+def test_a_rejected_model_that_never_ran_is_unavailable():
     (row,) = model_statuses(running(), {"churn": "no folder"}, ORIGIN)
     assert (row.state, row.reason, row.url, row.versions) == ("UNAVAILABLE", "no folder", "", ())
 
@@ -119,7 +119,7 @@ def test_a_row_is_plain_values_for_programs():
 
 
 def unlisted(status: str) -> Running:
-    """Serve lists no deployments of an application while it builds it, nor where it could not."""
+    """Serve lists no deployments of an application while it builds it, or after it could not."""
     return running({**details(None, status), "deployments": {}})
 
 

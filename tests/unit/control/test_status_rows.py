@@ -13,8 +13,8 @@ def test_a_model_that_waits_for_others_is_loading():
 
 
 def test_a_model_that_runs_and_waits_for_a_change_has_its_own_row():
-    told = details(application(resolved("churn")), "RUNNING", {"RUNNING": 1})
-    [row] = model_statuses(running(told), {}, ORIGIN, waiting=["churn"])
+    found = details(application(resolved("churn")), "RUNNING", {"RUNNING": 1})
+    [row] = model_statuses(running(found), {}, ORIGIN, waiting=["churn"])
     assert (row.state, row.replicas, row.reason) == ("READY", 1, "")
 
 
@@ -24,18 +24,18 @@ def test_a_model_that_was_rejected_and_never_ran_is_unavailable():
 
 
 def test_all_models_are_listed_by_name():
-    told = details(application(resolved("iris")), "RUNNING", {"RUNNING": 1})
-    rows = model_statuses(running(told), {"zen": "no folder"}, ORIGIN, waiting=["churn"])
+    found = details(application(resolved("iris")), "RUNNING", {"RUNNING": 1})
+    rows = model_statuses(running(found), {"zen": "no folder"}, ORIGIN, waiting=["churn"])
     assert [(row.name, row.state) for row in rows] == [("churn", "LOADING"), ("iris", "READY"), ("zen", "UNAVAILABLE")]
 
 
 def test_a_deployment_without_a_message_leaves_that_of_the_application():
-    told = details(application(resolved("churn")), "DEPLOY_FAILED")
-    told["message"] = "the application's own"
-    assert deployed(told).message == "the application's own"
-    told["deployments"]["model"]["message"] = "the deployment's"
-    told["deployments"]["other"] = {**told["deployments"]["model"], "message": ""}
-    assert deployed(told).message == "the deployment's"
+    found = details(application(resolved("churn")), "DEPLOY_FAILED")
+    found["message"] = "the application's own"
+    assert deployed(found).message == "the application's own"
+    found["deployments"]["model"]["message"] = "the deployment's"
+    found["deployments"]["other"] = {**found["deployments"]["model"], "message": ""}
+    assert deployed(found).message == "the deployment's"
 
 
 def test_the_deployed_configs_and_the_applications_that_are_being_built_are_named():

@@ -1,4 +1,4 @@
-"""Writes that fail: what an operator reads of them, and that nothing ends for them."""
+"""Writes that fail: they are reported to the operator, and end nothing."""
 
 import errno
 import os
@@ -17,14 +17,14 @@ from modelyard.control.paths import write_private
 from modelyard.control.reports import Reports
 from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
+from tests.unit.control.reconciler_loop import Operator
 from tests.unit.control.test_last_good import CONFIG, GOOD
-from tests.unit.control.test_reconciler import Operator
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "partial")
 
 
 class Disk:
-    """Writes to it fail for as long as it has a trouble."""
+    """Writes to it fail while `trouble` is set."""
 
     def __init__(self) -> None:
         self.trouble: Exception | None = FULL
@@ -76,7 +76,7 @@ def test_a_step_that_needs_its_file_raises_and_tries_again_itself():
     assert writes.failing == {}
 
 
-def test_what_is_no_trouble_of_a_disk_is_raised():
+def test_an_error_that_is_not_of_the_disk_is_raised():
     writes, disk = Writes(), Disk()
     disk.trouble = ValueError("a mistake")
     with pytest.raises(ValueError, match="a mistake"):
@@ -92,7 +92,7 @@ def test_a_copy_of_many_files_that_fails_is_reported_in_a_few_words():
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes, as on a disk that has no more of them."""
+    """No file of this process may grow beyond this many bytes, as on a full disk."""
     before, sent = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -102,7 +102,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, sent)
 
 
-def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_one(tmp_path: Path):
+def test_a_file_that_could_not_be_replaced_is_unchanged_and_no_part_of_the_new_one_remains(tmp_path: Path):
     path = tmp_path / "token"
     write_private(path, "old")
     with no_file_beyond(1000), pytest.raises(OSError, match="File too large"):
@@ -111,7 +111,7 @@ def test_a_file_that_could_not_be_replaced_stays_and_leaves_no_part_of_the_new_o
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_must_not_be_forgotten_is_written_as_soon_as_it_can_be(tmp_path: Path):
+def test_a_write_that_must_not_be_lost_is_made_as_soon_as_possible(tmp_path: Path):
     writes, path = Writes(), tmp_path / "state" / "last-good.json"
     memory = LastGoodFile(path)
     writes.attempt(path, lambda: memory.update(CONFIG, GOOD))
@@ -136,7 +136,7 @@ def test_a_line_that_was_cut_short_is_written_again_and_costs_no_other_line(tmp_
     assert lines.path.read_bytes().splitlines() == [b"first", b"seco", b"second", b"last"]
 
 
-def test_lines_wait_for_a_disk_that_takes_none_but_not_without_end(tmp_path: Path):
+def test_lines_wait_for_a_full_disk_up_to_a_limit(tmp_path: Path):
     lines = AppendFile(tmp_path / "file" / "events.jsonl", 10**6)
     (tmp_path / "file").touch()
     for number in range(MAX_WAITING + 1):

@@ -11,9 +11,10 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
 
 
 class DyingReplica:
-    """A replica that answers with its name, on lasting connections.
+    """A replica that answers with its name, on persistent connections.
 
-    It dies at a request whose body holds DIE, in the middle of its answer at one that holds HALF, and freezes at one with FREEZE.
+    It dies at a request whose body contains DIE, in the middle of its response if it contains HALF, and freezes if it
+    contains FREEZE.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,7 +73,7 @@ def _body(requests: BinaryIO, headers: dict[bytes, bytes]) -> bytes:
 
 @contextmanager
 def dying_replicas(count: int) -> Iterator[list[DyingReplica]]:
-    """Replicas until the end of the block."""
+    """Replicas, which run until the end of the block."""
     replicas = [DyingReplica(f"replica {number}") for number in range(count)]
     try:
         yield replicas

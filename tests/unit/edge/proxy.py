@@ -46,7 +46,7 @@ class Listening(ThreadingHTTPServer):
 def backend(
     name: str, status: int = 200, content_type: str = "text/plain", *, keeps: bool = False
 ) -> Iterator[Backend]:
-    """A server on its own port, until the end of the block. `keeps` is whether it keeps connections, as replicas do."""
+    """A server on its own port, until the end of the block. With `keeps`, connections are persistent, like those of replicas."""
 
     class Response(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
@@ -133,7 +133,7 @@ backend default_backend
 
 
 def all_models(custom_routes: Mapping[str, str], *models: EdgeModel) -> dict[str, EdgeModel]:
-    """Models by name: these, whose names are in their routes, and others by their routes."""
+    """Models by name: these with the default route, and others with their own routes."""
     routed = {name: EdgeModel(route) for route, name in custom_routes.items()}
     return routed | {model.route.removeprefix("/models/"): model for model in models}
 
@@ -146,12 +146,12 @@ class Response:
 
 
 class Edge:
-    """The edge's files in a folder, and a HAProxy that is started as Serve starts it."""
+    """The edge's files in a folder, and HAProxy, started in the way of Serve."""
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "the edge's own 100% folder"
         self.files = EdgeFiles(self.folder)
-        # Where a path with all that may stand in one is still short enough for a Unix socket.
+        # A folder whose path has special characters, and is short enough for a Unix socket.
         self._short = tempfile.TemporaryDirectory(dir="/tmp")
         self.link = Path(self._short.name) / "an edge's 100%"
         self.link.symlink_to(self.folder)
@@ -184,7 +184,7 @@ class Edge:
         admin: Path | None = None,
         opened: str = "",
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """HAProxy through the launcher, with more arguments of Serve's; listening, and ended with the block."""
+        """HAProxy through the launcher, with further arguments of Serve. It listens, and ends with the block."""
         errors = self._serve_file.with_name("500.http")
         errors.write_text("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 5\r\n\r\nServe", newline="")
         self._serve_file.write_text(serve_config(self.serve_port, backends, fallback, errors, admin))
@@ -211,13 +211,13 @@ class Edge:
     def fetch(
         self, path: str, method: str = "GET", body: bytes | None = None, port: int = 0, **headers: str
     ) -> Response:
-        """The answer of our HTTP frontend, or of another port. Underscores in the names of headers stand for dashes."""
+        """The response of our HTTP frontend, or of another port. Underscores in the names of headers become hyphens."""
         return _ask(
             port or self.port, path, method, body, {name.replace("_", "-"): value for name, value in headers.items()}
         )
 
     def numbers(self, path: str) -> Response:
-        """The answer of the frontend for Prometheus."""
+        """The response of the frontend for Prometheus."""
         return _ask(self.metrics_port, path, "GET", None, {})
 
     def _wait_until_listening(self, process: subprocess.Popen[bytes]) -> None:
@@ -244,13 +244,13 @@ def wait_until_replaced(old: subprocess.Popen[bytes], port: int) -> None:
 def _listens(pid: int, port: int) -> bool:
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     sockets = {f"socket:[{line[9]}]" for line in lines if line[3] == "0A" and int(line[1].split(":")[1], 16) == port}
-    with contextlib.suppress(OSError):  # it has ended meanwhile
+    with contextlib.suppress(OSError):  # it has ended since
         return any(str(fd.readlink()) in sockets for fd in Path(f"/proc/{pid}/fd").iterdir())
     return False
 
 
 def _hold_port() -> socket.socket:
-    """A port that is reserved while this is open; HAProxy, which shares its ports, can listen on it all the same."""
+    """A port that is reserved while this is open. HAProxy shares its ports, so it can listen on this one."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     held.bind(("127.0.0.1", 0))
@@ -277,7 +277,7 @@ def _ask(port: int, path: str, method: str, body: bytes | None, headers: Mapping
 def accept_and_close(listener: socket.socket) -> None:
     """A replica that dies as soon as it has a request."""
     message = b""
-    while not message:  # else it is HAProxy's check, which says nothing
+    while not message:  # else it is HAProxy's health check, which sends nothing
         connection, _ = listener.accept()
         message = connection.recv(1)
     listener.close()

@@ -1,4 +1,4 @@
-"""More clients than `connections` on a port wait, and clients of another port do not."""
+"""Clients beyond `connections` on a port wait, and clients of another port do not."""
 
 import socket
 import threading

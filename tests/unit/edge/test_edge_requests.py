@@ -104,7 +104,7 @@ def problem(response: Response) -> dict[str, object]:
     """The problem document."""
     assert response.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = json.loads(response.body)
-    assert document["error"] == document["detail"], "where other protocols look"
+    assert document["error"] == document["detail"], "the member that other protocols read"
     return document
 
 

@@ -72,7 +72,7 @@ def replica(name: str) -> Iterator[Replica]:
 
     server = Listening(("127.0.0.1", 0), Response)
     server.daemon_threads = True
-    server.block_on_close = False  # which would wait for connections that HAProxy keeps
+    server.block_on_close = False  # closing would wait for HAProxy's idle connections
     kept = Replica(name, server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -111,7 +111,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One edge for all. `away` has a replica that is down, `asleep` has none at all, that of `frail` dies on its first request."""
+    """One edge for all tests. The replica of `away` is down, `asleep` has none, and that of `frail` dies on its first request."""
     edge = Edge(tmp_path_factory.mktemp("edge"))
     edge.write(body=BODY_LIMIT)
     with (
@@ -211,7 +211,7 @@ def test_a_replica_that_dies_on_a_call_makes_the_model_unavailable(running):
 
 @pytest.mark.parametrize("name", ["m", "churn", LONG])
 def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running, name):
-    """Each message is sent when the one before is answered."""
+    """Each message is sent when the previous one is answered."""
     questions: list[bytes] = [asking(name, inputs=[{"name": "x", "datatype": "FP32", "shape": [1, 1]}])] * 3
     answered = threading.Semaphore(0)
 
@@ -225,7 +225,7 @@ def test_a_stream_is_routed_by_its_first_message_before_there_is_another(running
     for response in answers:
         assert response == name.encode()
         answered.release()
-    assert time.monotonic() - started < PATIENCE_S / 2, "no wait for more than there is"
+    assert time.monotonic() - started < PATIENCE_S / 2, "it does not wait for more bytes"
 
 
 def test_a_message_above_the_limit_is_rejected_if_the_client_sends_its_length(running):

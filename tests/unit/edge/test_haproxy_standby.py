@@ -21,7 +21,7 @@ CHURN = "/models/churn/predict"
 
 @pytest.fixture
 def served_admin(edge: Edge) -> Path:
-    """The admin socket at Serve's place: a folder that is named after the node."""
+    """The admin socket where Serve puts it, in a folder that is named after the node."""
     folder = edge.folder / "node"
     folder.mkdir(parents=True)
     return edge.link / "node" / "admin.sock"

@@ -17,10 +17,8 @@ def test_haproxy_starts_with_the_edges_frontends(edge: Edge):
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}) as process:
         assert edge.fetch("/").body == b"gateway"
         command = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
-        assert command[0].endswith("/haproxy"), "it execs: Serve signals HAProxy by this process's id"
-        assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], (
-            "by which Serve finds its workers"
-        )
+        assert command[0].endswith("/haproxy"), "it execs: Serve sends signals to this process id"
+        assert command[1:4] == ["-db", "-f", str(edge.folder.parent / "haproxy.cfg")], "by this Serve finds its workers"
     assert edge.files.haproxy_error() == ""
 
 

@@ -19,7 +19,7 @@ Churn = Callable[[int], AbstractContextManager[Sequence[DyingReplica]]]
 
 @pytest.fixture
 def churn(edge: Edge) -> Churn:
-    """So many replicas of the model, each with a connection that was used before. Its limit of time is half a second."""
+    """This many replicas of the model, each with a connection that was used before. The model's timeout is half a second."""
     edge.write({}, EdgeModel("/models/churn", timeout_s=-2.5), EdgeModel("/models/frail", timeout_s=10, retries=False))
 
     @contextmanager
@@ -65,7 +65,7 @@ def test_a_request_that_kills_replicas_kills_nine_at_most(edge: Edge, churn: Chu
         assert sum(each.asked for each in replicas) == 9
 
 
-def test_with_retry_never_it_kills_one(edge: Edge, churn: Churn) -> None:
+def test_with_retry_never_a_request_kills_at_most_one_replica(edge: Edge, churn: Churn) -> None:
     with churn(3) as replicas:
         response = fetch(edge, b"DIE", "frail")
         assert (response.status, response.headers["retry-after"]) == (503, "1")

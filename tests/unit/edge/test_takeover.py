@@ -16,7 +16,7 @@ from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
 
 class Changing:
-    """An edge whose HAProxy is replaced as Serve replaces it."""
+    """An edge whose HAProxy is replaced in the way of Serve."""
 
     def __init__(self, edge: Edge, admin: Path, running: ExitStack) -> None:
         self._edge = edge
@@ -25,7 +25,7 @@ class Changing:
         self._all: list[subprocess.Popen[bytes]] = []
 
     def serve(self, backends: Mapping[str, int]) -> None:
-        """A new HAProxy with these models and ports. The previous ones have noticed that they are replaced."""
+        """A new HAProxy with these models and ports. The previous processes have detected that they are replaced."""
         ports = {name: [port] for name, port in backends.items()}
         living = [each for each in self._all if each.poll() is None]
         takeover = ["-sf", *(str(each.pid) for each in living), "-x", str(self._admin)] if living else []
@@ -119,14 +119,14 @@ def test_a_grpc_channel_that_was_idle_loses_no_call(edge, changing):
 
 @pytest.mark.parametrize("over_grpc", [False, True], ids=["HTTP", "gRPC"])
 def test_of_clients_that_keep_their_connections_busy_or_idle_none_loses_a_request(edge, changing, over_grpc):
-    """They never send one twice; gRPC's own library does where it knows that the call did not leave it."""
+    """They never send a request twice; gRPC's own library does if the call has not been sent."""
     edge.write()
     server = replica if over_grpc else alive
     seen: Counter[object] = Counter()
     rounds, busy, idle = 4, 3, 6
     over = threading.Event()
     turns = threading.Barrier(1 + idle)
-    """Clients that are idle between two changes, and who makes the changes."""
+    """Clients that are idle between two changes, and the object that makes the changes."""
 
     def client(fetch: Callable[[], object], waits: bool) -> None:
         while not over.is_set():
@@ -143,7 +143,7 @@ def test_of_clients_that_keep_their_connections_busy_or_idle_none_loses_a_reques
         asks = [everything.enter_context(asker(edge, over_grpc)) for _ in range(idle + busy)]
         gateway = port_of(everything.enter_context(server("gateway")))
         living: deque[ExitStack] = deque()
-        """A replica leaves when its last request is answered: here, at the change after the one that takes it out."""
+        """A replica stops when its last request is answered: here, at the change after the one that removes it."""
 
         def change() -> None:
             living.append(everything.enter_context(ExitStack()))

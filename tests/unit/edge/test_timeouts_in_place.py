@@ -14,7 +14,7 @@ from tests.unit.edge.dying_replicas import dying_replicas
 from tests.unit.edge.proxy import Edge, backend
 
 SLOW, QUICK = (EdgeModel("/models/churn", timeout_s=seconds) for seconds in (60, -2.7))
-"""HAProxy waits for three seconds more than these."""
+"""HAProxy waits three seconds longer than these timeouts."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def test_what_has_not_changed_is_sent_once_to_each_haproxy(edge: Edge, admin: Pa
         assert seconds_until_504(edge) < 5, "it was sent again"
 
 
-def test_a_haproxy_that_does_not_answer_is_reported_when_it_goes_on(edge: Edge) -> None:
+def test_a_haproxy_that_does_not_respond_is_reported_when_it_continues(edge: Edge) -> None:
     edge.write({}, SLOW)
     timeouts, reported = EdgeMaps(edge.files), list[str]()
     (edge.folder / "haproxy.pid").write_text("1")

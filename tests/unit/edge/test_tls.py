@@ -57,7 +57,7 @@ def shake(port: int, context: ssl.SSLContext) -> tuple[bytes, str | None]:
         return secure.getpeercert(binary_form=True) or b"", secure.selected_alpn_protocol()
 
 
-class Tell:
+class Messages:
     """Records messages for the operator."""
 
     def __init__(self) -> None:
@@ -92,40 +92,40 @@ def test_a_client_without_a_required_certificate_is_rejected(edge, root, authori
 
 
 def test_a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not(edge, root, authority, admin):
-    watch, tell = TlsReload(FILES, root, edge.files), Tell()
+    watch, messages = TlsReload(FILES, root, edge.files), Messages()
     watch.start()
     edge.write(tls=FILES.model_dump())
     (edge.folder / "node").mkdir()
     (edge.folder / "node" / "admin.sock").symlink_to(admin)
     with backend("gateway") as gateway, edge.running({"gateway": [gateway.port]}, admin=admin):
         first, _ = shake(edge.port, client(authority))
-        watch.check(tell)
+        watch.check(messages)
         assert shake(edge.port, client(authority))[0] == first
 
         (root / "server.key").write_text("no key")
-        watch.check(tell)
-        watch.check(tell)
-        assert len(tell.reported) == 1, "reported once while the files are the same"
-        assert "server.key are not a certificate and its key" in tell.reported[0]
+        watch.check(messages)
+        watch.check(messages)
+        assert len(messages.reported) == 1, "reported once while the files are the same"
+        assert "server.key are not a certificate and its key" in messages.reported[0]
         assert shake(edge.port, client(authority))[0] == first
 
         issue(authority, root)
-        watch.check(tell)
+        watch.check(messages)
         second, _ = shake(edge.port, client(authority))
         assert second != first
-        assert len(tell.reported) == 1
+        assert len(messages.reported) == 1
 
 
 def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge, root, authority):
-    watch, tell = TlsReload(FILES, root, edge.files), Tell()
+    watch, messages = TlsReload(FILES, root, edge.files), Messages()
     watch.start()
     (edge.folder / "node").mkdir()
     (edge.folder / "node" / "admin.sock").touch()
     issue(authority, root)
-    watch.check(tell)
-    watch.check(tell)
-    assert len(tell.reported) == 2
-    assert "does not respond" in tell.reported[0]
+    watch.check(messages)
+    watch.check(messages)
+    assert len(messages.reported) == 2
+    assert "does not respond" in messages.reported[0]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_what_an_interrupted_run_left_behind_is_not_published(tmp_path: Path) ->
     assert files_of(tmp_path) == ["iris/1/example.json", "iris/1/model.skops"]
 
 
-def test_nothing_is_said_or_trained_where_nothing_is_missing(
+def test_nothing_is_printed_or_trained_if_nothing_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in example_names():

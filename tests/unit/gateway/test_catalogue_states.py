@@ -40,7 +40,7 @@ def test_a_model_that_waits_for_others_is_loading_until_serve_has_it():
     assert (found.state, found.reason) == ("READY", "")
 
 
-def test_an_entry_has_replicas_unless_it_is_said_to_be_scaled_to_zero():
+def test_an_entry_has_replicas_unless_it_is_marked_as_scaled_to_zero():
     assert ModelEntry(MODELS[0], "READY").scaled_to_zero is False
 
 

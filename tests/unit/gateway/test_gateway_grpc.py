@@ -165,7 +165,7 @@ def test_the_repository_index_can_be_limited_to_ready_models(ready, names):
         ("ModelReady", {"name": ""}, Status.NOT_FOUND, "Request for unknown model: ''"),
     ],
 )
-def test_a_rejected_call_says_why(method, fields, status, text):
+def test_a_rejected_call_has_the_reason(method, fields, status, text):
     actual, message = Gateway().error(method, **fields)
     assert (actual, text in message) == (status, True), message
 

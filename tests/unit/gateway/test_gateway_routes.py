@@ -83,7 +83,7 @@ def test_a_model_without_a_replica_has_its_known_metadata(path, name):
         ("/who/leaves/predict", "no replica of model 'leavers' is available", b"1"),
     ],
 )
-def test_a_request_to_a_model_without_a_replica_says_when_to_retry(path, detail, retry_after):
+def test_the_response_for_a_model_without_a_replica_has_retry_after(path, detail, retry_after):
     response = get_response(path, "POST", b"{}")
     assert (response.status, response.headers[b"retry-after"]) == (503, retry_after)
     assert response.headers[b"content-type"] == b"application/problem+json"

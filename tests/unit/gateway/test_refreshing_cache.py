@@ -9,7 +9,7 @@ from modelyard.gateway.refreshing_cache import FRESH_S, MAX_AGE_S, RefreshingCac
 
 
 class Source:
-    """Returns the number of the fetch: at once, or when the test releases it."""
+    """Returns the number of the fetch, at once or when the test releases it."""
 
     def __init__(self) -> None:
         self.now = 0.0

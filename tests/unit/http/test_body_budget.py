@@ -88,7 +88,7 @@ class AsgiRequest:
     def __init__(self, bodies: BodyBudget, **headers: str) -> None:
         self.bodies = bodies
         self.held: list[int] = []
-        """Of the budget, when each piece was request for and when the answer was."""
+        """The count of the budget at each request for a piece, and at the response."""
         self.sent: list[MutableMapping[str, Any]] = []
         self.error: Exception | None = None
         self.inflated = 0
@@ -119,7 +119,7 @@ class AsgiRequest:
         await app(self._scope, receive, send)
 
     def answered(self, *pieces: bytes) -> int:
-        """The status."""
+        """The status of the response."""
         asyncio.run(self.run(pieces))
         status: int = self.sent[0]["status"]
         return status

@@ -97,7 +97,7 @@ def test_a_body_that_will_be_rejected_gets_no_100_continue(*, full: bool) -> Non
     cycle = wire.connection.cycle
     assert wire.loop.tasks == 1
     assert not cycle.waiting_for_100_continue
-    assert not cycle.keep_alive, "whether the body comes after the answer is not known"
+    assert not cycle.keep_alive, "it is unknown whether the body follows the response"
 
 
 def test_another_body_gets_100_continue() -> None:

@@ -9,7 +9,7 @@ from modelyard.http.middleware import RequestIdMiddleware
 
 
 def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tuple[bytes, bytes]]:
-    """These headers as the application behind the middleware gets them."""
+    """These headers as the application behind the middleware receives them."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -20,7 +20,7 @@ def headers_behind(*headers: tuple[bytes, bytes], kind: str = "http") -> list[tu
     return list(result)
 
 
-def test_a_valid_id_and_the_other_headers_are_kept() -> None:
+def test_a_valid_id_and_the_other_headers_are_unchanged() -> None:
     assert headers_behind((b"host", b"a"), (b"x-request-id", b"mine"), (b"cookie", b"1"), (b"cookie", b"2")) == [
         (b"host", b"a"),
         (b"cookie", b"1"),

@@ -11,7 +11,7 @@ from tests.unit.http.wire import FAST, KEEP_ALIVE_S, FakeEndpoint, Wire, predict
 
 ENOUGH = int(MIN_BYTES_PER_S * CHECK_INTERVAL_S)
 SLOW_AFTER_S = 3 * CHECK_INTERVAL_S
-"""By then it is detected: by a first check that finds the body, and two that find too few bytes."""
+"""The time of detection: a first check that finds the body, and two that find too few bytes."""
 BODY = b" " * 10 * ENOUGH
 STREAM = methods(INFERENCE)["ModelStreamInfer"]
 

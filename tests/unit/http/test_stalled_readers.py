@@ -7,12 +7,12 @@ from tests.contract.client import request
 from tests.unit.http.wire import FAST, FakeEndpoint, Wire, prediction
 
 STALLED_AFTER_S = (MAX_STALLED_CHECKS + 1) * CHECK_INTERVAL_S
-"""By then it is detected: by a first check that finds unread bytes, and the maximum of further ones."""
+"""The time of detection: a first check that finds unread bytes, and the maximum number of further checks."""
 
 
 @pytest.fixture
 def wire() -> Wire:
-    """With a response that the client has not read."""
+    """A connection with a response that the client has not read."""
     wire = Wire(FakeEndpoint(immediate=False))
     wire.receive(request(FAST, b"{}"))
     wire.connection.pause_writing()

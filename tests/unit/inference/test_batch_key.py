@@ -1,4 +1,4 @@
-"""Requests with one key may share a batch. Whatever a model can tell apart is in the key."""
+"""Requests with the same key may share a batch. Every difference that a model can detect is in the key."""
 
 import numpy as np
 import pytest

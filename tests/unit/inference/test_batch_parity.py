@@ -164,7 +164,7 @@ def test_integers_stay_within_their_type(values: list[int]) -> None:
     assert all(each.request.inputs["x"].dtype == np.int64 for each in varied_rows(rows))
 
 
-def test_missing_values_are_kept() -> None:
+def test_missing_values_stay_missing() -> None:
     rows = [InferRequest({"x": np.array([value], object)}, 1, ("y",)) for value in (None, 5)]
     assert {each.request.inputs["x"][0] for each in varied_rows(rows)} <= {None, 5}
 

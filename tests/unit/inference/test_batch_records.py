@@ -1,4 +1,4 @@
-"""A batch notes its requests for as long as the model runs, where a killed process leaves them."""
+"""While the model runs, the requests of its batch are recorded where they outlive a killed process."""
 
 import subprocess
 import sys

@@ -214,7 +214,7 @@ def test_a_model_that_becomes_slow_moves_to_the_worker_and_back_when_it_is_fast_
 
 
 def test_a_model_that_is_slow_only_in_the_worker_returns_to_the_loop_under_load(rig: Make) -> None:
-    """In the worker each call also waits for the interpreter, so its time there must not keep the model there."""
+    """In the worker each call also waits for the interpreter, so its time there must not keep the model in the worker."""
     clock = FakeClock()
     preempted = [True]
 
@@ -276,7 +276,7 @@ def test_max_delay_counts_from_the_request_also_behind_a_running_batch(rig: Make
     assert one.model.batches == [1, 1]
 
 
-def test_a_single_client_is_served_within_submit_and_a_second_one_is_noticed(rig: Make) -> None:
+def test_a_single_client_is_served_within_submit_and_a_second_one_is_detected(rig: Make) -> None:
     one = rig()
 
     def completed_in_submit() -> bool:

@@ -1,4 +1,4 @@
-"""The time that a request itself allows, in front of a service with a longer limit."""
+"""The deadline of a request itself, in front of a service with a longer timeout."""
 
 import pytest
 
@@ -100,7 +100,7 @@ def test_a_result_that_comes_while_the_request_is_submitted_starts_no_timer() ->
     assert (bench.results, bench.loop.timers) == ([RESPONSE], [])
 
 
-def test_what_kept_a_response_from_being_written_is_returned_to_the_service() -> None:
+def test_the_reason_why_a_response_was_not_written_is_returned_to_the_service() -> None:
     bench = Bench(1.0, Inner())
     bench.not_written = ConnectionResetError()
     assert bench.inner.complete is not None

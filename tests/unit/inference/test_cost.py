@@ -1,4 +1,4 @@
-"""The belief about a call's cost follows what calls cost."""
+"""The estimated cost of a call follows the measured costs."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_the_estimate_rises_within_a_few_calls_and_falls_slowly() -> None:
     assert cost.of(1) == pytest.approx(1e-4, rel=0.02)
 
 
-def test_one_outlier_hardly_moves_the_estimate() -> None:
+def test_one_outlier_hardly_changes_the_estimate() -> None:
     cost = BatchCost(10e-6, 0.0)
     cost.observe(1, 5.0)
     assert cost.of(1) < 50e-6

@@ -1,4 +1,4 @@
-"""Time runs out, clients go away, and calls hang."""
+"""Deadlines pass, clients disconnect, and calls hang."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_a_request_past_its_deadline_does_not_join_a_batch(rig: Make, measured: 
     one.submit(1)
     one.clock.now += 9
     one.submit(2)
-    one.clock.now += 2  # the loop was held up: the deadline passes before any timer is seen
+    one.clock.now += 2  # the loop was blocked: the deadline passes before any timer runs
     one.loop.turn_without_timers()
     if len(one.results) < 2:
         one.loop.turn_with_thread()

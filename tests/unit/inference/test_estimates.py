@@ -1,4 +1,4 @@
-"""How long a batch and a request will probably take, and what is accepted by that."""
+"""The estimated time of a batch and of a request, and which requests are accepted by it."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from modelyard.inference.queue import RequestQueue
 
 @dataclass
 class Waiting:
-    """What Admission reads of a queue."""
+    """The part of a queue that Admission reads."""
 
     count: int = 0
     rows: int = 0
@@ -35,7 +35,7 @@ def batch(rows: int) -> Batch:
 
 
 ONE_SECOND = BatchCost(1.0, 0.0)
-"""Whatever its rows."""
+"""The same for any number of rows."""
 
 
 @pytest.mark.parametrize(("count", "full"), [(0, False), (2, False), (3, True), (4, True)])
@@ -161,7 +161,7 @@ def test_a_batch_is_compared_with_the_estimate_for_its_own_rows() -> None:
 
 
 @pytest.mark.parametrize("observed_s", [5.0, 0.2])
-def test_an_estimate_that_is_forgotten_moves_back_to_what_warm_up_measured(observed_s: float) -> None:
+def test_an_old_estimate_moves_back_to_what_warm_up_measured(observed_s: float) -> None:
     cost = BatchCost(1.0, 0.0)
     cost.observe(1, observed_s)
     before = cost.of(1)

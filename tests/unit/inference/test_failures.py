@@ -28,7 +28,7 @@ def finish(one: Rig, requests: int) -> None:
 
 @pytest.mark.parametrize("measured", [CHEAP, EXPENSIVE], ids=["on the loop", "in the worker"])
 @pytest.mark.parametrize("place", [0, 3, 7])
-def test_one_request_that_the_model_fails_on_fails_alone(rig: Make, measured: Warmup, place: int) -> None:
+def test_a_request_that_the_model_fails_on_fails_alone(rig: Make, measured: Warmup, place: int) -> None:
     one = rig(FakeModel(poisoned), measured)
     values = [float(value) for value in range(8)]
     values[place] = POISON

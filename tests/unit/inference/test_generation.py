@@ -177,7 +177,7 @@ def test_generations_and_batches_take_turns_on_one_thread(rig: Make) -> None:
         one.loop.turn_with_thread()
     first.step()
     assert (first.parts, second.parts, one.values(0)) == ([[2], [4]], [[20]], [14])
-    assert one.model.threads == {"modelyard-model"}, "though calls are cheap: the loop would meet a step"
+    assert one.model.threads == {"modelyard-model"}, "though calls are cheap: on the loop they could run during a step"
 
 
 def test_a_step_that_hangs_is_reported(rig: Make) -> None:

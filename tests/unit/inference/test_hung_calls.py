@@ -61,7 +61,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(model: FakeModel, batchable: bool = True) -> AsyncIterator[Client]:
-    """Measured as cheap: it runs on the loop if it may."""
+    """Measured as cheap: it runs on the loop if that is allowed."""
     measured = Warmup(CHEAP.fixed_s, CHEAP.per_row_s, batchable)
     loop = asyncio.get_running_loop()
     scheduler = Scheduler(model, measured, limits=Limits(timeout_s=TIMEOUT_S), batching=Batching(), loop=loop)
@@ -74,7 +74,7 @@ def test_a_hung_call_costs_other_requests_at_most_their_deadline(batchable: bool
     async def run() -> None:
         model = Hanging()
         async with serving(model, batchable) as client:
-            for _ in range(2 * (SINGLES + RECHECK)):  # quick, whichever way requests go in
+            for _ in range(2 * (SINGLES + RECHECK)):  # quick, with every way of submitting
                 with suppress(DeadlineExceeded):  # the machine may be busy
                     assert await client.submit(1) == [2]
             hung = asyncio.create_task(client.submit(HANGS))

@@ -38,7 +38,7 @@ def doubled(inputs: Tensors) -> Tensors:
 
 
 class Client:
-    """One request: what it sent and all that it got."""
+    """A request: what it sent, and all results."""
 
     def __init__(self, number: int, rows: int, width: int, poison: bool) -> None:
         values = np.arange(rows * width, dtype=np.float32).reshape(rows, width) + number * 100
@@ -50,13 +50,13 @@ class Client:
         self.answered = 0.0
         self.pending: PendingRequest | None = None
         self.cancelled = False
-        self.told_after_leaving = False
+        self.completed_after_cancel = False
         self.rejected = False
         self.results: list[InferResponse | ModelyardError] = []
 
     def check(self) -> None:
-        """Raise AssertionError unless this is how a request may end."""
-        assert not self.told_after_leaving
+        """Raise AssertionError unless this is a valid end of a request."""
+        assert not self.completed_after_cancel
         if self.rejected or (self.cancelled and not self.results):
             assert self.results == []
             return
@@ -101,7 +101,7 @@ def test_each_request_completes_once_with_its_own_result(
 
         def done(result: InferResponse | ModelyardError) -> None:
             client.results.append(result)
-            client.told_after_leaving |= client.cancelled
+            client.completed_after_cancel |= client.cancelled
             client.answered = clock()
 
         try:

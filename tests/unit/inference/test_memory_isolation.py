@@ -46,7 +46,7 @@ def test_outputs_that_are_not_yet_encoded_are_not_overwritten_by_the_next_batch(
 
     def encode(response: InferResponse | ModelyardError) -> None:
         assert isinstance(response, InferResponse), response
-        if not answers:  # the worker has the second call already; wait until it has written its numbers
+        if not answers:  # the worker already runs the second call; wait until it has written its numbers
             assert called.acquire(timeout=PATIENCE_S)
         answers.append(response.outputs["y"])
 

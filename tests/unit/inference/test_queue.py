@@ -56,7 +56,7 @@ def test_removed_requests_are_cleared_and_the_order_stays() -> None:
     assert list(queue) == remaining
 
 
-def test_all_requests_up_to_a_time_are_taken() -> None:
+def test_all_requests_up_to_a_time_are_removed_from_the_queue() -> None:
     pending = [pending_request(submitted=time) for time in (1.0, 2.0, 3.0)]
     queue = queue_of(*pending)
     assert queue.take_until(2.0) == pending[:2]

@@ -1,4 +1,4 @@
-"""How far the queue looks for requests of a batch, and how many removed ones it keeps."""
+"""How far the queue searches for requests of a batch, and how many removed requests it holds."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ from tests.unit.inference.rig import CHEAP, Make, Rig, held
 
 
 def finish(one: Rig) -> None:
-    """Let the model answer all that wait."""
+    """Let the model answer all waiting requests."""
     one.model.release()
     while one.scheduler.in_flight:
         one.loop.turn_with_thread()
@@ -21,7 +21,7 @@ def configure(server: Scheduler, limits: Limits | None = None, batching: Batchin
     server.configure(limits or Limits(), batching or Batching())
 
 
-def test_a_longer_queue_takes_more_and_a_shorter_one_loses_nobody(rig: Make) -> None:
+def test_a_longer_queue_accepts_more_and_a_shorter_one_loses_no_request(rig: Make) -> None:
     one = held(rig, queue=1)
     one.submit(1)
     configure(one.scheduler, Limits(queue=3))
@@ -103,7 +103,7 @@ def test_a_shorter_delay_starts_a_batch_that_was_waiting(rig: Make, delay_ms: fl
     assert one.values(0) == [2]
 
 
-def test_a_model_whose_batching_is_off_says_so_until_it_is_on_again() -> None:
+def test_a_model_whose_batching_is_off_reports_that_until_it_is_on_again() -> None:
     off = CHEAP.limited_to(Batching(max_size=1))
     assert (off.batchable, off.reason) == (False, OFF)
     assert CHEAP.limited_to(Batching(max_size=2)) == CHEAP
@@ -111,7 +111,7 @@ def test_a_model_whose_batching_is_off_says_so_until_it_is_on_again() -> None:
     assert mixes.limited_to(Batching(max_size=1)) == mixes
 
 
-def test_the_watchdog_takes_another_limit_over_at_its_next_check(rig: Make) -> None:
+def test_the_watchdog_uses_a_changed_limit_from_its_next_check(rig: Make) -> None:
     one, ends, timers = rig(), list[int](), list[float]()
     dog = Watchdog(
         [WatchedScheduler("m", one.scheduler, 10.0)], clock=one.clock, end_process=ends.append, rearm=timers.append

@@ -1,4 +1,4 @@
-"""What is recorded of a request, and for how long it took."""
+"""What is recorded of a request, its duration included."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.fakes import FakeClock
 
 
 class Recorder:
-    """Keeps every call."""
+    """Stores every call."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[Any, ...]] = []
@@ -34,7 +34,7 @@ class Recorder:
 
 
 class Bench:
-    """Requests that arrive at 10 s, are submitted at 11 s, and end when the test says."""
+    """Requests that arrive at 10 s, are submitted at 11 s, and end when the test ends them."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()

@@ -1,4 +1,4 @@
-"""Rows are not of one size: what may run on the loop is decided by how much they hold, where that differs."""
+"""Rows differ in size: what may run on the loop depends on their size."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from tests.fakes import FakeClock, FakeModel
 from tests.unit.inference.rig import Make
 
 Of = Callable[[int], Array]
-"""An input's array, of one row that holds so much."""
+"""An input's array, with one row of this size."""
 TEXT = TensorSpec("x", "BYTES", (FREE,))
 TOKENS = TensorSpec("x", "INT64", (FREE, FREE))
 WIDTH = TensorSpec("x", "FP32", (FREE, 3))
@@ -87,7 +87,7 @@ def test_a_row_far_larger_than_the_known_size_does_not_run_on_the_loop(rig: Make
             one.loop.turn_with_thread()
         return set(one.model.threads)
 
-    for _ in range(SINGLES + 1):  # by either way: gathered, and within submit
+    for _ in range(SINGLES + 1):  # both in a batch and within submit
         assert thread(40) == {"MainThread"}
     assert thread(10_000) == {"modelyard-model"}
     for _ in range(SINGLES + 1):

@@ -1,4 +1,4 @@
-"""The requests whose calls run, as they are found in the file of a process that was killed."""
+"""The requests whose batches run, read from the file of a killed process."""
 
 import signal
 import subprocess
@@ -62,7 +62,7 @@ def test_ids_beyond_the_size_of_a_slot_are_cut_off(tmp_path: Path, count: int):
     assert (tmp_path / "a.running").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_thread_knows_the_requests_that_it_processes():
+def test_the_requests_that_a_thread_processes_are_known():
     assert request_ids() == ()
     with working_for([pending_request("one"), pending_request(""), pending_request("two")]):
         assert request_ids() == ("one", "two")

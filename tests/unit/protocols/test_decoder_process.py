@@ -53,7 +53,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def started(of: Decoder, decoding: DecodeJob) -> int:
-    """The process that has decoded this."""
+    """The process that decoded the request."""
     await of.decode(decoding)
     assert of.process_id is not None
     return of.process_id
@@ -127,7 +127,7 @@ def test_values_that_are_not_parsed_do_not_make_a_body_large() -> None:
     assert not DecodeJob("infer.decode", PADDING + b" ", raw_bytes=1).is_large
 
 
-def test_bad_values_are_told_with_their_places() -> None:
+def test_bad_values_are_reported_with_their_places() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             with pytest.raises(InvalidRequest) as refused:
@@ -154,7 +154,7 @@ def test_nothing_holds_the_body_afterwards_until_the_garbage_collector_comes(row
     run(test)
 
 
-def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_decoded() -> None:
+def test_a_body_that_needs_too_much_memory_is_rejected_and_the_next_is_decoded() -> None:
     rows = b'{"instances": [' + b"[1]," * (24 * LARGE_BYTES) + b"[1]]}"
 
     async def test() -> None:
@@ -230,7 +230,7 @@ def test_a_process_that_died_of_a_body_is_another_for_the_next() -> None:
     run(test)
 
 
-def test_who_stops_waiting_ends_the_process_that_decodes() -> None:
+def test_a_waiter_that_is_cancelled_ends_the_process_that_decodes() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             decoding = DecodeJob("predict.decode", ROW + PADDING, (JSON,))
@@ -245,7 +245,7 @@ def test_who_stops_waiting_ends_the_process_that_decodes() -> None:
     run(test)
 
 
-def test_a_body_whose_client_left_before_its_turn_is_never_decoded() -> None:
+def test_a_body_whose_client_disconnected_before_its_turn_is_never_decoded() -> None:
     async def test() -> None:
         async with made() as (decoder, _):
             decoding = DecodeJob("predict.decode", ROW + PADDING, (JSON,))
@@ -253,7 +253,7 @@ def test_a_body_whose_client_left_before_its_turn_is_never_decoded() -> None:
             os.kill(first, signal.SIGSTOP)
             running = asyncio.create_task(decoder.decode(decoding))
             await until(lambda: decoder._running)
-            # It would bring the process down, and with it what the first one waits for.
+            # It would end the process, and fail the request that the first client waits for.
             left = asyncio.create_task(decoder.decode(DecodeJob("predict.decode", PADDING * 2, (lambda: 0,))))
             await asyncio.sleep(0)
             left.cancel()

@@ -1,4 +1,4 @@
-"""A request whose body is decoded first, by a decoder that answers when the test says so."""
+"""A request whose body is decoded first, by a decoder that answers when the test releases it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ LARGE = b'{"instances": [[1]]}' + b" " * LARGE_BYTES
 
 
 class FakeDecoder:
-    """Keeps what it is asked."""
+    """Records its jobs."""
 
     def __init__(self, timeout_s: float = 60.0) -> None:
         self.loop = asyncio.get_running_loop()
@@ -31,7 +31,7 @@ class FakeDecoder:
 
 
 class FakeServer:
-    """Takes requests, or refuses them."""
+    """Accepts requests, or rejects them."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.requests: list[Any] = []
@@ -85,7 +85,7 @@ def call() -> Any:
     return PredictCodec("doubler", 1, DOUBLER).decode(b'{"instances": [[4]]}', b"application/json")
 
 
-def test_a_large_body_goes_to_the_decoder_with_all_that_tells_how_and_is_then_submitted() -> None:
+def test_a_large_body_goes_to_the_decoder_with_its_type_and_options_and_is_then_submitted() -> None:
     async def test() -> None:
         sent = Asked()
         await settled()
@@ -101,7 +101,7 @@ def test_a_large_body_goes_to_the_decoder_with_all_that_tells_how_and_is_then_su
     run(test)
 
 
-def test_what_is_wrong_with_a_large_body_is_told_and_recorded() -> None:
+def test_an_error_in_a_large_body_is_reported_and_recorded() -> None:
     async def test() -> None:
         sent, error = Asked(), InvalidRequest("no")
         await sent.decoded(error)
@@ -111,7 +111,7 @@ def test_what_is_wrong_with_a_large_body_is_told_and_recorded() -> None:
     run(test)
 
 
-def test_a_refusal_of_the_model_server_is_told() -> None:
+def test_a_rejection_by_the_model_server_is_reported() -> None:
     async def test() -> None:
         error = Overloaded("full")
         sent = Asked(FakeServer(error))
@@ -122,7 +122,7 @@ def test_a_refusal_of_the_model_server_is_told() -> None:
     run(test)
 
 
-def test_a_client_that_leaves_meanwhile_is_waited_for_by_nobody() -> None:
+def test_a_client_that_disconnects_during_the_decoding_cancels_it() -> None:
     async def test() -> None:
         sent = Asked()
         await settled()

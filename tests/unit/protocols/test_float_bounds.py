@@ -1,4 +1,4 @@
-"""The largest number of each floating datatype, and what is beyond it. JSON has no infinity, so none comes out of it."""
+"""The largest number of each floating datatype, and numbers beyond it. JSON has no infinity, so decoding returns none."""
 
 import math
 import warnings
@@ -14,13 +14,13 @@ from modelyard.tensors import Signature
 from tests.unit.protocols.samples import decoded, one
 
 BEYOND = {"FP16": 65520.0, "FP32": 2.0**128 - 2.0**103}
-"""Half a step above the largest number, from where rounding gives infinity."""
+"""Half a step above the largest number: from here, rounding results in infinity."""
 LARGEST = {"FP16": 65504.0, "FP32": 2.0**128 - 2.0**104, "FP64": 1.7976931348623157e308}
 
 
 @pytest.fixture(autouse=True)
 def _as_in_production() -> Iterator[None]:
-    """numpy only warns of a number that becomes infinite, and the tests make errors of warnings."""
+    """numpy only warns about a number that becomes infinite, and in the tests warnings are errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -64,7 +64,7 @@ def test_null_among_other_numbers_is_nan(datatype: str):
 
 
 def _messages(signature: Signature, values: list[object]) -> list[str]:
-    """What is said of each bad value."""
+    """The message for each bad value."""
     with pytest.raises(InvalidRequest) as error:
         PredictCodec("m", 1, signature).decode(orjson.dumps({"instances": values}), b"application/json")
     return [f"{bad.pointer}: {bad.message}" for bad in error.value.bad_values]

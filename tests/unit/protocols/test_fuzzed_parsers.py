@@ -57,7 +57,7 @@ def test_changed_frames_are_read_or_rejected_in_pieces_of_any_size(
     whole = read_or_rejected(lambda: read([body]), len(body), factor=20)
     before = list(found)
     assert read_or_rejected(lambda: read(pieces), len(body), factor=20) == whole
-    assert found == before, "where a body is cut makes no difference"
+    assert found == before, "the places where a body is cut make no difference"
     read_or_rejected(lambda: only_message(body, encoding, LIMIT), len(body), factor=20)
 
 
@@ -141,7 +141,7 @@ def test_any_parent_round_trips(trace: int, span: int, sampled: bool) -> None:
 
 @FEW
 @given(mutated([b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]))
-def test_a_changed_parent_is_one_or_none(value: bytes) -> None:
+def test_a_changed_parent_is_valid_or_none(value: bytes) -> None:
     found = parse(value)
     assert found is None or (0 < found.trace_id < 2**128 and 0 < found.span_id < 2**64)
 

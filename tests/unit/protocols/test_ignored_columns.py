@@ -24,7 +24,7 @@ from tests.unit.protocols.samples import VALUE, decoded, decoded_csv, same, text
 
 FITTED = ("id", "b", "note", "a", "when")
 TABLE = Signature((TensorSpec("x", "FP64", (FREE, 2), ("a", "b")),), (VALUE,), task="regression", fitted=FITTED)
-"""Columns of numbers, in another order than that of the fit."""
+"""Columns of numbers, in another order than in the fit."""
 MIXED = Signature(
     (TensorSpec("a", "FP64", (FREE, 1)), TensorSpec("b", "BYTES", (FREE, 1), missing=True)),
     (VALUE,),

@@ -1,4 +1,4 @@
-"""Both bounds of every integer datatype are values of it, and one beyond is not, however the number comes."""
+"""Both bounds of every integer datatype are valid, and the next number beyond is not, in every format."""
 
 import math
 
@@ -22,7 +22,7 @@ BOUNDS = {
     "UINT32": (0, 4294967295),
     "UINT64": (0, 18446744073709551615),
 }
-"""Written out, so that a bound that is computed wrong in the code is not computed wrong here too."""
+"""Literals, so that an error in the code's computation is not repeated here."""
 EXTREMES = [(name, value) for name, bounds in BOUNDS.items() for value in bounds]
 BEYOND = [(name, value) for name, (low, high) in BOUNDS.items() for value in (low - 1, high + 1)]
 MAX_EXACT = 2**53
@@ -56,7 +56,7 @@ def test_a_bound_is_accepted_as_a_float(datatype: str, value: int):
 
 @pytest.mark.parametrize(("datatype", "value"), [each for each in BEYOND if abs(each[1]) <= MAX_EXACT])
 @pytest.mark.parametrize("as_type", [int, float])
-def test_one_beyond_a_bound_is_rejected_and_the_bounds_are_named(datatype: str, value: int, as_type: type):
+def test_a_value_beyond_a_bound_is_rejected_and_the_bounds_are_named(datatype: str, value: int, as_type: type):
     low, high = BOUNDS[datatype]
     for read in (lambda: decoded(one(datatype), {"instances": [as_type(value)]}), lambda: by_oip(datatype, value)):
         with pytest.raises(InvalidRequest) as error:
@@ -65,7 +65,7 @@ def test_one_beyond_a_bound_is_rejected_and_the_bounds_are_named(datatype: str, 
 
 
 @pytest.mark.parametrize(("datatype", "value"), [each for each in BEYOND if abs(each[1]) > MAX_EXACT])
-def test_one_beyond_a_bound_of_eight_bytes_is_rejected(datatype: str, value: int):
+def test_a_value_beyond_a_bound_of_eight_bytes_is_rejected(datatype: str, value: int):
     for document in (f'{{"instances": [{value}]}}', f'{{"instances": [1, {value}, true]}}'):
         with pytest.raises(InvalidRequest):
             decoded(one(datatype), document.encode())
@@ -79,7 +79,7 @@ def test_a_float_is_a_whole_number_up_to_the_last_exact_one(datatype: str):
 
 
 def source_of(value: int) -> list[np.dtype[np.generic]]:
-    """The datatypes that hold a whole number exactly."""
+    """The datatypes that represent a whole number exactly."""
     integers = [name for name, (low, high) in BOUNDS.items() if low <= value <= high]
     floats = [name for name, limit in (("FP16", 2**11), ("FP32", 2**24), ("FP64", MAX_EXACT)) if abs(value) <= limit]
     return [DTYPES[name] for name in (*integers, *floats)]
@@ -94,7 +94,7 @@ def test_a_bound_is_converted_from_every_datatype_that_holds_it(datatype: str, v
 
 
 @pytest.mark.parametrize(("datatype", "value"), BEYOND)
-def test_one_beyond_a_bound_is_converted_from_none(datatype: str, value: int):
+def test_a_value_beyond_a_bound_is_converted_from_no_datatype(datatype: str, value: int):
     for source in source_of(value):
         _, wrong = conversion.convert(np.array([0, value], source), DTYPES[datatype])
         assert wrong is not None, source

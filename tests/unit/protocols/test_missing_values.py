@@ -20,7 +20,7 @@ from tests.unit.protocols.samples import VALUE, decoded, decoded_csv, same, text
 
 
 def people(missing: bool, shape: tuple[int, ...] = (FREE, 1)) -> Signature:
-    """A model as one that was fitted with a table of several types."""
+    """A model like one that was fitted with a table of several types."""
     kinds = {"city": "BYTES", "visits": "INT64", "member": "BOOL"}
     inputs = [TensorSpec(name, datatype, shape, missing=missing) for name, datatype in kinds.items()]
     return Signature((*inputs, TensorSpec("age", "FP64", shape, missing=missing)), (VALUE,), task="regression")

@@ -14,7 +14,7 @@ from tests.unit.protocols.fake_version import predict_endpoint
 
 
 class FakeServer:
-    """Takes requests, and gives the answer that the test has for them."""
+    """Accepts requests, and returns the test's response."""
 
     def __init__(self, response: Any) -> None:
         self.answer = response
@@ -28,7 +28,7 @@ class FakeServer:
 
 
 def start(response: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[Any], FakeServer]:
-    """What `reply` got, and the server that was asked."""
+    """The arguments of `reply`, and the server that got the request."""
     server = FakeServer(response)
     replies: list[Any] = []
     begun: Any = predict_endpoint(server).start(body, b"application/json", (), replies.append, "id")
@@ -36,7 +36,7 @@ def start(response: Any, body: bytes = b'{"instances": [[1]]}') -> tuple[list[An
     return replies, server
 
 
-def test_an_answer_is_told_as_json_with_its_times() -> None:
+def test_a_response_is_json_with_its_times() -> None:
     response = InferResponse({"y": np.array([[2]], np.float32)}, batch_rows=5, queue_s=0.25, compute_s=0.5)
     [made], server = start(response)
     assert made == PredictResponse(
@@ -45,7 +45,7 @@ def test_an_answer_is_told_as_json_with_its_times() -> None:
     assert [request.rows for request in server.requests] == [1]
 
 
-def test_an_error_of_the_server_is_told_as_it_is() -> None:
+def test_an_error_of_the_server_is_returned_unchanged() -> None:
     error = DeadlineExceeded("late")
     replies, _ = start(error)
     assert replies == [error]
@@ -54,7 +54,7 @@ def test_an_error_of_the_server_is_told_as_it_is() -> None:
 def test_outputs_that_cannot_be_written_are_this_requests_error() -> None:
     [error], server = start(InferResponse({}, 1, 0.0, 0.0))
     assert isinstance(error, KeyError)
-    assert server.unwritten is error, "so it is recorded"
+    assert server.unwritten is error, "the service records it"
 
 
 def test_a_request_that_cannot_be_read_is_raised_and_never_submitted() -> None:

@@ -61,7 +61,7 @@ def answered(signature: Signature, accept: bytes, outputs: Tensors, body: bytes 
         (b"\xff;;,=", "application/json"),
     ],
 )
-def test_the_form_is_the_one_that_the_client_likes_best(accept: bytes, media: str) -> None:
+def test_the_format_is_the_one_that_the_client_prefers(accept: bytes, media: str) -> None:
     assert preferred_media_type(accept) == media
 
 
@@ -78,7 +78,7 @@ def test_any_array_of_numbers_comes_back(data: st.DataObject, datatype: str, for
 @given(
     st.binary(max_size=40), st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00", saved(np.ones(2))[:-3]])
 )
-def test_no_bytes_do_anything_but_become_an_array_or_be_refused(tail: bytes, head: bytes) -> None:
+def test_any_bytes_become_an_array_or_are_rejected(tail: bytes, head: bytes) -> None:
     try:
         read_npy(head + tail)
     except InvalidRequest as refused:
@@ -101,15 +101,13 @@ def test_no_bytes_do_anything_but_become_an_array_or_be_refused(tail: bytes, hea
         (one("FP64"), np.array([0.1], np.float32), np.float64),
     ],
 )
-def test_numbers_are_taken_where_nothing_but_precision_is_lost(
-    signature: Signature, array: Any, expected: type
-) -> None:
+def test_numbers_are_accepted_if_only_precision_is_lost(signature: Signature, array: Any, expected: type) -> None:
     [found] = decoded(signature, array).values()
     assert found.dtype == expected
     assert found.ravel().tolist() == array.ravel().tolist()
 
 
-def test_texts_are_taken() -> None:
+def test_texts_are_accepted() -> None:
     assert decoded(TEXT, np.array(["a", "bcd"]))["text"].tolist() == ["a", "bcd"]
 
 
@@ -147,7 +145,7 @@ def test_texts_are_taken() -> None:
         (MIXED, saved(np.zeros(1)), "to a model with one required input; this has 3"),
     ],
 )
-def test_an_array_that_does_not_fit_is_refused(signature: Signature, body: bytes, message: str) -> None:
+def test_an_array_that_does_not_fit_is_rejected(signature: Signature, body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         PredictCodec("m", 1, signature).decode(body, NPY)
     assert message in refused.value.message
@@ -157,7 +155,7 @@ def test_a_classifiers_table_has_labels_and_confidences() -> None:
     assert answered(IRIS, b"text/csv", LABELLED) == b"prediction,confidence\nsetosa,0.5\n"
 
 
-def test_a_table_has_the_probabilities_that_are_asked_for() -> None:
+def test_a_table_has_the_requested_probabilities() -> None:
     header, row, _ = answered(IRIS, b"text/csv", LABELLED, probabilities=True).decode().split("\n")
     assert header == "prediction,confidence,probability_setosa,probability_versicolor,probability_virginica"
     assert row == "setosa,0.5,0.5,0.25,0.25"
@@ -186,7 +184,7 @@ def test_cells_are_quoted_and_written_as_json_has_them() -> None:
         (ROW[:-1] + b', "outputs": ["scores"]}', {}, [[0.5, 0.25, 0.25]]),
     ],
 )
-def test_an_array_is_the_labels_or_what_is_asked_for(body: bytes, options: Any, expected: Any) -> None:
+def test_an_array_is_the_labels_or_the_requested_output(body: bytes, options: Any, expected: Any) -> None:
     made = answered(IRIS, NPY, LABELLED, body, **options)
     assert np.load(io.BytesIO(made), allow_pickle=False).tolist() == expected
 
@@ -212,7 +210,7 @@ def test_a_whole_output_may_be_an_array() -> None:
         (one("FP32"), NPY, {"y": texts(b"\xff")}, b'{"instances": [1]}', "bytes that are not UTF-8"),
     ],
 )
-def test_an_answer_that_does_not_fit_its_form_is_told(
+def test_a_response_that_does_not_fit_its_format_is_an_error(
     signature: Signature, accept: bytes, outputs: Tensors, body: bytes, message: str
 ) -> None:
     with pytest.raises(NotAcceptable) as refused:
@@ -238,7 +236,7 @@ def test_scores_without_classes_are_columns_of_no_class() -> None:
 
 
 @pytest.mark.parametrize("labels", [texts("a\0"), texts(b"\xff"), np.array([2])])
-def test_labels_that_an_array_would_change_are_refused(labels: Array) -> None:
+def test_labels_that_an_array_would_change_are_rejected(labels: Array) -> None:
     mixed = replace(IRIS, outputs=(TensorSpec("label", "INT64", (FREE,)), IRIS.outputs[1]), classes=("a", "b"))
     both = np.concatenate([labels, np.array([0])]) if labels.dtype.kind == "i" else labels
     outputs = {"label": both, "scores": np.zeros((len(both), 3), np.float32)}
@@ -251,7 +249,7 @@ def test_texts_of_bytes_are_texts_to_the_model() -> None:
     assert decoded(TEXT, np.array([b"a", b"\xff"]))["text"].tolist() == ["a", b"\xff"]
 
 
-def test_csv_in_is_csv_out_where_both_are_said() -> None:
+def test_csv_is_answered_with_csv_if_both_headers_are_set() -> None:
     codec = PredictCodec("m", 1, IRIS)
     body = f"{','.join(FEATURES)}\n1,2,3,4\n".encode()
     call = codec.decode(body, b"text/csv", accept=b"text/csv")

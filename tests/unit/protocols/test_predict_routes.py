@@ -1,4 +1,4 @@
-"""Every path below a model's route, and the description that one of them gives."""
+"""Every path below a model's route, and the model's description."""
 
 import asyncio
 import gzip
@@ -64,7 +64,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 class Fetch:
-    """Asks a model's routes as if over HTTP."""
+    """Sends requests to a model's routes as if over HTTP."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, routes: PredictRoutes) -> None:
         self.loop = loop
@@ -115,7 +115,7 @@ def test_a_model_and_each_of_its_versions_is_described(fetch: Fetch, path: str, 
     assert [each["version"] for each in document["versions"]] == ["7", "3"]
 
 
-def test_what_the_operator_should_know_of_a_model_is_in_its_description(loop: asyncio.AbstractEventLoop) -> None:
+def test_notes_for_the_operator_are_in_the_models_description(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
     routes._versions.default.loaded.model.notes = ("its forest is not rebuilt: it differs",)
     document = orjson.loads(Fetch(loop, routes)("/models/doubler").body)
@@ -161,7 +161,7 @@ def test_the_example_in_the_description_answers(loop: asyncio.AbstractEventLoop,
 
 
 def curl_arguments(response: HttpResponse) -> list[str]:
-    """What a shell makes of the curl line."""
+    """The arguments that a shell parses from the curl line."""
     return shlex.split(orjson.loads(response.body)["curl"])
 
 
@@ -176,7 +176,7 @@ def test_the_curl_line_is_one_command_that_sends_the_example(loop: asyncio.Abstr
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000", "a-b.example"])
-def test_the_curl_line_goes_to_where_the_client_asked(fetch: Fetch, host: str) -> None:
+def test_the_curl_line_has_the_host_of_the_request(fetch: Fetch, host: str) -> None:
     assert curl_arguments(fetch("/models/doubler", host=host))[2] == f"http://{host}/models/doubler/predict"
 
 
@@ -208,7 +208,7 @@ def test_the_curl_line_speaks_tls_where_the_edge_does(fetch: Fetch) -> None:
         "",
     ],
 )
-def test_a_host_that_is_none_stays_out_of_the_curl_line(fetch: Fetch, host: str) -> None:
+def test_an_invalid_host_is_not_in_the_curl_line(fetch: Fetch, host: str) -> None:
     arguments = curl_arguments(fetch("/models/doubler", host=host))
     assert arguments[2] == "/models/doubler/predict"
     assert len(arguments) == 7
@@ -229,14 +229,14 @@ def test_a_body_of_any_characters_is_one_argument_of_the_curl_line() -> None:
         ("/models/doubler/versions/3/predict", "DELETE", ("POST",)),
     ],
 )
-def test_another_method_is_refused_and_the_right_ones_named(fetch: Fetch, path: str, method: str, allow: Any) -> None:
+def test_another_method_is_rejected_with_the_allowed_ones(fetch: Fetch, path: str, method: str, allow: Any) -> None:
     with pytest.raises(MethodNotAllowed) as caught:
         fetch(path, method)
     assert caught.value.allow == allow
 
 
 @pytest.mark.parametrize("text", ["1", "03", "+3", " 3", "\u0663", "3.0", "latest", "9" * 5000, "-7", "%33"])
-def test_a_version_that_is_not_served_is_refused_with_those_that_are(fetch: Fetch, text: str) -> None:
+def test_a_version_that_is_not_served_is_rejected_with_the_list_of_served_ones(fetch: Fetch, text: str) -> None:
     with pytest.raises(ModelNotFound, match="served: 7, 3"):
         fetch(f"/models/doubler/versions/{text}/ready")
 
@@ -255,19 +255,19 @@ def test_a_version_that_is_not_served_is_refused_with_those_that_are(fetch: Fetc
         "/models/Doubler/predict",
     ],
 )
-def test_another_path_is_refused(fetch: Fetch, path: str) -> None:
+def test_another_path_is_rejected(fetch: Fetch, path: str) -> None:
     with pytest.raises(ModelNotFound, match="a model has no path"):
         fetch(path, "POST")
 
 
-def test_a_route_of_the_models_own_is_taken_letter_by_letter(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_custom_route_is_matched_literally(loop: asyncio.AbstractEventLoop) -> None:
     fetch = Fetch(loop, make(loop, route="/a.b/v1"))
     assert fetch("/a.b/v1/ready").status == 200
     with pytest.raises(ModelNotFound):
         fetch("/axb/v1/ready")
 
 
-def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(fetch: Fetch) -> None:
+def test_a_compressed_body_is_read_and_an_unknown_compression_is_rejected(fetch: Fetch) -> None:
     body = gzip.compress(b'{"instances": [[4]]}')
     response = fetch("/models/doubler/predict", "POST", body, content_encoding="gzip")
     assert orjson.loads(response.body)["predictions"] == [[8]]
@@ -275,7 +275,7 @@ def test_a_compressed_body_is_read_and_an_unknown_compression_is_refused(fetch: 
         fetch("/models/doubler/predict", "POST", b"", content_encoding="br")
 
 
-def test_a_request_that_is_given_up_takes_its_ticket_with_it(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_request_that_is_cancelled_cancels_its_pending_request(loop: asyncio.AbstractEventLoop) -> None:
     routes = make(loop)
     request = HttpRequest("POST", "/models/doubler/predict", b"", {}, b'{"instances": [[4]]}', "id")
 

@@ -1,4 +1,4 @@
-"""States and reasons, from messages as Ray Serve 2.60 makes them (ray/serve/_private/deployment_state.py)."""
+"""States and reasons, from messages in the form of Ray Serve 2.60 (ray/serve/_private/deployment_state.py)."""
 
 import pytest
 
@@ -31,7 +31,7 @@ SLOW = (
 
 
 def traceback(*raised: str, link: str = "The above exception was the direct cause of the following exception") -> str:
-    """A constructor's exceptions as Serve reports them: the cause first."""
+    """A constructor's exceptions in Serve's report: the cause first."""
     frames = '  File "modelyard/replica/deployment.py", line 52, in __init__\n    loaded = await self._load(args)\n       ^^^^^\n'
     shown = [f"{frames}{text}\n" for text in raised]
     inner = f"\n{link}:\n\n{RAY_HEAD}\n".join(shown)

@@ -40,7 +40,7 @@ def test_a_replica_with_a_call_that_hangs_is_not_healthy(running_s: Mapping[int,
 
 
 def test_a_call_hangs_after_three_time_outs():
-    """As docs/operations.md says."""
+    """See docs/operations.md."""
     assert STUCK_AFTER_TIMEOUTS == 3
 
 

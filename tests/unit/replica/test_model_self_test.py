@@ -143,7 +143,7 @@ def test_an_optional_input_may_be_left_out_of_the_example() -> None:
     assert "predict, npy to JSON" not in unsupported(signature, {"x": x}, {"y": x})
 
 
-# The whole of a load
+# A complete load
 
 
 def self_tested(model: FakeModel, body: bytes, synthesised: bool = False) -> None:
@@ -189,7 +189,7 @@ def test_a_version_is_tested_when_it_loads(tmp_path: Path) -> None:
     )
     files = {"model.py": text.encode(), "example.json": b'{"instances": [1, 2]}'}
     error = loading(tmp_path, files).exception(PATIENCE_S)
-    assert type(error) is WarmupFailed, "half a surrogate pair is no text that UTF-8 could hold"
+    assert type(error) is WarmupFailed, "UTF-8 cannot encode half a surrogate pair"
     assert "predict, the example" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""A model repository on disk, and a clock that a test may put ahead."""
+"""A model repository on disk, and a clock that a test may advance."""
 
 import time
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from modelyard.repository.scan import DigestCache, scan
 from modelyard.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
 
 SETTLE_S = 60.0
-"""Longer than any test: files that a test writes never settle by the machine's clock."""
+"""Longer than any test, so files that a test writes never settle by the machine's clock."""
 
 
 class CountingCache(DigestCache):

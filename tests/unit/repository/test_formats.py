@@ -1,4 +1,4 @@
-"""Versions in the formats of other tools: each is named, with what its operator can do."""
+"""Versions in the formats of other tools: each is named, with advice for its operator."""
 
 import pytest
 

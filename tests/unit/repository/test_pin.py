@@ -31,7 +31,7 @@ def spec(**keys) -> ModelSpec:
 )
 def test_a_version_that_is_served_becomes_the_default_and_another_one_is_pinned(keys, to, values):
     assert pinned(spec(**keys), {1, 2, 3}, to) == values
-    spec(**{**keys, **values})  # is valid
+    spec(**{**keys, **values})  # the result is valid
 
 
 @pytest.mark.parametrize(

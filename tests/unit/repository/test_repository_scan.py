@@ -83,7 +83,7 @@ def test_a_changed_file_is_hashed_again_even_with_its_old_size_and_mtime(reposit
     assert repository.version().digest != before.digest
 
 
-def test_a_digest_is_not_remembered_while_the_ctime_could_stay_the_same(repository):
+def test_a_digest_is_not_cached_while_the_ctime_could_stay_the_same(repository):
     repository.put({"churn/1/model.onnx": b"one"})
     repository.later_s = 0
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_a_digest_is_not_remembered_while_the_ctime_could_stay_the_same(reposito
     assert repository.cache.misses == ["churn/1/model.onnx"] * 2
 
 
-def test_what_is_gone_is_forgotten(repository):
+def test_removed_files_are_dropped_from_the_cache(repository):
     repository.put({"churn/1/model.onnx": b"one", "iris/1/model.onnx": b"two"})
     repository.scan("churn", "iris")
     repository.scan("churn")
@@ -157,7 +157,7 @@ def test_a_folder_that_traverses_is_rejected(repository, folder):
 
 @pytest.fixture
 def unprivileged(repository):
-    """The repository in the hands of a user whom permissions stop; root is not stopped by any."""
+    """The repository for a user to whom permissions apply; they do not apply to root."""
     if os.geteuid() != 0:
         yield repository
         return

@@ -8,7 +8,7 @@ from modelyard.repository.snapshot import FileEntry, FolderSnapshot, Snapshot, V
 
 
 def version(number: int, *files: str, problem: str | None = None, settled: bool = True, was_settled: bool = False):
-    """A version whose files have ten bytes, or none where the name ends in a bang."""
+    """A version whose files have ten bytes, or none if the name ends with an exclamation mark."""
     entries = tuple(FileEntry(name.rstrip("!"), 0 if name.endswith("!") else 10) for name in files or ["model.onnx"])
     digest = f"sha256:{number}" if settled and not problem else ""
     return VersionSnapshot(number, entries, digest, problem, settled, was_settled)

@@ -17,7 +17,7 @@ CHURN = ModelSpec(name="churn")
 
 
 class SlowCopy:
-    """A thread that writes a version in steps, each on command."""
+    """A thread that writes a version step by step, when the test starts a step."""
 
     def __init__(self, *steps: Callable[[], object]) -> None:
         self._go: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
@@ -34,7 +34,7 @@ class SlowCopy:
         self._thread.join(PATIENCE_S)
 
     def step(self) -> bool:
-        """Let it do one more step, and wait until that is done; False where there is none."""
+        """Start the next step and wait for its end. False if there is none."""
         if (step := next(self._steps, None)) is None:
             return False
         self._go.put(step)
@@ -81,7 +81,7 @@ def test_a_version_settles_by_the_real_clock(repository):
     repository.put({"churn/1/model.onnx": b"model"})
     repository.later_s = 0
     first = repository.scan("churn", settle_s=0.05)
-    time.sleep(first.settles_in_s or 0)  # what the scan says is what is tested
+    time.sleep(first.settles_in_s or 0)  # the test is about the result of the scan
     assert repository.scan("churn", settle_s=0.05).folders["churn"].versions[0].settled
 
 

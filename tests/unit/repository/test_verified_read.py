@@ -10,7 +10,7 @@ from modelyard.repository.verified_read import ArtefactChanged, ArtefactUnreadab
 
 @pytest.fixture
 def served(repository) -> ServedVersion:
-    """Version 1 of churn, as a scan saw it."""
+    """Version 1 of churn, as found by a scan."""
     repository.put({"churn/1/model.onnx": b"model", "churn/1/weights/0.bin": b"w" * 1000, "churn/1/empty": b""})
     return ServedVersion(1, repository.version().digest)
 
@@ -90,7 +90,7 @@ def test_a_folder_that_traverses_is_rejected(repository, served):
 
 @pytest.fixture
 def sixteen_gigabytes_at_most():
-    """Limits the memory of this process, so that the machine's memory and its overcommit do not matter."""
+    """Limits the memory of this process, so that the machine's memory and its overcommit setting do not matter."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (16 * 2**30, before[1]))
     yield
@@ -100,7 +100,7 @@ def sixteen_gigabytes_at_most():
 @pytest.mark.usefixtures("sixteen_gigabytes_at_most")
 def test_a_file_that_does_not_fit_in_memory_is_reported(repository, served):
     with (repository.root / "churn/1/model.onnx").open("r+b") as stream:
-        stream.truncate(2**40)  # sparse: takes no room on the disk
+        stream.truncate(2**40)  # sparse: uses no space on the disk
     with pytest.raises(
         ArtefactUnreadable, match=r"^model\.onnx in version 1 of churn does not fit in memory \(1,099,511,627,776 bytes"
     ):

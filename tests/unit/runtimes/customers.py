@@ -1,4 +1,4 @@
-"""A table of customers, and models of it loaded from joblib files as their owners save them."""
+"""A table of customers, and models of it, loaded from joblib files."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def load_files(estimator: Any, example: bytes | None, **keys: Any) -> LoadedMode
 
 
 def inputs_of(model: LoadedModel, frame: pd.DataFrame) -> Tensors:
-    """The frame's rows as a request for the model brings them."""
+    """The frame's rows as a request for the model has them."""
     return {spec.name: _array(spec, frame) for spec in model.signature.inputs}
 
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 
 def ratio(frame: pd.DataFrame) -> pd.DataFrame:
-    """Other columns than it gets."""
+    """Returns other columns than its input's."""
     return frame.assign(ratio=frame.income / (1 + frame.visits))[["ratio", "age"]]
 
 
@@ -29,12 +29,12 @@ def guests(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def postcode(frame: pd.DataFrame) -> Any:
-    """Text of whole numbers: 1.0 is another one than 1."""
+    """Converts whole numbers to text: 1.0 and 1 have different texts."""
     return np.column_stack([frame.code.astype(str).str.len(), frame.age])
 
 
 def constant(frame: pd.DataFrame) -> pd.DataFrame:
-    """One column more."""
+    """Adds a column."""
     return frame.assign(one=1.0)
 
 
@@ -60,7 +60,7 @@ class Buffered(TransformerMixin, BaseEstimator):
 
 
 class InPlace(TransformerMixin, BaseEstimator):
-    """A transformer that changes what it gets."""
+    """A transformer that changes its input."""
 
     def fit(self, X: Any, y: Any = None) -> "InPlace":
         self.n_features_in_ = np.shape(X)[1]
@@ -71,7 +71,7 @@ class InPlace(TransformerMixin, BaseEstimator):
 
 
 class Centred(TransformerMixin, BaseEstimator):
-    """A transformer of numbers, which does not take texts."""
+    """A transformer of numbers, which does not accept texts."""
 
     def fit(self, X: Any, y: Any = None) -> "Centred":
         self.n_features_in_ = np.shape(X)[1]

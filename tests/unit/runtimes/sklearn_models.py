@@ -85,12 +85,12 @@ class Case:
     rows: Any
     """The rows of the fit and of requests: an array, a data frame or a list of texts."""
     outputs: dict[str, str]
-    """The method that each output must be equal to; with a number behind it, of several arrays the one of that number."""
+    """The method that each output must be equal to; a number after it selects one of several arrays."""
     target: Any = None
 
     def fitted(self) -> Any:
         with warnings.catch_warnings():
-            # scikit-learn 1.9 deprecates SVC(probability=True); people have such models, and here is one.
+            # scikit-learn 1.9 deprecates SVC(probability=True); such models exist.
             warnings.simplefilter("ignore", FutureWarning)
             return self.make().fit(self.rows, self.target)
 
@@ -291,5 +291,5 @@ def fitted(name: str) -> Any:
 
 @cache
 def served(name: str) -> LoadedModel:
-    """The case's model, loaded once from what it was saved as."""
+    """The case's model, loaded once from its saved file."""
     return sklearn.load({"model.skops": skops.io.dumps(fitted(name))}, ModelSpec(name="m"), cpus=1)

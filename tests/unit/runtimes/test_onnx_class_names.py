@@ -84,7 +84,7 @@ CLASSIFIERS: dict[str, BaseEstimator] = {
     "a search": GridSearchCV(LOGISTIC, {"C": [1.0]}, cv=2),
 }
 NO_SCORE_A_CLASS = {"ridge": "two", "linear support vectors": "two", "support vectors": "two"}
-"""Their decision function is one number for two classes; that of support vectors comes out as the wrong two."""
+"""Their decision function is one number for two classes; for support vectors the converter writes the wrong two."""
 
 
 def fitted(estimator: BaseEstimator, target: str) -> BaseEstimator:

@@ -1,4 +1,4 @@
-"""ONNX classifiers, as converters write them and as the YAML's labels make them, and outputs that are not tensors."""
+"""ONNX classifiers, from converters and from the YAML's labels, and outputs that are not tensors."""
 
 import json
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) ->
 
 
 def kept(nodes: list[Any], outputs: list[str]) -> bytes:
-    """A graph with a constant w that may leave as an output."""
+    """A graph with a constant w that may be an output."""
     shapes = {"w": [2, 2048], "flat": [4096]}
     ends = [tensor(name, FLOAT, shapes.get(name, ["N", 2048])) for name in outputs]
     return graph(nodes, [tensor("x", FLOAT, ["N", 2048])], ends, [weights("w", W), weights("all", np.array([-1]))])
@@ -45,7 +45,7 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_who_writes_into_an_output_changes_no_other_array_and_no_later_call(name: str) -> None:
+def test_a_write_into_an_output_changes_no_other_array_and_no_later_call(name: str) -> None:
     model = load(GRAPHS[name])
     x = np.ones((2, 2048), np.float32)
     first = everything(model, {"x": x})
@@ -72,7 +72,7 @@ def test_outputs_have_numpys_own_types(datatype: str) -> None:
     model = load(same(TYPES[datatype], ["N"]))
     values = np.array(["a"], object) if datatype == "BYTES" else np.array([1], DTYPES[datatype])
     given = everything(model, {"x": values})["y"]
-    assert given.dtype.char == DTYPES[datatype].char  # "q" and "l" compare equal, and orjson knows one of them
+    assert given.dtype.char == DTYPES[datatype].char  # "q" and "l" compare equal, and orjson supports one of them
     assert type(given[0]) is type(values[0])
 
 

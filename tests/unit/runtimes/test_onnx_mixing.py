@@ -88,7 +88,7 @@ def scan(kind: str) -> list[NodeProto]:
 
 
 CORNER = (node("Reshape", "x all", "flat"), node("Gather", "flat zeroth", "m"))
-"""The first value of all, though no operator works along the rows."""
+"""The first value of all rows, though no operator works along the rows."""
 MEAN = (node("ReduceMean", "x", "m", keepdims=0), node("Greater", "m zero", "c"))
 FIRST = (node("Gather", "x three", "r", axis=0), node("ReduceMax", "r axis0", "m", keepdims=0))
 MIXING: dict[str, tuple[ModelProto, str]] = {
@@ -159,7 +159,7 @@ def test_an_operator_that_mixes_rows_is_named(name: str) -> None:
     assert reason in mixes(model)
 
 
-def test_the_loaded_model_says_why_its_rows_may_not_share_a_call() -> None:
+def test_the_loaded_model_has_the_reason_why_its_rows_may_not_share_a_call() -> None:
     model = load(of(branches(MEAN)).SerializeToString())
     assert model.mixes_rows == "ReduceMean reduces over all rows of a call"
     assert model.signature.rowwise  # a request may still hold many rows

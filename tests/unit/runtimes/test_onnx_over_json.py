@@ -47,7 +47,7 @@ def predict_json(model: OnnxModel, body: object = None) -> dict[str, Any]:
 
 
 def warmed(model: OnnxModel) -> Warmup:
-    """As a replica warms it: the example goes through the codec. Raises if the model fails on it."""
+    """Warm up like a replica: the example is encoded and decoded by the codec. Raises if the model fails on it."""
     codec = PredictCodec("m", 1, model.signature)
     call = codec.decode(example_body(model.signature, model.example), b"application/json")
     return warm(model, [call.request], batching=Batching(max_size=4))

@@ -56,7 +56,7 @@ def test_models_of_the_onnx_package_return_its_expected_outputs(folder: Path) ->
     try:
         model = load(content)
     except LoadError as error:
-        # Their kinds of input are none of ours, or the operators are not onnxruntime's.
+        # Their kinds of input are not supported, or onnxruntime lacks the operators.
         assert any(
             word in str(error) for word in ("requests hold tensors", "cannot be loaded", "no inputs", "no shape")
         )

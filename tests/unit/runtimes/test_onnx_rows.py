@@ -70,8 +70,8 @@ def test_an_output_that_is_as_long_as_two_rows_by_chance_is_no_rows() -> None:
     assert not load(BOTH_ENDS).signature.rowwise
 
 
-def test_a_graph_that_drops_rows_by_their_values_takes_whole_tensors() -> None:
-    # It drops no synthetic row, and none of the example.
+def test_a_graph_that_drops_rows_by_their_values_accepts_whole_tensors() -> None:
+    # It drops no row of the synthetic input or of the example.
     content = graph(
         [node("Greater", ["x", "zero"], ["kept"]), node("Compress", ["x", "kept"], ["y"], axis=0)],
         [tensor("x", FLOAT, ["N"])],
@@ -127,7 +127,7 @@ class TestAGraphThatTakesNoExample:
         assert predict_json(model, {"instances": [ROW, ROW]})["predictions"] == [SUM, SUM]
 
     @pytest.mark.parametrize(("first", "last"), [(None, None), ("N", "M")])
-    def test_takes_whole_tensors_if_nothing_declares_rows(self, first: str | None, last: str | None) -> None:
+    def test_accepts_whole_tensors_if_nothing_declares_rows(self, first: str | None, last: str | None) -> None:
         model = load(weighed(first, last))
         assert not model.signature.rowwise
         [note] = model.notes
@@ -184,7 +184,7 @@ def test_input_types_come_from_the_graph() -> None:
 @pytest.mark.parametrize(
     ("declared", "shape"), [([1, 2], (FREE, 2)), ([None, 9], (FREE, FREE)), ([1], (FREE, FREE)), (["N", 2], (FREE, 2))]
 )
-def test_a_shape_that_the_trial_shows_to_be_wrong_is_not_believed(declared: list[Any], shape: tuple[int, ...]) -> None:
+def test_a_shape_that_the_trial_disproves_is_not_used(declared: list[Any], shape: tuple[int, ...]) -> None:
     # Through an input-dependent reshape, which onnxruntime cannot check when it loads the graph.
     nodes = [
         node("Shape", ["x"], ["shape"]),
@@ -201,7 +201,7 @@ def test_a_shape_that_the_trial_shows_to_be_wrong_is_not_believed(declared: list
 
 
 @pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
-def test_boosted_regressors_take_rows_and_give_their_numbers(kind: str) -> None:
+def test_boosted_regressors_accept_rows_and_return_numbers(kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import onnxmltools

@@ -104,7 +104,7 @@ def test_an_input_with_a_default_value_may_be_absent() -> None:
 def test_an_output_without_a_shape_gets_its_rank_from_a_trial() -> None:
     nodes = [helper.make_node("Add", ["to", "zeros"], ["shape"]), helper.make_node("Reshape", ["x", "shape"], ["y"])]
     inputs = [tensor("x", FLOAT, ["N", 2]), tensor("zeros", INT64, [3])]
-    to = weights("to", np.array([-1, 2, 1]))  # an input has a part in it, so that no inference can tell
+    to = weights("to", np.array([-1, 2, 1]))  # the shape depends on an input, so that shape inference cannot compute it
     model = load(graph(nodes, inputs, [tensor("y", FLOAT, None)], [to]))
     assert model.signature.outputs[0].shape == (FREE, FREE, FREE)
 
@@ -147,7 +147,7 @@ def test_bytes_are_read_as_text_and_rejected_if_they_are_not_utf_8() -> None:
 
 
 def test_what_fits_the_signature_and_not_the_graph_is_the_requests_fault() -> None:
-    # The edges of an image's patches: what they must be is in the operator, and not in the input's shape.
+    # Such as the edges of an image's patches: the operator limits them, and the input's shape does not show it.
     nodes = [helper.make_node("Gather", ["table", "x"], ["y"])]
     table = weights("table", np.arange(4, dtype=np.float32))
     model = load(graph(nodes, [tensor("x", INT64, ["N"])], [tensor("y", FLOAT, ["N"])], [table]))
@@ -193,7 +193,7 @@ def test_a_missing_file_is_named() -> None:
         onnx.load({"weights.bin": b""}, ModelSpec(name="m"), cpus=1)
 
 
-def test_reasons_lose_codes_and_source_places_but_keep_the_words() -> None:
+def test_reasons_have_no_codes_and_source_places_and_the_same_message() -> None:
     code = "[ONNXRuntimeError] : 1 : FAIL : "
     detail = (
         f"{code}Exception during initialization: /src/a.cc:44 onnx::A::A(const T&, int) !path was false. It is empty"

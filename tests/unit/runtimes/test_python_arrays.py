@@ -116,6 +116,6 @@ def test_a_whole_signature_is_read() -> None:
         ({"classes": [None]}, r"signature\['classes'\] must be a list of strings or numbers"),
     ],
 )
-def test_a_mistake_in_a_signature_is_named_with_its_place(changes: dict[str, Any], message: str) -> None:
+def test_an_error_in_a_signature_is_reported_with_its_place(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(LoadError, match=message):
         declared_signature({"inputs": [TENSOR], "outputs": [LABEL, SCORES], **changes})

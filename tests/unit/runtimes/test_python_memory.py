@@ -105,7 +105,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_the_model_does_to_its_inputs_stays_with_it(change: str) -> None:
+def test_changes_that_the_model_makes_to_its_inputs_have_no_other_effect(change: str) -> None:
     model = loaded(
         source(f"""
         kept = np.zeros(3)

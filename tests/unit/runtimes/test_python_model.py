@@ -125,7 +125,7 @@ def test_two_versions_with_modules_of_one_name_stay_apart() -> None:
     assert not left & {"model", "features", "late", "shared", "shared.words", "shared.deep"}
 
 
-def test_the_rest_of_the_process_does_not_see_a_versions_modules() -> None:
+def test_a_versions_modules_are_invisible_to_the_rest_of_the_process() -> None:
     source = saying("__import__('json').dumps([colorsys.MINE])").replace(
         "class Model", "import colorsys\n    class Model"
     )
@@ -162,7 +162,7 @@ def test_a_pickle_finds_the_classes_of_its_version(
     assert sys.modules.pop("cleaning") is cleaning
 
 
-def test_annotations_of_a_versions_classes_can_be_looked_up() -> None:
+def test_annotations_of_a_versions_classes_can_be_resolved() -> None:
     source = """
     from __future__ import annotations
     from dataclasses import dataclass
@@ -189,7 +189,7 @@ def test_a_class_in_a_package_is_found() -> None:
     assert response(load({"own/deep.py": DOUBLES}, entry="own.deep:Model")) == [2, 4]
 
 
-def test_what_a_model_brought_goes_with_it() -> None:
+def test_the_modules_of_a_model_are_removed_with_it() -> None:
     model = load(saying("f'{__package__} {__file__}'"))
     package, _, file = response(model).partition(" ")
     assert package in sys.modules
@@ -236,7 +236,7 @@ def test_the_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
         (DOUBLES + "        example = {'x': 1}", r"`example` does not match input 'x': its shape is \[\], not \[-1\]"),
     ],
 )  # fmt: skip
-def test_an_operators_mistake_is_shown_with_its_place(source: str, message: str) -> None:
+def test_an_error_in_the_operators_code_is_shown_with_its_place(source: str, message: str) -> None:
     with pytest.raises(LoadError, match=f"^{message}"):
         load(source)
 

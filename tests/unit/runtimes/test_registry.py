@@ -17,7 +17,7 @@ def test_each_row_names_a_module_that_loads_models(name: str, row: registry.Runt
 
 @pytest.mark.parametrize(("name", "row"), registry.RUNTIMES.items())
 def test_the_yaml_accepts_each_runtime(name: str, row: registry.RuntimeRow) -> None:
-    """The configuration is read below the runtimes, so its pattern is written there a second time."""
+    """The configuration's layer is below the runtimes, so it has its own copy of the pattern."""
     accepted = name if row.artefacts else f"{name}:model:Model"
     assert ModelSpec(name="m", runtime=accepted).runtime == accepted
     assert name in RUNTIME

@@ -77,7 +77,7 @@ def pipeline(module: Any) -> Any:
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Iterator[Callable[[Fit], Any]]:
-    """Fits where the modules are on `sys.path`, as an operator's script does; here they are gone afterwards."""
+    """Fits with the modules on `sys.path`, like an operator's script, and removes them afterwards."""
     for name, content in sources().items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -92,7 +92,7 @@ def trained(tmp_path: Path) -> Iterator[Callable[[Fit], Any]]:
 
 
 def forget() -> None:
-    """The process knows the operator's modules no more: this is the server now."""
+    """The operator's modules are removed from the process, so that it is like the server."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("myfeatures", "shared")]:
         del sys.modules[name]
     sys.path_importer_cache.clear()
@@ -148,7 +148,7 @@ def test_the_rest_of_the_process_does_not_see_the_modules(artefact: dict[str, by
         importlib.import_module("myfeatures")
 
 
-def test_the_modules_are_forgotten_with_the_model(artefact: dict[str, bytes]) -> None:
+def test_the_modules_are_removed_with_the_model(artefact: dict[str, bytes]) -> None:
     def private() -> set[str]:
         return {name for name in sys.modules if name.startswith("_modelyard_model_")}
 
@@ -169,7 +169,7 @@ def test_a_function_of_a_module_may_import_its_neighbours_late(trained: Callable
     assert response(model) == pytest.approx([3, 8])
 
 
-def test_a_model_that_is_not_trusted_brings_no_code(trained: Callable[[Fit], Any]) -> None:
+def test_no_code_is_loaded_for_a_model_that_is_not_trusted(trained: Callable[[Fit], Any]) -> None:
     content = skops.io.dumps(trained(constant))
     forget()
     planted = {"myfeatures.py": b"raise SystemExit('this must not run')"}

@@ -1,4 +1,4 @@
-"""Which artefacts load, and what an operator reads about those that do not."""
+"""Which artefacts load, and the messages for the others."""
 
 import io
 import pickle

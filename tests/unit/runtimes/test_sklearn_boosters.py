@@ -43,7 +43,7 @@ def test_columns_of_categories_have_the_datatype_of_their_values(make: Any) -> N
         "plan": "BYTES",
     }
     assert_own_answers(model, estimator, CATEGORIES)
-    # One row alone holds one category only; its code is still that of the whole table.
+    # One row has one category only; its code is still that of the whole table.
     for row in range(5):
         inputs = inputs_of(model, CATEGORIES[row : row + 1])
         given = model.predict(inputs, ["scores"])["scores"]
@@ -52,7 +52,7 @@ def test_columns_of_categories_have_the_datatype_of_their_values(make: Any) -> N
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the array that OneVsOneClassifier makes
 def test_categories_by_dtype_reach_an_estimator_that_accepts_nothing_else() -> None:
-    """OneVsOneClassifier makes an array of the frame, and numbers of all columns that are not of the dtype."""
+    """OneVsOneClassifier converts the frame to an array, and all columns of other dtypes to numbers."""
     frame = CATEGORIES[["city", "plan"]]
     inner = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=4).fit(frame, KIND)
     stack = StackingClassifier([("inner", FrozenEstimator(inner))], LogisticRegression(), cv="prefit")
@@ -73,7 +73,7 @@ def test_each_member_of_an_ensemble_may_have_seen_other_categories() -> None:
     assert_own_answers(load(estimator), estimator, frame)
 
 
-def test_catboost_takes_texts_and_numbers() -> None:
+def test_catboost_accepts_texts_and_numbers() -> None:
     frame = KINDS.astype({"visits": str})
     estimator = CatBoostClassifier(**QUIET, cat_features=["city", "visits", "plan"]).fit(frame, KIND)
     assert_own_answers(load(estimator), estimator, frame)

@@ -42,7 +42,7 @@ def churn() -> Any:
         ]
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the encoder's use of pandas makes pandas say
+        warnings.simplefilter("ignore")  # a warning of pandas about the encoder's use of it
         return make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(CHURN, KIND == "gold")
 
 

@@ -1,4 +1,4 @@
-"""A datatype that only an operator's code knows comes from the operator, and never from a guess."""
+"""A datatype that depends on an operator's code is declared by the operator, and never guessed."""
 
 import warnings
 from typing import Any
@@ -41,7 +41,7 @@ def datatypes(model: LoadedModel) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_an_encoder_of_another_library_is_not_guessed_to_take_numbers(encoder: Any) -> None:
+def test_an_encoder_of_another_library_is_not_assumed_to_accept_numbers(encoder: Any) -> None:
     options = {"max_process": 1} if encoder is HashingEncoder else {}
     estimator = make_pipeline(encoder(cols=["city", "plan"], **options), LogisticRegression())
     fit(estimator, KINDS, KIND == "gold")
@@ -54,7 +54,7 @@ def test_an_encoder_of_another_library_is_not_guessed_to_take_numbers(encoder: A
         assert_own_answers(model, estimator, KINDS)
 
 
-def test_texts_are_found_out_where_the_code_does_not_take_numbers() -> None:
+def test_texts_are_detected_where_the_code_does_not_accept_numbers() -> None:
     estimator = make_pipeline(CatBoostEncoder(cols=["city", "plan"]), LogisticRegression())
     model = load(fit(estimator, KINDS, KIND == "gold"))
     assert datatypes(model) == {"age": "FP64", "city": "BYTES", "plan": "BYTES"}
@@ -108,7 +108,7 @@ def test_booleans_and_integers_that_code_accepts_alike_come_from_the_example() -
     assert_own_answers(model, estimator, frame)
 
 
-def test_whole_numbers_of_an_example_stay_whole_where_the_model_tells_them_from_others() -> None:
+def test_whole_numbers_of_an_example_stay_whole_if_the_model_distinguishes_them_from_others() -> None:
     frame = CUSTOMERS[["code", "age"]]
     estimator = make_pipeline(FunctionTransformer(postcode), Ridge()).fit(frame, SPENT)
     model = load(estimator, {"instances": [{"code": 17, "age": 30}]})
@@ -124,8 +124,8 @@ def test_integers_of_an_example_represent_any_numbers_in_any_number_of_columns()
     assert datatypes(model) == {**dict.fromkeys(columns, "FP64"), "city": "BYTES"}
 
 
-def test_numbers_are_found_out_where_code_does_not_take_texts() -> None:
-    # Rows one behind the other, as a request has them: BLAS adds columns up in another order.
+def test_numbers_are_detected_where_code_does_not_accept_texts() -> None:
+    # Row-major, like a request: BLAS adds column-major arrays in another order.
     numbers = np.ascontiguousarray(CUSTOMERS[["age", "visits"]].to_numpy(float))
     estimator = make_pipeline(Centred(), Ridge()).fit(numbers, SPENT)
     model = load(estimator)

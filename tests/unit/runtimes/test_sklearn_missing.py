@@ -94,7 +94,7 @@ def test_a_model_without_missing_values_accepts_none(column: str) -> None:
     assert not column_spec(model, column).missing
 
 
-def test_missing_numbers_are_nan_as_ever() -> None:
+def test_missing_numbers_are_nan() -> None:
     frame = CUSTOMERS[["age", "income"]].mask(LOST[:, :2])
     estimator = make_pipeline(KNNImputer(), LogisticRegression(max_iter=1000)).fit(frame, KIND)
     assert_own_answers(load(estimator), estimator, frame)

@@ -160,7 +160,7 @@ def test_a_number_too_large_to_compute_with_is_rejected(name: str) -> None:
         everything(served(name), {"x": np.vstack([ROWS[:1], np.full((1, 4), 1e308)])})
 
 
-def test_an_unknown_category_is_the_clients_mistake_and_named() -> None:
+def test_an_unknown_category_is_an_error_of_the_client_and_is_named() -> None:
     columns = make_column_transformer((OneHotEncoder(), ["species"]), (StandardScaler(), ["petal_width"]))
     model = load(make_pipeline(columns, Ridge()).fit(MIXED, TARGET))
     inputs = {"species": np.array(["setosa", "rose"], dtype=object), "petal_width": np.array([1.0, 2.0])}

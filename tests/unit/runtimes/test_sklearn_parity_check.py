@@ -1,4 +1,4 @@
-"""The parity check of the fast path: on every set of rows, however busy the machine is."""
+"""The parity check of the fast path: on every set of rows, also on a busy machine."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def doubled_but_for(odd: float) -> object:
 
 
 def clock(step_s: float) -> object:
-    """Each reading is later than the one before."""
+    """Each reading is later than the previous one."""
     times: Iterator[int] = iter(range(10**6))
     return lambda: next(times) * step_s
 

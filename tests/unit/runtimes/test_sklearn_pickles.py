@@ -1,4 +1,4 @@
-"""Pickles as people have them: written and compressed by several tools, damaged, or no pickles at all."""
+"""Pickles that are written and compressed by several tools, damaged files, and files that are not pickles."""
 
 import bz2
 import gzip
@@ -101,7 +101,7 @@ def test_a_pickle_with_the_name_of_a_skops_file_is_reported() -> None:
 
 
 def _names(module: str, attribute: str) -> bytes:
-    """A pickle that wants this name."""
+    """A pickle that imports this name."""
     return b"\x80\x04c" + f"{module}\n{attribute}\n.".encode()
 
 

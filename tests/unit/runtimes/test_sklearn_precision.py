@@ -52,7 +52,7 @@ def test_features_of_several_types_are_rejected() -> None:
 
 
 def test_numbers_next_to_texts_keep_single_precision_without_column_names() -> None:
-    """An array of both would be one of objects, which scikit-learn reads as doubles: it was fitted with a frame."""
+    """An array of both would have the dtype object, which scikit-learn reads as doubles, so the fit was with a frame."""
     numbers = (ROWS[:, 0] * 1000).astype(np.float32)
     frame = pd.DataFrame({0: numbers, 1: np.where(ROWS[:, 1] > 0.5, "a", "b")})
     front = ColumnTransformer(

@@ -1,4 +1,4 @@
-"""An example made for a model lies among the numbers that it was fitted with, wherever it keeps any of them."""
+"""An example made for a model is within the range of the fit, if the model stores any numbers of it."""
 
 from typing import Any
 

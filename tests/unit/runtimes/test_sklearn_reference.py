@@ -287,7 +287,7 @@ def test_a_fast_path_that_differs_does_not_serve_and_is_reported(monkeypatch: py
 
 
 def test_columns_that_are_not_read_leave_a_frame_with_categories_one_of_objects() -> None:
-    """OneVsOneClassifier makes one array of the frame: of objects, as long as a category is in it."""
+    """OneVsOneClassifier converts the frame to one array, of objects if a column is a category."""
     encoded = ColumnTransformer([("visits", OneHotEncoder(handle_unknown="ignore"), [1])])
     frame = CUSTOMERS[["city", "visits", "age"]].astype({"city": "category"})
     estimator = OneVsOneClassifier(make_pipeline(encoded, LogisticRegression())).fit(frame, KIND)
@@ -298,7 +298,7 @@ def test_columns_that_are_not_read_leave_a_frame_with_categories_one_of_objects(
 
 
 def test_a_category_reaches_a_model_that_makes_one_array_of_its_frame_as_one() -> None:
-    """Of texts that are no category, OneVsOneClassifier would make numbers."""
+    """OneVsOneClassifier would convert texts that are not categories to numbers."""
     filled = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     front = ColumnTransformer([("age", "passthrough", [0]), ("city", filled, [1])])
     frame = CUSTOMERS[["age", "city"]].astype({"city": "category"})

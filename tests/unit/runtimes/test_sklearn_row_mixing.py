@@ -1,4 +1,4 @@
-"""Code in a model may combine rows: requests share its calls only if the YAML allows it."""
+"""Code in a model may combine rows: requests share its batches only if the YAML allows it."""
 
 from functools import partial
 from typing import Any
@@ -115,7 +115,7 @@ def test_the_yaml_may_declare_that_operator_code_keeps_rows_independent() -> Non
     assert load(estimator, batching={"independent_rows": True}).mixes_rows == ""
 
 
-def test_the_promise_is_for_the_code_that_comes_with_the_model_and_is_tried_all_the_same() -> None:
+def test_the_declaration_covers_the_code_in_the_model_and_is_tested_nevertheless() -> None:
     found = load(fitted(FunctionTransformer(centred)), batching={"independent_rows": True})
     assert found.mixes_rows == ""
     assert "alone" in warmed(found).reason

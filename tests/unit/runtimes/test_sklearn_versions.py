@@ -1,4 +1,4 @@
-"""Models of other versions of scikit-learn: another patch is noted, another minor version is rejected."""
+"""Models of other versions of scikit-learn: another patch version causes a note, and another minor version a rejection."""
 
 import io
 import logging
@@ -46,9 +46,9 @@ WRITERS: dict[str, tuple[str, Callable[[Any], bytes]]] = {
 
 
 def saved_by(versions: Sequence[str], dump: Callable[[Any], bytes]) -> bytes:
-    """A pipeline whose estimators were saved by these versions of scikit-learn, the last of them for the rest.
+    """A pipeline whose estimators were saved by these versions of scikit-learn, the last version for the rest.
 
-    An estimator's version is part of what its `__getstate__` gives.
+    An estimator's version is part of its `__getstate__`.
     """
     model = make_pipeline(StandardScaler(), MinMaxScaler(), LogisticRegression()).fit(ROWS, ROWS[:, 0] > 0.5)
     order = [type(part) for part in (model, *(step for _, step in model.steps))]
@@ -172,6 +172,6 @@ def test_the_served_model_shows_its_notes() -> None:
 
 
 def test_a_skops_file_has_its_version_in_its_schema() -> None:
-    """What `saved_by` writes is what skops reads."""
+    """skops reads the version that `saved_by` writes."""
     with ZipFile(io.BytesIO(saved_by([OTHER_PATCH], skops.io.dumps))) as archive:
         assert OTHER_PATCH.encode() in archive.read("schema.json")

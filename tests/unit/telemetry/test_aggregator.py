@@ -91,7 +91,7 @@ def test_the_gauges_of_a_process_end_with_its_last_push():
 
 
 def test_a_hub_that_lost_its_state_counts_from_zero():
-    """The old counts at once would look like traffic: after a reset Prometheus adds a counter's whole value."""
+    """The old counts would be counted as traffic: after a reset Prometheus adds a counter's whole value."""
     aggregator, old, new = MetricsAggregator(), Process("old", 100, acknowledged=True), Process("new", 1)
     aggregator.apply(old.push(), now=0)
     aggregator.apply(new.push(), now=0)

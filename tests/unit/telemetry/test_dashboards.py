@@ -1,4 +1,4 @@
-"""The dashboards: the committed JSON is what the code generates, and each panel explains itself."""
+"""The dashboards: the committed JSON is what the code generates, and each panel has a description."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_every_listed_metric_of_others_is_used():
 
 
 @pytest.mark.parametrize("panel", [panel for _, panel in PANELS], ids=PANEL_IDS)
-def test_a_panel_says_what_it_shows_in_what_unit_and_what_to_do(panel):
+def test_a_panel_has_a_description_and_a_unit(panel):
     description = panel["description"]
     sent = set().union(*(names(target["expr"]) for target in panel["targets"]))
     families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in sent}
@@ -180,5 +180,5 @@ def test_fleet_lists_firing_alerts():
         if name == "fleet" and panel["type"] == "table" and panel["title"] == "Firing alerts"
     ]
     assert "by (alertname, severity, model)" in panel["targets"][0]["expr"]
-    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "pages on top"
+    assert panel["options"]["sortBy"] == [{"displayName": "Severity", "desc": False}], "alerts that page come first"
     assert not [query for query in queries() if "count(ALERTS" in query.expr]

@@ -1,4 +1,4 @@
-"""Values that are observed while a snapshot is made. Each is in this snapshot or in the next, and in one alone."""
+"""Values that are observed while a snapshot is made. Each is in exactly one snapshot: this one or the next."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from modelyard.telemetry.metrics.declarations import BATCH_SIZE
 
 
 class Observing:
-    """A number whose conversion to a float observes another value, as a second thread may do at that moment."""
+    """A number whose conversion to a float observes another value, like a second thread at that moment."""
 
     def __init__(self, observations: Observations, value: float, others: list[float]) -> None:
         self._observations = observations
@@ -25,7 +25,7 @@ def test_values_that_come_during_a_snapshot_are_in_the_next(others: list[float])
     observations, count = Observations(BATCH_SIZE), len(others)
     for _ in range(3):
         observations.observe(1.0)
-    observations.observe(Observing(observations, 1.0, list(others)))  # type: ignore[arg-type] # what numpy converts
+    observations.observe(Observing(observations, 1.0, list(others)))  # type: ignore[arg-type] # numpy converts it
     first = observations.histogram()
     assert (sum(first.counts), first.counts[0], first.nanos) == (4, 4, 4_000_000_000)
     second = observations.histogram()

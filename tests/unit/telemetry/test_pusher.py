@@ -73,7 +73,7 @@ def test_a_hub_that_was_down_gets_all_counts_later(hub: Hub, caplog: pytest.LogC
     assert aggregator.totals().counters[OK] == 9
 
 
-def test_a_push_says_whether_a_hub_acknowledged_an_earlier_one(hub: Hub):
+def test_a_push_has_whether_a_hub_acknowledged_an_earlier_one(hub: Hub):
     pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     hub.down = True
     pusher.push(final=False)

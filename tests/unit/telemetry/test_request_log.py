@@ -1,4 +1,4 @@
-"""A line of JSON a request, in a file that replicas share."""
+"""One line of JSON per request, in a file that replicas share."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def written(place: RequestLogConfig) -> list[dict[str, object]]:
     return [json.loads(text) for text in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
 
 
-def test_a_line_says_what_became_of_a_request_and_where_its_time_went(place: RequestLogConfig):
+def test_a_line_has_the_outcome_of_a_request_and_its_times(place: RequestLogConfig):
     log = RequestLog("churn", place)
     log.add(line())
     log.flush()
@@ -126,7 +126,7 @@ def test_a_file_that_has_grown_large_is_put_aside(place: RequestLogConfig):
     assert (place.folder / "churn.jsonl.1").exists()
 
 
-def test_a_recorder_notes_each_request_that_ended_or_was_refused(place: RequestLogConfig):
+def test_a_recorder_logs_each_request_that_ended_or_was_rejected(place: RequestLogConfig):
     log = RequestLog("churn", place, now=lambda: 1.5)
     recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
     recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, rows=2), "OK", 0.5, 0.25, None)
@@ -159,7 +159,7 @@ def test_a_slow_request_is_written_although_it_went_well_and_none_is_sampled(tmp
         (False, b"10.0.0.7", ""),
     ],
 )
-def test_a_client_is_who_the_edge_says_and_nobody_where_there_is_no_edge(
+def test_a_clients_address_is_the_one_from_the_edge_and_empty_without_an_edge(
     tmp_path: Path, behind_edge: bool, header: bytes, client: str
 ):
     place = RequestLogConfig(tmp_path / "requests", share=1.0, behind_edge=behind_edge)

@@ -1,4 +1,4 @@
-"""What a request adds to the metrics, by how it ended."""
+"""What a request adds to the metrics, by its outcome."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +44,7 @@ class Counted:
         return {key[3:]: count for key, count in counters.items() if key[0] == "inference_requests_total" and count}
 
     def observed(self, name: str) -> tuple[int, float]:
-        """How many, and their sum."""
+        """Count and sum of a histogram."""
         histogram = self.totals.histograms[(name, "churn", "3")]
         return sum(histogram.counts), histogram.nanos / 1e9
 
@@ -67,7 +67,7 @@ def test_an_answer_counts_under_its_protocol_with_its_rows_and_times() -> None:
     ("outcome", "code"),
     [("Cancelled", "timeout"), ("DeadlineExceeded", "timeout"), ("InferenceFailed", "error"), ("KeyError", "error")],
 )
-def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows(outcome: str, code: str) -> None:
+def test_an_accepted_request_that_failed_has_a_duration_and_no_rows(outcome: str, code: str) -> None:
     one = Counted()
     one.predict.request_ended(origin(one.predict), outcome, 10.0, 10.0, None)
     assert one.requests() == {(code, "predict"): 1}
@@ -84,14 +84,14 @@ def test_a_request_that_was_taken_on_and_not_answered_has_a_duration_and_no_rows
         ("BodyTooSlow", "invalid"),
     ],
 )
-def test_a_request_that_was_not_taken_on_has_no_duration(outcome: str, code: str) -> None:
+def test_a_rejected_request_has_no_duration(outcome: str, code: str) -> None:
     one = Counted()
     one.predict.request_rejected(origin(one.predict), outcome, 0.001)
     assert one.requests() == {(code, "predict"): 1}
     assert one.observed(REQUEST_DURATION.name) == (0, 0.0)
 
 
-def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() -> None:
+def test_a_batch_is_observed_for_its_version_whatever_the_protocol() -> None:
     one = Counted()
     one.grpc.batch_ended(5, 0.125)
     one.predict.batch_ended(1, 0.125)
@@ -99,7 +99,7 @@ def test_a_call_is_observed_for_the_version_by_whatever_protocol_it_is_told() ->
     assert one.observed(BATCH_SIZE.name) == (2, 6.0)
 
 
-def test_a_traced_request_is_told_with_the_times_of_its_call() -> None:
+def test_a_traced_request_is_recorded_with_the_times_of_its_batch() -> None:
     tracing = TraceSampler(0.0, lambda traced: ["trace" for _ in traced])
     log = RequestLog("churn", RequestLogConfig(Path("/nowhere"), 0.0), now=lambda: 1000.0)
     recorder = RequestRecorder(VersionCounters("churn", "3", ("predict",), 0.7), "predict", log, tracing)

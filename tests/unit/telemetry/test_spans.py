@@ -1,4 +1,4 @@
-"""Requests that have ended, as a collector sees them."""
+"""The spans of ended requests that a collector receives."""
 
 import socket
 
@@ -15,7 +15,7 @@ AT = 1_700_000_000.0
 LINE = RequestRecord(AT, "r-1", "3", "predict", "ok", 2, 0.25, 0.125, 0.5, 8, 40)
 
 
-def test_each_request_is_told_by_the_id_of_its_trace() -> None:
+def test_each_request_is_logged_with_the_id_of_its_trace() -> None:
     with Collector() as collector:
         spans = SpanWriter("iris", collector.url)
         traced = TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)
@@ -65,13 +65,13 @@ def test_a_request_begins_when_it_came_to_the_edge() -> None:
 
 
 @pytest.mark.parametrize("edge_at", [None, AT - 0.4, AT - 1000.0], ids=["unknown", "too late", "too early"])
-def test_an_edge_whose_clock_is_wrong_is_not_believed(edge_at: float | None) -> None:
+def test_the_time_of_an_edge_with_a_wrong_clock_is_ignored(edge_at: float | None) -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=edge_at)).by_name
     assert set(spans) == {"predict iris", "queue", "compute"}
     assert spans["predict iris"].start_time_unix_nano == round((AT - 0.5) * 1e9)
 
 
-def test_a_span_says_what_the_request_was() -> None:
+def test_a_span_has_the_attributes_of_the_request() -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
     result = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}
     assert result == {
@@ -118,7 +118,7 @@ def test_a_request_that_no_call_answered_waited_to_its_end() -> None:
     assert spans["queue"].end_time_unix_nano == spans["predict iris"].end_time_unix_nano
 
 
-def test_nobody_waits_for_a_collector_that_is_not_there() -> None:
+def test_no_request_waits_for_a_collector_that_does_not_respond() -> None:
     """Accepts connections and never responds: a test that waited for it would fail."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         spans = SpanWriter(

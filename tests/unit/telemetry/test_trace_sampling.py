@@ -13,7 +13,7 @@ LINE = RequestRecord(0.0, "id", "1", "predict", "ok", 1, 0.0, 0.0, 0.0, 1, 0)
 
 
 def named(traced: Sequence[TracedRequest]) -> list[str]:
-    """In the place of what makes spans."""
+    """A replacement for the exporter of spans."""
     return [f"trace {number}" for number, _ in enumerate(traced)]
 
 
@@ -42,10 +42,10 @@ def test_what_was_noted_is_written_once() -> None:
     assert tracing.flush() == []
 
 
-def test_a_client_that_wants_everything_traced_gets_so_much_and_no_more() -> None:
+def test_a_client_that_requests_traces_of_everything_is_limited() -> None:
     tracing = TraceSampler(0.0, named)
     for _ in range(3 * under_test.MAX_PENDING_REQUESTS):
         if tracing.should_trace(caller(sampled=True)):
             tracing.add(TracedRequest(caller(sampled=True), LINE, "OK", 0.0))
     assert len(tracing.flush()) == under_test.MAX_PENDING_REQUESTS
-    assert tracing.should_trace(caller(sampled=True)), "there is room again"
+    assert tracing.should_trace(caller(sampled=True)), "there is room after a flush"

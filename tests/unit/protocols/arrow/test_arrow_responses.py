@@ -93,7 +93,7 @@ def test_a_response_that_is_not_a_table_is_rejected(
     assert message in rejected.value.message
 
 
-def test_a_server_without_pyarrow_says_so_before_the_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_pyarrow_rejects_the_request_before_the_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(NotAcceptable, match=r"pip install 'modelyard\[arrow\]'"):
         PredictCodec("m", 1, IRIS).decode(ROWS, b"", accept=ARROW)

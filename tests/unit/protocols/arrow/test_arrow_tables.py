@@ -190,7 +190,7 @@ def test_any_column_round_trips(data: st.DataObject, datatype: str, shape: tuple
     assert equal(decoded(one(datatype, (FREE, *shape)), body)["x"], array)
 
 
-def test_a_server_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_pyarrow_reports_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UnsupportedMediaType, match=r"pip install 'modelyard\[arrow\]'"):
         PredictCodec("m", 1, IRIS).decode(b"", ARROW)

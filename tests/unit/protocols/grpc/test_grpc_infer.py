@@ -138,7 +138,7 @@ def test_too_many_values_are_rejected_before_they_are_read(tensor, expected):
         codec(tensor["datatype"]).decode(ModelInferRequest(inputs=[{"name": "x", **tensor}]))
 
 
-def test_too_many_inputs_are_rejected_before_they_are_looked_up():
+def test_too_many_inputs_are_rejected_before_the_lookup_of_their_names():
     sent = ModelInferRequest(inputs=[{"name": "no such input"}] * (MAX_INPUTS + 1))
     with pytest.raises(InvalidRequest, match=f"at most {MAX_INPUTS} inputs, got {MAX_INPUTS + 1}"):
         codec().decode(sent)

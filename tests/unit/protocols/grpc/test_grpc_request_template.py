@@ -177,7 +177,7 @@ def test_templates_of_the_same_length_are_distinguished_up_to_a_limit():
     assert all(one[0] is each for one, each in zip(found, read_in_order, strict=True) if one)
 
 
-def test_the_templates_of_the_latest_lengths_are_kept():
+def test_the_cache_holds_the_templates_of_the_latest_lengths():
     sent = [message({"x": np.zeros(length, np.int8)}) for length in range(1, MAX_ENTRIES + 50)]
     templates = remembered(*sent)
     known = [templates.find(body(one)) is not None for one in sent]

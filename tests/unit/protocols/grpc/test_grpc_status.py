@@ -47,7 +47,7 @@ def test_an_internal_error_has_the_request_id_that_is_in_the_log():
 
 
 @pytest.mark.parametrize("kind", [Overloaded, ModelNotReady])
-def test_an_overloaded_server_says_when_to_retry(kind: type[Overloaded | ModelNotReady]):
+def test_the_error_of_an_overloaded_server_has_the_time_to_retry(kind: type[Overloaded | ModelNotReady]):
     error = kind("later")
     error.retry_after_s = 7
     assert dict(trailers(error, "id"))[b"grpc-retry-pushback-ms"] == b"7000"

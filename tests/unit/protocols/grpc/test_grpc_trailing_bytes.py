@@ -1,4 +1,4 @@
-"""Bytes behind a unary request's message are an error, also where an earlier request was like it."""
+"""Bytes behind a unary request's message are an error, also if an earlier request was similar."""
 
 import gzip
 import struct
@@ -56,7 +56,7 @@ def infer_request(values: int) -> Any:
 
 @pytest.fixture
 def cache() -> RequestTemplateCache[str]:
-    """Knows a request of four values."""
+    """A cache with the template of a request of four values."""
     cache: RequestTemplateCache[str] = RequestTemplateCache()
     request = infer_request(4)
     cache.remember(frame(request.SerializeToString()), request, [Slot("x", "INT8", "x", "INT8", False)], "known")

@@ -78,7 +78,7 @@ def test_rows_get_rows_and_tensors_get_tensors_in_response(
     assert response(signature, "predict", document, outputs) == expected
 
 
-def test_a_classifier_tells_every_class_with_its_score() -> None:
+def test_a_classifier_returns_every_class_with_its_score() -> None:
     first, second, third, fourth = IRIS.inputs[0].columns
     document = body(context={first: 1, second: 2}, examples=[{third: 3, fourth: 4}, {second: 5, third: 6, fourth: 7}])
     assert inputs(IRIS, document, "classify") == {"X": [[1, 2, 3, 4], [1, 5, 6, 7]]}
@@ -139,7 +139,7 @@ def test_a_model_without_one_number_per_row_is_not_a_regression(output: TensorSp
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_a_regression_tells_one_number_a_row(shape: tuple[int, ...]) -> None:
+def test_a_regression_returns_one_number_per_row(shape: tuple[int, ...]) -> None:
     outputs = {"y": np.array([2.5, 5]).reshape(shape)}
     assert response(one("FP32"), "regress", body(examples=[{"x": 1}, {"x": 2}]), outputs) == {"result": [2.5, 5]}
 
@@ -218,7 +218,7 @@ def test_every_version_is_available() -> None:
     assert document[0]["status"] == {"error_code": "OK", "error_message": ""}
 
 
-def test_metadata_tells_types_and_shapes() -> None:
+def test_metadata_has_types_and_shapes() -> None:
     document = metadata("image", 3, IMAGE)
     assert document["model_spec"] == {"name": "image", "signature_name": "", "version": "3"}
     definition = document["metadata"]["signature_def"]["signature_def"]["serving_default"]
