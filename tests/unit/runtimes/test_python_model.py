@@ -199,6 +199,7 @@ def test_the_modules_of_a_model_are_removed_with_it() -> None:
     gc.collect()
     assert not Path(file).parent.exists()
     assert not [name for name in sys.modules if name.startswith(package)]
+    assert not [path for path in sys.path_importer_cache if path.startswith(str(Path(file).parent))]
     assert finders
     assert not [finder for finder in finders if finder in sys.meta_path]
 

@@ -1,5 +1,7 @@
 """The parity check of the fast path: on every set of rows, also on a busy machine."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,3 +49,22 @@ def test_a_set_that_the_model_rejects_is_compared_row_by_row() -> None:
     mixed = [rows(1, 2), rows(*range(-3, 61))]
     assert difference(refusing, refusing, mixed) == ""
     assert difference(refusing, doubled, mixed) == "it accepts a row that the model rejects (ValueError: negative)"
+
+
+def test_an_error_of_the_model_does_not_outlive_the_check_in_a_reference_cycle() -> None:
+    errors: list[weakref.ref[Exception]] = []
+
+    class Rejected(ValueError):
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            errors.append(weakref.ref(self))
+
+    def rejecting(_: Tensors) -> Tensors:
+        raise Rejected("no row works")
+
+    gc.disable()
+    try:
+        assert difference(rejecting, rejecting, SETS) == ""
+        assert errors and all(error() is None for error in errors)
+    finally:
+        gc.enable()

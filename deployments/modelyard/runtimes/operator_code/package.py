@@ -26,6 +26,7 @@ class PrivatePackage:
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
         self.name = f"{PREFIX}{next(_numbers)}"
         self.modules = top_modules(files)
+        self._folder = folder
         self._plain = False
         package = ModuleType(self.name)
         package.__path__ = [str(folder)]
@@ -58,10 +59,14 @@ class PrivatePackage:
         return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
-        """Remove the modules from `sys.modules`, after the model is released."""
+        """Remove what the import system stores of these modules, after the model is released."""
         sys.meta_path.remove(self._finder)
         for name in [name for name in sys.modules if name.partition(".")[0] == self.name]:
             del sys.modules[name]
+        # The import system stores a finder for each folder that it has searched, and nothing else removes them.
+        for path in list(sys.path_importer_cache):
+            if Path(path).is_relative_to(self._folder):
+                sys.path_importer_cache.pop(path, None)
 
     def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """The `__import__` of these modules: it finds modules of the same folder first."""

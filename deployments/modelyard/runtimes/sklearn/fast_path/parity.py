@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,15 @@ SINGLE_ROWS = 6
 BUDGET_S = 10.0
 """CPU time of this thread, so that a busy machine does not matter. A fast path that is not checked by then does not serve."""
 NOT_COMPARED = f"it could not be compared with the model within {BUDGET_S:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception without its traceback. The traceback refers to the frames of the whole load, and a frame that stores it would
+    form a reference cycle: the model would stay in memory until the next full garbage collection."""
+
+    is_value_error: bool
+    text: str
 
 
 def difference(
@@ -45,18 +55,18 @@ def _set_difference(reference: Predict, fast: Predict, rows: Tensors, is_late: C
     got, failed = _attempt(fast, rows)
     if rejected is not None:
         # Only a ValueError becomes the client's error.
-        same = failed is not None and isinstance(failed, ValueError) == isinstance(rejected, ValueError)
-        return "" if same else f"it accepts a row that the model rejects ({type(rejected).__name__}: {rejected})"
+        same = failed is not None and failed.is_value_error == rejected.is_value_error
+        return "" if same else f"it accepts a row that the model rejects ({rejected.text})"
     if failed is not None:
-        return f"it fails on a row that the model accepts ({type(failed).__name__}: {failed})"
+        return f"it fails on a row that the model accepts ({failed.text})"
     return next((f"its output {name!r} differs" for name in expected if not equal(expected[name], got[name])), "")
 
 
-def _attempt(predict: Predict, rows: Tensors) -> tuple[Tensors, Exception | None]:
+def _attempt(predict: Predict, rows: Tensors) -> tuple[Tensors, Failure | None]:
     try:
         return predict(rows), None
     except Exception as error:  # noqa: BLE001 - any exception of the model is a result to compare
-        return {}, error
+        return {}, Failure(isinstance(error, ValueError), f"{type(error).__name__}: {error}")
 
 
 def _slice(rows: Tensors, start: int, end: int) -> Tensors:
