@@ -24,13 +24,19 @@ def way(request: pytest.FixtureRequest) -> str:
     return way
 
 
+@pytest.fixture(params=["alone", "in a pool"])
+def in_pool(request: pytest.FixtureRequest) -> bool:
+    """Whether the model shares its replica with two others. Every answer is the same."""
+    return bool(request.param == "in a pool")
+
+
 @pytest.fixture
-def replica(shared_server: HttpServer, way: str) -> Iterator[Make]:
+def replica(shared_server: HttpServer, way: str, in_pool: bool) -> Iterator[Make]:
     """Make a Replica: `replica(model, warmup, queue=..., timeout_s=..., body=...)`."""
     made: list[Replica] = []
 
     def make(*args: object, http_server: HttpServer = shared_server, **limits: object) -> Replica:
-        made.append(Replica(http_server, way, *args, **limits))  # type: ignore[arg-type]
+        made.append(Replica(http_server, way, *args, in_pool=in_pool, **limits))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

@@ -105,7 +105,7 @@ class PoolDispatch:
         self._limit_bodies()
 
     def set_waiting(self, spec: ModelSpec, names: VersionNames) -> None:
-        """Let requests to this model wait until it is loaded: it is known, but it is not loaded, or is loaded no longer."""
+        """Let requests to this model wait until it is loaded: it is known, but it is not loaded, or not any more."""
         model = self._add(spec)
         self._retire(model)
         self._set_paths(model, {path: WaitingEndpoint(model, path) for path in waiting_paths(spec, names)})
