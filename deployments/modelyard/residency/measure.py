@@ -19,7 +19,7 @@ PAGE_BYTES = 4096
 class _MallInfo2(ctypes.Structure):
     """struct mallinfo2 of glibc 2.33 and later."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes reads a list
+    _fields_ = [
         (name, ctypes.c_size_t)
         for name in (
             *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks"),
