@@ -77,12 +77,21 @@ def test_another_method_is_405_and_the_response_names_the_allowed_one(
         ("/v2/models/doubler/versions/latest", "has no version 'latest'"),
         ("/v2/models/doubler/inference", "has no path"),
         ("/v2/models/doubler/infer%0A", "has no path"),
-        ("/v2/models/tripler/infer", "has no path"),
-        ("/v2/else", "has no path"),
     ],
 )
 def test_a_path_or_version_that_is_not_there_is_404(replica: Make, path: str, message: str) -> None:
     refused(replica().fetch(infer(body(1), path=path)), 404, message)
+
+
+@pytest.mark.parametrize(
+    ("path", "alone", "pooled"),
+    [
+        ("/v2/models/tripler/infer", "has no path", "Request for unknown model: 'tripler' is not found"),
+        ("/v2/else", "has no path", "there is no path '/v2/else'"),
+    ],
+)
+def test_a_path_of_no_model_is_404(replica: Make, in_pool: bool, path: str, alone: str, pooled: str) -> None:
+    refused(replica().fetch(infer(body(1), path=path)), 404, pooled if in_pool else alone)
 
 
 def test_a_path_below_the_models_own_route_is_the_same(replica: Make) -> None:

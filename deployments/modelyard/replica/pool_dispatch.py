@@ -174,6 +174,10 @@ class PoolDispatch:
     async def respond(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """The response to a request on the slow path. Raises its error."""
         model = self.at(request.path)
+        own_prefix = f"{model.spec.url_path}{WAKE_PREFIX}/"
+        if request.path.startswith(own_prefix):
+            request.path = request.path[len(own_prefix) - 1 :]
+            model = self.at(request.path)
         if model.dispatch is not None:
             return await model.dispatch.respond(request)
 
