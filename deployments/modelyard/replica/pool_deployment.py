@@ -33,6 +33,7 @@ from modelyard.replica.process_files import open_files, replica_id
 from modelyard.replica.process_memory import HeapTrimmer, tune_gc
 from modelyard.replica.watchdog import Watchdog
 from modelyard.residency.budget import MemoryBudget
+from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
@@ -53,6 +54,7 @@ class PoolReplica:
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         """Serve awaits `reconfigure` next, with the models."""
+        fix_mmap_threshold()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
         pool_args = PoolArgs.from_plain(args)
