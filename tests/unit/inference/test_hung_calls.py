@@ -19,6 +19,8 @@ from tests.unit.inference.rig import CHEAP, Make
 
 HANGS = 666.0
 TIMEOUT_S = 0.05
+LATE = (DeadlineExceeded, Overloaded)
+"""What a request gets whose time is over, or would be."""
 
 
 class Hanging(FakeModel):
@@ -75,7 +77,7 @@ def test_a_hung_call_costs_other_requests_at_most_their_deadline(batchable: bool
         model = Hanging()
         async with serving(model, batchable) as client:
             for _ in range(2 * (SINGLES + RECHECK)):  # quick, with every way of submitting
-                with suppress(DeadlineExceeded):  # the machine may be busy
+                with suppress(*LATE):  # the machine may be busy
                     assert await client.submit(1) == [2]
             hung = asyncio.create_task(client.submit(HANGS))
             await asyncio.sleep(0)
@@ -86,7 +88,7 @@ def test_a_hung_call_costs_other_requests_at_most_their_deadline(batchable: bool
                 await asyncio.sleep(0)
             assert turns > 1, "the loop went on"
             for task in (hung, neighbour):
-                assert isinstance(task.exception(), DeadlineExceeded)
+                assert isinstance(task.exception(), LATE)
             assert client.scheduler.stuck_s() > 0, "the health check sees it"
             assert client.scheduler.batch_on_loop() is None
             model.released.set()
