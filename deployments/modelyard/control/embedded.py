@@ -143,7 +143,7 @@ class EmbeddedNode:
 
         def write() -> None:
             self._edge.write(self._server, models)
-            self._edge.write_updating(models)
+            self._edge.write_updating({model.pool or name for name, model in models.items()})
 
         self._writes.require(self._paths.edge, write)
         self._maps.check(lambda _: None)

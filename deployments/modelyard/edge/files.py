@@ -36,9 +36,9 @@ class EdgeFiles:
         self._replace("edge.cfg", render(server, models, connections=most, starting=False))
         self._replace("edge-starting.cfg", render(server, models, connections=most, starting=True))
 
-    def write_updating(self, models: Iterable[str]) -> None:
-        """The models that Serve may be rebuilding. Until Serve lists their replicas again, the launcher keeps the previous ones."""
-        self._replace("updating", "".join(f"{name}\n" for name in sorted(models)))
+    def write_updating(self, applications: Iterable[str]) -> None:
+        """The applications that Serve may be rebuilding. Until Serve lists their replicas again, the launcher keeps the previous ones."""
+        self._replace("updating", "".join(f"{name}\n" for name in sorted(applications)))
 
     def write_stopping(self) -> None:
         """Record for HAProxy's next start that the server is about to stop."""
