@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.file_stamps import DEEPEST, Stamp, stamp
+from modelyard.control.file_stamps import Stamp, stamp
 
 
 class Files:
@@ -63,7 +63,7 @@ def test_a_folder_that_is_replaced_by_an_equal_one_changes_the_stamp(files: File
     assert files.stamp != before
 
 
-@pytest.mark.parametrize(("depth", "seen"), [(1, True), (DEEPEST, True), (DEEPEST + 1, False)])
+@pytest.mark.parametrize(("depth", "seen"), [(1, True), (32, True), (33, False)])
 def test_files_are_seen_down_to_the_deepest_folder_of_a_version(files: Files, depth: int, seen: bool):
     folder = files.repository / "churn" / "1"
     for _ in range(depth - 1):
@@ -76,7 +76,7 @@ def test_files_are_seen_down_to_the_deepest_folder_of_a_version(files: Files, de
 
 def test_a_link_that_leads_back_up_ends(files: Files):
     (files.repository / "churn" / "1" / "up").symlink_to(".")
-    assert len(files.stamp) < 10 * DEEPEST
+    assert len(files.stamp) < 300
 
 
 def test_a_missing_folder_has_another_stamp_than_an_empty_one(tmp_path: Path):

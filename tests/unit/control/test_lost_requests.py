@@ -121,3 +121,9 @@ def test_the_socket_replaces_one_that_an_ended_server_left(received: Received, m
 def test_only_the_owner_can_reach_the_socket(received: Received):
     received.lost.start()
     assert received.edge.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_server_that_ends_does_not_wait_for_the_log(received: Received):
+    received.lost.start()
+    listening = [thread for thread in threading.enumerate() if thread.name == "lost-requests"]
+    assert {thread.daemon for thread in listening} == {True}

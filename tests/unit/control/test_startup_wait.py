@@ -50,3 +50,10 @@ def test_nothing_is_waited_for_for_ever():
     with pytest.raises(RuntimeError):
         slow.call()
     assert MAX_WAIT_S < slow.clock < MAX_WAIT_S + 2
+
+
+def test_the_wait_begins_with_the_call():
+    slow = Slow(1040)
+    slow.clock = 1000.0
+    assert (slow.call(), slow.reported) == ("there", [15.0, 30.0])
+    assert MAX_WAIT_S == 600.0

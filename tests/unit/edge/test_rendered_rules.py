@@ -9,7 +9,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.edge.cors import render_cors
 from modelyard.edge.error_responses import grpc_errors, http_errors, problem_response, render_error_file
 from modelyard.edge.frontends import render
-from modelyard.edge.model_maps import EdgeModel
+from modelyard.edge.model_maps import EdgeModel, render_maps
 from modelyard.edge.request_rules import render_request_rules
 
 MODELS = {"churn": EdgeModel("/who"), "iris": EdgeModel("/models/iris")}
@@ -213,3 +213,8 @@ def test_both_ports_have_the_configured_tls(tls: dict[str, str] | None, options:
 def test_the_time_of_arrival_is_recorded_only_with_tracing(name: str):
     assert not any("date(0,us)" in line for line in section(name))
     assert any("date(0,us)" in line for line in section(name, tracing={"endpoint": "http://127.0.0.1:4318"}))
+
+
+def test_a_model_has_ten_seconds_and_retries_unless_its_file_says_otherwise():
+    maps = render_maps({"a": EdgeModel("/models/a"), "b": EdgeModel("/models/b", timeout_s=1, retries=False)})
+    assert (maps["timeouts.map"], maps["no-retry.map"]) == ("a 13000\nb 4000\n", "b 1\n")
