@@ -307,7 +307,7 @@ def test_a_pinned_model_keeps_its_application_whatever_its_file_says():
     config = Config(ServerSpec(), (spec("churn"), spec("iris")), sources, ROOT)
     rejected, iris = Rejected("churn", "no folder", None), resolved("iris")
     written = serve_config(
-        config, [rejected, iris], deployed={"churn": application(resolved())}, pinned={"churn": pinned}
+        config, [rejected, iris], deployed={"churn": application(resolved(route="/old"))}, pinned={"churn": pinned}
     )
     assert applications(written)["churn"] == pinned
     assert catalogue(written)["churn"]["refused"] == "no folder"

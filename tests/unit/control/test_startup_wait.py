@@ -55,5 +55,5 @@ def test_nothing_is_waited_for_for_ever():
 def test_the_wait_begins_with_the_call():
     slow = Slow(1040)
     slow.clock = 1000.0
-    assert (slow.call(), slow.reported) == ("there", [15.0, 30.0])
+    assert (slow.call(), slow.reported, slow.clock) == ("there", [15.0, 30.0], 1040.0)
     assert MAX_WAIT_S == 600.0
