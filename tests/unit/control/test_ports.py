@@ -123,3 +123,13 @@ def test_the_range_of_outgoing_connections_includes_both_ends(
     with pytest.raises(OSError, match="no free port"):
         free_ports(1)
     assert set(range(20_000, 65_536)) - set(tried) == set(expected)
+
+
+def test_a_port_whose_connections_have_just_ended_is_free():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = listener.accept()
+            accepted.close()  # the side that ends a connection first waits for late packets
+            assert client.recv(1) == b""
+    assert not in_use("127.0.0.1", port)

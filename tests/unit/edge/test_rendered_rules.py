@@ -218,3 +218,11 @@ def test_the_time_of_arrival_is_recorded_only_with_tracing(name: str):
 def test_a_model_has_ten_seconds_and_retries_unless_its_file_says_otherwise():
     maps = render_maps({"a": EdgeModel("/models/a"), "b": EdgeModel("/models/b", timeout_s=1, retries=False)})
     assert (maps["timeouts.map"], maps["no-retry.map"]) == ("a 13000\nb 4000\n", "b 1\n")
+
+
+@pytest.mark.parametrize("name", ["edge_http", "edge_grpc"])
+def test_a_log_line_has_room_for_the_longest_request_id(name: str):
+    lines = section(name)
+    assert 'log "${MODELYARD_EDGE}/log.sock" len 4096 format raw daemon' in lines
+    assert "capture request header x-request-id len 128" in lines
+    assert any("^[A-Za-z0-9_.:/+=@-]{1,128}$" in line for line in lines)
