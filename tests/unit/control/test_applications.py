@@ -8,6 +8,7 @@ import pytest
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import edge_models, serve_config
+from modelyard.control.serve_config import versions_of
 from modelyard.edge.model_maps import EdgeModel
 from modelyard.ray_serve.application import ModelArgs, ModelSettings, RequestLogArgs
 from modelyard.repository.resolve import Rejected
@@ -311,3 +312,8 @@ def test_a_pinned_model_keeps_its_application_whatever_its_file_says():
     )
     assert applications(written)["churn"] == pinned
     assert catalogue(written)["churn"]["refused"] == "no folder"
+
+
+def test_versions_that_another_release_wrote_are_not_read():
+    assert versions_of({"args": {"versions": ["1", {"number": 2, "digest": "sha256:2"}]}}) == [(2, "sha256:2")]
+    assert versions_of({"args": None}) == versions_of({}) == []

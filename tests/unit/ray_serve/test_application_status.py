@@ -212,13 +212,16 @@ def test_an_error_is_described_by_its_class_and_message(kind, text, reason):
 
 
 @pytest.mark.parametrize(
-    ("free", "waits"),
+    ("required", "free", "reason"),
     [
-        ('{"CPU": 8.0, "memory": 1073741824.0}', False),
-        ('{"CPU": 7.5, "memory": 1073741824.0}', True),
-        ('{"CPU": 8.0}', True),
+        ('{"CPU": 8.0, "memory": 1073741824.0}', '{"CPU": 8.0, "memory": 1073741824.0}', ""),
+        ('{"CPU": 8.0}', '{"CPU": 7.5}', "needs 8 CPU (7.5 CPU free)"),
+        ('{"CPU": 8.0, "GPU": 1.0}', '{"CPU": 8.0}', "needs 8 CPU (8 CPU free) and 1 GPU (0 GPU free)"),
     ],
 )
-def test_a_replica_waits_only_for_what_is_not_free(free, waits):
-    message = NO_ROOM.replace('{"CPU": 1.5}', free)
-    assert bool(reason_of(Deployed("DEPLOYING", {"STARTING": 1}, message))) is waits
+def test_a_replica_waits_only_for_what_is_not_free(required, free, reason):
+    message = f"Resources required for each replica: {required}, total resources available: {free}."
+    found = reason_of(Deployed("DEPLOYING", {"STARTING": 1}, message))
+    assert found == (
+        reason and f"insufficient resources for a replica that {reason}: lower resources.cpus or resources.memory"
+    )

@@ -160,4 +160,6 @@ def test_a_refresh_waits_for_each_live_process_of_the_models():
     aggregator.apply(push("loop", gauges={READY_KEY: 1}, refresh_id=0), now=0)
     refreshed = {refresh_id: aggregator.is_refreshed(refresh_id, ["churn"], now=0) for refresh_id in (1, 2, 3)}
     assert refreshed == {1: True, 2: True, 3: False}
+    aggregator.apply(Process("b").push(), now=0)
+    assert not aggregator.is_refreshed(1, ["churn"], now=0), "it has seen no request"
     assert aggregator.is_refreshed(3, ["churn"], now=6), "a process that is dead or hangs is not waited for"
