@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from modelyard.telemetry.metrics import refresh
 from modelyard.telemetry.metrics.aggregator import LIVE_S, MetricsAggregator
 from modelyard.telemetry.metrics.declarations import BATCH_SIZE, CAPACITY, REQUESTS
 from modelyard.telemetry.metrics.refresh import RefreshRequests
@@ -12,7 +15,7 @@ TIMEOUT_S = 10
 
 
 def test_a_refresh_is_done_when_every_process_has_pushed() -> None:
-    async def refresh() -> list[int]:
+    async def refreshed() -> list[int]:
         refreshes, pushed = RefreshRequests(LAST_ID), []
 
         async def process() -> None:
@@ -24,7 +27,7 @@ def test_a_refresh_is_done_when_every_process_has_pushed() -> None:
         await asyncio.gather(*processes)
         return pushed
 
-    assert asyncio.run(refresh()) == [LAST_ID + 1] * 3
+    assert asyncio.run(refreshed()) == [LAST_ID + 1] * 3
 
 
 def test_a_process_that_starts_to_wait_late_gets_the_latest_request_at_once() -> None:
@@ -35,6 +38,35 @@ def test_a_process_that_starts_to_wait_late_gets_the_latest_request_at_once() ->
         return await asyncio.wait_for(refreshes.wait_after(LAST_ID), TIMEOUT_S)
 
     assert asyncio.run(latest()) == LAST_ID + 2
+
+
+def test_a_reader_waits_until_the_last_process_has_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "REFRESH_TIMEOUT_S", 1000 * TIMEOUT_S)
+
+    async def read() -> None:
+        refreshes, pushed = RefreshRequests(LAST_ID), set[int]()
+        reading = asyncio.create_task(refreshes.request(lambda _: pushed == {1, 2}))
+        for process in (1, 2):
+            assert await refreshes.wait_after(LAST_ID) == LAST_ID + 1
+            assert not reading.done()
+            pushed.add(process)
+            await refreshes.notify_pushed()
+        await asyncio.wait_for(reading, TIMEOUT_S)
+
+    asyncio.run(read())
+
+
+def test_no_wait_is_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "REFRESH_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(refresh, "LONG_POLL_S", 0.01)
+
+    async def wait() -> list[int]:
+        refreshes = RefreshRequests(LAST_ID)
+        idle = await refreshes.wait_after(LAST_ID)
+        await refreshes.request(lambda _: False)
+        return [idle, await refreshes.wait_after(LAST_ID + 7)]
+
+    assert asyncio.run(asyncio.wait_for(wait(), TIMEOUT_S)) == [LAST_ID, LAST_ID + 7]
 
 
 def replica_push(source: str, model: str, requests: int, refresh_id: int) -> Push:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,24 @@ def test_without_edge_and_slow_requests_only_the_share_decides(tmp_path: Path):
     assert not log.should_record("ok", 1e9)
     assert not log.behind_edge
     assert RequestLog("churn", RequestLogConfig(tmp_path, 0.6), random_value=lambda: 0.5).should_record("ok", 0.0)
+
+
+def test_a_request_that_failed_or_was_rejected_is_recorded_without_times_that_it_does_not_have(place: RequestLogConfig):
+    log = RequestLog("churn", replace(place, share=0.0))
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder.request_ended(RequestContext(recorder, 0.0, "failed", 10, rows=2), "InferenceFailed", 0.5, 0.25, None)
+    recorder.request_rejected(RequestContext(recorder, 0.0, "rejected", 20), "NotReady", 0.125)
+    log.flush()
+    times = [
+        (each["request_id"], each["outcome"], each["queue_ms"], each["compute_ms"], each["batch_rows"])
+        for each in written(place)
+    ]
+    assert times == [("failed", "InferenceFailed", 250.0, 0.0, 0), ("rejected", "NotReady", 0.0, 0.0, 0)]
+
+
+def test_a_request_that_takes_as_long_as_the_limit_is_slow(place: RequestLogConfig):
+    log = RequestLog("churn", replace(place, share=0.0, slow_s=1.0))
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder.request_ended(RequestContext(recorder, 0.0, "slow", 10), "OK", 1.0, 0.25, None)
+    log.flush()
+    assert [each["request_id"] for each in written(place)] == ["slow"]
