@@ -8,7 +8,7 @@ import pytest
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.api import Unreadable
 from modelyard.control.apply_queue import Done, RequestedApplies, RequestedApply
-from modelyard.control.desired import ConfigReader
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.operations import FileOperations
@@ -102,3 +102,14 @@ def test_an_apply_returns_what_the_reconciler_did(folder: Path):
 def test_before_the_first_observation_of_serve_nothing_is_applied(folder: Path):
     with pytest.raises(ConnectionError, match="not observed Serve yet"):
         operations(folder, up=False).apply(str(folder), allow_removals=False)
+
+
+def test_an_apply_waits_a_minute_for_the_reconciler(folder: Path):
+    class Requests(RequestedApplies):
+        def request(self, desired: DesiredState, **options: object) -> Done:
+            seen.append(options)
+            return Done((), 1)
+
+    seen: list[dict[str, object]] = []
+    operations(folder, Requests()).apply(str(folder), allow_removals=False)
+    assert seen[0]["timeout_s"] == 60.0

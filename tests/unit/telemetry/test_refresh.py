@@ -1,6 +1,7 @@
 """Refresh requests: the reader waits for the pushes, and the processes wait for requests."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -56,17 +57,33 @@ def test_a_reader_waits_until_the_last_process_has_pushed(monkeypatch: pytest.Mo
     asyncio.run(read())
 
 
-def test_no_wait_is_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "REFRESH_TIMEOUT_S", 0.01)
-    monkeypatch.setattr(refresh, "LONG_POLL_S", 0.01)
+class HurriedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer when there is nothing else to do."""
 
-    async def wait() -> list[int]:
-        refreshes = RefreshRequests(LAST_ID)
-        idle = await refreshes.wait_after(LAST_ID)
+    skipped_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped_s
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:
+            self.skipped_s += max(0.0, self._scheduled[0].when() - self.time())
+        super()._run_once()
+
+
+def test_a_process_waits_a_minute_for_a_request_and_a_reader_a_moment_for_a_process_that_hangs() -> None:
+    async def waited() -> list[float]:
+        refreshes, clock = RefreshRequests(LAST_ID), asyncio.get_running_loop().time
+        times = [clock()]
+        assert await refreshes.wait_after(LAST_ID) == LAST_ID
+        times.append(clock())
         await refreshes.request(lambda _: False)
-        return [idle, await refreshes.wait_after(LAST_ID + 7)]
+        times.append(clock())
+        assert await refreshes.wait_after(LAST_ID + 7) == LAST_ID + 7
+        return [later - earlier for earlier, later in pairwise(times)]
 
-    assert asyncio.run(asyncio.wait_for(wait(), TIMEOUT_S)) == [LAST_ID, LAST_ID + 7]
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        assert runner.run(waited()) == pytest.approx([60.0, 1.5], abs=0.5)
 
 
 def replica_push(source: str, model: str, requests: int, refresh_id: int) -> Push:
