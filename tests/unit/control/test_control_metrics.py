@@ -188,3 +188,11 @@ def test_the_gateway_is_not_a_model():
     metrics, gateway = ControlMetrics(), application("RUNNING")
     metrics.observed(Running({"gateway": gateway}), ())
     assert {key for key in metrics.snapshot().totals.counters if "gateway" in key} == set()
+
+
+def test_the_replicas_of_a_model_that_is_added_again_were_not_started_now():
+    metrics = ControlMetrics()
+    gauges(metrics, application("RUNNING"))
+    gauges(metrics, None)
+    gauges(metrics, application("RUNNING", "RUNNING", target=2))
+    assert sum(count for key, count in metrics.snapshot().totals.counters.items() if "starts" in key[0]) == 0
