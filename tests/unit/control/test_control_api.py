@@ -257,3 +257,9 @@ def test_a_model_keeps_its_page_during_a_change(live: LiveState):
     changing, added = replace(a, changing=True), replace(READY, name="b")
     described(live, changing, added, READY, config="b", number=2)
     wait_for(lambda: [model["notes"] for model in live.as_json()["models"]] == [["a"], ["b"], ["churn"]])
+
+
+def test_the_age_of_an_observation_is_in_tenths_of_a_second():
+    live = LiveState(now=lambda: 5.06)
+    live.turned(turn())
+    assert live.as_json()["server"]["seen_s_ago"] == 5.1

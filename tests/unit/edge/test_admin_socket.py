@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.edge import admin_socket
 from modelyard.edge.admin_socket import AdminError, announce_shutdown, pid_of, replace_map, update_certificate
 from modelyard.edge.tls import TlsBundle
 
@@ -122,3 +123,12 @@ def test_a_certificate_that_haproxy_rejects_is_not_committed(
 def test_a_socket_that_does_not_exist_is_an_error(admin: Path):
     with pytest.raises(AdminError, match=r"admin\.sock does not respond: .*No such file"):
         pid_of(admin)
+
+
+def test_a_haproxy_that_does_not_reply_is_an_error(admin: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(admin_socket, "TIMEOUT_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(admin))
+        silent.listen()
+        with pytest.raises(AdminError, match="does not respond: timed out"):
+            pid_of(admin)

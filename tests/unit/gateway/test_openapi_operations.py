@@ -176,7 +176,12 @@ def test_a_server_that_is_not_ready_has_the_body_of_one_that_is(path: str) -> No
 def test_every_operation_has_its_own_id_and_the_tag_of_its_model() -> None:
     ids = [found["operationId"] for _, _, found in operations()]
     assert len(ids) == len(set(ids))
-    assert {"predict_iris", "predict_iris_version", "predict_x_9"} <= set(ids)
+    for path, operation_id in (
+        ("/models/iris/predict", "predict_iris"),
+        ("/models/iris/versions/{version}/predict", "predict_iris_version"),
+        ("/models/x-9/predict", "predict_x_9"),
+    ):
+        assert operation("post", path)["operationId"] == operation_id
     assert operation("post", "/models/iris/predict")["tags"] == ["iris"]
     assert document()["tags"] == [{"name": "iris", "description": "D"}]
 
