@@ -263,3 +263,9 @@ def test_the_age_of_an_observation_is_in_tenths_of_a_second():
     live = LiveState(now=lambda: 5.06)
     live.turned(turn())
     assert live.as_json()["server"]["seen_s_ago"] == 5.1
+
+
+@pytest.mark.parametrize("approval", [False, True])
+def test_a_status_says_whether_changes_wait_for_an_approval(approval: bool):
+    assert LiveState(approval=approval).as_json()["server"]["approval"] is approval
+    assert LiveState().as_json()["server"]["approval"] is False
