@@ -163,3 +163,21 @@ def test_a_refresh_waits_for_each_live_process_of_the_models():
     aggregator.apply(Process("b").push(), now=0)
     assert not aggregator.is_refreshed(1, ["churn"], now=0), "it has seen no request"
     assert aggregator.is_refreshed(3, ["churn"], now=6), "a process that is dead or hangs is not waited for"
+
+
+def test_a_restarted_hub_continues_with_running_and_ended_processes(tmp_path: Path):
+    aggregator, running, ended, known = MetricsAggregator(), Process("a", 3), Process("b", 4), Process("c", 5)
+    aggregator.apply(running.push(), now=0)
+    aggregator.apply(ended.push(final=True), now=0)
+    (tmp_path / "state.partial").write_text("half, of a hub that was killed")
+    hub_state.write(tmp_path / "state", aggregator)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+    restored = hub_state.read(tmp_path / "state", now=1000)
+    assert restored.restored
+    assert (restored.totals(), list(restored.live), list(restored.ended)) == (aggregator.totals(), ["a"], ["b"])
+    ended.requests, known.acknowledged = 6, True
+    restored.apply(ended.push(), now=1000)
+    restored.apply(known.push(), now=1000)
+    assert restored.totals().counters == {OK: 3 + 6 + 5}, "each counts once, and from its start"
+    restored.expire(now=1120)
+    assert "a" in restored.live, "its time begins with the hub's"
