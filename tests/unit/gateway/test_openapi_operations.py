@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.gateway.openapi.document import openapi
+from modelyard.gateway.openapi.document import component_prefixes, openapi
 from tests.unit.gateway.gateway_client import entry
 from tests.unit.gateway.test_openapi_schemas import IRIS
 
@@ -193,3 +193,7 @@ def test_the_region_of_shared_memory_and_a_name_without_models_have_patterns() -
     assert parameters["Version"]["description"]
     status = operation("get", "/v2/cudasharedmemory/status")["responses"]["200"]["content"][JSON]["schema"]
     assert status["maxItems"] == 0
+
+
+def test_a_class_name_starts_with_a_letter() -> None:
+    assert component_prefixes(["a1", "1a", "-"]) == {"a1": "A1", "1a": "Model1a", "-": "Model"}

@@ -13,7 +13,7 @@ from modelyard.errors import InvalidRequest
 from modelyard.gateway.openapi.components import components
 from modelyard.gateway.openapi.document import component_prefixes, openapi
 from modelyard.gateway.openapi.predict_schemas import predict_components
-from modelyard.gateway.openapi.value_schemas import enumerated
+from modelyard.gateway.openapi.value_schemas import enumerated, input_tensor, input_value
 from modelyard.http.problem import STATUSES
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
@@ -108,6 +108,8 @@ REJECTED: list[tuple[Signature, Any]] = [
     (WINE, {"instances": [["barolo", 1.5]]}),
     (IMAGE, {"instances": [[[0, 256], [255, 0]]]}),
     (IMAGE, {"instances": [[[0, 1]]]}),
+    (WINE, {"instances": [["barolo", None]]}),
+    (WINE, {"inputs": {"grape": [["barolo"]], "yaer": [[3]]}}),
     (FREE_AXES, {"instances": [1]}),
     (FREE_AXES, {"inputs": {"points": []}}),
     (PAIR, {"instances": [[1]]}),
@@ -170,7 +172,9 @@ def test_every_response_fits(signature: Signature, body: Any) -> None:
 
 def test_an_unknown_label_does_not_fit() -> None:
     response = {"model_name": "m", "model_version": "1", "predictions": ["c"]}
-    assert not fits(RESPONSE, replace(IRIS, label="", outputs=IRIS.outputs[1:]), response)
+    scores_only = replace(IRIS, label="", outputs=IRIS.outputs[1:])
+    assert not fits(RESPONSE, scores_only, response)
+    assert fits(RESPONSE, scores_only, {**response, "predictions": ["b"]})
 
 
 def test_the_document_has_the_routes_of_the_models() -> None:
@@ -252,6 +256,7 @@ def test_components_have_the_names_of_their_models() -> None:
         ((True, False), {"type": "boolean"}),
         (("a-b", "a b"), {"type": "string"}),
         (("<", ">"), {"type": "string"}),
+        (("<", "a"), {"type": "string"}),
         (("a", 1), {"enum": ["a", 1]}),
     ],
 )
@@ -261,3 +266,32 @@ def test_values_are_listed_if_client_generators_can_name_them(values: Any, schem
 
 def test_the_document_without_models_has_the_paths_of_the_server() -> None:
     assert "/v2/models/{name}/infer" in get_response("/openapi.json", entries=[]).json["paths"]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "missing", "accepted", "rejected"),
+    [
+        ("INT16", False, [1, True, -(2**15)], [None, 1.5, "1", 2**15]),
+        ("INT16", True, [1, None], ["1"]),
+        ("FP32", False, [1.5, None, False], ["1", 1e39]),
+        ("BOOL", False, [True], [1, None]),
+        ("BOOL", True, [True, None], [1]),
+        ("BYTES", False, ["a", {"b64": ""}], [None, 1]),
+        ("BYTES", True, ["a", None], [1]),
+    ],
+)
+def test_null_is_a_value_of_numbers_with_fractions_and_of_inputs_with_missing_values(
+    datatype: str, missing: bool, accepted: list[Any], rejected: list[Any]
+) -> None:
+    schema = {"components": {"schemas": components()}, **input_value(datatype, missing=missing)}
+    validator = Draft202012Validator(schema)
+    assert [value for value in [*accepted, *rejected] if validator.is_valid(value)] == accepted
+
+
+def test_a_list_of_values_may_be_sent_as_a_column_and_a_column_as_a_list() -> None:
+    for shape in ((FREE,), (FREE, 1)):
+        validator = Draft202012Validator(input_tensor(TensorSpec("x", "FP64", shape)))
+        assert [value for value in ([1, 2], [[1], [2]], [[1, 2]], 1) if validator.is_valid(value)] == [
+            [1, 2],
+            [[1], [2]],
+        ]
