@@ -68,6 +68,7 @@ ACCEPTED: list[tuple[Signature, Any]] = [
     (WINE, {"instances": [["barolo"]]}),
     (WINE, {"instances": [{"grape": "barolo"}]}),
     (WINE, {"inputs": {"grape": [["barolo"]], "year": [[3]]}}),
+    (WINE, {"inputs": {"grape": [["barolo"]]}}),
     (IMAGE, {"instances": [[[0, 255], [255, 0]]]}),
     (FREE_AXES, {"inputs": {"points": [[0, 0], [3, 4]], "scale": 2}}),
     (PAIR, {"instances": [[1], [2]]}),
@@ -108,6 +109,8 @@ REJECTED: list[tuple[Signature, Any]] = [
     (WINE, {"instances": [["barolo", 1.5]]}),
     (IMAGE, {"instances": [[[0, 256], [255, 0]]]}),
     (IMAGE, {"instances": [[[0, 1]]]}),
+    (IRIS, {"instances": [[1, 2]], "outputs": ["label", "label"]}),
+    (IRIS, {"dataframe_split": {"columns": ["length", "width"], "data": [[1, 2]], "cells": []}}),
     (WINE, {"instances": [["barolo", None]]}),
     (WINE, {"inputs": {"grape": [["barolo"]], "yaer": [[3]]}}),
     (FREE_AXES, {"instances": [1]}),
@@ -295,3 +298,36 @@ def test_a_list_of_values_may_be_sent_as_a_column_and_a_column_as_a_list() -> No
             [1, 2],
             [[1], [2]],
         ]
+
+
+@pytest.mark.parametrize(
+    ("signature", "members", "expected"),
+    [
+        (IRIS, {"predictions": ["a", 7]}, True),
+        (IRIS, {"predictions": [0.5]}, False),
+        (IRIS, {"predictions": ["c"]}, False),
+        (IRIS, {}, False),
+        (IRIS, {"predictions": ["a"], "shape": [1]}, False),
+        (IRIS, {"predictions": ["a"], "outputs": {"label": [1]}}, True),
+        (IRIS, {"predictions": ["a"], "outputs": {"labels": [1]}}, False),
+        (TEXTS, {"predictions": [1.5]}, True),
+        (TEXTS, {"predictions": [{"n": 1.5}]}, False),
+        (TEXTS, {"predictions": ["a"]}, False),
+        (WINE, {"predictions": [{"n": [1.5], "m": [1, 2, 3]}]}, True),
+        (FREE_AXES, {"outputs": {"total": 1.5}}, True),
+    ],
+)
+def test_a_response_has_only_what_its_model_can_return(
+    signature: Signature, members: dict[str, Any], expected: bool
+) -> None:
+    assert fits(RESPONSE, signature, {"model_name": "m", "model_version": "1", **members}) is expected
+
+
+def test_client_generators_get_the_simplest_form() -> None:
+    """Schemas that allow the same documents, and of which some generators support only this one."""
+    requests = {name: predict_components("M", each)["MPredictRequest"] for name, each in SIGNATURES.items()}
+    assert requests["free"]["required"] == ["inputs"]
+    assert "allOf" not in requests["free"]
+    rows = {name: requests[name]["properties"]["instances"]["items"]["anyOf"][1] for name in ("iris", "wine")}
+    assert "prefixItems" not in rows["iris"]
+    assert len(rows["wine"]["prefixItems"]) == 2
