@@ -22,7 +22,7 @@ from modelyard.control.reconciler import Reconciler
 from modelyard.control.removals import REMOVAL_DELAY_S
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
-from modelyard.control.status import ModelStatus
+from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import NotWritten
 from tests.unit.control.models import refused, resolved
 from tests.unit.control.serve import URLS, FakeServe, desired
@@ -80,6 +80,8 @@ class Loop:
         self.silent = False
         self.happenings: list[Reading | Callable[[], None] | None] = []
         self.died = ""
+        self.is_watching = False
+        self.observations: list[Running] = []
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
         self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
@@ -92,6 +94,7 @@ class Loop:
             notices=self.notices,
             metrics=self.metrics,
             checks=(self.check,),
+            observed=self.observations.append,
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
@@ -109,6 +112,7 @@ class Loop:
 
     def start(self) -> None:
         """See `reconciler.Files`."""
+        self.is_watching = True
 
     def is_silent(self) -> bool:
         return self.silent
