@@ -178,6 +178,7 @@ def test_an_unknown_label_does_not_fit() -> None:
     scores_only = replace(IRIS, label="", outputs=IRIS.outputs[1:])
     assert not fits(RESPONSE, scores_only, response)
     assert fits(RESPONSE, scores_only, {**response, "predictions": ["b"]})
+    assert fits(RESPONSE, scores_only, {**response, "predictions": [[0.25, 0.75]]})
 
 
 def test_the_document_has_the_routes_of_the_models() -> None:
@@ -314,6 +315,7 @@ def test_a_list_of_values_may_be_sent_as_a_column_and_a_column_as_a_list() -> No
         (TEXTS, {"predictions": [{"n": 1.5}]}, False),
         (TEXTS, {"predictions": ["a"]}, False),
         (WINE, {"predictions": [{"n": [1.5], "m": [1, 2, 3]}]}, True),
+        (WINE, {"predictions": [{"n": [1.5], "o": [1, 2, 3]}]}, False),
         (FREE_AXES, {"outputs": {"total": 1.5}}, True),
     ],
 )
@@ -331,3 +333,19 @@ def test_client_generators_get_the_simplest_form() -> None:
     rows = {name: requests[name]["properties"]["instances"]["items"]["anyOf"][1] for name in ("iris", "wine")}
     assert "prefixItems" not in rows["iris"]
     assert len(rows["wine"]["prefixItems"]) == 2
+
+
+def test_every_member_of_a_component_has_a_schema() -> None:
+    schemas = components()
+    found = [
+        each for _, node in walked(schemas) if isinstance(node, dict) for each in node.get("properties", {}).values()
+    ]
+    assert len(found) > 50
+    assert all(isinstance(each, dict) for each in found)
+    assert schemas["InferRequest"]["properties"]["inputs"]["items"]["properties"]["datatype"] == {
+        "type": "string",
+        "enum": [*DTYPES, "BF16"],
+    }
+    bytes_schema = Draft202012Validator(schemas["Bytes"])
+    texts = ({"b64": "YQ=="}, {"b64": "YQ==", "text": "a"}, {}, "a")
+    assert [each for each in texts if bytes_schema.is_valid(each)] == [{"b64": "YQ=="}]
