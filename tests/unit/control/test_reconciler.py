@@ -82,6 +82,8 @@ class Loop:
         self.died = ""
         self.is_watching = False
         self.observations: list[Running] = []
+        self.timeouts: list[float] = []
+        """For how long each cycle would have waited for changed files."""
         self.edge: list[Exception] = []
         """What the next changes of the edge's files fail with."""
         self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
@@ -120,6 +122,7 @@ class Loop:
     def next(self, timeout_s: float) -> Reading | None:
         """Each turn takes a second."""
         self.clock += 1.0
+        self.timeouts.append(timeout_s)
         if not self.happenings:
             self.stop.set()
             return None

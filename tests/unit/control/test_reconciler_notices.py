@@ -6,10 +6,10 @@ import pytest
 
 from modelyard.config.diagnostic import Diagnostic, SpecError
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.reconciler import STILL_WRITTEN
+from modelyard.control.reconciler import IN_PLACE, STILL_WRITTEN
 from tests.unit.control.models import refused, resolved
 from tests.unit.control.serve import desired
-from tests.unit.control.test_reconciler import ABC, Loop
+from tests.unit.control.test_reconciler import ABC, MISTAKE, Loop
 
 OTHER_SERVER = replace(ABC, config=replace(ABC.config, server=ServerSpec(connections=7)))
 
@@ -93,10 +93,11 @@ def test_what_the_operator_read_before_the_start_is_noted_and_not_reported_again
 STILL_COPIED = desired(*map(resolved, "abc"), refused(f"version 1 {STILL_WRITTEN}", "d"))
 
 
-def test_a_version_that_is_still_written_is_reported_only_if_it_stays_so(loop: Loop):
-    settling = replace(STILL_COPIED, settles_in_s=1.0)
-    assert loop.run(settling, None, None) == []
-    assert loop.run(STILL_COPIED, None)[:1] == ["refuse d"]
+@pytest.mark.parametrize("reason", [STILL_WRITTEN, IN_PLACE])
+def test_a_version_that_is_still_written_is_reported_only_if_it_stays_so(loop: Loop, reason: str):
+    copied = desired(*map(resolved, "abc"), refused(f"version 1 is {reason}", "d"))
+    assert loop.run(replace(copied, settles_in_s=1.0), None, None) == []
+    assert loop.run(copied, None)[:1] == ["refuse d"]
 
 
 def test_a_version_that_is_still_written_at_the_start_is_not_reported():
@@ -107,3 +108,32 @@ def test_a_version_that_is_still_written_at_the_start_is_not_reported():
 def test_a_mistake_ends_the_wait_for_a_version(loop: Loop):
     loop.run(replace(STILL_COPIED, settles_in_s=1.0), None)
     assert loop.run(SpecError((IGNORED,)), None, None) == ["mistakes", "d UNAVAILABLE"]
+
+
+def test_a_model_that_is_changing_is_reported_when_the_change_is_over(loop: Loop):
+    loop.serve.loading.add("b")
+    assert loop.run(None, None) == []
+    loop.serve.loading.clear()
+    loop.serve.failing["b"] = "Error:\nno memory"
+    assert loop.run(None, None) == ["b READY"]
+
+
+def test_a_cycle_is_short_during_the_start_and_takes_a_second_afterwards():
+    loop = Loop()
+    loop.serve.loading |= {"a"}
+    loop.run(None, loop.serve.loading.clear, None)
+    assert loop.timeouts == [0.25, 0.25, 1.0, 1.0]
+
+
+def test_a_valid_configuration_that_waits_or_is_approved_ends_the_failure_of_one_with_mistakes():
+    loop, added = Loop(approve=True), desired(*map(resolved, "abcd"))
+    loop.run()
+    loop.run(MISTAKE, None)
+    assert loop.gauge("config_last_reload_successful") == 0
+    loop.run(added, None, None)
+    assert loop.gauge("config_last_reload_successful") == 1
+    loop.run(MISTAKE, None)
+    assert loop.gauge("config_last_reload_successful") == 0
+    loop.apply(added)
+    assert loop.gauge("config_last_reload_successful") == 1
+    assert loop.turns[-1].waiting == ()
