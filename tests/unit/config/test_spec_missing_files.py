@@ -83,3 +83,20 @@ def test_a_thousand_files_that_are_not_read_are_not_a_thousand_lines(folder):
     loaded = folder.write({f"models/{n}.json": "" for n in range(100)}).load()
     assert len(loaded.warnings) == 21
     assert any("80 more files are ignored" in warning.message for warning in loaded.warnings)
+
+
+def test_a_broken_link_beside_server_yaml_is_not_reported(folder):
+    (folder.path / "flowers.yaml").symlink_to("nowhere")
+    assert folder.write({"models/a.yaml": "name: a"}).load().warnings == ()
+
+
+def test_a_warning_is_about_the_whole_file(folder):
+    (warning,) = folder.write({"models/a.yaml": "name: a", "server.json": ""}).load().warnings
+    assert (warning.line, warning.column) == (0, 0)
+
+
+@pytest.mark.parametrize(("files", "warnings"), [(20, 20), (21, 21)])
+def test_a_sum_replaces_the_warnings_from_the_twenty_first_on(folder, files, warnings):
+    loaded = folder.write({f"models/{n}.json": "" for n in range(files)}).load().warnings
+    assert len(loaded) == warnings
+    assert [each.message for each in loaded if "more" in each.message] == ["1 more files are ignored"] * (files - 20)

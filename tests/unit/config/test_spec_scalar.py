@@ -86,3 +86,14 @@ def test_an_invalid_size_is_rejected(text):
 )
 def test_a_misspelt_size_has_a_suggestion(text, nearest):
     assert size.nearest(text) == nearest
+
+
+def test_a_text_that_is_like_no_size_has_no_suggestion(folder):
+    wanted = "expected a size such as 512MiB, 1.5GB or a number of bytes, got the string 'lots'"
+    assert folder.of_model("name: m\nlimits: {body: lots}\n") == [f"2:16: {wanted}"]
+
+
+def test_the_smallest_sizes_are_accepted(folder):
+    text = "name: m\nlimits: {body: 1000}\nresources: {memory: 16MiB}\n"
+    (model,) = folder.write({"models/m.yaml": text}).load().models
+    assert (model.limits.body, model.resources.memory) == (1000, 16 * 2**20)

@@ -77,6 +77,12 @@ def test_the_cores_of_a_cluster_are_no_key_here(folder):
     assert found.startswith("server.yaml:1:29: ray.cpus has no effect on a cluster")
 
 
+def test_a_key_that_a_cluster_ignores_without_consequences_has_a_plain_message(folder):
+    assert folder.write({"server.yaml": f"{CLUSTER}connections: 9"}).reported() == [
+        "server.yaml:2:1: connections has no effect on a cluster (ray.address is head:6379); remove it"
+    ]
+
+
 def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
     text = f"{CLUSTER}http: {{host: 0.0.0.0, port: 80}}\nmetrics: {{port: 81}}\nbody: 1MiB\ndrain_s: 3\n"
     assert folder.write({"server.yaml": text}).load().server.http.port == 80
@@ -130,6 +136,15 @@ def test_tls_files_must_be_there(folder):
         (
             "resources: {memory: 2MiB}",
             "2:21: 2097152 bytes are too little memory for a model; add a unit, such as 512MiB",
+        ),
+        ("resources: {memory: 1048575}", "2:21: 1048575 bytes are too little memory for a model; did you mean 1048575MiB?"),
+        (
+            "resources: {memory: 1048576}",
+            "2:21: 1048576 bytes are too little memory for a model; add a unit, such as 512MiB",
+        ),
+        (
+            "limits: {body: 999B}",
+            "2:16: 999 bytes are too small a limit for request bodies; did you mean 999MiB?",
         ),
         ("limits: {body: 64}", "2:16: 64 bytes are too small a limit for request bodies; did you mean 64MiB?"),
         ("replicas: 5000", "2:11: one machine runs at most 1000 replicas of a model"),

@@ -58,6 +58,7 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("resources: {memory: 0.1B}", "2:21: expected at least 1, got the string '0.1B'"),
         # versions
         ("default: 1.5", "2:10: expected a version number, or one of version_labels, got the number 1.5"),
+        ("retry: [always]", "2:8: expected always or never, got a list"),
         ("default: 0", "2:10: expected a version number, or one of version_labels, got the whole number 0"),
         (
             "default: '2'",
@@ -162,6 +163,15 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
 )
 def test_a_wrong_value_is_reported_in_plain_words(folder, line, reported):
     assert folder.of_model(f"name: m\n{line}\n") == [reported]
+
+
+def test_a_word_from_a_variable_has_no_suggestion_because_it_may_be_a_secret(folder):
+    reported = folder.of_model("name: m\nretry: ${RETRY}\n", RETRY="nevr")
+    assert reported == ["2:8: expected always or never, got a string from ${RETRY}"]
+
+
+def test_the_first_version_may_be_the_default(folder):
+    assert folder.write({"models/m.yaml": "name: m\ndefault: 1\n"}).load().models[0].default == 1
 
 
 @pytest.mark.parametrize("route", ["/", "/a//b", "/a/", "/a/../b", "/a/.", "/a b", "/a?b", "/é", "/.hidden", "a", ""])

@@ -118,6 +118,12 @@ def test_a_bomb_of_aliases_is_rejected_before_it_grows(loader):
     ]
 
 
+@pytest.mark.parametrize(("times", "fits"), [(100, True), (101, False)])
+def test_aliases_may_repeat_ten_thousand_values(times, fits, loader):
+    text = f"a: &a [{', '.join(['x'] * 99)}]\nb: [{', '.join(['*a'] * times)}]"
+    assert (reported(text, loader) == []) is fits
+
+
 def test_depth_is_bounded(loader):
     assert values("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, loader)
     assert [p.split(" ", 1)[1] for p in reported("[" * (MAX_DEPTH + 2), loader)] == [
