@@ -137,7 +137,10 @@ def test_tls_files_must_be_there(folder):
             "resources: {memory: 2MiB}",
             "2:21: 2097152 bytes are too little memory for a model; add a unit, such as 512MiB",
         ),
-        ("resources: {memory: 1048575}", "2:21: 1048575 bytes are too little memory for a model; did you mean 1048575MiB?"),
+        (
+            "resources: {memory: 1048575}",
+            "2:21: 1048575 bytes are too little memory for a model; did you mean 1048575MiB?",
+        ),
         (
             "resources: {memory: 1048576}",
             "2:21: 1048576 bytes are too little memory for a model; add a unit, such as 512MiB",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
 from modelyard.config.source_text import MAX_FILE_BYTES, decode, read
+from modelyard.config.tree import shortened
 
 
 def refused(content: bytes) -> tuple[str, str, str]:
@@ -54,3 +55,8 @@ def test_any_bytes_are_text_or_a_spec_error(content):
         decode("f", content)
     except SpecError as error:
         assert str(error)
+
+
+def test_a_value_is_quoted_whole_up_to_forty_characters():
+    assert shortened("x" * 40) == "x" * 40
+    assert shortened("x" * 41) == "x" * 40 + "…"

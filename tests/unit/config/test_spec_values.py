@@ -165,6 +165,28 @@ def test_a_wrong_value_is_reported_in_plain_words(folder, line, reported):
     assert folder.of_model(f"name: m\n{line}\n") == [reported]
 
 
+def test_a_name_from_a_variable_has_no_suggestion_because_it_may_be_a_secret(folder):
+    (reported,) = folder.of_model("name: ${NAME}\n", NAME="Churn Model")
+    assert reported.endswith("starting with a letter or digit, got a string from ${NAME}")
+
+
+def test_only_a_runtime_has_a_runtime_as_its_suggestion(folder):
+    wanted = "expected a folder inside the repository, such as churn or team/churn"
+    assert folder.of_model("name: m\npath: /onnx\n") == [f"2:7: {wanted}, got the string '/onnx'"]
+    (reported,) = folder.of_model("name: m\nruntime: onxx\n")
+    assert reported.endswith("; did you mean onnx?")
+
+
+def test_a_list_is_no_key_with_a_missing_space(folder):
+    assert folder.of_model("- name:iris\n") == ["1:1: expected a mapping of keys, got a list"]
+
+
+def test_a_missing_name_is_reported_at_the_first_key(folder):
+    folder.of_model("replicas: 1\ntrusted: true\n")
+    (error,) = folder.errors()
+    assert (error.line, error.column, error.length) == (1, 1, len("replicas"))
+
+
 def test_a_word_from_a_variable_has_no_suggestion_because_it_may_be_a_secret(folder):
     reported = folder.of_model("name: m\nretry: ${RETRY}\n", RETRY="nevr")
     assert reported == ["2:8: expected always or never, got a string from ${RETRY}"]
@@ -355,6 +377,11 @@ def test_versions_have_four_forms(folder, written):
         ("state: ''", "1:8: expected the path of a folder, got the string ''"),
         ('repository: {path: "a\\0b"}', "1:20: expected the path of a folder, got the string 'a\\x00b'"),
         ("port: 80", "1:1: unknown key 'port'; did you mean 'http.port'?"),
+        ("zzz: 80", "1:1: unknown key 'zzz'"),
+        (
+            "defaults: {replicas: {name: m}}",
+            "1:23: unknown key 'name'; it belongs in a model's file",
+        ),
         ("- 1", "1:1: expected a mapping of keys, got a list"),
         ("defaults: {name: x}", "1:12: 'name' cannot have a default; set it in the model's file"),
         ("defaults: {replicas: {mx: 1}}", "1:23: unknown key 'mx'; did you mean 'max'?"),

@@ -147,3 +147,12 @@ def test_a_spec_is_the_same_whether_a_number_was_written_or_is_the_default(folde
 def test_a_models_name_is_the_whole_of_a_text():
     assert is_model_name("churn-2.b")
     assert not is_model_name("churn\n")
+
+
+def test_the_keys_of_the_edge_are_written_unless_ray_is_a_cluster(folder):
+    local = config_files(folder.write({"server.yaml": "connections: 9\n"}).load())["server.yaml"]
+    cluster = config_files(folder.write({"server.yaml": "ray: {address: 'head:6379'}\n"}).load())["server.yaml"]
+    assert "\nconnections: 9\n" in local
+    assert "\n  edge_port: " in local
+    assert "connections" not in cluster
+    assert "edge_port" not in cluster

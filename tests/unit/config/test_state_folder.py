@@ -21,7 +21,15 @@ def test_the_state_folder_is_beside_the_configuration_unless_it_is_named(folder)
 
 @pytest.mark.parametrize(
     "text",
-    ["# state: other", "state:", "state: [other]", "state: 'other", "state: *other", "state: ${NOPE}", "- state: other"],
+    [
+        "# state: other",
+        "state:",
+        "state: [other]",
+        "state: 'other",
+        "state: *other",
+        "state: ${NOPE}",
+        "- state: other",
+    ],
 )
 def test_a_state_folder_that_cannot_be_read_counts_as_the_default(folder, text):
     assert found(folder, text) == folder.path.parent / ".modelyard"
