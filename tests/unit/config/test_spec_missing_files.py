@@ -70,6 +70,9 @@ def test_folders_that_are_not_read_are_warnings(folder):
         "models/a.yaml~",
         "models/#a.yaml#",
         "models/README.md",
+        ".server.yaml",
+        "server.yaml~",
+        ".flowers.yaml",
         "schema.json",
         "compose.yaml",
         "notes",
@@ -100,3 +103,8 @@ def test_a_sum_replaces_the_warnings_from_the_twenty_first_on(folder, files, war
     loaded = folder.write({f"models/{n}.json": "" for n in range(files)}).load().warnings
     assert len(loaded) == warnings
     assert [each.message for each in loaded if "more" in each.message] == ["1 more files are ignored"] * (files - 20)
+
+
+def test_a_hidden_file_does_not_hide_the_files_after_it(folder):
+    (warning,) = folder.write({"models/.a.yaml.swp": "", "models/z.json": ""}).load().warnings
+    assert Path(warning.path).name == "z.json"

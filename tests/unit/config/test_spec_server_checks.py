@@ -190,3 +190,11 @@ def test_what_finds_no_room_on_this_machine_is_a_warning_for_the_server_may_be_a
 def test_the_resources_of_a_cluster_are_not_checked(folder):
     files = {"server.yaml": CLUSTER, "models/m.yaml": "name: m\nreplicas: 5000\nresources: {cpus: 64}"}
     assert folder.write(files).load().warnings == ()
+
+
+def test_an_absolute_path_that_does_not_exist_has_no_hint(folder):
+    text = "tls: {certificate: /nowhere/a.pem, key: /nowhere/a.key}"
+    assert folder.write({"server.yaml": text}).reported() == [
+        "server.yaml:1:20: /nowhere/a.pem does not exist",
+        "server.yaml:1:41: /nowhere/a.key does not exist",
+    ]

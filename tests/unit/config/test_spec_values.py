@@ -118,6 +118,10 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
             "batching: 8",
             "2:11: expected off or a mapping, got the whole number 8; did you mean {max_size: 8}?",
         ),
+        (
+            "batching: 1",
+            "2:11: expected off or a mapping, got the whole number 1; did you mean {max_size: 1}?",
+        ),
         ("batching: 0", "2:11: expected off or a mapping, got the whole number 0; did you mean off?"),
         ("batching: [off]", "2:11: expected off or a mapping, got a list"),
         ("batching: null", "2:11: expected off or a mapping, got null"),

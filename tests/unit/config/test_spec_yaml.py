@@ -131,7 +131,6 @@ def test_an_alias_counts_the_values_of_the_aliases_in_its_anchor(rest, fits, loa
     hundred = f"a: &a [{', '.join(['x'] * 99)}]\nz: *a\ns: &s x\n"
     thousand_less_one = f"b: &b [{', '.join([*['x'] * 98, *['*a'] * 9])}]\n"
     text = f"{hundred}{thousand_less_one}c: [{', '.join(['*b'] * 9 + ['*s'] * rest)}]\n"
-    assert 100 + 9 * 100 + 9 * 999 + 9 == MAX_ALIAS_VALUES
     assert (reported(text, loader) == []) is fits
 
 

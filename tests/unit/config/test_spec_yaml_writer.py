@@ -21,7 +21,7 @@ from modelyard.config.model_spec import (
 )
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
 from modelyard.config.versions_spec import LatestVersions
-from modelyard.config.yaml_writer import config_as_yaml, config_files
+from modelyard.config.yaml_writer import config_as_yaml, config_files, to_yaml
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     [
@@ -156,3 +156,7 @@ def test_the_keys_of_the_edge_are_written_unless_ray_is_a_cluster(folder):
     assert "\n  edge_port: " in local
     assert "connections" not in cluster
     assert "edge_port" not in cluster
+
+
+def test_letters_of_every_language_are_written_as_they_are():
+    assert to_yaml({"description": "Blüten 模型"}) == "description: Blüten 模型\n"
