@@ -28,6 +28,7 @@ def description(folder, value, **environ):
         ("$$$${A}", "$${A}"),
         ("$$${A}", "$alpha"),
         ("US$5 a$", "US$5 a$"),
+        ("US$$5", "US$5"),
         ("$A", "$A"),
         ("${QUOTED}", "${A} $$ # 'x': y"),
         ("'${NUMBER}'", "4"),
@@ -109,6 +110,10 @@ def test_a_reference_at_the_start_of_a_line_is_underlined_without_the_text_after
     expand(document, {})
     (problem,) = document.problems
     assert (problem.column, problem.length) == (1, len("${NOPE}"))
+
+
+def test_a_file_that_is_not_yaml_has_no_values_to_expand(folder):
+    assert [line.partition(": ")[0] for line in folder.of_model("name: ['${NOPE}'\n")] == ["1:7"]
 
 
 def test_the_content_of_a_variable_is_never_shown(folder):

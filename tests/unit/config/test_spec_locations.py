@@ -52,3 +52,11 @@ def test_an_index_after_the_end_is_at_the_place_of_the_list(root, index):
     assert isinstance(labels, Sequence)
     assert locate(root, ("inputs", index)) == (inputs, inputs.span)
     assert locate(root, ("labels", index)) == (labels, labels.span)
+
+
+def test_a_value_of_several_lines_is_underlined_to_the_end_of_its_first_line():
+    source = Source("m.yaml", "labels: [a,  \n  b]\n")
+    root = parse(source).root
+    assert isinstance(root, Mapping)
+    problem = root.entries["labels"].span.diagnostic("wrong")
+    assert (problem.line, problem.column, problem.length) == (1, 9, len("[a,"))

@@ -60,3 +60,19 @@ def test_any_bytes_are_text_or_a_spec_error(content):
 def test_a_value_is_quoted_whole_up_to_forty_characters():
     assert shortened("x" * 40) == "x" * 40
     assert shortened("x" * 41) == "x" * 40 + "…"
+
+
+def test_a_file_is_read_whole_up_to_its_maximum_size(tmp_path):
+    path = tmp_path / "f.yaml"
+    path.write_bytes(b"#" * MAX_FILE_BYTES)
+    assert len(read(path).text) == MAX_FILE_BYTES
+    path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+    with pytest.raises(SpecError, match="larger than 1 MiB"):
+        read(path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_whole_file(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        read(tmp_path / ("x" * 300))
+    (problem,) = caught.value.diagnostics
+    assert (problem.line, problem.column, problem.message) == (0, 0, "cannot be read: File name too long")

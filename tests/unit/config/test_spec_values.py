@@ -196,6 +196,18 @@ def test_a_word_from_a_variable_has_no_suggestion_because_it_may_be_a_secret(fol
     assert reported == ["2:8: expected always or never, got a string from ${RETRY}"]
 
 
+def test_a_file_with_an_empty_document_counts_as_empty(folder):
+    assert folder.of_model("---\n") == ["1:1: the file is empty; write 'name: m'"]
+
+
+@pytest.mark.parametrize("route", ["[/a]", "{a: b}", "5", "a b"])
+def test_an_invalid_route_conflicts_with_none(folder, route):
+    files = {f"models/{name}.yaml": f"name: {name}\nroute: {route}\n" for name in "ab"}
+    reported = folder.write(files).reported()
+    assert [line.partition(": ")[0] for line in reported] == ["models/a.yaml:2:8", "models/b.yaml:2:8"]
+    assert all("expected a " in line for line in reported)
+
+
 def test_the_first_version_may_be_the_default(folder):
     assert folder.write({"models/m.yaml": "name: m\ndefault: 1\n"}).load().models[0].default == 1
 
