@@ -95,5 +95,7 @@ def test_a_text_that_is_like_no_size_has_no_suggestion(folder):
 
 def test_the_smallest_sizes_are_accepted(folder):
     text = "name: m\nlimits: {body: 1000}\nresources: {memory: 16MiB}\n"
-    (model,) = folder.write({"models/m.yaml": text}).load().models
+    loaded = folder.write({"models/m.yaml": text}).load()
+    (model,) = loaded.models
+    assert loaded.warnings == ()
     assert (model.limits.body, model.resources.memory) == (1000, 16 * 2**20)
