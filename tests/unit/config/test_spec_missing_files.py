@@ -108,3 +108,13 @@ def test_a_sum_replaces_the_warnings_from_the_twenty_first_on(folder, files, war
 def test_a_hidden_file_does_not_hide_the_files_after_it(folder):
     (warning,) = folder.write({"models/.a.yaml.swp": "", "models/z.json": ""}).load().warnings
     assert Path(warning.path).name == "z.json"
+
+
+def test_a_broken_link_in_place_of_the_models_is_named(folder):
+    (folder.path / "models").symlink_to("nowhere")
+    assert folder.reported() == ["models:0:0: a broken symbolic link"]
+
+
+def test_a_file_in_place_of_the_models_is_named(folder):
+    (folder.path / "models").write_text("")
+    assert folder.reported() == ["models:0:0: not a folder"]

@@ -40,7 +40,7 @@ def test_a_character_that_yaml_forbids_is_pointed_at(char):
 
 def test_a_file_may_be_as_large_as_the_bound_and_no_larger():
     assert decode("f", b"#" * MAX_FILE_BYTES).text
-    assert refused(b"#" * (MAX_FILE_BYTES + 1))[1] == "larger than 1 MiB"
+    assert refused(b"#" * (MAX_FILE_BYTES + 1)) == ("0:0", "larger than 1 MiB", "")
 
 
 def test_a_named_pipe_is_rejected_without_waiting(tmp_path):
