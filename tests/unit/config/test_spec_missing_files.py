@@ -72,6 +72,7 @@ def test_folders_that_are_not_read_are_warnings(folder):
         "models/README.md",
         ".server.yaml",
         "server.yaml~",
+        "server.yaml.swp",
         ".flowers.yaml",
         "schema.json",
         "compose.yaml",
@@ -118,3 +119,7 @@ def test_a_broken_link_in_place_of_the_models_is_named(folder):
 def test_a_file_in_place_of_the_models_is_named(folder):
     (folder.path / "models").write_text("")
     assert folder.reported() == ["models:0:0: not a folder"]
+
+
+def test_a_hidden_model_file_beside_server_yaml_is_not_reported(folder):
+    assert folder.write({"models/a.yaml": "name: a", ".b.yaml": "name: b"}).load().warnings == ()

@@ -99,3 +99,9 @@ def test_the_smallest_sizes_are_accepted(folder):
     (model,) = loaded.models
     assert loaded.warnings == ()
     assert (model.limits.body, model.resources.memory) == (1000, 16 * 2**20)
+
+
+def test_a_number_of_more_than_sixty_four_characters_is_rejected():
+    assert scalar.resolve("0" * 63 + "1") == 1
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        scalar.resolve("0" * 64 + "1")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.config.source_text import MAX_FILE_BYTES, decode, read
+from modelyard.config.source_text import MAX_FILE_BYTES, Source, decode, read
 from modelyard.config.tree import shortened
 
 
@@ -76,3 +76,27 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_whole_file(tmp_path):
         read(tmp_path / ("x" * 300))
     (problem,) = caught.value.diagnostics
     assert (problem.line, problem.column, problem.message) == (0, 0, "cannot be read: File name too long")
+
+
+def test_a_character_that_is_not_allowed_has_its_escape_as_a_suggestion():
+    assert refused(b"a: \x07") == (
+        "1:4",
+        "character U+0007 is not allowed here",
+        'in double quotes, write it as "\\u0007"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "shown"),
+    [
+        ("a: 1\nb\n", (2, 0), (2, 1)),
+        ("a: 1\nbc  \n\n", (3, 0), (2, 2)),
+        ("a: 1\nb", (5, 0), (2, 1)),
+        ("a: 1\n\nb", (1, 0), (2, 1)),
+        ("a: 1\n\nb\n", (1, 0), (2, 1)),
+        ("", (0, 0), (1, 1)),
+    ],
+)
+def test_a_place_after_the_end_becomes_the_last_character(text, place, shown):
+    problem = Source("f.yaml", text).diagnostic(*place, "wrong")
+    assert (problem.line, problem.column) == shown
