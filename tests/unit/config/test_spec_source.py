@@ -94,9 +94,12 @@ def test_a_character_that_is_not_allowed_has_its_escape_as_a_suggestion():
         ("a: 1\nb", (5, 0), (2, 1)),
         ("a: 1\n\nb", (1, 0), (2, 1)),
         ("a: 1\n\nb\n", (1, 0), (2, 1)),
+        ("a\n", (1, 0), (1, 1)),
+        ("\n\n", (5, 0), (1, 1)),
         ("", (0, 0), (1, 1)),
     ],
 )
 def test_a_place_after_the_end_becomes_the_last_character(text, place, shown):
     problem = Source("f.yaml", text).diagnostic(*place, "wrong")
     assert (problem.line, problem.column) == shown
+    assert problem.length == 1
