@@ -179,3 +179,21 @@ def test_a_reference_in_a_flow_mapping_has_a_suggestion(loader):
 def test_a_missing_space_is_not_suggested_for_another_mistake_in_the_line(loader):
     (problem,) = read('a: "\n  http:b \\q"', loader).problems
     assert problem.message == "a backslash in double quotes starts an escape sequence"
+
+
+def test_a_duplicate_key_names_the_line_of_the_first(loader):
+    (problem,) = read("b: 2\na: 1\na: 3\n", loader).problems
+    assert (problem.line, problem.suggestion) == (3, "it is already on line 2")
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
+def test_each_mapping_is_one_level_deeper(levels, fits, loader):
+    assert (reported("{a: " * levels + "1" + "}" * levels, loader) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"), [(MAX_DEPTH - 1, "a key must be plain text"), (MAX_DEPTH, "nested more")]
+)
+def test_a_key_is_one_level_deeper_than_its_mapping(levels, message, loader):
+    (problem,) = read(f"? {'[' * levels}1{']' * levels}\n: 2\n", loader).problems
+    assert problem.message.startswith(message)
