@@ -157,7 +157,7 @@ def test_depth_is_bounded_through_aliases(loader):
     assert [p.split(" ", 1)[1] for p in reported(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
 
 
-@pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "\\Uffffffff", "\\q"])
 def test_an_escape_of_half_a_character_is_rejected(escape, loader):
     assert len(reported(f'a: "{escape}"', loader)) == 1
 

@@ -62,6 +62,7 @@ def test_a_cluster_has_no_state_folder_on_this_machine(folder, text, here):
 
 def test_a_number_that_is_too_large_counts_as_the_default(folder):
     assert found(folder, "state: ${HUGE}", HUGE="9" * 30) == folder.path.parent / ".modelyard"
+    assert found(folder, f"state: {'9' * 30}") == folder.path.parent / ".modelyard"
 
 
 def test_a_file_that_is_not_text_counts_as_the_defaults(folder):
