@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -160,3 +161,20 @@ def test_the_keys_of_the_edge_are_written_unless_ray_is_a_cluster(folder):
 
 def test_letters_of_every_language_are_written_as_they_are():
     assert to_yaml({"description": "Blüten 模型"}) == "description: Blüten 模型\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("churn", "churn"),
+        ("a b", '"a b"'),
+        ("null", '"null"'),
+        ("true", '"true"'),
+        ("1e3", '"1e3"'),
+        ("0o12", '"0o12"'),
+        ("${A}", '"$${A}"'),
+    ],
+)
+def test_a_text_that_reads_as_another_value_is_quoted(folder, text, written):
+    loaded = folder.write({"models/m.yaml": f"name: m\ndescription: '{text.replace('$', '$$')}'\n"}).load()
+    assert f"\ndescription: {written}\n" in config_files(loaded)["models/m.yaml"]
