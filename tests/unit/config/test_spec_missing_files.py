@@ -123,3 +123,8 @@ def test_a_file_in_place_of_the_models_is_named(folder):
 
 def test_a_hidden_model_file_beside_server_yaml_is_not_reported(folder):
     assert folder.write({"models/a.yaml": "name: a", ".b.yaml": "name: b"}).load().warnings == ()
+
+
+def test_an_entry_of_the_folder_that_cannot_be_read_is_named(folder):
+    (folder.path / "models").symlink_to("x" * 300)
+    assert folder.reported() == ["models:0:0: cannot be read: File name too long"]
