@@ -69,6 +69,8 @@ def test_a_body_that_would_inflate_beyond_the_limit_is_rejected(coding: Coding) 
         (gzip.compress(TEXT)[:-1], b"gzip", "it is truncated"),
         (gzip.compress(TEXT) + gzip.compress(b""), b"gzip", "20 bytes follow its end"),
         (gzip.compress(TEXT)[:-8] + bytes(8), b"gzip", "incorrect data check"),
+        (zlib.compress(TEXT), b"gzip", "the body is not valid gzip: "),
+        (zlib.compress(TEXT), b"x-gzip", "the body is not valid x-gzip: "),
         (zlib.compress(TEXT)[:-1], b"deflate", "it is truncated"),
         (zlib.compress(TEXT) + b"x", b"deflate", "1 bytes follow its end"),
         (b"\xff\xff", b"deflate", "the body is not valid deflate"),

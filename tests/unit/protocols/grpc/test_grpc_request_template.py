@@ -156,7 +156,11 @@ def test_two_inputs_are_read_at_their_own_offsets():
     assert {name: array.tolist() for name, array in tensors.items()} == {"x": [0, 1, 2, 3], "y": [0, 1, 2]}
 
 
-@pytest.mark.parametrize("other", [written(4, 4, 3), written(3, 3, 4)], ids=["another shape", "another border"])
+@pytest.mark.parametrize(
+    "other",
+    [written(4, 4, 3), written(3, 3, 4), b"\x7a\x03".join(written(3, 4, 3).rsplit(b"\x3a\x03", 1))],
+    ids=["another shape", "another border", "another field"],
+)
 def test_the_bytes_up_to_the_last_value_must_match(other: bytes):
     known = ModelInferRequest.FromString(written(3, 4, 3)[PREFIX.size :])
     assert len(other) == len(written(3, 4, 3))
