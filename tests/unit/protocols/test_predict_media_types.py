@@ -135,7 +135,7 @@ def test_a_float_may_lose_digits() -> None:
 
 def test_a_header_may_have_10000_bytes() -> None:
     assert read_npy(written("|b1", (1,), b"\1", header_bytes=10_000)).tolist() == [True]
-    with pytest.raises(InvalidRequest, match="not a valid .npy file"):
+    with pytest.raises(InvalidRequest, match=r"not a valid \.npy file"):
         read_npy(written("|b1", (1,), b"\1", header_bytes=10_001))
 
 
