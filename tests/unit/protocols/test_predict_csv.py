@@ -131,6 +131,7 @@ def test_a_table_without_a_header_has_the_models_order(signature: Signature, tex
         (PLACES, "Oslo,Norge\n", 'unknown column "Oslo"'),
         (IRIS, "0,1,2,3\n5,3,1.5,0\n", "the first line numbers its cells: send text/csv; header=present"),
         (IRIS, "1,2,3,4\n5,3,1.5,0\n", "the first line numbers its cells"),
+        (NUMBERED, "1,2\n5,3\n", "the first line numbers its cells"),
     ],
 )
 def test_a_first_line_that_may_be_a_header_is_never_data(signature: Signature, text: str, message: str) -> None:
