@@ -44,6 +44,7 @@ READ = {"a": np.array([1.5]), "b": texts("u")}
         (one("FP32", (FREE, 1)), {"instances": [[1.5], [2]]}, {"x": np.array([[1.5], [2]], np.float32)}),
         (IMAGE, {"instances": [[[[1], [2]], [[3], [4]]]]}, {"image": np.array([[[[1], [2]], [[3], [4]]]], np.float32)}),
         (FITTED, {"instances": [["u", None, 1.5]]}, READ),
+        (FITTED, {"instances": [[1.5, "u"]]}, READ),
         (FITTED, {"instances": [{"c": [], "b": "u", "a": 1.5}]}, READ),
         (
             FITTED,

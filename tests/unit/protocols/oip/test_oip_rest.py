@@ -222,6 +222,7 @@ def test_a_parameter_is_a_whole_number_up_to_its_maximum(place: str, name: str, 
 
 def test_a_string_may_be_sent_without_a_list_and_a_number_only_without_axes() -> None:
     assert read(TEXT, body({"name": "text", "shape": [1], "datatype": "BYTES", "data": "a"}))["text"].tolist() == ["a"]
+    assert "expected a list, got null" in rejection(IRIS, body({**X, "data": None}))
     for tensor in ({"shape": [1], "datatype": "FP32", "data": 1}, {"shape": [1], "datatype": "FP32", "data": "1"}):
         assert "expected a list" in rejection(one("FP32"), body({"name": "x", **tensor}))
 

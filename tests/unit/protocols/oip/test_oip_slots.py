@@ -43,7 +43,7 @@ def test_a_declared_tensor_needs_no_conversion() -> None:
 def test_a_single_tensor_of_any_name_is_the_only_required_input() -> None:
     slots = Slots(Signature((X, K), (VALUE,)))
     assert [slot.input for slot in slots.find([("other", "FP32", (1, 2))])] == ["x"]
-    assert [slot.input for slot in slots.find([("k", "INT64", (1,))])] == ["k"], "unless it is the name of another"
+    assert [slot.input for slot in slots.find([("k", "INT8", (1,))])] == ["k"], "unless it is the name of another"
 
 
 def message(signature: Signature, *headers: Any) -> str:
