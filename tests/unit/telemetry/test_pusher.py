@@ -137,6 +137,7 @@ def test_after_a_failed_push_the_wait_for_refreshes_is_started_again(hub: Hub):
 
 
 def test_each_outage_is_logged(hub: Hub, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
     pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
     for down in (True, True, False, True):
         hub.down = down

@@ -183,6 +183,7 @@ def test_a_disk_that_is_too_slow_costs_records(place: RequestLogConfig, monkeypa
 
 
 def test_each_failure_after_a_success_is_reported(place: RequestLogConfig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
     log = RequestLog("churn", place)
     place.folder.mkdir()
     for _ in range(2):
