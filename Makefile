@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit faults zoo lint check bench wheel examples dashboards pictures schema protos lock clean
+.PHONY: help serve test unit faults zoo mutants lint check bench wheel examples dashboards pictures schema protos lock clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -26,6 +26,10 @@ faults: $(VENV)/.dev  ## kill, freeze and overload a server, as long as the prom
 
 zoo: $(VENV)/.dev  ## generated models against their own answers, for an hour
 	$(BIN)/python -m tests.zoo --seconds 3600
+
+OF ?= config
+mutants: $(VENV)/.dev $(VENV)/.mutmut  ## change modules (OF="config http/inflate"), and list the changes that no unit test finds
+	PYTHONPATH="$(CURDIR)/$(VENV)/mutmut" $(BIN)/python tests/tools/mutants.py $(OF)
 
 lint: $(VENV)/.dev  ## style, types, layers
 	$(BIN)/ruff check .
@@ -125,7 +129,13 @@ $(VENV)/.generators: tests/tools/generators.lock | $(VENV)/bin/python
 	@$(VENV)/generators/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
-# The examples' lock holds what requirements.lock does not.
+# The mutation tester, beside the packages of the other development tools.
+$(VENV)/.mutmut: tests/tools/mutmut.lock $(VENV)/.dev
+	@rm -rf $(VENV)/mutmut
+	@$(BIN)/pip install --quiet --no-deps --require-hashes --target $(VENV)/mutmut -r $<
+	@touch $@
+
+# The locks of the examples and of mutmut hold what the locks above them do not.
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock'
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
@@ -136,6 +146,8 @@ lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
 	$(COMPILE) --extra examples --extra tracing --extra dev -c requirements.lock -c requirements-examples.lock setup.cfg requirements.in \
 	  -o requirements-dev.lock
 	$(COMPILE) tests/tools/generators.in -o tests/tools/generators.lock
+	$(COMPILE) -c requirements-dev.lock tests/tools/mutmut.in -o tests/tools/mutmut.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements-dev.lock)
 
 clean:  ## remove what was built here, models included
-	rm -rf $(VENV) .modelyard build dist *.egg-info model_repository/*/
+	rm -rf $(VENV) .modelyard build dist mutants *.egg-info model_repository/*/

@@ -19,7 +19,7 @@ def with_keys(source: Source, values: Map[str, Any]) -> str:
     """The file's text with these top-level keys set. Values are numbers and lists of numbers. Raises CannotEdit."""
     text = source.text
     for key, value in values.items():
-        text = _with_key(Source(source.path, text), key, _flow_text(value))
+        text = _with_key(Source(source.path, text), key, str(value))
     before, after = parse(source).root, parse(Source(source.path, text)).root
     if isinstance(before, tree.Mapping) and after and tree.plain(after) == {**tree.plain(before), **values}:
         return text
@@ -30,11 +30,7 @@ def with_keys(source: Source, values: Map[str, Any]) -> str:
 
 def _line(entry: tuple[str, Any]) -> str:
     key, value = entry
-    return f"{key}: {_flow_text(value)}"
-
-
-def _flow_text(value: Any) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    return f"{key}: {value}"
 
 
 def _with_key(source: Source, key: str, value: str) -> str:

@@ -64,15 +64,12 @@ def _did_you_mean(spec: type[BaseModel], loc: Location) -> str:
 
 
 def _other_locations(spec: type[BaseModel], loc: Location) -> list[Location]:
-    """Other locations of a key with this name in the same file, top level first."""
+    """Other locations of a key with this name in the same file, top level first. Its own section does not have the key."""
     key = str(loc[-1])
-    found: list[Location] = [(key,)] if len(loc) > 1 and key in spec.model_fields else []
+    found: list[Location] = [(key,)] if key in spec.model_fields else []
     sections = [(name,) for name in spec.model_fields]
     deeper = [(name, inner) for (name,) in sections for inner in _section(spec, (name,)).model_fields]
-    for section in (*sections, *deeper):
-        here = section == tuple(part for part in loc[:-1] if isinstance(part, str))
-        if not here and key in _section(spec, section).model_fields:
-            found.append((*section, key))
+    found += [(*section, key) for section in (*sections, *deeper) if key in _section(spec, section).model_fields]
     return found
 
 

@@ -22,7 +22,7 @@ def schemas() -> dict[str, str]:
     They accept the same short forms as the specs, and `${NAME}` in place of a number, a boolean or a constrained string. They
     do not check what a schema cannot express well: reserved names and routes, and the order of bounds.
     """
-    return {name: json.dumps(_schema(spec), indent=2, ensure_ascii=False) + "\n" for name, spec in _SPECS.items()}
+    return {name: json.dumps(_schema(spec), indent=2) + "\n" for name, spec in _SPECS.items()}
 
 
 def _schema(spec: type[BaseModel]) -> dict[str, Any]:

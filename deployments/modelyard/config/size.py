@@ -23,7 +23,7 @@ _LOOSE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt])(i?)b?", re.ASCII | re.IGNO
 
 def parse(text: str) -> int:
     """Bytes, rounded down to a whole number. Raises ValueError if the text is not a size."""
-    if not re.fullmatch(PATTERN.strip("^$"), text):
+    if not re.fullmatch(PATTERN, text):
         raise ValueError(f"{text!r} is not a size")
     number = re.match(r"[0-9.]+", text)
     assert number is not None  # noqa: S101 - the pattern above begins with a digit

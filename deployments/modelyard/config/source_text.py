@@ -55,8 +55,7 @@ class Span:
 
     def diagnostic(self, message: str, suggestion: str = "") -> Diagnostic:
         """An error that underlines this span, or its part on the first line."""
-        line = self.source.lines[self.line] if self.line < len(self.source.lines) else ""
-        end = self.end_column if self.line == self.end_line else len(line.rstrip())
+        end = self.end_column if self.line == self.end_line else len(self.source.lines[self.line].rstrip())
         length = max(1, end - self.column)
         return self.source.diagnostic(self.line, self.column, message, length=length, suggestion=suggestion)
 

@@ -52,4 +52,4 @@ def suggest_space(text: str) -> str:
 
 def first_conflict_marker(lines: list[str]) -> int | None:
     """The first line, counted from 0, with a conflict marker of git."""
-    return next((suggest_number for suggest_number, line in enumerate(lines) if _CONFLICT.match(line)), None)
+    return next((number for number, line in enumerate(lines) if _CONFLICT.match(line)), None)

@@ -13,8 +13,6 @@ _UNCLOSED = {
 }
 """By the parser's context, which begins at the opening character."""
 
-_MISSING_END = ("end of stream", "expected ','", "document separator", "document indicator")
-
 _MESSAGES = {
     "mapping values are not allowed": (
         "a second ':' on this line, or the wrong indentation",
@@ -62,7 +60,7 @@ def syntax_error(source: Source, error: Exception) -> Diagnostic:
         hint = "write the section on separate lines"
         return source.diagnostic(line, column, "inside { } or [ ], ${NAME} must be quoted", suggestion=hint)
     for doing, message in _UNCLOSED.items():
-        if context.startswith(doing) and start is not None and any(end in problem for end in _MISSING_END):
+        if context.startswith(doing) and start is not None:
             return source.diagnostic(*_place(start), message)
     for at in (line, line - 1) if any(each in problem for each in _MISSING_SPACE) else ():
         if 0 <= at < len(source.lines) and (hint := suggestions.suggest_space(source.lines[at])):

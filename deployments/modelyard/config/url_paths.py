@@ -11,7 +11,7 @@ _RESERVED = (
     *("/live", "/ready", "/health", "/version", "/models", "/metrics"),
     *("/ping", "/invocations", "/openapi.json"),
 )
-_WELL_FORMED = re.compile(ROUTE.strip("^$"))
+_WELL_FORMED = re.compile(ROUTE)
 
 
 def is_route(text: str) -> bool:

@@ -50,7 +50,7 @@ def value_errors(error: ValidationError, spec: type[BaseModel], root: Mapping, *
 
     Values that were reported before validation are skipped.
     """
-    details = error.errors(include_url=False)
+    details = error.errors()
     misspelt = {
         key_errors.intended_key(spec, detail["loc"])
         for detail in details[:limit]
@@ -85,7 +85,7 @@ def describe_value(node: Node) -> str:
         return "null" if node.text else "nothing"
     kind = {bool: "the boolean", int: "the whole number", float: "the number", str: "the string"}[type(node.value)]
     if node.variable:
-        return f"{kind.replace('the', 'a', 1)} from {node.variable}"
+        return f"{kind.replace('the', 'a')} from {node.variable}"
     text = shortened(node.text)
     return f"{kind} {text!r}" if isinstance(node.value, str) else f"{kind} {text}"
 

@@ -54,6 +54,9 @@ class AppendFile:
 def _last_line_is_cut(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+            if file.seek(0, os.SEEK_END) == 0:
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
     except FileNotFoundError:
         return False

@@ -65,7 +65,7 @@ class LoadAdmission:
 def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
     """The models in the order of admission: first those that the server's readiness depends on, since others may be broken."""
     required = {entry.name: entry.required for entry in catalogue_of(target[GATEWAY])}
-    return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required.get(name, True), name))
+    return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required[name], name))
 
 
 def _is_loading(details: Mapping[str, Any]) -> bool:
@@ -81,7 +81,7 @@ def _loads(old: ServeConfig | None, new: ServeConfig) -> bool:
 def _first_replicas(application: ServeConfig) -> int:
     (deployment,) = application["deployments"]
     scaling = deployment.get("autoscaling_config")
-    return max(1, int(scaling["min_replicas"] if scaling else deployment.get("num_replicas", 1)))
+    return max(1, int(scaling["min_replicas"] if scaling else deployment["num_replicas"]))
 
 
 def _merged(current: Mapping[str, ServeConfig], wanted: ServeConfig, waiting: list[str]) -> ServeConfig:

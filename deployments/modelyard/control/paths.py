@@ -108,5 +108,5 @@ def write_private(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)  # it takes space on a disk that may be full
+            partial.unlink()  # it takes space on a disk that may be full
         raise

@@ -63,4 +63,5 @@ def compress(body: bytes, coding: Coding) -> bytes:
 
 def _has_zlib_header(body: bytes) -> bool:
     """Whether the body begins with the header of RFC 1950."""
-    return len(body) >= 2 and body[0] & 0xF == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    header = int.from_bytes(body[:2], "big")
+    return header >> 8 & 0xF == 8 and header % 31 == 0

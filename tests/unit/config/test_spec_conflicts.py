@@ -41,3 +41,8 @@ def test_a_default_model_must_exist(folder):
 def test_an_unknown_default_model_is_rejected_with_a_suggestion(folder):
     folder.write({"server.yaml": "default_model: chrun\n", "models/churn.yaml": "name: churn\n"})
     assert folder.reported() == ["server.yaml:1:16: there is no model 'chrun'; did you mean 'churn'?"]
+
+
+def test_a_default_model_that_is_like_no_other_has_no_suggestion(folder):
+    folder.write({"server.yaml": "default_model: zzz\n", "models/churn.yaml": "name: churn\n"})
+    assert folder.reported() == ["server.yaml:1:16: there is no model 'zzz'"]

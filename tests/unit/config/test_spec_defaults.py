@@ -3,6 +3,7 @@
 import pytest
 
 from modelyard.config.model_spec import Batching, Limits, Replicas
+from modelyard.config.versions_spec import LatestVersions
 
 
 def test_a_models_own_keys_take_precedence_over_defaults(folder):
@@ -79,3 +80,25 @@ def test_an_error_in_a_model_is_reported_in_its_file_also_with_defaults(folder):
         {"server.yaml": "defaults: {limits: {queue: 9}}", "models/a.yaml": "name: a\nlimits: {timeout_s: x}\n"}
     )
     assert folder.reported() == ["models/a.yaml:2:21: expected a number, got the string 'x'"]
+
+
+def test_one_replica_keeps_the_sections_other_defaults(folder):
+    folder.write(
+        {"server.yaml": "defaults: {replicas: {target_in_flight: 3}}", "models/a.yaml": "name: a\nreplicas: 1\n"}
+    )
+    assert folder.load().models[0].replicas == Replicas(min=1, max=1, target_in_flight=3)
+
+
+def test_an_invalid_number_of_replicas_is_reported_as_without_defaults(folder):
+    alone = folder.of_model("name: m\nreplicas: 0\n")
+    folder.write({"server.yaml": "defaults: {replicas: {target_in_flight: 3}}"})
+    assert folder.of_model("name: m\nreplicas: 0\n") == alone
+
+
+@pytest.mark.parametrize(
+    ("default", "own"), [("all", "{latest: 2}"), ("{latest: 2}", "all"), ("{latest: 1}", "{latest: 2}")]
+)
+def test_versions_of_one_form_replace_a_default_of_another(folder, default, own):
+    folder.write({"server.yaml": f"defaults: {{versions: {default}}}", "models/a.yaml": f"name: a\nversions: {own}\n"})
+    versions = folder.load().models[0].versions
+    assert versions == (LatestVersions(latest=2) if "latest" in own else "all")

@@ -49,6 +49,22 @@ def test_a_line_too_wide_to_read_is_shortened_around_its_fault(column, length):
     assert set(quoted[start : end + 1]) == {"y"}
 
 
+@pytest.mark.parametrize(
+    ("before", "fault", "after", "quoted"),
+    [
+        (60, 40, 60, "b" * 60 + "f" * 40 + "a" * 60),
+        (53, 50, 58, "b" * 53 + "f" * 50 + "a" * 53 + "…"),
+        (55, 53, 53, "…" + "b" * 53 + "f" * 53 + "a" * 53),
+        (54, 53, 54, "…" + "b" * 53 + "f" * 53 + "a" * 53 + "…"),
+        (1, 159, 1, "b" + "f" * 53 + "…"),
+    ],
+)
+def test_each_part_of_a_long_line_is_shortened_to_a_third(before, fault, after, quoted):
+    line = "b" * before + "f" * fault + "a" * after
+    _, shown, _ = Diagnostic("f", 1, before + 1, "wrong", line, fault).render().splitlines()
+    assert shown == f"    1 | {quoted}"
+
+
 def test_json_holds_every_field():
     error = Diagnostic("f", 1, 2, "wrong", "ab", 1, "right")
     assert json.loads(json.dumps(error.as_json())) == {

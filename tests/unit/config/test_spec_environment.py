@@ -2,7 +2,10 @@
 
 import pytest
 
+from modelyard.config.env_vars import expand
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.source_text import Source
+from modelyard.config.yaml_parser import parse
 
 
 def description(folder, value, **environ):
@@ -25,6 +28,7 @@ def description(folder, value, **environ):
         ("$$$${A}", "$${A}"),
         ("$$${A}", "$alpha"),
         ("US$5 a$", "US$5 a$"),
+        ("US$$5", "US$5"),
         ("$A", "$A"),
         ("${QUOTED}", "${A} $$ # 'x': y"),
         ("'${NUMBER}'", "4"),
@@ -94,6 +98,22 @@ def test_an_unquoted_reference_has_the_type_of_its_content(folder):
 )
 def test_a_reference_that_cannot_be_replaced_is_reported_at_its_place(folder, text, reported):
     assert folder.of_model(text, A="alpha", HUGE="9" * 30) == reported
+
+
+def test_each_of_two_equal_references_in_one_line_is_reported_at_its_own_place(folder):
+    reported = folder.of_model("name: m\nlabels: ['${NOPE}', '${NOPE}']\n")
+    assert [line.partition(": ")[0] for line in reported] == ["2:11", "2:22"]
+
+
+def test_a_reference_at_the_start_of_a_line_is_underlined_without_the_text_after_it():
+    document = parse(Source("m.yaml", "${NOPE}-and-more"))
+    expand(document, {})
+    (problem,) = document.problems
+    assert (problem.column, problem.length) == (1, len("${NOPE}"))
+
+
+def test_a_file_that_is_not_yaml_has_no_values_to_expand(folder):
+    assert [line.partition(": ")[0] for line in folder.of_model("name: ['${NOPE}'\n")] == ["1:7"]
 
 
 def test_the_content_of_a_variable_is_never_shown(folder):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.config.load import load
+from modelyard.config.load import MAX_ERRORS, load
 from modelyard.config.model_spec import Batching, Limits, ModelSpec, Replicas, Resources
 from modelyard.config.server_spec import ServerSpec
 
@@ -182,3 +182,27 @@ def test_any_text_is_a_config_or_a_spec_error(folder, server, model):
         assert str(error)
         assert "Input should" not in str(error)
         assert "something else" not in str(error)
+
+
+def test_the_hundred_first_error_of_a_file_is_the_last(folder):
+    reported = folder.of_model("name: m\n" + "trusted: true\n" * (MAX_ERRORS + 50))
+    assert len(reported) == MAX_ERRORS + 1
+    assert reported[-1].endswith(": there are more errors from here on; fix the others first")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nowhere", "there is no such folder"), ("x" * 300, "cannot be read: File name too long")]
+)
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_whole_folder(tmp_path, name, message):
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path / name, {})
+    (problem,) = caught.value.diagnostics
+    assert (problem.path, problem.line, problem.column, problem.message) == (str(tmp_path / name), 0, 0, message)
+
+
+def test_the_places_of_server_yaml_are_kept_if_it_has_keys(folder):
+    assert folder.load().server_node is None
+    assert folder.write({"server.yaml": "---\n"}).load().server_node is None
+    node = folder.write({"server.yaml": "state: here\n"}).load().server_node
+    assert node is not None
+    assert list(node.keys) == ["state"]

@@ -70,6 +70,10 @@ def test_folders_that_are_not_read_are_warnings(folder):
         "models/a.yaml~",
         "models/#a.yaml#",
         "models/README.md",
+        ".server.yaml",
+        "server.yaml~",
+        "server.yaml.swp",
+        ".flowers.yaml",
         "schema.json",
         "compose.yaml",
         "notes",
@@ -83,3 +87,44 @@ def test_a_thousand_files_that_are_not_read_are_not_a_thousand_lines(folder):
     loaded = folder.write({f"models/{n}.json": "" for n in range(100)}).load()
     assert len(loaded.warnings) == 21
     assert any("80 more files are ignored" in warning.message for warning in loaded.warnings)
+
+
+def test_a_broken_link_beside_server_yaml_is_not_reported(folder):
+    (folder.path / "flowers.yaml").symlink_to("nowhere")
+    assert folder.write({"models/a.yaml": "name: a"}).load().warnings == ()
+
+
+def test_a_warning_is_about_the_whole_file(folder):
+    (warning,) = folder.write({"models/a.yaml": "name: a", "server.json": ""}).load().warnings
+    assert (warning.line, warning.column) == (0, 0)
+
+
+@pytest.mark.parametrize(("files", "warnings"), [(20, 20), (21, 21)])
+def test_a_sum_replaces_the_warnings_from_the_twenty_first_on(folder, files, warnings):
+    loaded = folder.write({f"models/{n}.json": "" for n in range(files)}).load().warnings
+    assert len(loaded) == warnings
+    assert [each.message for each in loaded if "more" in each.message] == ["1 more files are ignored"] * (files - 20)
+
+
+def test_a_hidden_file_does_not_hide_the_files_after_it(folder):
+    (warning,) = folder.write({"models/.a.yaml.swp": "", "models/z.json": ""}).load().warnings
+    assert Path(warning.path).name == "z.json"
+
+
+def test_a_broken_link_in_place_of_the_models_is_named(folder):
+    (folder.path / "models").symlink_to("nowhere")
+    assert folder.reported() == ["models:0:0: a broken symbolic link"]
+
+
+def test_a_file_in_place_of_the_models_is_named(folder):
+    (folder.path / "models").write_text("")
+    assert folder.reported() == ["models:0:0: not a folder"]
+
+
+def test_a_hidden_model_file_beside_server_yaml_is_not_reported(folder):
+    assert folder.write({"models/a.yaml": "name: a", ".b.yaml": "name: b"}).load().warnings == ()
+
+
+def test_an_entry_of_the_folder_that_cannot_be_read_is_named(folder):
+    (folder.path / "models").symlink_to("x" * 300)
+    assert folder.reported() == ["models:0:0: cannot be read: File name too long"]

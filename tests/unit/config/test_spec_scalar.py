@@ -86,3 +86,22 @@ def test_an_invalid_size_is_rejected(text):
 )
 def test_a_misspelt_size_has_a_suggestion(text, nearest):
     assert size.nearest(text) == nearest
+
+
+def test_a_text_that_is_like_no_size_has_no_suggestion(folder):
+    wanted = "expected a size such as 512MiB, 1.5GB or a number of bytes, got the string 'lots'"
+    assert folder.of_model("name: m\nlimits: {body: lots}\n") == [f"2:16: {wanted}"]
+
+
+def test_the_smallest_sizes_are_accepted(folder):
+    text = "name: m\nlimits: {body: 1000}\nresources: {memory: 16MiB}\n"
+    loaded = folder.write({"models/m.yaml": text}).load()
+    (model,) = loaded.models
+    assert loaded.warnings == ()
+    assert (model.limits.body, model.resources.memory) == (1000, 16 * 2**20)
+
+
+def test_a_number_of_more_than_sixty_four_characters_is_rejected():
+    assert scalar.resolve("0" * 63 + "1") == 1
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        scalar.resolve("0" * 64 + "1")

@@ -77,6 +77,12 @@ def test_the_cores_of_a_cluster_are_no_key_here(folder):
     assert found.startswith("server.yaml:1:29: ray.cpus has no effect on a cluster")
 
 
+def test_a_key_that_a_cluster_ignores_without_consequences_has_a_plain_message(folder):
+    assert folder.write({"server.yaml": f"{CLUSTER}connections: 9"}).reported() == [
+        "server.yaml:2:1: connections has no effect on a cluster (ray.address is head:6379); remove it"
+    ]
+
+
 def test_what_has_an_effect_on_a_cluster_is_no_error(folder):
     text = f"{CLUSTER}http: {{host: 0.0.0.0, port: 80}}\nmetrics: {{port: 81}}\nbody: 1MiB\ndrain_s: 3\n"
     assert folder.write({"server.yaml": text}).load().server.http.port == 80
@@ -131,6 +137,18 @@ def test_tls_files_must_be_there(folder):
             "resources: {memory: 2MiB}",
             "2:21: 2097152 bytes are too little memory for a model; add a unit, such as 512MiB",
         ),
+        (
+            "resources: {memory: 1048575}",
+            "2:21: 1048575 bytes are too little memory for a model; did you mean 1048575MiB?",
+        ),
+        (
+            "resources: {memory: 1048576}",
+            "2:21: 1048576 bytes are too little memory for a model; add a unit, such as 512MiB",
+        ),
+        (
+            "limits: {body: 999B}",
+            "2:16: 999 bytes are too small a limit for request bodies; did you mean 999MiB?",
+        ),
         ("limits: {body: 64}", "2:16: 64 bytes are too small a limit for request bodies; did you mean 64MiB?"),
         ("replicas: 5000", "2:11: one machine runs at most 1000 replicas of a model"),
         ("replicas: {min: 0, max: 5000}", "2:25: one machine runs at most 1000 replicas of a model"),
@@ -172,3 +190,11 @@ def test_what_finds_no_room_on_this_machine_is_a_warning_for_the_server_may_be_a
 def test_the_resources_of_a_cluster_are_not_checked(folder):
     files = {"server.yaml": CLUSTER, "models/m.yaml": "name: m\nreplicas: 5000\nresources: {cpus: 64}"}
     assert folder.write(files).load().warnings == ()
+
+
+def test_an_absolute_path_that_does_not_exist_has_no_hint(folder):
+    text = "tls: {certificate: /nowhere/a.pem, key: /nowhere/a.key}"
+    assert folder.write({"server.yaml": text}).reported() == [
+        "server.yaml:1:20: /nowhere/a.pem does not exist",
+        "server.yaml:1:41: /nowhere/a.key does not exist",
+    ]

@@ -68,6 +68,7 @@ def test_a_merge_conflict_is_reported_as_such(folder, before, line):
     (reported,) = folder.of_model(text)
     hint = "resolve the conflict and remove the markers"
     assert reported == f"{line}:1: a merge conflict begins here; {hint}"
+    assert folder.errors()[0].length == len("<<<<<<< HEAD")
 
 
 @pytest.mark.parametrize(("text", "place"), [("replicas: {min: 1, max: &n many}\nload_timeout_s: *n", "3:17")])

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from modelyard.config import server_checks
 from modelyard.config.server_checks import TRACING_MODULE
 
 
@@ -20,6 +21,11 @@ def test_traces_need_what_sends_them(folder, monkeypatch):
         "server.yaml:2:1: tracing needs OpenTelemetry's exporter, which is not installed; pip install 'modelyard[tracing]'"
     ]
     assert folder.write({"server.yaml": "body: 1MiB\n"}).load()
+
+
+def test_the_exporter_is_missing_if_the_package_that_contains_it_is_missing(folder, monkeypatch):
+    monkeypatch.setattr(server_checks, "TRACING_MODULE", "no_such_package.exporter")
+    assert len(folder.write({"server.yaml": "tracing: {endpoint: 'http://collector:4318'}\n"}).reported()) == 1
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "http://", "http://me:secret@collector", "http://c/v1?x=1"])

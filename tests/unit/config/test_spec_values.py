@@ -58,6 +58,7 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("resources: {memory: 0.1B}", "2:21: expected at least 1, got the string '0.1B'"),
         # versions
         ("default: 1.5", "2:10: expected a version number, or one of version_labels, got the number 1.5"),
+        ("retry: [always]", "2:8: expected always or never, got a list"),
         ("default: 0", "2:10: expected a version number, or one of version_labels, got the whole number 0"),
         (
             "default: '2'",
@@ -116,6 +117,10 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         (
             "batching: 8",
             "2:11: expected off or a mapping, got the whole number 8; did you mean {max_size: 8}?",
+        ),
+        (
+            "batching: 1",
+            "2:11: expected off or a mapping, got the whole number 1; did you mean {max_size: 1}?",
         ),
         ("batching: 0", "2:11: expected off or a mapping, got the whole number 0; did you mean off?"),
         ("batching: [off]", "2:11: expected off or a mapping, got a list"),
@@ -345,6 +350,11 @@ def test_versions_have_four_forms(folder, written):
         ("state: ''", "1:8: expected the path of a folder, got the string ''"),
         ('repository: {path: "a\\0b"}', "1:20: expected the path of a folder, got the string 'a\\x00b'"),
         ("port: 80", "1:1: unknown key 'port'; did you mean 'http.port'?"),
+        ("zzz: 80", "1:1: unknown key 'zzz'"),
+        (
+            "defaults: {replicas: {name: m}}",
+            "1:23: unknown key 'name'; it belongs in a model's file",
+        ),
         ("- 1", "1:1: expected a mapping of keys, got a list"),
         ("defaults: {name: x}", "1:12: 'name' cannot have a default; set it in the model's file"),
         ("defaults: {replicas: {mx: 1}}", "1:23: unknown key 'mx'; did you mean 'max'?"),

@@ -92,11 +92,13 @@ def test_unsupported_yaml_is_rejected_at_its_place(text, expected, loader):
     [
         ("a: 1\n\tb: 2", "2:1", "a tab in the indentation"),
         ("a:\n  \tb: 2", "2:3", "a tab in the indentation"),
+        ("a:\n\t  \tb: 2", "2:1", "a tab in the indentation"),
         ("a: 'x\nb: 1\n", "1:4", "this quote is never closed"),
         ("a: 1\nb: [1, 2\nc: 3\n", "2:4", "this '[' is never closed, or a ',' is missing after it"),
         ("a: {b: 1\n", "1:4", "this '{' is never closed, or a ',' is missing after it"),
         ("a: b: c", "1:5", "a second ':' on this line, or the wrong indentation"),
         ("a: 1\nb\n", "2:1", "expected 'key: value'"),
+        ("a: 1\nb\n\nc: 2\nd: 3\n", "2:1", "expected 'key: value'"),
         ("a:\n  b: 1\n c: 2\n", "3:2", "expected a key; is the indentation right?"),
         ("@a: 1", "1:1", "an unquoted text cannot start with this character"),
         ("%YAML 3.0\n---\na: 1", "1:1", "this file declares an unsupported version of YAML"),
@@ -118,6 +120,25 @@ def test_a_bomb_of_aliases_is_rejected_before_it_grows(loader):
     ]
 
 
+@pytest.mark.parametrize(("times", "fits"), [(100, True), (101, False)])
+def test_aliases_may_repeat_ten_thousand_values(times, fits, loader):
+    text = f"a: &a [{', '.join(['x'] * 99)}]\nb: [{', '.join(['*a'] * times)}]"
+    assert (reported(text, loader) == []) is fits
+
+
+@pytest.mark.parametrize(("rest", "fits"), [(9, True), (10, False)])
+def test_an_alias_counts_the_values_of_the_aliases_in_its_anchor(rest, fits, loader):
+    hundred = f"a: &a [{', '.join(['x'] * 99)}]\nz: *a\ns: &s x\n"
+    thousand_less_one = f"b: &b [{', '.join([*['x'] * 98, *['*a'] * 9])}]\n"
+    text = f"{hundred}{thousand_less_one}c: [{', '.join(['*b'] * 9 + ['*s'] * rest)}]\n"
+    assert (reported(text, loader) == []) is fits
+
+
+def test_an_alias_adds_only_the_depth_below_its_anchor(loader):
+    deep = "[" * 40 + "&a [1]" + "]" * 40
+    assert values(f"a: {deep}\nb: {'[' * 40}*a{']' * 40}", loader)
+
+
 def test_depth_is_bounded(loader):
     assert values("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, loader)
     assert [p.split(" ", 1)[1] for p in reported("[" * (MAX_DEPTH + 2), loader)] == [
@@ -136,7 +157,7 @@ def test_depth_is_bounded_through_aliases(loader):
     assert [p.split(" ", 1)[1] for p in reported(levels, loader)] == [f"nested more than {MAX_DEPTH} levels deep"]
 
 
-@pytest.mark.parametrize("escape", ["\\ud800", "\\Uffffffff", "\\q"])
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "\\Uffffffff", "\\q"])
 def test_an_escape_of_half_a_character_is_rejected(escape, loader):
     assert len(reported(f'a: "{escape}"', loader)) == 1
 
@@ -148,3 +169,31 @@ def test_any_text_gives_a_tree_or_errors(text, loader):
         assert problem.render()
     if document.root is not None:
         plain(document.root)
+
+
+def test_a_reference_in_a_flow_mapping_has_a_suggestion(loader):
+    (problem,) = read("a: {b: ${X}}", loader).problems
+    assert problem.suggestion == "write the section on separate lines"
+
+
+def test_a_missing_space_is_not_suggested_for_another_mistake_in_the_line(loader):
+    (problem,) = read('a: "\n  http:b \\q"', loader).problems
+    assert problem.message == "a backslash in double quotes starts an escape sequence"
+
+
+def test_a_duplicate_key_names_the_line_of_the_first(loader):
+    (problem,) = read("b: 2\na: 1\na: 3\n", loader).problems
+    assert (problem.line, problem.suggestion) == (3, "it is already on line 2")
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
+def test_each_mapping_is_one_level_deeper(levels, fits, loader):
+    assert (reported("{a: " * levels + "1" + "}" * levels, loader) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"), [(MAX_DEPTH - 1, "a key must be plain text"), (MAX_DEPTH, "nested more")]
+)
+def test_a_key_is_one_level_deeper_than_its_mapping(levels, message, loader):
+    (problem,) = read(f"? {'[' * levels}1{']' * levels}\n: 2\n", loader).problems
+    assert problem.message.startswith(message)

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from modelyard.config.model_spec import (
 from modelyard.config.pool_spec import PoolResources, PoolSpec
 from modelyard.config.server_spec import HttpListen, RepositorySpec, ServerSpec
 from modelyard.config.versions_spec import LatestVersions
-from modelyard.config.yaml_writer import config_as_yaml, config_files
+from modelyard.config.yaml_writer import config_as_yaml, config_files, to_yaml
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     [
@@ -181,3 +182,33 @@ def test_a_spec_is_the_same_whether_a_number_was_written_or_is_the_default(folde
 def test_a_models_name_is_the_whole_of_a_text():
     assert is_model_name("churn-2.b")
     assert not is_model_name("churn\n")
+
+
+def test_the_keys_of_the_edge_are_written_unless_ray_is_a_cluster(folder):
+    local = config_files(folder.write({"server.yaml": "connections: 9\n"}).load())["server.yaml"]
+    cluster = config_files(folder.write({"server.yaml": "ray: {address: 'head:6379'}\n"}).load())["server.yaml"]
+    assert "\nconnections: 9\n" in local
+    assert "\n  edge_port: " in local
+    assert "connections" not in cluster
+    assert "edge_port" not in cluster
+
+
+def test_letters_of_every_language_are_written_as_they_are():
+    assert to_yaml({"description": "Blüten 模型"}) == "description: Blüten 模型\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("churn", "churn"),
+        ("a b", '"a b"'),
+        ("null", '"null"'),
+        ("true", '"true"'),
+        ("1e3", '"1e3"'),
+        ("0o12", '"0o12"'),
+        ("${A}", '"$${A}"'),
+    ],
+)
+def test_a_text_that_reads_as_another_value_is_quoted(folder, text, written):
+    loaded = folder.write({"models/m.yaml": f"name: m\ndescription: '{text.replace('$', '$$')}'\n"}).load()
+    assert f"\ndescription: {written}\n" in config_files(loaded)["models/m.yaml"]

@@ -19,7 +19,7 @@ from modelyard.control.reconciler import Reconciler
 from modelyard.control.removals import REMOVAL_DELAY_S
 from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
-from modelyard.control.status import ModelStatus
+from modelyard.control.status import ModelStatus, Running
 from tests.unit.control.models import resolved
 from tests.unit.control.serve import URLS, FakeServe, desired
 
@@ -79,6 +79,10 @@ class Loop:
         self.silent = False
         self.events: list[Reading | Callable[[], None] | None] = []
         self.died = ""
+        self.is_watching = False
+        self.observations: list[Running] = []
+        self.timeouts: list[float] = []
+        """The longest wait for changed files, in seconds, for each cycle."""
         self.edge: list[Exception] = []
         """The errors of the next changes of the edge's files."""
         self.applier = Applier(self.serve, Rollback(), URLS, server=first.config.server, on_target=self.write_edge)
@@ -91,6 +95,7 @@ class Loop:
             notices=self.notices,
             metrics=self.metrics,
             checks=(self.check,),
+            observed=self.observations.append,
             on_started=self.operator.started,
             on_turn=self.turns.append,
             requested=self.requested,
@@ -108,6 +113,7 @@ class Loop:
 
     def start(self) -> None:
         """See `reconciler.Files`."""
+        self.is_watching = True
 
     def is_silent(self) -> bool:
         return self.silent
@@ -115,6 +121,7 @@ class Loop:
     def next(self, timeout_s: float) -> Reading | None:
         """Each cycle takes a second."""
         self.clock += 1.0
+        self.timeouts.append(timeout_s)
         if not self.events:
             self.stop.set()
             return None

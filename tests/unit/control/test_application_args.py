@@ -55,7 +55,7 @@ def other(value: Any) -> Any:
 
 def changes(values: BaseModel, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, BaseModel]]:
     """Each field, or each of its own fields if it is a model, with a copy that differs in that field alone."""
-    for name in type(values).model_fields.keys() - skip:
+    for name in sorted(type(values).model_fields.keys() - skip):
         value = getattr(values, name)
         if isinstance(value, BaseModel):
             yield from ((f"{name}.{below}", values.model_copy(update={name: copy})) for below, copy in changes(value))
@@ -75,7 +75,7 @@ ARGUMENTS = {path: args for path, args in changes(ARGS) if path.split(".")[1:2] 
 NOT_IN_ARGS = {"spec.batching.max_delay_ms"}
 
 
-@pytest.mark.parametrize("field", ARGUMENTS.keys() - NOT_IN_ARGS)
+@pytest.mark.parametrize("field", sorted(ARGUMENTS.keys() - NOT_IN_ARGS))
 def test_a_change_of_any_argument_restarts_the_model_and_says_which(field: str) -> None:
     (action,) = plan({"churn": WRITTEN}, deployed(args=ARGUMENTS[field]))
     assert action.kind == "restart"

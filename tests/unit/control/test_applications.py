@@ -1,12 +1,19 @@
 """One application for each model: what restarts it, what does not, and what stays after an error."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelyard.ray_serve.application import ModelArgs, ModelSettings
-from modelyard.repository.resolve import ServedVersion
+from modelyard.config.load import Config
+from modelyard.config.server_spec import ServerSpec
+from modelyard.control.applications import edge_models, serve_config
+from modelyard.control.serve_config import versions_of
+from modelyard.edge.model_maps import EdgeModel
+from modelyard.ray_serve.application import ModelArgs, ModelSettings, RequestLogArgs
+from modelyard.repository.resolve import Rejected, ServedVersion
 from tests.unit.control.models import (
+    ROOT,
     application,
     applications,
     catalogue,
@@ -232,3 +239,86 @@ def test_a_rejected_model_loses_its_application_if_another_model_has_its_route_n
     routes = [each["route_prefix"] for each in config["applications"]]
     assert sorted(routes) == ["/", "/who"]
     assert catalogue(config)["churn"].url_path == "/why"
+
+
+LIFECYCLE = {
+    "max_surge_percent": 100,
+    "graceful_shutdown_wait_loop_s": 0.5,
+    "graceful_shutdown_timeout_s": 65.0,
+    "max_ongoing_requests": 1_000_000,
+}
+
+
+def test_serve_checks_and_scales_a_model_by_these_numbers():
+    options = deployment(application(resolved(replicas={"min": 1, "max": 5}), drain_s=5.0))
+    scaling = options.pop("autoscaling_config")
+    assert (options.pop("name"), options.pop("user_config")["default"]) == ("model", 1)
+    assert options == LIFECYCLE | {
+        "ray_actor_options": {"num_cpus": 0.1},
+        "health_check_period_s": 5.0,
+        "health_check_timeout_s": 15.0,
+    }
+    assert scaling == {
+        "min_replicas": 1,
+        "max_replicas": 5,
+        "target_ongoing_requests": scaling["target_ongoing_requests"],
+        "upscale_delay_s": 2.0,
+        "downscale_delay_s": 60.0,
+        "look_back_period_s": 4.0,
+        "metrics_interval_s": 1.0,
+    }
+    fixed = deployment(application(resolved(replicas=2), drain_s=5.0))
+    assert LIFECYCLE.items() <= fixed.items()
+
+
+def test_the_gateway_has_one_replica_and_reserves_nothing():
+    gateway = applications(configured(drain_s=5.0, body="1KiB"))["gateway"]
+    assert gateway["args"] == {"body_limit": 1024}
+    options = {
+        "name": "gateway",
+        "num_replicas": 1,
+        "user_config": {"models": []},
+        "ray_actor_options": {"num_cpus": 0},
+    }
+    assert deployment(gateway) == LIFECYCLE | options
+
+
+@pytest.mark.parametrize(("address", "local"), [("local", True), ("ray.example:6379", False)])
+def test_a_replica_writes_its_files_below_the_state_folder(address: str, local: bool):
+    args = ModelArgs.from_plain(
+        application(
+            resolved(), ray={"address": address}, request_log={"requests": "sampled", "sample": 0.25, "slow_s": 2.0}
+        )["args"]
+    )
+    state = ROOT / ".modelyard"
+    assert args.replicas == state / ("replicas" if local else "cluster-replicas")
+    assert args.request_log == RequestLogArgs(folder=state / "requests", share=0.25, slow_s=2.0, behind_edge=local)
+
+
+def test_the_edge_knows_the_route_time_limit_and_retries_of_each_model():
+    config = configured(
+        resolved("churn", route="/who", limits={"timeout_s": 1.5}, retry="never"),
+        resolved("iris"),
+        refused("no", "zen"),
+    )
+    assert edge_models(config) == {
+        "churn": EdgeModel("/who", timeout_s=1.5, retries=False),
+        "iris": EdgeModel("/models/iris", timeout_s=10.0, retries=True),
+    }
+
+
+def test_a_pinned_model_keeps_its_application_whatever_its_file_says():
+    pinned = application(resolved("churn", "b"))
+    sources = {name: Path(f"{name}.yaml") for name in ("churn", "iris")}
+    config = Config(ServerSpec(), (spec("churn"), spec("iris")), sources, ROOT)
+    rejected, iris = Rejected("churn", "no folder", None), resolved("iris")
+    written = serve_config(
+        config, [rejected, iris], deployed={"churn": application(resolved(route="/old"))}, pinned={"churn": pinned}
+    )
+    assert applications(written)["churn"] == pinned
+    assert catalogue(written)["churn"].refused == "no folder"
+
+
+def test_versions_that_another_release_wrote_are_not_read():
+    assert versions_of({"args": {"versions": ["1", {"number": 2, "digest": "sha256:2"}]}}) == [(2, "sha256:2")]
+    assert versions_of({"args": None}) == versions_of({}) == []

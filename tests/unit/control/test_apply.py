@@ -119,3 +119,43 @@ def test_models_of_another_configuration_in_the_same_serve_are_not_removed_witho
     serve.deploy(configured(resolved("theirs")))
     with pytest.raises(NeedsConfirmation):
         applier.apply(desired(resolved("ours")))
+
+
+def test_a_change_that_only_the_gateway_needs_to_know_is_deployed(serve, applier):
+    applier.apply(desired(resolved()))
+    assert applier.apply(desired(resolved(required=False))) == ()
+    assert len(serve.deployed) == 2
+    assert applier.running().configs == serve.running().configs
+
+
+def test_a_failure_before_the_first_apply_is_noted_and_changes_nothing(serve, applier):
+    serve.deploy(configured(resolved(digests="g")))
+    applier.check()
+    serve.deploy(configured(resolved(digests="b")))
+    serve.failing["churn"] = "no"
+    assert applier.check()[1] == ["churn"]
+    assert digest_of(serve, "churn") == "b"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"), [("", "it did not start"), ("Error:\nno memory", "no memory")], ids=["no reason", "a reason"]
+)
+def test_a_model_that_is_rolled_back_says_why(serve, applier, message, reason):
+    applier.apply(desired(resolved(digests="g")))
+    applier.check()
+    applier.apply(desired(resolved(digests="b")))
+    serve.failing["churn"] = message
+    applier.check()
+    serve.failing.clear()
+    [row] = applier.statuses(serve.running())
+    assert row.reason == f"rolled back to the last good configuration: {reason}"
+
+
+def test_the_target_is_announced_when_it_or_the_desired_state_changes(serve):
+    announced = []
+    applier = Applier(serve, Rollback(), URLS, on_target=lambda state, target: announced.append((state, target)))
+    first, same = desired(resolved()), desired(resolved())
+    for state in (first, first, same):
+        applier.apply(state)
+    assert [state for state, _ in announced] == [first, same]
+    assert announced[0][1] == serve.deployed[0]

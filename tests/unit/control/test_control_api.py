@@ -1,7 +1,7 @@
 """The responses of the control socket, with a fake server."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from threading import Event
 from typing import Any
 
@@ -215,3 +215,57 @@ def test_paths_of_the_command_and_of_the_server_agree():
     from modelyard.control import api
 
     assert control_client.VERSION == api.VERSION
+
+
+def described(live: LiveState, *statuses: ModelStatus, config: str = "a", number: int = 1) -> dict[str, Any]:
+    """Publish these statuses; the notes of each model when `churn` has been described."""
+    running = Running({status.name: details(application(resolved(status.name, config))) for status in statuses})
+    live.turned(LoopSnapshot(number, 0.0, running, Rollback(), statuses, frozenset()))
+    wait_for(lambda: all(model["notes"] for model in live.as_json()["models"] if model["name"] == "churn"))
+    return {model["name"]: model["notes"] for model in live.as_json()["models"]}
+
+
+READY = ModelStatus("churn", "READY", ("1",), "sha256:a", "onnx", 1, 1, "", "", changing=False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(READY, name="a", state="LOADING"),
+        replace(READY, name="a", state="UNAVAILABLE", changing=False),
+        replace(READY, name="a", replicas=0),
+        replace(READY, name="a", changing=True),
+    ],
+    ids=["loading", "unavailable", "scaled to zero", "changing"],
+)
+def test_only_a_model_whose_replicas_have_its_settings_is_described(live: LiveState, other: ModelStatus):
+    sent: list[str] = []
+
+    def describe(status: ModelStatus) -> dict[str, Any]:
+        sent.append(status.name)
+        return {"notes": [status.name]}
+
+    live.set_sources(dict, describe, dict)
+    assert described(live, other, READY) == {"a": None, "churn": ["churn"]}
+    assert sent == ["churn"]
+
+
+def test_a_model_keeps_its_page_during_a_change(live: LiveState):
+    live.set_sources(dict, lambda status: {"notes": [status.name]}, dict)
+    a = replace(READY, name="a")
+    assert described(live, a, READY) == {"a": ["a"], "churn": ["churn"]}
+    changing, added = replace(a, changing=True), replace(READY, name="b")
+    described(live, changing, added, READY, config="b", number=2)
+    wait_for(lambda: [model["notes"] for model in live.as_json()["models"]] == [["a"], ["b"], ["churn"]])
+
+
+def test_the_age_of_an_observation_is_in_tenths_of_a_second():
+    live = LiveState(now=lambda: 5.06)
+    live.turned(turn())
+    assert live.as_json()["server"]["seen_s_ago"] == 5.1
+
+
+@pytest.mark.parametrize("approval", [False, True])
+def test_a_status_says_whether_changes_wait_for_an_approval(approval: bool):
+    assert LiveState(approval=approval).as_json()["server"]["approval"] is approval
+    assert LiveState().as_json()["server"]["approval"] is False

@@ -145,3 +145,54 @@ def test_a_reader_during_an_update_gets_the_snapshot_before_it():
     assert seen
     assert all(each == before for each in seen)
     assert metrics.snapshot().gauges[("model_replicas", "churn", "starting")] == 1
+
+
+def test_a_configuration_that_waits_for_a_confirmation_is_marked():
+    metrics = ControlMetrics()
+    metrics.reloaded(successful=True, withheld=True)
+    assert gauges(metrics, None)[("config_removals_withheld",)] == 1
+    metrics.reloaded(successful=True)
+    assert gauges(metrics, None)[("config_removals_withheld",)] == 0
+
+
+def test_the_load_timeout_is_the_one_that_the_model_runs_with():
+    churn = application("RUNNING")
+    churn["deployed_app_config"]["args"] = {**CHURN, "spec": {"load_timeout_s": 7.5}}
+    assert gauges(ControlMetrics(), churn)[("model_load_timeout_seconds", "churn")] == 7.5
+
+
+def test_an_application_without_a_config_has_its_replicas_and_no_maximum():
+    churn = application("RUNNING", "a state of a later Serve")
+    assert gauges(ControlMetrics(), churn)[("model_replicas_max", "churn")] == 1
+    del churn["deployed_app_config"]
+    seen = gauges(ControlMetrics(), churn)
+    assert seen[("model_replicas", "churn", "running")] == 1
+    assert seen[("model_replicas", "churn", "starting")] == 1
+    assert seen[("model_replicas_max", "churn")] == 0
+    assert ("model_ready", "churn", "") in seen
+    assert not [key for key in seen if key[0] == "model_info"]
+
+
+def test_every_death_and_every_start_is_counted():
+    metrics = ControlMetrics()
+    for _ in range(3):
+        metrics.died("churn", "exit")
+    gauges(metrics, application(status="DEPLOYING", target=2))
+    gauges(metrics, application("STARTING", "STARTING", status="DEPLOYING", target=2))
+    counters = metrics.snapshot().totals.counters
+    assert counters[("model_replica_deaths_total", "churn", "exit")] == 3
+    assert counters[("model_replica_starts_total", "churn", "deploy")] == 2
+
+
+def test_the_gateway_is_not_a_model():
+    metrics, gateway = ControlMetrics(), application("RUNNING")
+    metrics.observed(Running({"gateway": gateway}), ())
+    assert {key for key in metrics.snapshot().totals.counters if "gateway" in key} == set()
+
+
+def test_the_replicas_of_a_model_that_is_added_again_were_not_started_now():
+    metrics = ControlMetrics()
+    gauges(metrics, application("RUNNING"))
+    gauges(metrics, None)
+    gauges(metrics, application("RUNNING", "RUNNING", target=2))
+    assert sum(count for key, count in metrics.snapshot().totals.counters.items() if "starts" in key[0]) == 0

@@ -74,3 +74,15 @@ def test_every_port_of_serve_is_the_one_that_was_chosen_for_it():
     assert result["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "2"
     assert result["RAY_SERVE_HAPROXY_METRICS_PORT"] == "3"
     assert result["RAY_SERVE_HAPROXY_STATS_PORT"] == "4"
+
+
+def test_a_session_may_outlive_changes_of_other_models_for_an_hour_and_a_minute():
+    assert environment()["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"] == "3660"
+
+
+def test_a_client_of_a_cluster_without_a_token_has_no_mode(tmp_path: Path):
+    assert cluster_environment({}, tmp_path) == {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_SERVE_LOG_TO_STDERR": "0",
+    }

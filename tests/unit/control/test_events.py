@@ -73,3 +73,23 @@ def test_it_rotates_at_its_size_and_one_earlier_file_stays(tmp_path: Path):
 
 def test_a_full_disk_loses_events_and_nothing_else(tmp_path: Path):
     EventFile(tmp_path / "gone", Writes()).trouble("one")
+
+
+def test_a_file_of_four_mebibytes_is_put_aside(tmp_path: Path):
+    EventFile(tmp_path, Writes(), now=lambda: AT).trouble("one")
+    written = (tmp_path / "events.jsonl").stat().st_size
+    with (tmp_path / "events.jsonl").open("ab") as file:
+        file.truncate(4 * 1024 * 1024 - written - 1)
+        file.seek(0, 2)
+        file.write(b"\n")
+    EventFile(tmp_path, Writes(), now=lambda: AT).trouble("one")
+    assert [path.name for path in tmp_path.iterdir()] == ["events.jsonl.1"]
+    EventFile(tmp_path, Writes(), now=lambda: AT).trouble("one")
+    assert (tmp_path / "events.jsonl").stat().st_size == written
+
+
+def test_what_is_not_known_is_left_out(tmp_path: Path):
+    status = ModelStatus("a", "LOADING", (), "", "", 0, 1, "", "", changing=True)
+    EventFile(tmp_path, Writes(), now=lambda: AT).changed(status)
+    [line] = lines(tmp_path)
+    assert line.keys() == {"time", "event", "model", "state", "replicas", "replicas_wanted"}

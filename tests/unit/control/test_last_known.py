@@ -37,3 +37,9 @@ def test_a_fetch_that_raises_leaves_the_value_and_the_next_one_tries_again():
 
     latest = LastKnown(fetch, 1)
     assert [latest.get(30), latest.get(30)] == [1, 5]
+
+
+def test_a_fetch_under_way_does_not_hold_up_the_end_of_the_process():
+    threads: list[threading.Thread] = []
+    assert LastKnown(lambda _: threads.append(threading.current_thread()), None).get(30) is None
+    assert threads[0].daemon

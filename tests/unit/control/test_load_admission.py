@@ -153,3 +153,24 @@ def test_what_restarts_nothing_never_waits(start: Start):
 def test_a_rejected_model_does_not_wait(start: Start):
     start.applier.apply(desired(*map(resolved, "abc"), refused("no file", "d")))
     assert start.rows()["d"] == ("UNAVAILABLE", "no file")
+
+
+def test_a_model_that_hangs_holds_its_place_for_a_minute(start: Start):
+    start.clock = 100.0
+    start.apply("abc")
+    start.clock = 160.0
+    start.applier.check()
+    assert start.serve.models == ["a", "b"]
+    start.clock = 160.1
+    start.applier.check()
+    assert start.serve.models == ["a", "b", "c"]
+
+
+def test_without_a_limit_all_models_load_at_once():
+    serve = FakeServe()
+    applier = Applier(serve, Rollback(), URLS, admission=LoadAdmission(None))
+    applier.apply(desired(resolved("a")))
+    serve.loading.add("a")
+    applier.apply(desired(*map(resolved, "abc")))
+    assert serve.models == ["a", "b", "c"]
+    assert {row.reason for row in applier.statuses(serve.running())} == {""}

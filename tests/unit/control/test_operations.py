@@ -7,13 +7,16 @@ import pytest
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.api import Unreadable
-from modelyard.control.apply_queue import RequestedApplies
-from modelyard.control.desired import ConfigReader
+from modelyard.control.apply_queue import Done, RequestedApplies, RequestedApply
+from modelyard.control.desired import ConfigReader, DesiredState
 from modelyard.control.live_state import LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.operations import FileOperations
+from modelyard.control.plan import Action
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import Running
+from modelyard.repository.resolve import Resolved
+from tests.unit.control.models import application, details, resolved
 
 
 @pytest.fixture
@@ -61,3 +64,52 @@ def test_an_apply_that_the_reconciler_does_not_start_in_time_is_never_applied(fo
 def test_before_the_first_observation_of_serve_there_is_nothing_to_plan(folder: Path):
     with pytest.raises(ConnectionError, match="not observed Serve yet"):
         operations(folder, up=False).plan(str(folder))
+
+
+def test_a_plan_names_what_is_withheld_and_what_is_rejected(folder: Path):
+    (folder / "models" / "wine.yaml").write_text("name: wine")
+    result = operations(folder).plan(str(folder))
+    assert result["withheld"] == ""
+    assert list(result["refused"]) == ["wine"]
+    assert [(each["kind"], each["model"]) for each in result["actions"]] == [("add", "churn"), ("refuse", "wine")]
+
+
+def test_a_plan_that_removes_most_models_needs_a_confirmation(folder: Path):
+    running = {name: details(application(resolved(name))) for name in "abcdef"}
+    live = LiveState()
+    live.turned(LoopSnapshot(1, 0.0, Running(running), Rollback(), (), frozenset()))
+    planned = FileOperations(ConfigReader(folder, os.environ), live, RequestedApplies(), ServerSpec())
+    assert "(a, b, c, d, e and 1 more)" in planned.plan(str(folder))["withheld"]
+
+
+def test_an_apply_returns_what_the_reconciler_did(folder: Path):
+    taken: list[RequestedApply] = []
+
+    def wake() -> None:
+        request = requested.take()
+        assert request is not None
+        taken.append(request)
+        request.done.set_result(Done((Action("add", "churn", "version 1"),), 7))
+
+    requested = RequestedApplies(wake)
+    result = operations(folder, requested).apply(str(folder), allow_removals=True)
+    assert result == {"actions": [{"kind": "add", "model": "churn", "why": "version 1"}], "refused": {}, "turn": 7}
+    (request,) = taken
+    assert request.allow_removals
+    assert [model.spec.name for model in request.desired.models if isinstance(model, Resolved)] == ["churn"]
+
+
+def test_before_the_first_observation_of_serve_nothing_is_applied(folder: Path):
+    with pytest.raises(ConnectionError, match="not observed Serve yet"):
+        operations(folder, up=False).apply(str(folder), allow_removals=False)
+
+
+def test_an_apply_waits_a_minute_for_the_reconciler(folder: Path):
+    class Requests(RequestedApplies):
+        def request(self, desired: DesiredState, **options: object) -> Done:
+            seen.append(options)
+            return Done((), 1)
+
+    seen: list[dict[str, object]] = []
+    operations(folder, Requests()).apply(str(folder), allow_removals=False)
+    assert seen[0]["timeout_s"] == 60.0

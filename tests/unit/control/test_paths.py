@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.config.load import Config
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.paths import ServerPaths, create_folders, paths_of, state_folder_lock
+from modelyard.control.paths import ServerPaths, create_folders, paths_of, state_folder_lock, write_private
 
 
 @pytest.fixture
@@ -109,3 +109,45 @@ def test_a_second_server_with_the_same_state_is_rejected_until_the_first_has_end
         pass
     with state_folder_lock(paths):
         pass
+
+
+def test_what_outlives_a_run_is_in_the_state_folder(paths: ServerPaths):
+    state = {"token": paths.token, "running.json": paths.running, "last-good.json": paths.last_good}
+    assert {name: path.relative_to(paths.state) for name, path in state.items()} == {name: Path(name) for name in state}
+    run = {"ray": paths.ray, "tmp": paths.scratch, "metrics.json": paths.metrics, "lb": paths.edge}
+    assert {name: path.relative_to(paths.run) for name, path in run.items()} == {name: Path(name) for name in run}
+    assert len(str(paths_of(config(paths.run)).run)) == len("/tmp/modelyard-01234567")
+
+
+def test_temporary_files_are_their_owners_alone(paths: ServerPaths, open_umask: None):
+    create_folders(paths)
+    assert mode(paths.scratch) == 0o700
+    (paths.scratch / "left over").touch()
+    create_folders(paths)
+    assert [path.name for path in paths.scratch.iterdir()] == ["left over"]
+
+
+def test_folders_are_created_with_those_above_them(tmp_path: Path, open_umask: None):
+    paths = ServerPaths(state=tmp_path / "a" / "b" / "state", run=tmp_path / "c" / "d" / "run")
+    with state_folder_lock(paths):
+        assert mode(paths.state) == 0o700
+        create_folders(paths)
+    assert mode(paths.run) == 0o700
+
+
+def test_a_part_of_a_file_that_a_killed_server_left_is_replaced(tmp_path: Path):
+    (tmp_path / "token.partial").write_text("half")
+    (tmp_path / "token.partial").chmod(0o666)
+    write_private(tmp_path / "token", "whole")
+    assert (tmp_path / "token").read_text() == "whole"
+    assert mode(tmp_path / "token") == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["token"]
+
+
+@pytest.mark.parametrize("before", [None, ""])
+def test_a_token_has_32_random_bytes(paths: ServerPaths, before: str | None):
+    if before is not None:
+        paths.state.mkdir(parents=True)
+        paths.token.write_text(before)
+    create_folders(paths)
+    assert len(bytes.fromhex(paths.token.read_text())) == 32

@@ -50,3 +50,10 @@ def test_every_wait_has_a_time_limit():
     with pytest.raises(RuntimeError):
         slow.call()
     assert MAX_WAIT_S < slow.clock < MAX_WAIT_S + 2
+
+
+def test_the_wait_begins_with_the_call():
+    slow = Slow(1040)
+    slow.clock = 1000.0
+    assert (slow.call(), slow.reported, slow.clock) == ("there", [15.0, 30.0], 1040.0)
+    assert MAX_WAIT_S == 600.0

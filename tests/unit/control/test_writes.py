@@ -88,6 +88,8 @@ def test_a_copy_of_many_files_that_fails_is_reported_in_a_few_words():
     copied = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "the same")])
     assert reason_of(copied) == "[Errno 28] No space left on device: 'b'"
     assert reason_of(OSError("a word")) == "a word"
+    assert [reason_of(shutil.Error(*args)) for args in (("same file",), (), ([],))] == ["same file", "", "[]"]
+    assert reason_of(OSError([("a", "b", "c")])) == "[('a', 'b', 'c')]"
 
 
 @contextmanager

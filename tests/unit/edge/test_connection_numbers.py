@@ -17,6 +17,8 @@ from modelyard.edge.connections import ConnectionLimits, connection_limits, max_
         (4000, 1024, ConnectionLimits(84, 366)),
         (84, 1024, ConnectionLimits(84, 366)),
         (83, 1024, ConnectionLimits(83, 362)),
+        (4000, 275, ConnectionLimits(10, 70)),
+        (4000, 274, ConnectionLimits(9, 66)),
         (4000, 185, ConnectionLimits(1, 34)),
         (4000, 0, ConnectionLimits(1, 34)),
     ],

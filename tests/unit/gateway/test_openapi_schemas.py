@@ -13,7 +13,7 @@ from modelyard.errors import InvalidRequest
 from modelyard.gateway.openapi.components import components
 from modelyard.gateway.openapi.document import component_prefixes, openapi
 from modelyard.gateway.openapi.predict_schemas import predict_components
-from modelyard.gateway.openapi.value_schemas import enumerated
+from modelyard.gateway.openapi.value_schemas import enumerated, input_tensor, input_value
 from modelyard.http.problem import STATUSES
 from modelyard.protocols.predict.codec import PredictCodec
 from modelyard.tensors import DTYPES, FREE, Array, Signature, TensorSpec
@@ -68,6 +68,7 @@ ACCEPTED: list[tuple[Signature, Any]] = [
     (WINE, {"instances": [["barolo"]]}),
     (WINE, {"instances": [{"grape": "barolo"}]}),
     (WINE, {"inputs": {"grape": [["barolo"]], "year": [[3]]}}),
+    (WINE, {"inputs": {"grape": [["barolo"]]}}),
     (IMAGE, {"instances": [[[0, 255], [255, 0]]]}),
     (FREE_AXES, {"inputs": {"points": [[0, 0], [3, 4]], "scale": 2}}),
     (PAIR, {"instances": [[1], [2]]}),
@@ -108,6 +109,10 @@ REJECTED: list[tuple[Signature, Any]] = [
     (WINE, {"instances": [["barolo", 1.5]]}),
     (IMAGE, {"instances": [[[0, 256], [255, 0]]]}),
     (IMAGE, {"instances": [[[0, 1]]]}),
+    (IRIS, {"instances": [[1, 2]], "outputs": ["label", "label"]}),
+    (IRIS, {"dataframe_split": {"columns": ["length", "width"], "data": [[1, 2]], "cells": []}}),
+    (WINE, {"instances": [["barolo", None]]}),
+    (WINE, {"inputs": {"grape": [["barolo"]], "yaer": [[3]]}}),
     (FREE_AXES, {"instances": [1]}),
     (FREE_AXES, {"inputs": {"points": []}}),
     (PAIR, {"instances": [[1]]}),
@@ -170,7 +175,10 @@ def test_every_response_fits(signature: Signature, body: Any) -> None:
 
 def test_an_unknown_label_does_not_fit() -> None:
     response = {"model_name": "m", "model_version": "1", "predictions": ["c"]}
-    assert not fits(RESPONSE, replace(IRIS, label="", outputs=IRIS.outputs[1:]), response)
+    scores_only = replace(IRIS, label="", outputs=IRIS.outputs[1:])
+    assert not fits(RESPONSE, scores_only, response)
+    assert fits(RESPONSE, scores_only, {**response, "predictions": ["b"]})
+    assert fits(RESPONSE, scores_only, {**response, "predictions": [[0.25, 0.75]]})
 
 
 def test_the_document_has_the_routes_of_the_models() -> None:
@@ -261,6 +269,7 @@ def test_components_have_the_names_of_their_models() -> None:
         ((True, False), {"type": "boolean"}),
         (("a-b", "a b"), {"type": "string"}),
         (("<", ">"), {"type": "string"}),
+        (("<", "a"), {"type": "string"}),
         (("a", 1), {"enum": ["a", 1]}),
     ],
 )
@@ -270,3 +279,82 @@ def test_values_are_listed_if_client_generators_can_name_them(values: Any, schem
 
 def test_the_document_without_models_has_the_paths_of_the_server() -> None:
     assert "/v2/models/{name}/infer" in get_response("/openapi.json", entries=[]).json["paths"]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "missing", "accepted", "rejected"),
+    [
+        ("INT16", False, [1, True, -(2**15)], [None, 1.5, "1", 2**15]),
+        ("INT16", True, [1, None], ["1"]),
+        ("FP32", False, [1.5, None, False], ["1", 1e39]),
+        ("BOOL", False, [True], [1, None]),
+        ("BOOL", True, [True, None], [1]),
+        ("BYTES", False, ["a", {"b64": ""}], [None, 1]),
+        ("BYTES", True, ["a", None], [1]),
+    ],
+)
+def test_null_is_a_value_of_numbers_with_fractions_and_of_inputs_with_missing_values(
+    datatype: str, missing: bool, accepted: list[Any], rejected: list[Any]
+) -> None:
+    schema = {"components": {"schemas": components()}, **input_value(datatype, missing=missing)}
+    validator = Draft202012Validator(schema)
+    assert [value for value in [*accepted, *rejected] if validator.is_valid(value)] == accepted
+
+
+def test_a_list_of_values_may_be_sent_as_a_column_and_a_column_as_a_list() -> None:
+    for shape in ((FREE,), (FREE, 1)):
+        validator = Draft202012Validator(input_tensor(TensorSpec("x", "FP64", shape)))
+        assert [value for value in ([1, 2], [[1], [2]], [[1, 2]], 1) if validator.is_valid(value)] == [
+            [1, 2],
+            [[1], [2]],
+        ]
+
+
+@pytest.mark.parametrize(
+    ("signature", "members", "expected"),
+    [
+        (IRIS, {"predictions": ["a", 7]}, True),
+        (IRIS, {"predictions": [0.5]}, False),
+        (IRIS, {"predictions": ["c"]}, False),
+        (IRIS, {}, False),
+        (IRIS, {"predictions": ["a"], "shape": [1]}, False),
+        (IRIS, {"predictions": ["a"], "outputs": {"label": [1]}}, True),
+        (IRIS, {"predictions": ["a"], "outputs": {"labels": [1]}}, False),
+        (TEXTS, {"predictions": [1.5]}, True),
+        (TEXTS, {"predictions": [{"n": 1.5}]}, False),
+        (TEXTS, {"predictions": ["a"]}, False),
+        (WINE, {"predictions": [{"n": [1.5], "m": [1, 2, 3]}]}, True),
+        (WINE, {"predictions": [{"n": [1.5], "o": [1, 2, 3]}]}, False),
+        (FREE_AXES, {"outputs": {"total": 1.5}}, True),
+    ],
+)
+def test_a_response_has_only_what_its_model_can_return(
+    signature: Signature, members: dict[str, Any], expected: bool
+) -> None:
+    assert fits(RESPONSE, signature, {"model_name": "m", "model_version": "1", **members}) is expected
+
+
+def test_client_generators_get_the_simplest_form() -> None:
+    """Schemas that allow the same documents, and of which some generators support only this one."""
+    requests = {name: predict_components("M", each)["MPredictRequest"] for name, each in SIGNATURES.items()}
+    assert requests["free"]["required"] == ["inputs"]
+    assert "allOf" not in requests["free"]
+    rows = {name: requests[name]["properties"]["instances"]["items"]["anyOf"][1] for name in ("iris", "wine")}
+    assert "prefixItems" not in rows["iris"]
+    assert len(rows["wine"]["prefixItems"]) == 2
+
+
+def test_every_member_of_a_component_has_a_schema() -> None:
+    schemas = components()
+    found = [
+        each for _, node in walked(schemas) if isinstance(node, dict) for each in node.get("properties", {}).values()
+    ]
+    assert len(found) > 50
+    assert all(isinstance(each, dict) for each in found)
+    assert schemas["InferRequest"]["properties"]["inputs"]["items"]["properties"]["datatype"] == {
+        "type": "string",
+        "enum": [*DTYPES, "BF16"],
+    }
+    bytes_schema = Draft202012Validator(schemas["Bytes"])
+    texts = ({"b64": "YQ=="}, {"b64": "YQ==", "text": "a"}, {}, "a")
+    assert [each for each in texts if bytes_schema.is_valid(each)] == [{"b64": "YQ=="}]

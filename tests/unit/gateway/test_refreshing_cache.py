@@ -82,3 +82,18 @@ def test_the_error_of_a_fetch_is_raised_and_the_next_call_fetches_again() -> Non
         assert await cache.get() == 2
 
     run(scenario)
+
+
+@pytest.mark.parametrize(("age_s", "returned"), [(0.5, 1), (0.6, 1), (30.0, 1), (30.1, 2)])
+def test_an_old_value_is_returned_for_half_a_minute(age_s: float, returned: int) -> None:
+    async def scenario(source: Source, cache: RefreshingCache[int]) -> None:
+        await cache.get()
+        source.released.clear()
+        source.now += age_s
+        waiting = asyncio.create_task(cache.get())
+        await asyncio.wait((waiting,), timeout=0.1 if returned == 2 else None)
+        assert source.fetches == 1 + (age_s > 0.5)
+        source.released.set()
+        assert await waiting == returned
+
+    run(scenario)

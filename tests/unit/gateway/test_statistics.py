@@ -2,7 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
+
+from modelyard.errors import ModelNotFound, ModelNotReady
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import COMPUTE_DURATION, QUEUE_DURATION, REQUEST_DURATION, REQUESTS, ROWS
@@ -55,3 +59,27 @@ def test_a_removed_version_is_listed_while_it_has_a_replica() -> None:
         ("2", 100),
         ("1", 7),
     ]
+
+
+def test_a_version_that_has_no_counts_yet_has_zeros() -> None:
+    entries = {"iris": entry("iris", versions=[3, 1])}
+    [idle] = asyncio.run(statistics().of_one("iris", "3", entries))["model_stats"]
+    assert (idle["version"], idle["inference_count"], idle["execution_count"]) == ("3", 0, 0)
+    assert {name: (each["count"], each["ns"]) for name, each in idle["inference_stats"].items()} == dict.fromkeys(
+        idle["inference_stats"], (0, 0)
+    )
+
+
+def test_only_a_version_that_exists_of_a_model_that_is_ready_has_statistics() -> None:
+    with pytest.raises(ModelNotFound, match="9"):
+        asyncio.run(statistics().of_one("iris", "9", ENTRIES))
+    with pytest.raises(ModelNotFound, match="wine"):
+        asyncio.run(statistics().of_one("wine", "", ENTRIES))
+    with pytest.raises(ModelNotReady, match="iris"):
+        asyncio.run(statistics().of_one("iris", "1", {"iris": replace(ENTRIES["iris"], state="LOADING")}))
+
+
+def test_the_replicas_of_other_models_add_no_versions() -> None:
+    running = frozenset({("wine", "7"), IRIS})
+    found = asyncio.run(statistics(running).of_one("iris", "", ENTRIES))["model_stats"]
+    assert [each["version"] for each in found] == ["1"]

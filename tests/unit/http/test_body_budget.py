@@ -65,6 +65,24 @@ def test_an_announced_body_is_rejected_before_it_is_received(bodies: BodyBudget)
     assert bodies.rejection(LIMIT - 1, "") is None
 
 
+def test_a_body_of_64_kib_is_small() -> None:
+    bodies = BodyBudget(2**20)
+    bodies.held_bytes = 4 * 2**20
+    assert bodies.rejection(65_536) is None
+    assert isinstance(bodies.rejection(65_537), Overloaded)
+
+
+def test_a_body_that_grows_by_one_byte_needs_room_and_one_that_does_not_grow_needs_none(bodies: BodyBudget) -> None:
+    held = HeldBytes(bodies)
+    held.set_to(LIMIT - 1)
+    bodies.held_bytes = MOST
+    with pytest.raises(Overloaded):
+        held.set_to(LIMIT)
+    bodies.set_limit(LIMIT // 2)
+    held.set_to(LIMIT - 1)
+    assert (held.counted, bodies.held_bytes) == (LIMIT - 1, MOST)
+
+
 def test_a_body_above_the_limit_is_never_small() -> None:
     assert BodyBudget(10).unchecked_bytes == 10
     assert isinstance(BodyBudget(10).rejection(11, ""), PayloadTooLarge)

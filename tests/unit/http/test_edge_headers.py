@@ -1,8 +1,8 @@
-"""The header in which the edge writes when it received a request."""
+"""The headers in which the edge writes the client's address and when it received the request."""
 
 import pytest
 
-from modelyard.http.edge_headers import EDGE_START, edge_start_s, without_edge_start
+from modelyard.http.edge_headers import CLIENT_ADDRESS, EDGE_START, client_address, edge_start_s, without_edge_start
 
 OTHER = (b"accept", b"*/*")
 
@@ -18,6 +18,7 @@ OTHER = (b"accept", b"*/*")
         (b"1_000", None),
         (b" 17", None),
         (b"\xb2", None),
+        (b"9" * 17, 99_999_999_999.999999),
         (b"9" * 18, None),
     ],
 )
@@ -33,3 +34,15 @@ def test_a_request_without_the_header_has_no_start_at_the_edge() -> None:
 
 def test_later_messages_of_a_connection_do_not_have_its_start() -> None:
     assert without_edge_start([OTHER, (EDGE_START, b"17")]) == (OTHER,)
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [(b"192.0.2.7", "192.0.2.7"), (b"2001:DB8::1", "2001:db8::1"), (b"localhost", ""), (b"\xff", ""), (b"", "")],
+)
+def test_the_clients_address_is_an_ip_address_or_is_ignored(value: bytes, address: str) -> None:
+    assert client_address([OTHER, (CLIENT_ADDRESS, value), OTHER]) == address
+
+
+def test_a_request_without_the_header_has_no_address() -> None:
+    assert client_address([OTHER]) == ""

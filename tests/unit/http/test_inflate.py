@@ -25,12 +25,12 @@ def with_ratio(ratio: int, size: int = 4 * ALWAYS_ALLOWED_BYTES) -> bytes:
 
 
 def test_a_small_input_may_inflate_to_the_size_that_is_always_allowed() -> None:
-    assert inflated(zlib.compress(bytes(ALWAYS_ALLOWED_BYTES))) == bytes(ALWAYS_ALLOWED_BYTES)
+    assert len(inflated(zlib.compress(bytes(1_048_576)))) == 1_048_576
 
 
 def test_above_that_size_the_ratio_is_limited() -> None:
     with pytest.raises(PayloadTooLarge, match="the body inflates to more than 100 times its size"):
-        inflated(zlib.compress(bytes(ALWAYS_ALLOWED_BYTES + 1)))
+        inflated(zlib.compress(bytes(1_048_577)))
 
 
 def test_data_with_an_ordinary_ratio_is_limited_only_by_the_size() -> None:

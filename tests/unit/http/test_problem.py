@@ -7,7 +7,7 @@ import pytest
 
 from modelyard import errors
 from modelyard.errors import BadValue, InvalidRequest, MethodNotAllowed, ModelNotReady, ModelyardError, Overloaded
-from modelyard.http.problem import STATUSES, problem
+from modelyard.http.problem import STATUSES, json_response, problem
 
 ERRORS = [
     kind
@@ -16,8 +16,32 @@ ERRORS = [
 ]
 
 
-def test_the_table_covers_every_error() -> None:
+def test_every_error_has_the_status_of_its_meaning_in_http() -> None:
     assert set(ERRORS) == set(STATUSES)
+    assert {kind.__name__: status for kind, (status, _) in STATUSES.items()} == {
+        "InvalidRequest": 400,
+        "ModelNotFound": 404,
+        "MethodNotAllowed": 405,
+        "NotAcceptable": 406,
+        "BodyTooSlow": 408,
+        "PayloadTooLarge": 413,
+        "UnsupportedMediaType": 415,
+        "Overloaded": 429,
+        "InferenceFailed": 500,
+        "NotSupported": 501,
+        "ModelNotReady": 503,
+        "DeadlineExceeded": 504,
+    }
+
+
+def test_a_document_is_sent_as_json_with_status_200_or_the_given_one() -> None:
+    response = json_response({"ready": True})
+    assert (response.status, response.headers, response.body) == (
+        200,
+        ((b"content-type", b"application/json"),),
+        b'{"ready":true}',
+    )
+    assert json_response([], 202).status == 202
 
 
 @pytest.mark.parametrize("kind", ERRORS)

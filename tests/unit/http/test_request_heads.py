@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.http.body_budget import MAX_LARGEST_BODIES, SMALL_BYTES
-from modelyard.http.request_head import MAX_HEAD_BYTES
+from modelyard.http.request_head import MAX_HEAD_BYTES, RequestHead
 from modelyard.http.slow_clients import CHECK_INTERVAL_S
 from tests.contract.client import request
 from tests.unit.http.wire import FAST, FakeEndpoint, Wire, prediction
@@ -18,6 +18,23 @@ def with_header(length: int, path: str = FAST) -> bytes:
 
 def pieces(raw: bytes, size: int) -> list[bytes]:
     return [raw[at : at + size] for at in range(0, len(raw), size)]
+
+
+def test_a_head_may_have_48_kib_with_four_bytes_around_each_header() -> None:
+    url, header = b"/" * 100, (b"x-long", b"a" * 40_000)
+    rest = 49_152 - 100 - (6 + 4 + 40_000)
+    assert RequestHead().fits(url, [header, (b"", b"a" * (rest - 4))])
+    assert not RequestHead().fits(url, [header, (b"", b"a" * (rest - 3))])
+
+
+def test_a_head_is_measured_from_its_first_part_until_it_is_complete() -> None:
+    head = RequestHead()
+    assert (head.in_parts, head.later_bytes) == (False, 0)
+    head.feed(b"GET", begun=False)
+    head.feed(b" / HTTP/1.1", begun=True)
+    assert (head.in_parts, head.later_bytes) == (True, 11)
+    head.fits(b"/", [])
+    assert (head.in_parts, head.later_bytes) == (False, 0)
 
 
 @pytest.mark.parametrize("size", [2**20, 10_000])

@@ -1,13 +1,16 @@
 """Responses in parts: requested one by one, recorded once, and cancelled within a step."""
 
+import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelyard.errors import ModelNotReady, ModelyardError, Overloaded
 from modelyard.inference.generation import Generation, Generations
 from modelyard.inference.pending_request import InferResponse
-from tests.fakes import FakeGenerator, request_of
+from modelyard.inference.running_requests import CURRENT
+from tests.fakes import PATIENCE_S, FakeClock, FakeGenerator, request_of
 from tests.unit.inference.rig import Make, Rig
 
 
@@ -40,6 +43,13 @@ class Client:
 def generations(one: Rig) -> Generations:
     assert one.scheduler.generations is not None
     return one.scheduler.generations
+
+
+def wait_for_worker(one: Rig) -> None:
+    """Wait until the worker has done what it was given so far."""
+    done = threading.Event()
+    generations(one).worker.do(done.set)
+    assert done.wait(PATIENCE_S)
 
 
 def outcomes(one: Rig) -> list[str]:
@@ -201,3 +211,76 @@ def test_closing_the_scheduler_ends_a_generation(rig: Make) -> None:
     assert [type(result).__name__ for result in client.results] == ["ModelNotReady"]
     with pytest.raises(ModelNotReady):
         Client(one, 2)
+
+
+def test_the_last_result_has_the_time_in_the_queue_and_in_all_steps(rig: Make) -> None:
+    clock = FakeClock()
+    one = rig(FakeGenerator(2, clock=clock, seconds=lambda rows: 0.5), clock=clock)
+    client = Client(one, 1)
+    clock.advance(3)
+    for _ in range(3):
+        client.step()
+    [result] = client.results
+    assert isinstance(result, InferResponse)
+    assert (result.outputs, result.queue_s, result.compute_s) == ({}, 3, 1)
+    assert one.recorder.calls == [(1, 0.5), (1, 0.5)]
+
+
+def test_a_step_is_attributed_to_its_request_while_it_runs(rig: Make) -> None:
+    seen: list[int] = []
+
+    def call(inputs: Any) -> Any:
+        seen.append(len(CURRENT.batch))
+        return {"y": inputs["x"]}
+
+    one = rig(FakeGenerator(call=call))
+    Client(one, 1).step()
+    generations(one).worker.do(lambda: seen.append(len(CURRENT.batch)))
+    wait_for_worker(one)
+    assert seen == [1, 0]
+
+
+def test_a_part_that_is_requested_twice_is_computed_once(rig: Make) -> None:
+    one = rig(FakeGenerator())
+    client = Client(one, 1)
+    client.generation.go_on()
+    client.generation.go_on()
+    one.loop.turn_with_thread()
+    assert (client.parts, len(one.model.calls)) == ([[2]], 1)
+
+
+def test_steps_that_are_no_generator_are_closed_when_the_request_ends(rig: Make) -> None:
+    class Steps:
+        closed = 0
+
+        def __iter__(self) -> "Steps":
+            return self
+
+        def __next__(self) -> Any:
+            return {"y": np.ones((1, 1), np.float32)}
+
+        def close(self) -> None:
+            self.closed += 1
+
+    steps = Steps()
+    one = rig(FakeGenerator())
+    one.model.generate = lambda inputs, outputs: steps  # type: ignore[attr-defined]
+    client = Client(one, 1)
+    client.step()
+    assert steps.closed == 0
+    client.generation.cancel()
+    wait_for_worker(one)
+    assert steps.closed == 1
+
+
+@pytest.mark.parametrize(("error", "logged"), [(ValueError("internals"), True), (Overloaded("full"), False)])
+def test_only_a_failure_of_the_model_itself_is_logged(
+    rig: Make, caplog: pytest.LogCaptureFixture, error: Exception, logged: bool
+) -> None:
+    def call(inputs: Any) -> Any:
+        raise error
+
+    client = Client(rig(FakeGenerator(call=call)), 1)
+    client.step()
+    assert [type(result).__name__ for result in client.results] == ["InferenceFailed" if logged else "Overloaded"]
+    assert ("the model failed while it generated" in caplog.text) is logged

@@ -1,15 +1,16 @@
 """What warm-up measures, and which models may be batched."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from modelyard.config.model_spec import Batching
-from modelyard.inference.warmup import TIMING_BUDGET_S, WarmupFailed, warm
+from modelyard.inference.warmup import TIMING_BUDGET_S, Warmup, WarmupFailed, different_rows, warm
 from modelyard.tensors import FREE, InferRequest, Signature, Tensors, TensorSpec
-from tests.fakes import FakeClock, FakeModel, request_of
+from tests.fakes import FakeClock, FakeGenerator, FakeModel, request_of
 
 Call = Callable[[Tensors], Tensors]
 
@@ -212,3 +213,47 @@ def test_examples_of_another_kind_are_not_mixed() -> None:
     wide = InferRequest({"x": np.ones((1, 2), np.float32)}, 1, ("y",))
     measured = warm(FakeModel(), [request_of(1), wide, request_of(2)], batching=Batching())
     assert measured.batchable
+
+
+def test_a_limit_of_one_row_turns_batching_off() -> None:
+    batched = Warmup(0.5, 0.25, True)
+    assert batched.limited_to(Batching(max_size=1)) == Warmup(0.5, 0.25, False, "it is turned off (max_size: 1)", 0.0)
+    assert batched.limited_to(Batching(max_size=2)) is batched
+    alone = Warmup(0.5, 0.25, False, "a reason")
+    assert alone.limited_to(Batching(max_size=1)) is alone
+
+
+def failing_on(rows: int) -> FakeModel:
+    """A model that fails on calls of this many rows."""
+
+    def call(inputs: Tensors) -> Tensors:
+        if len(inputs["x"]) == rows:
+            raise ValueError("no")
+        return {"y": inputs["x"] * 2}
+
+    return FakeModel(call)
+
+
+def test_a_model_that_cannot_be_measured_is_not_batched_and_its_calls_count_as_10_ms() -> None:
+    unmeasured = Warmup(0.0, 0.01, False)
+    assert warm(FakeModel(), [], batching=Batching()) == replace(
+        unmeasured, reason="there is no example to test it with"
+    )
+    assert warm(failing_on(2), [request_of(1, 2)], batching=Batching(), synthesised=True) == replace(
+        unmeasured, reason="it failed on an example made from its signature (ValueError: no)"
+    )
+    assert warm(failing_on(1), [request_of(1, 2)], batching=Batching()) == replace(
+        unmeasured, reason="it fails on single rows of its example (ValueError: no)"
+    )
+
+
+def test_at_most_four_different_rows_of_the_examples_are_used() -> None:
+    rows = different_rows([request_of(1, 1, 2), request_of(2, 3, 4, 5)])
+    assert [row.inputs["x"].tolist() for row in rows] == [[[1]], [[2]], [[3]], [[4]]]
+    assert [row.inputs["x"].tolist() for row in different_rows([request_of(1, 1, 2)])] == [[[1]], [[2]]]
+
+
+def test_a_model_that_generates_is_stopped_after_its_first_part() -> None:
+    model = FakeGenerator(1000)
+    warm(model, [request_of(1, 2)], batching=Batching())
+    assert model.ended == [1]

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from modelyard.protocols.values.conversion import convert, convert_with_missing, convertible, lossless
+from modelyard.protocols.values.conversion import (
+    convert,
+    convert_with_missing,
+    convertible,
+    first_mismatch_message,
+    lossless,
+    mismatch_message,
+)
 from modelyard.protocols.values.datatypes import MAX_EXACT_INTEGER
 from modelyard.tensors import DTYPES, Array
 
@@ -63,7 +70,19 @@ def drawn(draw: st.DrawFn, source: str) -> Array:
 @settings(max_examples=5)
 @given(data=st.data())
 def test_a_converted_value_stays_the_same_or_is_reported(source: str, target: str, data: st.DataObject) -> None:
-    values = data.draw(drawn(source))
+    assert_exact_or_reported(data.draw(drawn(source)), source, target)
+
+
+@pytest.mark.parametrize("target", NUMBERS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_value_at_the_edge_of_a_datatype_stays_the_same_or_is_reported(source: str, target: str) -> None:
+    values = np.array(EDGES.get(source, [0, 1]), DTYPES[source])
+    assert_exact_or_reported(values, source, target)
+    for value in values:
+        assert_exact_or_reported(np.array([value]), source, target)
+
+
+def assert_exact_or_reported(values: Array, source: str, target: str) -> None:
     cast, wrong = convert(values, DTYPES[target])
     assert (cast.dtype, cast.shape) == (DTYPES[target], values.shape)
     mask = np.zeros(values.shape, bool) if wrong is None else wrong
@@ -72,6 +91,23 @@ def test_a_converted_value_stays_the_same_or_is_reported(source: str, target: st
         assert is_wrong or exact(value) == exact(became)
     if lossless(DTYPES[source], DTYPES[target]):
         assert wrong is None
+
+
+@pytest.mark.parametrize(
+    ("source", "targets"),
+    [
+        ("BOOL", {*NUMBERS}),
+        ("INT8", {"INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"}),
+        ("UINT8", {"UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"}),
+        ("INT32", {"INT32", "INT64", "FP64"}),
+        ("INT64", {"INT64"}),
+        ("UINT64", {"UINT64"}),
+        ("FP16", {"FP16", "FP32", "FP64"}),
+        ("FP64", {"FP64"}),
+    ],
+)
+def test_a_conversion_is_lossless_if_the_target_has_every_value(source: str, targets: set[str]) -> None:
+    assert {target for target in NUMBERS if lossless(DTYPES[source], DTYPES[target])} == targets
 
 
 @pytest.mark.parametrize("target", ["FP32", "FP64"])
@@ -85,6 +121,23 @@ def test_rounded_floats_may_lose_digits_but_never_become_infinite() -> None:
     assert cast[0] == np.float32(0.1)
     assert wrong is not None
     assert wrong.tolist() == [False, True, False]
+
+
+def test_floats_are_converted_exactly_unless_they_may_be_rounded() -> None:
+    for _, wrong in (
+        convert(np.array([0.1]), DTYPES["FP32"]),
+        convert_with_missing(np.array([0.1]), "FP64", "FP32", missing=True),
+    ):
+        assert wrong is not None
+        assert wrong.tolist() == [True]
+
+
+def test_the_message_says_what_was_expected() -> None:
+    assert mismatch_message(300, "INT8") == "expected a whole number from -128 to 127 (INT8), got the number 300"
+    assert mismatch_message(0.1, "FP32") == "expected a number that FP32 holds exactly, got the number 0.1"
+    values = np.array([[1.0, 2.0], [3.0, 0.1]])
+    assert first_mismatch_message(values == 0.1, values, "FP32").endswith("got the number 0.1 at [1, 1]")
+    assert first_mismatch_message(values > 1, values, "FP32").endswith("at [0, 1]")
 
 
 @pytest.mark.parametrize(

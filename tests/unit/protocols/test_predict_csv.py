@@ -16,6 +16,7 @@ from tests.unit.protocols.samples import (
     TEXT,
     VALUE,
     WHOLE,
+    decoded,
     decoded_csv,
     one,
     same,
@@ -125,10 +126,12 @@ def test_a_table_without_a_header_has_the_models_order(signature: Signature, tex
         (IRIS, "5,3,1\n", 'unknown column "5"'),
         (IRIS, ",,,\n", 'unknown column ""'),
         (MIXED, "age,1,Oslo,true\n", 'unknown column "1"'),
+        (MIXED, "2,1,city,true\n", 'unknown column "2"'),
         (PLACES, "City,Land\nOslo,Norge\n", 'unknown column "City"'),
         (PLACES, "Oslo,Norge\n", 'unknown column "Oslo"'),
         (IRIS, "0,1,2,3\n5,3,1.5,0\n", "the first line numbers its cells: send text/csv; header=present"),
         (IRIS, "1,2,3,4\n5,3,1.5,0\n", "the first line numbers its cells"),
+        (NUMBERED, "1,2\n5,3\n", "the first line numbers its cells"),
     ],
 )
 def test_a_first_line_that_may_be_a_header_is_never_data(signature: Signature, text: str, message: str) -> None:
@@ -233,3 +236,45 @@ def test_invalid_csv_is_rejected_with_its_line(text: Any, message: str) -> None:
 def test_values_that_are_lists_cannot_be_sent_as_csv() -> None:
     with pytest.raises(InvalidRequest, match='rows of "image" cannot be sent as CSV; send JSON'):
         decoded_csv(IMAGE, "1,2,3,4\n")
+
+
+def test_the_error_names_the_feature_whose_values_are_lists() -> None:
+    mixed = Signature((TensorSpec("age", "FP64", (FREE,)), TensorSpec("pixels", "FP64", (FREE, 2))), (VALUE,))
+    with pytest.raises(InvalidRequest, match='rows of "pixels" cannot be sent as CSV; send JSON'):
+        decoded_csv(mixed, "1,2\n")
+
+
+def test_a_cell_of_400_characters_may_be_a_number() -> None:
+    assert decoded_csv(one("INT8"), "7".zfill(400) + "\n")["x"].tolist() == [7]
+    with pytest.raises(InvalidRequest, match="got the string"):
+        decoded_csv(one("INT8"), "7".zfill(401) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("datatype", "number"),
+    [("INT64", -(2**63)), ("INT64", -(2**53) - 1), ("UINT64", 2**64 - 1), ("UINT64", 2**53 + 1)],
+)
+def test_a_whole_number_of_up_to_eight_bytes_is_exact(datatype: str, number: int) -> None:
+    assert decoded_csv(one(datatype), f"{number}\n")["x"].tolist() == [number]
+
+
+@pytest.mark.parametrize(("datatype", "number"), [("INT64", -(2**63) - 1), ("UINT64", 2**64)])
+def test_a_longer_whole_number_is_a_float_as_in_json(datatype: str, number: int) -> None:
+    messages = []
+    for read in (decoded, decoded_csv):
+        with pytest.raises(InvalidRequest, match="written without an exponent or fraction") as error:
+            read(one(datatype), f'{{"instances": [{number}]}}'.encode() if read is decoded else f"{number}\n")
+        messages.append(error.value.bad_values[0].message)
+    assert messages[0] == messages[1]
+
+
+def test_a_single_cell_that_could_number_itself_is_data() -> None:
+    optional = Signature((TensorSpec("a", "FP64", (FREE,)), TensorSpec("b", "FP64", (FREE,), optional=True)), (VALUE,))
+    assert decoded_csv(optional, "1\n2\n")["a"].tolist() == [1, 2]
+
+
+def test_a_single_column_that_is_read_has_no_header_unless_it_is_its_name() -> None:
+    read = Signature((TensorSpec("a", "BYTES", (FREE,)),), (VALUE,), fitted=("a", "b"))
+    assert decoded_csv(read, "u\nv\n")["a"].tolist() == ["u", "v"]
+    assert decoded_csv(read, "a\nv\n")["a"].tolist() == ["v"]
+    assert decoded_csv(read, "b,a\nu,v\n")["a"].tolist() == ["v"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.lib import format as npy_format
 
 from modelyard.errors import InvalidRequest, NotAcceptable
 from modelyard.http.accept import preferred_media_type
@@ -53,6 +54,9 @@ def answered(signature: Signature, accept: bytes, outputs: Tensors, body: bytes 
         (b"application/x-npy, */*;q=0.1", "application/x-npy"),
         (b"application/json;q=0.5, text/csv;q=0.9", "text/csv"),
         (b"text/csv, application/json", "text/csv"),
+        (b"text/csv;q=1, application/json", "text/csv"),
+        (b"text/csv".ljust(1000), "text/csv"),
+        (b"text/csv".ljust(1001), "application/json"),
         (b"text/csv;q=0", "application/json"),
         (b"text/csv;q=x", "application/json"),
         (b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
@@ -107,6 +111,69 @@ def test_numbers_are_accepted_if_only_precision_is_lost(signature: Signature, ar
     assert found.ravel().tolist() == array.ravel().tolist()
 
 
+def written(descr: object, shape: tuple[int, ...], values: bytes = b"", *, header_bytes: int = 0) -> bytes:
+    """A file with this header, which is at least `header_bytes` long."""
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}}}".ljust(header_bytes - 1) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + values
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_an_array_in_either_order_of_memory_is_read(version: tuple[int, int]) -> None:
+    array = np.arange(6).reshape(2, 3)
+    for ordered in (array, np.asfortranarray(array)):
+        file = io.BytesIO()
+        npy_format.write_array(file, ordered, version=version)
+        read = read_npy(file.getvalue())
+        assert (read.tolist(), read.flags.c_contiguous) == (array.tolist(), True)
+
+
+def test_a_float_may_lose_digits() -> None:
+    assert decoded(one("FP32"), np.array([0.1]))["x"].tolist() == [np.float32(0.1)]
+
+
+def test_a_header_may_have_10000_bytes() -> None:
+    assert read_npy(written("|b1", (1,), b"\1", header_bytes=10_000)).tolist() == [True]
+    with pytest.raises(InvalidRequest, match=r"not a valid \.npy file"):
+        read_npy(written("|b1", (1,), b"\1", header_bytes=10_001))
+
+
+def test_a_classifiers_whole_labels_are_an_array_as_the_model_returns_them() -> None:
+    signature = Signature(
+        inputs=(TensorSpec("x", "FP32", (2,)),),
+        outputs=(TensorSpec("label", "INT64", (2,)),),
+        task="classification",
+        classes=("no", "yes"),
+        label="label",
+    )
+    labels = {"label": np.array([1, 0])}
+    for body, expected in ((b'{"inputs": [1, 2]}', [1, 0]), (b'{"instances": [1, 2]}', ["yes", "no"])):
+        array = np.load(io.BytesIO(answered(signature, NPY, labels, body)))
+        assert array.tolist() == expected
+
+
+def test_one_value_per_row_is_one_column() -> None:
+    table = answered(one("FP32"), b"text/csv", {"y": np.array([[1.5], [2.5]])}, b'{"instances": [1, 2]}')
+    assert table == b"prediction\n1.5\n2.5\n"
+
+
+def test_bytes_in_a_table_are_text_if_they_are_utf_8_else_base64() -> None:
+    body = b'{"instances": [1, 2]}'
+    table = answered(one("FP32"), b"text/csv", {"y": np.array(["caf\xe9".encode(), b"\xff"], object)}, body)
+    assert table.decode() == "prediction\ncaf\xe9\n/w==\n"
+
+
+def test_probabilities_without_names_of_classes_are_columns_by_index() -> None:
+    signature = Signature(
+        inputs=(TensorSpec("x", "FP32", (FREE,)),),
+        outputs=(TensorSpec("scores", "FP32", (FREE, 2)),),
+        task="classification",
+        scores="scores",
+    )
+    scores = {"scores": np.array([[0.25, 0.75]], np.float32)}
+    table = answered(signature, b"text/csv", scores, b'{"instances": [1]}', probabilities=True)
+    assert table == b"prediction,confidence,probability_0,probability_1\n1,0.75,0.25,0.75\n"
+
+
 def test_texts_are_accepted() -> None:
     assert decoded(TEXT, np.array(["a", "bcd"]))["text"].tolist() == ["a", "bcd"]
 
@@ -118,6 +185,9 @@ def test_texts_are_accepted() -> None:
         (IRIS, b"\x93NUMPY\x09\x00", "not a valid .npy file (numpy.save)"),
         (IRIS, saved(np.array([[object()]]), allow_pickle=True), "an array of object is not supported"),
         (IRIS, saved(np.zeros(1, [("a", "f4")])), "is not supported"),
+        (IRIS, written(("<i4", (2,)), (1,), bytes(8)), "is not supported, only numbers"),
+        (IRIS, written("<U0", (3,)), "an array of <U0 is not supported"),
+        (IRIS, written("<i4", (0, 2**62, 2**62)), "the array's shape is too large"),
         (IRIS, saved(np.zeros((1, 4)))[:-1], "says 32 bytes of values, got 31"),
         (IRIS, saved(np.zeros((1, 4))).replace(b"(1, 4)", b"(9, 4)"), "says 288 bytes of values, got 32"),
         (IRIS, saved(np.zeros((1, 3))), "expected shape [-1, 4], got [1, 3]"),

@@ -129,7 +129,7 @@ def nearly(draw: st.DrawFn) -> tuple[str, tuple[int, ...], Any]:
 @example(("INT64", (FREE, FREE, FREE), [[""]]))
 def test_the_fast_and_the_checked_parser_return_the_same(case: tuple[str, tuple[int, ...], Any]) -> None:
     datatype, shape, value = case
-    reader = ArrayReader(datatype, shape)
+    reader = ArrayReader(datatype, shape, missing=False)
     quick = reader.parse_fast(value)
     if quick is not None:
         bad = BadValues()

@@ -252,3 +252,9 @@ def test_a_score_that_is_not_a_number_is_null() -> None:
     response = response_of(IRIS, {**ONE, "probabilities": True}, {"label": texts("setosa"), "scores": scores})
     assert response["confidences"] == [None]
     assert response["probabilities"] == [[None, None, None]]
+
+
+def test_a_fixed_number_of_rows_gets_whole_outputs_if_they_do_not_have_these_rows() -> None:
+    pooled = Signature(inputs=(TensorSpec("x", "FP32", (2,)),), outputs=(TensorSpec("y", "FP32", ()),))
+    response = response_of(pooled, {"instances": [1, 2]}, {"y": np.array(1.5, np.float32)})
+    assert response["outputs"] == {"y": 1.5}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelyard.errors import InvalidRequest
+from modelyard.inference.pending_request import InferResponse
 from modelyard.protocols.oip.codec import InferCodec
 from modelyard.protocols.oip.tensors import from_raw, to_raw
 from modelyard.protocols.predict.codec import PredictCodec, PredictRequest
@@ -120,3 +121,40 @@ def test_a_changed_text_is_read_or_rejected(message: bytes) -> None:
 def test_a_message_that_ends_in_its_length_is_rejected(length: int) -> None:
     with pytest.raises(InvalidRequest, match=f"expected 4 bytes with the length of the JSON, got {length}"):
         Socket(IRIS).decode(bytes(length))
+
+
+def test_a_text_is_a_predict_request_with_the_probabilities_of_its_socket() -> None:
+    body, outputs = b'{"instances": [[1, 2, 3, 4]]}', {"label": np.array(["setosa"], object)}
+    outputs["scores"] = np.array([[0.5, 0.25, 0.25]], np.float32)
+    for wanted in (False, True):
+        operation = TextOperation(PredictCodec("m", 1, IRIS), probabilities=wanted)
+        response = operation.respond(operation.decode(body, b"", ()), InferResponse(outputs, 1, 0.0, 0.0))
+        assert isinstance(response, str)
+        assert ("probabilities" in orjson.loads(response)) is wanted
+        job = operation.job(body, b"", ())
+        assert (job.method, job.body, job.args) == ("predict.decode", body, (b"application/json",))
+        assert job.kwargs == {"probabilities": wanted}
+
+
+def test_a_binary_response_begins_with_the_length_of_its_json() -> None:
+    operation = BinaryOperation(InferCodec("m", 1, same_both_ways("INT8", (1,))))
+    for wanted, raw in ((True, b"\x05"), (False, b"")):
+        message = binary(np.array([5], np.int8), "INT8", wanted=wanted)
+        decoded = operation.decode(message, b"", ())
+        response = operation.respond(decoded, InferResponse({"y": np.array([5], np.int8)}, 1, 0.0, 0.0))
+        assert isinstance(response, bytes)
+        (length,) = struct.unpack_from("<I", response)
+        assert orjson.loads(response[4 : 4 + length])["outputs"][0]["name"] == "y"
+        assert response[4 + length :] == raw
+        job = operation.job(message, b"", ())
+        (sent,) = struct.unpack_from("<I", message)
+        assert (job.method, job.body, job.args) == ("infer.decode", message[4:], (b"%d" % sent,))
+        assert job.raw_bytes == 1
+
+
+def test_a_message_of_four_bytes_has_a_length_and_one_of_three_has_none() -> None:
+    operation = BinaryOperation(InferCodec("m", 1, same_both_ways("INT8", (1,))))
+    with pytest.raises(InvalidRequest, match="expected 4 bytes with the length of the JSON, got 3"):
+        operation.decode(bytes(3), b"", ())
+    with pytest.raises(InvalidRequest, match="expected at least one row, got none"):
+        operation.decode(bytes(4), b"", ())

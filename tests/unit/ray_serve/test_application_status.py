@@ -1,8 +1,19 @@
 """States and reasons, from messages in the form of Ray Serve 2.60 (ray/serve/_private/deployment_state.py)."""
 
+from enum import Enum
+
 import pytest
 
-from modelyard.ray_serve.application_status import MAX_REASON_CHARS, Deployed, reason_in, reason_of, state_of
+from modelyard.ray_serve.application_status import (
+    MAX_REASON_CHARS,
+    Deployed,
+    describe_error,
+    is_unlisted,
+    reason_in,
+    reason_of,
+    state_of,
+    text_of,
+)
 
 RAY_HEAD = (
     "\x1b[36mray::ServeReplica:churn:model.initialize_and_get_metadata()\x1b[39m (pid=4711, ip=127.0.0.1, "
@@ -155,3 +166,62 @@ def test_a_model_is_ready_while_any_replica_responds(deployed, state, reason):
 
 def test_a_model_unknown_to_serve_is_unavailable():
     assert state_of(None) == "UNAVAILABLE"
+
+
+class Status(str, Enum):  # noqa: UP042 - as Serve's own
+    RUNNING = "RUNNING"
+
+
+def test_a_status_may_be_a_member_of_an_enumeration():
+    assert [text_of(status) for status in ("RUNNING", Status.RUNNING)] == ["RUNNING", "RUNNING"]
+    assert type(text_of(Status.RUNNING)) is str
+
+
+@pytest.mark.parametrize(
+    ("status", "deployments", "unlisted"),
+    [
+        ("DEPLOYING", [], True),
+        ("DEPLOY_FAILED", [], True),
+        ("DEPLOYING", ["model"], False),
+        ("RUNNING", [], False),
+        ("DELETING", [], False),
+    ],
+)
+def test_an_application_that_serve_builds_may_have_replicas_that_serve_does_not_list(status, deployments, unlisted):
+    assert is_unlisted(status, deployments) is unlisted
+
+
+@pytest.mark.parametrize("length", [999, 1000, 1001])
+def test_a_reason_has_at_most_a_thousand_characters(length):
+    reason = describe_error("LoadError", "x" * length)
+    assert reason == ("x" * length if length <= 1000 else "x" * 999 + "…")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("TimeoutError", "", "TimeoutError"),
+        ("TimeoutError", "late", "late"),
+        ("KeyError", "late", "KeyError: late"),
+        ("LoadError", " text\n", "text"),
+        ("MemoryError", "", "out of memory (resources.memory is the limit): allocation failed"),
+    ],
+)
+def test_an_error_is_described_by_its_class_and_message(kind, text, reason):
+    assert describe_error(kind, text) == reason
+
+
+@pytest.mark.parametrize(
+    ("required", "free", "reason"),
+    [
+        ('{"CPU": 8.0, "memory": 1073741824.0}', '{"CPU": 8.0, "memory": 1073741824.0}', ""),
+        ('{"CPU": 8.0}', '{"CPU": 7.5}', "needs 8 CPU (7.5 CPU free)"),
+        ('{"CPU": 8.0, "GPU": 1.0}', '{"CPU": 8.0}', "needs 8 CPU (8 CPU free) and 1 GPU (0 GPU free)"),
+    ],
+)
+def test_a_replica_waits_only_for_what_is_not_free(required, free, reason):
+    message = f"Resources required for each replica: {required}, total resources available: {free}."
+    found = reason_of(Deployed("DEPLOYING", {"STARTING": 1}, message))
+    assert found == (
+        reason and f"insufficient resources for a replica that {reason}: lower resources.cpus or resources.memory"
+    )

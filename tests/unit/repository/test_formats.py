@@ -150,3 +150,8 @@ def test_code_next_to_a_foreign_file_may_be_the_model() -> None:
 def test_a_version_with_thousands_of_files_is_recognised_by_those_nearest_to_its_root() -> None:
     files = [f"a/{number}.bin" for number in range(10 * MAX_FILES)]
     assert advice([*files, "z.cbm"]).startswith("z.cbm is a CatBoost model")
+
+
+def test_the_file_to_move_is_named_without_its_folders() -> None:
+    files = ["triton/1/model.onnx", "triton/config.pbtxt"]
+    assert advice(files).startswith("triton/1/model.onnx is a model in the layout of Triton: move it to model.onnx: ")

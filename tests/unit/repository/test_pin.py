@@ -40,6 +40,7 @@ def test_a_version_that_is_served_becomes_the_default_and_another_one_is_pinned(
         ({}, {1}, None, "there is no version before 1 in iris: there is 1"),
         ({}, set(), None, "there is no complete version in iris"),
         ({}, {1, 2}, 7, "there is no complete version 7 in iris: there is 2, 1"),
+        ({}, set(), 7, "there is no complete version 7 in iris: there is none"),
         ({}, {1, 2}, 2, "version 2 of iris is already the default"),
         ({"default": 1}, {1, 2}, 1, "version 1 of iris is already the default"),
         ({"default": 1}, {1, 2}, None, "there is no version before 1 in iris: there is 2, 1"),

@@ -1,10 +1,12 @@
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from modelyard.repository.digest import ManifestEntry, digest
+from modelyard.repository.safe_tree import Identity
 from modelyard.repository.snapshot import FileEntry, VersionSnapshot
 
 
@@ -108,6 +110,25 @@ def test_a_version_that_changes_keeps_the_digests_of_its_other_files(repository)
     repository.later_s = 1000
     repository.scan("churn")
     assert repository.cache.misses == ["churn/1/model.onnx", "churn/1/weights.bin", "churn/1/model.onnx"]
+
+
+def test_a_copy_of_the_cache_has_its_results_and_takes_no_part_in_later_scans(repository):
+    repository.put({"churn/1/model.onnx": b"one", "churn/2/model.onnx": b"two"})
+    repository.scan("churn")
+    copy = repository.cache.copy()
+    place = repository.root.resolve(), ("churn", "1", "model.onnx")
+    version = repository.root.resolve(), ("churn", "1")
+    identity = _identity(repository.root / "churn/1/model.onnx")
+    shutil.rmtree(repository.root / "churn/1")
+    repository.scan("churn")
+    assert (copy.was_complete(version), repository.cache.was_complete(version)) == (True, False)
+    assert copy.content(place, identity) is not None
+    assert repository.cache.content(place, identity) is None
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def test_two_copies_of_a_version_have_one_digest(repository):

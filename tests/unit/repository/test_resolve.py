@@ -202,6 +202,8 @@ def test_a_rejection_has_a_reason_and_a_place(keys, seen, reason, place):
             "if my/churn/__init__.py is the model, set `runtime: python:my.churn:<Class>` in the model's YAML",
         ),
         (["README.md"], "it contains README.md"),
+        (list("abcde"), "it contains a, b, c, d, e"),
+        (list("abcdef"), "it contains a, b, c, d, e and 1 more"),
         (list("abcdefg"), "it contains a, b, c, d, e and 2 more"),
     ],
 )

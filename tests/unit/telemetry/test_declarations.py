@@ -35,3 +35,16 @@ def test_no_label_is_reserved_by_prometheus(metric: Metric):
 
 def test_no_name_is_declared_twice():
     assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+def test_queries_can_rely_on_the_bounds_of_the_buckets():
+    """A dashboard or alert names a bucket by its bound."""
+    request = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+    step = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *request]
+    assert {metric.name: [*metric.buckets] for metric in METRICS if metric.buckets} == {
+        "inference_request_duration_seconds": request,
+        "inference_queue_duration_seconds": step,
+        "inference_compute_duration_seconds": step,
+        "inference_batch_size": [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096],
+        "model_load_duration_seconds": [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+    }

@@ -125,6 +125,40 @@ def test_a_wait_for_a_refresh_that_times_out_is_started_again_with_the_next_push
     assert len(hub.listeners) == 1
 
 
+def test_after_a_failed_push_the_wait_for_refreshes_is_started_again(hub: Hub):
+    """A restarted hub knows none of the earlier waits."""
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
+    pusher.push(final=False)
+    hub.down = True
+    pusher.push(final=False)
+    hub.down = False
+    pusher.push(final=False)
+    assert len(hub.listeners) == 2
+
+
+def test_each_outage_is_logged(hub: Hub, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
+    for down in (True, True, False, True):
+        hub.down = down
+        pusher.push(final=False)
+    assert len(caplog.records) == 2
+
+
+def test_the_last_push_does_not_wait_for_a_refresh(hub: Hub):
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub)
+    pusher.push(final=True)
+    assert hub.listeners == []
+
+
+def test_a_process_that_ends_does_not_wait_for_the_thread(hub: Hub):
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(1), {}), hub, interval_s=60)
+    pusher.start()
+    hub.wait(1)
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "modelyard-metrics"} == {True}
+    pusher.close()
+
+
 def wait_for_listener(hub: Hub) -> None:
     deadline = time.monotonic() + TIMEOUT_S
     while not hub.listeners:

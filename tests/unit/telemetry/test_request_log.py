@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from modelyard.inference.recorder import RequestContext
 from modelyard.replica_files import request_records
 from modelyard.replica_files.request_records import RequestRecord
+from modelyard.telemetry import request_log
 from modelyard.telemetry.metrics.counters import VersionCounters
 from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
 from modelyard.telemetry.request_recorder import RequestRecorder
@@ -169,3 +171,54 @@ def test_a_clients_address_is_the_one_from_the_edge_and_empty_without_an_edge(
     recorder.request_ended(RequestContext(recorder, 0.0, "one", 10, headers=headers), "OK", 0.5, 0.25, None)
     log.flush()
     assert [each["client"] for each in written(place)] == [client]
+
+
+def test_a_disk_that_is_too_slow_costs_records(place: RequestLogConfig, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(request_log, "MAX_PENDING_RECORDS", 3)
+    log = RequestLog("churn", place)
+    for number in range(5):
+        log.add(line(request_id=str(number)))
+    log.flush()
+    assert [each["request_id"] for each in written(place)] == ["0", "1", "2"]
+
+
+def test_each_failure_after_a_success_is_reported(place: RequestLogConfig, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
+    log = RequestLog("churn", place)
+    place.folder.mkdir()
+    for _ in range(2):
+        (place.folder / "churn.jsonl").mkdir()
+        log.add(line())
+        log.flush()
+        (place.folder / "churn.jsonl").rmdir()
+        log.flush()
+        (place.folder / "churn.jsonl").unlink()
+    assert len(caplog.records) == 2
+
+
+def test_without_edge_and_slow_requests_only_the_share_decides(tmp_path: Path):
+    log = RequestLog("churn", RequestLogConfig(tmp_path, 0.5), random_value=lambda: 0.5)
+    assert not log.should_record("ok", 1e9)
+    assert not log.behind_edge
+    assert RequestLog("churn", RequestLogConfig(tmp_path, 0.6), random_value=lambda: 0.5).should_record("ok", 0.0)
+
+
+def test_a_request_that_failed_or_was_rejected_is_recorded_without_times_that_it_does_not_have(place: RequestLogConfig):
+    log = RequestLog("churn", replace(place, share=0.0))
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder.request_ended(RequestContext(recorder, 0.0, "failed", 10, rows=2), "InferenceFailed", 0.5, 0.25, None)
+    recorder.request_rejected(RequestContext(recorder, 0.0, "rejected", 20), "NotReady", 0.125)
+    log.flush()
+    times = [
+        (each["request_id"], each["outcome"], each["queue_ms"], each["compute_ms"], each["batch_rows"])
+        for each in written(place)
+    ]
+    assert times == [("failed", "InferenceFailed", 250.0, 0.0, 0), ("rejected", "NotReady", 0.0, 0.0, 0)]
+
+
+def test_a_request_that_takes_as_long_as_the_limit_is_slow(place: RequestLogConfig):
+    log = RequestLog("churn", replace(place, share=0.0, slow_s=1.0))
+    recorder = RequestRecorder(VersionCounters("churn", "3", ("grpc",), load_s=0.1), "grpc", log)
+    recorder.request_ended(RequestContext(recorder, 0.0, "slow", 10), "OK", 1.0, 0.25, None)
+    log.flush()
+    assert [each["request_id"] for each in written(place)] == ["slow"]

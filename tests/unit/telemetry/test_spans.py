@@ -71,6 +71,13 @@ def test_the_time_of_an_edge_with_a_wrong_clock_is_ignored(edge_at: float | None
     assert spans["predict iris"].start_time_unix_nano == round((AT - 0.5) * 1e9)
 
 
+@pytest.mark.parametrize(("seconds", "is_used"), [(119.9, True), (120.1, False)])
+def test_a_request_was_at_the_edge_for_at_most_two_minutes(seconds: float, is_used: bool) -> None:
+    arrived = AT - 0.5
+    spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3, edge_at=arrived - seconds)).by_name
+    assert ("edge" in spans) is is_used
+
+
 def test_a_span_has_the_attributes_of_the_request() -> None:
     spans = collected(TracedRequest(PARENT, LINE, "OK", queue_end_s=0.3)).by_name
     result = {each.key: each.value.string_value or each.value.int_value for each in spans["predict iris"].attributes}

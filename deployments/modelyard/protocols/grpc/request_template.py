@@ -86,11 +86,10 @@ def _template(body: bytes, message: Any, slots: Sequence[Slot], decoded: T) -> _
         offsets.append(offset)
         head = field_head(RAW_INPUT, len(raw))
         at -= len(head)
-        if at < PREFIX.size or not body.startswith(head, at):
-            return None
         fixed_parts.append((at, head))
     if not offsets or at > MAX_HEADER_BYTES:
         return None
+    # If the rest is a message without raw contents, then all raw contents are behind it, and fill these bytes exactly.
     try:
         before = ModelInferRequest.FromString(body[PREFIX.size : at])
     except DecodeError:

@@ -28,7 +28,7 @@ def read_raw_body(body: bytes, signature: Signature) -> tuple[str, Array]:
         return spec.name, texts([body]).reshape(_of_one_value(spec.name, shape))
     size = WIRE[spec.datatype].itemsize
     free = [axis for axis, length in enumerate(shape) if length == FREE]
-    if len(free) > 1 and free[0] == 0 and signature.rowwise:
+    if len(free) > 1 and signature.rowwise:
         shape[free.pop(0)] = 1  # one row, as in Triton
     if len(free) > 1:
         raise InvalidRequest(

@@ -136,7 +136,7 @@ class Slots:
         declared, found = self._shapes[spec.name], tuple(shape)
         if _matches(found, declared):
             return slot()
-        if declared[-1:] == (1,) and len(declared) > 1 and _matches(found, declared[:-1]):
+        if declared[-1:] == (1,) and _matches(found, declared[:-1]):
             return slot(shape=(*found, 1))
         if found[-1:] == (1,) and _matches(found[:-1], declared):
             return slot(shape=found[:-1])

@@ -1,4 +1,4 @@
-"""Reads and writes NumPy's file format (.npy), versions 1 to 3: one array.
+"""Reads and writes NumPy's file format (.npy), versions 1 and 2: one array.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -61,7 +61,7 @@ def read_npy(body: bytes) -> Array:
         shape, fortran, dtype = _HEADERS[version](file, max_header_size=MAX_HEADER_BYTES)
     except Exception:  # noqa: BLE001 - numpy uses Python's parser, which raises many kinds of errors
         raise InvalidRequest("the body is not a valid .npy file (numpy.save)") from None
-    if dtype.hasobject or dtype.names or dtype.subdtype or not dtype.itemsize:
+    if dtype.hasobject or dtype.subdtype or not dtype.itemsize:
         raise InvalidRequest(f"an array of {dtype} is not supported, only numbers, booleans and strings are")
     values = memoryview(body)[file.tell() :]
     if len(values) != prod(shape) * dtype.itemsize:

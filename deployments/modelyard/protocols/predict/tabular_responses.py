@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelyard.errors import NotAcceptable
-from modelyard.protocols.predict.responses import ResponseWriter, json_text, native, score_columns_known
+from modelyard.protocols.predict.responses import ResponseWriter, json_text, score_columns_known
 from modelyard.tensors import Array, Signature, Tensors
 
 Columns = dict[str, Sequence[Any]]
@@ -44,7 +44,7 @@ class TableWriter:
         for name in names:
             columns |= _columns(name, outputs[name], name)
         if probabilities:
-            table = native(outputs[scores])
+            table = outputs[scores]
             if score_columns_known(self._signature):
                 for index, each in enumerate(self._signature.classes or range(table.shape[1])):
                     columns[f"probability_{each}"] = list(table[:, index])
@@ -95,7 +95,6 @@ def _array(labels: list[Any]) -> Array:
 
 def _columns(name: str, array: Array, output: str) -> Columns:
     """The columns of an output; their names begin with `name`."""
-    array = array if array.dtype.kind in "OSU" else native(array)
     if array.ndim == 1 or array.shape[1:] == (1,):
         return {name: list(array.reshape(-1))}
     if array.ndim == 2:

@@ -27,7 +27,7 @@ class ArrayReader:
     With `missing`, null becomes None in an array of dtype object. Among floats, null becomes NaN.
     """
 
-    def __init__(self, datatype: str, shape: tuple[int, ...], *, missing: bool = False) -> None:
+    def __init__(self, datatype: str, shape: tuple[int, ...], *, missing: bool) -> None:
         self.shape = shape
         self._datatype = DATATYPES[datatype]
         self._missing = missing and self._datatype.dtype.kind != "f"
@@ -92,7 +92,7 @@ class CheckedParser:
     """Parses value by value. Add one whole array, or several of the same shape one after the other."""
 
     def __init__(
-        self, read: ReadValue, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues, *, missing: bool = False
+        self, read: ReadValue, dtype: np.dtype[Any], shape: tuple[int, ...], bad: BadValues, *, missing: bool
     ) -> None:
         self._read = read
         self._missing = missing

@@ -21,8 +21,8 @@ class Histogram:
     nanos: int
     """The sum of the observed values, in units of 1e-9."""
 
-    def plus(self, other: "Histogram", sign: int = 1) -> "Histogram":
-        """The sum of both; with sign -1, the difference."""
+    def plus(self, other: "Histogram", sign: int) -> "Histogram":
+        """The sum of both with sign 1, the difference with sign -1."""
         counts = tuple(mine + sign * others for mine, others in zip(self.counts, other.counts, strict=True))
         return Histogram(counts, self.nanos + sign * other.nanos)
 

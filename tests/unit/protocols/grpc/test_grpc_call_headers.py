@@ -1,9 +1,9 @@
-"""The timeout of a call."""
+"""The timeout and the encoding of a call."""
 
 import pytest
 
 from modelyard.errors import InvalidRequest
-from modelyard.protocols.grpc.call_headers import timeout_s
+from modelyard.protocols.grpc.call_headers import encoding_and_timeout, timeout_s
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,20 @@ def test_a_timeout_is_read_in_any_unit(header, seconds):
 def test_an_invalid_timeout_is_rejected(header):
     with pytest.raises(InvalidRequest, match="grpc-timeout"):
         timeout_s(header)
+
+
+def test_at_most_20_characters_of_an_invalid_timeout_are_shown():
+    with pytest.raises(InvalidRequest, match=f"grpc-timeout '{'x' * 20}' is invalid"):
+        timeout_s(b"x" * 21)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([(b"te", b"trailers"), (b"grpc-encoding", b"gzip"), (b"grpc-timeout", b"1S")], (b"gzip", b"1S")),
+        ([(b"grpc-timeout", b"1S"), (b"user-agent", b"x")], (b"", b"1S")),
+        ([], (b"", b"")),
+    ],
+)
+def test_the_headers_of_a_call_are_found_among_others(headers, expected):
+    assert encoding_and_timeout(headers) == expected

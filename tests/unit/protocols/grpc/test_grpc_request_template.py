@@ -12,7 +12,7 @@ from modelyard.errors import InvalidRequest, ModelyardError
 from modelyard.protocols.grpc.codec import GrpcInferCodec
 from modelyard.protocols.grpc.frames import PREFIX, frame
 from modelyard.protocols.grpc.messages import RAW_INPUT, ModelInferRequest, field_head
-from modelyard.protocols.grpc.request_template import MAX_PER_LENGTH, RequestTemplateCache
+from modelyard.protocols.grpc.request_template import RequestTemplateCache
 from modelyard.protocols.oip.slots import Slot
 from modelyard.protocols.oip.tensors import STORED_AS, to_raw
 from modelyard.protocols.values.bounded_cache import MAX_ENTRIES
@@ -136,6 +136,37 @@ def test_no_template_is_stored_if_values_do_not_end_the_message(written):
     assert templates.find(frame(written)) is None
 
 
+@pytest.mark.parametrize(("head_bytes", "stored"), [(4096, True), (4097, False)])
+def test_a_template_has_at_most_4096_bytes_before_its_values(head_bytes: int, stored: bool):
+    short = len(body(message({"x" * 3000: X}))) - len(field_head(RAW_INPUT, X.nbytes)) - X.nbytes
+    sent_message = message({"x" * (3000 + head_bytes - short): X})
+    assert (remembered(sent_message).find(body(sent_message)) is not None) is stored
+
+
+def written(shape: int, first: int, second: int) -> bytes:
+    """A frame with two inputs: the length of the second one's shape, and the bytes of both raw contents."""
+    heads = [{"name": "x", "datatype": "INT8", "shape": [4]}, {"name": "y", "datatype": "INT8", "shape": [shape]}]
+    values = [field_head(RAW_INPUT, size) + bytes(range(size)) for size in (first, second)]
+    return frame(message({}, inputs=heads).SerializeToString() + b"".join(values))
+
+
+def test_two_inputs_are_read_at_their_own_offsets():
+    known = ModelInferRequest.FromString(written(3, 4, 3)[PREFIX.size :])
+    _, tensors = remembered(known).find(written(3, 4, 3)) or (None, {})
+    assert {name: array.tolist() for name, array in tensors.items()} == {"x": [0, 1, 2, 3], "y": [0, 1, 2]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [written(4, 4, 3), written(3, 3, 4), b"\x7a\x03".join(written(3, 4, 3).rsplit(b"\x3a\x03", 1))],
+    ids=["another shape", "another border", "another field"],
+)
+def test_the_bytes_up_to_the_last_value_must_match(other: bytes):
+    known = ModelInferRequest.FromString(written(3, 4, 3)[PREFIX.size :])
+    assert len(other) == len(written(3, 4, 3))
+    assert remembered(known).find(other) is None
+
+
 def test_no_template_is_stored_for_a_compressed_message():
     sent_message = message({"x": X})
     flagged = b"\1" + body(sent_message)[1:]
@@ -173,7 +204,7 @@ def test_templates_of_the_same_length_are_distinguished_up_to_a_limit():
     read_in_order = [message({name: X}) for name in "abcdefgh"]
     templates = remembered(*read_in_order)
     found = [templates.find(body(each)) for each in read_in_order]
-    assert [one is not None for one in found] == [True] * MAX_PER_LENGTH + [False] * (8 - MAX_PER_LENGTH)
+    assert [one is not None for one in found] == [True] * 4 + [False] * 4
     assert all(one[0] is each for one, each in zip(found, read_in_order, strict=True) if one)
 
 

@@ -8,7 +8,7 @@ import pytest
 from modelyard.errors import BadValue, InvalidRequest, ModelNotReady, ModelyardError, Overloaded
 from modelyard.http.problem import STATUSES as HTTP_STATUSES
 from modelyard.protocols.grpc.frames import UnknownEncoding
-from modelyard.protocols.grpc.status import MAX_MESSAGE_BYTES, STATUSES, Status, escaped, status_of, trailers
+from modelyard.protocols.grpc.status import STATUSES, Status, escaped, status_of, trailers, trailers_only
 
 
 def test_every_error_has_a_status():
@@ -66,7 +66,18 @@ def test_a_message_passes_as_a_header(text):
 
 
 def test_a_long_message_is_cut():
-    assert escaped("x" * 5000) == b"x" * MAX_MESSAGE_BYTES + b"..."
+    assert escaped("x" * 1024) == b"x" * 1024
+    assert escaped("x" * 1025) == b"x" * 1024 + b"..."
+
+
+def test_a_response_without_a_message_has_its_trailers_as_headers():
+    response = trailers_only(InvalidRequest("bad"), "id")
+    assert (response.status, response.body) == (200, b"")
+    assert response.headers == (
+        (b"content-type", b"application/grpc"),
+        (b"grpc-status", b"3"),
+        (b"grpc-message", b"bad"),
+    )
 
 
 def test_every_error_of_the_tree_finds_a_status():

@@ -42,3 +42,12 @@ def test_large_numbers_that_are_equal_as_floats_keep_their_order() -> None:
 def test_an_output_without_numbers_is_rejected(array: Array) -> None:
     with pytest.raises(InvalidRequest, match="output 'label' does not hold numbers"):
         classify("label", array, 1, IRIS)
+
+
+def test_a_value_without_axes_is_one_list_and_a_list_of_values_is_a_row_for_each() -> None:
+    assert classify("y", np.array(1.5), 3, IRIS).tolist() == ["1.500000:0"]
+    assert classify("y", np.array([1.5, 2.5]), 3, IRIS).tolist() == [["1.500000:0"], ["2.500000:0"]]
+
+
+def test_an_output_without_values_has_no_classes() -> None:
+    assert classify("scores", np.empty((0, 3)), 2, IRIS).shape == (0, 0)

@@ -1,11 +1,12 @@
 """The metadata and configuration of a model."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from modelyard.config.model_spec import ModelSpec
-from modelyard.protocols.oip.metadata import model_config, model_metadata
+from modelyard.protocols.oip.metadata import config_of, metadata_of, model_config, model_metadata
 from modelyard.protocols.oip.tensors import DATATYPES
 from modelyard.tensors import FREE, Signature, TensorSpec
 from tests.unit.protocols.samples import IRIS, MIXED, WHOLE, one
@@ -102,3 +103,19 @@ def test_the_version_policy_is_the_yamls(versions: Any, policy: Any) -> None:
 def test_every_other_datatype_keeps_its_name(datatype: str) -> None:
     config = model_config(spec(), "onnx", one(datatype), batched=False)
     assert config["input"][0]["data_type"] == f"TYPE_{datatype}"
+
+
+def test_a_model_has_one_instance_and_whole_responses_unless_it_generates() -> None:
+    config = model_config(spec(), "onnx", MIXED, batched=True)
+    assert config["instance_group"] == [{"name": "m", "kind": "KIND_CPU", "count": 1}]
+    assert config["model_transaction_policy"] == {"decoupled": False}
+
+
+@pytest.mark.parametrize("generations", [None, object()])
+def test_the_metadata_and_configuration_are_those_of_the_running_version(generations: object) -> None:
+    loaded = SimpleNamespace(model=SimpleNamespace(signature=IRIS), warmup=SimpleNamespace(batchable=True))
+    version: Any = SimpleNamespace(loaded=loaded, scheduler=SimpleNamespace(generations=generations))
+    model: Any = SimpleNamespace(spec=spec(), runtime="onnx", versions=SimpleNamespace(numbers=[1, 2]))
+    assert metadata_of(model, version) == model_metadata("m", "onnx", [1, 2], IRIS, batched=True)
+    decoupled = generations is not None
+    assert config_of(model, version) == model_config(model.spec, "onnx", IRIS, batched=True, decoupled=decoupled)

@@ -8,6 +8,7 @@ import pytest
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.oip.codec import InferCodec
+from modelyard.protocols.oip.document import read_document
 from modelyard.protocols.values.bounded_cache import MAX_ENTRIES
 from modelyard.tensors import FREE, Array, Signature, TensorSpec
 from tests.unit.protocols.samples import FIXED, IMAGE, IRIS, MIXED, TEXT, WHOLE, equal, one, texts
@@ -195,6 +196,49 @@ def test_raw_contents_that_do_not_match_are_rejected(size: int, raw: bytes, mess
     assert message in rejection(IRIS, document + raw, b"%d" % len(document))
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "maximum"),
+    [
+        ("request", "timeout", 86_400_000_000),
+        ("request", "priority", 18_446_744_073_709_551_615),
+        ("output", "classification", 2_147_483_647),
+        ("input", "binary_data_size", 9_223_372_036_854_775_807),
+    ],
+)
+def test_a_parameter_is_a_whole_number_up_to_its_maximum(place: str, name: str, maximum: int) -> None:
+    def document(value: int) -> bytes:
+        parameters = {name: value}
+        members = {
+            "request": {"parameters": parameters},
+            "output": {"outputs": [{"name": "label", "parameters": parameters}]},
+        }
+        tensor = {**SIZED, "parameters": parameters} if place == "input" else X
+        return body(tensor, **members.get(place, {}))
+
+    read_document(document(maximum))
+    with pytest.raises(InvalidRequest, match=f"expected a whole number from 0 to {maximum}, got"):
+        read_document(document(maximum + 1) if maximum < 2**64 - 1 else document(-1))
+
+
+def test_a_string_may_be_sent_without_a_list_and_a_number_only_without_axes() -> None:
+    assert read(TEXT, body({"name": "text", "shape": [1], "datatype": "BYTES", "data": "a"}))["text"].tolist() == ["a"]
+    assert "expected a list, got null" in rejection(IRIS, body({**X, "data": None}))
+    for tensor in ({"shape": [1], "datatype": "FP32", "data": 1}, {"shape": [1], "datatype": "FP32", "data": "1"}):
+        assert "expected a list" in rejection(one("FP32"), body({"name": "x", **tensor}))
+
+
+def test_values_are_base64_only_if_their_content_type_and_datatype_say_so() -> None:
+    text = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["aGk="]}
+    assert read(TEXT, body(text))["text"].tolist() == ["aGk="]
+    assert read(TEXT, body({**text, "parameters": {"content_type": "str"}}))["text"].tolist() == ["aGk="]
+    encoded = {"content_type": "base64"}
+    assert read(TEXT, body({**text, "parameters": encoded}))["text"].tolist() == ["hi"]
+    for bad in ("aGk", "a Gk="):
+        message = rejection(TEXT, body({**text, "parameters": encoded, "data": [bad]}))
+        assert "input 'text': value 0 is not base64" in message
+    assert read(one("FP32"), body({"name": "x", "shape": [1], "datatype": "FP32", "data": [1], "parameters": encoded}))
+
+
 @pytest.mark.parametrize("length", [b"-1", b"+5", b"1e2", b" 5", b"9" * 20, b"9" * 5000, "\u0665".encode(), b"x"])
 def test_a_header_length_that_is_not_a_number_is_rejected(length: bytes) -> None:
     assert "expected a number of bytes in Inference-Header-Content-Length" in rejection(IRIS, body(X), length)
@@ -220,6 +264,17 @@ def test_a_body_without_a_header_is_the_one_input(zero: bytes) -> None:
 
 def test_a_raw_body_of_bytes_is_one_value_without_its_length() -> None:
     assert InferCodec("m", 1, TEXT).decode(b"hello", b"0").request.inputs["text"].tolist() == ["hello"]
+
+
+def test_a_raw_body_of_bytes_has_the_axes_of_its_input() -> None:
+    assert InferCodec("m", 1, one("BYTES", (FREE, 1))).decode(b"hello", b"0").request.inputs["x"].tolist() == [
+        ["hello"]
+    ]
+
+
+def test_a_raw_body_is_one_row_only_if_the_model_has_rows() -> None:
+    whole = Signature((TensorSpec("x", "UINT8", (FREE, FREE)),), (TensorSpec("y", "FP32", ()),))
+    assert "several axes of any length" in rejection(whole, b"abc", b"0")
 
 
 def test_a_raw_body_for_a_model_with_two_free_axes_is_one_row() -> None:

@@ -70,6 +70,11 @@ def test_a_bf16_is_read_as_the_fp32_of_its_value() -> None:
     assert array.tolist() == [[1.0, -2.0], [float("inf"), 0.333984375]]
 
 
+def test_a_bool_is_the_byte_0_or_1() -> None:
+    assert from_raw("x", "BOOL", [3], b"\0\1\0").tolist() == [False, True, False]
+    assert from_raw("x", "BOOL", [2, 0], b"").shape == (2, 0)
+
+
 @pytest.mark.parametrize("array", [np.array([[1, 2]], ">i4"), np.array([[1, 0], [2, 0]], "<i4").T[:1]])
 def test_any_order_in_memory_is_written_row_by_row_and_little_end_first(array: Any) -> None:
     assert to_raw(array) == b"\x01\0\0\0\x02\0\0\0"
@@ -89,6 +94,7 @@ def test_every_kind_of_string_is_written_with_its_length(array: Any) -> None:
         ("INT8", [0, 2**62, 2**62], b"", "is too large"),
         ("BOOL", [2], b"\0\x02", "a BOOL must be the byte 0 or 1, got 2"),
         ("BYTES", [1], b"\x01\0\0", "3 bytes at its end are too few for the length"),
+        ("BYTES", [2], b"\x01\0\0\0a\x01\0", "'x': 2 bytes at its end are too few for the length"),
         ("BYTES", [1], b"\x05\0\0\0abc", "a BYTES value of 5 bytes exceeds the contents by 2 bytes"),
         ("BYTES", [1], b"\xff\xff\xff\xff", f"a BYTES value of {2**32 - 1} bytes exceeds"),
         ("BYTES", [2], struct.pack("<I", 0), "shape [2] needs 2 values, got 1 value"),

@@ -229,3 +229,52 @@ def test_metadata_has_types_and_shapes() -> None:
 
 def test_every_datatype_has_a_type() -> None:
     assert TYPES.keys() == DTYPES.keys()
+
+
+NUMERIC = TensorSpec("y", "FP32", (FREE,))
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        replace(one("FP32"), outputs=(NUMERIC, TensorSpec("z", "FP32", (FREE,)))),
+        replace(one("FP32"), outputs=(NUMERIC,), label="y"),
+        replace(one("FP32"), outputs=(NUMERIC,), task="classification"),
+    ],
+    ids=["two outputs", "a label", "another task"],
+)
+def test_only_one_number_per_row_is_a_regression(signature: Signature) -> None:
+    with pytest.raises(InvalidRequest, match="does not return one number per row; use :predict"):
+        TensorflowCodec(signature).regress(body(examples=[{"x": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("sent", "rows"),
+    [([{"x": 1}], [1]), ([{"x": [1]}, {"x": [2]}], [1, 2]), ([{"x": [1, 2]}], [1, 2]), ([{"x": 1}, {"x": 2}], [1, 2])],
+)
+def test_a_list_of_objects_is_rows_or_one_data_frame(sent: Any, rows: Any) -> None:
+    call = TensorflowCodec(one("FP32")).predict(body(inputs=sent))
+    assert call.request.inputs["x"].tolist() == rows
+    assert call.request.rows == len(rows)
+
+
+def test_a_model_without_rows_has_one() -> None:
+    assert TensorflowCodec(WHOLE).predict(body(inputs={"matrix": [[1, 2]] * 3, "scale": 3})).request.rows == 1
+
+
+def test_an_empty_list_has_no_rows() -> None:
+    with pytest.raises(InvalidRequest, match="expected at least one row, got none"):
+        TensorflowCodec(one("FP32")).predict(body(inputs=[]))
+
+
+def test_bytes_in_a_list_are_values_and_not_rows() -> None:
+    outputs = {"label": texts("refund"), "scores": np.array([[0.5, 0.5]])}
+    assert {*response(TEXT, "predict", body(inputs=[{"b64": "/w=="}]), outputs)} == {"outputs", "predictions"}
+
+
+def test_classes_without_names_are_numbered() -> None:
+    nameless = replace(one("FP32"), outputs=(TensorSpec("s", "FP32", (FREE, 2)),), scores="s", task="classification")
+    outputs = {"s": np.array([[0.25, 0.75]], np.float32)}
+    assert response(nameless, "classify", body(examples=[{"x": 1}]), outputs) == {
+        "result": [[["0", 0.25], ["1", 0.75]]]
+    }
