@@ -79,6 +79,7 @@ class LiveState:
                 "withheld": turn.withheld if turn else "",
             },
             "models": self._models(turn) if turn else [],
+            "pools": [pool.as_json() for pool in turn.pools] if turn else [],
         }
 
     def down(self, why: str) -> None:
@@ -145,8 +146,12 @@ class LiveState:
 
 
 def _can_describe(status: "ModelStatus") -> bool:
-    """Whether its page is that of its config: during a change, replicas may still have the settings of before."""
-    return status.state == "READY" and status.replicas > 0 and not status.changing
+    """Whether its page is that of its config, and to fetch it loads no model: the page of a COLD model would.
+
+    During a change, replicas may still have the settings of before.
+    """
+    in_memory = status.residency in ("", "RESIDENT")
+    return status.state == "READY" and status.replicas > 0 and not status.changing and in_memory
 
 
 def _is_known(name: str, known: Described, configs: Mapping[str, Any]) -> bool:

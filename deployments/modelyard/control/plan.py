@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelyard.config.pool_spec import APPLICATION_PREFIX
+from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
 
 CONFIRM = "--allow-removals"

@@ -46,7 +46,11 @@ def unfold(running: Running, reports: PoolReports) -> Running:
             applications[name] = details
     for pool, details in pools.items():
         config = details["deployed_app_config"]
-        pools[pool] = {**details, "deployed_app_config": _with_models(config, {})}
+        pools[pool] = {
+            **details,
+            "deployed_app_config": _with_models(config, {}),
+            "used_bytes": _used_bytes(details, reports),
+        }
         for model, entry in settings_of(config)["models"].items():
             if LEAVING in entry:
                 leaving[model] = _application(pool, model, entry)
@@ -99,15 +103,16 @@ def _details(
     pool: str, model: str, entry: Mapping[str, Any], details: Mapping[str, Any], reports: PoolReports
 ) -> dict[str, Any]:
     """A model's details in the form of Serve's ApplicationDetails: its replicas are those of the pool that serve it."""
-    replicas = [each for deployment in details["deployments"].values() for each in deployment["replicas"]]
-    running = [each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"]
+    replicas = _replicas(details)
+    running = _running(replicas)
     state = state_in_pool(model, entry["fingerprint"], running, reports)
     pool_target = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
     status = "DEPLOY_FAILED" if state.reason else "RUNNING" if state.through else "DEPLOYING"
     application = _application(pool, model, entry)
     seen = state.furthest
+    residency = {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {}
     return {
-        "residency": {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {},
+        "pooled": {"pool": details["deployed_app_config"]["args"]["name"], **residency},
         "status": status,
         "message": failure_message(state.reason),
         "route_prefix": application["route_prefix"],
@@ -120,3 +125,17 @@ def _details(
             }
         },
     }
+
+
+def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [each for deployment in details["deployments"].values() for each in deployment["replicas"]]
+
+
+def _running(replicas: list[dict[str, Any]]) -> list[str]:
+    return [each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"]
+
+
+def _used_bytes(details: Mapping[str, Any], reports: PoolReports) -> int:
+    """The memory of the models that are resident, in the replica of a pool where it is largest."""
+    running = _running(_replicas(details))
+    return max((sum(m.resident_bytes for m in reports.get(each, {}).values()) for each in running), default=0)

@@ -48,7 +48,7 @@ def wait_reachable(urls: ServerUrls, statuses: Sequence[ModelStatus], timeout_s:
     Returns earlier when `stop` is set or after `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
-    for status in statuses:
+    for status in _one_of_each_pool(statuses):
         if status.state == "READY" and status.replicas:
             while describe_model(urls, status) is None and time.monotonic() < deadline:
                 if stop.wait(POLL_S):
@@ -57,6 +57,13 @@ def wait_reachable(urls: ServerUrls, statuses: Sequence[ModelStatus], timeout_s:
 
 def example_curl(urls: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
     """The example command on the page of the first model that responds; "" if none does."""
-    answering = (status for status in statuses if status.state == "READY" and status.replicas)
+    answering = (status for status in _one_of_each_pool(statuses) if status.state == "READY" and status.replicas)
     described = (describe_model(urls, status) for status in answering)
     return next((str(page["curl"]) for page in described if page), "")
+
+
+def _one_of_each_pool(statuses: Sequence[ModelStatus]) -> list[ModelStatus]:
+    """The models, of each pool one that is in memory: the others have the same replicas, and a probe would load a COLD one."""
+    alone = [status for status in statuses if not status.pool]
+    pooled = {status.pool: status for status in statuses if status.pool and status.residency == "RESIDENT"}
+    return [*alone, *pooled.values()]

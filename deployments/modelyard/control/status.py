@@ -98,7 +98,7 @@ class ModelStatus:
     default: str = ""
     """The version that answers requests which name none."""
     pool: str = ""
-    """The name of its pool's application; "" if the model has replicas of its own."""
+    """The name of its pool; "" if the model has replicas of its own."""
     residency: str = ""
     """Of a pooled model: RESIDENT, COLD, LOADING or FAILED, in the replica where it is furthest."""
     resident_bytes: int = 0
@@ -164,6 +164,5 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
         reason=refused or reason,
         default=str(settings_of(config).get("default", "")),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
-        pool=config.get(POOL, ""),
-        **details.get("residency", {}),
+        **details.get("pooled", {}),
     )

@@ -12,10 +12,12 @@ from modelyard.control.death_log import Death
 from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.plan import NeedsConfirmation
+from modelyard.control.pool_status import pool_statuses
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import ModelStatus, Running, model_statuses
 from modelyard.telemetry.metrics.traffic import Traffic
 from tests.unit.control.models import application, details, resolved
+from tests.unit.control.pooled import pooled_config, running_pools
 
 
 class Up:
@@ -215,3 +217,21 @@ def test_paths_of_the_command_and_of_the_server_agree():
     from modelyard.control import api
 
     assert control_client.VERSION == api.VERSION
+
+
+def test_the_page_of_a_cold_model_is_not_fetched_because_that_would_load_it(live: LiveState):
+    fetched: list[str] = []
+
+    def describe(status: ModelStatus) -> dict[str, Any]:
+        fetched.append(status.name)
+        return {"batching": None}
+
+    live.set_sources(dict, describe, dict)
+    config = pooled_config(resolved("cold", pool="small"), resolved("warm", pool="small"))
+    running = running_pools(config, cold=frozenset({"cold"}))
+    statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
+    pools = pool_statuses(running, statuses)
+    live.turned(LoopSnapshot(1, 0.0, running, Rollback(), statuses, frozenset({"cold", "warm"}), pools))
+    live._described.get(60.0)
+    assert fetched == ["warm"]
+    assert [(pool["name"], pool["resident"], pool["cold"]) for pool in live.as_json()["pools"]] == [("small", 1, 1)]

@@ -4,12 +4,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from modelyard.control.ports import free_ports
-from modelyard.control.probe import ServerUrls, describe_model, example_curl
+from modelyard.control.probe import ServerUrls, describe_model, example_curl, wait_reachable
 from modelyard.control.status import ModelStatus
 
 
@@ -89,3 +90,12 @@ def test_the_line_to_paste_is_the_first_answering_models_own():
         ]
         assert example_curl(ServerUrls(origin, "https://models.example"), rows) == "curl c"
         assert example_curl(ServerUrls(origin, "https://models.example"), rows[:2]) == ""
+
+
+def test_of_a_pool_one_model_in_memory_is_probed_so_that_no_cold_one_is_loaded():
+    cold = [replace(status(name), pool="small", residency="COLD") for name in ("a", "b")]
+    warm = [replace(status(name), pool="small", residency="RESIDENT") for name in ("c", "d")]
+    with answering({"/models/d": ok({"curl": "of d"}), "/models/alone": ok({"x": 1})}) as origin:
+        urls = ServerUrls(origin, "https://models.example")
+        assert example_curl(urls, [status("alone"), *cold, *warm]) == "of d"
+        wait_reachable(urls, [*cold, *warm], 60.0, threading.Event())  # a request for another path has no response
