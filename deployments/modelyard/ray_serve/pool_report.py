@@ -1,6 +1,6 @@
 """What the replicas of a pool report of their models: control and the gateway show it as the model's state."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,5 +73,11 @@ def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], repor
         serving=tuple(replica for replica, each in found.items() if each.serves),
         through=len(found) == len(replicas) > 0 and all(each.fingerprint == fingerprint for each in found.values()),
         reason=next(reasons, ""),
-        furthest=max(found.values(), key=lambda each: _BY_PROGRESS.index(each.residency), default=None),
+        furthest=furthest_report(model, found, reports),
     )
+
+
+def furthest_report(model: str, replicas: Iterable[str], reports: PoolReports) -> ModelReport | None:
+    """The report of that one of these replicas in which most of a model is there; None if none has the model."""
+    found = [reports[replica][model] for replica in replicas if model in reports[replica]]
+    return max(found, key=lambda each: _BY_PROGRESS.index(each.residency), default=None)

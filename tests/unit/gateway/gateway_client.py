@@ -40,6 +40,7 @@ def entry(
         versions=tuple(ServedVersion(number, f"sha256:{number:064}") for number in versions),
         default=max(versions, default=1),
         version_labels={**version_labels},
+        application=name,
     )
     configured = CatalogueEntry(
         name=name, route=route, required=required, description=f"about {name}", served=served if versions else None
@@ -77,6 +78,7 @@ def get_response(
     body: bytes = b"",
     entries: list[ModelEntry] = MODELS,
     known: Mapping[str, Signature] = {},
+    query: bytes = b"",
 ) -> Response:
     """The response to one request."""
 
@@ -98,7 +100,7 @@ def get_response(
         "type": "http",
         "method": method,
         "path": path,
-        "query_string": b"",
+        "query_string": query,
         "headers": [(b"x-request-id", b"mine")],
     }
     routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures)

@@ -5,7 +5,7 @@ import pytest
 from modelyard.gateway.catalogue import (
     ModelEntry,
     build_catalogue,
-    names_with_replicas,
+    models_with_replicas,
     ready_names,
     required_not_ready,
 )
@@ -56,5 +56,5 @@ def test_names_are_selected_by_state_and_replicas():
         )
     }
     assert ready_names(entries) == ["up", "asleep"]
-    assert names_with_replicas(entries) == ["up"]
+    assert models_with_replicas(entries) == {"up": ["up"]}
     assert required_not_ready(entries) == ["loading", "odd"]
