@@ -17,6 +17,7 @@ from modelyard.gateway.model_list import list_models
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.oip_routes import OipServerRoutes
 from modelyard.gateway.openapi.document import generic_openapi, openapi
+from modelyard.gateway.repository_api import RepositoryApi
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.tensorflow.metadata import status
@@ -44,10 +45,16 @@ ROOT = {
 class GatewayRoutes:
     """Responds to requests from the current catalogue."""
 
-    def __init__(self, get_entries: GetEntries, statistics: ModelStatistics, get_signatures: GetSignatures) -> None:
+    def __init__(
+        self,
+        get_entries: GetEntries,
+        statistics: ModelStatistics,
+        get_signatures: GetSignatures,
+        repository: RepositoryApi,
+    ) -> None:
         self._get_entries = get_entries
         self._get_signatures = get_signatures
-        self._oip = OipServerRoutes(statistics)
+        self._oip = OipServerRoutes(statistics, repository)
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """The response to a request for any path."""

@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ray import serve
 from ray.serve import Application
@@ -123,6 +123,11 @@ class PoolReplica:
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
         return await result_or_error(self._dispatch.grpc(path, message, request_id), request_id)
+
+    async def change_residency(self, name: str, change: Literal["load", "evict"]) -> ModelyardError | None:
+        """Load or evict a model, for the gateway; see `RepositoryApi`."""
+        call = self._pool.load(name) if change == "load" else self._pool.evict(name)
+        return await result_or_error(call, "")
 
     def signatures(self, names: Sequence[str]) -> dict[str, Signature]:
         """The signatures of those of these models that are loaded, for the gateway."""

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelyard.gateway.catalogue import ModelEntry
 from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.gateway.repository_api import ChangeResidency, RepositoryApi
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import BodyBudget
 from modelyard.ray_serve.application import CatalogueEntry, ServedModel
 from modelyard.ray_serve.application_status import State
+from modelyard.ray_serve.pool_report import ModelReport, Residency
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.snapshot import Totals
@@ -48,6 +50,15 @@ def entry(
     return ModelEntry(configured, state, reason, scaled_to_zero)
 
 
+def pooled_entry(name: str, residency: Residency = "RESIDENT", state: State = "READY", reason: str = "") -> ModelEntry:
+    """A model of the pool `small`, which a replica has reported."""
+    found = entry(name, state, reason, versions=[1])
+    assert found.configured.served is not None
+    served = found.configured.served.model_copy(update={"application": "_pool.small", "fingerprint": "ab"})
+    report = ModelReport(residency, "ab", resident_bytes=2**20, load_s=0.12345)
+    return replace(found, configured=found.configured.amended(served=served), report=report)
+
+
 MODELS = [
     entry("iris"),
     entry("churn", "LOADING"),
@@ -72,6 +83,10 @@ async def get_totals(names: Sequence[str]) -> ModelTotals:
     return ModelTotals(Totals(), frozenset((name, "1") for name in names))
 
 
+async def no_change(application: str, model: str, change: str) -> None:
+    """A pool that does nothing."""
+
+
 def get_response(
     path: str,
     method: str = "GET",
@@ -79,6 +94,7 @@ def get_response(
     entries: list[ModelEntry] = MODELS,
     known: Mapping[str, Signature] = {},
     query: bytes = b"",
+    change_residency: ChangeResidency = no_change,
 ) -> Response:
     """The response to one request."""
 
@@ -103,7 +119,8 @@ def get_response(
         "query_string": query,
         "headers": [(b"x-request-id", b"mine")],
     }
-    routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures)
+    repository = RepositoryApi(get_entries, change_residency)
+    routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures, repository)
     asyncio.run(AsgiApp(routes.respond, BodyBudget(LIMIT))(scope, receive, send))
     head, tail = sent
     return Response(head["status"], dict(head["headers"]), tail["body"])

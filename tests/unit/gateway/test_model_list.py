@@ -1,33 +1,24 @@
 """`GET /models` in pages and with a selection, and the OpenAPI documents of a server with very many models."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modelyard.gateway.catalogue import ModelEntry, build_catalogue
 from modelyard.gateway.routes import MAX_DESCRIBED
-from modelyard.ray_serve.application_status import Deployed, State
+from modelyard.ray_serve.application_status import Deployed
 from modelyard.ray_serve.pool_report import ModelReport, PoolReports
 from tests.fakes import DOUBLER
 from tests.unit.control.models import catalogue, resolved
 from tests.unit.control.pooled import MIB, pooled_config, reports_of
-from tests.unit.gateway.gateway_client import Response, entry, get_response
+from tests.unit.gateway.gateway_client import Response, entry, get_response, pooled_entry
 
 NAMES = [f"m{number:04}" for number in range(1000)]
 THOUSAND = [entry(name, versions=[1]) for name in NAMES]
 
 
-def pooled(name: str, residency: str = "RESIDENT", state: State = "READY", reason: str = "") -> ModelEntry:
-    found = entry(name, state, reason, versions=[1])
-    assert found.configured.served is not None
-    served = found.configured.served.model_copy(update={"application": "_pool.small", "fingerprint": "ab"})
-    report = ModelReport(residency, "ab", resident_bytes=MIB, load_s=0.12345)  # type: ignore[arg-type]
-    return replace(found, configured=found.configured.amended(served=served), report=report)
-
-
-SOME = [entry("c"), entry("b", "UNAVAILABLE", "no such file"), pooled("a"), pooled("d", "COLD")]
+SOME = [entry("c"), entry("b", "UNAVAILABLE", "no such file"), pooled_entry("a"), pooled_entry("d", "COLD")]
 
 
 def listed(query: str, entries: list[ModelEntry] = SOME) -> dict[str, Any]:
