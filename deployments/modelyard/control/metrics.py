@@ -53,6 +53,8 @@ class ControlMetrics:
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
         self._failing_writes = 0
+        self._shown: set[str] = set()
+        """Models of pools that have series."""
         self._snapshot = MetricsSnapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
@@ -74,27 +76,43 @@ class ControlMetrics:
         """Note an observation of Serve. The snapshot is replaced as a whole, so that no reader sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
-        self._starts.forget_all_but(applications)
-        gauges |= self._waits(statuses)
-        for status in statuses:
+        processes = {name: details for name, details in running.with_replicas.items() if name != GATEWAY}
+        self._starts.forget_all_but(processes)
+        shown = self._with_series(statuses, applications)
+        gauges |= self._waits(statuses, shown)
+        for status in shown:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
             gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
-            if details is not None and not status.pool:
-                gauges |= _replicas(status, details)
-                ids = [replica["replica_id"] for replica in _replica_details(details)]
-                config = (details.get("deployed_app_config") or {}).get("args")
-                through = text_of(details["status"]) == "RUNNING"
-                self._starts.observe(status.name, ids, status.replicas_wanted, config=config, through=through)
-        counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
+        for name, details in processes.items():
+            wanted = sum(each["target_num_replicas"] for each in details["deployments"].values())
+            gauges |= _replicas(name, wanted, details)
+            ids = [replica["replica_id"] for replica in _replica_details(details)]
+            config = (details.get("deployed_app_config") or {}).get("args")
+            through = text_of(details["status"]) == "RUNNING"
+            self._starts.observe(name, ids, wanted, config=config, through=through)
+        counters = self._started() | self._death_counts({*processes, *(model for model, _ in self._deaths)})
         self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
-    def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
-        """Seconds for which each model has not been ready."""
+    def _with_series(
+        self, statuses: Sequence[ModelStatus], applications: Mapping[str, Mapping[str, Any]]
+    ) -> list[ModelStatus]:
+        """The models that have series: of the models of pools those that have had a request or been UNAVAILABLE."""
+        pooled = {status.name for status in statuses if status.pool}
+        self._shown &= pooled
+        self._shown |= {
+            status.name
+            for status in statuses
+            if status.pool and (status.state == "UNAVAILABLE" or applications[status.name].get("had_requests"))
+        }
+        return [status for status in statuses if not status.pool or status.name in self._shown]
+
+    def _waits(self, statuses: Sequence[ModelStatus], shown: Sequence[ModelStatus]) -> dict[Key, float]:
+        """Seconds for which each model has not been ready, for those that are shown."""
         now = self._clock()
         loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITING_TO_LOAD]
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
-        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
+        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in shown}
 
     def snapshot(self) -> MetricsSnapshot:
         """The metrics as of the last observation."""
@@ -134,13 +152,13 @@ def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
     return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
 
 
-def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:
+def _replicas(name: str, wanted: int, details: Mapping[str, Any]) -> dict[Key, float]:
     states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
-    gauges: dict[Key, float] = {(REPLICAS.name, status.name, state): float(states[state]) for state in REPLICA_STATES}
-    gauges[(REPLICAS_TARGET.name, status.name)] = float(status.replicas_wanted)
+    gauges: dict[Key, float] = {(REPLICAS.name, name, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, name)] = float(wanted)
     config = details.get("deployed_app_config") or {}
     most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
-    gauges[(REPLICAS_MAX.name, status.name)] = float(most)
+    gauges[(REPLICAS_MAX.name, name)] = float(most)
     return gauges
 
 

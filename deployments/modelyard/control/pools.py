@@ -113,6 +113,7 @@ def _details(
     residency = {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {}
     return {
         "pooled": {"pool": details["deployed_app_config"]["args"]["name"], **residency},
+        "had_requests": state.had_requests,
         "status": status,
         "message": failure_message(state.reason),
         "route_prefix": application["route_prefix"],

@@ -27,6 +27,8 @@ class ModelReport:
     """Duration of the last load."""
     loads: int = 0
     evictions: int = 0
+    had_requests: bool = False
+    """Whether it has had a request in this process."""
 
     @property
     def serves(self) -> bool:
@@ -50,6 +52,8 @@ class PooledState:
     """Why a replica could not load them; "" if none failed."""
     furthest: ModelReport | None
     """Of the replica in which most of the model is there."""
+    had_requests: bool
+    """Whether a replica has had a request for it."""
 
 
 _BY_PROGRESS: tuple[Residency, ...] = ("FAILED", "COLD", "LOADING", "RESIDENT")
@@ -74,6 +78,7 @@ def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], repor
         through=len(found) == len(replicas) > 0 and all(each.fingerprint == fingerprint for each in found.values()),
         reason=next(reasons, ""),
         furthest=furthest_report(model, found, reports),
+        had_requests=any(each.had_requests for each in found.values()),
     )
 
 

@@ -210,6 +210,7 @@ class Pool:
             raise _unavailable(model)
         if config is not None and model.loading is None:
             if self._thrashing.is_on():
+                self.metrics.rejected()
                 raise _too_busy(self._thrashing.ends_in_s())
             self._start(model)
         if model.loading is not None:
