@@ -145,8 +145,11 @@ class LiveState:
 
 
 def _can_describe(status: "ModelStatus") -> bool:
-    """Whether its page is that of its config: during a change, replicas may still have the settings of before."""
-    return status.state == "READY" and status.replicas > 0 and not status.changing
+    """Whether its page is that of its config: during a change, replicas may still have the settings of before.
+
+    A request for the page of a cold model would load it.
+    """
+    return status.state == "READY" and status.replicas > 0 and not status.changing and status.is_loaded
 
 
 def _is_known(name: str, known: Described, configs: Mapping[str, Any]) -> bool:

@@ -74,19 +74,20 @@ class ControlMetrics:
         """Note an observation of Serve. The snapshot is replaced as a whole, so that no reader sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
-        self._starts.forget_all_but(applications)
+        with_replicas = {name: details for name, details in running.with_replicas.items() if name != GATEWAY}
+        self._starts.forget_all_but(with_replicas)
         gauges |= self._waits(statuses)
         for status in statuses:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
             gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
-            if details is not None and not status.pool:
-                gauges |= _replicas(status, details)
-                ids = [replica["replica_id"] for replica in _replica_details(details)]
-                config = (details.get("deployed_app_config") or {}).get("args")
-                through = text_of(details["status"]) == "RUNNING"
-                self._starts.observe(status.name, ids, status.replicas_wanted, config=config, through=through)
-        counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
+        for name, details in with_replicas.items():
+            gauges |= _replicas(name, details)
+            ids = [replica["replica_id"] for replica in _replica_details(details)]
+            config = (details.get("deployed_app_config") or {}).get("args")
+            through = text_of(details["status"]) == "RUNNING"
+            self._starts.observe(name, ids, _target_replicas(details), config=config, through=through)
+        counters = self._started() | self._death_counts({*with_replicas, *(model for model, _ in self._deaths)})
         self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
     def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
@@ -134,14 +135,19 @@ def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
     return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
 
 
-def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:
+def _replicas(model: str, details: Mapping[str, Any]) -> dict[Key, float]:
+    """Of a model with an application of its own, or of a pool: `model` is the application's name."""
     states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
-    gauges: dict[Key, float] = {(REPLICAS.name, status.name, state): float(states[state]) for state in REPLICA_STATES}
-    gauges[(REPLICAS_TARGET.name, status.name)] = float(status.replicas_wanted)
+    gauges: dict[Key, float] = {(REPLICAS.name, model, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, model)] = float(_target_replicas(details))
     config = details.get("deployed_app_config") or {}
     most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
-    gauges[(REPLICAS_MAX.name, status.name)] = float(most)
+    gauges[(REPLICAS_MAX.name, model)] = float(most)
     return gauges
+
+
+def _target_replicas(details: Mapping[str, Any]) -> int:
+    return sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
 
 
 def _most_replicas(deployment: Mapping[str, Any]) -> int:

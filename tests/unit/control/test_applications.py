@@ -197,6 +197,8 @@ def test_the_gateway_takes_the_root_and_knows_every_model():
             ],
             "default": 2,
             "version_labels": {},
+            "application": "churn",
+            "fingerprint": "",
         },
     }
 

@@ -7,7 +7,7 @@ from modelyard.control.apply import Applier, settled
 from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import Running
-from modelyard.edge.model_maps import EdgeModel, custom_routes
+from modelyard.edge.model_maps import EdgeModel, render_maps
 from tests.unit.control.models import applications, configured, details, refused, resolved
 from tests.unit.control.serve import URLS, FakeServe, desired
 

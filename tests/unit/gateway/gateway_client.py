@@ -40,6 +40,7 @@ def entry(
         versions=tuple(ServedVersion(number, f"sha256:{number:064}") for number in versions),
         default=max(versions, default=1),
         version_labels={**version_labels},
+        application=name,
     )
     configured = CatalogueEntry(
         name=name, route=route, required=required, description=f"about {name}", served=served if versions else None
@@ -83,8 +84,8 @@ def get_response(
     async def get_entries() -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in entries}
 
-    async def signatures(names: Sequence[str]) -> dict[str, Signature]:
-        return {name: known[name] for name in names if name in known}
+    async def signatures(models: Mapping[str, Sequence[str]]) -> dict[str, Signature]:
+        return {name: known[name] for names in models.values() for name in names if name in known}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
