@@ -101,7 +101,7 @@ def test_the_edge_knows_each_models_route_its_limit_of_time_and_whether_its_requ
         "churn": EdgeModel("/models/churn", 10.0),
         "iris": EdgeModel("/flowers/kind", 2.0, retries=False),
     }
-    assert custom_routes(models) == {"/flowers/kind": "iris"}
+    assert render_maps(models)["routes.map"] == "/flowers/kind/ iris\n"
 
 
 def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):

@@ -17,8 +17,8 @@ from modelyard.control.paths import write_private
 from modelyard.control.reports import Reports
 from modelyard.control.restart_policy import ReadyFlag
 from modelyard.control.writes import NotWritten, Writes, reason_of
-from tests.unit.control.test_last_good import CONFIG, GOOD
 from tests.unit.control.reconciler_loop import Operator
+from tests.unit.control.test_last_good import CONFIG, GOOD
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "partial")
 
