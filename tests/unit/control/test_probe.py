@@ -9,16 +9,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from modelyard.control.ports import free_ports
-from modelyard.control.probe import ServerUrls, describe_model, example_curl
+from modelyard.control.probe import ServerUrls, describe_model, example_curl, wait_reachable
 from modelyard.control.status import ModelStatus
 
 
 @contextmanager
-def answering(answers: dict[str, bytes]) -> Iterator[str]:
-    """A server that sends these bytes, whole answers, for these paths; gives its origin."""
+def answering(answers: dict[str, bytes], asked: list[str] | None = None) -> Iterator[str]:
+    """A server that sends these bytes, whole answers, for these paths, and adds each to `asked`; gives its origin."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.path)
             self.wfile.write(answers[self.path])
             self.close_connection = True
 
@@ -40,9 +42,13 @@ def ok(document: object) -> bytes:
     return b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(document).encode()
 
 
-def status(name: str = "churn", state: str = "READY", replicas: int = 1) -> ModelStatus:
+def status(name: str = "churn", state: str = "READY", replicas: int = 1, **more: str) -> ModelStatus:
     url = f"https://models.example/models/{name}/predict"
-    return ModelStatus(name, state, ("1",), "", "onnx", replicas, 1, url, "", changing=False)  # type: ignore[arg-type]
+    return ModelStatus(name, state, ("1",), "", "onnx", replicas, 1, url, "", changing=False, **more)  # type: ignore[arg-type]
+
+
+def in_pool(name: str = "churn", residency: str = "RESIDENT") -> ModelStatus:
+    return status(name, pool="_pool.small", residency=residency)
 
 
 def test_a_model_describes_itself():
@@ -67,6 +73,22 @@ def test_a_model_describes_itself():
 def test_what_is_no_description_is_none(response):
     with answering({"/models/churn": response}) as origin:
         assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
+
+
+def test_serve_finds_a_model_of_a_pool_by_the_route_of_the_pool():
+    with answering({"/_pool.small/-/models/churn": ok({"curl": "curl it"})}) as origin:
+        assert describe_model(ServerUrls(origin, "https://models.example"), in_pool()) == {"curl": "curl it"}
+
+
+def test_the_start_waits_for_one_model_of_each_pool_and_loads_none():
+    page = ok({"curl": "curl it"})
+    answers = {"/models/a": page, "/_pool.small/-/models/c": page}
+    asked: list[str] = []
+    with answering(answers, asked) as origin:
+        rows = [status("a"), in_pool("b"), in_pool("c"), in_pool("d", "COLD"), status("e", replicas=0)]
+        wait_reachable(ServerUrls(origin, "https://models.example"), rows, 30, threading.Event())
+        assert asked == ["/models/a", "/_pool.small/-/models/c"]
+        assert example_curl(ServerUrls(origin, "https://models.example"), [in_pool("d", "COLD")]) == ""
 
 
 def test_a_server_that_does_not_run_has_no_page():
