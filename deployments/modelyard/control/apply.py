@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import moves, removals
+from modelyard.control.catalogue_entries import running_catalogue
 from modelyard.control.desired import DesiredState
 from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
@@ -113,8 +114,8 @@ class Applier:
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
-        configs = running.configs
-        return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
+        catalogue = running_catalogue(running.configs)
+        return model_statuses(running, rejection_reasons(catalogue), self.urls.outside, waiting_models(catalogue))
 
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:

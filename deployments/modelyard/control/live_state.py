@@ -125,7 +125,7 @@ class LiveState:
                 **status.as_json(),
                 **{key: described[status.name][1].get(key) if status.name in described else None for key in DESCRIBED},
                 "traffic": traffic[status.name].as_json() if status.name in traffic else None,
-                "deaths": [asdict(death) for death in deaths.get(status.name, ())],
+                "deaths": [asdict(death) for death in deaths.get(status.pool or status.name, ())],
             }
             for status in turn.statuses
         ]

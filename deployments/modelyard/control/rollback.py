@@ -4,11 +4,12 @@ Serve keeps a model's old replicas when the new ones cannot start, but still int
 replica would be an outage. So a configuration that failed is rolled back to the one that last answered.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, running_catalogue, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
+from modelyard.ray_serve.application import CatalogueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ class Rollback:
         }
 
 
-def rejection_reasons(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
+def rejection_reasons(catalogue: Sequence[CatalogueEntry]) -> dict[str, str]:
     """The reasons in the catalogue of the running gateway, by model."""
-    return {entry.name: entry.refused for entry in running_catalogue(applications) if entry.refused}
+    return {entry.name: entry.refused for entry in catalogue if entry.refused}
 
 
-def waiting_models(applications: Mapping[str, ServeConfig]) -> set[str]:
+def waiting_models(catalogue: Sequence[CatalogueEntry]) -> set[str]:
     """The models that wait until others have loaded, by the catalogue of the running gateway."""
-    return {entry.name for entry in running_catalogue(applications) if entry.waiting}
+    return {entry.name for entry in catalogue if entry.waiting}
