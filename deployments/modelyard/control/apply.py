@@ -119,9 +119,10 @@ class Applier:
 
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:
-    """The actions that would make what runs match the desired state."""
+    """The actions that would make what runs match the desired state, without those that are under way."""
     target = _target(desired, running, rollback)
-    return plan(running.configs, target, desired.refused, pools=running.pool_configs)
+    pools = moves.pools_without_removed(running, target)
+    return plan(running.configs, target, desired.refused, pools=pools)
 
 
 def _target(desired: DesiredState, running: Running, rollback: Rollback) -> ServeConfig:

@@ -41,6 +41,13 @@ def with_needed_pools(running: Running, wanted: ServeConfig) -> ServeConfig:
     return {**wanted, "pools": [*wanted["pools"], *(running.pool_configs[name] for name in sorted(needed))]}
 
 
+def pools_without_removed(running: Running, wanted: ServeConfig) -> dict[str, ServeConfig]:
+    """The running pools by application, without those that will be removed when their models have arrived elsewhere."""
+    names = {pool["name"] for pool in wanted["pools"]}
+    left = {config.get(POOL) for config in running.leaving_configs.values()}
+    return {name: config for name, config in running.pool_configs.items() if name in names or name not in left}
+
+
 def over(running: Running, reaches: Reaches) -> bool:
     """Whether a model has arrived at its new place, and still runs in the one before."""
     return any(_has_arrived(running.applications.get(name), reaches) for name in running.leaving_configs)

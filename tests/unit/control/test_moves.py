@@ -296,6 +296,16 @@ def test_the_place_of_before_is_marked_in_a_pool_alone_and_the_gateway_names_it(
     assert (served.application, served.fingerprint) == ("churn", "")
 
 
+@pytest.mark.parametrize(("start", "end"), MOVES)
+def test_a_move_that_is_under_way_is_not_planned_again(start: str, end: str) -> None:
+    server = started(start)
+    server.serve.loading.add(f"{end}/churn")
+    planned = {action.model for action in server.applier.plan(at(end))}
+    assert planned == {"churn", *(f"pool {each.removeprefix('_pool.')}" for each in (start, end) if each)}
+    server.apply(at(end))
+    assert server.applier.plan(at(end)) == ()
+
+
 def test_the_pool_is_not_said_to_be_removed_while_a_model_needs_it() -> None:
     server = started(SMALL)
     server.serve.failing[f"{LARGE}/churn"] = "no"
