@@ -1,10 +1,11 @@
 """Deploys the desired state to Serve, and rolls back what does not start."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import moves, removals
+from modelyard.control.catalogue_entries import running_catalogue
 from modelyard.control.desired import DesiredState
 from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
@@ -30,6 +31,7 @@ class Applier:
         server: ServerSpec | None = None,
         admission: LoadAdmission | None = None,
         on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
+        reaches: moves.Reaches = lambda _: True,
     ) -> None:
         self._client = client
         self.urls = urls
@@ -39,6 +41,7 @@ class Applier:
         self._admission = admission or LoadAdmission(None)
         self._on_target = on_target
         """Called with the desired state and the config for Serve before that is deployed."""
+        self._reaches = reaches
         self._desired: DesiredState | None = None
 
     def plan(self, desired: DesiredState) -> tuple[Action, ...]:
@@ -70,11 +73,13 @@ class Applier:
     def _deploy(self, desired: DesiredState, running: Running) -> None:
         """Deploy as much of the desired state as may load now, if that differs from what runs."""
         current = running.configs
-        target = self._admission.admit(running, _target(desired, current, self.rollback))
-        target = moves.with_places_of_before(running, target)
+        target = self._admission.admit(running, _target(desired, running, self.rollback))
+        target = moves.with_places_of_before(running, target, self._reaches)
         changes = plan(current, target, pools=running.pool_configs)
         moving = {application["name"] for application in target["leaving"]}
-        differs = changes or moving != {*running.leaving} or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        differs = (
+            changes or moving != running.leaving_configs.keys() or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        )
         if differs or desired is not self._desired:
             self._on_target(desired, target)
         if differs:
@@ -103,25 +108,28 @@ class Applier:
                 reason = reason_in(seen.message) or "it did not start"
                 if self.rollback.mark_failed(name, configs[name], reason):
                     rolled_back.append(name)
-        if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running)):
+        if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running, self._reaches)):
             self._deploy(self._desired, running)
         return running, rolled_back
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
-        configs = running.configs
-        return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
+        catalogue = running_catalogue(running.configs)
+        return model_statuses(running, rejection_reasons(catalogue), self.urls.outside, waiting_models(catalogue))
 
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:
-    """The actions that would make what runs match the desired state."""
-    target = _target(desired, running.configs, rollback)
-    return plan(running.configs, target, desired.refused, pools=running.pool_configs)
+    """The actions that would make what runs match the desired state, without those that are under way."""
+    target = _target(desired, running, rollback)
+    pools = moves.pools_without_removed(running, target)
+    return plan(running.configs, target, desired.refused, pools=pools)
 
 
-def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
+def _target(desired: DesiredState, running: Running, rollback: Rollback) -> ServeConfig:
     """The desired config, but a rejected model as it runs or else last answered, and a failed one as it last answered."""
-    return rollback.applied_to(desired.serve_config({**rollback.good, **current}, rollback.good))
+    good = rollback.good_in({pool.application for pool in desired.config.pools} | running.pool_configs.keys())
+    target = rollback.applied_to(desired.serve_config({**good, **running.configs}, good), good)
+    return moves.with_needed_pools(running, target)
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:

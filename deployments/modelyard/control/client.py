@@ -31,7 +31,7 @@ class ServeClient:
         self._client = client
         self._seen = Running({})
         self._hub = HubClient()
-        self._last_reports: PoolReports = {}
+        self._reports: PoolReports = {}
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
@@ -64,13 +64,18 @@ class ServeClient:
         except RayError as error:
             raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
-        return unfold(self._seen, self._reports() if has_pools(self._seen) else {})
+        if has_pools(self._seen):
+            self._update_reports()
+        running = unfold(self._seen, self._reports)
+        self._reports = {
+            replica: self._reports[replica] for replica in running.replicas_of_pools & self._reports.keys()
+        }
+        return running
 
-    def _reports(self) -> PoolReports:
-        """What the replicas of pools report; what they reported last while the metrics hub does not respond."""
-        with suppress(RayError, ConnectionError, ValueError):  # it is being started again
-            self._last_reports = self._hub.pool_reports()
-        return self._last_reports
+    def _update_reports(self) -> None:
+        """Read what the replicas of pools report. While the metrics hub is being started again, they have the last report."""
+        with suppress(RayError, ConnectionError, ValueError):
+            self._reports = {**self._reports, **self._hub.pool_reports()}
 
     def cores(self) -> int:
         """The number of CPU cores of all nodes, as they were started."""

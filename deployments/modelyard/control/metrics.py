@@ -54,7 +54,7 @@ class ControlMetrics:
         self._reload: dict[Key, float] = {}
         self._failing_writes = 0
         self._shown: set[str] = set()
-        """Models of pools that have series."""
+        """Models that have series."""
         self._snapshot = MetricsSnapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
@@ -76,36 +76,36 @@ class ControlMetrics:
         """Note an observation of Serve. The snapshot is replaced as a whole, so that no reader sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
-        processes = {name: details for name, details in running.with_replicas.items() if name != GATEWAY}
-        self._starts.forget_all_but(processes)
-        shown = self._with_series(statuses, applications)
+        with_replicas = {name: details for name, details in running.with_replicas.items() if name != GATEWAY}
+        self._starts.forget_all_but(with_replicas)
+        shown = self._with_series(running, statuses)
         gauges |= self._waits(statuses, shown)
         for status in shown:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
             gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
-        for name, details in processes.items():
-            wanted = sum(each["target_num_replicas"] for each in details["deployments"].values())
-            gauges |= _replicas(name, wanted, details)
+        for name, details in with_replicas.items():
+            gauges |= _replicas(name, details)
             ids = [replica["replica_id"] for replica in _replica_details(details)]
             config = (details.get("deployed_app_config") or {}).get("args")
             through = text_of(details["status"]) == "RUNNING"
-            self._starts.observe(name, ids, wanted, config=config, through=through)
-        counters = self._started() | self._death_counts({*processes, *(model for model, _ in self._deaths)})
+            self._starts.observe(name, ids, _target_replicas(details), config=config, through=through)
+        counters = self._started() | self._death_counts({*with_replicas, *(model for model, _ in self._deaths)})
         self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
-    def _with_series(
-        self, statuses: Sequence[ModelStatus], applications: Mapping[str, Mapping[str, Any]]
-    ) -> list[ModelStatus]:
-        """The models that have series: of the models of pools those that have had a request or been UNAVAILABLE."""
-        pooled = {status.name for status in statuses if status.pool}
-        self._shown &= pooled
-        self._shown |= {
-            status.name
+    def _with_series(self, running: Running, statuses: Sequence[ModelStatus]) -> list[ModelStatus]:
+        """The models that have series: of those in pools, the ones that have had a request, or were UNAVAILABLE or elsewhere."""
+        shown = [
+            status
             for status in statuses
-            if status.pool and (status.state == "UNAVAILABLE" or applications[status.name].get("had_requests"))
-        }
-        return [status for status in statuses if not status.pool or status.name in self._shown]
+            if not status.pool
+            or status.name in self._shown
+            or status.name in running.leaving
+            or status.state == "UNAVAILABLE"
+            or running.applications[status.name].get("had_requests")
+        ]
+        self._shown = {status.name for status in shown}
+        return shown
 
     def _waits(self, statuses: Sequence[ModelStatus], shown: Sequence[ModelStatus]) -> dict[Key, float]:
         """Seconds for which each model has not been ready, for those that are shown."""
@@ -152,14 +152,19 @@ def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
     return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
 
 
-def _replicas(name: str, wanted: int, details: Mapping[str, Any]) -> dict[Key, float]:
+def _replicas(model: str, details: Mapping[str, Any]) -> dict[Key, float]:
+    """Of a model with an application of its own, or of a pool: `model` is the application's name."""
     states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
-    gauges: dict[Key, float] = {(REPLICAS.name, name, state): float(states[state]) for state in REPLICA_STATES}
-    gauges[(REPLICAS_TARGET.name, name)] = float(wanted)
+    gauges: dict[Key, float] = {(REPLICAS.name, model, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, model)] = float(_target_replicas(details))
     config = details.get("deployed_app_config") or {}
     most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
-    gauges[(REPLICAS_MAX.name, name)] = float(most)
+    gauges[(REPLICAS_MAX.name, model)] = float(most)
     return gauges
+
+
+def _target_replicas(details: Mapping[str, Any]) -> int:
+    return sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
 
 
 def _most_replicas(deployment: Mapping[str, Any]) -> int:

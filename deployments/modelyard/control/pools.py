@@ -7,11 +7,12 @@ application under POOL. Serve gets one application for each pool, whose settings
 from collections.abc import Mapping
 from typing import Any
 
+from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.control.serve_config import POOL, ServeConfig, settings_of
-from modelyard.control.status import Running
+from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT
-from modelyard.ray_serve.application_status import failure_message, text_of
-from modelyard.ray_serve.pool_report import PoolReports, state_in_pool
+from modelyard.ray_serve.application_status import text_of
+from modelyard.ray_serve.pool_report import PoolReports, as_application, state_in_pool
 
 POOL_IMPORT = "modelyard.replica.pool_deployment:build"
 LEAVING = "leaving"
@@ -23,10 +24,10 @@ def fold(config: ServeConfig) -> ServeConfig:
     models: dict[str, dict[str, Any]] = {pool["name"]: {} for pool in config["pools"]}
     applications = []
     for application in (*config["applications"], *config["leaving"]):
-        if POOL not in application:
-            applications.append(application)
-        elif application[POOL] in models:  # else it was rolled back into a pool that is removed
+        if POOL in application:
             models[application[POOL]][application["name"]] = _entry(application)
+        else:
+            applications.append(application)
     for application in config["leaving"]:
         if POOL in application:
             models[application[POOL]][application["name"]][LEAVING] = True
@@ -38,36 +39,32 @@ def unfold(running: Running, reports: PoolReports) -> Running:
     """An observation of Serve with an application for each pooled model, and the pools without their models."""
     applications: dict[str, dict[str, Any]] = {}
     pools: dict[str, dict[str, Any]] = {}
-    leaving: dict[str, ServeConfig] = {}
+    leaving: dict[str, dict[str, Any]] = {}
     for name, details in running.applications.items():
-        if _is_pool(details.get("deployed_app_config") or {}):
-            pools[name] = details
-        else:
-            applications[name] = details
+        (pools if name.startswith(APPLICATION_PREFIX) else applications)[name] = details
     for pool, details in pools.items():
-        config = details["deployed_app_config"]
+        config = details.get("deployed_app_config")
+        if not config:  # Serve is deleting it
+            continue
         pools[pool] = {
             **details,
             "deployed_app_config": _with_models(config, {}),
             "used_bytes": _used_bytes(details, reports),
         }
         for model, entry in settings_of(config)["models"].items():
+            seen = _details(pool, model, entry, details, reports)
             if LEAVING in entry:
-                leaving[model] = _application(pool, model, entry)
+                leaving[model] = seen
                 continue
-            if model in applications:  # it moves into the pool
-                leaving[model] = applications[model]["deployed_app_config"]
-            applications[model] = _details(pool, model, entry, details, reports)
+            if model in applications:  # it moves into the pool, or has done so and is being deleted
+                leaving.setdefault(model, applications[model])
+            applications[model] = seen
     return Running(applications, pools, leaving)
 
 
 def has_pools(running: Running) -> bool:
     """Whether an observation of Serve has a pool."""
-    return any(_is_pool(details.get("deployed_app_config") or {}) for details in running.applications.values())
-
-
-def _is_pool(config: Mapping[str, Any]) -> bool:
-    return config.get("import_path") == POOL_IMPORT
+    return any(name.startswith(APPLICATION_PREFIX) for name in running.applications)
 
 
 def _entry(application: ServeConfig) -> dict[str, Any]:
@@ -107,15 +104,15 @@ def _details(
     running = _running(replicas)
     state = state_in_pool(model, entry["fingerprint"], running, reports)
     pool_target = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
-    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if state.through else "DEPLOYING"
+    as_seen = as_application(deployed(details), state)
     application = _application(pool, model, entry)
     seen = state.furthest
-    residency = {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {}
     return {
-        "pooled": {"pool": details["deployed_app_config"]["args"]["name"], **residency},
+        "residency": {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {},
         "had_requests": state.had_requests,
-        "status": status,
-        "message": failure_message(state.reason),
+        "everywhere": 0 < len(running) == len(state.serving),
+        "status": as_seen.status,
+        "message": as_seen.message,
         "route_prefix": application["route_prefix"],
         "deployed_app_config": application,
         "deployments": {

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, settings_of, versions_of
 from modelyard.ray_serve.application_status import (
     WAITING_TO_LOAD,
@@ -25,8 +26,8 @@ class Running:
     """Serve's ApplicationDetails by name; of a pooled model those that `pools.unfold` makes."""
     pools: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Serve's ApplicationDetails of pools."""
-    leaving: Mapping[str, ServeConfig] = field(default_factory=dict)
-    """By model, the application that serves it until its new place does; see `moves`."""
+    leaving: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """By model, the details of the place that serves it until its current place does; see `moves`."""
 
     @property
     def configs(self) -> dict[str, ServeConfig]:
@@ -39,14 +40,29 @@ class Running:
         return _configs(self.pools)
 
     @property
+    def leaving_configs(self) -> dict[str, ServeConfig]:
+        """The deployed config of each place in `leaving` by model. A place that Serve is deleting has none."""
+        return _configs(self.leaving)
+
+    @property
     def with_replicas(self) -> dict[str, dict[str, Any]]:
         """Serve's own applications: models alone, pools and the gateway; not pooled models."""
         alone = {
             name: details
-            for name, details in self.applications.items()
+            for name, details in (*self.applications.items(), *self.leaving.items())
             if POOL not in (details.get("deployed_app_config") or {})
         }
         return {**alone, **self.pools}
+
+    @property
+    def replicas_of_pools(self) -> set[str]:
+        """Serve's ids of them."""
+        return {
+            replica["replica_id"]
+            for details in self.pools.values()
+            for deployment in details["deployments"].values()
+            for replica in deployment["replicas"]
+        }
 
     @property
     def building(self) -> list[str]:
@@ -105,6 +121,16 @@ class ModelStatus:
     """Measured, in that replica."""
 
     @property
+    def application(self) -> str:
+        """The name of the Ray Serve application that serves it: its own or its pool's."""
+        return f"{APPLICATION_PREFIX}{self.pool}" if self.pool else self.name
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a request to it loads nothing, as far as is known."""
+        return not self.pool or self.residency == "RESIDENT"
+
+    @property
     def default_first(self) -> tuple[str, ...]:
         """The versions, the default before the others."""
         return tuple(sorted(self.versions, key=lambda version: version != self.default))
@@ -125,7 +151,7 @@ def model_statuses(
     return tuple(
         _waiting(name)
         if name in waiting and name not in running.applications
-        else _status(name, running.applications.get(name), refused.get(name, ""), origin)
+        else _status(name, running.applications.get(name), refused.get(name, ""), origin, running.leaving.get(name))
         for name in sorted({*running.applications, *refused, *waiting} - {GATEWAY})
     )
 
@@ -142,10 +168,19 @@ def deployed(details: Mapping[str, Any]) -> Deployed:
     return Deployed(text_of(details["status"]), states, "\n".join(messages) or details["message"])
 
 
-def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: str) -> ModelStatus:
+def _status(
+    name: str,
+    details: Mapping[str, Any] | None,
+    refused: str,
+    origin: str,
+    leaving: Mapping[str, Any] | None,
+) -> ModelStatus:
     if details is None:
         return ModelStatus(name, "UNAVAILABLE", (), "", "", 0, 0, "", refused, changing=False)
     seen = deployed(details)
+    serving = seen
+    if leaving and state_of(seen) != "READY" and state_of(before := deployed(leaving)) == "READY":
+        serving = before  # it moves
     config = details.get("deployed_app_config") or {}
     versions = versions_of(config)
     route = (
@@ -154,15 +189,16 @@ def _status(name: str, details: Mapping[str, Any] | None, refused: str, origin: 
     reason = reason_of(seen)
     return ModelStatus(
         name=name,
-        state=state_of(seen),
+        state=state_of(serving),
         versions=tuple(str(number) for number, _ in versions),
         digest=versions[0][1] if versions else "",
         runtime=config.get("args", {}).get("runtime", ""),
-        replicas=seen.replica_states.get("RUNNING", 0),
+        replicas=serving.replica_states.get("RUNNING", 0),
         replicas_wanted=sum(deployment["target_num_replicas"] for deployment in details["deployments"].values()),
         url=f"{origin}{route}/predict" if route else "",
         reason=refused or reason,
         default=str(settings_of(config).get("default", "")),
         changing=seen.status in ("DEPLOYING", "DELETING", "NOT_STARTED") and not reason,
-        **details.get("pooled", {}),
+        pool=config.get(POOL, "").removeprefix(APPLICATION_PREFIX),
+        **details.get("residency", {}),
     )

@@ -106,7 +106,7 @@ TEMPLATE = """\
     http-request set-path %[var(txn.route)]{wake_prefix}%[path] if by_name known METH_POST !has_replica !pooled
     # A pool has one route for all its models. Its requests always have it, so that a retry can go to Serve's proxy.
     http-request set-var(txn.route) str(/),concat(,txn.app) if pooled
-    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known
+    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known has_replica or pooled known wakes
     {newest_choice}
     use_backend http-%[var(txn.app)] if known has_replica
     use_backend http-%[var(txn.app)] if known wakes

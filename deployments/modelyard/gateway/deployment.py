@@ -26,9 +26,10 @@ from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, 
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
 from modelyard.ray_serve.handle import call_model, change_residency, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
-from modelyard.ray_serve.pool_report import PoolReports
+from modelyard.ray_serve.pool_report import ModelReport, PoolReports
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.hub import HubClient
+from modelyard.telemetry.metrics.recent_reports import RecentReports
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -46,7 +47,7 @@ class Gateway:
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
         self._last_deployed: Mapping[str, Deployed] = {}
-        self._reports: PoolReports = {}
+        self._reports: RecentReports[Mapping[str, ModelReport]] = RecentReports()
         self._observed = RefreshingCache(self._observe, time.monotonic)
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
@@ -80,11 +81,12 @@ class Gateway:
         status = await asyncio.to_thread(serve.status)
         if any(model.served and model.served.fingerprint for model in self._configured):
             with suppress(RayError, ValueError, ConnectionError):  # the hub is being started again
-                self._reports = await asyncio.to_thread(self._hub.pool_reports)
+                for replica, models in (await asyncio.to_thread(self._hub.pool_reports)).items():
+                    self._reports.add(replica, models)
         self._last_deployed = {
             name: _deployed(name, application, self._last_deployed) for name, application in status.applications.items()
         }
-        return self._last_deployed, self._reports
+        return self._last_deployed, self._reports.current()
 
     async def _model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See `model_statistics.GetModelTotals`."""

@@ -64,9 +64,17 @@ def deployed_in_pool(pool: Deployed | None, model: str, fingerprint: str, report
     if pool is None:
         return None
     state = state_in_pool(model, fingerprint, [each for each, models in reports.items() if model in models], reports)
-    running = min(len(state.serving), pool.replica_states.get("RUNNING", 0))
-    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if running and state.through else "DEPLOYING"
-    return Deployed(status, {"RUNNING": running} if running else {}, failure_message(state.reason))
+    return as_application(pool, state)
+
+
+def as_application(pool: Deployed, state: PooledState) -> Deployed:
+    """The status of a pooled model in the form of an application's. Without a replica, it has the message of its pool."""
+    running = pool.replica_states.get("RUNNING", 0)
+    if not running:  # never DEPLOY_FAILED: that the pool failed says nothing about the model's configuration
+        return Deployed("DEPLOYING", {}, pool.message)
+    serving = min(len(state.serving), running)
+    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if serving and state.through else "DEPLOYING"
+    return Deployed(status, {"RUNNING": serving} if serving else {}, failure_message(state.reason))
 
 
 def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], reports: PoolReports) -> PooledState:

@@ -8,8 +8,10 @@ from modelyard.control.status import Running, model_statuses
 from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 from modelyard.telemetry.metrics.snapshot import Key
-from tests.unit.control.models import resolved
-from tests.unit.control.pooled import pooled_config, running_pools
+from tests.unit.control.models import applications, configured, resolved
+from tests.unit.control.pool_fleet import pooled_config, running_pools
+from tests.unit.control.pooled import CHURN as POOLED_CHURN
+from tests.unit.control.pooled import SMALL, loaded, observed
 
 VERSIONS = [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)]
 CHURN: dict[str, Any] = {
@@ -196,3 +198,28 @@ def test_the_processes_of_a_pool_are_counted_under_the_name_of_its_application()
     assert models_in(seen, "model_replicas") == {"_pool.small"}
     counters = metrics.snapshot().totals.counters
     assert {key[1] for key in counters if key[0] == "model_replica_deaths_total"} == {"_pool.small"}
+
+
+def test_a_pool_has_the_replicas_and_its_models_have_the_readiness():
+    metrics, config = ControlMetrics(), configured(resolved("a", pool="small"), resolved("b", pool="small"))
+    for each in ({"RUNNING": 1}, {"RUNNING": 2, "STOPPING": 1}):
+        running = observed(config, loaded(config, "0", had_requests=True), each)
+        metrics.observed(running, model_statuses(running, {}, "http://x"))
+    snapshot = metrics.snapshot()
+    of = {name: {key[1] for key in snapshot.gauges if key[0] == name} for name in ("model_ready", "model_replicas")}
+    assert of == {"model_ready": {"a", "b"}, "model_replicas": {SMALL}}
+    assert snapshot.gauges[("model_replicas", SMALL, "running")] == 2
+    assert snapshot.gauges[("model_replicas_target", SMALL)] == 3
+    assert snapshot.gauges[("model_replicas_max", SMALL)] == 1
+    counters = snapshot.totals.counters
+    assert {key[1] for key in counters} == {SMALL}, "a model of a pool has no replicas, so that none starts or dies"
+    assert counters[("model_replica_starts_total", SMALL, "scale")] == 2
+
+
+def test_the_application_that_a_model_leaves_still_has_replicas():
+    metrics, alone = ControlMetrics(), applications(configured(resolved()))["churn"]
+    running = observed({**POOLED_CHURN, "leaving": [alone]})
+    metrics.observed(running, model_statuses(running, {}, "http://x"))
+    gauges_ = metrics.snapshot().gauges
+    assert gauges_[("model_replicas", "churn", "running")] == gauges_[("model_replicas", SMALL, "running")] == 1
+    assert gauges_[("model_ready", "churn", "1")] == 1

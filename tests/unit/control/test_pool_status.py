@@ -4,7 +4,7 @@ from modelyard.control.pool_status import PoolStatus, pool_statuses
 from modelyard.control.status import model_statuses
 from modelyard.ray_serve.pool_report import ModelReport
 from tests.unit.control.models import resolved
-from tests.unit.control.pooled import MIB, pool, pooled_config, running_pools
+from tests.unit.control.pool_fleet import MIB, pool, pooled_config, running_pools
 
 ORIGIN = "http://127.0.0.1:8000"
 

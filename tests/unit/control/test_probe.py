@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,11 +14,13 @@ from modelyard.control.status import ModelStatus
 
 
 @contextmanager
-def answering(answers: dict[str, bytes]) -> Iterator[str]:
-    """A server that sends these complete responses, by path. Yields its origin."""
+def answering(answers: dict[str, bytes], asked: list[str] | None = None) -> Iterator[str]:
+    """A server that sends these complete responses, by path, and adds each path to `asked`. Yields its origin."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.path)
             self.wfile.write(answers[self.path])
             self.close_connection = True
 
@@ -41,9 +42,13 @@ def ok(document: object) -> bytes:
     return b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(document).encode()
 
 
-def status(name: str = "churn", state: str = "READY", replicas: int = 1) -> ModelStatus:
+def status(name: str = "churn", state: str = "READY", replicas: int = 1, **more: str) -> ModelStatus:
     url = f"https://models.example/models/{name}/predict"
-    return ModelStatus(name, state, ("1",), "", "onnx", replicas, 1, url, "", changing=False)  # type: ignore[arg-type]
+    return ModelStatus(name, state, ("1",), "", "onnx", replicas, 1, url, "", changing=False, **more)  # type: ignore[arg-type]
+
+
+def in_pool(name: str = "churn", residency: str = "RESIDENT") -> ModelStatus:
+    return status(name, pool="small", residency=residency)
 
 
 def test_a_model_describes_itself():
@@ -70,6 +75,22 @@ def test_what_is_no_description_is_none(response):
         assert describe_model(ServerUrls(origin, "https://models.example"), status()) is None
 
 
+def test_serve_finds_a_model_of_a_pool_by_the_route_of_the_pool():
+    with answering({"/_pool.small/-/models/churn": ok({"curl": "curl it"})}) as origin:
+        assert describe_model(ServerUrls(origin, "https://models.example"), in_pool()) == {"curl": "curl it"}
+
+
+def test_the_start_waits_for_one_model_of_each_pool_and_loads_none():
+    page = ok({"curl": "curl it"})
+    answers = {"/models/a": page, "/_pool.small/-/models/c": page}
+    asked: list[str] = []
+    with answering(answers, asked) as origin:
+        rows = [status("a"), in_pool("b"), in_pool("c"), in_pool("d", "COLD"), status("e", replicas=0)]
+        wait_reachable(ServerUrls(origin, "https://models.example"), rows, 30, threading.Event())
+        assert asked == ["/models/a", "/_pool.small/-/models/c"]
+        assert example_curl(ServerUrls(origin, "https://models.example"), [in_pool("d", "COLD")]) == ""
+
+
 def test_a_server_that_does_not_run_has_no_page():
     (port,) = free_ports(1)
     origin = f"http://127.0.0.1:{port}"
@@ -90,12 +111,3 @@ def test_the_line_to_paste_is_the_first_answering_models_own():
         ]
         assert example_curl(ServerUrls(origin, "https://models.example"), rows) == "curl c"
         assert example_curl(ServerUrls(origin, "https://models.example"), rows[:2]) == ""
-
-
-def test_of_a_pool_one_model_in_memory_is_probed_so_that_no_cold_one_is_loaded():
-    cold = [replace(status(name), pool="small", residency="COLD") for name in ("a", "b")]
-    warm = [replace(status(name), pool="small", residency="RESIDENT") for name in ("c", "d")]
-    with answering({"/models/d": ok({"curl": "of d"}), "/models/alone": ok({"x": 1})}) as origin:
-        urls = ServerUrls(origin, "https://models.example")
-        assert example_curl(urls, [status("alone"), *cold, *warm]) == "of d"
-        wait_reachable(urls, [*cold, *warm], 60.0, threading.Event())  # a request for another path has no response

@@ -101,8 +101,8 @@ def get_response(
     async def get_entries() -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in entries}
 
-    async def signatures(names: Sequence[str]) -> dict[str, Signature]:
-        return {name: known[name] for name in names if name in known}
+    async def signatures(models: Mapping[str, Sequence[str]]) -> dict[str, Signature]:
+        return {name: known[name] for names in models.values() for name in names if name in known}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}

@@ -29,14 +29,14 @@ MODELS = [*catalogue(configured(resolved("churn"))).values()]
 )
 def test_a_model_is_scaled_to_zero_if_it_runs_without_a_replica(deployed: Deployed | None, scaled_to_zero: bool):
     applications = {} if deployed is None else {"churn": deployed}
-    assert build_catalogue(MODELS, applications)["churn"].scaled_to_zero is scaled_to_zero
+    assert build_catalogue(MODELS, applications, {})["churn"].scaled_to_zero is scaled_to_zero
 
 
 def test_a_model_that_waits_for_others_is_loading_until_serve_has_it():
     waiting = [MODELS[0].amended(waiting=True)]
-    found = build_catalogue(waiting, {})["churn"]
+    found = build_catalogue(waiting, {}, {})["churn"]
     assert (found.state, found.reason) == ("LOADING", WAITING_TO_LOAD)
-    found = build_catalogue(waiting, {"churn": Deployed("RUNNING", {"RUNNING": 1})})["churn"]
+    found = build_catalogue(waiting, {"churn": Deployed("RUNNING", {"RUNNING": 1})}, {})["churn"]
     assert (found.state, found.reason) == ("READY", "")
 
 

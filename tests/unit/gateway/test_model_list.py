@@ -11,7 +11,7 @@ from modelyard.ray_serve.application_status import Deployed
 from modelyard.ray_serve.pool_report import ModelReport, PoolReports
 from tests.fakes import DOUBLER
 from tests.unit.control.models import catalogue, resolved
-from tests.unit.control.pooled import MIB, pooled_config, reports_of
+from tests.unit.control.pool_fleet import MIB, pooled_config, reports_of
 from tests.unit.gateway.gateway_client import Response, entry, get_response, pooled_entry
 
 NAMES = [f"m{number:04}" for number in range(1000)]
